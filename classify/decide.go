@@ -1,0 +1,180 @@
+package classify
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+)
+
+// Rule names the rule that decided. It is printed with every verdict.
+type Rule string
+
+// The rules, in the order in which they are asked. A policy cannot override the first three.
+const (
+	RuleInternal     Rule = "internal"      // a panic was recovered under the run
+	RuleLimit        Rule = "limit"         // the script broke a limit
+	RuleRunCancelled Rule = "run-cancelled" // the run's own context is done
+	RulePolicy       Rule = "policy"        // the policy's classify(err, next)
+	RuleNonRetryable Rule = "non-retryable" // a fatal mark or kind anywhere in the tree
+	RuleRetryable    Rule = "retryable"     // a retryable mark or kind anywhere in the tree
+	RuleCancelled    Rule = "cancelled"     // every leaf is context.Canceled
+	RuleUnknown      Rule = "unknown"       // nothing is known: try again
+)
+
+func (r Rule) class() Class {
+	if r == RuleRetryable || r == RuleUnknown {
+		return Retryable
+	}
+	return NonRetryable
+}
+
+// Decision is a verdict on one error.
+type Decision struct {
+	Class Class
+	Rule  Rule
+	// Err is the error to report: the one asked about, with what the decision adds to it.
+	Err error
+}
+
+// Policy is a board's own opinion. It answers Retryable or NonRetryable, asks next for the built-in verdict, or fails,
+// in which case the built-in verdict holds and the failure is shown beside it.
+type Policy func(err error, next func(error) Class) (Class, error)
+
+// Classifier asks the rules in their order. The zero value has the built-in rules alone.
+type Classifier struct {
+	Policy Policy
+	// OnUnknown hears of an error that no rule knows, once per decision, with the stack of the one who asked.
+	OnUnknown func(err error, stack []byte)
+}
+
+// Decide judges err. cause is context.Cause of the run's own context, nil while the run goes on.
+func (c *Classifier) Decide(cause, err error) Decision {
+	switch {
+	case err == nil:
+		return Decision{}
+	case Find(err, Internal) != nil:
+		return Decision{NonRetryable, RuleInternal, err}
+	case Find(err, ScriptLimit) != nil:
+		return Decision{NonRetryable, RuleLimit, err}
+	case cause != nil:
+		return Decision{NonRetryable, RuleRunCancelled, cancelledBy(cause, err)}
+	case c.Policy == nil:
+		return c.builtin(err)
+	}
+	return c.ask(err)
+}
+
+// cancelledBy makes the run's cause the primary error and keeps what it interrupted.
+func cancelledBy(cause, err error) error {
+	if holds(err, cause) {
+		return err
+	}
+	f := Facts(err)
+	return &Error{Cause: cause, Step: f.Step, Attempt: f.Attempt, Console: f.Console, Secondary: []error{err}}
+}
+
+// ask puts err before the policy. When the policy hands back what next told it about err, the built-in rule decided.
+func (c *Classifier) ask(err error) Decision {
+	var said *Decision
+	class, perr := c.Policy(err, func(e error) Class {
+		d := c.builtin(e)
+		if said = nil; holds(e, err) || holds(err, e) {
+			said = &d
+		}
+		return d.Class
+	})
+	if perr != nil {
+		d := c.builtin(err)
+		d.Err = WithSecondary(d.Err, perr)
+		return d
+	}
+	if said != nil && said.Class == class {
+		return *said
+	}
+	return Decision{class, RulePolicy, err}
+}
+
+// builtin asks the built-in rules.
+func (c *Classifier) builtin(err error) Decision {
+	rule, decisive := decide(err)
+	switch rule {
+	case RuleCancelled:
+		err = Wrap(err, Cancelled, "operation cancelled")
+	case RuleUnknown:
+		if c.OnUnknown != nil {
+			c.OnUnknown(err, debug.Stack())
+		}
+		err = unknown(err, decisive)
+	}
+	return Decision{rule.class(), rule, err}
+}
+
+// unknown wraps an error that no rule knows, so that whoever sees it later finds it retryable, with type and text
+// named and the cause kept.
+func unknown(err, named error) error {
+	return &Error{Kind: Unknown, Class: Retryable, Cause: err, Msg: fmt.Sprintf("unknown error of type %T, %q", named, named.Error())}
+}
+
+// decide finds the built-in rule that answers and the node that made it. Where no node says anything, that is the
+// first leaf that was not merely cancelled.
+func decide(err error) (rule Rule, decisive error) {
+	var fatal, retry, cancelled, unknown error
+	first := func(slot *error, err error) {
+		if *slot == nil {
+			*slot = err
+		}
+	}
+	Walk(err, func(err error) bool {
+		switch classOf(err) {
+		case NonRetryable:
+			fatal = err
+		case Retryable:
+			first(&retry, err)
+		default:
+			switch {
+			case retry != nil || unknown != nil || !isLeaf(err):
+			case isCancel(err):
+				first(&cancelled, err)
+			default:
+				unknown = err
+			}
+		}
+		return fatal == nil
+	})
+	switch {
+	case fatal != nil:
+		return RuleNonRetryable, fatal
+	case retry != nil:
+		return RuleRetryable, retry
+	case cancelled != nil && unknown == nil:
+		return RuleCancelled, cancelled
+	case unknown == nil:
+		unknown = err // a cycle has no leaf
+	}
+	return RuleUnknown, unknown
+}
+
+// isCancel reports whether a leaf is context.Canceled or says so itself, as net's errors do.
+func isCancel(leaf error) (yes bool) {
+	if same(leaf, context.Canceled) {
+		return true
+	}
+	x, ok := leaf.(interface{ Is(error) bool })
+	if !ok {
+		return false
+	}
+	defer func() {
+		if recover() != nil {
+			yes = false
+		}
+	}()
+	return x.Is(context.Canceled)
+}
+
+// classOf is what one node says of itself.
+func classOf(err error) Class {
+	if e, ok := err.(*Error); ok && e != nil {
+		return e.class()
+	}
+	return Unmarked
+}

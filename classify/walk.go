@@ -1,0 +1,268 @@
+package classify
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// A walk remembers nodes only after untracked of them, so that the usual short chain costs no allocation, and stops
+// after maxNodes, so that a tree that makes itself up as it goes ends too.
+const (
+	untracked = 64
+	maxNodes  = 1 << 17
+)
+
+// Walk visits the nodes of an error tree until visit answers false. The members of a group come before the group, a
+// node comes before its cause. Cycles, shared nodes, nil members, uncomparable values and a panic in a foreign Unwrap
+// are survived.
+func Walk(err error, visit func(error) bool) {
+	type frame struct {
+		err    error
+		opened bool // its members were visited already
+	}
+	var room [16]frame
+	stack := append(room[:0], frame{err: err})
+	seen := nodes{}
+	for n := 0; len(stack) > 0 && n < maxNodes; n++ {
+		f := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if f.err == nil {
+			continue
+		}
+		if f.opened {
+			if !visit(f.err) {
+				return
+			}
+			continue
+		}
+		if n >= untracked && !seen.add(f.err) {
+			continue
+		}
+		group, cause := unwrap(f.err)
+		if group == nil {
+			if !visit(f.err) {
+				return
+			}
+			stack = append(stack, frame{err: cause})
+			continue
+		}
+		stack = append(stack, frame{err: f.err, opened: true})
+		for i := len(group) - 1; i >= 0; i-- {
+			stack = append(stack, frame{err: group[i]})
+		}
+	}
+}
+
+// unwrap opens one node. A foreign Unwrap that panics makes the node a leaf.
+func unwrap(err error) (group []error, cause error) {
+	switch x := err.(type) {
+	case *Error:
+		return nil, x.Unwrap()
+	case interface{ Unwrap() error }:
+		defer func() {
+			if recover() != nil {
+				cause = nil
+			}
+		}()
+		return nil, x.Unwrap()
+	case interface{ Unwrap() []error }:
+		defer func() {
+			if recover() != nil {
+				group = nil
+			}
+		}()
+		return x.Unwrap(), nil
+	}
+	return nil, nil
+}
+
+// Find gives the first node of the tree that is of a kind or family, nil if there is none.
+func Find(err error, k Kind) *Error {
+	var found *Error
+	Walk(err, func(err error) bool {
+		if e, ok := err.(*Error); ok && e != nil && e.Kind.Is(k) {
+			found = e
+		}
+		return found == nil
+	})
+	return found
+}
+
+// Leaves gives the nodes that have neither cause nor members, groups flattened, in the order of the walk.
+func Leaves(err error) []error {
+	var leaves []error
+	Walk(err, func(err error) bool {
+		if isLeaf(err) {
+			leaves = append(leaves, err)
+		}
+		return true
+	})
+	return leaves
+}
+
+func isLeaf(err error) bool {
+	group, cause := unwrap(err)
+	if cause != nil {
+		return false
+	}
+	for _, m := range group {
+		if m != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// nodes is a set of errors by identity, uncomparable ones included.
+type nodes map[any]bool
+
+// add reports whether err is new. A value that has no identity at all always is.
+func (s nodes) add(err error) bool {
+	var key any = err
+	if v := reflect.ValueOf(err); !v.Comparable() {
+		if v.Kind() != reflect.Slice {
+			return true
+		}
+		key = [2]uintptr{v.Pointer(), uintptr(v.Len())}
+	}
+	if s[key] {
+		return false
+	}
+	s[key] = true
+	return true
+}
+
+// Chain gives the shortest path from err to the node that decides about it, and on to a leaf. Nodes that add facts and
+// no text are on it too.
+func Chain(err error) []error {
+	_, decisive := decide(err)
+	if err == nil || decisive == nil {
+		return nil
+	}
+	type step struct {
+		err  error
+		from int
+	}
+	tree, seen := []step{{err, -1}}, nodes{}
+	for i := 0; i < len(tree) && i < maxNodes; i++ {
+		at := tree[i]
+		if same(at.err, decisive) {
+			var path []error
+			for ; ; at = tree[at.from] {
+				path = append(path, at.err)
+				if at.from < 0 {
+					break
+				}
+			}
+			slices.Reverse(path)
+			return append(path, below(decisive)...)
+		}
+		if seen.add(at.err) {
+			for _, next := range members(at.err) {
+				tree = append(tree, step{next, i})
+			}
+		}
+	}
+	return []error{err}
+}
+
+// below follows causes, and the first member of a group, from a node to a leaf.
+func below(err error) (path []error) {
+	for seen := (nodes{}); seen.add(err) && len(path) < maxNodes; {
+		next := members(err)
+		if len(next) == 0 {
+			break
+		}
+		err = next[0]
+		path = append(path, err)
+	}
+	return path
+}
+
+// members gives what a node holds, its cause or its group, without nil ones.
+func members(err error) []error {
+	group, cause := unwrap(err)
+	if group == nil {
+		group = []error{cause}
+	}
+	kept := make([]error, 0, len(group))
+	for _, m := range group {
+		if m != nil {
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}
+
+func holds(tree, node error) bool {
+	found := false
+	Walk(tree, func(err error) bool {
+		found = same(err, node)
+		return !found
+	})
+	return found
+}
+
+// same compares identity without panicking on uncomparable values.
+func same(a, b error) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
+}
+
+// Messages gives the text that each node of the chain adds, outermost first: the report's "Error" and "Caused by".
+func Messages(err error) []string {
+	var out []string
+	chain := Chain(err)
+	for i, node := range chain {
+		if e, ok := node.(*Error); ok && e != nil {
+			if e.Msg != "" {
+				out = append(out, e.Msg)
+			} else if e.Cause == nil {
+				out = append(out, e.Kind.fallback())
+			}
+			continue
+		}
+		text := node.Error()
+		if group, _ := unwrap(node); len(group) > 0 {
+			continue // its members speak
+		}
+		if i+1 < len(chain) {
+			text = strings.TrimSuffix(strings.TrimSuffix(text, chain[i+1].Error()), ": ")
+		}
+		if text != "" {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// Facts gathers what the nodes of the chain know. Of two writers the inner one wins; secondary errors add up.
+func Facts(err error) Error {
+	var f Error
+	for _, node := range Chain(err) {
+		e, ok := node.(*Error)
+		if !ok || e == nil {
+			continue
+		}
+		f.Kind = or(e.Kind, f.Kind)
+		f.Hint = or(e.Hint, f.Hint)
+		f.Detail = or(e.Detail, f.Detail)
+		f.Step = or(e.Step, f.Step)
+		f.Console = or(e.Console, f.Console)
+		f.Target = or(e.Target, f.Target)
+		f.Attempt = or(e.Attempt, f.Attempt)
+		f.Secondary = append(f.Secondary, e.Secondary...)
+	}
+	rule, _ := decide(err)
+	f.Class = rule.class()
+	f.Cause = err
+	return f
+}
+
+func or[T comparable](a, b T) T {
+	var zero T
+	if a != zero {
+		return a
+	}
+	return b
+}
