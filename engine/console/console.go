@@ -1,0 +1,324 @@
+// Package console is the dialogue with a text stream: sending, waiting for a pattern, and running a command whose exit
+// code comes back with its output.
+//
+// It owns the one reader of a transport, the matching, the framing of commands and the transcript. It does not know
+// what a board is, which commands exist, or who asks. It is the only importer of goexpect, which holds the session's
+// goroutines and buffer; what goexpect lacks (contexts, a bound on its memory, wake-ups that are never lost, the true
+// result of a write) is added here, outside of it.
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	expect "github.com/google/goexpect"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+)
+
+const (
+	window    = 32 << 10 // what is kept of the stream while nobody waits, and the most that a wait looks back
+	lineReach = 4 << 10  // the longest match that is promised
+	maxOutput = 16 << 20 // the largest output of one command
+)
+
+// Recorder takes a copy of everything that passes, in order. It must not block.
+type Recorder interface {
+	Record(at time.Time, sent bool, p []byte)
+}
+
+// Config is what a Console needs besides its stream. Every field is optional.
+type Config struct {
+	Clock    clock.Clock
+	Recorder Recorder
+}
+
+// Console is one connection to a board. One goroutine at a time talks through it; Close may come from any.
+type Console struct {
+	port  io.ReadWriteCloser
+	clk   clock.Clock
+	rec   Recorder
+	e     *expect.GExpect
+	chunk []byte // the last read, not yet looked at because goexpect does not have it yet
+
+	queue   chan []byte   // what goexpect wants written, at most one
+	written chan error    // the true result of that write
+	sending chan struct{} // held while a write is under way
+	closed  chan struct{}
+	lost    chan struct{} // closed when the stream ended; cause says why
+	cause   error
+	closing sync.Once
+
+	mu      sync.Mutex
+	hist    []byte    // the stream from base to in
+	base    int64     // offset of hist[0]
+	in      int64     // bytes seen
+	taken   int64     // bytes that goexpect no longer holds
+	pos     int64     // where the next wait begins to look
+	last    time.Time // when the last byte came
+	wait    *waiting  // who waits now
+	capture *capture  // who collects now
+}
+
+// New starts to read from port at once. The caller closes the Console, which closes port.
+func New(port io.ReadWriteCloser, cfg Config) *Console {
+	c := &Console{
+		port: port, clk: cfg.Clock, rec: cfg.Recorder,
+		queue: make(chan []byte, 1), written: make(chan error, 1), sending: make(chan struct{}, 1),
+		closed: make(chan struct{}), lost: make(chan struct{}),
+	}
+	if c.clk == nil {
+		c.clk = clock.Real{}
+	}
+	c.last = c.clk.Now()
+	ready := make(chan struct{})
+	e, _, err := expect.SpawnGeneric(&expect.GenOptions{
+		In:    sender{c},
+		Out:   receiver{c, ready},
+		Wait:  func() error { <-c.closed; return nil },
+		Close: func() error { return nil },
+		Check: func() bool { return true },
+	}, time.Hour, expect.PartialMatch(true), expect.SendTimeout(time.Second), expect.BufferSize(32<<10))
+	if err != nil {
+		panic(err) // only an incomplete GenOptions does that
+	}
+	c.e = e
+	close(ready)
+	go c.write()
+	return c
+}
+
+// Close ends the session and frees whoever waits. It is safe to call more than once.
+func (c *Console) Close() error {
+	var err error
+	c.closing.Do(func() {
+		close(c.closed)
+		err = c.port.Close()
+	})
+	return err
+}
+
+// Lost is closed when the stream has ended, by Close or by itself.
+func (c *Console) Lost() <-chan struct{} { return c.lost }
+
+// receiver is what goexpect reads from.
+type receiver struct {
+	*Console
+	ready <-chan struct{}
+}
+
+// Read is called again only after goexpect has stored the former bytes, which is when they may be matched. An error
+// never reaches goexpect, which would drop data that comes with it and then poll a dead session.
+func (r receiver) Read(p []byte) (int, error) {
+	<-r.ready
+	c := r.Console
+	c.settle()
+	for c.cause == nil {
+		n, err := c.port.Read(p)
+		c.cause = err
+		if n > 0 {
+			c.chunk = p[:n]
+			return n, nil
+		}
+	}
+	close(c.lost)
+	return 0, io.EOF
+}
+
+// settle makes the last read visible: to the transcript, to who collects, to who waits.
+func (c *Console) settle() {
+	if len(c.chunk) == 0 {
+		return
+	}
+	p := c.chunk
+	c.chunk = nil
+	now := c.clk.Now()
+	if c.rec != nil {
+		c.rec.Record(now, false, p)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = now
+	c.in += int64(len(p))
+	c.hist = append(c.hist, p...)
+	if c.capture != nil {
+		c.capture.add(p)
+	}
+	if c.wait != nil && c.wait.scan(c.hist, c.base) {
+		return // the one who waits takes it from here; nothing is dropped before
+	}
+	c.trim()
+}
+
+// trim drops the oldest bytes of a stream that nobody has matched, here and in goexpect.
+func (c *Console) trim() {
+	if len(c.hist) <= 2*window {
+		return
+	}
+	cut := len(c.hist) - window
+	c.hist = append(c.hist[:0], c.hist[cut:]...)
+	c.base += int64(cut)
+	c.pos = max(c.pos, c.base)
+	c.drop(c.base)
+}
+
+// drop discards what goexpect holds before offset to.
+func (c *Console) drop(to int64) {
+	if to > c.taken {
+		n, _ := io.CopyN(io.Discard, c.e, to-c.taken)
+		c.taken += n
+	}
+}
+
+// take lets goexpect match text, which is known to lie at offset lo, and so consumes the stream up to its end.
+func (c *Console) take(lo int64, text string) {
+	c.drop(lo)
+	found := &expect.Case{R: regexp.MustCompile(regexp.QuoteMeta(text)), T: expect.OK()}
+	out, _, _, _ := c.e.ExpectSwitchCase([]expect.Caser{found, never{}}, time.Hour)
+	c.taken += int64(len(out))
+	c.pos = lo + int64(len(text))
+}
+
+// never is a last case that always matches and consumes nothing, so that goexpect does not wait on its own.
+type never struct{}
+
+var empty = regexp.MustCompile(``)
+
+func (never) RE() (*regexp.Regexp, error)       { return empty, nil }
+func (never) String() string                    { return "" }
+func (never) Retry() bool                       { return false }
+func (never) Tag() (expect.Tag, *expect.Status) { return expect.OKTag, expect.NewStatus(0, "") }
+
+// sender is what goexpect writes to: it hands over to write and never fails, because goexpect would stop for good.
+type sender struct{ *Console }
+
+func (s sender) Write(p []byte) (int, error) {
+	s.queue <- append([]byte(nil), p...)
+	return len(p), nil
+}
+
+func (s sender) Close() error { return nil }
+
+// write owns the writing side of the port.
+func (c *Console) write() {
+	for {
+		select {
+		case p := <-c.queue:
+			var err error
+			for len(p) > 0 && err == nil {
+				var n int
+				if n, err = c.port.Write(p); n == 0 && err == nil {
+					err = io.ErrShortWrite
+				}
+				p = p[n:]
+			}
+			c.written <- err
+		case <-c.closed:
+			return
+		}
+	}
+}
+
+// Send types text as it is and waits until the port has taken it.
+func (c *Console) Send(ctx context.Context, text string) error { return c.send(ctx, text, text) }
+
+// SendSecret types text and records stars.
+func (c *Console) SendSecret(ctx context.Context, text string) error {
+	return c.send(ctx, text, strings.Repeat("*", 8)+"\n")
+}
+
+func (c *Console) send(ctx context.Context, text, shown string) error {
+	if text == "" {
+		return nil
+	}
+	if err := context.Cause(ctx); err != nil {
+		return c.Fail(classify.Wrap(err, "", "cancelled before sending"))
+	}
+	select {
+	case <-c.closed:
+		return c.lostError("sending")
+	case <-c.lost:
+		return c.lostError("sending")
+	case <-ctx.Done():
+		return c.Fail(classify.Wrap(context.Cause(ctx), "", "the console port takes no bytes"))
+	case c.sending <- struct{}{}:
+	}
+	if c.rec != nil {
+		c.rec.Record(c.clk.Now(), true, []byte(shown))
+	}
+	if err := c.e.Send(text); err != nil {
+		<-c.sending
+		return c.Fail(classify.Wrap(err, classify.TransportWrite, "cannot send"))
+	}
+	select {
+	case err := <-c.written:
+		<-c.sending
+		return c.Fail(classify.Wrap(err, classify.TransportLost, "cannot send to the console"))
+	case <-c.lost:
+		go c.settleWrite()
+		return c.lostError("sending")
+	case <-c.closed:
+		return c.lostError("sending")
+	case <-ctx.Done():
+		go c.settleWrite()
+		return c.Fail(classify.Wrap(context.Cause(ctx), "", "the console port takes no bytes"))
+	}
+}
+
+// settleWrite frees the sending side once a write that nobody waits for any more has ended, by Close at the latest.
+func (c *Console) settleWrite() {
+	select {
+	case <-c.written:
+		<-c.sending
+	case <-c.closed:
+	}
+}
+
+func (c *Console) lostError(doing string) error {
+	cause := errors.New("closed by us")
+	select {
+	case <-c.lost:
+		if c.cause != nil {
+			cause = c.cause
+		}
+	default:
+	}
+	return c.Fail(classify.Wrap(cause, classify.TransportLost, "the console was lost while %s", doing))
+}
+
+// Fail attaches the last lines of the console to an error. It keeps nil as nil.
+func (c *Console) Fail(err error) error { return classify.WithConsole(err, c.Tail()) }
+
+// tailLines is how much of the console a failure shows.
+const tailLines = 12
+
+// Tail gives the last lines that came, without escape sequences.
+func (c *Console) Tail() string {
+	c.mu.Lock()
+	raw := string(c.hist[max(0, len(c.hist)-lineReach):])
+	c.mu.Unlock()
+	var kept []string
+	for line := range strings.Lines(Clean(raw)) {
+		if line = strings.TrimRight(line, " \n"); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept[max(0, len(kept)-tailLines):], "\n")
+}
+
+// escapes are the terminal control sequences that boards print: CSI, OSC, two-byte ones.
+var escapes = regexp.MustCompile(`\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_78=>])`)
+
+// Clean makes console bytes text: line ends are \n, escape sequences, NULs and overprinted carriage returns are gone,
+// bytes that are not UTF-8 become the replacement character.
+func Clean(raw string) string {
+	s := escapes.ReplaceAllString(raw, "")
+	s = strings.NewReplacer("\r\r\n", "\n", "\r\n", "\n", "\x00", "").Replace(s)
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\r", "\n"), "\uFFFD")
+}

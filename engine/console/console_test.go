@@ -1,0 +1,323 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// dial gives a Console and the board's end of its wire.
+func dial(t *testing.T) (*Console, net.Conn) {
+	board, port := net.Pipe()
+	c := New(port, Config{})
+	t.Cleanup(func() { c.Close(); board.Close() })
+	return c, board
+}
+
+// say writes as the board, in pieces of at most n bytes.
+func say(board io.Writer, n int, text string) {
+	for len(text) > 0 {
+		k := min(n, len(text))
+		if _, err := io.WriteString(board, text[:k]); err != nil {
+			return
+		}
+		text = text[k:]
+	}
+}
+
+func wantKind(t *testing.T, err error, kind classify.Kind, text string) {
+	t.Helper()
+	if got := classify.Facts(err).Kind; err == nil || got != kind || !strings.Contains(err.Error(), text) {
+		t.Errorf("error %q of kind %q; want %q of kind %q", err, got, text, kind)
+	}
+}
+
+func TestExpectAtEveryTear(t *testing.T) {
+	const stream = "U-Boot 2023.01\r\nHit any key: 2\r\n==> no\r\n\x1b[6n=> "
+	for n := 1; n <= len(stream); n++ {
+		synctest.Test(t, func(t *testing.T) {
+			c, board := dial(t)
+			go say(board, n, stream)
+			m, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("any key"), Regexp(`U-Boot (\d+)\.`)}})
+			if err != nil || m.Index != 1 || m.Groups[0] != "2023" {
+				t.Fatalf("pieces of %d: Expect = %+v, %v; want the first in the stream", n, m, err)
+			}
+			if m, err = c.Expect(t.Context(), Wait{For: []Pattern{Text("key: 2")}}); err != nil {
+				t.Fatalf("pieces of %d: %v", n, err)
+			}
+			synctest.Wait()
+			if _, err = c.Expect(t.Context(), Wait{For: []Pattern{Prompt("=> ")}, Timeout: time.Second}); err != nil {
+				t.Fatalf("pieces of %d: %v", n, err)
+			}
+		})
+	}
+}
+
+func TestPromptEndsTheStream(t *testing.T) {
+	p := Prompt("# ")
+	for stream, want := range map[string]bool{
+		"/root # ": true, "/root # \x1b[6n": true, "\x1b[1m# \x1b[0m\x1b[": true, "# ls": false, "#": false, "": false, "# \n": false,
+	} {
+		if got := p.find([]byte(stream), 0) != nil; got != want {
+			t.Errorf("Prompt(%q).find(%q) = %t; want %t", "# ", stream, got, want)
+		}
+	}
+}
+
+func TestWaitEnds(t *testing.T) {
+	oops := errors.New("step deadline")
+	panicking := []Abort{{Pattern: Text("Kernel panic"), Kind: classify.BoardPanic, Says: "the kernel panicked"}}
+	for _, tt := range []struct {
+		name  string
+		wait  Wait
+		board func(t *testing.T, board net.Conn, cancel context.CancelCauseFunc)
+		kind  classify.Kind
+		text  string
+		after time.Duration
+	}{
+		{"timeout", Wait{Timeout: 3 * time.Second, What: "the prompt"}, nil, classify.ConsoleTimeout, "no sign of the prompt within 3s", 3 * time.Second},
+		{"timeout with its own kind", Wait{Timeout: 3 * time.Second, Kind: classify.ShellLogin}, nil, classify.ShellLogin, `no sign of "=> " within 3s`, 3 * time.Second},
+		{"stall after output", Wait{Stall: 5 * time.Second}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
+			for range 4 {
+				say(b, 9, "still here\n")
+				time.Sleep(2 * time.Second) // virtual
+			}
+		}, classify.ConsoleStall, "silence for 5s", 11 * time.Second},
+		{"context", Wait{}, func(t *testing.T, b net.Conn, cancel context.CancelCauseFunc) {
+			time.Sleep(7 * time.Second)
+			cancel(oops)
+		}, "", `waited 7s for "=> ": step deadline`, 7 * time.Second},
+		{"lost", Wait{}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
+			say(b, 9, "last words\n")
+			b.Close()
+		}, classify.TransportLost, "the console was lost", 0},
+		{"abort", Wait{Abort: panicking}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
+			say(b, 3, "Kernel panic - not syncing\n")
+		}, classify.BoardPanic, "the kernel panicked", 0},
+		{"abort after its grace", Wait{Abort: panicking, Grace: 2 * time.Second}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
+			say(b, 3, "Kernel panic - not syncing\n")
+		}, classify.BoardPanic, "the kernel panicked", 2 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, board := dial(t)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				if tt.board != nil {
+					go tt.board(t, board, cancel)
+				}
+				tt.wait.For = []Pattern{Text("=> ")}
+				began := time.Now()
+				_, err := c.Expect(ctx, tt.wait)
+				wantKind(t, err, tt.kind, tt.text)
+				if after := time.Since(began); after != tt.after {
+					t.Errorf("ended after %s; want %s", after, tt.after)
+				}
+			})
+		})
+	}
+}
+
+func TestAbortIsForgivenWhenTheMatchFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, board := dial(t)
+		go say(board, 4, "[1.0] Kernel panic, as dmesg has it\ndone => ")
+		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("=> ")}, Grace: 2 * time.Second, Abort: []Abort{{Pattern: Text("Kernel panic")}}})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestErrorShowsTheLastLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, board := dial(t)
+		go say(board, 7, "one\r\n\x1b[31mtwo\x1b[0m\r\n\r\nthree\xff")
+		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("=> ")}, Timeout: time.Second})
+		if got, want := classify.Facts(err).Console, "one\ntwo\nthree\uFFFD"; got != want {
+			t.Errorf("console = %q; want %q", got, want)
+		}
+	})
+}
+
+// half is a port whose last read brings data together with an error.
+type half struct{ read bool }
+
+func (h *half) Read(p []byte) (int, error) {
+	if h.read {
+		return 0, errors.New("read again after an error")
+	}
+	h.read = true
+	return copy(p, "login: "), errors.New("unplugged")
+}
+func (h *half) Write(p []byte) (int, error) { return 0, nil }
+func (h *half) Close() error                { return nil }
+
+func TestDataThatComesWithAnError(t *testing.T) {
+	c := New(&half{}, Config{})
+	defer c.Close()
+	if _, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("login: ")}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("login: ")}})
+	wantKind(t, err, classify.TransportLost, "unplugged")
+}
+
+func TestBlockedWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := dial(t) // nobody reads at the other end
+		late := classify.New(classify.DeadlineStep, "late")
+		for range 2 {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, late)
+			err := c.Send(ctx, "hello\n")
+			wantKind(t, err, classify.DeadlineStep, "takes no bytes")
+			cancel()
+		}
+		go func() {
+			time.Sleep(time.Second)
+			c.Close()
+		}()
+		wantKind(t, c.Send(t.Context(), "x"), classify.TransportLost, "lost while sending")
+	})
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	c, board := dial(t)
+	go func() {
+		noise := strings.Repeat("noise without an end ", 500) + "\r\n"
+		for range 500 { // 5 MB
+			say(board, len(noise), noise)
+		}
+		say(board, 99, "=> ")
+	}()
+	if _, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("=> ")}}); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if held := c.in - c.taken; cap(c.hist) > 8*window || held > 4*window {
+		t.Errorf("%d bytes kept, %d bytes in goexpect; want at most %d", cap(c.hist), held, 4*window)
+	}
+}
+
+// typed finds the marker and the command in a framed line.
+var typed = regexp.MustCompile(`^echo '(\w+)''(\w+):b'; (.*); echo '\w+''\w+:'"\$\?:e"$`)
+
+// fakeShell echoes what is typed and answers each framed command by reply.
+func fakeShell(board net.Conn, reply func(cmd, begin, end string) string) {
+	var line []byte
+	for buf := make([]byte, 1); ; {
+		if _, err := board.Read(buf); err != nil {
+			return
+		}
+		if buf[0] != '\n' {
+			line = append(line, buf[0])
+			continue
+		}
+		say(board, 80, string(line)+"\r\n")
+		if m := typed.FindStringSubmatch(string(line)); m != nil {
+			word := m[1] + m[2]
+			say(board, 5, reply(m[3], word+":b", word))
+		}
+		line = line[:0]
+	}
+}
+
+func TestRun(t *testing.T) {
+	for _, tt := range []struct {
+		name, before, output, after string
+		code                        int
+		want                        string
+	}{
+		{"plain", "", "one\r\ntwo\r\n", "\r\n=> ", 0, "one\ntwo"},
+		{"no line end before the marker", "", "one", "\r\n=> ", 1, "one"},
+		{"nothing", "", "", "\r\n=> ", 0, ""},
+		{"prompts, half markers, escapes, NULs", "", "=> # fl\r\n\x1b[6n==> e3\x00\r\n:0:e\r\n", "\r\n=> ", 7, "=> # fl\n==> e3\n:0:e"},
+		{"kernel line before and after", "[ 1.0] usb 1-1: new\r\n", "x\r\n", "[ 2.0] eth0: up\r\n=> ", 255, "x"},
+		{"a stale prompt before", "=> \r\n=> ", "y\r\n", "\r\n=> ", 0, "y"},
+		{"no prompt behind", "", "z\r\n", "\r\n", 0, "z"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, board := dial(t)
+				go fakeShell(board, func(cmd, begin, word string) string {
+					return tt.before + begin + "\r\n" + tt.output + word + fmt.Sprintf(":%d:e", tt.code) + tt.after
+				})
+				for range 3 {
+					res, err := c.Run(t.Context(), Hush("=> ", 500), Command{Text: "version"})
+					if err != nil || res.Output != tt.want || res.Code != tt.code {
+						t.Fatalf("Run = %+v, %v; want %q, %d", res, err, tt.want, tt.code)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	c, _ := dial(t)
+	for cmd, want := range map[string]string{
+		"echo 'open":             "left open",
+		`echo "open`:             "left open",
+		`echo \`:                 "left open",
+		"a\x03b":                 `control character '\x03'`,
+		"a\nb":                   "more than one line",
+		strings.Repeat("x", 500): "when framed, U-Boot takes 500",
+	} {
+		_, err := c.Run(t.Context(), Hush("=> ", 500), Command{Text: cmd})
+		wantKind(t, err, classify.ConsoleText, want)
+	}
+}
+
+func TestSyncRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, board := dial(t)
+		go func() {
+			buf, heard := make([]byte, 256), ""
+			for {
+				n, err := board.Read(buf)
+				if err != nil {
+					return
+				}
+				if heard += string(buf[:n]); !strings.Contains(heard, "\x03") { // dead until Ctrl-C
+					continue
+				}
+				if m := regexp.MustCompile(`echo '(\w+)''(\w+):s'\n$`).FindStringSubmatch(heard); m != nil {
+					say(board, 3, "> \r\n"+m[1]+m[2]+":s\r\n=> ")
+				}
+			}
+		}()
+		if err := c.Sync(t.Context(), Hush("=> ", 500), 3, time.Second); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTranscript(t *testing.T) {
+	var b strings.Builder
+	tr := NewTranscript(&b)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+	tr.Record(at, false, []byte("U-Boot\r\n=> "))
+	tr.Record(at, true, []byte("say \"é\"\n"))
+	tr.Record(at, false, []byte("\x1b[6n"))
+	tr.Record(at, false, []byte("\x00\xff"))
+	tr.Note(at, "power off")
+	tr.Record(at, false, []byte("rest"))
+	if err := tr.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const stamp = "2026-01-02T03:04:05.006Z "
+	want := stamp + "< U-Boot\n" + stamp + "< => \n" + stamp + "> say \"é\"\n" + stamp + `< \x1b[6n\x00\xff` + "\n" + stamp + "# power off\n" + stamp + "< rest\n"
+	if b.String() != want {
+		t.Errorf("transcript:\n%s\nwant:\n%s", b.String(), want)
+	}
+}

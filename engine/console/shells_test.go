@@ -1,0 +1,81 @@
+package console
+
+import (
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/goterm/term"
+)
+
+// onPTY runs a program on a pseudo terminal and gives the Console at the other end.
+func onPTY(t testing.TB, name string, args ...string) *Console {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("LEFT OUT: %s is not installed", name)
+	}
+	pty, err := term.OpenPTY()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = pty.Slave, pty.Slave, pty.Slave
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	cmd.Env = []string{"PS1=/very/long/path# ", "PATH=/usr/bin:/bin", "TERM=dumb", "HOME=/"}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pty.Slave.Close()
+	c := New(pty.Master, Config{})
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		c.Close()
+	})
+	return c
+}
+
+func TestRunOnRealShells(t *testing.T) {
+	for name, args := range map[string][]string{
+		"dash": {"-i"}, "bash": {"--norc", "-i"}, "busybox": {"ash", "-i"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, sh := onPTY(t, name, args...), POSIX("# ", 1000)
+			if err := c.Sync(t.Context(), sh, 5, time.Second); err != nil {
+				t.Fatal(err)
+			}
+			for _, tt := range []struct {
+				cmd, want string
+				code      int
+			}{
+				{"echo one; echo two", "one\ntwo", 0},
+				{"printf 'no end'", "no end", 0},
+				{"false", "", 1},
+				{"(exit 42)", "", 42},
+				{"no-such-command 2>/dev/null", "", 127},
+				{"cd /tmp; x=kept", "", 0},
+				{"pwd; echo $x", "/tmp\nkept", 0},
+				{"cat", "", 0}, // reads /dev/null
+				{"if true; then 2>/dev/null", "", 2},
+				{"echo still here", "still here", 0},
+				{`printf '%s\n' "it's" '"$x" \n' '# => '`, "it's\n\"$x\" \\n\n# => ", 0},
+				{"for i in 1 2\ndo echo $i\ndone", "1\n2", 0},
+				{"echo " + strings.Repeat("wrapped ", 60), strings.TrimSpace(strings.Repeat("wrapped ", 60)), 0},
+				{"seq 1 30000 | tail -n 1", "30000", 0},
+			} {
+				res, err := c.Run(t.Context(), sh, Command{Text: tt.cmd, Timeout: 5 * time.Second})
+				if err != nil {
+					t.Fatalf("Run(%q): %v\n%s", tt.cmd, err, c.Tail())
+				}
+				if tt.code == 2 && strings.Contains(res.Output, "yntax error") {
+					res.Output = "" // the shell's own words
+				}
+				if res.Code != tt.code || res.Output != tt.want {
+					t.Errorf("Run(%q) = %q, %d; want %q, %d", tt.cmd, res.Output, res.Code, tt.want, tt.code)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,353 @@
+// Package engine runs a board policy: it plans, makes attempts, keeps deadlines, classifies what fails, waits, cleans
+// up, sets the power state and says what came of it.
+//
+// It owns the loop, the clean-up and the proof of success, so that they work when a script cannot. It knows neither Lua
+// nor the command line; a policy is a struct with three functions in it.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/power"
+	"github.com/flashlua/flashlua/engine/serve"
+	"github.com/flashlua/flashlua/engine/transport"
+)
+
+// Engine is where runs take place: the edges that a test replaces. Nil fields are the real ones.
+type Engine struct {
+	Clock     clock.Clock
+	OpenPort  func(ctx context.Context, spec string) (transport.Port, error)
+	OpenPower func(spec string) (power.Driver, error)
+	Events    func(Event)         // subscriber; called from one goroutine at a time
+	Console   *console.Transcript // record of the console; may be nil
+}
+
+// run is one run under way.
+type run struct {
+	Engine
+	policy *Policy
+	job    Job
+	limits Limits
+	began  time.Time
+	rules  classify.Classifier
+	ctx    context.Context // the run's own; its end is final
+
+	image   *image.Image
+	target  flash.Target
+	files   map[string]bootFile
+	http    *serve.HTTP
+	tftp    *serve.TFTP
+	power   power.Driver
+	console *console.Console
+
+	cleanups []cleanup
+	attempt  atomic.Int64
+	powered  bool // an attempt began: the power state is ours to set
+	emitting sync.Mutex
+	wedged   bool // the policy did not return when it was told to: it is asked nothing any more
+
+	mu      sync.Mutex
+	state   string // of the medium
+	medium  string // the device that the target turned out to be
+	receipt flash.Receipt
+
+	report Report
+}
+
+// States of the medium.
+const (
+	Untouched = "untouched"
+	Partial   = "partial"
+	Written   = "written"
+	Verified  = "verified"
+)
+
+// Run plans and flashes. What went wrong is in the report; it is never nil.
+func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
+	if e.Clock == nil {
+		e.Clock = clock.Real{}
+	}
+	if e.OpenPort == nil {
+		e.OpenPort = transport.Open
+	}
+	if e.OpenPower == nil {
+		e.OpenPower = power.Open
+	}
+	r := &run{Engine: e, policy: p, job: j, ctx: ctx, began: e.Clock.Now(), state: Untouched}
+	r.rules = classify.Classifier{OnUnknown: r.unknown}
+	if p.Classify != nil {
+		r.rules.Policy = r.askPolicy
+	}
+	var d classify.Decision
+	if err := r.guard(r.planAll); err != nil {
+		d = r.rules.Decide(context.Cause(r.ctx), err)
+	} else {
+		d = r.attempts()
+	}
+	r.setPower(d.Err)
+	r.cleanUp()
+	return r.finish(d)
+}
+
+// planAll does everything that can fail before the board is touched.
+func (r *run) planAll() error {
+	var err error
+	if r.limits, err = r.policy.limits(r.job); err != nil {
+		return err
+	}
+	late := classify.WithHint(classify.New(classify.DeadlineTotal, "the total deadline of %s passed", r.limits.Total), "raise limits.total in the policy or --timeout")
+	var cancel context.CancelFunc
+	r.ctx, cancel = clock.WithTimeout(r.ctx, r.Clock, r.limits.Total, late)
+	r.defers("deadline", func() error { cancel(); return nil })
+	if err := r.plan(r.ctx); err != nil {
+		return err
+	}
+	r.emit(Event{Type: EventPlan, Text: r.planText()})
+	return nil
+}
+
+// attempts is the loop: it gives the decision on the last attempt, a zero one after success.
+func (r *run) attempts() classify.Decision {
+	for n := 0; ; n++ {
+		r.powered = true
+		r.attempt.Store(int64(n + 1))
+		r.emit(Event{Type: EventAttempt})
+		began := r.Clock.Now()
+		err := r.try()
+		took := r.Clock.Now().Sub(began)
+		if err == nil {
+			r.report.add(n+1, took, classify.Decision{})
+			r.emit(Event{Type: EventAttemptEnd, Took: took})
+			return classify.Decision{}
+		}
+		d := r.decide(classify.WithTarget(classify.WithAttempt(err, n+1), r.mediumState()))
+		a := r.report.add(n+1, took, d)
+		r.emit(Event{Type: EventAttemptEnd, Took: took, Error: d.Err.Error(), Kind: a.Kind, Rule: a.Rule, Step: a.Step})
+		if d.Class == classify.NonRetryable || n >= *r.limits.Retries {
+			return d
+		}
+		var wait time.Duration
+		wait, d.Err = r.backoff(n, d.Err)
+		if left := r.limits.Total - r.Clock.Now().Sub(r.began); wait >= left {
+			r.report.Stopped = fmt.Sprintf("the next attempt would begin after the total deadline of %s", r.limits.Total)
+			return d
+		}
+		a.Wait = wait.String()
+		r.emit(Event{Type: EventRetry, Wait: wait})
+		if err := r.Clock.Sleep(r.ctx, wait); err != nil {
+			return r.decide(classify.WithSecondary(err, d.Err))
+		}
+	}
+}
+
+// try makes one attempt.
+func (r *run) try() error {
+	late := classify.WithHint(classify.New(classify.DeadlineTry, "the attempt took longer than %s", r.limits.Attempt), "raise limits.attempt in the policy")
+	ctx, cancel := clock.WithTimeout(r.ctx, r.Clock, r.limits.Attempt, late)
+	defer cancel()
+	s := &Session{run: r, LastError: r.report.lastError()}
+	err := r.ask(ctx, func() error { return r.policy.Flash(ctx, s) })
+	if cause := context.Cause(ctx); err == nil && cause != nil {
+		err = cause
+	}
+	if err == nil && !r.proven() {
+		err = classify.WithHint(classify.New(classify.FlashUnproven, "the flash ended without proof that %s holds the image", r.target),
+			"write with sh:write(job), which verifies; what the script returned does not count")
+	}
+	return err
+}
+
+// ask calls into the policy. A policy that does not return when its context ended is left behind for good: the board
+// must still be switched off.
+func (r *run) ask(ctx context.Context, f func() error) error {
+	if r.wedged {
+		return classify.New(classify.ScriptLimit, "the script did not return from an earlier call")
+	}
+	done := make(chan error, 1)
+	go func() { done <- r.guard(f) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	grace := make(chan struct{})
+	defer r.Clock.AfterFunc(returnTime, func() { close(grace) })()
+	select {
+	case err := <-done:
+		return err
+	case <-grace:
+		r.wedged = true
+		return classify.WithSecondary(classify.New(classify.ScriptLimit, "the script did not return within %s of its end", returnTime), context.Cause(ctx))
+	}
+}
+
+// guard turns a panic into an error that no policy can override.
+func (r *run) guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &classify.Error{
+				Kind: classify.Internal, Msg: fmt.Sprintf("panic: %v", v), Detail: string(debug.Stack()),
+				Hint: "this is a bug in flashlua; please report it with the detail",
+			}
+		}
+	}()
+	return f()
+}
+
+// decide judges an error of an attempt.
+func (r *run) decide(err error) classify.Decision {
+	return r.rules.Decide(context.Cause(r.ctx), err)
+}
+
+func (r *run) askPolicy(err error, next func(error) classify.Class) (class classify.Class, perr error) {
+	ctx, cancel := r.hookContext("classify")
+	defer cancel()
+	perr = r.ask(ctx, func() (err2 error) {
+		class, err2 = r.policy.Classify(ctx, err, next)
+		return err2
+	})
+	return class, classify.Wrap(perr, "", "the policy's classify failed")
+}
+
+func (r *run) hookContext(name string) (context.Context, context.CancelFunc) {
+	return clock.WithTimeout(r.ctx, r.Clock, hookTime, classify.New(classify.ScriptLimit, "the policy's %s took longer than %s", name, hookTime))
+}
+
+// backoff gives the wait after the n-th failure, and the error with what the policy's own backoff did wrong.
+func (r *run) backoff(n int, err error) (time.Duration, error) {
+	b := classify.Backoff{}
+	if r.limits.Jitter > 0 {
+		b.Jitter, b.Rand = r.limits.Jitter, rand.New(rand.NewPCG(uint64(r.began.UnixNano()), uint64(n)))
+	}
+	if r.policy.Backoff == nil {
+		return b.Wait(n), err
+	}
+	ctx, cancel := r.hookContext("backoff")
+	defer cancel()
+	var wait time.Duration
+	perr := r.ask(ctx, func() (err2 error) {
+		wait, err2 = r.policy.Backoff(ctx, n, err, func(n int, _ error) time.Duration { return b.Wait(n) })
+		return err2
+	})
+	if perr != nil {
+		return b.Wait(n), classify.WithSecondary(err, classify.Wrap(perr, "", "the policy's backoff failed"))
+	}
+	return wait, err
+}
+
+// unknown logs an error that no rule knows.
+func (r *run) unknown(err error, stack []byte) {
+	r.emit(Event{Type: EventUnknown, Error: strings.Join(classify.Messages(err), ": "), Text: string(stack)})
+}
+
+// proven reports whether the medium is known to hold the image.
+func (r *run) proven() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.receipt.Valid() && r.state == Verified && r.receipt.SHA256 == r.image.SHA256() && r.receipt.Target == r.target
+}
+
+func (r *run) mediumState() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+// found records which device the target turned out to be.
+func (r *run) found(device string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.medium = device
+}
+
+// mark records what became of the medium. Anything but Verified takes the proof back.
+func (r *run) mark(state string, receipt flash.Receipt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state, r.receipt = state, receipt
+}
+
+// setPower puts the board into the state that its policy wants for the outcome.
+func (r *run) setPower(failure error) {
+	if !r.powered || r.power == nil {
+		return
+	}
+	want := r.policy.PowerAfter.Success
+	switch {
+	case failure != nil && classify.Find(failure, classify.Interrupted) != nil:
+		want = r.policy.PowerAfter.Cancel
+	case failure != nil:
+		want = r.policy.PowerAfter.Failure
+	}
+	do := r.power.Off
+	switch want {
+	case PowerKeep:
+		r.emit(Event{Type: EventPower, Text: "left as it is"})
+		return
+	case PowerOn:
+		do = r.power.On
+	default:
+		want = PowerOff
+	}
+	err := r.switchPower(context.WithoutCancel(r.ctx), do)
+	e := Event{Type: EventPower, Text: string(want)}
+	if err != nil {
+		r.report.powerError = classify.Wrap(err, "", "the board could not be switched %s", want)
+		e.Error = r.report.powerError.Error()
+	}
+	r.emit(e)
+}
+
+// switchPower does one action of the driver, within its own time.
+func (r *run) switchPower(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := clock.WithTimeout(ctx, r.Clock, powerTime, classify.New(classify.Power, "the power driver did not answer within %s", powerTime))
+	defer cancel()
+	return r.guard(func() error { return do(ctx) })
+}
+
+// cleanup is one thing to undo.
+type cleanup struct {
+	name string
+	undo func() error
+}
+
+// defers puts something on the clean-up stack.
+func (r *run) defers(name string, undo func() error) {
+	r.cleanups = append(r.cleanups, cleanup{name, undo})
+}
+
+// cleanUp undoes everything, last first. Every entry is tried, all together within cleanupTime; their errors are shown
+// beside the primary one and change no verdict.
+func (r *run) cleanUp() {
+	late := make(chan struct{})
+	defer r.Clock.AfterFunc(cleanupTime, func() { close(late) })()
+	for i := len(r.cleanups) - 1; i >= 0; i-- {
+		c := r.cleanups[i]
+		done := make(chan error, 1)
+		go func() { done <- r.guard(c.undo) }()
+		var err error
+		select {
+		case err = <-done:
+		case <-late:
+			err = errors.New("it did not end in time")
+		}
+		if err != nil {
+			err = classify.Wrap(err, "", "clean-up of the %s", c.name)
+			r.report.secondary = append(r.report.secondary, err)
+			r.emit(Event{Type: EventCleanup, Error: err.Error()})
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package engine
+
+import "time"
+
+// Event is one thing that happened in a run. Their order is fixed:
+//
+//	plan (attempt (step … step-end)* attempt-end [retry])* power* cleanup* end
+//
+// Steps nest. Progress, note and unknown come wherever they happen. Fields that mean nothing for a type are empty.
+type Event struct {
+	Time    time.Time     `json:"time"`
+	Type    string        `json:"type"`
+	Attempt int           `json:"attempt,omitempty"` // from 1
+	Step    string        `json:"step,omitempty"`
+	Text    string        `json:"text,omitempty"`
+	Error   string        `json:"error,omitempty"`
+	Kind    string        `json:"kind,omitempty"`
+	Rule    string        `json:"rule,omitempty"`
+	Wait    time.Duration `json:"wait_ns,omitempty"`     // before the next attempt
+	Took    time.Duration `json:"duration_ns,omitempty"` // of a step or attempt
+	Done    int64         `json:"done,omitempty"`        // bytes
+	Total   int64         `json:"total,omitempty"`       // bytes
+}
+
+// The types of events.
+const (
+	EventPlan       = "plan"
+	EventAttempt    = "attempt"
+	EventAttemptEnd = "attempt-end"
+	EventStep       = "step"
+	EventStepEnd    = "step-end"
+	EventRetry      = "retry"
+	EventProgress   = "progress"
+	EventPower      = "power"
+	EventCleanup    = "cleanup"
+	EventNote       = "note"
+	EventUnknown    = "unknown"
+	EventEnd        = "end"
+)
+
+// emit tells the subscriber, one event at a time.
+func (r *run) emit(e Event) {
+	if r.Events == nil {
+		return
+	}
+	r.emitting.Lock()
+	defer r.emitting.Unlock()
+	e.Time = r.Clock.Now()
+	e.Attempt = int(r.attempt.Load())
+	r.Events(e)
+}

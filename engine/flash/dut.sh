@@ -1,0 +1,82 @@
+# What flashlua runs on the board: sh -c "$(this)" flashlua COMMAND ARGUMENT...
+# It needs a POSIX shell and busybox's dd, sha256sum, readlink and wget (or curl). It writes no file but the target.
+# Answers are lines KEY=VALUE; every other line is what a tool had to say.
+
+fetch() {
+	if command -v wget >/dev/null; then wget -q -O - "$1"; else curl -fsS "$1"; fi
+}
+
+can() { dd "$@" count=1 >/dev/null 2>&1; }
+
+direct_read() { can if="$1" of=/dev/null bs=4096 iflag=direct; }
+
+# find ADDRESS: the disks at an address of the bus, boot partitions of eMMC left out.
+find_sysfs() {
+	for sys in /sys/class/block/*; do
+		[ -e "$sys/partition" ] && continue
+		case $sys in *boot[0-9] | *rpmb) continue ;; esac
+		case $(readlink -f "$sys") in */"$1"/* | */"$1".*/*) echo "device=/dev/${sys##*/}" ;; esac
+	done
+}
+
+# in_use SYS: why the device or a part of it must not be written.
+in_use() {
+	for part in "$1" "$1"/*/partition; do
+		part=${part%/partition}
+		[ -e "$part/dev" ] || continue
+		name=${part##*/}
+		[ "$part" != "$1" ] || name=${1##*/}
+		grep -q "^[0-9]* [0-9]* $(cat "$part/dev") " /proc/self/mountinfo && echo "used=/dev/$name is mounted"
+		grep -q "^/dev/$name[[:space:]]" /proc/swaps 2>/dev/null && echo "used=/dev/$name is swap"
+		for holder in "$part"/holders/*; do
+			[ -e "$holder" ] && echo "used=/dev/$name is held by ${holder##*/}"
+		done
+	done
+}
+
+info() { # DEVICE
+	[ -e "$1" ] || { echo error=missing; return; }
+	dev=$(readlink -f "$1")
+	[ -b "$dev" ] || { echo error=notblock; return; }
+	sys=/sys/class/block/${dev##*/}
+	echo "device=$dev"
+	echo "sectors=$(cat "$sys/size")"
+	echo "sector=$(cat "$sys/queue/logical_block_size" 2>/dev/null || cat "$sys/../queue/logical_block_size")"
+	[ "$(cat "$sys/ro")" = 0 ] || echo "used=$dev is read-only"
+	in_use "$sys"
+}
+
+write() { # URL DEVICE
+	whole="ibs=64k obs=1M"
+	can if=/dev/zero of=/dev/null bs=512 iflag=fullblock && whole="bs=1M iflag=fullblock"
+	past=
+	can if=/dev/zero of=/dev/null bs=512 conv=fsync && past=conv=fsync
+	direct_read "$2" && past=oflag=direct
+	{ {
+		fetch "$1"
+		echo "fetch=$?" >&3
+	} | {
+		dd of="$2" $whole $past 2>&3
+		echo "dd=$?" >&3
+	}; } 3>&1
+	sync
+	echo "sync=$?"
+}
+
+verify() { # DEVICE WHOLE-MEBIBYTES REMAINING-BYTES
+	if direct_read "$1"; then
+		past=iflag=direct
+	elif sync && echo 3 >/proc/sys/vm/drop_caches; then
+		past=
+	else
+		echo error=cached
+		return
+	fi
+	{ {
+		[ "$2" = 0 ] || dd if="$1" bs=1M count="$2" $past 2>&3
+		echo "dd=$?" >&3
+		[ "$3" = 0 ] || dd if="$1" bs=1M skip="$2" count=1 $past 2>&3 | head -c "$3"
+	} | sha256sum; } 3>&1
+}
+
+"$@"

@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/serve"
+)
+
+// bootFile is a file of the policy, open and offered.
+type bootFile struct {
+	File
+	wire string // its name by TFTP
+	size int64
+}
+
+// plan checks what can be checked and opens what will be needed, the cheap things first.
+func (r *run) plan(ctx context.Context) error {
+	for _, do := range []func(context.Context) error{
+		r.planTarget, r.planFiles, r.planImage, r.planPower, r.planConsole, r.planServers,
+	} {
+		if err := do(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) planTarget(context.Context) (err error) {
+	r.target, err = r.policy.target(r.job.Target)
+	return err
+}
+
+// contents are the policy's files as the TFTP server will offer them.
+func (r *run) planFiles(context.Context) error {
+	dir := r.job.FilesDir
+	if dir == "" {
+		dir = r.policy.Dir
+	}
+	r.files = map[string]bootFile{}
+	wire := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(r.policy.Files)) {
+		f := r.policy.Files[name]
+		if !filepath.IsAbs(f.Path) {
+			f.Path = filepath.Join(dir, f.Path)
+		}
+		st, err := os.Stat(f.Path)
+		if err == nil && !st.Mode().IsRegular() {
+			err = fmt.Errorf("%s is not a regular file", f.Path)
+		}
+		if err != nil {
+			return classify.WithHint(classify.Wrap(err, classify.ImageMissing, "board %s: the %s file is not on the station", r.policy.Name, name),
+				"put it there, or name its folder with --files")
+		}
+		b := bootFile{f, filepath.Base(f.Path), st.Size()}
+		if wire[b.wire] {
+			b.wire = name + "-" + b.wire
+		}
+		wire[b.wire] = true
+		r.files[name] = b
+	}
+	return nil
+}
+
+func (r *run) planImage(ctx context.Context) (err error) {
+	if r.image, err = image.Open(ctx, r.job.Image); err == nil {
+		r.defers("image", r.image.Close)
+	}
+	return err
+}
+
+func (r *run) planPower(ctx context.Context) (err error) {
+	if r.power, err = r.OpenPower(r.job.Power); err != nil || r.power == nil {
+		return err
+	}
+	return r.switchPower(ctx, r.power.Check)
+}
+
+// planConsole opens the console before the board gets power, so that nothing it says is lost.
+func (r *run) planConsole(ctx context.Context) error {
+	port, err := r.OpenPort(ctx, r.job.Port)
+	if err != nil {
+		return err
+	}
+	cfg := console.Config{Clock: r.Clock}
+	if r.Console != nil {
+		cfg.Recorder = r.Console
+	}
+	if r.console == nil {
+		r.defers("console", func() error { return r.console.Close() })
+	}
+	r.console = console.New(port, cfg)
+	return nil
+}
+
+func (r *run) planServers(context.Context) (err error) {
+	if r.http, err = serve.ListenHTTP(r.policy.Net.Listen); err != nil {
+		return err
+	}
+	r.defers("HTTP server", r.http.Close)
+	if len(r.files) == 0 {
+		return nil
+	}
+	if r.tftp, err = serve.ListenTFTP(r.tftpHost(), 0); err != nil {
+		return err
+	}
+	r.defers("TFTP server", r.tftp.Close)
+	for name, b := range r.files {
+		f, err := os.Open(b.Path)
+		if err != nil {
+			return classify.Wrap(err, classify.ImageMissing, "the %s file cannot be read", name)
+		}
+		r.defers(name, f.Close)
+		r.tftp.Offer(serve.Content{Name: b.wire, Size: b.size, ReaderAt: f})
+	}
+	return nil
+}
+
+// tftpHost is where the TFTP server listens: where the board is told to ask, if that is here.
+func (r *run) tftpHost() string {
+	if told := r.policy.Net.TFTP; told != "" && serve.IsLocal(told) {
+		return told
+	}
+	return r.policy.Net.Listen
+}
+
+// planText is the plan for people.
+func (r *run) planText() string {
+	l := r.limits
+	attempts := time.Duration(*l.Retries + 1)
+	worst := attempts * l.Attempt
+	for n := range *l.Retries {
+		worst += classify.Backoff{}.Wait(n)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %d bytes, sha256 %s\n", r.image.Path(), r.image.Size(), r.image.SHA256())
+	fmt.Fprintf(&b, "to %s of board %s, target %s: everything on it is lost\n", r.target, r.policy.Name, r.target.Name)
+	fmt.Fprintf(&b, "at most %d attempts of %s each, %s in total", attempts, l.Attempt, min(worst, l.Total))
+	return b.String()
+}

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// Policy is a board: how it behaves, and what to do with it.
+type Policy struct {
+	Name          string
+	Dir           string // where relative file names begin
+	UBoot         uboot.Config
+	Linux         shell.Config
+	Files         map[string]File // what U-Boot loads, by a name of the policy's own
+	Boot          string          // the U-Boot command that starts Linux
+	BootArgs      string          // the kernel's command line; "" leaves the board's own
+	Targets       map[string]flash.Target
+	DefaultTarget string
+	Net           Net
+	Limits        Limits
+	PowerAfter    PowerAfter
+
+	// Flash does the work. It is called once per attempt and ends with ctx.
+	Flash func(ctx context.Context, s *Session) error
+	// Classify and Backoff override the built-in rules; they may be nil. They end with ctx.
+	Classify func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error)
+	Backoff  func(ctx context.Context, n int, err error, next func(n int, err error) time.Duration) (time.Duration, error)
+}
+
+// File is something that U-Boot loads into RAM.
+type File struct {
+	Path    string
+	Address uint64
+}
+
+// Net is what the board is told about the station, and where the station listens. Empty fields are found out.
+type Net struct {
+	HTTP   string // the station's address for HTTP as the board sees it
+	TFTP   string // likewise for TFTP
+	Listen string // the address that the station's servers listen on; "" is every address
+}
+
+// Limits bound a run. A zero field takes the default.
+type Limits struct {
+	Retries *int          // attempts after the first; default 3
+	Total   time.Duration // default 60 min
+	Attempt time.Duration // default 30 min, or Total if that is less
+	Jitter  float64       // spread of the wait between attempts, 0 to 1; default none
+}
+
+const (
+	defaultRetries = 3
+	defaultTotal   = time.Hour
+	defaultAttempt = 30 * time.Minute
+
+	// cleanupTime is what an attempt needs to end, besides switching power.
+	cleanupTime = 2 * time.Second
+	// powerTime bounds one action of a power driver.
+	powerTime = 15 * time.Second
+	// hookTime bounds one call of a policy's classify or backoff.
+	hookTime = 5 * time.Second
+	// returnTime is how long a cancelled policy may take to return.
+	returnTime = 2 * time.Second
+)
+
+// PowerState is what becomes of the board's power.
+type PowerState string
+
+const (
+	PowerOff  PowerState = "off"
+	PowerOn   PowerState = "on"
+	PowerKeep PowerState = "keep"
+)
+
+// PowerAfter is the power state for each outcome. An empty field means off.
+type PowerAfter struct{ Success, Failure, Cancel PowerState }
+
+// Job is what the operator asks for.
+type Job struct {
+	Image    string
+	Port     string        // console, as transport.Open takes it
+	Power    string        // as power.Open takes it
+	Target   string        // "" is the policy's default
+	FilesDir string        // "" is the policy's own
+	Retries  *int          // nil is the policy's
+	Timeout  time.Duration // 0 is the policy's total
+}
+
+// limits are the policy's and the job's together.
+func (p *Policy) limits(j Job) (Limits, error) {
+	l := p.Limits
+	if l.Total == 0 {
+		l.Total = defaultTotal
+	}
+	if need := l.Attempt + cleanupTime + powerTime; l.Attempt > 0 && need > l.Total {
+		return l, classify.WithHint(
+			classify.New(classify.ConfigPlan, "one attempt of %s and its clean-up of %s do not fit the total of %s", l.Attempt, cleanupTime+powerTime, l.Total),
+			"raise limits.total or lower limits.attempt")
+	}
+	if j.Timeout > 0 {
+		l.Total = j.Timeout
+	}
+	if l.Attempt == 0 {
+		l.Attempt = defaultAttempt
+	}
+	l.Attempt = min(l.Attempt, l.Total)
+	n := defaultRetries
+	if l.Retries != nil {
+		n = *l.Retries
+	}
+	if j.Retries != nil {
+		n = *j.Retries
+	}
+	l.Retries = &n
+	return l, nil
+}
+
+// target finds the medium to write.
+func (p *Policy) target(name string) (flash.Target, error) {
+	if name == "" {
+		name = p.DefaultTarget
+	}
+	known := slices.Sorted(maps.Keys(p.Targets))
+	t, ok := p.Targets[name]
+	switch {
+	case len(known) == 0:
+		return t, classify.WithHint(classify.New(classify.ConfigPolicy, "board %s has no targets", p.Name), `add targets = { disk = "/dev/…" } to the policy`)
+	case name == "" && len(known) == 1:
+		return p.Targets[known[0]], nil
+	case name == "":
+		return t, classify.WithHint(classify.New(classify.Usage, "board %s has more than one target", p.Name), "name one with --target: %s", strings.Join(known, ", "))
+	case !ok:
+		return t, classify.WithHint(classify.New(classify.Usage, "board %s has no target %q", p.Name, name), "it has %s", strings.Join(known, ", "))
+	}
+	return t, nil
+}

@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// Exit codes of a run.
+const (
+	ExitVerified  = 0 // every planned image is verified on the medium
+	ExitInternal  = 1 // a bug in flashlua
+	ExitPlan      = 2 // nothing was touched: usage, configuration, a script that cannot load, a plan that cannot work
+	ExitFatal     = 3 // a failure that another attempt cannot mend, or the final power state could not be set
+	ExitExhausted = 4 // every attempt failed
+	ExitDeadline  = 5 // the total deadline
+	exitSignal    = 128
+)
+
+// Report says what came of a run. Its JSON form is the verdict.
+type Report struct {
+	Result    string        `json:"result"` // verified or failed
+	Exit      int           `json:"exit"`
+	Class     string        `json:"class,omitempty"` // retry or fatal
+	Rule      string        `json:"rule,omitempty"`  // that decided on the class
+	Kind      string        `json:"kind,omitempty"`
+	Error     string        `json:"error,omitempty"`
+	Chain     []string      `json:"chain,omitempty"` // outermost first
+	Hint      string        `json:"hint,omitempty"`
+	Stopped   string        `json:"stopped,omitempty"` // why no further attempt was made, if not by class or count
+	Step      string        `json:"step,omitempty"`
+	Attempt   int           `json:"attempt"` // the last one, 0 if none was made
+	Attempts  []*Attempt    `json:"attempts"`
+	Secondary []string      `json:"secondary,omitempty"` // what failed beside it
+	Console   []string      `json:"console,omitempty"`   // the last lines
+	Detail    string        `json:"detail,omitempty"`
+	Board     string        `json:"board"`
+	Image     ImageReport   `json:"image"`
+	Target    TargetReport  `json:"target"`
+	Duration  time.Duration `json:"duration_ns"`
+	Simulated bool          `json:"simulated"`
+
+	Err        error `json:"-"` // nil after success
+	powerError error
+	secondary  []error
+}
+
+// Attempt is one attempt of a run. Its error is empty after success.
+type Attempt struct {
+	Number   int           `json:"attempt"`
+	Error    string        `json:"error,omitempty"`
+	Kind     string        `json:"kind,omitempty"`
+	Class    string        `json:"class,omitempty"`
+	Rule     string        `json:"rule,omitempty"`
+	Step     string        `json:"step,omitempty"`
+	Duration time.Duration `json:"duration_ns"`
+	Wait     string        `json:"wait,omitempty"` // before the next attempt
+
+	err error
+}
+
+// ImageReport is what was to be written.
+type ImageReport struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size,omitempty"` // bytes
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// TargetReport is where it was to go, and how the medium was left.
+type TargetReport struct {
+	Name   string `json:"name,omitempty"`
+	Device string `json:"device,omitempty"`
+	State  string `json:"state"` // untouched, partial, written, verified
+}
+
+// add records an attempt.
+func (r *Report) add(n int, took time.Duration, d classify.Decision) *Attempt {
+	a := &Attempt{Number: n, Duration: took}
+	if d.Err != nil {
+		f := classify.Facts(d.Err)
+		a.err, a.Error, a.Kind, a.Class, a.Rule, a.Step = d.Err, d.Err.Error(), string(f.Kind), d.Class.String(), string(d.Rule), f.Step
+	}
+	r.Attempts = append(r.Attempts, a)
+	return a
+}
+
+func (r *Report) lastError() error {
+	if len(r.Attempts) == 0 {
+		return nil
+	}
+	return r.Attempts[len(r.Attempts)-1].err
+}
+
+// finish fills the report from what the run knows.
+func (r *run) finish(d classify.Decision) *Report {
+	rep := &r.report
+	rep.Result, rep.Attempt, rep.Duration = "failed", int(r.attempt.Load()), r.Clock.Now().Sub(r.began)
+	rep.Board, rep.Image.Path = r.policy.Name, r.job.Image
+	if r.image != nil {
+		rep.Image.Size, rep.Image.SHA256 = r.image.Size(), r.image.SHA256()
+	}
+	r.mu.Lock()
+	rep.Target = TargetReport{Name: r.target.Name, Device: r.medium, State: r.state}
+	r.mu.Unlock()
+	err := d.Err
+	if err == nil {
+		rep.Result = Verified
+		err = classify.Fatal(rep.powerError)
+		if err != nil {
+			d.Class, d.Rule = classify.NonRetryable, classify.RuleNonRetryable
+		}
+	} else {
+		err = classify.WithSecondary(err, rep.powerError)
+	}
+	rep.Exit = exit(d, rep, r.powered, err)
+	rep.describe(d, classify.WithSecondary(err, rep.secondary...))
+	r.emit(Event{Type: EventEnd, Text: rep.Result, Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
+	return rep
+}
+
+// describe puts an error into the report.
+func (r *Report) describe(d classify.Decision, err error) {
+	if r.Err = err; err == nil {
+		return
+	}
+	f := classify.Facts(err)
+	r.Class, r.Rule, r.Kind = d.Class.String(), string(d.Rule), string(f.Kind)
+	r.Error, r.Chain, r.Hint, r.Step, r.Detail = err.Error(), classify.Messages(err), f.Hint, f.Step, f.Detail
+	if f.Console != "" {
+		r.Console = strings.Split(f.Console, "\n")
+	}
+	for _, s := range f.Secondary {
+		r.Secondary = append(r.Secondary, s.Error())
+	}
+}
+
+// Refused is the report of a run that could not even be planned.
+func Refused(err error) *Report {
+	r := &Report{Result: "failed", Target: TargetReport{State: Untouched}}
+	d := (&classify.Classifier{}).Decide(nil, err)
+	r.Exit = exit(d, r, false, d.Err)
+	r.describe(d, d.Err)
+	return r
+}
+
+// exit gives the exit code: where the run ended says more than why.
+func exit(d classify.Decision, r *Report, began bool, err error) int {
+	var sig *signal
+	switch {
+	case err == nil:
+		return ExitVerified
+	case d.Rule == classify.RuleInternal:
+		return ExitInternal
+	case errors.As(err, &sig):
+		return exitSignal + sig.number
+	case d.Rule == classify.RuleRunCancelled && classify.Find(err, classify.DeadlineTotal) != nil, r.Stopped != "":
+		return ExitDeadline
+	case !began:
+		return ExitPlan
+	case d.Class == classify.NonRetryable:
+		return ExitFatal
+	}
+	return ExitExhausted
+}
+
+// signal is the cause of a run that a signal ended.
+type signal struct {
+	error
+	number int
+}
+
+func (s *signal) Unwrap() error { return s.error }
+
+// Signal gives the cause to cancel a run's context with when a signal arrived.
+func Signal(name string, number int) error {
+	return &signal{classify.New(classify.Interrupted, "interrupted by %s", name), number}
+}
+
+// MarshalIndent is the verdict, readable.
+func (r *Report) MarshalIndent() ([]byte, error) {
+	raw, err := json.MarshalIndent(r, "", "  ")
+	return append(raw, '\n'), err
+}

@@ -1,0 +1,40 @@
+package serve
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// udpHolder names the process that has a UDP port, as far as /proc tells.
+func udpHolder(port int) string {
+	for _, table := range []string{"/proc/net/udp", "/proc/net/udp6"} {
+		f, err := os.Open(table)
+		if err != nil {
+			continue
+		}
+		defer f.Close()
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			// sl local_address rem_address st queues tr tm->when retrnsmt uid timeout inode …
+			col := strings.Fields(lines.Text())
+			if len(col) > 9 && strings.HasSuffix(col[1], fmt.Sprintf(":%04X", port)) {
+				return socketOwner(col[9])
+			}
+		}
+	}
+	return "another program"
+}
+
+func socketOwner(inode string) string {
+	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, fd := range fds {
+		if to, err := os.Readlink(fd); err == nil && to == "socket:["+inode+"]" {
+			pid := strings.Split(fd, "/")[2]
+			name, _ := os.ReadFile("/proc/" + pid + "/comm")
+			return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(name)))
+		}
+	}
+	return "another user's program"
+}

@@ -1,0 +1,127 @@
+// Package serve is the station's side of every transfer: an HTTP and a TFTP server that offer what a run needs and
+// nothing else. It owns the listening sockets and counts what it sent; it does not know what the bytes are.
+package serve
+
+import (
+	"crypto/rand"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// Content is what can be offered.
+type Content struct {
+	Name string // for people and logs
+	Size int64  // bytes
+	io.ReaderAt
+}
+
+// Text is a small Content.
+func Text(name, text string) Content {
+	return Content{name, int64(len(text)), strings.NewReader(text)}
+}
+
+// HTTP serves contents at paths that cannot be guessed.
+type HTTP struct {
+	l   net.Listener
+	srv *http.Server
+
+	mu     sync.Mutex
+	offers map[string]*offer
+}
+
+type offer struct {
+	Content
+	sent func(n int64) // told of every piece that went out
+}
+
+// ListenHTTP listens on host, "" for every address, at a free port.
+func ListenHTTP(host string) (*HTTP, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return nil, classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "cannot serve the image by HTTP"),
+			"net.listen in the policy must be an address of this machine")
+	}
+	h := &HTTP{l: l, offers: map[string]*offer{}}
+	h.srv = &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second}
+	go h.srv.Serve(l)
+	return h, nil
+}
+
+// Port is where it listens.
+func (h *HTTP) Port() string {
+	return strconv.Itoa(h.l.Addr().(*net.TCPAddr).Port)
+}
+
+// Offer serves c until withdraw is called, and gives its path. sent may be nil; it is called from the server's
+// goroutines.
+func (h *HTTP) Offer(c Content, sent func(n int64)) (path string, withdraw func()) {
+	path = "/" + rand.Text() + "/" + c.Name
+	if sent == nil {
+		sent = func(int64) {}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.offers[path] = &offer{c, sent}
+	return path, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.offers, path)
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	o := h.offers[r.URL.Path]
+	h.mu.Unlock()
+	if o == nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	http.ServeContent(counter{w, o.sent}, r, "", time.Time{}, io.NewSectionReader(o, 0, o.Size))
+}
+
+// counter counts what goes out.
+type counter struct {
+	http.ResponseWriter
+	sent func(int64)
+}
+
+func (c counter) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.sent(int64(n))
+	return n, err
+}
+
+// Close ends the server and every transfer.
+func (h *HTTP) Close() error { return h.srv.Close() }
+
+// SourceAddress gives the address of this machine that a board at peer sees.
+func SourceAddress(peer string) (string, error) {
+	conn, err := net.Dial("udp", net.JoinHostPort(peer, "9")) // sends nothing
+	if err != nil {
+		return "", classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "there is no route to the board at %s", peer),
+			"set net.http and net.tftp in the policy to the station's address as the board sees it")
+	}
+	defer conn.Close()
+	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
+	return host, err
+}
+
+// IsLocal reports whether host is an address that this machine can listen on.
+func IsLocal(host string) bool {
+	conn, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}

@@ -1,0 +1,275 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/serve"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// Session is one attempt: what a policy's flash function works with. Every method ends with its context.
+type Session struct {
+	LastError error // of the attempt before, nil in the first
+
+	run        *run
+	steps      []string
+	destroying int    // how many of the steps under way may destroy the medium
+	lease      string // the board's address in U-Boot
+}
+
+// Attempt counts from 1.
+func (s *Session) Attempt() int { return int(s.run.attempt.Load()) }
+
+// Policy is the board under the session.
+func (s *Session) Policy() *Policy { return s.run.policy }
+
+// Target is the medium to write.
+func (s *Session) Target() flash.Target { return s.run.target }
+
+// Image tells what is to be written.
+func (s *Session) Image() flash.Image { return s.run.image }
+
+// Note tells the people who watch.
+func (s *Session) Note(text string) { s.run.emit(Event{Type: EventNote, Text: text}) }
+
+// StepOptions tune one step. The zero value has neither deadline nor retries of its own.
+type StepOptions struct {
+	Retries  int           // tries after the first, without a power cycle
+	Timeout  time.Duration // of each try
+	Destroys bool          // commands that the step runs may destroy the medium
+}
+
+// Step runs f as a named step, with its deadline and its own retries.
+func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(context.Context) error) error {
+	s.steps = append(s.steps, name)
+	defer func() { s.steps = s.steps[:len(s.steps)-1] }()
+	if o.Destroys {
+		s.destroying++
+		defer func() { s.destroying-- }()
+	}
+	for n := 0; ; n++ {
+		s.run.emit(Event{Type: EventStep, Step: name})
+		began := s.run.Clock.Now()
+		err := s.tryStep(ctx, name, o.Timeout, f)
+		e := Event{Type: EventStepEnd, Step: name, Took: s.run.Clock.Now().Sub(began)}
+		if err == nil {
+			s.run.emit(e)
+			return nil
+		}
+		e.Error, e.Kind = err.Error(), string(classify.Facts(err).Kind)
+		s.run.emit(e)
+		if n >= o.Retries || context.Cause(ctx) != nil {
+			return err
+		}
+		d := s.run.decide(err)
+		if d.Class == classify.NonRetryable {
+			return d.Err
+		}
+		wait := classify.Backoff{}.Wait(n)
+		s.run.emit(Event{Type: EventRetry, Step: name, Wait: wait, Rule: string(d.Rule)})
+		if err := s.run.Clock.Sleep(ctx, wait); err != nil {
+			return classify.WithStep(classify.WithSecondary(err, d.Err), name)
+		}
+	}
+}
+
+func (s *Session) tryStep(ctx context.Context, name string, limit time.Duration, f func(context.Context) error) error {
+	if limit > 0 {
+		late := classify.WithHint(classify.New(classify.DeadlineStep, "step %s took longer than %s", name, limit), "raise the step's timeout if the board needs longer")
+		var cancel context.CancelFunc
+		ctx, cancel = clock.WithTimeout(ctx, s.run.Clock, limit, late)
+		defer cancel()
+	}
+	err := f(ctx)
+	if cause := context.Cause(ctx); err == nil && cause != nil {
+		err = cause // whoever swallowed the cancellation does not change it
+	}
+	return classify.WithStep(err, name)
+}
+
+// PowerOn switches the board on, which resets it if it is on.
+func (s *Session) PowerOn(ctx context.Context) error { return s.switchTo(ctx, PowerOn) }
+
+// PowerOff switches the board off.
+func (s *Session) PowerOff(ctx context.Context) error { return s.switchTo(ctx, PowerOff) }
+
+// PowerCycle switches the board off and on. What it said before is forgotten.
+func (s *Session) PowerCycle(ctx context.Context) error {
+	if err := s.PowerOff(ctx); err != nil {
+		return err
+	}
+	return s.PowerOn(ctx)
+}
+
+func (s *Session) switchTo(ctx context.Context, state PowerState) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	con, err := s.console(ctx)
+	if err != nil {
+		return err
+	}
+	if s.run.power == nil {
+		if state == PowerOn {
+			s.Note("no power driver: reset the board by hand if it does not answer")
+		}
+		return nil
+	}
+	do := s.run.power.Off
+	if state == PowerOn {
+		do = s.run.power.On
+		con.Skip()
+	}
+	err = s.run.switchPower(ctx, do)
+	if s.run.Console != nil && err == nil {
+		s.run.Console.Note(s.run.Clock.Now(), "power "+string(state))
+	}
+	return err
+}
+
+// console gives the live console, reopened if it was lost.
+func (s *Session) console(ctx context.Context) (*console.Console, error) {
+	select {
+	case <-s.run.console.Lost():
+	default:
+		return s.run.console, nil
+	}
+	s.run.console.Close()
+	return s.run.console, s.run.planConsole(ctx)
+}
+
+// UBoot stops autoboot and gives a prompt that answers.
+func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
+	con, err := s.console(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return uboot.Interrupt(ctx, con, s.run.policy.UBoot)
+}
+
+// DHCP gets the board a lease.
+func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
+	address, err := ub.DHCP(ctx)
+	s.lease = address
+	return address, err
+}
+
+// Load fetches the policy's files into the board's RAM, all of them without names. For each, NAME_addr and NAME_size
+// are set in U-Boot's environment, in hexadecimal.
+func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) error {
+	if len(names) == 0 {
+		names = slices.Sorted(maps.Keys(s.run.files))
+	}
+	for _, name := range names {
+		f, ok := s.run.files[name]
+		if !ok {
+			return classify.New(classify.ConfigPolicy, "board %s has no file %q", s.run.policy.Name, name)
+		}
+		server, err := s.station(ctx, s.run.policy.Net.TFTP, s.lease)
+		if err != nil {
+			return err
+		}
+		if err := ub.Load(ctx, server, f.wire, f.Address, f.size); err != nil {
+			return err
+		}
+		for suffix, value := range map[string]int64{"_addr": int64(f.Address), "_size": f.size} {
+			if err := ub.SetEnv(ctx, name+suffix, "0x"+strconv.FormatInt(value, 16)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// station is this machine's address as the board sees it: what it was told to be, else the one on the way to the board.
+func (s *Session) station(_ context.Context, told, board string) (string, error) {
+	if told != "" {
+		return told, nil
+	}
+	if board == "" {
+		return "", classify.WithHint(classify.New(classify.ConfigPlan, "the station's address is not known: the board has no lease"),
+			"run dhcp first, or set net.tftp and net.http in the policy")
+	}
+	return serve.SourceAddress(board)
+}
+
+// Boot starts Linux with a U-Boot command and logs in.
+func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell.Shell, error) {
+	con, err := s.console(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if args := s.run.policy.BootArgs; args != "" {
+		if err := ub.SetEnv(ctx, "bootargs", args); err != nil {
+			return nil, err
+		}
+	}
+	returned, err := ub.Boot(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return shell.Login(ctx, con, s.run.policy.Linux, returned)
+}
+
+// Shell logs in to a Linux that runs already.
+func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
+	con, err := s.console(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return shell.Login(ctx, con, s.run.policy.Linux)
+}
+
+// Touch is called before a script's own command runs: inside a step that destroys, nothing is proven any more.
+func (s *Session) Touch() {
+	if s.destroying > 0 {
+		s.run.mark(Partial, flash.Receipt{})
+	}
+}
+
+// Write streams the image to the target, reads it back and keeps the receipt.
+func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
+	address, err := sh.Network(ctx)
+	if err != nil {
+		return err
+	}
+	station, err := s.station(ctx, s.run.policy.Net.HTTP, address)
+	if err != nil {
+		return err
+	}
+	d := &flash.DUT{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, Progress: func(done, total int64) {
+		s.run.emit(Event{Type: EventProgress, Step: "write", Done: done, Total: total})
+	}}
+	m, err := d.Resolve(ctx, s.run.target, s.run.image.Size())
+	if err != nil {
+		return err
+	}
+	s.run.found(m.Device)
+	s.Note(fmt.Sprintf("writing %d bytes to %s", s.run.image.Size(), m.Device))
+	if err := s.run.image.Unchanged(); err != nil {
+		return err
+	}
+	s.run.mark(Partial, flash.Receipt{})
+	if err := d.Write(ctx, m, s.run.image); err != nil {
+		return err
+	}
+	s.run.mark(Written, flash.Receipt{})
+	return s.Step(ctx, "verify", StepOptions{}, func(ctx context.Context) error {
+		receipt, err := d.Verify(ctx, m, s.run.image)
+		if err != nil {
+			return err
+		}
+		s.run.mark(Verified, receipt)
+		return nil
+	})
+}

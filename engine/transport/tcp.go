@@ -1,0 +1,18 @@
+package transport
+
+import (
+	"context"
+	"net"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+func init() {
+	Register("tcp", "tcp:HOST:PORT", func(ctx context.Context, address string) (Port, error) {
+		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+			return nil, classify.New(classify.Usage, "%q is not HOST:PORT", address)
+		}
+		d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true}}
+		return d.DialContext(ctx, "tcp", address)
+	})
+}

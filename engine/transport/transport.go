@@ -1,0 +1,81 @@
+// Package transport opens the byte stream of a board's console. It owns addresses, locks and the ways a port can be
+// unavailable; it does not know what passes through. One file a kind of port; each registers itself by its scheme.
+package transport
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// Port is an open console. Close frees a blocked Read and a blocked Write.
+type Port interface{ io.ReadWriteCloser }
+
+// Opener opens the port at address, which is what follows the scheme.
+type Opener func(ctx context.Context, address string) (Port, error)
+
+type scheme struct {
+	open    Opener
+	example string
+}
+
+var schemes = map[string]scheme{}
+
+// Register adds a kind of port. It is for init functions; example shows a whole specification.
+func Register(name, example string, open Opener) {
+	if _, twice := schemes[name]; twice {
+		panic("transport: " + name + " is registered twice")
+	}
+	schemes[name] = scheme{open, example}
+}
+
+// Examples gives one specification of each kind, sorted.
+func Examples() []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(schemes)) {
+		all = append(all, schemes[name].example)
+	}
+	return all
+}
+
+// Open opens the port that spec names, SCHEME:ADDRESS, and locks it against other flashlua processes on this machine.
+func Open(ctx context.Context, spec string) (Port, error) {
+	name, address, ok := strings.Cut(spec, ":")
+	s, known := schemes[name]
+	if !ok || !known || address == "" {
+		return nil, classify.WithHint(classify.New(classify.Usage, "%q is not a console port", spec),
+			"a port is one of %s", strings.Join(Examples(), ", "))
+	}
+	lock, err := acquire(spec)
+	if err != nil {
+		return nil, err
+	}
+	port, err := s.open(ctx, address)
+	if err != nil {
+		lock.release()
+		return nil, classify.Wrap(err, classify.TransportOpen, "cannot open the console port %s", spec)
+	}
+	return &locked{port, lock}, nil
+}
+
+// locked releases the lock when the port is closed.
+type locked struct {
+	Port
+	lock *lock
+}
+
+func (l *locked) Close() error {
+	err := l.Port.Close()
+	l.lock.release()
+	return err
+}
+
+// busy is the error of a port that somebody else holds.
+func busy(spec, holder string) error {
+	return classify.WithHint(classify.New(classify.TransportBusy, "the console port %s is in use by %s", spec, holder),
+		"end that program, or use another port")
+}

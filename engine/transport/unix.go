@@ -1,0 +1,55 @@
+package transport
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/flashlua/flashlua/engine/clock"
+)
+
+func init() {
+	Register("unix", "unix:/path/to/socket", func(ctx context.Context, path string) (Port, error) {
+		for try := 0; served(path); try++ {
+			if try == patience {
+				return nil, busy("unix:"+path, "another program (`ss -xp` shows which)")
+			}
+			if err := (clock.Real{}).Sleep(ctx, time.Second/patience); err != nil {
+				return nil, err
+			}
+		}
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	})
+}
+
+// patience is how often within a second a server is asked again whether it has noticed that its last client left.
+const patience = 20
+
+// connected is the state of a socket with a peer in /proc/net/unix.
+const connected = "03"
+
+// served reports whether the server at path, which takes one client at a time as QEMU does, has one already: to connect
+// would succeed, and nothing would ever be answered. Without /proc it reports false.
+func served(path string) bool {
+	f, err := os.Open("/proc/net/unix")
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		// Num RefCount Protocol Flags Type St Inode Path
+		if col := strings.Fields(lines.Text()); len(col) == 8 && col[5] == connected && (col[7] == path || col[7] == abs) {
+			return true
+		}
+	}
+	return false
+}
