@@ -1,0 +1,239 @@
+package bindings
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// builtin is a function of ours as Lua sees it. An error is raised as an error object.
+type builtin func(c *args) ([]lua.LValue, error)
+
+// args are the arguments of one call. A getter that finds something else raises; that is the one use of panic here.
+type args struct {
+	L    *lua.LState
+	ctx  context.Context
+	name string
+	skip int // 1 in a method, whose first argument is the object
+}
+
+// wrong is how a getter gives up.
+type wrong struct{ err error }
+
+// function makes a builtin callable from Lua. It is the one border: a cancelled context and a bug found earlier are
+// raised again on every call, and a panic poisons the host, so that no pcall can hide it.
+func (h *Host) function(name string, skip int, f builtin) *lua.LFunction {
+	return h.L.NewFunction(func(L *lua.LState) int {
+		c := &args{L: L, ctx: L.Context(), name: name, skip: skip}
+		if c.ctx == nil {
+			c.ctx = context.Background()
+		}
+		results, err := h.enter(c, f)
+		if err != nil {
+			h.raise(L, err)
+		}
+		for _, v := range results {
+			L.Push(v)
+		}
+		return len(results)
+	})
+}
+
+func (h *Host) enter(c *args, f builtin) (results []lua.LValue, err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case *lua.ApiError:
+			panic(v) // an error of Lua on its way
+		case wrong:
+			err = v.err
+		default:
+			h.poison = &classify.Error{
+				Kind: classify.Internal, Msg: fmt.Sprintf("panic in %s: %v", c.name, v), Detail: string(debug.Stack()),
+				Hint: "this is a bug in flashlua; please report it with the detail",
+			}
+			err = h.poison
+		}
+	}()
+	if h.poison != nil {
+		return nil, h.poison
+	}
+	if cause := context.Cause(c.ctx); cause != nil {
+		return nil, cause
+	}
+	return f(c)
+}
+
+// fail raises a complaint about the arguments, with the line of the call.
+func (c *args) fail(format string, a ...any) {
+	where := strings.TrimSpace(c.L.Where(1))
+	panic(wrong{classify.New(classify.ScriptArgument, "%s %s: %s", where, c.name, fmt.Sprintf(format, a...))})
+}
+
+func (c *args) opt(i int) lua.LValue { return c.L.Get(i + c.skip) }
+
+func (c *args) any(i int, what string) lua.LValue {
+	if c.L.GetTop() < i+c.skip {
+		c.fail("argument %d, the %s, is missing", i, what)
+	}
+	return c.opt(i)
+}
+
+func (c *args) rest(i int) []lua.LValue {
+	var all []lua.LValue
+	for ; i+c.skip <= c.L.GetTop(); i++ {
+		all = append(all, c.opt(i))
+	}
+	return all
+}
+
+func (c *args) none(i int) bool { return c.opt(i) == lua.LNil }
+
+func (c *args) str(i int, what string) string {
+	s, ok := c.any(i, what).(lua.LString)
+	if !ok {
+		c.fail("argument %d, the %s, must be a string, not a %s", i, what, c.opt(i).Type())
+	}
+	return string(s)
+}
+
+func (c *args) strOr(i int, what, otherwise string) string {
+	if c.none(i) {
+		return otherwise
+	}
+	return c.str(i, what)
+}
+
+func (c *args) intOr(i int, what string, otherwise int) int {
+	if c.none(i) {
+		return otherwise
+	}
+	n, ok := c.opt(i).(lua.LNumber)
+	if !ok || float64(n) != math.Trunc(float64(n)) {
+		c.fail("argument %d, the %s, must be a whole number", i, what)
+	}
+	return int(n)
+}
+
+func (c *args) fn(i int, what string) *lua.LFunction {
+	f, ok := c.any(i, what).(*lua.LFunction)
+	if !ok {
+		c.fail("argument %d, the %s, must be a function, not a %s", i, what, c.opt(i).Type())
+	}
+	return f
+}
+
+// options gives the option table at i, which may be missing.
+func (c *args) options(i int) *options {
+	o := &options{c: c}
+	switch t := c.opt(i).(type) {
+	case *lua.LNilType:
+		o.t = c.L.NewTable()
+	case *lua.LTable:
+		o.t = t
+	default:
+		c.fail("argument %d must be a table of options, not a %s", i, t.Type())
+	}
+	return o
+}
+
+// options are read by name; done refuses those that nobody asked for.
+type options struct {
+	c     *args
+	t     *lua.LTable
+	known []string
+}
+
+func (o *options) get(name string) lua.LValue {
+	o.known = append(o.known, name)
+	return o.t.RawGetString(name)
+}
+
+func (o *options) duration(name string) time.Duration {
+	v := o.get(name)
+	if v == lua.LNil {
+		return 0
+	}
+	d, err := duration(v)
+	if err != nil {
+		o.c.fail("option %s %v", name, err)
+	}
+	return d
+}
+
+func (o *options) count(name string) int {
+	v := o.get(name)
+	if v == lua.LNil {
+		return 0
+	}
+	n, ok := v.(lua.LNumber)
+	if !ok || n < 0 || float64(n) != math.Trunc(float64(n)) {
+		o.c.fail("option %s must be a whole number from 0 up", name)
+	}
+	return int(n)
+}
+
+func (o *options) done() {
+	o.t.ForEach(func(k, _ lua.LValue) {
+		if name, ok := k.(lua.LString); !ok || !slices.Contains(o.known, string(name)) {
+			o.c.fail("unknown option %s%s", k, suggest(k.String(), o.known))
+		}
+	})
+}
+
+// duration reads "1m30s". A number without a unit is refused: nobody knows which it means.
+func duration(v lua.LValue) (time.Duration, error) {
+	s, ok := v.(lua.LString)
+	if !ok {
+		return 0, fmt.Errorf(`must be a duration with its unit, "90s" or "5m", not a %s`, v.Type())
+	}
+	d, err := time.ParseDuration(string(s))
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf(`must be a duration with its unit, "90s" or "5m", not %q`, string(s))
+	}
+	return d, nil
+}
+
+// suggest names the known word that is nearest, if one is near.
+func suggest(word string, known []string) string {
+	best, near := "", len(word)/2+1
+	for _, k := range known {
+		if d := distance(word, k); d < near || d == near && best == "" && d < len(word) {
+			best, near = k, d
+		}
+	}
+	if best != "" {
+		return fmt.Sprintf("; did you mean %s?", best)
+	}
+	sorted := slices.Sorted(slices.Values(known))
+	return "; known are " + strings.Join(slices.Compact(sorted), ", ")
+}
+
+// distance counts the letters to insert, delete or replace between two words.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,221 @@
+package bindings
+
+import (
+	"errors"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// openErrors makes the error object's methods and the module errors.
+func (h *Host) openErrors() {
+	h.errorMeta = h.L.NewTable()
+	methods := map[string]builtin{
+		"is": h.errIs, "chain": h.errChain, "leaves": h.errLeaves, "find": h.errFind, "console": h.errConsole, "wrap": h.errWrap,
+	}
+	index := map[string]*lua.LFunction{}
+	var known []string
+	for name, f := range methods {
+		index[name] = h.function("err:"+name, 1, f)
+		known = append(known, name)
+	}
+	known = append(known, "kind", "class", "step", "attempt", "message", "hint", "target", "cause")
+	h.errorMeta.RawSetString("__index", h.function("err", 0, func(c *args) ([]lua.LValue, error) {
+		err, key := h.self(c.opt(1)), c.str(2, "key")
+		if f := index[key]; f != nil {
+			return []lua.LValue{f}, nil
+		}
+		v, ok := h.errField(err, key)
+		if !ok {
+			c.fail("an error has no %s%s", key, suggest(key, known))
+		}
+		return []lua.LValue{v}, nil
+	}))
+	h.errorMeta.RawSetString("__tostring", h.function("tostring", 0, func(c *args) ([]lua.LValue, error) {
+		return []lua.LValue{lua.LString(h.self(c.opt(1)).Error())}, nil
+	}))
+	h.errorMeta.RawSetString("__eq", h.function("==", 0, func(c *args) ([]lua.LValue, error) {
+		a, b := errorIn(c.opt(1)), errorIn(c.opt(2))
+		return []lua.LValue{lua.LBool(a != nil && b != nil && (errors.Is(a, b) || errors.Is(b, a)))}, nil
+	}))
+	h.errorMeta.RawSetString("__concat", h.function("..", 0, h.errConcat))
+	h.errorMeta.RawSetString("__metatable", lua.LString("error"))
+
+	module := h.L.NewTable()
+	for name, f := range map[string]builtin{
+		"retryable": h.newError(classify.Retryable), "fatal": h.newError(classify.NonRetryable), "new": h.errNew, "join": h.errJoin,
+	} {
+		module.RawSetString(name, h.function("errors."+name, 0, f))
+	}
+	h.L.SetGlobal("errors", module)
+}
+
+// errorIn gives the Go error in an error object, nil if v is none.
+func errorIn(v lua.LValue) error {
+	if ud, ok := v.(*lua.LUserData); ok {
+		err, _ := ud.Value.(error)
+		return err
+	}
+	return nil
+}
+
+// self is the object of a method. Only our metatable leads here, so there is one.
+func (h *Host) self(v lua.LValue) error {
+	if err := errorIn(v); err != nil {
+		return err
+	}
+	panic(wrong{classify.New(classify.ScriptArgument, "call it with a colon: err:is(…), not err.is(…)")})
+}
+
+// errorValue makes an error object.
+func (h *Host) errorValue(err error) lua.LValue {
+	if err == nil {
+		return lua.LNil
+	}
+	ud := h.L.NewUserData()
+	ud.Value, ud.Metatable = err, h.errorMeta
+	return ud
+}
+
+// raise raises an error object.
+func (h *Host) raise(L *lua.LState, err error) { L.Error(h.errorValue(err), 1) }
+
+func (h *Host) errField(err error, key string) (lua.LValue, bool) {
+	f := classify.Facts(err)
+	switch key {
+	case "kind":
+		return lua.LString(f.Kind), true
+	case "class":
+		return lua.LString(f.Class.String()), true
+	case "step":
+		return lua.LString(f.Step), true
+	case "attempt":
+		return lua.LNumber(f.Attempt), true
+	case "message":
+		return lua.LString(err.Error()), true
+	case "hint":
+		return lua.LString(f.Hint), true
+	case "target":
+		return lua.LString(f.Target), true
+	case "cause":
+		return h.errorValue(errors.Unwrap(err)), true
+	}
+	return nil, false
+}
+
+func (h *Host) errIs(c *args) ([]lua.LValue, error) {
+	return []lua.LValue{lua.LBool(classify.Find(h.self(c.opt(0)), classify.Kind(c.str(1, "kind"))) != nil)}, nil
+}
+
+func (h *Host) errFind(c *args) ([]lua.LValue, error) {
+	found := classify.Find(h.self(c.opt(0)), classify.Kind(c.str(1, "kind")))
+	if found == nil {
+		return []lua.LValue{lua.LNil}, nil
+	}
+	return []lua.LValue{h.errorValue(found)}, nil
+}
+
+func (h *Host) errChain(c *args) ([]lua.LValue, error) {
+	return h.list(classify.Chain(h.self(c.opt(0))))
+}
+
+func (h *Host) errLeaves(c *args) ([]lua.LValue, error) {
+	return h.list(classify.Leaves(h.self(c.opt(0))))
+}
+
+func (h *Host) list(errs []error) ([]lua.LValue, error) {
+	t := h.L.NewTable()
+	for _, err := range errs {
+		t.Append(h.errorValue(err))
+	}
+	return []lua.LValue{t}, nil
+}
+
+// errConsole looks for a Lua pattern in the last console lines and gives what string.match does.
+func (h *Host) errConsole(c *args) ([]lua.LValue, error) {
+	tail := lua.LString(classify.Facts(h.self(c.opt(0))).Console)
+	if c.none(1) {
+		return []lua.LValue{tail}, nil
+	}
+	match := h.L.GetGlobal("string").(*lua.LTable).RawGetString("match")
+	return h.call(c.ctx, match, tail, lua.LString(c.str(1, "pattern")))
+}
+
+func (h *Host) errWrap(c *args) ([]lua.LValue, error) {
+	return []lua.LValue{h.errorValue(classify.Wrap(h.self(c.opt(0)), "", "%s", c.str(1, "message")))}, nil
+}
+
+// errConcat makes `"stage 2: " .. err` the same error with a text before it.
+func (h *Host) errConcat(c *args) ([]lua.LValue, error) {
+	if err := errorIn(c.opt(2)); err != nil {
+		return []lua.LValue{h.errorValue(classify.Wrap(err, "", "%s", trimColon(h.text(c, c.opt(1)))))}, nil
+	}
+	return []lua.LValue{lua.LString(h.self(c.opt(1)).Error() + h.text(c, c.opt(2)))}, nil
+}
+
+func trimColon(s string) string {
+	for len(s) > 0 && (s[len(s)-1] == ' ' || s[len(s)-1] == ':') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// newError makes errors.retryable and errors.fatal: a text, and a cause if there is one.
+func (h *Host) newError(class classify.Class) builtin {
+	return func(c *args) ([]lua.LValue, error) {
+		err := &classify.Error{Class: class, Msg: c.str(1, "message"), Cause: h.cause(c, c.opt(2)), Detail: c.L.Where(1)}
+		return []lua.LValue{h.errorValue(err)}, nil
+	}
+}
+
+// cause takes an error object, or any value that a script may have caught.
+func (h *Host) cause(c *args, v lua.LValue) error {
+	if v == lua.LNil {
+		return nil
+	}
+	if err := errorIn(v); err != nil {
+		return err
+	}
+	return &raised{h.text(c, v), v}
+}
+
+func (h *Host) errNew(c *args) ([]lua.LValue, error) {
+	if c.none(1) {
+		c.fail("argument 1 must be a table: errors.new{ kind = …, message = … }")
+	}
+	o := c.options(1)
+	text := func(name string) string {
+		v := o.get(name)
+		if v == lua.LNil {
+			return ""
+		}
+		s, ok := v.(lua.LString)
+		if !ok {
+			c.fail("option %s must be a string", name)
+		}
+		return string(s)
+	}
+	err := &classify.Error{Kind: classify.Kind(text("kind")), Msg: text("message"), Hint: text("hint"), Detail: c.L.Where(1), Cause: h.cause(c, o.get("cause"))}
+	switch class := text("class"); class {
+	case "":
+	case classify.Retryable.String():
+		err.Class = classify.Retryable
+	case classify.NonRetryable.String():
+		err.Class = classify.NonRetryable
+	default:
+		c.fail(`option class must be "retry" or "fatal", not %q`, class)
+	}
+	o.done()
+	return []lua.LValue{h.errorValue(err)}, nil
+}
+
+func (h *Host) errJoin(c *args) ([]lua.LValue, error) {
+	var all []error
+	for _, v := range c.rest(1) {
+		if err := h.cause(c, v); err != nil {
+			all = append(all, err)
+		}
+	}
+	return []lua.LValue{h.errorValue(errors.Join(all...))}, nil
+}

@@ -1,0 +1,156 @@
+package bindings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/scripts"
+)
+
+// loadTime bounds the loading of a script, which touches nothing and so takes no time.
+const loadTime = 5 * time.Second
+
+// Host is one Lua state and what belongs to it. One goroutine at a time uses it.
+type Host struct {
+	L       *lua.LState
+	name    string // of the script, for messages
+	modules modules
+	log     func(string)
+
+	idle       []*lua.LState // threads for protected calls
+	depth      int           // of protected calls
+	poison     error         // a bug was found: nothing works any more
+	lastRaised *string       // the last text that a script raised itself
+	lastFault  *string       // the last fault of the code that was caught
+
+	errorMeta *lua.LTable
+}
+
+// Options are what Load needs besides the script.
+type Options struct {
+	Set map[string]string // policy keys, dotted, that the operator sets
+	Log func(string)      // told what scripts print; may be nil
+}
+
+// Load reads a script, a path or the name of a board that comes with flashlua, and makes a policy of it. No hardware is
+// touched.
+func Load(spec string, o Options) (*engine.Policy, error) {
+	src, err := find(spec)
+	if err != nil {
+		return nil, err
+	}
+	h := newHost(src, o.Log)
+	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
+		classify.New(classify.ScriptLimit, "%s took longer than %s to load", spec, loadTime))
+	defer cancel()
+	c, err := compile(src.name, src.text)
+	if err != nil {
+		return nil, err
+	}
+	h.modules.note(src.name, c)
+	results, err := h.call(ctx, h.L.NewFunctionFromProto(c.proto))
+	if err != nil {
+		return nil, err
+	}
+	var result lua.LValue = lua.LNil
+	if len(results) > 0 {
+		result = results[0]
+	}
+	switch v := result.(type) {
+	case *lua.LTable:
+		return h.policy(ctx, v, src, o.Set)
+	case *lua.LFunction:
+		return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns a function, a program; this version runs board policies", src.name),
+			"return a table, as `flashlua run` takes it")
+	}
+	return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns %s, not a table", src.name, article(result)),
+		"end the script with `return { name = …, targets = … }`")
+}
+
+func article(v lua.LValue) string {
+	if v == lua.LNil {
+		return "nothing"
+	}
+	return "a " + v.Type().String()
+}
+
+// source is a script before it is loaded.
+type source struct {
+	name string
+	text []byte
+	dir  string // where its files and modules lie; "" for an embedded one
+}
+
+// find reads a script from its path, or from those that come with flashlua.
+func find(spec string) (source, error) {
+	if spec == "" {
+		return source{}, classify.New(classify.Usage, "the script has no name")
+	}
+	if !strings.ContainsRune(spec, filepath.Separator) && filepath.Ext(spec) != ".lua" {
+		if text, err := scripts.FS.ReadFile("boards/" + spec + ".lua"); err == nil {
+			return source{name: "boards/" + spec + ".lua", text: text}, nil
+		}
+	}
+	st, err := os.Stat(spec)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return source{}, classify.WithHint(classify.Wrap(err, classify.Usage, "there is no script or board %q", spec),
+			"name a file, or one of the boards %s%s", strings.Join(Boards(), ", "), didYouMean(spec, Boards()))
+	case err == nil && !st.Mode().IsRegular():
+		err = fmt.Errorf("it is not a regular file")
+	case err == nil && st.Size() > maxSource:
+		return source{}, classify.New(classify.ScriptLimit, "%s has %d bytes, a script may have %d", spec, st.Size(), maxSource)
+	}
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(spec)
+	}
+	return source{spec, text, filepath.Dir(spec)}, classify.Wrap(err, classify.Usage, "cannot read the script %s", spec)
+}
+
+// didYouMean is suggest without the list.
+func didYouMean(word string, known []string) string {
+	if s := suggest(word, known); strings.HasPrefix(s, "; did") {
+		return s
+	}
+	return ""
+}
+
+// Boards gives the names of the boards that come with flashlua.
+func Boards() []string {
+	var names []string
+	files, _ := fs.Glob(scripts.FS, "boards/*.lua")
+	for _, f := range files {
+		names = append(names, strings.TrimSuffix(filepath.Base(f), ".lua"))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// newHost makes a state with flashlua's library and nothing of Lua's that reaches outside.
+func newHost(src source, log func(string)) *Host {
+	if log == nil {
+		log = func(string) {}
+	}
+	lua.MaxArrayIndex = 1 << 20
+	h := &Host{name: src.name, log: log, L: lua.NewState(lua.Options{
+		SkipOpenLibs: true, CallStackSize: 200, RegistrySize: 1 << 10, RegistryMaxSize: 1 << 18, RegistryGrowStep: 1 << 12,
+	})}
+	h.modules = modules{host: h, dir: src.dir, loaded: map[string]lua.LValue{}, keys: map[string]int{}}
+	h.openBase()
+	h.openErrors()
+	h.seal()
+	return h
+}

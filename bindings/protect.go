@@ -1,0 +1,214 @@
+package bindings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// maxDepth bounds protected calls inside protected calls; each costs a stack of its own.
+const maxDepth = 100
+
+// call is the one way from Go into Lua. It runs f protected, on a thread of its own: a caught error closes the upvalues
+// of every frame of its thread, those of the callers too if they shared it. The error is a Go error in full.
+func (h *Host) call(ctx context.Context, f lua.LValue, args ...lua.LValue) (results []lua.LValue, err error) {
+	if h.depth >= maxDepth {
+		return nil, classify.New(classify.ScriptLimit, "more than %d protected calls inside each other", maxDepth)
+	}
+	th := h.thread(ctx)
+	h.depth++
+	defer func() {
+		h.depth--
+		th.SetTop(0)
+		h.idle = append(h.idle, th)
+	}()
+	th.Push(f)
+	for _, a := range args {
+		th.Push(a)
+	}
+	err = th.PCall(len(args), lua.MultRet, nil)
+	// The order matters: a panic is a bug whatever came of it, and a context that ended is not undone by a pcall.
+	switch {
+	case h.poison != nil:
+		return nil, h.poison
+	case context.Cause(ctx) != nil:
+		return nil, h.cancelled(ctx, err)
+	case err != nil:
+		return nil, h.toGo(err)
+	}
+	for i := 1; i <= th.GetTop(); i++ {
+		results = append(results, th.Get(i))
+	}
+	return results, nil
+}
+
+// thread gives an idle thread, or a new one: they are costly.
+func (h *Host) thread(ctx context.Context) *lua.LState {
+	var th *lua.LState
+	if n := len(h.idle); n > 0 {
+		th, h.idle = h.idle[n-1], h.idle[:n-1]
+	} else {
+		th, _ = h.L.NewThread() // h.L has no context, so neither has the thread
+	}
+	th.SetContext(ctx)
+	return th
+}
+
+// cancelled is the error of a call whose context ended: what a binding said of it if it knows the cause, else the cause.
+func (h *Host) cancelled(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if e := fromLua(err); e != nil && errors.Is(e, cause) {
+		return e
+	}
+	return cause
+}
+
+// raised is a plain value that a script raised by error(): nothing is known about it.
+type raised struct {
+	text  string
+	value lua.LValue
+}
+
+func (r *raised) Error() string { return r.text }
+
+// toGo makes a Go error of what PCall caught: the very error if one travels in it; a fault of the Lua code; else what the
+// script raised.
+func (h *Host) toGo(err error) error {
+	if e := fromLua(err); e != nil {
+		return e
+	}
+	var api *lua.ApiError
+	if !errors.As(err, &api) {
+		return classify.Wrap(err, classify.ScriptFault, "Lua")
+	}
+	trace := strings.TrimSpace(api.StackTrace)
+	text, isText := api.Object.(lua.LString)
+	if api.Type == lua.ApiErrorPanic { // gopher-lua itself panicked: its limits do so
+		return &classify.Error{Kind: classify.ScriptLimit, Msg: string(text), Detail: trace}
+	}
+	if isText && (h.lastRaised == nil || *h.lastRaised != string(text)) {
+		s := string(text)
+		h.lastFault = &s
+		kind := classify.ScriptFault
+		if strings.Contains(s, "stack overflow") || strings.Contains(s, "registry overflow") {
+			kind = classify.ScriptLimit
+		}
+		return &classify.Error{Kind: kind, Msg: s, Detail: trace}
+	}
+	return &classify.Error{Cause: &raised{describe(api.Object), api.Object}, Detail: trace}
+}
+
+// fromLua gives the Go error that travels in what PCall caught, nil if there is none.
+func fromLua(err error) error {
+	var api *lua.ApiError
+	if errors.As(err, &api) {
+		return errorIn(api.Object)
+	}
+	return nil
+}
+
+// describe is a raised value for people.
+func describe(v lua.LValue) string {
+	switch x := v.(type) {
+	case lua.LString:
+		return string(x)
+	case *lua.LTable:
+		if m := x.RawGetString("message"); m != lua.LNil {
+			return "a table was raised: " + m.String()
+		}
+		return "a table was raised"
+	}
+	return fmt.Sprintf("a %s was raised: %s", v.Type(), v)
+}
+
+// pcall and xpcall are Lua's, on call.
+
+func (h *Host) pcall(c *args) ([]lua.LValue, error) {
+	f, rest := c.any(1, "function"), c.rest(2)
+	results, err := h.call(c.ctx, f, rest...)
+	if err != nil {
+		return h.caught(c.ctx, err)
+	}
+	return append([]lua.LValue{lua.LTrue}, results...), nil
+}
+
+func (h *Host) xpcall(c *args) ([]lua.LValue, error) {
+	f, handler := c.any(1, "function"), c.any(2, "handler")
+	results, err := h.call(c.ctx, f)
+	if err == nil {
+		return append([]lua.LValue{lua.LTrue}, results...), nil
+	}
+	caught, err := h.caught(c.ctx, err)
+	if err != nil {
+		return nil, err
+	}
+	handled, err := h.call(c.ctx, handler, caught[1])
+	if err != nil {
+		return h.caught(c.ctx, err)
+	}
+	return append([]lua.LValue{lua.LFalse}, handled...), nil
+}
+
+// caught is what pcall answers for an error. What no script may catch goes on.
+func (h *Host) caught(ctx context.Context, err error) ([]lua.LValue, error) {
+	if h.poison != nil || context.Cause(ctx) != nil || classify.Find(err, classify.ScriptLimit) != nil {
+		return nil, err
+	}
+	return []lua.LValue{lua.LFalse, h.plain(err)}, nil
+}
+
+// plain gives a caught error as Lua knows it: what was raised if that was a plain value, the text of a fault, else the
+// error object.
+func (h *Host) plain(err error) lua.LValue {
+	if e, ok := err.(*classify.Error); ok {
+		if r, ok := e.Cause.(*raised); ok {
+			return r.value
+		}
+		if e.Kind == classify.ScriptFault && e.Cause == nil {
+			return lua.LString(e.Msg)
+		}
+	}
+	return h.errorValue(err)
+}
+
+// luaError is Lua's error(). It notes what is raised, so that a fault of the code and a text that a script raised can be
+// told apart; a fault that is raised again stays one.
+func (h *Host) luaError(c *args) ([]lua.LValue, error) {
+	v, level := c.any(1, "message"), c.intOr(2, "level", 1)
+	if text, ok := v.(lua.LString); ok {
+		if h.lastFault == nil || string(text) != *h.lastFault {
+			s := string(text)
+			if level > 0 {
+				if where := c.L.Where(level); where != "" {
+					s = where + " " + s
+				}
+			}
+			h.lastRaised = &s
+			v = lua.LString(s)
+		}
+	}
+	c.L.Error(v, 0)
+	return nil, nil
+}
+
+// luaAssert is Lua's assert(), which keeps an error object.
+func (h *Host) luaAssert(c *args) ([]lua.LValue, error) {
+	if v := c.any(1, "value"); lua.LVAsBool(v) {
+		return c.rest(1), nil
+	}
+	message := c.opt(2)
+	if message == lua.LNil {
+		message = lua.LString("assertion failed!")
+	}
+	if text, ok := message.(lua.LString); ok {
+		s := string(text)
+		h.lastRaised = &s
+	}
+	c.L.Error(message, 0)
+	return nil, nil
+}

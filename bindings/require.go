@@ -1,0 +1,111 @@
+package bindings
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/scripts"
+)
+
+// modules is what require finds: scripts that come with flashlua, and files beside the script.
+type modules struct {
+	host    *Host
+	dir     string
+	loaded  map[string]lua.LValue
+	loading []string
+	keys    map[string]int // "file\x00key" -> line
+}
+
+var moduleName = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
+
+// require is Lua's.
+func (m *modules) require(c *args) ([]lua.LValue, error) {
+	name := c.str(1, "module's name")
+	if !moduleName.MatchString(name) {
+		c.fail("%q is not a module's name: words with dots between them", name)
+	}
+	if v, ok := m.loaded[name]; ok {
+		return []lua.LValue{v}, nil
+	}
+	for i, l := range m.loading {
+		if l == name {
+			c.fail("modules require each other: %s", strings.Join(append(m.loading[i:], name), " -> "))
+		}
+	}
+	file, text, err := m.read(name)
+	if err != nil {
+		c.fail("no module %q: %v", name, err)
+	}
+	compiled, err := compile(file, text)
+	if err != nil {
+		return nil, err
+	}
+	m.note(file, compiled)
+	m.loading = append(m.loading, name)
+	defer func() { m.loading = m.loading[:len(m.loading)-1] }()
+	results, err := m.host.call(c.ctx, m.host.L.NewFunctionFromProto(compiled.proto))
+	if err != nil {
+		return nil, err
+	}
+	var v lua.LValue = lua.LTrue
+	if len(results) > 0 && results[0] != lua.LNil {
+		v = results[0]
+	}
+	m.loaded[name] = v
+	return []lua.LValue{v}, nil
+}
+
+// read finds a module's source. A file beside the script must lie in its folder, whatever links say.
+func (m *modules) read(name string) (file string, text []byte, err error) {
+	path := strings.ReplaceAll(name, ".", "/") + ".lua"
+	if text, err = scripts.FS.ReadFile(path); err == nil {
+		return path, text, nil
+	}
+	if m.dir == "" {
+		return "", nil, fmt.Errorf("it does not come with flashlua")
+	}
+	root, err := os.OpenRoot(m.dir)
+	if err != nil {
+		return "", nil, err
+	}
+	defer root.Close()
+	st, err := root.Stat(path)
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("it neither comes with flashlua nor lies beside the script: %w", err)
+	}
+	f, err := root.Open(path)
+	if err != nil {
+		return "", nil, err
+	}
+	defer f.Close()
+	text, err = io.ReadAll(io.LimitReader(f, maxSource+1))
+	return path, text, err
+}
+
+// note remembers where a file's keys stand.
+func (m *modules) note(file string, c chunk) {
+	for key, line := range c.keys {
+		m.keys[file+"\x00"+key] = line
+	}
+}
+
+// where gives "file:line" of a key, as far as it is known.
+func (m *modules) where(file, key string) string {
+	if line := m.keys[file+"\x00"+key]; line > 0 {
+		return fmt.Sprintf("%s:%d", file, line)
+	}
+	for at, line := range m.keys {
+		if f, k, _ := strings.Cut(at, "\x00"); k == key {
+			return fmt.Sprintf("%s:%d", f, line)
+		}
+	}
+	return file
+}

@@ -1,0 +1,212 @@
+package bindings
+
+import (
+	"strconv"
+
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// The rewriter turns what gopher-lua's code generator gets wrong into what it gets right, before it sees it:
+//
+//   - an assignment to several names, or of an `and`/`or`, goes through fresh locals, because the generator writes to a
+//     register that a later part of the same statement still reads;
+//   - an `and`/`or`/`if` whose outcome is a constant is decided here, because its jumps are miscounted;
+//   - a `for … in` always has three expressions, because missing ones are read from stale registers.
+//
+// Fresh locals have names that no script can spell. Lines are kept.
+
+func rewriteBlock(stmts []ast.Stmt) {
+	for i, s := range stmts {
+		stmts[i] = rewriteStmt(s)
+	}
+}
+
+func rewriteExprs(exprs []ast.Expr) {
+	for i, e := range exprs {
+		exprs[i] = rewriteExpr(e)
+	}
+}
+
+func rewriteStmt(s ast.Stmt) ast.Stmt {
+	switch x := s.(type) {
+	case *ast.AssignStmt:
+		rewriteExprs(x.Lhs)
+		rewriteExprs(x.Rhs)
+		if _, logical := x.Rhs[0].(*ast.LogicalOpExpr); len(x.Lhs) > 1 || len(x.Rhs) > 1 || logical {
+			return throughLocals(x)
+		}
+	case *ast.LocalAssignStmt:
+		rewriteExprs(x.Exprs)
+	case *ast.FuncCallStmt:
+		x.Expr = rewriteExpr(x.Expr)
+	case *ast.DoBlockStmt:
+		rewriteBlock(x.Stmts)
+	case *ast.WhileStmt:
+		x.Condition = rewriteExpr(x.Condition)
+		rewriteBlock(x.Stmts)
+	case *ast.RepeatStmt:
+		x.Condition = rewriteExpr(x.Condition)
+		rewriteBlock(x.Stmts)
+	case *ast.IfStmt:
+		return rewriteIf(x)
+	case *ast.NumberForStmt:
+		x.Init, x.Limit = rewriteExpr(x.Init), rewriteExpr(x.Limit)
+		if x.Step != nil {
+			x.Step = rewriteExpr(x.Step)
+		}
+		rewriteBlock(x.Stmts)
+	case *ast.GenericForStmt:
+		rewriteFor(x)
+	case *ast.FuncDefStmt:
+		rewriteExpr(x.Func)
+	case *ast.ReturnStmt:
+		rewriteExprs(x.Exprs)
+	}
+	return s
+}
+
+func rewriteIf(x *ast.IfStmt) ast.Stmt {
+	x.Condition = rewriteExpr(x.Condition)
+	rewriteBlock(x.Then)
+	rewriteBlock(x.Else)
+	truth, known := constant(x.Condition)
+	if !known {
+		return x
+	}
+	do := &ast.DoBlockStmt{Stmts: x.Else}
+	if truth {
+		do.Stmts = x.Then
+	}
+	place(do, x)
+	return do
+}
+
+func rewriteFor(x *ast.GenericForStmt) {
+	rewriteExprs(x.Exprs)
+	rewriteBlock(x.Stmts)
+	for len(x.Exprs) < 3 && !multi(x.Exprs[len(x.Exprs)-1]) {
+		pad := &ast.NilExpr{}
+		place(pad, x)
+		x.Exprs = append(x.Exprs, pad)
+	}
+}
+
+func rewriteExpr(e ast.Expr) ast.Expr {
+	switch x := e.(type) {
+	case *ast.AttrGetExpr:
+		x.Object, x.Key = rewriteExpr(x.Object), rewriteExpr(x.Key)
+	case *ast.TableExpr:
+		for _, f := range x.Fields {
+			if f.Key != nil {
+				f.Key = rewriteExpr(f.Key)
+			}
+			f.Value = rewriteExpr(f.Value)
+		}
+	case *ast.FuncCallExpr:
+		if x.Func != nil {
+			x.Func = rewriteExpr(x.Func)
+		}
+		if x.Receiver != nil {
+			x.Receiver = rewriteExpr(x.Receiver)
+		}
+		rewriteExprs(x.Args)
+	case *ast.LogicalOpExpr:
+		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
+		if truth, known := constant(x.Lhs); known && !multi(x.Rhs) {
+			if truth == (x.Operator == "and") {
+				return x.Rhs
+			}
+			return x.Lhs
+		}
+	case *ast.RelationalOpExpr:
+		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
+	case *ast.StringConcatOpExpr:
+		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
+	case *ast.ArithmeticOpExpr:
+		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
+	case *ast.UnaryMinusOpExpr:
+		x.Expr = rewriteExpr(x.Expr)
+	case *ast.UnaryNotOpExpr:
+		x.Expr = rewriteExpr(x.Expr)
+	case *ast.UnaryLenOpExpr:
+		x.Expr = rewriteExpr(x.Expr)
+	case *ast.FunctionExpr:
+		rewriteBlock(x.Stmts)
+	}
+	return e
+}
+
+// constant gives the truth of an expression that is known without running it.
+func constant(e ast.Expr) (truth, known bool) {
+	switch e.(type) {
+	case *ast.NilExpr, *ast.FalseExpr:
+		return false, true
+	case *ast.TrueExpr, *ast.NumberExpr, *ast.StringExpr:
+		return true, true
+	}
+	return false, false
+}
+
+// multi reports whether an expression may give several values.
+func multi(e ast.Expr) bool {
+	switch x := e.(type) {
+	case *ast.FuncCallExpr:
+		return !x.AdjustRet
+	case *ast.Comma3Expr:
+		return !x.AdjustRet
+	}
+	return false
+}
+
+// place gives a new node the lines of the one that it stands for.
+func place(to, from ast.PositionHolder) {
+	to.SetLine(from.Line())
+	to.SetLastLine(from.LastLine())
+}
+
+// throughLocals makes `a, t[k] = x, y` into: do local t', k' = t, k; local x', y' = x, y; t'[k'] = y'; a = x' end.
+// Lua 5.1 assigns from right to left.
+func throughLocals(x *ast.AssignStmt) ast.Stmt {
+	do := &ast.DoBlockStmt{}
+	place(do, x)
+	fresh := func(kind string, i int) *ast.IdentExpr {
+		id := &ast.IdentExpr{Value: "(" + kind + " " + strconv.Itoa(i) + ")"}
+		place(id, x)
+		return id
+	}
+	declare := func(exprs []ast.Expr, names ...string) {
+		l := &ast.LocalAssignStmt{Names: names, Exprs: exprs}
+		place(l, x)
+		do.Stmts = append(do.Stmts, l)
+	}
+	held := 0
+	hold := func(e ast.Expr) ast.Expr {
+		if _, known := constant(e); known {
+			return e
+		}
+		id := fresh("held", held)
+		held++
+		declare([]ast.Expr{e}, id.Value)
+		return id
+	}
+	targets := make([]ast.Expr, len(x.Lhs))
+	for i, e := range x.Lhs {
+		targets[i] = e
+		if get, ok := e.(*ast.AttrGetExpr); ok {
+			to := &ast.AttrGetExpr{Object: hold(get.Object), Key: hold(get.Key)}
+			place(to, get)
+			targets[i] = to
+		}
+	}
+	var names []string
+	for i := range targets {
+		names = append(names, fresh("value", i).Value)
+	}
+	declare(x.Rhs, names...)
+	for i := len(targets) - 1; i >= 0; i-- {
+		as := &ast.AssignStmt{Lhs: []ast.Expr{targets[i]}, Rhs: []ast.Expr{fresh("value", i)}}
+		place(as, x)
+		do.Stmts = append(do.Stmts, as)
+	}
+	return do
+}

@@ -1,0 +1,236 @@
+package bindings
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// object makes a Lua object with methods and fields. A name that it does not have is an error, with a suggestion.
+func (h *Host) object(kind string, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
+	members := map[string]lua.LValue{}
+	maps.Copy(members, fields)
+	for name, f := range methods {
+		members[name] = h.function(kind+":"+name, 1, f)
+	}
+	meta := h.L.NewTable()
+	meta.RawSetString("__index", h.function(kind, 0, func(c *args) ([]lua.LValue, error) {
+		key := c.opt(2).String()
+		v, ok := members[key]
+		if !ok {
+			c.fail("it has no %s%s", key, suggest(key, slices.Collect(maps.Keys(members))))
+		}
+		return []lua.LValue{v}, nil
+	}))
+	meta.RawSetString("__newindex", h.function(kind, 0, func(c *args) ([]lua.LValue, error) {
+		c.fail("%s cannot be set", c.opt(2))
+		return nil, nil
+	}))
+	meta.RawSetString("__tostring", h.function(kind, 0, func(*args) ([]lua.LValue, error) {
+		return []lua.LValue{lua.LString(kind)}, nil
+	}))
+	meta.RawSetString("__metatable", lua.LString(kind))
+	ud := h.L.NewUserData()
+	ud.Metatable = meta
+	return ud
+}
+
+// session is one attempt as a script sees it.
+type session struct {
+	*Host
+	s     *engine.Session
+	value *lua.LUserData
+	job   *lua.LTable
+}
+
+func (h *Host) newSession(s *engine.Session) *session {
+	x := &session{Host: h, s: s, job: h.L.NewTable()}
+	im := s.Image()
+	x.job.RawSetString("target", lua.LString(s.Target().Name))
+	x.job.RawSetString("size", lua.LNumber(im.Size()))
+	x.job.RawSetString("sha256", lua.LString(im.SHA256()))
+	x.job.RawSetString("attempt", lua.LNumber(s.Attempt()))
+	x.value = h.object("session", map[string]builtin{
+		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.note,
+	}, map[string]lua.LValue{
+		"power": h.object("power", map[string]builtin{
+			"on": x.switcher(s.PowerOn), "off": x.switcher(s.PowerOff), "cycle": x.switcher(s.PowerCycle),
+		}, nil),
+		"attempt":    lua.LNumber(s.Attempt()),
+		"last_error": h.errorValue(s.LastError),
+		"board":      lua.LString(s.Policy().Name),
+	})
+	return x
+}
+
+// step is s:step(name, [options], function).
+func (x *session) step(c *args) ([]lua.LValue, error) {
+	name, at := c.str(1, "step's name"), 2
+	if _, ok := c.opt(2).(*lua.LFunction); !ok {
+		at = 3
+	}
+	f := c.fn(at, "step's function")
+	var o engine.StepOptions
+	if at == 3 {
+		opts := c.options(2)
+		o.Retries, o.Timeout = opts.count("retries"), opts.duration("timeout")
+		o.Destroys = x.destroys(c, opts.get("destroys"))
+		opts.done()
+	}
+	var results []lua.LValue
+	err := x.s.Step(c.ctx, name, o, func(ctx context.Context) (err error) {
+		results, err = x.call(ctx, f)
+		return err
+	})
+	return results, err
+}
+
+// destroys checks the option: a step may destroy the job's target and no other.
+func (x *session) destroys(c *args, v lua.LValue) bool {
+	if v == lua.LNil {
+		return false
+	}
+	if v != x.job.RawGetString("target") {
+		c.fail("option destroys must be job.target, %q, not %s", x.s.Target().Name, v)
+	}
+	return true
+}
+
+func (x *session) switcher(do func(context.Context) error) builtin {
+	return func(c *args) ([]lua.LValue, error) { return nil, do(c.ctx) }
+}
+
+func (x *session) note(c *args) ([]lua.LValue, error) {
+	x.s.Note(x.text(c, c.any(1, "text")))
+	return nil, nil
+}
+
+func (x *session) uboot(c *args) ([]lua.LValue, error) {
+	ub, err := x.s.UBoot(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []lua.LValue{x.object("uboot", map[string]builtin{
+		"run":  x.run(ub.Run),
+		"exec": x.exec(ub.Exec),
+		"env": func(c *args) ([]lua.LValue, error) {
+			v, err := ub.Env(c.ctx, c.str(1, "variable"))
+			if v == "" {
+				return []lua.LValue{lua.LNil}, err
+			}
+			return []lua.LValue{lua.LString(v)}, err
+		},
+		"setenv": func(c *args) ([]lua.LValue, error) {
+			return nil, ub.SetEnv(c.ctx, c.str(1, "variable"), c.str(2, "value"))
+		},
+		"dhcp": func(c *args) ([]lua.LValue, error) {
+			address, err := x.s.DHCP(c.ctx, ub)
+			return []lua.LValue{lua.LString(address)}, err
+		},
+		"load": func(c *args) ([]lua.LValue, error) { return nil, x.s.Load(c.ctx, ub, x.files(c)...) },
+		"boot": x.boot(ub),
+	}, nil)}, nil
+}
+
+// files are the names to load: none for all, one, a list, or a table like the policy's files.
+func (x *session) files(c *args) []string {
+	var names []string
+	switch v := c.opt(1).(type) {
+	case *lua.LNilType:
+	case lua.LString:
+		names = []string{string(v)}
+	case *lua.LTable:
+		v.ForEach(func(k, f lua.LValue) {
+			name, ok := f.(lua.LString) // a list of names
+			if _, index := k.(lua.LNumber); !index || !ok {
+				name, ok = k.(lua.LString)
+			}
+			if !ok {
+				c.fail("argument 1 must name files of the policy")
+			}
+			names = append(names, string(name))
+		})
+		slices.Sort(names)
+	default:
+		c.fail("argument 1 must name files of the policy, not be a %s", v.Type())
+	}
+	known := slices.Sorted(maps.Keys(x.s.Policy().Files))
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			c.fail("the policy has no file %q%s; a file must be in files, where it is found before the board gets power", name, didYouMean(name, known))
+		}
+	}
+	return names
+}
+
+func (x *session) boot(ub *uboot.UBoot) builtin {
+	return func(c *args) ([]lua.LValue, error) {
+		cmd := c.strOr(1, "boot command", x.s.Policy().Boot)
+		if cmd == "" {
+			c.fail("the policy has no boot command")
+		}
+		sh, err := x.s.Boot(c.ctx, ub, cmd)
+		if err != nil {
+			return nil, err
+		}
+		return []lua.LValue{x.newShell(sh)}, nil
+	}
+}
+
+func (x *session) shell(c *args) ([]lua.LValue, error) {
+	sh, err := x.s.Shell(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []lua.LValue{x.newShell(sh)}, nil
+}
+
+func (x *session) newShell(sh *shell.Shell) lua.LValue {
+	return x.object("shell", map[string]builtin{
+		"run":  x.run(sh.Run),
+		"exec": x.exec(sh.Exec),
+		"network": func(c *args) ([]lua.LValue, error) {
+			address, err := sh.Network(c.ctx)
+			return []lua.LValue{lua.LString(address)}, err
+		},
+		"write": func(c *args) ([]lua.LValue, error) {
+			if v := c.opt(1); v != lua.LNil && v != x.job {
+				c.fail("argument 1 must be the job that flash was given")
+			}
+			return nil, x.s.Write(c.ctx, sh)
+		},
+	}, nil)
+}
+
+// command is (text, { timeout, stall }).
+func (x *session) command(c *args) console.Command {
+	cmd := console.Command{Text: c.str(1, "command")}
+	o := c.options(2)
+	cmd.Timeout, cmd.Stall = o.duration("timeout"), o.duration("stall")
+	o.done()
+	x.s.Touch()
+	return cmd
+}
+
+// run is a command that must exit 0; it gives the output.
+func (x *session) run(do func(context.Context, console.Command) (string, error)) builtin {
+	return func(c *args) ([]lua.LValue, error) {
+		out, err := do(c.ctx, x.command(c))
+		return []lua.LValue{lua.LString(out)}, err
+	}
+}
+
+// exec is a command that may fail; it gives the output and the exit code.
+func (x *session) exec(do func(context.Context, console.Command) (console.Result, error)) builtin {
+	return func(c *args) ([]lua.LValue, error) {
+		res, err := do(c.ctx, x.command(c))
+		return []lua.LValue{lua.LString(res.Output), lua.LNumber(res.Code)}, err
+	}
+}
