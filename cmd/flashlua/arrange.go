@@ -1,0 +1,51 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// arrange puts the flags of a command before its arguments, because cli stops to look for flags at the first argument,
+// and would take the rest for arguments too. What follows -- stays where it is.
+func arrange(app *cli.App, args []string) ([]string, error) {
+	if len(args) < 2 {
+		return args, nil
+	}
+	cmd := app.Command(args[1])
+	if cmd == nil {
+		return args, nil
+	}
+	takes := map[string]bool{"help": false, "h": false} // flag -> whether a value follows
+	for _, f := range cmd.Flags {
+		_, isBool := f.(*cli.BoolFlag)
+		for _, name := range f.Names() {
+			takes[name] = !isBool
+		}
+	}
+	flags, rest := []string{args[0], args[1]}, []string(nil)
+	for i := 2; i < len(args); i++ {
+		a := args[i]
+		if a == "--" {
+			rest = append(rest, args[i+1:]...)
+			break
+		}
+		if !strings.HasPrefix(a, "-") || a == "-" {
+			rest = append(rest, a)
+			continue
+		}
+		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		needs, known := takes[name]
+		if !known {
+			return nil, usage("flashlua %s has no flag %s", args[1], a)
+		}
+		flags = append(flags, a)
+		if needs && !hasValue {
+			if i++; i == len(args) {
+				return nil, usage("flag %s needs a value", a)
+			}
+			flags = append(flags, args[i])
+		}
+	}
+	return append(append(flags, "--"), rest...), nil
+}

@@ -1,0 +1,105 @@
+// Command flashlua flashes boards as Lua policies say.
+//
+// This package owns flags, text and exit codes. It is the only importer of urfave/cli and the only place that exits.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// Env is the outside world.
+type Env struct {
+	Args           []string
+	Stdout, Stderr io.Writer
+	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop a signal ends the process
+}
+
+func main() {
+	os.Exit(Env{os.Args, os.Stdout, os.Stderr, systemSignals}.run())
+}
+
+func systemSignals() (<-chan os.Signal, func()) {
+	arrived := make(chan os.Signal, 1)
+	signal.Notify(arrived, syscall.SIGINT, syscall.SIGTERM)
+	return arrived, func() { signal.Stop(arrived) }
+}
+
+// exit carries an exit code whose text is printed already.
+type exit int
+
+func (exit) Error() string { return "" }
+
+// run runs one command line and gives the exit code.
+func (env Env) run() int {
+	app := env.app()
+	args, err := arrange(app, env.Args)
+	if err == nil {
+		err = app.Run(args)
+	}
+	switch err := err.(type) {
+	case nil:
+		return 0
+	case exit:
+		return int(err)
+	}
+	report := engine.Refused(err)
+	printFailure(env.Stderr, report)
+	return report.Exit
+}
+
+func (env Env) app() *cli.App {
+	return &cli.App{
+		Name: "flashlua", Usage: "flash boards as Lua policies say", HideVersion: true,
+		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
+		Commands:       []*cli.Command{env.runCommand(), env.versionCommand()},
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usage("%v", err) },
+		Action: func(c *cli.Context) error {
+			if name := c.Args().First(); name != "" {
+				return usage("there is no command %q", name)
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+}
+
+func usage(format string, args ...any) error {
+	return classify.WithHint(classify.New(classify.Usage, format, args...), "see flashlua --help, flashlua run --help")
+}
+
+// untilSignal gives a context that the first signal ends. A second one ends the process.
+func (env Env) untilSignal() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	arrived, stop := env.Signals()
+	done := make(chan struct{})
+	go func() {
+		select {
+		case s := <-arrived:
+			stop()
+			number, _ := s.(syscall.Signal)
+			cancel(engine.Signal(signalName(number), int(number)))
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		close(done)
+		stop()
+		cancel(nil)
+	}
+}
+
+func signalName(s syscall.Signal) string {
+	if s == syscall.SIGTERM {
+		return "SIGTERM"
+	}
+	return "SIGINT"
+}

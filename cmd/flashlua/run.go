@@ -1,0 +1,186 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/power"
+	"github.com/flashlua/flashlua/engine/transport"
+)
+
+func (env Env) runCommand() *cli.Command {
+	return &cli.Command{
+		Name: "run", Usage: "flash a board", ArgsUsage: "SCRIPT",
+		Description: "SCRIPT is a Lua file or the name of a board that comes with flashlua: " + strings.Join(bindings.Boards(), ", ") + ".\n\n" +
+			"  flashlua run boards/mine.lua --image disk.raw --port tcp:ser1:4001 --power none\n\n" +
+			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
+			"5 total deadline, 130 and 143 interrupted.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "image", Usage: "`FILE` to write, raw"},
+			&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(transport.Examples(), ", ")},
+			&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
+			&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium; the policy's default_target if not given"},
+			&cli.StringFlag{Name: "files", Usage: "`DIR` where the policy's boot files are"},
+			&cli.StringSliceFlag{Name: "set", Usage: "set a policy key, `KEY=VALUE`, as in --set linux.timeout=5m; may be repeated"},
+			&cli.IntFlag{Name: "retries", Usage: "attempts after the first, `N`; the policy's if not given"},
+			&cli.DurationFlag{Name: "timeout", Usage: "total time, `D` as in 30m; the policy's if not given"},
+			&cli.StringFlag{Name: "verdict", Usage: "write what came of the run to `FILE`, as JSON"},
+			&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
+		},
+		Action: env.flash,
+	}
+}
+
+// flash is the command run.
+func (env Env) flash(c *cli.Context) error {
+	v, err := newVerdict(c.String("verdict"))
+	if err != nil {
+		return err
+	}
+	report, err := env.attempt(c)
+	if err != nil {
+		report = engine.Refused(err)
+		report.Image.Path = c.String("image")
+	}
+	if err := v.write(report); err != nil {
+		printFailure(env.Stderr, engine.Refused(err))
+		report.Exit = max(report.Exit, engine.ExitFatal)
+	}
+	if report.Err != nil {
+		printFailure(env.Stderr, report)
+	}
+	if report.Result == engine.Verified {
+		fmt.Fprintf(env.Stdout, "verified: %s on %s (%s) of %s in %s, attempt %d\n", report.Image.Path, report.Target.Name,
+			report.Target.Device, report.Board, report.Duration.Round(100*time.Millisecond), report.Attempt)
+	}
+	if report.Exit != 0 {
+		return exit(report.Exit)
+	}
+	return nil
+}
+
+// attempt runs the job that the flags describe. An error means that it could not even be planned.
+func (env Env) attempt(c *cli.Context) (*engine.Report, error) {
+	job, err := jobOf(c)
+	if err != nil {
+		return nil, err
+	}
+	set, err := settings(c.StringSlice("set"))
+	if err != nil {
+		return nil, err
+	}
+	p := newPrinter(env.Stderr)
+	policy, err := bindings.Load(c.Args().First(), bindings.Options{Set: set, Log: p.note})
+	if err != nil {
+		return nil, err
+	}
+	e := engine.Engine{Clock: clock.Real{}, Events: p.event}
+	if path := c.String("transcript"); path != "" {
+		f, err := os.Create(path)
+		if err != nil {
+			return nil, classify.Wrap(err, classify.Usage, "--transcript")
+		}
+		defer f.Close()
+		e.Console = console.NewTranscript(f)
+	}
+	ctx, stop := env.untilSignal()
+	defer stop()
+	report := e.Run(ctx, policy, job)
+	if e.Console != nil {
+		if err := e.Console.Close(); err != nil {
+			p.note("the transcript is incomplete: " + err.Error())
+		}
+	}
+	return report, nil
+}
+
+// jobOf reads the flags. What must be named is named.
+func jobOf(c *cli.Context) (engine.Job, error) {
+	j := engine.Job{
+		Image: c.String("image"), Port: c.String("port"), Power: c.String("power"), Target: c.String("target"),
+		FilesDir: c.String("files"), Timeout: c.Duration("timeout"),
+	}
+	switch {
+	case c.NArg() == 0:
+		return j, usage("name the script: flashlua run SCRIPT")
+	case c.NArg() > 1:
+		return j, usage("%q is one argument too many", c.Args().Get(1))
+	case j.Image == "":
+		return j, usage("--image is missing: name the file to write")
+	case j.Port == "":
+		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(transport.Examples(), ", "))
+	case j.Power == "":
+		return j, classify.WithHint(classify.New(classify.Usage, "--power is missing: name the power driver"),
+			"it is one of %s; none means that you reset the board by hand", strings.Join(power.Examples(), ", "))
+	case c.IsSet("timeout") && j.Timeout <= 0:
+		return j, usage("--timeout must be more than 0")
+	}
+	if c.IsSet("retries") {
+		n := c.Int("retries")
+		if n < 0 {
+			return j, usage("--retries must be 0 or more")
+		}
+		j.Retries = &n
+	}
+	return j, nil
+}
+
+// settings reads KEY=VALUE pairs.
+func settings(pairs []string) (map[string]string, error) {
+	set := map[string]string{}
+	for _, p := range pairs {
+		k, v, ok := strings.Cut(p, "=")
+		if _, twice := set[k]; !ok || k == "" || twice {
+			return nil, usage("--set %s: write KEY=VALUE, each key once", p)
+		}
+		set[k] = v
+	}
+	return set, nil
+}
+
+// verdict is the file for the verdict. It is made before the run, so that a bad path costs nothing, and renamed into
+// place when it is whole.
+type verdict struct {
+	path string
+	f    *os.File
+}
+
+func newVerdict(path string) (*verdict, error) {
+	if path == "" {
+		return &verdict{}, nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".verdict-*")
+	if err != nil {
+		return nil, classify.Wrap(err, classify.Usage, "--verdict")
+	}
+	return &verdict{path, f}, nil
+}
+
+func (v *verdict) write(r *engine.Report) error {
+	if v.f == nil {
+		return nil
+	}
+	defer os.Remove(v.f.Name())
+	text, err := r.MarshalIndent()
+	if err == nil {
+		_, err = v.f.Write(text)
+	}
+	if cerr := v.f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		os.Chmod(v.f.Name(), 0o644)
+		err = os.Rename(v.f.Name(), v.path)
+	}
+	return classify.Wrap(err, classify.Config, "the verdict could not be written")
+}
