@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -274,10 +275,12 @@ func (s *section) line(otherwise int) int {
 	return n
 }
 
+var fileName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
+
 func (d *decoder) files(s *section) map[string]engine.File {
 	files := map[string]engine.File{}
 	for _, name := range s.names() {
-		if !moduleName.MatchString(name) || strings.Contains(name, ".") {
+		if !fileName.MatchString(name) {
 			s.bad(name, "is not a name: it becomes a part of U-Boot variables")
 		}
 		t, ok := s.t.RawGetString(name).(*lua.LTable)

@@ -21,7 +21,7 @@ type modules struct {
 	keys    map[string]int // "file\x00key" -> line
 }
 
-var moduleName = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
+var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
 
 // require is Lua's.
 func (m *modules) require(c *args) ([]lua.LValue, error) {

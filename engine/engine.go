@@ -7,9 +7,9 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -31,8 +31,10 @@ type Engine struct {
 	Clock     clock.Clock
 	OpenPort  func(ctx context.Context, spec string) (transport.Port, error)
 	OpenPower func(spec string) (power.Driver, error)
-	Events    func(Event)         // subscriber; called from one goroutine at a time
-	Console   *console.Transcript // record of the console; may be nil
+	Listen    func(network, address string) (net.Listener, error)   // for HTTP
+	ListenUDP func(network, address string) (net.PacketConn, error) // for TFTP
+	Events    func(Event)                                           // subscriber; called from one goroutine at a time
+	Console   *console.Transcript                                   // record of the console; may be nil
 }
 
 // run is one run under way.
@@ -85,6 +87,12 @@ func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
 	}
 	if e.OpenPower == nil {
 		e.OpenPower = power.Open
+	}
+	if e.Listen == nil {
+		e.Listen = net.Listen
+	}
+	if e.ListenUDP == nil {
+		e.ListenUDP = net.ListenPacket
 	}
 	r := &run{Engine: e, policy: p, job: j, ctx: ctx, began: e.Clock.Now(), state: Untouched}
 	r.rules = classify.Classifier{OnUnknown: r.unknown}
@@ -141,7 +149,7 @@ func (r *run) attempts() classify.Decision {
 		}
 		var wait time.Duration
 		wait, d.Err = r.backoff(n, d.Err)
-		if left := r.limits.Total - r.Clock.Now().Sub(r.began); wait >= left {
+		if wait >= r.left() {
 			r.report.Stopped = fmt.Sprintf("the next attempt would begin after the total deadline of %s", r.limits.Total)
 			return d
 		}
@@ -153,11 +161,18 @@ func (r *run) attempts() classify.Decision {
 	}
 }
 
+// left is what remains of the total.
+func (r *run) left() time.Duration { return r.limits.Total - r.Clock.Now().Sub(r.began) }
+
 // try makes one attempt.
 func (r *run) try() error {
 	late := classify.WithHint(classify.New(classify.DeadlineTry, "the attempt took longer than %s", r.limits.Attempt), "raise limits.attempt in the policy")
-	ctx, cancel := clock.WithTimeout(r.ctx, r.Clock, r.limits.Attempt, late)
-	defer cancel()
+	ctx := r.ctx
+	if r.limits.Attempt < r.left() { // else the total ends it, and is to be named
+		var cancel context.CancelFunc
+		ctx, cancel = clock.WithTimeout(ctx, r.Clock, r.limits.Attempt, late)
+		defer cancel()
+	}
 	s := &Session{run: r, LastError: r.report.lastError()}
 	err := r.ask(ctx, func() error { return r.policy.Flash(ctx, s) })
 	if cause := context.Cause(ctx); err == nil && cause != nil {
@@ -329,25 +344,26 @@ func (r *run) defers(name string, undo func() error) {
 	r.cleanups = append(r.cleanups, cleanup{name, undo})
 }
 
-// cleanUp undoes everything, last first. Every entry is tried, all together within cleanupTime; their errors are shown
-// beside the primary one and change no verdict.
+// cleanUp undoes everything, last first. Every entry is tried and has undoTime; their errors are shown beside the
+// primary one and change no verdict.
 func (r *run) cleanUp() {
-	late := make(chan struct{})
-	defer r.Clock.AfterFunc(cleanupTime, func() { close(late) })()
 	for i := len(r.cleanups) - 1; i >= 0; i-- {
 		c := r.cleanups[i]
-		done := make(chan error, 1)
-		go func() { done <- r.guard(c.undo) }()
-		var err error
-		select {
-		case err = <-done:
-		case <-late:
-			err = errors.New("it did not end in time")
-		}
-		if err != nil {
-			err = classify.Wrap(err, "", "clean-up of the %s", c.name)
+		if err := classify.Wrap(r.undo(c), "", "clean-up of the %s", c.name); err != nil {
 			r.report.secondary = append(r.report.secondary, err)
 			r.emit(Event{Type: EventCleanup, Error: err.Error()})
 		}
+	}
+}
+
+func (r *run) undo(c cleanup) error {
+	late, done := make(chan struct{}), make(chan error, 1)
+	defer r.Clock.AfterFunc(undoTime, func() { close(late) })()
+	go func() { done <- r.guard(c.undo) }()
+	select {
+	case err := <-done:
+		return err
+	case <-late:
+		return classify.New(classify.Internal, "it did not end within %s", undoTime)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,7 +41,6 @@ func (r *run) planTarget(context.Context) (err error) {
 	return err
 }
 
-// contents are the policy's files as the TFTP server will offer them.
 func (r *run) planFiles(context.Context) error {
 	dir := r.job.FilesDir
 	if dir == "" {
@@ -102,17 +102,26 @@ func (r *run) planConsole(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) planServers(context.Context) (err error) {
-	if r.http, err = serve.ListenHTTP(r.policy.Net.Listen); err != nil {
-		return err
+// tftpPort is where U-Boot asks; it cannot be told otherwise.
+const tftpPort = "69"
+
+func (r *run) planServers(context.Context) error {
+	address := net.JoinHostPort(r.policy.Net.Listen, "0")
+	l, err := r.Listen("tcp", address)
+	if err != nil {
+		return serve.ListenError(err, "tcp", address)
 	}
+	r.http = serve.NewHTTP(l)
 	r.defers("HTTP server", r.http.Close)
 	if len(r.files) == 0 {
 		return nil
 	}
-	if r.tftp, err = serve.ListenTFTP(r.tftpHost(), 0); err != nil {
-		return err
+	address = net.JoinHostPort(r.tftpHost(), tftpPort)
+	conn, err := r.ListenUDP("udp", address)
+	if err != nil {
+		return serve.ListenError(err, "udp", address)
 	}
+	r.tftp = serve.NewTFTP(conn)
 	r.defers("TFTP server", r.tftp.Close)
 	for name, b := range r.files {
 		f, err := os.Open(b.Path)

@@ -63,6 +63,8 @@ const (
 
 	// cleanupTime is what an attempt needs to end, besides switching power.
 	cleanupTime = 2 * time.Second
+	// undoTime bounds one entry of the clean-up stack.
+	undoTime = 500 * time.Millisecond
 	// powerTime bounds one action of a power driver.
 	powerTime = 15 * time.Second
 	// hookTime bounds one call of a policy's classify or backoff.

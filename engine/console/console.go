@@ -104,6 +104,9 @@ func (c *Console) Close() error {
 	return err
 }
 
+// Now is the time on the console's clock.
+func (c *Console) Now() time.Time { return c.clk.Now() }
+
 // Lost is closed when the stream has ended, by Close or by itself.
 func (c *Console) Lost() <-chan struct{} { return c.lost }
 

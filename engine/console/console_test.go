@@ -73,6 +73,27 @@ func TestPromptEndsTheStream(t *testing.T) {
 	}
 }
 
+func TestPromptSettles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, board := dial(t)
+		go func() {
+			for _, text := range []string{"==> ", "not a prompt\r\n=> ", "nor this\r\n", "=> "} {
+				say(board, 99, text)
+				time.Sleep(settle - time.Millisecond) // virtual
+			}
+		}()
+		began := time.Now()
+		m, err := c.Expect(t.Context(), Wait{For: []Pattern{Prompt("=> ")}})
+		if err != nil || m.Text != "=> " || time.Since(began) != 4*settle-3*time.Millisecond {
+			t.Errorf("Expect = %v, %v after %s", m, err, time.Since(began))
+		}
+		go say(board, 1, "next")
+		if _, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("next")}, Timeout: time.Second}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestWaitEnds(t *testing.T) {
 	oops := errors.New("step deadline")
 	panicking := []Abort{{Pattern: Text("Kernel panic"), Kind: classify.BoardPanic, Says: "the kernel panicked"}}

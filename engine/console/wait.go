@@ -21,7 +21,8 @@ type Pattern struct {
 // Text is a literal, found anywhere.
 func Text(s string) Pattern { return Pattern{text: s} }
 
-// Prompt is a literal that ends the stream so far; escape sequences and blanks behind it do not count.
+// Prompt is a literal that ends the stream: nothing follows it for a moment. Escape sequences and blanks behind it do
+// not count.
 func Prompt(s string) Pattern { return Pattern{text: s, end: true} }
 
 // Regexp is a regular expression, matched line by line.
@@ -101,10 +102,18 @@ type Match struct {
 // waiting is a wait in progress. The reader scans for it, so that no byte passes unseen.
 type waiting struct {
 	Wait
-	start   int64 // offset at which the wait began
-	seen    int64 // offset up to which was looked
-	match   *Match
-	lo      int64
+	start int64 // offset at which the wait began
+	seen  int64 // offset up to which was looked
+	match *Match
+	lo    int64
+
+	// A prompt that ends the stream so far, found when the stream was ended bytes long. It is a match once nothing
+	// came for settle.
+	prompt   *Match
+	promptLo int64
+	ended    int64
+	prompted chan struct{} // of capacity one
+
 	abort   *Abort
 	aborted chan struct{}
 	matched chan struct{}
@@ -118,8 +127,15 @@ func (w *waiting) scan(hist []byte, base int64) bool {
 	start := int(max(w.start-base, 0)) // what came before the wait is not searched
 	buf, fresh := hist[start:], int(max(w.seen-base, 0))-start
 	var best []int
+	w.prompt = nil
 	for i, p := range w.For {
-		if m := p.find(buf, fresh); m != nil && (best == nil || m[0] < best[0]) {
+		m := p.find(buf, fresh)
+		switch {
+		case m == nil:
+		case p.end:
+			w.prompt = &Match{Index: i, Text: string(buf[m[0]:m[1]])}
+			w.promptLo, w.ended = base+int64(start+m[0]), base+int64(len(hist))
+		case best == nil || m[0] < best[0]:
 			best = m
 			w.match = &Match{Index: i, Text: string(buf[m[0]:m[1]]), Groups: groups(buf, m)}
 		}
@@ -136,11 +152,22 @@ func (w *waiting) scan(hist []byte, base int64) bool {
 	}
 	w.seen = base + int64(len(hist))
 	if w.match == nil {
+		if w.prompt != nil {
+			w.again()
+		}
 		return false
 	}
 	w.lo = base + int64(start+best[0])
 	close(w.matched)
 	return true
+}
+
+// again has a prompt looked at once more, if there is one.
+func (w *waiting) again() {
+	select {
+	case w.prompted <- struct{}{}:
+	default:
+	}
 }
 
 func groups(buf []byte, m []int) []string {
@@ -155,10 +182,27 @@ func groups(buf []byte, m []int) []string {
 	return out
 }
 
+// settle is the silence that makes a prompt of what looks like one. It is more than a USB adapter's latency.
+const settle = 50 * time.Millisecond
+
+// settled makes a match of a prompt that nothing followed, or has it looked at once more.
+func (c *Console) settled(x *waiting) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case x.match != nil || x.prompt == nil:
+	case x.ended == c.in && c.clk.Now().Sub(c.last) >= settle:
+		x.match, x.lo = x.prompt, x.promptLo
+		close(x.matched)
+	default:
+		x.again()
+	}
+}
+
 // Expect waits for one of w.For in what came since the last match.
 func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 	began := c.clk.Now()
-	x := &waiting{Wait: w, aborted: make(chan struct{}), matched: make(chan struct{})}
+	x := &waiting{Wait: w, aborted: make(chan struct{}), matched: make(chan struct{}), prompted: make(chan struct{}, 1)}
 	c.mu.Lock()
 	x.start, x.seen = c.pos, c.pos
 	c.wait = x
@@ -167,7 +211,7 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 	}
 	c.mu.Unlock()
 
-	var timeout, stall, grace signal
+	var timeout, stall, grace, quiet signal
 	if w.Timeout > 0 {
 		timeout = c.after(w.Timeout)
 		defer timeout.stop()
@@ -182,6 +226,13 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 		select {
 		case <-x.matched:
 			return c.finish(x)
+		case <-x.prompted:
+			if quiet.c == nil {
+				quiet = c.after(settle)
+			}
+		case <-quiet.c:
+			quiet = signal{}
+			c.settled(x)
 		case <-aborted:
 			aborted = nil
 			if w.Grace == 0 {

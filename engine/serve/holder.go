@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// udpHolder names the process that has a UDP port, as far as /proc tells.
-func udpHolder(port int) string {
-	for _, table := range []string{"/proc/net/udp", "/proc/net/udp6"} {
-		f, err := os.Open(table)
+// holder names the process that has a port, as far as /proc tells. network is "udp" or "tcp".
+func holder(network string, port int) string {
+	for _, version := range []string{"", "6"} {
+		f, err := os.Open("/proc/net/" + network + version)
 		if err != nil {
 			continue
 		}

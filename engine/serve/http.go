@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -41,22 +40,18 @@ type offer struct {
 	sent func(n int64) // told of every piece that went out
 }
 
-// ListenHTTP listens on host, "" for every address, at a free port.
-func ListenHTTP(host string) (*HTTP, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return nil, classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "cannot serve the image by HTTP"),
-			"net.listen in the policy must be an address of this machine")
-	}
+// NewHTTP serves on l, which it closes in the end.
+func NewHTTP(l net.Listener) *HTTP {
 	h := &HTTP{l: l, offers: map[string]*offer{}}
 	h.srv = &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second}
 	go h.srv.Serve(l)
-	return h, nil
+	return h
 }
 
 // Port is where it listens.
 func (h *HTTP) Port() string {
-	return strconv.Itoa(h.l.Addr().(*net.TCPAddr).Port)
+	_, port, _ := net.SplitHostPort(h.l.Addr().String())
+	return port
 }
 
 // Offer serves c until withdraw is called, and gives its path. sent may be nil; it is called from the server's
@@ -114,14 +109,4 @@ func SourceAddress(peer string) (string, error) {
 	defer conn.Close()
 	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
 	return host, err
-}
-
-// IsLocal reports whether host is an address that this machine can listen on.
-func IsLocal(host string) bool {
-	conn, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return false
-	}
-	conn.Close()
-	return true
 }

@@ -30,10 +30,11 @@ func get(t *testing.T, url string) (int, string) {
 }
 
 func TestHTTP(t *testing.T) {
-	h, err := ListenHTTP("127.0.0.1")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	h := NewHTTP(l)
 	defer h.Close()
 	var sent atomic.Int64
 	path, withdraw := h.Offer(Text("x.raw", "hello"), func(n int64) { sent.Add(n) })
@@ -53,29 +54,55 @@ func TestHTTP(t *testing.T) {
 	if code, _ := get(t, base+path); code != 404 {
 		t.Errorf("GET after withdraw = %d; want 404", code)
 	}
-	if _, err := ListenHTTP("203.0.113.1"); classify.Facts(err).Kind != classify.ConfigPlan {
-		t.Errorf("ListenHTTP on a foreign address = %v", err)
+}
+
+func TestListenError(t *testing.T) {
+	for _, network := range []string{"tcp", "udp"} {
+		var address string
+		if network == "tcp" {
+			l, err := net.Listen(network, "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			address = l.Addr().String()
+			_, err = net.Listen(network, address)
+			wantHint(t, ListenError(err, network, address), fmt.Sprintf("process %d (", os.Getpid()))
+			_, err = net.Listen(network, "203.0.113.1:0")
+			wantHint(t, ListenError(err, network, "203.0.113.1:0"), "must be addresses of this machine")
+			continue
+		}
+		c, err := net.ListenPacket(network, "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		address = c.LocalAddr().String()
+		_, err = net.ListenPacket(network, address)
+		wantHint(t, ListenError(err, network, address), fmt.Sprintf("process %d (", os.Getpid()))
+	}
+	if ListenError(nil, "udp", "127.0.0.1:69") != nil || !IsLocal("127.0.0.2") || IsLocal("203.0.113.1") {
+		t.Error("ListenError(nil), IsLocal")
+	}
+}
+
+func wantHint(t *testing.T, err error, hint string) {
+	t.Helper()
+	if f := classify.Facts(err); f.Kind != classify.ConfigPlan || !strings.Contains(f.Hint, hint) {
+		t.Errorf("%v of kind %s, hint %q; want %q", err, f.Kind, f.Hint, hint)
 	}
 }
 
 func TestTFTP(t *testing.T) {
-	free, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := free.LocalAddr().(*net.UDPAddr).Port
-	_, err = ListenTFTP("127.0.0.1", port)
-	if hint := classify.Facts(err).Hint; !strings.Contains(hint, fmt.Sprintf("process %d (", os.Getpid())) {
-		t.Errorf("a busy port: %v, hint %q; want the holder named", err, hint)
-	}
-	free.Close()
-	s, err := ListenTFTP("127.0.0.1", port)
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := conn.LocalAddr().String()
+	s := NewTFTP(conn)
 	want := strings.Repeat("0123456789abcdef", 1000)
 	s.Offer(Text("Image", want))
-	c, err := tftp.NewClient(fmt.Sprintf("127.0.0.1:%d", port))
+	c, err := tftp.NewClient(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +118,7 @@ func TestTFTP(t *testing.T) {
 		t.Error("a file that was not offered was sent")
 	}
 	s.Close()
-	again, err := ListenTFTP("127.0.0.1", port)
+	again, err := net.ListenPacket("udp", address)
 	if err != nil {
 		t.Fatalf("the port is not free after Close: %v", err)
 	}

@@ -30,7 +30,7 @@ const (
 	nudgeAfter  = 15 * time.Second // silence after which Enter is pressed: some consoles ask for it
 	answerTime  = 20 * time.Second // from the user's name to the prompt
 	loginTries  = 3
-	syncTries   = 5
+	syncTries   = 2
 	syncWait    = 3 * time.Second
 	commandTime = time.Minute // for a command that has no limit of its own
 	networkTime = 90 * time.Second
@@ -49,20 +49,27 @@ func Login(ctx context.Context, con *console.Console, cfg Config, alarms ...cons
 	s := &Shell{con: con, cfg: cfg, sh: console.POSIX(cfg.Prompt, cfg.Line)}
 	s.sh.Abort = []console.Abort{console.Panic, console.Reset}
 	alarms = append(alarms, s.sh.Abort...)
-	if err := s.enter(ctx, alarms); err != nil {
-		return nil, err
+	for left := cfg.Timeout; ; {
+		began := con.Now()
+		if err := s.enter(ctx, left, alarms); err != nil {
+			return nil, err
+		}
+		err := con.Sync(ctx, s.sh, syncTries, syncWait)
+		if err == nil {
+			return s, s.hush(ctx)
+		}
+		// What looked like a prompt was none, or the board is busy: back to where a login may come.
+		if left -= con.Now().Sub(began); left <= 0 || classify.Find(err, classify.ConsoleTimeout) == nil {
+			return nil, classify.Wrap(err, classify.ShellSync, "logged in, but the shell does not answer")
+		}
 	}
-	if err := con.Sync(ctx, s.sh, syncTries, syncWait); err != nil {
-		return nil, classify.Wrap(err, classify.ShellSync, "logged in, but the shell does not answer")
-	}
-	return s, s.hush(ctx)
 }
 
 // enter gets from a booting kernel to something that looks like a prompt.
-func (s *Shell) enter(ctx context.Context, alarms []console.Abort) error {
+func (s *Shell) enter(ctx context.Context, left time.Duration, alarms []console.Abort) error {
 	const asksUser, atPrompt = 0, 1
 	tries := 0
-	for left := s.cfg.Timeout; ; {
+	for {
 		w := console.Wait{
 			What: "a login", For: []console.Pattern{console.Prompt(s.cfg.Login), console.Prompt(s.cfg.Prompt)},
 			Abort: alarms, Stall: min(nudgeAfter, left), Timeout: left,

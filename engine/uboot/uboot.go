@@ -28,7 +28,7 @@ type Config struct {
 var Default = Config{Prompt: "=> ", Autoboot: "Hit any key to stop autoboot", Keys: " ", Timeout: time.Minute, Line: 480}
 
 const (
-	keyEvery    = 100 * time.Millisecond // how often keys are typed until the prompt is there
+	keyEvery    = 200 * time.Millisecond // how often keys are typed until the prompt is there
 	nudgeAfter  = 5 * time.Second        // silence after which Enter is pressed, for a board that waits at its prompt
 	quiet       = 100 * time.Millisecond // silence that ends the drain behind the prompt
 	drainLimit  = 2 * time.Second
@@ -68,7 +68,7 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, e
 
 // stop types the keys from the moment U-Boot asks for them until its prompt ends the stream.
 func (u *UBoot) stop(ctx context.Context, cfg Config) error {
-	prompt := console.Prompt(cfg.Prompt)
+	prompt := console.Prompt(strings.TrimRight(cfg.Prompt, " ")) // keys that came too late may stand behind it
 	asked := false
 	for left := cfg.Timeout; ; {
 		w := console.Wait{What: "U-Boot's prompt", For: []console.Pattern{prompt}, Timeout: min(left, nudgeAfter), Abort: []console.Abort{console.Crash}}

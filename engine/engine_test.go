@@ -1,0 +1,436 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/power"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/transport"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// bench is an engine with a virtual clock, a silent console and a power driver that takes notes.
+type bench struct {
+	Engine
+	clk      *clock.Virtual
+	policy   *Policy
+	job      Job
+	events   []Event
+	switched []string
+	powerErr error
+}
+
+func (b *bench) Check(context.Context) error { return nil }
+func (b *bench) On(context.Context) error    { b.switched = append(b.switched, "on"); return b.powerErr }
+func (b *bench) Off(context.Context) error   { b.switched = append(b.switched, "off"); return b.powerErr }
+
+func newBench(t *testing.T, f func(ctx context.Context, s *Session) error) *bench {
+	b := &bench{clk: &clock.Virtual{}}
+	b.Engine = Engine{
+		Clock:     b.clk,
+		OpenPower: func(string) (power.Driver, error) { return b, nil },
+		OpenPort: func(context.Context, string) (transport.Port, error) {
+			board, port := net.Pipe()
+			t.Cleanup(func() { board.Close() })
+			return port, nil
+		},
+		Events: func(e Event) { b.events = append(b.events, e) },
+	}
+	image := filepath.Join(t.TempDir(), "x.raw")
+	if err := os.WriteFile(image, []byte("image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.policy = &Policy{
+		Name: "fake", UBoot: uboot.Default, Linux: shell.Default, Flash: f, Net: Net{Listen: "127.0.0.1"},
+		Targets: map[string]flash.Target{"disk": {Name: "disk", Path: "/dev/vda"}},
+	}
+	b.job = Job{Image: image}
+	return b
+}
+
+// run gives the report and the time that passed on the clock.
+func (b *bench) run(t *testing.T) (*Report, time.Duration) {
+	began := b.clk.Now()
+	r := b.Run(t.Context(), b.policy, b.job)
+	b.checkOrder(t)
+	return r, b.clk.Now().Sub(began)
+}
+
+// order is the grammar of events that event.go promises, a letter a type.
+var order = regexp.MustCompile(`^(l(a(s+|S+|r)*A)(r?a(s+|S+|r)*A)*)?p*c*e$`)
+
+func (b *bench) checkOrder(t *testing.T) {
+	t.Helper()
+	letter := map[string]string{
+		EventPlan: "l", EventAttempt: "a", EventAttemptEnd: "A", EventStep: "s", EventStepEnd: "S", EventRetry: "r",
+		EventPower: "p", EventCleanup: "c", EventEnd: "e",
+	}
+	var word string
+	for _, e := range b.events {
+		word += letter[e.Type]
+	}
+	if !order.MatchString(word) {
+		t.Errorf("events in the order %s", word)
+	}
+}
+
+var noLease = classify.New(classify.NetDHCPTimeout, "no lease")
+
+func failing(err error) func(context.Context, *Session) error {
+	return func(context.Context, *Session) error { return err }
+}
+
+func wantReport(t *testing.T, r *Report, exit int, rule classify.Rule, kind classify.Kind, attempts int) {
+	t.Helper()
+	if r.Exit != exit || r.Rule != string(rule) || r.Kind != string(kind) || len(r.Attempts) != attempts {
+		t.Errorf("report: exit %d, rule %s, kind %s, %d attempts; want %d, %s, %s, %d\n%v", r.Exit, r.Rule, r.Kind, len(r.Attempts), exit, rule, kind, attempts, r.Err)
+	}
+}
+
+func TestRetriesWithBackoff(t *testing.T) {
+	var last []error
+	b := newBench(t, func(_ context.Context, s *Session) error {
+		last = append(last, s.LastError)
+		return noLease
+	})
+	r, took := b.run(t)
+	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.NetDHCPTimeout, 4)
+	if took != 7*time.Second {
+		t.Errorf("took %s; want 1 s + 2 s + 4 s", took)
+	}
+	if last[0] != nil || !errors.Is(last[3], noLease) {
+		t.Errorf("the script saw as last errors %v", last)
+	}
+	if strings.Join(b.switched, " ") != "off" {
+		t.Errorf("power was switched %v; want off, once, at the end", b.switched)
+	}
+	if r.Result != "failed" || r.Target.State != Untouched || r.Attempts[2].Wait != "4s" || r.Attempt != 4 {
+		t.Errorf("report = %+v", r)
+	}
+}
+
+func TestFatalStopsAtOnce(t *testing.T) {
+	b := newBench(t, failing(errors.Join(noLease, classify.New(classify.TargetUnsafe, "mounted"))))
+	r, took := b.run(t)
+	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.TargetUnsafe, 1)
+	if took != 0 {
+		t.Errorf("waited %s", took)
+	}
+}
+
+func TestUnverifiedIsAFailure(t *testing.T) {
+	b := newBench(t, failing(nil))
+	r, _ := b.run(t)
+	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.FlashUnproven, 1)
+}
+
+func TestPanicIsABug(t *testing.T) {
+	b := newBench(t, func(context.Context, *Session) error { panic("oops") })
+	b.policy.Classify = func(context.Context, error, func(error) classify.Class) (classify.Class, error) {
+		return classify.Retryable, nil
+	}
+	r, _ := b.run(t)
+	wantReport(t, r, ExitInternal, classify.RuleInternal, classify.Internal, 1)
+	if !strings.Contains(r.Detail, "TestPanicIsABug") || len(b.switched) != 1 {
+		t.Errorf("detail %.60q, power %v", r.Detail, b.switched)
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	long := func(b *bench) func(context.Context, *Session) error {
+		return func(ctx context.Context, s *Session) error {
+			return s.Step(ctx, "write", StepOptions{Timeout: 5 * time.Minute}, func(ctx context.Context) error {
+				err := b.clk.Sleep(ctx, time.Hour)
+				return classify.Wrap(err, "", "waiting for the board")
+			})
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		limits Limits
+		job    time.Duration
+		exit   int
+		rule   classify.Rule
+		kind   classify.Kind
+		tries  int
+		took   time.Duration
+	}{
+		{"step", Limits{}, 0, ExitExhausted, classify.RuleRetryable, classify.DeadlineStep, 4, 20*time.Minute + 7*time.Second},
+		{"attempt", Limits{Attempt: time.Minute}, 0, ExitExhausted, classify.RuleRetryable, classify.DeadlineTry, 4, 4*time.Minute + 7*time.Second},
+		{"total", Limits{Total: 3 * time.Minute}, 0, ExitDeadline, classify.RuleRunCancelled, classify.DeadlineTotal, 1, 3 * time.Minute},
+		{"total of the job", Limits{}, 6 * time.Minute, ExitDeadline, classify.RuleRunCancelled, classify.DeadlineTotal, 2, 6 * time.Minute},
+		{"no time for the next wait", Limits{Total: time.Hour, Attempt: 4 * time.Minute}, 4*time.Minute + time.Second, ExitDeadline, classify.RuleRetryable, classify.DeadlineTry, 1, 4 * time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.policy.Flash = long(b)
+			b.policy.Limits, b.job.Timeout = tt.limits, tt.job
+			r, took := b.run(t)
+			wantReport(t, r, tt.exit, tt.rule, tt.kind, tt.tries)
+			if took != tt.took || r.Step != "write" {
+				t.Errorf("took %s in step %q; want %s in write", took, r.Step, tt.took)
+			}
+			if len(b.switched) != 1 {
+				t.Errorf("power was switched %v", b.switched)
+			}
+		})
+	}
+}
+
+func TestAnAttemptMustFitTheTotal(t *testing.T) {
+	b := newBench(t, failing(nil))
+	b.policy.Limits = Limits{Total: time.Minute, Attempt: 50 * time.Second}
+	r, _ := b.run(t)
+	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.ConfigPlan, 0)
+	if !strings.Contains(r.Error, "50s") || r.Hint == "" || len(b.switched) != 0 {
+		t.Errorf("error %q, hint %q, power %v", r.Error, r.Hint, b.switched)
+	}
+}
+
+func TestStepRetries(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		err   error
+		tries int
+		took  time.Duration
+	}{
+		{"retryable", noLease, 3, 3 * time.Second},
+		{"fatal", classify.New(classify.Usage, "x"), 1, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tries := 0
+			b := newBench(t, func(ctx context.Context, s *Session) error {
+				return s.Step(ctx, "network", StepOptions{Retries: 2}, func(context.Context) error { tries++; return tt.err })
+			})
+			none := 0
+			b.job.Retries = &none
+			r, took := b.run(t)
+			if tries != tt.tries || took != tt.took || r.Step != "network" || len(b.switched) != 1 {
+				t.Errorf("%d tries in %s, step %s, power %v; want %d in %s", tries, took, r.Step, b.switched, tt.tries, tt.took)
+			}
+		})
+	}
+}
+
+func TestTheInnermostStepIsNamed(t *testing.T) {
+	b := newBench(t, func(ctx context.Context, s *Session) error {
+		return s.Step(ctx, "outer", StepOptions{}, func(ctx context.Context) error {
+			return s.Step(ctx, "inner", StepOptions{}, func(context.Context) error { return classify.Fatal(noLease) })
+		})
+	})
+	if r, _ := b.run(t); r.Step != "inner" || r.Exit != ExitFatal {
+		t.Errorf("step %s, exit %d", r.Step, r.Exit)
+	}
+}
+
+func TestSwallowedCancellation(t *testing.T) {
+	b := newBench(t, nil)
+	b.policy.Flash = func(ctx context.Context, s *Session) error {
+		s.Step(ctx, "write", StepOptions{Timeout: time.Minute}, func(ctx context.Context) error {
+			b.clk.Sleep(ctx, time.Hour)
+			return nil // as a script's pcall does
+		})
+		b.clk.Sleep(ctx, time.Hour)
+		return nil
+	}
+	b.policy.Limits.Attempt = 2 * time.Minute
+	none := 0
+	b.job.Retries = &none
+	r, _ := b.run(t)
+	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.DeadlineTry, 1)
+}
+
+func TestPolicyOverrides(t *testing.T) {
+	broken := classify.New(classify.ScriptFault, "board.lua:3: attempt to index nil")
+	type class func(context.Context, error, func(error) classify.Class) (classify.Class, error)
+	type backoff func(context.Context, int, error, func(int, error) time.Duration) (time.Duration, error)
+	for _, tt := range []struct {
+		name    string
+		class   func(*bench) class
+		backoff func(*bench) backoff
+		exit    int
+		rule    classify.Rule
+		tries   int
+		took    time.Duration
+		beside  string
+	}{
+		{"fatal", func(*bench) class {
+			return func(context.Context, error, func(error) classify.Class) (classify.Class, error) {
+				return classify.NonRetryable, nil
+			}
+		}, nil, ExitFatal, classify.RulePolicy, 1, 0, ""},
+		{"classify fails", func(*bench) class {
+			return func(context.Context, error, func(error) classify.Class) (classify.Class, error) { return 0, broken }
+		}, nil, ExitExhausted, classify.RuleRetryable, 4, 7 * time.Second, "the policy's classify failed: board.lua:3"},
+		{"classify hangs", func(b *bench) class {
+			return func(ctx context.Context, _ error, _ func(error) classify.Class) (classify.Class, error) {
+				return classify.NonRetryable, b.clk.Sleep(ctx, time.Hour)
+			}
+		}, nil, ExitExhausted, classify.RuleRetryable, 4, 27 * time.Second, "classify took longer than 5s"},
+		{"backoff", nil, func(*bench) backoff {
+			return func(_ context.Context, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
+				return 10*time.Second + next(n, err), nil
+			}
+		}, ExitExhausted, classify.RuleRetryable, 4, 37 * time.Second, ""},
+		{"backoff fails", nil, func(*bench) backoff {
+			return func(context.Context, int, error, func(int, error) time.Duration) (time.Duration, error) {
+				return 0, broken
+			}
+		}, ExitExhausted, classify.RuleRetryable, 4, 7 * time.Second, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t, failing(noLease))
+			if tt.class != nil {
+				b.policy.Classify = tt.class(b)
+			}
+			if tt.backoff != nil {
+				b.policy.Backoff = tt.backoff(b)
+			}
+			r, took := b.run(t)
+			wantReport(t, r, tt.exit, tt.rule, classify.NetDHCPTimeout, tt.tries)
+			if took != tt.took || !strings.Contains(strings.Join(r.Secondary, "\n"), tt.beside) {
+				t.Errorf("took %s, beside it %q; want %s, %q", took, r.Secondary, tt.took, tt.beside)
+			}
+		})
+	}
+}
+
+func TestPolicyThatDoesNotReturn(t *testing.T) {
+	b := newBench(t, nil)
+	over := make(chan struct{})
+	defer close(over)
+	b.policy.Limits.Attempt = time.Minute
+	b.policy.Flash = func(ctx context.Context, s *Session) error {
+		for { // deaf to its context
+			select {
+			case <-over:
+				return nil
+			default:
+				b.clk.Sleep(context.Background(), time.Second)
+			}
+		}
+	}
+	r, _ := b.run(t)
+	wantReport(t, r, ExitFatal, classify.RuleLimit, classify.ScriptLimit, 1)
+	if strings.Join(b.switched, " ") != "off" {
+		t.Errorf("power was switched %v", b.switched)
+	}
+}
+
+func TestSignal(t *testing.T) {
+	for number, want := range map[int]int{2: 130, 15: 143} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		b := newBench(t, nil)
+		b.policy.PowerAfter = PowerAfter{Failure: PowerOn, Cancel: PowerOff}
+		b.policy.Flash = func(ctx context.Context, s *Session) error {
+			b.clk.AfterFunc(time.Second, func() { cancel(Signal("SIGINT", number)) })
+			return s.Step(ctx, "write", StepOptions{}, func(ctx context.Context) error { return b.clk.Sleep(ctx, time.Hour) })
+		}
+		r := b.Run(ctx, b.policy, b.job)
+		wantReport(t, r, want, classify.RuleRunCancelled, classify.Interrupted, 1)
+		if strings.Join(b.switched, " ") != "off" || r.Step != "write" {
+			t.Errorf("power was switched %v, step %s", b.switched, r.Step)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(Signal("SIGTERM", 15))
+	b := newBench(t, failing(nil))
+	if r := b.Run(ctx, b.policy, b.job); r.Exit != 143 || len(b.switched) != 0 {
+		t.Errorf("a signal before the first attempt: exit %d, power %v", r.Exit, b.switched)
+	}
+	ctx, cancel = context.WithCancelCause(t.Context())
+	b = newBench(t, failing(noLease))
+	b.clk.AfterFunc(2*time.Second, func() { cancel(Signal("SIGINT", 2)) })
+	r := b.Run(ctx, b.policy, b.job)
+	wantReport(t, r, 130, classify.RuleRunCancelled, classify.Interrupted, 2)
+	if b.clk.Now().Unix() != 2 || len(r.Secondary) == 0 || !strings.Contains(r.Secondary[0], "no lease") {
+		t.Errorf("a signal during the backoff: at %d s, beside it %q", b.clk.Now().Unix(), r.Secondary)
+	}
+}
+
+func TestPowerAfter(t *testing.T) {
+	for state, want := range map[PowerState]string{"": "off", PowerOff: "off", PowerOn: "on", PowerKeep: ""} {
+		b := newBench(t, failing(classify.Fatal(noLease)))
+		b.policy.PowerAfter.Failure = state
+		b.run(t)
+		if got := strings.Join(b.switched, " "); got != want {
+			t.Errorf("power_after %q: switched %q; want %q", state, got, want)
+		}
+	}
+	b := newBench(t, failing(noLease))
+	b.powerErr = errors.New("the PDU is on fire")
+	r, _ := b.run(t)
+	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.NetDHCPTimeout, 4)
+	if !strings.Contains(strings.Join(r.Secondary, "\n"), "could not be switched off: the PDU is on fire") {
+		t.Errorf("beside it: %q", r.Secondary)
+	}
+}
+
+func TestCleanUpTriesEverything(t *testing.T) {
+	b := newBench(t, nil)
+	never := make(chan struct{})
+	defer close(never)
+	var undone []string
+	b.policy.Flash = func(ctx context.Context, s *Session) error {
+		for name, undo := range map[string]func() error{
+			"good":  func() error { undone = append(undone, "good"); return nil },
+			"bad":   func() error { return errors.New("cannot") },
+			"panic": func() error { panic("oops") },
+		} {
+			s.run.defers(name, undo)
+		}
+		s.run.defers("hangs", func() error {
+			b.clk.Sleep(context.Background(), undoTime)
+			<-never
+			return nil
+		})
+		return classify.Fatal(noLease)
+	}
+	r, _ := b.run(t)
+	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.NetDHCPTimeout, 1)
+	beside := strings.Join(r.Secondary, "\n")
+	if len(undone) != 1 || !strings.Contains(beside, "bad: cannot") || !strings.Contains(beside, "panic: panic: oops") || !strings.Contains(beside, "hangs: it did not end within") {
+		t.Errorf("undone %v, beside it:\n%s", undone, beside)
+	}
+}
+
+func TestPlanRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		bend func(b *bench)
+		kind classify.Kind
+		text string
+	}{
+		{"image", func(b *bench) { b.job.Image = "/no/such" }, classify.ImageMissing, "/no/such"},
+		{"target", func(b *bench) { b.job.Target = "disc" }, classify.Usage, `no target "disc"`},
+		{"no targets", func(b *bench) { b.policy.Targets = nil }, classify.ConfigPolicy, "has no targets"},
+		{"file", func(b *bench) { b.policy.Files = map[string]File{"kernel": {Path: "/no/Image"}} }, classify.ImageMissing, "kernel file is not on the station"},
+		{"port", func(b *bench) { b.OpenPort, b.job.Port = nil, "unix:/no/sock" }, classify.TransportOpen, "unix:/no/sock"},
+		{"power", func(b *bench) { b.OpenPower, b.job.Power = nil, "qmp:/no/sock" }, classify.PowerConnect, "qmp:/no/sock"},
+		{"listen", func(b *bench) { b.policy.Net.Listen = "203.0.113.1" }, classify.ConfigPlan, "203.0.113.1"},
+		{"port specification", func(b *bench) { b.OpenPower = nil; b.Engine.OpenPort = nil; b.job.Power = "none"; b.job.Port = "x" }, classify.Usage, "not a console port"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t, failing(nil))
+			tt.bend(b)
+			r, _ := b.run(t)
+			if r.Exit != ExitPlan || r.Kind != string(tt.kind) || !strings.Contains(r.Error, tt.text) {
+				t.Errorf("exit %d, kind %s, %q; want 2, %s, %q", r.Exit, r.Kind, r.Error, tt.kind, tt.text)
+			}
+			if len(b.switched) != 0 || r.Target.State != Untouched || r.Attempt != 0 {
+				t.Errorf("power %v, target %s", b.switched, r.Target.State)
+			}
+		})
+	}
+}

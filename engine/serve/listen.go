@@ -1,0 +1,39 @@
+package serve
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"syscall"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// ListenError explains why an address cannot be had, names who has it, and says what to do.
+func ListenError(err error, network, address string) error {
+	if err == nil {
+		return nil
+	}
+	e := classify.Wrap(err, classify.ConfigPlan, "cannot serve the board at %s, %s", network, address)
+	_, text, _ := net.SplitHostPort(address)
+	port, _ := strconv.Atoi(text)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return classify.WithHint(e, "port %d is in use by %s; end it", port, holder(network, port))
+	case errors.Is(err, syscall.EACCES):
+		return classify.WithHint(e, "port %d needs root, or once: sudo setcap cap_net_bind_service=+ep flashlua", port)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return classify.WithHint(e, "net.listen and net.tftp in the policy must be addresses of this machine")
+	}
+	return e
+}
+
+// IsLocal reports whether host is an address that this machine can listen on.
+func IsLocal(host string) bool {
+	conn, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}

@@ -1,0 +1,213 @@
+// Package qemu is the board of the end-to-end tests: a real U-Boot that boots a real Linux, in QEMU.
+//
+// It owns the QEMU process: its disk, its sockets and its end. It knows nothing of what the console says.
+package qemu
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Board is one virtual board. It starts with its power off, until QMP system_reset and cont; a guest that
+// powers off waits for the same two.
+type Board struct {
+	Port  string // the serial console, "unix:/path"; what it says while no client is connected is lost
+	Power string // QMP, "qmp:/path"; QEMU serves one client at a time, others wait
+	Disk  string // the raw image file behind /dev/vda
+
+	qmp    string // the path in Power
+	dir    string // holds the sockets
+	stderr bytes.Buffer
+	kill   context.CancelFunc
+	exited chan struct{} // closed when the process is reaped
+}
+
+// BootDir is the absolute path of build/qemu, where build.sh puts the kernel and the initramfs.
+func BootDir() string {
+	return filepath.Join(sourceDir(), "../../build/qemu")
+}
+
+func sourceDir() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(file)
+}
+
+// Available says what this machine lacks for a board, nil when nothing.
+func Available() error {
+	_, err := exec.LookPath("qemu-system-aarch64")
+	missing := []error{err}
+	for _, file := range []string{
+		"/usr/lib/u-boot/qemu_arm64/u-boot.bin",
+		filepath.Join(BootDir(), "Image"),
+		filepath.Join(BootDir(), "initramfs.cpio.gz"),
+	} {
+		_, err := os.Stat(file)
+		missing = append(missing, err)
+	}
+	if err := errors.Join(missing...); err != nil {
+		return fmt.Errorf("no QEMU board here, run make test-deps:\n%w", err)
+	}
+	return nil
+}
+
+// Start starts a board with an empty disk of diskSize bytes in dir. It lives until Stop or the end of ctx; Stop
+// must be called in either case, to remove the sockets.
+func Start(ctx context.Context, dir string, diskSize int64) (*Board, error) {
+	disk := filepath.Join(dir, "disk.img")
+	if err := sparseFile(disk, diskSize); err != nil {
+		return nil, err
+	}
+	// Sockets do not go into dir: their paths are limited to 107 bytes, a test's directory is not.
+	sockets, err := os.MkdirTemp("/tmp", "qemu-")
+	if err != nil {
+		return nil, err
+	}
+	serial, qmp := filepath.Join(sockets, "serial"), filepath.Join(sockets, "qmp")
+	ctx, kill := context.WithCancel(ctx)
+	b := &Board{
+		Port:  "unix:" + serial,
+		Power: "qmp:" + qmp,
+		Disk:  disk,
+
+		qmp:    qmp,
+		dir:    sockets,
+		kill:   kill,
+		exited: make(chan struct{}),
+	}
+	if err := b.run(ctx, serial, qmp); err != nil {
+		kill()
+		return nil, errors.Join(err, os.RemoveAll(sockets))
+	}
+	if _, err := b.Status(ctx); err != nil {
+		b.Stop()
+		return nil, fmt.Errorf("QEMU did not come up: %w\n%s", err, &b.stderr)
+	}
+	return b, nil
+}
+
+func sparseFile(path string, size int64) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(size), f.Close())
+}
+
+// run starts QEMU on sockets that listen already, so that nobody has to wait for them to appear.
+func (b *Board) run(ctx context.Context, sockets ...string) error {
+	disk := strings.ReplaceAll(b.Disk, ",", ",,") // as QEMU's options want it
+	cmd := exec.CommandContext(ctx, filepath.Join(sourceDir(), "run.sh"), disk, "fd=3", "fd=4")
+	cmd.Stderr = &b.stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	for _, path := range sockets {
+		f, err := listen(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close() // QEMU has its own; a dial must fail once it is gone
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+	}
+	started := make(chan error)
+	go func() {
+		// Pdeathsig is sent when the thread that started the process ends, so that thread stays until then.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+			close(b.exited)
+		}
+	}()
+	return <-started
+}
+
+func listen(path string) (*os.File, error) {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	l.SetUnlinkOnClose(false)
+	return l.File()
+}
+
+// Status is the run state: "prelaunch" after Start and after a reset of a board that is off, "running" after cont,
+// "paused" after stop, "shutdown" after the guest's own poweroff.
+func (b *Board) Status(ctx context.Context) (string, error) {
+	raw, err := b.QMP(ctx, "query-status")
+	if err != nil {
+		return "", err
+	}
+	var state struct{ Status string }
+	err = json.Unmarshal(raw, &state)
+	return state.Status, err
+}
+
+// QMP has QEMU execute one command without arguments, over a connection of its own.
+func (b *Board) QMP(ctx context.Context, command string) (json.RawMessage, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", b.qmp)
+	if err != nil {
+		return nil, fmt.Errorf("qmp %s: %w", command, err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+
+	// The greeting needs no reading apart: it is a message without a result, as an event is.
+	replies := json.NewDecoder(conn)
+	var result json.RawMessage
+	for _, name := range []string{"qmp_capabilities", command} {
+		if result, err = execute(conn, replies, name); err != nil {
+			return nil, fmt.Errorf("qmp %s: %w", name, cmp.Or(context.Cause(ctx), err))
+		}
+	}
+	return result, nil
+}
+
+func execute(conn net.Conn, replies *json.Decoder, command string) (json.RawMessage, error) {
+	if err := json.NewEncoder(conn).Encode(map[string]string{"execute": command}); err != nil {
+		return nil, err
+	}
+	for {
+		var reply struct {
+			Return json.RawMessage
+			Error  *struct{ Class, Desc string }
+		}
+		switch err := replies.Decode(&reply); {
+		case err != nil:
+			return nil, err
+		case reply.Error != nil:
+			return nil, fmt.Errorf("%s: %s", reply.Error.Class, reply.Error.Desc)
+		case reply.Return != nil:
+			return reply.Return, nil
+		}
+	}
+}
+
+// Stop ends QEMU, after 2 s by force. The disk file stays. It returns why force was needed; a second call does nothing.
+func (b *Board) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_, err := b.QMP(ctx, "quit")
+	select {
+	case <-b.exited:
+		err = nil // however it ended: a refused connection is how a second Stop learns it
+	case <-ctx.Done():
+		err = fmt.Errorf("QEMU did not quit and was killed: %w", cmp.Or(err, ctx.Err()))
+	}
+	b.kill()
+	<-b.exited
+	return errors.Join(err, os.RemoveAll(b.dir))
+}

@@ -1,0 +1,440 @@
+package qemu
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// policyFile is the board's policy in this checkout.
+func policyFile() string { return filepath.Join(sourceDir(), "../../scripts/boards/qemu-arm64.lua") }
+
+// rig is a board, an image and a TFTP address of their own, so that tests run beside each other.
+type rig struct {
+	*Board
+	t     *testing.T
+	dir   string
+	image string
+	tftp  string
+	want  []byte
+}
+
+var rigs atomic.Int32
+
+func newRig(t *testing.T, imageSize int64) *rig {
+	if err := Available(); err != nil {
+		if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" {
+			t.Fatal(err)
+		}
+		t.Skipf("LEFT OUT: %v", err)
+	}
+	if os.Getuid() != 0 {
+		t.Skip("LEFT OUT: TFTP's port 69 needs root")
+	}
+	t.Parallel()
+	r := &rig{t: t, dir: t.TempDir(), tftp: fmt.Sprintf("127.0.69.%d", rigs.Add(1)), want: make([]byte, imageSize)}
+	rand.New(rand.NewSource(imageSize)).Read(r.want)
+	r.image = r.write("x.raw", string(r.want))
+	b, err := Start(context.Background(), r.dir, 128<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Board = b
+	t.Cleanup(func() { b.Stop() })
+	return r
+}
+
+func (r *rig) write(name, content string) string {
+	path := filepath.Join(r.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+	return path
+}
+
+// power checks the board's power.
+func (r *rig) power(want string) {
+	r.t.Helper()
+	if got, err := r.Status(context.Background()); got != want || err != nil {
+		r.t.Errorf("power is %q, %v; want %q", got, err, want)
+	}
+}
+
+// equal checks that the medium holds the image, with zeros around it.
+func (r *rig) equal() {
+	r.t.Helper()
+	got := make([]byte, len(r.want)+4096)
+	f, err := os.Open(r.Disk)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := io.ReadFull(f, got); err != nil {
+		r.t.Fatal(err)
+	}
+	if !bytes.Equal(got[:len(r.want)], r.want) || bytes.ContainsFunc(got[len(r.want):], func(c rune) bool { return c != 0 }) {
+		r.t.Error("the medium does not hold the image")
+	}
+}
+
+// program builds flashlua once.
+var program = func() func(*testing.T) string {
+	var path string
+	var err error
+	build := make(chan struct{}, 1)
+	build <- struct{}{}
+	return func(t *testing.T) string {
+		<-build
+		defer func() { build <- struct{}{} }()
+		if path == "" {
+			path = filepath.Join(os.TempDir(), fmt.Sprintf("flashlua-test-%d", os.Getpid()))
+			var out []byte
+			if out, err = exec.Command("go", "build", "-o", path, "../../cmd/flashlua").CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+		}
+		return path
+	}
+}()
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	os.Remove(filepath.Join(os.TempDir(), fmt.Sprintf("flashlua-test-%d", os.Getpid())))
+	os.Exit(code)
+}
+
+// command is flashlua run on this rig.
+func (r *rig) command(policy string, args ...string) *exec.Cmd {
+	base := []string{
+		"run", policy, "--image", r.image, "--port", r.Port, "--power", r.Power, "--files", BootDir(),
+		"--verdict", filepath.Join(r.dir, "v.json"), "--transcript", filepath.Join(r.dir, "t.log"), "--set", "net.tftp=" + r.tftp,
+	}
+	return exec.Command(program(r.t), append(base, args...)...)
+}
+
+// flash runs flashlua and gives its exit code, what it printed and the verdict.
+func (r *rig) flash(policy string, args ...string) (code int, text string, v engine.Report) {
+	r.t.Helper()
+	cmd := r.command(policy, args...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		r.t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out), r.verdict()
+}
+
+func (r *rig) verdict() (v engine.Report) {
+	r.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(r.dir, "v.json"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		r.t.Fatal(err)
+	}
+	return v
+}
+
+// run runs a policy through the engine, for what needs a hand inside.
+func (r *rig) run(e engine.Engine, policy string, retries int) *engine.Report {
+	r.t.Helper()
+	p, err := bindings.Load(policy, bindings.Options{Set: map[string]string{"net.tftp": r.tftp}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return e.Run(r.t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: BootDir(), Retries: &retries})
+}
+
+// variant writes a policy that is the board's with some keys changed.
+func (r *rig) variant(lua string) string {
+	return r.write("variant.lua", "local board = require(\"boards.qemu-arm64\")\n"+lua+"\nreturn board\n")
+}
+
+func TestFlash(t *testing.T) {
+	for _, size := range []int64{64 << 20, 1_000_001, 1} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			r := newRig(t, size)
+			code, out, v := r.flash(policyFile())
+			if code != 0 || v.Result != "verified" || v.Target.State != "verified" || v.Attempt != 1 || v.Target.Device != "/dev/vda" {
+				t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+			}
+			r.equal()
+			r.power("paused")
+			if size == 1 { // again, as it is left by the first run
+				if code, out, _ := r.flash(policyFile()); code != 0 {
+					t.Errorf("second run: exit %d\n%s", code, out)
+				}
+			}
+		})
+	}
+}
+
+func TestTFTPServerSilent(t *testing.T) {
+	r := newRig(t, 1000)
+	var waits []time.Duration
+	e := engine.Engine{
+		ListenUDP: func(string, string) (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") },
+		Events: func(e engine.Event) {
+			if e.Type == engine.EventRetry && e.Step == "" {
+				waits = append(waits, e.Wait)
+			}
+		},
+	}
+	rep := r.run(e, policyFile(), 3)
+	if rep.Exit != engine.ExitExhausted || rep.Kind != string(classify.NetTFTPTimeout) || len(rep.Attempts) != 4 || rep.Step != "load" {
+		t.Errorf("exit %d, kind %s, step %s, %d attempts\n%v", rep.Exit, rep.Kind, rep.Step, len(rep.Attempts), rep.Err)
+	}
+	if fmt.Sprint(waits) != "[1s 2s 4s]" || rep.Target.State != engine.Untouched {
+		t.Errorf("waits %v, target %s", waits, rep.Target.State)
+	}
+	r.power("paused")
+}
+
+// scissors cuts its connections when told to.
+type scissors struct {
+	net.Listener
+	conns chan net.Conn
+}
+
+func (s scissors) Accept() (net.Conn, error) {
+	conn, err := s.Listener.Accept()
+	if err == nil {
+		s.conns <- conn
+	}
+	return conn, err
+}
+
+func TestImageServerCutsOnce(t *testing.T) {
+	r := newRig(t, 32<<20)
+	conns, cut := make(chan net.Conn, 100), false
+	e := engine.Engine{
+		Listen: func(network, address string) (net.Listener, error) {
+			l, err := net.Listen(network, address)
+			return scissors{l, conns}, err
+		},
+		Events: func(e engine.Event) {
+			if e.Type == engine.EventProgress && e.Done > e.Total/4 && !cut {
+				cut = true
+				for len(conns) > 0 {
+					(<-conns).Close()
+				}
+			}
+		},
+	}
+	rep := r.run(e, policyFile(), 3)
+	if rep.Exit != 0 || len(rep.Attempts) != 2 || rep.Attempts[0].Kind != string(classify.NetHTTPCut) || rep.Result != "verified" {
+		t.Errorf("exit %d, %d attempts, the first ended %s\n%v", rep.Exit, len(rep.Attempts), rep.Attempts[0].Error, rep.Err)
+	}
+	r.equal()
+}
+
+// flip changes one byte of the medium while the board stands still.
+func (r *rig) flip(at int64) {
+	ctx := context.Background()
+	if _, err := r.QMP(ctx, "stop"); err != nil {
+		r.t.Error(err)
+	}
+	f, err := os.OpenFile(r.Disk, os.O_RDWR, 0)
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	defer f.Close()
+	b := make([]byte, 1)
+	f.ReadAt(b, at)
+	b[0] ^= 1
+	f.WriteAt(b, at)
+	if _, err := r.QMP(ctx, "cont"); err != nil {
+		r.t.Error(err)
+	}
+}
+
+func TestMediumChangedBeforeVerification(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		at            int64
+		every, verify bool
+	}{
+		{"first byte, always", 0, true, false},
+		{"last byte, once", 5_000_000 - 1, false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, 5_000_000)
+			flips := 0
+			e := engine.Engine{Events: func(e engine.Event) {
+				if e.Type == engine.EventStep && e.Step == "verify" && (tt.every || flips == 0) {
+					flips++
+					r.flip(tt.at)
+				}
+			}}
+			rep := r.run(e, policyFile(), 1)
+			if rep.Attempts[0].Kind != string(classify.VerifyMismatch) || flips == 0 {
+				t.Errorf("first attempt ended %q after %d flips", rep.Attempts[0].Error, flips)
+			}
+			if tt.verify {
+				if rep.Exit != 0 {
+					t.Errorf("exit %d: %v", rep.Exit, rep.Err)
+				}
+				r.equal()
+			} else if rep.Exit != engine.ExitExhausted || rep.Result == "verified" || rep.Target.State == engine.Verified {
+				t.Errorf("exit %d, %s, target %s", rep.Exit, rep.Result, rep.Target.State)
+			}
+		})
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	// QEMU itself answers TFTP at 10.0.2.2, with a refusal.
+	const refuse = `board.net.tftp = "10.0.2.2"; board.net.listen = "127.0.0.1"` + "\n"
+	for _, tt := range []struct {
+		name, lua string
+		args      []string
+		exit      int
+		rule      classify.Rule
+		tries     int
+		text      []string
+	}{
+		{"fatal", `function board.classify(err, next) if err:is("net.tftp") then return "fatal" end return next(err) end`, nil, 3, classify.RulePolicy, 1, nil},
+		{"backoff", `function board.backoff(n, err, next) if err:is("net") then return "3s" end return next(n, err) end`, []string{"--retries", "1"}, 4, classify.RuleRetryable, 2, []string{"next attempt in 3s"}},
+		{"raises", "function board.classify(err)\n\tlocal x\n\treturn x.y\nend", []string{"--retries", "0"}, 4, classify.RuleRetryable, 1, []string{"TFTP error", "classify failed: ", "variant.lua:5: attempt to index a non-table object(nil)"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, 1000)
+			// The address of the station's own server is not what is told to the board here.
+			policy := r.variant(refuse + tt.lua)
+			cmd := r.command(policy, tt.args...)
+			cmd.Args = append(cmd.Args, "--set", "net.listen="+r.tftp)
+			for i, a := range cmd.Args {
+				if a == "net.tftp="+r.tftp {
+					cmd.Args[i] = "net.tftp=10.0.2.2"
+				}
+			}
+			out, _ := cmd.CombinedOutput()
+			v := r.verdict()
+			if cmd.ProcessState.ExitCode() != tt.exit || v.Rule != string(tt.rule) || len(v.Attempts) != tt.tries || v.Kind != string(classify.NetTFTP) {
+				t.Errorf("exit %d, rule %s, %d attempts, kind %s; want %d, %s, %d\n%s", cmd.ProcessState.ExitCode(), v.Rule, len(v.Attempts), v.Kind, tt.exit, tt.rule, tt.tries, out)
+			}
+			for _, want := range tt.text {
+				if !strings.Contains(string(out), want) {
+					t.Errorf("%q is not in\n%s", want, out)
+				}
+			}
+			r.power("paused")
+		})
+	}
+}
+
+func TestSignals(t *testing.T) {
+	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		t.Run(sig.String(), func(t *testing.T) {
+			r := newRig(t, 100<<20)
+			cmd := r.command(policyFile())
+			stderr, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			var sent time.Time
+			for lines := bufio.NewScanner(stderr); lines.Scan(); {
+				fmt.Fprintln(&out, lines.Text())
+				if sent.IsZero() && strings.Contains(lines.Text(), "write       10 %") {
+					sent = time.Now()
+					cmd.Process.Signal(sig)
+				}
+			}
+			cmd.Wait()
+			took := time.Since(sent)
+			v := r.verdict()
+			if code := cmd.ProcessState.ExitCode(); code != want || v.Exit != want || sent.IsZero() || took > 5*time.Second {
+				t.Errorf("exit %d after %s, verdict %d; want %d\n%s", code, took, v.Exit, want, out.String())
+			}
+			if v.Target.State != engine.Partial || v.Kind != string(classify.Interrupted) {
+				t.Errorf("target %s, kind %s", v.Target.State, v.Kind)
+			}
+			r.power("paused")
+			conn, err := net.ListenPacket("udp", r.tftp+":69")
+			if err != nil {
+				t.Errorf("the TFTP port is not free: %v", err)
+			} else {
+				conn.Close()
+			}
+		})
+	}
+}
+
+func TestTotalDeadline(t *testing.T) {
+	r := newRig(t, 100<<20)
+	code, out, v := r.flash(policyFile(), "--timeout", "5s")
+	if code != 5 || v.Kind != string(classify.DeadlineTotal) {
+		t.Errorf("exit %d, kind %s\n%s", code, v.Kind, out)
+	}
+	r.power("paused")
+}
+
+func TestBadInputLeavesThePowerAlone(t *testing.T) {
+	r := newRig(t, 1000)
+	for name, tt := range map[string]struct {
+		lua  string
+		args []string
+		want []string
+	}{
+		"missing image":  {"", []string{"--image", "/no/such.raw"}, []string{"/no/such.raw", "--image"}},
+		"missing port":   {"", []string{"--port", "unix:/no/such"}, []string{"unix:/no/such", "no such file"}},
+		"unknown target": {"", []string{"--target", "emmc"}, []string{`no target "emmc"`, "it has disk"}},
+		"unknown key":    {"board.uboot.promt = '=> '", nil, []string{"variant.lua:2", "uboot.promt", "did you mean prompt?"}},
+		"unknown set":    {"", []string{"--set", "uboot.promt=x"}, []string{"uboot.promt", "did you mean uboot.prompt?"}},
+		"missing kernel": {"board.files.kernel[1] = 'nope/Image'", nil, []string{"kernel", "nope/Image", "--files"}},
+		"syntax error":   {"board = = 1", nil, []string{"variant.lua:2", `near "="`}},
+		"neither":        {"do return 42 end", nil, []string{"variant.lua", "a number"}},
+		"nothing":        {"do return end", nil, []string{"variant.lua", "returns nothing"}},
+		"undeclared":     {"bord.name = 'x'", nil, []string{"variant.lua:2", `"bord"`}},
+		"bad duration":   {"board.limits = { total = 60 }", nil, []string{"limits.total", `"90s"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, v := r.flash(r.variant(tt.lua), tt.args...)
+			for _, want := range append(tt.want, "Error: ", "nothing was touched") {
+				if !strings.Contains(out, want) {
+					t.Errorf("%q is not in\n%s", want, out)
+				}
+			}
+			if code != 2 || v.Exit != 2 || v.Target.State != engine.Untouched || strings.Count(out, "Error: ") != 1 {
+				t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+			}
+			r.power("prelaunch")
+		})
+	}
+	t.Run("busy port", func(t *testing.T) {
+		other, err := net.Dial("unix", strings.TrimPrefix(r.Port, "unix:"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		code, out, _ := r.flash(policyFile())
+		if code != 2 || !strings.Contains(out, "in use by") {
+			t.Errorf("exit %d\n%s", code, out)
+		}
+		r.power("prelaunch")
+	})
+}
