@@ -139,7 +139,11 @@ func (h *Host) errConsole(c *args) ([]lua.LValue, error) {
 		return []lua.LValue{tail}, nil
 	}
 	match := h.L.GetGlobal("string").(*lua.LTable).RawGetString("match")
-	return h.call(c.ctx, match, tail, lua.LString(c.str(1, "pattern")))
+	results, err := h.call(c.ctx, match, tail, lua.LString(c.str(1, "pattern")))
+	if err == nil && len(results) == 0 {
+		results = []lua.LValue{lua.LNil} // stock match gives nothing at all
+	}
+	return results, err
 }
 
 func (h *Host) errWrap(c *args) ([]lua.LValue, error) {

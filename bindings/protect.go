@@ -179,7 +179,7 @@ func (h *Host) plain(err error) lua.LValue {
 // luaError is Lua's error(). It notes what is raised, so that a fault of the code and a text that a script raised can be
 // told apart; a fault that is raised again stays one.
 func (h *Host) luaError(c *args) ([]lua.LValue, error) {
-	v, level := c.any(1, "message"), c.intOr(2, "level", 1)
+	v, level := c.opt(1), c.intOr(2, "level", 1)
 	if text, ok := v.(lua.LString); ok {
 		if h.lastFault == nil || string(text) != *h.lastFault {
 			s := string(text)

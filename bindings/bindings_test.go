@@ -1,0 +1,401 @@
+package bindings
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/transport"
+)
+
+// eval runs source in a fresh host and gives what it returns, as text.
+func eval(t *testing.T, source string) (string, error) {
+	t.Helper()
+	h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+	return h.eval(t.Context(), source)
+}
+
+func sourceNamed(name, dir string) source { return source{name: name, dir: dir} }
+
+func (h *Host) eval(ctx context.Context, source string) (string, error) {
+	c, err := compile(h.name, []byte(source))
+	if err != nil {
+		return "", err
+	}
+	results, err := h.call(ctx, h.L.NewFunctionFromProto(c.proto))
+	var out []string
+	for _, v := range results {
+		if e := errorIn(v); e != nil {
+			out = append(out, "<"+e.Error()+">")
+			continue
+		}
+		out = append(out, v.String())
+	}
+	return strings.Join(out, " "), err
+}
+
+// TestLuaMeansWhatItSays holds what stock gopher-lua gets wrong. The expected values are Lua 5.1's.
+func TestLuaMeansWhatItSays(t *testing.T) {
+	for source, want := range map[string]string{
+		"local a, b = 1, 2; a, b = b, a; return a, b":                                                           "2 1",
+		"local a, b, c = 1, 2, 3; a, b, c = c, a, b; return a, b, c":                                            "3 1 2",
+		"local t = {1, 2}; local i = 1; i, t[i] = i + 1, 20; return i, t[1], t[2]":                              "2 20 2",
+		"local retry = true; local e = {}; retry = e.offset and e.offset > 0; return retry":                     "nil",
+		"local x = 5; x = false or nil; return x":                                                               "nil",
+		"local x = 1; x = x and (x == 2 or nil); return x":                                                      "nil",
+		"local s = 'a'; local function f() return s end; pcall(error, 'x'); s = 'b'; return f()":                "b",
+		"local n = 0; local f = function() n = n + 1 end; pcall(function() f(); error('x') end); f(); return n": "2",
+		"local r = {}; for i = 1, 3 do r[i] = function() return i end; pcall(error) end; return r[1](), r[3]()": "1 3",
+		"local function f() return pcall(error, 'deep', 0) end; return f()":                                     "false deep",
+		"return pcall(error, {code = 7}) and 1 or 2":                                                            "2",
+		"local ok, e = pcall(error, {code = 7}); return e.code":                                                 "7",
+		"return select(2, pcall(error, 'x', 0))":                                                                "x",
+		"return select(2, pcall(error))":                                                                        "nil",
+		"local function f() error('m') end; return select(2, pcall(f))":                                         "test.lua:1: m",
+		"local function f() error('m', 2) end\nlocal function g()\nf()\nend\nreturn select(2, pcall(g))":        "test.lua:3: m",
+		"return xpcall(function() error('x', 0) end, function(m) return 'h' .. m end)":                          "false hx",
+		"return select(2, pcall(function() local x; return x.y end))":                                           "test.lua:1: attempt to index a non-table object(nil) with key 'y'",
+		"return assert(1, 2), select('#', assert(1, 2))":                                                        "1 2",
+		"return pcall(assert, nil, 'm')":                                                                        "false m",
+		"return pcall(assert, false)":                                                                           "false assertion failed!",
+		"local co = coroutine.wrap(function() coroutine.yield(1); return 2 end); return co(), co()":             "1 2",
+		"return coroutine.resume(coroutine.create(function() error('in', 0) end))":                              "false in",
+		"local n = 0; for k in pairs({a = 1}) do n = n + 1 end; return n":                                       "1",
+		"if nil then return 1 elseif 0 then return 2 else return 3 end":                                         "2",
+		"return ('x'):rep(3), ('ab'):upper(), #'abc', 7 % 3, 2 ^ 3":                                             "xxx AB 3 1 8",
+		"local function f(...) return select('#', ...) end; return f(nil, nil)":                                 "2",
+		"local function loop(n) if n == 0 then return 'end' end return loop(n - 1) end; return loop(100)":       "end",
+	} {
+		if got, err := eval(t, source); err != nil || got != want {
+			t.Errorf("%s\n\t= %s, %v; want %s", source, got, err, want)
+		}
+	}
+}
+
+func TestErrorObjectSurvives(t *testing.T) {
+	original := classify.WithConsole(classify.New(classify.NetDHCPTimeout, "no lease"), "T T T\nNo space left")
+	for name, source := range map[string]string{
+		"pcall and error":   "local ok, e = pcall(raise); error(e)",
+		"nested pcall":      "local ok, e = pcall(function() local ok, e = pcall(raise); error(e, 0) end); error(e, 2)",
+		"assert":            "local ok, e = pcall(raise); assert(nil, e)",
+		"xpcall":            "local ok, e = xpcall(raise, function(e) return e end); error(e)",
+		"coroutine.wrap":    "coroutine.wrap(raise)()",
+		"coroutine.resume":  "local ok, e = coroutine.resume(coroutine.create(raise)); error(e)",
+		"concatenation":     "local ok, e = pcall(raise); error('stage 2: ' .. e)",
+		"wrap":              "local ok, e = pcall(raise); error(e:wrap('while flashing'))",
+		"group":             "local ok, e = pcall(raise); error(errors.join('other', e))",
+		"cause":             "local ok, e = pcall(raise); error(errors.retryable('again', e))",
+		"chain":             "local ok, e = pcall(raise); error(e:wrap('x'):chain()[2])",
+		"leaves":            "local ok, e = pcall(raise); error(errors.join('other', e):leaves()[2])",
+		"find":              "local ok, e = pcall(raise); error(e:wrap('x'):find('net'))",
+		"metamethod":        "local t = setmetatable({}, {__index = function() raise() end}); return t.x",
+		"not caught at all": "raise()",
+	} {
+		h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+		h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("raise", h.function("raise", 0, func(*args) ([]lua.LValue, error) { return nil, original }))
+		_, err := h.eval(t.Context(), source)
+		var e *classify.Error
+		if !errors.As(err, &e) || classify.Find(err, classify.NetDHCPTimeout) == nil || name != "find" && name != "leaves" && !errors.Is(err, original) {
+			t.Errorf("%s: %v is not the error that was raised", name, err)
+		}
+	}
+	h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("e", h.errorValue(classify.WithStep(original, "network")))
+	for source, want := range map[string]string{
+		"return e.kind, e.class, e.step, e.attempt":                                     "net.dhcp.timeout retry network 0",
+		"return e:is('net'), e:is('net.dhcp'), e:is('network'), e:is('power')":          "true true false false",
+		"return e:console('No space'), e:console('(%a+) left'), e:console('panic')":     "No space space nil",
+		"return tostring(e), e.message, 'x: ' .. e == e, e ~= errors.fatal('no lease')": "no lease no lease true true",
+		"return errors.fatal('x', e).class, errors.retryable('x').class":                "fatal retry",
+		"return errors.new{kind = 'lab.fixture', message = 'm', class = 'fatal'}.kind":  "lab.fixture",
+		"return #errors.join(e, 'x'):leaves(), type(e), e:find('usage')":             "2 userdata nil",
+		"return errors.retryable('cannot', 'text').message":                             "cannot: text",
+		"return select(2, pcall(function() return e.knid end)).message":                 "test.lua:1: err: an error has no knid; did you mean kind?",
+		"return select(2, pcall(errors.new, {kidn = 'x'})).message":                     " errors.new: unknown option kidn; did you mean kind?",
+		"return select(2, pcall(function() errors.fatal() end)).message":                "test.lua:1: errors.fatal: argument 1, the message, is missing",
+		"return select(2, pcall(function() e.is('net') end)).message":                   "call it with a colon: err:is(…), not err.is(…)",
+	} {
+		if got, err := h.eval(t.Context(), source); err != nil || got != want {
+			t.Errorf("%s\n\t= %s, %v; want %s", source, got, err, want)
+		}
+	}
+}
+
+func TestWhatScriptsRaise(t *testing.T) {
+	for source, want := range map[string]struct {
+		rule classify.Rule
+		kind classify.Kind
+		text string
+	}{
+		"error('no lease')":         {classify.RuleUnknown, classify.Unknown, "test.lua:1: no lease"},
+		"error({message = 'x'})":    {classify.RuleUnknown, classify.Unknown, "a table was raised: x"},
+		"error()":                   {classify.RuleUnknown, classify.Unknown, "a nil was raised"},
+		"assert(false, 'no lease')": {classify.RuleUnknown, classify.Unknown, "no lease"},
+		"local x; x.y = 1":          {classify.RuleNonRetryable, classify.ScriptFault, "test.lua:1: attempt to index"},
+		"local x; x()":              {classify.RuleNonRetryable, classify.ScriptFault, "test.lua:1: attempt to call"},
+		"return 1 + {}":             {classify.RuleNonRetryable, classify.ScriptFault, "test.lua:1: cannot perform"},
+		"nope = 1":                  {classify.RuleNonRetryable, classify.ScriptFault, `undeclared global "nope"`},
+		"return prnt":               {classify.RuleNonRetryable, classify.ScriptFault, `undeclared global "prnt"; did you mean print?`},
+		"local ok, e = pcall(function() local x; x() end); error(e, 0)": {classify.RuleNonRetryable, classify.ScriptFault, "attempt to call"},
+		"error(errors.fatal('wrong fixture'))":                          {classify.RuleNonRetryable, "", "wrong fixture"},
+		"error(errors.retryable('flaky'))":                              {classify.RuleRetryable, "", "flaky"},
+		"local function f() return f() + 1 end f()":                     {classify.RuleLimit, classify.ScriptLimit, "stack overflow"},
+		"local function f() pcall(f) error('x') end f()":                {classify.RuleLimit, classify.ScriptLimit, "protected calls"},
+		"pcall(function() return ('x'):rep(1e11) end)":                  {classify.RuleLimit, classify.ScriptLimit, "string.rep"},
+	} {
+		_, err := eval(t, source)
+		d := (&classify.Classifier{}).Decide(nil, err)
+		if f := classify.Facts(d.Err); err == nil || d.Rule != want.rule || f.Kind != want.kind || !strings.Contains(d.Err.Error(), want.text) {
+			t.Errorf("%s\n\t%v by %s, kind %s; want %q by %s, %s", source, d.Err, d.Rule, f.Kind, want.text, want.rule, want.kind)
+		}
+	}
+}
+
+func TestPanicPoisons(t *testing.T) {
+	h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("bug", h.function("bug", 0, func(*args) ([]lua.LValue, error) { panic("oops") }))
+	for _, source := range []string{"pcall(bug); return 'went on'", "return 'again'"} {
+		if _, err := h.eval(t.Context(), source); classify.Find(err, classify.Internal) == nil {
+			t.Errorf("%s: %v; want the bug", source, err)
+		}
+	}
+}
+
+func TestCancelEndsEverything(t *testing.T) {
+	for _, source := range []string{
+		"while true do end",
+		"while true do pcall(function() while true do end end) end",
+		"local function loop() while true do end end; return pcall(loop)",
+		"local co = coroutine.wrap(function() while true do end end); co()",
+		"while true do pcall(error, 'x') end",
+		"while true do pcall(errors.fatal, 'x') end",
+	} {
+		late := classify.New(classify.DeadlineStep, "late")
+		ctx, cancel := clock.WithTimeout(t.Context(), clock.Real{}, 20*time.Millisecond, late)
+		h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+		if _, err := h.eval(ctx, source); !errors.Is(err, late) {
+			t.Errorf("%s: %v; want %v", source, err, late)
+		}
+		cancel()
+	}
+}
+
+func TestSandbox(t *testing.T) {
+	for _, name := range []string{
+		"io", "os", "debug", "package", "channel", "dofile", "loadfile", "load", "loadstring", "module", "collectgarbage", "newproxy", "getfenv", "setfenv",
+	} {
+		if _, err := eval(t, "return "+name); err == nil || !strings.Contains(err.Error(), "undeclared global") {
+			t.Errorf("%s is there: %v", name, err)
+		}
+	}
+	for _, source := range []string{"setmetatable(_G, nil)", "getmetatable(_G).__index = nil", "return string.dump(print)"} {
+		if _, err := eval(t, source); err == nil {
+			t.Errorf("%s is allowed", source)
+		}
+	}
+}
+
+func TestRequire(t *testing.T) {
+	dir := t.TempDir()
+	outside := filepath.Join(t.TempDir(), "secret.lua")
+	for path, text := range map[string]string{
+		filepath.Join(dir, "mine.lua"): "return { x = 1 }", filepath.Join(dir, "a.lua"): "return require('b')", filepath.Join(dir, "b.lua"): "return require('a')",
+		filepath.Join(dir, "broken.lua"): "x = = 1", filepath.Join(dir, "faulty.lua"): "local x; x()", outside: "return 1",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(outside, filepath.Join(dir, "link.lua")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "folder.lua"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for source, want := range map[string]string{
+		"return require('mine').x, require('mine') == require('mine')": "1 true",
+		"return type(require('lib.uboot_busybox').flash)":              "function",
+		"return require('boards.qemu-arm64').name":                     "qemu-arm64",
+		"require('a')":           "modules require each other: a -> b -> a",
+		"require('broken')":      "broken.lua:1: syntax error",
+		"require('faulty')":      "faulty.lua:1: attempt to call",
+		"require('missing')":     "neither comes with flashlua nor lies beside the script",
+		"require('link')":        "escapes",
+		"require('folder')":      "not a regular file",
+		"require('../secret')":   "not a module's name",
+		"require('/etc/passwd')": "not a module's name",
+		"require('mine\\0')":     "not a module's name",
+		"require()":              "the module's name, is missing",
+	} {
+		h := newHost(sourceNamed("test.lua", dir), nil)
+		got, err := h.eval(t.Context(), source)
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %s; want %s", source, got, want)
+		}
+	}
+}
+
+// board is a policy that loads.
+const board = `local board = { targets = { disk = "/dev/vda" }, boot = "booti" }` + "\n"
+
+func load(t *testing.T, lua string, set map[string]string) (*engine.Policy, error) {
+	path := filepath.Join(t.TempDir(), "board.lua")
+	if err := os.WriteFile(path, []byte(lua), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(path, Options{Set: set})
+}
+
+func TestPolicyKeys(t *testing.T) {
+	p, err := load(t, board+`board.limits = { total = "1h30m", retries = 1, jitter = 0.5 }
+		board.files = { kernel = { "Image", 0x82000000 } }
+		board.power_after = { failure = "keep" }
+		board.uboot = { prompt = "J7 => ", line_limit = 300 }
+		board.targets.card = { sysfs = "4fb0000" }
+		return board`, map[string]string{"linux.timeout": "7m", "uboot.line_limit": "0x190", "targets.extra": "/dev/sdb", "net.http": "10.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Name != "board" || p.Limits.Total != 90*time.Minute || *p.Limits.Retries != 1 || p.Limits.Jitter != 0.5 ||
+		p.Files["kernel"] != (engine.File{Path: "Image", Address: 0x82000000}) || p.PowerAfter.Failure != engine.PowerKeep ||
+		p.UBoot.Prompt != "J7 => " || p.UBoot.Line != 400 || p.Linux.Timeout != 7*time.Minute || p.Net.HTTP != "10.0.0.1" ||
+		p.Targets["card"].Sysfs != "4fb0000" || p.Targets["extra"].Path != "/dev/sdb" || p.Linux.User != "root" {
+		t.Errorf("policy = %+v", p)
+	}
+}
+
+func TestPolicyRefusals(t *testing.T) {
+	for lua, want := range map[string]string{
+		"return 42":             "returns a number, not a table",
+		"":                      "returns nothing, not a table",
+		"return function() end": "returns a function, a program",
+		"local x =":             "syntax error at the end of the file",
+		"\x1bLua":               "is bytecode",
+		"error('at load')":      "board.lua:1: at load",
+		"\n\n" + board + "board.tragets = {} return board":                           "board.lua:4: tragets is not a policy key; did you mean targets?",
+		board + "board.api = 2 return board":                                         "board.lua:2: api asks for version 2, this flashlua has 1",
+		board + "board.uboot = { keys = 1 } return board":                            "board.lua:2: uboot.keys must be a string, not a number",
+		board + "board.uboot = '=> ' return board":                                   "uboot must be a table, not a string",
+		board + "board.uboot = { prompt = ' ' } return board":                        "uboot.prompt must have more than blanks",
+		board + "board.limits = { total = 60 } return board":                         `limits.total must be a duration with its unit, "90s" or "5m", not a number`,
+		board + "board.limits = { total = '-1s' } return board":                      `limits.total must be a duration with its unit, "90s" or "5m", not "-1s"`,
+		board + "board.limits = { retries = 1.5 } return board":                      "limits.retries must be a whole number",
+		board + "board.limits = { jitter = 2 } return board":                         "limits.jitter must be between 0 and 1",
+		board + "board.targets.x = 'sda' return board":                               "targets.x must be a device",
+		board + "board.targets.x = 7 return board":                                   "targets.x must be a device",
+		board + "board.targets.x = { sysf = 'x' } return board":                      "targets.x.sysf is not a policy key; did you mean sysfs?",
+		board + "board.default_target = 'dsk' return board":                          `default_target names "dsk", which is not in targets; did you mean disk?`,
+		board + "board.files = { k = { 'Image' } } return board":                     `files.k must be { "file", address }`,
+		board + "board.files = { ['a-b'] = { 'I', 1 } } return board":                "files.a-b is not a name",
+		board + "board.power_after = { success = 'maybe' } return board":             `power_after.success must be "on", "off" or "keep", not "maybe"`,
+		board + "board.flash = 'x' return board":                                     "flash must be a function, not a string",
+		board + "board.boot = nil return board":                                      "boot is missing",
+		board + "board[1] = 2 return board":                                          "1 is not a policy key",
+		"while true do end":                                                          "took longer than 5s to load",
+		"local t = setmetatable({}, {__index = function() error('x') end}) return t": "boot is missing",
+	} {
+		if strings.HasPrefix(lua, "while") && testing.Short() {
+			continue
+		}
+		_, err := load(t, lua, nil)
+		d := (&classify.Classifier{}).Decide(nil, err)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\n\t%v; want %q", lua, err, want)
+		}
+		if !strings.HasPrefix(lua, "error(") && d.Class != classify.NonRetryable {
+			t.Errorf("%s: %v is %s", lua, err, d.Class)
+		}
+	}
+	_, err := load(t, board+"return board", map[string]string{"uboot.promt": "x"})
+	if err == nil || !strings.Contains(err.Error(), "--set uboot.promt=x: there is no policy key uboot.promt; did you mean uboot.prompt?") {
+		t.Errorf("an unknown setting: %v", err)
+	}
+	if _, err := Load("qemu-arm46", Options{}); err == nil || !strings.Contains(classify.Facts(err).Hint, "did you mean qemu-arm64?") {
+		t.Errorf("an unknown board: %v, %s", err, classify.Facts(err).Hint)
+	}
+}
+
+// run runs a policy through the real engine, with a silent console and no power.
+func run(t *testing.T, lua string) (*engine.Report, []string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "board.lua")
+	if err := os.WriteFile(path, []byte(lua), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var notes []string
+	p, err := Load(path, Options{Log: func(s string) { notes = append(notes, s) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := engine.Engine{
+		Clock: &clock.Virtual{},
+		OpenPort: func(context.Context, string) (transport.Port, error) {
+			board, port := net.Pipe()
+			t.Cleanup(func() { board.Close() })
+			return port, nil
+		},
+		Events: func(e engine.Event) {
+			if e.Type == engine.EventNote {
+				notes = append(notes, e.Text)
+			}
+			if e.Type == engine.EventRetry {
+				notes = append(notes, "wait "+e.Wait.String())
+			}
+		},
+	}
+	return e.Run(t.Context(), p, engine.Job{Image: path, Power: "none"}), notes
+}
+
+func TestSessionFromLua(t *testing.T) {
+	for name, tt := range map[string]struct {
+		lua   string
+		exit  int
+		rule  classify.Rule
+		text  string
+		notes string
+	}{
+		"a flash that proves nothing": {"function board.flash() return true end", 3, classify.RuleNonRetryable, "without proof", ""},
+		"results of a step":           {"function board.flash(s) local a, b = s:step('x', function() return 1, nil end); s:log(tostring(a) .. tostring(b)) end", 3, classify.RuleNonRetryable, "", "1nil"},
+		"an error through a step": {`function board.flash(s)
+			local ok, e = pcall(function() s:step("net", function() error(errors.new{kind = "net.dhcp", message = "m"}) end) end)
+			print(e.kind, e.step, e.attempt, s.attempt, s.last_error)
+			error(e) end board.limits = { retries = 0 }`, 4, classify.RuleRetryable, "m", "net.dhcp\tnet\t0\t1\tnil"},
+		"the last error": {`function board.flash(s) if s.last_error then print(s.last_error.kind, s.last_error.attempt) error(errors.fatal("stop")) end
+			error(errors.new{kind = "power.relay", message = "m"}) end`, 3, classify.RuleNonRetryable, "stop", "wait 1s|power.relay\t1"},
+		"unknown member":         {"function board.flash(s) s:stpe() end", 3, classify.RuleNonRetryable, "it has no stpe; did you mean step?", ""},
+		"unknown option":         {"function board.flash(s) s:step('x', {retry = 2}, function() end) end", 3, classify.RuleNonRetryable, "board.lua:2: session:step: unknown option retry; did you mean retries?", ""},
+		"wrong argument":         {"function board.flash(s) s:step(function() end) end", 3, classify.RuleNonRetryable, "argument 1, the step's name, must be a string", ""},
+		"wrong target":           {"function board.flash(s) s:step('x', {destroys = 'emmc'}, function() end) end", 3, classify.RuleNonRetryable, "destroys must be job.target", ""},
+		"the job":                {"function board.flash(s, job) print(job.target, job.size > 0, #job.sha256, job.attempt) end", 3, classify.RuleNonRetryable, "", "disk\ttrue\t64\t1"},
+		"retries of a step":      {"local n = 0 function board.flash(s) s:step('x', {retries = 2}, function() n = n + 1 error(errors.retryable('m' .. n)) end) end board.limits = {retries = 0}", 4, classify.RuleRetryable, "m3", "wait 1s|wait 2s"},
+		"classify says nonsense": {"board.limits = {retries = 0} function board.flash() error('m') end function board.classify() return 'maybe' end", 4, classify.RuleUnknown, "m", ""},
+		"backoff says 3s":        {"board.limits = {retries = 2} function board.flash() error('m') end function board.backoff(n, e, next) if n == 0 then return '3s' end return next(n, e) end", 4, classify.RuleUnknown, "m", "wait 3s|wait 2s"},
+		"backoff says nonsense":  {"board.limits = {retries = 1} function board.flash() error('m') end function board.backoff() return 3 end", 4, classify.RuleUnknown, "m", "wait 1s"},
+		"classify by console":    {"function board.flash() error(errors.new{kind='net', message='m'}) end function board.classify(err, next) if err:is('net') then return 'fatal' end return next(err) end", 3, classify.RulePolicy, "m", ""},
+		"no power driver":        {"function board.flash(s) s.power:cycle() end", 3, classify.RuleNonRetryable, "", "no power driver: reset the board by hand if it does not answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, notes := run(t, board+tt.lua+" return board")
+			if r.Exit != tt.exit || r.Rule != string(tt.rule) || !strings.Contains(r.Error, tt.text) || strings.Join(notes, "|") != tt.notes {
+				t.Errorf("exit %d by %s: %s\nnotes %q; want %d by %s: %s, %q\nbeside it %q", r.Exit, r.Rule, r.Error, strings.Join(notes, "|"), tt.exit, tt.rule, tt.text, tt.notes, r.Secondary)
+			}
+		})
+	}
+	r, _ := run(t, board+"board.limits = {retries = 0} function board.flash() error('m') end\nfunction board.classify() return 'maybe' end return board")
+	if len(r.Secondary) != 1 || !strings.Contains(r.Secondary[0], `board.lua:3: classify returned "maybe", not "retry"`) {
+		t.Errorf("beside it %q", r.Secondary)
+	}
+}
