@@ -1,0 +1,182 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/goterm/term"
+)
+
+// rawPTY gives the two ends of a pseudo terminal that passes bytes as they are.
+func rawPTY(b *testing.B) (board, port *os.File) {
+	pty, err := term.OpenPTY()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var mode term.Termios
+	mode.Raw()
+	if err := mode.Set(pty.Slave); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { pty.Slave.Close(); pty.Master.Close() })
+	return pty.Slave, pty.Master
+}
+
+const benchPrompt = "\r\n=> "
+
+// answer prints a prompt for every line, as a board does.
+func answer(board *os.File, lines int) {
+	buf := make([]byte, 1)
+	for lines > 0 {
+		if _, err := board.Read(buf); err != nil {
+			return
+		}
+		if buf[0] == '\n' {
+			io.WriteString(board, benchPrompt)
+			lines--
+		}
+	}
+}
+
+// bareUntil reads until the prompt, and nothing else.
+func bareUntil(b *testing.B, port *os.File, prompt string) {
+	buf, tail := make([]byte, 32<<10), []byte(nil)
+	for {
+		n, err := port.Read(buf)
+		if err != nil {
+			b.Fatal(err)
+		}
+		tail = append(tail, buf[:n]...)
+		if bytes.Contains(tail, []byte(prompt)) {
+			return
+		}
+		tail = append(tail[:0], tail[max(0, len(tail)-len(prompt)):]...)
+	}
+}
+
+func median(all []time.Duration) float64 {
+	slices.Sort(all)
+	return float64(all[len(all)/2].Microseconds()) / 1000
+}
+
+// BenchmarkPromptLatency is the time from Enter to the prompt, through the console and through a bare read loop.
+func BenchmarkPromptLatency(b *testing.B) {
+	const rounds = 1000
+	var bare, ours []time.Duration
+	for b.Loop() {
+		board, port := rawPTY(b)
+		go answer(board, 2*rounds)
+		for range rounds {
+			began := time.Now()
+			io.WriteString(port, "\n")
+			bareUntil(b, port, benchPrompt)
+			bare = append(bare, time.Since(began))
+		}
+		c := New(port, Config{})
+		for range rounds {
+			began := time.Now()
+			c.Send(b.Context(), "\n")
+			if _, err := c.Expect(b.Context(), Wait{For: []Pattern{Text(benchPrompt)}}); err != nil {
+				b.Fatal(err)
+			}
+			ours = append(ours, time.Since(began))
+		}
+		c.Close()
+	}
+	b.ReportMetric(median(bare), "bare-ms")
+	b.ReportMetric(median(ours), "console-ms")
+	b.ReportMetric(median(ours)-median(bare), "difference-ms")
+}
+
+// flood writes n MB of console noise and then the prompt.
+func flood(board *os.File, n int) {
+	line := strings.Repeat("[   12.345678] usb 1-1: new high-speed device number 2\r\n", 1<<10)
+	for left := n * 1000 * 1000; left > 0; left -= len(line) {
+		if _, err := io.WriteString(board, line); err != nil {
+			return
+		}
+	}
+	io.WriteString(board, benchPrompt)
+}
+
+// BenchmarkThroughput is the time for 100 MB of output that pass while a prompt is awaited, and the memory for it.
+func BenchmarkThroughput(b *testing.B) {
+	for b.Loop() {
+		board, port := rawPTY(b)
+		began := time.Now()
+		go flood(board, 100)
+		bareUntil(b, port, benchPrompt)
+		bare := time.Since(began)
+		b.ReportMetric(bare.Seconds(), "bare-s")
+
+		os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // forget the peak so far
+		c := New(port, Config{})
+		perMB := map[int]float64{}
+		for _, size := range []int{25, 100} {
+			began = time.Now()
+			go flood(board, size)
+			if _, err := c.Expect(b.Context(), Wait{For: []Pattern{Text(benchPrompt), Regexp(`login: $`), Text("Password:")}, Abort: []Abort{Panic, Reset}}); err != nil {
+				b.Fatal(err)
+			}
+			perMB[size] = time.Since(began).Seconds() / float64(size)
+		}
+		c.Close()
+		b.ReportMetric(perMB[100]*100, "console-s")
+		b.ReportMetric(perMB[100]/perMB[25], "100MB/25MB-per-byte")
+		b.ReportMetric(peakMB(b), "peak-resident-MB")
+	}
+}
+
+// peakMB is the most memory that this process had resident.
+func peakMB(b *testing.B) float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, err := strconv.Atoi(strings.Fields(rest)[0])
+			if err != nil {
+				b.Fatal(err)
+			}
+			return float64(kb) / 1000
+		}
+	}
+	b.Fatal(fmt.Errorf("no VmHWM in /proc/self/status"))
+	return 0
+}
+
+// BenchmarkFramedCommand is a framed command on a real shell, beside the same command typed bare.
+func BenchmarkFramedCommand(b *testing.B) {
+	c := onPTY(b, "dash", "-i")
+	sh := POSIX("# ", 1000)
+	if err := c.Sync(b.Context(), sh, 5, time.Second); err != nil {
+		b.Fatal(err)
+	}
+	const rounds = 200
+	var bare, framed []time.Duration
+	for b.Loop() {
+		for range rounds {
+			began := time.Now()
+			c.Send(b.Context(), "true\n")
+			if _, err := c.Expect(b.Context(), Wait{For: []Pattern{Text("# ")}}); err != nil {
+				b.Fatal(err)
+			}
+			bare = append(bare, time.Since(began))
+			began = time.Now()
+			if _, err := c.Run(b.Context(), sh, Command{Text: "true"}); err != nil {
+				b.Fatal(err)
+			}
+			framed = append(framed, time.Since(began))
+		}
+	}
+	b.ReportMetric(median(bare), "bare-ms")
+	b.ReportMetric(median(framed), "framed-ms")
+}
