@@ -118,7 +118,7 @@ func TestErrorObjectSurvives(t *testing.T) {
 		"return tostring(e), e.message, 'x: ' .. e == e, e ~= errors.fatal('no lease')": "no lease no lease true true",
 		"return errors.fatal('x', e).class, errors.retryable('x').class":                "fatal retry",
 		"return errors.new{kind = 'lab.fixture', message = 'm', class = 'fatal'}.kind":  "lab.fixture",
-		"return #errors.join(e, 'x'):leaves(), type(e), e:find('usage')":             "2 userdata nil",
+		"return #errors.join(e, 'x'):leaves(), type(e), e:find('usage')":                "2 userdata nil",
 		"return errors.retryable('cannot', 'text').message":                             "cannot: text",
 		"return select(2, pcall(function() return e.knid end)).message":                 "test.lua:1: err: an error has no knid; did you mean kind?",
 		"return select(2, pcall(errors.new, {kidn = 'x'})).message":                     " errors.new: unknown option kidn; did you mean kind?",

@@ -237,7 +237,7 @@ func TestFactsInnermostWins(t *testing.T) {
 
 func TestMessages(t *testing.T) {
 	err := fmt.Errorf("attempt 2: %w", Wrap(fmt.Errorf("dial: %w", errPlain), TransportOpen, "cannot open console"))
-	if got, want := strings.Join(Messages(err), "|"), "attempt 2|cannot open console|dial|boom"; got != want {
+	if got, want := strings.Join(Messages(err), "|"), "attempt 2|cannot open console|dial: boom"; got != want {
 		t.Errorf("Messages = %s; want %s", got, want)
 	}
 	if got, want := strings.Join(Messages(errors.Join(canceled, dhcp)), "|"), "no lease"; got != want {

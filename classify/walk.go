@@ -209,10 +209,17 @@ func same(a, b error) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
-// Messages gives the text that each node of the chain adds, outermost first: the report's "Error" and "Caused by".
+// Messages gives the text that each node of the chain adds, outermost first: the report's "Error" and "Caused by". A
+// foreign error speaks for all that is below it, unless one of ours is.
 func Messages(err error) []string {
 	var out []string
 	chain := Chain(err)
+	ours := 0 // nodes up to and with the last one of ours
+	for i, node := range chain {
+		if _, ok := node.(*Error); ok {
+			ours = i + 1
+		}
+	}
 	for i, node := range chain {
 		if e, ok := node.(*Error); ok && e != nil {
 			if e.Msg != "" {
@@ -222,15 +229,18 @@ func Messages(err error) []string {
 			}
 			continue
 		}
-		text := node.Error()
 		if group, _ := unwrap(node); len(group) > 0 {
 			continue // its members speak
 		}
-		if i+1 < len(chain) {
+		text := node.Error()
+		if i < ours {
 			text = strings.TrimSuffix(strings.TrimSuffix(text, chain[i+1].Error()), ": ")
 		}
 		if text != "" {
 			out = append(out, text)
+		}
+		if i >= ours {
+			break
 		}
 	}
 	return out

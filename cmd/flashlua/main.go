@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -62,7 +63,7 @@ func (env Env) app() *cli.App {
 		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands:       []*cli.Command{env.runCommand(), env.versionCommand()},
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usage("%v", err) },
+		OnUsageError:   onUsageError,
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
 				return usage("there is no command %q", name)
@@ -70,6 +71,10 @@ func (env Env) app() *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
+}
+
+func onUsageError(_ *cli.Context, err error, _ bool) error {
+	return usage("%s", strings.TrimSuffix(err.Error(), ": parse error"))
 }
 
 func usage(format string, args ...any) error {

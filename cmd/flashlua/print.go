@@ -80,7 +80,9 @@ func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<2
 
 // printFailure is the one place that renders an error: what failed, why, what to do, and what it was judged by.
 func printFailure(w io.Writer, r *engine.Report) {
-	fmt.Fprintln(w)
+	if r.Attempt > 0 {
+		fmt.Fprintln(w)
+	}
 	chain := r.Chain
 	if len(chain) == 0 {
 		chain = []string{r.Error}
@@ -114,20 +116,17 @@ func block(w io.Writer, label, text string) {
 
 // summary is the verdict in one line.
 func summary(r *engine.Report) string {
-	s := r.Result
 	if r.Attempt == 0 {
-		s = "nothing was touched"
+		return fmt.Sprintf("nothing was touched: %s (exit %d)", r.Kind, r.Exit)
 	}
-	s += fmt.Sprintf(": %s by rule %s", r.Class, r.Rule)
+	s := fmt.Sprintf("%s: %s by rule %s", r.Result, r.Class, r.Rule)
 	if r.Kind != "" {
 		s += ", " + r.Kind
 	}
 	if r.Step != "" {
 		s += ", step " + r.Step
 	}
-	if r.Attempt > 0 {
-		s += fmt.Sprintf(", attempt %d, target %s", r.Attempt, r.Target.State)
-	}
+	s += fmt.Sprintf(", attempt %d, target %s", r.Attempt, r.Target.State)
 	if r.Stopped != "" {
 		s += "; " + r.Stopped
 	}

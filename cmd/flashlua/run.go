@@ -29,15 +29,16 @@ func (env Env) runCommand() *cli.Command {
 			&cli.StringFlag{Name: "image", Usage: "`FILE` to write, raw"},
 			&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(transport.Examples(), ", ")},
 			&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
-			&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium; the policy's default_target if not given"},
+			&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
 			&cli.StringFlag{Name: "files", Usage: "`DIR` where the policy's boot files are"},
 			&cli.StringSliceFlag{Name: "set", Usage: "set a policy key, `KEY=VALUE`, as in --set linux.timeout=5m; may be repeated"},
-			&cli.IntFlag{Name: "retries", Usage: "attempts after the first, `N`; the policy's if not given"},
-			&cli.DurationFlag{Name: "timeout", Usage: "total time, `D` as in 30m; the policy's if not given"},
+			&cli.IntFlag{Name: "retries", Usage: "attempts after the first, `N`", DefaultText: "the policy's"},
+			&cli.DurationFlag{Name: "timeout", Usage: "total time, `D` as in 30m", DefaultText: "the policy's"},
 			&cli.StringFlag{Name: "verdict", Usage: "write what came of the run to `FILE`, as JSON"},
 			&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
 		},
-		Action: env.flash,
+		OnUsageError: onUsageError,
+		Action:       env.flash,
 	}
 }
 
@@ -88,7 +89,7 @@ func (env Env) attempt(c *cli.Context) (*engine.Report, error) {
 	if path := c.String("transcript"); path != "" {
 		f, err := os.Create(path)
 		if err != nil {
-			return nil, classify.Wrap(err, classify.Usage, "--transcript")
+			return nil, classify.Wrap(err, classify.Usage, "--transcript %s cannot be written", path)
 		}
 		defer f.Close()
 		e.Console = console.NewTranscript(f)
@@ -159,9 +160,13 @@ func newVerdict(path string) (*verdict, error) {
 	if path == "" {
 		return &verdict{}, nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".verdict-*")
+	_, err := os.Stat(filepath.Dir(path))
+	var f *os.File
+	if err == nil {
+		f, err = os.CreateTemp(filepath.Dir(path), ".verdict-*")
+	}
 	if err != nil {
-		return nil, classify.Wrap(err, classify.Usage, "--verdict")
+		return nil, classify.Wrap(err, classify.Usage, "--verdict %s cannot be written", path)
 	}
 	return &verdict{path, f}, nil
 }

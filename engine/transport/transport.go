@@ -57,7 +57,8 @@ func Open(ctx context.Context, spec string) (Port, error) {
 	port, err := s.open(ctx, address)
 	if err != nil {
 		lock.release()
-		return nil, classify.Wrap(err, classify.TransportOpen, "cannot open the console port %s", spec)
+		return nil, classify.WithHint(classify.Wrap(err, classify.TransportOpen, "cannot open the console port %s", spec),
+			"check the address after --port, and that whatever serves the console runs")
 	}
 	return &locked{port, lock}, nil
 }
