@@ -64,6 +64,7 @@ write() { # URL DEVICE
 }
 
 verify() { # DEVICE WHOLE-MEBIBYTES REMAINING-BYTES
+	can if="$1" of=/dev/null bs=4096 || { echo error=unreadable; return; }
 	if direct_read "$1"; then
 		past=iflag=direct
 	elif sync && echo 3 >/proc/sys/vm/drop_caches; then

@@ -201,7 +201,7 @@ func (d *DUT) Resolve(ctx context.Context, t Target, size int64) (Medium, error)
 }
 
 func missing(t Target, a answer) error {
-	return classify.WithConsole(classify.WithHint(classify.New(classify.TargetMissing, "target %s: the board has no %s", t.Name, t),
+	return classify.WithConsole(classify.WithHint(classify.New(classify.TargetMissing, "target %s: %s is not on the board", t.Name, t),
 		"check targets in the policy against /sys/class/block on the board"), a.text)
 }
 
@@ -236,7 +236,7 @@ func (d *DUT) Write(ctx context.Context, m Medium, im Image) error {
 		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)
 	case a.get("dd") != "0" && a.get("dd") != "":
 		return fail(classify.FlashWrite, a, "writing %s failed: dd exited %s", m.Device, a.get("dd"))
-	case a.get("fetch") != "0" || sent.count() < total:
+	case a.get("fetch") != "0": // what was sent may be counted a moment later than it arrived; Verify has the last word
 		return fail(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes: the board's fetch exited %s", min(sent.count(), total), total, a.get("fetch"))
 	case a.get("dd") == "" || a.get("sync") != "0":
 		return fail(classify.FlashWrite, a, "writing %s did not end as it must", m.Device)
@@ -261,6 +261,8 @@ func (d *DUT) Verify(ctx context.Context, m Medium, im Image) (Receipt, error) {
 	switch {
 	case a.get("error") == "cached":
 		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read past the board's cache: neither direct reads nor drop_caches work", m.Device)
+	case a.get("error") == "unreadable":
+		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read", m.Device)
 	case a.get("dd") != "0" || got == "":
 		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %s", m.Device, a.get("dd"))
 	}
@@ -277,24 +279,34 @@ func (d *DUT) Verify(ctx context.Context, m Medium, im Image) (Receipt, error) {
 type transfer struct {
 	mu       sync.Mutex
 	n        int64
-	at       time.Time
+	at       time.Time // of the last byte
+	over     bool
 	now      func() time.Time
 	progress func(n int64)
 }
 
+// add counts n more bytes. It is called from the server's goroutines, and does nothing once the transfer is over.
 func (t *transfer) add(n int64) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over {
+		return
+	}
 	t.n += n
 	t.at = t.now()
-	total := t.n
-	t.mu.Unlock()
-	t.progress(total)
+	t.progress(t.n)
 }
 
 func (t *transfer) count() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.n
+}
+
+func (t *transfer) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
 }
 
 // watch ends ctx when the board has fetched nothing for fetchStall and still wants more.
@@ -319,5 +331,8 @@ func (d *DUT) watch(ctx context.Context, total int64) (context.Context, *transfe
 		}
 	}
 	d.Clock.AfterFunc(fetchStall, check)
-	return ctx, t, func() { cancel(context.Canceled) }
+	return ctx, t, func() {
+		t.end()
+		cancel(context.Canceled)
+	}
 }

@@ -1,0 +1,249 @@
+package flash
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/serve"
+)
+
+// hostShell runs what a DUT would, on this machine, with nothing but busybox.
+type hostShell struct {
+	t      *testing.T
+	prefix string // put before each command
+	shell  []string
+}
+
+// busybox gives a folder with an applet of each name, and nothing else.
+func busybox(t *testing.T) string {
+	path, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Skip("LEFT OUT: busybox is not installed")
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command(path, "--install", "-s", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return dir
+}
+
+func newHostShell(t *testing.T) *hostShell {
+	dir := busybox(t)
+	return &hostShell{t: t, prefix: "PATH=" + dir + "; ", shell: []string{"busybox", "sh", "-c"}}
+}
+
+func (h *hostShell) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
+	c := exec.CommandContext(ctx, h.shell[0], append(h.shell[1:], h.prefix+cmd.Text)...)
+	if !strings.HasPrefix(cmd.Text, "FLASHLUA=") {
+		c.Env = []string{"FLASHLUA=" + helper} // a DUT's shell keeps what it fetched
+	}
+	out, err := c.CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = nil
+	}
+	return console.Result{Output: string(out), Code: c.ProcessState.ExitCode()}, err
+}
+
+// memory is an image in memory.
+type memory struct {
+	*bytes.Reader
+	sum string
+	err error
+}
+
+func newMemory(b []byte) *memory {
+	sum := sha256.Sum256(b)
+	return &memory{bytes.NewReader(b), hex.EncodeToString(sum[:]), nil}
+}
+
+func (m *memory) SHA256() string   { return m.sum }
+func (m *memory) Unchanged() error { return m.err }
+
+func newDUT(t *testing.T, sh Shell) (*DUT, *cutter) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := &cutter{Listener: l}
+	h := serve.NewHTTP(cut)
+	t.Cleanup(func() { h.Close() })
+	return &DUT{Shell: sh, HTTP: h, Station: "127.0.0.1", Clock: clock.Real{}}, cut
+}
+
+// cutter is a listener whose connections can be cut.
+type cutter struct {
+	net.Listener
+	last net.Conn
+}
+
+func (c *cutter) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	c.last = conn
+	return conn, err
+}
+
+// medium is a file that plays the disk, full of something else.
+func medium(t *testing.T, size int64) Medium {
+	path := filepath.Join(t.TempDir(), "disk")
+	if err := os.WriteFile(path, bytes.Repeat([]byte{0xff}, int(size)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Medium{Target: Target{Name: "disk", Path: path}, Device: path, Size: size, Sector: 512}
+}
+
+func TestWriteAndVerify(t *testing.T) {
+	for _, size := range []int{1, 511, 512, 513, 4095, 1_000_001, mib - 1, mib, mib + 1, 3*mib + 512} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			d, _ := newDUT(t, newHostShell(t))
+			var done, total int64
+			d.Progress = func(n, of int64) { done, total = n, of }
+			want := make([]byte, size)
+			rand.New(rand.NewSource(int64(size))).Read(want)
+			im, m := newMemory(want), medium(t, 4*mib)
+			if err := d.Write(t.Context(), m, im); err != nil {
+				t.Fatalf("%v\n%s", err, classify.Facts(err).Console)
+			}
+			r, err := d.Verify(t.Context(), m, im)
+			if err != nil || !r.Valid() || r.Size != int64(size) || r.SHA256 != im.SHA256() {
+				t.Fatalf("Verify = %+v, %v\n%s", r, err, classify.Facts(err).Console)
+			}
+			got, err := os.ReadFile(m.Device)
+			if err != nil {
+				t.Fatal(err)
+			}
+			padded := (size + 511) / 512 * 512
+			if !bytes.Equal(got[:size], want) || total != int64(padded) || done > total {
+				t.Errorf("the medium differs, or progress ended at %d of %d", done, total)
+			}
+			for _, f := range m.damage(got, size) {
+				if r, err := d.Verify(t.Context(), m, f); err == nil || r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
+					t.Errorf("Verify of another image = %+v, %v", r, err)
+				}
+			}
+		})
+	}
+}
+
+// damage gives images that differ from what is on the medium in one bit.
+func (m Medium) damage(on []byte, size int) []Image {
+	var all []Image
+	for _, at := range []int{0, size / 2, size - 1} {
+		b := bytes.Clone(on[:size])
+		b[at] ^= 1
+		all = append(all, newMemory(b))
+	}
+	return all
+}
+
+func TestWriteFailures(t *testing.T) {
+	big := newMemory(make([]byte, 8*mib))
+	for name, tt := range map[string]struct {
+		bend func(d *DUT, cut *cutter, sh *hostShell, m *Medium)
+		kind classify.Kind
+		text string
+	}{
+		"cut": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) {
+			d.Progress = func(done, total int64) {
+				if done > total/4 {
+					cut.last.Close()
+				}
+			}
+		}, classify.NetHTTPCut, "broke off after"},
+		"no such device": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) { m.Device = "/no/such/device" }, classify.FlashWrite, "dd exited 1"},
+		"device full":    {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) { m.Device = "/dev/full" }, classify.FlashWrite, "dd exited 1"},
+		"no station":     {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) { d.Station = "127.0.0.99" }, classify.NetHTTP, "cannot fetch from the station"},
+		"no tools": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) {
+			sh.prefix, sh.shell = "PATH=/nowhere; ", []string{"sh", "-c"}
+		}, classify.NetHTTP, "cannot fetch from the station"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := newHostShell(t)
+			d, cut := newDUT(t, sh)
+			m := medium(t, mib)
+			tt.bend(d, cut, sh, &m)
+			err := d.Write(t.Context(), m, big)
+			if f := classify.Facts(err); f.Kind != tt.kind || !strings.Contains(fmt.Sprint(err), tt.text) {
+				t.Errorf("Write = %v of kind %s; want %q of %s\n%s", err, f.Kind, tt.text, tt.kind, f.Console)
+			}
+		})
+	}
+}
+
+func TestVerifyFailures(t *testing.T) {
+	im := newMemory([]byte("image"))
+	d, _ := newDUT(t, newHostShell(t))
+	m := medium(t, mib)
+	m.Device = "/no/such/device"
+	if r, err := d.Verify(t.Context(), m, im); r.Valid() || classify.Facts(err).Kind != classify.VerifyRead {
+		t.Errorf("Verify of nothing = %+v, %v", r, err)
+	}
+	m = medium(t, mib)
+	im.err = classify.New(classify.ImageChanged, "changed")
+	if r, err := d.Verify(t.Context(), m, im); r.Valid() || classify.Facts(err).Kind != classify.ImageChanged {
+		t.Errorf("Verify of an image that changed = %+v, %v", r, err)
+	}
+}
+
+// deaf is a shell whose write never ends.
+type deaf struct{ *hostShell }
+
+func (s deaf) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
+	if strings.Contains(cmd.Text, "'write'") {
+		<-ctx.Done()
+		return console.Result{}, context.Cause(ctx)
+	}
+	return s.hostShell.Exec(ctx, cmd)
+}
+
+func TestABoardThatFetchesNothing(t *testing.T) {
+	d, _ := newDUT(t, deaf{newHostShell(t)})
+	clk := &clock.Virtual{}
+	d.Clock = clk
+	over := make(chan error, 1)
+	go func() { over <- d.Write(t.Context(), medium(t, mib), newMemory([]byte("image"))) }()
+	for began := clk.Now(); ; {
+		select {
+		case err := <-over:
+			if classify.Facts(err).Kind != classify.ConsoleStall || clk.Now().Sub(began) < fetchStall {
+				t.Errorf("Write = %v after %s", err, clk.Now().Sub(began))
+			}
+			return
+		default:
+			clk.Sleep(t.Context(), time.Second)
+		}
+	}
+}
+
+func TestResolveRefuses(t *testing.T) {
+	d, _ := newDUT(t, newHostShell(t))
+	for path, want := range map[string]classify.Kind{
+		"/no/such/device": classify.TargetMissing,
+		"/dev/null":       classify.TargetUnsafe,
+		"/tmp":            classify.TargetUnsafe,
+	} {
+		_, err := d.Resolve(t.Context(), Target{Name: "x", Path: path}, 1)
+		if f := classify.Facts(err); f.Kind != want || f.Class != classify.NonRetryable {
+			t.Errorf("Resolve(%s) = %v of kind %s; want %s", path, err, f.Kind, want)
+		}
+	}
+	_, err := d.Resolve(t.Context(), Target{Name: "x", Sysfs: "4fb0000"}, 1)
+	if f := classify.Facts(err); f.Kind != classify.TargetMissing || !strings.Contains(err.Error(), "the disk at 4fb0000") {
+		t.Errorf("Resolve of an address that is not there = %v", err)
+	}
+}

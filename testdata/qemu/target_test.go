@@ -1,0 +1,90 @@
+package qemu
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/serve"
+)
+
+// TestTargets finds and refuses media on a real board.
+func TestTargets(t *testing.T) {
+	r := newRig(t, 1000)
+	p, err := bindings.Load(policyFile(), bindings.Options{Set: map[string]string{"net.tftp": r.tftp}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := serve.NewHTTP(l)
+	defer h.Close()
+	p.Flash = func(ctx context.Context, s *engine.Session) error {
+		if err := s.PowerCycle(ctx); err != nil {
+			return err
+		}
+		ub, err := s.UBoot(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := s.DHCP(ctx, ub); err != nil {
+			return err
+		}
+		if err := s.Load(ctx, ub); err != nil {
+			return err
+		}
+		sh, err := s.Boot(ctx, ub, p.Boot)
+		if err != nil {
+			return err
+		}
+		if _, err := sh.Network(ctx); err != nil {
+			return err
+		}
+		d := &flash.DUT{Shell: sh, HTTP: h, Station: p.Net.HTTP, Clock: clock.Real{}}
+		for _, tt := range []struct {
+			before string
+			target flash.Target
+			size   int64
+			kind   classify.Kind
+			text   string
+		}{
+			{"true", flash.Target{Path: "/dev/vda"}, 128 << 20, "", ""},
+			{"true", flash.Target{Path: "/dev/vda"}, 128<<20 + 1, classify.TargetUnsafe, "/dev/vda has 134217728 bytes"},
+			{"true", flash.Target{Sysfs: "4010000000.pcie"}, 1, "", ""},
+			{"true", flash.Target{Sysfs: "4fb0000"}, 1, classify.TargetMissing, "the disk at 4fb0000 is not on the board"},
+			{"true", flash.Target{Path: "/dev/vdb"}, 1, classify.TargetMissing, "/dev/vdb is not on the board"},
+			{"true", flash.Target{Path: "/tmp"}, 1, classify.TargetUnsafe, "not a block device"},
+			{"touch /dev/file", flash.Target{Path: "/dev/file"}, 1, classify.TargetUnsafe, "not a block device"},
+			{"ln -s /dev/vda /dev/link", flash.Target{Path: "/dev/link"}, 1, "", ""},
+			{"mkswap /dev/vda && swapon /dev/vda", flash.Target{Path: "/dev/link"}, 1, classify.TargetUnsafe, "/dev/vda is swap"},
+			{"swapoff /dev/vda && blockdev --setro /dev/vda", flash.Target{Path: "/dev/vda"}, 1, classify.TargetUnsafe, "read-only"},
+		} {
+			if _, err := sh.Run(ctx, console.Command{Text: tt.before}); err != nil {
+				t.Errorf("%s: %v\n%s", tt.before, err, classify.Facts(err).Console)
+			}
+			tt.target.Name = "disk"
+			m, err := d.Resolve(ctx, tt.target, tt.size)
+			switch f := classify.Facts(err); {
+			case tt.kind == "" && (err != nil || m.Device != "/dev/vda" || m.Size != 128<<20 || m.Sector != 512):
+				t.Errorf("Resolve(%s) = %+v, %v", tt.target, m, err)
+			case tt.kind != "" && (f.Kind != tt.kind || !strings.Contains(err.Error(), tt.text)):
+				t.Errorf("Resolve(%s) = %+v, %v of kind %s; want %q of %s", tt.target, m, err, f.Kind, tt.text, tt.kind)
+			}
+		}
+		return nil
+	}
+	none := 0
+	rep := engine.Engine{}.Run(t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: BootDir(), Retries: &none})
+	if rep.Kind != string(classify.FlashUnproven) {
+		t.Errorf("%v\n%s", rep.Err, strings.Join(rep.Console, "\n"))
+	}
+}
