@@ -35,13 +35,21 @@ need() {
 	$install || { apt-get update; $install; }
 }
 
+# Any Debian mirror has every suite and architecture: the host's own is near and allowed.
+mirror() {
+	uri=${DEBIAN_MIRROR:-$(grep -rhoE '(https?|mirror[^ ]*|file)://?[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -n 1)}
+	[ -n "$uri" ] || { echo "$0: apt knows no Debian mirror; set DEBIAN_MIRROR" >&2; exit 3; }
+	echo "$uri"
+}
+
 # The arm64 packages come through an apt state of our own: the host's dpkg never hears of another architecture.
 # The host's apt.conf.d stays in force for its proxies, not for its hooks.
 fetch() {
 	apt=$out/apt
 	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 	: >"$apt/status"
-	echo "deb [target=Packages signed-by=$keyring] http://deb.debian.org/debian $suite main" >"$apt/sources.list"
+	debian=$(mirror)
+	echo "deb [target=Packages signed-by=$keyring] $debian $suite main" >"$apt/sources.list"
 	cat >"$apt/apt.conf" <<-EOF
 		#clear APT::Architectures;
 		#clear APT::Update;
