@@ -399,3 +399,29 @@ func TestSessionFromLua(t *testing.T) {
 		t.Errorf("beside it %q", r.Secondary)
 	}
 }
+
+// TestREADME loads every policy that the README shows.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(text), "```lua\n")[1:]
+	if len(blocks) < 2 {
+		t.Fatal("the README shows no policies")
+	}
+	for _, b := range blocks {
+		lua, _, _ := strings.Cut(b, "```")
+		if _, err := load(t, lua, nil); err != nil {
+			t.Errorf("%v\n%s", err, lua)
+		}
+	}
+}
+
+func TestEveryBoardLoads(t *testing.T) {
+	for _, name := range Boards() {
+		if p, err := Load(name, Options{}); err != nil || p.Name != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

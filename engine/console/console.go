@@ -55,6 +55,8 @@ type Console struct {
 	cause   error
 	closing sync.Once
 
+	unsure bool // a command did not end as it should: its rest may still come
+
 	mu      sync.Mutex
 	hist    []byte    // the stream from base to in
 	base    int64     // offset of hist[0]

@@ -38,7 +38,7 @@ func Hush(prompt string, line int) Dialect {
 			if strings.Contains(cmd, "\n") {
 				return errors.New("it has more than one line")
 			}
-			return closedQuotes(cmd)
+			return closedQuotesHush(cmd)
 		},
 		Frame: func(a, b, cmd string) string {
 			return fmt.Sprintf(`echo '%s''%s:b'; %s; echo '%[1]s''%[2]s:'"$?:e"`, a, b, cmd)
@@ -60,29 +60,34 @@ func POSIX(prompt string, line int) Dialect {
 // Quote makes one word of s for a POSIX shell.
 func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// QuoteHush makes one word of s for U-Boot's hush, which knows no way to write a single quote inside single quotes,
-// and where a backslash counts even there.
+// QuoteHush makes one word of s for U-Boot's hush, where a backslash counts inside single quotes too.
 func QuoteHush(s string) string {
-	return "'" + strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), "'", `'"'"'`) + "'"
+	return "'" + strings.NewReplacer(`\`, `\\`, "'", `'\''`).Replace(s) + "'"
 }
 
-// closedQuotes refuses a command that would make a shell ask for more.
-func closedQuotes(cmd string) error {
-	var quote rune
-	escaped := false
+// closedQuotes refuses a command that would make a POSIX shell ask for more.
+func closedQuotes(cmd string) error { return scanQuotes(cmd, false) }
+
+// closedQuotesHush does so for hush, where a single quote opens a quotation inside double quotes too.
+func closedQuotesHush(cmd string) error { return scanQuotes(cmd, true) }
+
+func scanQuotes(cmd string, hush bool) error {
+	single, double, escaped := false, false, false
 	for _, r := range cmd {
 		switch {
 		case escaped:
 			escaped = false
-		case r == '\\' && quote != '\'':
+		case single:
+			single = r != '\''
+		case r == '\\':
 			escaped = true
-		case quote == 0 && (r == '\'' || r == '"'):
-			quote = r
-		case r == quote:
-			quote = 0
+		case r == '"':
+			double = !double
+		case r == '\'':
+			single = hush || !double
 		}
 	}
-	if quote != 0 || escaped {
+	if single || double || escaped {
 		return errors.New("a quote or backslash in it is left open")
 	}
 	return nil
@@ -115,6 +120,12 @@ type Command struct {
 
 // abortGrace is how long a command may still end by itself after an abort pattern: `dmesg | grep panic` is no panic.
 const abortGrace = 2 * time.Second
+
+// After a command that did not end as it should, whoever is there is asked first.
+const (
+	resyncTries = 3
+	resyncWait  = 3 * time.Second
+)
 
 // promptPatience bounds the wait for a prompt behind a result. The result does not depend on it; what is typed before
 // the prompt may be lost.
@@ -157,8 +168,14 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
+	if c.unsure {
+		if err := c.Sync(ctx, d, resyncTries, resyncWait); err != nil {
+			return Result{}, err
+		}
+	}
 	got := c.collect()
 	defer c.endCollect()
+	c.unsure = true
 	if err := c.Send(ctx, line); err != nil {
 		return Result{}, err
 	}
@@ -170,6 +187,7 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 	if err != nil {
 		return Result{Output: got.until(c, word, "")}, err
 	}
+	c.unsure = false
 	res := Result{Output: got.until(c, word, m.Text)}
 	if res.Code, err = strconv.Atoi(m.Groups[0]); err != nil {
 		return res, c.Fail(classify.Wrap(err, classify.ConsoleAbort, "the exit code of %s is garbled", brief(cmd.Text)))
@@ -193,7 +211,7 @@ func (c *Console) awaitPrompt(ctx context.Context, d Dialect) {
 func (c *Console) Sync(ctx context.Context, d Dialect, tries int, patience time.Duration) error {
 	var err error
 	for try := range tries {
-		if try > 0 {
+		if try > 0 || c.unsure {
 			if err = c.Send(ctx, "\x03"); err != nil {
 				return err
 			}
@@ -204,6 +222,7 @@ func (c *Console) Sync(ctx context.Context, d Dialect, tries int, patience time.
 		}
 		_, err = c.Expect(ctx, Wait{What: d.Name + " to answer", For: []Pattern{Text(a + b + ":s")}, Abort: d.Abort, Timeout: patience})
 		if err == nil {
+			c.unsure = false
 			c.awaitPrompt(ctx, d)
 			return nil
 		}

@@ -201,7 +201,7 @@ func TestCommands(t *testing.T) {
 				if f := classify.Facts(err); tt.kind == "" && err != nil || f.Kind != tt.kind || err != nil && !strings.Contains(err.Error(), tt.text) {
 					t.Errorf("%v of kind %s; want %q of %s", err, f.Kind, tt.text, tt.kind)
 				}
-				if all := strings.Join(cmds, "\n"); tt.cmd == "tftpboot" && !strings.Contains(all, `tftpboot 0x40400000 'it'"'"'s $x'`) {
+				if all := strings.Join(cmds, "\n"); tt.cmd == "tftpboot" && !strings.Contains(all, `tftpboot 0x40400000 'it'\''s $x'`) {
 					t.Errorf("typed:\n%s", all)
 				}
 			})

@@ -1,0 +1,80 @@
+package qemu
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// TestUBoot talks to a real U-Boot: quoting, exit codes, output that looks like prompts.
+func TestUBoot(t *testing.T) {
+	r := newRig(t, 1000)
+	p, err := bindings.Load(policyFile(), bindings.Options{Set: map[string]string{"net.tftp": r.tftp, "limits.attempt": "60s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Flash = func(ctx context.Context, s *engine.Session) error {
+		if err := s.PowerCycle(ctx); err != nil {
+			return err
+		}
+		ub, err := s.UBoot(ctx)
+		if err != nil {
+			return err
+		}
+		for _, value := range []string{
+			"plain", "it's", `a"b`, `$x ${filesize} $(y)`, `back\slash`, `\\two`, `\`, `'`, `''`, `\'`, `'\''`, "a;b && c || d", "#x", "  spaces  ", "a=b", "%d %s", "*?[]", "~", "!1",
+			strings.Repeat("long ", 60),
+		} {
+			if err := ub.SetEnv(ctx, "x", value); err != nil {
+				t.Errorf("SetEnv(%q): %v", value, err)
+				continue
+			}
+			if got, err := ub.Env(ctx, "x"); got != value || err != nil {
+				t.Errorf("SetEnv(%q), Env = %q, %v", value, got, err)
+			}
+		}
+		for cmd, want := range map[string]console.Result{
+			"true":                                 {},
+			"false":                                {Code: 1},
+			"nosuchcmd":                            {Output: "Unknown command 'nosuchcmd' - try 'help'", Code: 1},
+			"echo one; echo two":                   {Output: "one\ntwo"},
+			"echo '=> '; echo '# '":                {Output: "=> \n# "},
+			"mw.b 40000000 61 4; crc32 40000000 4": {Output: "crc32 for 40000000 ... 40000003 ==> ad98e545"},
+			"if test 1 = 2; then echo a; else echo b; fi": {Output: "b"},
+		} {
+			if got, err := ub.Exec(ctx, console.Command{Text: cmd}); got != want || err != nil {
+				t.Errorf("Exec(%q) = %+v, %v; want %+v", cmd, got, err, want)
+			}
+		}
+		if v, err := ub.Env(ctx, "no_such_variable"); v != "" || err != nil {
+			t.Errorf("Env of an unset variable = %q, %v", v, err)
+		}
+		if _, err := ub.Run(ctx, console.Command{Text: "reset"}); classify.Facts(err).Kind != classify.BoardReset {
+			t.Errorf("a reset = %v", err)
+		}
+		// Again, from whatever state that left behind.
+		ub, err = s.UBoot(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = ub.Run(ctx, console.Command{Text: "booti 0x40400000 - ${fdtcontroladdr}"})
+		if classify.Facts(err).Kind != classify.UBootExit {
+			t.Errorf("a boot without a kernel = %v", err)
+		}
+		_, err = s.Boot(ctx, ub, "booti 0x40400000 - ${fdtcontroladdr}")
+		if f := classify.Facts(err); f.Kind != classify.UBootBoot || !strings.Contains(f.Console, "Bad Linux ARM64 Image magic") {
+			t.Errorf("Boot without a kernel = %v of kind %s\n%s", err, f.Kind, f.Console)
+		}
+		return nil
+	}
+	none := 0
+	rep := engine.Engine{}.Run(t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: BootDir(), Retries: &none})
+	if rep.Kind != string(classify.FlashUnproven) {
+		t.Errorf("%v\n%s", rep.Err, strings.Join(rep.Console, "\n"))
+	}
+}
