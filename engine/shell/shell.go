@@ -38,23 +38,24 @@ const (
 
 // Shell is a shell that answers.
 type Shell struct {
-	con *console.Console
+	console.Interpreter
 	cfg Config
-	sh  console.Dialect
 	up  bool // the network is
 }
 
 // Login waits for a login or a prompt, logs in and makes sure that the shell answers. alarms end it early.
 func Login(ctx context.Context, con *console.Console, cfg Config, alarms ...console.Abort) (*Shell, error) {
-	s := &Shell{con: con, cfg: cfg, sh: console.POSIX(cfg.Prompt, cfg.Line)}
-	s.sh.Abort = []console.Abort{console.Panic, console.Reset}
-	alarms = append(alarms, s.sh.Abort...)
+	s := &Shell{cfg: cfg, Interpreter: console.Interpreter{
+		Console: con, Dialect: console.POSIX(cfg.Prompt, cfg.Line), Exit: classify.ShellExit, Limit: commandTime,
+	}}
+	s.Abort = []console.Abort{console.Panic, console.Reset}
+	alarms = append(alarms, s.Abort...)
 	for left := cfg.Timeout; ; {
 		began := con.Now()
 		if err := s.enter(ctx, left, alarms); err != nil {
 			return nil, err
 		}
-		err := con.Sync(ctx, s.sh, syncTries, syncWait)
+		err := con.Sync(ctx, s.Dialect, syncTries, syncWait)
 		if err == nil {
 			return s, s.hush(ctx)
 		}
@@ -74,13 +75,13 @@ func (s *Shell) enter(ctx context.Context, left time.Duration, alarms []console.
 			What: "a login", For: []console.Pattern{console.Prompt(s.cfg.Login), console.Prompt(s.cfg.Prompt)},
 			Abort: alarms, Stall: min(nudgeAfter, left), Timeout: left,
 		}
-		m, err := s.con.Expect(ctx, w)
+		m, err := s.Expect(ctx, w)
 		switch {
 		case err == nil && m.Index == atPrompt:
 			return nil
 		case err == nil && m.Index == asksUser:
 			if tries++; tries > loginTries {
-				return classify.WithHint(s.con.Fail(classify.New(classify.ShellDenied, "the board does not let %q in", s.cfg.User)),
+				return classify.WithHint(s.Fail(classify.New(classify.ShellDenied, "the board does not let %q in", s.cfg.User)),
 					"check linux.user and linux.password in the policy")
 			}
 			in, err := s.answer(ctx, alarms)
@@ -89,11 +90,11 @@ func (s *Shell) enter(ctx context.Context, left time.Duration, alarms []console.
 			}
 		case classify.Find(err, classify.ConsoleStall) != nil && left > nudgeAfter:
 			left -= nudgeAfter
-			if err := s.con.Send(ctx, "\n"); err != nil {
+			if err := s.Send(ctx, "\n"); err != nil {
 				return err
 			}
 		case classify.Find(err, classify.ConsoleStall) != nil || classify.Find(err, classify.ConsoleTimeout) != nil:
-			return classify.WithHint(s.con.Fail(classify.New(classify.ShellLogin, "no login within %s", s.cfg.Timeout)),
+			return classify.WithHint(s.Fail(classify.New(classify.ShellLogin, "no login within %s", s.cfg.Timeout)),
 				"if the board is at its login, check linux.login and linux.prompt in the policy; if it needs longer, raise linux.timeout")
 		default:
 			return err
@@ -103,7 +104,7 @@ func (s *Shell) enter(ctx context.Context, left time.Duration, alarms []console.
 
 // answer types user and password and reports whether a prompt followed.
 func (s *Shell) answer(ctx context.Context, alarms []console.Abort) (in bool, err error) {
-	if err := s.con.Send(ctx, s.cfg.User+"\n"); err != nil {
+	if err := s.Send(ctx, s.cfg.User+"\n"); err != nil {
 		return false, err
 	}
 	const atPrompt, asksPassword, refused = 0, 1, 2
@@ -112,13 +113,13 @@ func (s *Shell) answer(ctx context.Context, alarms []console.Abort) (in bool, er
 		For:   []console.Pattern{console.Prompt(s.cfg.Prompt), console.Regexp(`[Pp]assword: ?`), console.Text("Login incorrect")},
 		Abort: alarms, Timeout: answerTime, Kind: classify.ShellLogin,
 	}
-	m, err := s.con.Expect(ctx, w)
+	m, err := s.Expect(ctx, w)
 	if err == nil && m.Index == asksPassword {
-		if err := s.con.SendSecret(ctx, s.cfg.Password+"\n"); err != nil {
+		if err := s.SendSecret(ctx, s.cfg.Password+"\n"); err != nil {
 			return false, err
 		}
 		w.For[asksPassword] = console.Text("Login incorrect")
-		m, err = s.con.Expect(ctx, w)
+		m, err = s.Expect(ctx, w)
 	}
 	return err == nil && m.Index == atPrompt, err
 }
@@ -127,23 +128,6 @@ func (s *Shell) answer(ctx context.Context, alarms []console.Abort) (in bool, er
 func (s *Shell) hush(ctx context.Context) error {
 	_, err := s.Exec(ctx, console.Command{Text: "dmesg -n 1 2>/dev/null || echo 1 >/proc/sys/kernel/printk"})
 	return err
-}
-
-// Exec runs a command and gives what it printed and its exit code, whatever that is.
-func (s *Shell) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
-	if cmd.Timeout == 0 && cmd.Stall == 0 {
-		cmd.Timeout = commandTime
-	}
-	return s.con.Run(ctx, s.sh, cmd)
-}
-
-// Run runs a command that must succeed.
-func (s *Shell) Run(ctx context.Context, cmd console.Command) (string, error) {
-	res, err := s.Exec(ctx, cmd)
-	if err == nil && res.Code != 0 {
-		err = s.con.Fail(classify.New(classify.ShellExit, "shell command `%s` exited %d", cmd.Text, res.Code))
-	}
-	return res.Output, err
 }
 
 // dhcp asks for an address on each interface in turn until one has it.
@@ -171,7 +155,7 @@ func (s *Shell) Network(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if res.Code != 0 || have == "" {
-		return "", classify.WithHint(s.con.Fail(classify.New(classify.NetDHCP, "the board's Linux has no address: the network command exited %d", res.Code)),
+		return "", classify.WithHint(s.Fail(classify.New(classify.NetDHCP, "the board's Linux has no address: the network command exited %d", res.Code)),
 			"check the cable and the DHCP server, or set linux.network to the command that this board needs")
 	}
 	s.up = true

@@ -148,7 +148,7 @@ func TestRunReadsTheExitCode(t *testing.T) {
 			t.Errorf("Run = %q, %v", out, err)
 		}
 		out, err := s.Run(t.Context(), console.Command{Text: "false"})
-		if f := classify.Facts(err); f.Kind != classify.ShellExit || !strings.Contains(err.Error(), "`false` exited 1") || !strings.Contains(f.Console, "sorry") || out != "sorry" {
+		if f := classify.Facts(err); f.Kind != classify.ShellExit || !strings.Contains(err.Error(), "the shell: `false` exited 1") || !strings.Contains(f.Console, "sorry") || out != "sorry" {
 			t.Errorf("Run(false) = %q, %v", out, err)
 		}
 	})

@@ -40,16 +40,15 @@ const (
 )
 
 // UBoot is a prompt that answers.
-type UBoot struct {
-	con *console.Console
-	sh  console.Dialect
-}
+type UBoot struct{ console.Interpreter }
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its prompt
 // already is recognised.
 func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, error) {
-	u := &UBoot{con: con, sh: console.Hush(cfg.Prompt, cfg.Line)}
-	u.sh.Abort = []console.Abort{console.Reset, console.Crash}
+	u := &UBoot{console.Interpreter{
+		Console: con, Dialect: console.Hush(cfg.Prompt, cfg.Line), Exit: classify.UBootExit, Limit: commandTime,
+	}}
+	u.Abort = []console.Abort{console.Reset, console.Crash}
 	if err := u.stop(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -60,7 +59,7 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, e
 	if err := con.Drain(ctx, quiet, drainLimit); err != nil {
 		return nil, err
 	}
-	if err := con.Sync(ctx, u.sh, syncTries, syncWait); err != nil {
+	if err := con.Sync(ctx, u.Dialect, syncTries, syncWait); err != nil {
 		return nil, classify.Wrap(err, classify.UBootSync, "U-Boot's prompt is there but does not answer")
 	}
 	return u, nil
@@ -77,7 +76,7 @@ func (u *UBoot) stop(ctx context.Context, cfg Config) error {
 		} else if cfg.Autoboot != "" {
 			w.For = append(w.For, console.Text(cfg.Autoboot))
 		}
-		m, err := u.con.Expect(ctx, w)
+		m, err := u.Expect(ctx, w)
 		left -= w.Timeout // an answer costs nothing worth counting
 		switch {
 		case err == nil && m.Index == 0:
@@ -87,38 +86,17 @@ func (u *UBoot) stop(ctx context.Context, cfg Config) error {
 		case classify.Find(err, classify.ConsoleTimeout) == nil:
 			return err
 		case left <= 0:
-			return classify.WithHint(u.con.Fail(classify.New(classify.UBootSilent, "U-Boot's prompt %q did not appear within %s", cfg.Prompt, cfg.Timeout)),
+			return classify.WithHint(u.Fail(classify.New(classify.UBootSilent, "U-Boot's prompt %q did not appear within %s", cfg.Prompt, cfg.Timeout)),
 				"check that the board powers on and that uboot.prompt, uboot.autoboot and uboot.keys are right")
 		}
 		keys := cfg.Keys
 		if !asked {
 			keys = "\n"
 		}
-		if err := u.con.Send(ctx, keys); err != nil {
+		if err := u.Send(ctx, keys); err != nil {
 			return err
 		}
 	}
-}
-
-// Exec runs a command and gives what it printed and its exit code, whatever that is.
-func (u *UBoot) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
-	if cmd.Timeout == 0 && cmd.Stall == 0 {
-		cmd.Timeout = commandTime
-	}
-	return u.con.Run(ctx, u.sh, cmd)
-}
-
-// Run runs a command that must succeed.
-func (u *UBoot) Run(ctx context.Context, cmd console.Command) (string, error) {
-	res, err := u.Exec(ctx, cmd)
-	if err == nil && res.Code != 0 {
-		err = u.failed(classify.UBootExit, cmd.Text, res)
-	}
-	return res.Output, err
-}
-
-func (u *UBoot) failed(kind classify.Kind, cmd string, res console.Result) error {
-	return u.con.Fail(classify.New(kind, "U-Boot command `%s` exited %d", cmd, res.Code))
 }
 
 // Env gives an environment variable, "" if it is not set.
@@ -135,7 +113,7 @@ func (u *UBoot) Env(ctx context.Context, name string) (string, error) {
 			return value, nil
 		}
 	}
-	return "", u.con.Fail(classify.New(classify.UBootExit, "U-Boot printed no value for %s", name))
+	return "", u.Fail(classify.New(classify.UBootExit, "U-Boot printed no value for %s", name))
 }
 
 // SetEnv sets an environment variable, literally. It is not saved.
@@ -166,13 +144,13 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	case err != nil:
 		return "", err
 	case res.Code != 0 && strings.Contains(res.Output, "Retry time exceeded"):
-		return "", classify.WithHint(u.failed(classify.NetDHCPTimeout, "dhcp", res), "check the cable, and that a DHCP server serves the board's network")
+		return "", classify.WithHint(u.Failed(classify.NetDHCPTimeout, "dhcp", res), "check the cable, and that a DHCP server serves the board's network")
 	case res.Code != 0:
-		return "", u.failed(classify.NetDHCP, "dhcp", res)
+		return "", u.Failed(classify.NetDHCP, "dhcp", res)
 	}
 	address, err := u.Env(ctx, "ipaddr")
 	if err == nil && address == "" {
-		err = u.con.Fail(classify.New(classify.NetDHCP, "dhcp succeeded, but ipaddr is not set"))
+		err = u.Fail(classify.New(classify.NetDHCP, "dhcp succeeded, but ipaddr is not set"))
 	}
 	return address, err
 }
@@ -205,22 +183,22 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	case err != nil:
 		return classify.Wrap(err, classify.NetTFTP, "cannot load %s from %s", name, server)
 	case strings.Contains(res.Output, "File not found"):
-		return u.failed(classify.NetTFTPMissing, cmd, res)
+		return u.Failed(classify.NetTFTPMissing, cmd, res)
 	case strings.Contains(res.Output, "Retry count exceeded"):
-		err := u.con.Fail(&classify.Error{Kind: unanswered.Kind, Msg: unanswered.Says, Hint: unanswered.Hint})
+		err := u.Fail(&classify.Error{Kind: unanswered.Kind, Msg: unanswered.Says, Hint: unanswered.Hint})
 		return classify.Wrap(err, "", "cannot load %s from %s", name, server)
 	case res.Code != 0:
-		return u.failed(classify.NetTFTP, cmd, res)
+		return u.Failed(classify.NetTFTP, cmd, res)
 	}
 	if m := transferred.FindStringSubmatch(res.Output); m == nil || m[1] != strconv.FormatInt(size, 10) {
-		return u.con.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
+		return u.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
 	}
 	return nil
 }
 
 // Boot starts a kernel. It gives the alarm that means that the kernel did not start: the command came back.
 func (u *UBoot) Boot(ctx context.Context, cmd string) (console.Abort, error) {
-	returned, err := u.con.Start(ctx, u.sh, cmd)
+	returned, err := u.Start(ctx, u.Dialect, cmd)
 	return console.Abort{
 		Pattern: returned,
 		Kind:    classify.UBootBoot,

@@ -172,7 +172,7 @@ func TestCommands(t *testing.T) {
 		text         string
 	}{
 		{"lease", dhcp, "dhcp", "BOOTP broadcast 1\r\nDHCP client bound to address 10.0.2.15 (1 ms)\r\n", "0", "", ""},
-		{"no lease", dhcp, "dhcp", "BOOTP broadcast 1\r\nBOOTP broadcast 17\r\n\r\nRetry time exceeded; starting again\r\n", "1", classify.NetDHCPTimeout, "`dhcp` exited 1"},
+		{"no lease", dhcp, "dhcp", "BOOTP broadcast 1\r\nBOOTP broadcast 17\r\n\r\nRetry time exceeded; starting again\r\n", "1", classify.NetDHCPTimeout, "U-Boot: `dhcp` exited 1"},
 		{"no network card", dhcp, "dhcp", "No ethernet found.\r\n", "1", classify.NetDHCP, "exited 1"},
 		{"DHCP never ends", dhcp, "dhcp", "BOOTP broadcast 1\r\n", "", classify.NetDHCPTimeout, "within 1m0s"},
 		{"loaded", load, "tftpboot", "Loading: *\b##\r\ndone\r\nBytes transferred = 1000 (3e8 hex)\r\n", "0", "", ""},

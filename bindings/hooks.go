@@ -1,0 +1,102 @@
+package bindings
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// defaultSequence is the module whose flash a policy without its own gets.
+const defaultSequence = "lib.uboot_busybox"
+
+// hooks binds the policy's functions.
+func (h *Host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *decoder) error {
+	flash, _ := t.RawGetString("flash").(*lua.LFunction)
+	if flash == nil {
+		require := h.L.GetGlobal("require")
+		results, err := h.call(ctx, require, lua.LString(defaultSequence))
+		if err != nil {
+			return err
+		}
+		flash = results[0].(*lua.LTable).RawGetString("flash").(*lua.LFunction)
+		if p.Boot == "" {
+			return classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux", d.file)
+		}
+	}
+	p.Flash = func(ctx context.Context, s *engine.Session) error {
+		session := h.newSession(s)
+		_, err := h.call(ctx, flash, session.value, session.job)
+		return err
+	}
+	if f, ok := t.RawGetString("classify").(*lua.LFunction); ok {
+		p.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
+			return h.classify(ctx, f, err, next)
+		}
+	}
+	if f, ok := t.RawGetString("backoff").(*lua.LFunction); ok {
+		p.Backoff = func(ctx context.Context, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
+			return h.backoff(ctx, f, n, err, next)
+		}
+	}
+	return nil
+}
+
+// classify asks a policy's classify(err, next).
+func (h *Host) classify(ctx context.Context, f *lua.LFunction, err error, next func(error) classify.Class) (classify.Class, error) {
+	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
+		e := errorIn(c.any(1, "error"))
+		if e == nil {
+			c.fail("argument 1 must be an error, not a %s", c.opt(1).Type())
+		}
+		return []lua.LValue{lua.LString(next(e).String())}, nil
+	})
+	answer, cerr := h.ask(ctx, f, h.errorValue(err), ask)
+	if cerr != nil {
+		return classify.Unmarked, cerr
+	}
+	for _, class := range []classify.Class{classify.Retryable, classify.NonRetryable} {
+		if answer == lua.LString(class.String()) {
+			return class, nil
+		}
+	}
+	return classify.Unmarked, nonsense(f, "classify", answer, `"retry", "fatal" or next(err)`)
+}
+
+// backoff asks a policy's backoff(n, err, next).
+func (h *Host) backoff(ctx context.Context, f *lua.LFunction, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
+	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
+		return []lua.LValue{lua.LString(next(c.intOr(1, "n", n), errorIn(c.opt(2))).String())}, nil
+	})
+	answer, berr := h.ask(ctx, f, lua.LNumber(n), h.errorValue(err), ask)
+	if berr != nil {
+		return 0, berr
+	}
+	text, _ := answer.(lua.LString)
+	wait, perr := time.ParseDuration(string(text))
+	if perr != nil || wait < 0 {
+		return 0, nonsense(f, "backoff", answer, `a duration with its unit, "30s", or next(n, err)`)
+	}
+	return wait, nil
+}
+
+func (h *Host) ask(ctx context.Context, f *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
+	results, err := h.call(ctx, f, args...)
+	if err != nil || len(results) == 0 {
+		return lua.LNil, err
+	}
+	return results[0], nil
+}
+
+// nonsense is the error of a hook that answered something unusable, with the place where it is defined.
+func nonsense(f *lua.LFunction, hook string, answer lua.LValue, want string) error {
+	got := article(answer)
+	if text, ok := answer.(lua.LString); ok {
+		got = fmt.Sprintf("%q", string(text))
+	}
+	return classify.New(classify.ScriptResult, "%s:%d: %s returned %s, not %s", f.Proto.SourceName, f.Proto.LineDefined, hook, got, want)
+}

@@ -1,0 +1,180 @@
+package bindings
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// decoder reads a policy's table. The operator's settings come first, and are written into the table, so that the
+// script sees them too.
+type decoder struct {
+	host *Host
+	file string
+	set  map[string]string
+	used map[string]bool // settings that some key took
+	all  []string        // every key there is, for suggestions
+}
+
+// section is one table of the policy.
+type section struct {
+	*decoder
+	path  string // "uboot.", "" at the top
+	t     *lua.LTable
+	known []string
+}
+
+// bad gives up, naming the place and the key.
+func (s *section) bad(key, format string, a ...any) {
+	where := s.host.modules.where(s.file, key)
+	if _, ok := s.set[s.path+key]; ok {
+		where = "--set"
+	}
+	panic(wrong{classify.New(classify.ConfigPolicy, "%s: %s%s %s", where, s.path, key, fmt.Sprintf(format, a...))})
+}
+
+func (s *section) get(key string) lua.LValue {
+	s.known = append(s.known, key)
+	s.all = append(s.all, s.path+key)
+	if v, ok := s.set[s.path+key]; ok {
+		s.used[s.path+key] = true
+		s.t.RawSetString(key, lua.LString(v))
+		return lua.LString(v)
+	}
+	return s.t.RawGetString(key)
+}
+
+func (s *section) str(key, otherwise string) string {
+	switch v := s.get(key).(type) {
+	case *lua.LNilType:
+		return otherwise
+	case lua.LString:
+		return string(v)
+	default:
+		s.bad(key, "must be a string, not a %s", v.Type())
+		return ""
+	}
+}
+
+// number reads a number; one that the operator set is text, in Go's notation.
+func (s *section) number(key string, otherwise float64) float64 {
+	v := s.get(key)
+	if text, ok := v.(lua.LString); ok && s.used[s.path+key] {
+		n, err := strconv.ParseInt(string(text), 0, 64)
+		f := float64(n)
+		if err != nil {
+			f, err = strconv.ParseFloat(string(text), 64)
+		}
+		if err != nil {
+			s.bad(key, "must be a number, not %q", string(text))
+		}
+		s.t.RawSetString(key, lua.LNumber(f))
+		return f
+	}
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return otherwise
+	case lua.LNumber:
+		return float64(v)
+	default:
+		s.bad(key, "must be a number, not a %s", v.Type())
+		return 0
+	}
+}
+
+func (s *section) whole(key string, otherwise int) int {
+	n := s.number(key, float64(otherwise))
+	if n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
+		s.bad(key, "must be a whole number from 0 up")
+	}
+	return int(n)
+}
+
+func (s *section) duration(key string, otherwise time.Duration) time.Duration {
+	v := s.get(key)
+	if v == lua.LNil {
+		return otherwise
+	}
+	d, err := duration(v)
+	if err != nil {
+		s.bad(key, "%v", err)
+	}
+	return d
+}
+
+func (s *section) function(key string) *lua.LFunction {
+	s.known = append(s.known, key)
+	switch v := s.t.RawGetString(key).(type) {
+	case *lua.LNilType:
+		return nil
+	case *lua.LFunction:
+		return v
+	default:
+		s.bad(key, "must be a function, not a %s", v.Type())
+		return nil
+	}
+}
+
+// section opens the table at key; a missing one is empty.
+func (s *section) section(key string) *section {
+	s.known = append(s.known, key)
+	sub := &section{decoder: s.decoder, path: s.path + key + "."}
+	switch v := s.t.RawGetString(key).(type) {
+	case *lua.LNilType:
+		sub.t = s.host.L.NewTable()
+		for k := range s.set {
+			if strings.HasPrefix(k, sub.path) {
+				s.t.RawSetString(key, sub.t)
+			}
+		}
+	case *lua.LTable:
+		sub.t = v
+	default:
+		s.bad(key, "must be a table, not a %s", v.Type())
+	}
+	return sub
+}
+
+// names gives the keys of a table whose keys are the policy's own, sorted, those that the operator adds included.
+func (s *section) names() []string {
+	names := map[string]bool{}
+	s.t.ForEach(func(k, _ lua.LValue) {
+		name, ok := k.(lua.LString)
+		if !ok {
+			s.bad(k.String(), "must be a name")
+		}
+		names[string(name)] = true
+	})
+	for k := range s.set {
+		if name, ok := strings.CutPrefix(k, s.path); ok && !strings.Contains(name, ".") {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// done refuses the keys that nobody read.
+func (s *section) done() {
+	s.t.ForEach(func(k, _ lua.LValue) {
+		if name, ok := k.(lua.LString); !ok || !slices.Contains(s.known, string(name)) {
+			s.bad(k.String(), "is not a policy key%s", suggest(k.String(), s.known))
+		}
+	})
+}
+
+// leftover refuses settings that no key took.
+func (d *decoder) leftover() {
+	for _, k := range slices.Sorted(maps.Keys(d.set)) {
+		if !d.used[k] {
+			panic(wrong{classify.New(classify.Usage, "--set %s=%s: there is no policy key %s%s", k, d.set[k], k, didYouMean(k, d.all))})
+		}
+	}
+}
