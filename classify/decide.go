@@ -101,18 +101,22 @@ func (c *Classifier) builtin(err error) Decision {
 	case RuleCancelled:
 		err = Wrap(err, Cancelled, "operation cancelled")
 	case RuleUnknown:
+		stack := debug.Stack()
 		if c.OnUnknown != nil {
-			c.OnUnknown(err, debug.Stack())
+			c.OnUnknown(err, stack)
 		}
-		err = unknown(err, decisive)
+		err = unknown(err, decisive, stack)
 	}
 	return Decision{rule.class(), rule, err}
 }
 
 // unknown wraps an error that no rule knows, so that whoever sees it later finds it retryable, with type and text
 // named and the cause kept.
-func unknown(err, named error) error {
-	return &Error{Kind: Unknown, Class: Retryable, Cause: err, Msg: fmt.Sprintf("unknown error of type %T, %q", named, named.Error())}
+func unknown(err, named error, stack []byte) error {
+	return &Error{
+		Kind: Unknown, Class: Retryable, Cause: err, Detail: string(stack),
+		Msg: fmt.Sprintf("unknown error of type %T, %q", named, named.Error()),
+	}
 }
 
 // decide finds the built-in rule that answers and the node that made it. Where no node says anything, that is the

@@ -143,7 +143,7 @@ func (r *run) attempts() classify.Decision {
 		}
 		d := r.decide(classify.WithTarget(classify.WithAttempt(err, n+1), r.mediumState()))
 		a := r.report.add(n+1, took, d)
-		r.emit(Event{Type: EventAttemptEnd, Took: took, Error: d.Err.Error(), Kind: a.Kind, Rule: a.Rule, Step: a.Step})
+		r.emit(Event{Type: EventAttemptEnd, Took: took, Error: d.Err.Error(), Kind: a.Kind, Class: a.Class, Rule: a.Rule, Step: a.Step})
 		if d.Class == classify.NonRetryable || n >= *r.limits.Retries {
 			return d
 		}

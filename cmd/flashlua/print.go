@@ -45,6 +45,10 @@ func (p *printer) event(e engine.Event) {
 			state = "failed: " + e.Error
 		}
 		p.printf("  %-10s %7s  %s\n", e.Step, seconds(e.Took), state)
+	case engine.EventAttemptEnd:
+		if e.Error != "" {
+			p.printf("  %s by rule %s: %s\n", e.Class, e.Rule, e.Error)
+		}
 	case engine.EventProgress:
 		if done := e.Done * 100 / max(e.Total, 1); done >= p.told+every {
 			p.told = done - done%every
@@ -58,8 +62,6 @@ func (p *printer) event(e engine.Event) {
 		p.printf("  %s in %s\n", what, e.Wait)
 	case engine.EventNote:
 		p.note(e.Text)
-	case engine.EventUnknown:
-		p.printf("  unknown error: %s\n", e.Error)
 	case engine.EventPower:
 		p.printf("power %s%s\n", e.Text, failure(e.Error))
 	case engine.EventCleanup:
