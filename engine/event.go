@@ -15,8 +15,8 @@ type Event struct {
 	Text    string        `json:"text,omitempty"`
 	Error   string        `json:"error,omitempty"`
 	Kind    string        `json:"kind,omitempty"`
-	Class   string        `json:"class,omitempty"` // retry or fatal
-	Rule    string        `json:"rule,omitempty"`  // that decided on the class
+	Class   string        `json:"class,omitempty"`       // retry or fatal
+	Rule    string        `json:"rule,omitempty"`        // that decided on the class
 	Wait    time.Duration `json:"wait_ns,omitempty"`     // before the next attempt
 	Took    time.Duration `json:"duration_ns,omitempty"` // of a step or attempt
 	Done    int64         `json:"done,omitempty"`        // bytes
