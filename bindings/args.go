@@ -12,6 +12,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
 )
 
 // builtin is a function of ours as Lua sees it. An error is raised as an error object.
@@ -198,6 +199,9 @@ func duration(v lua.LValue) (time.Duration, error) {
 	d, err := time.ParseDuration(string(s))
 	if err != nil || d <= 0 {
 		return 0, fmt.Errorf(`must be a duration with its unit, "90s" or "5m", not %q`, string(s))
+	}
+	if d > engine.MaxDuration {
+		return 0, fmt.Errorf("must be at most %s", engine.MaxDuration)
 	}
 	return d, nil
 }

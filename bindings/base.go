@@ -43,9 +43,50 @@ func (h *Host) openBase() {
 	} {
 		h.L.SetGlobal(name, h.function(name, 0, f))
 	}
+	h.openCoroutines()
 	str := h.L.GetGlobal("string").(*lua.LTable)
 	str.RawSetString("rep", h.function("string.rep", 0, rep))
 	str.RawSetString("dump", lua.LNil)
+}
+
+// maxCoroutines bounds how many a script makes; each has a stack of its own.
+const maxCoroutines = 10_000
+
+// openCoroutines makes a coroutine run under the context of whoever resumes it, not of whoever made it, and counts them.
+func (h *Host) openCoroutines() {
+	lib := h.L.GetGlobal("coroutine").(*lua.LTable)
+	stock := func(name string) lua.LGFunction { return lib.RawGetString(name).(*lua.LFunction).GFunction }
+	create, resume, wrap := stock("create"), stock("resume"), stock("wrap")
+	made := 0
+	count := func(L *lua.LState) {
+		if made++; made > maxCoroutines {
+			h.raise(L, classify.New(classify.ScriptLimit, "more than %d coroutines", maxCoroutines))
+		}
+	}
+	adopt := func(L *lua.LState, th *lua.LState) {
+		if ctx := L.Context(); ctx != nil {
+			th.SetContext(ctx)
+		}
+	}
+	lib.RawSetString("create", h.L.NewFunction(func(L *lua.LState) int {
+		count(L)
+		return create(L)
+	}))
+	lib.RawSetString("resume", h.L.NewFunction(func(L *lua.LState) int {
+		adopt(L, L.CheckThread(1))
+		return resume(L)
+	}))
+	lib.RawSetString("wrap", h.L.NewFunction(func(L *lua.LState) int {
+		count(L)
+		wrap(L)
+		inner := L.Get(-1).(*lua.LFunction)
+		th := inner.Upvalues[0].Value().(*lua.LState)
+		L.Push(L.NewClosure(func(L *lua.LState) int {
+			adopt(L, th)
+			return inner.GFunction(L)
+		}, th))
+		return 1
+	}))
 }
 
 func rep(c *args) ([]lua.LValue, error) {

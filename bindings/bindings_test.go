@@ -179,6 +179,7 @@ func TestCancelEndsEverything(t *testing.T) {
 		"local co = coroutine.wrap(function() while true do end end); co()",
 		"while true do pcall(error, 'x') end",
 		"while true do pcall(errors.fatal, 'x') end",
+		"while true do coroutine.wrap(function() coroutine.yield() end)() end",
 	} {
 		late := classify.New(classify.DeadlineStep, "late")
 		ctx, cancel := clock.WithTimeout(t.Context(), clock.Real{}, 20*time.Millisecond, late)
@@ -187,6 +188,39 @@ func TestCancelEndsEverything(t *testing.T) {
 			t.Errorf("%s: %v; want %v", source, err, late)
 		}
 		cancel()
+	}
+}
+
+func TestACoroutineRunsUnderItsResumer(t *testing.T) {
+	h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+	early, cancel := context.WithCancel(t.Context())
+	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("co", lua.LNil)
+	if _, err := h.eval(early, `rawset(_G, "co", coroutine.wrap(function() local n = 0 while true do n = n + 1 coroutine.yield(n) end end))`); err != nil {
+		t.Fatal(err)
+	}
+	cancel() // as the context of loading ends
+	if got, err := h.eval(t.Context(), "return co(), co()"); got != "1 2" || err != nil {
+		t.Errorf("resumed later: %s, %v", got, err)
+	}
+	late := classify.New(classify.DeadlineStep, "late")
+	ctx, cancel2 := clock.WithTimeout(t.Context(), clock.Real{}, 20*time.Millisecond, late)
+	defer cancel2()
+	if _, err := h.eval(t.Context(), `rawset(_G, "co", coroutine.create(function() while true do end end))`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.eval(ctx, "coroutine.resume(co)"); !errors.Is(err, late) {
+		t.Errorf("resumed under a deadline: %v", err)
+	}
+}
+
+func TestFaultsOfTheStockLibraryAreFaults(t *testing.T) {
+	for _, source := range []string{"string.find('abc', 'x', 10, true)", "math.random(0)"} {
+		if got, err := eval(t, "return (pcall(function() "+source+" end))"); got != "false" || err != nil {
+			t.Errorf("pcall of %s: %s, %v", source, got, err)
+		}
+		if _, err := eval(t, source); classify.Facts(err).Kind != classify.ScriptFault {
+			t.Errorf("%s: %v", source, err)
+		}
 	}
 }
 
@@ -251,7 +285,7 @@ func TestRequire(t *testing.T) {
 // board is a policy that loads.
 const board = `local board = { targets = { disk = "/dev/vda" }, boot = "booti" }` + "\n"
 
-func load(t *testing.T, lua string, set map[string]string) (*engine.Policy, error) {
+func loadText(t *testing.T, lua string, set map[string]string) (*engine.Policy, error) {
 	path := filepath.Join(t.TempDir(), "board.lua")
 	if err := os.WriteFile(path, []byte(lua), 0o600); err != nil {
 		t.Fatal(err)
@@ -260,7 +294,7 @@ func load(t *testing.T, lua string, set map[string]string) (*engine.Policy, erro
 }
 
 func TestPolicyKeys(t *testing.T) {
-	p, err := load(t, board+`board.limits = { total = "1h30m", retries = 1, jitter = 0.5 }
+	p, err := loadText(t, board+`board.limits = { total = "1h30m", retries = 1, jitter = 0.5 }
 		board.files = { kernel = { "Image", 0x82000000 } }
 		board.power_after = { failure = "keep" }
 		board.uboot = { prompt = "J7 => ", line_limit = 300 }
@@ -279,6 +313,10 @@ func TestPolicyKeys(t *testing.T) {
 
 func TestPolicyRefusals(t *testing.T) {
 	for lua, want := range map[string]string{
+		"string.find(('a'):rep(40), ('a*'):rep(25) .. 'b')":       "took longer than 5s to load",
+		board + "board.name = '' return board":                    "name must not be empty",
+		board + "board.limits = { jitter = 0/0 } return board":    "jitter must be between 0 and 1",
+		board + "board.limits = { total = '9999h' } return board": "must be at most 720h",
 		"return 42":             "returns a number, not a table",
 		"":                      "returns nothing, not a table",
 		"return function() end": "returns a function, a program",
@@ -310,7 +348,7 @@ func TestPolicyRefusals(t *testing.T) {
 		if strings.HasPrefix(lua, "while") && testing.Short() {
 			continue
 		}
-		_, err := load(t, lua, nil)
+		_, err := loadText(t, lua, nil)
 		d := (&classify.Classifier{}).Decide(nil, err)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n\t%v; want %q", lua, err, want)
@@ -319,7 +357,7 @@ func TestPolicyRefusals(t *testing.T) {
 			t.Errorf("%s: %v is %s", lua, err, d.Class)
 		}
 	}
-	_, err := load(t, board+"return board", map[string]string{"uboot.promt": "x"})
+	_, err := loadText(t, board+"return board", map[string]string{"uboot.promt": "x"})
 	if err == nil || !strings.Contains(err.Error(), "--set uboot.promt=x: there is no policy key uboot.promt; did you mean uboot.prompt?") {
 		t.Errorf("an unknown setting: %v", err)
 	}
@@ -377,6 +415,8 @@ func TestSessionFromLua(t *testing.T) {
 			error(errors.new{kind = "power.relay", message = "m"}) end`, 3, classify.RuleNonRetryable, "stop", "wait 1s|power.relay\t1"},
 		"unknown member":         {"function board.flash(s) s:stpe() end", 3, classify.RuleNonRetryable, "it has no stpe; did you mean step?", ""},
 		"unknown option":         {"function board.flash(s) s:step('x', {retry = 2}, function() end) end", 3, classify.RuleNonRetryable, "board.lua:2: session:step: unknown option retry; did you mean retries?", ""},
+		"options behind":         {"function board.flash(s) s:step('x', function() end, {timeout = '1s'}) end", 3, classify.RuleNonRetryable, "options come before the function", ""},
+		"a group":                {"function board.flash() error(errors.join(errors.fatal('A'), 'B')) end", 3, classify.RuleNonRetryable, "A", ""},
 		"wrong argument":         {"function board.flash(s) s:step(function() end) end", 3, classify.RuleNonRetryable, "argument 1, the step's name, must be a string", ""},
 		"wrong target":           {"function board.flash(s) s:step('x', {destroys = 'emmc'}, function() end) end", 3, classify.RuleNonRetryable, "destroys must be job.target", ""},
 		"the job":                {"function board.flash(s, job) print(job.target, job.size > 0, #job.sha256, job.attempt) end", 3, classify.RuleNonRetryable, "", "disk\ttrue\t64\t1"},
@@ -412,7 +452,7 @@ func TestREADME(t *testing.T) {
 	}
 	for _, b := range blocks {
 		lua, _, _ := strings.Cut(b, "```")
-		if _, err := load(t, lua, nil); err != nil {
+		if _, err := loadText(t, lua, nil); err != nil {
 			t.Errorf("%v\n%s", err, lua)
 		}
 	}

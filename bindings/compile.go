@@ -35,6 +35,7 @@ func compile(name string, source []byte) (c chunk, err error) {
 	if bytes.HasPrefix(source, []byte("\x1bLua")) {
 		return c, classify.New(classify.ScriptSyntax, "%s is bytecode, not source", name)
 	}
+	source = bytes.TrimPrefix(source, []byte("\ufeff"))
 	if bytes.HasPrefix(source, []byte("#!")) {
 		source = append([]byte("--"), source...)
 	}

@@ -51,9 +51,28 @@ func Load(spec string, o Options) (*engine.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	type loaded struct {
+		p   *engine.Policy
+		err error
+	}
+	done, late := make(chan loaded, 1), make(chan struct{})
+	defer clock.Real{}.AfterFunc(loadTime+time.Second, func() { close(late) })()
+	go func() {
+		p, err := load(src, o)
+		done <- loaded{p, err}
+	}()
+	select {
+	case l := <-done:
+		return l.p, l.err
+	case <-late: // neither the compiler nor a pattern ends with a context
+		return nil, classify.New(classify.ScriptLimit, "%s took longer than %s to load", spec, loadTime)
+	}
+}
+
+func load(src source, o Options) (*engine.Policy, error) {
 	h := newHost(src, o.Log)
 	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
-		classify.New(classify.ScriptLimit, "%s took longer than %s to load", spec, loadTime))
+		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
 	defer cancel()
 	c, err := compile(src.name, src.text)
 	if err != nil {

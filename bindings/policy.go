@@ -43,6 +43,9 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 		Name: s.str("name", name), Dir: filepath.Join(src.dir, s.str("files_dir", "")),
 		Boot: s.str("boot", ""), BootArgs: s.str("bootargs", ""), DefaultTarget: s.str("default_target", ""),
 	}
+	if p.Name == "" {
+		s.bad("name", "must not be empty")
+	}
 	d.console(s.section("console"))
 	p.UBoot = d.uboot(s.section("uboot"))
 	p.Linux = d.linux(s.section("linux"))
@@ -160,7 +163,7 @@ func (d *decoder) limits(s *section) engine.Limits {
 		n := s.whole("retries", 0)
 		l.Retries = &n
 	}
-	if l.Jitter < 0 || l.Jitter > 1 {
+	if !(l.Jitter >= 0 && l.Jitter <= 1) {
 		s.bad("jitter", "must be between 0 and 1")
 	}
 	s.done()

@@ -88,8 +88,8 @@ func (h *Host) toGo(err error) error {
 	}
 	trace := strings.TrimSpace(api.StackTrace)
 	text, isText := api.Object.(lua.LString)
-	if api.Type == lua.ApiErrorPanic { // gopher-lua itself panicked: its limits do so
-		return &classify.Error{Kind: classify.ScriptLimit, Msg: string(text), Detail: trace}
+	if api.Type == lua.ApiErrorPanic { // a fault of gopher-lua's own library: string.find and math.random have some
+		return &classify.Error{Kind: classify.ScriptFault, Msg: "a library function failed: " + string(text), Detail: trace}
 	}
 	if isText && (h.lastRaised == nil || *h.lastRaised != string(text)) {
 		s := string(text)

@@ -77,6 +77,9 @@ func (x *session) step(c *args) ([]lua.LValue, error) {
 		at = 3
 	}
 	f := c.fn(at, "step's function")
+	if !c.none(at + 1) {
+		c.fail("options come before the function: s:step(name, { … }, function)")
+	}
 	var o engine.StepOptions
 	if at == 3 {
 		opts := c.options(2)

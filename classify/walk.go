@@ -167,6 +167,18 @@ func Chain(err error) []error {
 	return []error{err}
 }
 
+// Besides gives the leaves that did not decide, the other members of a group; the first ten.
+func Besides(err error) []error {
+	chain := Chain(err)
+	var others []error
+	for _, leaf := range Leaves(err) {
+		if len(others) < 10 && len(chain) > 0 && !same(leaf, chain[len(chain)-1]) {
+			others = append(others, leaf)
+		}
+	}
+	return others
+}
+
 // below follows causes, and the first member of a group, from a node to a leaf.
 func below(err error) (path []error) {
 	for seen := (nodes{}); seen.add(err) && len(path) < maxNodes; {

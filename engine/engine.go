@@ -44,7 +44,6 @@ type run struct {
 	job    Job
 	limits Limits
 	began  time.Time
-	rules  classify.Classifier
 	ctx    context.Context // the run's own; its end is final
 
 	image   *image.Image
@@ -59,7 +58,7 @@ type run struct {
 	attempt  atomic.Int64
 	powered  bool // an attempt began: the power state is ours to set
 	emitting sync.Mutex
-	wedged   bool // the policy did not return when it was told to: it is asked nothing any more
+	wedged   atomic.Bool // the policy did not return when it was told to: it is asked nothing any more
 
 	mu      sync.Mutex
 	state   string // of the medium
@@ -95,13 +94,9 @@ func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
 		e.ListenUDP = net.ListenPacket
 	}
 	r := &run{Engine: e, policy: p, job: j, ctx: ctx, began: e.Clock.Now(), state: Untouched}
-	r.rules = classify.Classifier{OnUnknown: r.unknown}
-	if p.Classify != nil {
-		r.rules.Policy = r.askPolicy
-	}
 	var d classify.Decision
 	if err := r.guard(r.planAll); err != nil {
-		d = r.rules.Decide(context.Cause(r.ctx), err)
+		d = (&classify.Classifier{OnUnknown: r.unknown}).Decide(context.Cause(r.ctx), err)
 	} else {
 		d = r.attempts()
 	}
@@ -141,7 +136,7 @@ func (r *run) attempts() classify.Decision {
 			r.emit(Event{Type: EventAttemptEnd, Took: took})
 			return classify.Decision{}
 		}
-		d := r.decide(classify.WithTarget(classify.WithAttempt(err, n+1), r.mediumState()))
+		d := r.decide(r.ctx, classify.WithTarget(classify.WithAttempt(err, n+1), r.mediumState()))
 		a := r.report.add(n+1, took, d)
 		r.emit(Event{Type: EventAttemptEnd, Took: took, Error: d.Err.Error(), Kind: a.Kind, Class: a.Class, Rule: a.Rule, Step: a.Step})
 		if d.Class == classify.NonRetryable || n >= *r.limits.Retries {
@@ -156,7 +151,7 @@ func (r *run) attempts() classify.Decision {
 		a.Wait = wait.String()
 		r.emit(Event{Type: EventRetry, Wait: wait})
 		if err := r.Clock.Sleep(r.ctx, wait); err != nil {
-			return r.decide(classify.WithSecondary(err, d.Err))
+			return r.decide(r.ctx, classify.WithSecondary(err, d.Err))
 		}
 	}
 }
@@ -173,8 +168,14 @@ func (r *run) try() error {
 		ctx, cancel = clock.WithTimeout(ctx, r.Clock, r.limits.Attempt, late)
 		defer cancel()
 	}
+	r.forget()
 	s := &Session{run: r, LastError: r.report.lastError()}
-	err := r.ask(ctx, func() error { return r.policy.Flash(ctx, s) })
+	err := r.ask(ctx, func() error {
+		if err := r.policy.Flash(ctx, s); err != nil {
+			return err
+		}
+		return s.prove(ctx)
+	})
 	if cause := context.Cause(ctx); err == nil && cause != nil {
 		err = cause
 	}
@@ -188,7 +189,7 @@ func (r *run) try() error {
 // ask calls into the policy. A policy that does not return when its context ended is left behind for good: the board
 // must still be switched off.
 func (r *run) ask(ctx context.Context, f func() error) error {
-	if r.wedged {
+	if r.wedged.Load() {
 		return classify.New(classify.ScriptLimit, "the script did not return from an earlier call")
 	}
 	done := make(chan error, 1)
@@ -204,9 +205,13 @@ func (r *run) ask(ctx context.Context, f func() error) error {
 	case err := <-done:
 		return err
 	case <-grace:
-		r.wedged = true
-		return classify.WithSecondary(classify.New(classify.ScriptLimit, "the script did not return within %s of its end", returnTime), context.Cause(ctx))
 	}
+	r.wedged.Store(true)
+	deaf := classify.New(classify.ScriptLimit, "the script did not return within %s of its end", returnTime)
+	if cause := context.Cause(r.ctx); cause != nil {
+		return classify.WithSecondary(cause, deaf)
+	}
+	return classify.WithSecondary(deaf, context.Cause(ctx))
 }
 
 // guard turns a panic into an error that no policy can override.
@@ -222,13 +227,19 @@ func (r *run) guard(f func() error) (err error) {
 	return f()
 }
 
-// decide judges an error of an attempt.
-func (r *run) decide(err error) classify.Decision {
-	return r.rules.Decide(context.Cause(r.ctx), err)
+// decide judges an error. ctx is that of whoever asks: the policy's opinion ends with it.
+func (r *run) decide(ctx context.Context, err error) classify.Decision {
+	rules := classify.Classifier{OnUnknown: r.unknown}
+	if r.policy.Classify != nil {
+		rules.Policy = func(err error, next func(error) classify.Class) (classify.Class, error) {
+			return r.askPolicy(ctx, err, next)
+		}
+	}
+	return rules.Decide(context.Cause(r.ctx), err)
 }
 
-func (r *run) askPolicy(err error, next func(error) classify.Class) (class classify.Class, perr error) {
-	ctx, cancel := r.hookContext("classify")
+func (r *run) askPolicy(ctx context.Context, err error, next func(error) classify.Class) (class classify.Class, perr error) {
+	ctx, cancel := r.hookContext(ctx, "classify")
 	defer cancel()
 	perr = r.ask(ctx, func() (err2 error) {
 		class, err2 = r.policy.Classify(ctx, err, next)
@@ -237,8 +248,8 @@ func (r *run) askPolicy(err error, next func(error) classify.Class) (class class
 	return class, classify.Wrap(perr, "", "the policy's classify failed")
 }
 
-func (r *run) hookContext(name string) (context.Context, context.CancelFunc) {
-	return clock.WithTimeout(r.ctx, r.Clock, hookTime, classify.New(classify.ScriptLimit, "the policy's %s took longer than %s", name, hookTime))
+func (r *run) hookContext(ctx context.Context, name string) (context.Context, context.CancelFunc) {
+	return clock.WithTimeout(ctx, r.Clock, hookTime, classify.New(classify.ScriptLimit, "the policy's %s took longer than %s", name, hookTime))
 }
 
 // backoff gives the wait after the n-th failure, and the error with what the policy's own backoff did wrong.
@@ -250,7 +261,7 @@ func (r *run) backoff(n int, err error) (time.Duration, error) {
 	if r.policy.Backoff == nil {
 		return b.Wait(n), err
 	}
-	ctx, cancel := r.hookContext("backoff")
+	ctx, cancel := r.hookContext(r.ctx, "backoff")
 	defer cancel()
 	var wait time.Duration
 	perr := r.ask(ctx, func() (err2 error) {
@@ -286,6 +297,16 @@ func (r *run) found(device string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.medium = device
+}
+
+// forget takes the proof of an earlier attempt back: what it saw may be gone.
+func (r *run) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.receipt = flash.Receipt{}
+	if r.state == Verified {
+		r.state = Written
+	}
 }
 
 // mark records what became of the medium. Anything but Verified takes the proof back.

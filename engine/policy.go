@@ -56,8 +56,12 @@ type Limits struct {
 	Jitter  float64       // spread of the wait between attempts, 0 to 1; default none
 }
 
+// MaxDuration is the longest time that a policy or an operator may ask for.
+const MaxDuration = 720 * time.Hour
+
 const (
 	defaultRetries = 3
+	maxRetries     = 1000
 	defaultTotal   = time.Hour
 	defaultAttempt = 30 * time.Minute
 
@@ -107,6 +111,9 @@ func (p *Policy) limits(j Job) (Limits, error) {
 			classify.New(classify.ConfigPlan, "one attempt of %s and its clean-up of %s do not fit the total of %s", l.Attempt, cleanupTime+powerTime, l.Total),
 			"raise limits.total or lower limits.attempt")
 	}
+	if j.Timeout > MaxDuration {
+		return l, classify.New(classify.Usage, "a total of %s is more than %s", j.Timeout, MaxDuration)
+	}
 	if j.Timeout > 0 {
 		l.Total = j.Timeout
 	}
@@ -120,6 +127,9 @@ func (p *Policy) limits(j Job) (Limits, error) {
 	}
 	if j.Retries != nil {
 		n = *j.Retries
+	}
+	if n > maxRetries {
+		return l, classify.New(classify.Usage, "%d retries are more than %d", n, maxRetries)
 	}
 	l.Retries = &n
 	return l, nil

@@ -132,7 +132,7 @@ func (r *Report) describe(d classify.Decision, err error) {
 	if f.Console != "" {
 		r.Console = strings.Split(f.Console, "\n")
 	}
-	for _, s := range f.Secondary {
+	for _, s := range append(classify.Besides(err), f.Secondary...) {
 		r.Secondary = append(r.Secondary, s.Error())
 	}
 }

@@ -25,6 +25,9 @@ type Session struct {
 	steps      []string
 	destroying int    // how many of the steps under way may destroy the medium
 	lease      string // the board's address in U-Boot
+
+	written *written // what Write did last
+	stale   bool     // the script ran commands since
 }
 
 // Attempt counts from 1.
@@ -71,7 +74,7 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 		if n >= o.Retries || context.Cause(ctx) != nil {
 			return err
 		}
-		d := s.run.decide(err)
+		d := s.run.decide(ctx, err)
 		if d.Class == classify.NonRetryable {
 			return d.Err
 		}
@@ -230,11 +233,41 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	return shell.Login(ctx, con, s.run.policy.Linux)
 }
 
-// Touch is called before a script's own command runs: inside a step that destroys, nothing is proven any more.
+// Touch is called before a script's own command runs. Who knows what it does to the medium: what was verified before is
+// read once more in the end. Inside a step that destroys, nothing is proven any more.
 func (s *Session) Touch() {
+	s.stale = true
 	if s.destroying > 0 {
 		s.run.mark(Partial, flash.Receipt{})
 	}
+}
+
+// written is a write whose shell may still be there.
+type written struct {
+	dut    *flash.DUT
+	medium flash.Medium
+}
+
+// prove reads the medium once more if the script ran commands after it was verified.
+func (s *Session) prove(ctx context.Context) error {
+	if s.written == nil || !s.stale {
+		return nil
+	}
+	s.Note("commands ran after the verification: reading the medium once more")
+	return s.verify(ctx)
+}
+
+func (s *Session) verify(ctx context.Context) error {
+	return s.Step(ctx, "verify", StepOptions{}, func(ctx context.Context) error {
+		s.stale = false
+		receipt, err := s.written.dut.Verify(ctx, s.written.medium, s.run.image)
+		if err != nil {
+			s.run.mark(Written, flash.Receipt{})
+			return err
+		}
+		s.run.mark(Verified, receipt)
+		return nil
+	})
 }
 
 // Write streams the image to the target, reads it back and keeps the receipt.
@@ -264,12 +297,6 @@ func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
 		return err
 	}
 	s.run.mark(Written, flash.Receipt{})
-	return s.Step(ctx, "verify", StepOptions{}, func(ctx context.Context) error {
-		receipt, err := d.Verify(ctx, m, s.run.image)
-		if err != nil {
-			return err
-		}
-		s.run.mark(Verified, receipt)
-		return nil
-	})
+	s.written = &written{d, m}
+	return s.verify(ctx)
 }

@@ -28,9 +28,17 @@ func main() {
 	os.Exit(Env{os.Args, os.Stdout, os.Stderr, systemSignals}.run())
 }
 
+// ending are the signals that end a run in an orderly way.
+var ending = map[os.Signal]string{syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP", syscall.SIGQUIT: "SIGQUIT"}
+
+// systemSignals also keeps a closed pipe from ending the process: whoever read our lines may go, the board must still
+// be switched off.
 func systemSignals() (<-chan os.Signal, func()) {
+	signal.Ignore(syscall.SIGPIPE)
 	arrived := make(chan os.Signal, 1)
-	signal.Notify(arrived, syscall.SIGINT, syscall.SIGTERM)
+	for s := range ending {
+		signal.Notify(arrived, s)
+	}
 	return arrived, func() { signal.Stop(arrived) }
 }
 
@@ -91,7 +99,7 @@ func (env Env) untilSignal() (context.Context, func()) {
 		case s := <-arrived:
 			stop()
 			number, _ := s.(syscall.Signal)
-			cancel(engine.Signal(signalName(number), int(number)))
+			cancel(engine.Signal(ending[s], int(number)))
 		case <-done:
 		}
 	}()
@@ -100,11 +108,4 @@ func (env Env) untilSignal() (context.Context, func()) {
 		stop()
 		cancel(nil)
 	}
-}
-
-func signalName(s syscall.Signal) string {
-	if s == syscall.SIGTERM {
-		return "SIGTERM"
-	}
-	return "SIGINT"
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -44,7 +42,8 @@ func (env Env) runCommand() *cli.Command {
 
 // flash is the command run.
 func (env Env) flash(c *cli.Context) error {
-	v, err := newVerdict(c.String("verdict"))
+	inputs := []string{c.Args().First(), c.String("image")}
+	v, err := newVerdict(c.String("verdict"), append(inputs, c.String("transcript"))...)
 	if err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func (env Env) attempt(c *cli.Context) (*engine.Report, error) {
 	}
 	e := engine.Engine{Clock: clock.Real{}, Events: p.event}
 	if path := c.String("transcript"); path != "" {
-		f, err := os.Create(path)
+		f, err := create(path, c.Args().First(), job.Image)
 		if err != nil {
 			return nil, classify.Wrap(err, classify.Usage, "--transcript %s cannot be written", path)
 		}
@@ -147,45 +146,4 @@ func settings(pairs []string) (map[string]string, error) {
 		set[k] = v
 	}
 	return set, nil
-}
-
-// verdict is the file for the verdict. It is made before the run, so that a bad path costs nothing, and renamed into
-// place when it is whole.
-type verdict struct {
-	path string
-	f    *os.File
-}
-
-func newVerdict(path string) (*verdict, error) {
-	if path == "" {
-		return &verdict{}, nil
-	}
-	_, err := os.Stat(filepath.Dir(path))
-	var f *os.File
-	if err == nil {
-		f, err = os.CreateTemp(filepath.Dir(path), ".verdict-*")
-	}
-	if err != nil {
-		return nil, classify.Wrap(err, classify.Usage, "--verdict %s cannot be written", path)
-	}
-	return &verdict{path, f}, nil
-}
-
-func (v *verdict) write(r *engine.Report) error {
-	if v.f == nil {
-		return nil
-	}
-	defer os.Remove(v.f.Name())
-	text, err := r.MarshalIndent()
-	if err == nil {
-		_, err = v.f.Write(text)
-	}
-	if cerr := v.f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		os.Chmod(v.f.Name(), 0o644)
-		err = os.Rename(v.f.Name(), v.path)
-	}
-	return classify.Wrap(err, classify.Config, "the verdict could not be written")
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	expect "github.com/google/goexpect"
 
@@ -183,11 +184,15 @@ func (c *Console) drop(to int64) {
 
 // take lets goexpect match text, which is known to lie at offset lo, and so consumes the stream up to its end.
 func (c *Console) take(lo int64, text string) {
+	c.pos = lo + int64(len(text))
+	if !utf8.ValidString(text) { // no regular expression matches such bytes
+		c.drop(c.pos)
+		return
+	}
 	c.drop(lo)
 	found := &expect.Case{R: regexp.MustCompile(regexp.QuoteMeta(text)), T: expect.OK()}
 	out, _, _, _ := c.e.ExpectSwitchCase([]expect.Caser{found, never{}}, time.Hour)
 	c.taken += int64(len(out))
-	c.pos = lo + int64(len(text))
 }
 
 // never is a last case that always matches and consumes nothing, so that goexpect does not wait on its own.

@@ -302,7 +302,7 @@ func TestRunRefuses(t *testing.T) {
 func TestQuotes(t *testing.T) {
 	for cmd, want := range map[string][2]bool{ // closed for POSIX, for hush
 		"plain": {true, true}, `'a'`: {true, true}, `"it's"`: {true, false}, `"it's 'x"`: {true, true}, `'a"b'`: {true, true}, `a\'b`: {true, true},
-		`'a\'`: {true, true}, `"a\"`: {false, false}, `'`: {false, false}, `\`: {false, false}, `"$(x 'y')"`: {true, true},
+		`'a\'`: {true, true}, `"a\"`: {false, false}, `'`: {false, false}, `echo # x`: {true, false}, `#`: {true, false}, `echo '# x' a#b "#"`: {true, true}, `\`: {false, false}, `"$(x 'y')"`: {true, true},
 	} {
 		if got := [2]bool{closedQuotes(cmd) == nil, closedQuotesHush(cmd) == nil}; got != want {
 			t.Errorf("%s is closed: %v; want %v", cmd, got, want)

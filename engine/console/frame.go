@@ -68,12 +68,18 @@ func QuoteHush(s string) string {
 // closedQuotes refuses a command that would make a POSIX shell ask for more.
 func closedQuotes(cmd string) error { return scanQuotes(cmd, false) }
 
-// closedQuotesHush does so for hush, where a single quote opens a quotation inside double quotes too.
+// closedQuotesHush does so for hush, where a single quote opens a quotation inside double quotes too, and where a comment
+// would swallow the second echo.
 func closedQuotesHush(cmd string) error { return scanQuotes(cmd, true) }
 
 func scanQuotes(cmd string, hush bool) error {
 	single, double, escaped := false, false, false
+	last := ' '
 	for _, r := range cmd {
+		if r == '#' && hush && !single && !double && strings.ContainsRune(" \t;&|", last) {
+			return errors.New("a # begins a comment, which would swallow what follows: quote it")
+		}
+		last = r
 		switch {
 		case escaped:
 			escaped = false

@@ -1,16 +1,23 @@
 # What flashlua runs on the board: sh -c "$(this)" flashlua COMMAND ARGUMENT...
 # It needs a POSIX shell and busybox's dd, sha256sum, readlink and wget (or curl). It writes no file but the target.
-# Answers are lines KEY=VALUE; every other line is what a tool had to say.
+# Answers are lines KEY=VALUE; every other line is what a tool had to say. Answers that a decision rests on are sealed: a
+# digest of their lines follows, so that console noise in between does not pass for one.
 
 fetch() {
 	if command -v wget >/dev/null; then wget -q -O - "$1"; else curl -fsS "$1"; fi
+}
+
+sealed() {
+	answer=$("$@")
+	echo "$answer"
+	echo "seal=$(echo "$answer" | sha256sum)"
 }
 
 can() { dd "$@" count=1 >/dev/null 2>&1; }
 
 direct_read() { can if="$1" of=/dev/null bs=4096 iflag=direct; }
 
-# find ADDRESS: the disks at an address of the bus, boot partitions of eMMC left out.
+# find_sysfs ADDRESS: the disks at an address of the bus, boot partitions of eMMC left out.
 find_sysfs() {
 	for sys in /sys/class/block/*; do
 		[ -e "$sys/partition" ] && continue
@@ -38,6 +45,7 @@ info() { # DEVICE
 	[ -e "$1" ] || { echo error=missing; return; }
 	dev=$(readlink -f "$1")
 	[ -b "$dev" ] || { echo error=notblock; return; }
+	[ -r /proc/self/mountinfo ] && command -v grep >/dev/null || { echo error=blind; return; }
 	sys=/sys/class/block/${dev##*/}
 	echo "device=$dev"
 	echo "sectors=$(cat "$sys/size")"
@@ -48,6 +56,7 @@ info() { # DEVICE
 
 write() { # URL DEVICE
 	whole="ibs=64k obs=1M"
+	[ -b "$2" ] || { echo error=gone; return; }
 	can if=/dev/zero of=/dev/null bs=512 iflag=fullblock && whole="bs=1M iflag=fullblock"
 	past=
 	can if=/dev/zero of=/dev/null bs=512 conv=fsync && past=conv=fsync
@@ -61,9 +70,11 @@ write() { # URL DEVICE
 	}; } 3>&1
 	sync
 	echo "sync=$?"
+	[ -b "$2" ] || echo error=gone # dd makes a file in RAM of a device that went away
 }
 
-verify() { # DEVICE WHOLE-MEBIBYTES REMAINING-BYTES
+verify() { # DEVICE WHOLE-MEBIBYTES REMAINING-BYTES SECTOR
+	[ -b "$1" ] || { echo error=gone; return; }
 	can if="$1" of=/dev/null bs=4096 || { echo error=unreadable; return; }
 	if direct_read "$1"; then
 		past=iflag=direct
@@ -76,7 +87,11 @@ verify() { # DEVICE WHOLE-MEBIBYTES REMAINING-BYTES
 	{ {
 		[ "$2" = 0 ] || dd if="$1" bs=1M count="$2" $past 2>&3
 		echo "dd=$?" >&3
-		[ "$3" = 0 ] || dd if="$1" bs=1M skip="$2" count=1 $past 2>&3 | head -c "$3"
+		# In sectors, so that nothing is left to write when head has enough, and the exit code is dd's own.
+		[ "$3" = 0 ] || {
+			dd if="$1" bs="$4" skip=$(($2 * (1048576 / $4))) count=$((($3 + $4 - 1) / $4)) $past 2>&3
+			echo "rest=$?" >&3
+		} | head -c "$3"
 	} | sha256sum; } 3>&1
 }
 

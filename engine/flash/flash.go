@@ -158,16 +158,47 @@ func (d *DUT) call(ctx context.Context, limit time.Duration, args ...string) (an
 	return a, err
 }
 
-const (
-	infoTime = 30 * time.Second
-	longTime = 24 * time.Hour // the step's deadline ends it before
-)
+const infoTime = 30 * time.Second
+
+// patience is how long the board may take for n bytes, and more: 512 KiB/s after five minutes.
+func patience(n int64) time.Duration {
+	return 5*time.Minute + time.Duration(n>>19)*time.Second
+}
+
+// askTries is how often the board is asked again when console noise spoiled its answer.
+const askTries = 5
+
+var seal = regexp.MustCompile(`^([0-9a-f]{64})\b`)
+
+// ask runs a command whose answer is sealed.
+func (d *DUT) ask(ctx context.Context, args ...string) (a answer, err error) {
+	for range askTries {
+		if a, err = d.call(ctx, infoTime, append([]string{"sealed"}, args...)...); err != nil {
+			return a, err
+		}
+		var lines string
+		for _, m := range field.FindAllStringSubmatch(a.text, -1) {
+			if m[1] != "seal" {
+				lines += m[0] + "\n"
+			}
+		}
+		if lines == "" {
+			lines = "\n" // an empty answer is sealed as echo prints it
+		}
+		sum := sha256.Sum256([]byte(lines))
+		if m := seal.FindStringSubmatch(a.get("seal")); m != nil && m[1] == hex.EncodeToString(sum[:]) {
+			return a, nil
+		}
+	}
+	return a, classify.WithHint(fail(classify.ShellSync, a, "the board's answer is spoiled, %d times in a row", askTries),
+		"something prints on the console all the time: find out what, and stop it")
+}
 
 // Resolve finds a target on the board and refuses one that must not be written.
 func (d *DUT) Resolve(ctx context.Context, t Target, size int64) (Medium, error) {
 	device := t.Path
 	if device == "" {
-		a, err := d.call(ctx, infoTime, "find_sysfs", t.Sysfs)
+		a, err := d.ask(ctx, "find_sysfs", t.Sysfs)
 		if err != nil {
 			return Medium{}, err
 		}
@@ -180,7 +211,7 @@ func (d *DUT) Resolve(ctx context.Context, t Target, size int64) (Medium, error)
 			return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is ambiguous, it is %s", t.Name, t, strings.Join(found, " and "))
 		}
 	}
-	a, err := d.call(ctx, infoTime, "info", device)
+	a, err := d.ask(ctx, "info", device)
 	if err != nil {
 		return Medium{}, err
 	}
@@ -190,6 +221,8 @@ func (d *DUT) Resolve(ctx context.Context, t Target, size int64) (Medium, error)
 		return Medium{}, missing(t, a)
 	case a.get("error") == "notblock":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is not a block device", t.Name, t)
+	case a.get("error") == "blind":
+		return Medium{}, classify.WithConsole(classify.New(classify.TargetUnsafe, "target %s: the board cannot tell whether %s is mounted: it has no grep or no /proc", t.Name, t), a.text)
 	case a.get("used") != "":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s", t.Name, strings.Join(a.fields["used"], ", "))
 	case m.Sector <= 0 || m.Size <= 0:
@@ -230,10 +263,12 @@ func (d *DUT) Write(ctx context.Context, m Medium, im Image) error {
 	defer stop()
 	path, withdraw := d.HTTP.Offer(serve.Content{Name: "image", Size: total, ReaderAt: padding{im}}, sent.add)
 	defer withdraw()
-	a, err := d.call(ctx, longTime, "write", d.url(path), m.Device)
+	a, err := d.call(ctx, patience(total), "write", d.url(path), m.Device)
 	switch {
 	case err != nil:
 		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)
+	case a.get("error") == "gone":
+		return fail(classify.FlashWrite, a, "%s went away", m.Device)
 	case a.get("dd") != "0" && a.get("dd") != "":
 		return fail(classify.FlashWrite, a, "writing %s failed: dd exited %s", m.Device, a.get("dd"))
 	case a.get("fetch") != "0": // what was sent may be counted a moment later than it arrived; Verify has the last word
@@ -253,7 +288,8 @@ var digest = regexp.MustCompile(`(?m)^([0-9a-f]{64})\b`)
 // Verify reads the image's bytes back past the board's cache and compares their digest.
 func (d *DUT) Verify(ctx context.Context, m Medium, im Image) (Receipt, error) {
 	size := im.Size()
-	a, err := d.call(ctx, longTime, "verify", m.Device, strconv.FormatInt(size/mib, 10), strconv.FormatInt(size%mib, 10))
+	a, err := d.call(ctx, patience(size), "verify", m.Device,
+		strconv.FormatInt(size/mib, 10), strconv.FormatInt(size%mib, 10), strconv.FormatInt(m.Sector, 10))
 	if err != nil {
 		return Receipt{}, classify.Wrap(err, "", "cannot read %s back", m.Device)
 	}
@@ -261,10 +297,10 @@ func (d *DUT) Verify(ctx context.Context, m Medium, im Image) (Receipt, error) {
 	switch {
 	case a.get("error") == "cached":
 		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read past the board's cache: neither direct reads nor drop_caches work", m.Device)
-	case a.get("error") == "unreadable":
-		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read", m.Device)
-	case a.get("dd") != "0" || got == "":
-		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %s", m.Device, a.get("dd"))
+	case a.get("error") != "":
+		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read back: it is %s", m.Device, a.get("error"))
+	case a.get("dd") != "0" || got == "" || size%mib != 0 && a.get("rest") != "0":
+		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %s%s", m.Device, a.get("dd"), a.get("rest"))
 	}
 	if err := im.Unchanged(); err != nil {
 		return Receipt{}, err

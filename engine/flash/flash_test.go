@@ -22,6 +22,13 @@ import (
 	"github.com/flashlua/flashlua/engine/serve"
 )
 
+// On this machine a file plays the medium.
+func TestMain(m *testing.M) {
+	helper = strings.ReplaceAll(helper, "[ -b \"$1\" ]", "[ -e \"$1\" ]")
+	helper = strings.ReplaceAll(helper, "[ -b \"$2\" ]", "[ -e \"$2\" ]")
+	os.Exit(m.Run())
+}
+
 // hostShell runs what a DUT would, on this machine, with nothing but busybox.
 type hostShell struct {
 	t      *testing.T
@@ -165,7 +172,7 @@ func TestWriteFailures(t *testing.T) {
 				}
 			}
 		}, classify.NetHTTPCut, "broke off after"},
-		"no such device": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) { m.Device = "/no/such/device" }, classify.FlashWrite, "dd exited 1"},
+		"no such device": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) { m.Device = "/no/such/device" }, classify.FlashWrite, "went away"},
 		"device full":    {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) { m.Device = "/dev/full" }, classify.FlashWrite, "dd exited 1"},
 		"no station":     {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) { d.Station = "127.0.0.99" }, classify.NetHTTP, "cannot fetch from the station"},
 		"no tools": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) {

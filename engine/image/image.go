@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -37,7 +38,7 @@ var formats = []struct {
 
 // Open opens an image and reads it once for its digest.
 func Open(ctx context.Context, path string) (*Image, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO without a writer would hang
 	if err != nil {
 		return nil, classify.WithHint(classify.Wrap(err, classify.ImageMissing, "cannot open the image"), "check the path after --image")
 	}

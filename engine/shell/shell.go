@@ -5,7 +5,7 @@ package shell
 
 import (
 	"context"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -110,7 +110,7 @@ func (s *Shell) answer(ctx context.Context, alarms []console.Abort) (in bool, er
 	const atPrompt, asksPassword, refused = 0, 1, 2
 	w := console.Wait{
 		What:  "a prompt after the login",
-		For:   []console.Pattern{console.Prompt(s.cfg.Prompt), console.Regexp(`[Pp]assword: ?`), console.Text("Login incorrect")},
+		For:   []console.Pattern{console.Prompt(s.cfg.Prompt), console.Prompt("assword:"), console.Text("Login incorrect")},
 		Abort: alarms, Timeout: answerTime, Kind: classify.ShellLogin,
 	}
 	m, err := s.Expect(ctx, w)
@@ -137,9 +137,18 @@ const dhcp = `for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] && continue;
 // address prints the first address that is not the loopback's.
 const address = `(ip -4 addr show scope global 2>/dev/null || ifconfig) | sed -n 's/.*inet \(addr:\)\{0,1\}\([0-9.]*\).*/\2/p' | grep -v '^127\.' | head -n 1`
 
+// ipv4 is a line of an address and nothing else: other lines are noise of the console.
+var ipv4 = regexp.MustCompile(`(?m)^\d+\.\d+\.\d+\.\d+$`)
+
+// address gives the board's first address, "" if it has none.
+func (s *Shell) address(ctx context.Context) (string, error) {
+	out, err := s.Run(ctx, console.Command{Text: address})
+	return ipv4.FindString(out), err
+}
+
 // Network makes sure that the board has an address, and gives it.
 func (s *Shell) Network(ctx context.Context) (string, error) {
-	have, err := s.Run(ctx, console.Command{Text: address})
+	have, err := s.address(ctx)
 	if err != nil || have != "" && s.cfg.Network == "" || s.up {
 		return have, err
 	}
@@ -151,7 +160,7 @@ func (s *Shell) Network(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if have, err = s.Run(ctx, console.Command{Text: address}); err != nil {
+	if have, err = s.address(ctx); err != nil {
 		return "", err
 	}
 	if res.Code != 0 || have == "" {
@@ -159,5 +168,5 @@ func (s *Shell) Network(ctx context.Context) (string, error) {
 			"check the cable and the DHCP server, or set linux.network to the command that this board needs")
 	}
 	s.up = true
-	return strings.TrimSpace(have), nil
+	return have, nil
 }

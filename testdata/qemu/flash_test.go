@@ -344,7 +344,7 @@ func TestOverrides(t *testing.T) {
 }
 
 func TestSignals(t *testing.T) {
-	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
 		t.Run(sig.String(), func(t *testing.T) {
 			r := newRig(t, 100<<20)
 			cmd := r.command(policyFile())
