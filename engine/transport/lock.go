@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,20 +22,37 @@ type lock struct {
 	once sync.Once
 }
 
-// lockDir is shared by all users of the machine.
-func lockDir() string { return filepath.Join(os.TempDir(), "flashlua-locks") }
-
-// acquire locks spec, or names who holds it.
-func acquire(spec string) (*lock, error) {
-	dir := lockDir()
-	if err := os.Mkdir(dir, 0o777); err == nil {
-		os.Chmod(dir, 0o1777) // past the umask: any user may lock
-	} else if !errors.Is(err, os.ErrExist) {
-		return nil, classify.Wrap(err, classify.TransportOpen, "cannot lock %s", spec)
+// lockDir is shared by all users of the machine and does not depend on anybody's environment.
+func lockDir() string {
+	const usual = "/run/lock"
+	if st, err := os.Stat(usual); err == nil && st.IsDir() && unix.Access(usual, unix.W_OK) == nil {
+		return usual
 	}
-	sum := sha256.Sum256([]byte(spec))
-	path := filepath.Join(dir, hex.EncodeToString(sum[:8]))
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o666)
+	return "/tmp"
+}
+
+// canonical gives one name to the spellings of one address.
+func canonical(scheme, address string) string {
+	if path, err := filepath.EvalSymlinks(address); err == nil {
+		if abs, err := filepath.Abs(path); err == nil {
+			return scheme + ":" + abs
+		}
+	}
+	if at, err := net.ResolveTCPAddr("tcp", address); err == nil {
+		return scheme + ":" + at.String()
+	}
+	return scheme + ":" + address
+}
+
+// acquire locks the port that spec names, or names who holds it.
+func acquire(spec, name string) (*lock, error) {
+	sum := sha256.Sum256([]byte(name))
+	path := filepath.Join(lockDir(), "flashlua-"+hex.EncodeToString(sum[:8]))
+	// Another user's file in a sticky directory must not be opened with O_CREATE, see fs.protected_regular.
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o666)
+	}
 	if err != nil {
 		return nil, classify.Wrap(err, classify.TransportOpen, "cannot lock %s", spec)
 	}
@@ -43,7 +61,7 @@ func acquire(spec string) (*lock, error) {
 		f.Close()
 		return nil, busy(spec, strings.TrimSpace(string(holder)))
 	}
-	f.Chmod(0o666)
+	f.Chmod(0o666) // past the umask: any user may lock
 	f.Truncate(0)
 	fmt.Fprintf(f, "process %d (%s)\n", os.Getpid(), self())
 	return &lock{f: f}, nil

@@ -50,7 +50,7 @@ func Open(ctx context.Context, spec string) (Port, error) {
 		return nil, classify.WithHint(classify.New(classify.Usage, "%q is not a console port", spec),
 			"a port is one of %s", strings.Join(Examples(), ", "))
 	}
-	lock, err := acquire(spec)
+	lock, err := acquire(spec, canonical(name, address))
 	if err != nil {
 		return nil, err
 	}

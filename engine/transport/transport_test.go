@@ -35,8 +35,7 @@ func listen(t *testing.T, network, address string) net.Listener {
 
 // specs gives a live port of every kind.
 func specs(t *testing.T) map[string]string {
-	t.Setenv("TMPDIR", t.TempDir())
-	sock := filepath.Join(os.TempDir(), "s")
+	sock := filepath.Join(t.TempDir(), "s")
 	listen(t, "unix", sock)
 	return map[string]string{"unix": "unix:" + sock, "tcp": "tcp:" + listen(t, "tcp", "127.0.0.1:0").Addr().String()}
 }
@@ -120,8 +119,24 @@ func TestUnixServerWithAnotherClient(t *testing.T) {
 	reopen(t, spec).Close()
 }
 
+func TestOnePortBySeveralNames(t *testing.T) {
+	all := specs(t)
+	path, address := strings.TrimPrefix(all["unix"], "unix:"), strings.TrimPrefix(all["tcp"], "tcp:")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	for first, second := range map[string]string{"unix:" + path: "unix:" + link, "tcp:" + address: "tcp:localhost:" + port} {
+		p := reopen(t, first)
+		if _, err := Open(t.Context(), second); classify.Facts(err).Kind != classify.TransportBusy {
+			t.Errorf("%s is open, Open(%s) = %v", first, second, err)
+		}
+		p.Close()
+	}
+}
+
 func TestOpenErrors(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
 	for spec, want := range map[string]classify.Kind{
 		"":                   classify.Usage,
 		"ttyUSB0":            classify.Usage,
