@@ -380,7 +380,7 @@ func run(t *testing.T, lua string) (*engine.Report, []string) {
 	}
 	e := engine.Engine{
 		Clock: &clock.Virtual{},
-		OpenPort: func(context.Context, string) (transport.Port, error) {
+		OpenPort: func(context.Context, string, transport.Line) (transport.Port, error) {
 			board, port := net.Pipe()
 			t.Cleanup(func() { board.Close() })
 			return port, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/transport"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
@@ -46,7 +47,7 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	if p.Name == "" {
 		s.bad("name", "must not be empty")
 	}
-	d.console(s.section("console"))
+	p.Console = d.console(s.section("console"))
 	p.UBoot = d.uboot(s.section("uboot"))
 	p.Linux = d.linux(s.section("linux"))
 	p.Files = d.files(s.section("files"))
@@ -64,12 +65,13 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	return p
 }
 
-// console is for ports that have a speed; those of this version do not, the value is checked all the same.
-func (d *decoder) console(s *section) {
-	if s.whole("baud", 115200) == 0 {
+func (d *decoder) console(s *section) transport.Line {
+	l := transport.Line{Baud: s.whole("baud", transport.DefaultBaud), Framing: s.str("framing", ""), Flow: s.str("flow", "")}
+	if l.Baud == 0 {
 		s.bad("baud", "must be more than 0")
 	}
 	s.done()
+	return l
 }
 
 func (d *decoder) uboot(s *section) uboot.Config {

@@ -29,7 +29,7 @@ import (
 // Engine is where runs take place: the edges that a test replaces. Nil fields are the real ones.
 type Engine struct {
 	Clock     clock.Clock
-	OpenPort  func(ctx context.Context, spec string) (transport.Port, error)
+	OpenPort  func(ctx context.Context, spec string, line transport.Line) (transport.Port, error)
 	OpenPower func(spec string) (power.Driver, error)
 	Listen    func(network, address string) (net.Listener, error)   // for HTTP
 	ListenUDP func(network, address string) (net.PacketConn, error) // for TFTP

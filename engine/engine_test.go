@@ -40,7 +40,7 @@ func newBench(t *testing.T, f func(ctx context.Context, s *Session) error) *benc
 	b.Engine = Engine{
 		Clock:     b.clk,
 		OpenPower: func(string) (power.Driver, error) { return b, nil },
-		OpenPort: func(context.Context, string) (transport.Port, error) {
+		OpenPort: func(context.Context, string, transport.Line) (transport.Port, error) {
 			board, port := net.Pipe()
 			t.Cleanup(func() { board.Close() })
 			return port, nil

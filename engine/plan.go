@@ -87,7 +87,7 @@ func (r *run) planPower(ctx context.Context) (err error) {
 
 // planConsole opens the console before the board gets power, so that nothing it says is lost.
 func (r *run) planConsole(ctx context.Context) error {
-	port, err := r.OpenPort(ctx, r.job.Port)
+	port, err := r.OpenPort(ctx, r.job.Port, r.policy.Console)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/transport"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
@@ -17,6 +18,7 @@ import (
 type Policy struct {
 	Name          string
 	Dir           string // where relative file names begin
+	Console       transport.Line
 	UBoot         uboot.Config
 	Linux         shell.Config
 	Files         map[string]File // what U-Boot loads, by a name of the policy's own

@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	Register("tcp", "tcp:HOST:PORT", func(ctx context.Context, address string) (Port, error) {
+	Register("tcp", "tcp:HOST:PORT", func(ctx context.Context, address string, _ Line) (Port, error) {
 		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
 			return nil, classify.New(classify.Usage, "%q is not HOST:PORT", address)
 		}

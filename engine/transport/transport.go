@@ -15,8 +15,18 @@ import (
 // Port is an open console. Close frees a blocked Read and a blocked Write.
 type Port interface{ io.ReadWriteCloser }
 
+// Line is how a port with a speed is set. Zero fields take the default; other ports take no notice.
+type Line struct {
+	Baud    int    // default 115200
+	Framing string // data bits, parity, stop bits; default "8N1"
+	Flow    string // "none", the default, "rtscts" or "xonxoff"
+}
+
+// DefaultBaud is what boards talk at unless they say otherwise.
+const DefaultBaud = 115200
+
 // Opener opens the port at address, which is what follows the scheme.
-type Opener func(ctx context.Context, address string) (Port, error)
+type Opener func(ctx context.Context, address string, line Line) (Port, error)
 
 type scheme struct {
 	open    Opener
@@ -43,7 +53,7 @@ func Examples() []string {
 }
 
 // Open opens the port that spec names, SCHEME:ADDRESS, and locks it against other flashlua processes on this machine.
-func Open(ctx context.Context, spec string) (Port, error) {
+func Open(ctx context.Context, spec string, line Line) (Port, error) {
 	name, address, ok := strings.Cut(spec, ":")
 	s, known := schemes[name]
 	if !ok || !known || address == "" {
@@ -54,7 +64,7 @@ func Open(ctx context.Context, spec string) (Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := s.open(ctx, address)
+	port, err := s.open(ctx, address, line)
 	if err != nil {
 		lock.release()
 		return nil, classify.WithHint(classify.Wrap(err, classify.TransportOpen, "cannot open the console port %s", spec),

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/goterm/term"
+
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -37,7 +39,17 @@ func listen(t *testing.T, network, address string) net.Listener {
 func specs(t *testing.T) map[string]string {
 	sock := filepath.Join(t.TempDir(), "s")
 	listen(t, "unix", sock)
-	return map[string]string{"unix": "unix:" + sock, "tcp": "tcp:" + listen(t, "tcp", "127.0.0.1:0").Addr().String()}
+	pty, err := term.OpenPTY()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pty.Close() })
+	name, err := pty.PTSName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(pty.Master, pty.Master)
+	return map[string]string{"serial": "serial:" + name, "unix": "unix:" + sock, "tcp": "tcp:" + listen(t, "tcp", "127.0.0.1:0").Addr().String()}
 }
 
 // TestConformance is what every transport must do.
@@ -50,7 +62,7 @@ func TestConformance(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			p, err := Open(t.Context(), spec)
+			p, err := Open(t.Context(), spec, Line{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +74,7 @@ func TestConformance(t *testing.T) {
 				t.Fatalf("read %q, %v", buf, err)
 			}
 
-			_, err = Open(t.Context(), spec)
+			_, err = Open(t.Context(), spec, Line{})
 			if kind := classify.Facts(err).Kind; kind != classify.TransportBusy || !strings.Contains(err.Error(), "in use by process") {
 				t.Errorf("second Open = %v (%s); want the holder named", err, kind)
 			}
@@ -93,7 +105,7 @@ func TestConformance(t *testing.T) {
 // reopen opens a port that was closed a moment ago: its server may still see the old client.
 func reopen(t *testing.T, spec string) Port {
 	for {
-		p, err := Open(t.Context(), spec)
+		p, err := Open(t.Context(), spec, Line{})
 		if err == nil {
 			return p
 		}
@@ -111,7 +123,7 @@ func TestUnixServerWithAnotherClient(t *testing.T) {
 	}
 	io.WriteString(other, "x")
 	io.ReadFull(other, make([]byte, 1)) // it was accepted
-	_, err = Open(t.Context(), spec)
+	_, err = Open(t.Context(), spec, Line{})
 	if kind := classify.Facts(err).Kind; kind != classify.TransportBusy {
 		t.Errorf("Open beside another program = %v (%s)", err, kind)
 	}
@@ -129,7 +141,7 @@ func TestOnePortBySeveralNames(t *testing.T) {
 	_, port, _ := net.SplitHostPort(address)
 	for first, second := range map[string]string{"unix:" + path: "unix:" + link, "tcp:" + address: "tcp:localhost:" + port} {
 		p := reopen(t, first)
-		if _, err := Open(t.Context(), second); classify.Facts(err).Kind != classify.TransportBusy {
+		if _, err := Open(t.Context(), second, Line{}); classify.Facts(err).Kind != classify.TransportBusy {
 			t.Errorf("%s is open, Open(%s) = %v", first, second, err)
 		}
 		p.Close()
@@ -146,15 +158,15 @@ func TestOpenErrors(t *testing.T) {
 		"unix:/no/such/sock": classify.TransportOpen,
 		"tcp:127.0.0.1:1":    classify.TransportOpen,
 	} {
-		_, err := Open(t.Context(), spec)
+		_, err := Open(t.Context(), spec, Line{})
 		if f := classify.Facts(err); err == nil || f.Kind != want {
 			t.Errorf("Open(%q) = %v of kind %s; want %s", spec, err, f.Kind, want)
 		}
 	}
-	if _, err := Open(t.Context(), "unix:/no/such/sock"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Open(t.Context(), "unix:/no/such/sock", Line{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the cause is lost: %v", err)
 	}
-	if _, err := Open(t.Context(), "unix:/no/such/sock"); classify.Facts(err).Kind != classify.TransportOpen {
+	if _, err := Open(t.Context(), "unix:/no/such/sock", Line{}); classify.Facts(err).Kind != classify.TransportOpen {
 		t.Errorf("a failed Open kept its lock: %v", err)
 	}
 }

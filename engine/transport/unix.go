@@ -13,7 +13,7 @@ import (
 )
 
 func init() {
-	Register("unix", "unix:/path/to/socket", func(ctx context.Context, path string) (Port, error) {
+	Register("unix", "unix:/path/to/socket", func(ctx context.Context, path string, _ Line) (Port, error) {
 		for try := 0; served(path); try++ {
 			if try == patience {
 				return nil, busy("unix:"+path, "another program (`ss -xp` shows which)")

@@ -1,0 +1,244 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"go.bug.st/serial"
+	"golang.org/x/sys/unix"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+func init() {
+	Register("serial", "serial:/dev/ttyUSB0", openSerial)
+}
+
+// tty is a serial port. Bytes go through the file, which can be closed under a blocked Read or Write; speed and lines
+// go through go.bug.st/serial, whose own Write cannot be ended.
+type tty struct {
+	*os.File
+	ctl  serial.Port
+	lock uucpLock
+	once sync.Once
+}
+
+// openSerial opens a serial port, by any of its names, without resetting the board: DTR and RTS stay as the kernel has
+// them, and closing does not drop them.
+func openSerial(_ context.Context, path string, line Line) (Port, error) {
+	mode, err := line.mode()
+	if err != nil {
+		return nil, err
+	}
+	device, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, classify.WithHint(err, "there is %s", list(serialNames()))
+	}
+	lock, err := uucp(device)
+	if err != nil {
+		return nil, err
+	}
+	// The file first: after serial.Open the port is exclusive.
+	f, err := os.OpenFile(device, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		lock.release()
+		if errors.Is(err, os.ErrPermission) {
+			err = classify.WithHint(err, "add yourself to the group that owns %s, often dialout, and log in again", device)
+		}
+		return nil, err
+	}
+	t := &tty{File: f, lock: lock}
+	if err := t.claim(device); err != nil {
+		t.Close()
+		return nil, err
+	}
+	if t.ctl, err = serial.Open(device, mode); err != nil {
+		t.Close()
+		return nil, fmt.Errorf("%s: %w", device, err)
+	}
+	if err := t.tune(line); err != nil {
+		t.Close()
+		return nil, fmt.Errorf("%s: %w", device, err)
+	}
+	return t, nil
+}
+
+// claim makes sure that nobody else has the port. Root passes by the kernel's own exclusive mode, so it is asked for.
+func (t *tty) claim(device string) error {
+	return t.control(func(fd int) error {
+		if _, err := unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
+			return classify.WithHint(classify.New(classify.Usage, "%s is not a serial port", device), "there is %s", list(serialNames()))
+		}
+		exclusive, err := unix.IoctlGetInt(fd, unix.TIOCGEXCL)
+		if err == nil && exclusive != 0 || unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
+			return busy("serial:"+device, userOf(device))
+		}
+		return nil
+	})
+}
+
+// control lends the descriptor. File.Fd would make it blocking, and a blocked Read cannot be ended then.
+func (t *tty) control(f func(fd int) error) error {
+	conn, err := t.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var ferr error
+	if err := conn.Control(func(fd uintptr) { ferr = f(int(fd)) }); err != nil {
+		return err
+	}
+	return ferr
+}
+
+// tune sets what the library has no option for: flow control, and that closing leaves DTR and RTS alone.
+func (t *tty) tune(line Line) error {
+	return t.control(func(fd int) error {
+		mode, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
+		if err != nil {
+			return err
+		}
+		mode.Cflag &^= unix.HUPCL
+		switch line.Flow {
+		case "rtscts":
+			mode.Cflag |= unix.CRTSCTS
+		case "xonxoff":
+			mode.Iflag |= unix.IXON | unix.IXOFF
+		}
+		return unix.IoctlSetTermios(fd, unix.TCSETS2, mode)
+	})
+}
+
+// Close frees a blocked Read and Write, and then the port.
+func (t *tty) Close() error {
+	err := os.ErrClosed
+	t.once.Do(func() {
+		err = t.File.Close()
+		if t.ctl != nil {
+			t.ctl.Close()
+		}
+		t.lock.release()
+	})
+	return err
+}
+
+// mode is the line as the library wants it. Framing is data bits, parity and stop bits, "8N1".
+func (l Line) mode() (*serial.Mode, error) {
+	bad := func(what string, v any) error {
+		return classify.WithHint(classify.New(classify.ConfigPolicy, "console.%s cannot be %v", what, v),
+			`baud is a number, framing like "8N1", flow "none", "rtscts" or "xonxoff"`)
+	}
+	m := &serial.Mode{BaudRate: l.Baud, DataBits: 8}
+	if l.Baud == 0 {
+		m.BaudRate = DefaultBaud
+	}
+	if m.BaudRate < 0 {
+		return nil, bad("baud", l.Baud)
+	}
+	framing := strings.ToUpper(l.Framing)
+	if framing == "" {
+		framing = "8N1"
+	}
+	if len(framing) != 3 || framing[0] < '5' || framing[0] > '8' {
+		return nil, bad("framing", l.Framing)
+	}
+	parity, ok1 := map[byte]serial.Parity{'N': serial.NoParity, 'E': serial.EvenParity, 'O': serial.OddParity, 'M': serial.MarkParity, 'S': serial.SpaceParity}[framing[1]]
+	stop, ok2 := map[byte]serial.StopBits{'1': serial.OneStopBit, '2': serial.TwoStopBits}[framing[2]]
+	if !ok1 || !ok2 {
+		return nil, bad("framing", l.Framing)
+	}
+	m.DataBits, m.Parity, m.StopBits = int(framing[0]-'0'), parity, stop
+	if l.Flow != "" && l.Flow != "none" && l.Flow != "rtscts" && l.Flow != "xonxoff" {
+		return nil, bad("flow", l.Flow)
+	}
+	return m, nil
+}
+
+// serialNames gives the names under which serial ports are best opened: by-id where there is one, for it survives a
+// replug, else the device. GetPortsList of the library is not used: it opens and reconfigures every port it finds.
+func serialNames() []string {
+	named := map[string]bool{}
+	var names []string
+	links, _ := filepath.Glob("/dev/serial/by-id/*")
+	for _, link := range links {
+		if device, err := filepath.EvalSymlinks(link); err == nil {
+			named[device] = true
+			names = append(names, link)
+		}
+	}
+	devices, _ := filepath.Glob("/sys/class/tty/*/device/driver") // a port without a driver is none
+	for _, d := range devices {
+		device := "/dev/" + filepath.Base(filepath.Dir(filepath.Dir(d)))
+		if kind, _ := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(d)), "type")); strings.TrimSpace(string(kind)) == "0" {
+			continue // an 8250 that was probed and not found
+		}
+		if !named[device] {
+			names = append(names, device)
+		}
+	}
+	return names
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "no serial port on this machine"
+	}
+	return strings.Join(names, ", ")
+}
+
+// userOf names the process that has a file open, as far as /proc tells.
+func userOf(path string) string {
+	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, fd := range fds {
+		pid := strings.Split(fd, "/")[2]
+		if to, err := os.Readlink(fd); err == nil && to == path && pid != strconv.Itoa(os.Getpid()) {
+			return process(pid)
+		}
+	}
+	return "another program"
+}
+
+func process(pid string) string {
+	name, _ := os.ReadFile("/proc/" + pid + "/comm")
+	return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(name)))
+}
+
+// uucpLock is the lock file that terminal programs look for. Source: the Filesystem Hierarchy Standard, 5.9.
+type uucpLock string
+
+// uucp takes the lock of a device, or names who has it. A lock whose process is gone is stale. Where the folder cannot
+// be written there is no lock: the others cannot have made one either.
+func uucp(device string) (uucpLock, error) {
+	path := filepath.Join("/run/lock", "LCK.."+filepath.Base(device))
+	for range 2 {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err == nil {
+			fmt.Fprintf(f, "%10d\n", os.Getpid())
+			return uucpLock(path), f.Close()
+		}
+		if !errors.Is(err, os.ErrExist) {
+			return "", nil
+		}
+		text, _ := os.ReadFile(path)
+		pid, perr := strconv.Atoi(strings.TrimSpace(string(text)))
+		if perr == nil && pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return "", busy("serial:"+device, process(strconv.Itoa(pid)))
+		}
+		if err := os.Remove(path); err != nil {
+			return "", nil
+		}
+	}
+	return "", nil
+}
+
+func (l uucpLock) release() {
+	if l != "" {
+		os.Remove(string(l))
+	}
+}
