@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -306,25 +307,46 @@ func TestPolicyOverrides(t *testing.T) {
 	}
 }
 
+// quietListener listens to nobody, and so can be waited for in a bubble.
+type quietListener struct{ over chan struct{} }
+
+func (l quietListener) Accept() (net.Conn, error) { <-l.over; return nil, net.ErrClosed }
+func (l quietListener) Close() error              { close(l.over); return nil }
+func (l quietListener) Addr() net.Addr            { return &net.TCPAddr{} }
+
 func TestPolicyThatDoesNotReturn(t *testing.T) {
-	b := newBench(t, nil)
-	over := make(chan struct{})
-	defer close(over)
-	b.policy.Limits.Attempt = time.Minute
-	b.policy.Flash = func(ctx context.Context, s *Session) error {
-		for { // deaf to its context
-			select {
-			case <-over:
-				return nil
-			default:
-				b.clk.Sleep(context.Background(), time.Second)
-			}
-		}
-	}
-	r, _ := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleLimit, classify.ScriptLimit, 1)
-	if strings.Join(b.switched, " ") != "off" {
-		t.Errorf("power was switched %v", b.switched)
+	for name, tt := range map[string]struct {
+		signal bool
+		exit   int
+		rule   classify.Rule
+		kind   classify.Kind
+	}{
+		"after its attempt": {false, ExitFatal, classify.RuleLimit, classify.ScriptLimit},
+		"after a signal":    {true, 130, classify.RuleRunCancelled, classify.Interrupted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				over := make(chan struct{})
+				defer close(over)
+				b := newBench(t, func(context.Context, *Session) error { <-over; return nil }) // deaf to its context
+				b.Clock = clock.Real{}                                                         // of the bubble
+				b.Listen = func(string, string) (net.Listener, error) { return quietListener{make(chan struct{})}, nil }
+				b.policy.Limits.Attempt = time.Minute
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				ended := time.Minute
+				if tt.signal {
+					ended = time.Second
+					time.AfterFunc(ended, func() { cancel(Signal("SIGINT", 2)) })
+				}
+				began := time.Now()
+				r := b.Run(ctx, b.policy, b.job)
+				wantReport(t, r, tt.exit, tt.rule, tt.kind, 1)
+				if strings.Join(b.switched, " ") != "off" || time.Since(began) != ended+returnTime {
+					t.Errorf("power was switched %v, after %s", b.switched, time.Since(began))
+				}
+			})
+		})
 	}
 }
 
