@@ -298,6 +298,7 @@ func TestPolicyKeys(t *testing.T) {
 		board.files = { kernel = { "Image", 0x82000000 } }
 		board.power_after = { failure = "keep" }
 		board.uboot = { prompt = "J7 => ", line_limit = 300 }
+		board.power = { off_time = "5s" }
 		board.targets.card = { sysfs = "4fb0000" }
 		return board`, map[string]string{"linux.timeout": "7m", "uboot.line_limit": "0x190", "targets.extra": "/dev/sdb", "net.http": "10.0.0.1"})
 	if err != nil {
@@ -306,7 +307,7 @@ func TestPolicyKeys(t *testing.T) {
 	if p.Name != "board" || p.Limits.Total != 90*time.Minute || *p.Limits.Retries != 1 || p.Limits.Jitter != 0.5 ||
 		p.Files["kernel"] != (engine.File{Path: "Image", Address: 0x82000000}) || p.PowerAfter.Failure != engine.PowerKeep ||
 		p.UBoot.Prompt != "J7 => " || p.UBoot.Line != 400 || p.Linux.Timeout != 7*time.Minute || p.Net.HTTP != "10.0.0.1" ||
-		p.Targets["card"].Sysfs != "4fb0000" || p.Targets["extra"].Path != "/dev/sdb" || p.Linux.User != "root" {
+		p.Targets["card"].Sysfs != "4fb0000" || p.Targets["extra"].Path != "/dev/sdb" || p.Linux.User != "root" || p.OffTime != 5*time.Second {
 		t.Errorf("policy = %+v", p)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -55,6 +56,7 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	p.Net = d.net(s.section("net"))
 	p.Limits = d.limits(s.section("limits"))
 	p.PowerAfter = d.powerAfter(s.section("power_after"))
+	p.OffTime = d.power(s.section("power"))
 	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok {
 		s.bad("default_target", "names %q, which is not in targets%s", p.DefaultTarget, didYouMean(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
 	}
@@ -170,6 +172,12 @@ func (d *decoder) limits(s *section) engine.Limits {
 	}
 	s.done()
 	return l
+}
+
+func (d *decoder) power(s *section) time.Duration {
+	off := s.duration("off_time", engine.DefaultOffTime)
+	s.done()
+	return off
 }
 
 func (d *decoder) powerAfter(s *section) engine.PowerAfter {

@@ -381,6 +381,19 @@ func TestSignal(t *testing.T) {
 	}
 }
 
+func TestPowerCycleRests(t *testing.T) {
+	b := newBench(t, func(ctx context.Context, s *Session) error {
+		if err := s.PowerCycle(ctx); err != nil {
+			return err
+		}
+		return classify.Fatal(noLease)
+	})
+	b.policy.OffTime = 3 * time.Second
+	if _, took := b.run(t); took != 3*time.Second || strings.Join(b.switched, " ") != "off on off" {
+		t.Errorf("%v in %s", b.switched, took)
+	}
+}
+
 func TestPowerAfter(t *testing.T) {
 	for state, want := range map[PowerState]string{"": "off", PowerOff: "off", PowerOn: "on", PowerKeep: ""} {
 		b := newBench(t, failing(classify.Fatal(noLease)))

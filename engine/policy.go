@@ -29,6 +29,7 @@ type Policy struct {
 	Net           Net
 	Limits        Limits
 	PowerAfter    PowerAfter
+	OffTime       time.Duration // how long a power cycle leaves the board off
 
 	// Flash does the work. It is called once per attempt and ends with ctx.
 	Flash func(ctx context.Context, s *Session) error
@@ -60,6 +61,9 @@ type Limits struct {
 
 // MaxDuration is the longest time that a policy or an operator may ask for.
 const MaxDuration = 720 * time.Hour
+
+// DefaultOffTime discharges most boards.
+const DefaultOffTime = 2 * time.Second
 
 const (
 	defaultRetries = 3

@@ -12,6 +12,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/serve"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
@@ -106,10 +107,15 @@ func (s *Session) PowerOn(ctx context.Context) error { return s.switchTo(ctx, Po
 // PowerOff switches the board off.
 func (s *Session) PowerOff(ctx context.Context) error { return s.switchTo(ctx, PowerOff) }
 
-// PowerCycle switches the board off and on. What it said before is forgotten.
+// PowerCycle switches the board off, lets it rest and switches it on. What it said before is forgotten.
 func (s *Session) PowerCycle(ctx context.Context) error {
 	if err := s.PowerOff(ctx); err != nil {
 		return err
+	}
+	if _, instant := s.run.power.(power.Instant); !instant && s.run.power != nil {
+		if err := s.run.Clock.Sleep(ctx, s.run.policy.OffTime); err != nil {
+			return err
+		}
 	}
 	return s.PowerOn(ctx)
 }

@@ -19,6 +19,9 @@ type Driver interface {
 	Off(ctx context.Context) error
 }
 
+// Instant is implemented by drivers that need no rest between off and on.
+type Instant interface{ Instant() }
+
 type scheme struct {
 	open    func(address string) (Driver, error)
 	example string

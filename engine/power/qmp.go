@@ -21,6 +21,9 @@ func (q qmp) Check(ctx context.Context) error { return q.execute(ctx) }
 func (q qmp) On(ctx context.Context) error    { return q.execute(ctx, "system_reset", "cont") }
 func (q qmp) Off(ctx context.Context) error   { return q.execute(ctx, "stop") }
 
+// Instant says that a virtual board has no capacitors.
+func (q qmp) Instant() {}
+
 func (q qmp) dial(ctx context.Context) (net.Conn, error) {
 	network := "unix"
 	if !strings.Contains(string(q), "/") {

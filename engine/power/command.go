@@ -1,0 +1,74 @@
+package power
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// stateWord is what a command's text has in the place of on or off.
+const stateWord = "{}"
+
+func init() {
+	Register("command", `"command:pdu -port 3 {}"`, func(text string) (Driver, error) {
+		if !strings.Contains(text, stateWord) {
+			return nil, classify.WithHint(classify.New(classify.Usage, "the power command %q has no %s, which becomes on or off", text, stateWord),
+				`write it as in --power "command:pdu -port 3 {}"; what needs two commands goes into a script`)
+		}
+		return command(text), nil
+	})
+}
+
+// command switches a board by a command of the operator's, run by sh, with {} replaced by on or off. Its exit code counts.
+type command string
+
+func (c command) On(ctx context.Context) error  { return c.run(ctx, "on") }
+func (c command) Off(ctx context.Context) error { return c.run(ctx, "off") }
+
+// Check finds the program, as far as the command begins with one.
+func (c command) Check(context.Context) error {
+	name, _, _ := strings.Cut(strings.TrimSpace(string(c)), " ")
+	if strings.ContainsAny(name, `'"$\;&|(){}=<>`+"`") {
+		return nil
+	}
+	out, err := exec.Command("sh", "-c", "command -v -- "+name).CombinedOutput()
+	if err != nil {
+		return classify.WithHint(classify.New(classify.PowerConnect, "the power command begins with %s, which is not a program here%s", name, said(out)),
+			"install it, or give its whole path")
+	}
+	return nil
+}
+
+func (c command) run(ctx context.Context, state string) error {
+	text := strings.ReplaceAll(string(c), stateWord, state)
+	cmd := exec.CommandContext(ctx, "sh", "-c", text)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts ends with it, and a Ctrl-C is not for it
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second // for its output, if something it started holds on to it
+	out, err := cmd.CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return classify.Wrap(context.Cause(ctx), classify.PowerCommand, "the power command `%s` did not end%s", text, said(out))
+	case errors.Is(err, exec.ErrWaitDelay):
+		return nil // it exited 0 and left something running
+	}
+	return classify.Wrap(err, classify.PowerCommand, "the power command `%s` failed%s", text, said(out))
+}
+
+// said is the end of what a command printed, for an error text.
+func said(out []byte) string {
+	out = bytes.TrimSpace(out)
+	if len(out) > 300 {
+		out = out[len(out)-300:]
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return ": " + string(bytes.ToValidUTF8(out, []byte("?")))
+}

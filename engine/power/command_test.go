@@ -1,0 +1,50 @@
+package power
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+func TestCommand(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	d, err := Open("command:echo port 3 {} >>" + log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []func(context.Context) error{d.Check, d.Off, d.On} {
+		if err := f(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(log); string(got) != "port 3 off\nport 3 on\n" {
+		t.Errorf("the command ran as %q, %v", got, err)
+	}
+}
+
+func TestCommandErrors(t *testing.T) {
+	if _, err := Open("command:pdu on"); classify.Facts(err).Kind != classify.Usage {
+		t.Errorf("a command without a place for the state: %v", err)
+	}
+	d := command("no-such-program-here {}")
+	if err := d.Check(t.Context()); classify.Facts(err).Kind != classify.PowerConnect {
+		t.Errorf("Check of a missing program = %v", err)
+	}
+	err := command("echo relay stuck; test {} = on").Off(t.Context())
+	if f := classify.Facts(err); f.Kind != classify.PowerCommand || f.Class != classify.Retryable || !strings.Contains(err.Error(), "`echo relay stuck; test off = on` failed: relay stuck: exit status 1") {
+		t.Errorf("a failure = %v of kind %s", err, f.Kind)
+	}
+	late := errors.New("late")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, late)
+	defer cancel()
+	began := time.Now()
+	if err := command("cat /dev/zero | cat >/dev/null; {}").On(ctx); !errors.Is(err, late) || time.Since(began) > 10*time.Second {
+		t.Errorf("a command that hangs = %v after %s", err, time.Since(began))
+	}
+}
