@@ -15,7 +15,7 @@ build: ## build bin/flashlua, one static binary
 
 test: build test-deps ## install what the tests need, then run them all, the QEMU board included
 	$(GO) vet $(PACKAGES)
-	$(GO) test $(RACE) -timeout 10m $(PACKAGES)
+	$(GO) test $(RACE) -timeout 30m $(PACKAGES)
 
 test-deps: ## install QEMU and make the board's kernel and initramfs, where that is allowed
 	@testdata/qemu/build.sh || { [ $$? = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ] && \

@@ -19,6 +19,7 @@ missing() {
 	command -v qemu-system-aarch64 >/dev/null || echo qemu-system-arm
 	[ -e /usr/lib/u-boot/qemu_arm64/u-boot.bin ] || echo u-boot-qemu
 	command -v cpio >/dev/null || echo cpio
+	command -v busybox >/dev/null || echo busybox-static # the helper script is tested on it
 	[ -e $keyring ] || echo debian-archive-keyring
 }
 
