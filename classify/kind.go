@@ -27,6 +27,8 @@ const (
 	ImageMissing   Kind = "image.missing"
 	ImageEmpty     Kind = "image.empty"
 	ImageFormat    Kind = "image.format"
+	ImageDecode    Kind = "image.decode"
+	ImageMismatch  Kind = "image.mismatch"
 	ImageChanged   Kind = "image.changed"
 	ImageRead      Kind = "image.read"
 	TargetUnsafe   Kind = "target.unsafe"
@@ -94,12 +96,14 @@ var table = map[Kind]entry{
 	DeadlineTotal: {NonRetryable, "the run's total time was used up"},
 	Cancelled:     {NonRetryable, "operation cancelled"},
 
-	"image":      {NonRetryable, "the image cannot be used"},
-	ImageMissing: {NonRetryable, "the image or file is not there"},
-	ImageEmpty:   {NonRetryable, "the image is empty"},
-	ImageFormat:  {NonRetryable, "the image is in a format that cannot be written"},
-	ImageChanged: {NonRetryable, "the image changed while it was in use"},
-	ImageRead:    {NonRetryable, "the image cannot be read"},
+	"image":       {NonRetryable, "the image cannot be used"},
+	ImageMissing:  {NonRetryable, "the image or file is not there"},
+	ImageEmpty:    {NonRetryable, "the image is empty"},
+	ImageFormat:   {NonRetryable, "the image is in a format that cannot be written"},
+	ImageChanged:  {NonRetryable, "the image changed while it was in use"},
+	ImageDecode:   {NonRetryable, "the image is damaged"},
+	ImageMismatch: {NonRetryable, "the image is not the one that was expected"},
+	ImageRead:     {NonRetryable, "the image cannot be read"},
 
 	"target":      {NonRetryable, "the target cannot be written"},
 	TargetUnsafe:  {NonRetryable, "the target must not be overwritten"},

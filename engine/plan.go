@@ -72,10 +72,14 @@ func (r *run) planFiles(context.Context) error {
 }
 
 func (r *run) planImage(ctx context.Context) (err error) {
-	if r.image, err = image.Open(ctx, r.job.Image); err == nil {
-		r.defers("image", r.image.Close)
+	if r.image, err = image.Open(ctx, r.job.Image); err != nil {
+		return err
 	}
-	return err
+	r.defers("image", r.image.Close)
+	if r.job.SHA256 != "" {
+		return r.image.Matches(r.job.SHA256)
+	}
+	return nil
 }
 
 func (r *run) planPower(ctx context.Context) (err error) {

@@ -98,6 +98,7 @@ type PowerAfter struct{ Success, Failure, Cancel PowerState }
 // Job is what the operator asks for.
 type Job struct {
 	Image    string
+	SHA256   string        // that the image must have, hex; "" for any
 	Port     string        // console, as transport.Open takes it
 	Power    string        // as power.Open takes it
 	Target   string        // "" is the policy's default

@@ -12,6 +12,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/image"
 	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/transport"
 )
@@ -24,7 +25,8 @@ func (env Env) runCommand() *cli.Command {
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
 			"5 total deadline, 130 and 143 interrupted.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "image", Usage: "`FILE` to write, raw"},
+			&cli.StringFlag{Name: "image", Usage: "`FILE` to write: raw, .gz, .xz or .zst"},
+			&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
 			&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(transport.Examples(), ", ")},
 			&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
 			&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
@@ -124,6 +126,12 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 			"it is one of %s; none means that you reset the board by hand", strings.Join(power.Examples(), ", "))
 	case c.IsSet("timeout") && j.Timeout <= 0:
 		return j, usage("--timeout must be more than 0")
+	}
+	if text := c.String("sha256"); c.IsSet("sha256") {
+		var err error
+		if j.SHA256, err = image.Expected(text, j.Image); err != nil {
+			return j, err
+		}
 	}
 	if c.IsSet("retries") {
 		n := c.Int("retries")

@@ -1,9 +1,14 @@
 package image
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"math/rand"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,9 +45,9 @@ func TestRefused(t *testing.T) {
 		{"/no/such/image", classify.ImageMissing, "/no/such/image"},
 		{t.TempDir(), classify.ImageMissing, "not a regular file"},
 		{write(t, "empty", ""), classify.ImageEmpty, "empty"},
-		{write(t, "a.raw", "\x1f\x8b\x08"), classify.ImageFormat, "gzip"},
-		{write(t, "a.img", "\xfd7zXZ\x00\x00"), classify.ImageFormat, "xz"},
-		{write(t, "a", "\x28\xb5\x2f\xfd"), classify.ImageFormat, "zstd"},
+		{write(t, "a.raw", "\x1f\x8b\x08"), classify.ImageDecode, "gzip"},
+		{write(t, "a.img", "\xfd7zXZ\x00\x00"), classify.ImageDecode, "xz"},
+		{write(t, "a", "\x28\xb5\x2f\xfd"), classify.ImageDecode, "zstd"},
 		{write(t, "a", "BZh9"), classify.ImageFormat, "bzip2"},
 		{write(t, "a", "\x04\x22\x4d\x18rest"), classify.ImageFormat, "lz4"},
 		{write(t, "a", "\x3a\xff\x26\xedrest"), classify.ImageFormat, "Android sparse"},
@@ -79,5 +84,96 @@ func TestUnchanged(t *testing.T) {
 	os.Remove(path)
 	if err := im.Unchanged(); classify.Facts(err).Kind != classify.ImageChanged {
 		t.Errorf("Unchanged after removal = %v", err)
+	}
+}
+
+// packers make each format with its own tool.
+var packers = map[string][]string{"gz": {"gzip", "-c"}, "xz": {"xz", "-c", "--block-size=65536"}, "zst": {"zstd", "-q", "-c"}}
+
+func pack(t *testing.T, tool []string, content []byte) []byte {
+	if _, err := exec.LookPath(tool[0]); err != nil {
+		t.Skipf("LEFT OUT: %s is not installed", tool[0])
+	}
+	cmd := exec.Command(tool[0], tool[1:]...)
+	cmd.Stdin = bytes.NewReader(content)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestPacked(t *testing.T) {
+	content := make([]byte, 300_001)
+	rand.New(rand.NewSource(1)).Read(content[:200_000])
+	sum := fmt.Sprintf("%x", sha256.Sum256(content))
+	for ext, tool := range packers {
+		t.Run(ext, func(t *testing.T) {
+			packed := pack(t, tool, content)
+			twice := append(bytes.Clone(packed), packed...) // a file may hold several
+			for name, tt := range map[string]struct {
+				data []byte
+				size int64
+			}{"one": {packed, int64(len(content))}, "two": {twice, 2 * int64(len(content))}} {
+				im, err := Open(t.Context(), write(t, "named.raw", string(tt.data)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer im.Close()
+				got := make([]byte, im.Size())
+				if _, err := im.ReadAt(got, 0); err != nil || im.Size() != tt.size || !bytes.Equal(got[:len(content)], content) {
+					t.Errorf("%s: %d bytes, %v; want %d", name, im.Size(), err, tt.size)
+				}
+				if name == "one" && (im.SHA256() != sum || im.Matches(sum) != nil || im.Matches(fmt.Sprintf("%X", sha256.Sum256(packed))) != nil || im.Matches(sum[:63]+"x") == nil) {
+					t.Errorf("digest %s; want %s", im.SHA256(), sum)
+				}
+				if err := im.Unchanged(); err != nil {
+					t.Error(err)
+				}
+			}
+			damaged := map[string][]byte{
+				"empty tail": packed[:len(packed)-1], "half": packed[:len(packed)/2], "head": packed[:12],
+				"trailing": append(bytes.Clone(packed), "garbage, and more of it"...),
+			}
+			for _, at := range []int{len(packed) / 3, len(packed) / 2, len(packed) - 9} {
+				flipped := bytes.Clone(packed)
+				flipped[at] ^= 0x10
+				damaged[fmt.Sprint("bit at ", at)] = flipped
+			}
+			for name, data := range damaged {
+				_, err := Open(t.Context(), write(t, "x", string(data)))
+				if f := classify.Facts(err); f.Kind != classify.ImageDecode || f.Class != classify.NonRetryable {
+					t.Errorf("%s: %v of kind %s; want image.decode", name, err, f.Kind)
+				}
+			}
+			if _, err := Open(t.Context(), write(t, "x", string(pack(t, tool, nil)))); classify.Facts(err).Kind != classify.ImageEmpty {
+				t.Errorf("nothing packed: %v", err)
+			}
+		})
+	}
+}
+
+func TestNoRoomToUnpack(t *testing.T) {
+	packed := pack(t, packers["gz"], []byte("image"))
+	path := write(t, "x.gz", string(packed))
+	t.Setenv("TMPDIR", "/no/such/dir")
+	if _, err := Open(t.Context(), path); classify.Facts(err).Kind != classify.ConfigPlan {
+		t.Errorf("Open without a place = %v", err)
+	}
+}
+
+func TestExpected(t *testing.T) {
+	sum := strings.Repeat("ab", 32)
+	other := strings.Repeat("cd", 32)
+	for text, want := range map[string]string{
+		sum: sum, strings.ToUpper(sum): strings.ToUpper(sum),
+		write(t, "alone", sum+"\n"):                                 sum,
+		write(t, "list", other+"  other.img\n"+sum+" *dir/x.raw\n"): sum,
+		write(t, "missing", other+"  other.img\n"):                  "", "/no/such": "", sum[1:]: "",
+	} {
+		got, err := Expected(text, "/images/x.raw")
+		if got != want || (err == nil) != (want != "") || err != nil && classify.Facts(err).Kind != classify.Usage {
+			t.Errorf("Expected(%.20s) = %s, %v; want %s", text, got, err, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -186,6 +187,19 @@ func TestFlash(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFlashPacked(t *testing.T) {
+	r := newRig(t, 2_000_001)
+	packed := r.image + ".xz"
+	if out, err := exec.Command("xz", "-k", "--block-size=524288", r.image).CombinedOutput(); err != nil {
+		t.Skipf("LEFT OUT: %v\n%s", err, out)
+	}
+	code, out, v := r.flash(policyFile(), "--image", packed, "--sha256", fmt.Sprintf("%x", sha256.Sum256(r.want)))
+	if code != 0 || v.Result != "verified" || v.Image.Size != int64(len(r.want)) {
+		t.Errorf("exit %d, %s, %d bytes\n%s", code, v.Result, v.Image.Size, out)
+	}
+	r.equal()
 }
 
 func TestTFTPServerSilent(t *testing.T) {
