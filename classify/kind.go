@@ -15,7 +15,6 @@ const (
 	ScriptSyntax   Kind = "script.syntax"
 	ScriptFault    Kind = "script.fault"
 	ScriptArgument Kind = "script.argument"
-	ScriptPhase    Kind = "script.phase"
 	ScriptResult   Kind = "script.result"
 	ScriptLimit    Kind = "script.limit"
 	Interrupted    Kind = "run.interrupted"
@@ -87,7 +86,6 @@ var table = map[Kind]entry{
 	ScriptSyntax:   {NonRetryable, "the script is not Lua"},
 	ScriptFault:    {NonRetryable, "the Lua code has a fault"},
 	ScriptArgument: {NonRetryable, "the script called a function with wrong arguments"},
-	ScriptPhase:    {NonRetryable, "the script used the hardware while it was loading"},
 	ScriptResult:   {NonRetryable, "the script returned something unusable"},
 	ScriptLimit:    {NonRetryable, "the script broke a limit"},
 

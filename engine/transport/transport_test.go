@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/goterm/term"
-
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -39,15 +37,7 @@ func listen(t *testing.T, network, address string) net.Listener {
 func specs(t *testing.T) map[string]string {
 	sock := filepath.Join(t.TempDir(), "s")
 	listen(t, "unix", sock)
-	pty, err := term.OpenPTY()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { pty.Close() })
-	name, err := pty.PTSName()
-	if err != nil {
-		t.Fatal(err)
-	}
+	pty, name := newTTY(t)
 	go io.Copy(pty.Master, pty.Master)
 	return map[string]string{"serial": "serial:" + name, "unix": "unix:" + sock, "tcp": "tcp:" + listen(t, "tcp", "127.0.0.1:0").Addr().String()}
 }
