@@ -5,22 +5,18 @@ import (
 	"time"
 )
 
-// Backoff is the wait between two attempts: 2^n seconds, at most Cap, spread by Jitter.
+// Backoff is the wait between two attempts: 2^n seconds, at most a minute, spread by Jitter.
 //
 //	n     0  1  2  3  4   5   6   7
 //	wait  1s 2s 4s 8s 16s 32s 60s 60s
 type Backoff struct {
-	Cap    time.Duration // 0 means 60 s
-	Jitter float64       // 0.2 spreads a wait evenly over 80 to 120 %; the cap holds
-	Rand   *rand.Rand    // where jitter comes from, seeded by the caller; nil means no jitter
+	Jitter float64    // 0.2 spreads a wait evenly over 80 to 120 %; the cap holds
+	Rand   *rand.Rand // where jitter comes from, seeded by the caller; nil means no jitter
 }
 
 // Wait is the pause before the attempt that follows the n-th retry-worthy failure, n counted from 0.
 func (b Backoff) Wait(n int) time.Duration {
-	limit := b.Cap
-	if limit == 0 {
-		limit = time.Minute
-	}
+	const limit = time.Minute
 	wait := limit
 	if n = max(n, 0); n < 32 {
 		wait = min(time.Second<<n, limit)

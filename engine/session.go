@@ -184,7 +184,7 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 		if !ok {
 			return classify.New(classify.ConfigPolicy, "board %s has no file %q", s.run.policy.Name, name)
 		}
-		server, err := s.station(ctx, s.run.policy.Net.TFTP, s.lease)
+		server, err := s.station(s.run.policy.Net.TFTP, s.lease)
 		if err != nil {
 			return err
 		}
@@ -201,7 +201,7 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 }
 
 // station is this machine's address as the board sees it: what it was told to be, else the one on the way to the board.
-func (s *Session) station(_ context.Context, told, board string) (string, error) {
+func (s *Session) station(told, board string) (string, error) {
 	if told != "" {
 		return told, nil
 	}
@@ -282,7 +282,7 @@ func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
 	if err != nil {
 		return err
 	}
-	station, err := s.station(ctx, s.run.policy.Net.HTTP, address)
+	station, err := s.station(s.run.policy.Net.HTTP, address)
 	if err != nil {
 		return err
 	}

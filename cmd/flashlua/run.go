@@ -56,7 +56,9 @@ func (env Env) flash(c *cli.Context) error {
 	}
 	if err := v.write(report); err != nil {
 		printFailure(env.Stderr, engine.Refused(err))
-		report.Exit = max(report.Exit, engine.ExitFatal)
+		if report.Exit == engine.ExitVerified {
+			report.Exit = engine.ExitFatal // whoever acts on the verdict has none
+		}
 	}
 	if report.Err != nil {
 		printFailure(env.Stderr, report)

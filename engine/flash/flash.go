@@ -121,7 +121,6 @@ func (d *DUT) load(ctx context.Context) error {
 type answer struct {
 	fields map[string][]string
 	text   string
-	code   int
 }
 
 func (a answer) get(key string) string {
@@ -151,7 +150,7 @@ func (d *DUT) call(ctx context.Context, limit time.Duration, args ...string) (an
 		cmd += " " + console.Quote(a)
 	}
 	res, err := d.Shell.Exec(ctx, console.Command{Text: cmd, Timeout: limit})
-	a := answer{fields: map[string][]string{}, text: res.Output, code: res.Code}
+	a := answer{fields: map[string][]string{}, text: res.Output}
 	for _, m := range field.FindAllStringSubmatch(res.Output, -1) {
 		a.fields[m[1]] = append(a.fields[m[1]], m[2])
 	}

@@ -165,6 +165,21 @@ func (r *rig) run(e engine.Engine, policy string, retries int) *engine.Report {
 	return e.Run(r.t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: BootDir(), Retries: &retries})
 }
 
+// drive runs f as the board's flash function, once. f proves nothing, and the run must end for that reason alone.
+func (r *rig) drive(f func(ctx context.Context, s *engine.Session, p *engine.Policy) error) {
+	r.t.Helper()
+	p, err := bindings.Load(policyFile(), bindings.Options{Set: map[string]string{"net.tftp": r.tftp, "limits.attempt": "60s"}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	p.Flash = func(ctx context.Context, s *engine.Session) error { return f(ctx, s, p) }
+	none := 0
+	rep := engine.Engine{}.Run(r.t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: BootDir(), Retries: &none})
+	if rep.Kind != string(classify.FlashUnproven) {
+		r.t.Errorf("%v\n%s", rep.Err, strings.Join(rep.Console, "\n"))
+	}
+}
+
 // variant writes a policy that is the board's with some keys changed.
 func (r *rig) variant(lua string) string {
 	return r.write("variant.lua", "local board = require(\"boards.qemu-arm64\")\n"+lua+"\nreturn board\n")
