@@ -30,6 +30,7 @@ const (
 	ImageMismatch  Kind = "image.mismatch"
 	ImageChanged   Kind = "image.changed"
 	ImageRead      Kind = "image.read"
+	ImageFetch     Kind = "image.fetch"
 	TargetUnsafe   Kind = "target.unsafe"
 	TargetMissing  Kind = "target.missing"
 	FlashUnproven  Kind = "flash.unverified"
@@ -41,6 +42,7 @@ const (
 	PowerCommand   Kind = "power.command"
 	TransportOpen  Kind = "transport.open"
 	TransportBusy  Kind = "transport.busy"
+	TransportLine  Kind = "transport.line"
 	TransportLost  Kind = "transport.lost"
 	TransportWrite Kind = "transport.write"
 	ConsoleTimeout Kind = "console.timeout"
@@ -48,9 +50,14 @@ const (
 	ConsoleStall   Kind = "console.stall"
 	ConsoleText    Kind = "console.text"
 	ConsoleLong    Kind = "console.overflow"
+	ConsoleEcho    Kind = "console.echo"
+	ConsoleGarbled Kind = "console.garbled"
+	ConsoleGap     Kind = "console.gap"
+	ConsoleBusy    Kind = "console.busy"
 	BoardPanic     Kind = "board.panic"
 	BoardReset     Kind = "board.reset"
 	UBootSilent    Kind = "uboot.autoboot"
+	UBootDenied    Kind = "uboot.autoboot.denied"
 	UBootExit      Kind = "uboot.exit"
 	UBootSync      Kind = "uboot.sync"
 	UBootBoot      Kind = "uboot.boot"
@@ -58,6 +65,7 @@ const (
 	ShellDenied    Kind = "shell.login.denied"
 	ShellExit      Kind = "shell.exit"
 	ShellSync      Kind = "shell.sync"
+	NetLink        Kind = "net.link"
 	NetDHCP        Kind = "net.dhcp"
 	NetDHCPTimeout Kind = "net.dhcp.timeout"
 	NetTFTP        Kind = "net.tftp"
@@ -102,6 +110,7 @@ var table = map[Kind]entry{
 	ImageDecode:   {NonRetryable, "the image is damaged"},
 	ImageMismatch: {NonRetryable, "the image is not the one that was expected"},
 	ImageRead:     {NonRetryable, "the image cannot be read"},
+	ImageFetch:    {Retryable, "the image cannot be downloaded"},
 
 	"target":      {NonRetryable, "the target cannot be written"},
 	TargetUnsafe:  {NonRetryable, "the target must not be overwritten"},
@@ -120,6 +129,7 @@ var table = map[Kind]entry{
 	"transport":    {Retryable, "the connection to the console failed"},
 	TransportOpen:  {Retryable, "the console port cannot be opened"},
 	TransportBusy:  {Retryable, "the console port is used by another program"},
+	TransportLine:  {NonRetryable, "the console server does not set the line as asked"},
 	TransportLost:  {Retryable, "the connection to the console was lost"},
 	TransportWrite: {Retryable, "the console port takes no bytes"},
 
@@ -129,12 +139,17 @@ var table = map[Kind]entry{
 	ConsoleStall:   {Retryable, "the board fell silent"},
 	ConsoleText:    {NonRetryable, "the text cannot be typed on a console"},
 	ConsoleLong:    {NonRetryable, "the output is larger than a result may be"},
+	ConsoleEcho:    {Retryable, "the board does not echo what is typed"},
+	ConsoleGarbled: {Retryable, "the end of a command arrived garbled"},
+	ConsoleGap:     {Retryable, "the console was away while a command ran"},
+	ConsoleBusy:    {NonRetryable, "the console is in use by a command that still runs"},
 
 	"board":     {Retryable, "the board failed"},
 	BoardPanic:  {Retryable, "the board's kernel panicked"},
 	BoardReset:  {Retryable, "the board reset itself"},
 	"uboot":     {Retryable, "U-Boot failed"},
 	UBootSilent: {Retryable, "autoboot could not be stopped"},
+	UBootDenied: {NonRetryable, "U-Boot refused the password"},
 	UBootExit:   {Retryable, "a U-Boot command failed"},
 	UBootSync:   {Retryable, "U-Boot's prompt did not answer"},
 	UBootBoot:   {Retryable, "U-Boot could not start the kernel"},
@@ -145,6 +160,7 @@ var table = map[Kind]entry{
 	ShellSync:   {Retryable, "the shell did not answer"},
 
 	"net":          {Retryable, "the network failed"},
+	NetLink:        {Retryable, "no network interface has a link"},
 	NetDHCP:        {Retryable, "DHCP failed"},
 	NetDHCPTimeout: {Retryable, "no DHCP server answered"},
 	NetTFTP:        {Retryable, "a TFTP transfer failed"},
