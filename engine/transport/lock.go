@@ -39,7 +39,7 @@ func canonical(scheme, address string) string {
 		}
 	}
 	if at, err := net.ResolveTCPAddr("tcp", address); err == nil {
-		return scheme + ":" + at.String()
+		return "tcp:" + at.String() // whatever is spoken there
 	}
 	return scheme + ":" + address
 }

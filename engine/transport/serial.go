@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 
 	"go.bug.st/serial"
 	"golang.org/x/sys/unix"
@@ -19,6 +17,15 @@ import (
 
 func init() {
 	Register("serial", "serial:/dev/ttyUSB0", openSerial)
+}
+
+// Lasting gives the specification under which the port that spec names is found again when its adapter was unplugged and
+// has another number now. It must be asked while the port is there.
+func Lasting(spec string) string {
+	if path, is := strings.CutPrefix(spec, "serial:"); is {
+		return "serial:" + here.lasting(path)
+	}
+	return spec
 }
 
 // tty is a serial port. Bytes go through the file, which can be closed under a blocked Read or Write; speed and lines
@@ -97,9 +104,13 @@ func (t *tty) control(f func(fd int) error) error {
 	return ferr
 }
 
-// tune sets what the library has no option for: flow control, and that closing leaves DTR and RTS alone.
+// tune sets what the library has no option for: flow control, and that closing leaves DTR and RTS alone. A pseudo
+// terminal is not kept exclusive: there that outlives a process which is killed, as long as the other end is open.
 func (t *tty) tune(line Line) error {
 	return t.control(func(fd int) error {
+		if strings.HasPrefix(t.Name(), "/dev/pts/") {
+			unix.IoctlSetInt(fd, unix.TIOCNXCL, 0)
+		}
 		mode, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
 		if err != nil {
 			return err
@@ -160,27 +171,13 @@ func (l Line) mode() (*serial.Mode, error) {
 	return m, nil
 }
 
-// serialNames gives the names under which serial ports are best opened: by-id where there is one, for it survives a
-// replug, else the device. GetPortsList of the library is not used: it opens and reconfigures every port it finds.
+// here is this machine.
+var here = machine{"/"}
+
 func serialNames() []string {
-	named := map[string]bool{}
 	var names []string
-	links, _ := filepath.Glob("/dev/serial/by-id/*")
-	for _, link := range links {
-		if device, err := filepath.EvalSymlinks(link); err == nil {
-			named[device] = true
-			names = append(names, link)
-		}
-	}
-	devices, _ := filepath.Glob("/sys/class/tty/*/device/driver") // a port without a driver is none
-	for _, d := range devices {
-		device := "/dev/" + filepath.Base(filepath.Dir(filepath.Dir(d)))
-		if kind, _ := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(d)), "type")); strings.TrimSpace(string(kind)) == "0" {
-			continue // an 8250 that was probed and not found
-		}
-		if !named[device] {
-			names = append(names, device)
-		}
+	for _, p := range Ports() {
+		names = append(names, p.Name)
 	}
 	return names
 }
@@ -192,30 +189,21 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// userOf names the process that has a file open, as far as /proc tells.
-func userOf(path string) string {
-	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*")
-	for _, fd := range fds {
-		pid := strings.Split(fd, "/")[2]
-		if to, err := os.Readlink(fd); err == nil && to == path && pid != strconv.Itoa(os.Getpid()) {
-			return process(pid)
-		}
+// userOf names the process that has a device, as far as can be seen.
+func userOf(device string) string {
+	if holder := here.holder(device); holder != "" {
+		return holder
 	}
 	return "another program"
 }
 
-func process(pid string) string {
-	name, _ := os.ReadFile("/proc/" + pid + "/comm")
-	return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(name)))
-}
-
-// uucpLock is the lock file that terminal programs look for. Source: the Filesystem Hierarchy Standard, 5.9.
+// uucpLock is the lock file that terminal programs look for.
 type uucpLock string
 
 // uucp takes the lock of a device, or names who has it. A lock whose process is gone is stale. Where the folder cannot
 // be written there is no lock: the others cannot have made one either.
 func uucp(device string) (uucpLock, error) {
-	path := filepath.Join("/run/lock", "LCK.."+filepath.Base(device))
+	path := here.lockFile(device)
 	for range 2 {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err == nil {
@@ -225,10 +213,8 @@ func uucp(device string) (uucpLock, error) {
 		if !errors.Is(err, os.ErrExist) {
 			return "", nil
 		}
-		text, _ := os.ReadFile(path)
-		pid, perr := strconv.Atoi(strings.TrimSpace(string(text)))
-		if perr == nil && pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-			return "", busy("serial:"+device, process(strconv.Itoa(pid)))
+		if pid := here.uucpHolder(device); pid != "" {
+			return "", busy("serial:"+device, here.process(pid))
 		}
 		if err := os.Remove(path); err != nil {
 			return "", nil

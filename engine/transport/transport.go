@@ -15,7 +15,7 @@ import (
 // Port is an open console. Close frees a blocked Read and a blocked Write.
 type Port interface{ io.ReadWriteCloser }
 
-// Line is how a port with a speed is set. Zero fields take the default; other ports take no notice.
+// Line is how a port with a speed is set, serial and rfc2217. Zero fields take the default; other ports take no notice.
 type Line struct {
 	Baud    int    // default 115200
 	Framing string // data bits, parity, stop bits; default "8N1"
@@ -52,14 +52,23 @@ func Examples() []string {
 	return all
 }
 
+// Check answers whether spec names a kind of port, and touches nothing.
+func Check(spec string) error {
+	name, address, _ := strings.Cut(spec, ":")
+	if _, known := schemes[name]; known && address != "" {
+		return nil
+	}
+	return classify.WithHint(classify.New(classify.Usage, "%q is not a console port", spec),
+		"a port is one of %s", strings.Join(Examples(), ", "))
+}
+
 // Open opens the port that spec names, SCHEME:ADDRESS, and locks it against other flashlua processes on this machine.
 func Open(ctx context.Context, spec string, line Line) (Port, error) {
-	name, address, ok := strings.Cut(spec, ":")
-	s, known := schemes[name]
-	if !ok || !known || address == "" {
-		return nil, classify.WithHint(classify.New(classify.Usage, "%q is not a console port", spec),
-			"a port is one of %s", strings.Join(Examples(), ", "))
+	if err := Check(spec); err != nil {
+		return nil, err
 	}
+	name, address, _ := strings.Cut(spec, ":")
+	s := schemes[name]
 	lock, err := acquire(spec, canonical(name, address))
 	if err != nil {
 		return nil, err

@@ -1,11 +1,13 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,8 +15,9 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// listen serves one echoing client at a time.
-func listen(t *testing.T, network, address string) net.Listener {
+// listen serves one client at a time, by default with an echo.
+func listen(t *testing.T, network, address string, serve ...func(net.Conn)) net.Listener {
+	serve = append(serve, func(conn net.Conn) { io.Copy(conn, conn) })
 	l, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +29,7 @@ func listen(t *testing.T, network, address string) net.Listener {
 			if err != nil {
 				return
 			}
-			io.Copy(conn, conn)
+			serve[0](conn)
 			conn.Close()
 		}
 	}()
@@ -39,7 +42,24 @@ func specs(t *testing.T) map[string]string {
 	listen(t, "unix", sock)
 	pty, name := newTTY(t)
 	go io.Copy(pty.Master, pty.Master)
-	return map[string]string{"serial": "serial:" + name, "unix": "unix:" + sock, "tcp": "tcp:" + listen(t, "tcp", "127.0.0.1:0").Addr().String()}
+	return map[string]string{
+		"serial": "serial:" + name, "unix": "unix:" + sock, "exec": "exec:cat # " + sock,
+		"tcp":     "tcp:" + listen(t, "tcp", "127.0.0.1:0").Addr().String(),
+		"telnet":  "telnet:" + listen(t, "tcp", "127.0.0.1:0", serveTelnet).Addr().String(),
+		"rfc2217": "rfc2217:" + listen(t, "tcp", "127.0.0.1:0", serveTelnet).Addr().String(),
+	}
+}
+
+// serveTelnet is a console server that agrees to all, behind which is an echo.
+func serveTelnet(conn net.Conn) {
+	port := newTelnetPort(conn)
+	codec := port.codec
+	codec.them.agree = append(codec.them.agree, optComPort)
+	codec.subbed = func(option byte, value []byte) {
+		codec.reply = append(codec.reply, telIAC, telSB, option, value[0]+comAnswer)
+		codec.reply = append(encodeTelnet(codec.reply, value[1:], true), telIAC, telSE)
+	}
+	io.Copy(port, port)
 }
 
 // TestConformance is what every transport must do.
@@ -56,39 +76,67 @@ func TestConformance(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.WriteString(p, "hello"); err != nil {
-				t.Fatal(err)
-			}
-			buf := make([]byte, 5)
-			if _, err := io.ReadFull(p, buf); err != nil || string(buf) != "hello" {
-				t.Fatalf("read %q, %v", buf, err)
-			}
-
-			_, err = Open(t.Context(), spec, Line{})
-			if kind := classify.Facts(err).Kind; kind != classify.TransportBusy || !strings.Contains(err.Error(), "in use by process") {
-				t.Errorf("second Open = %v (%s); want the holder named", err, kind)
-			}
-
-			freed := make(chan error, 1)
-			go func() {
-				_, err := p.Read(buf)
-				freed <- err
-			}()
-			if err := p.Close(); err != nil {
-				t.Error(err)
-			}
-			select {
-			case err := <-freed:
-				if err == nil {
-					t.Error("Read after Close = nil")
-				}
-			case <-time.After(5 * time.Second):
-				t.Fatal("Close does not free a blocked Read")
-			}
-			p.Close()
-			again := reopen(t, spec)
-			again.Close()
+			conforms(t, spec, p)
 		})
+	}
+}
+
+// conforms holds a port with an echo behind it to what every transport must do. It was just opened.
+func conforms(t *testing.T, spec string, p Port) {
+	t.Cleanup(func() { p.Close() })
+	if _, err := io.WriteString(p, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 5)
+	if _, err := io.ReadFull(p, buf); err != nil || string(buf) != "hello" {
+		t.Fatalf("read %q, %v", buf, err)
+	}
+	passes(t, p)
+
+	_, err := Open(t.Context(), spec, Line{})
+	if kind := classify.Facts(err).Kind; kind != classify.TransportBusy || !strings.Contains(err.Error(), "in use by process") {
+		t.Errorf("second Open = %v (%s); want the holder named", err, kind)
+	}
+
+	freed := make(chan error, 1)
+	go func() {
+		_, err := p.Read(buf)
+		freed <- err
+	}()
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case err := <-freed:
+		if err == nil {
+			t.Error("Read after Close = nil")
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("Close does not free a blocked Read")
+	}
+	p.Close()
+	again := reopen(t, spec)
+	again.Close()
+}
+
+// passes sends every pair of bytes and takes them back as they were, a little at a time: neither the echo nor what is on
+// the way has room for all.
+func passes(t *testing.T, p Port) {
+	t.Helper()
+	var all []byte
+	for a := range 256 {
+		for b := range 256 {
+			all = append(all, byte(a), byte(b))
+		}
+	}
+	got := make([]byte, 1<<10)
+	for sent := range slices.Chunk(all, len(got)) {
+		if n, err := p.Write(sent); n != len(sent) || err != nil {
+			t.Fatalf("Write = %d, %v", n, err)
+		}
+		if n, err := io.ReadFull(p, got); err != nil || !bytes.Equal(got, sent) {
+			t.Fatalf("sent %x, received %x, %v", sent, got[:n], err)
+		}
 	}
 }
 
@@ -121,6 +169,22 @@ func TestUnixServerWithAnotherClient(t *testing.T) {
 	reopen(t, spec).Close()
 }
 
+// TestServerThatHasNotNoticed: its last client left a moment ago.
+func TestServerThatHasNotNoticed(t *testing.T) {
+	clients := 0
+	l := listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
+		if clients++; clients > 2 {
+			serveTelnet(conn)
+		}
+	})
+	p, err := Open(t.Context(), "telnet:"+l.Addr().String(), Line{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	passes(t, p)
+	p.Close()
+}
+
 func TestOnePortBySeveralNames(t *testing.T) {
 	all := specs(t)
 	path, address := strings.TrimPrefix(all["unix"], "unix:"), strings.TrimPrefix(all["tcp"], "tcp:")
@@ -129,7 +193,13 @@ func TestOnePortBySeveralNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(address)
-	for first, second := range map[string]string{"unix:" + path: "unix:" + link, "tcp:" + address: "tcp:localhost:" + port} {
+	for _, names := range [][2]string{
+		{"unix:" + path, "unix:" + link},
+		{"tcp:" + address, "tcp:localhost:" + port},
+		{all["telnet"], "tcp:" + strings.TrimPrefix(all["telnet"], "telnet:")},
+		{all["rfc2217"], "telnet:" + strings.TrimPrefix(all["rfc2217"], "rfc2217:")},
+	} {
+		first, second := names[0], names[1]
 		p := reopen(t, first)
 		if _, err := Open(t.Context(), second, Line{}); classify.Facts(err).Kind != classify.TransportBusy {
 			t.Errorf("%s is open, Open(%s) = %v", first, second, err)
@@ -146,7 +216,10 @@ func TestOpenErrors(t *testing.T) {
 		"unix:":              classify.Usage,
 		"tcp:localhost":      classify.Usage,
 		"unix:/no/such/sock": classify.TransportOpen,
+		"telnet:localhost":   classify.Usage,
+		"rfc2217:localhost:": classify.Usage,
 		"tcp:127.0.0.1:1":    classify.TransportOpen,
+		"telnet:127.0.0.1:1": classify.TransportOpen,
 	} {
 		_, err := Open(t.Context(), spec, Line{})
 		if f := classify.Facts(err); err == nil || f.Kind != want {

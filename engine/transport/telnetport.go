@@ -1,0 +1,241 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+)
+
+func init() {
+	Register("telnet", "telnet:HOST:PORT", func(ctx context.Context, address string, _ Line) (Port, error) {
+		return dialTelnet(ctx, address, greet)
+	})
+}
+
+const (
+	// greetTime is how long a telnet server may take to answer to what we asked. Then the board is talked to as if it
+	// had refused.
+	greetTime = 2 * time.Second
+	// maxEarly bounds what the board may say before the port is open, and maxReplies what a server may ask without
+	// taking the answers.
+	maxEarly   = 4 << 20
+	maxReplies = 64 << 10
+	writeChunk = 4 << 10
+)
+
+// telnetPort is a console behind a telnet server.
+type telnetPort struct {
+	net.Conn
+	codec *telnet // the reader's
+	early []byte  // the reader's: data that came while the port was opened
+
+	writing sync.Mutex // held to send, so that what was agreed and what is sent by it stay in order
+
+	mu       sync.Mutex
+	replies  []byte        // still to be sent
+	flushing bool          // somebody sends them
+	binary   bool          // our bytes are sent as they are
+	resumed  chan struct{} // closed by the server's leave to send on; nil if it did not suspend us
+
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newTelnetPort(conn net.Conn) *telnetPort {
+	return &telnetPort{Conn: conn, codec: newTelnet(), closed: make(chan struct{})}
+}
+
+// errHungUp is a server that ends the connection before it is of use: it has a client already.
+var errHungUp = errors.New("the server hung up at once")
+
+// dialTelnet connects and negotiates. A server that hangs up is asked again for a second: it may not have noticed yet
+// that its last client left.
+func dialTelnet(ctx context.Context, address string, negotiate func(context.Context, *telnetPort) error) (Port, error) {
+	for try := 0; ; try++ {
+		conn, err := dial(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		t := newTelnetPort(conn)
+		if err = negotiate(ctx, t); err == nil {
+			return t, nil
+		}
+		t.Close()
+		if !errors.Is(err, errHungUp) || try == patience {
+			return nil, err
+		}
+		if err := (clock.Real{}).Sleep(ctx, time.Second/patience); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// greet agrees on a line that takes any byte. Nothing may be sent before: in between nobody knows how it is understood.
+func greet(ctx context.Context, t *telnetPort) error {
+	err := t.until(ctx, greetTime, t.codec.settled)
+	if errors.Is(err, errNoAnswer) {
+		return nil
+	}
+	return err
+}
+
+var errNoAnswer = errors.New("no answer")
+
+// until reads until done, for limit at most. What the board says meanwhile is kept for Read, and is not waited for when
+// there is much of it.
+func (t *telnetPort) until(ctx context.Context, limit time.Duration, done func() bool) error {
+	ctx, cancel := clock.WithTimeout(ctx, clock.Real{}, limit, errNoAnswer)
+	defer cancel()
+	woken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		t.SetReadDeadline(time.Unix(1, 0))
+		close(woken)
+	})
+	defer func() {
+		if !stop() {
+			<-woken
+		}
+		t.SetReadDeadline(time.Time{})
+	}()
+	buf := make([]byte, writeChunk)
+	for {
+		finished := done() || len(t.early) > maxEarly
+		if err := t.answer(); err != nil || finished {
+			return err
+		}
+		n, err := t.Conn.Read(buf)
+		t.early = append(t.early, t.codec.decode(buf[:n])...)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		default:
+			return t.hungUp(err)
+		}
+	}
+}
+
+// hungUp is the error of a connection that ended while it was opened, with the server's last words.
+func (t *telnetPort) hungUp(err error) error {
+	why := err.Error()
+	if said := strings.TrimSpace(strings.ToValidUTF8(string(t.early[max(0, len(t.early)-maxSaid):]), "?")); said != "" {
+		why = said
+	}
+	return classify.WithHint(fmt.Errorf("%w: %s", errHungUp, why), "a console server often takes one client at a time: end the other one")
+}
+
+// Read implements io.Reader.
+func (t *telnetPort) Read(p []byte) (int, error) {
+	if len(t.early) > 0 {
+		n := copy(p, t.early)
+		if t.early = t.early[n:]; len(t.early) == 0 {
+			t.early = nil
+		}
+		return n, nil
+	}
+	for len(p) > 0 {
+		n, err := t.Conn.Read(p)
+		n = len(t.codec.decode(p[:n]))
+		if aerr := t.answer(); err == nil {
+			err = aerr
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, nil
+}
+
+// answer passes on what the codec has to say. It does not wait for the server to take it: the server may be waiting for
+// us to read.
+func (t *telnetPort) answer() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.replies = append(t.replies, t.codec.reply...)
+	t.codec.reply = t.codec.reply[:0]
+	t.binary = t.codec.binary()
+	if len(t.replies) > maxReplies {
+		return errors.New("the telnet server asks without end and takes no answers")
+	}
+	if len(t.replies) > 0 && !t.flushing {
+		t.flushing = true
+		go t.flush()
+	}
+	return nil
+}
+
+// flush sends the replies. That it cannot is also told by Read.
+func (t *telnetPort) flush() {
+	for err := error(nil); ; _, err = t.send(nil) {
+		t.mu.Lock()
+		t.flushing = err == nil && len(t.replies) > 0
+		more := t.flushing
+		t.mu.Unlock()
+		if !more {
+			return
+		}
+	}
+}
+
+// send sends the replies that wait, then p.
+func (t *telnetPort) send(p []byte) (int, error) {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	t.mu.Lock()
+	raw := encodeTelnet(t.replies, p, t.binary)
+	t.replies = nil
+	t.mu.Unlock()
+	if _, err := t.Conn.Write(raw); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Write implements io.Writer. It waits while the server has no room.
+func (t *telnetPort) Write(p []byte) (int, error) {
+	sent := 0
+	for sent < len(p) {
+		t.mu.Lock()
+		resumed := t.resumed
+		t.mu.Unlock()
+		if resumed != nil {
+			select {
+			case <-resumed:
+			case <-t.closed:
+				return sent, net.ErrClosed
+			}
+		}
+		n, err := t.send(p[sent:min(len(p), sent+writeChunk)])
+		sent += n
+		if err != nil {
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// suspend stops Write, or lets it go on.
+func (t *telnetPort) suspend(yes bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case yes && t.resumed == nil:
+		t.resumed = make(chan struct{})
+	case !yes && t.resumed != nil:
+		close(t.resumed)
+		t.resumed = nil
+	}
+}
+
+// Close frees a blocked Read and Write.
+func (t *telnetPort) Close() error {
+	t.once.Do(func() { close(t.closed) })
+	return t.Conn.Close()
+}
