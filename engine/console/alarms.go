@@ -1,9 +1,49 @@
 package console
 
-import "github.com/flashlua/flashlua/classify"
+import (
+	"slices"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// Watch changes which texts mean failure, for as long as it is armed.
+type Watch struct {
+	Also []Abort  // armed wherever the built-in ones are
+	Not  []string // names of built-in ones that mean nothing on this board, or now
+}
+
+// Arm adds to what is watched for until disarm is called, the last one first.
+func (c *Console) Arm(w Watch) (disarm func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := len(c.watches)
+	c.watches = append(c.watches, w)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.watches = c.watches[:n]
+	}
+}
+
+// watched gives what all watches make of a wait's own aborts. A wait without any is a look around, and stays one.
+func (c *Console) watched(own []Abort) []Abort {
+	if len(own) == 0 {
+		return nil
+	}
+	all := slices.Clone(own)
+	for _, w := range c.watches {
+		all = slices.DeleteFunc(all, func(a Abort) bool { return a.Name != "" && slices.Contains(w.Not, a.Name) })
+		all = append(all, w.Also...)
+	}
+	return all
+}
+
+// AbortNames are the names that Watch.Not may have.
+var AbortNames = []string{Reset.Name, Panic.Name, Crash.Name, Emergency.Name}
 
 // Reset matches a bootloader's banner: whoever sees one while something else runs has a board that reset itself.
 var Reset = Abort{
+	Name:    "reset",
 	Pattern: Regexp(`(?m)^U-Boot (?:SPL |TPL )?20\d\d\.\d\d`),
 	Kind:    classify.BoardReset,
 	Says:    "the board reset itself",
@@ -12,6 +52,7 @@ var Reset = Abort{
 
 // Panic matches a Linux kernel that gave up.
 var Panic = Abort{
+	Name:    "panic",
 	Pattern: Text("Kernel panic - not syncing"),
 	Kind:    classify.BoardPanic,
 	Says:    "the kernel panicked",
@@ -20,7 +61,17 @@ var Panic = Abort{
 
 // Crash matches a U-Boot that gave up.
 var Crash = Abort{
-	Pattern: Regexp(`"Synchronous Abort" handler|### ERROR ### Please RESET the board`),
+	Name:    "crash",
+	Pattern: Regexp(`(?m)"Synchronous Abort" handler|### ERROR ### Please RESET the board|^(?:data|prefetch) abort\r?$|^undefined instruction\r?$|^Unhandled exception: `),
 	Kind:    classify.BoardPanic,
 	Says:    "U-Boot crashed",
+}
+
+// Emergency matches a Linux that gave up on its way to the login.
+var Emergency = Abort{
+	Name:    "emergency",
+	Pattern: Regexp(`You are in (?:emergency|rescue) mode|Dropping to a shell!|Give root password for maintenance`),
+	Kind:    classify.ShellLogin,
+	Says:    "Linux did not come up: it asks for a person",
+	Hint:    "the console lines say which unit or device is missing",
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/goterm/term"
+	"golang.org/x/sys/unix"
 )
 
 // rawPTY gives the two ends of a pseudo terminal that passes bytes as they are.
@@ -179,4 +181,46 @@ func BenchmarkFramedCommand(b *testing.B) {
 	}
 	b.ReportMetric(median(bare), "bare-ms")
 	b.ReportMetric(median(framed), "framed-ms")
+}
+
+// cpu is the processor time that this process has used.
+func cpu(b *testing.B) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkIdle is the processor time of a wait in which nothing comes, through the console and through a bare read.
+func BenchmarkIdle(b *testing.B) {
+	const idle = 5 * time.Second
+	wait := func(f func()) float64 {
+		runtime.GC() // or its end falls into the wait
+		began := cpu(b)
+		f()
+		return float64((cpu(b) - began).Microseconds()) / 1000
+	}
+	for b.Loop() {
+		board, port := rawPTY(b)
+		bare := wait(func() {
+			time.AfterFunc(idle, func() { io.WriteString(board, benchPrompt) })
+			bareUntil(b, port, benchPrompt)
+		})
+		c := New(port, Config{})
+		ours := wait(func() {
+			time.AfterFunc(idle, func() { io.WriteString(board, benchPrompt) })
+			w := Wait{For: []Pattern{Text(benchPrompt), Prompt("login:")}, Abort: []Abort{Panic, Reset}, Timeout: time.Hour, Stall: time.Hour}
+			if _, err := c.Expect(b.Context(), w); err != nil {
+				b.Fatal(err)
+			}
+		})
+		c.Close()
+		b.ReportMetric(bare, "bare-cpu-ms")
+		b.ReportMetric(ours, "console-cpu-ms")
+		b.ReportMetric((ours-bare)/idle.Seconds()/10, "difference-%")
+		if most := 0.001; ours-bare > most*float64(idle.Milliseconds()) {
+			b.Errorf("%s of waiting cost %.1f ms of processor time, a bare read costs %.1f", idle, ours, bare)
+		}
+	}
 }

@@ -38,11 +38,21 @@ type Recorder interface {
 type Config struct {
 	Clock    clock.Clock
 	Recorder Recorder
+	Typing   Typing
+	Watch    Watch // what the board's own failures look like
+	Reopen   Reopen
+}
+
+// Typing is how a board wants to be typed at.
+type Typing struct {
+	Chunk  int           // bytes that are written at once, 0 for all
+	Delay  time.Duration // rest after each
+	NoEcho bool          // it does not echo what is typed
 }
 
 // Console is one connection to a board. One goroutine at a time talks through it; Close may come from any.
 type Console struct {
-	port  io.ReadWriteCloser
+	Typing
 	clk   clock.Clock
 	rec   Recorder
 	e     *expect.GExpect
@@ -57,29 +67,50 @@ type Console struct {
 	closing sync.Once
 
 	unsure bool // a command did not end as it should: its rest may still come
+	synced int  // the gaps until then are made good
+
+	running string // the command that Run waits for
+
+	// What typing has learned about the board.
+	piece    int    // bytes that it takes at once, 0 for a line
+	mute     bool   // it does not echo
+	heard    bool   // it echoed the last line
+	prompt   string // a prompt that is not the dialect's
+	prompted bool   // the last thing that was taken from the stream is a prompt
+
+	how      Reopen
+	until    time.Time // when a port that is away is given up
+	returned time.Time // when it came back last
 
 	mu      sync.Mutex
-	hist    []byte    // the stream from base to in
-	base    int64     // offset of hist[0]
-	in      int64     // bytes seen
-	taken   int64     // bytes that goexpect no longer holds
-	pos     int64     // where the next wait begins to look
-	last    time.Time // when the last byte came
-	wait    *waiting  // who waits now
-	capture *capture  // who collects now
+	port    io.ReadWriteCloser
+	away    error         // why there is no port now
+	back    chan struct{} // closed and made anew when there is one again
+	gaps    int           // how often that was
+	hist    []byte        // the stream from base to in
+	base    int64         // offset of hist[0]
+	in      int64         // bytes seen
+	taken   int64         // bytes that goexpect no longer holds
+	pos     int64         // where the next wait begins to look
+	last    time.Time     // when the last byte came
+	wait    *waiting      // who waits now
+	capture *capture      // who collects now
+	tap     func([]byte)
+	watches []Watch
 }
 
 // New starts to read from port at once. The caller closes the Console, which closes port.
 func New(port io.ReadWriteCloser, cfg Config) *Console {
 	c := &Console{
-		port: port, clk: cfg.Clock, rec: cfg.Recorder,
+		Typing: cfg.Typing, port: port, mute: cfg.Typing.NoEcho, prompted: true, clk: cfg.Clock, rec: cfg.Recorder,
 		queue: make(chan []byte, 1), written: make(chan error, 1), sending: make(chan struct{}, 1),
-		closed: make(chan struct{}), lost: make(chan struct{}),
+		closed: make(chan struct{}), lost: make(chan struct{}), back: make(chan struct{}), how: cfg.Reopen,
 	}
 	if c.clk == nil {
 		c.clk = clock.Real{}
 	}
 	c.last = c.clk.Now()
+	c.Arm(cfg.Watch)
 	ready := make(chan struct{})
 	e, _, err := expect.SpawnGeneric(&expect.GenOptions{
 		In:    sender{c},
@@ -102,7 +133,7 @@ func (c *Console) Close() error {
 	var err error
 	c.closing.Do(func() {
 		close(c.closed)
-		err = c.port.Close()
+		err = c.line().Close()
 	})
 	return err
 }
@@ -125,9 +156,9 @@ func (r receiver) Read(p []byte) (int, error) {
 	<-r.ready
 	c := r.Console
 	c.settle()
-	for c.cause == nil {
-		n, err := c.port.Read(p)
-		c.cause = err
+	for c.cause == nil || c.reopen(c.cause) {
+		var n int
+		n, c.cause = c.line().Read(p)
 		if n > 0 {
 			c.chunk = p[:n]
 			return n, nil
@@ -155,6 +186,9 @@ func (c *Console) settle() {
 	c.hist = append(c.hist, p...)
 	if c.capture != nil {
 		c.capture.add(p)
+	}
+	if c.tap != nil {
+		c.tap(p)
 	}
 	if c.wait != nil && c.wait.scan(c.hist, c.base) {
 		return // the one who waits takes it from here; nothing is dropped before
@@ -220,18 +254,23 @@ func (c *Console) write() {
 	for {
 		select {
 		case p := <-c.queue:
-			var err error
-			for len(p) > 0 && err == nil {
-				var n int
-				if n, err = c.port.Write(p); n == 0 && err == nil {
-					err = io.ErrShortWrite
-				}
-				p = p[n:]
-			}
-			c.written <- err
+			c.written <- c.put(p)
 		case <-c.closed:
 			return
 		}
+	}
+}
+
+// rest gives the board time to take what was written.
+func (c *Console) rest() {
+	if c.Delay <= 0 {
+		return
+	}
+	rest := c.after(c.Delay)
+	select {
+	case <-rest.c:
+	case <-c.closed:
+		rest.stop()
 	}
 }
 
@@ -259,7 +298,7 @@ func (c *Console) send(ctx context.Context, text, shown string) error {
 		return c.Fail(classify.Wrap(context.Cause(ctx), "", "the console port takes no bytes"))
 	case c.sending <- struct{}{}:
 	}
-	if c.rec != nil {
+	if c.rec != nil && shown != "" {
 		c.rec.Record(c.clk.Now(), true, []byte(shown))
 	}
 	if err := c.e.Send(text); err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console/consoletest"
 )
 
 // dial gives a Console and the board's end of its wire.
@@ -159,6 +160,56 @@ func TestAbortIsForgivenWhenTheMatchFollows(t *testing.T) {
 	})
 }
 
+// Row 17: a board adds texts that mean failure, and switches built-in ones off, for as long as it says.
+func TestArm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, board := dial(t)
+		wait := Wait{For: []Pattern{Text("login: ")}, Abort: []Abort{Reset}, Timeout: time.Second}
+		const reset, ddr = "\r\nU-Boot 2023.01 (Jan 01 2024)\r\n", "\r\nDDR init failed\r\n"
+		disarm := c.Arm(Watch{Also: []Abort{{Pattern: Text("DDR init"), Kind: classify.ConsoleAbort, Says: "no memory"}}, Not: []string{"reset"}})
+		go say(board, 9, reset+"login: ")
+		if _, err := c.Expect(t.Context(), wait); err != nil {
+			t.Errorf("a reset that means nothing: %v", err)
+		}
+		go say(board, 9, ddr)
+		_, err := c.Expect(t.Context(), wait)
+		wantKind(t, err, classify.ConsoleAbort, "no memory")
+		c.Skip()
+		disarm()
+		go say(board, 9, ddr+reset)
+		_, err = c.Expect(t.Context(), wait)
+		wantKind(t, err, classify.BoardReset, "reset itself")
+	})
+}
+
+// A function that is told lines gets each once, without what the kernel prints, and ends the wait with its error.
+func TestLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, board := dial(t)
+		go fakeShell(board, func(cmd, begin string, w word) string {
+			return begin + "\r\none\r\ntw[   12.000000] usb 1-1: new\r\no\r\nthe rest" + exit(w, 0) + "\r\n=> "
+		})
+		d := Hush("=> ", 500)
+		d.Booted = time.Now().Add(-12 * time.Second)
+		var told []string
+		each := func(line string) error { told = append(told, line); return nil }
+		res, err := c.Run(t.Context(), d, Command{Text: "version", Timeout: time.Minute, Line: each})
+		if err != nil || res.Output != "one\ntwo\nthe rest" || fmt.Sprintf("%q", told) != `["one" "two" "the rest"]` {
+			t.Errorf("Run = %+v, %v; told %q", res, err, told)
+		}
+		oops := errors.New("enough")
+		if _, err := c.Run(t.Context(), d, Command{Text: "version", Line: func(string) error { return oops }}); !errors.Is(err, oops) {
+			t.Errorf("Run = %v", err)
+		}
+		again := func(string) error {
+			_, err := c.Run(t.Context(), d, Command{Text: "inside"})
+			return err
+		}
+		_, err = c.Run(t.Context(), d, Command{Text: "version", Line: again})
+		wantKind(t, err, classify.ConsoleBusy, "is busy")
+	})
+}
+
 func TestErrorShowsTheLastLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, board := dial(t)
@@ -231,23 +282,36 @@ func TestMemoryIsBounded(t *testing.T) {
 }
 
 // typed finds the marker and the command in a framed line.
-var typed = regexp.MustCompile(`^echo '(\w+)''(\w+):b'; (.*); echo '\w+''\w+:'"\$\?:e"$`)
+var typed = regexp.MustCompile(`^ echo '(\w{5})''(\w{5}):b';setenv fl;(.*);fl=\w{5}:\$\?;echo '\w{5}'\$fl:\$fl:e$`)
 
-// fakeShell echoes what is typed and answers each framed command by reply.
-func fakeShell(board net.Conn, reply func(cmd, begin, end string) string) {
+// exit is the second echo of a command.
+func exit(w word, code int) string { return fmt.Sprintf("%s%s:%d:%[2]s:%[3]d:e", w.a, w.b, code) }
+
+// fakeShell echoes what is typed, a piece at a time, and answers each framed command by reply.
+func fakeShell(board net.Conn, reply func(cmd, begin string, w word) string) {
 	var line []byte
-	for buf := make([]byte, 1); ; {
-		if _, err := board.Read(buf); err != nil {
+	for buf := make([]byte, 1000); ; {
+		n, err := board.Read(buf)
+		if err != nil {
 			return
 		}
-		if buf[0] != '\n' {
-			line = append(line, buf[0])
+		if string(buf[:n]) == "\x03" {
+			line = nil
+			say(board, 80, "<INTERRUPT>\r\n=> ")
 			continue
 		}
-		say(board, 80, string(line)+"\r\n")
+		keys, enter := strings.CutSuffix(string(buf[:n]), "\n")
+		line = append(line, keys...)
+		say(board, 80, keys)
+		if !enter {
+			continue
+		}
+		say(board, 80, "\r\n")
+		if l, ok := consoletest.Parse(string(line)); ok && l.Sync {
+			say(board, 80, l.Begin()+"=> ")
+		}
 		if m := typed.FindStringSubmatch(string(line)); m != nil {
-			word := m[1] + m[2]
-			say(board, 5, reply(m[3], word+":b", word))
+			say(board, 5, reply(m[3], m[1]+m[2]+":b", word{m[1], m[2]}))
 		}
 		line = line[:0]
 	}
@@ -270,11 +334,11 @@ func TestRun(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, board := dial(t)
-				go fakeShell(board, func(cmd, begin, word string) string {
-					return tt.before + begin + "\r\n" + tt.output + word + fmt.Sprintf(":%d:e", tt.code) + tt.after
+				go fakeShell(board, func(cmd, begin string, w word) string {
+					return tt.before + begin + "\r\n" + tt.output + exit(w, tt.code) + tt.after
 				})
 				for range 3 {
-					res, err := c.Run(t.Context(), Hush("=> ", 500), Command{Text: "version"})
+					res, err := c.Run(t.Context(), Hush("=> ", 500), Command{Text: "version", Timeout: time.Minute})
 					if err != nil || res.Output != tt.want || res.Code != tt.code {
 						t.Fatalf("Run = %+v, %v; want %q, %d", res, err, tt.want, tt.code)
 					}
@@ -292,6 +356,7 @@ func TestRunRefuses(t *testing.T) {
 		`echo \`:                 "left open",
 		"a\x03b":                 `control character '\x03'`,
 		"a\nb":                   "more than one line",
+		"a\tb":                   "or a tab",
 		strings.Repeat("x", 500): "when framed, U-Boot takes 500",
 	} {
 		_, err := c.Run(t.Context(), Hush("=> ", 500), Command{Text: cmd})
@@ -351,5 +416,24 @@ func TestTranscript(t *testing.T) {
 	want := stamp + "< U-Boot\n" + stamp + "< => \n" + stamp + "> say \"é\"\n" + stamp + `< \x1b[6n\x00\xff` + "\n" + stamp + "# power off\n" + stamp + "< rest\n"
 	if b.String() != want {
 		t.Errorf("transcript:\n%s\nwant:\n%s", b.String(), want)
+	}
+}
+
+// TestKernelLineInTheMarker tears the end of a command at every place by a line of the kernel's.
+func TestKernelLineInTheMarker(t *testing.T) {
+	w := word{"abcde", "fghij"}
+	const noise = "[  165.850406] usb 1-1: new high-speed USB device number 91\r\n"
+	whole := exit(w, 42)
+	for i := range len(whole) + 1 {
+		for _, from := range []int{0, 20} { // what was looked at before
+			buf := []byte("output\r\n" + whole[:i] + noise + whole[i:] + "\r\n")
+			m := w.ended().find(buf, from)
+			if m == nil || groups(buf, m)[0] != "42" {
+				t.Errorf("%q: %v", buf, m)
+			}
+		}
+	}
+	if m := w.ended().find([]byte(w.again()+"\r\n"+noise), 0); m != nil {
+		t.Errorf("the echo matches: %v", m)
 	}
 }

@@ -1,10 +1,8 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -20,8 +18,9 @@ type Dialect struct {
 	Prompt string // how its prompt ends
 	Line   int    // the longest line that it takes, in bytes
 
-	// Frame puts cmd between two echoes. The first prints a+b+":b", the second a+b+":"+exit code+":e". a and b stand
-	// apart in what is typed, so that the echo of the line holds neither.
+	// Frame puts cmd between two echoes. The first prints a+b+":b", the second a+b+":"+exit code+":"+b+":"+exit
+	// code+":e". a and b stand apart in what is typed, so that the echo of the line holds neither. The variable fl keeps
+	// what the second one prints behind a, for the case that it is lost on the way.
 	Frame func(a, b, cmd string) string
 
 	// Check refuses what would not end by itself, an open quote for one.
@@ -29,19 +28,29 @@ type Dialect struct {
 
 	// Abort lists what means failure whenever it is printed.
 	Abort []Abort
+
+	// Plain is typed once the shell answers. It makes a line editor show lines as they are typed.
+	Plain string
+
+	// Booted is when the kernel's clock was at zero. What the kernel prints while a command runs is then kept out of the
+	// command's output. Zero: its lines cannot be told from those that a command prints, dmesg for one.
+	Booted time.Time
 }
+
+// The blank before a line is there to be lost: some boards lose the first character. U-Boot runs an empty line as the
+// last one again, unless something in that one must not be repeated, as setenv.
 
 // Hush is U-Boot's shell.
 func Hush(prompt string, line int) Dialect {
 	return Dialect{
 		Name: "U-Boot", Prompt: prompt, Line: line, Check: func(cmd string) error {
-			if strings.Contains(cmd, "\n") {
-				return errors.New("it has more than one line")
+			if strings.ContainsAny(cmd, "\n\t") {
+				return errors.New("it has more than one line, or a tab")
 			}
 			return closedQuotesHush(cmd)
 		},
 		Frame: func(a, b, cmd string) string {
-			return fmt.Sprintf(`echo '%s''%s:b'; %s; echo '%[1]s''%[2]s:'"$?:e"`, a, b, cmd)
+			return fmt.Sprintf(` echo '%s''%s:b';setenv fl;%s;fl=%[2]s:$?;echo '%[1]s'$fl:$fl:e`, a, b, cmd)
 		},
 	}
 }
@@ -51,10 +60,23 @@ func Hush(prompt string, line int) Dialect {
 func POSIX(prompt string, line int) Dialect {
 	return Dialect{
 		Name: "the shell", Prompt: prompt, Line: line, Check: closedQuotes,
+		Plain: " set +o emacs +o vi 2>/dev/null", // bash scrolls long lines sideways on terminals that it does not know
 		Frame: func(a, b, cmd string) string {
-			return fmt.Sprintf(`echo '%s''%s:b'; command eval %s </dev/null; echo '%[1]s''%[2]s:'"$?:e"`, a, b, Quote(cmd))
+			return fmt.Sprintf(` echo '%s''%s:b';command eval %s </dev/null;fl=%[2]s:$?;echo '%[1]s'$fl:$fl:e`, a, b, quoteLine(cmd))
 		},
 	}
+}
+
+// again asks for the second echo of a framed command once more.
+func (w word) again() string { return " echo '" + w.a + "'$fl:$fl:e" }
+
+// quoteLine makes one word of cmd that can be typed in one line: a line editor would act upon a tab.
+func quoteLine(cmd string) string {
+	if !strings.ContainsAny(cmd, "\n\t") {
+		return Quote(cmd)
+	}
+	escaped := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`, "!", `\0041`).Replace(cmd) // ! would be bash's history
+	return `"$(printf %b ` + Quote(escaped) + `)"`
 }
 
 // Quote makes one word of s for a POSIX shell.
@@ -122,6 +144,10 @@ type Command struct {
 	Stall   time.Duration // silence that ends it; 0: silence is fine
 	Kind    classify.Kind // of the error when Timeout passes; "" means console.timeout
 	Abort   []Abort       // besides those of the dialect
+
+	// Line gets each line of the output as soon as it is complete, from the goroutine that runs the command. Its error ends
+	// the wait, not the command on the board.
+	Line func(line string) error
 }
 
 // abortGrace is how long a command may still end by itself after an abort pattern: `dmesg | grep panic` is no panic.
@@ -133,118 +159,216 @@ const (
 	resyncWait  = 3 * time.Second
 )
 
-// promptPatience bounds the wait for a prompt behind a result. The result does not depend on it; what is typed before
-// the prompt may be lost.
+// A board that is back at its prompt without having told the exit code is asked for it.
+const (
+	doubtAfter = time.Second
+	askTries   = 4
+)
+
+// promptPatience bounds the wait for a prompt behind a result. The result does not depend on it.
 const promptPatience = 300 * time.Millisecond
 
-// frame checks a command and gives the line to type and the word in its markers.
-func (d Dialect) frame(cmd string) (line, word string, err error) {
-	if err = checkText(cmd); err == nil {
+// word marks one command.
+type word struct{ a, b string }
+
+func (w word) begun() Pattern { return Torn(w.a + w.b + ":b") }
+
+// ended matches the second echo of a framed command, with its exit code, twice.
+func (w word) ended() Pattern { return Torn(w.a + w.b + `:(\d+):` + w.b + `:(\d+):e`) }
+
+// other matches the answer of a shell in which another command was the last, and a garbled answer.
+func (w word) other() Pattern { return Regexp(w.a + `(?:(\w{5}):(\d+):(\w{5}):(\d+)|:):e`) }
+
+// stranger reports whether what other found is the former.
+func (w word) stranger(groups []string) bool { return groups[0] == groups[2] && groups[0] != w.b }
+
+// check refuses a command that cannot be framed.
+func (d Dialect) check(cmd string) error {
+	err := checkText(cmd)
+	if err == nil {
 		err = d.Check(cmd)
 	}
 	if err != nil {
-		return "", "", classify.Wrap(err, classify.ConsoleText, "cannot type %s", brief(cmd))
+		return classify.Wrap(err, classify.ConsoleText, "cannot type %s", brief(cmd))
 	}
 	a, b := marker()
-	line = d.Frame(a, b, cmd) + "\n"
-	if len(line) > d.Line {
-		return "", "", classify.WithHint(
-			classify.New(classify.ConsoleText, "the command %s is %d bytes long when framed, %s takes %d", brief(cmd), len(line), d.Name, d.Line),
+	if n := len(d.Frame(a, b, cmd)) + 1; n > d.Line {
+		return classify.WithHint(
+			classify.New(classify.ConsoleText, "the command %s is %d bytes long when framed, %s takes %d", brief(cmd), n, d.Name, d.Line),
 			"split it, or raise line_limit in the policy if the board takes more")
 	}
-	return line, a + b, nil
+	return nil
 }
-
-// ended matches the second echo of a framed command, with its exit code.
-func ended(word string) Pattern { return Regexp(word + `:(\d+):e`) }
 
 // Start types a command that should not come back, such as a boot. What it gives matches if the command does.
 func (c *Console) Start(ctx context.Context, d Dialect, cmd string) (returned Pattern, err error) {
-	line, word, err := d.frame(cmd)
+	if err := d.check(cmd); err != nil {
+		return Pattern{}, err
+	}
+	w, err := c.enter(ctx, d, typeTries, func(a, b string) string { return d.Frame(a, b, cmd) })
 	if err != nil {
 		return Pattern{}, err
 	}
-	return ended(word), c.Send(ctx, line)
+	return w.ended(), c.Send(ctx, "\n")
 }
 
 // Run types one command and waits for its exit code, wherever in the stream it arrives. An exit code other than 0 is
 // no error here.
 func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, error) {
-	line, word, err := d.frame(cmd.Text)
-	if err != nil {
+	if err := d.check(cmd.Text); err != nil {
 		return Result{}, err
 	}
-	if c.unsure {
+	if c.running != "" { // a function that is told its lines calls us
+		return Result{}, classify.New(classify.ConsoleBusy, "the console is busy with %s", c.running)
+	}
+	c.running = brief(cmd.Text)
+	defer func() { c.running = "" }()
+	if c.unsure || c.gapped() {
 		if err := c.Sync(ctx, d, resyncTries, resyncWait); err != nil {
 			return Result{}, err
 		}
 	}
-	got := c.collect()
-	defer c.endCollect()
 	c.unsure = true
-	if err := c.Send(ctx, line); err != nil {
+	w, err := c.enter(ctx, d, typeTries, func(a, b string) string { return d.Frame(a, b, cmd.Text) })
+	if err != nil {
 		return Result{}, err
 	}
-	m, err := c.Expect(ctx, Wait{
-		What: brief(cmd.Text) + " to end", For: []Pattern{ended(word)},
+	got := c.collect(d, w, cmd.Line)
+	defer c.endCollect()
+	if err := c.Send(ctx, "\n"); err != nil {
+		return Result{}, err
+	}
+	wait := Wait{
+		What: brief(cmd.Text) + " to end", For: []Pattern{w.ended(), w.other()},
 		Abort: append(cmd.Abort[:len(cmd.Abort):len(cmd.Abort)], d.Abort...), Grace: abortGrace,
 		Timeout: cmd.Timeout, Stall: cmd.Stall, Kind: cmd.Kind,
-	})
+	}
+	if cmd.Line != nil {
+		wait.each = func() error { return got.each(false) }
+	}
+	code, end, err := c.await(ctx, d, got, wait)
+	res := Result{Output: got.output(end), Code: code}
 	if err != nil {
-		return Result{Output: got.until(c, word, "")}, err
+		return res, err
 	}
 	c.unsure = false
-	res := Result{Output: got.until(c, word, m.Text)}
-	if res.Code, err = strconv.Atoi(m.Groups[0]); err != nil {
-		return res, c.Fail(classify.Wrap(err, classify.ConsoleAbort, "the exit code of %s is garbled", brief(cmd.Text)))
-	}
-	if got.over {
-		return res, c.Fail(classify.New(classify.ConsoleLong, "%s printed more than %d MiB", brief(cmd.Text), maxOutput>>20))
-	}
 	c.awaitPrompt(ctx, d)
+	switch {
+	case got.over:
+		return res, c.Fail(classify.New(classify.ConsoleLong, "%s printed more than %d MiB", brief(cmd.Text), maxOutput>>20))
+	case got.gapped():
+		return res, c.Fail(classify.New(classify.ConsoleGap, "the console was away while %s ran: it exited %d, a part of its output is lost", brief(cmd.Text), code))
+	case cmd.Line != nil:
+		return res, got.each(true)
+	}
 	return res, nil
+}
+
+// await waits for the second echo of a command and gives the exit code and the text of the echo. When the prompt is
+// back without it, the board is asked.
+func (c *Console) await(ctx context.Context, d Dialect, got *capture, wait Wait) (code int, end string, err error) {
+	wait.since, wait.quiet = c.clk.Now(), doubtAfter
+	for asked := 0; ; {
+		m, err := c.Expect(ctx, wait)
+		switch {
+		case err == nil && m.Index == 0 && m.Groups[0] == m.Groups[1]:
+			code, err = strconv.Atoi(m.Groups[0])
+			return code, m.Text, err
+		case err == nil && m.Index == 1 && got.word.stranger(m.Groups):
+			return 0, "", c.Fail(classify.New(classify.ConsoleGarbled, "%s did not run: the line was spoiled after it had been checked", strings.TrimSuffix(wait.What, " to end")))
+		case err != nil && err != errQuiet:
+			return 0, "", err
+		}
+		how := got.state()
+		if err == nil { // garbled
+			how = atPrompt
+		}
+		if how == running {
+			wait.quiet = min(2*wait.quiet, time.Hour)
+			continue
+		}
+		if asked++; asked > askTries {
+			return 0, "", c.Fail(classify.New(classify.ConsoleGarbled, "the prompt is back, but not the exit code of %s", strings.TrimSuffix(wait.What, " to end")))
+		}
+		line := " "
+		if how == atPrompt {
+			got.ask()
+			line = got.word.again()
+		}
+		if err := c.ask(ctx, d, line, false); err != nil {
+			return 0, "", err
+		}
+	}
+}
+
+// ask types a line that does no harm, wherever it ends up. It is fresh if nothing came since the prompt.
+func (c *Console) ask(ctx context.Context, d Dialect, line string, fresh bool) error {
+	how, err := c.spell(ctx, d, &echo{prompt: d.Prompt, known: c.prompt, fresh: fresh}, line)
+	if err != nil {
+		return err
+	}
+	if how == wrong {
+		c.shrink()
+		line = "\x15" // Ctrl-U: unlike Ctrl-C it ends no command
+	} else {
+		line = "\n"
+	}
+	return c.Send(ctx, line)
 }
 
 // awaitPrompt waits until the prompt is there, which paces the next command and decides nothing.
 func (c *Console) awaitPrompt(ctx context.Context, d Dialect) {
-	if d.Prompt != "" {
-		c.Expect(ctx, Wait{For: []Pattern{Text(d.Prompt)}, Timeout: promptPatience})
+	c.prompted = false
+	if prompts := d.prompts(c.prompt); prompts != nil {
+		_, err := c.Expect(ctx, Wait{For: prompts, Timeout: promptPatience})
+		c.prompted = err == nil
 	}
 }
 
 // Sync makes sure that d answers: it types an echo until its output is seen, and Ctrl-C before every try but the
 // first. Everything older than the answer is forgotten.
 func (c *Console) Sync(ctx context.Context, d Dialect, tries int, patience time.Duration) error {
+	c.mute, c.prompt, c.prompted = c.NoEcho, "", true
+	gaps := c.gapCount()
 	var err error
 	for try := range tries {
-		if try > 0 || c.unsure {
-			if err = c.Send(ctx, "\x03"); err != nil {
+		if try > 0 || c.unsure || gaps > c.synced {
+			if err = c.clear(ctx, d); err != nil {
 				return err
 			}
 		}
-		a, b := marker()
-		if err = c.Send(ctx, fmt.Sprintf("echo '%s''%s:s'\n", a, b)); err != nil {
+		var w word
+		if w, err = c.enter(ctx, d, syncTypes, func(a, b string) string { return " echo '" + a + "''" + b + ":s'" }); err == nil {
+			if err = c.Send(ctx, "\n"); err != nil {
+				return err
+			}
+			_, err = c.Expect(ctx, Wait{What: d.Name + " to answer", For: []Pattern{Torn(w.a + w.b + ":s")}, Abort: d.Abort, Timeout: patience})
+		}
+		if err == nil {
+			c.unsure, c.synced = false, gaps
+			c.awaitPrompt(ctx, d)
+			if d.Plain != "" {
+				if err = c.ask(ctx, d, d.Plain, c.prompted); err == nil {
+					c.awaitPrompt(ctx, d)
+				}
+			}
 			return err
 		}
-		_, err = c.Expect(ctx, Wait{What: d.Name + " to answer", For: []Pattern{Text(a + b + ":s")}, Abort: d.Abort, Timeout: patience})
-		if err == nil {
-			c.unsure = false
-			c.awaitPrompt(ctx, d)
-			return nil
-		}
-		if classify.Find(err, classify.ConsoleTimeout) == nil {
+		if classify.Find(err, classify.ConsoleTimeout) == nil && classify.Find(err, classify.ConsoleEcho) == nil {
 			return err
 		}
 	}
 	return err
 }
 
-// marker gives the two halves of a random word.
+// marker gives the two halves of a random word of 50 bits.
 func marker() (a, b string) {
-	var raw [8]byte
+	var raw [10]byte
 	rand.Read(raw[:])
-	word := hex.EncodeToString(raw[:])
-	return "fl" + word[:8], word[8:]
+	for i := range raw {
+		raw[i] = "abcdefghijklmnopqrstuvwxyz234567"[raw[i]&31]
+	}
+	return string(raw[:5]), string(raw[5:])
 }
 
 // brief shortens a command for an error text.
@@ -257,45 +381,4 @@ func brief(cmd string) string {
 		cmd += "…"
 	}
 	return "`" + cmd + "`"
-}
-
-// capture collects the stream while a command runs.
-type capture struct {
-	buf  []byte
-	over bool // more came than a result may hold; the end is kept, for the marker lies there
-}
-
-func (g *capture) add(p []byte) {
-	if len(g.buf)+len(p) > maxOutput+window {
-		g.over = true
-		g.buf = append(g.buf[:0], g.buf[max(0, len(g.buf)-lineReach):]...)
-	}
-	g.buf = append(g.buf, p...)
-}
-
-func (c *Console) collect() *capture {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.capture = &capture{}
-	return c.capture
-}
-
-func (c *Console) endCollect() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.capture = nil
-}
-
-// until gives what stands between the line of the first marker and end.
-func (g *capture) until(c *Console, word, end string) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := g.buf
-	if _, after, ok := bytes.Cut(out, []byte(word+":b")); ok {
-		out = bytes.TrimPrefix(bytes.TrimLeft(after, "\r"), []byte("\n"))
-	}
-	if end != "" {
-		out, _, _ = bytes.Cut(out, []byte(end))
-	}
-	return strings.TrimSuffix(Clean(string(out)), "\n")
 }

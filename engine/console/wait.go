@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -16,6 +17,8 @@ type Pattern struct {
 	text string
 	re   *regexp.Regexp
 	end  bool
+	torn bool
+	echo *echo
 }
 
 // Text is a literal, found anywhere.
@@ -28,7 +31,13 @@ func Prompt(s string) Pattern { return Pattern{text: s, end: true} }
 // Regexp is a regular expression, matched line by line.
 func Regexp(s string) Pattern { return Pattern{re: regexp.MustCompile(s)} }
 
+// Torn is a regular expression that is also found when the kernel printed a line of its own in the middle of it.
+func Torn(s string) Pattern { return Pattern{re: regexp.MustCompile(s), torn: true} }
+
 func (p Pattern) String() string {
+	if p.echo != nil {
+		return p.echo.String()
+	}
 	if p.re != nil {
 		return "/" + p.re.String() + "/"
 	}
@@ -39,6 +48,8 @@ func (p Pattern) String() string {
 // of its groups, nil if there is none.
 func (p Pattern) find(buf []byte, fresh int) []int {
 	switch {
+	case p.echo != nil:
+		return p.echo.find(buf)
 	case p.end:
 		end := len(buf) - trailing(buf)
 		if !strings.HasSuffix(p.text, " ") {
@@ -57,9 +68,51 @@ func (p Pattern) find(buf []byte, fresh int) []int {
 	}
 	from := max(bytes.LastIndexByte(buf[:fresh], '\n')+1, fresh-lineReach)
 	m := p.re.FindSubmatchIndex(buf[from:])
+	if m == nil && p.torn {
+		from = max(0, fresh-lineReach)
+		m = p.mended(buf[from:])
+	}
 	for i := range m {
 		if m[i] >= 0 {
 			m[i] += from
+		}
+	}
+	return m
+}
+
+// kernelLine is what a kernel prints, wherever the line of somebody else just is.
+var kernelLine = regexp.MustCompile(`\[ *(\d+\.\d{6})\](?:\[ *[CT]\d+\])? [^\n]*\n`)
+
+// mended looks at buf as it would be without what the kernel printed in between. Its answer are places in buf.
+func (p Pattern) mended(buf []byte) []int {
+	if bytes.IndexByte(buf, '[') < 0 {
+		return nil
+	}
+	lines := kernelLine.FindAllIndex(buf, -1)
+	if lines == nil {
+		return nil
+	}
+	var clean []byte
+	var at []int // place of each clean byte in buf
+	keep := func(from, to int) {
+		for i := from; i < to; i++ {
+			clean, at = append(clean, buf[i]), append(at, i)
+		}
+	}
+	last := 0
+	for _, l := range lines {
+		keep(last, l[0])
+		last = l[1]
+	}
+	keep(last, len(buf))
+	m := p.re.FindSubmatchIndex(clean)
+	for i := range m {
+		switch {
+		case m[i] < 0:
+		case i%2 == 0:
+			m[i] = at[m[i]]
+		default:
+			m[i] = at[m[i]-1] + 1
 		}
 	}
 	return m
@@ -75,6 +128,7 @@ var tailEscapes = regexp.MustCompile(`(?:\x1b(?:\[[0-9;?]*[ -/]*[@-~]?)?)*\z`)
 
 // Abort is a text that means failure wherever it appears.
 type Abort struct {
+	Name    string // of a built-in one, to switch it off
 	Pattern Pattern
 	Kind    classify.Kind
 	Says    string // what it means: "the kernel panicked"
@@ -90,7 +144,14 @@ type Wait struct {
 	Timeout time.Duration // 0: only the context ends the wait
 	Stall   time.Duration // silence that ends the wait; 0: silence is fine
 	Kind    classify.Kind // of the error when Timeout passes; "" means console.timeout
+
+	since time.Time     // when Timeout began, if not now
+	quiet time.Duration // silence that ends the wait with errQuiet, so that whoever waits can act and go on
+	each  func() error  // called between two looks at the stream, when something came; its error ends the wait
 }
+
+// errQuiet is for the package alone.
+var errQuiet = errors.New("silence")
 
 // Match is how a wait ended well.
 type Match struct {
@@ -117,12 +178,16 @@ type waiting struct {
 	abort   *Abort
 	aborted chan struct{}
 	matched chan struct{}
+	arrived chan struct{} // of capacity one
 }
 
 // scan looks at the new bytes of hist, which begins at offset base, and reports whether the wait is over by a match.
 func (w *waiting) scan(hist []byte, base int64) bool {
 	if w.match != nil {
 		return true
+	}
+	if w.each != nil {
+		poke(w.arrived)
 	}
 	start := int(max(w.start-base, 0)) // what came before the wait is not searched
 	buf, fresh := hist[start:], int(max(w.seen-base, 0))-start
@@ -163,9 +228,12 @@ func (w *waiting) scan(hist []byte, base int64) bool {
 }
 
 // again has a prompt looked at once more, if there is one.
-func (w *waiting) again() {
+func (w *waiting) again() { poke(w.prompted) }
+
+// poke leaves word in a channel of capacity one.
+func poke(ch chan struct{}) {
 	select {
-	case w.prompted <- struct{}{}:
+	case ch <- struct{}{}:
 	default:
 	}
 }
@@ -177,7 +245,7 @@ func groups(buf []byte, m []int) []string {
 			out = append(out, "")
 			continue
 		}
-		out = append(out, string(buf[m[i]:m[i+1]]))
+		out = append(out, kernelLine.ReplaceAllString(string(buf[m[i]:m[i+1]]), ""))
 	}
 	return out
 }
@@ -202,8 +270,19 @@ func (c *Console) settled(x *waiting) {
 // Expect waits for one of w.For in what came since the last match.
 func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 	began := c.clk.Now()
-	x := &waiting{Wait: w, aborted: make(chan struct{}), matched: make(chan struct{}), prompted: make(chan struct{}, 1)}
+	since := w.since
+	if since.IsZero() {
+		since = began
+	}
+	x := &waiting{
+		Wait: w, aborted: make(chan struct{}), matched: make(chan struct{}),
+		prompted: make(chan struct{}, 1), arrived: make(chan struct{}, 1),
+	}
+	if err := c.free(); err != nil {
+		return Match{}, err
+	}
 	c.mu.Lock()
+	x.Abort = c.watched(w.Abort)
 	x.start, x.seen = c.pos, c.pos
 	c.wait = x
 	if len(c.hist) > 0 {
@@ -211,27 +290,31 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 	}
 	c.mu.Unlock()
 
-	var timeout, stall, grace, quiet signal
+	var timeout, stall, grace, settling, quiet signal
 	if w.Timeout > 0 {
-		timeout = c.after(w.Timeout)
+		timeout = c.after(w.Timeout - began.Sub(since))
 		defer timeout.stop()
 	}
 	if w.Stall > 0 {
-		stall = c.after(w.Stall)
+		stall = c.after(w.Stall - c.silence(since))
 		defer func() { stall.stop() }()
 	}
+	if w.quiet > 0 {
+		quiet = c.after(w.quiet)
+		defer func() { quiet.stop() }()
+	}
 	aborted := x.aborted
-	passed := func() time.Duration { return c.clk.Now().Sub(began) }
+	passed := func() time.Duration { return c.clk.Now().Sub(since) }
 	for {
 		select {
 		case <-x.matched:
 			return c.finish(x)
 		case <-x.prompted:
-			if quiet.c == nil {
-				quiet = c.after(settle)
+			if settling.c == nil {
+				settling = c.after(settle)
 			}
-		case <-quiet.c:
-			quiet = signal{}
+		case <-settling.c:
+			settling = signal{}
 			c.settled(x)
 		case <-aborted:
 			aborted = nil
@@ -247,15 +330,26 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 			if kind == "" {
 				kind = classify.ConsoleTimeout
 			}
-			return c.giveUp(x, classify.New(kind, "no sign of %s within %s", w.name(), w.Timeout))
-		case <-stall.c:
-			c.mu.Lock()
-			silent := c.clk.Now().Sub(later(c.last, began))
-			c.mu.Unlock()
-			if silent >= w.Stall {
-				return c.giveUp(x, classify.New(classify.ConsoleStall, "silence for %s while waiting for %s", w.Stall, w.name()))
+			return c.giveUp(x, c.orAway(classify.New(kind, "no sign of %s within %s", w.name(), w.Timeout)))
+		case <-x.arrived:
+			if err := w.each(); err != nil { // whether or not the match is there by now
+				c.mu.Lock()
+				c.wait = nil
+				c.mu.Unlock()
+				return Match{}, c.Fail(err)
 			}
-			stall = c.after(w.Stall - silent)
+		case <-stall.c:
+			left := w.Stall - c.silence(since)
+			if left <= 0 {
+				return c.giveUp(x, c.orAway(classify.New(classify.ConsoleStall, "silence for %s while waiting for %s", w.Stall, w.name())))
+			}
+			stall = c.after(left)
+		case <-quiet.c:
+			left := w.quiet - c.silence(began)
+			if left <= 0 && grace.c == nil { // else an abort waits for its confirmation
+				return c.giveUp(x, errQuiet)
+			}
+			quiet = c.after(max(left, settle))
 		case <-ctx.Done():
 			return c.giveUp(x, &classify.Error{Msg: fmt.Sprintf("waited %s for %s", round(passed()), w.name()), Cause: context.Cause(ctx)})
 		case <-c.lost:
@@ -265,6 +359,23 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 			return c.giveUp(x, c.lostError("waiting for "+w.name()))
 		}
 	}
+}
+
+// orAway makes a loss of the port of err if that is what the silence comes from.
+func (c *Console) orAway(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.away == nil {
+		return err
+	}
+	return classify.Wrap(c.away, classify.TransportLost, "%v; the console port is away", err)
+}
+
+// silence is how long nothing has come, since the given time at most.
+func (c *Console) silence(since time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clk.Now().Sub(later(c.last, since))
 }
 
 func later(a, b time.Time) time.Time {
@@ -322,7 +433,10 @@ func (c *Console) giveUp(x *waiting, err error) (Match, error) {
 	if matched {
 		return c.finish(x)
 	}
-	return Match{}, c.Fail(err)
+	if err != errQuiet {
+		err = c.Fail(err)
+	}
+	return Match{}, err
 }
 
 // signal is a timer of the console's clock that ends in a channel.
