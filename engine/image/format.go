@@ -1,8 +1,11 @@
 package image
 
 import (
+	"bufio"
 	"compress/gzip"
+	"errors"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/therootcompany/xz"
@@ -14,18 +17,82 @@ const maxWindow = 128 << 20
 // format is a packed image. Without decode it is refused: written as it is, it would be a failed flash.
 type format struct {
 	name, magic string
+	ext         string // of the names that such files have
 	tool        string // that unpacks it, where we do not
 	decode      func(io.Reader) (io.ReadCloser, error)
 }
 
 // formats are told by their first bytes, never by the name. Sources: the formats' specifications.
 var formats = []format{
-	{"gzip", "\x1f\x8b\x08", "", func(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }},
-	{"xz", "\xfd7zXZ\x00", "", decodeXZ},
-	{"zstd", "\x28\xb5\x2f\xfd", "", decodeZstd},
-	{"bzip2", "BZh", "bunzip2 -k", nil},
-	{"lz4", "\x04\x22\x4d\x18", "lz4 -d", nil},
-	{"Android sparse", "\x3a\xff\x26\xed", "simg2img", nil},
+	{"gzip", "\x1f\x8b\x08", ".gz", "", decodeGzip},
+	{"xz", "\xfd7zXZ\x00", ".xz", "", decodeXZ},
+	{"zstd", "\x28\xb5\x2f\xfd", ".zst", "", decodeZstd},
+	{"zstd", skippable, ".zst", "", decodeZstd}, // as pzstd begins
+	{"bzip2", "BZh", ".bz2", "bunzip2 -k", nil},
+	{"lz4", "\x04\x22\x4d\x18", ".lz4", "lz4 -d", nil},
+	{"zip", "PK\x03\x04", ".zip", "unzip", nil},
+	{"Android sparse", "\x3a\xff\x26\xed", ".simg", "simg2img", nil},
+}
+
+// skippable begins a frame that a zstd file may have anywhere; its first byte ends in any hex digit.
+const skippable = "\x50\x2a\x4d\x18"
+
+// named gives the format that a file's name promises. A file that does not keep the promise is damaged, or a page that
+// a server sent in its place: written as it is, it would be a failed flash.
+func named(name string) string {
+	for _, f := range formats {
+		if strings.HasSuffix(strings.ToLower(name), f.ext) {
+			return f.name
+		}
+	}
+	return ""
+}
+
+// decodeGzip takes several members one after another, and zeros after the last, which tapes and dd leave; gzip does.
+func decodeGzip(r io.Reader) (io.ReadCloser, error) {
+	in := bufio.NewReader(r)
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	return &members{z, in}, nil
+}
+
+// members are the members of a gzip file.
+type members struct {
+	*gzip.Reader
+	in *bufio.Reader
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	if err != io.EOF {
+		return n, err
+	}
+	next, err := m.in.Peek(1)
+	if err == nil && next[0] == 0 {
+		return n, zeros(m.in)
+	}
+	if err == nil {
+		if err = m.Reset(m.in); err == nil {
+			m.Multistream(false)
+		}
+	}
+	return n, err
+}
+
+// zeros reads to the end, which it answers if there was nothing else before it.
+func zeros(r io.ByteReader) error {
+	for {
+		c, err := r.ReadByte()
+		if err == nil && c != 0 {
+			err = errors.New("something else follows it")
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func decodeXZ(r io.Reader) (io.ReadCloser, error) {

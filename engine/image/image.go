@@ -1,4 +1,5 @@
-// Package image opens what is to be written: it owns formats, sizes and digests, and does not know where the bytes go.
+// Package image opens what is to be written, from a file or the web: it owns downloads, formats, sizes and digests, and
+// does not know where the bytes go.
 package image
 
 import (
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/web"
 )
 
 // Image is an open image whose digest is known. A packed one was unpacked into a file of its own. ReadAt may be called
@@ -28,6 +30,7 @@ type Image struct {
 	source string // digest of the file, if that is packed
 	f      *os.File
 	mtime  time.Time // of the file, if it is written as it is
+	own    bool      // nobody else can reach the file
 }
 
 // Open opens an image, unpacks it if it is packed, and reads it once for its digest.
@@ -36,14 +39,15 @@ func Open(ctx context.Context, path string) (*Image, error) {
 	if err != nil {
 		return nil, classify.WithHint(classify.Wrap(err, classify.ImageMissing, "cannot open the image"), "check the path after --image")
 	}
-	im, err := read(ctx, path, f)
+	im, err := read(ctx, path, f, filepath.Base(path))
 	if err != nil || im.f != f {
 		f.Close()
 	}
 	return im, err
 }
 
-func read(ctx context.Context, path string, f *os.File) (*Image, error) {
+// read reads a file, which is told of as path and was named name by whoever made it.
+func read(ctx context.Context, path string, f *os.File, name string) (*Image, error) {
 	st, err := f.Stat()
 	switch {
 	case err != nil:
@@ -56,6 +60,10 @@ func read(ctx context.Context, path string, f *os.File) (*Image, error) {
 	packed, err := formatOf(f)
 	if err != nil {
 		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", path)
+	}
+	if claimed := named(name); packed == nil && claimed != "" {
+		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s has the name of a %s file and is none", path, claimed),
+			"it is damaged, or not what was asked for: download or build it again; rename it if it is raw")
 	}
 	content := reader{ctx, io.NewSectionReader(f, 0, st.Size())}
 	if packed != nil {
@@ -81,6 +89,9 @@ func formatOf(f *os.File) (*format, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+	if bytes.HasPrefix(head[1:], []byte(skippable[1:])) && head[0]&0xf0 == skippable[0] {
+		head[0] = skippable[0]
+	}
 	for i := range formats {
 		if bytes.HasPrefix(head[:n], []byte(formats[i].magic)) {
 			return &formats[i], nil
@@ -96,11 +107,10 @@ func unpack(ctx context.Context, path string, p *format, content io.Reader) (*Im
 		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", path, p.name),
 			"unpack it first: %s %s", p.tool, path)
 	}
-	staged, err := os.CreateTemp("", "flashlua-image-*")
+	staged, err := scratch("unpack")
 	if err != nil {
-		return nil, classify.Wrap(err, classify.ConfigPlan, "there is no place to unpack the image")
+		return nil, err
 	}
-	os.Remove(staged.Name())
 	in, out := sha256.New(), sha256.New()
 	n, err := decode(p, io.TeeReader(content, in), io.MultiWriter(file{staged}, out))
 	if err == nil && n == 0 {
@@ -114,13 +124,27 @@ func unpack(ctx context.Context, path string, p *format, content io.Reader) (*Im
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case errors.As(err, &full):
-		return nil, classify.WithHint(classify.Wrap(full.error, classify.ConfigPlan, "the image %s cannot be unpacked to %s", path, os.TempDir()),
-			"set TMPDIR to a folder with room for the unpacked image")
+		return nil, noRoom(full, path, "unpacked")
 	case err != nil:
 		return nil, classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s cannot be decoded after %d bytes", path, p.name, n),
 			"download or build it again")
 	}
-	return &Image{path: path, size: n, sum: hex.EncodeToString(out.Sum(nil)), source: hex.EncodeToString(in.Sum(nil)), f: staged}, nil
+	return &Image{path: path, size: n, sum: hex.EncodeToString(out.Sum(nil)), source: hex.EncodeToString(in.Sum(nil)), f: staged, own: true}, nil
+}
+
+// scratch makes a file without a name: it goes when it is closed, however the process ends.
+func scratch(what string) (*os.File, error) {
+	f, err := os.CreateTemp("", "flashlua-image-*")
+	if err != nil {
+		return nil, classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "there is no place to %s the image", what), "set TMPDIR to a folder that can be written")
+	}
+	os.Remove(f.Name())
+	return f, nil
+}
+
+func noRoom(full *stagingError, path, done string) error {
+	return classify.WithHint(classify.Wrap(full.error, classify.ConfigPlan, "the image %s cannot be %s to %s", path, done, os.TempDir()),
+		"set TMPDIR to a folder with room for the %s image", done)
 }
 
 // decode copies what is packed in content to out. All of content must belong to it.
@@ -170,7 +194,7 @@ func (r reader) Read(p []byte) (int, error) {
 // ReadAt implements io.ReaderAt.
 func (im *Image) ReadAt(p []byte, off int64) (int, error) { return im.f.ReadAt(p, off) }
 
-// Path is where the image was opened.
+// Path is where the image was opened, without what is secret in an address.
 func (im *Image) Path() string { return im.path }
 
 // Size is the number of bytes to write.
@@ -180,9 +204,9 @@ func (im *Image) Size() int64 { return im.size }
 func (im *Image) SHA256() string { return im.sum }
 
 // Unchanged reports whether the file is still the one that was opened; its digest is of no use otherwise. What was
-// unpacked cannot change.
+// downloaded or unpacked cannot change.
 func (im *Image) Unchanged() error {
-	if im.source != "" {
+	if im.own {
 		return nil
 	}
 	st, err := os.Stat(im.path)
@@ -214,8 +238,12 @@ func (im *Image) Matches(sha256 string) error {
 
 var hexSum = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
 
-// Expected reads a digest: 64 hex digits, or a file as sha256sum writes it, with a line for the image.
+// Expected reads a digest: 64 hex digits, or a file as sha256sum writes it, with a line for the image, which is found by
+// the last element of its path or address.
 func Expected(text, imagePath string) (string, error) {
+	if address, err := web.Parse(imagePath); err == nil {
+		imagePath = address.Name()
+	}
 	if hexSum.MatchString(text) {
 		return text, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,7 @@ func TestRefused(t *testing.T) {
 		{write(t, "a.img", "\xfd7zXZ\x00\x00"), classify.ImageDecode, "xz"},
 		{write(t, "a", "\x28\xb5\x2f\xfd"), classify.ImageDecode, "zstd"},
 		{write(t, "a", "BZh9"), classify.ImageFormat, "bzip2"},
+		{write(t, "a", "PK\x03\x04"), classify.ImageFormat, "zip"},
 		{write(t, "a", "\x04\x22\x4d\x18rest"), classify.ImageFormat, "lz4"},
 		{write(t, "a", "\x3a\xff\x26\xedrest"), classify.ImageFormat, "Android sparse"},
 	} {
@@ -150,6 +152,86 @@ func TestPacked(t *testing.T) {
 				t.Errorf("nothing packed: %v", err)
 			}
 		})
+	}
+}
+
+// TestEveryBit flips bits of a packed image, each of header and trailer and one of each byte between them, and cuts it at
+// each byte: what opens is the image, and nothing else.
+func TestEveryBit(t *testing.T) {
+	content := bytes.Repeat([]byte("an image of some words, "), 60)
+	rand.New(rand.NewSource(1)).Read(content[:30])
+	sum := fmt.Sprintf("%x", sha256.Sum256(content))
+	for ext, tool := range packers {
+		t.Run(ext, func(t *testing.T) {
+			packed := pack(t, tool, content)
+			path := write(t, "disk.img."+ext, "")
+			check := func(what string, data []byte) {
+				if err := os.WriteFile(path, data, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				im, err := Open(t.Context(), path)
+				if err == nil {
+					defer im.Close()
+					if im.SHA256() != sum {
+						t.Errorf("%s: it opens as another image of %d bytes", what, im.Size())
+					}
+					return
+				}
+				if f := classify.Facts(err); !slices.Contains([]classify.Kind{classify.ImageDecode, classify.ImageFormat, classify.ImageEmpty}, f.Kind) || f.Class != classify.NonRetryable || f.Hint == "" && f.Kind != classify.ImageEmpty {
+					t.Errorf("%s: %v of kind %s, hint %q", what, err, f.Kind, f.Hint)
+				}
+			}
+			for at := range packed {
+				bits := 1
+				if at < 24 || at >= len(packed)-24 {
+					bits = 8
+				}
+				for bit := range bits {
+					flipped := bytes.Clone(packed)
+					flipped[at] ^= 1 << bit
+					check(fmt.Sprintf("bit %d of byte %d of %d", bit, at, len(packed)), flipped)
+				}
+				check(fmt.Sprintf("%d bytes of %d", at, len(packed)), packed[:at])
+			}
+		})
+	}
+}
+
+// TestAsTheToolsDo holds what may stand around packed content.
+func TestAsTheToolsDo(t *testing.T) {
+	content := []byte("an image")
+	skip := "\x5a\x2a\x4d\x18\x03\x00\x00\x00any"
+	for name, tt := range map[string]struct {
+		ext           string
+		before, after string
+		kind          classify.Kind
+	}{
+		"gzip, zeros":               {"gz", "", "\x00\x00\x00", ""},
+		"gzip, zeros and more":      {"gz", "", "\x00\x00\x1f\x8b", classify.ImageDecode},
+		"gzip, half a member":       {"gz", "", "\x1f\x8b\x08\x00", classify.ImageDecode},
+		"xz, stream padding":        {"xz", "", "\x00\x00\x00\x00", ""},
+		"xz, padding of odd length": {"xz", "", "\x00\x00\x00", classify.ImageDecode},
+		"zstd, skippable frames":    {"zst", skip, skip, ""},
+		"zstd, half a frame":        {"zst", "", "\x28\xb5\x2f\xfd", classify.ImageDecode},
+		"zstd, zeros":               {"zst", "", "\x00\x00\x00\x00", classify.ImageDecode},
+	} {
+		packed := pack(t, packers[tt.ext], content)
+		im, err := Open(t.Context(), write(t, "disk.img", tt.before+string(packed)+tt.after))
+		if kind := classify.Facts(err).Kind; kind != tt.kind {
+			t.Errorf("%s: %v of kind %s; want %q", name, err, kind, tt.kind)
+		}
+		if err != nil {
+			continue
+		}
+		if im.SHA256() != fmt.Sprintf("%x", sha256.Sum256(content)) {
+			t.Errorf("%s: %d bytes", name, im.Size())
+		}
+		im.Close()
+	}
+	for _, name := range []string{"disk.img.gz", "disk.XZ", "disk.zst", "disk.bz2", "disk.img.lz4", "disk.zip", "disk.simg"} {
+		if _, err := Open(t.Context(), write(t, name, "<html>")); classify.Facts(err).Kind != classify.ImageFormat || !strings.Contains(err.Error(), name+" has the name of a ") {
+			t.Errorf("a page named %s: %v", name, err)
+		}
 	}
 }
 

@@ -12,24 +12,21 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// stateWord is what a command's text has in the place of on or off.
-const stateWord = "{}"
-
 func init() {
 	Register("command", `"command:pdu -port 3 {}"`, func(text string) (Driver, error) {
-		if !strings.Contains(text, stateWord) {
-			return nil, classify.WithHint(classify.New(classify.Usage, "the power command %q has no %s, which becomes on or off", text, stateWord),
+		if !switches(text) {
+			return nil, classify.WithHint(classify.New(classify.Usage, "the power command %q has neither {}, which becomes on or off, nor {A|B}", text),
 				`write it as in --power "command:pdu -port 3 {}"; what needs two commands goes into a script`)
 		}
 		return command(text), nil
 	})
 }
 
-// command switches a board by a command of the operator's, run by sh, with {} replaced by on or off. Its exit code counts.
+// command switches a board by a command of the operator's, run by sh, see fill. Its exit code counts.
 type command string
 
-func (c command) On(ctx context.Context) error  { return c.run(ctx, "on") }
-func (c command) Off(ctx context.Context) error { return c.run(ctx, "off") }
+func (c command) On(ctx context.Context) error  { return c.run(ctx, on) }
+func (c command) Off(ctx context.Context) error { return c.run(ctx, off) }
 
 // Check finds the program, as far as the command begins with one.
 func (c command) Check(context.Context) error {
@@ -46,7 +43,7 @@ func (c command) Check(context.Context) error {
 }
 
 func (c command) run(ctx context.Context, state string) error {
-	text := strings.ReplaceAll(string(c), stateWord, state)
+	text := fill(string(c), state)
 	cmd := exec.CommandContext(ctx, "sh", "-c", text)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts ends with it, and a Ctrl-C is not for it
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 )
@@ -22,6 +23,11 @@ type Driver interface {
 // Instant is implemented by drivers that need no rest between off and on.
 type Instant interface{ Instant() }
 
+// Patient is implemented by drivers whose actions may take longer than switching a relay does.
+type Patient interface {
+	Patience() time.Duration // for one action
+}
+
 type scheme struct {
 	open    func(address string) (Driver, error)
 	example string
@@ -29,7 +35,8 @@ type scheme struct {
 
 var schemes = map[string]scheme{}
 
-// Register adds a kind of driver. It is for init functions; example shows a whole specification.
+// Register adds a kind of driver. It is for init functions; example shows a whole specification. A driver whose example
+// is its bare name takes no address.
 func Register(name, example string, open func(address string) (Driver, error)) {
 	if _, twice := schemes[name]; twice {
 		panic("power: " + name + " is registered twice")
@@ -46,14 +53,18 @@ func Examples() []string {
 	return all
 }
 
-// Open gives the driver that spec names, SCHEME:ADDRESS, and nil for "none".
+// Open gives the driver that spec names, SCHEME:ADDRESS or a bare name, and nil for "none".
 func Open(spec string) (Driver, error) {
 	if spec == "none" {
 		return nil, nil
 	}
 	name, address, ok := strings.Cut(spec, ":")
 	s, known := schemes[name]
-	if !ok || !known || address == "" {
+	bare := s.example == name
+	if !known || ok == bare || ok && address == "" {
+		if address != "" {
+			spec = name + ":…" // a mistyped URL may hold a password
+		}
 		return nil, classify.WithHint(classify.New(classify.Usage, "%q is not a power driver", spec),
 			"a power driver is one of %s", strings.Join(Examples(), ", "))
 	}

@@ -88,8 +88,8 @@ func TestOpen(t *testing.T) {
 	if d, err := Open("none"); d != nil || err != nil {
 		t.Errorf("Open(none) = %v, %v", d, err)
 	}
-	for _, spec := range []string{"", "qmp", "qmp:", "horse:1"} {
-		if _, err := Open(spec); classify.Facts(err).Kind != classify.Usage || !strings.Contains(classify.Facts(err).Hint, "qmp:/path") {
+	for _, spec := range []string{"", "qmp", "qmp:", "horse:s3cret", "htps://me:s3cret@pdu/{}", "http:"} {
+		if _, err := Open(spec); classify.Facts(err).Kind != classify.Usage || !strings.Contains(classify.Facts(err).Hint, "qmp:/path") || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("Open(%q) = %v", spec, err)
 		}
 	}

@@ -1,0 +1,302 @@
+package image
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/web"
+)
+
+const (
+	// fetchTries is how often a download is tried in a row without getting further.
+	fetchTries = 5
+	// stallTime is how long a server may send nothing.
+	stallTime = 30 * time.Second
+	// maxHops is how many redirections are followed.
+	maxHops = 10
+	// progressStep is how much comes between two reports of progress.
+	progressStep = 1 << 20
+)
+
+// Fetcher opens images of the web.
+type Fetcher struct {
+	Clock    clock.Clock
+	Progress func(done, total int64) // in bytes; total is 0 while it is not known
+	Note     func(text string)       // tells why it takes longer
+	Expected bool                    // the digest is known and will be compared
+}
+
+// Open downloads an image into a file of its own, which is opened as Open does. A download that breaks off goes on
+// where it was, if the server can tell that the image is still the same, and begins again otherwise. The proxy that
+// the environment names is used.
+func (f Fetcher) Open(ctx context.Context, address string) (*Image, error) {
+	from, err := web.Parse(address)
+	if err != nil {
+		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the image's address cannot be used"), "check the address after --image")
+	}
+	to, err := scratch("download")
+	if err != nil {
+		return nil, err
+	}
+	d := &download{Fetcher: f, from: from, to: to, proxy: http.ProxyFromEnvironment}
+	if err = d.run(ctx); err == nil {
+		var im *Image
+		if im, err = read(ctx, from.String(), to, from.Name()); err == nil {
+			if im.f != to {
+				to.Close()
+			}
+			im.own = true
+			return im, nil
+		}
+	}
+	to.Close()
+	return nil, err
+}
+
+// download is one under way.
+type download struct {
+	Fetcher
+	from  web.Address
+	to    *os.File
+	proxy func(*http.Request) (*url.URL, error)
+
+	at    web.Address // that was asked last, from or where it redirects to
+	done  int64
+	total int64  // 0 if it is not known
+	etag  string // tells one version of the image from another, byte for byte; "" if the server does not say
+	told  int64  // done at the last report of progress
+}
+
+// run tries until the image is there.
+func (d *download) run(ctx context.Context) error {
+	best := int64(0)
+	for n := 0; ; n++ {
+		err := d.try(ctx)
+		if err == nil {
+			return nil
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			return classify.Wrap(cause, "", "downloading %s", d.from)
+		}
+		if d.done > best {
+			best, n = d.done, 0
+		}
+		err = d.explain(err)
+		if n+1 >= fetchTries || classify.Facts(err).Class == classify.NonRetryable {
+			return err
+		}
+		wait := classify.Backoff{}.Wait(n)
+		d.Note(fmt.Sprintf("%s; again in %s", err, wait))
+		if err := d.Clock.Sleep(ctx, wait); err != nil {
+			return classify.Wrap(err, "", "downloading %s", d.from)
+		}
+	}
+}
+
+// try makes one request and takes what it brings.
+func (d *download) try(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stall := func() { cancel(fmt.Errorf("the server sent nothing for %s", stallTime)) }
+	stop := d.Clock.AfterFunc(stallTime, stall)
+	defer func() { stop() }()
+	resp, err := d.ask(ctx)
+	if err == nil {
+		defer resp.Body.Close()
+		if err = d.place(resp); err == nil {
+			err = d.take(resp.Body, func() {
+				stop()
+				stop = d.Clock.AfterFunc(stallTime, stall)
+			})
+		}
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
+
+// ask requests what is missing and follows redirections.
+func (d *download) ask(ctx context.Context) (*http.Response, error) {
+	to := d.from
+	for range maxHops {
+		d.at = to
+		resp, err := d.send(ctx, to)
+		if err != nil {
+			return nil, to.Safe(err)
+		}
+		location := resp.Header.Get("Location")
+		if resp.StatusCode/100 != 3 || location == "" {
+			return resp, nil
+		}
+		resp.Body.Close()
+		if to, err = to.To(location); err != nil {
+			return nil, classify.Fatal(fmt.Errorf("the server redirects to an address that cannot be used: %w", err))
+		}
+	}
+	return nil, classify.Fatal(fmt.Errorf("the server redirects more than %d times", maxHops))
+}
+
+// send makes one request. The rest of an image is asked for only where a strong validator keeps two versions of it
+// from being mixed. Source: RFC 9110, 13.1.5 and 14.2.
+func (d *download) send(ctx context.Context, to web.Address) (*http.Response, error) {
+	req, err := to.Request(ctx, http.MethodGet, "", false)
+	if err != nil {
+		return nil, err
+	}
+	t := web.Transport()
+	t.Proxy = d.proxy
+	if proxy, err := d.proxy(req); err == nil && proxy != nil {
+		if req, err = to.Request(ctx, http.MethodGet, "", true); err != nil {
+			return nil, err
+		}
+	}
+	if d.done > 0 && d.etag == "" {
+		d.done = 0
+	}
+	if d.done > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.done))
+		req.Header.Set("If-Range", d.etag)
+	}
+	return t.RoundTrip(req)
+}
+
+// place finds out where what follows belongs.
+func (d *download) place(resp *http.Response) error {
+	switch code := resp.StatusCode; {
+	case code == http.StatusOK && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !d.Expected:
+		return classify.Fatal(classify.WithHint(errors.New("the server does not say how long the image is, so that nobody could tell its end from a break"),
+			"give its digest with --sha256, or have it served with a length"))
+	case code == http.StatusOK:
+		d.done, d.told, d.total, d.etag = 0, 0, max(resp.ContentLength, 0), ""
+		if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // W/ would be a weak one
+			d.etag = tag
+		}
+		if err := d.to.Truncate(0); err != nil {
+			return &stagingError{err}
+		}
+		return nil
+	case code == http.StatusPartialContent:
+		var from, last, total int64
+		_, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-%d/%d", &from, &last, &total)
+		if err == nil && resp.Header.Get("ETag") == d.etag && from == d.done && d.done > 0 && last == total-1 && (d.total == 0 || total == d.total) {
+			d.total = total
+			return nil
+		}
+		return d.forget(fmt.Errorf("the server sent another part than it was asked for"))
+	case code == http.StatusRequestedRangeNotSatisfiable && d.done > 0:
+		return d.forget(fmt.Errorf("the image ends before byte %d, where the server broke off", d.done))
+	}
+	return &answer{resp.StatusCode, d.at.Refusal(resp)}
+}
+
+// forget has the next try begin again.
+func (d *download) forget(err error) error {
+	d.etag = ""
+	return err
+}
+
+// answer is a status other than success.
+type answer struct {
+	code int
+	text string
+}
+
+func (a *answer) Error() string { return "the server answers " + a.text }
+
+// take copies what comes, and calls alive when something did.
+func (d *download) take(body io.Reader, alive func()) error {
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			alive()
+			if _, werr := d.to.WriteAt(buf[:n], d.done); werr != nil {
+				return &stagingError{werr}
+			}
+			d.done += int64(n)
+			d.report(progressStep)
+		}
+		if err == io.EOF {
+			d.report(1)
+			return d.whole()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// whole reports whether what came is all that was announced.
+func (d *download) whole() error {
+	switch {
+	case d.total == 0 || d.done == d.total:
+		return nil
+	case d.done > d.total:
+		return d.forget(fmt.Errorf("the server sent %d bytes of %d", d.done, d.total))
+	}
+	return io.ErrUnexpectedEOF
+}
+
+// report tells the progress if there is some.
+func (d *download) report(step int64) {
+	if d.done-d.told >= step {
+		d.told = d.done
+		d.Progress(d.done, d.total)
+	}
+}
+
+// explain says what failed, whether another attempt may help, and the way out.
+func (d *download) explain(err error) error {
+	var full *stagingError
+	if errors.As(err, &full) {
+		return noRoom(full, d.from.String(), "downloaded")
+	}
+	fatal, hint := d.advice(err)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("the server broke off after %d bytes", d.done)
+		if d.total > 0 {
+			err = fmt.Errorf("the server broke off after %d of %d bytes", d.done, d.total)
+		}
+	}
+	if fatal {
+		err = classify.Fatal(err)
+	}
+	return classify.WithHint(classify.Wrap(err, classify.ImageFetch, "cannot download %s", d.from), "%s", hint)
+}
+
+// advice judges an error of a download.
+func (d *download) advice(err error) (fatal bool, hint string) {
+	const check = "check the address after --image, and that its server runs"
+	var (
+		a       *answer
+		trust   *tls.CertificateVerificationError
+		plain   tls.RecordHeaderError
+		unknown *net.DNSError
+	)
+	switch {
+	case errors.As(err, &a) && (a.code == http.StatusUnauthorized || a.code == http.StatusForbidden):
+		return true, "the address may need USER:PASSWORD@ before its host, or it was signed and has expired"
+	case errors.As(err, &a):
+		again := a.code >= 500 || a.code == http.StatusRequestTimeout || a.code == http.StatusTooEarly || a.code == http.StatusTooManyRequests
+		return !again, check
+	case errors.As(err, &trust):
+		return true, "set SSL_CERT_FILE to a file with the certificate that signs for the server, or download the image and name the file"
+	case errors.As(err, &plain):
+		return true, "the server does not speak TLS there: write http:// or another port"
+	case errors.As(err, &unknown) && unknown.IsNotFound:
+		return true, check
+	}
+	return false, check
+}

@@ -1,0 +1,173 @@
+package power
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/web"
+)
+
+func init() {
+	for name, example := range map[string]string{
+		"http":  `"http://plug/cm?cmnd=Power%20{On|Off}"`,
+		"https": `'https:POST https://pdu/outlet/3 expect=204 body={"state":"{on|off}"}'`,
+	} {
+		Register(name, example, func(address string) (Driver, error) {
+			if strings.HasPrefix(address, "//") {
+				address = name + ":" + address
+			}
+			return openHTTP(address)
+		})
+	}
+}
+
+// controller switches a board by one HTTP request for each state. Controllers are in the lab's own network: no proxy
+// is used, whatever the environment says, and a redirection is not followed, for it would carry the switching
+// elsewhere; where it leads is told.
+type controller struct{ on, off order }
+
+// order is one request and what counts as its success.
+type order struct {
+	method string
+	to     web.Address
+	expect int // 0 is any 2xx
+	body   string
+}
+
+const httpForm = `[METHOD] URL [expect=STATUS] [body=TEXT]`
+
+func openHTTP(text string) (Driver, error) {
+	if !switches(text) {
+		return nil, classify.WithHint(classify.New(classify.Usage, "the HTTP power driver has neither {}, which becomes on or off, nor {A|B}"),
+			"write it as in --power %s", schemes["http"].example)
+	}
+	var c controller
+	var err error
+	if c.on, err = parseOrder(fill(text, on)); err == nil {
+		c.off, err = parseOrder(fill(text, off))
+	}
+	if err != nil {
+		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the HTTP power driver is not written as %s", httpForm),
+			"a space in a URL is %%20; it is written as in --power %s", schemes["https"].example)
+	}
+	return c, nil
+}
+
+var method = regexp.MustCompile(`^[A-Z]+$`)
+
+// parseOrder reads httpForm. Its errors show nothing of the text, which may hold secrets.
+func parseOrder(text string) (o order, err error) {
+	word, rest, _ := strings.Cut(text, " ")
+	if method.MatchString(word) {
+		o.method = word
+		word, rest, _ = strings.Cut(rest, " ")
+	}
+	if o.to, err = web.Parse(word); err != nil {
+		return o, err
+	}
+	if code, ok := strings.CutPrefix(rest, "expect="); ok {
+		code, rest, _ = strings.Cut(code, " ")
+		if o.expect, err = strconv.Atoi(code); err != nil || o.expect < 200 || o.expect > 599 {
+			return o, classify.New(classify.Usage, "expect=%s is not a status", code)
+		}
+	}
+	body, ok := strings.CutPrefix(rest, "body=")
+	if rest != "" && !ok {
+		return o, classify.New(classify.Usage, "what follows the URL is neither expect= nor body=")
+	}
+	o.body = body
+	if o.method == "" {
+		o.method = http.MethodGet
+		if body != "" {
+			o.method = http.MethodPost
+		}
+	}
+	return o, nil
+}
+
+// On sends the request for on.
+func (c controller) On(ctx context.Context) error { return c.on.send(ctx) }
+
+// Off sends the request for off.
+func (c controller) Off(ctx context.Context) error { return c.off.send(ctx) }
+
+// Check connects, and shakes hands where that is due, and asks for nothing.
+func (c controller) Check(ctx context.Context) error {
+	conn, err := c.on.dial(ctx)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// dial connects to the controller.
+func (o order) dial(ctx context.Context) (conn net.Conn, err error) {
+	if o.to.TLS() {
+		conn, err = new(tls.Dialer).DialContext(ctx, "tcp", o.to.Host())
+	} else {
+		conn, err = new(net.Dialer).DialContext(ctx, "tcp", o.to.Host())
+	}
+	if err == nil {
+		return conn, nil
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return nil, classify.WithHint(classify.Wrap(err, classify.PowerConnect, "cannot reach the power controller %s", o.to), "check the URL after --power")
+}
+
+func (o order) send(ctx context.Context) error {
+	req, err := o.to.Request(ctx, o.method, o.body, false)
+	if err != nil {
+		return classify.Wrap(err, classify.PowerCommand, "%s %s cannot be sent", o.method, o.to)
+	}
+	if o.body != "" {
+		req.Header.Set("Content-Type", contentType(o.body))
+	}
+	t := web.Transport()
+	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return o.dial(ctx) }
+	t.DialTLSContext = t.DialContext
+	resp, err := t.RoundTrip(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return classify.Wrap(o.to.Safe(err), classify.PowerCommand, "%s %s got no answer", o.method, o.to)
+	}
+	defer resp.Body.Close()
+	return o.judge(resp)
+}
+
+// contentType tells JSON from what curl -d sends.
+func contentType(body string) string {
+	if json.Valid([]byte(body)) {
+		return "application/json"
+	}
+	return "application/x-www-form-urlencoded"
+}
+
+// judge tells whether an answer means success.
+func (o order) judge(resp *http.Response) error {
+	if resp.StatusCode == o.expect || o.expect == 0 && resp.StatusCode/100 == 2 {
+		return nil
+	}
+	err := error(classify.New(classify.PowerCommand, "%s %s was answered with %s", o.method, o.to, o.to.Refusal(resp)))
+	switch {
+	case o.expect != 0:
+		return classify.WithHint(err, "only %d counts as success, as expect= says", o.expect)
+	case resp.StatusCode == http.StatusUnauthorized:
+		return classify.WithHint(err, "put USER:PASSWORD@ before the host in the URL after --power")
+	case resp.Header.Get("Location") != "":
+		if to, lerr := o.to.To(resp.Header.Get("Location")); lerr == nil {
+			return classify.WithHint(err, "it wants to be asked at %s: write that after --power", to)
+		}
+	}
+	return err
+}
