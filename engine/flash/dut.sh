@@ -1,7 +1,8 @@
 # What flashlua runs on the board: sh -c "$(this)" flashlua COMMAND ARGUMENT...
 # It needs a POSIX shell and busybox's dd, sha256sum, readlink and wget (or curl). It writes no file but the target.
 # Answers are lines KEY=VALUE; every other line is what a tool had to say. Answers that a decision rests on are sealed: a
-# digest of their lines follows, so that console noise in between does not pass for one.
+# digest of the question as it arrived and of their lines follows, so that neither a mangled command nor console noise
+# passes for one.
 
 fetch() {
 	if command -v wget >/dev/null; then wget -q -O - "$1"; else curl -fsS "$1"; fi
@@ -10,7 +11,18 @@ fetch() {
 sealed() {
 	answer=$("$@")
 	echo "$answer"
-	echo "seal=$(echo "$answer" | sha256sum)"
+	echo "seal=$({ printf '%s\n' "$*" && echo "$answer"; } | sha256sum)"
+}
+
+# checked SUM COMMAND ARGUMENT...: runs a command only if it is what was asked for: a byte that got lost on the way could
+# make another device of one.
+checked() {
+	sum=$1
+	shift
+	case ${#sum}$(printf '%s\n' "$*" | sha256sum) in
+	"16$sum"*) "$@" ;;
+	*) echo error=mangled ;;
+	esac
 }
 
 can() { dd "$@" count=1 >/dev/null 2>&1; }
@@ -50,7 +62,7 @@ info() { # DEVICE
 	echo "device=$dev"
 	echo "sectors=$(cat "$sys/size")"
 	echo "sector=$(cat "$sys/queue/logical_block_size" 2>/dev/null || cat "$sys/../queue/logical_block_size")"
-	[ "$(cat "$sys/ro")" = 0 ] || echo "used=$dev is read-only"
+	[ "$(cat "$sys/ro")" = 0 ] || echo "protected=$dev"
 	in_use "$sys"
 }
 
@@ -61,13 +73,13 @@ write() { # URL DEVICE
 	past=
 	can if=/dev/zero of=/dev/null bs=512 conv=fsync && past=conv=fsync
 	direct_read "$2" && past=oflag=direct
-	{ {
+	{ { # the exit codes go past the pipe by way of the standard error
 		fetch "$1"
-		echo "fetch=$?" >&3
+		echo "fetch=$?" >&2
 	} | {
-		dd of="$2" $whole $past 2>&3
-		echo "dd=$?" >&3
-	}; } 3>&1
+		dd of="$2" $whole $past
+		echo "dd=$?" >&2
+	}; } 2>&1
 	sync
 	echo "sync=$?"
 	[ -b "$2" ] || echo error=gone # dd makes a file in RAM of a device that went away
@@ -85,14 +97,14 @@ verify() { # DEVICE WHOLE-MEBIBYTES REMAINING-BYTES SECTOR
 		return
 	fi
 	{ {
-		[ "$2" = 0 ] || dd if="$1" bs=1M count="$2" $past 2>&3
-		echo "dd=$?" >&3
+		[ "$2" = 0 ] || dd if="$1" bs=1M count="$2" $past
+		echo "dd=$?" >&2
 		# In sectors, so that nothing is left to write when head has enough, and the exit code is dd's own.
 		[ "$3" = 0 ] || {
-			dd if="$1" bs="$4" skip=$(($2 * (1048576 / $4))) count=$((($3 + $4 - 1) / $4)) $past 2>&3
-			echo "rest=$?" >&3
+			dd if="$1" bs="$4" skip=$(($2 * (1048576 / $4))) count=$((($3 + $4 - 1) / $4)) $past
+			echo "rest=$?" >&2
 		} | head -c "$3"
-	} | sha256sum; } 3>&1
+	} | sha256sum; } 2>&1
 }
 
 "$@"

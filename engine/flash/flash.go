@@ -88,6 +88,7 @@ type DUT struct {
 	HTTP     *serve.HTTP
 	Station  string // the station's address as the board sees it
 	Clock    clock.Clock
+	ReadOnly bool                    // nothing will be written: a write-protected medium will do
 	Progress func(done, total int64) // of the write; may be nil, called from other goroutines
 
 	loaded bool
@@ -169,7 +170,7 @@ const askTries = 5
 
 var seal = regexp.MustCompile(`^([0-9a-f]{64})\b`)
 
-// ask runs a command whose answer is sealed.
+// ask runs a command whose answer is sealed, again if the question or the answer was spoiled on the way.
 func (d *DUT) ask(ctx context.Context, args ...string) (a answer, err error) {
 	for range askTries {
 		if a, err = d.call(ctx, infoTime, append([]string{"sealed"}, args...)...); err != nil {
@@ -184,13 +185,26 @@ func (d *DUT) ask(ctx context.Context, args ...string) (a answer, err error) {
 		if lines == "" {
 			lines = "\n" // an empty answer is sealed as echo prints it
 		}
-		sum := sha256.Sum256([]byte(lines))
+		sum := sha256.Sum256([]byte(strings.Join(args, " ") + "\n" + lines))
 		if m := seal.FindStringSubmatch(a.get("seal")); m != nil && m[1] == hex.EncodeToString(sum[:]) {
 			return a, nil
 		}
 	}
 	return a, classify.WithHint(fail(classify.ShellSync, a, "the board's answer is spoiled, %d times in a row", askTries),
 		"something prints on the console all the time: find out what, and stop it")
+}
+
+// checked runs a command that the board runs only if it arrived as it was meant.
+func (d *DUT) checked(ctx context.Context, limit time.Duration, args ...string) (a answer, err error) {
+	sum := sha256.Sum256([]byte(strings.Join(args, " ") + "\n"))
+	for range askTries {
+		a, err = d.call(ctx, limit, append([]string{"checked", hex.EncodeToString(sum[:8])}, args...)...)
+		if err != nil || a.get("error") != "mangled" {
+			return a, err
+		}
+	}
+	return a, classify.WithHint(fail(classify.ShellSync, a, "the board receives other commands than it is sent, %d times in a row", askTries),
+		"the console loses bytes: check cable, speed and flow control")
 }
 
 // Resolve finds a target on the board and refuses one that must not be written.
@@ -222,6 +236,8 @@ func (d *DUT) Resolve(ctx context.Context, t Target, size int64) (Medium, error)
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is not a block device", t.Name, t)
 	case a.get("error") == "blind":
 		return Medium{}, classify.WithConsole(classify.New(classify.TargetUnsafe, "target %s: the board cannot tell whether %s is mounted: it has no grep or no /proc", t.Name, t), a.text)
+	case a.get("protected") != "" && !d.ReadOnly:
+		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected"))
 	case a.get("used") != "":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s", t.Name, strings.Join(a.fields["used"], ", "))
 	case m.Sector <= 0 || m.Size <= 0:
@@ -262,7 +278,7 @@ func (d *DUT) Write(ctx context.Context, m Medium, im Image) error {
 	defer stop()
 	path, withdraw := d.HTTP.Offer(serve.Content{Name: "image", Size: total, ReaderAt: padding{im}}, sent.add)
 	defer withdraw()
-	a, err := d.call(ctx, patience(total), "write", d.url(path), m.Device)
+	a, err := d.checked(ctx, patience(total), "write", d.url(path), m.Device)
 	switch {
 	case err != nil:
 		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)
@@ -287,7 +303,7 @@ var digest = regexp.MustCompile(`(?m)^([0-9a-f]{64})\b`)
 // Verify reads the image's bytes back past the board's cache and compares their digest.
 func (d *DUT) Verify(ctx context.Context, m Medium, im Image) (Receipt, error) {
 	size := im.Size()
-	a, err := d.call(ctx, patience(size), "verify", m.Device,
+	a, err := d.checked(ctx, patience(size), "verify", m.Device,
 		strconv.FormatInt(size/mib, 10), strconv.FormatInt(size%mib, 10), strconv.FormatInt(m.Sector, 10))
 	if err != nil {
 		return Receipt{}, classify.Wrap(err, "", "cannot read %s back", m.Device)

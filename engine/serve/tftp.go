@@ -31,6 +31,9 @@ func NewTFTP(conn net.PacketConn) *TFTP {
 	t.srv = tftp.NewServer(t.read, nil)
 	t.srv.SetTimeout(tftpTimeout)
 	t.srv.SetRetries(tftpRetries)
+	if _, real := conn.(*net.UDPConn); !real { // each transfer gets a port of this machine otherwise
+		t.srv.EnableSinglePort()
+	}
 	go t.srv.Serve(conn)
 	return t
 }

@@ -1,8 +1,11 @@
 package shell
 
 import (
+	"bytes"
+	"cmp"
+	"fmt"
 	"net"
-	"regexp"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,11 +13,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
-)
-
-var (
-	sync   = regexp.MustCompile(`echo '(\w+)''(\w+):s'\n$`)
-	framed = regexp.MustCompile(`echo '(\w+)''(\w+):b'; command eval '(.*)' </dev/null; echo .*:e"\n$`)
+	"github.com/flashlua/flashlua/engine/console/consoletest"
 )
 
 // board is a Linux at the wire. Each of talk is said when what stands before it was typed.
@@ -22,7 +21,34 @@ type board struct {
 	net.Conn
 	talk  [][2]string
 	reply func(cmd string) (output, code string)
+	odd   func(cmd string) (output, code string) // answers what Login asks, too
 	heard string
+
+	prompt string
+}
+
+// answer is what a command prints and how it exits.
+func (b *board) answer(cmd string) (output, code string) {
+	switch {
+	case b.odd != nil:
+		return b.odd(cmd)
+	case strings.Contains(cmd, "printk"), strings.HasPrefix(cmd, "date"), strings.HasPrefix(cmd, "echo 'AZ"):
+		return wellBehaved(cmd)
+	case b.reply != nil:
+		return b.reply(cmd)
+	}
+	return "", "0"
+}
+
+// wellBehaved answers what Login asks a board that has nothing wrong with it.
+func wellBehaved(cmd string) (output, code string) {
+	switch {
+	case strings.Contains(cmd, "printk"):
+		return "1\t4\t1\t7\r\n12.34 10.00\r\n", "0"
+	case strings.HasPrefix(cmd, "date"):
+		return fmt.Sprintf("%d\r\n", time.Now().Unix()), "0"
+	}
+	return matters + "\r\n", "0"
 }
 
 func (b *board) serve() {
@@ -41,21 +67,29 @@ func (b *board) serve() {
 		if len(b.talk) > 0 {
 			continue
 		}
-		if m := sync.FindStringSubmatch(b.heard); m != nil {
-			b.Write([]byte(m[1] + m[2] + ":s\r\n/root # \x1b[6n"))
+		line, enter := strings.CutSuffix(b.heard, "\n")
+		b.Write(bytes.ReplaceAll(buf[:n], []byte("\n"), []byte("\r\n")))
+		if !enter {
+			continue
 		}
-		if m := framed.FindStringSubmatch(b.heard); m != nil {
-			out, code := "", "0"
-			if b.reply != nil {
-				out, code = b.reply(strings.ReplaceAll(m[3], `'\''`, "'"))
+		b.heard = ""
+		l, ok := consoletest.Parse(line)
+		switch {
+		case ok && l.Sync:
+			b.Write([]byte(l.Begin()))
+		case ok:
+			out, code := b.answer(l.Command)
+			if b.Write([]byte(l.Begin() + out)); code == "" {
+				continue
 			}
-			b.Write([]byte(m[1] + m[2] + ":b\r\n" + out + m[1] + m[2] + ":" + code + ":e\r\n/root # \x1b[6n"))
-			b.heard = ""
+			b.Write([]byte(l.End(code)))
 		}
+		b.Write([]byte(cmp.Or(b.prompt, "/root # \x1b[6n")))
 	}
 }
 
 func login(t *testing.T, cfg Config, b *board) (*Shell, error) {
+	t.Helper()
 	wire, port := net.Pipe()
 	c := console.New(port, console.Config{})
 	t.Cleanup(func() { c.Close(); wire.Close() })
@@ -64,21 +98,44 @@ func login(t *testing.T, cfg Config, b *board) (*Shell, error) {
 	return Login(t.Context(), c, cfg)
 }
 
+// with gives the default with something changed.
+func with(change func(*Config)) Config {
+	cfg := Default
+	change(&cfg)
+	return cfg
+}
+
+// Rows 4, 6, 9 and 17: whatever asks for a login gets one, and a refusal is told as soon as it is one.
 func TestLogin(t *testing.T) {
 	const kernel = "[    0.000000] Booting Linux # 1\r\n"
-	secret := Default
-	secret.Password = "s3cret"
+	const noise = "[    5.123456] random: crng init done\r\n"
+	secret := with(func(c *Config) { c.Password = "s3cret" })
+	two := with(func(c *Config) { c.Prompts = []string{"# ", "root@evm:", "root@evm:~# "} })
+	running := with(func(c *Config) { c.Running = true })
+	const quickly = time.Second
 	for name, tt := range map[string]struct {
-		cfg  Config
-		talk [][2]string
-		kind classify.Kind
+		cfg    Config
+		talk   [][2]string
+		kind   classify.Kind
+		within time.Duration
+		prompt string
 	}{
-		"no password":        {Default, [][2]string{{"", kernel + "host login: "}, {"root\n", "root\r\n\r\n/root # \x1b[6n"}}, ""},
-		"password":           {secret, [][2]string{{"", kernel + "host login: "}, {"root\n", "root\r\nPassword: "}, {"s3cret\n", "\r\nLast login: Thu\r\n# "}}, ""},
-		"a prompt at once":   {Default, [][2]string{{"", kernel + "/ # "}}, ""},
-		"press Enter":        {Default, [][2]string{{"", kernel + "Please press Enter to activate this console."}, {"\n", "\r\n/ # "}}, ""},
-		"noise at the login": {Default, [][2]string{{"", "host login: [ 5.1] random: crng init done\r\n"}, {"\n", "\r\nhost login: "}, {"root\n", "# "}}, ""},
-		"second try":         {Default, [][2]string{{"", "login: "}, {"root\n", "\r\nLogin incorrect\r\nlogin: "}, {"root\n", "# "}}, ""},
+		"no password":           {Default, [][2]string{{"", kernel + "host login: "}, {"root\n", "root\r\n\r\n/root # \x1b[6n"}}, "", quickly, "# "},
+		"password":              {secret, [][2]string{{"", kernel + "host login: "}, {"root\n", "root\r\nPassword: "}, {"s3cret\n", "\r\nLast login: Thu\r\n# "}}, "", quickly, "# "},
+		"an empty password":     {Default, [][2]string{{"", "login: "}, {"root\n", "Password: "}, {"\n", "\r\n# "}}, "", quickly, "# "},
+		"a prompt at once":      {Default, [][2]string{{"", kernel + "/ # "}}, "", quickly, "# "},
+		"a long path":           {Default, [][2]string{{"", "login: "}, {"root\n", "\r\nroot@host:/very/long/path# "}}, "", quickly, "# "},
+		"the longest prompt":    {two, [][2]string{{"", "login: "}, {"root\n", "\r\nroot@evm:~# "}}, "", quickly, "root@evm:~# "},
+		"another prompt":        {two, [][2]string{{"", "login: "}, {"root\n", "\r\nroot@evm:"}}, "", quickly, "root@evm:"},
+		"press Enter":           {Default, [][2]string{{"", kernel + "Please press Enter to activate this console. "}, {"\n", "\r\n/ # "}}, "", quickly, "# "},
+		"press Enter, noise":    {Default, [][2]string{{"", "Please press Enter to activate this console. " + noise}, {"\n", "\r\n/ # "}}, "", quickly, "# "},
+		"noise at the login":    {Default, [][2]string{{"", "host login: " + noise}, {"root\n", "# "}}, "", quickly, "# "},
+		"noise at the prompt":   {Default, [][2]string{{"", "login: "}, {"root\n", "\r\n/root # \x1b[6n" + noise}}, "", quickly, "# "},
+		"noise at the password": {secret, [][2]string{{"", "login: "}, {"root\n", "Password: " + noise}, {"s3cret\n", "# "}}, "", quickly, "# "},
+		"another noise":         {Default, [][2]string{{"", "login: "}, {"root\n", "\r\n# eth0: link up\r\n"}, {"\n", "\r\n# "}}, "", nudgeAnswer + quickly, "# "},
+		"Enter, in other words": {Default, [][2]string{{"", kernel + "Hit return\r\n"}, {"\n", "login: "}, {"root\n", "# "}}, "", nudgeAfter + quickly, "# "},
+		"it runs already":       {running, [][2]string{{"\n", "\r\n/root # "}}, "", nudgeFirst + quickly, "# "},
+		"second try":            {Default, [][2]string{{"", "login: "}, {"root\n", "\r\nLogin incorrect\r\nlogin: "}, {"root\n", "# "}}, "", quickly, "# "},
 		"denied": {secret, [][2]string{
 			{"", "login: "},
 			{"root\n", "Password: "},
@@ -86,22 +143,129 @@ func TestLogin(t *testing.T) {
 			{"root\n", "Password: "},
 			{"s3cret\n", "\r\nLogin incorrect\r\nlogin: "},
 			{"root\n", "Password: "},
-			{"s3cret\n", "\r\nLogin incorrect\r\nlogin: "},
+			{"s3cret\n", "\r\nLogin incorrect\r\n"},
 			{"never", ""},
-		}, classify.ShellDenied},
-		"panic":    {Default, [][2]string{{"", kernel + "Kernel panic - not syncing: VFS: Unable to mount root fs\r\n"}, {"never", ""}}, classify.BoardPanic},
-		"reset":    {Default, [][2]string{{"", kernel + "\r\nU-Boot 2023.01 (Jan 01 2024)\r\n"}, {"never", ""}}, classify.BoardReset},
-		"no login": {Default, [][2]string{{"", kernel}, {"never", ""}}, classify.ShellLogin},
+		}, classify.ShellDenied, quickly, ""},
+		"denied in other words": {secret, [][2]string{
+			{"", "login: "},
+			{"root\n", "Password: "},
+			{"s3cret\n", "\r\nPermission denied\r\nlogin: "},
+			{"root\n", "Password: "},
+			{"s3cret\n", "\r\nPermission denied\r\nlogin: "},
+			{"root\n", "Password: "},
+			{"s3cret\n", "\r\nPermission denied\r\nlogin: "},
+			{"never", ""},
+		}, classify.ShellDenied, quickly, ""},
+		"no answer to the name": {Default, [][2]string{{"", "login: "}, {"never", ""}}, classify.ShellLogin, answerTime + quickly, ""},
+		"a prompt of its own":   {Default, [][2]string{{"", "login: "}, {"root\n", "\r\n$ "}, {"never", ""}}, classify.ShellLogin, answerTime + quickly, ""},
+		"it asks forever":       {Default, [][2]string{{"", strings.Repeat("Please press Enter to activate this console.\r\n", 100)}, {"never", ""}}, classify.ShellLogin, Default.Timeout, ""},
+		"panic":                 {Default, [][2]string{{"", kernel + "Kernel panic - not syncing: VFS: Unable to mount root fs\r\n"}, {"never", ""}}, classify.BoardPanic, 0, ""},
+		"reset":                 {Default, [][2]string{{"", kernel + "\r\nU-Boot 2023.01 (Jan 01 2024)\r\n"}, {"never", ""}}, classify.BoardReset, 0, ""},
+		"an emergency":          {Default, [][2]string{{"", kernel + "Give root password for maintenance\r\n(or press Control-D to continue): "}, {"never", ""}}, classify.ShellLogin, 0, ""},
+		"no login":              {Default, [][2]string{{"", kernel}, {"never", ""}}, classify.ShellLogin, Default.Timeout, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				_, err := login(t, tt.cfg, &board{talk: tt.talk})
+				s, err := login(t, tt.cfg, &board{talk: tt.talk, prompt: tt.prompt})
+				took := time.Since(began)
 				if f := classify.Facts(err); f.Kind != tt.kind || tt.kind == "" && err != nil {
-					t.Errorf("Login = %v of kind %s; want %s", err, f.Kind, tt.kind)
+					t.Fatalf("Login = %v of kind %s; want %s", err, f.Kind, tt.kind)
 				}
-				if took := time.Since(began); took > Default.Timeout {
-					t.Errorf("took %s", took)
+				prompt := ""
+				if err == nil {
+					prompt = s.Prompt
+				}
+				if took > tt.within || prompt != tt.prompt {
+					t.Errorf("took %s to prompt %q; want %q within %s", took, prompt, tt.prompt, tt.within)
+				}
+			})
+		})
+	}
+}
+
+// A board that asks for a password and a policy that has none: the hint names the key.
+func TestDeniedHint(t *testing.T) {
+	for password, want := range map[string]string{"": "set linux.password", "s3cret": "check linux.user and linux.password"} {
+		synctest.Test(t, func(t *testing.T) {
+			talk := [][2]string{{"", "login: "}}
+			for range loginTries {
+				talk = append(talk, [2]string{"root\n", "Password: "}, [2]string{password + "\n", "\r\nLogin incorrect\r\nlogin: "})
+			}
+			_, err := login(t, with(func(c *Config) { c.Password = password }), &board{talk: append(talk, [2]string{"never", ""})})
+			if f := classify.Facts(err); f.Kind != classify.ShellDenied || !strings.Contains(f.Hint, want) {
+				t.Errorf("%v, hint %q; want %q", err, f.Hint, want)
+			}
+		})
+	}
+}
+
+// Rows 3, 4, 25 and 31: what Login does with a shell before anybody works with it, and what becomes of a board that does
+// not go along.
+func TestPrepare(t *testing.T) {
+	const mangled, day = "AZaz09!\"#$%&", 24 * time.Hour
+	for name, tt := range map[string]struct {
+		odd   func(n int, cmd string) (out, code string, ok bool) // n counts the commands; not ok is answered well
+		kind  classify.Kind
+		note  string
+		typed string // that must be among the commands
+	}{
+		"nothing odd": {func(int, string) (string, string, bool) { return "", "", false }, "", "", "dmesg -n 1"},
+		"a mangled echo": {func(_ int, cmd string) (string, string, bool) {
+			return mangled + "\r\n", "0", strings.HasPrefix(cmd, "echo 'AZ")
+		}, classify.ShellSync, "", ""},
+		"an echo that never ends": {func(_ int, cmd string) (string, string, bool) {
+			return matters[:5], "", strings.HasPrefix(cmd, "echo 'AZ")
+		}, classify.ShellSync, "", ""},
+		"an echo mangled once": {func(n int, cmd string) (string, string, bool) {
+			return mangled + "\r\n", "0", n == 1
+		}, "", "", ""},
+		"noise beside the echo": {func(n int, cmd string) (string, string, bool) {
+			return "[    5.123456] usb 1-1: new device\r\n" + matters + "\r\n", "0", n == 1
+		}, "", "", ""},
+		"printk stays": {func(_ int, cmd string) (string, string, bool) {
+			return "7\t4\t1\t7\r\n12.34 10.00\r\n", "0", strings.Contains(cmd, "printk")
+		}, "", `kernel messages stay on the console: /proc/sys/kernel/printk says "7\t4\t1\t7"`, ""},
+		"no printk": {func(_ int, cmd string) (string, string, bool) {
+			return "cat: can't open '/proc/sys/kernel/printk'\r\n", "1", strings.Contains(cmd, "printk")
+		}, "", "kernel messages stay on the console", ""},
+		"a little off": {func(_ int, cmd string) (string, string, bool) {
+			return fmt.Sprintln(time.Now().Add(time.Second - clockOff).Unix()), "0", cmd == "date +%s"
+		}, "", "", ""},
+		"no clock before": {
+			func(_ int, cmd string) (string, string, bool) { return "0\r\n", "0", cmd == "date +%s" }, "", "",
+			"date -u -s @946684800 >/dev/null 2>&1 || date -u 010100002000.00 >/dev/null; date +%s",
+		},
+		"a day ahead": {func(_ int, cmd string) (string, string, bool) {
+			return fmt.Sprintln(time.Now().Add(day).Unix()), "0", cmd == "date +%s"
+		}, "", "", "date -u -s @"},
+		"a clock that stays": {func(_ int, cmd string) (string, string, bool) {
+			return fmt.Sprintln(time.Now().Add(-day).Unix()), "0", strings.HasPrefix(cmd, "date")
+		}, "", "the board's clock is off by -24h0m0s and cannot be set", ""},
+		"no date": {func(_ int, cmd string) (string, string, bool) {
+			return "sh: date: not found\r\n", "127", strings.HasPrefix(cmd, "date")
+		}, "", "the board's clock cannot be read", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var notes, typed []string
+				cfg := with(func(c *Config) { c.Note = func(text string) { notes = append(notes, text) } })
+				_, err := login(t, cfg, &board{talk: [][2]string{{"", "# "}}, odd: func(cmd string) (string, string) {
+					typed = append(typed, cmd)
+					if out, code, ok := tt.odd(len(typed), cmd); ok {
+						return out, code
+					}
+					return wellBehaved(cmd)
+				}})
+				all := strings.Join(notes, "\n")
+				if f := classify.Facts(err); f.Kind != tt.kind || !strings.Contains(all, tt.note) || tt.note == "" && all != "" {
+					t.Errorf("%v of kind %s, noted %q; want %s, %q", err, f.Kind, all, tt.kind, tt.note)
+				}
+				if len(typed) == 0 || !strings.HasPrefix(typed[0], "echo 'AZ") || !strings.Contains(strings.Join(typed, "\n"), tt.typed) {
+					t.Errorf("typed %q; want %q", typed, tt.typed)
+				}
+				if set := strings.Contains(strings.Join(typed, "\n"), "date -u -s"); name == "nothing odd" && set || name == "a little off" && set {
+					t.Errorf("a clock that is right was set: %q", typed)
 				}
 			})
 		})
@@ -115,6 +279,7 @@ func TestThePasswordIsNotRecorded(t *testing.T) {
 		wire, port := net.Pipe()
 		c := console.New(port, console.Config{Recorder: tr})
 		defer wire.Close()
+		defer c.Close()
 		b := &board{Conn: wire, talk: [][2]string{{"", "login: "}, {"root\n", "Password: "}, {"s3cret\n", "\r\n# "}}}
 		go b.serve()
 		cfg := Default
@@ -152,6 +317,46 @@ func TestRunReadsTheExitCode(t *testing.T) {
 			t.Errorf("Run(false) = %q, %v", out, err)
 		}
 	})
+}
+
+// Row 24: an address without DHCP. What has ip or only ifconfig, and a board without a link.
+func TestStaticAddress(t *testing.T) {
+	for name, tt := range map[string]struct {
+		link string
+		want string
+		kind classify.Kind
+	}{
+		"a link":  {"lan0\r\n", "192.168.7.5", ""},
+		"noise":   {"[    5.123456] usb 1-1: new device\r\nlan0\r\n", "192.168.7.5", ""},
+		"no link": {"", "", classify.NetLink},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := Default
+				cfg.Address, cfg.Gateway = netip.MustParsePrefix("192.168.7.5/23"), netip.MustParseAddr("192.168.6.1")
+				var typed []string
+				s, err := login(t, cfg, &board{talk: [][2]string{{"", "# "}}, reply: func(cmd string) (string, string) {
+					if typed = append(typed, cmd); cmd == linked {
+						return tt.link, "0"
+					}
+					return "", "0"
+				}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := s.Network(t.Context())
+				if f := classify.Facts(err); got != tt.want || f.Kind != tt.kind {
+					t.Errorf("Network = %q, %v of kind %s; want %q, %s", got, err, f.Kind, tt.want, tt.kind)
+				}
+				all := strings.Join(typed, "\n")
+				for _, cmd := range []string{"ip addr add 192.168.7.5/23 dev lan0 2>/dev/null || ifconfig lan0 192.168.7.5 netmask 255.255.254.0", "ip route add default via 192.168.6.1 2>/dev/null || route add default gw 192.168.6.1"} {
+					if strings.Contains(all, cmd) != (tt.kind == "") {
+						t.Errorf("typed:\n%s\nabout %s", all, cmd)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestNetwork(t *testing.T) {

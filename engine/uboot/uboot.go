@@ -6,6 +6,8 @@ package uboot
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,86 +19,82 @@ import (
 
 // Config is how one board's U-Boot behaves.
 type Config struct {
-	Prompt   string        // how the prompt ends
-	Autoboot string        // what it prints when a key can stop it
-	Keys     string        // what to type then
+	Prompts  []string      // how the prompt ends, in each U-Boot that the board may have
+	Autoboot string        // what it prints when it can be stopped
+	Keys     string        // what to type then: a key, or a word; Enter only if it is in it
+	Every    time.Duration // how often, until the prompt is there
+	Password string        // typed with Enter when asked for, and at Autoboot if there are no Keys; it appears in no record
 	Timeout  time.Duration // from power-on to the prompt
 	Line     int           // the longest line that it takes, in bytes
+	Network  string        // a command that finds the network card; "" where U-Boot does so by itself
+	Fresh    bool          // it was just reset by its power driver: a kernel that starts now was not stopped
 }
 
 // Default is U-Boot as it comes.
-var Default = Config{Prompt: "=> ", Autoboot: "Hit any key to stop autoboot", Keys: " ", Timeout: time.Minute, Line: 480}
+var Default = Config{
+	Prompts: []string{"=> "}, Autoboot: "Hit any key to stop autoboot", Keys: " ", Every: 200 * time.Millisecond,
+	Timeout: time.Minute, Line: 480,
+}
 
 const (
-	keyEvery    = 200 * time.Millisecond // how often keys are typed until the prompt is there
-	nudgeAfter  = 5 * time.Second        // silence after which Enter is pressed, for a board that waits at its prompt
 	quiet       = 100 * time.Millisecond // silence that ends the drain behind the prompt
 	drainLimit  = 2 * time.Second
-	syncTries   = 5
+	syncTries   = 3
 	syncWait    = 2 * time.Second
 	commandTime = 30 * time.Second // for a command that has no limit of its own
 	dhcpTime    = time.Minute
 	loadStall   = 30 * time.Second // silence during a load
 )
 
+// alarms are what ends every wait for U-Boot.
+var alarms = []console.Abort{console.Reset, console.Crash}
+
 // UBoot is a prompt that answers.
-type UBoot struct{ console.Interpreter }
+type UBoot struct {
+	console.Interpreter
+	network string
+}
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its prompt
 // already is recognised.
 func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, error) {
-	u := &UBoot{console.Interpreter{
-		Console: con, Dialect: console.Hush(cfg.Prompt, cfg.Line), Exit: classify.UBootExit, Limit: commandTime,
-	}}
-	u.Abort = []console.Abort{console.Reset, console.Crash}
-	if err := u.stop(ctx, cfg); err != nil {
-		return nil, err
+	u := &UBoot{network: cfg.Network, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTime}}
+	for until := con.Now().Add(cfg.Timeout); ; cfg.Fresh = false {
+		prompt, err := u.stop(ctx, cfg, until)
+		if err != nil {
+			return nil, err
+		}
+		u.Dialect = console.Hush(prompt, cfg.Line)
+		u.Abort = alarms
+		// The first byte after the interrupt may be lost, and what was typed beyond need lies in U-Boot's input now: clear
+		// it with a byte that may go, let it settle, then ask.
+		if err = con.Send(ctx, interrupt); err == nil {
+			err = u.settle(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err = con.Sync(ctx, u.Dialect, syncTries, syncWait); err == nil {
+			return u, nil
+		}
+		// What looked like a prompt was none, or the board went on: back to where it can be stopped.
+		if classify.Find(err, classify.ConsoleTimeout) == nil && classify.Find(err, classify.ConsoleEcho) == nil {
+			return nil, err
+		}
+		if !con.Now().Before(until) {
+			return nil, classify.Wrap(err, classify.UBootSync, "U-Boot's prompt is there but does not answer")
+		}
 	}
-	// What was typed beyond need lies in U-Boot's input now: clear it, let it settle, then ask.
-	if err := con.Send(ctx, "\x03"); err != nil {
-		return nil, err
-	}
-	if err := con.Drain(ctx, quiet, drainLimit); err != nil {
-		return nil, err
-	}
-	if err := con.Sync(ctx, u.Dialect, syncTries, syncWait); err != nil {
-		return nil, classify.Wrap(err, classify.UBootSync, "U-Boot's prompt is there but does not answer")
-	}
-	return u, nil
 }
 
-// stop types the keys from the moment U-Boot asks for them until its prompt ends the stream.
-func (u *UBoot) stop(ctx context.Context, cfg Config) error {
-	prompt := console.Prompt(strings.TrimRight(cfg.Prompt, " ")) // keys that came too late may stand behind it
-	asked := false
-	for left := cfg.Timeout; ; {
-		w := console.Wait{What: "U-Boot's prompt", For: []console.Pattern{prompt}, Timeout: min(left, nudgeAfter), Abort: []console.Abort{console.Crash}}
-		if asked {
-			w.Timeout = min(left, keyEvery)
-		} else if cfg.Autoboot != "" {
-			w.For = append(w.For, console.Text(cfg.Autoboot))
-		}
-		m, err := u.Expect(ctx, w)
-		left -= w.Timeout // an answer costs nothing worth counting
-		switch {
-		case err == nil && m.Index == 0:
-			return nil
-		case err == nil:
-			asked, left = true, left+w.Timeout
-		case classify.Find(err, classify.ConsoleTimeout) == nil:
-			return err
-		case left <= 0:
-			return classify.WithHint(u.Fail(classify.New(classify.UBootSilent, "U-Boot's prompt %q did not appear within %s", cfg.Prompt, cfg.Timeout)),
-				"check that the board powers on and that uboot.prompt, uboot.autoboot and uboot.keys are right")
-		}
-		keys := cfg.Keys
-		if !asked {
-			keys = "\n"
-		}
-		if err := u.Send(ctx, keys); err != nil {
-			return err
-		}
+// settle waits until the board says nothing any more, and forgets what it said.
+func (u *UBoot) settle(ctx context.Context) error {
+	_, err := u.Expect(ctx, console.Wait{What: "silence", Stall: quiet, Timeout: drainLimit, Abort: alarms})
+	u.Skip()
+	if classify.Find(err, classify.ConsoleStall) != nil || classify.Find(err, classify.ConsoleTimeout) != nil {
+		return nil
 	}
+	return err
 }
 
 // Env gives an environment variable, "" if it is not set.
@@ -134,8 +132,20 @@ func checkName(name string) error {
 	return nil
 }
 
+// findCard has U-Boot look for its network card, where it must be told to.
+func (u *UBoot) findCard(ctx context.Context) error {
+	if u.network == "" {
+		return nil
+	}
+	_, err := u.Run(ctx, console.Command{Text: u.network})
+	return classify.WithHint(err, "check uboot.network in the policy")
+}
+
 // DHCP gets a lease, and nothing else: autoload is off. It gives the board's address.
 func (u *UBoot) DHCP(ctx context.Context) (string, error) {
+	if err := u.findCard(ctx); err != nil {
+		return "", err
+	}
 	if _, err := u.Run(ctx, console.Command{Text: "setenv autoload no; setenv netretry no"}); err != nil {
 		return "", err
 	}
@@ -144,7 +154,10 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	case err != nil:
 		return "", err
 	case res.Code != 0 && strings.Contains(res.Output, "Retry time exceeded"):
-		return "", classify.WithHint(u.Failed(classify.NetDHCPTimeout, "dhcp", res), "check the cable, and that a DHCP server serves the board's network")
+		return "", classify.WithHint(u.Fail(classify.New(classify.NetDHCPTimeout, "no DHCP server answered U-Boot")), "check the cable, and that a DHCP server serves the board's network")
+	case res.Code != 0 && strings.Contains(res.Output, "No ethernet found"):
+		return "", classify.WithHint(u.Failed(classify.NetDHCP, "dhcp", res),
+			"if U-Boot has to be told to look for its network card, set uboot.network to the command: `usb start`, `virtio scan`")
 	case res.Code != 0:
 		return "", u.Failed(classify.NetDHCP, "dhcp", res)
 	}
@@ -153,6 +166,25 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 		err = u.Fail(classify.New(classify.NetDHCP, "dhcp succeeded, but ipaddr is not set"))
 	}
 	return address, err
+}
+
+// SetAddress gives the board an address without asking anybody. A gateway that is not valid is none.
+func (u *UBoot) SetAddress(ctx context.Context, address netip.Prefix, gateway netip.Addr) error {
+	if err := u.findCard(ctx); err != nil {
+		return err
+	}
+	router := ""
+	if gateway.IsValid() {
+		router = gateway.String()
+	}
+	for _, v := range [][2]string{
+		{"ipaddr", address.Addr().String()}, {"netmask", net.IP(net.CIDRMask(address.Bits(), 32)).String()}, {"gatewayip", router},
+	} {
+		if err := u.SetEnv(ctx, v[0], v[1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // transferred is how U-Boot reports a load. The number is what arrived, whatever the exit code says.
@@ -165,6 +197,9 @@ var unanswered = console.Abort{
 	Says:    "the TFTP server does not answer",
 	Hint:    "check net.tftp in the policy and that UDP port 69 of the station is reachable from the board",
 }
+
+// notFound is the server's answer with the code that means so; its words are its own. Source: RFC 1350.
+var notFound = regexp.MustCompile(`TFTP error: '.*' \(1\)`)
 
 // Load fetches a file of a known size by TFTP from server to an address in RAM. An unanswered request is given up after
 // about 10 s.
@@ -182,7 +217,7 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	switch {
 	case err != nil:
 		return classify.Wrap(err, classify.NetTFTP, "cannot load %s from %s", name, server)
-	case strings.Contains(res.Output, "File not found"):
+	case notFound.MatchString(res.Output) && strings.Contains(res.Output, "Filename '"+name+"'."): // else it asked for something else
 		return u.Failed(classify.NetTFTPMissing, cmd, res)
 	case strings.Contains(res.Output, "Retry count exceeded"):
 		err := u.Fail(&classify.Error{Kind: unanswered.Kind, Msg: unanswered.Says, Hint: unanswered.Hint})

@@ -1,0 +1,99 @@
+package shell
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"regexp"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+const networkTime = 90 * time.Second
+
+// dhcp asks for an address on each interface in turn until one has it.
+const dhcp = `for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] && continue; ` +
+	`ip link set $i up 2>/dev/null || ifconfig $i up; udhcpc -i $i -n -q -t 10 -T 2 && break; done`
+
+// address prints the first address that is not the loopback's.
+const address = `(ip -4 addr show scope global 2>/dev/null || ifconfig) | sed -n 's/.*inet \(addr:\)\{0,1\}\([0-9.]*\).*/\2/p' | grep -v '^127\.' | head -n 1`
+
+// ipv4 is a line of an address and nothing else: other lines are noise of the console.
+var ipv4 = regexp.MustCompile(`(?m)^\d+\.\d+\.\d+\.\d+$`)
+
+// address gives the board's first address, "" if it has none.
+func (s *Shell) address(ctx context.Context) (string, error) {
+	out, err := s.Run(ctx, console.Command{Text: address})
+	return ipv4.FindString(out), err
+}
+
+// up switches every interface on, linked prints the first that has a link then.
+const (
+	up     = `for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] || ip link set $i up 2>/dev/null || ifconfig $i up; done`
+	linked = `for n in 1 2 3 4 5 6 7 8 9 10; do for i in /sys/class/net/*; do ` +
+		`[ ${i##*/} != lo ] && [ "$(cat $i/carrier 2>/dev/null)" = 1 ] && echo ${i##*/} && break 2; done; sleep 1; done`
+)
+
+// static gives the board its own address.
+func (s *Shell) static(ctx context.Context) error {
+	if _, err := s.Exec(ctx, console.Command{Text: up}); err != nil {
+		return err
+	}
+	out, err := s.Exec(ctx, console.Command{Text: linked})
+	if err != nil {
+		return err
+	}
+	i := interfaceName.FindString(out.Output)
+	if i == "" {
+		return classify.WithHint(s.Fail(classify.New(classify.NetLink, "no network interface of the board's Linux has a link")), "check the cable, and that this Linux has a driver for the network")
+	}
+	mask := net.IP(net.CIDRMask(s.cfg.Address.Bits(), 32))
+	add := fmt.Sprintf("ip addr add %s dev %s 2>/dev/null || ifconfig %[2]s %s netmask %s", s.cfg.Address, i, s.cfg.Address.Addr(), mask)
+	if _, err = s.Run(ctx, console.Command{Text: add}); err != nil || !s.cfg.Gateway.IsValid() {
+		return err
+	}
+	_, err = s.Run(ctx, console.Command{Text: fmt.Sprintf("ip route add default via %s 2>/dev/null || route add default gw %[1]s", s.cfg.Gateway)})
+	return err
+}
+
+// interfaceName is a line of a name and nothing else.
+var interfaceName = regexp.MustCompile(`(?m)^[\w.@-]+$`)
+
+// Network makes sure that the board has an address, and gives it.
+func (s *Shell) Network(ctx context.Context) (string, error) {
+	have, err := s.address(ctx)
+	if err != nil || s.up {
+		return have, err
+	}
+	switch own := s.cfg.Address; {
+	case s.cfg.Network != "":
+		have, err = s.ask(ctx, s.cfg.Network)
+	case own.IsValid():
+		if have != own.Addr().String() {
+			have, err = own.Addr().String(), s.static(ctx)
+		}
+	case have == "":
+		have, err = s.ask(ctx, dhcp)
+	}
+	if err != nil {
+		return "", err
+	}
+	s.up = true
+	return have, nil
+}
+
+// ask runs a command that gets an address.
+func (s *Shell) ask(ctx context.Context, cmd string) (string, error) {
+	res, err := s.Exec(ctx, console.Command{Text: cmd, Timeout: networkTime, Kind: classify.NetDHCPTimeout})
+	if err != nil {
+		return "", err
+	}
+	have, err := s.address(ctx)
+	if err == nil && (res.Code != 0 || have == "") {
+		err = classify.WithHint(s.Fail(classify.New(classify.NetDHCP, "the board's Linux has no address: the network command exited %d", res.Code)),
+			"check the cable and the DHCP server, or set linux.network to the command that this board needs, or net.address")
+	}
+	return have, err
+}
