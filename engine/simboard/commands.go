@@ -1,0 +1,213 @@
+package simboard
+
+import (
+	"context"
+	"hash/crc32"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// command is one of U-Boot's. Its exit code is 0 or 1; an error ends the bootloader, or the line.
+type command struct {
+	run  func(u *bootloader, ctx context.Context, args []string) (int, error)
+	help string
+	once bool // an empty line does not repeat it
+}
+
+// commands is filled by init: help goes through it.
+var commands map[string]command
+
+func init() {
+	commands = map[string]command{
+		"boot":     {bootCmd, "boot default, i.e., run 'bootcmd'", false},
+		"booti":    {booti, "boot Linux kernel 'Image' format from memory", false},
+		"bootm":    {bootm, "boot application image from memory", false},
+		"bootz":    {bootz, "boot Linux zImage image from memory", false},
+		"bootp":    {dhcp, "boot image via network using BOOTP/TFTP protocol", false},
+		"crc32":    {crc, "checksum calculation", false},
+		"dhcp":     {dhcp, "boot image via network using DHCP/TFTP protocol", false},
+		"echo":     {echo, "echo args to console", false},
+		"env":      {envCmd, "environment handling commands", false},
+		"exit":     {truth(0), "exit script", false},
+		"false":    {truth(1), "do nothing, unsuccessfully", false},
+		"help":     {help, "print command description/usage", false},
+		"mmc":      {mmc, "MMC sub system", true},
+		"ping":     {ping, "send ICMP ECHO_REQUEST to network host", false},
+		"printenv": {printenv, "print environment variables", false},
+		"reset":    {reset, "Perform RESET of the CPU", true},
+		"run":      {run, "run commands in an environment variable", false},
+		"saveenv":  {saveenv, "save environment variables to persistent storage", true},
+		"setenv":   {setenv, "set environment variables", true},
+		"sf":       {sf, "SPI flash sub-system", false},
+		"sleep":    {sleep, "delay execution for some time", false},
+		"test":     {testCmd, "minimal test like /bin/sh", false},
+		"tftpboot": {tftpboot, "load file via network using TFTP protocol", false},
+		"tftp":     {tftpboot, "load file via network using TFTP protocol", false},
+		"true":     {truth(0), "do nothing, successfully", false},
+		"usb":      {bus("start", "starting USB...\nNo working controllers found\n"), "USB sub-system", false},
+		"version":  {version, "print monitor, compiler and linker version", false},
+		"virtio":   {bus("scan", ""), "virtio block devices sub-system", false},
+		"zboot":    {zboot, "Boot bzImage", false},
+	}
+}
+
+var ownName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
+
+// command runs one, or sets a variable of the shell's own.
+func (u *bootloader) command(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if name, value, is := strings.Cut(args[0], "="); is && len(args) == 1 && ownName.MatchString(name) {
+		u.own[name] = value
+		u.status = 0
+		return nil
+	}
+	c, ok := commands[args[0]]
+	u.once = u.once || c.once
+	if !ok {
+		u.printf("Unknown command '%s' - try 'help'\n", args[0])
+		u.status = 1
+		return nil
+	}
+	status, err := c.run(u, ctx, args)
+	u.status = status
+	return err
+}
+
+// bus is a bus that can be searched, and has nothing that was not there before.
+func bus(search, says string) func(*bootloader, context.Context, []string) (int, error) {
+	return func(u *bootloader, _ context.Context, args []string) (int, error) {
+		if len(args) != 2 || args[1] != search {
+			return u.usage(args[0])
+		}
+		u.printf("%s", says)
+		return 0, nil
+	}
+}
+
+// usage is what a command that was called wrongly says.
+func (u *bootloader) usage(name string) (int, error) {
+	u.printf("%s - %s\n\nUsage:\n%s - %s\n", name, commands[name].help, name, commands[name].help)
+	return 1, nil
+}
+
+// number reads what stands in a variable, else a default.
+func (u *bootloader) number(name string, otherwise int) int {
+	if v, ok := u.env[name]; ok {
+		return number(v, 10)
+	}
+	return otherwise
+}
+
+func number(text string, base int) int {
+	n, _ := strconv.ParseInt(strings.TrimPrefix(text, "0x"), base, 64)
+	return int(n)
+}
+
+// hexAddress reads a number as U-Boot's commands take it: hexadecimal.
+func hexAddress(text string) (uint64, bool) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 64)
+	return n, err == nil
+}
+
+func truth(status int) func(*bootloader, context.Context, []string) (int, error) {
+	return func(*bootloader, context.Context, []string) (int, error) { return status, nil }
+}
+
+func echo(u *bootloader, _ context.Context, args []string) (int, error) {
+	end := "\n"
+	if len(args) > 1 && args[1] == "-n" {
+		end, args = "", args[1:]
+	}
+	text := strings.Join(args[1:], " ")
+	if strings.Contains(text, `\c`) {
+		text, end = strings.ReplaceAll(text, `\c`, ""), ""
+	}
+	u.printf("%s%s", text, end)
+	return 0, nil
+}
+
+func version(u *bootloader, _ context.Context, _ []string) (int, error) {
+	u.printf("U-Boot 2023.01 (simulated by flashlua)\n\ngcc and GNU ld have no part in it\n")
+	return 0, nil
+}
+
+func help(u *bootloader, _ context.Context, args []string) (int, error) {
+	for _, name := range slices.Sorted(maps.Keys(commands)) {
+		if len(args) < 2 || slices.Contains(args[1:], name) {
+			u.printf("%-10s- %s\n", name, commands[name].help)
+		}
+	}
+	return 0, nil
+}
+
+func sleep(u *bootloader, ctx context.Context, args []string) (int, error) {
+	if len(args) < 2 {
+		return u.usage("sleep")
+	}
+	seconds, _ := strconv.ParseFloat(args[1], 64)
+	return 0, u.until(ctx, func(ctx context.Context) error {
+		return u.b.cfg.Clock.Sleep(ctx, time.Duration(seconds*float64(time.Second)))
+	})
+}
+
+func reset(u *bootloader, _ context.Context, _ []string) (int, error) {
+	u.printf("resetting ...\n")
+	return 0, errReset
+}
+
+// testCmd knows what boot scripts ask: strings, numbers and -n, -z, with ! before them, -a and -o between them.
+func testCmd(_ *bootloader, _ context.Context, args []string) (int, error) {
+	if tests(args[1:]) {
+		return 0, nil
+	}
+	return 1, nil
+}
+
+func tests(a []string) bool {
+	for i, w := range a {
+		if w == "-o" {
+			return tests(a[:i]) || tests(a[i+1:])
+		}
+	}
+	for i, w := range a {
+		if w == "-a" {
+			return tests(a[:i]) && tests(a[i+1:])
+		}
+	}
+	switch {
+	case len(a) > 0 && a[0] == "!":
+		return !tests(a[1:])
+	case len(a) == 1:
+		return a[0] != ""
+	case len(a) == 2 && a[0] == "-n":
+		return a[1] != ""
+	case len(a) == 2 && a[0] == "-z":
+		return a[1] == ""
+	case len(a) != 3:
+		return false
+	}
+	x, y := number(a[0], 10), number(a[2], 10)
+	return map[string]bool{
+		"=": a[0] == a[2], "==": a[0] == a[2], "!=": a[0] != a[2], "<": a[0] < a[2], ">": a[0] > a[2],
+		"-eq": x == y, "-ne": x != y, "-lt": x < y, "-le": x <= y, "-gt": x > y, "-ge": x >= y,
+	}[a[1]]
+}
+
+func crc(u *bootloader, _ context.Context, args []string) (int, error) {
+	if len(args) < 3 {
+		return u.usage("crc32")
+	}
+	addr, ok1 := hexAddress(args[1])
+	n, ok2 := hexAddress(args[2])
+	if !ok1 || !ok2 || n > maxPages*pageSize {
+		return u.usage("crc32")
+	}
+	u.printf("crc32 for %08x ... %08x ==> %08x\n", addr, addr+n-1, crc32.ChecksumIEEE(u.ram.read(addr, int(n))))
+	return 0, nil
+}

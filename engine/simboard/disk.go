@@ -1,0 +1,60 @@
+package simboard
+
+import (
+	"os"
+	"sync"
+)
+
+// medium is a block device and the file behind it.
+type medium struct {
+	Medium
+	f    *os.File
+	size int64
+}
+
+// disk is a medium in one life of the board.
+type disk struct {
+	*medium
+	b *Board
+
+	mu      sync.Mutex
+	written bool
+	wrong   int64 // offset of the byte that is kept wrong, -1 for none
+}
+
+// worn is where a bad block lies: within what even a small image covers.
+const worn = 64 << 10
+
+func (d *disk) ReadAt(p []byte, off int64) (int, error) { return d.f.ReadAt(p, off) }
+
+// WriteAt is io.WriterAt. A board that dies does so in the middle of a write.
+func (d *disk) WriteAt(p []byte, off int64) (int, error) {
+	if dead := d.b.reach(StageWrite); dead != nil {
+		n, err := d.f.WriteAt(p[:len(p)/2], off)
+		if err == nil {
+			err = dead
+		}
+		return n, err
+	}
+	if at := d.bad(off, len(p)); at >= 0 {
+		p = append([]byte(nil), p...)
+		p[at] ^= 0x10
+	}
+	return d.f.WriteAt(p, off)
+}
+
+// bad gives the place in a write that goes wrong, -1 for none. The first write of a life decides where that is.
+func (d *disk) bad(off int64, n int) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.written {
+		d.written = true
+		if d.b.faults.strike(FaultBlock) {
+			d.wrong = off + d.b.faults.place(FaultBlock, min(int64(n)-sector+1, worn)) // the last sector may be padding
+		}
+	}
+	if at := d.wrong - off; d.wrong >= 0 && at >= 0 && at < int64(n) {
+		return at
+	}
+	return -1
+}

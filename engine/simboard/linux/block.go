@@ -1,0 +1,76 @@
+package linux
+
+import (
+	"fmt"
+	"slices"
+)
+
+// block finds the disk that a path leads to.
+func (p *process) block(name string) *disk {
+	at, err := p.files.resolve(absolute(p.dir, name))
+	if err != nil {
+		return nil
+	}
+	for _, d := range p.disks {
+		if at == "/dev/"+d.Name {
+			return d
+		}
+	}
+	return nil
+}
+
+// blkdiscard forgets a range: it reads as zeros afterwards, which a real medium does not promise.
+func blkdiscard(p *process) int {
+	o, rest, ok := p.options("o:l:sfz")
+	if !ok || len(rest) != 1 {
+		return 1
+	}
+	d := p.block(rest[0])
+	if d == nil {
+		return p.fail("%s: not a block device", rest[0])
+	}
+	from, _ := size(o['o'])
+	n := d.Size - from
+	if o['l'] != "" {
+		n, _ = size(o['l'])
+	}
+	zeros := make([]byte, 64<<10)
+	for n > 0 && p.ctx.Err() == nil {
+		part := min(n, int64(len(zeros)))
+		was := make([]byte, part)
+		if _, err := d.readAt(was, from, false); err != nil {
+			return p.fail("%s: %s", rest[0], strerror(err))
+		}
+		if slices.ContainsFunc(was, func(c byte) bool { return c != 0 }) { // holes stay holes
+			if _, err := d.writeAt(zeros[:part], from, false); err != nil {
+				return p.fail("%s: %s", rest[0], strerror(err))
+			}
+		}
+		from, n = from+part, n-part
+	}
+	return 0
+}
+
+func blockdev(p *process) int {
+	if len(p.args) < 2 {
+		return 1
+	}
+	d := p.block(p.args[len(p.args)-1])
+	if d == nil {
+		return p.fail("can't open '%s': No such file or directory", p.args[len(p.args)-1])
+	}
+	switch p.args[0] {
+	case "--getsize64":
+		fmt.Fprintln(p.out, d.Size)
+	case "--getsz":
+		fmt.Fprintln(p.out, d.Size/512)
+	case "--getss":
+		fmt.Fprintln(p.out, d.Sector)
+	case "--getro":
+		fmt.Fprintln(p.out, 0)
+	case "--rereadpt", "--flushbufs", "--setrw":
+	default:
+		return p.fail("not in this simulation: %s", p.args[0])
+	}
+	return 0
+}

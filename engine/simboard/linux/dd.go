@@ -1,0 +1,311 @@
+package linux
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// copying is what dd was told.
+type copying struct {
+	in, out           string
+	ibs, obs          int
+	count, skip, seek int64
+	flags             map[string]bool // "i:direct", "o:direct", "c:notrunc"
+	quiet             bool
+}
+
+// size reads a number with busybox's suffixes.
+func size(text string) (int64, bool) {
+	unit := int64(1)
+	for _, u := range []struct {
+		suffix string
+		n      int64
+	}{{"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"c", 1}, {"w", 2}, {"b", 512}, {"k", 1 << 10}, {"K", 1 << 10}, {"M", 1 << 20}, {"m", 1 << 20}, {"G", 1 << 30}} {
+		if t, ok := strings.CutSuffix(text, u.suffix); ok {
+			text, unit = t, u.n
+			break
+		}
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n * unit, err == nil && n >= 0 && n <= (1<<62)/unit
+}
+
+var ddFlags = map[string]string{
+	"iflag": " fullblock skip_bytes count_bytes direct ", "oflag": " seek_bytes append direct ",
+	"conv": " notrunc sync noerror fsync swab ",
+}
+
+func (p *process) copying() (c copying, ok bool) {
+	c = copying{ibs: 512, obs: 512, count: -1, flags: map[string]bool{}}
+	for _, a := range p.args {
+		key, value, _ := strings.Cut(a, "=")
+		n, valid := size(value)
+		switch key {
+		case "if":
+			c.in, valid = value, true
+		case "of":
+			c.out, valid = value, true
+		case "bs":
+			c.ibs, c.obs = int(n), int(n)
+		case "ibs":
+			c.ibs = int(n)
+		case "obs":
+			c.obs = int(n)
+		case "count":
+			c.count = n
+		case "skip":
+			c.skip = n
+		case "seek":
+			c.seek = n
+		case "status":
+			c.quiet, valid = value == "none", true
+		case "iflag", "oflag", "conv":
+			valid = true
+			for _, f := range strings.Split(value, ",") {
+				valid = valid && strings.Contains(ddFlags[key], " "+f+" ")
+				c.flags[key[:1]+":"+f] = true
+			}
+		default:
+			valid = false
+		}
+		if !valid {
+			if ddFlags[key] != "" || value == "" {
+				fmt.Fprintf(p.err, "dd: invalid argument '%s'\n", value)
+			} else {
+				p.fail("invalid number '%s'", value)
+			}
+			return c, false
+		}
+	}
+	if c.ibs <= 0 || c.obs <= 0 || c.ibs > 64<<20 || c.obs > 64<<20 {
+		p.fail("number 0 is not in 1..67108864 range")
+		return c, false
+	}
+	return c, true
+}
+
+// dd copies block by block.
+func dd(p *process) int {
+	c, ok := p.copying()
+	if !ok {
+		return 1
+	}
+	in, out, code := p.ddFiles(&c)
+	if code != 0 {
+		return code
+	}
+	r := &ddRun{copying: c, p: p, in: in, out: out, buf: make([]byte, c.ibs)}
+	code = r.run()
+	if !c.quiet {
+		fmt.Fprintf(p.err, "%d+%d records in\n%d+%d records out\n", r.fullIn, r.partIn, r.fullOut, r.partOut)
+		if !strings.Contains(fmt.Sprint(p.args), "status=noxfer") {
+			fmt.Fprintf(p.err, "%d bytes (%s) copied, 0.000000 seconds, %s\n", r.total, human(r.total), "0B/s")
+		}
+	}
+	return code
+}
+
+// human is a number of bytes as busybox shortens it.
+func human(n int64) string {
+	f := float64(n)
+	for _, unit := range []string{"B", "KB", "MB", "GB"} {
+		if f < 1024 || unit == "GB" {
+			if unit == "B" {
+				return fmt.Sprintf("%d%s", n, unit)
+			}
+			return fmt.Sprintf("%.1f%s", f, unit)
+		}
+		f /= 1024
+	}
+	return ""
+}
+
+// ddFiles opens both sides and goes to where they begin.
+func (p *process) ddFiles(c *copying) (in io.Reader, out io.Writer, code int) {
+	in, out = p.in, p.out
+	if c.in != "" {
+		flags := os.O_RDONLY
+		if c.flags["i:direct"] {
+			flags |= oDirect
+		}
+		f, err := p.files.open(absolute(p.dir, c.in), flags, 0)
+		if err != nil {
+			return nil, nil, p.fail("can't open '%s': %s", c.in, strerror(err))
+		}
+		in = f
+	}
+	if c.out != "" {
+		flags := os.O_RDWR | os.O_CREATE
+		if c.seek == 0 && !c.flags["c:notrunc"] {
+			flags |= os.O_TRUNC
+		}
+		if c.flags["o:append"] {
+			flags |= os.O_APPEND
+		}
+		if c.flags["o:direct"] {
+			flags |= oDirect
+		}
+		f, err := p.files.open(absolute(p.dir, c.out), flags, 0o644)
+		if err != nil {
+			return nil, nil, p.fail("can't open '%s': %s", c.out, strerror(err))
+		}
+		out = f
+	}
+	return in, out, p.ddSeek(c, in, out)
+}
+
+func (p *process) ddSeek(c *copying, in io.Reader, out io.Writer) int {
+	skip, seek := c.skip*int64(c.ibs), c.seek*int64(c.obs)
+	if c.flags["i:skip_bytes"] {
+		skip = c.skip
+	}
+	if c.flags["o:seek_bytes"] {
+		seek = c.seek
+	}
+	if f, ok := in.(*file); ok && (f.n.dev == nil || f.n.mode&fs.ModeCharDevice == 0) {
+		f.off = skip
+	} else if _, err := io.CopyN(io.Discard, in, skip); err != nil && skip > 0 {
+		return p.fail("%s: cannot skip", c.in)
+	}
+	if f, ok := out.(*file); ok {
+		if f.off = seek; seek > 0 && !c.flags["c:notrunc"] {
+			f.truncate(seek)
+		}
+	}
+	return 0
+}
+
+// ddRun is a copy under way.
+type ddRun struct {
+	copying
+	p                                *process
+	in                               io.Reader
+	out                              io.Writer
+	buf, rest                        []byte
+	fullIn, partIn, fullOut, partOut int64
+	total                            int64
+}
+
+func (r *ddRun) run() int {
+	left := r.count
+	for left != 0 && r.p.ctx.Err() == nil {
+		want := r.ibs
+		if r.flags["i:count_bytes"] && left > 0 {
+			want = int(min(int64(want), left))
+		}
+		n, err := r.read(r.buf[:want])
+		if n == 0 && err != nil && err != io.EOF {
+			return r.p.fail("%s: %s", r.source(), strerror(err))
+		}
+		if n == 0 {
+			break
+		}
+		switch {
+		case left < 0:
+		case r.flags["i:count_bytes"]:
+			left -= int64(n)
+		default:
+			left--
+		}
+		if code := r.block(n); code != 0 {
+			return code
+		}
+	}
+	return r.flush(len(r.rest))
+}
+
+// source is what is read, for messages.
+func (r *ddRun) source() string {
+	if r.copying.in == "" {
+		return "standard input"
+	}
+	return r.copying.in
+}
+
+// read is one read, or as many as fill the block. What cannot be read past the cache is read through it.
+func (r *ddRun) read(p []byte) (int, error) {
+	if f, ok := r.in.(*file); ok && f.direct() && f.n.dev != nil && int64(len(p))%sectorOf(f) != 0 {
+		f.flags &^= oDirect
+	}
+	if r.flags["i:fullblock"] {
+		n, err := io.ReadFull(r.in, p)
+		if err == io.ErrUnexpectedEOF {
+			err = nil
+		}
+		return n, err
+	}
+	return r.in.Read(p)
+}
+
+// block counts what was read and writes what is complete.
+func (r *ddRun) block(n int) int {
+	data := r.buf[:n]
+	if n == r.ibs {
+		r.fullIn++
+	} else {
+		r.partIn++
+		if r.flags["c:sync"] {
+			data = r.buf[:r.ibs]
+			clear(data[n:])
+		}
+	}
+	if r.ibs == r.obs && len(r.rest) == 0 {
+		return r.write(data)
+	}
+	r.rest = append(r.rest, data...)
+	for len(r.rest) >= r.obs {
+		if code := r.flush(r.obs); code != 0 {
+			return code
+		}
+	}
+	return 0
+}
+
+func (r *ddRun) flush(n int) int {
+	if n == 0 {
+		return 0
+	}
+	code := r.write(r.rest[:n])
+	r.rest = r.rest[:copy(r.rest, r.rest[n:])]
+	return code
+}
+
+// sectorOf is what direct transfers of a device are a multiple of.
+func sectorOf(f *file) int64 {
+	if d, ok := f.n.dev.(*disk); ok {
+		return d.Sector
+	}
+	return 1
+}
+
+func (r *ddRun) write(p []byte) int {
+	n, err := r.out.Write(p)
+	if f, ok := r.out.(*file); ok && err == syscall.EINVAL && f.direct() { // likewise
+		f.flags &^= oDirect
+		var m int
+		m, err = r.out.Write(p[n:])
+		n += m
+	}
+	r.total += int64(n)
+	if n == r.obs {
+		r.fullOut++
+	} else if n > 0 {
+		r.partOut++
+	}
+	if err != nil || n < len(p) {
+		if err == nil {
+			_, err = r.out.Write(p[n:])
+		}
+		name := r.copying.out
+		if name == "" {
+			name = "standard output"
+		}
+		return r.p.fail("error writing '%s': %s", name, strerror(err))
+	}
+	return 0
+}

@@ -1,0 +1,269 @@
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/interp"
+)
+
+// call sees every command before the interpreter does, and takes over those by which it would look at the host.
+func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
+	switch args[0] {
+	case "command":
+		switch {
+		case len(args) > 1 && (args[1] == "-v" || args[1] == "-V"):
+			return append([]string{hidden + "which"}, args[2:]...), nil
+		case len(args) > 1:
+			return sh.call(ctx, args[1:])
+		}
+	case "type", "which":
+		return append([]string{hidden + "which"}, args[1:]...), nil
+	case "pwd":
+		return []string{hidden + "pwd"}, nil
+	case "builtin", "help", "times", "shopt", "declare", "typeset", "mapfile", "readarray", "pushd", "popd", "dirs":
+		return append([]string{hidden + "missing"}, args...), nil
+	case "eval":
+		return sh.evaluate(strings.Join(args[1:], " "))
+	case "source", ".":
+		if len(args) < 2 {
+			return sh.refuse("source: need filename")
+		}
+		text, err := sh.readFile(interp.HandlerCtx(ctx).Dir, args[1])
+		if err != nil {
+			return sh.refuse("%s: %v", args[1], err)
+		}
+		return sh.evaluate(text)
+	case "test", "[":
+		for _, a := range args {
+			if a == "-O" || a == "-G" || a == "-N" {
+				return sh.refuse("test: %s is not in this simulation", a)
+			}
+		}
+	}
+	return args, nil
+}
+
+// evaluate hands a text to the interpreter's eval once it was looked at.
+func (sh *shell) evaluate(text string) ([]string, error) {
+	sh.said = sh.name + ": eval"
+	source, err := sh.source(text)
+	if err != nil {
+		return sh.refuse("%v", err)
+	}
+	return []string{"eval", source}, nil
+}
+
+// refuse prints an error and exits with 2.
+func (sh *shell) refuse(format string, args ...any) ([]string, error) {
+	return []string{hidden + "refuse", fmt.Sprintf(format, args...)}, nil
+}
+
+func (sh *shell) readFile(dir, name string) (string, error) {
+	f, err := sh.files.open(absolute(dir, name), os.O_RDONLY, 0)
+	if err != nil {
+		return "", errors.New(strerror(err))
+	}
+	text, err := io.ReadAll(io.LimitReader(f, treeLimit))
+	if err != nil {
+		return "", errors.New(strerror(err))
+	}
+	return string(text), nil
+}
+
+// process is a program that runs.
+type process struct {
+	*system
+	sh       *shell
+	ctx      context.Context
+	name     string
+	args     []string // without the name
+	dir      string
+	env      expand.Environ
+	in       io.Reader
+	out, err io.Writer
+}
+
+// exec runs a program: an applet, or a script.
+func (sh *shell) exec(ctx context.Context, args []string) error {
+	hc := interp.HandlerCtx(ctx)
+	p := &process{
+		system: sh.system, sh: sh, ctx: ctx, name: args[0], args: args[1:], dir: hc.Dir, env: hc.Env,
+		in: hc.Stdin, out: hc.Stdout, err: hc.Stderr,
+	}
+	stdin, piped := hc.Stdin.(*os.File)
+	if !piped || stdin == nil {
+		p.in = keyboard{sh.term, ctx}
+	}
+	code := p.start()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if code != 0 {
+		return interp.ExitStatus(uint8(code))
+	}
+	return nil
+}
+
+func (p *process) start() int {
+	if name, ours := strings.CutPrefix(p.name, hidden); ours {
+		return p.builtin(name)
+	}
+	at, err := p.lookup(p.dir, p.env, p.name)
+	if err == nil {
+		at, err = p.files.resolveProgram(at)
+	}
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		fmt.Fprintf(p.err, "%s: %s: Permission denied\n", p.sh.said, p.name)
+		return 126
+	case err != nil:
+		fmt.Fprintf(p.err, "%s: %s: not found\n", p.sh.said, p.name)
+		return 127
+	case at != "":
+		return p.script(at)
+	}
+	p.name = path.Base(p.name)
+	return p.applet()
+}
+
+// resolveProgram gives "" for busybox, and the path of anything else.
+func (t *tree) resolveProgram(at string) (string, error) {
+	real, err := t.resolve(at)
+	if real == "/bin/busybox" {
+		real = ""
+	}
+	return real, err
+}
+
+// applet runs what busybox has under the name.
+func (p *process) applet() int {
+	f, ok := applets[p.name]
+	if !ok {
+		fmt.Fprintf(p.err, "%s: applet not found\n", p.name)
+		return 127
+	}
+	return f(p)
+}
+
+// script runs a file of commands.
+func (p *process) script(at string) int {
+	text, err := p.sh.readFile("/", at)
+	if err != nil {
+		return p.fail("can't open '%s': %v", at, err)
+	}
+	return p.shell(p.name, p.name, text, p.args)
+}
+
+// shell runs a script in a shell of its own.
+func (p *process) shell(name, zero, text string, params []string) int {
+	std := streams{out: p.out, err: p.err}
+	if f, ok := p.in.(*os.File); ok {
+		std.in = f
+	}
+	return p.newShell(name, zero, p.dir, exported(p.env), std, params).script(p.ctx, text)
+}
+
+// builtin is what the shell has itself, where the interpreter's own would look at the host.
+func (p *process) builtin(name string) int {
+	switch name {
+	case "pwd":
+		fmt.Fprintln(p.out, path.Clean(p.dir))
+	case "refuse":
+		fmt.Fprintf(p.err, "%s: %s\n", p.sh.said, p.args[0])
+		return 2
+	case "missing":
+		fmt.Fprintf(p.err, "%s: %s: not found\n", p.sh.name, p.args[0])
+		return 127
+	case "which":
+		code := 0
+		for _, a := range p.args {
+			if interp.IsBuiltin(a) {
+				fmt.Fprintln(p.out, a)
+			} else if at, err := p.lookup(p.dir, p.env, a); err == nil {
+				fmt.Fprintln(p.out, at)
+			} else {
+				code = 127
+			}
+		}
+		return code
+	}
+	return 0
+}
+
+// fail prints an error as busybox does and gives its exit code.
+func (p *process) fail(format string, args ...any) int {
+	fmt.Fprintf(p.err, "%s: %s\n", p.name, fmt.Sprintf(format, args...))
+	return 1
+}
+
+// options reads flags, getopt's way: a letter with : behind it takes a value. Long ones are refused.
+func (p *process) options(spec string) (given map[byte]string, rest []string, ok bool) {
+	given = map[byte]string{}
+	args := p.args
+	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
+		word := args[0][1:]
+		args = args[1:]
+		if word == "-" {
+			break
+		}
+		for len(word) > 0 {
+			c := word[0]
+			word = word[1:]
+			at := strings.IndexByte(spec, c)
+			if at < 0 || c == ':' {
+				fmt.Fprintf(p.err, "%s: unrecognized option: %c\n%s\n", p.name, c, toolset)
+				return nil, nil, false
+			}
+			if at+1 < len(spec) && spec[at+1] == ':' {
+				if word == "" && len(args) > 0 {
+					word, args = args[0], args[1:]
+				}
+				given[c], word = word, ""
+				continue
+			}
+			given[c] += "1"
+		}
+	}
+	return given, args, true
+}
+
+// open opens a file for reading, and says why not.
+func (p *process) open(name string) (io.Reader, error) {
+	if name == "-" {
+		return p.in, nil
+	}
+	f, err := p.files.open(absolute(p.dir, name), os.O_RDONLY, 0)
+	if err != nil {
+		p.fail("can't open '%s': %s", name, strerror(err))
+		return nil, err
+	}
+	return f, nil
+}
+
+// each runs f on every file that is named, or on the standard input.
+func (p *process) each(names []string, f func(name string, r io.Reader) error) int {
+	code := 0
+	if len(names) == 0 {
+		names = []string{"-"}
+	}
+	for _, name := range names {
+		r, err := p.open(name)
+		if err == nil {
+			if err = f(name, r); err != nil {
+				p.fail("%s: %s", name, strerror(err))
+			}
+		}
+		if err != nil {
+			code = 1
+		}
+	}
+	return code
+}

@@ -1,0 +1,162 @@
+package linux
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+func cut(p *process) int {
+	o, rest, ok := p.options("d:f:c:b:s")
+	if !ok {
+		return 1
+	}
+	list := o['f'] + o['c'] + o['b']
+	wanted := func(n int) bool {
+		return slices.ContainsFunc(strings.Split(list, ","), func(r string) bool {
+			from, to, isRange := strings.Cut(r, "-")
+			if !isRange {
+				return number(r, 0) == n
+			}
+			return n >= number(from, 1) && n <= number(to, 1<<30)
+		})
+	}
+	sep := o['d']
+	if sep == "" {
+		sep = "\t"
+	}
+	return p.lines(rest, func(line string) bool {
+		parts, joint := strings.Split(line, ""), ""
+		if o['f'] != "" {
+			if parts, joint = strings.Split(line, sep), sep; len(parts) == 1 {
+				if o['s'] == "" {
+					fmt.Fprintln(p.out, line)
+				}
+				return true
+			}
+		}
+		var kept []string
+		for i, part := range parts {
+			if wanted(i + 1) {
+				kept = append(kept, part)
+			}
+		}
+		fmt.Fprintln(p.out, strings.Join(kept, joint))
+		return true
+	})
+}
+
+func sortLines(p *process) int {
+	o, rest, ok := p.options("rnuk:t:f")
+	if !ok {
+		return 1
+	}
+	var all []string
+	code := p.lines(rest, func(line string) bool { all = append(all, line); return true })
+	slices.SortStableFunc(all, func(a, b string) int {
+		c := strings.Compare(a, b)
+		if o['n'] != "" {
+			if d := number(strings.Fields(a + " x")[0], 0) - number(strings.Fields(b + " x")[0], 0); d != 0 {
+				c = d
+			}
+		}
+		if o['r'] != "" {
+			c = -c
+		}
+		return c
+	})
+	if o['u'] != "" {
+		all = slices.Compact(all)
+	}
+	for _, line := range all {
+		fmt.Fprintln(p.out, line)
+	}
+	return code
+}
+
+func uniq(p *process) int {
+	o, rest, ok := p.options("cdu")
+	if !ok {
+		return 1
+	}
+	last, n := "", 0
+	flush := func() {
+		switch {
+		case n == 0 || o['d'] != "" && n < 2 || o['u'] != "" && n > 1:
+		case o['c'] != "":
+			fmt.Fprintf(p.out, "%7d %s\n", n, last)
+		default:
+			fmt.Fprintln(p.out, last)
+		}
+	}
+	code := p.lines(rest, func(line string) bool {
+		if n > 0 && line == last {
+			n++
+			return true
+		}
+		flush()
+		last, n = line, 1
+		return true
+	})
+	flush()
+	return code
+}
+
+func tee(p *process) int {
+	o, rest, ok := p.options("ai")
+	if !ok {
+		return 1
+	}
+	all := []io.Writer{p.out}
+	for _, name := range rest {
+		w, err := p.output(name, o['a'] != "")
+		if err != nil {
+			return p.fail("%s: %s", name, strerror(err))
+		}
+		all = append(all, w)
+	}
+	readErr, _ := transfer(p.ctx, io.MultiWriter(all...), p.in)
+	if readErr != nil {
+		return 1
+	}
+	return 0
+}
+
+func seq(p *process) int {
+	v := []int{1, 1, 1}
+	switch n := len(p.args); n {
+	case 1:
+		v[2] = number(p.args[0], 0)
+	case 2:
+		v[0], v[2] = number(p.args[0], 0), number(p.args[1], 0)
+	case 3:
+		v[0], v[1], v[2] = number(p.args[0], 0), number(p.args[1], 1), number(p.args[2], 0)
+	default:
+		return 1
+	}
+	w := bufio.NewWriter(p.out)
+	for i := v[0]; v[1] > 0 && i <= v[2] || v[1] < 0 && i >= v[2]; i += v[1] {
+		fmt.Fprintln(w, i)
+		if p.ctx.Err() != nil {
+			return 1
+		}
+	}
+	w.Flush()
+	return 0
+}
+
+func yes(p *process) int {
+	text := "y"
+	if len(p.args) > 0 {
+		text = strings.Join(p.args, " ")
+	}
+	block := []byte(strings.Repeat(text+"\n", max(1, 4096/(len(text)+1))))
+	for p.ctx.Err() == nil {
+		if _, err := p.out.Write(block); err != nil {
+			return 1
+		}
+	}
+	return 1
+}

@@ -1,0 +1,101 @@
+// Package linux is the Linux of a simulated board: a login on a serial line and a POSIX shell whose commands are written
+// in Go.
+//
+// It owns the board's file tree, its clock, its network settings and what runs on it. It knows nothing of the host it runs
+// on: no file of the host opens, no program of it runs, and the network is reached by Config.Dial alone. It does not know
+// the boot loader that started it, nor what is typed for.
+package linux
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/netip"
+
+	"github.com/flashlua/flashlua/engine/clock"
+)
+
+// TTY is the serial line as the board sees it.
+type TTY interface {
+	io.Writer                              // to the station
+	Key(ctx context.Context) (byte, error) // from the station; ends with ctx
+}
+
+// Disk is a block device.
+type Disk struct {
+	Name    string // "vda", "mmcblk0": it is /dev/NAME and /sys/class/block/NAME
+	Bus     string // its address on the bus as it stands in the sysfs path, "4f80000.mmc"; "" for a plain one
+	Size    int64  // bytes
+	Sector  int64  // logical, bytes; 0 is 512
+	Storage Storage
+}
+
+// Storage holds a disk's bytes.
+type Storage interface {
+	io.ReaderAt
+	io.WriterAt
+}
+
+// Config is what one board has.
+type Config struct {
+	Clock clock.Clock
+	// Dial is the only way out.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Lease gives an address with its mask, and the router. An error means that nobody answers.
+	Lease func(ctx context.Context) (netip.Prefix, netip.Addr, error)
+	Disks []Disk
+
+	Hostname string
+	Login    string // what the login prompt ends with, "login:"
+	User     string
+	Password string // "" asks for none
+	Prompt   string // what the shell's prompt ends with, "# "
+	Cmdline  string // the kernel's
+
+	Echo    func() bool        // asked for every key whether it shows; nil is yes
+	Reached func(stage string) // told of AtLogin and AtShell, before anything is printed there; it may end the context
+	Columns int                // of the terminal, where the shell's editor goes to the next line; 0 is 80
+}
+
+// The stages that a Config is told of.
+const (
+	AtLogin = "login" // a login is offered
+	AtShell = "shell" // a line was typed
+)
+
+// Halt is how a system went down.
+type Halt int
+
+const (
+	PowerOff Halt = iota + 1
+	Reboot
+)
+
+// Boot prints the kernel's lines, offers a login and runs a shell until the system goes down or ctx ends, in which case it
+// returns context.Cause(ctx). Nothing of the board runs any more when it returns.
+func Boot(ctx context.Context, tty TTY, cfg Config) (Halt, error) {
+	ctx, down := context.WithCancelCause(ctx)
+	s := newSystem(ctx, cfg, tty, func(h Halt) { down(wentDown(h)) })
+	listening := make(chan struct{})
+	go func() {
+		defer close(listening)
+		s.term.listen(ctx)
+	}()
+	s.run(ctx)
+	down(context.Canceled)
+	<-listening
+	if h, ok := context.Cause(ctx).(wentDown); ok {
+		return Halt(h), nil
+	}
+	return 0, context.Cause(ctx)
+}
+
+// wentDown ends a system that was told to.
+type wentDown Halt
+
+func (w wentDown) Error() string {
+	if Halt(w) == Reboot {
+		return "the board reboots"
+	}
+	return "the board is powered off"
+}

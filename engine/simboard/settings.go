@@ -1,0 +1,183 @@
+package simboard
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// Setting is one thing that a simulated board can be told, as NAME=VALUE.
+type Setting struct {
+	Name, Value string // Value is a placeholder
+	Does        string // what a board that is told so does
+	set         func(s *settings, name, value string) error
+}
+
+// Settings are all of them.
+var Settings = []Setting{
+	{FaultDHCP, "N", "gets no lease N times", count},
+	{FaultTFTP, "N", "hears nothing of the TFTP server for N loads", count},
+	{FaultHTTP, "N", "loses N downloads of Linux in the middle", count},
+	{FaultBlock, "N", "keeps one byte of the medium wrong, in N boots that write", count},
+	{FaultFirst, "N", "loses the first character that it reads after its autoboot was stopped, N times", count},
+	{FaultReset, "STAGE", "resets itself once, at uboot, autoboot, dhcp, load, linux, login, shell or in the middle of a write; write:3 is the third, output:500 byte 500 that is printed, output one that the seed chooses", stage},
+	{FaultSilent, "STAGE", "says nothing more from there, until it is reset, once", stage},
+	{FaultGone, "STAGE", "goes on while the station's adapter is away, once, from there for 3 s; what is printed meanwhile is lost", stage},
+	{FaultDrop, "RATE", "has a console that loses bytes, each with this probability: 0.005, 0.5%, or one way 0.5%:typed, 0.5%:printed", rateOfWays},
+	{FaultLost, "RATE", "the same as drop", rateOfWays},
+	{FaultDouble, "RATE", "has a console that gives some bytes twice", rateOfWays},
+	{FaultGarble, "RATE", "has a console that turns one bit of some bytes", rateOfWays},
+	{FaultDelay, "RATE", "has a console that holds some bytes back for 50 to 500 ms, with all behind them", rateOfWays},
+	{FaultNoise, "RATE", "prints a kernel line in between, while Linux runs", rateOfNoise},
+	{FaultTorn, "1", "has a console that gives a few bytes at a time", func(s *settings, _, value string) (err error) {
+		if s.Torn, err = strconv.ParseBool(value); err != nil {
+			err = fmt.Errorf("%q is neither 1 nor 0", value)
+		}
+		return err
+	}},
+	{FaultFIFO, "BYTES", "has a receiver that holds so many at 115200 baud and is read at 2000 a second, 16:500 at 500; the rest is lost", receiver},
+	{FaultEcho, "off", "does not show what is typed; U-Boot still ends the line", func(s *settings, _, value string) error {
+		if s.Mute = value == "off"; !s.Mute && value != "on" {
+			return fmt.Errorf("%q is neither off nor on", value)
+		}
+		return nil
+	}},
+	{FaultWrap, "COLUMNS", "breaks the echo of a long line there; by itself Linux does so at 80, and U-Boot does not", func(s *settings, _, value string) (err error) {
+		s.Wrap, err = between(value, minWrap, maxWrap)
+		return err
+	}},
+	{"seed", "N", "has its random places where the seed says", func(s *settings, _, value string) (err error) {
+		if s.Seed, err = strconv.ParseUint(value, 10, 64); err != nil {
+			err = fmt.Errorf("%q is not a number from 0 up", value)
+		}
+		return err
+	}},
+	{"size", "MIB", "has media of this size, 8192 by default; only what is written takes room", func(s *settings, _, value string) error {
+		mib, err := between(value, 1, maxMediumMiB)
+		s.cfg.Size = int64(mib) << 20
+		return err
+	}},
+	{"dir", "PATH", "keeps its media there, in NAME.img; otherwise they are gone with it", func(s *settings, _, value string) error {
+		s.cfg.Dir = value
+		return nil
+	}},
+}
+
+const (
+	minWrap, maxWrap     = 10, 1000
+	usualSpeed, maxSpeed = 2000, 1000000
+	maxNth               = 1 << 30
+)
+
+// settings are the two things that are set.
+type settings struct {
+	*Faults
+	cfg *Config
+}
+
+// Parse reads what stands behind "sim:", NAME=VALUE separated by commas, into a configuration. For the names see Settings.
+func Parse(text string, cfg *Config) error {
+	cfg.Faults = &Faults{Count: map[string]int{}, Stage: map[string]Moment{}, Rate: map[OneWay]float64{}}
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		name, value, _ := strings.Cut(word, "=")
+		err := fmt.Errorf("there is no %q", name)
+		if i := slices.IndexFunc(Settings, func(s Setting) bool { return s.Name == name }); i >= 0 {
+			err = Settings[i].set(&settings{cfg.Faults, cfg}, name, value)
+		}
+		if err != nil {
+			return classify.WithHint(classify.Wrap(err, classify.Usage, "the simulated board cannot be set to %q", word),
+				"write as in sim:dhcp=1,drop=0.5%%; see flashlua sim --help")
+		}
+	}
+	return nil
+}
+
+func count(s *settings, name, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is not a number from 0 up", value)
+	}
+	s.Count[name] = n
+	return nil
+}
+
+// between is a number in a range.
+func between(value string, low, high int) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number", value)
+	}
+	if n < low || n > high {
+		return 0, fmt.Errorf("%s is not from %d to %d", value, low, high)
+	}
+	return n, nil
+}
+
+func stage(s *settings, name, value string) error {
+	at, nth, given := strings.Cut(value, ":")
+	if !slices.Contains(stages, at) {
+		return fmt.Errorf("%q is not one of %s", at, strings.Join(stages, ", "))
+	}
+	m := Moment{at, 1}
+	if given {
+		var err error
+		if m.Left, err = between(nth, 1, maxNth); err != nil {
+			return err
+		}
+	} else if at == StageOutput {
+		m.Left = 0
+	}
+	s.Stage[name] = m
+	return nil
+}
+
+// rateOfWays is a rate for both ways of the line, or for the one that it names.
+func rateOfWays(s *settings, name, value string) error {
+	text, only, one := strings.Cut(value, ":")
+	if one && only != Typed && only != Printed {
+		return fmt.Errorf("%q is not one of %s, %s", only, Typed, Printed)
+	}
+	rate, err := probability(text)
+	for _, way := range []string{Typed, Printed} {
+		if !one || way == only {
+			s.Rate[OneWay{name, way}] = rate
+		}
+	}
+	return err
+}
+
+// receiver is how many bytes the receiver holds and, behind a colon, how many are read in a second.
+func receiver(s *settings, _, value string) (err error) {
+	size, speed, given := strings.Cut(value, ":")
+	s.Speed = usualSpeed
+	if s.FIFO, err = between(size, 1, input); err == nil && given {
+		s.Speed, err = between(speed, 1, maxSpeed)
+	}
+	return err
+}
+
+func rateOfNoise(s *settings, name, value string) (err error) {
+	s.Rate[OneWay{name, Printed}], err = probability(value)
+	return err
+}
+
+// probability is a number from 0 to below 1, or a percentage.
+func probability(value string) (float64, error) {
+	text, percent := strings.CutSuffix(value, "%")
+	rate, err := strconv.ParseFloat(text, 64)
+	limit := "0 to 1"
+	if percent {
+		rate, limit = rate/100, "0% to 100%"
+	}
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		return 0, fmt.Errorf("%q is neither a number from 0 to 1 nor a percentage", value)
+	case !(rate >= 0 && rate < 1): // NaN neither
+		return 0, fmt.Errorf("%s is not from %s", value, limit)
+	}
+	return rate, nil
+}

@@ -1,0 +1,195 @@
+package simboard
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// TFTP, RFC 1350, with the options blksize and timeout of RFC 2347 to 2349.
+const (
+	opRead  = 1
+	opData  = 3
+	opAck   = 4
+	opError = 5
+	opOAck  = 6
+
+	tftpPort      = 69
+	blocksPerHash = 10
+	hashesPerLine = 65
+)
+
+// load is one TFTP transfer of U-Boot.
+type load struct {
+	u       *bootloader
+	conn    net.PacketConn
+	to      net.Addr
+	packets chan reply
+	size    int // of a block
+	blocks  int
+	silent  bool
+}
+
+type reply struct {
+	from net.Addr
+	data []byte
+}
+
+// tftp loads a file into RAM and gives its size, -1 if it did not come.
+func (u *bootloader) tftp(ctx context.Context, server, name string, addr uint64) (int64, error) {
+	conn, err := u.b.cfg.Network.ListenPacket("udp", ":0")
+	if err != nil {
+		return -1, nil
+	}
+	defer conn.Close()
+	ip := net.ParseIP(route(server))
+	if ip == nil {
+		u.printf("*** ERROR: `serverip' not set\n")
+		return -1, nil
+	}
+	l := &load{u: u, conn: conn, to: &net.UDPAddr{IP: ip, Port: u.number("tftpdstp", tftpPort)}, packets: make(chan reply, 1), size: 512, silent: u.b.faults.strike(FaultTFTP)}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		l.receive(stop)
+	}()
+	defer func() {
+		close(stop)
+		conn.Close()
+		<-done
+	}()
+	return l.run(ctx, name, addr)
+}
+
+func (l *load) receive(stop chan struct{}) {
+	buf := make([]byte, 64<<10)
+	for {
+		n, from, err := l.conn.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		select {
+		case l.packets <- reply{from, append([]byte(nil), buf[:n]...)}:
+		case <-stop:
+			return
+		}
+	}
+}
+
+func (l *load) request(name string) []byte {
+	size := l.u.number("tftpblocksize", 1468)
+	seconds := max(l.timeout()/time.Second, 1)
+	return []byte("\x00\x01" + strings.Join([]string{name, "octet", "timeout", strconv.Itoa(int(seconds)), "blksize", strconv.Itoa(size), ""}, "\x00"))
+}
+
+func (l *load) timeout() time.Duration {
+	return time.Duration(max(l.u.number("tftptimeout", 5000), 10)) * time.Millisecond
+}
+
+// run is the dialogue: every answer is acknowledged, what is not answered is sent again.
+func (l *load) run(ctx context.Context, name string, addr uint64) (int64, error) {
+	out, next, total, tries := l.request(name), uint16(1), int64(0), 0
+	l.send(out)
+	for {
+		in, err := l.wait(ctx)
+		switch {
+		case err != nil:
+			return -1, err
+		case in == nil:
+			l.u.printf("T ")
+			if tries++; tries > l.u.number("tftptimeoutcountmax", 10) {
+				l.u.printf("\nRetry count exceeded; starting again\n")
+				return -1, nil
+			}
+			l.send(out)
+			continue
+		}
+		switch op := binary.BigEndian.Uint16(in); {
+		case op == opError:
+			text, _, _ := strings.Cut(string(in[4:]), "\x00")
+			l.u.printf("\nTFTP error: '%s' (%d)\nNot retrying...\n", text, binary.BigEndian.Uint16(in[2:]))
+			return -1, nil
+		case op == opOAck:
+			l.options(in[2:])
+			out = ack(0)
+		case op == opData && binary.BigEndian.Uint16(in[2:]) == next:
+			data := in[4:]
+			if err := l.u.ram.write(addr+uint64(total), data); err != nil {
+				l.u.printf("\nTFTP error: trying to overwrite reserved memory...\n")
+				return -1, nil
+			}
+			total, tries = total+int64(len(data)), 0
+			out = ack(next)
+			next++
+			l.hash()
+			if len(data) < l.size {
+				l.send(out)
+				return total, nil
+			}
+		default:
+			continue
+		}
+		l.send(out)
+	}
+}
+
+func (l *load) send(p []byte) { l.conn.WriteTo(p, l.to) }
+
+func ack(block uint16) []byte { return binary.BigEndian.AppendUint16([]byte{0, opAck}, block) }
+
+// options takes the server at its word.
+func (l *load) options(text []byte) {
+	words := strings.Split(string(text), "\x00")
+	for i := 0; i+1 < len(words); i += 2 {
+		if strings.EqualFold(words[i], "blksize") {
+			l.size = max(number(words[i+1], 10), 8) // RFC 2348 allows no less
+		}
+	}
+}
+
+// wait gives the next packet of at least a header, nil when time is up.
+func (l *load) wait(ctx context.Context) ([]byte, error) {
+	late := make(chan struct{})
+	defer l.u.b.cfg.Clock.AfterFunc(l.timeout(), func() { close(late) })()
+	for {
+		select {
+		case in := <-l.packets:
+			if l.silent || len(in.data) < 4 {
+				continue
+			}
+			l.to = in.from
+			return in.data, nil
+		case <-late:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// hash draws the progress.
+func (l *load) hash() {
+	if l.blocks++; (l.blocks-1)%blocksPerHash != 0 {
+		return
+	}
+	if n := (l.blocks - 1) / blocksPerHash; n > 0 && n%hashesPerLine == 0 {
+		l.u.printf("\n\t ")
+	}
+	l.u.printf("#")
+}
+
+// rate is how U-Boot writes a speed.
+func rate(n int64, d time.Duration) string {
+	perSecond := float64(n) / max(d.Seconds(), 0.001)
+	switch {
+	case perSecond >= 1<<20:
+		return fmt.Sprintf("%.1f MiB/s", perSecond/(1<<20))
+	case perSecond >= 1<<10:
+		return fmt.Sprintf("%.1f KiB/s", perSecond/(1<<10))
+	}
+	return fmt.Sprintf("%.0f Bytes/s", perSecond)
+}
