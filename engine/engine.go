@@ -33,6 +33,8 @@ type Engine struct {
 	OpenPower func(spec string) (power.Driver, error)
 	Listen    func(network, address string) (net.Listener, error)   // for HTTP
 	ListenUDP func(network, address string) (net.PacketConn, error) // for TFTP
+	Source    func(board string) (string, error)                    // the station's address on the way to a board
+	Simulated bool                                                  // what the above lead to is no hardware; the verdict says so
 	Events    func(Event)                                           // subscriber; called from one goroutine at a time
 	Console   *console.Transcript                                   // record of the console; may be nil
 }
@@ -74,10 +76,11 @@ const (
 	Partial   = "partial"
 	Written   = "written"
 	Verified  = "verified"
+	Unknown   = "unknown" // somebody used the board by hand
 )
 
-// Run plans and flashes. What went wrong is in the report; it is never nil.
-func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
+// newRun fills in the real edges.
+func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 	if e.Clock == nil {
 		e.Clock = clock.Real{}
 	}
@@ -93,11 +96,19 @@ func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
 	if e.ListenUDP == nil {
 		e.ListenUDP = net.ListenPacket
 	}
-	r := &run{Engine: e, policy: p, job: j, ctx: ctx, began: e.Clock.Now(), state: Untouched}
+	if e.Source == nil {
+		e.Source = serve.SourceAddress
+	}
+	return &run{Engine: e, policy: p, job: j, ctx: ctx, began: e.Clock.Now(), state: Untouched}
+}
+
+// Run plans and flashes. What went wrong is in the report; it is never nil.
+func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
+	r := e.newRun(ctx, p, j)
 	var d classify.Decision
 	if err := r.guard(r.planAll); err != nil {
 		d = (&classify.Classifier{OnUnknown: r.unknown}).Decide(context.Cause(r.ctx), err)
-	} else {
+	} else if !j.DryRun {
 		d = r.attempts()
 	}
 	r.setPower(d.Err)
@@ -107,8 +118,7 @@ func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
 
 // planAll does everything that can fail before the board is touched.
 func (r *run) planAll() error {
-	var err error
-	if r.limits, err = r.policy.limits(r.job); err != nil {
+	if err := r.bound(); err != nil {
 		return err
 	}
 	late := classify.WithHint(classify.New(classify.DeadlineTotal, "the total deadline of %s passed", r.limits.Total), "raise limits.total in the policy or --timeout")
@@ -120,6 +130,14 @@ func (r *run) planAll() error {
 	}
 	r.emit(Event{Type: EventPlan, Text: r.planText()})
 	return nil
+}
+
+// bound finds the deadlines, to which the power driver has something to say.
+func (r *run) bound() (err error) {
+	if r.power, err = r.OpenPower(r.job.Power); err == nil {
+		r.limits, err = r.policy.limits(r.job, r.powerTime())
+	}
+	return err
 }
 
 // attempts is the loop: it gives the decision on the last attempt, a zero one after success.
@@ -305,8 +323,16 @@ func (r *run) forget() {
 	defer r.mu.Unlock()
 	r.receipt = flash.Receipt{}
 	if r.state == Verified {
-		r.state = Written
+		r.state = r.unproven()
 	}
+}
+
+// unproven is the state of a medium that was done with and is not known to hold the image.
+func (r *run) unproven() string {
+	if r.job.VerifyOnly {
+		return Untouched
+	}
+	return Written
 }
 
 // mark records what became of the medium. Anything but Verified takes the proof back.
@@ -349,9 +375,18 @@ func (r *run) setPower(failure error) {
 
 // switchPower does one action of the driver, within its own time.
 func (r *run) switchPower(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := clock.WithTimeout(ctx, r.Clock, powerTime, classify.New(classify.Power, "the power driver did not answer within %s", powerTime))
+	limit := r.powerTime()
+	ctx, cancel := clock.WithTimeout(ctx, r.Clock, limit, classify.New(classify.Power, "the power driver did not answer within %s", limit))
 	defer cancel()
 	return r.guard(func() error { return do(ctx) })
+}
+
+// powerTime bounds one action of the driver.
+func (r *run) powerTime() time.Duration {
+	if p, ok := r.power.(power.Patient); ok {
+		return p.Patience()
+	}
+	return powerTime
 }
 
 // cleanup is one thing to undo.

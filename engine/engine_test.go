@@ -3,7 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -30,9 +34,10 @@ type bench struct {
 	events   []Event
 	switched []string
 	powerErr error
+	checkErr error
 }
 
-func (b *bench) Check(context.Context) error { return nil }
+func (b *bench) Check(context.Context) error { return b.checkErr }
 func (b *bench) On(context.Context) error    { b.switched = append(b.switched, "on"); return b.powerErr }
 func (b *bench) Off(context.Context) error   { b.switched = append(b.switched, "off"); return b.powerErr }
 
@@ -69,7 +74,7 @@ func (b *bench) run(t *testing.T) (*Report, time.Duration) {
 }
 
 // order is the grammar of events that event.go promises, a letter a type.
-var order = regexp.MustCompile(`^(l(a(s+|S+|r)*A)(r?a(s+|S+|r)*A)*)?p*c*e$`)
+var order = regexp.MustCompile(`^(l((a(s+|S+|r)*A)(r?a(s+|S+|r)*A)*)?)?p*c*e$`)
 
 func (b *bench) checkOrder(t *testing.T) {
 	t.Helper()
@@ -412,6 +417,41 @@ func TestPowerAfter(t *testing.T) {
 	}
 }
 
+// person is a driver that takes its time.
+type person struct{ *bench }
+
+func (p person) Patience() time.Duration { return 5 * time.Minute }
+func (p person) Off(ctx context.Context) error {
+	p.bench.Off(ctx)
+	return p.clk.Sleep(ctx, 4*time.Minute)
+}
+func (p person) On(ctx context.Context) error { return p.clk.Sleep(ctx, time.Hour) }
+
+func TestAPatientPowerDriver(t *testing.T) {
+	b := newBench(t, func(ctx context.Context, s *Session) error {
+		if err := s.PowerOff(ctx); err != nil {
+			return err
+		}
+		return classify.Fatal(s.PowerOn(ctx))
+	})
+	b.OpenPower = func(string) (power.Driver, error) { return person{b}, nil }
+	r, took := b.run(t)
+	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.Power, 1)
+	if took != 4*time.Minute+5*time.Minute+4*time.Minute || !strings.Contains(r.Error, "did not answer within 5m0s") || len(r.Secondary) != 0 {
+		t.Errorf("took %s: %s; beside it %q", took, r.Error, r.Secondary)
+	}
+	if plan := b.events[0].Text; !strings.HasSuffix(plan, "at most 4 attempts of 30m0s each, 1h0m0s in total, and then 5m2s to clean up") {
+		t.Errorf("plan: %s", plan)
+	}
+	b.events = nil
+	b.policy.Limits = Limits{Total: 10 * time.Minute, Attempt: 6 * time.Minute}
+	r, _ = b.run(t)
+	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.ConfigPlan, 0)
+	if want := "one attempt of 6m0s and its clean-up of 5m2s do not fit the total of 10m0s"; r.Error != want {
+		t.Errorf("error %q; want %q", r.Error, want)
+	}
+}
+
 func TestCleanUpTriesEverything(t *testing.T) {
 	b := newBench(t, nil)
 	never := make(chan struct{})
@@ -437,6 +477,38 @@ func TestCleanUpTriesEverything(t *testing.T) {
 	beside := strings.Join(r.Secondary, "\n")
 	if len(undone) != 1 || !strings.Contains(beside, "bad: cannot") || !strings.Contains(beside, "panic: panic: oops") || !strings.Contains(beside, "hangs: it did not end within") {
 		t.Errorf("undone %v, beside it:\n%s", undone, beside)
+	}
+}
+
+func TestImageOfTheWeb(t *testing.T) {
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "image") }))
+	defer site.Close()
+	b := newBench(t, failing(classify.Fatal(noLease)))
+	b.job.Image = strings.Replace(site.URL, "://", "://me:s3cret@", 1) + "/x.raw?sig=s3cret"
+	r, _ := b.run(t)
+	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.NetDHCPTimeout, 1)
+	if e := b.events[0]; e.Type != EventProgress || e.Step != "download" || e.Done != 5 || e.Total != 5 {
+		t.Errorf("the first event is %+v", e)
+	}
+	if plan := b.events[1].Text; !strings.HasPrefix(plan, site.URL+"/x.raw?…, 5 bytes, sha256 ") || r.Image.Path != site.URL+"/x.raw?…" {
+		t.Errorf("plan %s, report %+v", plan, r.Image)
+	}
+	site.Close() // the server goes
+	b.events = nil
+	began := b.clk.Now()
+	r, _ = b.run(t)
+	wantReport(t, r, ExitPlan, classify.RuleRetryable, classify.ImageFetch, 0)
+	if took := b.clk.Now().Sub(began); took != 15*time.Second || b.events[3].Type != EventNote || !strings.HasSuffix(b.events[3].Text, "again in 8s") {
+		t.Errorf("took %s, events %+v", took, b.events)
+	}
+	b.job.Timeout = 5 * time.Second
+	b.events = nil
+	r, _ = b.run(t)
+	wantReport(t, r, ExitDeadline, classify.RuleRunCancelled, classify.DeadlineTotal, 0)
+	for _, e := range b.events {
+		if text := fmt.Sprint(e); strings.Contains(text, "s3cret") {
+			t.Error(text)
+		}
 	}
 }
 
@@ -467,5 +539,72 @@ func TestPlanRefusals(t *testing.T) {
 				t.Errorf("power %v, target %s", b.switched, r.Target.State)
 			}
 		})
+	}
+}
+
+func TestDryRunTouchesNothing(t *testing.T) {
+	b := newBench(t, func(context.Context, *Session) error { t.Error("the policy was asked to flash"); return nil })
+	b.job.DryRun, b.job.Port = true, "unix:/no/sock"
+	b.OpenPort = func(context.Context, string, transport.Line) (transport.Port, error) {
+		t.Error("the port was opened")
+		return nil, errors.New("no")
+	}
+	b.Listen = func(string, string) (net.Listener, error) {
+		t.Error("a server was started")
+		return nil, errors.New("no")
+	}
+	b.checkErr = errors.New("the PDU was asked")
+	r, _ := b.run(t)
+	wantReport(t, r, ExitVerified, "", "", 0)
+	if r.Result != Planned || r.Mode != ModeDryRun || r.Target.State != Untouched || len(b.switched) != 0 {
+		t.Errorf("%s, mode %s, target %s, power %v", r.Result, r.Mode, r.Target.State, b.switched)
+	}
+	b.job.Port, b.events = "ttyUSB0", nil
+	r, _ = b.run(t)
+	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.Usage, 0)
+}
+
+func TestVerifyOnly(t *testing.T) {
+	var refused error
+	b := newBench(t, func(ctx context.Context, s *Session) error {
+		if err := s.Touch(); err != nil { // outside of a step that destroys
+			t.Error(err)
+		}
+		return s.Step(ctx, "wipe", StepOptions{Destroys: true}, func(context.Context) error {
+			refused = s.Touch()
+			return refused
+		})
+	})
+	b.job.VerifyOnly = true
+	r, _ := b.run(t)
+	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.ConfigPolicy, 1)
+	if r.Mode != ModeVerify || r.Target.State != Untouched || refused == nil || !strings.Contains(r.Error, "step wipe may destroy") {
+		t.Errorf("mode %s, target %s, %v", r.Mode, r.Target.State, r.Err)
+	}
+	if plan := b.events[0].Text; strings.Contains(plan, "lost") || !strings.Contains(plan, "nothing is written") {
+		t.Errorf("plan %q", plan)
+	}
+}
+
+func TestMismatchIsFinalWhereNothingIsWritten(t *testing.T) {
+	mismatch := classify.New(classify.VerifyMismatch, "it differs")
+	for _, tt := range []struct {
+		only  bool
+		err   error
+		tries int
+		state string
+	}{
+		{true, mismatch, 1, Untouched},
+		{true, classify.New(classify.VerifyRead, "unreadable"), 4, Untouched},
+		{false, mismatch, 4, Written},
+	} {
+		b := newBench(t, func(_ context.Context, s *Session) error {
+			s.run.mark(s.run.unproven(), flash.Receipt{})
+			return s.final(tt.err)
+		})
+		b.job.VerifyOnly = tt.only
+		if r, _ := b.run(t); len(r.Attempts) != tt.tries || r.Target.State != tt.state {
+			t.Errorf("verify only %v, %v: %d attempts, target %s; want %d, %s", tt.only, tt.err, len(r.Attempts), r.Target.State, tt.tries, tt.state)
+		}
 	}
 }

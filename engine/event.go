@@ -6,7 +6,8 @@ import "time"
 //
 //	plan (attempt (step … step-end)* attempt-end [retry])* power* cleanup* end
 //
-// Steps nest. Progress, note and unknown come wherever they happen. Fields that mean nothing for a type are empty.
+// and of Reach (step … step-end)* cleanup* end. Steps nest. Progress, note and unknown come wherever they happen, those
+// of the image's download before the plan. Fields that mean nothing for a type are empty.
 type Event struct {
 	Time    time.Time     `json:"time"`
 	Type    string        `json:"type"`
@@ -20,7 +21,7 @@ type Event struct {
 	Wait    time.Duration `json:"wait_ns,omitempty"`     // before the next attempt
 	Took    time.Duration `json:"duration_ns,omitempty"` // of a step or attempt
 	Done    int64         `json:"done,omitempty"`        // bytes
-	Total   int64         `json:"total,omitempty"`       // bytes
+	Total   int64         `json:"total,omitempty"`       // bytes, 0 if not known
 }
 
 // The types of events.

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"os"
@@ -15,6 +17,8 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/image"
 	"github.com/flashlua/flashlua/engine/serve"
+	"github.com/flashlua/flashlua/engine/transport"
+	"github.com/flashlua/flashlua/engine/web"
 )
 
 // bootFile is a file of the policy, open and offered.
@@ -24,11 +28,16 @@ type bootFile struct {
 	size int64
 }
 
-// plan checks what can be checked and opens what will be needed, the cheap things first.
+// plan checks what can be checked and opens what will be needed, the cheap things first: a download comes last.
 func (r *run) plan(ctx context.Context) error {
-	for _, do := range []func(context.Context) error{
-		r.planTarget, r.planFiles, r.planImage, r.planPower, r.planConsole, r.planServers,
-	} {
+	steps := []func(context.Context) error{r.planTarget, r.planFiles, r.planImage, r.planPower, r.planConsole, r.planServers}
+	switch {
+	case r.job.DryRun:
+		steps = []func(context.Context) error{r.planTarget, r.planFiles, r.planImage, r.planPort}
+	case web.Is(r.job.Image):
+		steps = append(slices.Delete(steps, 2, 3), r.planImage)
+	}
+	for _, do := range steps {
 		if err := do(ctx); err != nil {
 			return err
 		}
@@ -72,7 +81,12 @@ func (r *run) planFiles(context.Context) error {
 }
 
 func (r *run) planImage(ctx context.Context) (err error) {
-	if r.image, err = image.Open(ctx, r.job.Image); err != nil {
+	if web.Is(r.job.Image) {
+		r.image, err = r.fetcher().Open(ctx, r.job.Image)
+	} else {
+		r.image, err = image.Open(ctx, r.job.Image)
+	}
+	if err != nil {
 		return err
 	}
 	r.defers("image", r.image.Close)
@@ -82,20 +96,44 @@ func (r *run) planImage(ctx context.Context) (err error) {
 	return nil
 }
 
-func (r *run) planPower(ctx context.Context) (err error) {
-	if r.power, err = r.OpenPower(r.job.Power); err != nil || r.power == nil {
-		return err
+// fetcher downloads an image and tells how it goes.
+func (r *run) fetcher() image.Fetcher {
+	return image.Fetcher{
+		Clock: r.Clock, Expected: r.job.SHA256 != "",
+		Progress: func(done, total int64) {
+			r.emit(Event{Type: EventProgress, Step: "download", Done: done, Total: total})
+		},
+		Note: func(text string) { r.emit(Event{Type: EventNote, Text: text}) },
+	}
+}
+
+func (r *run) planPower(ctx context.Context) error {
+	if r.power == nil {
+		return nil
 	}
 	return r.switchPower(ctx, r.power.Check)
 }
 
+// planPort is what a dry run checks of the port: that there is such a kind.
+func (r *run) planPort(context.Context) error {
+	if r.Simulated {
+		return nil
+	}
+	return transport.Check(r.job.Port)
+}
+
 // planConsole opens the console before the board gets power, so that nothing it says is lost.
 func (r *run) planConsole(ctx context.Context) error {
-	port, err := r.OpenPort(ctx, r.job.Port, r.policy.Console)
+	p := r.policy.Console
+	port, err := r.OpenPort(ctx, r.job.Port, p.Line)
 	if err != nil {
 		return err
 	}
-	cfg := console.Config{Clock: r.Clock}
+	again := transport.Lasting(r.job.Port)
+	cfg := console.Config{Clock: r.Clock, Typing: p.Typing, Watch: p.Watch, Reopen: console.Reopen{
+		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return r.OpenPort(ctx, again, p.Line) },
+		Patience: cmp.Or(p.Reopen, DefaultReopen),
+	}}
 	if r.Console != nil {
 		cfg.Recorder = r.Console
 	}
@@ -156,7 +194,18 @@ func (r *run) planText() string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %d bytes, sha256 %s\n", r.image.Path(), r.image.Size(), r.image.SHA256())
-	fmt.Fprintf(&b, "to %s of board %s, target %s: everything on it is lost\n", r.target, r.policy.Name, r.target.Name)
-	fmt.Fprintf(&b, "at most %d attempts of %s each, %s in total", attempts, l.Attempt, min(worst, l.Total))
+	format := "to %s of board %s, target %s: everything on it is lost\n"
+	if r.job.VerifyOnly {
+		format = "compared with %s of board %s, target %s: nothing is written\n"
+	}
+	fmt.Fprintf(&b, format, r.target, r.policy.Name, r.target.Name)
+	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), cleanupTime+r.powerTime())
 	return b.String()
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/transport"
@@ -17,8 +19,10 @@ import (
 // Policy is a board: how it behaves, and what to do with it.
 type Policy struct {
 	Name          string
+	Description   string // in a line, for people
+	Tested        string // where it was run, "QEMU, every commit"; "" is never on hardware
 	Dir           string // where relative file names begin
-	Console       transport.Line
+	Console       Console
 	UBoot         uboot.Config
 	Linux         shell.Config
 	Files         map[string]File // what U-Boot loads, by a name of the policy's own
@@ -33,10 +37,23 @@ type Policy struct {
 
 	// Flash does the work. It is called once per attempt and ends with ctx.
 	Flash func(ctx context.Context, s *Session) error
+	// Reach brings the board to a place by the default sequence. It ends with ctx.
+	Reach func(ctx context.Context, s *Session, to Place) error
 	// Classify and Backoff override the built-in rules; they may be nil. They end with ctx.
 	Classify func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error)
 	Backoff  func(ctx context.Context, n int, err error, next func(n int, err error) time.Duration) (time.Duration, error)
 }
+
+// Console is how a board's console is opened and typed at.
+type Console struct {
+	Line   transport.Line
+	Typing console.Typing
+	Watch  console.Watch
+	Reopen time.Duration // how long a port that vanished may take to come back; 0: DefaultReopen
+}
+
+// DefaultReopen is enough for an adapter that has to enumerate again, and for a server that restarts.
+const DefaultReopen = 10 * time.Second
 
 // File is something that U-Boot loads into RAM.
 type File struct {
@@ -44,11 +61,14 @@ type File struct {
 	Address uint64
 }
 
-// Net is what the board is told about the station, and where the station listens. Empty fields are found out.
+// Net is what the board is told about the station and itself, and where the station listens. Empty fields are found out.
 type Net struct {
 	HTTP   string // the station's address for HTTP as the board sees it
 	TFTP   string // likewise for TFTP
 	Listen string // the address that the station's servers listen on; "" is every address
+
+	Address netip.Prefix // the board's own, where it cannot ask by DHCP
+	Gateway netip.Addr   // its router then; not valid is none
 }
 
 // Limits bound a run. A zero field takes the default.
@@ -65,17 +85,21 @@ const MaxDuration = 720 * time.Hour
 // DefaultOffTime discharges most boards.
 const DefaultOffTime = 2 * time.Second
 
+// The limits of a policy that says nothing.
 const (
-	defaultRetries = 3
-	maxRetries     = 1000
-	defaultTotal   = time.Hour
-	defaultAttempt = 30 * time.Minute
+	DefaultRetries = 3
+	DefaultTotal   = time.Hour
+	DefaultAttempt = 30 * time.Minute
+)
+
+const (
+	maxRetries = 1000
 
 	// cleanupTime is what an attempt needs to end, besides switching power.
 	cleanupTime = 2 * time.Second
 	// undoTime bounds one entry of the clean-up stack.
 	undoTime = 500 * time.Millisecond
-	// powerTime bounds one action of a power driver.
+	// powerTime bounds one action of a power driver that does not ask for more.
 	powerTime = 15 * time.Second
 	// hookTime bounds one call of a policy's classify or backoff.
 	hookTime = 5 * time.Second
@@ -97,7 +121,7 @@ type PowerAfter struct{ Success, Failure, Cancel PowerState }
 
 // Job is what the operator asks for.
 type Job struct {
-	Image    string
+	Image    string        // file or web address
 	SHA256   string        // that the image must have, hex; "" for any
 	Port     string        // console, as transport.Open takes it
 	Power    string        // as power.Open takes it
@@ -105,17 +129,38 @@ type Job struct {
 	FilesDir string        // "" is the policy's own
 	Retries  *int          // nil is the policy's
 	Timeout  time.Duration // 0 is the policy's total
+
+	VerifyOnly bool // compare the medium with the image, and write nothing
+	DryRun     bool // plan, and touch nothing: no port, no server, no power
 }
 
-// limits are the policy's and the job's together.
-func (p *Policy) limits(j Job) (Limits, error) {
+// What a run is for, as its report names it.
+const (
+	ModeFlash  = "flash"
+	ModeVerify = "verify"
+	ModeDryRun = "dry-run"
+)
+
+// Mode is what the job is for.
+func (j Job) Mode() string {
+	switch {
+	case j.DryRun:
+		return ModeDryRun
+	case j.VerifyOnly:
+		return ModeVerify
+	}
+	return ModeFlash
+}
+
+// limits are the policy's and the job's together, for a driver whose actions take up to power.
+func (p *Policy) limits(j Job, power time.Duration) (Limits, error) {
 	l := p.Limits
 	if l.Total == 0 {
-		l.Total = defaultTotal
+		l.Total = DefaultTotal
 	}
-	if need := l.Attempt + cleanupTime + powerTime; l.Attempt > 0 && need > l.Total {
+	if need := l.Attempt + cleanupTime + power; l.Attempt > 0 && need > l.Total {
 		return l, classify.WithHint(
-			classify.New(classify.ConfigPlan, "one attempt of %s and its clean-up of %s do not fit the total of %s", l.Attempt, cleanupTime+powerTime, l.Total),
+			classify.New(classify.ConfigPlan, "one attempt of %s and its clean-up of %s do not fit the total of %s", l.Attempt, cleanupTime+power, l.Total),
 			"raise limits.total or lower limits.attempt")
 	}
 	if j.Timeout > MaxDuration {
@@ -125,10 +170,10 @@ func (p *Policy) limits(j Job) (Limits, error) {
 		l.Total = j.Timeout
 	}
 	if l.Attempt == 0 {
-		l.Attempt = defaultAttempt
+		l.Attempt = DefaultAttempt
 	}
 	l.Attempt = min(l.Attempt, l.Total)
-	n := defaultRetries
+	n := DefaultRetries
 	if l.Retries != nil {
 		n = *l.Retries
 	}

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/web"
 )
 
 // Exit codes of a run.
 const (
-	ExitVerified  = 0 // every planned image is verified on the medium
+	ExitVerified  = 0 // every planned image is verified on the medium; a dry run's plan can work
 	ExitInternal  = 1 // a bug in flashlua
 	ExitPlan      = 2 // nothing was touched: usage, configuration, a script that cannot load, a plan that cannot work
 	ExitFatal     = 3 // a failure that another attempt cannot mend, or the final power state could not be set
@@ -20,9 +21,13 @@ const (
 	exitSignal    = 128
 )
 
+// Planned is the result of a dry run whose plan can work.
+const Planned = "planned"
+
 // Report says what came of a run. Its JSON form is the verdict.
 type Report struct {
-	Result    string        `json:"result"` // verified or failed
+	Result    string        `json:"result"` // verified, failed, or planned by a dry run
+	Mode      string        `json:"mode"`   // flash, verify or dry-run
 	Exit      int           `json:"exit"`
 	Class     string        `json:"class,omitempty"` // retry or fatal
 	Rule      string        `json:"rule,omitempty"`  // that decided on the class
@@ -98,7 +103,7 @@ func (r *Report) lastError() error {
 func (r *run) finish(d classify.Decision) *Report {
 	rep := &r.report
 	rep.Result, rep.Attempt, rep.Duration = "failed", int(r.attempt.Load()), r.Clock.Now().Sub(r.began)
-	rep.Board, rep.Image.Path = r.policy.Name, r.job.Image
+	rep.Mode, rep.Board, rep.Image.Path, rep.Simulated = r.job.Mode(), r.policy.Name, web.Mask(r.job.Image), r.Simulated
 	if r.image != nil {
 		rep.Image.Size, rep.Image.SHA256 = r.image.Size(), r.image.SHA256()
 	}
@@ -108,6 +113,9 @@ func (r *run) finish(d classify.Decision) *Report {
 	err := d.Err
 	if err == nil {
 		rep.Result = Verified
+		if r.job.DryRun {
+			rep.Result = Planned
+		}
 		err = classify.Fatal(rep.powerError)
 		if err != nil {
 			d.Class, d.Rule = classify.NonRetryable, classify.RuleNonRetryable

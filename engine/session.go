@@ -13,7 +13,6 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/power"
-	"github.com/flashlua/flashlua/engine/serve"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
@@ -24,6 +23,7 @@ type Session struct {
 
 	run        *run
 	steps      []string
+	fresh      bool   // the power driver has just switched the board on
 	destroying int    // how many of the steps under way may destroy the medium
 	lease      string // the board's address in U-Boot
 
@@ -40,8 +40,13 @@ func (s *Session) Policy() *Policy { return s.run.policy }
 // Target is the medium to write.
 func (s *Session) Target() flash.Target { return s.run.target }
 
-// Image tells what is to be written.
-func (s *Session) Image() flash.Image { return s.run.image }
+// Image tells what is to be written, nil if nothing is.
+func (s *Session) Image() flash.Image {
+	if s.run.image == nil {
+		return nil
+	}
+	return s.run.image
+}
 
 // Note tells the people who watch.
 func (s *Session) Note(text string) { s.run.emit(Event{Type: EventNote, Text: text}) }
@@ -51,6 +56,7 @@ type StepOptions struct {
 	Retries  int           // tries after the first, without a power cycle
 	Timeout  time.Duration // of each try
 	Destroys bool          // commands that the step runs may destroy the medium
+	Watch    console.Watch // what else means failure on the console, and what does not
 }
 
 // Step runs f as a named step, with its deadline and its own retries.
@@ -64,7 +70,7 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 	for n := 0; ; n++ {
 		s.run.emit(Event{Type: EventStep, Step: name})
 		began := s.run.Clock.Now()
-		err := s.tryStep(ctx, name, o.Timeout, f)
+		err := s.tryStep(ctx, name, o, f)
 		e := Event{Type: EventStepEnd, Step: name, Took: s.run.Clock.Now().Sub(began)}
 		if err == nil {
 			s.run.emit(e)
@@ -87,13 +93,14 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 	}
 }
 
-func (s *Session) tryStep(ctx context.Context, name string, limit time.Duration, f func(context.Context) error) error {
-	if limit > 0 {
+func (s *Session) tryStep(ctx context.Context, name string, o StepOptions, f func(context.Context) error) error {
+	if limit := o.Timeout; limit > 0 {
 		late := classify.WithHint(classify.New(classify.DeadlineStep, "step %s took longer than %s", name, limit), "raise the step's timeout if the board needs longer")
 		var cancel context.CancelFunc
 		ctx, cancel = clock.WithTimeout(ctx, s.run.Clock, limit, late)
 		defer cancel()
 	}
+	defer s.run.console.Arm(o.Watch)()
 	err := f(ctx)
 	if cause := context.Cause(ctx); err == nil && cause != nil {
 		err = cause // whoever swallowed the cancellation does not change it
@@ -140,6 +147,7 @@ func (s *Session) switchTo(ctx context.Context, state PowerState) error {
 		con.Skip()
 	}
 	err = s.run.switchPower(ctx, do)
+	s.fresh = err == nil && state == PowerOn
 	if s.run.Console != nil && err == nil {
 		s.run.Console.Note(s.run.Clock.Now(), "power "+string(state))
 	}
@@ -163,11 +171,17 @@ func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return uboot.Interrupt(ctx, con, s.run.policy.UBoot)
+	cfg := s.run.policy.UBoot
+	cfg.Fresh, s.fresh = s.fresh, false
+	return uboot.Interrupt(ctx, con, cfg)
 }
 
-// DHCP gets the board a lease.
+// DHCP gets the board a lease, or gives it the address that the policy has for it.
 func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
+	if own := s.run.policy.Net.Address; own.IsValid() {
+		s.lease = own.Addr().String()
+		return s.lease, ub.SetAddress(ctx, own, s.run.policy.Net.Gateway)
+	}
 	address, err := ub.DHCP(ctx)
 	s.lease = address
 	return address, err
@@ -209,7 +223,7 @@ func (s *Session) station(told, board string) (string, error) {
 		return "", classify.WithHint(classify.New(classify.ConfigPlan, "the station's address is not known: the board has no lease"),
 			"run dhcp first, or set net.tftp and net.http in the policy")
 	}
-	return serve.SourceAddress(board)
+	return s.run.Source(board)
 }
 
 // Boot starts Linux with a U-Boot command and logs in.
@@ -227,7 +241,15 @@ func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell
 	if err != nil {
 		return nil, err
 	}
-	return shell.Login(ctx, con, s.run.policy.Linux, returned)
+	return shell.Login(ctx, con, s.linux(), returned)
+}
+
+// linux is the policy's Linux with what the policy says elsewhere.
+func (s *Session) linux() shell.Config {
+	cfg := s.run.policy.Linux
+	cfg.Note = s.Note
+	cfg.Address, cfg.Gateway = s.run.policy.Net.Address, s.run.policy.Net.Gateway
+	return cfg
 }
 
 // Shell logs in to a Linux that runs already.
@@ -236,16 +258,28 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	return shell.Login(ctx, con, s.run.policy.Linux)
+	cfg := s.linux()
+	cfg.Running, s.fresh = !s.fresh, false
+	return shell.Login(ctx, con, cfg)
 }
 
+// VerifyOnly reports whether the medium is to be compared and not to be written.
+func (s *Session) VerifyOnly() bool { return s.run.job.VerifyOnly }
+
 // Touch is called before a script's own command runs. Who knows what it does to the medium: what was verified before is
-// read once more in the end. Inside a step that destroys, nothing is proven any more.
-func (s *Session) Touch() {
+// read once more in the end. Inside a step that destroys, nothing is proven any more; where nothing may be written, such
+// a command is refused.
+func (s *Session) Touch() error {
 	s.stale = true
-	if s.destroying > 0 {
+	switch {
+	case s.destroying == 0:
+	case s.VerifyOnly():
+		return classify.WithHint(classify.New(classify.ConfigPolicy, "step %s may destroy the medium, and nothing is to be written: its commands do not run", s.steps[len(s.steps)-1]),
+			"in the policy, leave the command out if job.verify_only is true")
+	default:
 		s.run.mark(Partial, flash.Receipt{})
 	}
+	return nil
 }
 
 // written is a write whose shell may still be there.
@@ -268,41 +302,63 @@ func (s *Session) verify(ctx context.Context) error {
 		s.stale = false
 		receipt, err := s.written.dut.Verify(ctx, s.written.medium, s.run.image)
 		if err != nil {
-			s.run.mark(Written, flash.Receipt{})
-			return err
+			s.run.mark(s.run.unproven(), flash.Receipt{})
+			return s.final(err)
 		}
 		s.run.mark(Verified, receipt)
 		return nil
 	})
 }
 
-// Write streams the image to the target, reads it back and keeps the receipt.
+// final makes a mismatch fatal where nothing is written: the medium will not be another one the next time.
+func (s *Session) final(err error) error {
+	if !s.VerifyOnly() || classify.Find(err, classify.VerifyMismatch) == nil {
+		return err
+	}
+	return classify.WithHint(classify.Fatal(err), "flash it with flashlua run; a file system that was mounted for writing since then differs, too")
+}
+
+// Write streams the image to the target, reads it back and keeps the receipt. If the job is to verify only, it writes
+// nothing and does the rest.
 func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
-	address, err := sh.Network(ctx)
+	d, m, err := s.reach(ctx, sh)
 	if err != nil {
 		return err
 	}
-	station, err := s.station(s.run.policy.Net.HTTP, address)
-	if err != nil {
-		return err
-	}
-	d := &flash.DUT{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, Progress: func(done, total int64) {
-		s.run.emit(Event{Type: EventProgress, Step: "write", Done: done, Total: total})
-	}}
-	m, err := d.Resolve(ctx, s.run.target, s.run.image.Size())
-	if err != nil {
-		return err
-	}
-	s.run.found(m.Device)
-	s.Note(fmt.Sprintf("writing %d bytes to %s", s.run.image.Size(), m.Device))
 	if err := s.run.image.Unchanged(); err != nil {
 		return err
 	}
-	s.run.mark(Partial, flash.Receipt{})
-	if err := d.Write(ctx, m, s.run.image); err != nil {
-		return err
+	size := s.run.image.Size()
+	if s.VerifyOnly() {
+		s.Note(fmt.Sprintf("nothing is written: comparing %d bytes of %s", size, m.Device))
+	} else {
+		s.Note(fmt.Sprintf("writing %d bytes to %s", size, m.Device))
+		s.run.mark(Partial, flash.Receipt{})
+		if err := d.Write(ctx, m, s.run.image); err != nil {
+			return err
+		}
+		s.run.mark(Written, flash.Receipt{})
 	}
-	s.run.mark(Written, flash.Receipt{})
 	s.written = &written{d, m}
 	return s.verify(ctx)
+}
+
+// reach finds the target through a shell.
+func (s *Session) reach(ctx context.Context, sh *shell.Shell) (*flash.DUT, flash.Medium, error) {
+	address, err := sh.Network(ctx)
+	if err != nil {
+		return nil, flash.Medium{}, err
+	}
+	station, err := s.station(s.run.policy.Net.HTTP, address)
+	if err != nil {
+		return nil, flash.Medium{}, err
+	}
+	d := &flash.DUT{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: s.VerifyOnly(), Progress: func(done, total int64) {
+		s.run.emit(Event{Type: EventProgress, Step: "write", Done: done, Total: total})
+	}}
+	m, err := d.Resolve(ctx, s.run.target, s.run.image.Size())
+	if err == nil {
+		s.run.found(m.Device)
+	}
+	return d, m, err
 }
