@@ -128,7 +128,7 @@ func (h *Host) seal() {
 			var names []string
 			globals.ForEach(func(k, _ lua.LValue) { names = append(names, k.String()) })
 			key := L.Get(2).String()
-			L.RaiseError(format, key, didYouMean(key, names))
+			L.RaiseError(format, key, DidYouMean(key, names))
 			return 0
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -297,7 +298,8 @@ func TestPolicyKeys(t *testing.T) {
 	p, err := loadText(t, board+`board.limits = { total = "1h30m", retries = 1, jitter = 0.5 }
 		board.files = { kernel = { "Image", 0x82000000 } }
 		board.power_after = { failure = "keep" }
-		board.uboot = { prompt = "J7 => ", line_limit = 300 }
+		board.uboot = { prompt = { "=> ", "J7 => " }, line_limit = 300, keys = "", password = "s3cret", every = "1s" }
+		board.net = { address = "192.168.7.5/23", gateway = "192.168.6.1" }
 		board.power = { off_time = "5s" }
 		board.targets.card = { sysfs = "4fb0000" }
 		return board`, map[string]string{"linux.timeout": "7m", "uboot.line_limit": "0x190", "targets.extra": "/dev/sdb", "net.http": "10.0.0.1"})
@@ -306,7 +308,8 @@ func TestPolicyKeys(t *testing.T) {
 	}
 	if p.Name != "board" || p.Limits.Total != 90*time.Minute || *p.Limits.Retries != 1 || p.Limits.Jitter != 0.5 ||
 		p.Files["kernel"] != (engine.File{Path: "Image", Address: 0x82000000}) || p.PowerAfter.Failure != engine.PowerKeep ||
-		p.UBoot.Prompt != "J7 => " || p.UBoot.Line != 400 || p.Linux.Timeout != 7*time.Minute || p.Net.HTTP != "10.0.0.1" ||
+		!slices.Equal(p.UBoot.Prompts, []string{"=> ", "J7 => "}) || p.UBoot.Password != "s3cret" || p.UBoot.Every != time.Second || p.UBoot.Line != 400 || p.Linux.Timeout != 7*time.Minute || p.Net.HTTP != "10.0.0.1" ||
+		p.Net.Address.String() != "192.168.7.5/23" || p.Net.Gateway.String() != "192.168.6.1" ||
 		p.Targets["card"].Sysfs != "4fb0000" || p.Targets["extra"].Path != "/dev/sdb" || p.Linux.User != "root" || p.OffTime != 5*time.Second {
 		t.Errorf("policy = %+v", p)
 	}
@@ -326,6 +329,13 @@ func TestPolicyRefusals(t *testing.T) {
 		"error('at load')":      "board.lua:1: at load",
 		"\n\n" + board + "board.tragets = {} return board":                           "board.lua:4: tragets is not a policy key; did you mean targets?",
 		board + "board.api = 2 return board":                                         "board.lua:2: api asks for version 2, this flashlua has 1",
+		board + "board.uboot = { keys = '' } return board":                           "board.lua:2: uboot.keys must not be empty without a password",
+		board + "board.uboot = { prompt = {} } return board":                         "board.lua:2: uboot.prompt must not be empty",
+		board + "board.uboot = { prompt = { '=> ', ' ' } } return board":             "board.lua:2: uboot.prompt must be a text, or a list of texts",
+		board + "board.uboot = { prompt = { a = '=> ' } } return board":              "board.lua:2: uboot.prompt must be a text, or a list of texts",
+		board + "board.uboot = { prompt = 3 } return board":                          "board.lua:2: uboot.prompt must be a string, not a number",
+		board + "board.net = { address = '192.168.7.5' } return board":               "board.lua:2: net.address must be an IPv4 address with its mask",
+		board + "board.net = { gateway = '192.168.7.1' } return board":               "board.lua:2: net.gateway must be an IPv4 address, \"192.168.1.1\", and needs net.address",
 		board + "board.uboot = { keys = 1 } return board":                            "board.lua:2: uboot.keys must be a string, not a number",
 		board + "board.uboot = '=> ' return board":                                   "uboot must be a table, not a string",
 		board + "board.uboot = { prompt = ' ' } return board":                        "uboot.prompt must have more than blanks",
@@ -455,14 +465,6 @@ func TestREADME(t *testing.T) {
 		lua, _, _ := strings.Cut(b, "```")
 		if _, err := loadText(t, lua, nil); err != nil {
 			t.Errorf("%v\n%s", err, lua)
-		}
-	}
-}
-
-func TestEveryBoardLoads(t *testing.T) {
-	for _, name := range Boards() {
-		if p, err := Load(name, Options{}); err != nil || p.Name != name {
-			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

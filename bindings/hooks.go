@@ -18,12 +18,11 @@ const defaultSequence = "lib.uboot_busybox"
 func (h *Host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *decoder) error {
 	flash, _ := t.RawGetString("flash").(*lua.LFunction)
 	if flash == nil {
-		require := h.L.GetGlobal("require")
-		results, err := h.call(ctx, require, lua.LString(defaultSequence))
+		lib, err := h.sequence(ctx)
 		if err != nil {
 			return err
 		}
-		flash = results[0].(*lua.LTable).RawGetString("flash").(*lua.LFunction)
+		flash = lib.RawGetString("flash").(*lua.LFunction)
 		if p.Boot == "" {
 			return classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux", d.file)
 		}
@@ -31,6 +30,14 @@ func (h *Host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 	p.Flash = func(ctx context.Context, s *engine.Session) error {
 		session := h.newSession(s)
 		_, err := h.call(ctx, flash, session.value, session.job)
+		return err
+	}
+	p.Reach = func(ctx context.Context, s *engine.Session, to engine.Place) error {
+		lib, err := h.sequence(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = h.call(ctx, lib.RawGetString("boot"), h.newSession(s).value, lua.LString(to))
 		return err
 	}
 	if f, ok := t.RawGetString("classify").(*lua.LFunction); ok {
@@ -44,6 +51,15 @@ func (h *Host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 		}
 	}
 	return nil
+}
+
+// sequence gives the default sequence.
+func (h *Host) sequence(ctx context.Context) (*lua.LTable, error) {
+	results, err := h.call(ctx, h.L.GetGlobal("require"), lua.LString(defaultSequence))
+	if err != nil {
+		return nil, err
+	}
+	return results[0].(*lua.LTable), nil
 }
 
 // classify asks a policy's classify(err, next).

@@ -47,29 +47,68 @@ type Options struct {
 // Load reads a script, a path or the name of a board that comes with flashlua, and makes a policy of it. No hardware is
 // touched.
 func Load(spec string, o Options) (*engine.Policy, error) {
+	s, err := Inspect(spec, o)
+	if err != nil {
+		return nil, err
+	}
+	return s.Policy, nil
+}
+
+// Script is a board's script, loaded, for who wants to look at it.
+type Script struct {
+	Policy   *engine.Policy
+	File     string // its path, or boards/NAME.lua of one that comes with flashlua
+	Embedded bool   // it comes with flashlua
+	Text     []byte
+	Settings []Setting       // every policy key as it will be used, in the order of docs/boards.md
+	Own      map[string]bool // flash, classify and backoff: whether the script has its own
+}
+
+// Setting is a policy key, dotted as --set takes it, and its value: a string, a number or a list of those. A password
+// is stars.
+type Setting struct {
+	Key   string
+	Value any
+}
+
+// Inspect is Load for who wants to see more than the policy.
+func Inspect(spec string, o Options) (*Script, error) {
 	src, err := find(spec)
 	if err != nil {
 		return nil, err
 	}
+	return inspect(src, o)
+}
+
+// Unknown is the policy of a board of which nothing is known but what the operator sets.
+func Unknown(o Options) (*engine.Policy, error) {
+	s, err := inspect(source{name: "unknown", text: []byte("return { flash = function() end }")}, o)
+	if err != nil {
+		return nil, err
+	}
+	return s.Policy, nil
+}
+
+func inspect(src source, o Options) (*Script, error) {
 	type loaded struct {
-		p   *engine.Policy
+		s   *Script
 		err error
 	}
 	done, late := make(chan loaded, 1), make(chan struct{})
 	defer clock.Real{}.AfterFunc(loadTime+time.Second, func() { close(late) })()
 	go func() {
-		p, err := load(src, o)
-		done <- loaded{p, err}
+		s, err := load(src, o)
+		done <- loaded{s, err}
 	}()
 	select {
 	case l := <-done:
-		return l.p, l.err
+		return l.s, l.err
 	case <-late: // neither the compiler nor a pattern ends with a context
-		return nil, classify.New(classify.ScriptLimit, "%s took longer than %s to load", spec, loadTime)
+		return nil, classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime)
 	}
 }
 
-func load(src source, o Options) (*engine.Policy, error) {
+func load(src source, o Options) (*Script, error) {
 	h := newHost(src, o.Log)
 	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
 		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
@@ -126,7 +165,7 @@ func find(spec string) (source, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return source{}, classify.WithHint(classify.Wrap(err, classify.Usage, "there is no script or board %q", spec),
-			"name a file, or one of the boards %s%s", strings.Join(Boards(), ", "), didYouMean(spec, Boards()))
+			"name a file, or one of the boards %s%s", strings.Join(Boards(), ", "), DidYouMean(spec, Boards()))
 	case err == nil && !st.Mode().IsRegular():
 		err = fmt.Errorf("it is not a regular file")
 	case err == nil && st.Size() > maxSource:
@@ -139,8 +178,8 @@ func find(spec string) (source, error) {
 	return source{spec, text, filepath.Dir(spec)}, classify.Wrap(err, classify.Usage, "cannot read the script %s", spec)
 }
 
-// didYouMean is suggest without the list.
-func didYouMean(word string, known []string) string {
+// DidYouMean suggests the known word that may have been meant; it is "" if none is near.
+func DidYouMean(word string, known []string) string {
 	if s := suggest(word, known); strings.HasPrefix(s, "; did") {
 		return s
 	}
@@ -158,12 +197,14 @@ func Boards() []string {
 	return names
 }
 
+// A variable of the library's, for all states.
+func init() { lua.MaxArrayIndex = 1 << 20 }
+
 // newHost makes a state with flashlua's library and nothing of Lua's that reaches outside.
 func newHost(src source, log func(string)) *Host {
 	if log == nil {
 		log = func(string) {}
 	}
-	lua.MaxArrayIndex = 1 << 20
 	h := &Host{name: src.name, log: log, L: lua.NewState(lua.Options{
 		SkipOpenLibs: true, CallStackSize: 200, RegistrySize: 1 << 10, RegistryMaxSize: 1 << 18, RegistryGrowStep: 1 << 12,
 	})}

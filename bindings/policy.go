@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"math"
+	"net/netip"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/transport"
@@ -23,16 +25,19 @@ import (
 const apiVersion = 1
 
 // policy makes an engine.Policy of the table that a script returned.
-func (h *Host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (p *engine.Policy, err error) {
-	d := &decoder{host: h, file: src.name, set: set, used: map[string]bool{}}
+func (h *Host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (s *Script, err error) {
+	d := &decoder{host: h, file: src.name, set: set, used: map[string]bool{}, own: map[string]bool{}}
 	defer func() {
 		if w, ok := recover().(wrong); ok {
-			p, err = nil, w.err
+			s, err = nil, w.err
 		}
 	}()
-	p = d.policy(t, src)
+	p := d.policy(t, src)
 	d.leftover()
-	return p, h.hooks(ctx, p, t, d)
+	if err := h.hooks(ctx, p, t, d); err != nil {
+		return nil, err
+	}
+	return &Script{p, src.name, src.dir == "", src.text, d.settings, d.own}, nil
 }
 
 func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
@@ -42,7 +47,8 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	}
 	name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
 	p := &engine.Policy{
-		Name: s.str("name", name), Dir: filepath.Join(src.dir, s.str("files_dir", "")),
+		Name: s.str("name", name), Description: s.str("description", ""), Tested: s.str("tested", ""),
+		Dir:  filepath.Join(src.dir, s.str("files_dir", "")),
 		Boot: s.str("boot", ""), BootArgs: s.str("bootargs", ""), DefaultTarget: s.str("default_target", ""),
 	}
 	if p.Name == "" {
@@ -58,7 +64,7 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	p.PowerAfter = d.powerAfter(s.section("power_after"))
 	p.OffTime = d.power(s.section("power"))
 	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok {
-		s.bad("default_target", "names %q, which is not in targets%s", p.DefaultTarget, didYouMean(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
+		s.bad("default_target", "names %q, which is not in targets%s", p.DefaultTarget, DidYouMean(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
 	}
 	s.function("flash")
 	s.function("classify")
@@ -67,27 +73,34 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	return p
 }
 
-func (d *decoder) console(s *section) transport.Line {
-	l := transport.Line{Baud: s.whole("baud", transport.DefaultBaud), Framing: s.str("framing", ""), Flow: s.str("flow", "")}
-	if l.Baud == 0 {
+func (d *decoder) console(s *section) engine.Console {
+	c := engine.Console{Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
+	c.Typing = console.Typing{Chunk: s.whole("chunk", 0), Delay: s.duration("delay", 0), NoEcho: !s.boolean("echo", true)}
+	c.Line = transport.Line{Baud: s.whole("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
+	if c.Line.Baud == 0 {
 		s.bad("baud", "must be more than 0")
 	}
 	s.done()
-	return l
+	return c
 }
 
 func (d *decoder) uboot(s *section) uboot.Config {
 	c := uboot.Default
-	c.Prompt, c.Autoboot, c.Keys = s.prompt("prompt", c.Prompt), s.str("autoboot", c.Autoboot), s.str("keys", c.Keys)
+	c.Prompts, c.Autoboot, c.Keys = s.prompts("prompt", c.Prompts), s.str("autoboot", c.Autoboot), s.str("keys", c.Keys)
+	c.Every, c.Password = s.duration("every", c.Every), s.secret("password")
+	if c.Keys == "" && c.Password == "" {
+		s.bad("keys", "must not be empty without a password")
+	}
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
+	c.Network = s.str("network", c.Network)
 	s.done()
 	return c
 }
 
 func (d *decoder) linux(s *section) shell.Config {
 	c := shell.Default
-	c.Login, c.User, c.Password = s.prompt("login", c.Login), s.str("user", c.User), s.str("password", c.Password)
-	c.Prompt, c.Network = s.prompt("prompt", c.Prompt), s.str("network", c.Network)
+	c.Login, c.User, c.Password = s.prompt("login", c.Login), s.str("user", c.User), s.secret("password")
+	c.Prompts, c.Network = s.prompts("prompt", c.Prompts), s.str("network", c.Network)
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
 	s.done()
 	return c
@@ -100,6 +113,37 @@ func (s *section) prompt(key, otherwise string) string {
 		s.bad(key, "must have more than blanks in it")
 	}
 	return p
+}
+
+// prompts reads one text to wait for, or a list of them.
+func (s *section) prompts(key string, otherwise []string) []string {
+	t, ok := s.get(key).(*lua.LTable)
+	if !ok {
+		return []string{s.prompt(key, otherwise[0])}
+	}
+	var all []string
+	var noted []any
+	t.ForEach(func(k, v lua.LValue) {
+		p, ok := v.(lua.LString)
+		if _, index := k.(lua.LNumber); !index || !ok || strings.TrimSpace(string(p)) == "" {
+			s.bad(key, "must be a text, or a list of texts, with more than blanks in them")
+		}
+		all, noted = append(all, string(p)), append(noted, string(p))
+	})
+	if len(all) == 0 {
+		s.bad(key, "must not be empty")
+	}
+	s.note(key, noted)
+	return all
+}
+
+// secret reads what no record shows.
+func (s *section) secret(key string) string {
+	v := s.str(key, "")
+	if v != "" {
+		s.note(key, "********")
+	}
+	return v
 }
 
 // shortestLine is what the longest command of ours needs.
@@ -131,6 +175,7 @@ func (d *decoder) files(s *section) map[string]engine.File {
 			s.bad(name, `must be { "file", address }`)
 		}
 		files[name] = engine.File{Path: string(path), Address: uint64(address)}
+		s.note(name, []any{string(path), uint64(address)})
 	}
 	return files
 }
@@ -142,6 +187,7 @@ func (d *decoder) targets(s *section) map[string]flash.Target {
 		switch v := s.get(name).(type) {
 		case lua.LString:
 			t.Path = string(v)
+			s.note(name, t.Path)
 		case *lua.LTable:
 			sub := &section{decoder: s.decoder, path: s.path + name + ".", t: v}
 			t.Sysfs = sub.str("sysfs", "")
@@ -157,15 +203,27 @@ func (d *decoder) targets(s *section) map[string]flash.Target {
 
 func (d *decoder) net(s *section) engine.Net {
 	n := engine.Net{HTTP: s.str("http", ""), TFTP: s.str("tftp", ""), Listen: s.str("listen", "")}
+	if text := s.str("address", ""); text != "" {
+		var err error
+		if n.Address, err = netip.ParsePrefix(text); err != nil || !n.Address.Addr().Is4() {
+			s.bad("address", `must be an IPv4 address with its mask, "192.168.1.5/24", not %q`, text)
+		}
+	}
+	if text := s.str("gateway", ""); text != "" {
+		var err error
+		if n.Gateway, err = netip.ParseAddr(text); err != nil || !n.Gateway.Is4() || !n.Address.IsValid() {
+			s.bad("gateway", `must be an IPv4 address, "192.168.1.1", and needs net.address`)
+		}
+	}
 	s.done()
 	return n
 }
 
 func (d *decoder) limits(s *section) engine.Limits {
-	l := engine.Limits{Total: s.duration("total", 0), Attempt: s.duration("attempt", 0), Jitter: s.number("jitter", 0)}
-	if s.get("retries") != lua.LNil {
-		n := s.whole("retries", 0)
-		l.Retries = &n
+	retries := s.whole("retries", engine.DefaultRetries)
+	l := engine.Limits{Retries: &retries, Total: s.duration("total", engine.DefaultTotal), Attempt: s.duration("attempt", 0), Jitter: s.number("jitter", 0)}
+	if l.Attempt == 0 { // the engine knows whether it was asked for: one that was must fit
+		s.note("attempt", min(engine.DefaultAttempt, l.Total).String())
 	}
 	if !(l.Jitter >= 0 && l.Jitter <= 1) {
 		s.bad("jitter", "must be between 0 and 1")

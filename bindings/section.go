@@ -22,6 +22,9 @@ type decoder struct {
 	set  map[string]string
 	used map[string]bool // settings that some key took
 	all  []string        // every key there is, for suggestions
+
+	settings []Setting       // every key as it will be used
+	own      map[string]bool // function of a policy -> whether the script has its own
 }
 
 // section is one table of the policy.
@@ -52,11 +55,23 @@ func (s *section) get(key string) lua.LValue {
 	return s.t.RawGetString(key)
 }
 
+// note keeps the value that key has in the end.
+func (s *section) note(key string, value any) {
+	at := slices.IndexFunc(s.settings, func(x Setting) bool { return x.Key == s.path+key })
+	if at < 0 {
+		s.settings = append(s.settings, Setting{s.path + key, value})
+		return
+	}
+	s.settings[at].Value = value
+}
+
 func (s *section) str(key, otherwise string) string {
 	switch v := s.get(key).(type) {
 	case *lua.LNilType:
+		s.note(key, otherwise)
 		return otherwise
 	case lua.LString:
+		s.note(key, string(v))
 		return string(v)
 	default:
 		s.bad(key, "must be a string, not a %s", v.Type())
@@ -66,6 +81,12 @@ func (s *section) str(key, otherwise string) string {
 
 // number reads a number; one that the operator set is text, in Go's notation.
 func (s *section) number(key string, otherwise float64) float64 {
+	n := s.readNumber(key, otherwise)
+	s.note(key, n)
+	return n
+}
+
+func (s *section) readNumber(key string, otherwise float64) float64 {
 	v := s.get(key)
 	if text, ok := v.(lua.LString); ok && s.used[s.path+key] {
 		n, err := strconv.ParseInt(string(text), 0, 64)
@@ -98,21 +119,42 @@ func (s *section) whole(key string, otherwise int) int {
 	return int(n)
 }
 
+func (s *section) boolean(key string, otherwise bool) bool {
+	b := otherwise
+	switch v := s.get(key).(type) {
+	case *lua.LNilType:
+	case lua.LBool:
+		b = bool(v)
+	case lua.LString: // set by the operator
+		if v != "true" && v != "false" {
+			s.bad(key, "must be true or false, not %q", string(v))
+		}
+		b = v == "true"
+		s.t.RawSetString(key, lua.LBool(b))
+	default:
+		s.bad(key, "must be true or false, not a %s", v.Type())
+	}
+	s.note(key, b)
+	return b
+}
+
 func (s *section) duration(key string, otherwise time.Duration) time.Duration {
-	v := s.get(key)
-	if v == lua.LNil {
-		return otherwise
+	d := otherwise
+	if v := s.get(key); v != lua.LNil {
+		var err error
+		if d, err = duration(v); err != nil {
+			s.bad(key, "%v", err)
+		}
 	}
-	d, err := duration(v)
-	if err != nil {
-		s.bad(key, "%v", err)
-	}
+	s.note(key, d.String())
 	return d
 }
 
 func (s *section) function(key string) *lua.LFunction {
 	s.known = append(s.known, key)
-	switch v := s.t.RawGetString(key).(type) {
+	v := s.t.RawGetString(key)
+	s.own[key] = v != lua.LNil
+	switch v := v.(type) {
 	case *lua.LNilType:
 		return nil
 	case *lua.LFunction:
@@ -174,7 +216,7 @@ func (s *section) done() {
 func (d *decoder) leftover() {
 	for _, k := range slices.Sorted(maps.Keys(d.set)) {
 		if !d.used[k] {
-			panic(wrong{classify.New(classify.Usage, "--set %s=%s: there is no policy key %s%s", k, d.set[k], k, didYouMean(k, d.all))})
+			panic(wrong{classify.New(classify.Usage, "--set %s=%s: there is no policy key %s%s", k, d.set[k], k, DidYouMean(k, d.all))})
 		}
 	}
 }

@@ -52,10 +52,12 @@ type session struct {
 
 func (h *Host) newSession(s *engine.Session) *session {
 	x := &session{Host: h, s: s, job: h.L.NewTable()}
-	im := s.Image()
 	x.job.RawSetString("target", lua.LString(s.Target().Name))
-	x.job.RawSetString("size", lua.LNumber(im.Size()))
-	x.job.RawSetString("sha256", lua.LString(im.SHA256()))
+	x.job.RawSetString("verify_only", lua.LBool(s.VerifyOnly()))
+	if im := s.Image(); im != nil {
+		x.job.RawSetString("size", lua.LNumber(im.Size()))
+		x.job.RawSetString("sha256", lua.LString(im.SHA256()))
+	}
 	x.job.RawSetString("attempt", lua.LNumber(s.Attempt()))
 	x.value = h.object("session", map[string]builtin{
 		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.note,
@@ -84,7 +86,7 @@ func (x *session) step(c *args) ([]lua.LValue, error) {
 	if at == 3 {
 		opts := c.options(2)
 		o.Retries, o.Timeout = opts.count("retries"), opts.duration("timeout")
-		o.Destroys = x.destroys(c, opts.get("destroys"))
+		o.Destroys, o.Watch = x.destroys(c, opts.get("destroys")), opts.aborts()
 		opts.done()
 	}
 	var results []lua.LValue
@@ -167,7 +169,7 @@ func (x *session) files(c *args) []string {
 	known := slices.Sorted(maps.Keys(x.s.Policy().Files))
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			c.fail("the policy has no file %q%s; a file must be in files, where it is found before the board gets power", name, didYouMean(name, known))
+			c.fail("the policy has no file %q%s; a file must be in files, where it is found before the board gets power", name, DidYouMean(name, known))
 		}
 	}
 	return names
@@ -212,20 +214,33 @@ func (x *session) newShell(sh *shell.Shell) lua.LValue {
 	}, nil)
 }
 
-// command is (text, { timeout, stall }).
-func (x *session) command(c *args) console.Command {
+// command is (text, { timeout, stall, line }).
+func (x *session) command(c *args) (console.Command, error) {
 	cmd := console.Command{Text: c.str(1, "command")}
 	o := c.options(2)
 	cmd.Timeout, cmd.Stall = o.duration("timeout"), o.duration("stall")
+	switch f := o.get("line").(type) {
+	case *lua.LNilType:
+	case *lua.LFunction:
+		cmd.Line = func(line string) error {
+			_, err := x.call(c.ctx, f, lua.LString(line))
+			return err
+		}
+	default:
+		c.fail("option line must be a function, not a %s", f.Type())
+	}
 	o.done()
-	x.s.Touch()
-	return cmd
+	return cmd, x.s.Touch()
 }
 
 // run is a command that must exit 0; it gives the output.
 func (x *session) run(do func(context.Context, console.Command) (string, error)) builtin {
 	return func(c *args) ([]lua.LValue, error) {
-		out, err := do(c.ctx, x.command(c))
+		cmd, err := x.command(c)
+		if err != nil {
+			return nil, err
+		}
+		out, err := do(c.ctx, cmd)
 		return []lua.LValue{lua.LString(out)}, err
 	}
 }
@@ -233,7 +248,11 @@ func (x *session) run(do func(context.Context, console.Command) (string, error))
 // exec is a command that may fail; it gives the output and the exit code.
 func (x *session) exec(do func(context.Context, console.Command) (console.Result, error)) builtin {
 	return func(c *args) ([]lua.LValue, error) {
-		res, err := do(c.ctx, x.command(c))
+		cmd, err := x.command(c)
+		if err != nil {
+			return nil, err
+		}
+		res, err := do(c.ctx, cmd)
 		return []lua.LValue{lua.LString(res.Output), lua.LNumber(res.Code)}, err
 	}
 }

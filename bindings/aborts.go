@@ -1,0 +1,71 @@
+package bindings
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// aborts reads what means failure on a console: { ["DDR init failed"] = "the memory does not come up", reset = false }.
+// A text is looked for as it is; false switches one of the built-in ones off.
+func aborts(v lua.LValue) (w console.Watch, err error) {
+	t, ok := v.(*lua.LTable)
+	switch {
+	case v == lua.LNil:
+		return w, nil
+	case !ok:
+		return w, fmt.Errorf(`must be a table, { ["text"] = "what it means" }, not a %s`, v.Type())
+	}
+	t.ForEach(func(k, v lua.LValue) {
+		text, isText := k.(lua.LString)
+		says, isOn := v.(lua.LString)
+		switch {
+		case !isText || text == "":
+			err = fmt.Errorf(`must have texts as keys, { ["text"] = "what it means" }, not %s`, k)
+		case isOn:
+			w.Also = append(w.Also, console.Abort{Pattern: console.Text(string(text)), Kind: classify.ConsoleAbort, Says: string(says)})
+		case v == lua.LFalse && slices.Contains(console.AbortNames, string(text)):
+			w.Not = append(w.Not, string(text))
+		case v == lua.LFalse:
+			err = fmt.Errorf("cannot switch off %q%s", string(text), suggest(string(text), console.AbortNames))
+		default:
+			err = fmt.Errorf("must say what %q means, a string, or false", string(text))
+		}
+	})
+	slices.SortFunc(w.Also, func(a, b console.Abort) int { // a table has no order
+		return cmp.Compare(a.Pattern.String(), b.Pattern.String())
+	})
+	return w, err
+}
+
+// aborts are those of the whole board.
+func (s *section) aborts() console.Watch {
+	s.known = append(s.known, "aborts")
+	w, err := aborts(s.t.RawGetString("aborts"))
+	if err != nil {
+		s.bad("aborts", "%v", err)
+	}
+	shown := []any{}
+	for _, a := range w.Also {
+		shown = append(shown, a.Says)
+	}
+	for _, name := range w.Not {
+		shown = append(shown, "not "+name)
+	}
+	s.note("aborts", shown)
+	return w
+}
+
+// aborts are those of one step.
+func (o *options) aborts() console.Watch {
+	w, err := aborts(o.get("aborts"))
+	if err != nil {
+		o.c.fail("option aborts %v", err)
+	}
+	return w
+}

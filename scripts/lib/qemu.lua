@@ -1,0 +1,20 @@
+-- What the boards of flashlua's own tests have in common: a machine of QEMU, Debian's U-Boot in it, a busybox in RAM.
+local fill = require("lib.family").fill
+
+local M = {}
+
+local family = {
+	api = 1,
+	tested = "QEMU, every commit",
+	uboot = { prompt = "=> ", autoboot = "Hit any key to stop autoboot" },
+	linux = { login = "login:", user = "root", prompt = "# " },
+	targets = { disk = "/dev/vda" },
+	default_target = "disk",
+	-- QEMU's user network: the station's HTTP server is 10.0.2.2, but TFTP to that address never leaves QEMU.
+	net = { http = "10.0.2.2", tftp = "127.0.0.2", listen = "127.0.0.1" },
+}
+
+-- Makes a policy of what is particular to a machine.
+function M.board(t) return fill(t, family) end
+
+return M
