@@ -1,9 +1,13 @@
 package main
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/bindings"
 )
 
 // arrange puts the flags of a command before its arguments, because cli stops to look for flags at the first argument,
@@ -16,13 +20,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if cmd == nil {
 		return args, nil
 	}
-	takes := map[string]bool{"help": false, "h": false} // flag -> whether a value follows
-	for _, f := range cmd.Flags {
-		_, isBool := f.(*cli.BoolFlag)
-		for _, name := range f.Names() {
-			takes[name] = !isBool
-		}
-	}
+	takes := valueFlags(cmd)
 	flags, rest := []string{args[0], args[1]}, []string(nil)
 	for i := 2; i < len(args); i++ {
 		a := args[i]
@@ -37,7 +35,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		needs, known := takes[name]
 		if !known {
-			return nil, usage("flashlua %s has no flag %s", args[1], a)
+			return nil, misused(args[1], "flashlua %s has no flag %s%s", args[1], a, bindings.DidYouMean(name, slices.Collect(maps.Keys(takes))))
 		}
 		flags = append(flags, a)
 		if needs && !hasValue {
@@ -48,4 +46,16 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		}
 	}
 	return append(append(flags, "--"), rest...), nil
+}
+
+// valueFlags tells for each name of a command's flags whether a value follows.
+func valueFlags(cmd *cli.Command) map[string]bool {
+	takes := map[string]bool{"help": false, "h": false}
+	for _, f := range cmd.Flags {
+		_, isBool := f.(*cli.BoolFlag)
+		for _, name := range f.Names() {
+			takes[name] = !isBool
+		}
+	}
+	return takes
 }

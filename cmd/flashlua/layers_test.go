@@ -21,6 +21,8 @@ var owners = map[string]string{
 	"github.com/google/goexpect": "engine/console",
 	"go.bug.st/serial":           "engine/transport",
 	"github.com/urfave/cli":      "cmd/flashlua",
+	"mvdan.cc/sh":                "engine/simboard/linux",
+	"github.com/pin/tftp":        "engine/serve",
 }
 
 // layers go from the top down; a package imports its own layer and lower ones.

@@ -13,19 +13,28 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/transport"
 )
 
 // Env is the outside world.
 type Env struct {
 	Args           []string
+	Stdin          *os.File
 	Stdout, Stderr io.Writer
+	Getenv         func(name string) string
+	Terminal       func(w io.Writer) (width int)                  // 0 if w is none
 	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop a signal ends the process
+	Ports          func() []transport.PortInfo
 }
 
 func main() {
-	os.Exit(Env{os.Args, os.Stdout, os.Stderr, systemSignals}.run())
+	os.Exit(Env{
+		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.Getenv, Terminal: systemTerminal, Signals: systemSignals, Ports: transport.Ports,
+	}.run())
 }
 
 // ending are the signals that end a run in an orderly way.
@@ -50,6 +59,10 @@ func (exit) Error() string { return "" }
 // run runs one command line and gives the exit code.
 func (env Env) run() int {
 	app := env.app()
+	if words, asked := completing(env.Args); asked {
+		complete(app, words)
+		return 0
+	}
 	args, err := arrange(app, env.Args)
 	if err == nil {
 		err = app.Run(args)
@@ -59,9 +72,17 @@ func (env Env) run() int {
 		return 0
 	case exit:
 		return int(err)
+	case cli.ExitCoder: // only cli's own help says that
+		return env.refused(app, usage("%s", err))
 	}
+	return env.refused(app, err)
+}
+
+// refused tells that a command line could not be obeyed.
+func (env Env) refused(app *cli.App, err error) int {
 	report := engine.Refused(err)
-	printFailure(env.Stderr, report)
+	env.leaveVerdict(app, report)
+	env.printFailure(report)
 	return report.Exit
 }
 
@@ -69,17 +90,27 @@ func (env Env) app() *cli.App {
 	return &cli.App{
 		Name: "flashlua", Usage: "flash boards as Lua policies say", HideVersion: true,
 		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
-		Commands:       []*cli.Command{env.runCommand(), env.versionCommand()},
+		Commands: []*cli.Command{
+			env.runCommand(), env.verifyCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.portsCommand(),
+			env.consoleCommand(), env.versionCommand(), env.completionCommand(),
+		},
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   onUsageError,
 		Action: func(c *cli.Context) error {
-			if name := c.Args().First(); name != "" {
-				return usage("there is no command %q", name)
+			if c.NArg() > 0 {
+				var known []string
+				for _, cmd := range c.App.Commands {
+					known = append(known, cmd.Name)
+				}
+				name := c.Args().First()
+				return usage("there is no command %q%s", name, bindings.DidYouMean(name, known))
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}
 }
+
+func (env Env) printFailure(r *engine.Report) { printFailure(env.Stderr, env.palette(env.Stderr), r) }
 
 func onUsageError(_ *cli.Context, err error, _ bool) error {
 	return usage("%s", strings.TrimSuffix(err.Error(), ": parse error"))

@@ -8,64 +8,189 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+)
+
+// level is how much is told.
+type level int
+
+const (
+	quiet   level = iota // nothing but how it ends
+	normal               // what happens
+	verbose              // what begins, and the console
 )
 
 // printer tells people what happens, a line at a time.
 type printer struct {
-	mu   sync.Mutex
-	w    io.Writer
-	told int64 // per cent of the write that was told last
+	palette
+	mu      sync.Mutex
+	w       io.Writer
+	clk     clock.Clock
+	level   level
+	began   time.Time
+	printed time.Time // when the last line was
+	stop    func() bool
+	over    bool
+
+	attempt int
+	phase   activity   // what the run does outside of steps
+	steps   []activity // under way, the innermost last
+	pause   *activity  // a wait before another try; nil if there is none
+	step    string     // whose progress was told last
+	told    int64      // per cent of it
+	live    *live      // nil where lines stay
 }
 
-func newPrinter(w io.Writer) *printer { return &printer{w: w} }
+// newPrinter begins to tell. The caller ends it.
+func (env Env) newPrinter(clk clock.Clock, level level) *printer {
+	now := clk.Now()
+	p := &printer{palette: env.palette(env.Stderr), w: env.Stderr, clk: clk, level: level, began: now, printed: now, phase: activity{"preparing", now}}
+	if env.movable(env.Stderr) {
+		p.live = &live{width: func() int { return env.Terminal(env.Stderr) }}
+	}
+	if level > quiet {
+		p.mu.Lock() // the first tick may come before it is kept
+		defer p.mu.Unlock()
+		p.stop = clk.AfterFunc(p.next(), p.tick)
+	}
+	return p
+}
 
-func (p *printer) printf(format string, args ...any) {
+// end wipes what is not to stay. What comes later is printed as it is.
+func (p *printer) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintf(p.w, format, args...)
+	if p.over = true; p.stop != nil {
+		p.stop()
+	}
+	p.put("", false)
 }
 
+// put writes lines above the live one, in one piece.
+func (p *printer) put(lines string, again bool) {
+	if lines != "" {
+		p.printed = p.clk.Now()
+	}
+	if l := p.live; l != nil && p.level > quiet {
+		if l.shown {
+			lines = wipe + lines
+		}
+		if l.shown = again && !p.over; l.shown {
+			l.drawn = p.clk.Now()
+			lines += l.text(p.now(), l.drawn)
+		}
+	}
+	if lines != "" {
+		io.WriteString(p.w, lines)
+	}
+}
+
+// printf prints lines. Its arguments are made plain before.
+func (p *printer) printf(format string, args ...any) { p.put(fmt.Sprintf(format, args...), true) }
+
 // note prints what a script says.
-func (p *printer) note(text string) { p.printf("  %s\n", text) }
+func (p *printer) note(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.level > quiet {
+		p.say(text)
+	}
+}
+
+func (p *printer) say(text string) { p.printf("  %s\n", strings.ReplaceAll(plain(text), "\n", "\n  ")) }
+
+// warn prints what even those want to know who want to know little.
+func (p *printer) warn(format string, err error) {
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.printf(format+"\n", plain(err.Error()))
+}
+
+// Write prints a line of the transcript, without its time.
+func (p *printer) Write(line []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, text, _ := strings.Cut(string(line), " ")
+	p.printf("  %s", text)
+	return len(line), nil
+}
 
 // every is how much of a write passes between two lines, in per cent.
 const every = 10
 
 // event subscribes to the engine.
 func (p *printer) event(e engine.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.level == quiet {
+		return
+	}
+	e.Text, e.Error, e.Step = plain(e.Text), plain(e.Error), plain(e.Step)
+	p.follow(e)
 	switch e.Type {
 	case engine.EventPlan:
 		p.printf("plan: %s\n", strings.ReplaceAll(e.Text, "\n", "\n      "))
 	case engine.EventAttempt:
-		p.told = 0
 		p.printf("attempt %d\n", e.Attempt)
+	case engine.EventStep:
+		if p.level == verbose {
+			p.printf("  %s%-10s begins\n", strings.Repeat("  ", len(p.steps)-1), e.Step)
+		} else {
+			p.put("", true)
+		}
 	case engine.EventStepEnd:
 		state := "ok"
 		if e.Error != "" {
-			state = "failed: " + e.Error
+			state = p.red("failed: " + e.Error)
 		}
-		p.printf("  %-10s %7s  %s\n", e.Step, seconds(e.Took), state)
+		p.printf("  %s%-10s %7s  %s\n", strings.Repeat("  ", len(p.steps)), e.Step, seconds(e.Took), state)
 	case engine.EventAttemptEnd:
 		if e.Error != "" {
 			p.printf("  %s by rule %s: %s\n", e.Class, e.Rule, e.Error)
 		}
 	case engine.EventProgress:
-		if done := e.Done * 100 / max(e.Total, 1); done >= p.told+every {
-			p.told = done - done%every
-			p.printf("  %-10s %3d %%  %s of %s\n", e.Step, p.told, mebibytes(e.Done), mebibytes(e.Total))
-		}
+		p.progress(e)
 	case engine.EventRetry:
 		what := "next attempt"
 		if e.Step != "" {
 			what = e.Step + " again"
 		}
-		p.printf("  %s in %s\n", what, e.Wait)
+		rule := ""
+		if e.Rule != "" {
+			rule = ", by rule " + e.Rule
+		}
+		p.printf("  %s in %s%s\n", what, e.Wait, rule)
 	case engine.EventNote:
-		p.note(e.Text)
+		p.say(e.Text)
 	case engine.EventPower:
-		p.printf("power %s%s\n", e.Text, failure(e.Error))
+		p.printf("power %s%s\n", e.Text, p.red(failure(e.Error)))
 	case engine.EventCleanup:
 		p.printf("%s\n", e.Error)
+	}
+}
+
+// progress moves the bar, or prints a line now and then.
+func (p *printer) progress(e engine.Event) {
+	if p.live != nil {
+		p.live.progress(e)
+		if e.Done >= e.Total || e.Time.Sub(p.live.drawn) >= redraw {
+			p.put("", true)
+		}
+		return
+	}
+	if e.Total <= 0 {
+		return // nobody knows how much is to come
+	}
+	done := e.Done * 100 / e.Total
+	if e.Step != p.step || done < p.told {
+		p.step, p.told = e.Step, 0
+	}
+	if done >= p.told+every {
+		p.told = done - done%every
+		p.printf("  %-10s %3d %%  %s of %s\n", e.Step, p.told, mebibytes(e.Done), mebibytes(e.Total))
 	}
 }
 
@@ -79,58 +204,3 @@ func failure(text string) string {
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
-
-// printFailure is the one place that renders an error: what failed, why, what to do, and what it was judged by.
-func printFailure(w io.Writer, r *engine.Report) {
-	if r.Attempt > 0 {
-		fmt.Fprintln(w)
-	}
-	chain := r.Chain
-	if len(chain) == 0 {
-		chain = []string{r.Error}
-	}
-	for i, text := range chain {
-		label := "Caused by"
-		if i == 0 {
-			label = "Error"
-		}
-		block(w, label, text)
-	}
-	if r.Hint != "" {
-		block(w, "Hint", r.Hint)
-	}
-	for _, s := range r.Secondary {
-		block(w, "Beside it", s)
-	}
-	if len(r.Console) > 0 {
-		block(w, "Console", strings.Join(r.Console, "\n"))
-	}
-	if r.Rule == "internal" {
-		block(w, "Detail", r.Detail)
-	}
-	fmt.Fprintln(w, summary(r))
-}
-
-// block prints a label and a text, whose further lines are indented.
-func block(w io.Writer, label, text string) {
-	fmt.Fprintf(w, "%s: %s\n", label, strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  | "))
-}
-
-// summary is the verdict in one line.
-func summary(r *engine.Report) string {
-	if r.Attempt == 0 {
-		return fmt.Sprintf("nothing was touched: %s (exit %d)", r.Kind, r.Exit)
-	}
-	s := fmt.Sprintf("%s: %s by rule %s", r.Result, r.Class, r.Rule)
-	if r.Kind != "" {
-		s += ", " + r.Kind
-	}
-	if r.Step != "" {
-		s += ", step " + r.Step
-	}
-	s += fmt.Sprintf(", attempt %d, target %s", r.Attempt, r.Target.State)
-	if r.Stopped != "" {
-		s += "; " + r.Stopped
-	}
-	return s + fmt.Sprintf(" (exit %d)", r.Exit)
-}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -15,115 +16,191 @@ import (
 	"github.com/flashlua/flashlua/engine/image"
 	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/transport"
+	"github.com/flashlua/flashlua/engine/web"
 )
+
+// scriptText says what SCRIPT may be.
+func scriptText() string {
+	return "SCRIPT is a Lua file or the name of a board that comes with flashlua: " + strings.Join(bindings.Boards(), ", ") + ".\n\n"
+}
 
 func (env Env) runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "flash a board", ArgsUsage: "SCRIPT",
-		Description: "SCRIPT is a Lua file or the name of a board that comes with flashlua: " + strings.Join(bindings.Boards(), ", ") + ".\n\n" +
+		Description: scriptText() +
 			"  flashlua run boards/mine.lua --image disk.raw --port tcp:ser1:4001 --power none\n\n" +
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
 			"5 total deadline, 130 and 143 interrupted.",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "image", Usage: "`FILE` to write: raw, .gz, .xz or .zst"},
-			&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
-			&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(transport.Examples(), ", ")},
-			&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
-			&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
-			&cli.StringFlag{Name: "files", Usage: "`DIR` where the policy's boot files are"},
-			&cli.StringSliceFlag{Name: "set", Usage: "set a policy key, `KEY=VALUE`, as in --set linux.timeout=5m; may be repeated"},
-			&cli.IntFlag{Name: "retries", Usage: "attempts after the first, `N`", DefaultText: "the policy's"},
-			&cli.DurationFlag{Name: "timeout", Usage: "total time, `D` as in 30m", DefaultText: "the policy's"},
-			&cli.StringFlag{Name: "verdict", Usage: "write what came of the run to `FILE`, as JSON"},
-			&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
-		},
+		Flags:        jobFlags("`FILE` to write, or its http:// or https:// address: raw, .gz, .xz or .zst"),
 		OnUsageError: onUsageError,
+		BashComplete: completeBoards,
 		Action:       env.flash,
 	}
 }
 
-// flash is the command run.
-func (env Env) flash(c *cli.Context) error {
-	inputs := []string{c.Args().First(), c.String("image")}
-	v, err := newVerdict(c.String("verdict"), append(inputs, c.String("transcript"))...)
-	if err != nil {
-		return err
+// jobFlags are the flags of every command that works on a board's medium.
+func jobFlags(imageUsage string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "image", Usage: imageUsage},
+		&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
+		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(ports(), ", ")},
+		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
+		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
+		&cli.StringFlag{Name: "files", Usage: "`DIR` where the policy's boot files are"},
+		&cli.GenericFlag{Name: "set", Value: &pairs{}, Usage: "set a policy key, `KEY=VALUE`, as in --set linux.timeout=5m; may be repeated"},
+		&cli.IntFlag{Name: "retries", Usage: "attempts after the first, `N`", DefaultText: "the policy's"},
+		&cli.DurationFlag{Name: "timeout", Usage: "total time, `D` as in 30m", DefaultText: "the policy's"},
+		&cli.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "print the plan and touch nothing: no port, no power"},
+		&cli.BoolFlag{DisableDefaultText: true, Name: "verbose", Aliases: []string{"v"}, Usage: "print steps as they begin, and the console as it comes"},
+		&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only how it ends"},
+		&cli.StringFlag{Name: "out", Usage: "write verdict.json, events.jsonl and transcript.log to `DIR`; those of an earlier run are removed"},
+		&cli.StringFlag{Name: "verdict", Usage: "write what came of the run to `FILE`, as JSON"},
+		&cli.StringFlag{Name: "events", Usage: "write what happens to `FILE` as it happens, a line of JSON each"},
+		&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
 	}
-	report, err := env.attempt(c)
+}
+
+// modeOf is what a command is for, as its verdict names it.
+func modeOf(command string, dry bool) string {
+	return engine.Job{VerifyOnly: command == "verify", DryRun: dry}.Mode()
+}
+
+// flash is the commands run and verify.
+func (env Env) flash(c *cli.Context) error {
+	out, err := openArtefacts(c)
+	defer out.close()
+	var report *engine.Report
+	if err == nil {
+		report, err = env.attempt(c, out)
+	}
 	if err != nil {
 		report = engine.Refused(err)
-		report.Image.Path = c.String("image")
+		report.Image.Path, report.Mode = web.Mask(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
+		out.events.event(engine.Event{Time: clock.Real{}.Now(), Type: engine.EventEnd, Text: report.Result, Error: report.Error, Kind: report.Kind, Rule: report.Rule})
 	}
-	if err := v.write(report); err != nil {
-		printFailure(env.Stderr, engine.Refused(err))
-		if report.Exit == engine.ExitVerified {
-			report.Exit = engine.ExitFatal // whoever acts on the verdict has none
+	if err := out.verdict.write(report); err != nil {
+		lost := engine.Refused(err)
+		printChain(env.Stderr, env.palette(env.Stderr), lost) // and no summary: the run has its own
+		switch {                                              // whoever acts on the verdict has none
+		case report.Result == engine.Planned:
+			report.Exit = lost.Exit
+		case report.Exit == engine.ExitVerified:
+			report.Exit = engine.ExitFatal
 		}
 	}
 	if report.Err != nil {
-		printFailure(env.Stderr, report)
+		env.printFailure(report)
 	}
-	if report.Result == engine.Verified {
-		fmt.Fprintf(env.Stdout, "verified: %s on %s (%s) of %s in %s, attempt %d\n", report.Image.Path, report.Target.Name,
-			report.Target.Device, report.Board, report.Duration.Round(100*time.Millisecond), report.Attempt)
-	}
+	env.printSuccess(report)
 	if report.Exit != 0 {
 		return exit(report.Exit)
 	}
 	return nil
 }
 
+// printSuccess prints the line that everybody waits for.
+func (env Env) printSuccess(r *engine.Report) {
+	switch r.Result {
+	case engine.Planned:
+		fmt.Fprintf(env.Stdout, "planned: %s on %s of %s; nothing was touched\n", plain(r.Image.Path), r.Target.Name, r.Board)
+	case engine.Verified:
+		rest := ""
+		if r.Mode == engine.ModeVerify {
+			rest = "; flashlua wrote nothing"
+		}
+		if r.Simulated {
+			rest += "; the board was simulated"
+		}
+		fmt.Fprintf(env.Stdout, "%s %s on %s (%s) of %s in %s, attempt %d%s\n", env.palette(env.Stdout).green("verified:"), plain(r.Image.Path), r.Target.Name,
+			r.Target.Device, r.Board, r.Duration.Round(100*time.Millisecond), r.Attempt, rest)
+	}
+}
+
 // attempt runs the job that the flags describe. An error means that it could not even be planned.
-func (env Env) attempt(c *cli.Context) (*engine.Report, error) {
+func (env Env) attempt(c *cli.Context, out artefacts) (*engine.Report, error) {
 	job, err := jobOf(c)
 	if err != nil {
 		return nil, err
 	}
-	set, err := settings(c.StringSlice("set"))
+	set, err := settings(c.Generic("set").(*pairs))
 	if err != nil {
 		return nil, err
 	}
-	p := newPrinter(env.Stderr)
+	level, err := levelOf(c)
+	if err != nil {
+		return nil, err
+	}
+	p := env.newPrinter(clock.Real{}, level)
+	defer p.end()
 	policy, err := bindings.Load(c.Args().First(), bindings.Options{Set: set, Log: p.note})
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Clock: clock.Real{}, Events: p.event}
-	if path := c.String("transcript"); path != "" {
-		f, err := create(path, c.Args().First(), job.Image)
-		if err != nil {
-			return nil, classify.Wrap(err, classify.Usage, "--transcript %s cannot be written", path)
-		}
-		defer f.Close()
-		e.Console = console.NewTranscript(f)
+	e := engine.Engine{Clock: p.clk, Console: recorder(p, out), Events: func(e engine.Event) {
+		p.event(e)
+		out.events.event(e)
+	}}
+	done, err := simulate(&e, policy, job)
+	if err != nil {
+		return nil, err
 	}
+	defer done()
 	ctx, stop := env.untilSignal()
 	defer stop()
 	report := e.Run(ctx, policy, job)
+	p.end()
 	if e.Console != nil {
-		if err := e.Console.Close(); err != nil {
-			p.note("the transcript is incomplete: " + err.Error())
-		}
+		p.warn("the transcript is incomplete: %s", e.Console.Close())
 	}
+	p.warn("the events are incomplete: %s", out.events.err)
 	return report, nil
+}
+
+// recorder writes the console to whoever wants it; nil is for nobody. The printer comes first: it never fails.
+func recorder(p *printer, out artefacts) *console.Transcript {
+	var sinks []io.Writer
+	if p.level == verbose {
+		sinks = append(sinks, p)
+	}
+	if out.transcript != nil {
+		sinks = append(sinks, out.transcript)
+	}
+	if len(sinks) == 0 {
+		return nil
+	}
+	return console.NewTranscript(io.MultiWriter(sinks...))
+}
+
+func levelOf(c *cli.Context) (level, error) {
+	switch v, q := c.Bool("verbose"), c.Bool("quiet"); {
+	case v && q:
+		return normal, usage("--verbose and --quiet exclude each other")
+	case v:
+		return verbose, nil
+	case q:
+		return quiet, nil
+	}
+	return normal, nil
 }
 
 // jobOf reads the flags. What must be named is named.
 func jobOf(c *cli.Context) (engine.Job, error) {
 	j := engine.Job{
 		Image: c.String("image"), Port: c.String("port"), Power: c.String("power"), Target: c.String("target"),
-		FilesDir: c.String("files"), Timeout: c.Duration("timeout"),
+		FilesDir: c.String("files"), Timeout: c.Duration("timeout"), DryRun: c.Bool("dry-run"), VerifyOnly: c.Command.Name == "verify",
 	}
 	switch {
 	case c.NArg() == 0:
-		return j, usage("name the script: flashlua run SCRIPT")
+		return j, usage("name the script: flashlua %s SCRIPT", c.Command.Name)
 	case c.NArg() > 1:
-		return j, usage("%q is one argument too many", c.Args().Get(1))
+		return j, usage("%q is one argument too many", web.Mask(c.Args().Get(1)))
 	case j.Image == "":
-		return j, usage("--image is missing: name the file to write")
+		return j, usage("--image is missing: name the file")
 	case j.Port == "":
-		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(transport.Examples(), ", "))
-	case j.Power == "":
+		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(ports(), ", "))
+	case isSim(j.Port) && j.Power != "":
+		return j, usage("--power %s: a simulated board has its own power", j.Power)
+	case !isSim(j.Port) && j.Power == "":
 		return j, classify.WithHint(classify.New(classify.Usage, "--power is missing: name the power driver"),
 			"it is one of %s; none means that you reset the board by hand", strings.Join(power.Examples(), ", "))
 	case c.IsSet("timeout") && j.Timeout <= 0:
@@ -145,10 +222,23 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	return j, nil
 }
 
+// ports shows a specification of every kind of port.
+func ports() []string { return append(transport.Examples(), "sim:") }
+
+// pairs are the values of a flag that may be repeated, as they were typed: cli's own would cut blanks off their ends.
+type pairs []string
+
+func (p *pairs) Set(value string) error {
+	*p = append(*p, value)
+	return nil
+}
+
+func (p *pairs) String() string { return strings.Join(*p, " ") }
+
 // settings reads KEY=VALUE pairs.
-func settings(pairs []string) (map[string]string, error) {
+func settings(given *pairs) (map[string]string, error) {
 	set := map[string]string{}
-	for _, p := range pairs {
+	for _, p := range *given {
 		k, v, ok := strings.Cut(p, "=")
 		if _, twice := set[k]; !ok || k == "" || twice {
 			return nil, usage("--set %s: write KEY=VALUE, each key once", p)

@@ -8,12 +8,15 @@ import (
 )
 
 func (env Env) versionCommand() *cli.Command {
-	return &cli.Command{Name: "version", Usage: "print the version", Action: func(*cli.Context) error {
+	return &cli.Command{Name: "version", Usage: "print the version", Description: "flashlua version", OnUsageError: onUsageError, Action: func(c *cli.Context) error {
+		if c.NArg() > 0 {
+			return misused("version", "flashlua version takes no argument, not %q", c.Args().First())
+		}
 		version := "unknown"
 		if info, ok := debug.ReadBuildInfo(); ok {
 			version = info.Main.Version
 		}
 		_, err := fmt.Fprintln(env.Stdout, "flashlua", version)
-		return err
+		return printed(err)
 	}}
 }

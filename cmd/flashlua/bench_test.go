@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+const hello = `package main
+
+import "fmt"
+
+func main() { fmt.Println("hello") }
+`
+
+// BenchmarkStart is the whole process of `flashlua version`, beside that of a Go program that prints one line.
+func BenchmarkStart(b *testing.B) {
+	dir := b.TempDir()
+	source := filepath.Join(dir, "hello.go")
+	if err := os.WriteFile(source, []byte(hello), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	ours, bare := filepath.Join(dir, "flashlua"), filepath.Join(dir, "hello")
+	for program, from := range map[string]string{ours: ".", bare: source} {
+		cmd := exec.Command("go", "build", "-trimpath", "-tags", "urfave_cli_no_docs", "-o", program, from) // as make build does
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("%v\n%s", err, out)
+		}
+	}
+	const rounds, most = 200, 3
+	var times [2][]time.Duration
+	for b.Loop() {
+		for range rounds { // in turns, so that both see the same machine
+			for i, cmd := range []*exec.Cmd{exec.Command(bare), exec.Command(ours, "version")} {
+				began := time.Now()
+				if err := cmd.Run(); err != nil {
+					b.Fatal(err)
+				}
+				times[i] = append(times[i], time.Since(began))
+			}
+		}
+	}
+	hello, version := median(times[0]), median(times[1])
+	b.ReportMetric(hello, "hello-ms")
+	b.ReportMetric(version, "version-ms")
+	b.ReportMetric(version/hello, "ratio")
+	if version > most*hello {
+		b.Errorf("flashlua version takes %.1f times as long as a hello, at most %d are allowed; GODEBUG=inittrace=1 shows what for", version/hello, most)
+	}
+}
+
+func median(all []time.Duration) float64 {
+	slices.Sort(all)
+	return float64(all[len(all)/2].Microseconds()) / 1000
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+func (env Env) boardsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "boards", Usage: "list the boards that come with flashlua, or show one as it will be used", ArgsUsage: "[show SCRIPT]",
+		Description: "SCRIPT is a Lua file or the name of a board that comes with flashlua.\n\n" +
+			"  flashlua boards\n" +
+			"  flashlua boards show qemu-arm64\n" +
+			"  flashlua boards show ti-j784s4evm --source >boards/mine.lua",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+			&cli.BoolFlag{Name: "source", Usage: "with show: print the script itself"},
+		},
+		OnUsageError: onUsageError,
+		Action:       env.boards,
+	}
+}
+
+// misused is a wrong command line of one command.
+func misused(command, format string, args ...any) error {
+	return classify.WithHint(classify.New(classify.Usage, format, args...), "see flashlua %s --help", command)
+}
+
+func (env Env) boards(c *cli.Context) error {
+	args := c.Args().Slice()
+	switch {
+	case len(args) == 0 && c.Bool("source"):
+		return misused("boards", "--source needs a board: flashlua boards show SCRIPT --source")
+	case len(args) == 0:
+		return env.listBoards(c.Bool("json"))
+	case args[0] != "show":
+		return misused("boards", "flashlua boards cannot %q, only show", args[0])
+	case len(args) == 1:
+		return misused("boards", "name the board: flashlua boards show SCRIPT")
+	case len(args) > 2:
+		return misused("boards", "%q is one argument too many", args[2])
+	case c.Bool("source") && c.Bool("json"):
+		return misused("boards", "--source and --json do not go together")
+	}
+	s, err := bindings.Inspect(args[1], bindings.Options{})
+	switch {
+	case err != nil:
+		return err
+	case c.Bool("source"):
+		_, err = env.Stdout.Write(s.Text)
+		return printed(err)
+	case c.Bool("json"):
+		return printJSON(env.Stdout, shown(s))
+	}
+	return printBoard(env.Stdout, s)
+}
+
+// boardLine is a board in the list.
+type boardLine struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Tested      string `json:"tested"` // "" is never on hardware
+}
+
+func (env Env) listBoards(asJSON bool) error {
+	var all []boardLine
+	for _, name := range bindings.Boards() {
+		p, err := bindings.Load(name, bindings.Options{})
+		if err != nil {
+			return err
+		}
+		all = append(all, boardLine{p.Name, p.Description, p.Tested})
+	}
+	if asJSON {
+		return printJSON(env.Stdout, all)
+	}
+	w := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
+	for _, b := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", b.Name, b.Description, tested(b.Tested))
+	}
+	return printed(w.Flush())
+}
+
+// tested says where a board was run.
+func tested(where string) string {
+	if where == "" {
+		return "never run on hardware"
+	}
+	return "tested: " + where
+}
+
+// boardShown is a board in full.
+type boardShown struct {
+	boardLine
+	File      string          `json:"file"`
+	BuiltIn   bool            `json:"built_in"`
+	FilesFrom string          `json:"files_from"`
+	Own       map[string]bool `json:"own"`
+	Settings  map[string]any  `json:"settings"` // by policy key, dotted as --set takes it
+}
+
+func shown(s *bindings.Script) boardShown {
+	settings := map[string]any{}
+	for _, x := range s.Settings {
+		settings[x.Key] = x.Value
+	}
+	return boardShown{boardLine{s.Policy.Name, s.Policy.Description, s.Policy.Tested}, s.File, s.Embedded, folder(s.Policy), s.Own, settings}
+}
+
+// folder is where a policy's boot files are looked for unless --files says otherwise.
+func folder(p *engine.Policy) string {
+	if p.Dir == "" {
+		return "."
+	}
+	return p.Dir
+}
+
+func printBoard(out io.Writer, s *bindings.Script) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", name, value) }
+	from := s.File
+	if s.Embedded {
+		from += ", comes with flashlua"
+	}
+	row("script", from)
+	row("run", tested(s.Policy.Tested))
+	row("boot files", "from "+folder(s.Policy)+", or --files")
+	for _, name := range slices.Sorted(maps.Keys(s.Own)) {
+		what := "flashlua's"
+		if s.Own[name] {
+			what = "the script's own"
+		}
+		row(name, what)
+	}
+	for _, x := range s.Settings {
+		row(x.Key, literal(x.Value))
+	}
+	return printed(w.Flush())
+}
+
+// literal writes a value as Lua does.
+func literal(v any) string {
+	switch v := v.(type) {
+	case string:
+		return strconv.Quote(v)
+	case uint64:
+		return fmt.Sprintf("%#x", v)
+	case []any:
+		var all []string
+		for _, x := range v {
+			all = append(all, literal(x))
+		}
+		return strings.TrimRight("{ "+strings.Join(all, ", "), " ") + " }"
+	}
+	return fmt.Sprint(v)
+}
+
+// printed names the standard output in an error of writing to it.
+func printed(err error) error {
+	return classify.Wrap(err, classify.Usage, "the standard output cannot be written")
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return printed(enc.Encode(v))
+}

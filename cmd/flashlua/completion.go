@@ -1,0 +1,131 @@
+package main
+
+import (
+	"embed"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/bindings"
+)
+
+//go:embed completion
+var completions embed.FS
+
+var shells = []string{"bash", "zsh", "fish"}
+
+func (env Env) completionCommand() *cli.Command {
+	return &cli.Command{
+		Name: "completion", Usage: "print a script that completes flashlua's command lines", ArgsUsage: strings.Join(shells, "|"),
+		Description: "For the shell that runs now, and in its start-up file for every other one:\n\n" +
+			"  source <(flashlua completion bash)\n  source <(flashlua completion zsh)\n  flashlua completion fish | source",
+		OnUsageError: onUsageError,
+		BashComplete: func(c *cli.Context) {
+			if c.NArg() == 0 {
+				fmt.Fprintln(c.App.Writer, strings.Join(shells, "\n"))
+			}
+		},
+		Action: func(c *cli.Context) error {
+			shell := c.Args().First()
+			if c.NArg() != 1 || !slices.Contains(shells, shell) {
+				return misused("completion", "name one shell: flashlua completion %s", strings.Join(shells, "|"))
+			}
+			script, err := completions.ReadFile("completion/flashlua." + shell)
+			if err != nil {
+				return err
+			}
+			_, err = env.Stdout.Write(script)
+			return printed(err)
+		},
+	}
+}
+
+// completing gives the words of a command line that is being typed. The scripts put the mark of cli behind them; the
+// last word is the one under the cursor, and may be empty.
+func completing(args []string) ([]string, bool) {
+	last := len(args) - 1
+	if last < 1 || args[last] != "--generate-bash-completion" {
+		return nil, false
+	}
+	if last == 1 {
+		return []string{""}, true
+	}
+	return args[1:last], true
+}
+
+// complete prints what may stand under the cursor, a word a line. It does not leave that to cli, which looks for flags
+// only up to the first argument. A command says with BashComplete what its arguments may be.
+func complete(app *cli.App, words []string) {
+	done, cur := words[:len(words)-1], words[len(words)-1]
+	if len(done) == 0 {
+		printNames(app.Writer, app.Commands)
+		return
+	}
+	cmd := app.Command(done[0])
+	if cmd == nil {
+		return
+	}
+	rest := done[1:]
+	for len(rest) > 0 && subcommand(cmd, rest[0]) != nil {
+		cmd, rest = subcommand(cmd, rest[0]), rest[1:]
+	}
+	args, wantsValue := arguments(cmd, rest)
+	switch {
+	case wantsValue: // a file, or what only a person knows
+	case strings.HasPrefix(cur, "-"):
+		for _, f := range append(cmd.Flags, cli.HelpFlag) {
+			fmt.Fprintln(app.Writer, "--"+f.Names()[0])
+		}
+	case len(cmd.Subcommands) > 0 && len(args) == 0:
+		printNames(app.Writer, cmd.Subcommands)
+	case cmd.BashComplete != nil:
+		set := flag.NewFlagSet(cmd.Name, flag.ContinueOnError)
+		set.Parse(append([]string{"--"}, args...))
+		cmd.BashComplete(cli.NewContext(app, set, nil))
+	}
+}
+
+func printNames(w io.Writer, commands []*cli.Command) {
+	for _, cmd := range commands {
+		if !cmd.Hidden {
+			fmt.Fprintln(w, cmd.Name)
+		}
+	}
+}
+
+func subcommand(cmd *cli.Command, name string) *cli.Command {
+	for _, sub := range cmd.Subcommands {
+		if sub.HasName(name) {
+			return sub
+		}
+	}
+	return nil
+}
+
+// arguments are the words that are neither flags of the command nor their values, and whether the next word is a value.
+func arguments(cmd *cli.Command, words []string) (args []string, wantsValue bool) {
+	takes := valueFlags(cmd)
+	for _, w := range words {
+		name, _, hasValue := strings.Cut(strings.TrimLeft(w, "-"), "=")
+		switch {
+		case wantsValue:
+			wantsValue = false
+		case strings.HasPrefix(w, "-"):
+			wantsValue = takes[name] && !hasValue
+		default:
+			args = append(args, w)
+		}
+	}
+	return args, wantsValue
+}
+
+// completeBoards prints what SCRIPT may be, besides a file.
+func completeBoards(c *cli.Context) {
+	if c.NArg() == 0 {
+		fmt.Fprintln(c.App.Writer, strings.Join(bindings.Boards(), "\n"))
+	}
+}

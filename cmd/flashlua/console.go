@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/power"
+)
+
+func (env Env) consoleCommand() *cli.Command {
+	return &cli.Command{
+		Name: "console", Usage: "talk to a board by hand",
+		Description: "Ctrl-] quits. With --at the board is first brought to U-Boot's prompt, or to a shell of the Linux that the policy\n" +
+			"boots; its power is left on. Without a terminal, the standard input is typed a line at a time, and the console closes\n" +
+			"once the board has been silent for a second after its end.\n\n" +
+			"  flashlua console --port serial:/dev/ttyUSB0 --set console.baud=9600\n" +
+			"  flashlua console --port tcp:ser1:4001 --at uboot --board boards/mine.lua --power \"command:pdu -port 3 {}\"\n" +
+			"  echo printenv | flashlua console --port tcp:ser1:4001 >env.txt\n\n" +
+			"Exit codes: 0 you quit, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 the board did not get there or the\n" +
+			"console was lost, 130 and 143 interrupted.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(ports(), ", ")},
+			&cli.StringFlag{Name: "at", Usage: "bring the board to `PLACE` first: uboot or linux"},
+			&cli.StringFlag{Name: "board", Usage: "`SCRIPT` of the board, a Lua file or a name; says how to get there, and the console's speed"},
+			&cli.StringFlag{Name: "power", Usage: "with --at: power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", "), Value: "none"},
+			&cli.StringFlag{Name: "files", Usage: "with --at linux: `DIR` where the policy's boot files are"},
+			&cli.GenericFlag{Name: "set", Value: &pairs{}, Usage: "set a policy key, `KEY=VALUE`; may be repeated"},
+			&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`; what you type is not in it, the board's echo is"},
+		},
+		OnUsageError: onUsageError,
+		Action:       env.console,
+	}
+}
+
+// console is the command.
+func (env Env) console(c *cli.Context) error {
+	job, to, err := placeOf(c)
+	if err != nil {
+		return err
+	}
+	p := env.newPrinter(clock.Real{}, normal)
+	defer p.end()
+	policy, err := boardOf(c, p)
+	if err != nil {
+		return err
+	}
+	e := engine.Engine{Clock: clock.Real{}, Events: p.event}
+	if path := c.String("transcript"); path != "" {
+		f, err := create(path, c.String("board"))
+		if err != nil {
+			return classify.Wrap(err, classify.Usage, "--transcript %s cannot be written", path)
+		}
+		defer f.Close()
+		e.Console = console.NewTranscript(f)
+	}
+	done, err := simulate(&e, policy, job)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, stop := env.untilSignal()
+	defer stop()
+	report := e.Reach(ctx, policy, job, to, func(ctx context.Context, con *console.Console) error {
+		p.end()
+		return env.talk(ctx, con, job.Port, to != engine.AsItIs)
+	})
+	if e.Console != nil {
+		if err := e.Console.Close(); err != nil {
+			p.note("the transcript is incomplete: " + err.Error())
+		}
+	}
+	if report.Err != nil {
+		p.end()
+		env.printFailure(report)
+	}
+	switch {
+	case to == engine.AsItIs || report.Attempt == 0 || isSim(job.Port): // the last is gone
+	case report.Err == nil:
+		fmt.Fprintln(env.Stderr, "the board is left on")
+	default:
+		fmt.Fprintln(env.Stderr, "the board's power is left as it is")
+	}
+	if report.Exit != 0 {
+		return exit(report.Exit)
+	}
+	return nil
+}
+
+// placeOf reads the flags. One that would mean nothing is refused.
+func placeOf(c *cli.Context) (engine.Job, engine.Place, error) {
+	j := engine.Job{Port: c.String("port"), Power: c.String("power"), FilesDir: c.String("files")}
+	to := engine.Place(c.String("at"))
+	var err error
+	switch {
+	case c.NArg() > 0:
+		err = misused("console", "flashlua console takes no argument, not %q", c.Args().First())
+	case j.Port == "":
+		err = classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(ports(), ", "))
+	case c.IsSet("at") && to != engine.AtUBoot && to != engine.AtLinux:
+		err = misused("console", "--at must be uboot or linux, not %q", string(to))
+	case c.IsSet("at") && !c.IsSet("board"):
+		err = misused("console", "--at needs --board, whose policy says how to get there")
+	case c.IsSet("power") && !c.IsSet("at"):
+		err = misused("console", "--power needs --at: a console alone switches nothing")
+	case c.IsSet("files") && to != engine.AtLinux:
+		err = misused("console", "--files needs --at linux: nothing else is loaded")
+	}
+	return j, to, err
+}
+
+// boardOf loads the policy, of a board that may be unknown.
+func boardOf(c *cli.Context, p *printer) (*engine.Policy, error) {
+	set, err := settings(c.Generic("set").(*pairs))
+	if err != nil {
+		return nil, err
+	}
+	o := bindings.Options{Set: set, Log: p.note}
+	if c.IsSet("board") {
+		return bindings.Load(c.String("board"), o)
+	}
+	return bindings.Unknown(o)
+}

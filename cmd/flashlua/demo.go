@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// demoSize is enough to see the write, and few enough not to wait for it.
+const demoSize = 24 << 20
+
+func (env Env) demoCommand() *cli.Command {
+	return &cli.Command{
+		Name: "demo", Usage: "flash a simulated board that has two faults", HideHelpCommand: true,
+		Description: "Makes an image and flashes it to a simulated board on which DHCP fails once and one byte is kept wrong once.\n\n  flashlua demo",
+		Action:      env.demo, OnUsageError: onUsageError,
+	}
+}
+
+// demo is the command demo: one that anybody could type, and what to try next.
+func (env Env) demo(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return misused("demo", "demo takes no argument, not %q", c.Args().First())
+	}
+	dir, err := os.MkdirTemp("", "flashlua-demo-*")
+	if err != nil {
+		return classify.Wrap(err, classify.Config, "there is no place for the demo's image")
+	}
+	defer os.RemoveAll(dir)
+	image := filepath.Join(dir, "image.raw")
+	content := make([]byte, demoSize)
+	var seed [32]byte
+	copy(seed[:], "flashlua demo")
+	rand.NewChaCha8(seed).Read(content)
+	if err := os.WriteFile(image, content, 0o644); err != nil {
+		return classify.Wrap(err, classify.Config, "the demo's image cannot be written")
+	}
+	args := []string{"flashlua", "run", "sim", "--image", image, "--port", "sim:dhcp=1,block=1,seed=1"}
+	fmt.Fprintf(env.Stderr, "A board that is simulated: DHCP fails once, and its medium keeps one byte wrong once.\n\n$ %s\n", strings.Join(args, " "))
+	env.Args = args
+	if code := env.run(); code != 0 {
+		return exit(code)
+	}
+	fmt.Fprint(env.Stdout, next)
+	return nil
+}
+
+const next = `
+What to try next:
+  flashlua run sim --image FILE --port sim:               your own image, a board without faults
+  flashlua run sim --image FILE --port sim:reset=write    a board that resets itself in the middle
+  flashlua boards                                         the boards that come with flashlua
+  flashlua sim                                            the simulated board behind a terminal, for any tool
+`

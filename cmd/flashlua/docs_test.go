@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/bindings"
+)
+
+const boardsDoc = "../../docs/boards.md"
+
+// inspect looks at a script of this text.
+func inspect(t *testing.T, lua string) *bindings.Script {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "board.lua")
+	if err := os.WriteFile(path, []byte(lua), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := bindings.Inspect(path, bindings.Options{})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, lua)
+	}
+	return s
+}
+
+func doc(t *testing.T) string {
+	text, err := os.ReadFile(boardsDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestEveryPolicyKeyIsDocumented holds that docs/boards.md has the decoder's keys, no others, and their defaults.
+func TestEveryPolicyKeyIsDocumented(t *testing.T) {
+	_, table, _ := strings.Cut(doc(t), "## The keys")
+	table, _, _ = strings.Cut(table, "## ")
+	documented := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (.*?) ?\\|").FindAllStringSubmatch(table, -1) {
+		documented[row[1]] = row[2]
+	}
+	known := map[string]bool{}
+	for _, target := range []string{`"/dev/x"`, `{ sysfs = "1" }`} {
+		s := inspect(t, "return { flash = function() end, files = { NAME = { 'x', 1 } }, targets = { NAME = "+target+" } }")
+		for _, x := range s.Settings {
+			known[x.Key] = true
+			text, ok := documented[x.Key]
+			if !ok {
+				t.Errorf("%s is not documented", x.Key)
+			}
+			if code := "`" + literal(x.Value) + "`"; strings.HasPrefix(text, "`") && text != code {
+				t.Errorf("%s is said to be %s by default, it is %s", x.Key, text, code)
+			}
+		}
+		for name := range s.Own {
+			known[name] = true
+			if _, ok := documented[name]; !ok {
+				t.Errorf("%s is not documented", name)
+			}
+		}
+	}
+	for key := range documented {
+		if !known[key] {
+			t.Errorf("%s is documented, and is no policy key", key)
+		}
+	}
+}
+
+func TestEveryBoardIsDocumented(t *testing.T) {
+	for _, name := range bindings.Boards() {
+		p, err := bindings.Load(name, bindings.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row := fmt.Sprintf("| `%s` | %s | %s |\n", name, p.Description, tested(p.Tested)); !strings.Contains(doc(t), row) {
+			t.Errorf("docs/boards.md lacks\n%s", row)
+		}
+	}
+}
+
+func TestTheExamplesOfTheDocumentationLoad(t *testing.T) {
+	blocks := strings.Split(doc(t), "```lua\n")[1:]
+	for _, b := range blocks {
+		lua, _, _ := strings.Cut(b, "```")
+		inspect(t, lua)
+	}
+	if len(blocks) < 3 {
+		t.Errorf("only %d examples", len(blocks))
+	}
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fence is a block of a document: its language, then its text.
+var fence = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+
+// fileName is what a Lua block says that it is.
+var fileName = regexp.MustCompile(`^-- (\S+\.lua)`)
+
+// hardware is what the documents' examples name and no machine of the tests has.
+var hardware = []struct {
+	text *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`--port (serial|tcp|unix):\S+`), "--port sim:"},
+	{regexp.MustCompile(` --power ("[^"]*"|'[^']*'|[^-\s]\S*)`), ""},
+}
+
+// exits is the comment behind a command that is to fail.
+var exits = regexp.MustCompile(`\s+# exit (\d+)$`)
+
+// TestDocuments runs every command of the documents, a line of a console block that begins with $. Lua blocks that name
+// a file are that file; hardware is simulated.
+func TestDocuments(t *testing.T) {
+	documents, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(t.TempDir(), "flashlua")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, path := range append(documents, "../../README.md") {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			prepare(t, dir, string(text))
+			ran := 0
+			for _, block := range fence.FindAllStringSubmatch(string(text), -1) {
+				if block[1] == "console" {
+					ran += runBlock(t, dir, filepath.Dir(bin), block[2])
+				}
+			}
+			if ran == 0 {
+				t.Error("no command in it was run")
+			}
+		})
+	}
+}
+
+// prepare makes what the documents' commands find: an image, a kernel, a device tree, the scripts.
+func prepare(t *testing.T, dir, text string) {
+	kernel := make([]byte, 4096)
+	copy(kernel[56:], "ARM\x64")
+	files := map[string]string{
+		"disk.img": strings.Repeat("image", 20000), "boards/Image": string(kernel), "boards/board.dtb": "dtb",
+		"boards/mine.lua": `return { boot = "run bootcmd", targets = { emmc = "/dev/mmcblk0" } }`,
+	}
+	for _, block := range fence.FindAllStringSubmatch(text, -1) {
+		if m := fileName.FindStringSubmatch(block[2]); m != nil && block[1] == "lua" {
+			files[m[1]] = block[2]
+		}
+	}
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pack := exec.Command("bash", "-c", "xz -k disk.img && sha256sum disk.img disk.img.xz >SHA256SUMS")
+	pack.Dir = dir
+	if out, err := pack.CombinedOutput(); err != nil {
+		t.Skipf("LEFT OUT: the documents' commands: %v\n%s", err, out)
+	}
+}
+
+// serves is a command that ends when it is told to.
+var serves = regexp.MustCompile(`^flashlua sim\b`)
+
+// runBlock runs the commands of one block. A line that ends with a backslash goes on.
+func runBlock(t *testing.T, dir, bin, block string) (ran int) {
+	for line := range strings.Lines(strings.ReplaceAll(block, "\\\n", " ")) {
+		cmd, ok := strings.CutPrefix(strings.TrimSpace(line), "$ ")
+		if !ok {
+			continue
+		}
+		want := "0"
+		if m := exits.FindStringSubmatch(cmd); m != nil {
+			cmd, want = strings.TrimSuffix(cmd, m[0]), m[1]
+		}
+		if serves.MatchString(cmd) {
+			cmd = "timeout --foreground --preserve-status -s INT 1 " + cmd
+		}
+		for _, h := range hardware {
+			cmd = h.text.ReplaceAllString(cmd, h.with)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		c := exec.CommandContext(ctx, "bash", "-c", cmd+"\n[ $? = "+want+" ]")
+		c.Dir, c.Env = dir, append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CI=true")
+		out, err := c.CombinedOutput()
+		cancel()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", cmd, err, out)
+		}
+		ran++
+	}
+	return ran
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (env Env) portsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "ports", Usage: "list the serial ports of this machine, and who uses them",
+		Description: "No port is opened. The name is the one to give to --port: it survives a replug where there is such a name.\n\n" +
+			"  flashlua ports",
+		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
+		OnUsageError: onUsageError,
+		Action:       env.listPorts,
+	}
+}
+
+func (env Env) listPorts(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return misused("ports", "flashlua ports takes no argument, not %q", c.Args().First())
+	}
+	ports := env.Ports()
+	if c.Bool("json") {
+		return printJSON(env.Stdout, ports)
+	}
+	if len(ports) == 0 {
+		fmt.Fprintln(env.Stdout, "no serial port on this machine")
+	}
+	w := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
+	for _, p := range ports {
+		fmt.Fprintf(w, "serial:%s\n", p.Name)
+		for _, fact := range [][2]string{
+			{"device", p.Device},
+			{"usb", p.USB},
+			{"serial", p.Serial},
+			{"maker", p.Manufacturer},
+			{"product", p.Product},
+			{"used by", p.Holder},
+		} {
+			if fact[1] != "" && fact[1] != p.Name {
+				fmt.Fprintf(w, "  %s\t%s\n", fact[0], fact[1])
+			}
+		}
+	}
+	return printed(w.Flush())
+}

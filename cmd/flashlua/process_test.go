@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/goterm/term"
+)
+
+const silentBoard = `return { targets = { disk = "/dev/vda" }, boot = "booti" }`
+
+// workDir has a policy and an image.
+func workDir(t *testing.T) string {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"board.lua": silentBoard, "x.raw": "image"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// flashlua makes a process of the real program, with no terminal of its own.
+func flashlua(t *testing.T, dir string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), "flashlua", append([]string{"run", "board.lua"}, args...)...)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+// refused runs a process that must touch nothing, and gives what it says.
+func refused(t *testing.T, cmd *exec.Cmd) string {
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	cmd.Run()
+	if code := cmd.ProcessState.ExitCode(); code != 2 {
+		t.Errorf("%s: exit %d\n%s", cmd, code, &stderr)
+	}
+	return stderr.String()
+}
+
+// untilAttempt starts a process and waits until it has the port.
+func untilAttempt(t *testing.T, cmd *exec.Cmd) {
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	for lines := bufio.NewScanner(stderr); ; {
+		if !lines.Scan() {
+			t.Fatalf("%s ended:\n%s", cmd, &said)
+		}
+		fmt.Fprintln(&said, lines.Text())
+		if lines.Text() == "attempt 1" {
+			break
+		}
+	}
+	go io.Copy(io.Discard, stderr)
+}
+
+// TestTwoRunsOnOnePort: the second is told of the first, and a first that was killed leaves nothing behind.
+func TestTwoRunsOnOnePort(t *testing.T) {
+	pty, err := term.OpenPTY()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pty.Close()
+	port, err := pty.PTSName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := workDir(t)
+	run := func() *exec.Cmd {
+		return flashlua(t, dir, "--image", "x.raw", "--port", "serial:"+port, "--power", "none")
+	}
+	lock := "/run/lock/LCK.." + filepath.Base(port)
+	held := func() string {
+		text, _ := os.ReadFile(lock)
+		return strings.TrimSpace(string(text))
+	}
+	defer func() { os.Remove(lock) }()
+
+	first := run()
+	untilAttempt(t, first)
+	pid := fmt.Sprint(first.Process.Pid)
+	want := fmt.Sprintf("Error: the console port serial:%s is in use by process %s (flashlua)\nHint: end that program, or use another port\nnothing was touched: transport.busy (exit 2)\n", port, pid)
+	if got := refused(t, run()); got != want {
+		t.Errorf("the second says\n%s\nwant\n%s", got, want)
+	}
+	locked := held() == pid // else the folder is not ours to write
+	first.Process.Kill()
+	first.Wait()
+	if locked && held() != pid {
+		t.Errorf("the lock file holds %q; a killed process should leave it stale", held())
+	}
+
+	next := run()
+	untilAttempt(t, next)
+	if locked && held() != fmt.Sprint(next.Process.Pid) {
+		t.Errorf("the lock file holds %q; want the next process %d", held(), next.Process.Pid)
+	}
+	next.Process.Signal(syscall.SIGTERM)
+	next.Wait()
+	if code := next.ProcessState.ExitCode(); code != 143 || held() != "" {
+		t.Errorf("exit %d, the lock file holds %q", code, held())
+	}
+	if !locked {
+		t.Log("LEFT OUT: /run/lock cannot be written, so there is no lock file")
+	}
+}
+
+func TestManualPowerWithoutATerminal(t *testing.T) {
+	got := refused(t, flashlua(t, workDir(t), "--image", "x.raw", "--port", "unix:sock", "--power", "manual"))
+	want := `Error: manual power asks a person, and there is no terminal here
+Caused by: open /dev/tty: no such device or address
+Hint: run it at a terminal, or name a driver that needs nobody; none means that you reset the board when it does not answer
+nothing was touched: config.plan (exit 2)
+`
+	if got != want {
+		t.Errorf("it says\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestImageOfTheWeb: what is secret in the address is nowhere in what people or programs see.
+func TestImageOfTheWeb(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "me" || password != "s3cret" || r.URL.RawQuery != "sig=s3cret" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		http.ServeFile(w, r, "/no/such/file")
+	}))
+	defer web.Close()
+	dir := workDir(t)
+	console, err := net.Listen("unix", filepath.Join(dir, "sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer console.Close()
+	at := web.Listener.Addr().String()
+	got := refused(t, flashlua(t, dir, "--image", "http://me:s3cret@"+at+"/x.raw?sig=s3cret", "--port", "unix:sock", "--power", "none", "--verdict", "v.json"))
+	want := strings.ReplaceAll(`Error: cannot download http://HOST/x.raw?…
+Caused by: the server answers 404 Not Found: 404 page not found
+Hint: check the address after --image, and that its server runs
+nothing was touched: image.fetch (exit 2)
+`, "HOST", at)
+	if got != want {
+		t.Errorf("it says\n%s\nwant\n%s", got, want)
+	}
+	verdict, err := os.ReadFile(filepath.Join(dir, "v.json"))
+	if err != nil || bytes.Contains(verdict, []byte("s3cret")) || !bytes.Contains(verdict, []byte(`"path": "http://`+at+`/x.raw?…"`)) || !bytes.Contains(verdict, []byte(`"class": "fatal"`)) {
+		t.Errorf("verdict %s, %v", verdict, err)
+	}
+}
+
+var simOffer = regexp.MustCompile(`--port (\S+) --power '(\S+)'`)
+
+// TestSimServesAgainAndAgain flashes a board behind flashlua sim more than once, with the garbage collector at its most
+// eager: nothing that holds the console may be forgotten.
+func TestSimServesAgainAndAgain(t *testing.T) {
+	for _, listen := range []string{"pty", "tcp:127.0.0.1:0"} {
+		t.Run(listen, func(t *testing.T) {
+			t.Parallel()
+			dir := workDir(t)
+			sim := exec.CommandContext(t.Context(), "flashlua", "sim", "--listen", listen, "--set", "size=1")
+			sim.Env = append(os.Environ(), "GOGC=1")
+			port, power := offered(t, sim)
+			for range 3 {
+				run := exec.CommandContext(t.Context(), "flashlua", "run", "sim", "--image", "x.raw", "--port", port, "--power", power, "--set", "power.off_time=1ms", "--quiet")
+				run.Dir = dir
+				if out, err := run.CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestFlashThroughSer2net flashes a board whose serial port is another machine's.
+func TestFlashThroughSer2net(t *testing.T) {
+	ser2net, err := exec.LookPath("ser2net")
+	if err != nil {
+		ser2net = "/usr/sbin/ser2net"
+	}
+	if _, err := os.Stat(ser2net); err != nil {
+		if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip("LEFT OUT: there is no ser2net; as root `make test-deps` installs it")
+	}
+	dir := workDir(t)
+	sim := exec.CommandContext(t.Context(), "flashlua", "sim", "--listen", "pty", "--set", "size=1")
+	pty, power := offered(t, sim)
+
+	// The host is this process's own, lest another takes the port before ser2net does.
+	pid := os.Getpid()
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+pid>>16, pid>>8&255, pid&255))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, _ := net.SplitHostPort(l.Addr().String())
+	l.Close()
+	config := fmt.Sprintf("connection: &board\n  accepter: telnet(rfc2217),tcp(nodelay),%s,%s\n  connector: serialdev,%s,9600n81,local\n", host, port, strings.TrimPrefix(pty, "serial:"))
+	if err := os.WriteFile(filepath.Join(dir, "ser2net.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := exec.CommandContext(t.Context(), ser2net, "-n", "-u", "-c", filepath.Join(dir, "ser2net.yaml"))
+	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test run that is killed leaves no server
+	started, ended := make(chan error), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // the signal comes when the thread that started the process ends
+		started <- server.Start()
+		ended <- server.Wait()
+		close(ended)
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		server.Process.Kill()
+		<-ended
+	}()
+	for serves := false; !serves; {
+		if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			serves = true
+			conn.Close()
+		}
+		select {
+		case err := <-ended:
+			t.Fatalf("ser2net ended: %v", err)
+		default:
+		}
+	}
+	run := exec.CommandContext(t.Context(), "flashlua", "run", "sim", "--image", "x.raw", "--port", "rfc2217:"+l.Addr().String(), "--power", power, "--set", "power.off_time=1ms", "--quiet")
+	run.Dir = dir
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// TestConsoleServerRefuses is what a user sees of a telnet server that leaves the line as it is.
+func TestConsoleServerRefuses(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(conn, "\xff\xfe\x2c") // DONT COM-PORT
+			defer conn.Close()
+		}
+	}()
+	at := l.Addr().String()
+	got := refused(t, flashlua(t, workDir(t), "--image", "x.raw", "--port", "rfc2217:"+at, "--power", "none"))
+	want := fmt.Sprintf(`Error: cannot open the console port rfc2217:%[1]s
+Caused by: the server at %[1]s refuses RFC 2217's COM-PORT option
+Hint: telnet:%[1]s takes the line as the server has it, tcp:%[1]s too if the server does not speak telnet
+nothing was touched: transport.line (exit 2)
+`, at)
+	if got != want {
+		t.Errorf("it says\n%s\nwant\n%s", got, want)
+	}
+}
+
+// offered starts a simulated board, which ends with the test, and gives its port and its power driver.
+func offered(t *testing.T, sim *exec.Cmd) (port, power string) {
+	stdout, err := sim.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		sim.Process.Signal(syscall.SIGINT)
+		sim.Wait()
+	})
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if offer := simOffer.FindStringSubmatch(lines.Text()); offer != nil {
+			return offer[1], offer[2]
+		}
+	}
+	t.Fatal("it offers no port")
+	return "", ""
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/google/goterm/term"
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/simboard"
+)
+
+const simScheme = "sim:"
+
+// simSettings is what stands behind the scheme of a simulated board's port; with nothing behind it, the colon may be left
+// out.
+func simSettings(port string) (settings string, ok bool) {
+	if port+":" == simScheme {
+		return "", true
+	}
+	return strings.CutPrefix(port, simScheme)
+}
+
+func isSim(port string) bool {
+	_, ok := simSettings(port)
+	return ok
+}
+
+// simulate puts a simulated board behind a port that asks for one.
+func simulate(e *engine.Engine, p *engine.Policy, job engine.Job) (done func(), err error) {
+	settings, sim := simSettings(job.Port)
+	switch {
+	case !sim:
+		return func() {}, nil
+	case job.DryRun:
+		return func() {}, e.PretendToSimulate(p, settings)
+	}
+	_, done, err = e.Simulate(p, settings)
+	return done, err
+}
+
+func (env Env) simCommand() *cli.Command {
+	return &cli.Command{
+		Name: "sim", Usage: "serve a simulated board to any tool", ArgsUsage: "[SCRIPT]",
+		Description: "Serves a board that SCRIPT fits, the board sim if none is named, until it is interrupted. What is behind --port sim:\n" +
+			"in flashlua run is here behind a pseudo terminal or a TCP port, its power switch behind HTTP.\n\n" +
+			"  flashlua sim boards/mine.lua --listen tcp:127.0.0.1:4001 --set dhcp=1,dir=/tmp/mine\n\n" +
+			"What a board can be set to, one that\n\n" + simSettingsHelp(),
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "listen", Usage: "where the console is, `SPEC` is pty or tcp:HOST:PORT", Value: "pty"},
+			&cli.StringFlag{Name: "power", Usage: "where the power switch is, `HOST:PORT`", Value: "127.0.0.1:0"},
+			&cli.StringFlag{Name: "set", Usage: "faults and more, `NAME=VALUE,…` as behind sim:"},
+		},
+		OnUsageError: onUsageError,
+		Action:       env.sim,
+	}
+}
+
+// simSettingsHelp lists the settings, a line each.
+func simSettingsHelp() string {
+	var lines []string
+	for _, s := range simboard.Settings {
+		lines = append(lines, fmt.Sprintf("  %-14s %s", s.Name+"="+s.Value, s.Does))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sim is the command sim.
+func (env Env) sim(c *cli.Context) error {
+	script := c.Args().First()
+	if c.NArg() > 1 {
+		return misused("sim", "%q is one argument too many", c.Args().Get(1))
+	}
+	if script == "" {
+		script = "sim"
+	}
+	p, err := bindings.Load(script, bindings.Options{})
+	if err != nil {
+		return err
+	}
+	b, done, err := engine.SimulatedBoard(p, c.String("set"), nil)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, stop := env.untilSignal()
+	defer stop()
+	port, err := serveConsole(ctx, b, c.String("listen"))
+	if err != nil {
+		return err
+	}
+	l, err := listen(c.String("power"))
+	if err != nil {
+		return classify.Wrap(err, classify.Usage, "--power %s cannot be served", c.String("power"))
+	}
+	go http.Serve(l, powerSwitch{b})
+	defer l.Close()
+	fmt.Fprintf(env.Stdout, "a simulated board %s, off, until Ctrl-C:\n  flashlua run %s --image FILE --port %s --power 'http://%s/{}'\n", p.Name, script, port, l.Addr())
+	for _, file := range b.Files() {
+		fmt.Fprintf(env.Stdout, "  medium: %s\n", file)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// powerSwitch is a relay with an HTTP server, as labs have them.
+type powerSwitch struct{ *simboard.Board }
+
+func (s powerSwitch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/on":
+		s.On(r.Context())
+	case "/off":
+		s.Off(r.Context())
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// serveConsole offers the board's serial line until ctx ends, and gives the port to open.
+func serveConsole(ctx context.Context, b *simboard.Board, spec string) (port string, err error) {
+	if spec == "pty" {
+		pty, err := term.OpenPTY()
+		if err != nil {
+			return "", classify.Wrap(err, classify.Config, "there is no pseudo terminal")
+		}
+		name, err := pty.PTSName()
+		if err != nil {
+			return "", classify.Wrap(err, classify.Config, "there is no pseudo terminal")
+		}
+		var raw term.Termios // the slave stays open: a master without one cannot be read
+		if raw, err = term.Attr(pty.Slave); err == nil {
+			raw.Raw()
+			err = raw.Set(pty.Slave)
+		}
+		go func() {
+			defer pty.Slave.Close()
+			join(ctx, b, pty.Master)
+		}()
+		return "serial:" + name, err
+	}
+	address, ok := strings.CutPrefix(spec, "tcp:")
+	if !ok {
+		return "", misused("sim", "--listen %s: it is pty or tcp:HOST:PORT", spec)
+	}
+	l, err := listen(address)
+	if err != nil {
+		return "", classify.Wrap(err, classify.Usage, "--listen %s cannot be served", spec)
+	}
+	context.AfterFunc(ctx, func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			join(ctx, b, conn)
+		}
+	}()
+	return "tcp:" + l.Addr().String(), nil
+}
+
+// listen is net.Listen where an address was forgotten: that would be a port on every interface of this machine.
+func listen(address string) (net.Listener, error) {
+	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+		return nil, fmt.Errorf("%q is not HOST:PORT", address)
+	}
+	return net.Listen("tcp", address)
+}
+
+// join connects the board's serial line with whoever came, until they leave.
+func join(ctx context.Context, b *simboard.Board, far io.ReadWriteCloser) {
+	near, err := b.Open()
+	if err != nil {
+		far.Close()
+		return
+	}
+	end := func() {
+		near.Close()
+		far.Close()
+	}
+	defer context.AfterFunc(ctx, end)()
+	go func() {
+		io.Copy(far, near)
+		end()
+	}()
+	io.Copy(near, far)
+	end()
+}

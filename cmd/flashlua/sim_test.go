@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/simboard"
+)
+
+// viaTFTP is the board sim with files to load, so that every part of the sequence is there.
+const viaTFTP = `local board = require("boards.sim")
+board.files = { kernel = { "Image", 0x40400000 } }
+board.boot = "booti ${kernel_addr} - ${fdtcontroladdr}"
+return board
+`
+
+// trial is one flash of a simulated board.
+type trial struct {
+	report *engine.Report
+	equal  bool // the medium is the image
+	fired  map[string]int
+	kinds  []string // of the failed attempts
+}
+
+// flashSim flashes an image of the given size to a simulated board with faults, on a virtual clock.
+// A command may pack x.raw first.
+func flashSim(t *testing.T, script string, size int, settings string, pack ...string) (got trial) {
+	dir := t.TempDir()
+	content := make([]byte, size)
+	rand.NewChaCha8([32]byte{byte(size)}).Read(content)
+	image := filepath.Join(dir, "x.raw")
+	kernel := make([]byte, 40<<10)
+	copy(kernel[56:], "ARM\x64")
+	copy(kernel[0x1fe:], "\x55\xaa")
+	for name, p := range map[string][]byte{"x.raw": content, "Image": kernel, "bzImage": kernel, "initramfs.cpio.gz": kernel, "board.lua": []byte(script)} {
+		if err := os.WriteFile(filepath.Join(dir, name), p, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(pack) > 0 {
+		cmd := exec.Command("bash", "-c", pack[0])
+		cmd.Dir = dir
+		if tool, _, _ := strings.Cut(pack[0], " "); exec.Command("sh", "-c", "command -v "+tool).Run() != nil {
+			t.Skipf("LEFT OUT: %s is not installed", tool)
+		}
+		packed, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v", pack, err)
+		}
+		if err := os.WriteFile(image, packed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p, err := bindings.Load(filepath.Join(dir, "board.lua"), bindings.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e engine.Engine
+		b, done, err := e.Simulate(p, "size=64,dir="+dir+","+settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer done()
+		got.report = e.Run(t.Context(), p, engine.Job{Image: image})
+		time.Sleep(time.Minute) // for the retries of the TFTP server's library
+		got.fired = b.Faults().Fired()
+		disk, err := os.ReadFile(b.File("vda"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.equal = bytes.Equal(disk[:size], content)
+	})
+	for _, a := range got.report.Attempts {
+		if a.Error != "" {
+			got.kinds = append(got.kinds, a.Kind)
+		}
+	}
+	return got
+}
+
+func TestSimulatedFlash(t *testing.T) {
+	for _, size := range []int{1, 511, 512, 1 << 20, 3000001} {
+		got := flashSim(t, viaTFTP, size, "")
+		if r := got.report; r.Exit != 0 || !got.equal || !r.Simulated || r.Target.State != engine.Verified || len(r.Attempts) != 1 {
+			t.Errorf("%d bytes: exit %d, equal %v, %+v\n%v", size, r.Exit, got.equal, r.Target, r.Err)
+		}
+	}
+}
+
+// TestSimulatedQEMUBoards flashes simulated boards by the sequences of the QEMU ones, a search for the network card and zboot among them.
+func TestSimulatedQEMUBoards(t *testing.T) {
+	for _, name := range bindings.Boards() {
+		if !strings.HasPrefix(name, "qemu-") {
+			continue
+		}
+		got := flashSim(t, fmt.Sprintf("local board = require(%q)\nboard.files_dir = nil\nreturn board\n", "boards."+name), 100001, "")
+		if r := got.report; r.Exit != 0 || !got.equal || len(r.Attempts) != 1 {
+			t.Errorf("%s: exit %d, equal %v\n%v", name, r.Exit, got.equal, r.Err)
+		}
+	}
+}
+
+// Row 9, row 24: bootloaders that want more than a key, and a network without DHCP, end to end. What the policy says is
+// what the simulated board asks for.
+func TestSimulatedBootloaders(t *testing.T) {
+	for _, change := range []string{
+		`board.uboot = { keys = "stop" }`,
+		`board.uboot = { keys = "stop\n", every = "1s", autoboot = "Autoboot in" }`,
+		`board.uboot = { keys = "", password = "s3cret" }`,
+		`board.uboot = { password = "s3cret" }`,
+		`board.uboot = { keys = "stop", password = "s3cret" }`,
+		`board.uboot = { prompt = { "vendor# ", "=> " } }`,
+		`board.linux = { prompt = { "vendor# ", "# " } }`,
+		`board.linux = { prompt = { "# ", "admin> " }, user = "admin", password = "s3cret" }`,
+		`board.net.address = "10.0.2.15/24"; board.net.gateway = "10.0.2.2"`,
+	} {
+		settings := ""
+		if strings.Contains(change, "net.address") {
+			settings = "dhcp=100"
+		}
+		got := flashSim(t, strings.Replace(viaTFTP, "return", change+"\nreturn", 1), 100_000, settings)
+		if r := got.report; r.Exit != 0 || !got.equal || len(r.Attempts) != 1 || got.fired["dhcp"] != 0 {
+			t.Errorf("%s: exit %d, equal %v, fired %v\n%v\n%s", change, r.Exit, got.equal, got.fired, r.Err, strings.Join(r.Console, "\n"))
+		}
+	}
+}
+
+// TestSimulatedPacked has its like on the QEMU board. What is damaged is refused before anything is touched.
+func TestSimulatedPacked(t *testing.T) {
+	for _, pack := range []string{"gzip -q", "xz -q", "zstd -q"} {
+		t.Run(pack, func(t *testing.T) {
+			got := flashSim(t, viaTFTP, 3000001, "", pack+" -c x.raw")
+			if got.report.Exit != 0 || !got.equal || got.report.Image.Size != 3000001 {
+				t.Errorf("exit %d, equal %v, %+v\n%v", got.report.Exit, got.equal, got.report.Image, got.report.Err)
+			}
+			for _, damage := range []string{"head -c 2000000", "head -c 2000000; printf 12345678; tail -c +9"} {
+				got = flashSim(t, viaTFTP, 3000001, "", pack+" -c x.raw >p && { "+damage+"; } <p")
+				if r := got.report; r.Exit != engine.ExitPlan || r.Kind != string(classify.ImageDecode) || len(r.Attempts) != 0 || r.Target.State != engine.Untouched {
+					t.Errorf("%s: exit %d, %s, %d attempts, target %s", damage, r.Exit, r.Kind, len(r.Attempts), r.Target.State)
+				}
+			}
+		})
+	}
+}
+
+// TestSimulatedFaults shows that every fault strikes, is named as what it is, and is overcome.
+func TestSimulatedFaults(t *testing.T) {
+	for _, tt := range []struct {
+		faults string
+		kinds  []classify.Kind // of the attempts that fail
+		exit   int
+	}{
+		{"dhcp=1", nil, 0}, // the step's own retry
+		{"dhcp=3", []classify.Kind{classify.NetDHCPTimeout}, 0},
+		{"dhcp=12", slices.Repeat([]classify.Kind{classify.NetDHCPTimeout}, 4), engine.ExitExhausted},
+		{"tftp=1", []classify.Kind{classify.NetTFTPTimeout}, 0},
+		{"http=1", []classify.Kind{classify.NetHTTPCut}, 0},
+		{"http=2", []classify.Kind{classify.NetHTTPCut, classify.NetHTTPCut}, 0},
+		{"block=1", []classify.Kind{classify.VerifyMismatch}, 0},
+		{"block=4", slices.Repeat([]classify.Kind{classify.VerifyMismatch}, 4), engine.ExitExhausted},
+		{"reset=load", []classify.Kind{classify.BoardReset}, 0},
+		{"reset=linux", []classify.Kind{classify.BoardReset}, 0},
+		{"reset=write", []classify.Kind{classify.BoardReset}, 0},
+		{"reset=uboot", nil, 0}, // nobody sees it but the board
+		{"silent=uboot", []classify.Kind{classify.UBootSilent}, 0},
+		{"silent=load", []classify.Kind{classify.ConsoleStall}, 0},
+		{"silent=linux", []classify.Kind{classify.ShellLogin}, 0},
+		{"silent=write", []classify.Kind{classify.ConsoleStall}, 0},
+		{"torn=1", nil, 0},
+		{"noise=0.001", nil, 0},
+	} {
+		t.Run(tt.faults, func(t *testing.T) {
+			t.Parallel()
+			got := flashSim(t, viaTFTP, 3000001, tt.faults)
+			name, _, _ := strings.Cut(tt.faults, "=")
+			if got.fired[name] == 0 {
+				t.Errorf("it did not strike: %v", got.fired)
+			}
+			var want []string
+			for _, k := range tt.kinds {
+				want = append(want, string(k))
+			}
+			if r := got.report; r.Exit != tt.exit || !slices.Equal(got.kinds, want) || got.equal != (tt.exit == 0) {
+				t.Errorf("exit %d after %v, equal %v; want %d after %v\n%v\n%s", r.Exit, got.kinds, got.equal, tt.exit, want, r.Err, strings.Join(r.Console, "\n"))
+			}
+		})
+	}
+}
+
+// TestSettingsAreDocumented holds docs/cli.md to what a simulated board can be set to, and in which order.
+func TestSettingsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| setting | the board |\n|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var want []string
+	for _, s := range simboard.Settings {
+		want = append(want, fmt.Sprintf("| %s=%s | %s |", s.Name, s.Value, s.Does))
+	}
+	if got := strings.Split(strings.ReplaceAll(table, "`", ""), "\n"); !slices.Equal(got, want) {
+		t.Errorf("docs/cli.md has:\n%s\nthe program has:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// anything is what a disturbed console may make of a board.
+var anything = []classify.Kind{"console", "uboot", "shell", "net", "write", "verify", "deadline", classify.BoardReset, classify.TargetMissing}
+
+// rightKinds are what a fault may be called.
+var rightKinds = map[string][]classify.Kind{
+	"dhcp": {classify.NetDHCPTimeout}, "tftp": {classify.NetTFTPTimeout}, "http": {classify.NetHTTPCut}, "block": {classify.VerifyMismatch},
+	"reset":  {classify.BoardReset},
+	"silent": {classify.UBootSilent, classify.ConsoleStall, classify.ConsoleTimeout, classify.ShellLogin, "deadline"},
+	"lost":   anything,
+	"noise":  anything,
+}
+
+// TestSoak flashes boards with random faults: each ends verified or with a kind that fits its faults, none is verified
+// with a wrong medium. FLASHLUA_SOAK says how many.
+func TestSoak(t *testing.T) {
+	n, _ := strconv.Atoi(os.Getenv("FLASHLUA_SOAK"))
+	n = max(n, 20)
+	var mu sync.Mutex
+	results := map[int]int{}
+	t.Run("boards", func(t *testing.T) {
+		for seed := range n {
+			settings := randomFaults(seed)
+			t.Run(strconv.Itoa(seed), func(t *testing.T) {
+				t.Parallel()
+				got := flashSim(t, viaTFTP, 1+seed*7919%3000000, settings)
+				if got.report.Exit == 0 && !got.equal {
+					t.Errorf("%s: verified, and the medium is wrong", settings)
+				}
+				for _, kind := range got.kinds {
+					if !fits(kind, got.fired) {
+						t.Errorf("%s: failed with %s: %v\n%s", settings, kind, got.report.Err, strings.Join(got.report.Console, "\n"))
+					}
+				}
+				if got.report.Exit == engine.ExitFatal {
+					t.Logf("%s: fatal after %v: %v", settings, got.kinds, got.report.Err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				results[got.report.Exit]++
+			})
+		}
+	})
+	t.Logf("%d boards, by exit code: %v", n, results)
+	if results[engine.ExitInternal]+results[engine.ExitPlan] > 0 {
+		t.Error("a bug, or a plan that cannot work")
+	}
+}
+
+// randomFaults gives one to three faults.
+func randomFaults(seed int) string {
+	r := rand.New(rand.NewPCG(uint64(seed), 1))
+	pick := func(words ...string) string { return words[r.IntN(len(words))] }
+	all := []string{
+		"dhcp=" + pick("1", "3", "5"), "tftp=" + pick("1", "2"), "http=" + pick("1", "2", "5"), "block=" + pick("1", "2", "5"),
+		"reset=" + pick("uboot", "load", "linux", "write"), "silent=" + pick("uboot", "load", "linux", "write"),
+		"lost=" + pick("0.0001", "0.001"), "noise=" + pick("0.0005", "0.005"), "torn=1",
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return fmt.Sprintf("seed=%d,%s", seed, strings.Join(all[:1+r.IntN(3)], ","))
+}
+
+func fits(kind string, fired map[string]int) bool {
+	for fault := range fired {
+		for _, k := range rightKinds[fault] {
+			if classify.Kind(kind).Is(k) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// BenchmarkHundredBoards flashes 100 boards at once, 16 MiB each.
+func BenchmarkHundredBoards(b *testing.B) {
+	const boards, size = 100, 16 << 20
+	image := filepath.Join(b.TempDir(), "x.raw")
+	content := make([]byte, size)
+	rand.NewChaCha8([32]byte{}).Read(content)
+	if err := os.WriteFile(image, content, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		var all sync.WaitGroup
+		for range boards {
+			all.Go(func() {
+				p, err := bindings.Load("sim", bindings.Options{})
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				var e engine.Engine
+				_, done, err := e.Simulate(p, "size=32")
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer done()
+				if r := e.Run(b.Context(), p, engine.Job{Image: image}); r.Exit != 0 || len(r.Attempts) != 1 {
+					b.Errorf("exit %d after %d attempts: %v", r.Exit, len(r.Attempts), r.Err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(usage.Maxrss)/1024, "MB-resident")
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/100-boards")
+}

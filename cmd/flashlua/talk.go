@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+const (
+	quitKey = 0x1d // Ctrl-], as telnet has it
+
+	// A program's lines are typed when the board seems to be done with the one before: what is typed while a U-Boot
+	// works is lost.
+	lineQuiet = 100 * time.Millisecond
+	lineLimit = 2 * time.Second
+	lastQuiet = time.Second
+)
+
+// talk connects the local terminal to a board's console, or the standard streams where there is none, until somebody
+// quits, the console is lost or ctx ends. The terminal is as it was afterwards, whatever happened.
+func (env Env) talk(ctx context.Context, con *console.Console, port string, fresh bool) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	in := func() error { return pour(ctx, con, env.Stdin) }
+	if fd := int(env.Stdin.Fd()); term.IsTerminal(fd) {
+		fmt.Fprintf(env.Stderr, "console on %s; Ctrl-] quits\n", port)
+		was, err := term.MakeRaw(fd)
+		if err != nil {
+			return classify.Wrap(err, classify.Usage, "the terminal cannot be used")
+		}
+		defer func() {
+			term.Restore(fd, was)
+			fmt.Fprintln(env.Stderr, "\nconsole closed")
+		}()
+		in = func() error { return keys(ctx, con, env.Stdin, fresh) }
+	}
+	out := &backlog{more: make(chan struct{}, 1), copied: make(chan struct{})}
+	defer con.Tap(out.add)()
+	ended := make(chan error, 3)
+	for _, f := range []func() error{in, func() error { return out.copyTo(env.Stdout) }, func() error { return con.UntilLost(ctx) }} {
+		go func() { ended <- safely(f) }()
+	}
+	err := <-ended
+	out.end()
+	select { // what came is shown, if somebody looks
+	case <-out.copied:
+	case <-ctx.Done():
+	}
+	return err
+}
+
+// safely makes an error of a panic, so that the terminal is restored.
+func safely(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &classify.Error{Kind: classify.Internal, Msg: fmt.Sprintf("panic: %v", v), Detail: string(debug.Stack())}
+		}
+	}()
+	return f()
+}
+
+// keys types what a person types until the key that quits. A board that was just brought to a prompt is asked to show
+// it: Ctrl-C does no harm there, Enter would have U-Boot run its last command again.
+func keys(ctx context.Context, con *console.Console, in io.Reader, fresh bool) error {
+	if fresh {
+		if err := con.Type(ctx, []byte{0x03}); err != nil {
+			return err
+		}
+	}
+	buf := make([]byte, 4<<10)
+	for {
+		n, rerr := in.Read(buf)
+		typed, _, quit := bytes.Cut(buf[:n], []byte{quitKey})
+		if err := con.Type(ctx, typed); err != nil || quit || rerr != nil {
+			return err // a terminal that is gone has quit too
+		}
+	}
+}
+
+// pour types what a program writes, and waits for the board's answer to the end of it.
+func pour(ctx context.Context, con *console.Console, in io.Reader) error {
+	buf := make([]byte, 4<<10)
+	for {
+		n, rerr := in.Read(buf)
+		for line := range bytes.Lines(buf[:n]) {
+			if err := con.Type(ctx, line); err != nil {
+				return err
+			}
+			if bytes.HasSuffix(line, []byte("\n")) {
+				if err := con.Drain(ctx, lineQuiet, lineLimit); err != nil {
+					return err
+				}
+			}
+		}
+		switch {
+		case errors.Is(rerr, io.EOF):
+			return con.Drain(ctx, lastQuiet, 0)
+		case rerr != nil:
+			return classify.Wrap(rerr, classify.Usage, "the standard input cannot be read")
+		}
+	}
+}
+
+// backlog holds what the board sent until the output has taken it, so that a slow output holds up nobody.
+type backlog struct {
+	mu     sync.Mutex
+	buf    []byte
+	lost   int
+	ended  bool
+	more   chan struct{} // of capacity one
+	copied chan struct{} // closed when copyTo has returned
+}
+
+const maxBacklog = 16 << 20
+
+func (b *backlog) add(p []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.buf)+len(p) > maxBacklog {
+		b.lost += len(p)
+		return
+	}
+	b.buf = append(b.buf, p...)
+	b.wake()
+}
+
+func (b *backlog) wake() {
+	select {
+	case b.more <- struct{}{}:
+	default:
+	}
+}
+
+// end has copyTo return once it has written everything.
+func (b *backlog) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	b.wake()
+}
+
+func (b *backlog) take() (p []byte, lost int, ended bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p, lost = b.buf, b.lost
+	b.buf, b.lost = nil, 0
+	return p, lost, b.ended
+}
+
+// copyTo writes what comes to w. An output that is closed, as that of `| head`, is a way to quit.
+func (b *backlog) copyTo(w io.Writer) error {
+	defer close(b.copied)
+	for range b.more {
+		p, lost, ended := b.take()
+		if lost > 0 {
+			p = fmt.Appendf(p, "\r\n[flashlua: %d bytes are not shown, the output took them too slowly]\r\n", lost)
+		}
+		if _, err := w.Write(p); err != nil || ended {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+)
+
+// systemTerminal gives the width of the terminal behind w, 0 if there is none.
+func systemTerminal(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return 80
+}
+
+// movable reports whether what was written to w can be painted over. In CI nobody watches, and logs keep every control
+// character.
+func (env Env) movable(w io.Writer) bool {
+	return env.Getenv("TERM") != "dumb" && env.Getenv("CI") == "" && env.Terminal(w) > 0
+}
+
+// palette colours text, or leaves it as it is.
+type palette bool
+
+func (env Env) palette(w io.Writer) palette {
+	return palette(env.Getenv("NO_COLOR") == "" && env.movable(w))
+}
+
+func (p palette) red(text string) string   { return p.paint("31", text) }
+func (p palette) green(text string) string { return p.paint("32", text) }
+
+func (p palette) paint(code, text string) string {
+	if !p || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// plain shows control characters instead of obeying them: text of a board or a script shall not move the cursor.
+func plain(text string) string {
+	if !strings.ContainsFunc(text, control) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if control(r) {
+			fmt.Fprintf(&b, `\x%02x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func control(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
