@@ -5,36 +5,56 @@ GO      ?= go
 GOFUMPT  = $(GO) run mvdan.cc/gofumpt@v0.9.2
 STATIC   = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PACKAGES = ./... ./testdata/qemu
+# Without cli's generator of manual pages, whose tables cost every start a tenth of its time.
+LEAN     = -tags urfave_cli_no_docs
+# The boards in QEMU.
+BOARDS   = arm64 riscv64 x86-64
 # The race detector needs a C compiler.
 RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
 
-.PHONY: help build test test-deps qemu lint bench clean
+.PHONY: help demo picture soak build test test-deps qemu lint bench clean
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+demo: build ## flash a simulated board: a retry, a bad block that is found, a verification
+	bin/flashlua demo
+
 build: ## build bin/flashlua, one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/flashlua ./cmd/flashlua
+	CGO_ENABLED=0 $(GO) build -trimpath $(LEAN) -o bin/flashlua ./cmd/flashlua
 
 test: build test-deps ## install what the tests need, then run them all, the QEMU board included
 	$(GO) vet $(PACKAGES)
-	@[ "$$(id -u)" = 0 ] || echo "LEFT OUT: every test on the QEMU board, TFTP's port 69 needs root" >&2
-	$(GO) test $(RACE) -v -timeout 30m $(PACKAGES) 2>&1 | grep -Ev '^(=== |PASS$$| *--- PASS)' # what is left out is shown
+	@[ "$$(id -u)" = 0 ] || echo "LEFT OUT: every test on a QEMU board, TFTP's port 69 needs root" >&2
+	@mkdir -p build # what is left out is shown, and everything if a test fails
+	@$(GO) test $(RACE) -v -timeout 12m $(PACKAGES) >build/test.log 2>&1; status=$$?; \
+		[ $$status = 0 ] || grep -Ev '^(=== |PASS$$| *--- PASS)' build/test.log; \
+		grep -E '^(ok|FAIL)|--- (FAIL|SKIP)|LEFT OUT' build/test.log; exit $$status
 
-test-deps: ## install QEMU and make the board's kernel and initramfs, where that is allowed
-	@testdata/qemu/build.sh || { [ $$? = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ] && \
-		echo "LEFT OUT: every test on the QEMU board, for the reason above" >&2; }
+test-deps: ## install QEMU, ser2net and socat, and make the boards' kernels and initramfs, where that is allowed
+	@testdata/consoles.sh || { [ $$? = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ] && \
+		echo "LEFT OUT: every test on ser2net and socat, for the reason above" >&2; }
+	@for arch in $(BOARDS); do testdata/qemu/build.sh $$arch || { s=$$?; \
+		[ $$arch = riscv64 ] || { [ $$s = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ]; } || exit $$s; \
+		echo "LEFT OUT: every test on the QEMU board $$arch, for the reason above" >&2; }; done # riscv64 is of a Debian to come
 
-qemu: build test-deps ## run the QEMU board for a person; Ctrl-C ends it
-	@testdata/qemu/run.sh
+qemu: build test-deps ## run the QEMU board for a person; Ctrl-C ends it; ARCH=x86-64 for another one
+	@testdata/qemu/run.sh $(or $(ARCH),arm64)
 
 lint: ## vet, staticcheck, gofumpt
 	$(GO) vet $(PACKAGES)
 	$(STATIC) $(PACKAGES)
 	@out=$$($(GOFUMPT) -l .); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 
-bench: ## measure the console beside a bare read loop, and the classification
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./engine/console
+bench: ## measure the console beside a bare read loop, the start beside a hello, and the classification
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./engine/console ./cmd/flashlua
 	$(GO) test -run '^$$' -bench . ./classify
+
+picture: build ## draw the README's picture, docs/demo.svg
+	GO=$(GO) docs/picture.sh
+
+soak: ## flash 1,000 simulated boards with random faults, N=100 for another number; fuzz the telnet decoder for minutes
+	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$' -v -timeout 2h ./cmd/flashlua | grep -v -e '^=== ' -e '--- PASS'
+	$(GO) test -run '^$$' -fuzz FuzzTelnet -fuzztime 5m -fuzzminimizetime 100x ./engine/transport
 
 clean: ## remove what was built
 	rm -rf bin build

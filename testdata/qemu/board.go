@@ -20,12 +20,28 @@ import (
 	"time"
 )
 
+// Arch is a kind of board. What its machine is made of stands in run.sh.
+type Arch struct {
+	Name   string // of its folder in build/qemu, and of its policy after "qemu-"
+	QEMU   string // the program
+	UBoot  string // the firmware, in Debian's package u-boot-qemu
+	Kernel string // the file that build.sh makes for it
+}
+
+// The boards of the tests.
+var (
+	ARM64   = Arch{"arm64", "qemu-system-aarch64", "qemu_arm64/u-boot.bin", "Image"}
+	RISCV64 = Arch{"riscv64", "qemu-system-riscv64", "qemu-riscv64_smode/u-boot.bin", "Image"}
+	X8664   = Arch{"x86-64", "qemu-system-x86_64", "qemu-x86/u-boot.rom", "bzImage"}
+)
+
 // Board is one virtual board. It starts with its power off, until QMP system_reset and cont; a guest that
 // powers off waits for the same two.
 type Board struct {
 	Port  string // the serial console, "unix:/path"; what it says while no client is connected is lost
 	Power string // QMP, "qmp:/path"; QEMU serves one client at a time, others wait
 	Disk  string // the raw image file behind /dev/vda
+	Arch  Arch
 
 	qmp    string // the path in Power
 	dir    string // holds the sockets
@@ -34,9 +50,9 @@ type Board struct {
 	exited chan struct{} // closed when the process is reaped
 }
 
-// BootDir is the absolute path of build/qemu, where build.sh puts the kernel and the initramfs.
-func BootDir() string {
-	return filepath.Join(sourceDir(), "../../build/qemu")
+// BootDir is the absolute path of the folder where build.sh puts the kernel and the initramfs.
+func (a Arch) BootDir() string {
+	return filepath.Join(sourceDir(), "../../build/qemu", a.Name)
 }
 
 func sourceDir() string {
@@ -45,26 +61,26 @@ func sourceDir() string {
 }
 
 // Available says what this machine lacks for a board, nil when nothing.
-func Available() error {
-	_, err := exec.LookPath("qemu-system-aarch64")
+func (a Arch) Available() error {
+	_, err := exec.LookPath(a.QEMU)
 	missing := []error{err}
 	for _, file := range []string{
-		"/usr/lib/u-boot/qemu_arm64/u-boot.bin",
-		filepath.Join(BootDir(), "Image"),
-		filepath.Join(BootDir(), "initramfs.cpio.gz"),
+		filepath.Join("/usr/lib/u-boot", a.UBoot),
+		filepath.Join(a.BootDir(), a.Kernel),
+		filepath.Join(a.BootDir(), "initramfs.cpio.gz"),
 	} {
 		_, err := os.Stat(file)
 		missing = append(missing, err)
 	}
 	if err := errors.Join(missing...); err != nil {
-		return fmt.Errorf("no QEMU board here, run make test-deps:\n%w", err)
+		return fmt.Errorf("no QEMU board %s here, run make test-deps:\n%w", a.Name, err)
 	}
 	return nil
 }
 
 // Start starts a board with an empty disk of diskSize bytes in dir. It lives until Stop or the end of ctx; Stop
 // must be called in either case, to remove the sockets.
-func Start(ctx context.Context, dir string, diskSize int64) (*Board, error) {
+func (a Arch) Start(ctx context.Context, dir string, diskSize int64) (*Board, error) {
 	disk := filepath.Join(dir, "disk.img")
 	if err := sparseFile(disk, diskSize); err != nil {
 		return nil, err
@@ -80,6 +96,7 @@ func Start(ctx context.Context, dir string, diskSize int64) (*Board, error) {
 		Port:  "unix:" + serial,
 		Power: "qmp:" + qmp,
 		Disk:  disk,
+		Arch:  a,
 
 		qmp:    qmp,
 		dir:    sockets,
@@ -108,7 +125,7 @@ func sparseFile(path string, size int64) error {
 // run starts QEMU on sockets that listen already, so that nobody has to wait for them to appear.
 func (b *Board) run(ctx context.Context, sockets ...string) error {
 	disk := strings.ReplaceAll(b.Disk, ",", ",,") // as QEMU's options want it
-	cmd := exec.CommandContext(ctx, filepath.Join(sourceDir(), "run.sh"), disk, "fd=3", "fd=4")
+	cmd := exec.CommandContext(ctx, filepath.Join(sourceDir(), "run.sh"), b.Arch.Name, disk, "fd=3", "fd=4")
 	cmd.Stderr = &b.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	for _, path := range sockets {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPower(t *testing.T) {
-	if err := Available(); err != nil {
+	if err := ARM64.Available(); err != nil {
 		if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" {
 			t.Fatal(err)
 		}
@@ -19,7 +19,7 @@ func TestPower(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	b, err := Start(ctx, t.TempDir(), 1<<20)
+	b, err := ARM64.Start(ctx, t.TempDir(), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what the QEMU board boots: build/qemu/Image and build/qemu/initramfs.cpio.gz.
+# build.sh ARCH makes what that QEMU board boots: a kernel and initramfs.cpio.gz in build/qemu/ARCH.
 #
 # Nothing is made twice: the stamp is a hash of this script and of the files that go into the initramfs.
 # Exit codes: 0 made or up to date, 3 something is missing and only root could install it.
@@ -7,17 +7,39 @@ set -eu
 umask 022
 
 here=$(cd "$(dirname "$0")" && pwd)
-out=$(cd "$here/../.." && pwd)/build/qemu
+arch=${1:?which board: arm64, riscv64 or x86-64}
+out=$(cd "$here/../.." && pwd)/build/qemu/$arch
 # The suite is fixed, whatever the host runs, so that every machine tests against the same kernel series.
 suite=bookworm
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-# A module needs those before it.
+# A module needs those before it. What is not here is in the kernel.
 modules='virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk
 	failover net_failover virtio_net'
+# Of QEMU: its program and package, and U-Boot for it. Of Debian: its name of the architecture and the kernel's flavour.
+# Of the kernel: the name here, and what stands where in a file that U-Boot takes; a later Debian may ship another kind.
+case $arch in
+arm64)
+	qemu=qemu-system-aarch64 package=qemu-system-arm uboot=qemu_arm64/u-boot.bin
+	debian_arch=arm64 flavour=cloud-arm64 kernel=Image magic=ARMd offset=56
+	;;
+riscv64)
+	qemu=qemu-system-riscv64 package=qemu-system-misc uboot=qemu-riscv64_smode/u-boot.bin
+	debian_arch=riscv64 flavour=riscv64 kernel=Image magic=RISC offset=48
+	# bookworm has no riscv64. trixie has, but on the mirror its index did not match its signed release. forky is not
+	# released yet: until then its kernel changes, and two machines may test against two.
+	suite=forky
+	modules='virtio_blk failover net_failover virtio_net'
+	;;
+x86-64)
+	qemu=qemu-system-x86_64 package=qemu-system-x86 uboot=qemu-x86/u-boot.rom
+	debian_arch=amd64 flavour=cloud-amd64 kernel=bzImage magic=HdrS offset=514
+	;;
+*) echo "$0: there is no board $arch" >&2; exit 1 ;;
+esac
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 missing() {
-	command -v qemu-system-aarch64 >/dev/null || echo qemu-system-arm
-	[ -e /usr/lib/u-boot/qemu_arm64/u-boot.bin ] || echo u-boot-qemu
+	command -v $qemu >/dev/null || echo $package
+	[ -e /usr/lib/u-boot/$uboot ] || echo u-boot-qemu
 	command -v cpio >/dev/null || echo cpio
 	command -v busybox >/dev/null || echo busybox-static # the helper script is tested on it
 	command -v zstd >/dev/null || echo zstd # with xz, for the tests of packed images
@@ -45,7 +67,7 @@ mirror() {
 	echo "$uri"
 }
 
-# The arm64 packages come through an apt state of our own: the host's dpkg never hears of another architecture.
+# The board's packages come through an apt state of our own: the host's dpkg never hears of another architecture.
 # The host's apt.conf.d stays in force for its proxies, not for its hooks.
 fetch() {
 	apt=$out/apt
@@ -56,8 +78,8 @@ fetch() {
 	cat >"$apt/apt.conf" <<-EOF
 		#clear APT::Architectures;
 		#clear APT::Update;
-		APT::Architecture "arm64";
-		APT::Architectures { "arm64"; };
+		APT::Architecture "$debian_arch";
+		APT::Architectures { "$debian_arch"; };
 		APT::Update::Error-Mode "any";
 		APT::Sandbox::User "root";
 		Acquire::Languages "none";
@@ -69,18 +91,19 @@ fetch() {
 		Dir::Etc::preferencesparts "/dev/null";
 	EOF
 	apt-get -c "$apt/apt.conf" -q update
-	kernel=$(apt-cache -c "$apt/apt.conf" depends linux-image-cloud-arm64 | awk '$1 == "Depends:" { print $2; exit }')
-	(cd "$tmp" && apt-get -c "$apt/apt.conf" -q download "$kernel" busybox-static)
+	# One package or, in later suites, one for the kernel and one for its modules.
+	linux=$(apt-cache -c "$apt/apt.conf" depends --recurse --important linux-image-$flavour |
+		grep -E '^linux-(image|binary|modules)-[0-9]')
+	(cd "$tmp" && apt-get -c "$apt/apt.conf" -q download $linux busybox-static)
 	for deb in "$tmp"/*.deb; do
 		dpkg -x "$deb" "$tmp/packages"
 	done
 }
 
-# U-Boot's booti takes a raw Image, which a later Debian may no longer ship.
-image() {
-	cp "$tmp"/packages/boot/vmlinuz-* "$tmp/Image"
-	[ "$(dd if="$tmp/Image" bs=4 skip=14 count=1 status=none)" = ARMd ] ||
-		{ echo "$0: $kernel is not a raw arm64 Image" >&2; exit 1; }
+kernel() {
+	cp "$(find "$tmp/packages" -name 'vmlinuz*' -type f)" "$tmp/$kernel"
+	[ "$(dd if="$tmp/$kernel" bs=1 skip=$offset count=4 status=none)" = $magic ] ||
+		{ echo "$0: $linux is no $kernel" >&2; exit 1; }
 }
 
 initramfs() {
@@ -89,11 +112,15 @@ initramfs() {
 		"$root/usr/bin" "$root/usr/sbin"
 	mkdir -m 1777 "$root/tmp"
 	cp -R "$here/initramfs/." "$root"
-	cp "$tmp/packages/bin/busybox" "$root/bin"
+	cp "$(find "$tmp/packages" -path '*/bin/busybox')" "$root/bin"
 	n=10
 	for module in $modules; do
 		n=$((n + 1)) # /init loads them in the order of their names
-		cp "$(find "$tmp/packages" -name "$module.ko")" "$root/lib/modules/$n-$module.ko"
+		file=$(find "$tmp/packages" -name "$module.ko" -o -name "$module.ko.xz")
+		case $file in
+		*.xz) xz -dc "$file" >"$root/lib/modules/$n-$module.ko" ;;
+		*) cp "$file" "$root/lib/modules/$n-$module.ko" ;;
+		esac
 	done
 	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$tmp/initramfs.cpio"
 	gzip -9n "$tmp/initramfs.cpio"
@@ -115,11 +142,11 @@ tmp=$out/tmp
 rm -rf "$tmp"
 mkdir "$tmp"
 fetch
-image
+kernel
 initramfs
 # Each file appears whole. A kill between two renames leaves no initramfs rather than one with another kernel's modules.
 rm -f "$out/stamp" "$out/initramfs.cpio.gz"
-mv "$tmp/Image" "$out/Image"
+mv "$tmp/$kernel" "$out/$kernel"
 mv "$tmp/initramfs.cpio.gz" "$out/initramfs.cpio.gz"
 echo "$want" >"$tmp/stamp"
 mv "$tmp/stamp" "$out/stamp"

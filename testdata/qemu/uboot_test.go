@@ -38,6 +38,8 @@ func TestUBoot(t *testing.T) {
 			"false":                                {Code: 1},
 			"nosuchcmd":                            {Output: "Unknown command 'nosuchcmd' - try 'help'", Code: 1},
 			"echo one; echo two":                   {Output: "one\ntwo"},
+			"virtio scan":                          {},
+			"usb start":                            {Output: "starting USB...\nNo working controllers found"},
 			"echo '=> '; echo '# '":                {Output: "=> \n# "},
 			"mw.b 40000000 61 4; crc32 40000000 4": {Output: "crc32 for 40000000 ... 40000003 ==> ad98e545"},
 			"if test 1 = 2; then echo a; else echo b; fi": {Output: "b"},

@@ -1,0 +1,95 @@
+package qemu
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// TestOtherArchitectures flashes the boards that are not arm64, and flashes each again while it resets.
+func TestOtherArchitectures(t *testing.T) {
+	for _, a := range []Arch{RISCV64, X8664} {
+		t.Run(a.Name, func(t *testing.T) {
+			r := a.newRig(t, 8<<20)
+			code, out, v := r.flash(a.policyFile())
+			if code != 0 || v.Result != "verified" || v.Target.State != "verified" || v.Attempt != 1 || v.Target.Device != "/dev/vda" {
+				t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+			}
+			r.equal()
+			r.power("paused")
+
+			for _, at := range []int64{0, 4 << 20, 8<<20 - 1} { // so that the earlier flash does not count
+				r.flip(at)
+			}
+			rep := r.run(engine.Engine{Events: onceAt(func() {
+				if _, err := r.QMP(context.Background(), "system_reset"); err != nil {
+					t.Error(err)
+				}
+			})}, a.policyFile(), 1)
+			if rep.Exit != 0 || rep.Result != "verified" || len(rep.Attempts) != 2 || rep.Attempts[0].Kind != string(classify.BoardReset) {
+				t.Errorf("exit %d, %s, %d attempts\n%v", rep.Exit, rep.Result, len(rep.Attempts), rep.Err)
+			}
+			r.equal()
+		})
+	}
+}
+
+// TestOtherUBoots asks the U-Boots of those boards what they could differ in: quoting, exit codes, the longest line, a boot
+// that fails, a crash.
+func TestOtherUBoots(t *testing.T) {
+	for _, tt := range []struct {
+		arch                Arch
+		ram, refuses, crash string // an address, what U-Boot says of no kernel there, a command that crashes it
+	}{
+		{RISCV64, "84000000", "Bad Linux RISCV Image magic", "mw.b 40000000 61"},
+		{X8664, "2000000", "Invalid Boot Flag", "mw.w 2000000 0b0f; go 2000000"},
+	} {
+		t.Run(tt.arch.Name, func(t *testing.T) {
+			r := tt.arch.newRig(t, 1)
+			r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
+				if err := s.PowerCycle(ctx); err != nil {
+					return err
+				}
+				ub, err := s.UBoot(ctx)
+				if err != nil {
+					return err
+				}
+				for _, value := range []string{"it's", `a"b`, `$x ${filesize} $(y)`, `back\slash`, `'\''`, "a;b && c || d", "#x", "  spaces  "} {
+					if err := ub.SetEnv(ctx, "x", value); err != nil {
+						t.Errorf("SetEnv(%q): %v", value, err)
+					} else if got, err := ub.Env(ctx, "x"); got != value || err != nil {
+						t.Errorf("SetEnv(%q), Env = %q, %v", value, got, err)
+					}
+				}
+				frame := len(ub.Dialect.Frame("abcde", "fghij", "echo ")) + len("\n")
+				longest := strings.Repeat("a", p.UBoot.Line-frame)
+				for cmd, want := range map[string]console.Result{
+					"false": {Code: 1},
+					"mw.b " + tt.ram + " 61 4; cmp.b " + tt.ram + " " + tt.ram + " 4": {Output: "Total of 4 byte(s) were the same"},
+					"if test 1 = 2; then echo a; else echo '=> '; fi":                 {Output: "=> "},
+					"echo " + longest: {Output: longest},
+				} {
+					if got, err := ub.Exec(ctx, console.Command{Text: cmd}); got != want || err != nil {
+						t.Errorf("Exec(%q) = %+v, %v; want %+v", cmd, got, err, want)
+					}
+				}
+				if _, err := ub.Exec(ctx, console.Command{Text: "echo a" + longest}); classify.Facts(err).Kind != classify.ConsoleText {
+					t.Errorf("a line that is too long = %v", err)
+				}
+				_, err = s.Boot(ctx, ub, strings.Fields(p.Boot)[0]+" "+tt.ram)
+				if f := classify.Facts(err); f.Kind != classify.UBootBoot || !strings.Contains(f.Console, tt.refuses) {
+					t.Errorf("a boot without a kernel = %v of kind %s\n%s", err, f.Kind, f.Console)
+				}
+				_, err = ub.Exec(ctx, console.Command{Text: tt.crash})
+				if f := classify.Facts(err); f.Kind != classify.BoardPanic {
+					t.Errorf("a crash = %v of kind %s\n%s", err, f.Kind, f.Console)
+				}
+				return nil
+			})
+		})
+	}
+}

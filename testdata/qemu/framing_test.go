@@ -1,0 +1,96 @@
+package qemu
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// Rows 4, 5, 20 and 30: a real kernel prints a line every 50 ms while commands run, at a prompt with a path, and none of
+// it is in their results; nor do prompts, halves of markers, NULs, tabs and much text disturb them.
+func TestFraming(t *testing.T) {
+	r := newRig(t, 3000001)
+	r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
+		if err := s.PowerCycle(ctx); err != nil {
+			return err
+		}
+		ub, err := s.UBoot(ctx)
+		if err != nil {
+			return err
+		}
+		// Enter may arrive twice; U-Boot would run the line once more.
+		if err := ub.Send(ctx, ub.Frame("abcde", "fghij", "echo on''ce")+"\n\n"); err != nil {
+			return err
+		}
+		var raw []byte
+		stop := ub.Tap(func(p []byte) { raw = append(raw, p...) })
+		if err := ub.Drain(ctx, time.Second, 5*time.Second); err != nil {
+			return err
+		}
+		stop()
+		if n := strings.Count(string(raw), "\nonce\r"); n != 1 {
+			t.Errorf("ran %d times: %q", n, raw)
+		}
+		if _, err := s.DHCP(ctx, ub); err != nil {
+			return err
+		}
+		if err := s.Load(ctx, ub); err != nil {
+			return err
+		}
+		sh, err := s.Boot(ctx, ub, p.Boot)
+		if err != nil {
+			return err
+		}
+		const talk = `PS1='root@host:/very/long/path# '; dmesg -n 8; (while :; do echo "foreign $((n += 1))" >/dev/kmsg; usleep 50000; done) &`
+		if _, err := sh.Run(ctx, console.Command{Text: talk}); err != nil {
+			return err
+		}
+		long := strings.Repeat("0123456789abcdef", 12)
+		for _, q := range []struct {
+			cmd, want string
+			code      int
+		}{
+			{"echo one; usleep 200000; echo two", "one\ntwo", 0},
+			{"false", "", 1},
+			{"(exit 42)", "", 42},
+			{"echo '=> '; echo '# '; printf 'root@host:/very/long/path# \\n'", "=> \n# \nroot@host:/very/long/path# ", 0},
+			{"echo ':0:e'; printf 'a\\000b\\033[6n\\n'", ":0:e\nab", 0},
+			{"echo " + long, long, 0},
+			{"for i in 1 2\ndo\n\techo \"$i!\"\ndone", "1!\n2!", 0},
+			{"printf 'no end'; usleep 100000", "no end", 0},
+			{"echo '\"$x\" `y` \\z !'", "\"$x\" `y` \\z !", 0},
+		} {
+			for range 3 {
+				got, err := sh.Exec(ctx, console.Command{Text: q.cmd, Timeout: time.Minute})
+				if err != nil {
+					return err
+				}
+				if got.Output != q.want || got.Code != q.code {
+					t.Errorf("Exec(%q) = %q, %d; want %q, %d", q.cmd, got.Output, got.Code, q.want, q.code)
+				}
+			}
+		}
+		var lines []string
+		each := func(line string) error { lines = append(lines, line); return nil }
+		if _, err := sh.Run(ctx, console.Command{Text: "for i in 1 2 3; do echo line $i; usleep 100000; done", Line: each}); err != nil {
+			return err
+		}
+		if got := fmt.Sprint(lines); got != "[line 1 line 2 line 3]" {
+			t.Errorf("told line by line: %s", got)
+		}
+		got, err := sh.Exec(ctx, console.Command{Text: "dmesg | head -n 5", Timeout: time.Minute})
+		if err != nil || strings.Count(got.Output, "\n") != 4 || !strings.Contains(got.Output, "[    0.000000] ") {
+			t.Errorf("dmesg = %q, %v", got.Output, err)
+		}
+		got, err = sh.Exec(ctx, console.Command{Text: "yes 0123456789abcdef | head -n 30000; true", Timeout: 3 * time.Minute})
+		if want := strings.TrimSuffix(strings.Repeat("0123456789abcdef\n", 30000), "\n"); err != nil || got.Output != want {
+			t.Errorf("half a megabyte of text: %d bytes of %d, %v", len(got.Output), len(want), err)
+		}
+		return s.Write(ctx, sh) // and the flash is verified under all that
+	})
+}

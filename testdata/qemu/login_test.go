@@ -1,0 +1,96 @@
+package qemu
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/shell"
+)
+
+// Rows 4, 9 and 25: one prompt of several is found, the kernel is quiet, the clock is the station's; and all of that once
+// more on a Linux that runs already, whose clock is wrong and whose kernel talks all the time.
+func TestLogin(t *testing.T) {
+	r := newRig(t, 1000)
+	r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
+		p.UBoot.Prompts, p.Linux.Prompts = []string{"vendor# ", "=> "}, []string{"$ ", "/root # ", "# "}
+		if err := s.PowerCycle(ctx); err != nil {
+			return err
+		}
+		ub, err := s.UBoot(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := s.DHCP(ctx, ub); err != nil {
+			return err
+		}
+		if err := s.Load(ctx, ub); err != nil {
+			return err
+		}
+		sh, err := s.Boot(ctx, ub, p.Boot)
+		if err != nil {
+			return err
+		}
+		if ub.Prompt != "=> " || sh.Prompt != "/root # " {
+			t.Errorf("prompts %q and %q", ub.Prompt, sh.Prompt)
+		}
+		prepared(ctx, t, sh)
+		for _, wrong := range []string{"date -u -s @86400", "date -u 010100002040"} {
+			talk := "dmesg -n 8; " + wrong + "; (while [ -e /proc/self ] && [ ! -e /tmp/quiet ]; do echo noise >/dev/kmsg; usleep 50000; done) &"
+			if _, err := sh.Run(ctx, console.Command{Text: talk}); err != nil {
+				return err
+			}
+			began := clock.Real{}.Now()
+			if sh, err = s.Shell(ctx); err != nil {
+				return err
+			}
+			if took := (clock.Real{}).Now().Sub(began); took > time.Minute {
+				t.Errorf("logged in to a shell that was there after %s", took)
+			}
+			prepared(ctx, t, sh)
+			if _, err := sh.Run(ctx, console.Command{Text: "touch /tmp/quiet; sleep 1; rm /tmp/quiet"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// prepared checks what Login does with a shell.
+func prepared(ctx context.Context, t *testing.T, sh *shell.Shell) {
+	t.Helper()
+	if sh.Booted.IsZero() {
+		t.Error("the kernel's clock is not known")
+	}
+	level, err := sh.Run(ctx, console.Command{Text: "cat /proc/sys/kernel/printk"})
+	if err != nil || !strings.HasPrefix(level, "1\t") {
+		t.Errorf("printk is %q, %v", level, err)
+	}
+	text, err := sh.Run(ctx, console.Command{Text: "date +%s"})
+	seconds, _ := strconv.ParseInt(text, 10, 64)
+	if off := (clock.Real{}).Now().Sub(time.Unix(seconds, 0)).Abs(); err != nil || off > 10*time.Second {
+		t.Errorf("the clock says %q, %v: off by %s", text, err, off)
+	}
+}
+
+// Row 24: no DHCP anywhere, end to end.
+func TestStaticAddress(t *testing.T) {
+	r := newRig(t, 100_000)
+	r.tftp = "127.0.70.2"
+	code, out, v := r.flash(policyFile(), "--set", "net.address=10.0.2.20/24", "--set", "net.gateway=10.0.2.2")
+	if code != 0 || v.Result != "verified" {
+		t.Errorf("exit %d, %+v\n%s", code, v, out)
+	}
+	log, err := os.ReadFile(filepath.Join(r.dir, "t.log"))
+	if s := string(log); err != nil || !strings.Contains(s, "our IP address is 10.0.2.20") || strings.Contains(s, "BOOTP") || strings.Contains(s, "udhcpc") {
+		t.Errorf("transcript: %v\n%s", err, s)
+	}
+	r.equal()
+}

@@ -1,0 +1,94 @@
+package qemu
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// questions asks U-Boot and Linux what a policy can see on the way, and notes what they answer.
+const questions = `
+local function ask(s, at, commands)
+	for _, cmd in ipairs(commands) do
+		local out, code = at:exec(cmd)
+		s:log(string.format("%s -> %d: %s", cmd, code, out))
+	end
+end
+function board.flash(s, job)
+	s:step("power", function() s.power:cycle() end)
+	local ub = s:step("uboot", function() return s:uboot() end)
+	s:step("network", function() s:log(ub:dhcp()) end)
+	s:step("ask", function() ask(s, ub, {
+		"echo one  two", "echo 'a  b' \"c  d\"", "false", "no-such-command", "setenv x 'a b'; echo ${x}; echo $x", "printenv x", "printenv nothing",
+		"setenv x", "printenv x", "true && echo yes || echo no", "false || echo no", "if test 1 -eq 1; then echo same; else echo other; fi",
+		"if test a = b; then echo a; elif true; then echo b; fi", "for i in a b c; do echo $i; done", "setenv c 'echo run; false'; run c", "run nothing",
+		"setenv y \"don''t\"; printenv y", "echo a\\ b", "echo '${x}'", "booti 41000000",
+		"printenv ipaddr netmask gatewayip", "sleep 0", "test -n \"\" -o 1 = 1",
+	}) end)
+	s:step("load", function() ub:load() end)
+	s:step("files", function() ask(s, ub, { "printenv kernel_addr kernel_size initrd_addr initrd_size filesize", "crc32 ${initrd_addr} ${initrd_size}" }) end)
+	local sh = s:step("linux", function() return ub:boot() end)
+	s:step("ask", function() ask(s, sh, {
+		"cat /proc/cmdline", "uname -s -m", "echo $((7 * 6)) $?", "false", "(exit 42)", "no-such-command", "cat /no/such", "ls /no/such", "echo )",
+		"cd /tmp; pwd; cd", "x=1; echo $x", "echo $x", "printf 'a\\nb\\n' | wc -l", "printf abc | sha256sum", "printf abc | md5sum",
+		"dd if=/dev/zero of=/dev/null bs=512 count=4 2>&1 | head -n 2", "dd if=/dev/no of=/dev/null", "dd if=/dev/vda bs=511 count=1 iflag=direct of=/dev/null 2>&1 | head -n 1",
+		"cat /sys/class/block/vda/size /sys/class/block/vda/ro /sys/class/block/vda/queue/logical_block_size", "[ -b /dev/vda ]", "[ -e /sys/class/block/vda/partition ]",
+		"echo abc >/tmp/f; cat /tmp/f; rm /tmp/f", "grep -c vda /proc/partitions", "for i in 1 2 3; do echo $i; done | tail -n 1", "seq 3", "basename /a/b/c.d .d; dirname /a/b",
+		"wget -q -O - http://10.0.2.2:1/", "sleep 0", "id -u", "echo one two | cut -d' ' -f2 | tr a-z A-Z", "test -d /proc && echo yes", "hostname",
+		"echo abc | sed -n 's/b/x/p'", "command -v dd >/dev/null", "command -v nothing-there", "sync", "true | false", "echo err >&2", "head -c 3 /dev/zero | od -c",
+		"export Y=2; sh -c 'echo $Y'", "sh -c 'echo $0 $1' name arg", "cat <<X\nhere\nX", "echo \"$(printf 'in\\n\\n')out\"", "expr 3 + 4",
+		"cat /proc/sys/kernel/printk; dmesg -n 4; cat /proc/sys/kernel/printk; echo 1 >/proc/sys/kernel/printk; cat /proc/sys/kernel/printk",
+		"date -u -s @86400", "date -u -s 2005.01.02-03:04:06 >/dev/null; date -u +%Y-%m-%d", "date -u 010203042007.06", "date -u 01020304", "date -u -s @x", "date -u nonsense",
+		"date -u -d @86400 +%s", "ip link set eth0 up; ip addr add 10.0.2.21/24 dev eth0; ip route add default via 10.0.2.2; ip -4 addr show scope global | grep -c inet",
+	}) end)
+	s:step("network", function() s:log(sh:network():gsub("%d+$", "N")) end)
+	s:step("write", { destroys = job.target }, function() sh:write(job) end)
+end
+`
+
+// seen is what of a run a policy, or whoever watches, can tell two boards apart by.
+func seen(events *[]string) func(engine.Event) {
+	return func(e engine.Event) {
+		if e.Type == engine.EventProgress || e.Type == engine.EventPlan {
+			return
+		}
+		*events = append(*events, fmt.Sprintf("%s %d %s %s %s %s", e.Type, e.Attempt, e.Step, e.Kind, e.Rule, e.Text))
+	}
+}
+
+// TestSimulatedBoardIsLikeThisOne runs one script on QEMU and on the simulated board. Every step, every answer and the
+// result must be the same.
+func TestSimulatedBoardIsLikeThisOne(t *testing.T) {
+	r := newRig(t, 3000001)
+	r.tftp = "127.0.70.3"
+	for name, policy := range map[string]string{"default sequence": policyFile(), "questions": r.variant(questions)} {
+		var real, simulated []string
+		rep := r.run(engine.Engine{Events: seen(&real)}, policy, 0)
+		if rep.Exit != 0 {
+			t.Fatalf("%s: QEMU: %v", name, rep.Err)
+		}
+		p, err := bindings.Load(policy, bindings.Options{Set: map[string]string{"net.tftp": r.tftp}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := engine.Engine{Events: seen(&simulated)}
+		_, done, err := e.Simulate(p, "size=128")
+		if err != nil {
+			t.Fatal(err)
+		}
+		none := 0
+		sim := e.Run(t.Context(), p, engine.Job{Image: r.image, FilesDir: r.Arch.BootDir(), Retries: &none})
+		done()
+		if sim.Exit != 0 || sim.Image != rep.Image || sim.Target != rep.Target || sim.Attempt != rep.Attempt || sim.Result != rep.Result || !sim.Simulated || rep.Simulated {
+			t.Errorf("%s: simulated %+v %v; QEMU %+v", name, sim, sim.Err, rep)
+		}
+		for i := range max(len(real), len(simulated)) {
+			if i >= len(real) || i >= len(simulated) || real[i] != simulated[i] {
+				t.Errorf("%s:\nQEMU      %q\nsimulated %q", name, slices.Concat(real, make([]string, len(simulated)))[i], slices.Concat(simulated, make([]string, len(real)))[i])
+			}
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package qemu
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// compare runs flashlua verify on this rig.
+func (r *rig) compare(policy string, args ...string) (int, string, engine.Report) {
+	r.t.Helper()
+	cmd := r.command(policy, args...)
+	cmd.Args[1] = "verify"
+	out, _ := cmd.CombinedOutput()
+	return cmd.ProcessState.ExitCode(), string(out), r.verdict()
+}
+
+// digest is of the whole medium.
+func (r *rig) digest() [sha256.Size]byte {
+	r.t.Helper()
+	raw, err := os.ReadFile(r.Disk)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return sha256.Sum256(raw)
+}
+
+func TestVerify(t *testing.T) {
+	r := newRig(t, 3_000_001)
+	if code, out, _ := r.flash(policyFile()); code != 0 {
+		t.Fatalf("exit %d\n%s", code, out)
+	}
+	before := r.digest()
+	code, out, v := r.compare(policyFile(), "--out", filepath.Join(r.dir, "out"))
+	if code != 0 || v.Result != engine.Verified || v.Mode != engine.ModeVerify || v.Target.State != engine.Verified || v.Target.Device != "/dev/vda" {
+		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+	}
+	if !strings.Contains(out, "attempt 1; flashlua wrote nothing\n") || strings.Contains(out, "is lost") || r.digest() != before {
+		t.Errorf("the medium changed, or it is not said that it did not:\n%s", out)
+	}
+	r.power("paused")
+	r.checkEvents(filepath.Join(r.dir, "out", "events.jsonl"))
+
+	// A policy that wipes first: its command is not run, and with a look at job.verify_only it works.
+	wipe := `function board.flash(s, job)
+		local sh = shell(s)
+		s:step("write", { destroys = job.target }, function()
+			%sh:run("dd if=/dev/zero of=/dev/vda bs=1M count=1 conv=fsync")
+			sh:write(job)
+		end)
+	end`
+	code, out, v = r.compare(r.variant(boot + strings.Replace(wipe, "%", "", 1)))
+	if code != engine.ExitFatal || v.Kind != string(classify.ConfigPolicy) || v.Target.State != engine.Untouched || r.digest() != before {
+		t.Errorf("exit %d, kind %s, target %s\n%s", code, v.Kind, v.Target.State, out)
+	}
+	code, out, _ = r.compare(r.variant(boot + strings.Replace(wipe, "%", "local _ = job.verify_only or ", 1)))
+	if code != 0 || r.digest() != before {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+
+	r.spoil(3_000_000)
+	before = r.digest()
+	code, out, v = r.compare(policyFile(), "--transcript", r.dir+"/v.log", "--verbose")
+	if code != engine.ExitFatal || v.Kind != string(classify.VerifyMismatch) || len(v.Attempts) != 1 || v.Step != "verify" || v.Target.State != engine.Untouched {
+		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+	}
+	for _, want := range []string{"target untouched; flashlua wrote nothing (exit 3)", "\nConsole: ", "  < U-Boot 20", "    verify     begins", "  # power on"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	if r.digest() != before {
+		t.Error("the medium changed")
+	}
+	if log, err := os.ReadFile(r.dir + "/v.log"); err != nil || !bytes.Contains(log, []byte("< U-Boot 20")) {
+		t.Errorf("%d bytes of transcript, %v", len(log), err)
+	}
+}
+
+// checkEvents reads events back, one a line, from the plan to the end.
+func (r *rig) checkEvents(path string) {
+	r.t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var events []engine.Event
+	for line := range bytes.Lines(raw) {
+		var e engine.Event
+		if err := json.Unmarshal(line, &e); err != nil || e.Time.IsZero() {
+			r.t.Errorf("%s: %v", line, err)
+		}
+		events = append(events, e)
+	}
+	first, last := events[0], events[len(events)-1]
+	if first.Type != engine.EventPlan || last.Type != engine.EventEnd || last.Text != engine.Verified || !bytes.Contains(raw, []byte(`"step":"verify","duration_ns":`)) {
+		r.t.Errorf("events from %+v to %+v", first, last)
+	}
+}
+
+// spoil changes one byte of the medium while the board is off.
+func (r *rig) spoil(at int64) {
+	r.t.Helper()
+	f, err := os.OpenFile(r.Disk, os.O_RDWR, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer f.Close()
+	b := make([]byte, 1)
+	if _, err := f.ReadAt(b, at); err != nil {
+		r.t.Fatal(err)
+	}
+	b[0] ^= 1
+	if _, err := f.WriteAt(b, at); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// TestVerifyReadOnly compares a medium that cannot be written, which flash refuses.
+func TestVerifyReadOnly(t *testing.T) {
+	r := newRig(t, 1000)
+	if code, out, _ := r.flash(policyFile()); code != 0 {
+		t.Fatalf("exit %d\n%s", code, out)
+	}
+	protected := r.variant(boot + `function board.flash(s, job)
+		local sh = shell(s)
+		sh:run("blockdev --setro /dev/vda")
+		sh:write(job)
+	end`)
+	if code, out, v := r.flash(protected); code != engine.ExitFatal || v.Kind != string(classify.TargetUnsafe) || !strings.Contains(out, "read-only") {
+		t.Errorf("flash: exit %d, kind %s\n%s", code, v.Kind, out)
+	}
+	if code, out, _ := r.compare(protected, "-q"); code != 0 || !strings.HasPrefix(out, "verified: ") || strings.Count(out, "\n") != 1 {
+		t.Errorf("verify: exit %d\n%s", code, out)
+	}
+}
