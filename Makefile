@@ -52,9 +52,10 @@ bench: ## measure the console beside a bare read loop, the start beside a hello,
 picture: build ## draw the README's picture, docs/demo.svg
 	GO=$(GO) docs/picture.sh
 
-soak: ## flash 1,000 simulated boards with random faults, N=100 for another number; fuzz the telnet decoder for minutes
+soak: ## flash 1,000 simulated boards with random faults, N=100 for another number; fuzz for minutes
 	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$' -v -timeout 2h ./cmd/flashlua | grep -v -e '^=== ' -e '--- PASS'
 	$(GO) test -run '^$$' -fuzz FuzzTelnet -fuzztime 5m -fuzzminimizetime 100x ./engine/transport
+	$(GO) test -run '^$$' -fuzz FuzzFraming -fuzztime 5m ./engine/console
 
 clean: ## remove what was built
 	rm -rf bin build

@@ -2,27 +2,29 @@ package console
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 	"time"
 )
 
 // capture collects the stream from the Enter of a command on.
 type capture struct {
-	c     *Console
-	d     Dialect
-	word  word
-	line  func(string) error
-	since time.Duration // the kernel's clock then, if it is known
+	c    *Console
+	d    Dialect
+	word word
+	line func(string) error
+
+	since  time.Duration // the kernel's clock then, if it is known
+	before []byte        // what came until then
 
 	buf  []byte
 	over bool // more came than a result may hold; the end is kept, for the marker lies there
 	gap  bool // the port was away in between
 
-	asked int    // where the board was first asked for the exit code; 0: it was not
-	from  int    // where the output begins, behind the line of the first marker; 0: not seen
-	told  int    // up to where lines were told
-	rest  string // of an unfinished line that was told up to its middle
+	asked  int    // where the board was first asked for the exit code; 0: it was not
+	from   int    // where the output begins, behind the line of the first marker; 0: not seen
+	told   int    // up to where lines were told
+	rest   string // of an unfinished line that was told up to its middle
+	theirs []byte // the kernel's lines that were not
 }
 
 func (g *capture) add(p []byte) {
@@ -37,8 +39,12 @@ func (g *capture) add(p []byte) {
 func (c *Console) collect(d Dialect, w word, line func(string) error) *capture {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.capture = &capture{c: c, d: d, word: w, line: line, since: c.clk.Now().Sub(d.Booted)}
-	return c.capture
+	g := &capture{c: c, d: d, word: w, line: line}
+	if !d.Booted.IsZero() {
+		g.since, g.before = c.clk.Now().Sub(d.Booted), bytes.Clone(c.hist)
+	}
+	c.capture = g
+	return g
 }
 
 func (c *Console) endCollect() {
@@ -101,17 +107,22 @@ func (g *capture) begin() bool {
 	if !g.c.heard && !strings.Contains(typed, g.word.a+"'") {
 		g.c.mute = true // the line runs, and nobody echoed it
 	}
-	nl := bytes.IndexByte(g.buf[m[1]:], '\n')
-	if nl < 0 {
-		return false
+	for row := m[1]; ; {
+		nl := bytes.IndexByte(g.buf[row:], '\n')
+		if nl < 0 {
+			return false
+		}
+		end := row + nl + 1
+		if kernelLines(g.buf[row:end]) == nil {
+			g.from, g.told = end, end
+			return true
+		}
+		row = end // the kernel's came first
 	}
-	g.from = m[1] + nl + 1
-	g.told = g.from
-	return true
 }
 
-// output is what the command printed, up to its second echo, whose text is end.
-func (g *capture) output(end string) string {
+// output is what was printed, up to the second echo of the command, whose text is end, and what of it the command printed.
+func (g *capture) output(end string) (all, own string) {
 	g.c.mu.Lock()
 	defer g.c.mu.Unlock()
 	g.begin()
@@ -122,7 +133,13 @@ func (g *capture) output(end string) string {
 	case end != "":
 		out, _, _ = bytes.Cut(out, []byte(end))
 	}
-	return strings.TrimSuffix(Clean(string(g.own(out))), "\n")
+	clean := func(out []byte) string { return strings.TrimSuffix(Clean(string(out)), "\n") }
+	all = clean(out)
+	theirs := g.foreign(out, new([]byte))
+	if theirs == nil {
+		return all, all
+	}
+	return all, clean(without(out, theirs))
 }
 
 // cut takes the prompt from the end of out, and what is left of a garbled marker before it.
@@ -136,23 +153,6 @@ func (g *capture) cut(out []byte) []byte {
 		return out[:row+max(0, i-len(g.word.a))]
 	}
 	return out[:row]
-}
-
-// foreignSlack is by how much the kernel's clock may differ from what the station believes.
-const foreignSlack = 500 * time.Millisecond
-
-// own leaves out what the kernel printed meanwhile.
-func (g *capture) own(out []byte) []byte {
-	if g.d.Booted.IsZero() || bytes.IndexByte(out, '[') < 0 {
-		return out
-	}
-	return kernelLine.ReplaceAllFunc(out, func(line []byte) []byte {
-		at, err := strconv.ParseFloat(string(kernelLine.FindSubmatch(line)[1]), 64)
-		if err == nil && time.Duration(at*float64(time.Second)) >= g.since-foreignSlack {
-			return nil
-		}
-		return line
-	})
 }
 
 // each tells the lines that are complete by now, and at last the one that is not.
@@ -170,8 +170,11 @@ func (g *capture) each(last bool) error {
 	}
 	part := bytes.Clone(g.buf[g.told:to])
 	g.told = to
+	if g.d.Loud {
+		part = without(part, g.foreign(part, &g.theirs))
+	}
 	g.c.mu.Unlock()
-	all := g.rest + Clean(string(g.own(part)))
+	all := g.rest + Clean(string(part))
 	g.rest = ""
 	for line := range strings.Lines(all) {
 		if !strings.HasSuffix(line, "\n") && !last {

@@ -190,7 +190,7 @@ func TestLines(t *testing.T) {
 			return begin + "\r\none\r\ntw[   12.000000] usb 1-1: new\r\no\r\nthe rest" + exit(w, 0) + "\r\n=> "
 		})
 		d := Hush("=> ", 500)
-		d.Booted = time.Now().Add(-12 * time.Second)
+		d.Booted, d.Loud = time.Now().Add(-12*time.Second), true
 		var told []string
 		each := func(line string) error { told = append(told, line); return nil }
 		res, err := c.Run(t.Context(), d, Command{Text: "version", Timeout: time.Minute, Line: each})

@@ -32,9 +32,13 @@ type Dialect struct {
 	// Plain is typed once the shell answers. It makes a line editor show lines as they are typed.
 	Plain string
 
-	// Booted is when the kernel's clock was at zero. What the kernel prints while a command runs is then kept out of the
-	// command's output. Zero: its lines cannot be told from those that a command prints, dmesg for one.
+	// Booted is when the kernel's clock was at zero. What the kernel prints while a command runs can then be told from what
+	// the command prints, dmesg for one. Zero: it cannot.
 	Booted time.Time
+
+	// Loud is whether the kernel prints on the console, as far as is known. Quiet finds out; it may be nil.
+	Loud  bool
+	Quiet func(ctx context.Context) (bool, error)
 }
 
 // The blank before a line is there to be lost: some boards lose the first character. U-Boot runs an empty line as the
@@ -135,6 +139,8 @@ func checkText(cmd string) error {
 type Result struct {
 	Output string // clean text, without the final line end
 	Code   int
+
+	all string // with what the kernel printed meanwhile
 }
 
 // Command is a command with what may end it.
@@ -247,7 +253,8 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 		wait.each = func() error { return got.each(false) }
 	}
 	code, end, err := c.await(ctx, d, got, wait)
-	res := Result{Output: got.output(end), Code: code}
+	res := Result{Code: code}
+	res.all, res.Output = got.output(end)
 	if err != nil {
 		return res, err
 	}

@@ -15,12 +15,22 @@ type Interpreter struct {
 	Limit time.Duration // for a command that has none of its own
 }
 
-// Exec runs a command and gives what it printed and its exit code, whatever that is.
+// Exec runs a command and gives what it printed and its exit code, whatever that is. Lines that look like the kernel's are
+// left out if the kernel prints on the console at all; else they are the command's.
 func (i *Interpreter) Exec(ctx context.Context, cmd Command) (Result, error) {
 	if cmd.Timeout == 0 && cmd.Stall == 0 {
 		cmd.Timeout = i.Limit
 	}
-	return i.Console.Run(ctx, i.Dialect, cmd)
+	res, err := i.Console.Run(ctx, i.Dialect, cmd)
+	if err != nil || res.all == res.Output || i.Quiet == nil {
+		return res, err
+	}
+	if quiet, err := i.Quiet(ctx); err == nil {
+		if i.Loud = !quiet; quiet {
+			res.Output = res.all
+		}
+	}
+	return res, nil
 }
 
 // Run runs a command that must succeed, and gives what it printed.

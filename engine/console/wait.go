@@ -80,39 +80,20 @@ func (p Pattern) find(buf []byte, fresh int) []int {
 	return m
 }
 
-// kernelLine is what a kernel prints, wherever the line of somebody else just is.
-var kernelLine = regexp.MustCompile(`\[ *(\d+\.\d{6})\](?:\[ *[CT]\d+\])? [^\n]*\n`)
-
 // mended looks at buf as it would be without what the kernel printed in between. Its answer are places in buf.
 func (p Pattern) mended(buf []byte) []int {
-	if bytes.IndexByte(buf, '[') < 0 {
-		return nil
-	}
-	lines := kernelLine.FindAllIndex(buf, -1)
+	lines := kernelLines(buf)
 	if lines == nil {
 		return nil
 	}
-	var clean []byte
-	var at []int // place of each clean byte in buf
-	keep := func(from, to int) {
-		for i := from; i < to; i++ {
-			clean, at = append(clean, buf[i]), append(at, i)
-		}
-	}
-	last := 0
-	for _, l := range lines {
-		keep(last, l[0])
-		last = l[1]
-	}
-	keep(last, len(buf))
-	m := p.re.FindSubmatchIndex(clean)
+	m := p.re.FindSubmatchIndex(without(buf, lines))
 	for i := range m {
 		switch {
 		case m[i] < 0:
 		case i%2 == 0:
-			m[i] = at[m[i]]
+			m[i] = place(m[i], lines)
 		default:
-			m[i] = at[m[i]-1] + 1
+			m[i] = place(m[i]-1, lines) + 1
 		}
 	}
 	return m
@@ -245,7 +226,8 @@ func groups(buf []byte, m []int) []string {
 			out = append(out, "")
 			continue
 		}
-		out = append(out, kernelLine.ReplaceAllString(string(buf[m[i]:m[i+1]]), ""))
+		group := buf[m[i]:m[i+1]]
+		out = append(out, string(without(group, kernelLines(group))))
 	}
 	return out
 }

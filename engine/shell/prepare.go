@@ -62,7 +62,7 @@ var uptime = regexp.MustCompile(`(?m)^(\d+\.\d+) \d+\.\d+$`)
 // hush keeps kernel messages off the console, and looks whether it does. A board that does not let us is noisy, not
 // broken: framing copes, and the kernel's clock tells its lines from those of a command.
 func (s *Shell) hush(ctx context.Context) error {
-	const lower = "dmesg -n 1 2>/dev/null || echo 1 >/proc/sys/kernel/printk; cat /proc/sys/kernel/printk /proc/uptime"
+	const lower = "dmesg -n 1 2>/dev/null || echo 1 >/proc/sys/kernel/printk; " + level + " /proc/uptime"
 	res, err := s.Exec(ctx, console.Command{Text: lower})
 	if err != nil {
 		return err
@@ -72,10 +72,25 @@ func (s *Shell) hush(ctx context.Context) error {
 			s.Booted = s.Now().Add(-time.Duration(up * float64(time.Second)))
 		}
 	}
-	if m := printk.FindStringSubmatch(res.Output); m == nil || m[1] != "0" && m[1] != "1" {
+	if s.Loud, s.Quiet = !quiet(res.Output), s.quiet; s.Loud {
 		s.note(fmt.Sprintf("kernel messages stay on the console: /proc/sys/kernel/printk says %q", strings.TrimSpace(uptime.ReplaceAllString(res.Output, ""))))
 	}
 	return nil
+}
+
+// level prints printk.
+const level = "cat /proc/sys/kernel/printk"
+
+// quiet reports whether what level prints says that the kernel keeps to itself.
+func quiet(output string) bool {
+	m := printk.FindStringSubmatch(output)
+	return m != nil && (m[1] == "0" || m[1] == "1")
+}
+
+// quiet asks for it.
+func (s *Shell) quiet(ctx context.Context) (bool, error) {
+	res, err := s.Console.Run(ctx, s.Dialect, console.Command{Text: level, Timeout: commandTime})
+	return quiet(res.Output), err
 }
 
 // clockOff is how wrong a board's clock may be.
