@@ -48,12 +48,14 @@ type run struct {
 	began  time.Time
 	ctx    context.Context // the run's own; its end is final
 
+	hide    *console.Secrets
 	image   *image.Image
 	target  flash.Target
 	files   map[string]bootFile
 	http    *serve.HTTP
 	tftp    *serve.TFTP
 	power   power.Driver
+	port    string // by the name that lasts, once it was open
 	console *console.Console
 
 	cleanups []cleanup
@@ -99,7 +101,11 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 	if e.Source == nil {
 		e.Source = serve.SourceAddress
 	}
-	return &run{Engine: e, policy: p, job: j, ctx: ctx, began: e.Clock.Now(), state: Untouched}
+	hide := console.NewSecrets(p.UBoot.Password, p.Linux.Password)
+	if e.Console != nil {
+		e.Console.Hide(hide)
+	}
+	return &run{Engine: e, policy: p, job: j, hide: hide, ctx: ctx, began: e.Clock.Now(), state: Untouched}
 }
 
 // Run plans and flashes. What went wrong is in the report; it is never nil.

@@ -204,6 +204,22 @@ func TestAnAttemptMustFitTheTotal(t *testing.T) {
 	}
 }
 
+// Row 29: what a script puts into an error or a note is masked as what the board prints is.
+func TestSecretsAreInNoReport(t *testing.T) {
+	b := newBench(t, func(_ context.Context, s *Session) error {
+		s.Note("typed s3cret!")
+		return classify.WithHint(classify.Fatal(classify.WithConsole(classify.New("lab.login", "s3cret! was refused"), "Password: s3cret!")), "not s3cret!")
+	})
+	b.policy.Linux.Password = "s3cret!"
+	r, _ := b.run(t)
+	text, err := r.MarshalIndent()
+	all := fmt.Sprint(string(text), b.events)
+	if err != nil || strings.Contains(all, "cret!") || strings.Count(all, "********") < 4 {
+		t.Errorf("%v: %s", err, all)
+	}
+}
+
+// Rows 8 and 28: a step is tried again where that can help, and what the earlier tries said is shown beside the last.
 func TestStepRetries(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -213,6 +229,8 @@ func TestStepRetries(t *testing.T) {
 	}{
 		{"retryable", noLease, 3, 3 * time.Second},
 		{"fatal", classify.New(classify.Usage, "x"), 1, 0},
+		{"the board is not where it was", classify.New(classify.BoardReset, "x"), 1, 0},
+		{"the console is gone", classify.New(classify.TransportLost, "x"), 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tries := 0
@@ -222,8 +240,8 @@ func TestStepRetries(t *testing.T) {
 			none := 0
 			b.job.Retries = &none
 			r, took := b.run(t)
-			if tries != tt.tries || took != tt.took || r.Step != "network" || len(b.switched) != 1 {
-				t.Errorf("%d tries in %s, step %s, power %v; want %d in %s", tries, took, r.Step, b.switched, tt.tries, tt.took)
+			if tries != tt.tries || took != tt.took || r.Step != "network" || len(b.switched) != 1 || len(r.Secondary) != tt.tries-1 {
+				t.Errorf("%d tries in %s, step %s, power %v, beside it %q; want %d in %s", tries, took, r.Step, b.switched, r.Secondary, tt.tries, tt.took)
 			}
 		})
 	}

@@ -47,6 +47,7 @@ func (r *run) emit(e Event) {
 	}
 	r.emitting.Lock()
 	defer r.emitting.Unlock()
+	e.Text, e.Error = r.hide.Mask(e.Text), r.hide.Mask(e.Error)
 	e.Time = r.Clock.Now()
 	e.Attempt = int(r.attempt.Load())
 	r.Events(e)

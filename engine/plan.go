@@ -125,13 +125,16 @@ func (r *run) planPort(context.Context) error {
 // planConsole opens the console before the board gets power, so that nothing it says is lost.
 func (r *run) planConsole(ctx context.Context) error {
 	p := r.policy.Console
-	port, err := r.OpenPort(ctx, r.job.Port, p.Line)
+	if r.port == "" {
+		r.port = r.job.Port
+	}
+	port, err := r.OpenPort(ctx, r.port, p.Line)
 	if err != nil {
 		return err
 	}
-	again := transport.Lasting(r.job.Port)
-	cfg := console.Config{Clock: r.Clock, Typing: p.Typing, Watch: p.Watch, Reopen: console.Reopen{
-		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return r.OpenPort(ctx, again, p.Line) },
+	r.port = transport.Lasting(r.port)
+	cfg := console.Config{Clock: r.Clock, Typing: p.Typing, Watch: p.Watch, Secrets: r.hide, Reopen: console.Reopen{
+		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return r.OpenPort(ctx, r.port, p.Line) },
 		Patience: cmp.Or(p.Reopen, DefaultReopen),
 	}}
 	if r.Console != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/web"
 )
 
@@ -125,6 +126,7 @@ func (r *run) finish(d classify.Decision) *Report {
 	}
 	rep.Exit = exit(d, rep, r.powered, err)
 	rep.describe(d, classify.WithSecondary(err, rep.secondary...))
+	rep.mask(r.hide)
 	r.emit(Event{Type: EventEnd, Text: rep.Result, Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
 	return rep
 }
@@ -142,6 +144,21 @@ func (r *Report) describe(d classify.Decision, err error) {
 	}
 	for _, s := range append(classify.Besides(err), f.Secondary...) {
 		r.Secondary = append(r.Secondary, s.Error())
+	}
+}
+
+// mask hides secrets that a script put into an error.
+func (r *Report) mask(hide *console.Secrets) {
+	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.Stopped} {
+		*text = hide.Mask(*text)
+	}
+	for _, list := range [][]string{r.Chain, r.Secondary, r.Console} {
+		for i := range list {
+			list[i] = hide.Mask(list[i])
+		}
+	}
+	for _, a := range r.Attempts {
+		a.Error = hide.Mask(a.Error)
 	}
 }
 

@@ -67,6 +67,7 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 		s.destroying++
 		defer func() { s.destroying-- }()
 	}
+	var earlier []error
 	for n := 0; ; n++ {
 		s.run.emit(Event{Type: EventStep, Step: name})
 		began := s.run.Clock.Now()
@@ -78,19 +79,26 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 		}
 		e.Error, e.Kind = err.Error(), string(classify.Facts(err).Kind)
 		s.run.emit(e)
-		if n >= o.Retries || context.Cause(ctx) != nil {
+		err = classify.WithSecondary(err, earlier...)
+		if n >= o.Retries || context.Cause(ctx) != nil || lost(err) {
 			return err
 		}
 		d := s.run.decide(ctx, err)
 		if d.Class == classify.NonRetryable {
 			return d.Err
 		}
+		earlier = append(earlier, d.Err)
 		wait := classify.Backoff{}.Wait(n)
 		s.run.emit(Event{Type: EventRetry, Step: name, Wait: wait, Rule: string(d.Rule)})
 		if err := s.run.Clock.Sleep(ctx, wait); err != nil {
 			return classify.WithStep(classify.WithSecondary(err, d.Err), name)
 		}
 	}
+}
+
+// lost reports whether the board is not where the step found it: only another attempt can help then.
+func lost(err error) bool {
+	return classify.Find(err, "board") != nil || classify.Find(err, classify.TransportLost) != nil
 }
 
 func (s *Session) tryStep(ctx context.Context, name string, o StepOptions, f func(context.Context) error) error {

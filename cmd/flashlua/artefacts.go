@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,7 +23,7 @@ var artefactNames = map[string]string{"verdict": "verdict.json", "events": "even
 type artefacts struct {
 	verdict    *verdict
 	events     *eventLog
-	transcript *os.File // nil if nobody wants it
+	transcript *rotating // nil if nobody wants it
 }
 
 // openArtefacts opens what the flags ask for. The verdict can be written even if something else cannot.
@@ -71,7 +72,7 @@ func openArtefacts(c *cli.Context) (a artefacts, err error) {
 		}
 	}
 	if p := path("transcript"); p != "" {
-		if a.transcript, err = create(p, others("transcript")...); err != nil {
+		if a.transcript, err = newRotating(p, others("transcript")...); err != nil {
 			return a, failed("transcript", err)
 		}
 	}
@@ -92,7 +93,7 @@ func emptied(dir string, inputs []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, name := range artefactNames {
+	for _, name := range append(slices.Collect(maps.Values(artefactNames)), aside(artefactNames["transcript"])) {
 		path := filepath.Join(dir, name)
 		if err := distinct(path, inputs); err != nil {
 			return err
@@ -109,10 +110,11 @@ func emptied(dir string, inputs []string) error {
 }
 
 func (a artefacts) close() {
-	for _, f := range []*os.File{a.events.f, a.transcript} {
-		if f != nil {
-			f.Close()
-		}
+	if a.events.f != nil {
+		a.events.f.Close()
+	}
+	if a.transcript != nil {
+		a.transcript.Close()
 	}
 }
 

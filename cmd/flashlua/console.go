@@ -54,7 +54,7 @@ func (env Env) console(c *cli.Context) error {
 	}
 	e := engine.Engine{Clock: clock.Real{}, Events: p.event}
 	if path := c.String("transcript"); path != "" {
-		f, err := create(path, c.String("board"))
+		f, err := newRotating(path, c.String("board"))
 		if err != nil {
 			return classify.Wrap(err, classify.Usage, "--transcript %s cannot be written", path)
 		}

@@ -24,7 +24,8 @@ const (
 type printer struct {
 	palette
 	mu      sync.Mutex
-	w       io.Writer
+	w       io.Writer // never blocks
+	finish  func()    // waits for what w has, and lets nobody stand before the standard error any more
 	clk     clock.Clock
 	level   level
 	began   time.Time
@@ -44,7 +45,12 @@ type printer struct {
 // newPrinter begins to tell. The caller ends it.
 func (env Env) newPrinter(clk clock.Clock, level level) *printer {
 	now := clk.Now()
-	p := &printer{palette: env.palette(env.Stderr), w: env.Stderr, clk: clk, level: level, began: now, printed: now, phase: activity{"preparing", now}}
+	w := newBehind(env.Stderr)
+	p := &printer{palette: env.palette(env.Stderr), w: w, clk: clk, level: level, began: now, printed: now, phase: activity{"preparing", now}}
+	p.finish = func() {
+		w.close(clk)
+		p.w = env.Stderr
+	}
 	if env.movable(env.Stderr) {
 		p.live = &live{width: func() int { return env.Terminal(env.Stderr) }}
 	}
@@ -60,10 +66,14 @@ func (env Env) newPrinter(clk clock.Clock, level level) *printer {
 func (p *printer) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
 	if p.over = true; p.stop != nil {
 		p.stop()
 	}
 	p.put("", false)
+	p.finish()
 }
 
 // put writes lines above the live one, in one piece.

@@ -241,7 +241,7 @@ func settings(given *pairs) (map[string]string, error) {
 	for _, p := range *given {
 		k, v, ok := strings.Cut(p, "=")
 		if _, twice := set[k]; !ok || k == "" || twice {
-			return nil, usage("--set %s: write KEY=VALUE, each key once", p)
+			return nil, usage("--set %s: write KEY=VALUE, each key once", k) // the value may be a password
 		}
 		set[k] = v
 	}

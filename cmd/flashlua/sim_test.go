@@ -80,11 +80,16 @@ func flashSim(t *testing.T, script string, size int, settings string, pack ...st
 		got.report = e.Run(t.Context(), p, engine.Job{Image: image})
 		time.Sleep(time.Minute) // for the retries of the TFTP server's library
 		got.fired = b.Faults().Fired()
-		disk, err := os.ReadFile(b.File("vda"))
+		disk, err := os.Open(b.File("vda"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got.equal = bytes.Equal(disk[:size], content)
+		defer disk.Close()
+		written := make([]byte, size)
+		if _, err := disk.ReadAt(written, 0); err != nil {
+			t.Fatal(err)
+		}
+		got.equal = bytes.Equal(written, content)
 	})
 	for _, a := range got.report.Attempts {
 		if a.Error != "" {

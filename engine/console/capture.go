@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"time"
+
+	"github.com/flashlua/flashlua/classify"
 )
 
 // capture collects the stream from the Enter of a command on.
@@ -26,6 +28,8 @@ type capture struct {
 	rest   string // of an unfinished line that was told up to its middle
 	theirs []byte // the kernel's lines that were not
 }
+
+var errOverflow = classify.New(classify.ConsoleLong, "a command printed more than %d MiB", maxOutput>>20)
 
 func (g *capture) add(p []byte) {
 	if len(g.buf)+len(p) > maxOutput+window {
@@ -158,6 +162,10 @@ func (g *capture) cut(out []byte) []byte {
 // each tells the lines that are complete by now, and at last the one that is not.
 func (g *capture) each(last bool) error {
 	g.c.mu.Lock()
+	if g.over {
+		g.c.mu.Unlock()
+		return errOverflow
+	}
 	if !g.begin() {
 		g.c.mu.Unlock()
 		return nil

@@ -41,6 +41,7 @@ type Config struct {
 	Typing   Typing
 	Watch    Watch // what the board's own failures look like
 	Reopen   Reopen
+	Secrets  *Secrets // what no error shows
 }
 
 // Typing is how a board wants to be typed at.
@@ -55,6 +56,7 @@ type Console struct {
 	Typing
 	clk   clock.Clock
 	rec   Recorder
+	hide  *Secrets
 	e     *expect.GExpect
 	chunk []byte // the last read, not yet looked at because goexpect does not have it yet
 
@@ -102,7 +104,7 @@ type Console struct {
 // New starts to read from port at once. The caller closes the Console, which closes port.
 func New(port io.ReadWriteCloser, cfg Config) *Console {
 	c := &Console{
-		Typing: cfg.Typing, port: port, mute: cfg.Typing.NoEcho, prompted: true, clk: cfg.Clock, rec: cfg.Recorder,
+		Typing: cfg.Typing, port: port, mute: cfg.Typing.NoEcho, prompted: true, clk: cfg.Clock, rec: cfg.Recorder, hide: cfg.Secrets,
 		queue: make(chan []byte, 1), written: make(chan error, 1), sending: make(chan struct{}, 1),
 		closed: make(chan struct{}), lost: make(chan struct{}), back: make(chan struct{}), how: cfg.Reopen,
 	}
@@ -350,10 +352,11 @@ const tailLines = 12
 // Tail gives the last lines that came, without escape sequences.
 func (c *Console) Tail() string {
 	c.mu.Lock()
-	raw := string(c.hist[max(0, len(c.hist)-lineReach):])
+	from := max(0, len(c.hist)-lineReach-c.hide.longest())
+	raw := string(c.hist[from:])
 	c.mu.Unlock()
 	var kept []string
-	for line := range strings.Lines(Clean(raw)) {
+	for line := range strings.Lines(c.hide.Mask(Clean(raw))) {
 		if line = strings.TrimRight(line, " \n"); line != "" {
 			kept = append(kept, line)
 		}

@@ -18,10 +18,15 @@ import (
 
 // dial gives a Console and the board's end of its wire.
 func dial(t *testing.T) (*Console, net.Conn) {
-	board, port := net.Pipe()
-	c := New(port, Config{})
-	t.Cleanup(func() { c.Close(); board.Close() })
+	board, c := pair(t, Config{})
 	return c, board
+}
+
+func pair(t *testing.T, cfg Config) (net.Conn, *Console) {
+	board, port := net.Pipe()
+	c := New(port, cfg)
+	t.Cleanup(func() { c.Close(); board.Close() })
+	return board, c
 }
 
 // say writes as the board, in pieces of at most n bytes.
@@ -208,6 +213,39 @@ func TestLines(t *testing.T) {
 		_, err = c.Run(t.Context(), d, Command{Text: "version", Line: again})
 		wantKind(t, err, classify.ConsoleBusy, "is busy")
 	})
+}
+
+// A result may have 16 MiB, of any bytes; more is refused, at once to who is told the lines.
+func TestLargeResults(t *testing.T) {
+	line := strings.Repeat("x", 1022) + "\r\n"
+	for _, tt := range []struct {
+		lines int
+		kind  classify.Kind
+	}{{maxOutput>>10 - 1, ""}, {maxOutput>>10 + 200, classify.ConsoleLong}} {
+		synctest.Test(t, func(t *testing.T) {
+			c, board := dial(t)
+			go fakeShell(board, func(cmd, begin string, w word) string {
+				say(board, 32<<10, begin+"\r\n\xff\xfe\x00\r\n"+strings.Repeat(line, tt.lines)+exit(w, 7)+"\r\n=> ")
+				return ""
+			})
+			res, err := c.Run(t.Context(), Hush("=> ", 500), Command{Text: "cat", Timeout: time.Minute})
+			if got := classify.Facts(err).Kind; got != tt.kind && (err != nil || tt.kind != "") || res.Code != 7 {
+				t.Errorf("%d lines: %v, exit %d", tt.lines, err, res.Code)
+			}
+			if tt.kind != "" {
+				told := 0
+				_, err = c.Run(t.Context(), Hush("=> ", 500), Command{Text: "cat", Timeout: time.Minute, Line: func(string) error { told++; return nil }})
+				if classify.Facts(err).Kind != tt.kind || told == 0 {
+					t.Errorf("by line: %v after %d lines", err, told)
+				}
+				return
+			}
+			head, rest, _ := strings.Cut(res.Output, "\n")
+			if head != "\uFFFD" || len(rest) != tt.lines*1023-1 {
+				t.Errorf("%d lines: %q and %d bytes", tt.lines, head, len(rest))
+			}
+		})
+	}
 }
 
 func TestErrorShowsTheLastLines(t *testing.T) {

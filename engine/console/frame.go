@@ -336,7 +336,7 @@ func (c *Console) awaitPrompt(ctx context.Context, d Dialect) {
 // first. Everything older than the answer is forgotten.
 func (c *Console) Sync(ctx context.Context, d Dialect, tries int, patience time.Duration) error {
 	c.mute, c.prompt, c.prompted = c.NoEcho, "", true
-	gaps := c.gapCount()
+	gaps := c.Gaps()
 	var err error
 	for try := range tries {
 		if try > 0 || c.unsure || gaps > c.synced {

@@ -100,15 +100,15 @@ func (c *Console) isClosed() bool {
 	}
 }
 
-// gapCount is how often the port was away.
-func (c *Console) gapCount() int {
+// Gaps is how often the port was away, and came back.
+func (c *Console) Gaps() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.gaps
 }
 
 // gapped reports whether it was since somebody last answered.
-func (c *Console) gapped() bool { return c.gapCount() > c.synced }
+func (c *Console) gapped() bool { return c.Gaps() > c.synced }
 
 func (c *Console) note(text string) {
 	if n, ok := c.rec.(interface{ Note(time.Time, string) }); ok {

@@ -123,10 +123,32 @@ func TestAdapterStaysAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, board, _ := plugged(t)
 		p.out(board)
-		synctest.Wait()
-		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("login: ")}, Timeout: time.Second})
-		wantKind(t, err, classify.TransportLost, "the console port is away")
+		late := classify.New(classify.DeadlineStep, "late")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Second, late)
+		defer cancel()
+		_, err := c.Expect(ctx, Wait{For: []Pattern{Text("login: ")}, Timeout: time.Second})
+		wantKind(t, err, classify.DeadlineStep, "while the console port is away")
 	})
+}
+
+// Row 28: whoever waits when the adapter vanishes has the whole time once it is back, however short that is.
+func TestWaitsOutliveAGap(t *testing.T) {
+	for _, wait := range []Wait{{Timeout: 200 * time.Millisecond}, {Stall: 200 * time.Millisecond}} {
+		synctest.Test(t, func(t *testing.T) {
+			c, p, board, _ := plugged(t)
+			p.out(board)
+			go func() {
+				time.Sleep(3*time.Second + knockEvery/2)
+				board = p.in()
+				time.Sleep(150 * time.Millisecond) // in which it is tried, and waited for again
+				say(board, 9, "login: ")
+			}()
+			wait.For = []Pattern{Text("login: ")}
+			if _, err := c.Expect(t.Context(), wait); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // A command whose output has a gap tells its exit code and fails as incomplete; the next one is as any other.

@@ -14,6 +14,7 @@ import (
 type Transcript struct {
 	mu   sync.Mutex
 	w    io.Writer
+	hide *Secrets
 	err  error
 	sent bool
 	at   time.Time
@@ -22,6 +23,13 @@ type Transcript struct {
 
 // NewTranscript writes to w, one Write a line.
 func NewTranscript(w io.Writer) *Transcript { return &Transcript{w: w} }
+
+// Hide makes stars of secrets from now on.
+func (t *Transcript) Hide(s *Secrets) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.hide = s
+}
 
 // Record implements Recorder.
 func (t *Transcript) Record(at time.Time, sent bool, p []byte) {
@@ -36,16 +44,26 @@ func (t *Transcript) Record(at time.Time, sent bool, p []byte) {
 			t.at = at
 		}
 		i := bytes.IndexByte(p, '\n')
-		if i < 0 && len(t.line)+len(p) < lineReach {
-			t.line = append(t.line, p...)
-			return
-		}
 		if i < 0 {
-			i = len(p) - 1
+			t.line = append(t.line, p...)
+			t.wrap()
+			return
 		}
 		t.line = append(t.line, p[:i+1]...)
 		t.flush()
 		p = p[i+1:]
+	}
+}
+
+// wrap writes most of a line that does not end. A secret may begin in what is left.
+func (t *Transcript) wrap() {
+	for len(t.line) >= 2*lineReach {
+		t.line = []byte(t.hide.Mask(string(t.line)))
+		cut := max(len(t.line)-t.hide.longest(), lineReach)
+		rest := bytes.Clone(t.line[min(cut, len(t.line)):])
+		t.line = t.line[:min(cut, len(t.line))]
+		t.flush()
+		t.line = append(t.line, rest...)
 	}
 }
 
@@ -70,7 +88,7 @@ func (t *Transcript) flush() {
 }
 
 func (t *Transcript) write(at time.Time, mark byte, line []byte) {
-	quoted := strconv.QuoteToGraphic(string(line))
+	quoted := strconv.QuoteToGraphic(t.hide.Mask(string(line)))
 	text := bytes.ReplaceAll([]byte(quoted[1:len(quoted)-1]), []byte(`\"`), []byte(`"`))
 	if _, err := fmt.Fprintf(t.w, "%s %c %s\n", at.UTC().Format("2006-01-02T15:04:05.000Z"), mark, text); err != nil && t.err == nil {
 		t.err = err

@@ -286,6 +286,7 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 		defer func() { quiet.stop() }()
 	}
 	aborted := x.aborted
+	var returned <-chan struct{} // the port was away when the time was up, and may come back
 	passed := func() time.Duration { return c.clk.Now().Sub(since) }
 	for {
 		select {
@@ -307,12 +308,25 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 			defer grace.stop()
 		case <-grace.c:
 			return c.giveUp(x, w.abortError(x.abort))
+		case <-returned:
+			returned = nil
+			if w.Timeout > 0 {
+				timeout = c.after(w.Timeout)
+				defer timeout.stop()
+			}
+			if w.Stall > 0 {
+				stall = c.after(w.Stall)
+			}
 		case <-timeout.c:
+			if back := c.whenBack(); back != nil {
+				timeout.c, returned = nil, back
+				continue
+			}
 			kind := w.Kind
 			if kind == "" {
 				kind = classify.ConsoleTimeout
 			}
-			return c.giveUp(x, c.orAway(classify.New(kind, "no sign of %s within %s", w.name(), w.Timeout)))
+			return c.giveUp(x, classify.New(kind, "no sign of %s within %s", w.name(), w.Timeout))
 		case <-x.arrived:
 			if err := w.each(); err != nil { // whether or not the match is there by now
 				c.mu.Lock()
@@ -321,19 +335,27 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 				return Match{}, c.Fail(err)
 			}
 		case <-stall.c:
+			if back := c.whenBack(); back != nil {
+				stall.c, returned = nil, back
+				continue
+			}
 			left := w.Stall - c.silence(since)
 			if left <= 0 {
-				return c.giveUp(x, c.orAway(classify.New(classify.ConsoleStall, "silence for %s while waiting for %s", w.Stall, w.name())))
+				return c.giveUp(x, classify.New(classify.ConsoleStall, "silence for %s while waiting for %s", w.Stall, w.name()))
 			}
 			stall = c.after(left)
 		case <-quiet.c:
 			left := w.quiet - c.silence(began)
-			if left <= 0 && grace.c == nil { // else an abort waits for its confirmation
+			if left <= 0 && grace.c == nil && c.whenBack() == nil { // else an abort waits for its confirmation
 				return c.giveUp(x, errQuiet)
 			}
 			quiet = c.after(max(left, settle))
 		case <-ctx.Done():
-			return c.giveUp(x, &classify.Error{Msg: fmt.Sprintf("waited %s for %s", round(passed()), w.name()), Cause: context.Cause(ctx)})
+			away := ""
+			if c.whenBack() != nil {
+				away = " while the console port is away"
+			}
+			return c.giveUp(x, &classify.Error{Msg: fmt.Sprintf("waited %s for %s%s", round(passed()), w.name(), away), Cause: context.Cause(ctx)})
 		case <-c.lost:
 			if m, ok := c.tryFinish(x); ok {
 				return m, nil
@@ -343,14 +365,15 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 	}
 }
 
-// orAway makes a loss of the port of err if that is what the silence comes from.
-func (c *Console) orAway(err error) error {
+// whenBack is closed when a port that is away has come back; it is nil for one that is there. What the board says while
+// it is away is lost, so no time is up until then: whether it comes back at all is for reopen to say.
+func (c *Console) whenBack() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.away == nil {
-		return err
+		return nil
 	}
-	return classify.Wrap(c.away, classify.TransportLost, "%v; the console port is away", err)
+	return c.back
 }
 
 // silence is how long nothing has come, since the given time at most.

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -104,18 +105,24 @@ func (d *DUT) load(ctx context.Context) error {
 	path, withdraw := d.HTTP.Offer(serve.Text("flashlua.sh", helper), nil)
 	defer withdraw()
 	url := d.url(path)
-	res, err := d.Shell.Exec(ctx, console.Command{Text: fmt.Sprintf(
-		`FLASHLUA="$(if command -v wget >/dev/null; then wget -q -O - %[1]s; else curl -fsS %[1]s; fi)"; printf %%s "$FLASHLUA" | sha256sum`, url)})
-	if err != nil {
-		return classify.Wrap(err, classify.NetHTTP, "the board cannot fetch from the station")
-	}
 	sum := sha256.Sum256([]byte(helper))
-	if !strings.Contains(res.Output, hex.EncodeToString(sum[:])) {
-		return classify.WithHint(classify.WithConsole(classify.New(classify.NetHTTP, "the board cannot fetch from the station at %s", d.Station), res.Output),
-			"check net.http in the policy, a firewall on the station, and that the board has wget or curl, and sha256sum")
+	var res console.Result
+	for range askTries { // noise may spoil the command as well as its answer
+		var err error
+		res, err = d.Shell.Exec(ctx, console.Command{Text: fmt.Sprintf(
+			`FLASHLUA="$(if command -v wget >/dev/null; then wget -q -O - %[1]s; else curl -fsS %[1]s; fi)"; printf %%s "$FLASHLUA" | sha256sum`, url)})
+		if err != nil {
+			return classify.Wrap(err, classify.NetHTTP, "the board cannot fetch from the station")
+		}
+		if d.loaded = strings.Contains(res.Output, hex.EncodeToString(sum[:])); d.loaded {
+			return nil
+		}
+		if digest.MatchString(res.Output) {
+			break // of something else: that is what the board got
+		}
 	}
-	d.loaded = true
-	return nil
+	return classify.WithHint(classify.WithConsole(classify.New(classify.NetHTTP, "the board cannot fetch from the station at %s", d.Station), res.Output),
+		"check net.http in the policy, a firewall on the station, and that the board has wget or curl, and sha256sum")
 }
 
 // answer is what the helper said.
@@ -284,11 +291,13 @@ func (d *DUT) Write(ctx context.Context, m Medium, im Image) error {
 		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)
 	case a.get("error") == "gone":
 		return fail(classify.FlashWrite, a, "%s went away", m.Device)
-	case a.get("dd") != "0" && a.get("dd") != "":
+	case a.number("dd") > 0:
 		return fail(classify.FlashWrite, a, "writing %s failed: dd exited %s", m.Device, a.get("dd"))
-	case a.get("fetch") != "0": // what was sent may be counted a moment later than it arrived; Verify has the last word
+	case !a.legible("fetch", "dd", "sync"):
+		return garbled(a, "writing", m)
+	case a.number("fetch") != 0: // what was sent may be counted a moment later than it arrived; Verify has the last word
 		return fail(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes: the board's fetch exited %s", min(sent.count(), total), total, a.get("fetch"))
-	case a.get("dd") == "" || a.get("sync") != "0":
+	case a.number("sync") != 0:
 		return fail(classify.FlashWrite, a, "writing %s did not end as it must", m.Device)
 	}
 	return nil
@@ -300,6 +309,22 @@ func fail(kind classify.Kind, a answer, format string, args ...any) error {
 
 var digest = regexp.MustCompile(`(?m)^([0-9a-f]{64})\b`)
 
+// legible reports whether all of these answers arrived as numbers.
+func (a answer) legible(keys ...string) bool {
+	for _, k := range keys {
+		if a.number(k) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// garbled is the error of an answer that noise spoiled.
+func garbled(a answer, what string, m Medium) error {
+	return classify.WithHint(fail(classify.ConsoleGarbled, a, "what became of %s %s arrived garbled", what, m.Device),
+		"the console loses or changes bytes: check cable, speed and flow control")
+}
+
 // Verify reads the image's bytes back past the board's cache and compares their digest.
 func (d *DUT) Verify(ctx context.Context, m Medium, im Image) (Receipt, error) {
 	size := im.Size()
@@ -308,13 +333,21 @@ func (d *DUT) Verify(ctx context.Context, m Medium, im Image) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, classify.Wrap(err, "", "cannot read %s back", m.Device)
 	}
-	got := digest.FindString(a.text)
+	got, codes := a.get("sum"), []string{"dd"}
+	if size%mib != 0 {
+		codes = append(codes, "rest")
+	}
+	if size < mib {
+		codes = codes[len(codes)-1:]
+	}
 	switch {
 	case a.get("error") == "cached":
 		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read past the board's cache: neither direct reads nor drop_caches work", m.Device)
 	case a.get("error") != "":
 		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read back: it is %s", m.Device, a.get("error"))
-	case a.get("dd") != "0" || got == "" || size%mib != 0 && a.get("rest") != "0":
+	case !digest.MatchString(got) || got != a.get("again") || !a.legible(codes...):
+		return Receipt{}, garbled(a, "reading back", m)
+	case slices.ContainsFunc(codes, func(k string) bool { return a.number(k) != 0 }):
 		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %s%s", m.Device, a.get("dd"), a.get("rest"))
 	}
 	if err := im.Unchanged(); err != nil {

@@ -199,10 +199,17 @@ func (f *Faults) disturb(data []byte, uptime time.Duration, linux bool) []byte {
 	for _, c := range data {
 		out = append(out, c)
 		if f.hits(noise) {
-			out = fmt.Appendf(out, noiseText, uptime/time.Second, uptime%time.Second/time.Microsecond, f.roll(noise).IntN(100))
+			out = fmt.Appendf(out, noiseText, uptime/time.Second, uptime%time.Second/time.Microsecond, f.fired[FaultNoise])
 		}
 	}
 	return out
+}
+
+// loud reports whether kernel lines come whatever is done about it.
+func (f *Faults) loud() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.Rate[OneWay{FaultNoise, Printed}] > 0
 }
 
 // tear shortens what a read may give.

@@ -296,7 +296,7 @@ func (b *Board) system(args string) linux.Config {
 	cfg := linux.Config{
 		Clock: b.cfg.Clock, Dial: b.dial, Lease: lease, Hostname: "flashlua", Cmdline: args,
 		Login: b.cfg.Login, User: b.cfg.User, Password: b.cfg.Password, Prompt: b.cfg.ShellPrompt,
-		Echo: b.faults.echoes, Columns: b.faults.Wrap, Reached: func(stage string) { b.reach(stage) },
+		Loud: b.faults.loud(), Echo: b.faults.echoes, Columns: b.faults.Wrap, Reached: func(stage string) { b.reach(stage) },
 	}
 	for _, m := range b.media {
 		cfg.Disks = append(cfg.Disks, linux.Disk{Name: m.Name, Bus: m.Bus, Size: m.size, Storage: &disk{medium: m, b: b, wrong: -1}})

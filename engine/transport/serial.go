@@ -205,10 +205,9 @@ type uucpLock string
 func uucp(device string) (uucpLock, error) {
 	path := here.lockFile(device)
 	for range 2 {
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		err := linked(path, fmt.Sprintf("%10d\n", os.Getpid()))
 		if err == nil {
-			fmt.Fprintf(f, "%10d\n", os.Getpid())
-			return uucpLock(path), f.Close()
+			return uucpLock(path), nil
 		}
 		if !errors.Is(err, os.ErrExist) {
 			return "", nil
@@ -221,6 +220,20 @@ func uucp(device string) (uucpLock, error) {
 		}
 	}
 	return "", nil
+}
+
+// linked makes a file that is whole from the moment it is there: who finds it empty would take it for stale.
+func linked(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "LTMP.*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), path)
 }
 
 func (l uucpLock) release() {

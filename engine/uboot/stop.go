@@ -60,6 +60,7 @@ type stopper struct {
 
 // stop types the keys from the moment U-Boot asks for them until its prompt ends the stream, and gives that prompt.
 func (u *UBoot) stop(ctx context.Context, cfg Config, until time.Time) (prompt string, err error) {
+	gaps := u.Gaps()
 	s := &stopper{UBoot: u, cfg: cfg, until: until, nudge: nudgeFirst}
 	if cfg.Fresh {
 		s.nudge = nudgeAfter
@@ -68,8 +69,11 @@ func (u *UBoot) stop(ctx context.Context, cfg Config, until time.Time) (prompt s
 	for {
 		left := until.Sub(u.Now())
 		if left <= 0 {
-			return "", classify.WithHint(u.Fail(classify.New(classify.UBootSilent, "U-Boot's prompt %q did not appear within %s", strings.Join(cfg.Prompts, `" or "`), cfg.Timeout)),
-				"check that the board powers on and that uboot.prompt, uboot.autoboot and uboot.keys are right")
+			hint := "check that the board powers on and that uboot.prompt, uboot.autoboot and uboot.keys are right"
+			if u.Gaps() > gaps {
+				hint = "the console port was away meanwhile, and what U-Boot asked then is lost: look after the adapter, its cable and its power"
+			}
+			return "", classify.WithHint(u.Fail(classify.New(classify.UBootSilent, "U-Boot's prompt %q did not appear within %s", strings.Join(cfg.Prompts, `" or "`), cfg.Timeout)), "%s", hint)
 		}
 		what, err := s.next(ctx, left)
 		switch {

@@ -225,10 +225,17 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	case res.Code != 0:
 		return u.Failed(classify.NetTFTP, cmd, res)
 	}
-	if m := transferred.FindStringSubmatch(res.Output); m == nil || m[1] != strconv.FormatInt(size, 10) {
-		return u.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
+	if m := transferred.FindStringSubmatch(res.Output); m != nil && m[1] == strconv.FormatInt(size, 10) {
+		return nil
 	}
-	return nil
+	got, err := u.Env(ctx, "filesize") // what was printed may have been spoiled
+	switch {
+	case err != nil && classify.Find(err, classify.UBootExit) == nil:
+		return err
+	case strings.TrimLeft(got, "0") == strconv.FormatInt(size, 16):
+		return nil
+	}
+	return u.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
 }
 
 // Boot starts a kernel. It gives the alarm that means that the kernel did not start: the command came back.

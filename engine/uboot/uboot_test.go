@@ -268,15 +268,16 @@ func TestThePasswordIsNotRecorded(t *testing.T) {
 		go func() {
 			b.say(banner1 + countdown)
 			b.until("s3cret\n")
-			b.say("\r\n=> ")
+			b.say("3cret\r\n=> ") // the first one stopped autoboot
 			b.serve()
 		}()
+		tr.Hide(console.NewSecrets("s3cret"))
 		if _, err := Interrupt(t.Context(), c, with(func(c *Config) { c.Keys, c.Password = "", "s3cret" })); err != nil {
 			t.Fatal(err)
 		}
 		c.Close()
 		tr.Close()
-		if s := record.String(); strings.Contains(s, "s3cret") || !strings.Contains(s, "> ********") {
+		if s := record.String(); strings.Contains(s, "cret") || !strings.Contains(s, "> ********") {
 			t.Errorf("transcript:\n%s", s)
 		}
 	})

@@ -54,6 +54,7 @@ type Config struct {
 
 	Echo    func() bool        // asked for every key whether it shows; nil is yes
 	Reached func(stage string) // told of AtLogin and AtShell, before anything is printed there; it may end the context
+	Loud    bool               // the kernel cannot be kept off the console
 	Columns int                // of the terminal, where the shell's editor goes to the next line; 0 is 80
 }
 

@@ -44,7 +44,7 @@ type system struct {
 func newSystem(ctx context.Context, cfg Config, tty TTY, halt func(Halt)) *system {
 	s := &system{cfg: cfg, clock: cfg.Clock, halt: halt, began: cfg.Clock.Now(), pids: 100, host: cfg.Hostname}
 	s.term = newTerminal(ctx, tty, cfg)
-	s.log.level, s.log.since, s.log.console = 7, s.uptime, s.term.kernel
+	s.log.level, s.log.since, s.log.console, s.log.stays = 7, s.uptime, s.term.kernel, cfg.Loud
 	s.files = newTree(s.now)
 	s.furnish()
 	return s
@@ -124,6 +124,7 @@ type kernelLog struct {
 	lines   []string
 	since   func() time.Duration
 	console func(line string)
+	stays   bool // on the console, whatever level is set
 }
 
 const (
@@ -161,7 +162,9 @@ func (l *kernelLog) clear() {
 func (l *kernelLog) setLevel(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.level = n
+	if !l.stays {
+		l.level = n
+	}
 }
 
 func (l *kernelLog) getLevel() int {

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// cell is a fault at a place, and what it may be called; nothing, if it must be overcome without losing an attempt.
+type cell struct {
+	faults string
+	kinds  []classify.Kind
+}
+
+// matrix is every kind of fault of the line at every rate and way, and every fault of a stage at every stage.
+func matrix() (all []cell) {
+	stages := []string{"uboot", "autoboot", "dhcp", "load", "linux", "login", "shell", "write", "output", "output:300", "output:900"}
+	for _, stage := range stages {
+		reset := []classify.Kind{classify.BoardReset}
+		silent := []classify.Kind{classify.ConsoleStall, classify.ConsoleTimeout, classify.ConsoleEcho, classify.ConsoleGarbled, classify.UBootSilent, classify.ShellLogin, "deadline"}
+		gone := []classify.Kind{classify.UBootSilent, classify.ConsoleGap, classify.ConsoleGarbled}
+		all = append(all, cell{"reset=" + stage, reset}, cell{"silent=" + stage, silent}, cell{"gone=" + stage, gone})
+	}
+	line := []classify.Kind{"console", "uboot", "shell", "net", "deadline"}
+	for _, rate := range []string{"0.1%", "0.5%", "1%", "2%"} {
+		for _, fault := range []string{"drop", "double", "garble", "delay"} {
+			for _, way := range []string{"", ":typed", ":printed"} {
+				all = append(all, cell{fmt.Sprintf("%s=%s%s", fault, rate, way), line})
+			}
+		}
+		all = append(all, cell{"noise=" + rate, line})
+	}
+	for _, fault := range []string{"first=1", "first=3", "torn=1", "fifo=16", "fifo=64", "echo=off", "wrap=80", "wrap=40"} {
+		all = append(all, cell{fault, nil})
+	}
+	return all
+}
+
+// TestMatrix flashes a simulated board with every fault at every step: each ends verified with the medium right, or with
+// a kind that is right for it, within its deadlines; and each fault strikes.
+func TestMatrix(t *testing.T) {
+	var struck [3]int // cells by how they ended
+	seeds, _ := strconv.Atoi(os.Getenv("FLASHLUA_SOAK"))
+	for i, c := range matrix() {
+		for seed := range max(seeds/100, 1) {
+			faults := fmt.Sprintf("seed=%d,%s", 1000*seed+i, c.faults)
+			got := flashSim(t, viaTFTP, 300_001, faults)
+			name, _, _ := strings.Cut(c.faults, "=")
+			if got.fired[name] == 0 && !strings.Contains(c.faults, "=0.1%") {
+				t.Errorf("%s: it did not strike: %v", faults, got.fired)
+			}
+			for _, kind := range got.kinds {
+				if !slices.ContainsFunc(c.kinds, func(k classify.Kind) bool { return classify.Kind(kind).Is(k) }) {
+					t.Errorf("%s: an attempt failed with %s: %v\n%s", faults, kind, got.report.Err, strings.Join(got.report.Console, "\n"))
+				}
+			}
+			switch r := got.report; {
+			case r.Exit == 0 && got.equal && len(got.kinds) == 0:
+				struck[0]++
+			case r.Exit == 0 && got.equal:
+				struck[1]++
+			case r.Exit == engine.ExitExhausted && len(r.Attempts) == 4:
+				struck[2]++
+			default:
+				t.Errorf("%s: exit %d, medium equal %v after %v: %v", faults, r.Exit, got.equal, got.kinds, r.Err)
+			}
+			if testing.Verbose() {
+				t.Logf("%s: exit %d in %s after %v", faults, got.report.Exit, got.report.Duration, got.kinds)
+			}
+		}
+	}
+	t.Logf("%d at once, %d with another attempt, %d not at all", struck[0], struck[1], struck[2])
+}
