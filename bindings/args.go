@@ -48,6 +48,14 @@ func (h *Host) function(name string, skip int, f builtin) *lua.LFunction {
 	})
 }
 
+// outward makes a builtin that asks the engine for something. The watchdog looks away meanwhile.
+func (h *Host) outward(name string, skip int, f builtin) *lua.LFunction {
+	return h.function(name, skip, func(c *args) ([]lua.LValue, error) {
+		defer h.dog.leave()()
+		return f(c)
+	})
+}
+
 func (h *Host) enter(c *args, f builtin) (results []lua.LValue, err error) {
 	defer func() {
 		switch v := recover().(type) {

@@ -2,6 +2,7 @@ package bindings
 
 import (
 	"strings"
+	"sync"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -9,9 +10,6 @@ import (
 )
 
 func init() { lua.MaxArrayIndex = 1 << 20 } // a larger index would allocate everything below it
-
-// maxString bounds what one call may make.
-const maxString = 16 << 20
 
 // unwanted are functions of the stock library that reach outside, load code past compile, or undo the sandbox.
 var unwanted = []string{
@@ -40,17 +38,29 @@ func (h *Host) openBase() {
 	}
 	for name, f := range map[string]builtin{
 		"pcall": h.pcall, "xpcall": h.xpcall, "error": h.luaError, "assert": h.luaAssert, "print": h.print, "require": h.modules.require,
+		"tonumber": tonumber,
 	} {
 		h.L.SetGlobal(name, h.function(name, 0, f))
 	}
 	h.openCoroutines()
-	str := h.L.GetGlobal("string").(*lua.LTable)
-	str.RawSetString("rep", h.function("string.rep", 0, rep))
-	str.RawSetString("dump", lua.LNil)
+	h.openStrings()
+	h.openTables()
+	h.openMath()
+	h.openArithmetic()
 }
 
 // maxCoroutines bounds how many a script makes; each has a stack of its own.
 const maxCoroutines = 10_000
+
+// yieldInLua takes what resume gives as it comes. Called by a script itself, stock yield leaves whatever was in the registers
+// where fewer values come than it assigns.
+var yieldInLua = sync.OnceValue(func() *lua.FunctionProto {
+	c, err := compile("coroutine.yield", []byte("local yield = ... return function(...) return yield(...) end"))
+	if err != nil {
+		panic(err)
+	}
+	return c.proto
+})
 
 // openCoroutines makes a coroutine run under the context of whoever resumes it, not of whoever made it, and counts them.
 func (h *Host) openCoroutines() {
@@ -68,6 +78,11 @@ func (h *Host) openCoroutines() {
 			th.SetContext(ctx)
 		}
 	}
+	h.L.Push(h.L.NewFunctionFromProto(yieldInLua()))
+	h.L.Push(lib.RawGetString("yield"))
+	h.L.Call(1, 1)
+	lib.RawSetString("yield", h.L.Get(-1))
+	h.L.Pop(1)
 	lib.RawSetString("create", h.L.NewFunction(func(L *lua.LState) int {
 		count(L)
 		return create(L)
@@ -89,26 +104,18 @@ func (h *Host) openCoroutines() {
 	}))
 }
 
-func rep(c *args) ([]lua.LValue, error) {
-	s, n := c.str(1, "string"), max(c.intOr(2, "count", 0), 0)
-	if n > 0 && len(s) > maxString/n {
-		return nil, classify.New(classify.ScriptLimit, "string.rep would make more than %d MiB", maxString>>20)
-	}
-	return []lua.LValue{lua.LString(strings.Repeat(s, n))}, nil
-}
-
 // print tells the people who watch.
 func (h *Host) print(c *args) ([]lua.LValue, error) {
 	var words []string
 	for _, v := range c.rest(1) {
-		words = append(words, h.text(c, v))
+		words = append(words, h.tostring(c, v))
 	}
 	h.log(strings.Join(words, "\t"))
 	return nil, nil
 }
 
-// text is tostring.
-func (h *Host) text(c *args, v lua.LValue) string {
+// tostring is Lua's.
+func (h *Host) tostring(c *args, v lua.LValue) string {
 	if err := errorIn(v); err != nil {
 		return err.Error()
 	}

@@ -214,14 +214,13 @@ func TestACoroutineRunsUnderItsResumer(t *testing.T) {
 	}
 }
 
-func TestFaultsOfTheStockLibraryAreFaults(t *testing.T) {
-	for _, source := range []string{"string.find('abc', 'x', 10, true)", "math.random(0)"} {
-		if got, err := eval(t, "return (pcall(function() "+source+" end))"); got != "false" || err != nil {
-			t.Errorf("pcall of %s: %s, %v", source, got, err)
-		}
-		if _, err := eval(t, source); classify.Facts(err).Kind != classify.ScriptFault {
-			t.Errorf("%s: %v", source, err)
-		}
+// What panics in the stock library, and so would pass for a bug of ours.
+func TestFaultsOfTheStockLibrary(t *testing.T) {
+	if got, err := eval(t, "return string.find('abc', 'x', 10, true)"); got != "nil" || err != nil {
+		t.Errorf("find: %s, %v", got, err)
+	}
+	if _, err := eval(t, "return math.random(0)"); classify.Facts(err).Kind != classify.ScriptArgument {
+		t.Errorf("random: %v", err)
 	}
 }
 
@@ -317,7 +316,6 @@ func TestPolicyKeys(t *testing.T) {
 
 func TestPolicyRefusals(t *testing.T) {
 	for lua, want := range map[string]string{
-		"string.find(('a'):rep(40), ('a*'):rep(25) .. 'b')":       "took longer than 5s to load",
 		board + "board.name = '' return board":                    "name must not be empty",
 		board + "board.limits = { jitter = 0/0 } return board":    "jitter must be between 0 and 1",
 		board + "board.limits = { total = '9999h' } return board": "must be at most 720h",
@@ -369,7 +367,7 @@ func TestPolicyRefusals(t *testing.T) {
 		}
 	}
 	_, err := loadText(t, board+"return board", map[string]string{"uboot.promt": "x"})
-	if err == nil || !strings.Contains(err.Error(), "--set uboot.promt=x: there is no policy key uboot.promt; did you mean uboot.prompt?") {
+	if err == nil || !strings.Contains(err.Error(), "--set uboot.promt=…: there is no policy key uboot.promt; did you mean uboot.prompt?") {
 		t.Errorf("an unknown setting: %v", err)
 	}
 	if _, err := Load("qemu-arm46", Options{}); err == nil || !strings.Contains(classify.Facts(err).Hint, "did you mean qemu-arm64?") {

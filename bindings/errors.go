@@ -153,9 +153,9 @@ func (h *Host) errWrap(c *args) ([]lua.LValue, error) {
 // errConcat makes `"stage 2: " .. err` the same error with a text before it.
 func (h *Host) errConcat(c *args) ([]lua.LValue, error) {
 	if err := errorIn(c.opt(2)); err != nil {
-		return []lua.LValue{h.errorValue(classify.Wrap(err, "", "%s", trimColon(h.text(c, c.opt(1)))))}, nil
+		return []lua.LValue{h.errorValue(classify.Wrap(err, "", "%s", trimColon(h.tostring(c, c.opt(1)))))}, nil
 	}
-	return []lua.LValue{lua.LString(h.self(c.opt(1)).Error() + h.text(c, c.opt(2)))}, nil
+	return []lua.LValue{lua.LString(h.self(c.opt(1)).Error() + h.tostring(c, c.opt(2)))}, nil
 }
 
 func trimColon(s string) string {
@@ -181,7 +181,7 @@ func (h *Host) cause(c *args, v lua.LValue) error {
 	if err := errorIn(v); err != nil {
 		return err
 	}
-	return &raised{h.text(c, v), v}
+	return &raised{h.tostring(c, v), v}
 }
 
 func (h *Host) errNew(c *args) ([]lua.LValue, error) {

@@ -31,9 +31,10 @@ type Host struct {
 
 	idle       []*lua.LState // threads for protected calls
 	depth      int           // of protected calls
-	poison     error         // a bug was found: nothing works any more
-	lastRaised *string       // the last text that a script raised itself
-	lastFault  *string       // the last fault of the code that was caught
+	dog        watchdog
+	poison     error   // a bug was found: nothing works any more
+	lastRaised *string // the last text that a script raised itself
+	lastFault  *string // the last fault of the code that was caught
 
 	errorMeta *lua.LTable
 }
@@ -196,9 +197,6 @@ func Boards() []string {
 	slices.Sort(names)
 	return names
 }
-
-// A variable of the library's, for all states.
-func init() { lua.MaxArrayIndex = 1 << 20 }
 
 // newHost makes a state with flashlua's library and nothing of Lua's that reaches outside.
 func newHost(src source, log func(string)) *Host {

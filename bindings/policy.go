@@ -84,10 +84,16 @@ func (d *decoder) console(s *section) engine.Console {
 	return c
 }
 
+// leastEvery leaves a prompt time to be seen between two keys.
+const leastEvery = 100 * time.Millisecond
+
 func (d *decoder) uboot(s *section) uboot.Config {
 	c := uboot.Default
 	c.Prompts, c.Autoboot, c.Keys = s.prompts("prompt", c.Prompts), s.str("autoboot", c.Autoboot), s.str("keys", c.Keys)
 	c.Every, c.Password = s.duration("every", c.Every), s.secret("password")
+	if c.Every < leastEvery {
+		s.bad("every", "must be at least %s: a prompt is one when nothing followed it for a moment", leastEvery)
+	}
 	if c.Keys == "" && c.Password == "" {
 		s.bad("keys", "must not be empty without a password")
 	}

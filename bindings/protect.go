@@ -20,6 +20,12 @@ func (h *Host) call(ctx context.Context, f lua.LValue, args ...lua.LValue) (resu
 	if h.depth >= maxDepth {
 		return nil, classify.New(classify.ScriptLimit, "more than %d protected calls inside each other", maxDepth)
 	}
+	if h.depth == 0 {
+		var done func()
+		ctx, done = h.dog.watch(ctx)
+		defer done()
+	}
+	defer h.dog.enter()()
 	th := h.thread(ctx)
 	h.depth++
 	defer func() {
@@ -88,8 +94,9 @@ func (h *Host) toGo(err error) error {
 	}
 	trace := strings.TrimSpace(api.StackTrace)
 	text, isText := api.Object.(lua.LString)
-	if api.Type == lua.ApiErrorPanic { // a fault of gopher-lua's own library: string.find and math.random have some
-		return &classify.Error{Kind: classify.ScriptFault, Msg: "a library function failed: " + string(text), Detail: trace}
+	if api.Type == lua.ApiErrorPanic { // the interpreter itself fell over
+		h.poison = &classify.Error{Kind: classify.Internal, Msg: "panic in the Lua interpreter: " + string(text), Detail: trace}
+		return h.poison
 	}
 	if isText && (h.lastRaised == nil || *h.lastRaised != string(text)) {
 		s := string(text)

@@ -11,6 +11,8 @@ import (
 //   - an assignment to several names, or of an `and`/`or`, goes through fresh locals, because the generator writes to a
 //     register that a later part of the same statement still reads;
 //   - an `and`/`or`/`if` whose outcome is a constant is decided here, because its jumps are miscounted;
+//   - a number is decimal whatever it begins with, unless that is 0x;
+//   - a call in `{ key = f() }` gives one value, because more of them would end up in the list part;
 //   - a `for … in` always has three expressions, because missing ones are read from stale registers.
 //
 // Fresh locals have names that no script can spell. Lines are kept.
@@ -101,6 +103,9 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 				f.Key = rewriteExpr(f.Key)
 			}
 			f.Value = rewriteExpr(f.Value)
+			if f.Key != nil {
+				single(f.Value)
+			}
 		}
 	case *ast.FuncCallExpr:
 		if x.Func != nil {
@@ -112,7 +117,8 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 		rewriteExprs(x.Args)
 	case *ast.LogicalOpExpr:
 		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
-		if truth, known := constant(x.Lhs); known && !multi(x.Rhs) {
+		if truth, known := constant(x.Lhs); known {
+			single(x.Rhs)
 			if truth == (x.Operator == "and") {
 				return x.Rhs
 			}
@@ -132,6 +138,10 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 		x.Expr = rewriteExpr(x.Expr)
 	case *ast.FunctionExpr:
 		rewriteBlock(x.Stmts)
+	case *ast.NumberExpr:
+		if f, ok := parseNumber(x.Value); ok { // 010 is ten
+			x.Value = strconv.FormatFloat(f, 'g', -1, 64)
+		}
 	}
 	return e
 }
@@ -156,6 +166,16 @@ func multi(e ast.Expr) bool {
 		return !x.AdjustRet
 	}
 	return false
+}
+
+// single makes an expression give one value.
+func single(e ast.Expr) {
+	switch x := e.(type) {
+	case *ast.FuncCallExpr:
+		x.AdjustRet = true
+	case *ast.Comma3Expr:
+		x.AdjustRet = true
+	}
 }
 
 // place gives a new node the lines of the one that it stands for.

@@ -216,7 +216,7 @@ func (s *section) done() {
 func (d *decoder) leftover() {
 	for _, k := range slices.Sorted(maps.Keys(d.set)) {
 		if !d.used[k] {
-			panic(wrong{classify.New(classify.Usage, "--set %s=%s: there is no policy key %s%s", k, d.set[k], k, DidYouMean(k, d.all))})
+			panic(wrong{classify.New(classify.Usage, "--set %s=…: there is no policy key %[1]s%s", k, DidYouMean(k, d.all))})
 		}
 	}
 }

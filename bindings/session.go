@@ -18,7 +18,7 @@ func (h *Host) object(kind string, methods map[string]builtin, fields map[string
 	members := map[string]lua.LValue{}
 	maps.Copy(members, fields)
 	for name, f := range methods {
-		members[name] = h.function(kind+":"+name, 1, f)
+		members[name] = h.outward(kind+":"+name, 1, f)
 	}
 	meta := h.L.NewTable()
 	meta.RawSetString("__index", h.function(kind, 0, func(c *args) ([]lua.LValue, error) {
@@ -113,7 +113,7 @@ func (x *session) switcher(do func(context.Context) error) builtin {
 }
 
 func (x *session) note(c *args) ([]lua.LValue, error) {
-	x.s.Note(x.text(c, c.any(1, "text")))
+	x.s.Note(x.tostring(c, c.any(1, "text")))
 	return nil, nil
 }
 

@@ -1,0 +1,506 @@
+package bindings
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// maxString bounds what one call may make.
+const maxString = 16 << 20
+
+// openStrings makes Lua 5.1's string library: gopher-lua's own differs in patterns, format, byte, upper and lower, and
+// bounds nothing.
+func (h *Host) openStrings() {
+	lib := h.L.GetGlobal("string").(*lua.LTable)
+	for name, f := range map[string]builtin{
+		"byte": strByte, "find": strFind, "format": h.format, "gmatch": h.gmatch, "gsub": h.gsub, "lower": strLower,
+		"match": strMatch, "rep": rep, "upper": strUpper,
+	} {
+		lib.RawSetString(name, h.function("string."+name, 0, f))
+	}
+	lib.RawSetString("gfind", lua.LNil)
+	lib.RawSetString("dump", lua.LNil)
+}
+
+// text takes a string, or a number as Lua does.
+func (c *args) text(i int, what string) string {
+	if n, ok := c.opt(i).(lua.LNumber); ok {
+		return n.String()
+	}
+	return c.str(i, what)
+}
+
+// number takes a number, or a string that is one.
+func (c *args) number(i int, what string) float64 {
+	switch v := c.any(i, what).(type) {
+	case lua.LNumber:
+		return float64(v)
+	case lua.LString:
+		if n, ok := parseNumber(string(v)); ok {
+			return n
+		}
+	}
+	c.fail("argument %d, the %s, must be a number, not a %s", i, what, c.opt(i).Type())
+	return 0
+}
+
+// index is a place in a string of n bytes, counted from 1, from the end if it is negative.
+func (c *args) index(i int, what string, otherwise, n int) int {
+	if c.none(i) {
+		return otherwise
+	}
+	at := toInt(c.number(i, what))
+	if at < 0 {
+		at = max(n+at+1, 0)
+	}
+	return at
+}
+
+// toInt cuts a number to an integer, as C does where that is defined.
+func toInt(f float64) int {
+	switch {
+	case f != f:
+		return math.MinInt64
+	case f >= math.MaxInt64:
+		return math.MaxInt64
+	case f <= math.MinInt64:
+		return math.MinInt64
+	}
+	return int(f)
+}
+
+func one(v lua.LValue) ([]lua.LValue, error) { return []lua.LValue{v}, nil }
+
+func strByte(c *args) ([]lua.LValue, error) {
+	s := c.text(1, "string")
+	from := c.index(2, "start", 1, len(s))
+	to := min(c.index(3, "end", from, len(s)), len(s))
+	var all []lua.LValue
+	if to-max(from, 1) >= maxUnpack {
+		c.fail("more than %d bytes", maxUnpack)
+	}
+	for i := max(from, 1); i <= to; i++ {
+		all = append(all, lua.LNumber(s[i-1]))
+	}
+	return all, nil
+}
+
+// strLower and strUpper know ASCII, as Lua in the C locale: anything else is bytes.
+func strLower(c *args) ([]lua.LValue, error) { return one(cased(c.text(1, "string"), 'A', 'Z')) }
+func strUpper(c *args) ([]lua.LValue, error) { return one(cased(c.text(1, "string"), 'a', 'z')) }
+
+func cased(s string, from, to byte) lua.LValue {
+	b := []byte(s)
+	for i, x := range b {
+		if x >= from && x <= to {
+			b[i] = x ^ 0x20
+		}
+	}
+	return lua.LString(b)
+}
+
+func rep(c *args) ([]lua.LValue, error) {
+	s, n := c.text(1, "string"), max(toInt(c.number(2, "count")), 0)
+	if n > 0 && len(s) > maxString/n {
+		return nil, tooLong(c)
+	}
+	return one(lua.LString(strings.Repeat(s, n)))
+}
+
+func tooLong(c *args) error {
+	return classify.New(classify.ScriptLimit, "%s would make more than %d MiB", c.name, maxString>>20)
+}
+
+// strFind and strMatch are one search with two answers.
+func strFind(c *args) ([]lua.LValue, error)  { return search(c, true) }
+func strMatch(c *args) ([]lua.LValue, error) { return search(c, false) }
+
+func search(c *args, find bool) ([]lua.LValue, error) {
+	s, pattern := c.text(1, "string"), c.text(2, "pattern")
+	start := min(max(c.index(3, "start", 1, len(s))-1, 0), len(s))
+	if find && (lua.LVAsBool(c.opt(4)) || !strings.ContainsAny(pattern, "^$*+?.([%-")) {
+		at := strings.Index(s[start:], pattern)
+		if at < 0 {
+			return one(lua.LNil)
+		}
+		return []lua.LValue{lua.LNumber(start + at + 1), lua.LNumber(start + at + len(pattern))}, nil
+	}
+	m := &matcher{ctx: c.ctx, src: s, pat: pattern}
+	from, to, err := m.find(start)
+	if err != nil {
+		return nil, c.pattern(err)
+	}
+	if to < 0 {
+		return one(lua.LNil)
+	}
+	if find {
+		caught, err := m.values(from, to, false)
+		return append([]lua.LValue{lua.LNumber(from + 1), lua.LNumber(to)}, caught...), c.pattern(err)
+	}
+	caught, err := m.values(from, to, true)
+	return caught, c.pattern(err)
+}
+
+// pattern is the error of a bad pattern: one that works too long breaks a limit.
+func (c *args) pattern(err error) error {
+	fault, ok := err.(patternFault)
+	switch {
+	case !ok:
+		return err // the context's, a callback's
+	case fault == errPatternWork:
+		return classify.New(classify.ScriptLimit, "%s %s: %v", strings.TrimSpace(c.L.Where(1)), c.name, err)
+	}
+	c.fail("%v", err)
+	return nil
+}
+
+// values are the captures, the whole match if there are none and whole is set.
+func (m *matcher) values(from, to int, whole bool) ([]lua.LValue, error) {
+	if len(m.captures) == 0 && whole {
+		return []lua.LValue{lua.LString(m.src[from:to])}, nil
+	}
+	var all []lua.LValue
+	for n := range m.captures {
+		v, err := m.value(n)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+func (m *matcher) value(n int) (lua.LValue, error) {
+	switch c := m.captures[n]; c.length {
+	case openCapture:
+		return nil, errCaptureOpen
+	case positionCapture:
+		return lua.LNumber(c.from + 1), nil
+	}
+	return lua.LString(m.text(n)), nil
+}
+
+// gmatch gives an iterator. An anchor means nothing in it.
+func (h *Host) gmatch(c *args) ([]lua.LValue, error) {
+	m := &matcher{src: c.text(1, "string"), pat: c.text(2, "pattern")}
+	if strings.HasPrefix(m.pat, "^") {
+		m.pat = "%" + m.pat
+	}
+	at := 0
+	return one(h.function("string.gmatch", 0, func(c *args) ([]lua.LValue, error) {
+		m.ctx, m.steps = c.ctx, 0
+		if at > len(m.src) {
+			return one(lua.LNil)
+		}
+		from, to, err := m.find(at)
+		if err != nil || to < 0 {
+			at = len(m.src) + 1
+			return []lua.LValue{lua.LNil}, c.pattern(err)
+		}
+		if at = to; to == from {
+			at++
+		}
+		caught, err := m.values(from, to, true)
+		return caught, c.pattern(err)
+	}))
+}
+
+func (h *Host) gsub(c *args) ([]lua.LValue, error) {
+	s, pattern := c.text(1, "string"), c.text(2, "pattern")
+	limit := len(s) + 1
+	if !c.none(4) {
+		limit = toInt(c.number(4, "limit"))
+	}
+	replace, err := h.replacement(c)
+	if err != nil {
+		return nil, err
+	}
+	m := &matcher{ctx: c.ctx, src: s, pat: pattern}
+	var out strings.Builder
+	at, n := 0, 0
+	for n < limit {
+		end, err := m.match(at)
+		if err != nil {
+			return nil, c.pattern(err)
+		}
+		if end >= 0 {
+			n++
+			text, err := replace(m, at, end)
+			if err != nil {
+				return nil, c.pattern(err)
+			}
+			if out.Len()+len(text) > maxString {
+				return nil, tooLong(c)
+			}
+			out.WriteString(text)
+		}
+		switch {
+		case end > at:
+			at = end
+		case at < len(s):
+			out.WriteByte(s[at])
+			at++
+		default:
+			at++
+		}
+		if at > len(s) || strings.HasPrefix(pattern, "^") {
+			break
+		}
+	}
+	out.WriteString(s[min(at, len(s)):])
+	return []lua.LValue{lua.LString(out.String()), lua.LNumber(n)}, nil
+}
+
+// replacement is what gsub puts in the place of a match: of a string, a table or a function.
+func (h *Host) replacement(c *args) (func(m *matcher, from, to int) (string, error), error) {
+	keep := func(m *matcher, from, to int, v lua.LValue) (string, error) {
+		if !lua.LVAsBool(v) {
+			return m.src[from:to], nil
+		}
+		if !lua.LVCanConvToString(v) {
+			return "", patternFault("invalid replacement value (a " + v.Type().String() + ")")
+		}
+		return v.String(), nil
+	}
+	switch by := c.any(3, "replacement").(type) {
+	case lua.LString, lua.LNumber:
+		with := by.String()
+		return func(m *matcher, from, to int) (string, error) { return m.expand(with, from, to) }, nil
+	case *lua.LTable:
+		return func(m *matcher, from, to int) (string, error) {
+			caught, err := m.values(from, to, true)
+			if err != nil {
+				return "", err
+			}
+			return keep(m, from, to, c.L.GetTable(by, caught[0]))
+		}, nil
+	case *lua.LFunction:
+		return func(m *matcher, from, to int) (string, error) {
+			caught, err := m.values(from, to, true)
+			if err != nil {
+				return "", err
+			}
+			results, err := h.call(c.ctx, by, caught...)
+			if err != nil || len(results) == 0 {
+				return m.src[from:to], err
+			}
+			return keep(m, from, to, results[0])
+		}, nil
+	}
+	c.fail("argument 3, the replacement, must be a string, a table or a function, not a %s", c.opt(3).Type())
+	return nil, nil
+}
+
+// expand puts the captures into a replacement.
+func (m *matcher) expand(with string, from, to int) (string, error) {
+	var out strings.Builder
+	for i := 0; i < len(with); i++ {
+		if with[i] != '%' {
+			out.WriteByte(with[i])
+			continue
+		}
+		if i++; i == len(with) {
+			out.WriteByte(0) // what Lua 5.1 reads behind the end
+			break
+		}
+		switch d := with[i]; {
+		case !isDigit(d):
+			out.WriteByte(d)
+		case d == '0', d == '1' && len(m.captures) == 0:
+			out.WriteString(m.src[from:to])
+		case int(d-'1') >= len(m.captures):
+			return "", errCaptureIndex
+		default:
+			v, err := m.value(int(d - '1'))
+			if err != nil {
+				return "", err
+			}
+			out.WriteString(v.String())
+		}
+	}
+	return out.String(), nil
+}
+
+// format is C's printf with Lua's %q. %s takes any value, as later versions of Lua do, so that errors can be shown.
+func (h *Host) format(c *args) ([]lua.LValue, error) {
+	f := c.text(1, "format")
+	var out strings.Builder
+	next := 1
+	for i := 0; i < len(f); i++ {
+		if f[i] != '%' {
+			out.WriteByte(f[i])
+			continue
+		}
+		if i++; i < len(f) && f[i] == '%' {
+			out.WriteByte('%')
+			continue
+		}
+		spec, verb, n := formatSpec(f[i:])
+		if verb == 0 {
+			c.fail("invalid conversion %q", "%"+f[i:min(i+3, len(f))])
+		}
+		i += n - 1
+		next++
+		text := h.formatOne(c, next, spec, verb)
+		if out.Len()+len(text) > maxString {
+			return nil, tooLong(c)
+		}
+		out.WriteString(text)
+	}
+	return one(lua.LString(out.String()))
+}
+
+// formatSpec splits "-5.2f…" into "-5.2" and 'f', and gives their length. The verb is 0 if it is none.
+func formatSpec(s string) (spec string, verb byte, n int) {
+	digits := func(i int) int {
+		end := i
+		for end < len(s) && end < i+2 && isDigit(s[end]) {
+			end++
+		}
+		return end
+	}
+	i := 0
+	for i < len(s) && i < 5 && strings.IndexByte("-+ #0", s[i]) >= 0 {
+		i++
+	}
+	i = digits(i)
+	if i < len(s) && s[i] == '.' {
+		i = digits(i + 1)
+	}
+	if i >= len(s) || strings.IndexByte("cdiouxXeEfgGqs", s[i]) < 0 {
+		return "", 0, 0
+	}
+	return s[:i], s[i], i + 1
+}
+
+func (h *Host) formatOne(c *args, i int, spec string, verb byte) string {
+	switch verb {
+	case 'c':
+		return fmt.Sprintf("%"+strings.ReplaceAll(spec, "0", "")+"s", string([]byte{byte(toInt(c.number(i, "character")))}))
+	case 'd', 'i':
+		return formatInt(spec, 'd', toInt(c.number(i, "number")))
+	case 'u':
+		return formatInt(strings.ReplaceAll(strings.ReplaceAll(spec, "+", ""), " ", ""), 'd', uint64(toInt(c.number(i, "number"))))
+	case 'o', 'x', 'X':
+		return formatInt(strings.ReplaceAll(strings.ReplaceAll(spec, "+", ""), " ", ""), verb, uint64(toInt(c.number(i, "number"))))
+	case 'q':
+		return quoted(c.text(i, "string"))
+	case 's':
+		text := h.tostring(c, c.any(i, "value"))
+		if spec == "" {
+			return text
+		}
+		return formatText(spec, text)
+	}
+	f := c.number(i, "number")
+	if math.IsInf(f, 0) || f != f {
+		return formatOdd(spec, verb, f)
+	}
+	return formatFloat(spec, verb, f)
+}
+
+// formatInt is C's: a precision switches zeros off, and # prefixes nothing to a zero.
+func formatInt(spec string, verb byte, n any) string {
+	if strings.Contains(spec, ".") {
+		head, tail, _ := strings.Cut(spec, ".")
+		head = withoutZeroFlag(head)
+		if tail == "" {
+			tail = "0"
+		}
+		spec = head + "." + tail
+	}
+	if n == uint64(0) {
+		spec = strings.ReplaceAll(spec, "#", "")
+	}
+	return fmt.Sprintf("%"+spec+string(verb), n)
+}
+
+// withoutZeroFlag takes the flag 0 from flags and width.
+func withoutZeroFlag(head string) string {
+	i := 0
+	var flags strings.Builder
+	for ; i < len(head) && strings.IndexByte("-+ #0", head[i]) >= 0; i++ {
+		if head[i] != '0' {
+			flags.WriteByte(head[i])
+		}
+	}
+	return flags.String() + head[i:]
+}
+
+// formatText is %s, in bytes.
+func formatText(spec, text string) string {
+	head, precision, cut := strings.Cut(spec, ".")
+	if cut {
+		n, _ := strconv.Atoi(precision)
+		text = text[:min(len(text), n)]
+	}
+	width, _ := strconv.Atoi(strings.TrimLeft(head, "-+ #0"))
+	pad := strings.Repeat(" ", max(width-len(text), 0))
+	if strings.Contains(head, "-") {
+		return text + pad
+	}
+	return pad + text
+}
+
+// formatFloat is C's: %g has six digits unless it is told, and an empty precision is 0.
+func formatFloat(spec string, verb byte, f float64) string {
+	head, precision, given := strings.Cut(spec, ".")
+	switch {
+	case !given:
+		precision = "6"
+	case precision == "":
+		precision = "0"
+	}
+	if (verb == 'g' || verb == 'G') && precision == "0" {
+		precision = "1"
+	}
+	return fmt.Sprintf("%"+head+"."+precision+string(verb), f)
+}
+
+// formatOdd writes what is no number as C does.
+func formatOdd(spec string, verb byte, f float64) string {
+	text := "nan"
+	if math.IsInf(f, 0) {
+		text = "inf"
+	}
+	head, _, _ := strings.Cut(spec, ".")
+	switch {
+	case math.Signbit(f):
+		text = "-" + text
+	case strings.Contains(head, "+"):
+		text = "+" + text
+	case strings.Contains(head, " "):
+		text = " " + text
+	}
+	if verb == 'E' || verb == 'G' {
+		text = strings.ToUpper(text)
+	}
+	return formatText(withoutZeroFlag(head), text)
+}
+
+// quoted writes a string that Lua reads back.
+func quoted(s string) string {
+	var out strings.Builder
+	out.WriteByte('"')
+	for _, b := range []byte(s) {
+		switch b {
+		case '"', '\\', '\n':
+			out.WriteByte('\\')
+			out.WriteByte(b)
+		case '\r':
+			out.WriteString(`\r`)
+		case 0:
+			out.WriteString(`\000`)
+		default:
+			out.WriteByte(b)
+		}
+	}
+	out.WriteByte('"')
+	return out.String()
+}

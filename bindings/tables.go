@@ -1,0 +1,129 @@
+package bindings
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxUnpack bounds how many values one call gives, as Lua's own stack does.
+const maxUnpack = 8000
+
+// openTables bounds what stock functions do without bound, and lets a context end them.
+func (h *Host) openTables() {
+	lib := h.L.GetGlobal("table").(*lua.LTable)
+	lib.RawSetString("concat", h.function("table.concat", 0, concat))
+	lib.RawSetString("sort", h.function("table.sort", 0, h.sort))
+	h.L.SetGlobal("unpack", h.function("unpack", 0, unpack))
+	h.L.SetGlobal("setmetatable", h.function("setmetatable", 0, setmetatable))
+}
+
+func (c *args) table(i int, what string) *lua.LTable {
+	t, ok := c.any(i, what).(*lua.LTable)
+	if !ok {
+		c.fail("argument %d, the %s, must be a table, not a %s", i, what, c.opt(i).Type())
+	}
+	return t
+}
+
+func (c *args) intLike(i int, what string, otherwise int) int {
+	if c.none(i) {
+		return otherwise
+	}
+	return toInt(c.number(i, what))
+}
+
+func concat(c *args) ([]lua.LValue, error) {
+	t, sep := c.table(1, "table"), ""
+	if !c.none(2) {
+		sep = c.text(2, "separator")
+	}
+	from, to := c.intLike(3, "start", 1), c.intLike(4, "end", t.Len())
+	var out strings.Builder
+	for i := from; i <= to; i++ {
+		v := t.RawGetInt(i)
+		if !lua.LVCanConvToString(v) {
+			c.fail("the value at index %d is a %s, which cannot be concatenated", i, v.Type())
+		}
+		out.WriteString(v.String())
+		if i < to {
+			out.WriteString(sep)
+		}
+		if out.Len() > maxString {
+			return nil, tooLong(c)
+		}
+	}
+	return one(lua.LString(out.String()))
+}
+
+func unpack(c *args) ([]lua.LValue, error) {
+	t := c.table(1, "table")
+	from, to := c.intLike(2, "start", 1), c.intLike(3, "end", t.Len())
+	if from > to {
+		return nil, nil
+	}
+	if n := uint64(to) - uint64(from); n >= maxUnpack {
+		c.fail("too many results to unpack, more than %d", maxUnpack)
+	}
+	var all []lua.LValue
+	for i := from; i <= to; i++ {
+		all = append(all, t.RawGetInt(i))
+	}
+	return all, nil
+}
+
+// sort works on a copy, so that a comparison which changes the table, or fails, does no harm.
+func (h *Host) sort(c *args) ([]lua.LValue, error) {
+	t := c.table(1, "table")
+	less := func(a, b lua.LValue) bool { return c.L.LessThan(a, b) }
+	if !c.none(2) {
+		by := c.fn(2, "comparison")
+		less = func(a, b lua.LValue) bool {
+			results, err := h.call(c.ctx, by, a, b)
+			if err != nil {
+				panic(wrong{err})
+			}
+			return len(results) > 0 && lua.LVAsBool(results[0])
+		}
+	}
+	values := make([]lua.LValue, t.Len())
+	for i := range values {
+		values[i] = t.RawGetInt(i + 1)
+	}
+	n := 0
+	slices.SortFunc(values, func(a, b lua.LValue) int {
+		if n++; n%checkEvery == 0 {
+			if err := context.Cause(c.ctx); err != nil {
+				panic(wrong{err})
+			}
+		}
+		switch {
+		case less(a, b):
+			return -1
+		case less(b, a):
+			return 1
+		}
+		return 0
+	})
+	for i, v := range values {
+		t.RawSetInt(i+1, v)
+	}
+	return nil, nil
+}
+
+// setmetatable takes tables alone: stock takes strings and our own objects too.
+func setmetatable(c *args) ([]lua.LValue, error) {
+	t := c.table(1, "table")
+	meta := c.any(2, "metatable")
+	if _, ok := meta.(*lua.LTable); !ok && meta != lua.LNil {
+		c.fail("argument 2, the metatable, must be a table or nil, not a %s", meta.Type())
+	}
+	if old, ok := t.Metatable.(*lua.LTable); ok && old.RawGetString("__metatable") != lua.LNil {
+		return nil, fmt.Errorf("cannot change a protected metatable")
+	}
+	t.Metatable = meta
+	return one(t)
+}
