@@ -205,6 +205,12 @@ func (x *session) newShell(sh *shell.Shell) lua.LValue {
 			address, err := sh.Network(c.ctx)
 			return []lua.LValue{lua.LString(address)}, err
 		},
+		"put": func(c *args) ([]lua.LValue, error) {
+			if err := x.s.Touch(); err != nil {
+				return nil, err
+			}
+			return nil, sh.Put(c.ctx, c.str(1, "path"), c.str(2, "content"))
+		},
 		"write": func(c *args) ([]lua.LValue, error) {
 			if v := c.opt(1); v != lua.LNil && v != x.job {
 				c.fail("argument 1 must be the job that flash was given")

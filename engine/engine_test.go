@@ -194,6 +194,7 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// Row 7: a policy whose attempt cannot fit the total is refused.
 func TestAnAttemptMustFitTheTotal(t *testing.T) {
 	b := newBench(t, failing(nil))
 	b.policy.Limits = Limits{Total: time.Minute, Attempt: 50 * time.Second}

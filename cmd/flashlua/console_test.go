@@ -289,6 +289,7 @@ func (s *slow) Write(p []byte) (int, error) {
 	return s.screen.Write(p)
 }
 
+// Row 23:
 func TestASlowOutputHoldsUpNobody(t *testing.T) {
 	b := &backlog{more: make(chan struct{}, 1), copied: make(chan struct{})}
 	w := &slow{writes: make(chan struct{}, 9)}

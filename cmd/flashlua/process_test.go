@@ -73,7 +73,7 @@ func untilAttempt(t *testing.T, cmd *exec.Cmd) {
 	go io.Copy(io.Discard, stderr)
 }
 
-// TestTwoRunsOnOnePort: the second is told of the first, and a first that was killed leaves nothing behind.
+// Row 22: TestTwoRunsOnOnePort: the second is told of the first, and a first that was killed leaves nothing behind.
 func TestTwoRunsOnOnePort(t *testing.T) {
 	pty, err := term.OpenPTY()
 	if err != nil {

@@ -226,15 +226,15 @@ func TestSettingsAreDocumented(t *testing.T) {
 }
 
 // anything is what a disturbed console may make of a board.
-var anything = []classify.Kind{"console", "uboot", "shell", "net", "write", "verify", "deadline", classify.BoardReset, classify.TargetMissing}
+var anything = []classify.Kind{"console", "uboot", "shell", "net", "deadline"}
 
 // rightKinds are what a fault may be called.
 var rightKinds = map[string][]classify.Kind{
 	"dhcp": {classify.NetDHCPTimeout}, "tftp": {classify.NetTFTPTimeout}, "http": {classify.NetHTTPCut}, "block": {classify.VerifyMismatch},
 	"reset":  {classify.BoardReset},
-	"silent": {classify.UBootSilent, classify.ConsoleStall, classify.ConsoleTimeout, classify.ShellLogin, "deadline"},
-	"lost":   anything,
-	"noise":  anything,
+	"silent": {classify.UBootSilent, "console", classify.ShellLogin, "deadline"},
+	"gone":   {classify.UBootSilent, "console", "shell", "deadline"},
+	"drop":   anything, "double": anything, "garble": anything, "delay": anything, "noise": anything, "first": anything, "fifo": anything, "echo": anything,
 }
 
 // TestSoak flashes boards with random faults: each ends verified or with a kind that fits its faults, none is verified
@@ -277,10 +277,15 @@ func TestSoak(t *testing.T) {
 func randomFaults(seed int) string {
 	r := rand.New(rand.NewPCG(uint64(seed), 1))
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
+	stage := func() string {
+		return pick("uboot", "autoboot", "dhcp", "load", "linux", "login", "shell", "write", "output")
+	}
+	rate := func() string { return pick("0.0001", "0.0005", "0.001", "0.002:typed", "0.002:printed") }
 	all := []string{
 		"dhcp=" + pick("1", "3", "5"), "tftp=" + pick("1", "2"), "http=" + pick("1", "2", "5"), "block=" + pick("1", "2", "5"),
-		"reset=" + pick("uboot", "load", "linux", "write"), "silent=" + pick("uboot", "load", "linux", "write"),
-		"lost=" + pick("0.0001", "0.001"), "noise=" + pick("0.0005", "0.005"), "torn=1",
+		"reset=" + stage(), "silent=" + stage(), "gone=" + stage(),
+		"drop=" + rate(), "double=" + rate(), "garble=" + rate(), "delay=" + rate(), "noise=" + pick("0.0005", "0.005"),
+		"torn=1", "first=" + pick("1", "2"), "fifo=" + pick("16", "64"), "echo=off", "wrap=" + pick("40", "80"),
 	}
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return fmt.Sprintf("seed=%d,%s", seed, strings.Join(all[:1+r.IntN(3)], ","))
@@ -332,6 +337,9 @@ func BenchmarkHundredBoards(b *testing.B) {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		b.Fatal(err)
+	}
+	if usage.Maxrss > 1<<20 {
+		b.Errorf("%d KiB resident", usage.Maxrss)
 	}
 	b.ReportMetric(float64(usage.Maxrss)/1024, "MB-resident")
 	b.ReportMetric(0, "ns/op")

@@ -179,8 +179,14 @@ func BenchmarkFramedCommand(b *testing.B) {
 			framed = append(framed, time.Since(began))
 		}
 	}
+	more := median(framed) - median(bare)
 	b.ReportMetric(median(bare), "bare-ms")
 	b.ReportMetric(median(framed), "framed-ms")
+	b.ReportMetric(more, "more-ms")
+	b.ReportMetric(1000/median(framed), "framed/s")
+	if more > 2 || median(framed) > 5 {
+		b.Errorf("a framed command takes %.2f ms, typed bare %.2f", median(framed), median(bare))
+	}
 }
 
 // cpu is the processor time that this process has used.

@@ -125,8 +125,9 @@ func (g *capture) begin() bool {
 	}
 }
 
-// output is what was printed, up to the second echo of the command, whose text is end, and what of it the command printed.
-func (g *capture) output(end string) (all, own string) {
+// output is what the command printed, up to its second echo, whose text is end. Where the kernel seems to have printed
+// between, all is what there was.
+func (g *capture) output(end string) (own, all string) {
 	g.c.mu.Lock()
 	defer g.c.mu.Unlock()
 	g.begin()
@@ -138,12 +139,11 @@ func (g *capture) output(end string) (all, own string) {
 		out, _, _ = bytes.Cut(out, []byte(end))
 	}
 	clean := func(out []byte) string { return strings.TrimSuffix(Clean(string(out)), "\n") }
-	all = clean(out)
 	theirs := g.foreign(out, new([]byte))
 	if theirs == nil {
-		return all, all
+		return clean(out), ""
 	}
-	return all, clean(without(out, theirs))
+	return clean(without(out, theirs)), clean(out)
 }
 
 // cut takes the prompt from the end of out, and what is left of a garbled marker before it.

@@ -78,6 +78,7 @@ type Console struct {
 	mute     bool   // it does not echo
 	heard    bool   // it echoed the last line
 	prompt   string // a prompt that is not the dialect's
+	short    bool   // the dialect's setup was done
 	prompted bool   // the last thing that was taken from the stream is a prompt
 
 	how      Reopen

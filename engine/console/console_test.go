@@ -320,7 +320,7 @@ func TestMemoryIsBounded(t *testing.T) {
 }
 
 // typed finds the marker and the command in a framed line.
-var typed = regexp.MustCompile(`^ echo '(\w{5})''(\w{5}):b';setenv fl;(.*);fl=\w{5}:\$\?;echo '\w{5}'\$fl:\$fl:e$`)
+var typed = regexp.MustCompile(`^ echo '(\w{3})''(\w{3}):b';setenv fl;(.*);fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
 
 // exit is the second echo of a command.
 func exit(w word, code int) string { return fmt.Sprintf("%s%s:%d:%[2]s:%[3]d:e", w.a, w.b, code) }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,11 @@ type Dialect struct {
 	// code+":e". a and b stand apart in what is typed, so that the echo of the line holds neither. The variable fl keeps
 	// what the second one prints behind a, for the case that it is lost on the way.
 	Frame func(a, b, cmd string) string
+
+	// Setup is a command that makes Short do what Frame does, in fewer characters: what is typed on a serial line is what
+	// a short command costs. Both may be empty.
+	Setup string
+	Short func(a, b, cmd string) string
 
 	// Check refuses what would not end by itself, an open quote for one.
 	Check func(cmd string) error
@@ -59,11 +65,22 @@ func Hush(prompt string, line int) Dialect {
 	}
 }
 
+// bareWord needs no quotes in any shell.
+var bareWord = regexp.MustCompile(`^[\w./-]+$`)
+
 // POSIX is any shell of that family. The command runs in the shell itself, so that cd and variables last; it reads
 // from /dev/null, so that it cannot eat what is typed next; an error of syntax does not swallow the second echo.
 func POSIX(prompt string, line int) Dialect {
 	return Dialect{
 		Name: "the shell", Prompt: prompt, Line: line, Check: closedQuotes,
+		// The command sees no arguments of the function's, and no variable of its that matters.
+		Setup: `fl(){ flw=$1 flc=$2;set --;echo "$flw:b";command eval "$flc" </dev/null;fl=${flw#???}:$?;echo "${flw%???}$fl:$fl:e";}`,
+		Short: func(a, b, cmd string) string {
+			if !bareWord.MatchString(cmd) {
+				cmd = quoteLine(cmd)
+			}
+			return " fl " + a + b + " " + cmd
+		},
 		Plain: " set +o emacs +o vi 2>/dev/null", // bash scrolls long lines sideways on terminals that it does not know
 		Frame: func(a, b, cmd string) string {
 			return fmt.Sprintf(` echo '%s''%s:b';command eval %s </dev/null;fl=%[2]s:$?;echo '%[1]s'$fl:$fl:e`, a, b, quoteLine(cmd))
@@ -140,7 +157,7 @@ type Result struct {
 	Output string // clean text, without the final line end
 	Code   int
 
-	all string // with what the kernel printed meanwhile
+	all string // with what the kernel seems to have printed meanwhile; "" if there is no such thing
 }
 
 // Command is a command with what may end it.
@@ -183,10 +200,16 @@ func (w word) begun() Pattern { return Torn(w.a + w.b + ":b") }
 func (w word) ended() Pattern { return Torn(w.a + w.b + `:(\d+):` + w.b + `:(\d+):e`) }
 
 // other matches the answer of a shell in which another command was the last, and a garbled answer.
-func (w word) other() Pattern { return Regexp(w.a + `(?:(\w{5}):(\d+):(\w{5}):(\d+)|:):e`) }
+func (w word) other() Pattern { return Regexp(w.a + `(?:(\w{3}):(\d+):(\w{3}):(\d+)|:):e`) }
 
 // stranger reports whether what other found is the former.
 func (w word) stranger(groups []string) bool { return groups[0] == groups[2] && groups[0] != w.b }
+
+// Framed is the length of the line in which cmd is typed, in bytes, with its Enter.
+func (d Dialect) Framed(cmd string) int {
+	a, b := marker()
+	return len(d.Frame(a, b, cmd)) + 1
+}
 
 // check refuses a command that cannot be framed.
 func (d Dialect) check(cmd string) error {
@@ -197,8 +220,7 @@ func (d Dialect) check(cmd string) error {
 	if err != nil {
 		return classify.Wrap(err, classify.ConsoleText, "cannot type %s", brief(cmd))
 	}
-	a, b := marker()
-	if n := len(d.Frame(a, b, cmd)) + 1; n > d.Line {
+	if n := d.Framed(cmd); n > d.Line {
 		return classify.WithHint(
 			classify.New(classify.ConsoleText, "the command %s is %d bytes long when framed, %s takes %d", brief(cmd), n, d.Name, d.Line),
 			"split it, or raise line_limit in the policy if the board takes more")
@@ -234,8 +256,17 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 			return Result{}, err
 		}
 	}
+	return c.run(ctx, d, cmd)
+}
+
+// run is Run where somebody answers.
+func (c *Console) run(ctx context.Context, d Dialect, cmd Command) (Result, error) {
 	c.unsure = true
-	w, err := c.enter(ctx, d, typeTries, func(a, b string) string { return d.Frame(a, b, cmd.Text) })
+	frame := d.Frame
+	if c.short && d.Short != nil {
+		frame = d.Short
+	}
+	w, err := c.enter(ctx, d, typeTries, func(a, b string) string { return frame(a, b, cmd.Text) })
 	if err != nil {
 		return Result{}, err
 	}
@@ -254,7 +285,7 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 	}
 	code, end, err := c.await(ctx, d, got, wait)
 	res := Result{Code: code}
-	res.all, res.Output = got.output(end)
+	res.Output, res.all = got.output(end)
 	if err != nil {
 		return res, err
 	}
@@ -335,7 +366,7 @@ func (c *Console) awaitPrompt(ctx context.Context, d Dialect) {
 // Sync makes sure that d answers: it types an echo until its output is seen, and Ctrl-C before every try but the
 // first. Everything older than the answer is forgotten.
 func (c *Console) Sync(ctx context.Context, d Dialect, tries int, patience time.Duration) error {
-	c.mute, c.prompt, c.prompted = c.NoEcho, "", true
+	c.mute, c.prompt, c.prompted, c.short = c.NoEcho, "", true, false
 	gaps := c.Gaps()
 	var err error
 	for try := range tries {
@@ -359,6 +390,10 @@ func (c *Console) Sync(ctx context.Context, d Dialect, tries int, patience time.
 					c.awaitPrompt(ctx, d)
 				}
 			}
+			if err == nil && d.Setup != "" && d.check(d.Setup) == nil {
+				res, serr := c.run(ctx, d, Command{Text: d.Setup, Timeout: patience})
+				c.short = serr == nil && res.Code == 0
+			}
 			return err
 		}
 		if classify.Find(err, classify.ConsoleTimeout) == nil && classify.Find(err, classify.ConsoleEcho) == nil {
@@ -368,14 +403,17 @@ func (c *Console) Sync(ctx context.Context, d Dialect, tries int, patience time.
 	return err
 }
 
-// marker gives the two halves of a random word of 50 bits.
+// halfMarker is the length of half a marker. Every character that is typed takes its time.
+const halfMarker = 3
+
+// marker gives the two halves of a random word of 30 bits.
 func marker() (a, b string) {
-	var raw [10]byte
+	var raw [2 * halfMarker]byte
 	rand.Read(raw[:])
 	for i := range raw {
 		raw[i] = "abcdefghijklmnopqrstuvwxyz234567"[raw[i]&31]
 	}
-	return string(raw[:5]), string(raw[5:])
+	return string(raw[:halfMarker]), string(raw[halfMarker:])
 }
 
 // brief shortens a command for an error text.

@@ -22,7 +22,7 @@ func (i *Interpreter) Exec(ctx context.Context, cmd Command) (Result, error) {
 		cmd.Timeout = i.Limit
 	}
 	res, err := i.Console.Run(ctx, i.Dialect, cmd)
-	if err != nil || res.all == res.Output || i.Quiet == nil {
+	if err != nil || res.all == "" || i.Quiet == nil {
 		return res, err
 	}
 	if quiet, err := i.Quiet(ctx); err == nil {

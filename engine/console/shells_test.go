@@ -37,6 +37,37 @@ func onPTY(t testing.TB, name string, args ...string) *Console {
 	return c
 }
 
+// FuzzQuoting has real shells take a word apart that was quoted for them. Row 30.
+func FuzzQuoting(f *testing.F) {
+	for _, word := range []string{"", "it's", `$x $(y) ` + "`z`", `back\slash\`, "'", `'\''`, "a\nb\tc", "!1 ~ * ?", "\u00e9", "-n", "#", "a;b&c|d", `"`} {
+		f.Add(word)
+	}
+	f.Fuzz(func(t *testing.T, word string) {
+		if checkText(word) != nil || strings.Contains(word, "\x00") {
+			return
+		}
+		for _, shell := range [][]string{{"dash", "-c"}, {"bash", "-c"}, {"busybox", "sh", "-c"}} {
+			path, err := exec.LookPath(shell[0])
+			if err != nil {
+				continue
+			}
+			cmd := "printf %s " + Quote(word)
+			if err := closedQuotes(cmd); err != nil {
+				t.Fatalf("%q: %v", cmd, err)
+			}
+			for _, line := range []string{cmd, "eval " + quoteLine(cmd)} {
+				if strings.Contains(line, "\n") && line != cmd {
+					t.Errorf("%q is more than a line", line)
+				}
+				out, err := exec.Command(path, append(shell[1:], line)...).Output()
+				if err != nil || string(out) != word {
+					t.Errorf("%s: %q gives %q, %v; want %q", shell[0], line, out, err, word)
+				}
+			}
+		}
+	})
+}
+
 func TestRunOnRealShells(t *testing.T) {
 	for name, args := range map[string][]string{
 		"dash": {"-i"}, "bash": {"--norc", "-i"}, "busybox": {"ash", "-i"},

@@ -3,9 +3,11 @@ package shell
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,6 +32,7 @@ type board struct {
 // answer is what a command prints and how it exits.
 func (b *board) answer(cmd string) (output, code string) {
 	switch {
+	case strings.HasPrefix(cmd, "fl(){"): // the console's own
 	case b.odd != nil:
 		return b.odd(cmd)
 	case strings.Contains(cmd, "printk"), strings.HasPrefix(cmd, "date"), strings.HasPrefix(cmd, "echo 'AZ"):
@@ -397,4 +400,63 @@ func TestNetwork(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Row 20: a file goes over the console in lines that the board takes, and is checked there; what arrives changed is
+// typed once more.
+func TestPut(t *testing.T) {
+	content := "it's 100 %\\\n" + strings.Repeat("\x00\xff0123456789", 200) + "!"
+	for name, tt := range map[string]struct {
+		spoil int // lines that arrive changed
+		kind  classify.Kind
+	}{"right": {}, "once wrong": {spoil: 1}, "always wrong": {spoil: 99, kind: classify.ConsoleGarbled}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				file, lines := "", 0
+				s, lerr := login(t, Default, &board{talk: [][2]string{{"", "# "}}, reply: func(cmd string) (string, string) {
+					text, isChunk := strings.CutPrefix(cmd, "printf '")
+					switch {
+					case cmd == ": >'/tmp/f'":
+						file = ""
+					case cmd == "sha256sum <'/tmp/f'":
+						return fmt.Sprintf("%x  -\r\n", sha256.Sum256([]byte(file))), "0"
+					case isChunk:
+						lines++
+						text, _ = strings.CutSuffix(text, "' >>'/tmp/f'")
+						if tt.spoil > 0 {
+							tt.spoil--
+							text += "x"
+						}
+						file += unescaped(text)
+					}
+					return "", "0"
+				}})
+				if lerr != nil {
+					t.Fatal(lerr)
+				}
+				err := s.Put(t.Context(), "/tmp/f", content)
+				if got := classify.Facts(err).Kind; err != nil && got != tt.kind || err == nil && (tt.kind != "" || file != content) || lines < 3 {
+					t.Errorf("%v of kind %s after %d lines: %q", err, got, lines, file)
+				}
+				if err := s.Put(t.Context(), "/tmp/f", strings.Repeat("x", MaxPut+1)); classify.Facts(err).Kind != classify.ConsoleText {
+					t.Errorf("too large: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// unescaped is what printf makes of octal escapes.
+func unescaped(s string) string {
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' {
+			n, _ := strconv.ParseUint(s[i+1:i+4], 8, 8)
+			out.WriteByte(byte(n))
+			i += 3
+			continue
+		}
+		out.WriteByte(s[i])
+	}
+	return out.String()
 }

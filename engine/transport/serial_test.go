@@ -112,6 +112,7 @@ func TestCloseFreesABlockedWrite(t *testing.T) {
 	}
 }
 
+// Row 22:
 func TestSerialBusy(t *testing.T) {
 	_, name := newTTY(t)
 	open := func() error {

@@ -24,7 +24,7 @@ func TestFraming(t *testing.T) {
 			return err
 		}
 		// Enter may arrive twice; U-Boot would run the line once more.
-		if err := ub.Send(ctx, ub.Frame("abcde", "fghij", "echo on''ce")+"\n\n"); err != nil {
+		if err := ub.Send(ctx, ub.Frame("abc", "fgh", "echo on''ce")+"\n\n"); err != nil {
 			return err
 		}
 		var raw []byte
@@ -87,10 +87,21 @@ func TestFraming(t *testing.T) {
 		if err != nil || strings.Count(got.Output, "\n") != 4 || !strings.Contains(got.Output, "[    0.000000] ") {
 			t.Errorf("dmesg = %q, %v", got.Output, err)
 		}
+		var every strings.Builder
+		for c := range 256 {
+			every.WriteByte(byte(c))
+		}
+		if err := sh.Put(ctx, "/tmp/it's", every.String()+"\n'$x' %s \\\n"); err != nil { // row 20
+			return err
+		}
+		if got, err := sh.Run(ctx, console.Command{Text: "tail -n 1 /tmp/it\\'s"}); err != nil || got != "'$x' %s \\" {
+			t.Errorf("put: %q, %v", got, err)
+		}
 		got, err = sh.Exec(ctx, console.Command{Text: "yes 0123456789abcdef | head -n 30000; true", Timeout: 3 * time.Minute})
 		if want := strings.TrimSuffix(strings.Repeat("0123456789abcdef\n", 30000), "\n"); err != nil || got.Output != want {
 			t.Errorf("half a megabyte of text: %d bytes of %d, %v", len(got.Output), len(want), err)
 		}
 		return s.Write(ctx, sh) // and the flash is verified under all that
 	})
+	r.equal()
 }

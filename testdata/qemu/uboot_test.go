@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"context"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -10,7 +11,18 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// TestUBoot talks to a real U-Boot: quoting, exit codes, output that looks like prompts.
+// random is a text of characters that shells act upon.
+func random(seed uint64) string {
+	r := rand.New(rand.NewPCG(seed, 0))
+	const all = "ab '\"\\$;&|#`(){}<>=*?!~%^[]\\'\"$"
+	text := make([]byte, 40)
+	for i := range text {
+		text[i] = all[r.IntN(len(all))]
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// Row 30: TestUBoot talks to a real U-Boot: quoting, exit codes, output that looks like prompts.
 func TestUBoot(t *testing.T) {
 	r := newRig(t, 1000)
 	r.drive(func(ctx context.Context, s *engine.Session, _ *engine.Policy) error {
@@ -23,7 +35,7 @@ func TestUBoot(t *testing.T) {
 		}
 		for _, value := range []string{
 			"plain", "it's", `a"b`, `$x ${filesize} $(y)`, `back\slash`, `\\two`, `\`, `'`, `''`, `\'`, `'\''`, "a;b && c || d", "#x", "  spaces  ", "a=b", "%d %s", "*?[]", "~", "!1",
-			strings.Repeat("long ", 60),
+			strings.Repeat("long ", 60), random(1), random(2), random(3), random(4), random(5), random(6),
 		} {
 			if err := ub.SetEnv(ctx, "x", value); err != nil {
 				t.Errorf("SetEnv(%q): %v", value, err)

@@ -16,9 +16,10 @@ type Line struct {
 }
 
 var (
-	hush  = regexp.MustCompile(`^ *echo '(\w{5})''(\w{5}):b';setenv fl;(.*);fl=\w{5}:\$\?;echo '\w{5}'\$fl:\$fl:e$`)
-	posix = regexp.MustCompile(`^ *echo '(\w{5})''(\w{5}):b';command eval '(.*)' </dev/null;fl=\w{5}:\$\?;echo '\w{5}'\$fl:\$fl:e$`)
-	sync  = regexp.MustCompile(`^ *echo '(\w{5})''(\w{5}):s'$`)
+	hush  = regexp.MustCompile(`^ *echo '(\w{3})''(\w{3}):b';setenv fl;(.*);fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
+	posix = regexp.MustCompile(`^ *echo '(\w{3})''(\w{3}):b';command eval '(.*)' </dev/null;fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
+	short = regexp.MustCompile(`^ *fl (\w{3})(\w{3}) '?(.*?)'?$`)
+	sync  = regexp.MustCompile(`^ *echo '(\w{3})''(\w{3}):s'$`)
 )
 
 // Parse reads a line, without its Enter. It is not ok if nobody waits for an answer to it.
@@ -29,8 +30,10 @@ func Parse(line string) (l Line, ok bool) {
 	if m := hush.FindStringSubmatch(line); m != nil {
 		return Line{Command: m[3], a: m[1], b: m[2]}, true
 	}
-	if m := posix.FindStringSubmatch(line); m != nil {
-		return Line{Command: strings.ReplaceAll(m[3], `'\''`, "'"), a: m[1], b: m[2]}, true
+	for _, form := range []*regexp.Regexp{posix, short} {
+		if m := form.FindStringSubmatch(line); m != nil {
+			return Line{Command: strings.ReplaceAll(m[3], `'\''`, "'"), a: m[1], b: m[2]}, true
+		}
 	}
 	return Line{}, false
 }
