@@ -74,6 +74,13 @@ func (h *Host) openCoroutines() {
 		}
 	}
 	adopt := func(L *lua.LState, th *lua.LState) {
+		nested := 0
+		for p := L; p != nil; p = p.Parent {
+			nested++
+		}
+		if nested > maxDepth {
+			h.raise(L, classify.New(classify.ScriptLimit, "more than %d coroutines inside each other", maxDepth))
+		}
 		if ctx := L.Context(); ctx != nil {
 			th.SetContext(ctx)
 		}

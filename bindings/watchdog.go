@@ -95,15 +95,21 @@ func (w *watchdog) look(run int) {
 		w.atEngine = 0
 	case clock.Real{}.Now().Sub(w.since) > maxAlone:
 		w.end("look for a loop that does not end", "the script worked for %s without calling flashlua", maxAlone)
+	case heap > w.base+w.garbage+2*maxHeap: // no time to lose
+		w.hungry()
 	case heap > w.base+w.garbage+maxHeap:
 		runtime.GC() // what is over may be garbage
 		after := heapSize()
 		if after > w.base+maxHeap {
-			w.end("look for a table or a string that grows without end", "the script holds more than %d MiB of memory", maxHeap>>20)
+			w.hungry()
 		}
 		w.garbage = after - min(w.base, after)
 	}
 	w.again(run)
+}
+
+func (w *watchdog) hungry() {
+	w.end("look for a table or a string that grows without end", "the script holds more than %d MiB of memory", maxHeap>>20)
 }
 
 func (w *watchdog) end(hint, format string, a ...any) {

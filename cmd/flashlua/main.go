@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -30,7 +31,12 @@ type Env struct {
 	Ports          func() []transport.PortInfo
 }
 
+// memory is how much the process takes before the collector works harder, in bytes: garbage of scripts and images is not
+// what a station's memory is for.
+const memory = 256 << 20
+
 func main() {
+	debug.SetMemoryLimit(memory)
 	os.Exit(Env{
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Terminal: systemTerminal, Signals: systemSignals, Ports: transport.Ports,

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// hostile are scripts that would take the station with them, what ends them, and the exit code. The part before the dash is
+// run while the board is on.
+var hostile = []struct {
+	lua  string
+	says string
+	exit int
+}{
+	{`while true do pcall(function() while true do end end) end`, "worked for 10s without calling flashlua", 3},
+	{`pcall(function() return ("x"):rep(1e10) end)`, "string.rep would make more than 16 MiB", 3},
+	{`pcall(string.find, ("a"):rep(40), ("a*"):rep(25) .. "b")`, "the pattern needs too many steps", 3},
+	{`pcall(function() local t = {} for i = 1, 1e9 do t[i] = { i, {} } end end)`, "holds more than 64 MiB", 3},
+	{`pcall(function() local s = "x" while true do s = s .. s end end)`, "holds more than 64 MiB", 3},
+	{`local t = {} for i = 1, 1e9 do t["k" .. i] = i end`, "holds more than 64 MiB", 3},
+	{`local function f() coroutine.wrap(f)() end f()`, "inside each other", 3},
+	{`local t = {} while true do t[#t + 1] = coroutine.create(function() coroutine.yield() end) coroutine.resume(t[#t]) end`, "holds more than 64 MiB", 3},
+	{`local t = {} t[67108863] = 1 error(errors.fatal("no harm done"))`, "no harm done", 3},
+	{`local function f() pcall(f) end f()`, "protected calls", 3},
+	{`local function f() return f() + 1 end pcall(f)`, "stack overflow", 3},
+	{`local t = {} for i = 1, 3000 do t[i] = ("x"):rep(10000) end table.concat(t)`, "table.concat would make more than 16 MiB", 3},
+	{`string.gsub(("x"):rep(1e6), ".", function() return ("y"):rep(1000) end)`, "string.gsub would make more than 16 MiB", 3},
+	{`return ` + strings.Repeat("(", 10_000) + "1" + strings.Repeat(")", 10_000), "without proof", 3},
+	{"return " + strings.Repeat("{", 100_000) + strings.Repeat("}", 100_000), "register overflow", 2},
+	{`local s = "` + strings.Repeat("a", 10_000_000) + `"`, "a script may have 262144", 2},
+}
+
+// TestHostileScripts holds that a script ends, whatever it does and catches, with the exit code for it, in little memory,
+// and that the board is switched off.
+func TestHostileScripts(t *testing.T) {
+	dir := t.TempDir()
+	program, image := filepath.Join(dir, "flashlua"), filepath.Join(dir, "x.raw")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil { // as users have it, without the race detector
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := os.WriteFile(image, []byte("image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, tt := range hostile {
+		t.Run(fmt.Sprintf("%.40s", tt.lua), func(t *testing.T) {
+			t.Parallel()
+			script := filepath.Join(dir, fmt.Sprintf("%d.lua", i))
+			lua := "local board = require('boards.sim')\nfunction board.flash(s, job)\ns.power:cycle()\n" + tt.lua + "\nend\nreturn board\n"
+			if err := os.WriteFile(script, []byte(lua), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var stderr bytes.Buffer
+			cmd := exec.CommandContext(t.Context(), program, "run", script, "--image", image, "--port", "sim:")
+			cmd.Stderr = &stderr
+			began := time.Now()
+			cmd.Run()
+			took, usage := time.Since(began), cmd.ProcessState.SysUsage().(*syscall.Rusage)
+			if code := cmd.ProcessState.ExitCode(); code != tt.exit || !strings.Contains(stderr.String(), tt.says) {
+				t.Errorf("exit %d; want %d, %q\n%s", code, tt.exit, tt.says, &stderr)
+			}
+			if tt.exit == 3 && !strings.Contains(stderr.String(), "power off") {
+				t.Errorf("the board is on\n%s", &stderr)
+			}
+			if usage.Maxrss > 512<<10 || took > 20*time.Second {
+				t.Errorf("%d MiB resident, %s", usage.Maxrss>>10, took)
+			}
+			t.Logf("%d MiB resident, %s", usage.Maxrss>>10, took.Round(10*time.Millisecond))
+		})
+	}
+}
