@@ -178,6 +178,38 @@ func (o *options) duration(name string) time.Duration {
 	return d
 }
 
+// text reads a string; a missing one is "".
+func (o *options) text(name string) string {
+	v := o.get(name)
+	if v == lua.LNil {
+		return ""
+	}
+	s, ok := v.(lua.LString)
+	if !ok {
+		o.c.fail("option %s must be a string, not a %s", name, v.Type())
+	}
+	return string(s)
+}
+
+// strings reads a table of names and texts.
+func (o *options) strings(name string) map[string]string {
+	t, ok := o.get(name).(*lua.LTable)
+	if !ok {
+		if v := o.t.RawGetString(name); v != lua.LNil {
+			o.c.fail("option %s must be a table, not a %s", name, v.Type())
+		}
+		return nil
+	}
+	all := map[string]string{}
+	t.ForEach(func(k, v lua.LValue) {
+		if _, ok := k.(lua.LString); !ok || !lua.LVCanConvToString(v) {
+			o.c.fail("option %s must have names and texts", name)
+		}
+		all[k.String()] = v.String()
+	})
+	return all
+}
+
 func (o *options) count(name string) int {
 	v := o.get(name)
 	if v == lua.LNil {

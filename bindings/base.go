@@ -1,6 +1,8 @@
 package bindings
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -113,12 +115,17 @@ func (h *Host) openCoroutines() {
 
 // print tells the people who watch.
 func (h *Host) print(c *args) ([]lua.LValue, error) {
+	h.say(h.joined(c))
+	return nil, nil
+}
+
+// joined is all arguments as text.
+func (h *Host) joined(c *args) string {
 	var words []string
 	for _, v := range c.rest(1) {
 		words = append(words, h.tostring(c, v))
 	}
-	h.log(strings.Join(words, "\t"))
-	return nil, nil
+	return strings.Join(words, "\t")
 }
 
 // tostring is Lua's.
@@ -139,7 +146,11 @@ func (h *Host) seal() {
 	meta := h.L.NewTable()
 	refuse := func(format string) lua.LValue {
 		return h.L.NewFunction(func(L *lua.LState) int {
-			var names []string
+			if v := h.lazily(globals, L.Get(2).String()); v != nil && L.GetTop() == 2 {
+				L.Push(v)
+				return 1
+			}
+			names := slices.Collect(maps.Keys(h.lazy))
 			globals.ForEach(func(k, _ lua.LValue) { names = append(names, k.String()) })
 			key := L.Get(2).String()
 			L.RaiseError(format, key, DidYouMean(key, names))

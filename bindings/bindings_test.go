@@ -22,7 +22,7 @@ import (
 // eval runs source in a fresh host and gives what it returns, as text.
 func eval(t *testing.T, source string) (string, error) {
 	t.Helper()
-	h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
 	return h.eval(t.Context(), source)
 }
 
@@ -102,7 +102,7 @@ func TestErrorObjectSurvives(t *testing.T) {
 		"metamethod":        "local t = setmetatable({}, {__index = function() raise() end}); return t.x",
 		"not caught at all": "raise()",
 	} {
-		h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
 		h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("raise", h.function("raise", 0, func(*args) ([]lua.LValue, error) { return nil, original }))
 		_, err := h.eval(t.Context(), source)
 		var e *classify.Error
@@ -110,21 +110,26 @@ func TestErrorObjectSurvives(t *testing.T) {
 			t.Errorf("%s: %v is not the error that was raised", name, err)
 		}
 	}
-	h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
 	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("e", h.errorValue(classify.WithStep(original, "network")))
 	for source, want := range map[string]string{
-		"return e.kind, e.class, e.step, e.attempt":                                     "net.dhcp.timeout retry network 0",
-		"return e:is('net'), e:is('net.dhcp'), e:is('network'), e:is('power')":          "true true false false",
-		"return e:console('No space'), e:console('(%a+) left'), e:console('panic')":     "No space space nil",
-		"return tostring(e), e.message, 'x: ' .. e == e, e ~= errors.fatal('no lease')": "no lease no lease true true",
-		"return errors.fatal('x', e).class, errors.retryable('x').class":                "fatal retry",
-		"return errors.new{kind = 'lab.fixture', message = 'm', class = 'fatal'}.kind":  "lab.fixture",
-		"return #errors.join(e, 'x'):leaves(), type(e), e:find('usage')":                "2 userdata nil",
-		"return errors.retryable('cannot', 'text').message":                             "cannot: text",
-		"return select(2, pcall(function() return e.knid end)).message":                 "test.lua:1: err: an error has no knid; did you mean kind?",
-		"return select(2, pcall(errors.new, {kidn = 'x'})).message":                     " errors.new: unknown option kidn; did you mean kind?",
-		"return select(2, pcall(function() errors.fatal() end)).message":                "test.lua:1: errors.fatal: argument 1, the message, is missing",
-		"return select(2, pcall(function() e.is('net') end)).message":                   "call it with a colon: err:is(…), not err.is(…)",
+		"return e.kind, e.class, e.step, e.attempt":                                                                                       "net.dhcp.timeout retry network 0",
+		"return e:is('net'), e:is('net.dhcp'), e:is('network'), e:is('power')":                                                            "true true false false",
+		"return e:console('No space'), e:console('(%a+) left'), e:console('panic')":                                                       "No space space nil",
+		"return tostring(e), e.message, 'x: ' .. e == e, e ~= errors.fatal('no lease')":                                                   "no lease no lease true true",
+		"return errors.fatal('x', e).class, errors.retryable('x').class":                                                                  "fatal retry",
+		"return errors.new{kind = 'lab.fixture', message = 'm', class = 'fatal'}.kind":                                                    "lab.fixture",
+		"return #errors.join(e, 'x'):leaves(), type(e), e:find('usage')":                                                                  "2 userdata nil",
+		"return errors.is(e, 'net'), errors.find(e, 'net') == e, #errors.chain(e:wrap('x')), #errors.leaves(e), errors.is('text', 'net')": "true true 4 1 false",
+		"return errors.classify(e)":                                      "retry retryable",
+		"return errors.classify(errors.fatal('x', e))":                   "fatal non-retryable",
+		"return errors.classify('text')":                                 "retry unknown",
+		"return errors.classify(select(2, pcall(error, { code = 1 })))":  "retry unknown",
+		"return errors.retryable('cannot', 'text').message":              "cannot: text",
+		"return select(2, pcall(function() return e.knid end)).message":  "test.lua:1: err: an error has no knid; did you mean kind?",
+		"return select(2, pcall(errors.new, {kidn = 'x'})).message":      " errors.new: unknown option kidn; did you mean kind?",
+		"return select(2, pcall(function() errors.fatal() end)).message": "test.lua:1: errors.fatal: argument 1, the message, is missing",
+		"return select(2, pcall(function() e.is('net') end)).message":    "call it with a colon: err:is(…), not err.is(…)",
 	} {
 		if got, err := h.eval(t.Context(), source); err != nil || got != want {
 			t.Errorf("%s\n\t= %s, %v; want %s", source, got, err, want)
@@ -163,7 +168,7 @@ func TestWhatScriptsRaise(t *testing.T) {
 }
 
 func TestPanicPoisons(t *testing.T) {
-	h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
 	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("bug", h.function("bug", 0, func(*args) ([]lua.LValue, error) { panic("oops") }))
 	for _, source := range []string{"pcall(bug); return 'went on'", "return 'again'"} {
 		if _, err := h.eval(t.Context(), source); classify.Find(err, classify.Internal) == nil {
@@ -184,7 +189,7 @@ func TestCancelEndsEverything(t *testing.T) {
 	} {
 		late := classify.New(classify.DeadlineStep, "late")
 		ctx, cancel := clock.WithTimeout(t.Context(), clock.Real{}, 20*time.Millisecond, late)
-		h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
 		if _, err := h.eval(ctx, source); !errors.Is(err, late) {
 			t.Errorf("%s: %v; want %v", source, err, late)
 		}
@@ -193,7 +198,7 @@ func TestCancelEndsEverything(t *testing.T) {
 }
 
 func TestACoroutineRunsUnderItsResumer(t *testing.T) {
-	h := newHost(sourceNamed("test.lua", t.TempDir()), nil)
+	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
 	early, cancel := context.WithCancel(t.Context())
 	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("co", lua.LNil)
 	if _, err := h.eval(early, `rawset(_G, "co", coroutine.wrap(function() local n = 0 while true do n = n + 1 coroutine.yield(n) end end))`); err != nil {
@@ -271,7 +276,7 @@ func TestRequire(t *testing.T) {
 		"require('mine\\0')":     "not a module's name",
 		"require()":              "the module's name, is missing",
 	} {
-		h := newHost(sourceNamed("test.lua", dir), nil)
+		h := newHost(sourceNamed("test.lua", dir), Options{})
 		got, err := h.eval(t.Context(), source)
 		if err != nil {
 			got = err.Error()

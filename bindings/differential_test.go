@@ -63,6 +63,7 @@ local function ser(v)
 	if t == "boolean" or t == "nil" then return tostring(v) end
 	return "<" .. t .. ">"
 end
+local function id(...) return ... end
 local function str(v) return type(v) == "number" and ser(v) or v end
 local function out(...)
 	for i = 1, select("#", ...) do buf[#buf + 1] = ser((select(i, ...))) end
@@ -78,7 +79,7 @@ return table.concat(buf, " ") .. (ok and "" or " FAILED")`
 func ours(t *testing.T, program string) string {
 	ctx, cancel := clock.WithTimeout(t.Context(), clock.Real{}, 10*time.Second, context.DeadlineExceeded)
 	defer cancel()
-	h := newHost(sourceNamed("test.lua", ""), nil)
+	h := newHost(sourceNamed("test.lua", ""), Options{})
 	got, err := h.eval(ctx, prelude+program+postlude)
 	if err != nil {
 		return "ERROR " + err.Error()
@@ -172,7 +173,7 @@ func (g *generator) block(n int) {
 }
 
 func (g *generator) statement() {
-	kinds := 16
+	kinds := 17
 	if g.depth > 2 {
 		kinds = 6
 	}
@@ -259,6 +260,15 @@ func (g *generator) statement() {
 			" __call = function(self, ...) return select('#', ...), self.n end, __concat = function(a, b) return 'cat' end, __eq = function() return true end, __lt = function() return %s end, __unm = function() return 'neg' end })",
 			t, g.expr(), g.pick("true", "false", "nil", "1"))
 		g.line("out(%s.n, %[1]s.x, %[1]s + 1, 1 + %[1]s, %[1]s(%s, 2), %[1]s .. 'a', 'a' .. %[1]s, %[1]s < %[1]s, -%[1]s, rawget(%[1]s, 'x'))", t, g.expr())
+	case 16: // calls inside calls
+		k, v := g.name(), g.name()
+		g.line("for %s, %s in %s do", k, v, g.pick(
+			"(id("+g.text()+") .. "+g.text()+"):gmatch("+g.pattern()+")", "ipairs(id({ "+g.expr()+", "+g.value()+" }))", "id(ipairs({ id("+g.value()+", "+g.value()+") }))",
+			"pairs({ id("+g.number()+") })", "id(next, { "+g.number()+" })"))
+		g.locals = append(g.locals, k, v)
+		g.block(1)
+		g.locals = g.locals[:len(g.locals)-2]
+		g.line("end")
 	case 15: // a coroutine
 		f := g.name()
 		g.line("local %s = coroutine.wrap(function(a) local b = coroutine.yield(a, %s); %s = b; return b, 'end' end)", f, g.expr(), g.local())
@@ -310,7 +320,11 @@ func (g *generator) expr() string {
 	if g.depth > 5 {
 		return g.value()
 	}
-	switch g.IntN(18) {
+	switch g.IntN(20) {
+	case 18:
+		return g.pick("id("+g.expr()+")", "(id("+g.expr()+", "+g.value()+"))", "id("+g.value()+", "+g.expr()+")", "(str(id("+g.expr()+")) .. id("+g.text()+"))")
+	case 19:
+		return "(" + g.pick("id("+g.text()+")", "("+g.text()+" .. id("+g.text()+"))") + g.pick("):upper()", "):sub(id(2, 3))", "):rep(id(2))", "):find(id("+g.text()+", 1, true))", "):byte(id(1, 2))")
 	case 0, 1, 2:
 		return g.value()
 	case 3, 4:

@@ -2,6 +2,7 @@ package bindings
 
 import (
 	"errors"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -22,7 +23,7 @@ func (h *Host) openErrors() {
 	}
 	known = append(known, "kind", "class", "step", "attempt", "message", "hint", "target", "cause")
 	h.errorMeta.RawSetString("__index", h.function("err", 0, func(c *args) ([]lua.LValue, error) {
-		err, key := h.self(c.opt(1)), c.str(2, "key")
+		err, key := h.self(c, c.opt(1)), c.str(2, "key")
 		if f := index[key]; f != nil {
 			return []lua.LValue{f}, nil
 		}
@@ -33,7 +34,7 @@ func (h *Host) openErrors() {
 		return []lua.LValue{v}, nil
 	}))
 	h.errorMeta.RawSetString("__tostring", h.function("tostring", 0, func(c *args) ([]lua.LValue, error) {
-		return []lua.LValue{lua.LString(h.self(c.opt(1)).Error())}, nil
+		return []lua.LValue{lua.LString(h.self(c, c.opt(1)).Error())}, nil
 	}))
 	h.errorMeta.RawSetString("__eq", h.function("==", 0, func(c *args) ([]lua.LValue, error) {
 		a, b := errorIn(c.opt(1)), errorIn(c.opt(2))
@@ -45,8 +46,12 @@ func (h *Host) openErrors() {
 	module := h.L.NewTable()
 	for name, f := range map[string]builtin{
 		"retryable": h.newError(classify.Retryable), "fatal": h.newError(classify.NonRetryable), "new": h.errNew, "join": h.errJoin,
+		"classify": h.errClassify,
 	} {
 		module.RawSetString(name, h.function("errors."+name, 0, f))
+	}
+	for _, name := range []string{"is", "find", "leaves", "chain"} { // the methods, for any value that was caught
+		module.RawSetString(name, h.function("errors."+name, 1, methods[name]))
 	}
 	h.L.SetGlobal("errors", module)
 }
@@ -60,10 +65,23 @@ func errorIn(v lua.LValue) error {
 	return nil
 }
 
+// errClassify gives the built-in verdict on an error, or on any value that was caught, and the rule that made it.
+func (h *Host) errClassify(c *args) ([]lua.LValue, error) {
+	err := h.cause(c, c.any(1, "error"))
+	if err == nil {
+		c.fail("argument 1, the error, is nil")
+	}
+	d := (&classify.Classifier{}).Decide(nil, err)
+	return []lua.LValue{lua.LString(d.Class.String()), lua.LString(d.Rule)}, nil
+}
+
 // self is the object of a method. Only our metatable leads here, so there is one.
-func (h *Host) self(v lua.LValue) error {
+func (h *Host) self(c *args, v lua.LValue) error {
 	if err := errorIn(v); err != nil {
 		return err
+	}
+	if strings.HasPrefix(c.name, "errors.") && v != lua.LNil { // a value that a script raised and caught
+		return &raised{describe(v), v}
 	}
 	panic(wrong{classify.New(classify.ScriptArgument, "call it with a colon: err:is(…), not err.is(…)")})
 }
@@ -105,11 +123,11 @@ func (h *Host) errField(err error, key string) (lua.LValue, bool) {
 }
 
 func (h *Host) errIs(c *args) ([]lua.LValue, error) {
-	return []lua.LValue{lua.LBool(classify.Find(h.self(c.opt(0)), classify.Kind(c.str(1, "kind"))) != nil)}, nil
+	return []lua.LValue{lua.LBool(classify.Find(h.self(c, c.opt(0)), classify.Kind(c.str(1, "kind"))) != nil)}, nil
 }
 
 func (h *Host) errFind(c *args) ([]lua.LValue, error) {
-	found := classify.Find(h.self(c.opt(0)), classify.Kind(c.str(1, "kind")))
+	found := classify.Find(h.self(c, c.opt(0)), classify.Kind(c.str(1, "kind")))
 	if found == nil {
 		return []lua.LValue{lua.LNil}, nil
 	}
@@ -117,11 +135,11 @@ func (h *Host) errFind(c *args) ([]lua.LValue, error) {
 }
 
 func (h *Host) errChain(c *args) ([]lua.LValue, error) {
-	return h.list(classify.Chain(h.self(c.opt(0))))
+	return h.list(classify.Chain(h.self(c, c.opt(0))))
 }
 
 func (h *Host) errLeaves(c *args) ([]lua.LValue, error) {
-	return h.list(classify.Leaves(h.self(c.opt(0))))
+	return h.list(classify.Leaves(h.self(c, c.opt(0))))
 }
 
 func (h *Host) list(errs []error) ([]lua.LValue, error) {
@@ -134,7 +152,7 @@ func (h *Host) list(errs []error) ([]lua.LValue, error) {
 
 // errConsole looks for a Lua pattern in the last console lines and gives what string.match does.
 func (h *Host) errConsole(c *args) ([]lua.LValue, error) {
-	tail := lua.LString(classify.Facts(h.self(c.opt(0))).Console)
+	tail := lua.LString(classify.Facts(h.self(c, c.opt(0))).Console)
 	if c.none(1) {
 		return []lua.LValue{tail}, nil
 	}
@@ -147,7 +165,7 @@ func (h *Host) errConsole(c *args) ([]lua.LValue, error) {
 }
 
 func (h *Host) errWrap(c *args) ([]lua.LValue, error) {
-	return []lua.LValue{h.errorValue(classify.Wrap(h.self(c.opt(0)), "", "%s", c.str(1, "message")))}, nil
+	return []lua.LValue{h.errorValue(classify.Wrap(h.self(c, c.opt(0)), "", "%s", c.str(1, "message")))}, nil
 }
 
 // errConcat makes `"stage 2: " .. err` the same error with a text before it.
@@ -155,7 +173,7 @@ func (h *Host) errConcat(c *args) ([]lua.LValue, error) {
 	if err := errorIn(c.opt(2)); err != nil {
 		return []lua.LValue{h.errorValue(classify.Wrap(err, "", "%s", trimColon(h.tostring(c, c.opt(1)))))}, nil
 	}
-	return []lua.LValue{lua.LString(h.self(c.opt(1)).Error() + h.tostring(c, c.opt(2)))}, nil
+	return []lua.LValue{lua.LString(h.self(c, c.opt(1)).Error() + h.tostring(c, c.opt(2)))}, nil
 }
 
 func trimColon(s string) string {
@@ -189,19 +207,8 @@ func (h *Host) errNew(c *args) ([]lua.LValue, error) {
 		c.fail("argument 1 must be a table: errors.new{ kind = …, message = … }")
 	}
 	o := c.options(1)
-	text := func(name string) string {
-		v := o.get(name)
-		if v == lua.LNil {
-			return ""
-		}
-		s, ok := v.(lua.LString)
-		if !ok {
-			c.fail("option %s must be a string", name)
-		}
-		return string(s)
-	}
-	err := &classify.Error{Kind: classify.Kind(text("kind")), Msg: text("message"), Hint: text("hint"), Detail: c.L.Where(1), Cause: h.cause(c, o.get("cause"))}
-	switch class := text("class"); class {
+	err := &classify.Error{Kind: classify.Kind(o.text("kind")), Msg: o.text("message"), Hint: o.text("hint"), Detail: c.L.Where(1), Cause: h.cause(c, o.get("cause"))}
+	switch class := o.text("class"); class {
 	case "":
 	case classify.Retryable.String():
 		err.Class = classify.Retryable

@@ -28,6 +28,11 @@ type Host struct {
 	name    string // of the script, for messages
 	modules modules
 	log     func(string)
+	own     map[string]Module            // an embedder's
+	lazy    map[string]func() lua.LValue // globals that are made on first use
+	allow   []string                     // commands of the station that scripts may run
+	running *engine.Program              // the program under way; nil in a policy and while a script loads
+	clk     clock.Clock                  // nil while a script loads
 
 	idle       []*lua.LState // threads for protected calls
 	depth      int           // of protected calls
@@ -43,6 +48,9 @@ type Host struct {
 type Options struct {
 	Set map[string]string // policy keys, dotted, that the operator sets
 	Log func(string)      // told what scripts print; may be nil
+
+	Modules map[string]Module // Lua modules of an embedder's own, by the name of their global
+	Allow   []string          // commands of the station that a program may run, by their program's name
 }
 
 // Load reads a script, a path or the name of a board that comes with flashlua, and makes a policy of it. No hardware is
@@ -52,14 +60,24 @@ func Load(spec string, o Options) (*engine.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.Board()
+}
+
+// Board gives the policy, and an error for a program.
+func (s *Script) Board() (*engine.Policy, error) {
+	if s.Program != nil {
+		return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns a function, a program; a board's policy is needed here", s.File),
+			"return a table; programs are for `flashlua run`")
+	}
 	return s.Policy, nil
 }
 
 // Script is a board's script, loaded, for who wants to look at it.
 type Script struct {
-	Policy   *engine.Policy
-	File     string // its path, or boards/NAME.lua of one that comes with flashlua
-	Embedded bool   // it comes with flashlua
+	Policy   *engine.Policy // nil for a program
+	Program  *Program       // nil for a board's policy
+	File     string         // its path, or boards/NAME.lua of one that comes with flashlua
+	Embedded bool           // it comes with flashlua
 	Text     []byte
 	Settings []Setting       // every policy key as it will be used, in the order of docs/boards.md
 	Own      map[string]bool // flash, classify and backoff: whether the script has its own
@@ -110,7 +128,7 @@ func inspect(src source, o Options) (*Script, error) {
 }
 
 func load(src source, o Options) (*Script, error) {
-	h := newHost(src, o.Log)
+	h := newHost(src, o)
 	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
 		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
 	defer cancel()
@@ -131,11 +149,11 @@ func load(src source, o Options) (*Script, error) {
 	case *lua.LTable:
 		return h.policy(ctx, v, src, o.Set)
 	case *lua.LFunction:
-		return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns a function, a program; this version runs board policies", src.name),
-			"return a table, as `flashlua run` takes it")
+		name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
+		return &Script{Program: &Program{name, h, v}, File: src.name, Embedded: src.dir == "", Text: src.text}, nil
 	}
 	return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns %s, not a table", src.name, article(result)),
-		"end the script with `return { name = …, targets = … }`")
+		"end the script with `return { name = …, targets = … }`, or a program with `return function(args) … end`")
 }
 
 func article(v lua.LValue) string {
@@ -199,16 +217,17 @@ func Boards() []string {
 }
 
 // newHost makes a state with flashlua's library and nothing of Lua's that reaches outside.
-func newHost(src source, log func(string)) *Host {
-	if log == nil {
-		log = func(string) {}
+func newHost(src source, o Options) *Host {
+	if o.Log == nil {
+		o.Log = func(string) {}
 	}
-	h := &Host{name: src.name, log: log, L: lua.NewState(lua.Options{
+	h := &Host{name: src.name, log: o.Log, own: o.Modules, allow: o.Allow, lazy: map[string]func() lua.LValue{}, L: lua.NewState(lua.Options{
 		SkipOpenLibs: true, CallStackSize: 200, RegistrySize: 1 << 10, RegistryMaxSize: 1 << 18, RegistryGrowStep: 1 << 12,
 	})}
 	h.modules = modules{host: h, dir: src.dir, loaded: map[string]lua.LValue{}, keys: map[string]int{}}
 	h.openBase()
 	h.openErrors()
+	h.openModules()
 	h.seal()
 	return h
 }

@@ -37,7 +37,7 @@ func (h *Host) policy(ctx context.Context, t *lua.LTable, src source, set map[st
 	if err := h.hooks(ctx, p, t, d); err != nil {
 		return nil, err
 	}
-	return &Script{p, src.name, src.dir == "", src.text, d.settings, d.own}, nil
+	return &Script{Policy: p, File: src.name, Embedded: src.dir == "", Text: src.text, Settings: d.settings, Own: d.own}, nil
 }
 
 func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {

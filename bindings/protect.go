@@ -82,6 +82,12 @@ type raised struct {
 
 func (r *raised) Error() string { return r.text }
 
+// ErrorType names the value for people.
+func (r *raised) ErrorType() string { return "Lua " + r.value.Type().String() }
+
+// saySo is the hint for whoever raises a plain value.
+const saySo = "nothing is known about it, so it is tried again: raise errors.fatal(…) or errors.retryable(…) to say what it means"
+
 // toGo makes a Go error of what PCall caught: the very error if one travels in it; a fault of the Lua code; else what the
 // script raised.
 func (h *Host) toGo(err error) error {
@@ -107,7 +113,7 @@ func (h *Host) toGo(err error) error {
 		}
 		return &classify.Error{Kind: kind, Msg: s, Detail: trace}
 	}
-	return &classify.Error{Cause: &raised{describe(api.Object), api.Object}, Detail: trace}
+	return &classify.Error{Cause: &raised{describe(api.Object), api.Object}, Detail: trace, Hint: saySo}
 }
 
 // fromLua gives the Go error that travels in what PCall caught, nil if there is none.
@@ -161,9 +167,14 @@ func (h *Host) xpcall(c *args) ([]lua.LValue, error) {
 	return append([]lua.LValue{lua.LFalse}, handled...), nil
 }
 
+// final reports whether an error is none that a script may catch.
+func (h *Host) final(ctx context.Context, err error) bool {
+	return h.poison != nil || context.Cause(ctx) != nil || classify.Find(err, classify.ScriptLimit) != nil
+}
+
 // caught is what pcall answers for an error. What no script may catch goes on.
 func (h *Host) caught(ctx context.Context, err error) ([]lua.LValue, error) {
-	if h.poison != nil || context.Cause(ctx) != nil || classify.Find(err, classify.ScriptLimit) != nil {
+	if h.final(ctx, err) {
 		return nil, err
 	}
 	return []lua.LValue{lua.LFalse, h.plain(err)}, nil

@@ -13,7 +13,7 @@ import (
 //   - an `and`/`or`/`if` whose outcome is a constant is decided here, because its jumps are miscounted;
 //   - a number is decimal whatever it begins with, unless that is 0x;
 //   - a call in `{ key = f() }` gives one value, because more of them would end up in the list part;
-//   - a `for … in` always has three expressions, because missing ones are read from stale registers.
+//   - a `for … in` gets its three values from locals, because missing ones, and calls inside calls, end up in stale registers.
 //
 // Fresh locals have names that no script can spell. Lines are kept.
 
@@ -58,7 +58,7 @@ func rewriteStmt(s ast.Stmt) ast.Stmt {
 		}
 		rewriteBlock(x.Stmts)
 	case *ast.GenericForStmt:
-		rewriteFor(x)
+		return rewriteFor(x)
 	case *ast.FuncDefStmt:
 		rewriteExpr(x.Func)
 	case *ast.ReturnStmt:
@@ -83,14 +83,22 @@ func rewriteIf(x *ast.IfStmt) ast.Stmt {
 	return do
 }
 
-func rewriteFor(x *ast.GenericForStmt) {
+// rewriteFor makes `for k, v in f() do … end` into: do local f', s', c' = f(); for k, v in f', s', c' do … end end.
+func rewriteFor(x *ast.GenericForStmt) ast.Stmt {
 	rewriteExprs(x.Exprs)
 	rewriteBlock(x.Stmts)
-	for len(x.Exprs) < 3 && !multi(x.Exprs[len(x.Exprs)-1]) {
-		pad := &ast.NilExpr{}
-		place(pad, x)
-		x.Exprs = append(x.Exprs, pad)
+	names := []string{"(for 0)", "(for 1)", "(for 2)"}
+	values := &ast.LocalAssignStmt{Names: names, Exprs: x.Exprs}
+	place(values, x)
+	x.Exprs = nil
+	for _, name := range names {
+		id := &ast.IdentExpr{Value: name}
+		place(id, x)
+		x.Exprs = append(x.Exprs, id)
 	}
+	do := &ast.DoBlockStmt{Stmts: []ast.Stmt{values, x}}
+	place(do, x)
+	return do
 }
 
 func rewriteExpr(e ast.Expr) ast.Expr {
@@ -155,17 +163,6 @@ func constant(e ast.Expr) (truth, known bool) {
 		return true, true
 	}
 	return false, false
-}
-
-// multi reports whether an expression may give several values.
-func multi(e ast.Expr) bool {
-	switch x := e.(type) {
-	case *ast.FuncCallExpr:
-		return !x.AdjustRet
-	case *ast.Comma3Expr:
-		return !x.AdjustRet
-	}
-	return false
 }
 
 // single makes an expression give one value.

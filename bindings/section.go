@@ -27,6 +27,12 @@ type decoder struct {
 	own      map[string]bool // function of a policy -> whether the script has its own
 }
 
+// settings reads an option table as that section of a policy is read.
+func (h *Host) settings(c *args, i int, name string) *section {
+	d := &decoder{host: h, file: strings.TrimSuffix(strings.TrimSpace(c.L.Where(1)), ":"), used: map[string]bool{}, own: map[string]bool{}}
+	return &section{decoder: d, path: name + ".", t: c.options(i).t}
+}
+
 // section is one table of the policy.
 type section struct {
 	*decoder

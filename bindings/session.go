@@ -8,7 +8,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
@@ -51,6 +50,7 @@ type session struct {
 }
 
 func (h *Host) newSession(s *engine.Session) *session {
+	h.clk = s.Clock()
 	x := &session{Host: h, s: s, job: h.L.NewTable()}
 	x.job.RawSetString("target", lua.LString(s.Target().Name))
 	x.job.RawSetString("verify_only", lua.LBool(s.VerifyOnly()))
@@ -122,26 +122,14 @@ func (x *session) uboot(c *args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []lua.LValue{x.object("uboot", map[string]builtin{
-		"run":  x.run(ub.Run),
-		"exec": x.exec(ub.Exec),
-		"env": func(c *args) ([]lua.LValue, error) {
-			v, err := ub.Env(c.ctx, c.str(1, "variable"))
-			if v == "" {
-				return []lua.LValue{lua.LNil}, err
-			}
-			return []lua.LValue{lua.LString(v)}, err
-		},
-		"setenv": func(c *args) ([]lua.LValue, error) {
-			return nil, ub.SetEnv(c.ctx, c.str(1, "variable"), c.str(2, "value"))
-		},
-		"dhcp": func(c *args) ([]lua.LValue, error) {
-			address, err := x.s.DHCP(c.ctx, ub)
-			return []lua.LValue{lua.LString(address)}, err
-		},
-		"load": func(c *args) ([]lua.LValue, error) { return nil, x.s.Load(c.ctx, ub, x.files(c)...) },
-		"boot": x.boot(ub),
-	}, nil)}, nil
+	methods := x.ubootMethods(ub, x.s.Touch)
+	methods["dhcp"] = func(c *args) ([]lua.LValue, error) {
+		address, err := x.s.DHCP(c.ctx, ub)
+		return []lua.LValue{lua.LString(address)}, err
+	}
+	methods["load"] = func(c *args) ([]lua.LValue, error) { return nil, x.s.Load(c.ctx, ub, x.files(c)...) }
+	methods["boot"] = x.boot(ub)
+	return one(x.object("uboot", methods, nil))
 }
 
 // files are the names to load: none for all, one, a list, or a table like the policy's files.
@@ -198,67 +186,12 @@ func (x *session) shell(c *args) ([]lua.LValue, error) {
 }
 
 func (x *session) newShell(sh *shell.Shell) lua.LValue {
-	return x.object("shell", map[string]builtin{
-		"run":  x.run(sh.Run),
-		"exec": x.exec(sh.Exec),
-		"network": func(c *args) ([]lua.LValue, error) {
-			address, err := sh.Network(c.ctx)
-			return []lua.LValue{lua.LString(address)}, err
-		},
-		"put": func(c *args) ([]lua.LValue, error) {
-			if err := x.s.Touch(); err != nil {
-				return nil, err
-			}
-			return nil, sh.Put(c.ctx, c.str(1, "path"), c.str(2, "content"))
-		},
-		"write": func(c *args) ([]lua.LValue, error) {
-			if v := c.opt(1); v != lua.LNil && v != x.job {
-				c.fail("argument 1 must be the job that flash was given")
-			}
-			return nil, x.s.Write(c.ctx, sh)
-		},
-	}, nil)
-}
-
-// command is (text, { timeout, stall, line }).
-func (x *session) command(c *args) (console.Command, error) {
-	cmd := console.Command{Text: c.str(1, "command")}
-	o := c.options(2)
-	cmd.Timeout, cmd.Stall = o.duration("timeout"), o.duration("stall")
-	switch f := o.get("line").(type) {
-	case *lua.LNilType:
-	case *lua.LFunction:
-		cmd.Line = func(line string) error {
-			_, err := x.call(c.ctx, f, lua.LString(line))
-			return err
+	methods := x.shellMethods(sh, x.s.Touch)
+	methods["write"] = func(c *args) ([]lua.LValue, error) {
+		if v := c.opt(1); v != lua.LNil && v != x.job {
+			c.fail("argument 1 must be the job that flash was given")
 		}
-	default:
-		c.fail("option line must be a function, not a %s", f.Type())
+		return nil, x.s.Write(c.ctx, sh)
 	}
-	o.done()
-	return cmd, x.s.Touch()
-}
-
-// run is a command that must exit 0; it gives the output.
-func (x *session) run(do func(context.Context, console.Command) (string, error)) builtin {
-	return func(c *args) ([]lua.LValue, error) {
-		cmd, err := x.command(c)
-		if err != nil {
-			return nil, err
-		}
-		out, err := do(c.ctx, cmd)
-		return []lua.LValue{lua.LString(out)}, err
-	}
-}
-
-// exec is a command that may fail; it gives the output and the exit code.
-func (x *session) exec(do func(context.Context, console.Command) (console.Result, error)) builtin {
-	return func(c *args) ([]lua.LValue, error) {
-		cmd, err := x.command(c)
-		if err != nil {
-			return nil, err
-		}
-		res, err := do(c.ctx, cmd)
-		return []lua.LValue{lua.LString(res.Output), lua.LNumber(res.Code)}, err
-	}
+	return x.object("shell", methods, nil)
 }

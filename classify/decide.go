@@ -115,8 +115,16 @@ func (c *Classifier) builtin(err error) Decision {
 func unknown(err, named error, stack []byte) error {
 	return &Error{
 		Kind: Unknown, Class: Retryable, Cause: err, Detail: string(stack),
-		Msg: fmt.Sprintf("unknown error of type %T, %q", named, named.Error()),
+		Msg: fmt.Sprintf("unknown error of type %s, %q", typeOf(named), named.Error()),
 	}
+}
+
+// typeOf names the type of an error, as it wants to be named if it does.
+func typeOf(err error) string {
+	if x, ok := err.(interface{ ErrorType() string }); ok {
+		return x.ErrorType()
+	}
+	return fmt.Sprintf("%T", err)
 }
 
 // decide finds the built-in rule that answers and the node that made it. Where no node says anything, that is the

@@ -17,6 +17,8 @@ const (
 	ScriptArgument Kind = "script.argument"
 	ScriptResult   Kind = "script.result"
 	ScriptLimit    Kind = "script.limit"
+	ScriptPhase    Kind = "script.phase"
+	ScriptGrant    Kind = "script.grant"
 	Interrupted    Kind = "run.interrupted"
 	DeadlineTotal  Kind = "deadline.total"
 	DeadlineTry    Kind = "deadline.attempt"
@@ -96,6 +98,8 @@ var table = map[Kind]entry{
 	ScriptArgument: {NonRetryable, "the script called a function with wrong arguments"},
 	ScriptResult:   {NonRetryable, "the script returned something unusable"},
 	ScriptLimit:    {NonRetryable, "the script broke a limit"},
+	ScriptPhase:    {NonRetryable, "the script touches hardware where it may not"},
+	ScriptGrant:    {NonRetryable, "the script runs a command of the station that was not allowed"},
 
 	"run":         {NonRetryable, "the run was ended from outside"},
 	Interrupted:   {NonRetryable, "the run was interrupted"},

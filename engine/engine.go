@@ -381,15 +381,21 @@ func (r *run) setPower(failure error) {
 
 // switchPower does one action of the driver, within its own time.
 func (r *run) switchPower(ctx context.Context, do func(context.Context) error) error {
-	limit := r.powerTime()
+	return r.switchWith(ctx, r.power, do)
+}
+
+func (r *run) switchWith(ctx context.Context, d power.Driver, do func(context.Context) error) error {
+	limit := patienceOf(d)
 	ctx, cancel := clock.WithTimeout(ctx, r.Clock, limit, classify.New(classify.Power, "the power driver did not answer within %s", limit))
 	defer cancel()
 	return r.guard(func() error { return do(ctx) })
 }
 
-// powerTime bounds one action of the driver.
-func (r *run) powerTime() time.Duration {
-	if p, ok := r.power.(power.Patient); ok {
+// powerTime bounds one action of the run's driver.
+func (r *run) powerTime() time.Duration { return patienceOf(r.power) }
+
+func patienceOf(d power.Driver) time.Duration {
+	if p, ok := d.(power.Patient); ok {
 		return p.Patience()
 	}
 	return powerTime

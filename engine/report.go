@@ -111,6 +111,9 @@ func (r *run) finish(d classify.Decision) *Report {
 	r.mu.Lock()
 	rep.Target = TargetReport{Name: r.target.Name, Device: r.medium, State: r.state}
 	r.mu.Unlock()
+	if rep.Attempts == nil {
+		rep.Attempts = []*Attempt{}
+	}
 	err := d.Err
 	if err == nil {
 		rep.Result = Verified

@@ -48,6 +48,9 @@ func (s *Session) Image() flash.Image {
 	return s.run.image
 }
 
+// Clock is the run's.
+func (s *Session) Clock() clock.Clock { return s.run.Clock }
+
 // Note tells the people who watch.
 func (s *Session) Note(text string) { s.run.emit(Event{Type: EventNote, Text: text}) }
 

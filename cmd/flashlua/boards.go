@@ -55,6 +55,9 @@ func (env Env) boards(c *cli.Context) error {
 		return misused("boards", "--source and --json do not go together")
 	}
 	s, err := bindings.Inspect(args[1], bindings.Options{})
+	if err == nil && !c.Bool("source") {
+		_, err = s.Board()
+	}
 	switch {
 	case err != nil:
 		return err

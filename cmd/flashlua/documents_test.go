@@ -70,6 +70,14 @@ func prepare(t *testing.T, dir, text string) {
 		"disk.img": strings.Repeat("image", 20000), "boards/Image": string(kernel), "boards/board.dtb": "dtb",
 		"boards/mine.lua": `return { boot = "run bootcmd", targets = { emmc = "/dev/mmcblk0" } }`,
 	}
+	examples, _ := filepath.Glob("../../scripts/examples/*.lua")
+	for _, path := range examples {
+		lua, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files["scripts/examples/"+filepath.Base(path)] = string(lua)
+	}
 	for _, block := range fence.FindAllStringSubmatch(text, -1) {
 		if m := fileName.FindStringSubmatch(block[2]); m != nil && block[1] == "lua" {
 			files[m[1]] = block[2]

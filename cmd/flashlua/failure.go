@@ -52,7 +52,11 @@ func block(w io.Writer, label, text string) {
 // summary is the verdict in one line.
 func summary(r *engine.Report) string {
 	if r.Attempt == 0 {
-		return fmt.Sprintf("nothing was touched: %s (exit %d)", r.Kind, r.Exit)
+		what := r.Kind
+		if what == "" {
+			what = r.Class + " by rule " + r.Rule
+		}
+		return fmt.Sprintf("nothing was touched: %s (exit %d)", what, r.Exit)
 	}
 	verdict := r.Class
 	if r.Exit == engine.ExitExhausted {

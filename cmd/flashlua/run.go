@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,12 +27,14 @@ func scriptText() string {
 
 func (env Env) runCommand() *cli.Command {
 	return &cli.Command{
-		Name: "run", Usage: "flash a board", ArgsUsage: "SCRIPT",
+		Name: "run", Usage: "flash a board, or run a program", ArgsUsage: "SCRIPT [-- ARGUMENT...]",
 		Description: scriptText() +
-			"  flashlua run boards/mine.lua --image disk.raw --port tcp:ser1:4001 --power none\n\n" +
+			"  flashlua run boards/mine.lua --image disk.raw --port tcp:ser1:4001 --power none\n" +
+			"  flashlua run program.lua -- disk.raw tcp:ser1:4001\n\n" +
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
 			"5 total deadline, 130 and 143 interrupted.",
-		Flags:        jobFlags("`FILE` to write, or its http:// or https:// address: raw, .gz, .xz or .zst"),
+		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address: raw, .gz, .xz or .zst"),
+			&cli.GenericFlag{Name: "allow-exec", Value: &pairs{}, Usage: "let a program run a command of this machine, `NAME`; may be repeated"}),
 		OnUsageError: onUsageError,
 		BashComplete: completeBoards,
 		Action:       env.flash,
@@ -101,6 +104,12 @@ func (env Env) flash(c *cli.Context) error {
 // printSuccess prints the line that everybody waits for.
 func (env Env) printSuccess(r *engine.Report) {
 	switch r.Result {
+	case engine.Done:
+		rest := ""
+		if r.Simulated {
+			rest = "; the board was simulated"
+		}
+		fmt.Fprintf(env.Stdout, "%s %s in %s%s\n", env.palette(env.Stdout).green("done:"), r.Board, r.Duration.Round(100*time.Millisecond), rest)
 	case engine.Planned:
 		fmt.Fprintf(env.Stdout, "planned: %s on %s of %s; nothing was touched\n", plain(r.Image.Path), r.Target.Name, r.Board)
 	case engine.Verified:
@@ -118,9 +127,8 @@ func (env Env) printSuccess(r *engine.Report) {
 
 // attempt runs the job that the flags describe. An error means that it could not even be planned.
 func (env Env) attempt(c *cli.Context, out artefacts) (*engine.Report, error) {
-	job, err := jobOf(c)
-	if err != nil {
-		return nil, err
+	if c.NArg() == 0 {
+		return nil, usage("name the script: flashlua %s SCRIPT", c.Command.Name)
 	}
 	set, err := settings(c.Generic("set").(*pairs))
 	if err != nil {
@@ -130,9 +138,16 @@ func (env Env) attempt(c *cli.Context, out artefacts) (*engine.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkFlags(c); err != nil {
+		return nil, err
+	}
 	p := env.newPrinter(clock.Real{}, level)
 	defer p.end()
-	policy, err := bindings.Load(c.Args().First(), bindings.Options{Set: set, Log: p.note})
+	o := bindings.Options{Set: set, Log: p.note}
+	if allow, ok := c.Generic("allow-exec").(*pairs); ok {
+		o.Allow = *allow
+	}
+	script, err := bindings.Inspect(c.Args().First(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -140,20 +155,68 @@ func (env Env) attempt(c *cli.Context, out artefacts) (*engine.Report, error) {
 		p.event(e)
 		out.events.event(e)
 	}}
-	done, err := simulate(&e, policy, job)
+	do := env.board
+	if script.Program != nil {
+		do = env.program
+	}
+	report, err := do(c, e, script)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	ctx, stop := env.untilSignal()
-	defer stop()
-	report := e.Run(ctx, policy, job)
 	p.end()
 	if e.Console != nil {
 		p.warn("the transcript is incomplete: %s", e.Console.Close())
 	}
 	p.warn("the events are incomplete: %s", out.events.err)
 	return report, nil
+}
+
+// board flashes a board, or verifies it.
+func (env Env) board(c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
+	job, err := jobOf(c)
+	if err != nil {
+		return nil, err
+	}
+	done, err := simulate(&e, script.Policy, job)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	ctx, stop := env.untilSignal()
+	defer stop()
+	return e.Run(ctx, script.Policy, job), nil
+}
+
+// forPrograms are the flags that a program leaves to whoever runs it.
+var forPrograms = []string{"timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript", "allow-exec"}
+
+// program runs a program.
+func (env Env) program(c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
+	if c.Command.Name != "run" {
+		return nil, usage("%s is a program, which only flashlua run runs", script.File)
+	}
+	for _, name := range c.FlagNames() {
+		if !slices.Contains(forPrograms, name) && c.IsSet(name) {
+			return nil, usage("%s is a program: --%s is for boards, a program takes its arguments behind --", script.File, name)
+		}
+	}
+	ctx, stop := env.untilSignal()
+	defer stop()
+	job := engine.ProgramJob{Timeout: c.Duration("timeout"), Simulate: func(e *engine.Engine, p *engine.Policy, port string) (func(), error) {
+		return simulate(e, p, engine.Job{Port: port})
+	}}
+	return script.Program.Run(ctx, e, job, c.Args().Tail()...), nil
+}
+
+// checkFlags refuses what no script could want.
+func checkFlags(c *cli.Context) error {
+	switch {
+	case c.IsSet("timeout") && c.Duration("timeout") <= 0:
+		return usage("--timeout must be more than 0")
+	case c.IsSet("retries") && c.Int("retries") < 0:
+		return usage("--retries must be 0 or more")
+	}
+	return nil
 }
 
 // recorder writes the console to whoever wants it; nil is for nobody. The printer comes first: it never fails.
@@ -190,8 +253,6 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 		FilesDir: c.String("files"), Timeout: c.Duration("timeout"), DryRun: c.Bool("dry-run"), VerifyOnly: c.Command.Name == "verify",
 	}
 	switch {
-	case c.NArg() == 0:
-		return j, usage("name the script: flashlua %s SCRIPT", c.Command.Name)
 	case c.NArg() > 1:
 		return j, usage("%q is one argument too many", web.Mask(c.Args().Get(1)))
 	case j.Image == "":
@@ -203,8 +264,6 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	case !isSim(j.Port) && j.Power == "":
 		return j, classify.WithHint(classify.New(classify.Usage, "--power is missing: name the power driver"),
 			"it is one of %s; none means that you reset the board by hand", strings.Join(power.Examples(), ", "))
-	case c.IsSet("timeout") && j.Timeout <= 0:
-		return j, usage("--timeout must be more than 0")
 	}
 	if text := c.String("sha256"); c.IsSet("sha256") {
 		var err error
@@ -214,9 +273,6 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	}
 	if c.IsSet("retries") {
 		n := c.Int("retries")
-		if n < 0 {
-			return j, usage("--retries must be 0 or more")
-		}
 		j.Retries = &n
 	}
 	return j, nil

@@ -12,6 +12,7 @@ const (
 
 // Secrets are texts that no record shows.
 type Secrets struct {
+	texts    []string
 	words    []string // the longest first
 	replacer *strings.Replacer
 }
@@ -19,7 +20,7 @@ type Secrets struct {
 // NewSecrets hides texts of at least three bytes. A board may swallow the first characters of what is typed and echo the
 // rest, so the ends of a text are hidden too, down to its second half.
 func NewSecrets(texts ...string) *Secrets {
-	s := &Secrets{}
+	s := &Secrets{texts: texts}
 	for _, t := range texts {
 		for i := 0; len(t)-i >= max(secretLeast, (len(t)+1)/2); i++ {
 			s.words = append(s.words, t[i:])
@@ -33,6 +34,9 @@ func NewSecrets(texts ...string) *Secrets {
 	s.replacer = strings.NewReplacer(pairs...)
 	return s
 }
+
+// And gives these secrets and more.
+func (s *Secrets) And(texts ...string) *Secrets { return NewSecrets(append(texts, s.texts...)...) }
 
 // Mask gives text with stars for the secrets in it. No secrets, nil, mask nothing.
 func (s *Secrets) Mask(text string) string {

@@ -1,19 +1,100 @@
--- The default sequence: U-Boot loads a Linux into RAM, its busybox writes the image and reads it back.
+-- The default sequence: U-Boot loads a Linux into RAM, its busybox writes the image and reads it back. It is a list of
+-- named steps; a board may replace, wrap, add or remove some:
+--
+--   local seq = require("lib.uboot_busybox").sequence()
+--   seq:wrap("network", function(next) time.sleep("2s") next() end)
+--   board.flash = seq.flash
 local M = {}
+
+-- A step has a name, the options of s:step, and run(s, job, at). What one finds, later ones have in at: at.uboot, at.shell.
+local function steps()
+	return {
+		{ name = "power", timeout = "1m", run = function(s) s.power:cycle() end },
+		{ name = "uboot", timeout = "2m", run = function(s, job, at) at.uboot = s:uboot() end },
+		{ name = "network", timeout = "2m", retries = 2, run = function(s, job, at) at.uboot:dhcp() end },
+		{ name = "load", timeout = "10m", run = function(s, job, at) at.uboot:load() end },
+		{ name = "linux", timeout = "5m", run = function(s, job, at) at.shell = at.uboot:boot() end },
+		{ name = "write", destroys = true, run = function(s, job, at) at.shell:write(job) end },
+	}
+end
+
+-- Gives the place of a step, or complains in the name of whoever asked for it.
+local function find(list, name)
+	local names = {}
+	for i, step in ipairs(list) do
+		if step.name == name then return i end
+		names[i] = step.name
+	end
+	error(("the sequence has no step %q; it has %s"):format(tostring(name), table.concat(names, ", ")), 3)
+end
+
+-- Checks a step that a board adds.
+local function check(step)
+	if type(step) ~= "table" or type(step.name) ~= "string" or type(step.run) ~= "function" then
+		error('a step is { name = "…", run = function(s, job, at) … end }, with the options of s:step', 3)
+	end
+	return step
+end
+
+-- Checks a function that a board gives.
+local function callable(run)
+	if type(run) ~= "function" then error("a step's function is missing", 3) end
+	return run
+end
+
+-- Does one step.
+local function perform(step, s, job, at)
+	local options = { timeout = step.timeout, retries = step.retries, aborts = step.aborts }
+	if step.destroys then options.destroys = job.target end
+	s:step(step.name, options, function() step.run(s, job, at) end)
+end
+
+-- Gives a copy of the default sequence to edit.
+function M.sequence()
+	local list, seq = steps(), {}
+
+	-- Replaces what a step does; its name, options and place stay.
+	function seq:replace(name, run) list[find(list, name)].run = callable(run) end
+
+	-- Puts a function around a step: wrapper(next, s, job, at), where next() does what the step did.
+	function seq:wrap(name, wrapper)
+		local step = list[find(list, name)]
+		local inner = step.run
+		callable(wrapper)
+		step.run = function(s, job, at)
+			wrapper(function() inner(s, job, at) end, s, job, at)
+		end
+	end
+
+	-- Adds a step before or after another one.
+	function seq:before(name, step) table.insert(list, find(list, name), check(step)) end
+	function seq:after(name, step) table.insert(list, find(list, name) + 1, check(step)) end
+
+	function seq:remove(name) table.remove(list, find(list, name)) end
+
+	-- Gives a step's table, to change its options.
+	function seq:step(name) return list[find(list, name)] end
+
+	-- Does the steps up to and with the last one named, all of them without a name. Gives what they found.
+	function seq.run(s, job, last)
+		local to = last and find(list, last) or #list
+		local at = {}
+		for i = 1, to do perform(list[i], s, job, at) end
+		return at
+	end
+
+	-- Is a policy's flash.
+	function seq.flash(s, job) seq.run(s, job) end
+
+	return seq
+end
 
 -- Gets the board into a Linux in RAM and gives its shell. With to == "uboot" it stops at U-Boot's prompt.
 function M.boot(s, to)
-	s:step("power", { timeout = "1m" }, function() s.power:cycle() end)
-	local ub = s:step("uboot", { timeout = "2m" }, function() return s:uboot() end)
-	if to == "uboot" then return ub end
-	s:step("network", { timeout = "2m", retries = 2 }, function() ub:dhcp() end)
-	s:step("load", { timeout = "10m" }, function() ub:load() end)
-	return s:step("linux", { timeout = "5m" }, function() return ub:boot() end)
+	local at = M.sequence().run(s, nil, to == "uboot" and "uboot" or "linux")
+	return at.shell or at.uboot
 end
 
-function M.flash(s, job)
-	local sh = M.boot(s)
-	s:step("write", { destroys = job.target }, function() sh:write(job) end)
-end
+function M.flash(s, job) M.sequence().flash(s, job) end
 
 return M

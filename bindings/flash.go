@@ -1,0 +1,149 @@
+package bindings
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+func init() { register("flash", (*Host).flashModule) }
+
+func (h *Host) flashModule() map[string]builtin {
+	return map[string]builtin{"run": h.flashRun, "retry": h.flashRetry}
+}
+
+// flashRun is flash.run(board, job): what flashlua run does, from a program. It gives the verdict, and raises what failed.
+func (h *Host) flashRun(c *args) ([]lua.LValue, error) {
+	p, err := h.program(c)
+	if err != nil {
+		return nil, err
+	}
+	o := c.options(2)
+	j := engine.Job{
+		Image: o.text("image"), Port: o.text("port"), Power: o.text("power"), Target: o.text("target"), FilesDir: o.text("files"),
+		SHA256: strings.ToLower(o.text("sha256")), Timeout: o.duration("timeout"),
+	}
+	if n := o.get("retries"); n != lua.LNil {
+		retries := o.count("retries")
+		j.Retries = &retries
+	}
+	set := o.strings("set")
+	o.done()
+	switch {
+	case j.Image == "" || j.Port == "":
+		c.fail("options image and port are needed")
+	case j.Power == "":
+		j.Power = "none"
+	}
+	for _, spec := range []string{j.Port, j.Power} {
+		if err := h.granted(spec); err != nil {
+			return nil, err
+		}
+	}
+	policy, err := h.board(c, set)
+	if err != nil {
+		return nil, err
+	}
+	rep := p.Flash(c.ctx, policy, j)
+	if err := errorOf(rep); err != nil {
+		return nil, err
+	}
+	return h.verdict(rep)
+}
+
+// board is the first argument: a policy's table, or the name of a board or of a file.
+func (h *Host) board(c *args, set map[string]string) (*engine.Policy, error) {
+	switch v := c.any(1, "board").(type) {
+	case lua.LString:
+		spec := string(v)
+		if strings.HasSuffix(spec, ".lua") && !filepath.IsAbs(spec) {
+			spec = filepath.Join(h.modules.dir, spec)
+		}
+		return Load(spec, Options{Set: set, Log: h.log, Modules: h.own})
+	case *lua.LTable:
+		s, err := h.policy(c.ctx, v, source{name: h.name, dir: h.modules.dir}, set)
+		if err != nil {
+			return nil, err
+		}
+		return s.Policy, nil
+	}
+	c.fail("argument 1, the board, must be a policy's table or a name, not a %s", c.opt(1).Type())
+	return nil, nil
+}
+
+// verdict is a report as a table.
+func (h *Host) verdict(rep *engine.Report) ([]lua.LValue, error) {
+	raw, err := json.Marshal(rep)
+	if err != nil {
+		return nil, err
+	}
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return nil, err
+	}
+	return one(h.luaValue(v))
+}
+
+// errorOf makes an error of a report, with the class that its exit code stands for.
+func errorOf(rep *engine.Report) error {
+	switch {
+	case rep.Err == nil:
+		return nil
+	case rep.Exit == engine.ExitExhausted:
+		return rep.Err
+	}
+	return classify.Fatal(rep.Err)
+}
+
+// flashRetry is flash.retry(function, { retries }): the function is called with the number of the try until it returns, or
+// fails in a way that another try cannot mend.
+func (h *Host) flashRetry(c *args) ([]lua.LValue, error) {
+	f := c.fn(1, "function")
+	o := c.options(2)
+	retries := engine.DefaultRetries
+	if o.get("retries") != lua.LNil {
+		retries = o.count("retries")
+	}
+	o.done()
+	if h.clk == nil {
+		return nil, untimely(c)
+	}
+	var earlier []error
+	for n := 0; ; n++ {
+		results, err := h.call(c.ctx, f, lua.LNumber(n+1))
+		if err == nil {
+			return results, nil
+		}
+		d := (&classify.Classifier{}).Decide(nil, err)
+		if h.final(c.ctx, err) || d.Class == classify.NonRetryable || n >= retries {
+			return nil, classify.WithSecondary(d.Err, earlier...)
+		}
+		earlier = append(earlier, d.Err)
+		wait := classify.Backoff{}.Wait(n)
+		h.say(fmt.Sprintf("%v; again in %s, by rule %s", d.Err, wait, d.Rule))
+		if err := h.clk.Sleep(c.ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// granted refuses a command of the station that the operator did not allow. It must be allowed by the name of its program,
+// or, where a shell would see more than one program in it, to the letter.
+func (h *Host) granted(spec string) error {
+	scheme, command, _ := strings.Cut(spec, ":")
+	if scheme != "exec" && scheme != "command" {
+		return nil
+	}
+	name, _, _ := strings.Cut(strings.TrimSpace(command), " ")
+	if slices.Contains(h.allow, command) || slices.Contains(h.allow, name) && !strings.ContainsAny(command, ";|&$<>`()\n") {
+		return nil
+	}
+	return classify.WithHint(classify.New(classify.ScriptGrant, "the script may not run %q on the station", name), "allow it with --allow-exec %s, or to the letter with --allow-exec '%s'", name, command)
+}

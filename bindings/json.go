@@ -1,0 +1,122 @@
+package bindings
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+func init() { register("json", (*Host).jsonModule) }
+
+func (h *Host) jsonModule() map[string]builtin {
+	return map[string]builtin{
+		"encode": func(c *args) ([]lua.LValue, error) {
+			v, err := goValue(c.any(1, "value"), 0)
+			if err != nil {
+				c.fail("%v", err)
+			}
+			raw, err := json.Marshal(v)
+			if err != nil { // NaN, an infinity
+				c.fail("%v", err)
+			}
+			return one(lua.LString(raw))
+		},
+		"decode": func(c *args) ([]lua.LValue, error) {
+			var v any
+			if err := json.Unmarshal([]byte(c.str(1, "text")), &v); err != nil {
+				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.name)
+			}
+			return one(h.luaValue(v))
+		},
+	}
+}
+
+// maxTree bounds the depth of a value that leaves Lua, so that a table that holds itself is refused.
+const maxTree = 100
+
+// goValue makes a Go value of a Lua one: nil, bool, float64, string, []any for a list, map[string]any for any other table. An
+// empty table is a map.
+func goValue(v lua.LValue, depth int) (any, error) {
+	if depth > maxTree {
+		return nil, fmt.Errorf("the tables lie more than %d deep, or hold themselves", maxTree)
+	}
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return nil, nil
+	case lua.LBool:
+		return bool(v), nil
+	case lua.LNumber:
+		return float64(v), nil
+	case lua.LString:
+		return string(v), nil
+	case *lua.LTable:
+		return tableToGo(v, depth)
+	}
+	return nil, fmt.Errorf("a %s cannot leave Lua", v.Type())
+}
+
+func tableToGo(t *lua.LTable, depth int) (any, error) {
+	n, list, named := t.Len(), []any(nil), map[string]any{}
+	var err error
+	t.ForEach(func(k, v lua.LValue) {
+		x, xerr := goValue(v, depth+1)
+		if xerr != nil && err == nil {
+			err = xerr
+		}
+		switch k := k.(type) {
+		case lua.LString:
+			named[string(k)] = x
+		case lua.LNumber:
+			if i := float64(k); i != math.Trunc(i) || i < 1 || i > float64(n) {
+				err = fmt.Errorf("the key %v is neither a name nor a place in a list", k)
+			}
+			list = append(list, x)
+		default:
+			err = fmt.Errorf("a key is a %s", k.Type())
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(list) > 0 && len(named) > 0:
+		return nil, fmt.Errorf("a table is a list and has names")
+	case len(list) > 0:
+		return list, nil
+	}
+	return named, nil
+}
+
+// luaValue makes a Lua value of a Go one, of the kinds that goValue makes.
+func (h *Host) luaValue(v any) lua.LValue {
+	switch v := v.(type) {
+	case bool:
+		return lua.LBool(v)
+	case float64:
+		return lua.LNumber(v)
+	case int:
+		return lua.LNumber(v)
+	case int64:
+		return lua.LNumber(v)
+	case string:
+		return lua.LString(v)
+	case []any:
+		t := h.L.NewTable()
+		for i, x := range v {
+			t.RawSetInt(i+1, h.luaValue(x))
+		}
+		return t
+	case map[string]any:
+		t := h.L.NewTable()
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			t.RawSetString(k, h.luaValue(v[k]))
+		}
+		return t
+	}
+	return lua.LNil
+}

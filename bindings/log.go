@@ -1,0 +1,24 @@
+package bindings
+
+import lua "github.com/yuin/gopher-lua"
+
+func init() { register("log", (*Host).logModule) }
+
+func (h *Host) logModule() map[string]builtin {
+	say := func(prefix string) builtin {
+		return func(c *args) ([]lua.LValue, error) {
+			h.say(prefix + h.joined(c))
+			return nil, nil
+		}
+	}
+	return map[string]builtin{"info": say(""), "warn": say("warning: ")}
+}
+
+// say tells the people who watch, as an event where a program runs.
+func (h *Host) say(text string) {
+	if h.running != nil {
+		h.running.Note(text)
+		return
+	}
+	h.log(text)
+}

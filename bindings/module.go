@@ -1,0 +1,101 @@
+package bindings
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// openers are the modules that scripts find as globals, each registered by its own file.
+var openers = map[string]func(h *Host) map[string]builtin{}
+
+func register(name string, open func(h *Host) map[string]builtin) { openers[name] = open }
+
+// Module is a Lua module of an embedder's own: its functions by name. Arguments and results are nil, bool, float64, string,
+// []any and map[string]any. An error is raised as an error object, and is the same error again in the report.
+type Module map[string]func(ctx context.Context, args []any) ([]any, error)
+
+// openModules makes every module when it is first asked for: most scripts need few.
+func (h *Host) openModules() {
+	for name, open := range openers {
+		h.lazy[name] = func() lua.LValue { return h.module(name, open(h)) }
+	}
+	for name, functions := range h.own {
+		h.lazy[name] = func() lua.LValue { return h.module(name, h.adopt(functions)) }
+	}
+}
+
+// lazily gives a global that is made on first use.
+func (h *Host) lazily(globals *lua.LTable, name string) lua.LValue {
+	make := h.lazy[name]
+	if make == nil {
+		return nil
+	}
+	v := make()
+	globals.RawSetString(name, v)
+	return v
+}
+
+// adopt makes builtins of an embedder's functions.
+func (h *Host) adopt(m Module) map[string]builtin {
+	all := map[string]builtin{}
+	for name, f := range m {
+		all[name] = func(c *args) ([]lua.LValue, error) {
+			var in []any
+			for i, v := range c.rest(1) {
+				x, err := goValue(v, 0)
+				if err != nil {
+					c.fail("argument %d: %v", i+1, err)
+				}
+				in = append(in, x)
+			}
+			out, err := f(c.ctx, in)
+			var results []lua.LValue
+			for _, x := range out {
+				results = append(results, h.luaValue(x))
+			}
+			return results, err
+		}
+	}
+	return all
+}
+
+// module makes the table of a module. A name that it does not have is an error, with a suggestion.
+func (h *Host) module(name string, functions map[string]builtin) *lua.LTable {
+	t := h.L.NewTable()
+	for f, do := range functions {
+		t.RawSetString(f, h.outward(name+"."+f, 0, do))
+	}
+	h.closeModule(t, name, slices.Collect(maps.Keys(functions)))
+	return t
+}
+
+// closeModule refuses names that a module does not have.
+func (h *Host) closeModule(t *lua.LTable, name string, known []string) {
+	meta := h.L.NewTable()
+	meta.RawSetString("__index", h.function(name, 0, func(c *args) ([]lua.LValue, error) {
+		key := c.opt(2).String()
+		c.fail("it has no %s%s", key, suggest(key, known))
+		return nil, nil
+	}))
+	meta.RawSetString("__newindex", h.function(name, 0, func(c *args) ([]lua.LValue, error) {
+		c.fail("%s cannot be set", c.opt(2))
+		return nil, nil
+	}))
+	meta.RawSetString("__metatable", lua.LString(name))
+	t.Metatable = meta
+}
+
+// program is the program under way. While a script loads, and in a board's policy, there is none.
+func (h *Host) program(c *args) (*engine.Program, error) {
+	if h.running == nil {
+		return nil, classify.WithHint(classify.New(classify.ScriptPhase, "%s: nothing may be touched here", c.name),
+			"a program does that in its function, `return function(args) … end`; a board's policy works with the session that flash is given")
+	}
+	return h.running, nil
+}

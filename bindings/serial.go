@@ -1,0 +1,102 @@
+package bindings
+
+import (
+	"slices"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// expectTime is how long a console is waited for if nobody says.
+const expectTime = time.Minute
+
+func init() { register("serial", (*Host).serialModule) }
+
+func (h *Host) serialModule() map[string]builtin { return map[string]builtin{"open": h.openSerial} }
+
+// openSerial is serial.open(port, { … }), with the keys of a policy's console.
+func (h *Host) openSerial(c *args) ([]lua.LValue, error) {
+	p, err := h.program(c)
+	if err != nil {
+		return nil, err
+	}
+	spec := c.str(1, "port")
+	s := h.settings(c, 2, "console")
+	settings := s.decoder.console(s)
+	if err := h.granted(spec); err != nil {
+		return nil, err
+	}
+	con, err := p.Open(c.ctx, spec, settings)
+	if err != nil {
+		return nil, err
+	}
+	return one(h.newConsole(con))
+}
+
+// newConsole makes the object of a console.
+func (h *Host) newConsole(con *console.Console) lua.LValue {
+	v := h.object("console", map[string]builtin{
+		"send":   func(c *args) ([]lua.LValue, error) { return nil, con.Send(c.ctx, c.str(1, "text")) },
+		"line":   func(c *args) ([]lua.LValue, error) { return nil, con.Send(c.ctx, c.str(1, "text")+"\n") },
+		"secret": func(c *args) ([]lua.LValue, error) { return nil, con.SendSecret(c.ctx, c.str(1, "text")+"\n") },
+		"expect": func(c *args) ([]lua.LValue, error) { return expect(c, con) },
+		"tail":   func(*args) ([]lua.LValue, error) { return one(lua.LString(con.Tail())) },
+		"drain": func(c *args) ([]lua.LValue, error) {
+			o := c.options(1)
+			quiet, limit := o.duration("quiet"), o.duration("timeout")
+			o.done()
+			if quiet == 0 || limit == 0 {
+				c.fail(`options quiet and timeout are needed: drain{ quiet = "1s", timeout = "30s" }`)
+			}
+			return nil, con.Drain(c.ctx, quiet, limit)
+		},
+		"close": func(*args) ([]lua.LValue, error) { return nil, con.Close() },
+	}, nil)
+	v.Value = con
+	return v
+}
+
+// expect is con:expect(text or list of texts, { timeout, stall }). It gives the text that came and its place in the list.
+func expect(c *args, con *console.Console) ([]lua.LValue, error) {
+	var w console.Wait
+	switch v := c.any(1, "text").(type) {
+	case lua.LString:
+		w.For = append(w.For, console.Text(string(v)))
+	case *lua.LTable:
+		v.ForEach(func(_, x lua.LValue) {
+			s, ok := x.(lua.LString)
+			if !ok {
+				c.fail("argument 1 must be a text, or a list of texts")
+			}
+			w.For = append(w.For, console.Text(string(s)))
+		})
+	}
+	if len(w.For) == 0 || slices.Contains(w.For, console.Text("")) {
+		c.fail("argument 1 must be a text, or a list of texts, that are not empty")
+	}
+	o := c.options(2)
+	w.Timeout, w.Stall = o.duration("timeout"), o.duration("stall")
+	o.done()
+	if w.Timeout == 0 {
+		w.Timeout = expectTime
+	}
+	w.Abort = []console.Abort{console.Panic}
+	m, err := con.Expect(c.ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	return []lua.LValue{lua.LString(m.Text), lua.LNumber(m.Index + 1)}, nil
+}
+
+// consoleArg is a console that serial.open gave.
+func (c *args) consoleArg(i int) *console.Console {
+	if ud, ok := c.any(i, "console").(*lua.LUserData); ok {
+		if con, ok := ud.Value.(*console.Console); ok {
+			return con
+		}
+	}
+	c.fail("argument %d must be a console, as serial.open gives it", i)
+	return nil
+}

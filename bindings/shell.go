@@ -1,0 +1,97 @@
+package bindings
+
+import (
+	"context"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/shell"
+)
+
+func init() { register("shell", (*Host).shellModule) }
+
+func (h *Host) shellModule() map[string]builtin {
+	return map[string]builtin{
+		"login": h.login,
+		"quote": func(c *args) ([]lua.LValue, error) { return one(lua.LString(console.Quote(c.text(1, "word")))) },
+	}
+}
+
+// login is shell.login(console, { … }), with the keys of a policy's linux.
+func (h *Host) login(c *args) ([]lua.LValue, error) {
+	if _, err := h.program(c); err != nil {
+		return nil, err
+	}
+	con := c.consoleArg(1)
+	s := h.settings(c, 2, "linux")
+	cfg := s.decoder.linux(s)
+	cfg.Running, cfg.Note = true, h.say
+	sh, err := shell.Login(c.ctx, con, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return one(h.object("shell", h.shellMethods(sh, func() error { return nil }), nil))
+}
+
+// shellMethods are those that a policy's session and a program have. touch is asked before a script's own command.
+func (h *Host) shellMethods(sh *shell.Shell, touch func() error) map[string]builtin {
+	return map[string]builtin{
+		"run":  h.runner(sh.Run, touch),
+		"exec": h.executer(sh.Exec, touch),
+		"put": func(c *args) ([]lua.LValue, error) {
+			path, content := c.str(1, "path"), c.str(2, "content")
+			if err := touch(); err != nil {
+				return nil, err
+			}
+			return nil, sh.Put(c.ctx, path, content)
+		},
+		"network": func(c *args) ([]lua.LValue, error) {
+			address, err := sh.Network(c.ctx)
+			return []lua.LValue{lua.LString(address)}, err
+		},
+	}
+}
+
+// command is (text, { timeout, stall, line }).
+func (h *Host) command(c *args, touch func() error) (console.Command, error) {
+	cmd := console.Command{Text: c.str(1, "command")}
+	o := c.options(2)
+	cmd.Timeout, cmd.Stall = o.duration("timeout"), o.duration("stall")
+	switch f := o.get("line").(type) {
+	case *lua.LNilType:
+	case *lua.LFunction:
+		cmd.Line = func(line string) error {
+			_, err := h.call(c.ctx, f, lua.LString(line))
+			return err
+		}
+	default:
+		c.fail("option line must be a function, not a %s", f.Type())
+	}
+	o.done()
+	return cmd, touch()
+}
+
+// runner is a command that must exit 0; it gives the output.
+func (h *Host) runner(do func(context.Context, console.Command) (string, error), touch func() error) builtin {
+	return func(c *args) ([]lua.LValue, error) {
+		cmd, err := h.command(c, touch)
+		if err != nil {
+			return nil, err
+		}
+		out, err := do(c.ctx, cmd)
+		return []lua.LValue{lua.LString(out)}, err
+	}
+}
+
+// executer is a command that may fail; it gives the output and the exit code.
+func (h *Host) executer(do func(context.Context, console.Command) (console.Result, error), touch func() error) builtin {
+	return func(c *args) ([]lua.LValue, error) {
+		cmd, err := h.command(c, touch)
+		if err != nil {
+			return nil, err
+		}
+		res, err := do(c.ctx, cmd)
+		return []lua.LValue{lua.LString(res.Output), lua.LNumber(res.Code)}, err
+	}
+}

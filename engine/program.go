@@ -1,0 +1,232 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/power"
+	"github.com/flashlua/flashlua/engine/serve"
+	"github.com/flashlua/flashlua/engine/transport"
+)
+
+// ModeProgram is the mode of a program's report, and Done its result when it ended well.
+const (
+	ModeProgram = "program"
+	Done        = "done"
+)
+
+// ProgramJob is what the operator asks of a program.
+type ProgramJob struct {
+	Name    string
+	Timeout time.Duration // 0 is DefaultTotal
+	// Simulate puts a simulated board behind a port that asks for one; it may be nil.
+	Simulate func(e *Engine, p *Policy, port string) (done func(), err error)
+}
+
+// Program is a script's own run under way: it opens what it needs itself. What it opened is closed in the end, and what it
+// switched on is left as it wants.
+type Program struct {
+	run     *run
+	job     ProgramJob
+	flashed []flashed
+	power   []*ProgramPower
+}
+
+// flashed is what became of a medium that the program had flashed.
+type flashed struct {
+	port, target string
+	err          error
+}
+
+// RunProgram gives f a Program to work with, until it returns or ctx ends. It ends well if f does and every medium that f
+// had flashed is verified. The report is never nil.
+func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Context, *Program) error) *Report {
+	r := e.newRun(ctx, &Policy{Name: j.Name}, Job{Timeout: j.Timeout})
+	p := &Program{run: r, job: j}
+	var d classify.Decision
+	if err := p.perform(f); err != nil {
+		d = r.decide(r.ctx, classify.WithAttempt(err, int(r.attempt.Load())))
+	}
+	p.setPower(d.Err)
+	r.cleanUp()
+	rep := r.finish(d)
+	rep.Mode = ModeProgram
+	if rep.Result == Verified {
+		rep.Result = Done
+	}
+	return rep
+}
+
+// perform runs f under the total deadline.
+func (p *Program) perform(f func(context.Context, *Program) error) (err error) {
+	r := p.run
+	if r.limits, err = r.policy.limits(r.job, r.powerTime()); err != nil {
+		return err
+	}
+	late := classify.WithHint(classify.New(classify.DeadlineTotal, "the total deadline of %s passed", r.limits.Total), "raise --timeout")
+	var cancel context.CancelFunc
+	r.ctx, cancel = clock.WithTimeout(r.ctx, r.Clock, r.limits.Total, late)
+	r.defers("deadline", func() error { cancel(); return nil })
+	err = r.ask(r.ctx, func() error { return f(r.ctx, p) })
+	if cause := context.Cause(r.ctx); err == nil && cause != nil {
+		return cause
+	}
+	if err != nil {
+		return err
+	}
+	for _, x := range p.flashed {
+		if x.err != nil {
+			return classify.WithSecondary(classify.WithHint(classify.New(classify.FlashUnproven, "the program ended, but the last flash of %s on %s did not end verified", x.target, x.port),
+				"a failed flash that is caught is a failure all the same: flash it again until it succeeds, or let the error go on"), x.err)
+		}
+	}
+	return nil
+}
+
+// touch notes that from now on a failure is one of a board's.
+func (p *Program) touch() {
+	p.run.powered = true
+	p.run.attempt.Store(1)
+}
+
+// Note tells the people who watch.
+func (p *Program) Note(text string) { p.run.emit(Event{Type: EventNote, Text: text}) }
+
+// Clock is the run's.
+func (p *Program) Clock() clock.Clock { return p.run.Clock }
+
+// Open opens a console. It is closed in the end.
+func (p *Program) Open(ctx context.Context, spec string, c Console) (*console.Console, error) {
+	port, err := p.run.OpenPort(ctx, spec, c.Line)
+	if err != nil {
+		return nil, err
+	}
+	p.touch()
+	lasting := transport.Lasting(spec)
+	cfg := console.Config{Clock: p.run.Clock, Typing: c.Typing, Watch: c.Watch, Secrets: p.run.hide, Reopen: console.Reopen{
+		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return p.run.OpenPort(ctx, lasting, c.Line) },
+		Patience: max(c.Reopen, 0),
+	}}
+	if c.Reopen == 0 {
+		cfg.Reopen.Patience = DefaultReopen
+	}
+	if p.run.Console != nil {
+		cfg.Recorder = p.run.Console
+	}
+	con := console.New(port, cfg)
+	p.run.defers("console "+spec, con.Close)
+	return con, nil
+}
+
+// ProgramPower is a power driver that a program switches.
+type ProgramPower struct {
+	program  *Program
+	driver   power.Driver
+	after    PowerAfter
+	offTime  time.Duration
+	switched bool
+}
+
+// Power opens a driver. If it is used, the board is left as after says.
+func (p *Program) Power(ctx context.Context, spec string, after PowerAfter, offTime time.Duration) (*ProgramPower, error) {
+	d, err := p.run.OpenPower(spec)
+	if err != nil {
+		return nil, err
+	}
+	if d == nil {
+		return nil, classify.New(classify.Usage, "%q is no power driver that could switch", spec)
+	}
+	x := &ProgramPower{program: p, driver: d, after: after, offTime: offTime}
+	if err := p.run.switchWith(ctx, d, d.Check); err != nil {
+		return nil, err
+	}
+	p.power = append(p.power, x)
+	return x, nil
+}
+
+// On switches the board on.
+func (x *ProgramPower) On(ctx context.Context) error { return x.do(ctx, x.driver.On) }
+
+// Off switches it off.
+func (x *ProgramPower) Off(ctx context.Context) error { return x.do(ctx, x.driver.Off) }
+
+// Cycle switches it off, lets it rest, and switches it on.
+func (x *ProgramPower) Cycle(ctx context.Context) error {
+	if err := x.Off(ctx); err != nil {
+		return err
+	}
+	if _, instant := x.driver.(power.Instant); !instant {
+		if err := x.program.run.Clock.Sleep(ctx, x.offTime); err != nil {
+			return err
+		}
+	}
+	return x.On(ctx)
+}
+
+func (x *ProgramPower) do(ctx context.Context, do func(context.Context) error) error {
+	x.program.touch()
+	x.switched = true
+	return x.program.run.switchWith(ctx, x.driver, do)
+}
+
+// setPower leaves every board as the program wants.
+func (p *Program) setPower(failure error) {
+	r := p.run
+	for _, x := range p.power {
+		if !x.switched {
+			continue
+		}
+		r.power, r.policy.PowerAfter = x.driver, x.after
+		r.setPower(failure)
+	}
+	r.power = nil
+}
+
+// Image opens an image, a file or a web address, and compares its digest if one is given. It is closed in the end.
+func (p *Program) Image(ctx context.Context, path, sha256 string) (*image.Image, error) {
+	sub := &run{Engine: p.run.Engine, policy: p.run.policy, job: Job{Image: path, SHA256: sha256}, ctx: ctx, hide: p.run.hide}
+	err := sub.planImage(ctx)
+	p.run.cleanups = append(p.run.cleanups, sub.cleanups...)
+	return sub.image, err
+}
+
+// Serve starts an HTTP server on an address of this machine, ":0" on all and any port. It is closed in the end.
+func (p *Program) Serve(address string) (*serve.HTTP, error) {
+	l, err := p.run.Listen("tcp", address)
+	if err != nil {
+		return nil, serve.ListenError(err, "tcp", address)
+	}
+	h := serve.NewHTTP(l)
+	p.run.defers("HTTP server", h.Close)
+	return h, nil
+}
+
+// Flash runs a policy as flashlua run does. What became of it counts for the program: a medium whose last flash failed is
+// a failure, whatever the program makes of it.
+func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
+	p.touch()
+	e := p.run.Engine
+	e.Console = p.run.Console
+	if p.job.Simulate != nil {
+		done, err := p.job.Simulate(&e, policy, j.Port)
+		if err != nil {
+			return Refused(err)
+		}
+		defer done()
+		p.run.Simulated = p.run.Simulated || e.Simulated
+	}
+	rep := e.Run(ctx, policy, j)
+	p.run.hide = p.run.hide.And(policy.UBoot.Password, policy.Linux.Password)
+	p.flashed = slices.DeleteFunc(p.flashed, func(x flashed) bool { return x.port == j.Port && x.target == rep.Target.Name })
+	p.flashed = append(p.flashed, flashed{j.Port, rep.Target.Name, rep.Err})
+	p.run.job.Image, p.run.report.Image, p.run.target.Name = j.Image, rep.Image, rep.Target.Name
+	p.run.mark(rep.Target.State, p.run.receipt)
+	p.run.found(rep.Target.Device)
+	return rep
+}
