@@ -236,9 +236,13 @@ func duration(v lua.LValue) (time.Duration, error) {
 	if !ok {
 		return 0, fmt.Errorf(`must be a duration with its unit, "90s" or "5m", not a %s`, v.Type())
 	}
-	d, err := time.ParseDuration(string(s))
+	return durationText(string(s))
+}
+
+func durationText(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		return 0, fmt.Errorf(`must be a duration with its unit, "90s" or "5m", not %q`, string(s))
+		return 0, fmt.Errorf(`must be a duration with its unit, "90s" or "5m", not %q`, s)
 	}
 	if d > engine.MaxDuration {
 		return 0, fmt.Errorf("must be at most %s", engine.MaxDuration)
@@ -248,9 +252,13 @@ func duration(v lua.LValue) (time.Duration, error) {
 
 // suggest names the known word that is nearest, if one is near.
 func suggest(word string, known []string) string {
-	best, near := "", len(word)/2+1
+	best, near := "", (len(word)+1)/3+1
 	for _, k := range known {
-		if d := distance(word, k); d < near || d == near && best == "" && d < len(word) {
+		d := distance(word, k)
+		if len(word) > 3 && strings.HasPrefix(k, word[:3]) {
+			d-- // who knows the beginning means it
+		}
+		if d < near {
 			best, near = k, d
 		}
 	}
@@ -261,23 +269,26 @@ func suggest(word string, known []string) string {
 	return "; known are " + strings.Join(slices.Compact(sorted), ", ")
 }
 
-// distance counts the letters to insert, delete or replace between two words.
+// distance counts the letters to insert, delete, replace or swap between two words.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
+		next := make([]int, len(b)+1)
+		next[0] = i + 1
 		for j := range len(b) {
-			cost := diagonal
+			cost := row[j]
 			if a[i] != b[j] {
 				cost++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			next[j+1] = min(cost, next[j]+1, row[j+1]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				next[j+1] = min(next[j+1], before[j-1]+1)
+			}
 		}
+		before, row = row, next
 	}
 	return row[len(b)]
 }

@@ -35,11 +35,7 @@ func compile(name string, source []byte) (c chunk, err error) {
 	if bytes.HasPrefix(source, []byte("\x1bLua")) {
 		return c, classify.New(classify.ScriptSyntax, "%s is bytecode, not source", name)
 	}
-	source = bytes.TrimPrefix(source, []byte("\ufeff"))
-	if bytes.HasPrefix(source, []byte("#!")) {
-		source = append([]byte("--"), source...)
-	}
-	tree, err := parse.Parse(bytes.NewReader(source), name)
+	tree, err := parse.Parse(bytes.NewReader(lua51(source)), name)
 	if err != nil {
 		return c, syntaxError(name, err)
 	}
@@ -51,6 +47,15 @@ func compile(name string, source []byte) (c chunk, err error) {
 	}
 	plainCalls(c.proto)
 	return c, nil
+}
+
+// lua51 is source without what some editors and systems put before it.
+func lua51(source []byte) []byte {
+	source = bytes.TrimPrefix(source, []byte("\ufeff"))
+	if bytes.HasPrefix(source, []byte("#!")) {
+		source = append([]byte("--"), source...)
+	}
+	return source
 }
 
 // syntaxError says file, line and what stands there in one line.

@@ -1,6 +1,9 @@
 package classify
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind names what went wrong, general first: "net.dhcp.timeout" is a "net.dhcp", which is a "net".
 type Kind string
@@ -77,109 +80,133 @@ const (
 	NetHTTPCut     Kind = "net.http.cut"
 )
 
-// entry is one row of the table: what a kind means and whether it is worth another attempt by default.
+// Known reports whether k is a kind of the table, or a family of such kinds.
+func Known(k Kind) bool {
+	if _, ok := table[k]; ok {
+		return true
+	}
+	for known := range table {
+		if known.Is(k) {
+			return true
+		}
+	}
+	return false
+}
+
+// Kinds are the kinds of the table, sorted.
+func Kinds() []string {
+	var all []string
+	for k := range table {
+		all = append(all, string(k))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// entry is one row of the table: whether a kind is worth another attempt by default, what it means, and what to do.
 type entry struct {
-	class Class
-	means string
+	class  Class
+	means  string
+	advice string
 }
 
 // table gives kinds their meaning and default class. A kind that is not listed inherits from its family.
 var table = map[Kind]entry{
-	Internal: {NonRetryable, "a bug in flashlua"},
+	Internal: {NonRetryable, "a bug in flashlua", "Report it with the detail that is printed."},
 
-	Usage:        {NonRetryable, "the command line was wrong"},
-	Config:       {NonRetryable, "the configuration cannot work"},
-	ConfigPolicy: {NonRetryable, "the board policy is not valid"},
-	ConfigPlan:   {NonRetryable, "the plan cannot work"},
+	Usage:        {NonRetryable, "the command line was wrong", "Read the hint; `flashlua help` shows each command with an example."},
+	Config:       {NonRetryable, "the configuration cannot work", "Read the causes: they name the setting."},
+	ConfigPolicy: {NonRetryable, "the board policy is not valid", "Mend the line that is named; `flashlua check` finds more of the kind."},
+	ConfigPlan:   {NonRetryable, "the plan cannot work", "The plan says what does not fit, and the hint which limit to change."},
 
-	"script":       {NonRetryable, "the Lua code failed"},
-	ScriptSyntax:   {NonRetryable, "the script is not Lua"},
-	ScriptFault:    {NonRetryable, "the Lua code has a fault"},
-	ScriptArgument: {NonRetryable, "the script called a function with wrong arguments"},
-	ScriptResult:   {NonRetryable, "the script returned something unusable"},
-	ScriptLimit:    {NonRetryable, "the script broke a limit"},
-	ScriptPhase:    {NonRetryable, "the script touches hardware where it may not"},
-	ScriptGrant:    {NonRetryable, "the script runs a command of the station that was not allowed"},
+	"script":       {NonRetryable, "the Lua code failed", "`flashlua check` finds most of these before a board is touched."},
+	ScriptSyntax:   {NonRetryable, "the script is not Lua", "Mend the line that is named."},
+	ScriptFault:    {NonRetryable, "the Lua code has a fault", "Mend the line that is named: a nil was indexed or called, or a name is not declared."},
+	ScriptArgument: {NonRetryable, "the script called a function with wrong arguments", "Mend the call on the line that is named; docs/policies.md has every function."},
+	ScriptResult:   {NonRetryable, "the script returned something unusable", "Return what the message asks for."},
+	ScriptLimit:    {NonRetryable, "the script broke a limit", "Look for a loop, a table or a text that grows without end; docs/security.md has the limits."},
+	ScriptPhase:    {NonRetryable, "the script touches hardware where it may not", "Do it in a function that flashlua calls later: flash in a policy, the program's own function."},
+	ScriptGrant:    {NonRetryable, "the script runs a command of the station that was not allowed", "Allow the command with `--allow-exec`, if you trust the script with it."},
 
-	"run":         {NonRetryable, "the run was ended from outside"},
-	Interrupted:   {NonRetryable, "the run was interrupted"},
-	DeadlineTotal: {NonRetryable, "the run's total time was used up"},
-	Cancelled:     {NonRetryable, "operation cancelled"},
+	"run":         {NonRetryable, "the run was ended from outside", "Nothing to mend: somebody ended the run."},
+	Interrupted:   {NonRetryable, "the run was interrupted", "Nothing to mend: the board was left as power_after.cancel says."},
+	DeadlineTotal: {NonRetryable, "the run's total time was used up", "Raise limits.total or `--timeout`, or look at what took the time in the events."},
+	Cancelled:     {NonRetryable, "operation cancelled", "Look at what else failed at the same time."},
 
-	"image":       {NonRetryable, "the image cannot be used"},
-	ImageMissing:  {NonRetryable, "the image or file is not there"},
-	ImageEmpty:    {NonRetryable, "the image is empty"},
-	ImageFormat:   {NonRetryable, "the image is in a format that cannot be written"},
-	ImageChanged:  {NonRetryable, "the image changed while it was in use"},
-	ImageDecode:   {NonRetryable, "the image is damaged"},
-	ImageMismatch: {NonRetryable, "the image is not the one that was expected"},
-	ImageRead:     {NonRetryable, "the image cannot be read"},
-	ImageFetch:    {Retryable, "the image cannot be downloaded"},
+	"image":       {NonRetryable, "the image cannot be used", "Look at the file that is named."},
+	ImageMissing:  {NonRetryable, "the image or file is not there", "Name a file that is there; boot files are looked for in files_dir or `--files`."},
+	ImageEmpty:    {NonRetryable, "the image is empty", "Build the image again."},
+	ImageFormat:   {NonRetryable, "the image is in a format that cannot be written", "Unpack it, or pack it as gzip, xz or zstd."},
+	ImageChanged:  {NonRetryable, "the image changed while it was in use", "Do not write to an image while it is flashed."},
+	ImageDecode:   {NonRetryable, "the image is damaged", "Fetch or build the file again: it is cut short or has wrong bytes."},
+	ImageMismatch: {NonRetryable, "the image is not the one that was expected", "Compare the file with the digest that you expect: one of them is another version."},
+	ImageRead:     {NonRetryable, "the image cannot be read", "Check the rights and the disk of the station."},
+	ImageFetch:    {Retryable, "the image cannot be downloaded", "Check the address and the station's way to it."},
 
-	"target":      {NonRetryable, "the target cannot be written"},
-	TargetUnsafe:  {NonRetryable, "the target must not be overwritten"},
-	TargetMissing: {NonRetryable, "the board does not have the target"},
-	"flash":       {NonRetryable, "the flash did not end as it must"},
-	FlashUnproven: {NonRetryable, "the flash ended without proof"},
+	"target":      {NonRetryable, "the target cannot be written", "Check targets in the policy against the board."},
+	TargetUnsafe:  {NonRetryable, "the target must not be overwritten", "Unmount it, choose another target, or a larger medium."},
+	TargetMissing: {NonRetryable, "the board does not have the target", "Check targets in the policy against /sys/class/block on the board."},
+	"flash":       {NonRetryable, "the flash did not end as it must", "Write with write(job), which verifies."},
+	FlashUnproven: {NonRetryable, "the flash ended without proof", "Write with write(job) in flash; what a script returns does not count."},
 
-	"deadline":   {Retryable, "a deadline passed"},
-	DeadlineStep: {Retryable, "a step took too long"},
-	DeadlineTry:  {Retryable, "an attempt took too long"},
+	"deadline":   {Retryable, "a deadline passed", "Raise the limit that is named if the board needs longer."},
+	DeadlineStep: {Retryable, "a step took too long", "Raise the timeout option of the step."},
+	DeadlineTry:  {Retryable, "an attempt took too long", "Raise limits.attempt."},
 
-	Power:        {Retryable, "board power could not be switched"},
-	PowerConnect: {Retryable, "the power controller cannot be reached"},
-	PowerCommand: {Retryable, "the power controller refused"},
+	Power:        {Retryable, "board power could not be switched", "Try the power driver by hand."},
+	PowerConnect: {Retryable, "the power controller cannot be reached", "Check the address of the power controller and the way to it."},
+	PowerCommand: {Retryable, "the power controller refused", "Run the command by hand, and look at what it prints."},
 
-	"transport":    {Retryable, "the connection to the console failed"},
-	TransportOpen:  {Retryable, "the console port cannot be opened"},
-	TransportBusy:  {Retryable, "the console port is used by another program"},
-	TransportLine:  {NonRetryable, "the console server does not set the line as asked"},
-	TransportLost:  {Retryable, "the connection to the console was lost"},
-	TransportWrite: {Retryable, "the console port takes no bytes"},
+	"transport":    {Retryable, "the connection to the console failed", "Try `flashlua console` on the same port."},
+	TransportOpen:  {Retryable, "the console port cannot be opened", "Check the port's name: `flashlua ports` lists serial ports."},
+	TransportBusy:  {Retryable, "the console port is used by another program", "End the program that is named, or use another port."},
+	TransportLine:  {NonRetryable, "the console server does not set the line as asked", "Use telnet: if the server sets the line itself, or set it to what the server allows."},
+	TransportLost:  {Retryable, "the connection to the console was lost", "Check adapter, cable and console server; raise console.reopen if it comes back later."},
+	TransportWrite: {Retryable, "the console port takes no bytes", "Switch flow control off, or connect what should take the bytes."},
 
-	"console":      {Retryable, "the dialogue with the board failed"},
-	ConsoleTimeout: {Retryable, "the board did not answer in time"},
-	ConsoleAbort:   {Retryable, "the board printed a failure"},
-	ConsoleStall:   {Retryable, "the board fell silent"},
-	ConsoleText:    {NonRetryable, "the text cannot be typed on a console"},
-	ConsoleLong:    {NonRetryable, "the output is larger than a result may be"},
-	ConsoleEcho:    {Retryable, "the board does not echo what is typed"},
-	ConsoleGarbled: {Retryable, "the end of a command arrived garbled"},
-	ConsoleGap:     {Retryable, "the console was away while a command ran"},
-	ConsoleBusy:    {NonRetryable, "the console is in use by a command that still runs"},
+	"console":      {Retryable, "the dialogue with the board failed", "Look at the console lines, and at the transcript."},
+	ConsoleTimeout: {Retryable, "the board did not answer in time", "Raise the timeout if the board needs longer; else look at what it printed last."},
+	ConsoleAbort:   {Retryable, "the board printed a failure", "The console line that matched says why; console.aborts in the policy has the text."},
+	ConsoleStall:   {Retryable, "the board fell silent", "Look at what it printed last; raise stall if it is silent for a reason."},
+	ConsoleText:    {NonRetryable, "the text cannot be typed on a console", "Put large or odd content into a file: put(path, text), or fetch it."},
+	ConsoleLong:    {NonRetryable, "the output is larger than a result may be", "Let the board select: pipe the output through grep, head or tail."},
+	ConsoleEcho:    {Retryable, "the board does not echo what is typed", "Set console.chunk and console.delay for a slow board; check cable, ground and baud rate; console.echo = false if it never echoes."},
+	ConsoleGarbled: {Retryable, "the end of a command arrived garbled", "Check cable, ground, baud rate and flow control; see what prints on the console meanwhile."},
+	ConsoleGap:     {Retryable, "the console was away while a command ran", "Look after the adapter and its power."},
+	ConsoleBusy:    {NonRetryable, "the console is in use by a command that still runs", "Run the second command after the first one has ended."},
 
-	"board":     {Retryable, "the board failed"},
-	BoardPanic:  {Retryable, "the board's kernel panicked"},
-	BoardReset:  {Retryable, "the board reset itself"},
-	"uboot":     {Retryable, "U-Boot failed"},
-	UBootSilent: {Retryable, "autoboot could not be stopped"},
-	UBootDenied: {NonRetryable, "U-Boot refused the password"},
-	UBootExit:   {Retryable, "a U-Boot command failed"},
-	UBootSync:   {Retryable, "U-Boot's prompt did not answer"},
-	UBootBoot:   {Retryable, "U-Boot could not start the kernel"},
-	"shell":     {Retryable, "the Linux shell failed"},
-	ShellLogin:  {Retryable, "the board did not reach a login"},
-	ShellDenied: {NonRetryable, "the board refused the login"},
-	ShellExit:   {Retryable, "a shell command failed"},
-	ShellSync:   {Retryable, "the shell did not answer"},
+	"board":     {Retryable, "the board failed", "The console lines before it say why."},
+	BoardPanic:  {Retryable, "the board's kernel panicked", "Check that kernel, device tree and boot arguments belong together."},
+	BoardReset:  {Retryable, "the board reset itself", "Look for a watchdog, a brown-out or a crash."},
+	"uboot":     {Retryable, "U-Boot failed", "Look at the console lines."},
+	UBootSilent: {Retryable, "autoboot could not be stopped", "Check power, uboot.autoboot, uboot.keys and uboot.prompt against the console lines."},
+	UBootDenied: {NonRetryable, "U-Boot refused the password", "Check uboot.password."},
+	UBootExit:   {Retryable, "a U-Boot command failed", "Run the command by hand: `flashlua console --at uboot`."},
+	UBootSync:   {Retryable, "U-Boot's prompt did not answer", "Check uboot.prompt, and that nothing prints all the time."},
+	UBootBoot:   {Retryable, "U-Boot could not start the kernel", "Check the addresses in files and boot, and that the files are of this board."},
+	"shell":     {Retryable, "the Linux shell failed", "Look at the console lines."},
+	ShellLogin:  {Retryable, "the board did not reach a login", "Check linux.login and linux.prompt against the console lines; raise linux.timeout for a slow boot."},
+	ShellDenied: {NonRetryable, "the board refused the login", "Check linux.user and linux.password."},
+	ShellExit:   {Retryable, "a shell command failed", "Run the command by hand: `flashlua console --at linux`."},
+	ShellSync:   {Retryable, "the shell did not answer", "Check linux.prompt, and that nothing prints all the time."},
 
-	"net":          {Retryable, "the network failed"},
-	NetLink:        {Retryable, "no network interface has a link"},
-	NetDHCP:        {Retryable, "DHCP failed"},
-	NetDHCPTimeout: {Retryable, "no DHCP server answered"},
-	NetTFTP:        {Retryable, "a TFTP transfer failed"},
-	NetTFTPTimeout: {Retryable, "the TFTP server did not answer"},
-	NetTFTPMissing: {NonRetryable, "the TFTP server does not have the file"},
-	NetHTTP:        {Retryable, "an HTTP transfer failed"},
-	NetHTTPCut:     {Retryable, "an HTTP transfer was cut off"},
+	"net":          {Retryable, "the network failed", "Check the cable, the switch and the address of the station."},
+	NetLink:        {Retryable, "no network interface has a link", "Check the cable, and that this Linux has a driver for the network."},
+	NetDHCP:        {Retryable, "DHCP failed", "Check cable and DHCP server, or set net.address, uboot.network or linux.network."},
+	NetDHCPTimeout: {Retryable, "no DHCP server answered", "Check the cable, and that a DHCP server serves the board's network; or set net.address."},
+	NetTFTP:        {Retryable, "a TFTP transfer failed", "Look at the console lines; check net.tftp and the firewall of the station."},
+	NetTFTPTimeout: {Retryable, "the TFTP server did not answer", "Check net.tftp and the firewall: the board's requests to port 69 do not arrive, or the answers do not."},
+	NetTFTPMissing: {NonRetryable, "the TFTP server does not have the file", "Another TFTP server answered: check net.tftp."},
+	NetHTTP:        {Retryable, "an HTTP transfer failed", "Check net.http and the firewall of the station, and that the board has wget or curl."},
+	NetHTTPCut:     {Retryable, "an HTTP transfer was cut off", "Check the network; it is tried again."},
 
-	"write":        {Retryable, "writing failed"},
-	FlashWrite:     {Retryable, "the board could not write the image"},
-	"verify":       {Retryable, "verification failed"},
-	VerifyMismatch: {Retryable, "the medium does not hold the image"},
-	VerifyRead:     {Retryable, "the medium could not be read back"},
+	"write":        {Retryable, "writing failed", "Look at the console lines: the board's own tools say why."},
+	FlashWrite:     {Retryable, "the board could not write the image", "Look at the console lines: dd says why. A medium that fails again and again is worn or not seated well."},
+	"verify":       {Retryable, "verification failed", "Look at the message: the medium was read, and differs, or could not be read."},
+	VerifyMismatch: {Retryable, "the medium does not hold the image", "It is written again. If it differs again, the medium or its power supply is bad, or something on the board writes to it."},
+	VerifyRead:     {Retryable, "the medium could not be read back", "The board must read past its cache: direct reads by dd, or /proc/sys/vm/drop_caches."},
 
-	Unknown: {Retryable, "a failure that flashlua does not know"},
+	Unknown: {Retryable, "a failure that flashlua does not know", "If a script raised it, raise errors.fatal(…) or errors.retryable(…) instead; else report it, with the stack that the events have."},
 }
 
 // Is reports whether k is family or lies below it: "net.dhcp" is a "net", "network" is not.
@@ -193,6 +220,9 @@ func (k Kind) Class() Class { return k.lookup().class }
 
 // Means says in a few words what k stands for, "" for a kind outside the table.
 func (k Kind) Means() string { return k.lookup().means }
+
+// Advice says what whoever meets k can do, "" for a kind outside the table.
+func (k Kind) Advice() string { return k.lookup().advice }
 
 func (k Kind) lookup() entry {
 	for k != "" {

@@ -152,6 +152,12 @@ func (j Job) Mode() string {
 	return ModeFlash
 }
 
+// Fits refuses a policy whose single attempt and its clean-up do not fit its total.
+func (p *Policy) Fits() error {
+	_, err := p.limits(Job{}, powerTime)
+	return err
+}
+
 // limits are the policy's and the job's together, for a driver whose actions take up to power.
 func (p *Policy) limits(j Job, power time.Duration) (Limits, error) {
 	l := p.Limits

@@ -280,8 +280,14 @@ func (c *Console) rest() {
 // Send types text as it is and waits until the port has taken it.
 func (c *Console) Send(ctx context.Context, text string) error { return c.send(ctx, text, text) }
 
-// SendSecret types text and records stars.
+// SendSecret types text and records stars, also for what the board echoes of it.
 func (c *Console) SendSecret(ctx context.Context, text string) error {
+	c.mu.Lock()
+	c.hide = c.hide.And(strings.TrimSuffix(text, "\n"))
+	if r, ok := c.rec.(interface{ Hide(*Secrets) }); ok {
+		r.Hide(c.hide)
+	}
+	c.mu.Unlock()
 	return c.send(ctx, text, strings.Repeat("*", 8)+"\n")
 }
 
@@ -354,10 +360,10 @@ const tailLines = 12
 func (c *Console) Tail() string {
 	c.mu.Lock()
 	from := max(0, len(c.hist)-lineReach-c.hide.longest())
-	raw := string(c.hist[from:])
+	raw, hide := string(c.hist[from:]), c.hide
 	c.mu.Unlock()
 	var kept []string
-	for line := range strings.Lines(c.hide.Mask(Clean(raw))) {
+	for line := range strings.Lines(hide.Mask(Clean(raw))) {
 		if line = strings.TrimRight(line, " \n"); line != "" {
 			kept = append(kept, line)
 		}

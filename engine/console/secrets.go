@@ -36,7 +36,15 @@ func NewSecrets(texts ...string) *Secrets {
 }
 
 // And gives these secrets and more.
-func (s *Secrets) And(texts ...string) *Secrets { return NewSecrets(append(texts, s.texts...)...) }
+func (s *Secrets) And(texts ...string) *Secrets {
+	if s == nil {
+		return NewSecrets(texts...)
+	}
+	if !slices.ContainsFunc(texts, func(t string) bool { return !slices.Contains(s.texts, t) }) {
+		return s
+	}
+	return NewSecrets(append(texts, s.texts...)...)
+}
 
 // Mask gives text with stars for the secrets in it. No secrets, nil, mask nothing.
 func (s *Secrets) Mask(text string) string {

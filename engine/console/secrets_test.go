@@ -1,6 +1,7 @@
 package console
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -33,6 +34,24 @@ func TestSecretsAreMasked(t *testing.T) {
 		}
 	}
 }
+
+// What is typed as a secret is one from then on.
+func TestSendSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var record strings.Builder
+		board, c := pair(t, Config{Recorder: NewTranscript(&record)})
+		go fakeEcho(board)
+		if err := c.SendSecret(t.Context(), "hunter2!\n"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("never")}, Timeout: time.Second})
+		if all := record.String() + err.Error() + c.Tail(); strings.Contains(all, "hunter2") || !strings.Contains(all, secretShown) {
+			t.Errorf("%s", all)
+		}
+	})
+}
+
+func fakeEcho(board io.ReadWriter) { io.Copy(board, board) }
 
 // A line without an end is written in pieces, and no secret lies across two of them.
 func TestSecretInAnEndlessLine(t *testing.T) {

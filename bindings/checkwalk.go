@@ -1,0 +1,149 @@
+package bindings
+
+import (
+	"maps"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// block walks statements with the names that are visible in them.
+func (c *checker) block(stmts []ast.Stmt, n *names) {
+	inner := &names{outer: n}
+	for _, s := range stmts {
+		c.stmt(s, inner)
+	}
+}
+
+func (c *checker) stmt(s ast.Stmt, n *names) {
+	with := func(extra ...string) *names { return &names{outer: n, all: extra} }
+	switch x := s.(type) {
+	case *ast.AssignStmt:
+		c.exprs(x.Rhs, n)
+		c.exprs(x.Lhs, n)
+	case *ast.LocalAssignStmt:
+		if len(x.Exprs) == 1 && len(x.Names) == 1 { // local function f may call itself
+			if _, ok := x.Exprs[0].(*ast.FunctionExpr); ok {
+				n.all = append(n.all, x.Names[0])
+			}
+		}
+		c.exprs(x.Exprs, n)
+		n.all = append(n.all, x.Names...)
+	case *ast.FuncCallStmt:
+		c.expr(x.Expr, n)
+	case *ast.DoBlockStmt:
+		c.block(x.Stmts, n)
+	case *ast.WhileStmt:
+		c.expr(x.Condition, n)
+		c.block(x.Stmts, n)
+	case *ast.RepeatStmt: // the condition sees the block's locals
+		inner := with()
+		for _, s := range x.Stmts {
+			c.stmt(s, inner)
+		}
+		c.expr(x.Condition, inner)
+	case *ast.IfStmt:
+		c.expr(x.Condition, n)
+		c.block(x.Then, n)
+		c.block(x.Else, n)
+	case *ast.NumberForStmt:
+		c.exprs([]ast.Expr{x.Init, x.Limit, x.Step}, n)
+		c.block(x.Stmts, with(x.Name))
+	case *ast.GenericForStmt:
+		c.exprs(x.Exprs, n)
+		c.block(x.Stmts, with(x.Names...))
+	case *ast.FuncDefStmt:
+		if x.Name.Func != nil {
+			c.expr(x.Name.Func, n)
+		}
+		inner := n
+		if x.Name.Receiver != nil {
+			c.expr(x.Name.Receiver, n)
+			inner = with("self")
+		}
+		c.expr(x.Func, inner)
+	case *ast.ReturnStmt:
+		c.exprs(x.Exprs, n)
+	}
+}
+
+func (c *checker) exprs(all []ast.Expr, n *names) {
+	for _, e := range all {
+		c.expr(e, n)
+	}
+}
+
+func (c *checker) expr(e ast.Expr, n *names) {
+	switch x := e.(type) {
+	case nil:
+	case *ast.IdentExpr:
+		c.name(x, n)
+	case *ast.FunctionExpr:
+		c.block(x.Stmts, &names{outer: n, all: x.ParList.Names})
+	default:
+		switch x := e.(type) {
+		case *ast.FuncCallExpr:
+			c.call(x)
+		case *ast.AttrGetExpr:
+			c.get(x, n)
+		}
+		c.exprs(children(e), n)
+	}
+}
+
+// children are the parts of an expression that are expressions.
+func children(e ast.Expr) (all []ast.Expr) {
+	switch x := e.(type) {
+	case *ast.AttrGetExpr:
+		all = []ast.Expr{x.Object, x.Key}
+	case *ast.TableExpr:
+		for _, f := range x.Fields {
+			all = append(all, f.Key, f.Value)
+		}
+	case *ast.FuncCallExpr:
+		all = append([]ast.Expr{x.Func, x.Receiver}, x.Args...)
+	case *ast.LogicalOpExpr:
+		all = []ast.Expr{x.Lhs, x.Rhs}
+	case *ast.RelationalOpExpr:
+		all = []ast.Expr{x.Lhs, x.Rhs}
+	case *ast.StringConcatOpExpr:
+		all = []ast.Expr{x.Lhs, x.Rhs}
+	case *ast.ArithmeticOpExpr:
+		all = []ast.Expr{x.Lhs, x.Rhs}
+	case *ast.UnaryMinusOpExpr:
+		all = []ast.Expr{x.Expr}
+	case *ast.UnaryNotOpExpr:
+		all = []ast.Expr{x.Expr}
+	case *ast.UnaryLenOpExpr:
+		all = []ast.Expr{x.Expr}
+	}
+	return slices.DeleteFunc(all, func(e ast.Expr) bool { return e == nil })
+}
+
+// globalNames are the names that every script finds.
+func (h *Host) globalNames() []string {
+	all := slices.Collect(maps.Keys(h.lazy))
+	h.L.Get(lua.GlobalsIndex).(*lua.LTable).ForEach(func(k, _ lua.LValue) { all = append(all, k.String()) })
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// members are the functions of a module, nil if there is no such module.
+func (h *Host) members(name string) []string {
+	globals := h.L.Get(lua.GlobalsIndex).(*lua.LTable)
+	v := globals.RawGetString(name)
+	if v == lua.LNil {
+		if v = h.lazily(globals, name); v == nil {
+			return nil
+		}
+	}
+	t, ok := v.(*lua.LTable)
+	if !ok || name == "_G" {
+		return nil
+	}
+	var all []string
+	t.ForEach(func(k, _ lua.LValue) { all = append(all, k.String()) })
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/bindings"
+)
+
+func (env Env) checkCommand() *cli.Command {
+	return &cli.Command{
+		Name: "check", Usage: "look for mistakes in scripts, and touch nothing", ArgsUsage: "SCRIPT...",
+		Description: "Prints file:line:column: message (rule), and exits 2 if there is anything. A rule is silenced on its line or the one before:\n" +
+			"-- check: allow RULE because REASON.\n\n" +
+			"  flashlua check boards/*.lua",
+		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"}},
+		OnUsageError: onUsageError,
+		BashComplete: completeBoards,
+		Action:       env.check,
+	}
+}
+
+func (env Env) check(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return misused("check", "name the scripts: flashlua check SCRIPT...")
+	}
+	all := []bindings.Finding{}
+	for _, spec := range c.Args().Slice() {
+		found, err := bindings.Check(spec, bindings.Options{})
+		if err != nil {
+			return err
+		}
+		all = append(all, found...)
+	}
+	if c.Bool("json") {
+		if err := printJSON(env.Stdout, all); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range all {
+			if _, err := fmt.Fprintln(env.Stdout, plain(f.String())); err != nil {
+				return printed(err)
+			}
+		}
+	}
+	if len(all) > 0 {
+		return exit(2)
+	}
+	return nil
+}

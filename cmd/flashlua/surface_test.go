@@ -1,0 +1,173 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// surface asks every object and every module for a name that none has: the answer lists those it has.
+const surface = `
+local function members(what, x)
+	local ok, err = pcall(function() return x.zzzzzzzzzzzzzzzz end)
+	assert(not ok, what)
+	print(what .. ": " .. (tostring(err):match("known are (.*)$") or tostring(err)))
+end
+`
+
+const surfaceOfPolicy = `local board = require("boards.sim")
+local seq = require("lib.uboot_busybox").sequence()
+board.classify = function(err, next) members("error", err) return next(err) end
+seq:after("linux", { name = "look", run = function(s, job, at)
+	members("session", s) members("power", s.power) members("uboot", at.uboot) members("shell", at.shell)
+	local names = {}
+	for k in pairs(job) do table.insert(names, k) end
+	table.sort(names)
+	print("job: " .. table.concat(names, ", "))
+end })
+seq:after("write", { name = "fail", run = function() error(errors.fatal("end")) end })
+board.flash = seq.flash
+return board`
+
+const surfaceOfProgram = `return function(args)
+	for _, name in ipairs({ "errors", "log", "time", "json", "flash", "serial", "uboot", "shell", "power", "image", "serve" }) do
+		if name == "errors" then
+			local names = {}
+			for k in pairs(errors) do table.insert(names, k) end
+			table.sort(names)
+			print("errors.: " .. table.concat(names, ", "))
+		else
+			members(name .. ".", _G[name])
+		end
+	end
+	members("console", serial.open(args[1]))
+	members("power", power.open("command:true {}", { off_time = "1s" }))
+	members("image", image.open(args[2]))
+	members("server", serve.http({ listen = "127.0.0.1" }))
+end`
+
+// TestStubIsTrue holds scripts/meta/flashlua.lua, and docs/policies.md, to what scripts really find.
+func TestStubIsTrue(t *testing.T) {
+	real := map[string][]string{}
+	note := func(text string) {
+		if what, names, ok := strings.Cut(text, ": "); ok && !strings.Contains(what, " ") {
+			real[what] = strings.Split(names, ", ")
+		}
+	}
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	image := write("x.raw", "image")
+	policy, program := write("policy.lua", surface+surfaceOfPolicy), write("program.lua", surface+surfaceOfProgram)
+	synctest.Test(t, func(t *testing.T) {
+		p, err := bindings.Load(policy, bindings.Options{Log: note})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := engine.Engine{Events: func(e engine.Event) { note(e.Text) }}
+		_, done, err := e.Simulate(p, "size=16")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer done()
+		e.Run(t.Context(), p, engine.Job{Image: image})
+	})
+	s, err := bindings.Inspect(program, bindings.Options{Allow: []string{"true", "cat"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := engine.Engine{Events: func(e engine.Event) { note(e.Text) }}
+	if rep := s.Program.Run(t.Context(), e, engine.ProgramJob{}, "exec:cat", image); rep.Err != nil {
+		t.Fatal(rep.Err)
+	}
+
+	stub := stubMembers(t)
+	for what, names := range real {
+		slices.Sort(names)
+		if want := slices.Sorted(slices.Values(stub[what])); what == "uboot" || what == "shell" { // a program's have other arguments, and no write
+			for _, n := range names {
+				if !slices.Contains(want, n) {
+					t.Errorf("the stub lacks %s:%s", what, n)
+				}
+			}
+		} else if !slices.Equal(names, want) {
+			t.Errorf("%s has %v, the stub says %v", what, names, want)
+		}
+	}
+	if len(real) != len(stub) {
+		t.Errorf("%d kinds of things were looked at, the stub has %d: %v, %v", len(real), len(stub), slices.Sorted(maps.Keys(real)), slices.Sorted(maps.Keys(stub)))
+	}
+	doc, err := os.ReadFile("../../docs/policies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, names := range real {
+		for _, n := range names {
+			if full := strings.TrimSuffix(what, ".") + "." + n; strings.HasSuffix(what, ".") && !strings.Contains(string(doc), "`"+full) {
+				t.Errorf("docs/policies.md lacks %s", full)
+			} else if !strings.Contains(string(doc), "`"+n) && !strings.Contains(string(doc), ":"+n) && !strings.Contains(string(doc), "."+n) {
+				t.Errorf("docs/policies.md lacks %s of %s", n, what)
+			}
+		}
+	}
+}
+
+// stubMembers reads the stub: fields of classes, methods of objects, functions of modules.
+func stubMembers(t *testing.T) map[string][]string {
+	text, err := os.ReadFile("../../scripts/meta/flashlua.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	class := ""
+	for line := range strings.Lines(string(text)) {
+		if m := regexp.MustCompile(`^---@class flashlua\.(\w+)`).FindStringSubmatch(line); m != nil {
+			class = m[1]
+		}
+		if m := regexp.MustCompile(`^---@field (\w+)`).FindStringSubmatch(line); m != nil && class != "policy" && !strings.HasSuffix(class, "_options") {
+			all[class] = append(all[class], m[1])
+		}
+		if m := regexp.MustCompile(`^function (\w+?)(?:_object)?:(\w+)`).FindStringSubmatch(line); m != nil {
+			all[m[1]] = append(all[m[1]], m[2])
+		}
+		if m := regexp.MustCompile(`^function (\w+)\.(\w+)`).FindStringSubmatch(line); m != nil {
+			all[m[1]+"."] = append(all[m[1]+"."], m[2])
+		}
+	}
+	return all
+}
+
+// TestErrorsAreDocumented holds docs/errors.md to the table of kinds. UPDATE=1 writes it.
+func TestErrorsAreDocumented(t *testing.T) {
+	const path = "../../docs/errors.md"
+	want := "# Kinds of errors\n\nMade from the table that `flashlua explain` prints; general first: `net.dhcp.timeout` is a `net.dhcp`, which is a `net`. The class is the\ndefault; a policy's `classify` may say otherwise.\n\n```console\n$ flashlua explain net.dhcp.timeout\n```\n\n| kind | class | means | what to do |\n|---|---|---|---|\n"
+	for _, k := range classify.Kinds() {
+		k := classify.Kind(k)
+		want += "| `" + string(k) + "` | " + k.Class().String() + " | " + k.Means() + " | " + k.Advice() + " |\n"
+		if k.Advice() == "" || k.Means() == "" {
+			t.Errorf("%s: what does it mean, and what is to be done?", k)
+		}
+	}
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(path); string(got) != want {
+		t.Errorf("docs/errors.md differs from the table, %v; UPDATE=1 go test -run TestErrorsAreDocumented ./cmd/flashlua writes it", err)
+	}
+}

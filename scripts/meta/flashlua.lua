@@ -1,0 +1,323 @@
+---@meta
+-- What flashlua's scripts find, for editors that know LuaCATS annotations. docs/policies.md says more about each.
+
+---@alias duration string a number with its unit: "90s", "5m", "1h30m"
+---@alias power_state "on"|"off"|"keep"
+
+--------------------------------------------------------------------------------------------------------------- policies
+
+---@class flashlua.policy a board's policy, what a script returns; docs/boards.md has every key
+---@field flash? fun(s: flashlua.session, job: flashlua.job)
+---@field classify? fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"
+---@field backoff? fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration
+
+---@class flashlua.job
+---@field target string the name of the medium in the policy
+---@field size integer of the image, in bytes
+---@field sha256 string of the image, hexadecimal
+---@field attempt integer counts from 1
+---@field verify_only boolean nothing may be written
+
+---@class flashlua.session one attempt
+---@field attempt integer counts from 1
+---@field last_error? flashlua.error of the attempt before
+---@field board string
+---@field power flashlua.power
+local session = {}
+
+---@class flashlua.step_options
+---@field retries? integer tries after the first, without a power cycle
+---@field timeout? duration of each try
+---@field destroys? string job.target, if the step's own commands may write the medium
+---@field aborts? table<string, string|false> what else means failure on the console, and what does not
+
+---@generic T
+---@param name string
+---@param options flashlua.step_options
+---@param f fun(): T
+---@return T
+---@overload fun(self: flashlua.session, name: string, f: function): any
+function session:step(name, options, f) end
+
+---@return flashlua.uboot
+function session:uboot() end
+
+---@return flashlua.shell
+function session:shell() end
+
+---@param text any
+function session:log(text) end
+
+--------------------------------------------------------------------------------------------------------------- objects
+
+---@class flashlua.command_options
+---@field timeout? duration
+---@field stall? duration silence that ends it
+---@field line? fun(line: string) told each line as it comes
+
+---@class flashlua.uboot
+local uboot_object = {}
+
+---@param command string
+---@param options? flashlua.command_options
+---@return string output
+function uboot_object:run(command, options) end
+
+---@param command string
+---@param options? flashlua.command_options
+---@return string output, integer code
+function uboot_object:exec(command, options) end
+
+---@param variable string
+---@return string? value
+function uboot_object:env(variable) end
+
+---@param variable string
+---@param value string
+function uboot_object:setenv(variable, value) end
+
+---@return string address
+function uboot_object:dhcp() end
+
+---@param files? string|string[]|table in a policy: which of its files; in a program: the server
+---@param name? string in a program: the file's name there
+---@param address? integer in a program
+---@param size? integer in a program: in bytes
+function uboot_object:load(files, name, address, size) end
+
+---@param command? string by default the policy's
+---@return flashlua.shell? shell in a policy
+function uboot_object:boot(command) end
+
+---@class flashlua.shell
+local shell_object = {}
+
+---@param command string
+---@param options? flashlua.command_options
+---@return string output
+function shell_object:run(command, options) end
+
+---@param command string
+---@param options? flashlua.command_options
+---@return string output, integer code
+function shell_object:exec(command, options) end
+
+---@param path string on the board
+---@param content string of at most 256 KiB
+function shell_object:put(path, content) end
+
+---@return string address
+function shell_object:network() end
+
+---@param job flashlua.job in a policy alone
+function shell_object:write(job) end
+
+---@class flashlua.power
+local power_object = {}
+function power_object:on() end
+function power_object:off() end
+function power_object:cycle() end
+
+---@class flashlua.console
+local console_object = {}
+
+---@param text string as it is
+function console_object:send(text) end
+
+---@param text string typed with Enter
+function console_object:line(text) end
+
+---@param text string typed with Enter, and shown in no record
+function console_object:secret(text) end
+
+---@param text string|string[]
+---@param options? { timeout?: duration, stall?: duration } by default a minute
+---@return string text that came, integer index
+function console_object:expect(text, options) end
+
+---@param options { quiet: duration, timeout: duration }
+function console_object:drain(options) end
+
+---@return string lines the last ones
+function console_object:tail() end
+
+function console_object:close() end
+
+---@class flashlua.image
+---@field path string
+---@field size integer in bytes
+---@field sha256 string hexadecimal
+
+---@class flashlua.server
+---@field port string
+local server_object = {}
+
+---@param content string|flashlua.image
+---@param host string the station, as the board sees it
+---@return string url
+function server_object:offer(content, host) end
+
+---@class flashlua.error
+---@field kind string "net.dhcp.timeout"
+---@field class "retry"|"fatal"|"unmarked"
+---@field step string
+---@field attempt integer
+---@field message string
+---@field hint string
+---@field target string the state of the medium
+---@field cause? flashlua.error
+local error_object = {}
+
+---@param kind string
+---@return boolean
+function error_object:is(kind) end
+
+---@param kind string
+---@return flashlua.error?
+function error_object:find(kind) end
+
+---@return flashlua.error[] outermost first
+function error_object:chain() end
+
+---@return flashlua.error[]
+function error_object:leaves() end
+
+---@param pattern? string a Lua pattern
+---@return string? what string.match gives on the last console lines; all of them without a pattern
+function error_object:console(pattern) end
+
+---@param message string
+---@return flashlua.error
+function error_object:wrap(message) end
+
+--------------------------------------------------------------------------------------------------------------- modules
+
+errors = {}
+
+---@param message string
+---@param cause? any
+---@return flashlua.error
+function errors.retryable(message, cause) end
+
+---@param message string
+---@param cause? any
+---@return flashlua.error
+function errors.fatal(message, cause) end
+
+---@param fields { kind?: string, message?: string, class?: "retry"|"fatal", hint?: string, cause?: any }
+---@return flashlua.error
+function errors.new(fields) end
+
+---@param ... any
+---@return flashlua.error
+function errors.join(...) end
+
+---@param err any
+---@return "retry"|"fatal" class, string rule
+function errors.classify(err) end
+
+---@param err any
+---@param kind string
+---@return boolean
+function errors.is(err, kind) end
+
+---@param err any
+---@param kind string
+---@return flashlua.error?
+function errors.find(err, kind) end
+
+---@param err any
+---@return flashlua.error[]
+function errors.leaves(err) end
+
+---@param err any
+---@return flashlua.error[]
+function errors.chain(err) end
+
+log = {}
+
+---@param ... any
+function log.info(...) end
+
+---@param ... any
+function log.warn(...) end
+
+time = {}
+
+---@return number seconds since 1970
+function time.now() end
+
+---@param d duration
+function time.sleep(d) end
+
+---@param d duration
+---@return number
+function time.seconds(d) end
+
+json = {}
+
+---@param value any
+---@return string
+function json.encode(value) end
+
+---@param text string
+---@return any
+function json.decode(text) end
+
+flash = {}
+
+---@param board flashlua.policy|string a policy, or the name of a board or a file
+---@param job { image: string, port: string, power?: string, target?: string, files?: string, sha256?: string, timeout?: duration, retries?: integer, set?: table<string, string> }
+---@return table verdict
+function flash.run(board, job) end
+
+---@generic T
+---@param f fun(try: integer): T
+---@param options? { retries?: integer }
+---@return T
+function flash.retry(f, options) end
+
+serial = {}
+
+---@param port string as --port takes it
+---@param options? table the keys of a policy's console
+---@return flashlua.console
+function serial.open(port, options) end
+
+uboot = {}
+
+---@param console flashlua.console
+---@param options? table the keys of a policy's uboot
+---@return flashlua.uboot
+function uboot.stop(console, options) end
+
+shell = {}
+
+---@param console flashlua.console
+---@param options? table the keys of a policy's linux
+---@return flashlua.shell
+function shell.login(console, options) end
+
+---@param word string
+---@return string
+function shell.quote(word) end
+
+power = {}
+
+---@param driver string as --power takes it
+---@param options? { off_time?: duration, success?: power_state, failure?: power_state, cancel?: power_state }
+---@return flashlua.power
+function power.open(driver, options) end
+
+image = {}
+
+---@param path string a file or a web address
+---@param options? { sha256?: string }
+---@return flashlua.image
+function image.open(path, options) end
+
+serve = {}
+
+---@param options? { listen?: string }
+---@return flashlua.server
+function serve.http(options) end
