@@ -45,17 +45,18 @@ lint: ## vet, staticcheck, gofumpt
 	$(STATIC) $(PACKAGES)
 	@out=$$($(GOFUMPT) -l .); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 
-bench: ## measure the console beside a bare read loop, the start beside a hello, and the classification
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./engine/console ./cmd/flashlua
+bench: ## measure the console beside a bare read loop, commands beside typing them bare, the start beside a hello, Lua, the classification
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./engine/console ./cmd/flashlua ./bindings ./testdata/qemu
 	$(GO) test -run '^$$' -bench . ./classify
 
 picture: build ## draw the README's picture, docs/demo.svg
 	GO=$(GO) docs/picture.sh
 
 soak: ## flash 1,000 simulated boards with random faults, N=100 for another number; fuzz for minutes
-	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$' -v -timeout 2h ./cmd/flashlua | grep -v -e '^=== ' -e '--- PASS'
+	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestMatrix|TestDifferential' -v -timeout 2h ./cmd/flashlua ./bindings | grep -v -e '^=== ' -e '--- PASS'
 	$(GO) test -run '^$$' -fuzz FuzzTelnet -fuzztime 5m -fuzzminimizetime 100x ./engine/transport
-	$(GO) test -run '^$$' -fuzz FuzzFraming -fuzztime 5m ./engine/console
+	for f in console/FuzzFraming console/FuzzQuoting simboard/FuzzShell; do $(GO) test -run '^$$' -fuzz $${f#*/} -fuzztime 2m ./engine/$${f%/*} || exit; done
+	for f in classify/FuzzTree bindings/FuzzBridge bindings/FuzzPolicy; do $(GO) test -run '^$$' -fuzz $${f#*/} -fuzztime 2m ./$${f%/*} || exit; done
 
 clean: ## remove what was built
 	rm -rf bin build

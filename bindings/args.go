@@ -31,7 +31,7 @@ type wrong struct{ err error }
 
 // function makes a builtin callable from Lua. It is the one border: a cancelled context and a bug found earlier are
 // raised again on every call, and a panic poisons the host, so that no pcall can hide it.
-func (h *Host) function(name string, skip int, f builtin) *lua.LFunction {
+func (h *host) function(name string, skip int, f builtin) *lua.LFunction {
 	return h.L.NewFunction(func(L *lua.LState) int {
 		c := &args{L: L, ctx: L.Context(), name: name, skip: skip}
 		if c.ctx == nil {
@@ -49,14 +49,14 @@ func (h *Host) function(name string, skip int, f builtin) *lua.LFunction {
 }
 
 // outward makes a builtin that asks the engine for something. The watchdog looks away meanwhile.
-func (h *Host) outward(name string, skip int, f builtin) *lua.LFunction {
+func (h *host) outward(name string, skip int, f builtin) *lua.LFunction {
 	return h.function(name, skip, func(c *args) ([]lua.LValue, error) {
 		defer h.dog.leave()()
 		return f(c)
 	})
 }
 
-func (h *Host) enter(c *args, f builtin) (results []lua.LValue, err error) {
+func (h *host) enter(c *args, f builtin) (results []lua.LValue, err error) {
 	defer func() {
 		switch v := recover().(type) {
 		case nil:

@@ -20,7 +20,7 @@ var unwanted = []string{
 }
 
 // openBase opens the harmless libraries and replaces what stock gopher-lua does wrong or without bound.
-func (h *Host) openBase() {
+func (h *host) openBase() {
 	for _, lib := range []struct {
 		name string
 		open lua.LGFunction
@@ -65,7 +65,7 @@ var yieldInLua = sync.OnceValue(func() *lua.FunctionProto {
 })
 
 // openCoroutines makes a coroutine run under the context of whoever resumes it, not of whoever made it, and counts them.
-func (h *Host) openCoroutines() {
+func (h *host) openCoroutines() {
 	lib := h.L.GetGlobal("coroutine").(*lua.LTable)
 	stock := func(name string) lua.LGFunction { return lib.RawGetString(name).(*lua.LFunction).GFunction }
 	create, resume, wrap := stock("create"), stock("resume"), stock("wrap")
@@ -114,13 +114,13 @@ func (h *Host) openCoroutines() {
 }
 
 // print tells the people who watch.
-func (h *Host) print(c *args) ([]lua.LValue, error) {
+func (h *host) print(c *args) ([]lua.LValue, error) {
 	h.say(h.joined(c))
 	return nil, nil
 }
 
 // joined is all arguments as text.
-func (h *Host) joined(c *args) string {
+func (h *host) joined(c *args) string {
 	var words []string
 	for _, v := range c.rest(1) {
 		words = append(words, h.tostring(c, v))
@@ -129,7 +129,7 @@ func (h *Host) joined(c *args) string {
 }
 
 // tostring is Lua's.
-func (h *Host) tostring(c *args, v lua.LValue) string {
+func (h *host) tostring(c *args, v lua.LValue) string {
 	if err := errorIn(v); err != nil {
 		return err.Error()
 	}
@@ -141,7 +141,7 @@ func (h *Host) tostring(c *args, v lua.LValue) string {
 }
 
 // seal makes undeclared globals an error, to read and to write.
-func (h *Host) seal() {
+func (h *host) seal() {
 	globals := h.L.Get(lua.GlobalsIndex).(*lua.LTable)
 	meta := h.L.NewTable()
 	refuse := func(format string) lua.LValue {

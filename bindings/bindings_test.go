@@ -28,7 +28,7 @@ func eval(t *testing.T, source string) (string, error) {
 
 func sourceNamed(name, dir string) source { return source{name: name, dir: dir} }
 
-func (h *Host) eval(ctx context.Context, source string) (string, error) {
+func (h *host) eval(ctx context.Context, source string) (string, error) {
 	c, err := compile(h.name, []byte(source))
 	if err != nil {
 		return "", err

@@ -76,7 +76,7 @@ func Check(spec string, o Options) ([]Finding, error) {
 type checker struct {
 	file    string
 	lines   []string
-	host    *Host
+	host    *host
 	globals []string
 	made    map[classify.Kind]bool // kinds that the script makes itself
 	asked   []kindAsked
@@ -142,7 +142,9 @@ func (c *checker) failed(rule string, err error) {
 func (c *checker) loaded(src source, o Options) {
 	s, err := inspect(src, o)
 	if err != nil {
-		if !slices.ContainsFunc(c.found, func(f Finding) bool { return strings.Contains(err.Error(), "undeclared global") && f.Rule == "undeclared-global" }) {
+		if !slices.ContainsFunc(c.found, func(f Finding) bool {
+			return strings.Contains(err.Error(), "undeclared global") && f.Rule == "undeclared-global"
+		}) {
 			c.failed("load", err)
 		}
 		return

@@ -122,7 +122,7 @@ func children(e ast.Expr) (all []ast.Expr) {
 }
 
 // globalNames are the names that every script finds.
-func (h *Host) globalNames() []string {
+func (h *host) globalNames() []string {
 	all := slices.Collect(maps.Keys(h.lazy))
 	h.L.Get(lua.GlobalsIndex).(*lua.LTable).ForEach(func(k, _ lua.LValue) { all = append(all, k.String()) })
 	slices.Sort(all)
@@ -130,7 +130,7 @@ func (h *Host) globalNames() []string {
 }
 
 // members are the functions of a module, nil if there is no such module.
-func (h *Host) members(name string) []string {
+func (h *host) members(name string) []string {
 	globals := h.L.Get(lua.GlobalsIndex).(*lua.LTable)
 	v := globals.RawGetString(name)
 	if v == lua.LNil {

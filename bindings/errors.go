@@ -10,7 +10,7 @@ import (
 )
 
 // openErrors makes the error object's methods and the module errors.
-func (h *Host) openErrors() {
+func (h *host) openErrors() {
 	h.errorMeta = h.L.NewTable()
 	methods := map[string]builtin{
 		"is": h.errIs, "chain": h.errChain, "leaves": h.errLeaves, "find": h.errFind, "console": h.errConsole, "wrap": h.errWrap,
@@ -66,7 +66,7 @@ func errorIn(v lua.LValue) error {
 }
 
 // errClassify gives the built-in verdict on an error, or on any value that was caught, and the rule that made it.
-func (h *Host) errClassify(c *args) ([]lua.LValue, error) {
+func (h *host) errClassify(c *args) ([]lua.LValue, error) {
 	err := h.cause(c, c.any(1, "error"))
 	if err == nil {
 		c.fail("argument 1, the error, is nil")
@@ -76,7 +76,7 @@ func (h *Host) errClassify(c *args) ([]lua.LValue, error) {
 }
 
 // self is the object of a method. Only our metatable leads here, so there is one.
-func (h *Host) self(c *args, v lua.LValue) error {
+func (h *host) self(c *args, v lua.LValue) error {
 	if err := errorIn(v); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (h *Host) self(c *args, v lua.LValue) error {
 }
 
 // errorValue makes an error object.
-func (h *Host) errorValue(err error) lua.LValue {
+func (h *host) errorValue(err error) lua.LValue {
 	if err == nil {
 		return lua.LNil
 	}
@@ -97,9 +97,9 @@ func (h *Host) errorValue(err error) lua.LValue {
 }
 
 // raise raises an error object.
-func (h *Host) raise(L *lua.LState, err error) { L.Error(h.errorValue(err), 1) }
+func (h *host) raise(L *lua.LState, err error) { L.Error(h.errorValue(err), 1) }
 
-func (h *Host) errField(err error, key string) (lua.LValue, bool) {
+func (h *host) errField(err error, key string) (lua.LValue, bool) {
 	f := classify.Facts(err)
 	switch key {
 	case "kind":
@@ -122,11 +122,11 @@ func (h *Host) errField(err error, key string) (lua.LValue, bool) {
 	return nil, false
 }
 
-func (h *Host) errIs(c *args) ([]lua.LValue, error) {
+func (h *host) errIs(c *args) ([]lua.LValue, error) {
 	return []lua.LValue{lua.LBool(classify.Find(h.self(c, c.opt(0)), classify.Kind(c.str(1, "kind"))) != nil)}, nil
 }
 
-func (h *Host) errFind(c *args) ([]lua.LValue, error) {
+func (h *host) errFind(c *args) ([]lua.LValue, error) {
 	found := classify.Find(h.self(c, c.opt(0)), classify.Kind(c.str(1, "kind")))
 	if found == nil {
 		return []lua.LValue{lua.LNil}, nil
@@ -134,15 +134,15 @@ func (h *Host) errFind(c *args) ([]lua.LValue, error) {
 	return []lua.LValue{h.errorValue(found)}, nil
 }
 
-func (h *Host) errChain(c *args) ([]lua.LValue, error) {
+func (h *host) errChain(c *args) ([]lua.LValue, error) {
 	return h.list(classify.Chain(h.self(c, c.opt(0))))
 }
 
-func (h *Host) errLeaves(c *args) ([]lua.LValue, error) {
+func (h *host) errLeaves(c *args) ([]lua.LValue, error) {
 	return h.list(classify.Leaves(h.self(c, c.opt(0))))
 }
 
-func (h *Host) list(errs []error) ([]lua.LValue, error) {
+func (h *host) list(errs []error) ([]lua.LValue, error) {
 	t := h.L.NewTable()
 	for _, err := range errs {
 		t.Append(h.errorValue(err))
@@ -151,7 +151,7 @@ func (h *Host) list(errs []error) ([]lua.LValue, error) {
 }
 
 // errConsole looks for a Lua pattern in the last console lines and gives what string.match does.
-func (h *Host) errConsole(c *args) ([]lua.LValue, error) {
+func (h *host) errConsole(c *args) ([]lua.LValue, error) {
 	tail := lua.LString(classify.Facts(h.self(c, c.opt(0))).Console)
 	if c.none(1) {
 		return []lua.LValue{tail}, nil
@@ -164,12 +164,12 @@ func (h *Host) errConsole(c *args) ([]lua.LValue, error) {
 	return results, err
 }
 
-func (h *Host) errWrap(c *args) ([]lua.LValue, error) {
+func (h *host) errWrap(c *args) ([]lua.LValue, error) {
 	return []lua.LValue{h.errorValue(classify.Wrap(h.self(c, c.opt(0)), "", "%s", c.str(1, "message")))}, nil
 }
 
 // errConcat makes `"stage 2: " .. err` the same error with a text before it.
-func (h *Host) errConcat(c *args) ([]lua.LValue, error) {
+func (h *host) errConcat(c *args) ([]lua.LValue, error) {
 	if err := errorIn(c.opt(2)); err != nil {
 		return []lua.LValue{h.errorValue(classify.Wrap(err, "", "%s", trimColon(h.tostring(c, c.opt(1)))))}, nil
 	}
@@ -184,7 +184,7 @@ func trimColon(s string) string {
 }
 
 // newError makes errors.retryable and errors.fatal: a text, and a cause if there is one.
-func (h *Host) newError(class classify.Class) builtin {
+func (h *host) newError(class classify.Class) builtin {
 	return func(c *args) ([]lua.LValue, error) {
 		err := &classify.Error{Class: class, Msg: c.str(1, "message"), Cause: h.cause(c, c.opt(2)), Detail: c.L.Where(1)}
 		return []lua.LValue{h.errorValue(err)}, nil
@@ -192,7 +192,7 @@ func (h *Host) newError(class classify.Class) builtin {
 }
 
 // cause takes an error object, or any value that a script may have caught.
-func (h *Host) cause(c *args, v lua.LValue) error {
+func (h *host) cause(c *args, v lua.LValue) error {
 	if v == lua.LNil {
 		return nil
 	}
@@ -202,7 +202,7 @@ func (h *Host) cause(c *args, v lua.LValue) error {
 	return &raised{h.tostring(c, v), v}
 }
 
-func (h *Host) errNew(c *args) ([]lua.LValue, error) {
+func (h *host) errNew(c *args) ([]lua.LValue, error) {
 	if c.none(1) {
 		c.fail("argument 1 must be a table: errors.new{ kind = …, message = … }")
 	}
@@ -221,7 +221,7 @@ func (h *Host) errNew(c *args) ([]lua.LValue, error) {
 	return []lua.LValue{h.errorValue(err)}, nil
 }
 
-func (h *Host) errJoin(c *args) ([]lua.LValue, error) {
+func (h *host) errJoin(c *args) ([]lua.LValue, error) {
 	var all []error
 	for _, v := range c.rest(1) {
 		if err := h.cause(c, v); err != nil {

@@ -13,14 +13,14 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-func init() { register("flash", (*Host).flashModule) }
+func init() { register("flash", (*host).flashModule) }
 
-func (h *Host) flashModule() map[string]builtin {
+func (h *host) flashModule() map[string]builtin {
 	return map[string]builtin{"run": h.flashRun, "retry": h.flashRetry}
 }
 
 // flashRun is flash.run(board, job): what flashlua run does, from a program. It gives the verdict, and raises what failed.
-func (h *Host) flashRun(c *args) ([]lua.LValue, error) {
+func (h *host) flashRun(c *args) ([]lua.LValue, error) {
 	p, err := h.program(c)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (h *Host) flashRun(c *args) ([]lua.LValue, error) {
 }
 
 // board is the first argument: a policy's table, or the name of a board or of a file.
-func (h *Host) board(c *args, set map[string]string) (*engine.Policy, error) {
+func (h *host) board(c *args, set map[string]string) (*engine.Policy, error) {
 	switch v := c.any(1, "board").(type) {
 	case lua.LString:
 		spec := string(v)
@@ -79,7 +79,7 @@ func (h *Host) board(c *args, set map[string]string) (*engine.Policy, error) {
 }
 
 // verdict is a report as a table.
-func (h *Host) verdict(rep *engine.Report) ([]lua.LValue, error) {
+func (h *host) verdict(rep *engine.Report) ([]lua.LValue, error) {
 	raw, err := json.Marshal(rep)
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func errorOf(rep *engine.Report) error {
 
 // flashRetry is flash.retry(function, { retries }): the function is called with the number of the try until it returns, or
 // fails in a way that another try cannot mend.
-func (h *Host) flashRetry(c *args) ([]lua.LValue, error) {
+func (h *host) flashRetry(c *args) ([]lua.LValue, error) {
 	f := c.fn(1, "function")
 	o := c.options(2)
 	retries := engine.DefaultRetries
@@ -136,7 +136,7 @@ func (h *Host) flashRetry(c *args) ([]lua.LValue, error) {
 
 // granted refuses a command of the station that the operator did not allow. It must be allowed by the name of its program,
 // or, where a shell would see more than one program in it, to the letter.
-func (h *Host) granted(spec string) error {
+func (h *host) granted(spec string) error {
 	scheme, command, _ := strings.Cut(spec, ":")
 	if scheme != "exec" && scheme != "command" {
 		return nil

@@ -15,7 +15,7 @@ import (
 const defaultSequence = "lib.uboot_busybox"
 
 // hooks binds the policy's functions.
-func (h *Host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *decoder) error {
+func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *decoder) error {
 	flash, _ := t.RawGetString("flash").(*lua.LFunction)
 	if flash == nil {
 		lib, err := h.sequence(ctx)
@@ -54,7 +54,7 @@ func (h *Host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 }
 
 // sequence gives the default sequence.
-func (h *Host) sequence(ctx context.Context) (*lua.LTable, error) {
+func (h *host) sequence(ctx context.Context) (*lua.LTable, error) {
 	results, err := h.call(ctx, h.L.GetGlobal("require"), lua.LString(defaultSequence))
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (h *Host) sequence(ctx context.Context) (*lua.LTable, error) {
 }
 
 // classify asks a policy's classify(err, next).
-func (h *Host) classify(ctx context.Context, f *lua.LFunction, err error, next func(error) classify.Class) (classify.Class, error) {
+func (h *host) classify(ctx context.Context, f *lua.LFunction, err error, next func(error) classify.Class) (classify.Class, error) {
 	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
 		e := errorIn(c.any(1, "error"))
 		if e == nil {
@@ -84,7 +84,7 @@ func (h *Host) classify(ctx context.Context, f *lua.LFunction, err error, next f
 }
 
 // backoff asks a policy's backoff(n, err, next).
-func (h *Host) backoff(ctx context.Context, f *lua.LFunction, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
+func (h *host) backoff(ctx context.Context, f *lua.LFunction, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
 	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
 		return []lua.LValue{lua.LString(next(c.intOr(1, "n", n), errorIn(c.opt(2))).String())}, nil
 	})
@@ -100,7 +100,7 @@ func (h *Host) backoff(ctx context.Context, f *lua.LFunction, n int, err error, 
 	return wait, nil
 }
 
-func (h *Host) ask(ctx context.Context, f *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
+func (h *host) ask(ctx context.Context, f *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
 	results, err := h.call(ctx, f, args...)
 	if err != nil || len(results) == 0 {
 		return lua.LNil, err

@@ -22,8 +22,8 @@ import (
 // loadTime bounds the loading of a script, which touches nothing and so takes no time.
 const loadTime = 5 * time.Second
 
-// Host is one Lua state and what belongs to it. One goroutine at a time uses it.
-type Host struct {
+// host is one Lua state and what belongs to it. One goroutine at a time uses it.
+type host struct {
 	L       *lua.LState
 	name    string // of the script, for messages
 	modules modules
@@ -217,11 +217,11 @@ func Boards() []string {
 }
 
 // newHost makes a state with flashlua's library and nothing of Lua's that reaches outside.
-func newHost(src source, o Options) *Host {
+func newHost(src source, o Options) *host {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	h := &Host{name: src.name, log: o.Log, own: o.Modules, allow: o.Allow, lazy: map[string]func() lua.LValue{}, L: lua.NewState(lua.Options{
+	h := &host{name: src.name, log: o.Log, own: o.Modules, allow: o.Allow, lazy: map[string]func() lua.LValue{}, L: lua.NewState(lua.Options{
 		SkipOpenLibs: true, CallStackSize: 200, RegistrySize: 1 << 10, RegistryMaxSize: 1 << 18, RegistryGrowStep: 1 << 12,
 	})}
 	h.modules = modules{host: h, dir: src.dir, loaded: map[string]lua.LValue{}, keys: map[string]int{}}

@@ -4,12 +4,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-func init() { register("image", (*Host).imageModule) }
+func init() { register("image", (*host).imageModule) }
 
-func (h *Host) imageModule() map[string]builtin { return map[string]builtin{"open": h.openImage} }
+func (h *host) imageModule() map[string]builtin { return map[string]builtin{"open": h.openImage} }
 
 // openImage is image.open(path, { sha256 }).
-func (h *Host) openImage(c *args) ([]lua.LValue, error) {
+func (h *host) openImage(c *args) ([]lua.LValue, error) {
 	p, err := h.program(c)
 	if err != nil {
 		return nil, err

@@ -6,22 +6,26 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/classify"
 )
 
-func init() { register("json", (*Host).jsonModule) }
+func init() { register("json", (*host).jsonModule) }
 
-func (h *Host) jsonModule() map[string]builtin {
+func (h *host) jsonModule() map[string]builtin {
 	return map[string]builtin{
 		"encode": func(c *args) ([]lua.LValue, error) {
 			v, err := goValue(c.any(1, "value"), 0)
-			if err != nil {
-				c.fail("%v", err)
+			if err == nil && !isText(v) {
+				err = fmt.Errorf("a text in it is not UTF-8, and JSON has no other")
 			}
-			raw, err := json.Marshal(v)
+			raw := []byte(nil)
+			if err == nil {
+				raw, err = json.Marshal(v)
+			}
 			if err != nil { // NaN, an infinity
 				c.fail("%v", err)
 			}
@@ -35,6 +39,23 @@ func (h *Host) jsonModule() map[string]builtin {
 			return one(h.luaValue(v))
 		},
 	}
+}
+
+// isText reports whether all strings in a value are UTF-8.
+func isText(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return utf8.ValidString(v)
+	case []any:
+		return !slices.ContainsFunc(v, func(x any) bool { return !isText(x) })
+	case map[string]any:
+		for k, x := range v {
+			if !utf8.ValidString(k) || !isText(x) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // maxTree bounds the depth of a value that leaves Lua, so that a table that holds itself is refused.
@@ -93,7 +114,7 @@ func tableToGo(t *lua.LTable, depth int) (any, error) {
 }
 
 // luaValue makes a Lua value of a Go one, of the kinds that goValue makes.
-func (h *Host) luaValue(v any) lua.LValue {
+func (h *host) luaValue(v any) lua.LValue {
 	switch v := v.(type) {
 	case bool:
 		return lua.LBool(v)

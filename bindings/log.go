@@ -2,9 +2,9 @@ package bindings
 
 import lua "github.com/yuin/gopher-lua"
 
-func init() { register("log", (*Host).logModule) }
+func init() { register("log", (*host).logModule) }
 
-func (h *Host) logModule() map[string]builtin {
+func (h *host) logModule() map[string]builtin {
 	say := func(prefix string) builtin {
 		return func(c *args) ([]lua.LValue, error) {
 			h.say(prefix + h.joined(c))
@@ -15,7 +15,7 @@ func (h *Host) logModule() map[string]builtin {
 }
 
 // say tells the people who watch, as an event where a program runs.
-func (h *Host) say(text string) {
+func (h *host) say(text string) {
 	if h.running != nil {
 		h.running.Note(text)
 		return

@@ -12,16 +12,16 @@ import (
 )
 
 // openers are the modules that scripts find as globals, each registered by its own file.
-var openers = map[string]func(h *Host) map[string]builtin{}
+var openers = map[string]func(h *host) map[string]builtin{}
 
-func register(name string, open func(h *Host) map[string]builtin) { openers[name] = open }
+func register(name string, open func(h *host) map[string]builtin) { openers[name] = open }
 
 // Module is a Lua module of an embedder's own: its functions by name. Arguments and results are nil, bool, float64, string,
 // []any and map[string]any. An error is raised as an error object, and is the same error again in the report.
 type Module map[string]func(ctx context.Context, args []any) ([]any, error)
 
 // openModules makes every module when it is first asked for: most scripts need few.
-func (h *Host) openModules() {
+func (h *host) openModules() {
 	for name, open := range openers {
 		h.lazy[name] = func() lua.LValue { return h.module(name, open(h)) }
 	}
@@ -31,7 +31,7 @@ func (h *Host) openModules() {
 }
 
 // lazily gives a global that is made on first use.
-func (h *Host) lazily(globals *lua.LTable, name string) lua.LValue {
+func (h *host) lazily(globals *lua.LTable, name string) lua.LValue {
 	make := h.lazy[name]
 	if make == nil {
 		return nil
@@ -42,7 +42,7 @@ func (h *Host) lazily(globals *lua.LTable, name string) lua.LValue {
 }
 
 // adopt makes builtins of an embedder's functions.
-func (h *Host) adopt(m Module) map[string]builtin {
+func (h *host) adopt(m Module) map[string]builtin {
 	all := map[string]builtin{}
 	for name, f := range m {
 		all[name] = func(c *args) ([]lua.LValue, error) {
@@ -66,7 +66,7 @@ func (h *Host) adopt(m Module) map[string]builtin {
 }
 
 // module makes the table of a module. A name that it does not have is an error, with a suggestion.
-func (h *Host) module(name string, functions map[string]builtin) *lua.LTable {
+func (h *host) module(name string, functions map[string]builtin) *lua.LTable {
 	t := h.L.NewTable()
 	for f, do := range functions {
 		t.RawSetString(f, h.outward(name+"."+f, 0, do))
@@ -76,7 +76,7 @@ func (h *Host) module(name string, functions map[string]builtin) *lua.LTable {
 }
 
 // closeModule refuses names that a module does not have.
-func (h *Host) closeModule(t *lua.LTable, name string, known []string) {
+func (h *host) closeModule(t *lua.LTable, name string, known []string) {
 	meta := h.L.NewTable()
 	meta.RawSetString("__index", h.function(name, 0, func(c *args) ([]lua.LValue, error) {
 		key := c.opt(2).String()
@@ -92,7 +92,7 @@ func (h *Host) closeModule(t *lua.LTable, name string, known []string) {
 }
 
 // program is the program under way. While a script loads, and in a board's policy, there is none.
-func (h *Host) program(c *args) (*engine.Program, error) {
+func (h *host) program(c *args) (*engine.Program, error) {
 	if h.running == nil {
 		return nil, classify.WithHint(classify.New(classify.ScriptPhase, "%s: nothing may be touched here", c.name),
 			"a program does that in its function, `return function(args) … end`; a board's policy works with the session that flash is given")

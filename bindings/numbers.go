@@ -64,7 +64,7 @@ func inBase(c *args, base int) ([]lua.LValue, error) {
 }
 
 // openMath mends what stock math does wrong: huge, random's faults and its seed, which all states share.
-func (h *Host) openMath() {
+func (h *host) openMath() {
 	lib := h.L.GetGlobal("math").(*lua.LTable)
 	lib.RawSetString("huge", lua.LNumber(math.Inf(1)))
 	lib.RawSetString("mod", lib.RawGetString("fmod"))
@@ -89,7 +89,7 @@ func (h *Host) openMath() {
 }
 
 // openArithmetic makes strings numbers as Lua does: gopher-lua takes "010" for 8 and "1_0" for 10.
-func (h *Host) openArithmetic() {
+func (h *host) openArithmetic() {
 	mt := h.L.NewTable()
 	mt.RawSetString("__index", h.L.GetGlobal("string"))
 	for event, do := range map[string]func(a, b float64) float64{

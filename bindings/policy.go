@@ -25,7 +25,7 @@ import (
 const apiVersion = 1
 
 // policy makes an engine.Policy of the table that a script returned.
-func (h *Host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (s *Script, err error) {
+func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (s *Script, err error) {
 	d := &decoder{host: h, file: src.name, set: set, used: map[string]bool{}, own: map[string]bool{}}
 	defer func() {
 		if w, ok := recover().(wrong); ok {

@@ -8,12 +8,12 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-func init() { register("power", (*Host).powerModule) }
+func init() { register("power", (*host).powerModule) }
 
-func (h *Host) powerModule() map[string]builtin { return map[string]builtin{"open": h.openPower} }
+func (h *host) powerModule() map[string]builtin { return map[string]builtin{"open": h.openPower} }
 
 // openPower is power.open(spec, { off_time, success, failure, cancel }).
-func (h *Host) openPower(c *args) ([]lua.LValue, error) {
+func (h *host) openPower(c *args) ([]lua.LValue, error) {
 	p, err := h.program(c)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 // Program is a script that returns a function: it works with the modules itself.
 type Program struct {
 	Name string
-	host *Host
+	host *host
 	f    *lua.LFunction
 }
 

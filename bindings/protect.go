@@ -16,7 +16,7 @@ const maxDepth = 100
 
 // call is the one way from Go into Lua. It runs f protected, on a thread of its own: a caught error closes the upvalues
 // of every frame of its thread, those of the callers too if they shared it. The error is a Go error in full.
-func (h *Host) call(ctx context.Context, f lua.LValue, args ...lua.LValue) (results []lua.LValue, err error) {
+func (h *host) call(ctx context.Context, f lua.LValue, args ...lua.LValue) (results []lua.LValue, err error) {
 	if h.depth >= maxDepth {
 		return nil, classify.New(classify.ScriptLimit, "more than %d protected calls inside each other", maxDepth)
 	}
@@ -54,7 +54,7 @@ func (h *Host) call(ctx context.Context, f lua.LValue, args ...lua.LValue) (resu
 }
 
 // thread gives an idle thread, or a new one: they are costly.
-func (h *Host) thread(ctx context.Context) *lua.LState {
+func (h *host) thread(ctx context.Context) *lua.LState {
 	var th *lua.LState
 	if n := len(h.idle); n > 0 {
 		th, h.idle = h.idle[n-1], h.idle[:n-1]
@@ -66,7 +66,7 @@ func (h *Host) thread(ctx context.Context) *lua.LState {
 }
 
 // cancelled is the error of a call whose context ended: what a binding said of it if it knows the cause, else the cause.
-func (h *Host) cancelled(ctx context.Context, err error) error {
+func (h *host) cancelled(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	if e := fromLua(err); e != nil && errors.Is(e, cause) {
 		return e
@@ -90,7 +90,7 @@ const saySo = "nothing is known about it, so it is tried again: raise errors.fat
 
 // toGo makes a Go error of what PCall caught: the very error if one travels in it; a fault of the Lua code; else what the
 // script raised.
-func (h *Host) toGo(err error) error {
+func (h *host) toGo(err error) error {
 	if e := fromLua(err); e != nil {
 		return e
 	}
@@ -141,7 +141,7 @@ func describe(v lua.LValue) string {
 
 // pcall and xpcall are Lua's, on call.
 
-func (h *Host) pcall(c *args) ([]lua.LValue, error) {
+func (h *host) pcall(c *args) ([]lua.LValue, error) {
 	f, rest := c.any(1, "function"), c.rest(2)
 	results, err := h.call(c.ctx, f, rest...)
 	if err != nil {
@@ -150,7 +150,7 @@ func (h *Host) pcall(c *args) ([]lua.LValue, error) {
 	return append([]lua.LValue{lua.LTrue}, results...), nil
 }
 
-func (h *Host) xpcall(c *args) ([]lua.LValue, error) {
+func (h *host) xpcall(c *args) ([]lua.LValue, error) {
 	f, handler := c.any(1, "function"), c.any(2, "handler")
 	results, err := h.call(c.ctx, f)
 	if err == nil {
@@ -168,12 +168,12 @@ func (h *Host) xpcall(c *args) ([]lua.LValue, error) {
 }
 
 // final reports whether an error is none that a script may catch.
-func (h *Host) final(ctx context.Context, err error) bool {
+func (h *host) final(ctx context.Context, err error) bool {
 	return h.poison != nil || context.Cause(ctx) != nil || classify.Find(err, classify.ScriptLimit) != nil
 }
 
 // caught is what pcall answers for an error. What no script may catch goes on.
-func (h *Host) caught(ctx context.Context, err error) ([]lua.LValue, error) {
+func (h *host) caught(ctx context.Context, err error) ([]lua.LValue, error) {
 	if h.final(ctx, err) {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (h *Host) caught(ctx context.Context, err error) ([]lua.LValue, error) {
 
 // plain gives a caught error as Lua knows it: what was raised if that was a plain value, the text of a fault, else the
 // error object.
-func (h *Host) plain(err error) lua.LValue {
+func (h *host) plain(err error) lua.LValue {
 	if e, ok := err.(*classify.Error); ok {
 		if r, ok := e.Cause.(*raised); ok {
 			return r.value
@@ -196,7 +196,7 @@ func (h *Host) plain(err error) lua.LValue {
 
 // luaError is Lua's error(). It notes what is raised, so that a fault of the code and a text that a script raised can be
 // told apart; a fault that is raised again stays one.
-func (h *Host) luaError(c *args) ([]lua.LValue, error) {
+func (h *host) luaError(c *args) ([]lua.LValue, error) {
 	v, level := c.opt(1), c.intOr(2, "level", 1)
 	if text, ok := v.(lua.LString); ok {
 		if h.lastFault == nil || string(text) != *h.lastFault {
@@ -215,7 +215,7 @@ func (h *Host) luaError(c *args) ([]lua.LValue, error) {
 }
 
 // luaAssert is Lua's assert(), which keeps an error object.
-func (h *Host) luaAssert(c *args) ([]lua.LValue, error) {
+func (h *host) luaAssert(c *args) ([]lua.LValue, error) {
 	if v := c.any(1, "value"); lua.LVAsBool(v) {
 		return c.rest(1), nil
 	}

@@ -14,7 +14,7 @@ import (
 
 // modules is what require finds: scripts that come with flashlua, and files beside the script.
 type modules struct {
-	host    *Host
+	host    *host
 	dir     string
 	loaded  map[string]lua.LValue
 	loading []string

@@ -17,7 +17,7 @@ import (
 // decoder reads a policy's table. The operator's settings come first, and are written into the table, so that the
 // script sees them too.
 type decoder struct {
-	host *Host
+	host *host
 	file string
 	set  map[string]string
 	used map[string]bool // settings that some key took
@@ -28,7 +28,7 @@ type decoder struct {
 }
 
 // settings reads an option table as that section of a policy is read.
-func (h *Host) settings(c *args, i int, name string) *section {
+func (h *host) settings(c *args, i int, name string) *section {
 	d := &decoder{host: h, file: strings.TrimSuffix(strings.TrimSpace(c.L.Where(1)), ":"), used: map[string]bool{}, own: map[string]bool{}}
 	return &section{decoder: d, path: name + ".", t: c.options(i).t}
 }

@@ -12,12 +12,12 @@ import (
 // expectTime is how long a console is waited for if nobody says.
 const expectTime = time.Minute
 
-func init() { register("serial", (*Host).serialModule) }
+func init() { register("serial", (*host).serialModule) }
 
-func (h *Host) serialModule() map[string]builtin { return map[string]builtin{"open": h.openSerial} }
+func (h *host) serialModule() map[string]builtin { return map[string]builtin{"open": h.openSerial} }
 
 // openSerial is serial.open(port, { … }), with the keys of a policy's console.
-func (h *Host) openSerial(c *args) ([]lua.LValue, error) {
+func (h *host) openSerial(c *args) ([]lua.LValue, error) {
 	p, err := h.program(c)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (h *Host) openSerial(c *args) ([]lua.LValue, error) {
 }
 
 // newConsole makes the object of a console.
-func (h *Host) newConsole(con *console.Console) lua.LValue {
+func (h *host) newConsole(con *console.Console) lua.LValue {
 	v := h.object("console", map[string]builtin{
 		"send":   func(c *args) ([]lua.LValue, error) { return nil, con.Send(c.ctx, c.str(1, "text")) },
 		"line":   func(c *args) ([]lua.LValue, error) { return nil, con.Send(c.ctx, c.str(1, "text")+"\n") },

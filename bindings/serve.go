@@ -9,13 +9,13 @@ import (
 	"github.com/flashlua/flashlua/engine/serve"
 )
 
-func init() { register("serve", (*Host).serveModule) }
+func init() { register("serve", (*host).serveModule) }
 
-func (h *Host) serveModule() map[string]builtin { return map[string]builtin{"http": h.serveHTTP} }
+func (h *host) serveModule() map[string]builtin { return map[string]builtin{"http": h.serveHTTP} }
 
 // serveHTTP is serve.http({ listen }), a server whose offer(content, host) gives the URL of a text or an image, as a board
 // at which the station is called host asks for it.
-func (h *Host) serveHTTP(c *args) ([]lua.LValue, error) {
+func (h *host) serveHTTP(c *args) ([]lua.LValue, error) {
 	p, err := h.program(c)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 )
 
 // object makes a Lua object with methods and fields. A name that it does not have is an error, with a suggestion.
-func (h *Host) object(kind string, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
+func (h *host) object(kind string, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
 	members := map[string]lua.LValue{}
 	maps.Copy(members, fields)
 	for name, f := range methods {
@@ -43,15 +43,15 @@ func (h *Host) object(kind string, methods map[string]builtin, fields map[string
 
 // session is one attempt as a script sees it.
 type session struct {
-	*Host
+	*host
 	s     *engine.Session
 	value *lua.LUserData
 	job   *lua.LTable
 }
 
-func (h *Host) newSession(s *engine.Session) *session {
+func (h *host) newSession(s *engine.Session) *session {
 	h.clk = s.Clock()
-	x := &session{Host: h, s: s, job: h.L.NewTable()}
+	x := &session{host: h, s: s, job: h.L.NewTable()}
 	x.job.RawSetString("target", lua.LString(s.Target().Name))
 	x.job.RawSetString("verify_only", lua.LBool(s.VerifyOnly()))
 	if im := s.Image(); im != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-func init() { register("shell", (*Host).shellModule) }
+func init() { register("shell", (*host).shellModule) }
 
-func (h *Host) shellModule() map[string]builtin {
+func (h *host) shellModule() map[string]builtin {
 	return map[string]builtin{
 		"login": h.login,
 		"quote": func(c *args) ([]lua.LValue, error) { return one(lua.LString(console.Quote(c.text(1, "word")))) },
@@ -19,7 +19,7 @@ func (h *Host) shellModule() map[string]builtin {
 }
 
 // login is shell.login(console, { … }), with the keys of a policy's linux.
-func (h *Host) login(c *args) ([]lua.LValue, error) {
+func (h *host) login(c *args) ([]lua.LValue, error) {
 	if _, err := h.program(c); err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (h *Host) login(c *args) ([]lua.LValue, error) {
 }
 
 // shellMethods are those that a policy's session and a program have. touch is asked before a script's own command.
-func (h *Host) shellMethods(sh *shell.Shell, touch func() error) map[string]builtin {
+func (h *host) shellMethods(sh *shell.Shell, touch func() error) map[string]builtin {
 	return map[string]builtin{
 		"run":  h.runner(sh.Run, touch),
 		"exec": h.executer(sh.Exec, touch),
@@ -54,7 +54,7 @@ func (h *Host) shellMethods(sh *shell.Shell, touch func() error) map[string]buil
 }
 
 // command is (text, { timeout, stall, line }).
-func (h *Host) command(c *args, touch func() error) (console.Command, error) {
+func (h *host) command(c *args, touch func() error) (console.Command, error) {
 	cmd := console.Command{Text: c.str(1, "command")}
 	o := c.options(2)
 	cmd.Timeout, cmd.Stall = o.duration("timeout"), o.duration("stall")
@@ -73,7 +73,7 @@ func (h *Host) command(c *args, touch func() error) (console.Command, error) {
 }
 
 // runner is a command that must exit 0; it gives the output.
-func (h *Host) runner(do func(context.Context, console.Command) (string, error), touch func() error) builtin {
+func (h *host) runner(do func(context.Context, console.Command) (string, error), touch func() error) builtin {
 	return func(c *args) ([]lua.LValue, error) {
 		cmd, err := h.command(c, touch)
 		if err != nil {
@@ -85,7 +85,7 @@ func (h *Host) runner(do func(context.Context, console.Command) (string, error),
 }
 
 // executer is a command that may fail; it gives the output and the exit code.
-func (h *Host) executer(do func(context.Context, console.Command) (console.Result, error), touch func() error) builtin {
+func (h *host) executer(do func(context.Context, console.Command) (console.Result, error), touch func() error) builtin {
 	return func(c *args) ([]lua.LValue, error) {
 		cmd, err := h.command(c, touch)
 		if err != nil {

@@ -16,7 +16,7 @@ const maxString = 16 << 20
 
 // openStrings makes Lua 5.1's string library: gopher-lua's own differs in patterns, format, byte, upper and lower, and
 // bounds nothing.
-func (h *Host) openStrings() {
+func (h *host) openStrings() {
 	lib := h.L.GetGlobal("string").(*lua.LTable)
 	for name, f := range map[string]builtin{
 		"byte": strByte, "find": strFind, "format": h.format, "gmatch": h.gmatch, "gsub": h.gsub, "lower": strLower,
@@ -187,7 +187,7 @@ func (m *matcher) value(n int) (lua.LValue, error) {
 }
 
 // gmatch gives an iterator. An anchor means nothing in it.
-func (h *Host) gmatch(c *args) ([]lua.LValue, error) {
+func (h *host) gmatch(c *args) ([]lua.LValue, error) {
 	m := &matcher{src: c.text(1, "string"), pat: c.text(2, "pattern")}
 	if strings.HasPrefix(m.pat, "^") {
 		m.pat = "%" + m.pat
@@ -211,7 +211,7 @@ func (h *Host) gmatch(c *args) ([]lua.LValue, error) {
 	}))
 }
 
-func (h *Host) gsub(c *args) ([]lua.LValue, error) {
+func (h *host) gsub(c *args) ([]lua.LValue, error) {
 	s, pattern := c.text(1, "string"), c.text(2, "pattern")
 	limit := len(s) + 1
 	if !c.none(4) {
@@ -258,7 +258,7 @@ func (h *Host) gsub(c *args) ([]lua.LValue, error) {
 }
 
 // replacement is what gsub puts in the place of a match: of a string, a table or a function.
-func (h *Host) replacement(c *args) (func(m *matcher, from, to int) (string, error), error) {
+func (h *host) replacement(c *args) (func(m *matcher, from, to int) (string, error), error) {
 	keep := func(m *matcher, from, to int, v lua.LValue) (string, error) {
 		if !lua.LVAsBool(v) {
 			return m.src[from:to], nil
@@ -328,7 +328,7 @@ func (m *matcher) expand(with string, from, to int) (string, error) {
 }
 
 // format is C's printf with Lua's %q. %s takes any value, as later versions of Lua do, so that errors can be shown.
-func (h *Host) format(c *args) ([]lua.LValue, error) {
+func (h *host) format(c *args) ([]lua.LValue, error) {
 	f := c.text(1, "format")
 	var out strings.Builder
 	next := 1
@@ -379,7 +379,7 @@ func formatSpec(s string) (spec string, verb byte, n int) {
 	return s[:i], s[i], i + 1
 }
 
-func (h *Host) formatOne(c *args, i int, spec string, verb byte) string {
+func (h *host) formatOne(c *args, i int, spec string, verb byte) string {
 	switch verb {
 	case 'c':
 		return fmt.Sprintf("%"+strings.ReplaceAll(spec, "0", "")+"s", string([]byte{byte(toInt(c.number(i, "character")))}))

@@ -13,7 +13,7 @@ import (
 const maxUnpack = 8000
 
 // openTables bounds what stock functions do without bound, and lets a context end them.
-func (h *Host) openTables() {
+func (h *host) openTables() {
 	lib := h.L.GetGlobal("table").(*lua.LTable)
 	lib.RawSetString("concat", h.function("table.concat", 0, concat))
 	lib.RawSetString("sort", h.function("table.sort", 0, h.sort))
@@ -76,7 +76,7 @@ func unpack(c *args) ([]lua.LValue, error) {
 }
 
 // sort works on a copy, so that a comparison which changes the table, or fails, does no harm.
-func (h *Host) sort(c *args) ([]lua.LValue, error) {
+func (h *host) sort(c *args) ([]lua.LValue, error) {
 	t := c.table(1, "table")
 	less := func(a, b lua.LValue) bool { return c.L.LessThan(a, b) }
 	if !c.none(2) {

@@ -8,9 +8,9 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-func init() { register("time", (*Host).timeModule) }
+func init() { register("time", (*host).timeModule) }
 
-func (h *Host) timeModule() map[string]builtin {
+func (h *host) timeModule() map[string]builtin {
 	read := func(c *args) time.Duration {
 		d, err := duration(c.any(1, "duration"))
 		if err != nil {

@@ -6,12 +6,12 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-func init() { register("uboot", (*Host).ubootModule) }
+func init() { register("uboot", (*host).ubootModule) }
 
-func (h *Host) ubootModule() map[string]builtin { return map[string]builtin{"stop": h.stopUBoot} }
+func (h *host) ubootModule() map[string]builtin { return map[string]builtin{"stop": h.stopUBoot} }
 
 // stopUBoot is uboot.stop(console, { … }), with the keys of a policy's uboot.
-func (h *Host) stopUBoot(c *args) ([]lua.LValue, error) {
+func (h *host) stopUBoot(c *args) ([]lua.LValue, error) {
 	if _, err := h.program(c); err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (h *Host) stopUBoot(c *args) ([]lua.LValue, error) {
 }
 
 // ubootMethods are those that a policy's session and a program have. touch is asked before a script's own command.
-func (h *Host) ubootMethods(ub *uboot.UBoot, touch func() error) map[string]builtin {
+func (h *host) ubootMethods(ub *uboot.UBoot, touch func() error) map[string]builtin {
 	return map[string]builtin{
 		"run":  h.runner(ub.Run, touch),
 		"exec": h.executer(ub.Exec, touch),

@@ -302,6 +302,27 @@ func BenchmarkDecide(b *testing.B) {
 			_ = errors.Is(chain, errPlain)
 		}
 	})
+	b.Run("ratio", func(b *testing.B) { // of the former two, side by side
+		const rounds = 20_000
+		var decide, is time.Duration
+		for b.Loop() {
+			began := time.Now()
+			for range rounds {
+				c.Decide(nil, chain)
+			}
+			decide += time.Since(began)
+			began = time.Now()
+			for range rounds {
+				_ = errors.Is(chain, errPlain)
+			}
+			is += time.Since(began)
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(float64(decide)/float64(is), "times")
+		if allocs := testing.AllocsPerRun(100, func() { c.Decide(nil, chain) }); decide > 20*is || allocs > 0 {
+			b.Errorf("Decide takes %s, errors.Is %s; %v allocations", decide, is, allocs)
+		}
+	})
 	b.Run("10,000 nodes", func(b *testing.B) {
 		for b.Loop() {
 			c.Decide(nil, deep)

@@ -293,7 +293,9 @@ func (r *run) backoff(n int, err error) (time.Duration, error) {
 		return err2
 	})
 	if perr != nil {
-		return b.Wait(n), classify.WithSecondary(err, classify.Wrap(perr, "", "the policy's backoff failed"))
+		perr = classify.Wrap(perr, "", "the policy's backoff failed")
+		r.emit(Event{Type: EventNote, Text: perr.Error()})
+		return b.Wait(n), classify.WithSecondary(err, perr)
 	}
 	return wait, err
 }

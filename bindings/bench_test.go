@@ -1,0 +1,95 @@
+package bindings
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// perOp times n rounds of f, in nanoseconds each.
+func perOp(n int, f func()) float64 {
+	began := time.Now()
+	for range n {
+		f()
+	}
+	return float64(time.Since(began).Nanoseconds()) / float64(n)
+}
+
+// BenchmarkClassify is a policy's classify through the bridge, beside a call of an empty Lua function. It may cost ten times
+// as much.
+func BenchmarkClassify(b *testing.B) {
+	h := newHost(sourceNamed("bench.lua", ""), Options{})
+	c, err := compile("bench.lua", []byte(`return function(err, next) if err:is("shell.exit") then return "fatal" end return next(err) end, function() end`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	results, err := h.call(b.Context(), h.L.NewFunctionFromProto(c.proto))
+	if err != nil {
+		b.Fatal(err)
+	}
+	hook, empty := results[0].(*lua.LFunction), results[1].(*lua.LFunction)
+	failure := classify.WithStep(classify.Wrap(classify.New(classify.NetDHCPTimeout, "no lease"), "", "dhcp"), "network")
+	next := func(err error) classify.Class { return classify.Retryable }
+	var ask, none float64
+	for b.Loop() {
+		none = perOp(20_000, func() { h.call(b.Context(), empty) })
+		ask = perOp(20_000, func() {
+			if class, err := h.classify(b.Context(), hook, failure, next); err != nil || class != classify.Retryable {
+				b.Fatal(class, err)
+			}
+		})
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(none, "empty-ns")
+	b.ReportMetric(ask, "classify-ns")
+	b.ReportMetric(ask/none, "ratio")
+	if ask > 10*none {
+		b.Errorf("classify costs %.0f ns, an empty call %.0f", ask, none)
+	}
+}
+
+// BenchmarkHost is a host with all modules, beside a bare state with Lua's own libraries. It may cost three times as much.
+func BenchmarkHost(b *testing.B) {
+	var ours, bare float64
+	for b.Loop() {
+		bare = perOp(500, func() { lua.NewState().Close() })
+		ours = perOp(500, func() {
+			h := newHost(sourceNamed("bench.lua", ""), Options{})
+			for name := range openers {
+				h.members(name)
+			}
+		})
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(bare/1000, "bare-us")
+	b.ReportMetric(ours/1000, "host-us")
+	b.ReportMetric(ours/bare, "ratio")
+	if ours > 3*bare {
+		b.Errorf("a host costs %.0f us, a bare state %.0f", ours/1000, bare/1000)
+	}
+}
+
+// BenchmarkRunaway is how long after its end a script that catches everything goes on.
+func BenchmarkRunaway(b *testing.B) {
+	const limit = 50 * time.Millisecond
+	h := newHost(sourceNamed("bench.lua", ""), Options{})
+	var worst time.Duration
+	for b.Loop() {
+		for range 20 {
+			ctx, cancel := context.WithTimeout(b.Context(), limit)
+			began := time.Now()
+			h.eval(ctx, `while true do pcall(function() while true do end end) end`)
+			worst = max(worst, time.Since(began)-limit)
+			cancel()
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(worst.Microseconds())/1000, "late-ms")
+	if worst > time.Second {
+		b.Errorf("it ended %s late", worst)
+	}
+}

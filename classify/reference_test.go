@@ -1,0 +1,161 @@
+package classify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+)
+
+// TestReferenceTable is what the public tests of the reference, jumpstarter's flasher client, assert of its categorization,
+// in our words. Where our answer is better, it is said how.
+func TestReferenceTable(t *testing.T) {
+	fatal, retry := Fatal(errors.New("config error")), Retry(errors.New("network timeout"))
+	for _, tt := range []struct {
+		asserts string
+		err     error
+		rule    Rule
+		is      error  // that the decided error still is
+		says    string // part of its text
+		better  string
+	}{
+		{"a non-retryable error stays one", fatal, RuleNonRetryable, fatal, "config error", ""},
+		{"a retryable error stays one", retry, RuleRetryable, retry, "network timeout", ""},
+		{"an unknown error is wrapped as retryable, with type, text and cause", errPlain, RuleUnknown, errPlain, `*errors.errorString, "boom"`, "it is logged once, with its stack"},
+		{
+			"a missing file of the system is unknown, hence retryable", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, RuleUnknown, fs.ErrNotExist, "file does not exist",
+			"row 13: our own code says image.missing, which is fatal, before the board gets power",
+		},
+		{"a cancelled operation is not retried", context.Canceled, RuleCancelled, context.Canceled, "operation cancelled", "a cancelled sibling beside a real cause does not hide it"},
+		{"the chain of causes is searched", over(retry, 2), RuleRetryable, retry, "", ""},
+		{"a group is searched", errors.Join(errors.New("generic"), retry), RuleRetryable, retry, "", ""},
+		{"a group in a group is searched", errors.Join(errors.New("other"), errors.Join(fatal)), RuleNonRetryable, fatal, "", ""},
+		{"non-retryable comes first", errors.Join(retry, fatal), RuleNonRetryable, fatal, "", "also if it lies deeper than the other"},
+		{
+			"a clean-up that fails counts as the error", WithSecondary(retry, fatal), RuleRetryable, retry, "network timeout",
+			"row 10: what failed beside it is shown and never changes the verdict",
+		},
+		{
+			"an error of an earlier attempt counts", WithSecondary(over(dhcp, 1), Fatal(errors.New("partial file of attempt 1"))), RuleRetryable, dhcp, "",
+			"row 15: an earlier attempt is a fact beside the last one, not a part of it",
+		},
+	} {
+		d := (&Classifier{}).Decide(nil, tt.err)
+		if d.Rule != tt.rule || !errors.Is(d.Err, tt.is) || !strings.Contains(d.Err.Error(), tt.says) {
+			t.Errorf("%s: %v by %s; want %s, %q (%s)", tt.asserts, d.Err, d.Rule, tt.rule, tt.says, tt.better)
+		}
+	}
+	if Find(over(dhcp, 3), "net") == nil || Find(errors.New("some error"), "net") != nil {
+		t.Error("an error of a kind is found in a chain, and only there")
+	}
+}
+
+// model decides as the rules say, without any of the walk's cares.
+func model(err error) Rule {
+	fatal, retry, cancelled, other := 0, 0, 0, 0
+	var count func(error)
+	count = func(err error) {
+		switch classOf(err) {
+		case NonRetryable:
+			fatal++
+		case Retryable:
+			retry++
+		}
+		var below []error
+		switch x := err.(type) {
+		case interface{ Unwrap() []error }:
+			below = x.Unwrap()
+		case interface{ Unwrap() error }:
+			if cause := x.Unwrap(); cause != nil {
+				below = []error{cause}
+			}
+		}
+		for _, e := range below {
+			count(e)
+		}
+		if len(below) == 0 && classOf(err) == Unmarked {
+			if err == context.Canceled {
+				cancelled++
+			} else {
+				other++
+			}
+		}
+	}
+	count(err)
+	switch {
+	case fatal > 0:
+		return RuleNonRetryable
+	case retry > 0:
+		return RuleRetryable
+	case cancelled > 0 && other == 0:
+		return RuleCancelled
+	}
+	return RuleUnknown
+}
+
+// grow makes a tree of what the bytes say.
+func grow(script []byte) (error, []byte) {
+	if len(script) == 0 {
+		return errors.New("leaf"), nil
+	}
+	op, rest := script[0], script[1:]
+	kinds := []Kind{NetDHCPTimeout, Usage, "lab.fixture", ImageMismatch, BoardReset, ""}
+	switch op % 9 {
+	case 0:
+		return errPlain, rest
+	case 1:
+		return context.Canceled, rest
+	case 2:
+		return New(kinds[int(op/9)%len(kinds)], "leaf"), rest
+	case 3:
+		err, rest := grow(rest)
+		return fmt.Errorf("wrapped: %w", err), rest
+	case 4:
+		err, rest := grow(rest)
+		return Wrap(err, kinds[int(op/9)%len(kinds)], "wrapped"), rest
+	case 5:
+		err, rest := grow(rest)
+		return WithStep(err, "step"), rest
+	case 6:
+		err, rest := grow(rest)
+		return WithSecondary(err, Fatal(errPlain)), rest
+	case 7:
+		err, rest := grow(rest)
+		if op/9%2 == 0 {
+			return Retry(err), rest
+		}
+		return &wrapper{err}, rest
+	}
+	g := &group{}
+	for range 1 + int(op/9)%4 {
+		var err error
+		err, rest = grow(rest)
+		g.members = append(g.members, err)
+	}
+	return g, rest
+}
+
+// FuzzTree holds the walk over random trees to the naive model.
+func FuzzTree(f *testing.F) {
+	for seed := range byte(60) {
+		f.Add([]byte{seed * 4, seed, 8, seed * 3, 26, 3, seed * 7, 17, 1, 1, seed})
+	}
+	f.Fuzz(func(t *testing.T, script []byte) {
+		err, _ := grow(script[:min(len(script), 500)])
+		d := (&Classifier{}).Decide(nil, err)
+		if want := model(err); d.Rule != want || d.Class != want.class() {
+			t.Errorf("%v by %s; want %s", d.Class, d.Rule, want)
+		}
+		if again := (&Classifier{}).Decide(nil, d.Err); again.Class != d.Class {
+			t.Errorf("judged again: %s; want %s", again.Class, d.Class)
+		}
+		if !errors.Is(d.Err, err) && err != context.Canceled && d.Rule != RuleUnknown {
+			if _, comparable := err.(*group); comparable {
+				t.Errorf("%v is not in %v", err, d.Err)
+			}
+		}
+		_, _, _, _ = Messages(err), Leaves(err), Chain(err), Facts(err)
+	})
+}

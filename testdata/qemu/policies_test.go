@@ -1,0 +1,71 @@
+package qemu
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// policies are boards made of this one, each in a few lines, as docs/policies.md shows.
+var policies = map[string]struct {
+	lua  string
+	exit int
+	rule classify.Rule
+	says []string
+}{
+	"replaces a step": {`
+local seq = require("lib.uboot_busybox").sequence()
+seq:replace("network", function(s, job, at)
+	at.uboot:run("setenv ipaddr 10.0.2.15; setenv netmask 255.255.255.0")
+	s:log("the address is " .. at.uboot:env("ipaddr"))
+end)
+seq:replace("load", function(s, job, at)
+	at.uboot:dhcp()
+	at.uboot:load({ "kernel", "initrd" })
+end)
+board.flash = seq.flash`, 0, "", []string{"the address is 10.0.2.15"}},
+	"wraps a step": {`
+local seq = require("lib.uboot_busybox").sequence()
+seq:wrap("linux", function(next, s, job, at)
+	at.uboot:setenv("bootargs", board.bootargs)
+	next()
+	s:log("Linux says " .. at.shell:run("uname -m"))
+	at.shell:put("/tmp/note", "it's here\n")
+	s:log(at.shell:run("cat /tmp/note"))
+end)
+board.flash = seq.flash`, 0, "", []string{"Linux says aarch64", "it's here"}},
+	"classifies by console text": {`
+local seq = require("lib.uboot_busybox").sequence()
+seq:after("linux", { name = "look", run = function(s, job, at)
+	at.shell:run("echo 'mmc0: error -110 whilst initialising' >&2; false")
+end })
+board.flash = seq.flash
+function board.classify(err, next)
+	if err:is("shell.exit") and err:console("mmc%d: error %-110") then return "fatal" end
+	return next(err)
+end`, 3, classify.RulePolicy, []string{"shell.exit", "step look"}},
+}
+
+func TestPolicies(t *testing.T) {
+	for name, tt := range policies {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 100_001)
+			if n := strings.Count(tt.lua, "\n"); n >= 30 {
+				t.Errorf("%d lines", n)
+			}
+			code, out, v := r.flash(r.variant(tt.lua))
+			if code != tt.exit || v.Rule != string(tt.rule) || len(v.Attempts) != 1 {
+				t.Errorf("exit %d by %s after %d attempts; want %d by %s\n%s", code, v.Rule, len(v.Attempts), tt.exit, tt.rule, out)
+			}
+			for _, want := range tt.says {
+				if !strings.Contains(out, want) {
+					t.Errorf("%q is not in\n%s", want, out)
+				}
+			}
+			if code == 0 {
+				r.equal()
+			}
+		})
+	}
+}
