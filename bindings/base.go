@@ -40,10 +40,11 @@ func (h *host) openBase() {
 	}
 	for name, f := range map[string]builtin{
 		"pcall": h.pcall, "xpcall": h.xpcall, "error": h.luaError, "assert": h.luaAssert, "print": h.print, "require": h.modules.require,
-		"tonumber": tonumber,
+		"tonumber": tonumber, "tostring": h.luaToString,
 	} {
 		h.L.SetGlobal(name, h.function(name, 0, f))
 	}
+	h.L.SetGlobal(concatName, h.function("..", 0, h.concatenate))
 	h.openCoroutines()
 	h.openStrings()
 	h.openTables()

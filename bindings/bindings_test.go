@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -435,14 +436,17 @@ func TestSessionFromLua(t *testing.T) {
 		"wrong target":           {"function board.flash(s) s:step('x', {destroys = 'emmc'}, function() end) end", 3, classify.RuleNonRetryable, "destroys must be job.target", ""},
 		"the job":                {"function board.flash(s, job) print(job.target, job.size > 0, #job.sha256, job.attempt) end", 3, classify.RuleNonRetryable, "", "disk\ttrue\t64\t1"},
 		"retries of a step":      {"local n = 0 function board.flash(s) s:step('x', {retries = 2}, function() n = n + 1 error(errors.retryable('m' .. n)) end) end board.limits = {retries = 0}", 4, classify.RuleRetryable, "m3", "wait 1s|wait 2s"},
-		"classify says nonsense": {"board.limits = {retries = 0} function board.flash() error('m') end function board.classify() return 'maybe' end", 4, classify.RuleUnknown, "m", ""},
+		"classify says nonsense": {"board.limits = {retries = 0} function board.flash() error('m') end function board.classify() return 'maybe' end", 4, classify.RuleUnknown, "m", "the policy's classify failed: board.lua:1: classify returned \"maybe\", not \"retry\", \"fatal\" or next(err)"},
 		"backoff says 3s":        {"board.limits = {retries = 2} function board.flash() error('m') end function board.backoff(n, e, next) if n == 0 then return '3s' end return next(n, e) end", 4, classify.RuleUnknown, "m", "wait 3s|wait 2s"},
-		"backoff says nonsense":  {"board.limits = {retries = 1} function board.flash() error('m') end function board.backoff() return 3 end", 4, classify.RuleUnknown, "m", "wait 1s"},
+		"backoff says nonsense":  {"board.limits = {retries = 1} function board.flash() error('m') end function board.backoff() return 3 end", 4, classify.RuleUnknown, "m", "the policy's backoff failed: board.lua:1: backoff returned a number, not a duration with its unit, \"30s\", or next(n, err)|wait 1s"},
 		"classify by console":    {"function board.flash() error(errors.new{kind='net', message='m'}) end function board.classify(err, next) if err:is('net') then return 'fatal' end return next(err) end", 3, classify.RulePolicy, "m", ""},
 		"no power driver":        {"function board.flash(s) s.power:cycle() end", 3, classify.RuleNonRetryable, "", "no power driver: reset the board by hand if it does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, notes := run(t, board+tt.lua+" return board")
+			for i := range notes {
+				notes[i] = regexp.MustCompile(`/\S*board.lua:2`).ReplaceAllString(notes[i], "board.lua:1")
+			}
 			if r.Exit != tt.exit || r.Rule != string(tt.rule) || !strings.Contains(r.Error, tt.text) || strings.Join(notes, "|") != tt.notes {
 				t.Errorf("exit %d by %s: %s\nnotes %q; want %d by %s: %s, %q\nbeside it %q", r.Exit, r.Rule, r.Error, strings.Join(notes, "|"), tt.exit, tt.rule, tt.text, tt.notes, r.Secondary)
 			}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/yuin/gopher-lua/ast"
 	"github.com/yuin/gopher-lua/parse"
@@ -41,6 +42,8 @@ var Rules = map[string]string{
 	"bad-pattern":       "a Lua pattern is one",
 	"unknown-kind":      "a kind of error exists, or is made in the script",
 	"generic-prompt":    "a prompt is not a single letter or mark that other text ends with",
+	"bad-answer":        "classify and backoff answer what they can",
+	"unused-sequence":   "a sequence that is edited is the board's flash",
 	"never-written":     "a flash of one's own writes the image and so verifies it",
 	"unverified-write":  "what a command writes to the medium is verified in the end",
 	"unused-file":       "a boot file that is loaded is used by the boot command",
@@ -170,6 +173,9 @@ func (c *checker) loaded(src source, o Options) {
 
 // flash looks whether a flash of the script's own writes and verifies.
 func (c *checker) flash(s *Script) {
+	if !s.Own["flash"] && c.calls["sequence"] {
+		c.at(c.line("sequence", ""), "sequence", "unused-sequence", "the sequence is not used: say board.flash = seq.flash")
+	}
 	proves := c.calls["write"] || c.calls["sequence"] || c.calls["flash"]
 	if !s.Own["flash"] || proves {
 		return
@@ -283,6 +289,8 @@ func called(call *ast.FuncCallExpr) string {
 
 // optionsOf are the options of methods that take a table, and which of them are durations.
 var optionsOf = map[string]struct{ known, durations []string }{
+	"before": {[]string{"name", "run", "retries", "timeout", "destroys", "aborts"}, []string{"timeout"}}, // of a sequence
+	"after":  {[]string{"name", "run", "retries", "timeout", "destroys", "aborts"}, []string{"timeout"}},
 	"step":   {[]string{"retries", "timeout", "destroys", "aborts"}, []string{"timeout"}},
 	"run":    {[]string{"timeout", "stall", "line"}, []string{"timeout", "stall"}},
 	"exec":   {[]string{"timeout", "stall", "line"}, []string{"timeout", "stall"}},
@@ -350,6 +358,48 @@ func first(args []ast.Expr) ast.Expr {
 		return nil
 	}
 	return args[0]
+}
+
+// answers looks at what classify and backoff return.
+func (c *checker) answers(hook string, f *ast.FunctionExpr) {
+	var look func([]ast.Stmt)
+	look = func(stmts []ast.Stmt) {
+		for _, s := range stmts {
+			switch x := s.(type) {
+			case *ast.ReturnStmt:
+				if answer, ok := text(first(x.Exprs)); ok {
+					c.answer(hook, answer, x.Line())
+				} else if n, ok := first(x.Exprs).(*ast.NumberExpr); ok && hook == "backoff" {
+					c.at(x.Line(), n.Value, "bad-answer", `backoff answers a duration with its unit, "30s", or next(n, err), not a number`)
+				}
+			case *ast.IfStmt:
+				look(x.Then)
+				look(x.Else)
+			case *ast.DoBlockStmt:
+				look(x.Stmts)
+			case *ast.WhileStmt:
+				look(x.Stmts)
+			case *ast.NumberForStmt:
+				look(x.Stmts)
+			case *ast.GenericForStmt:
+				look(x.Stmts)
+			}
+		}
+	}
+	if hook == "classify" || hook == "backoff" {
+		look(f.Stmts)
+	}
+}
+
+func (c *checker) answer(hook, answer string, line int) {
+	if hook == "classify" && answer != classify.Retryable.String() && answer != classify.NonRetryable.String() {
+		c.at(line, answer, "bad-answer", `classify answers "retry", "fatal" or next(err), not %q`, answer)
+	}
+	if hook == "backoff" {
+		if _, err := time.ParseDuration(answer); err != nil {
+			c.at(line, answer, "bad-answer", `backoff answers a duration with its unit, "30s", or next(n, err), not %q`, answer)
+		}
+	}
 }
 
 // options looks at a table of options.

@@ -20,6 +20,14 @@ func (c *checker) stmt(s ast.Stmt, n *names) {
 	with := func(extra ...string) *names { return &names{outer: n, all: extra} }
 	switch x := s.(type) {
 	case *ast.AssignStmt:
+		for i, e := range x.Lhs {
+			if get, ok := e.(*ast.AttrGetExpr); ok && i < len(x.Rhs) {
+				key, _ := text(get.Key)
+				if hook, ok := x.Rhs[i].(*ast.FunctionExpr); ok {
+					c.answers(key, hook)
+				}
+			}
+		}
 		c.exprs(x.Rhs, n)
 		c.exprs(x.Lhs, n)
 	case *ast.LocalAssignStmt:
@@ -54,6 +62,10 @@ func (c *checker) stmt(s ast.Stmt, n *names) {
 		c.exprs(x.Exprs, n)
 		c.block(x.Stmts, with(x.Names...))
 	case *ast.FuncDefStmt:
+		if get, ok := x.Name.Func.(*ast.AttrGetExpr); ok {
+			key, _ := text(get.Key)
+			c.answers(key, x.Func)
+		}
 		if x.Name.Func != nil {
 			c.expr(x.Name.Func, n)
 		}
@@ -83,6 +95,13 @@ func (c *checker) expr(e ast.Expr, n *names) {
 		c.block(x.Stmts, &names{outer: n, all: x.ParList.Names})
 	default:
 		switch x := e.(type) {
+		case *ast.TableExpr:
+			for _, f := range x.Fields {
+				if hook, ok := f.Value.(*ast.FunctionExpr); ok {
+					key, _ := text(f.Key)
+					c.answers(key, hook)
+				}
+			}
 		case *ast.FuncCallExpr:
 			c.call(x)
 		case *ast.AttrGetExpr:
@@ -124,7 +143,11 @@ func children(e ast.Expr) (all []ast.Expr) {
 // globalNames are the names that every script finds.
 func (h *host) globalNames() []string {
 	all := slices.Collect(maps.Keys(h.lazy))
-	h.L.Get(lua.GlobalsIndex).(*lua.LTable).ForEach(func(k, _ lua.LValue) { all = append(all, k.String()) })
+	h.L.Get(lua.GlobalsIndex).(*lua.LTable).ForEach(func(k, _ lua.LValue) {
+		if k.String() != concatName {
+			all = append(all, k.String())
+		}
+	})
 	slices.Sort(all)
 	return slices.Compact(all)
 }

@@ -64,7 +64,7 @@ local function ser(v)
 	return "<" .. t .. ">"
 end
 local function id(...) return ... end
-local function str(v) return type(v) == "number" and ser(v) or v end
+local function str(v) return v ~= v and "nan" or v end
 local function out(...)
 	for i = 1, select("#", ...) do buf[#buf + 1] = ser((select(i, ...))) end
 	buf[#buf + 1] = ";"

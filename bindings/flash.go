@@ -49,6 +49,7 @@ func (h *host) flashRun(c *args) ([]lua.LValue, error) {
 	}
 	policy, err := h.board(c, set)
 	if err != nil {
+		p.Refuse(j.Port, err)
 		return nil, err
 	}
 	rep := p.Flash(c.ctx, policy, j)

@@ -139,7 +139,7 @@ func load(src source, o Options) (*Script, error) {
 	h.modules.note(src.name, c)
 	results, err := h.call(ctx, h.L.NewFunctionFromProto(c.proto))
 	if err != nil {
-		return nil, err
+		return nil, atLoad(err)
 	}
 	var result lua.LValue = lua.LNil
 	if len(results) > 0 {
@@ -154,6 +154,14 @@ func load(src source, o Options) (*Script, error) {
 	}
 	return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns %s, not a table", src.name, article(result)),
 		"end the script with `return { name = …, targets = … }`, or a program with `return function(args) … end`")
+}
+
+// atLoad makes a fault of a plain value that a script raises while it loads: there is nothing to try again.
+func atLoad(err error) error {
+	if classify.Facts(err).Kind == "" {
+		return &classify.Error{Kind: classify.ScriptFault, Cause: err}
+	}
+	return err
 }
 
 func article(v lua.LValue) string {

@@ -63,13 +63,13 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	p.Limits = d.limits(s.section("limits"))
 	p.PowerAfter = d.powerAfter(s.section("power_after"))
 	p.OffTime = d.power(s.section("power"))
-	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok {
-		s.bad("default_target", "names %q, which is not in targets%s", p.DefaultTarget, DidYouMean(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
-	}
 	s.function("flash")
 	s.function("classify")
 	s.function("backoff")
 	s.done()
+	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok {
+		s.bad("default_target", "names %q, which is not in targets%s", p.DefaultTarget, DidYouMean(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
+	}
 	return p
 }
 
@@ -209,19 +209,20 @@ func (d *decoder) targets(s *section) map[string]flash.Target {
 
 func (d *decoder) net(s *section) engine.Net {
 	n := engine.Net{HTTP: s.str("http", ""), TFTP: s.str("tftp", ""), Listen: s.str("listen", "")}
-	if text := s.str("address", ""); text != "" {
+	address, gateway := s.str("address", ""), s.str("gateway", "")
+	s.done()
+	if text := address; text != "" {
 		var err error
 		if n.Address, err = netip.ParsePrefix(text); err != nil || !n.Address.Addr().Is4() {
 			s.bad("address", `must be an IPv4 address with its mask, "192.168.1.5/24", not %q`, text)
 		}
 	}
-	if text := s.str("gateway", ""); text != "" {
+	if text := gateway; text != "" {
 		var err error
 		if n.Gateway, err = netip.ParseAddr(text); err != nil || !n.Gateway.Is4() || !n.Address.IsValid() {
 			s.bad("gateway", `must be an IPv4 address, "192.168.1.1", and needs net.address`)
 		}
 	}
-	s.done()
 	return n
 }
 

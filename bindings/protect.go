@@ -113,7 +113,11 @@ func (h *host) toGo(err error) error {
 		}
 		return &classify.Error{Kind: kind, Msg: s, Detail: trace}
 	}
-	return &classify.Error{Cause: &raised{describe(api.Object), api.Object}, Detail: trace, Hint: saySo}
+	own := &classify.Error{Cause: &raised{describe(api.Object), api.Object}, Detail: trace}
+	if h.clk != nil && h.running == nil { // a policy at work
+		own.Hint = saySo
+	}
+	return own
 }
 
 // fromLua gives the Go error that travels in what PCall caught, nil if there is none.

@@ -11,6 +11,7 @@ import (
 //   - an assignment to several names, or of an `and`/`or`, goes through fresh locals, because the generator writes to a
 //     register that a later part of the same statement still reads;
 //   - an `and`/`or`/`if` whose outcome is a constant is decided here, because its jumps are miscounted;
+//   - .. is a call of our own, because the interpreter's has no bound;
 //   - a number is decimal whatever it begins with, unless that is 0x;
 //   - a call in `{ key = f() }` gives one value, because more of them would end up in the list part;
 //   - a `for … in` gets its three values from locals, because missing ones, and calls inside calls, end up in stale registers.
@@ -135,7 +136,7 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 	case *ast.RelationalOpExpr:
 		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
 	case *ast.StringConcatOpExpr:
-		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
+		return concatCall(x)
 	case *ast.ArithmeticOpExpr:
 		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
 	case *ast.UnaryMinusOpExpr:
@@ -152,6 +153,25 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 		}
 	}
 	return e
+}
+
+// concatCall makes a .. b .. c a call of our own function.
+func concatCall(x *ast.StringConcatOpExpr) ast.Expr {
+	name := &ast.IdentExpr{Value: concatName}
+	place(name, x)
+	call := &ast.FuncCallExpr{Func: name, Args: []ast.Expr{rewriteExpr(x.Lhs)}, AdjustRet: true}
+	place(call, x)
+	single(call.Args[0])
+	rhs := rewriteExpr(x.Rhs)
+	if more, ok := rhs.(*ast.FuncCallExpr); ok {
+		if id, ok := more.Func.(*ast.IdentExpr); ok && id.Value == concatName && len(more.Args) < 100 {
+			call.Args = append(call.Args, more.Args...)
+			return call
+		}
+	}
+	single(rhs)
+	call.Args = append(call.Args, rhs)
+	return call
 }
 
 // constant gives the truth of an expression that is known without running it.

@@ -30,8 +30,8 @@ func (h *host) openStrings() {
 
 // text takes a string, or a number as Lua does.
 func (c *args) text(i int, what string) string {
-	if n, ok := c.opt(i).(lua.LNumber); ok {
-		return n.String()
+	if t, ok := textOf(c.opt(i)); ok {
+		return t
 	}
 	return c.str(i, what)
 }
@@ -263,14 +263,15 @@ func (h *host) replacement(c *args) (func(m *matcher, from, to int) (string, err
 		if !lua.LVAsBool(v) {
 			return m.src[from:to], nil
 		}
-		if !lua.LVCanConvToString(v) {
+		t, ok := textOf(v)
+		if !ok {
 			return "", patternFault("invalid replacement value (a " + v.Type().String() + ")")
 		}
-		return v.String(), nil
+		return t, nil
 	}
 	switch by := c.any(3, "replacement").(type) {
 	case lua.LString, lua.LNumber:
-		with := by.String()
+		with, _ := textOf(by)
 		return func(m *matcher, from, to int) (string, error) { return m.expand(with, from, to) }, nil
 	case *lua.LTable:
 		return func(m *matcher, from, to int) (string, error) {
@@ -321,7 +322,8 @@ func (m *matcher) expand(with string, from, to int) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			out.WriteString(v.String())
+			t, _ := textOf(v)
+			out.WriteString(t)
 		}
 	}
 	return out.String(), nil

@@ -42,21 +42,20 @@ func concat(c *args) ([]lua.LValue, error) {
 		sep = c.text(2, "separator")
 	}
 	from, to := c.intLike(3, "start", 1), c.intLike(4, "end", t.Len())
-	var out strings.Builder
+	var texts []string
+	size := 0
 	for i := from; i <= to; i++ {
 		v := t.RawGetInt(i)
-		if !lua.LVCanConvToString(v) {
+		text, ok := textOf(v)
+		if !ok {
 			c.fail("the value at index %d is a %s, which cannot be concatenated", i, v.Type())
 		}
-		out.WriteString(v.String())
-		if i < to {
-			out.WriteString(sep)
-		}
-		if out.Len() > maxString {
+		texts = append(texts, text)
+		if size += len(text) + len(sep); size > maxString {
 			return nil, tooLong(c)
 		}
 	}
-	return one(lua.LString(out.String()))
+	return one(lua.LString(strings.Join(texts, sep)))
 }
 
 func unpack(c *args) ([]lua.LValue, error) {

@@ -269,7 +269,11 @@ func (r *run) askPolicy(ctx context.Context, err error, next func(error) classif
 		class, err2 = r.policy.Classify(ctx, err, next)
 		return err2
 	})
-	return class, classify.Wrap(perr, "", "the policy's classify failed")
+	if perr != nil {
+		perr = classify.Wrap(perr, "", "the policy's classify failed")
+		r.emit(Event{Type: EventNote, Text: perr.Error()})
+	}
+	return class, perr
 }
 
 func (r *run) hookContext(ctx context.Context, name string) (context.Context, context.CancelFunc) {

@@ -82,7 +82,11 @@ func (p *Program) perform(f func(context.Context, *Program) error) (err error) {
 	}
 	for _, x := range p.flashed {
 		if x.err != nil {
-			return classify.WithSecondary(classify.WithHint(classify.New(classify.FlashUnproven, "the program ended, but the last flash of %s on %s did not end verified", x.target, x.port),
+			what := "flash"
+			if x.target != "" {
+				what = "flash of " + x.target
+			}
+			return classify.WithSecondary(classify.WithHint(classify.New(classify.FlashUnproven, "the program ended, but the last %s on %s did not end verified", what, x.port),
 				"a failed flash that is caught is a failure all the same: flash it again until it succeeds, or let the error go on"), x.err)
 		}
 	}
@@ -207,6 +211,15 @@ func (p *Program) Serve(address string) (*serve.HTTP, error) {
 	return h, nil
 }
 
+// Refuse notes that a flash could not even begin, which counts as one that failed.
+func (p *Program) Refuse(port string, err error) { p.note(flashed{port: port, err: err}) }
+
+// note keeps the last flash of each medium. One that never came to a medium is made good by any of that port.
+func (p *Program) note(last flashed) {
+	p.flashed = slices.DeleteFunc(p.flashed, func(x flashed) bool { return x.port == last.port && (x.target == last.target || x.target == "") })
+	p.flashed = append(p.flashed, last)
+}
+
 // Flash runs a policy as flashlua run does. What became of it counts for the program: a medium whose last flash failed is
 // a failure, whatever the program makes of it.
 func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
@@ -216,6 +229,7 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	if p.job.Simulate != nil {
 		done, err := p.job.Simulate(&e, policy, j.Port)
 		if err != nil {
+			p.Refuse(j.Port, err)
 			return Refused(err)
 		}
 		defer done()
@@ -223,8 +237,7 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	}
 	rep := e.Run(ctx, policy, j)
 	p.run.hide = p.run.hide.And(policy.UBoot.Password, policy.Linux.Password)
-	p.flashed = slices.DeleteFunc(p.flashed, func(x flashed) bool { return x.port == j.Port && x.target == rep.Target.Name })
-	p.flashed = append(p.flashed, flashed{j.Port, rep.Target.Name, rep.Err})
+	p.note(flashed{j.Port, rep.Target.Name, rep.Err})
 	p.run.job.Image, p.run.report.Image, p.run.target.Name = j.Image, rep.Image, rep.Target.Name
 	p.run.mark(rep.Target.State, p.run.receipt)
 	p.run.found(rep.Target.Device)

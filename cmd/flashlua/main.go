@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -118,7 +120,20 @@ func (env Env) app() *cli.App {
 
 func (env Env) printFailure(r *engine.Report) { printFailure(env.Stderr, env.palette(env.Stderr), r) }
 
-func onUsageError(_ *cli.Context, err error, _ bool) error {
+// badValue is how the flag package complains of a value.
+var badValue = regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:flag )?-(\w[\w-]*)`)
+
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	if m := badValue.FindStringSubmatch(err.Error()); m != nil && c != nil && c.Command != nil {
+		for _, f := range c.Command.Flags {
+			if _, ok := f.(*cli.DurationFlag); ok && slices.Contains(f.Names(), m[2]) {
+				return usage(`--%s must be a duration with its unit, "90s" or "5m", not %q`, m[2], m[1])
+			}
+			if _, ok := f.(*cli.IntFlag); ok && slices.Contains(f.Names(), m[2]) {
+				return usage("--%s must be a whole number, not %q", m[2], m[1])
+			}
+		}
+	}
 	return usage("%s", strings.TrimSuffix(err.Error(), ": parse error"))
 }
 

@@ -259,6 +259,8 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 		return j, usage("--image is missing: name the file")
 	case j.Port == "":
 		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(ports(), ", "))
+	case !isSim(j.Port) && transport.Check(j.Port) != nil:
+		return j, transport.Check(j.Port)
 	case isSim(j.Port) && j.Power != "":
 		return j, usage("--power %s: a simulated board has its own power", j.Power)
 	case !isSim(j.Port) && j.Power == "":

@@ -30,6 +30,14 @@ var missed = console.Abort{
 	Hint:    "check uboot.autoboot, the text that asks for a key, and uboot.keys and uboot.password in the policy against the console lines",
 }
 
+// refused is the same after a password.
+var refused = console.Abort{
+	Pattern: missed.Pattern,
+	Kind:    classify.UBootDenied,
+	Says:    "U-Boot did not take the password: the board starts its kernel",
+	Hint:    "check uboot.password in the policy",
+}
+
 // banner is what a U-Boot proper begins with. Its SPL may have said so before, more than once.
 var banner = console.Regexp(`(?m)^U-Boot 20\d\d\.\d\d`)
 
@@ -114,7 +122,10 @@ func (s *stopper) next(ctx context.Context, left time.Duration) (event, error) {
 	} else if s.cfg.Autoboot != "" {
 		add(asksKeys, console.Text(s.cfg.Autoboot))
 	}
-	if s.asked || s.cfg.Fresh {
+	switch {
+	case s.passwords > 0:
+		w.Abort = append(w.Abort, refused)
+	case s.asked || s.cfg.Fresh:
 		w.Abort = append(w.Abort, missed)
 	}
 	for i, p := range s.prompts { // keys that came too late may stand behind one

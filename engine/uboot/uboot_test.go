@@ -231,7 +231,7 @@ func TestInterruptFails(t *testing.T) {
 			b.until("s3cret\n")
 			b.say("\r\nStarting kernel ...\r\n")
 			drain(b)
-		}, classify.UBootSilent, 0},
+		}, classify.UBootDenied, 0},
 		"a wrong password": {both, func(b *board) {
 			b.say(countdown)
 			b.until(" ")

@@ -28,10 +28,31 @@ local function find(list, name)
 	error(("the sequence has no step %q; it has %s"):format(tostring(name), table.concat(names, ", ")), 3)
 end
 
+-- What a step may have.
+local kinds = { name = "string", run = "function", timeout = "string", retries = "number", aborts = "table", destroys = "boolean" }
+
+-- Says what is wrong with a value in a step, nil if nothing is.
+local function wrong(key, value)
+	if not kinds[key] then
+		local known = {}
+		for k in pairs(kinds) do table.insert(known, k) end
+		table.sort(known)
+		return ("a step has no %s; it has %s"):format(tostring(key), table.concat(known, ", "))
+	elseif type(value) ~= kinds[key] then
+		return ("%s of a step is a %s, not a %s"):format(key, kinds[key], type(value))
+	elseif key == "timeout" and not pcall(time.seconds, value) then
+		return ('timeout of a step is a duration with its unit, "90s" or "5m", not %q'):format(value)
+	end
+end
+
 -- Checks a step that a board adds.
 local function check(step)
-	if type(step) ~= "table" or type(step.name) ~= "string" or type(step.run) ~= "function" then
+	if type(step) ~= "table" or step.name == nil or step.run == nil then
 		error('a step is { name = "…", run = function(s, job, at) … end }, with the options of s:step', 3)
+	end
+	for key, value in pairs(step) do
+		local what = wrong(key, value)
+		if what then error(what, 3) end
 	end
 	return step
 end
@@ -72,13 +93,25 @@ function M.sequence()
 
 	function seq:remove(name) table.remove(list, find(list, name)) end
 
-	-- Gives a step's table, to change its options.
-	function seq:step(name) return list[find(list, name)] end
+	-- Gives a step, to change its options.
+	function seq:step(name)
+		local step = list[find(list, name)]
+		return setmetatable({}, {
+			__index = step,
+			__newindex = function(_, key, value)
+				local what = wrong(key, value)
+				if what then error(what, 2) end
+				step[key] = value
+			end,
+		})
+	end
 
 	-- Does the steps up to and with the last one named, all of them without a name. Gives what they found.
 	function seq.run(s, job, last)
 		local to = last and find(list, last) or #list
-		local at = {}
+		local at = setmetatable({}, { __index = function(_, key)
+			error(("at has no %s: at.uboot is there after the step uboot, at.shell after linux"):format(tostring(key)), 2)
+		end })
 		for i = 1, to do perform(list[i], s, job, at) end
 		return at
 	end
@@ -91,8 +124,8 @@ end
 
 -- Gets the board into a Linux in RAM and gives its shell. With to == "uboot" it stops at U-Boot's prompt.
 function M.boot(s, to)
-	local at = M.sequence().run(s, nil, to == "uboot" and "uboot" or "linux")
-	return at.shell or at.uboot
+	if to == "uboot" then return M.sequence().run(s, nil, "uboot").uboot end
+	return M.sequence().run(s, nil, "linux").shell
 end
 
 function M.flash(s, job) M.sequence().flash(s, job) end
