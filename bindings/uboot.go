@@ -31,7 +31,7 @@ func (h *host) stopUBoot(c *args) ([]lua.LValue, error) {
 		if address < 0 || size < 0 {
 			c.fail("it takes the server, the file's name there, an address and the size in bytes")
 		}
-		return nil, ub.Load(c.ctx, c.str(1, "server"), c.str(2, "name"), uint64(address), int64(size))
+		return nil, ub.Load(c.ctx, c.str(1, "server"), c.str(2, "name"), uint64(address), int64(size), 1)
 	}
 	methods["boot"] = func(c *args) ([]lua.LValue, error) { // shell.login goes on from there
 		_, err := ub.Boot(c.ctx, c.str(1, "boot command"))

@@ -58,6 +58,8 @@ type run struct {
 	port    string // by the name that lasts, once it was open
 	console *console.Console
 
+	windowSize int // of TFTP, as learned; 0: not yet
+
 	cleanups []cleanup
 	attempt  atomic.Int64
 	powered  bool // an attempt began: the power state is ours to set

@@ -166,7 +166,8 @@ func (r *run) planServers(context.Context) error {
 	if err != nil {
 		return serve.ListenError(err, "udp", address)
 	}
-	r.tftp = serve.NewTFTP(conn)
+	host, _, _ := net.SplitHostPort(address)
+	r.tftp = serve.NewTFTP(conn, func() (net.PacketConn, error) { return r.ListenUDP("udp", net.JoinHostPort(host, "0")) })
 	r.defers("TFTP server", r.tftp.Close)
 	for name, b := range r.files {
 		f, err := os.Open(b.Path)

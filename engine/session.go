@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -213,7 +214,9 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 		if err != nil {
 			return err
 		}
-		if err := ub.Load(ctx, server, f.wire, f.Address, f.size); err != nil {
+		err = ub.Load(ctx, server, f.wire, f.Address, f.size, s.run.window())
+		s.run.learnWindow(err)
+		if err != nil {
 			return err
 		}
 		for suffix, value := range map[string]int64{"_addr": int64(f.Address), "_size": f.size} {
@@ -223,6 +226,18 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 		}
 	}
 	return nil
+}
+
+// window is how many blocks the board's network card is trusted to take at once.
+func (r *run) window() int { return cmp.Or(r.windowSize, uboot.FirstWindow) }
+
+// learnWindow makes of it more while nothing is lost, and 1 once something was.
+func (r *run) learnWindow(err error) {
+	if r.tftp.Resent() > 0 || err != nil {
+		r.windowSize = 1
+	} else if r.windowSize != 1 {
+		r.windowSize = min(2*r.window(), uboot.MostWindow)
+	}
 }
 
 // station is this machine's address as the board sees it: what it was told to be, else the one on the way to the board.

@@ -2,18 +2,22 @@ package serve
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pin/tftp/v3"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 func get(t *testing.T, url string) (int, string) {
@@ -93,34 +97,162 @@ func wantHint(t *testing.T, err error, hint string) {
 	}
 }
 
-func TestTFTP(t *testing.T) {
+// tftpServer serves on loopback.
+func tftpServer(t *testing.T) (*TFTP, net.Addr) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := conn.LocalAddr().String()
-	s := NewTFTP(conn)
+	s := NewTFTP(conn, func() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") })
+	t.Cleanup(func() { s.Close() })
+	return s, conn.LocalAddr()
+}
+
+func TestTFTP(t *testing.T) {
+	s, addr := tftpServer(t)
 	want := strings.Repeat("0123456789abcdef", 1000)
 	s.Offer(Text("Image", want))
-	c, err := tftp.NewClient(address)
+	c, err := tftp.NewClient(addr.String())
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.RequestTSize(true)
+	c.SetBlockSize(1400)
 	from, err := c.Receive("Image", "octet")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if n, ok := from.(tftp.IncomingTransfer).Size(); !ok || n != int64(len(want)) {
+		t.Errorf("tsize = %d, %t", n, ok)
 	}
 	var got bytes.Buffer
 	if _, err := from.WriteTo(&got); err != nil || got.String() != want {
 		t.Errorf("received %d bytes, %v; want %d", got.Len(), err, len(want))
 	}
-	if _, err := c.Receive("../etc/passwd", "octet"); err == nil {
-		t.Error("a file that was not offered was sent")
+	if _, err := c.Receive("../etc/passwd", "octet"); err == nil || !strings.Contains(err.Error(), "File not found") {
+		t.Errorf("a file that was not offered: %v", err)
+	}
+	if _, err := c.Receive("Image", "netascii"); err == nil {
+		t.Error("netascii was sent")
+	}
+	if w, err := c.Send("Image", "octet"); err == nil {
+		if _, err = w.ReadFrom(strings.NewReader("x")); err == nil {
+			t.Error("a file was taken")
+		}
 	}
 	s.Close()
-	again, err := net.ListenPacket("udp", address)
+	again, err := net.ListenPacket("udp", addr.String())
 	if err != nil {
 		t.Fatalf("the port is not free after Close: %v", err)
 	}
 	again.Close()
+}
+
+// lossy fetches a file as a board does that loses packets.
+func lossy(t *testing.T, server net.Addr, name string, window, block int, loss float64, seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 0))
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	to := server
+	send := func(p []byte) {
+		if r.Float64() >= loss {
+			conn.WriteTo(p, to)
+		}
+	}
+	request := []byte(fmt.Sprintf("\x00\x01%s\x00octet\x00windowsize\x00%d\x00BLKSIZE\x00%d\x00unknown\x00x\x00", name, window, block))
+	out := request
+	send(out)
+	var got []byte
+	next, inWindow := uint16(1), 0
+	buf := make([]byte, 70000)
+	for {
+		conn.SetReadDeadline(clock.Real{}.Now().Add(200 * time.Millisecond))
+		n, from, err := conn.ReadFrom(buf)
+		if err != nil {
+			send(out) // time is up
+			inWindow = 0
+			continue
+		}
+		if r.Float64() < loss {
+			continue
+		}
+		switch binary.BigEndian.Uint16(buf) {
+		case opOAck:
+			if len(got) == 0 {
+				to, out = from, []byte{0, opAck, 0, 0}
+				send(out)
+			}
+		case opData:
+			number := binary.BigEndian.Uint16(buf[2:])
+			if number != next {
+				if inWindow > 0 || number == next+1 { // a gap: say how far it came
+					send(out)
+				}
+				inWindow = 0
+				continue
+			}
+			got = append(got, buf[4:n]...)
+			out = binary.BigEndian.AppendUint16([]byte{0, opAck}, next)
+			next++
+			if inWindow++; n-4 < block {
+				conn.WriteTo(out, to)
+				return got
+			}
+			if inWindow == window {
+				inWindow = 0
+				send(out)
+			}
+		default:
+			t.Fatalf("received %q", buf[:n])
+		}
+	}
+}
+
+// TestTFTPWindows sends files of every awkward size in windows over a line that loses a tenth of all packets, one of
+// them of more blocks than 16 bits count.
+func TestTFTPWindows(t *testing.T) {
+	s, addr := tftpServer(t)
+	for seed, tt := range []struct {
+		size, window, block int
+		loss                float64
+	}{
+		{0, 4, 1468, 0}, {1, 4, 1468, 0}, {1468, 4, 1468, 0}, {4 * 1468, 4, 1468, 0.1}, {100_000, 1, 1468, 0.1}, {300_001, 4, 1468, 0.1}, {300_001, 16, 1468, 0.1}, {1000, 64, 8, 0.1}, {700_000, 64, 8, 0},
+	} {
+		want := make([]byte, tt.size)
+		rand.NewChaCha8([32]byte{byte(seed)}).Read(want)
+		name := fmt.Sprint("file", seed)
+		s.Offer(Content{name, int64(tt.size), bytes.NewReader(want)})
+		s.Resent()
+		got := lossy(t, addr, name, tt.window, tt.block, tt.loss, uint64(seed))
+		if !bytes.Equal(got, want) || tt.loss == 0 && s.Resent() > 0 {
+			t.Errorf("%+v: %d bytes arrived", tt, len(got))
+		}
+	}
+}
+
+// BenchmarkTFTP is a file to a client without losses, with windows and without, beside the library's server.
+func BenchmarkTFTP(b *testing.B) {
+	const size = 16 << 20
+	want := make([]byte, size)
+	var t testing.T
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := NewTFTP(conn, func() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") })
+	defer s.Close()
+	s.Offer(Content{"file", size, bytes.NewReader(want)})
+	for b.Loop() {
+		for _, window := range []int{1, 4, 16} {
+			began := time.Now()
+			if got := lossy(&t, conn.LocalAddr(), "file", window, 1468, 0, 0); len(got) != size {
+				b.Fatal(len(got))
+			}
+			b.ReportMetric(size/time.Since(began).Seconds()/1e6, fmt.Sprintf("W%d-MB/s", window))
+		}
+	}
+	b.ReportMetric(0, "ns/op")
 }

@@ -1,40 +1,60 @@
 package serve
 
 import (
+	"encoding/binary"
+	"fmt"
 	"io"
-	"io/fs"
 	"net"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/pin/tftp/v3"
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
+// TFTP, RFC 1350, with the options of RFC 2347, 2348 (blksize), 2349 (tsize, timeout) and 7440 (windowsize). It reads only,
+// and sends what was offered, by name.
 const (
-	tftpTimeout = time.Second // until a block is sent again
-	tftpRetries = 10
+	opRead  = 1
+	opWrite = 2
+	opData  = 3
+	opAck   = 4
+	opError = 5
+	opOAck  = 6
+
+	errNotFound = 1
+	errAccess   = 2
+	errIllegal  = 4
+
+	plainBlock  = 512 // bytes, without the option
+	leastBlock  = 8
+	mostBlock   = 65464
+	mostWindow  = 64
+	firstResend = 50 * time.Millisecond // a board that lost a block waits for it; doubled with every further one
+	mostResend  = time.Second
+	silence     = 10 * time.Second // without an answer that ends a transfer
 )
 
-// TFTP serves contents by name, read only.
+// TFTP serves contents by name.
 type TFTP struct {
-	srv  *tftp.Server
-	conn net.PacketConn
+	conn   net.PacketConn
+	listen func() (net.PacketConn, error) // a socket for one transfer
+	closed chan struct{}
+	resent atomic.Int64
 
-	mu    sync.Mutex
-	files map[string]Content
-	done  bool
+	mu     sync.Mutex
+	files  map[string]Content
+	active map[string]chan struct{} // by client; closed when a newer request takes over
+	done   bool
 }
 
-// NewTFTP serves on conn, which it closes in the end.
-func NewTFTP(conn net.PacketConn) *TFTP {
-	t := &TFTP{conn: conn, files: map[string]Content{}}
-	t.srv = tftp.NewServer(t.read, nil)
-	t.srv.SetTimeout(tftpTimeout)
-	t.srv.SetRetries(tftpRetries)
-	if _, real := conn.(*net.UDPConn); !real { // each transfer gets a port of this machine otherwise
-		t.srv.EnableSinglePort()
-	}
-	go t.srv.Serve(conn)
+// NewTFTP serves on conn, which it closes in the end, and sends from the sockets that listen gives, one a transfer, which
+// must have the same address.
+func NewTFTP(conn net.PacketConn, listen func() (net.PacketConn, error)) *TFTP {
+	t := &TFTP{conn: conn, listen: listen, closed: make(chan struct{}), files: map[string]Content{}, active: map[string]chan struct{}{}}
+	go t.serve()
 	return t
 }
 
@@ -45,42 +65,229 @@ func (t *TFTP) Offer(c Content) {
 	t.files[c.Name] = c
 }
 
-func (t *TFTP) read(name string, to io.ReaderFrom) error {
-	t.mu.Lock()
-	c, ok := t.files[name]
-	t.mu.Unlock()
-	if !ok {
-		return fs.ErrNotExist
-	}
-	if x, ok := to.(tftp.OutgoingTransfer); ok {
-		x.SetSize(c.Size)
-	}
-	_, err := to.ReadFrom(stoppable{t, io.NewSectionReader(c, 0, c.Size)})
-	return err
-}
+// Resent tells how many blocks had to be sent again since it was last asked.
+func (t *TFTP) Resent() int64 { return t.resent.Swap(0) }
 
-// stoppable ends when the server is closed.
-type stoppable struct {
-	t *TFTP
-	r io.Reader
-}
-
-func (s stoppable) Read(p []byte) (int, error) {
-	s.t.mu.Lock()
-	done := s.t.done
-	s.t.mu.Unlock()
-	if done {
-		return 0, net.ErrClosed
-	}
-	return s.r.Read(p)
-}
-
-// Close frees the port at once. Transfers under way end with their next block or retry.
+// Close frees the port and ends the transfers under way.
 func (t *TFTP) Close() error {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done {
+		return nil
+	}
 	t.done = true
+	close(t.closed)
+	return t.conn.Close()
+}
+
+func (t *TFTP) serve() {
+	buf := make([]byte, 4<<10)
+	for {
+		n, from, err := t.conn.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		if n < 2 {
+			continue
+		}
+		switch op := binary.BigEndian.Uint16(buf); op {
+		case opRead:
+			t.begin(from, string(buf[2:n]))
+		case opWrite:
+			t.refuse(t.conn, from, errAccess, "this server is read only")
+		default:
+			t.refuse(t.conn, from, errIllegal, "not a request")
+		}
+	}
+}
+
+// begin starts a transfer. A client that asks again did not hear of the one before.
+func (t *TFTP) begin(from net.Addr, request string) {
+	words := strings.Split(request, "\x00")
+	if len(words) < 3 || !strings.EqualFold(words[1], "octet") {
+		t.refuse(t.conn, from, errIllegal, "only whole files in octet mode")
+		return
+	}
+	newer := make(chan struct{})
+	t.mu.Lock()
+	c, ok := t.files[words[0]]
+	if older := t.active[from.String()]; older != nil {
+		close(older)
+	}
+	t.active[from.String()] = newer
 	t.mu.Unlock()
-	err := t.conn.Close()
-	go t.srv.Shutdown() // waits for those transfers
-	return err
+	go func() {
+		defer t.forget(from, newer)
+		conn, err := t.listen()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		if !ok {
+			t.refuse(conn, from, errNotFound, "File not found")
+			return
+		}
+		x := &transfer{server: t, conn: conn, to: from, content: c, block: plainBlock, window: 1, acks: make(chan uint16, mostWindow), newer: newer}
+		options := x.negotiate(words[2:])
+		go x.receive()
+		x.run(options)
+	}()
+}
+
+func (t *TFTP) forget(from net.Addr, mine chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.active[from.String()] == mine {
+		delete(t.active, from.String())
+	}
+}
+
+func (t *TFTP) refuse(conn net.PacketConn, to net.Addr, code uint16, text string) {
+	p := binary.BigEndian.AppendUint16([]byte{0, opError}, code)
+	conn.WriteTo(append(append(p, text...), 0), to)
+}
+
+// transfer is one file on its way to one client.
+type transfer struct {
+	server  *TFTP
+	conn    net.PacketConn
+	to      net.Addr
+	content Content
+	block   int // bytes
+	window  int // blocks that are sent before an answer
+	acks    chan uint16
+	newer   chan struct{}
+}
+
+// negotiate takes what options it knows, and gives the answer to them, "" if there are none.
+func (x *transfer) negotiate(words []string) string {
+	var answer strings.Builder
+	accept := func(name string, value int64) { fmt.Fprintf(&answer, "%s\x00%d\x00", name, value) }
+	for i := 0; i+1 < len(words); i += 2 {
+		name := strings.ToLower(words[i])
+		n, err := strconv.ParseInt(words[i+1], 10, 64)
+		switch {
+		case err != nil || n < 0:
+		case name == "blksize" && n >= leastBlock:
+			x.block = int(min(n, mostBlock))
+			accept(name, int64(x.block))
+		case name == "windowsize" && n >= 1:
+			x.window = int(min(n, mostWindow))
+			accept(name, int64(x.window))
+		case name == "tsize":
+			accept(name, x.content.Size)
+		case name == "timeout" && n >= 1 && n <= 255: // ours is shorter, and harms nobody
+			accept(name, n)
+		}
+	}
+	return answer.String()
+}
+
+// receive hands answers over until the socket is closed.
+func (x *transfer) receive() {
+	buf := make([]byte, 1<<10)
+	for {
+		n, from, err := x.conn.ReadFrom(buf)
+		if err != nil {
+			close(x.acks)
+			return
+		}
+		if n < 4 || from.String() != x.to.String() {
+			continue
+		}
+		switch binary.BigEndian.Uint16(buf) {
+		case opAck:
+			select {
+			case x.acks <- binary.BigEndian.Uint16(buf[2:]):
+			default: // it will be told again
+			}
+		case opError:
+			close(x.acks)
+			return
+		}
+	}
+}
+
+// run sends the file. Blocks count from 1; the last one is shorter than the others, empty if need be.
+func (x *transfer) run(options string) {
+	last := x.content.Size/int64(x.block) + 1
+	acked := int64(0)
+	if options != "" {
+		acked = -1 // the answer to the options is block 0
+	}
+	heard := clock.Real{}.Now()
+	resend := firstResend
+	for sent, again := acked, false; acked < last; {
+		if sent == acked { // a window is due
+			var err error
+			if sent, err = x.send(acked, last, options); err != nil {
+				return
+			}
+			if again {
+				x.server.resent.Add(1)
+			}
+		}
+		n, ok := x.wait(resend)
+		switch {
+		case !ok:
+			return
+		case n < 0: // nothing
+			if (clock.Real{}).Now().Sub(heard) > silence {
+				return
+			}
+			resend, sent, again = min(2*resend, mostResend), acked, true
+			continue
+		}
+		block := acked + int64(uint16(n)-uint16(acked)) // where the 16 bits stand
+		switch {
+		case block > sent || block < acked:
+		case block == acked && x.window == 1, block == acked && again: // told twice
+		case block == acked:
+			sent, again = acked, true // the first block of the window was lost
+		default:
+			again = block < sent
+			if again {
+				x.server.resent.Add(1)
+			}
+			acked, sent = block, block
+			heard, resend = clock.Real{}.Now(), firstResend
+		}
+	}
+}
+
+// send sends the window behind acked, and gives the last block of it.
+func (x *transfer) send(acked, last int64, options string) (sent int64, err error) {
+	if acked < 0 {
+		_, err = x.conn.WriteTo(append([]byte{0, opOAck}, options...), x.to)
+		return 0, err
+	}
+	p := make([]byte, 4+x.block)
+	for sent = acked; sent < min(acked+int64(x.window), last); {
+		sent++
+		binary.BigEndian.PutUint16(p, opData)
+		binary.BigEndian.PutUint16(p[2:], uint16(sent))
+		n, rerr := x.content.ReadAt(p[4:4+min(int64(x.block), x.content.Size-(sent-1)*int64(x.block))], (sent-1)*int64(x.block))
+		if rerr != nil && rerr != io.EOF {
+			return sent, rerr
+		}
+		if _, err = x.conn.WriteTo(p[:4+n], x.to); err != nil {
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// wait gives the block that is acknowledged, -1 if none is in time. It is not ok if the transfer is over.
+func (x *transfer) wait(d time.Duration) (block int, ok bool) {
+	late := make(chan struct{})
+	defer clock.Real{}.AfterFunc(d, func() { close(late) })()
+	select {
+	case n, ok := <-x.acks:
+		return int(n), ok
+	case <-late:
+		return -1, true
+	case <-x.newer:
+	case <-x.server.closed:
+	}
+	return 0, false
 }

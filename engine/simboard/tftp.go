@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TFTP, RFC 1350, with the options blksize and timeout of RFC 2347 to 2349.
+// TFTP, RFC 1350, with the options blksize, timeout and windowsize of RFC 2347 to 2349 and 7440.
 const (
 	opRead  = 1
 	opData  = 3
@@ -30,6 +30,7 @@ type load struct {
 	to      net.Addr
 	packets chan reply
 	size    int // of a block
+	window  int // blocks that come before an answer
 	blocks  int
 	silent  bool
 }
@@ -51,7 +52,7 @@ func (u *bootloader) tftp(ctx context.Context, server, name string, addr uint64)
 		u.printf("*** ERROR: `serverip' not set\n")
 		return -1, nil
 	}
-	l := &load{u: u, conn: conn, to: &net.UDPAddr{IP: ip, Port: u.number("tftpdstp", tftpPort)}, packets: make(chan reply, 1), size: 512, silent: u.b.faults.strike(FaultTFTP)}
+	l := &load{u: u, conn: conn, to: &net.UDPAddr{IP: ip, Port: u.number("tftpdstp", tftpPort)}, packets: make(chan reply, 1), size: 512, window: 1, silent: u.b.faults.strike(FaultTFTP)}
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -83,6 +84,9 @@ func (l *load) receive(stop chan struct{}) {
 func (l *load) request(name string) []byte {
 	size := l.u.number("tftpblocksize", 1468)
 	seconds := max(l.timeout()/time.Second, 1)
+	if window := l.u.number("tftpwindowsize", 1); window > 1 {
+		return []byte("\x00\x01" + strings.Join([]string{name, "octet", "timeout", strconv.Itoa(int(seconds)), "blksize", strconv.Itoa(size), "windowsize", strconv.Itoa(window), ""}, "\x00"))
+	}
 	return []byte("\x00\x01" + strings.Join([]string{name, "octet", "timeout", strconv.Itoa(int(seconds)), "blksize", strconv.Itoa(size), ""}, "\x00"))
 }
 
@@ -92,7 +96,7 @@ func (l *load) timeout() time.Duration {
 
 // run is the dialogue: every answer is acknowledged, what is not answered is sent again.
 func (l *load) run(ctx context.Context, name string, addr uint64) (int64, error) {
-	out, next, total, tries := l.request(name), uint16(1), int64(0), 0
+	out, next, total, tries, inWindow := l.request(name), uint16(1), int64(0), 0, 0
 	l.send(out)
 	for {
 		in, err := l.wait(ctx)
@@ -130,6 +134,10 @@ func (l *load) run(ctx context.Context, name string, addr uint64) (int64, error)
 				l.send(out)
 				return total, nil
 			}
+			if inWindow++; inWindow < l.window {
+				continue
+			}
+			inWindow = 0
 		default:
 			continue
 		}
@@ -147,6 +155,9 @@ func (l *load) options(text []byte) {
 	for i := 0; i+1 < len(words); i += 2 {
 		if strings.EqualFold(words[i], "blksize") {
 			l.size = max(number(words[i+1], 10), 8) // RFC 2348 allows no less
+		}
+		if strings.EqualFold(words[i], "windowsize") {
+			l.window = max(number(words[i+1], 10), 1)
 		}
 	}
 }

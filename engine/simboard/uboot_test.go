@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -123,7 +124,7 @@ func TestLoad(t *testing.T) {
 			if _, err := b.ub.DHCP(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if err := b.ub.Load(t.Context(), "10.0.2.2", "file", 0x40000ff0, int64(size)); err != nil {
+			if err := b.ub.Load(t.Context(), "10.0.2.2", "file", 0x40000ff0, int64(size), uboot.FirstWindow); err != nil {
 				t.Fatal(err)
 			}
 			b.want(t, "mmc dev 0; mmc write 40000ff0 0 100", "switch to partitions #0, OK\nmmc0 is current device\n\nMMC write: dev # 0, block # 0, count 256 ... 256 blocks written: OK", 0)
@@ -149,7 +150,7 @@ func (b *bench) offer(t *testing.T, size int) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := serve.NewTFTP(conn)
+	srv := serve.NewTFTP(conn, func() (net.PacketConn, error) { return b.ListenPacket("udp", "127.0.0.1:0") })
 	srv.Offer(serve.Content{Name: "file", Size: int64(size), ReaderAt: bytes.NewReader(pattern(size))})
 	return func() { srv.Close() }
 }
@@ -167,13 +168,13 @@ func TestNetworkFaults(t *testing.T) {
 		if _, err := b.ub.DHCP(t.Context()); err != nil {
 			t.Errorf("second DHCP = %v", err)
 		}
-		if err := b.ub.Load(t.Context(), "10.0.2.2", "none", 0x40000000, 1); classify.Facts(err).Kind != classify.NetTFTPTimeout {
+		if err := b.ub.Load(t.Context(), "10.0.2.2", "none", 0x40000000, 1, uboot.FirstWindow); classify.Facts(err).Kind != classify.NetTFTPTimeout {
 			t.Errorf("silent server: %v", err)
 		}
-		if err := b.ub.Load(t.Context(), "10.0.2.2", "none", 0x40000000, 1); classify.Facts(err).Kind != classify.NetTFTPMissing {
+		if err := b.ub.Load(t.Context(), "10.0.2.2", "none", 0x40000000, 1, uboot.FirstWindow); classify.Facts(err).Kind != classify.NetTFTPMissing {
 			t.Errorf("missing file: %v", err)
 		}
-		if err := b.ub.Load(t.Context(), "10.0.2.2", "file", 0x40000000, 1000); err != nil {
+		if err := b.ub.Load(t.Context(), "10.0.2.2", "file", 0x40000000, 1000, uboot.FirstWindow); err != nil {
 			t.Errorf("Load = %v", err)
 		}
 		if got := fmt.Sprint(b.faults.Fired()); got != "map[dhcp:1 tftp:1]" {
@@ -185,13 +186,13 @@ func TestNetworkFaults(t *testing.T) {
 func TestStages(t *testing.T) {
 	onBench(t, "reset=load", func(t *testing.T, b *bench) {
 		b.ub.DHCP(t.Context())
-		if err := b.ub.Load(t.Context(), "10.0.2.2", "file", 0x40000000, 1); classify.Facts(err).Kind != classify.BoardReset {
+		if err := b.ub.Load(t.Context(), "10.0.2.2", "file", 0x40000000, 1, uboot.FirstWindow); classify.Facts(err).Kind != classify.BoardReset {
 			t.Errorf("Load = %v", err)
 		}
 	})
 	onBench(t, "silent=load", func(t *testing.T, b *bench) {
 		b.ub.DHCP(t.Context())
-		if err := b.ub.Load(t.Context(), "10.0.2.2", "file", 0x40000000, 1); classify.Facts(err).Kind != classify.ConsoleStall {
+		if err := b.ub.Load(t.Context(), "10.0.2.2", "file", 0x40000000, 1, uboot.FirstWindow); classify.Facts(err).Kind != classify.ConsoleStall {
 			t.Errorf("Load = %v", err)
 		}
 		b.On(t.Context())

@@ -201,15 +201,23 @@ var unanswered = console.Abort{
 // notFound is the server's answer with the code that means so; its words are its own. Source: RFC 1350.
 var notFound = regexp.MustCompile(`TFTP error: '.*' \(1\)`)
 
-// Load fetches a file of a known size by TFTP from server to an address in RAM. An unanswered request is given up after
+// Window is how many blocks a TFTP server may send before an answer, where U-Boot knows of windows. Few network cards of
+// boards hold less than the first; more than the most has been seen to wedge one.
+const (
+	FirstWindow = 4
+	MostWindow  = 16
+)
+
+// Load fetches a file of a known size by TFTP from server to an address in RAM, so many blocks at once. An unanswered request is given up after
 // about 10 s.
-func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, size int64) error {
+func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, size int64, window int) error {
 	// Milliseconds, and how many of them in a row; the environment is not saved.
+	const blockSize = 1468 // what an Ethernet frame holds
 	const patience = "setenv netretry no; setenv tftptimeout 1000; setenv tftptimeoutcountmax 10; "
 	if err := u.SetEnv(ctx, "serverip", server); err != nil {
 		return err
 	}
-	if _, err := u.Run(ctx, console.Command{Text: patience + "true"}); err != nil {
+	if _, err := u.Run(ctx, console.Command{Text: fmt.Sprintf("%ssetenv tftpblocksize %d; setenv tftpwindowsize %d", patience, blockSize, window)}); err != nil {
 		return err
 	}
 	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteHush(name))

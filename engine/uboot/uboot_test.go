@@ -329,7 +329,7 @@ func prompt(t *testing.T, reply func(string) (string, string)) (*UBoot, *board) 
 func TestCommands(t *testing.T) {
 	dhcp := func(ctx context.Context, u *UBoot) error { _, err := u.DHCP(ctx); return err }
 	load := func(ctx context.Context, u *UBoot) error {
-		return u.Load(ctx, "10.0.0.1", "it's $x", 0x40400000, 1000)
+		return u.Load(ctx, "10.0.0.1", "it's $x", 0x40400000, 1000, FirstWindow)
 	}
 	for _, tt := range []struct {
 		name         string
