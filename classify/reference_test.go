@@ -96,45 +96,45 @@ func model(err error) Rule {
 }
 
 // grow makes a tree of what the bytes say.
-func grow(script []byte) (error, []byte) {
+func grow(script []byte) (rest []byte, err error) {
 	if len(script) == 0 {
-		return errors.New("leaf"), nil
+		return nil, errors.New("leaf")
 	}
 	op, rest := script[0], script[1:]
 	kinds := []Kind{NetDHCPTimeout, Usage, "lab.fixture", ImageMismatch, BoardReset, ""}
 	switch op % 9 {
 	case 0:
-		return errPlain, rest
+		return rest, errPlain
 	case 1:
-		return context.Canceled, rest
+		return rest, context.Canceled
 	case 2:
-		return New(kinds[int(op/9)%len(kinds)], "leaf"), rest
+		return rest, New(kinds[int(op/9)%len(kinds)], "leaf")
 	case 3:
-		err, rest := grow(rest)
-		return fmt.Errorf("wrapped: %w", err), rest
+		rest, err := grow(rest)
+		return rest, fmt.Errorf("wrapped: %w", err)
 	case 4:
-		err, rest := grow(rest)
-		return Wrap(err, kinds[int(op/9)%len(kinds)], "wrapped"), rest
+		rest, err := grow(rest)
+		return rest, Wrap(err, kinds[int(op/9)%len(kinds)], "wrapped")
 	case 5:
-		err, rest := grow(rest)
-		return WithStep(err, "step"), rest
+		rest, err := grow(rest)
+		return rest, WithStep(err, "step")
 	case 6:
-		err, rest := grow(rest)
-		return WithSecondary(err, Fatal(errPlain)), rest
+		rest, err := grow(rest)
+		return rest, WithSecondary(err, Fatal(errPlain))
 	case 7:
-		err, rest := grow(rest)
+		rest, err := grow(rest)
 		if op/9%2 == 0 {
-			return Retry(err), rest
+			return rest, Retry(err)
 		}
-		return &wrapper{err}, rest
+		return rest, &wrapper{err}
 	}
 	g := &group{}
 	for range 1 + int(op/9)%4 {
 		var err error
-		err, rest = grow(rest)
+		rest, err = grow(rest)
 		g.members = append(g.members, err)
 	}
-	return g, rest
+	return rest, g
 }
 
 // FuzzTree holds the walk over random trees to the naive model.
@@ -143,7 +143,7 @@ func FuzzTree(f *testing.F) {
 		f.Add([]byte{seed * 4, seed, 8, seed * 3, 26, 3, seed * 7, 17, 1, 1, seed})
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
-		err, _ := grow(script[:min(len(script), 500)])
+		_, err := grow(script[:min(len(script), 500)])
 		d := (&Classifier{}).Decide(nil, err)
 		if want := model(err); d.Rule != want || d.Class != want.class() {
 			t.Errorf("%v by %s; want %s", d.Class, d.Rule, want)

@@ -33,7 +33,7 @@ func (env Env) runCommand() *cli.Command {
 			"  flashlua run program.lua -- disk.raw tcp:ser1:4001\n\n" +
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
 			"5 total deadline, 130 and 143 interrupted.",
-		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address: raw, .gz, .xz or .zst"),
+		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
 			&cli.GenericFlag{Name: "allow-exec", Value: &pairs{}, Usage: "let a program run a command of this machine, `NAME`; may be repeated"}),
 		OnUsageError: onUsageError,
 		BashComplete: completeBoards,

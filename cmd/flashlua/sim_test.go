@@ -148,7 +148,7 @@ func TestSimulatedBootloaders(t *testing.T) {
 
 // TestSimulatedPacked has its like on the QEMU board. What is damaged is refused before anything is touched.
 func TestSimulatedPacked(t *testing.T) {
-	for _, pack := range []string{"gzip -q", "xz -q", "zstd -q"} {
+	for _, pack := range []string{"gzip -q", "xz -q", "zstd -q", "bzip2 -q", "lz4 -q"} {
 		t.Run(pack, func(t *testing.T) {
 			got := flashSim(t, viaTFTP, 3000001, "", pack+" -c x.raw")
 			if got.report.Exit != 0 || !got.equal || got.report.Image.Size != 3000001 {

@@ -8,7 +8,7 @@ func (env Env) verifyCommand() *cli.Command {
 		Description: "Boots the board as its policy does to flash it, and reads the medium back instead of writing it.\n" + scriptText() +
 			"  flashlua verify boards/mine.lua --image disk.raw --port tcp:ser1:4001 --power none\n\n" +
 			"Exit codes: those of run; 3 with verify.mismatch if the medium does not hold the image.",
-		Flags:        jobFlags("`FILE` to compare with: raw, .gz, .xz or .zst"),
+		Flags:        jobFlags("`FILE` to compare with: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
 		OnUsageError: onUsageError,
 		BashComplete: completeBoards,
 		Action:       env.flash,

@@ -2,12 +2,14 @@ package image
 
 import (
 	"bufio"
+	"compress/bzip2"
 	"compress/gzip"
 	"errors"
 	"io"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 	"github.com/therootcompany/xz"
 )
 
@@ -28,10 +30,10 @@ var formats = []format{
 	{"xz", "\xfd7zXZ\x00", ".xz", "", decodeXZ},
 	{"zstd", "\x28\xb5\x2f\xfd", ".zst", "", decodeZstd},
 	{"zstd", skippable, ".zst", "", decodeZstd}, // as pzstd begins
-	{"bzip2", "BZh", ".bz2", "bunzip2 -k", nil},
-	{"lz4", "\x04\x22\x4d\x18", ".lz4", "lz4 -d", nil},
+	{"bzip2", "BZh", ".bz2", "", decodeBzip2},
+	{"lz4", "\x04\x22\x4d\x18", ".lz4", "", decodeLZ4},
+	{"Android sparse", "\x3a\xff\x26\xed", ".simg", "", decodeSparse},
 	{"zip", "PK\x03\x04", ".zip", "unzip", nil},
-	{"Android sparse", "\x3a\xff\x26\xed", ".simg", "simg2img", nil},
 }
 
 // skippable begins a frame that a zstd file may have anywhere; its first byte ends in any hex digit.
@@ -92,6 +94,32 @@ func zeros(r io.ByteReader) error {
 		if err != nil {
 			return err
 		}
+	}
+}
+
+func decodeBzip2(r io.Reader) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(r)), nil }
+
+// decodeLZ4 takes several frames one after another, as lz4 does.
+func decodeLZ4(r io.Reader) (io.ReadCloser, error) {
+	in := bufio.NewReader(r)
+	return io.NopCloser(&frames{lz4.NewReader(in), in}), nil
+}
+
+type frames struct {
+	*lz4.Reader
+	in *bufio.Reader
+}
+
+func (f *frames) Read(p []byte) (int, error) {
+	for {
+		n, err := f.Reader.Read(p)
+		if err != io.EOF || n > 0 {
+			return n, err
+		}
+		if _, err := f.in.Peek(1); err != nil {
+			return 0, err
+		}
+		f.Reset(f.in)
 	}
 }
 

@@ -49,10 +49,10 @@ func TestRefused(t *testing.T) {
 		{write(t, "a.raw", "\x1f\x8b\x08"), classify.ImageDecode, "gzip"},
 		{write(t, "a.img", "\xfd7zXZ\x00\x00"), classify.ImageDecode, "xz"},
 		{write(t, "a", "\x28\xb5\x2f\xfd"), classify.ImageDecode, "zstd"},
-		{write(t, "a", "BZh9"), classify.ImageFormat, "bzip2"},
+		{write(t, "a", "BZh9"), classify.ImageDecode, "bzip2"},
 		{write(t, "a", "PK\x03\x04"), classify.ImageFormat, "zip"},
-		{write(t, "a", "\x04\x22\x4d\x18rest"), classify.ImageFormat, "lz4"},
-		{write(t, "a", "\x3a\xff\x26\xedrest"), classify.ImageFormat, "Android sparse"},
+		{write(t, "a", "\x04\x22\x4d\x18rest"), classify.ImageDecode, "lz4"},
+		{write(t, "a", "\x3a\xff\x26\xedrest"), classify.ImageDecode, "Android sparse"},
 	} {
 		_, err := Open(t.Context(), tt.path)
 		if f := classify.Facts(err); f.Kind != tt.kind || f.Class != classify.NonRetryable || !strings.Contains(err.Error(), tt.text) {
@@ -90,7 +90,7 @@ func TestUnchanged(t *testing.T) {
 }
 
 // packers make each format with its own tool.
-var packers = map[string][]string{"gz": {"gzip", "-c"}, "xz": {"xz", "-c", "--block-size=65536"}, "zst": {"zstd", "-q", "-c"}}
+var packers = map[string][]string{"gz": {"gzip", "-c"}, "xz": {"xz", "-c", "--block-size=65536"}, "zst": {"zstd", "-q", "-c"}, "bz2": {"bzip2", "-c"}, "lz4": {"lz4", "-q", "-c", "--content-size"}}
 
 func pack(t *testing.T, tool []string, content []byte) []byte {
 	if _, err := exec.LookPath(tool[0]); err != nil {

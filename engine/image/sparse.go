@@ -1,0 +1,122 @@
+package image
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Android's sparse format, version 1. Source: libsparse/sparse_format.h of the Android Open Source Project.
+const (
+	sparseHeader = 28
+	chunkHeader  = 12
+	chunkRaw     = 0xcac1
+	chunkFill    = 0xcac2
+	chunkSkip    = 0xcac3 // don't care: it is zeros here
+	chunkCRC     = 0xcac4
+)
+
+// sparse makes the raw image of a sparse one.
+type sparse struct {
+	in     io.Reader
+	block  int64
+	blocks int64 // that are to come
+	chunks uint32
+	pad    int // of a chunk's header
+
+	left int64    // bytes of the chunk under way
+	fill *[4]byte // nil for raw bytes
+	at   int      // place in fill
+}
+
+func decodeSparse(in io.Reader) (io.ReadCloser, error) {
+	var h [sparseHeader]byte
+	if _, err := io.ReadFull(in, h[:]); err != nil {
+		return nil, short(err)
+	}
+	u16, u32 := binary.LittleEndian.Uint16, binary.LittleEndian.Uint32
+	s := &sparse{in: in, block: int64(u32(h[12:])), blocks: int64(u32(h[16:])), chunks: u32(h[20:])}
+	head, chunk := int(u16(h[8:])), int(u16(h[10:]))
+	s.pad = chunk - chunkHeader
+	switch {
+	case u16(h[4:]) != 1:
+		return nil, fmt.Errorf("version %d of the format is not known", u16(h[4:]))
+	case head < sparseHeader || chunk < chunkHeader || s.block == 0 || s.block%4 != 0:
+		return nil, errors.New("its header makes no sense")
+	}
+	_, err := io.CopyN(io.Discard, in, int64(head-sparseHeader))
+	return io.NopCloser(s), short(err)
+}
+
+// short is a file that ends too early.
+func short(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// next begins a chunk.
+func (s *sparse) next() error {
+	if s.chunks == 0 {
+		if s.blocks != 0 {
+			return fmt.Errorf("%d blocks are missing", s.blocks)
+		}
+		return io.EOF
+	}
+	s.chunks--
+	var h [chunkHeader]byte
+	if _, err := io.ReadFull(s.in, h[:]); err != nil {
+		return short(err)
+	}
+	if _, err := io.CopyN(io.Discard, s.in, int64(s.pad)); err != nil {
+		return short(err)
+	}
+	kind, blocks, size := binary.LittleEndian.Uint16(h[:]), int64(binary.LittleEndian.Uint32(h[4:])), int64(binary.LittleEndian.Uint32(h[8:]))-chunkHeader-int64(s.pad)
+	if blocks > s.blocks {
+		return errors.New("it has more blocks than its header says")
+	}
+	s.blocks -= blocks
+	s.left, s.fill, s.at = blocks*s.block, nil, 0
+	want := s.left
+	switch kind {
+	case chunkRaw:
+	case chunkFill, chunkCRC:
+		want, s.fill = 4, new([4]byte)
+		if _, err := io.ReadFull(s.in, s.fill[:]); err != nil {
+			return short(err)
+		}
+	case chunkSkip:
+		want, s.fill = 0, new([4]byte)
+	default:
+		return fmt.Errorf("a chunk is of the unknown kind %#x", kind)
+	}
+	if size != want || kind == chunkCRC && blocks != 0 {
+		return errors.New("a chunk has the wrong size")
+	}
+	return nil
+}
+
+func (s *sparse) Read(p []byte) (int, error) {
+	for s.left == 0 {
+		if err := s.next(); err != nil {
+			return 0, err
+		}
+	}
+	p = p[:min(int64(len(p)), s.left)]
+	n := len(p)
+	if s.fill == nil {
+		var err error
+		if n, err = s.in.Read(p); err != nil && n == 0 {
+			return 0, short(err)
+		}
+	} else {
+		for i := range p {
+			p[i] = s.fill[s.at&3]
+			s.at++
+		}
+	}
+	s.left -= int64(n)
+	return n, nil
+}
