@@ -30,9 +30,9 @@ test: build test-deps ## install what the tests need, then run them all, the QEM
 		[ $$status = 0 ] || grep -Ev '^(=== |PASS$$| *--- PASS)' build/test.log; \
 		grep -E '^(ok|FAIL)|--- (FAIL|SKIP)|LEFT OUT' build/test.log; exit $$status
 
-test-deps: ## install QEMU, ser2net and socat, and make the boards' kernels and initramfs, where that is allowed
-	@testdata/consoles.sh || { [ $$? = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ] && \
-		echo "LEFT OUT: every test on ser2net and socat, for the reason above" >&2; }
+test-deps: ## install QEMU, ser2net, socat, lua5.1 and packers, and make the boards' kernels and initramfs, where that is allowed
+	@testdata/tools.sh || { [ $$? = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ] && \
+		echo "LEFT OUT: every test with a tool that is missing, for the reason above" >&2; }
 	@for arch in $(BOARDS); do testdata/qemu/build.sh $$arch || { s=$$?; \
 		[ $$arch = riscv64 ] || { [ $$s = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ]; } || exit $$s; \
 		echo "LEFT OUT: every test on the QEMU board $$arch, for the reason above" >&2; }; done # riscv64 is of a Debian to come

@@ -1,12 +1,15 @@
 #!/bin/sh
-# Installs the console servers that the transports are tested on: ser2net and socat.
+# Installs what the tests compare with and talk to: console servers, lua5.1, packers.
 #
 # Exit codes: 0 they are there, 3 something is missing and only root could install it.
 set -eu
 
 missing() {
 	command -v ser2net >/dev/null || [ -x /usr/sbin/ser2net ] || echo ser2net # the PATH of a user may lack sbin
-	command -v socat >/dev/null || echo socat
+	for tool in socat lua5.1 zstd bzip2 lz4; do
+		command -v $tool >/dev/null || echo $tool
+	done
+	command -v xz >/dev/null || echo xz-utils
 }
 
 packages=$(missing | tr '\n' ' ')
