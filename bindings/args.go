@@ -29,6 +29,17 @@ type args struct {
 // wrong is how a getter gives up.
 type wrong struct{ err error }
 
+// recoverWrong makes an error of a getter's complaint, deferred.
+func recoverWrong(err *error) {
+	switch v := recover().(type) {
+	case nil:
+	case wrong:
+		*err = v.err
+	default:
+		panic(v)
+	}
+}
+
 // function makes a builtin callable from Lua. It is the one border: a cancelled context and a bug found earlier are
 // raised again on every call, and a panic poisons the host, so that no pcall can hide it.
 func (h *host) function(name string, skip int, f builtin) *lua.LFunction {

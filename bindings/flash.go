@@ -20,16 +20,32 @@ func (h *host) flashModule() map[string]builtin {
 }
 
 // flashRun is flash.run(board, job): what flashlua run does, from a program. It gives the verdict, and raises what failed.
+// What cannot even begin counts for the program, too.
 func (h *host) flashRun(c *args) ([]lua.LValue, error) {
 	p, err := h.program(c)
 	if err != nil {
 		return nil, err
 	}
-	o := c.options(2)
-	j := engine.Job{
-		Image: o.text("image"), Port: o.text("port"), Power: o.text("power"), Target: o.text("target"), FilesDir: o.text("files"),
-		SHA256: strings.ToLower(o.text("sha256")), Timeout: o.duration("timeout"),
+	var j engine.Job
+	policy, err := h.flashJob(c, &j)
+	if err != nil {
+		p.Refuse(j, err)
+		return nil, err
 	}
+	rep := p.Flash(c.ctx, policy, j)
+	if err := errorOf(rep); err != nil {
+		return nil, err
+	}
+	return h.verdict(rep)
+}
+
+// flashJob reads the arguments of flash.run, as far as they can be read.
+func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err error) {
+	defer recoverWrong(&err)
+	o := c.options(2)
+	j.Port, j.Target = o.text("port"), o.text("target")
+	j.Image, j.Power, j.FilesDir = o.text("image"), o.text("power"), o.text("files")
+	j.SHA256, j.Timeout = strings.ToLower(o.text("sha256")), o.duration("timeout")
 	if n := o.get("retries"); n != lua.LNil {
 		retries := o.count("retries")
 		j.Retries = &retries
@@ -47,16 +63,7 @@ func (h *host) flashRun(c *args) ([]lua.LValue, error) {
 			return nil, err
 		}
 	}
-	policy, err := h.board(c, set)
-	if err != nil {
-		p.Refuse(j.Port, err)
-		return nil, err
-	}
-	rep := p.Flash(c.ctx, policy, j)
-	if err := errorOf(rep); err != nil {
-		return nil, err
-	}
-	return h.verdict(rep)
+	return h.board(c, set)
 }
 
 // board is the first argument: a policy's table, or the name of a board or of a file.

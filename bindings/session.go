@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
@@ -49,6 +50,19 @@ type session struct {
 	job   *lua.LTable
 }
 
+// object is the host's. Its methods end with the attempt.
+func (x *session) object(kind string, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
+	for name, f := range methods {
+		methods[name] = func(c *args) ([]lua.LValue, error) {
+			if err := x.s.Live(); err != nil {
+				return nil, classify.Wrap(err, "", "%s", c.name)
+			}
+			return f(c)
+		}
+	}
+	return x.host.object(kind, methods, fields)
+}
+
 func (h *host) newSession(s *engine.Session) *session {
 	h.clk = s.Clock()
 	x := &session{host: h, s: s, job: h.L.NewTable()}
@@ -59,10 +73,10 @@ func (h *host) newSession(s *engine.Session) *session {
 		x.job.RawSetString("sha256", lua.LString(im.SHA256()))
 	}
 	x.job.RawSetString("attempt", lua.LNumber(s.Attempt()))
-	x.value = h.object("session", map[string]builtin{
+	x.value = x.object("session", map[string]builtin{
 		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.note,
 	}, map[string]lua.LValue{
-		"power": h.object("power", map[string]builtin{
+		"power": x.object("power", map[string]builtin{
 			"on": x.switcher(s.PowerOn), "off": x.switcher(s.PowerOff), "cycle": x.switcher(s.PowerCycle),
 		}, nil),
 		"attempt":    lua.LNumber(s.Attempt()),

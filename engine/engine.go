@@ -64,7 +64,8 @@ type run struct {
 	attempt  atomic.Int64
 	powered  bool // an attempt began: the power state is ours to set
 	emitting sync.Mutex
-	wedged   atomic.Bool // the policy did not return when it was told to: it is asked nothing any more
+	wedged   atomic.Bool   // the policy did not return when it was told to: it is asked nothing any more
+	inner    chan struct{} // full while a program flashes a board; nil of a board
 
 	mu      sync.Mutex
 	state   string // of the medium
@@ -196,6 +197,7 @@ func (r *run) try() error {
 	}
 	r.forget()
 	s := &Session{run: r, LastError: r.report.lastError()}
+	defer s.over.Store(true)
 	err := r.ask(ctx, func() error {
 		if err := r.policy.Flash(ctx, s); err != nil {
 			return err
@@ -224,6 +226,10 @@ func (r *run) ask(ctx context.Context, f func() error) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
+	}
+	if r.inner != nil { // a board that the program flashes is switched off first, which has its own bounds
+		r.inner <- struct{}{}
+		<-r.inner
 	}
 	grace := make(chan struct{})
 	defer r.Clock.AfterFunc(returnTime, func() { close(grace) })()
@@ -331,7 +337,7 @@ func (r *run) found(device string) {
 	r.medium = device
 }
 
-// forget takes the proof of an earlier attempt back: what it saw may be gone.
+// forget takes the proof back: what it saw may be gone.
 func (r *run) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -338,15 +338,26 @@ func (l quietListener) Accept() (net.Conn, error) { <-l.over; return nil, net.Er
 func (l quietListener) Close() error              { close(l.over); return nil }
 func (l quietListener) Addr() net.Addr            { return &net.TCPAddr{} }
 
+// slow is a driver that needs a while to switch off.
+type slow struct{ *bench }
+
+const slowness = 3 * time.Second
+
+func (s slow) Off(ctx context.Context) error {
+	return errors.Join(s.Clock.Sleep(ctx, slowness), s.bench.Off(ctx))
+}
+
 func TestPolicyThatDoesNotReturn(t *testing.T) {
 	for name, tt := range map[string]struct {
-		signal bool
-		exit   int
-		rule   classify.Rule
-		kind   classify.Kind
+		signal  bool
+		program bool
+		exit    int
+		rule    classify.Rule
+		kind    classify.Kind
 	}{
-		"after its attempt": {false, ExitFatal, classify.RuleLimit, classify.ScriptLimit},
-		"after a signal":    {true, 130, classify.RuleRunCancelled, classify.Interrupted},
+		"after its attempt": {false, false, ExitFatal, classify.RuleLimit, classify.ScriptLimit},
+		"after a signal":    {true, false, 130, classify.RuleRunCancelled, classify.Interrupted},
+		"in a program":      {true, true, 130, classify.RuleRunCancelled, classify.Interrupted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -354,6 +365,7 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 				defer close(over)
 				b := newBench(t, func(context.Context, *Session) error { <-over; return nil }) // deaf to its context
 				b.Clock = clock.Real{}                                                         // of the bubble
+				b.OpenPower = func(string) (power.Driver, error) { return slow{b}, nil }
 				b.Listen = func(string, string) (net.Listener, error) { return quietListener{make(chan struct{})}, nil }
 				b.policy.Limits.Attempt = time.Minute
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -364,9 +376,21 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 					time.AfterFunc(ended, func() { cancel(Signal("SIGINT", 2)) })
 				}
 				began := time.Now()
-				r := b.Run(ctx, b.policy, b.job)
-				wantReport(t, r, tt.exit, tt.rule, tt.kind, 1)
-				if strings.Join(b.switched, " ") != "off" || time.Since(began) != ended+returnTime {
+				var r *Report
+				if tt.program {
+					r = b.RunProgram(ctx, ProgramJob{Name: "rack"}, func(ctx context.Context, p *Program) error {
+						return p.Flash(ctx, b.policy, b.job).Err
+					})
+					synctest.Wait()
+				} else {
+					r = b.Run(ctx, b.policy, b.job)
+				}
+				attempts := 1
+				if tt.program {
+					attempts = 0
+				}
+				wantReport(t, r, tt.exit, tt.rule, tt.kind, attempts)
+				if strings.Join(b.switched, " ") != "off" || time.Since(began) != ended+returnTime+slowness {
 					t.Errorf("power was switched %v, after %s", b.switched, time.Since(began))
 				}
 			})

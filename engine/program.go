@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -48,6 +49,7 @@ type flashed struct {
 // had flashed is verified. The report is never nil.
 func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Context, *Program) error) *Report {
 	r := e.newRun(ctx, &Policy{Name: j.Name}, Job{Timeout: j.Timeout})
+	r.inner = make(chan struct{}, 1)
 	p := &Program{run: r, job: j}
 	var d classify.Decision
 	if err := p.perform(f); err != nil {
@@ -82,15 +84,19 @@ func (p *Program) perform(f func(context.Context, *Program) error) (err error) {
 	}
 	for _, x := range p.flashed {
 		if x.err != nil {
-			what := "flash"
-			if x.target != "" {
-				what = "flash of " + x.target
-			}
-			return classify.WithSecondary(classify.WithHint(classify.New(classify.FlashUnproven, "the program ended, but the last %s on %s did not end verified", what, x.port),
+			return classify.WithSecondary(classify.WithHint(classify.New(classify.FlashUnproven, "the program ended, but the last flash%s%s did not end verified",
+				prefixed(" of ", x.target), prefixed(" on ", x.port)),
 				"a failed flash that is caught is a failure all the same: flash it again until it succeeds, or let the error go on"), x.err)
 		}
 	}
 	return nil
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
 }
 
 // touch notes that from now on a failure is one of a board's.
@@ -212,7 +218,7 @@ func (p *Program) Serve(address string) (*serve.HTTP, error) {
 }
 
 // Refuse notes that a flash could not even begin, which counts as one that failed.
-func (p *Program) Refuse(port string, err error) { p.note(flashed{port: port, err: err}) }
+func (p *Program) Refuse(j Job, err error) { p.note(flashed{j.Port, j.Target, err}) }
 
 // note keeps the last flash of each medium. One that never came to a medium is made good by any of that port.
 func (p *Program) note(last flashed) {
@@ -229,15 +235,17 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	if p.job.Simulate != nil {
 		done, err := p.job.Simulate(&e, policy, j.Port)
 		if err != nil {
-			p.Refuse(j.Port, err)
+			p.Refuse(j, err)
 			return Refused(err)
 		}
 		defer done()
 		p.run.Simulated = p.run.Simulated || e.Simulated
 	}
+	p.run.inner <- struct{}{}
 	rep := e.Run(ctx, policy, j)
+	<-p.run.inner
 	p.run.hide = p.run.hide.And(policy.UBoot.Password, policy.Linux.Password)
-	p.note(flashed{j.Port, rep.Target.Name, rep.Err})
+	p.note(flashed{j.Port, cmp.Or(rep.Target.Name, j.Target), rep.Err})
 	p.run.job.Image, p.run.report.Image, p.run.target.Name = j.Image, rep.Image, rep.Target.Name
 	p.run.mark(rep.Target.State, p.run.receipt)
 	p.run.found(rep.Target.Device)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -18,11 +19,13 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// Session is one attempt: what a policy's flash function works with. Every method ends with its context.
+// Session is one attempt: what a policy's flash function works with. Every method ends with its context, and once the
+// attempt is over, none does anything.
 type Session struct {
 	LastError error // of the attempt before, nil in the first
 
 	run        *run
+	over       atomic.Bool
 	steps      []string
 	fresh      bool   // the power driver has just switched the board on
 	destroying int    // how many of the steps under way may destroy the medium
@@ -34,6 +37,15 @@ type Session struct {
 
 // Attempt counts from 1.
 func (s *Session) Attempt() int { return int(s.run.attempt.Load()) }
+
+// Live gives an error once the attempt is over.
+func (s *Session) Live() error {
+	if !s.over.Load() {
+		return nil
+	}
+	return classify.WithHint(classify.New(classify.ScriptArgument, "it belongs to an attempt that is over"),
+		"get it anew from the session that flash is given, in every attempt")
+}
 
 // Policy is the board under the session.
 func (s *Session) Policy() *Policy { return s.run.policy }
@@ -168,6 +180,9 @@ func (s *Session) switchTo(ctx context.Context, state PowerState) error {
 
 // console gives the live console, reopened if it was lost.
 func (s *Session) console(ctx context.Context) (*console.Console, error) {
+	if err := s.Live(); err != nil {
+		return nil, err
+	}
 	select {
 	case <-s.run.console.Lost():
 	default:
@@ -185,6 +200,7 @@ func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 	}
 	cfg := s.run.policy.UBoot
 	cfg.Fresh, s.fresh = s.fresh, false
+	s.written = nil // its shell is gone
 	return uboot.Interrupt(ctx, con, cfg)
 }
 
@@ -252,9 +268,12 @@ func (s *Session) station(told, board string) (string, error) {
 	return s.run.Source(board)
 }
 
-// Boot starts Linux with a U-Boot command and logs in.
+// Boot starts Linux with a U-Boot command and logs in. Who knows what a command that is not the policy's does on the way.
 func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell.Shell, error) {
 	con, err := s.console(ctx)
+	if err == nil && cmd != s.run.policy.Boot {
+		err = s.Touch()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -293,12 +312,16 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 func (s *Session) VerifyOnly() bool { return s.run.job.VerifyOnly }
 
 // Touch is called before a script's own command runs. Who knows what it does to the medium: what was verified before is
-// read once more in the end. Inside a step that destroys, nothing is proven any more; where nothing may be written, such
+// proven no more, and read once more in the end. Inside a step that destroys, nothing is proven any more; where nothing may be written, such
 // a command is refused.
 func (s *Session) Touch() error {
+	if err := s.Live(); err != nil {
+		return err
+	}
 	s.stale = true
 	switch {
 	case s.destroying == 0:
+		s.run.forget()
 	case s.VerifyOnly():
 		return classify.WithHint(classify.New(classify.ConfigPolicy, "step %s may destroy the medium, and nothing is to be written: its commands do not run", s.steps[len(s.steps)-1]),
 			"in the policy, leave the command out if job.verify_only is true")
