@@ -227,8 +227,11 @@ func TestTFTPWindows(t *testing.T) {
 		s.Offer(Content{name, int64(tt.size), bytes.NewReader(want)})
 		s.Resent()
 		got := lossy(t, addr, name, tt.window, tt.block, tt.loss, uint64(seed))
-		if !bytes.Equal(got, want) || tt.loss == 0 && s.Resent() > 0 {
-			t.Errorf("%+v: %d bytes arrived", tt, len(got))
+		if !bytes.Equal(got, want) {
+			t.Errorf("%+v: %d bytes arrived, and not those that were sent", tt, len(got))
+		}
+		if resent := s.Resent(); tt.loss > 0 && tt.size >= 100_000 && resent == 0 { // a busy machine may be late without a loss, too
+			t.Errorf("%+v: nothing was counted as sent again", tt)
 		}
 	}
 }
