@@ -27,7 +27,7 @@ func create(path string, inputs ...string) (*os.File, error) {
 	return f, nil
 }
 
-// distinct refuses to write over what the run reads, or writes too.
+// distinct refuses to write over what the run reads, or writes too. A Lua script is never an output.
 func distinct(path string, others []string) error {
 	st, err := os.Stat(path)
 	for _, other := range others {
@@ -37,6 +37,9 @@ func distinct(path string, others []string) error {
 		if in, ierr := os.Stat(other); err == nil && ierr == nil && in.Mode().IsRegular() && os.SameFile(st, in) || filepath.Clean(path) == filepath.Clean(other) {
 			return fmt.Errorf("it is the same file as %s", other)
 		}
+	}
+	if err == nil && st.Mode().IsRegular() && filepath.Ext(path) == ".lua" {
+		return fmt.Errorf("it is a Lua script, which nothing writes over")
 	}
 	return nil
 }
