@@ -1,6 +1,8 @@
 package bindings
 
 import (
+	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -71,23 +73,26 @@ func (h *host) openCoroutines() {
 	stock := func(name string) lua.LGFunction { return lib.RawGetString(name).(*lua.LFunction).GFunction }
 	create, resume, wrap := stock("create"), stock("resume"), stock("wrap")
 	made := 0
+	var running []*lua.LState // the resumed ones, the innermost last
 	count := func(L *lua.LState) {
 		if made++; made > maxCoroutines {
 			h.raise(L, classify.New(classify.ScriptLimit, "more than %d coroutines", maxCoroutines))
 		}
 	}
-	adopt := func(L *lua.LState, th *lua.LState) {
-		nested := 0
-		for p := L; p != nil; p = p.Parent {
-			nested++
-		}
-		if nested > maxDepth {
+	enter := func(L *lua.LState, th *lua.LState) (leave func()) {
+		if len(running) >= maxDepth {
 			h.raise(L, classify.New(classify.ScriptLimit, "more than %d coroutines inside each other", maxDepth))
 		}
 		if ctx := L.Context(); ctx != nil {
 			th.SetContext(ctx)
 		}
+		before := L.G.CurrentThread // stock leaves the coroutine's there if it raises
+		running = append(running, th)
+		return func() {
+			running, L.G.CurrentThread = running[:len(running)-1], before
+		}
 	}
+	const notSuspended = "cannot resume non-suspended coroutine"
 	h.L.Push(h.L.NewFunctionFromProto(yieldInLua()))
 	h.L.Push(lib.RawGetString("yield"))
 	h.L.Call(1, 1)
@@ -98,8 +103,18 @@ func (h *host) openCoroutines() {
 		return create(L)
 	}))
 	lib.RawSetString("resume", h.L.NewFunction(func(L *lua.LState) int {
-		adopt(L, L.CheckThread(1))
-		return resume(L)
+		th := L.CheckThread(1)
+		if slices.Contains(running, th) {
+			L.Push(lua.LFalse)
+			L.Push(lua.LString(notSuspended))
+			return 2
+		}
+		defer enter(L, th)()
+		n := resume(L)
+		if n == 2 && L.Get(-2) == lua.LFalse && th.Dead {
+			h.resumed(L, L.Get(-1))
+		}
+		return n
 	}))
 	lib.RawSetString("wrap", h.L.NewFunction(func(L *lua.LState) int {
 		count(L)
@@ -107,11 +122,25 @@ func (h *host) openCoroutines() {
 		inner := L.Get(-1).(*lua.LFunction)
 		th := inner.Upvalues[0].Value().(*lua.LState)
 		L.Push(L.NewClosure(func(L *lua.LState) int {
-			adopt(L, th)
+			if slices.Contains(running, th) {
+				L.RaiseError(notSuspended)
+			}
+			defer enter(L, th)()
 			return inner.GFunction(L)
 		}, th))
 		return 1
 	}))
+}
+
+// resumed looks at what resume caught: as with pcall, a fault stays one, and what no script may catch goes on.
+func (h *host) resumed(L *lua.LState, v lua.LValue) {
+	err := errorIn(v)
+	if text, ok := v.(lua.LString); ok && h.isFault(string(text)) {
+		err = h.fault(string(text), "")
+	}
+	if ctx := cmp.Or(L.Context(), context.Background()); err != nil && h.final(ctx, err) {
+		h.raise(L, err)
+	}
 }
 
 // print tells the people who watch.

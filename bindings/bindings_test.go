@@ -72,11 +72,17 @@ func TestLuaMeansWhatItSays(t *testing.T) {
 		"return pcall(assert, false)":                                                                           "false assertion failed!",
 		"local co = coroutine.wrap(function() coroutine.yield(1); return 2 end); return co(), co()":             "1 2",
 		"return coroutine.resume(coroutine.create(function() error('in', 0) end))":                              "false in",
-		"local n = 0; for k in pairs({a = 1}) do n = n + 1 end; return n":                                       "1",
-		"if nil then return 1 elseif 0 then return 2 else return 3 end":                                         "2",
-		"return ('x'):rep(3), ('ab'):upper(), #'abc', 7 % 3, 2 ^ 3":                                             "xxx AB 3 1 8",
-		"local function f(...) return select('#', ...) end; return f(nil, nil)":                                 "2",
-		"local function loop(n) if n == 0 then return 'end' end return loop(n - 1) end; return loop(100)":       "end",
+		// Two that resume each other, and one that resumes itself, also after an error that stock forgets to leave behind.
+		"local a, b; a = coroutine.create(function() return coroutine.resume(b) end); b = coroutine.create(function() return coroutine.resume(a) end); return coroutine.resume(a)": "true true false cannot resume non-suspended coroutine",
+		"local co; co = coroutine.create(function() pcall(coroutine.wrap(function() error('x') end)); return coroutine.resume(co) end); return coroutine.resume(co)":               "true false cannot resume non-suspended coroutine",
+		"local w; w = coroutine.wrap(function() return pcall(w) end); return w()":                                                                                                  "false  cannot resume non-suspended coroutine",
+		"local co = coroutine.create(function() return 1 end); coroutine.resume(co); return coroutine.resume(co)":                                                                  "false can not resume a dead thread",
+		"local co; co = coroutine.create(function() pcall(coroutine.wrap(function() error('x') end)); coroutine.yield(coroutine.status(co)) end); return coroutine.resume(co)":     "true running",
+		"local n = 0; for k in pairs({a = 1}) do n = n + 1 end; return n":                                                                                                          "1",
+		"if nil then return 1 elseif 0 then return 2 else return 3 end":                                                                                                            "2",
+		"return ('x'):rep(3), ('ab'):upper(), #'abc', 7 % 3, 2 ^ 3":                                                                                                                "xxx AB 3 1 8",
+		"local function f(...) return select('#', ...) end; return f(nil, nil)":                                                                                                    "2",
+		"local function loop(n) if n == 0 then return 'end' end return loop(n - 1) end; return loop(100)":                                                                          "end",
 	} {
 		if got, err := eval(t, source); err != nil || got != want {
 			t.Errorf("%s\n\t= %s, %v; want %s", source, got, err, want)
@@ -217,6 +223,32 @@ func TestACoroutineRunsUnderItsResumer(t *testing.T) {
 	}
 	if _, err := h.eval(ctx, "coroutine.resume(co)"); !errors.Is(err, late) {
 		t.Errorf("resumed under a deadline: %v", err)
+	}
+}
+
+// TestWhatBecomesOfFaults: a fault stays one however it was caught, and a limit goes through everything.
+func TestWhatBecomesOfFaults(t *testing.T) {
+	for source, want := range map[string]classify.Kind{
+		"local x; return x.y": classify.ScriptFault,
+		"local ok, e = pcall(function() local x; return x.y end); error(e, 0)":                                classify.ScriptFault,
+		"assert(pcall(function() local x; return x.y end))":                                                   classify.ScriptFault,
+		"assert(coroutine.resume(coroutine.create(function() local x; return x.y end)))":                      classify.ScriptFault,
+		"local ok, e = coroutine.resume(coroutine.create(function() local x; return x.y end)); error(e, 0)":   classify.ScriptFault,
+		"coroutine.wrap(function() local x; return x.y end)()":                                                classify.ScriptFault,
+		"coroutine.resume(coroutine.create(function() return ('x'):rep(2^25) end))":                           classify.ScriptLimit,
+		"coroutine.resume(coroutine.create(function() local function f() return 1 + f() end return f() end))": classify.ScriptLimit,
+		"local e = errors.fatal('x'); for i = 1, 30 do e = errors.join(e, e) end return tostring(e)":          classify.ScriptLimit,
+		"return json.decode('[' .. ('{},'):rep(1000000) .. '{}]')":                                            classify.ScriptLimit,
+		"local r = {}; for i = 1, 3 do r[i] = { parent = r } end return json.encode(r)":                       classify.ScriptArgument,
+		"local x = { 1, 2, 3 }; for i = 1, 26 do x = { x, x } end return json.encode(x)":                      classify.ScriptArgument,
+		"return json.encode({ 1, nil, 3 })":                                                                   classify.ScriptArgument,
+		"error('a text')":                                                                                     "",
+		"assert(nil, 'a text')":                                                                               "",
+		"local ok, e = coroutine.resume(coroutine.create(function() error('a text') end)); error(e, 0)":       "",
+	} {
+		if _, err := eval(t, source); err == nil || classify.Facts(err).Kind != want {
+			t.Errorf("%s\n\t%v is %q, want %q", source, err, classify.Facts(err).Kind, want)
+		}
 	}
 }
 

@@ -326,7 +326,7 @@ func (c *checker) call(x *ast.FuncCallExpr) {
 	}
 	switch name {
 	case "find", "match", "gmatch", "gsub", "console":
-		if s, line, ok := arg(0); ok {
+		if s, line, ok := arg(0); ok && !(name == "find" && len(x.Args) > 2) { // with more than two, it may be plain
 			if err := checkPattern(s); err != nil {
 				c.at(line, s, "bad-pattern", "%v: %q", err, s)
 			}

@@ -2,6 +2,7 @@ package bindings
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -228,5 +229,26 @@ func (h *host) errJoin(c *args) ([]lua.LValue, error) {
 			all = append(all, err)
 		}
 	}
-	return []lua.LValue{h.errorValue(errors.Join(all...))}, nil
+	err := errors.Join(all...)
+	if left := maxErrors; !small(err, &left) {
+		return nil, classify.New(classify.ScriptLimit, "%s: more than %d errors in one", c.name, maxErrors)
+	}
+	return []lua.LValue{h.errorValue(err)}, nil
+}
+
+// maxErrors bounds the tree that a script makes: one that joins an error with itself doubles it.
+const maxErrors = 10_000
+
+// small reports whether a tree has no more errors than are left.
+func small(err error, left *int) bool {
+	if *left--; err == nil || *left < 0 {
+		return *left >= 0
+	}
+	switch x := err.(type) {
+	case interface{ Unwrap() error }:
+		return small(x.Unwrap(), left)
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(x.Unwrap(), func(err error) bool { return !small(err, left) })
+	}
+	return true
 }

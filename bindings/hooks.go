@@ -18,11 +18,10 @@ const defaultSequence = "lib.uboot_busybox"
 func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *decoder) error {
 	flash, _ := t.RawGetString("flash").(*lua.LFunction)
 	if flash == nil {
-		lib, err := h.sequence(ctx)
-		if err != nil {
+		var err error
+		if flash, err = h.sequence(ctx, "flash"); err != nil {
 			return err
 		}
-		flash = lib.RawGetString("flash").(*lua.LFunction)
 		if p.Boot == "" {
 			return classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux", d.file)
 		}
@@ -33,11 +32,11 @@ func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 		return err
 	}
 	p.Reach = func(ctx context.Context, s *engine.Session, to engine.Place) error {
-		lib, err := h.sequence(ctx)
+		boot, err := h.sequence(ctx, "boot")
 		if err != nil {
 			return err
 		}
-		_, err = h.call(ctx, lib.RawGetString("boot"), h.newSession(s).value, lua.LString(to))
+		_, err = h.call(ctx, boot, h.newSession(s).value, lua.LString(to))
 		return err
 	}
 	if f, ok := t.RawGetString("classify").(*lua.LFunction); ok {
@@ -53,13 +52,20 @@ func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 	return nil
 }
 
-// sequence gives the default sequence.
-func (h *host) sequence(ctx context.Context) (*lua.LTable, error) {
+// sequence gives a function of the default sequence, which the script may have changed.
+func (h *host) sequence(ctx context.Context, name string) (*lua.LFunction, error) {
 	results, err := h.call(ctx, h.L.GetGlobal("require"), lua.LString(defaultSequence))
 	if err != nil {
 		return nil, err
 	}
-	return results[0].(*lua.LTable), nil
+	if len(results) > 0 {
+		if lib, ok := results[0].(*lua.LTable); ok {
+			if f, ok := lib.RawGetString(name).(*lua.LFunction); ok {
+				return f, nil
+			}
+		}
+	}
+	return nil, classify.New(classify.ConfigPolicy, "the script took the function %s out of %s, or replaced require", name, defaultSequence)
 }
 
 // classify asks a policy's classify(err, next).
@@ -114,5 +120,8 @@ func nonsense(f *lua.LFunction, hook string, answer lua.LValue, want string) err
 	if text, ok := answer.(lua.LString); ok {
 		got = fmt.Sprintf("%q", string(text))
 	}
-	return classify.New(classify.ScriptResult, "%s:%d: %s returned %s, not %s", f.Proto.SourceName, f.Proto.LineDefined, hook, got, want)
+	if f.Proto != nil { // a builtin has none
+		hook = fmt.Sprintf("%s:%d: %s", f.Proto.SourceName, f.Proto.LineDefined, hook)
+	}
+	return classify.New(classify.ScriptResult, "%s returned %s, not %s", hook, got, want)
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
@@ -18,7 +19,7 @@ func init() { register("json", (*host).jsonModule) }
 func (h *host) jsonModule() map[string]builtin {
 	return map[string]builtin{
 		"encode": func(c *args) ([]lua.LValue, error) {
-			v, err := goValue(c.any(1, "value"), 0)
+			v, err := goValue(c.any(1, "value"))
 			if err == nil && !isText(v) {
 				err = fmt.Errorf("a text in it is not UTF-8, and JSON has no other")
 			}
@@ -32,8 +33,12 @@ func (h *host) jsonModule() map[string]builtin {
 			return one(lua.LString(raw))
 		},
 		"decode": func(c *args) ([]lua.LValue, error) {
+			text := c.str(1, "text")
+			if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // a bound of what is in it
+				return nil, classify.New(classify.ScriptLimit, "%s: the text has more than %d values in it", c.name, maxValues)
+			}
 			var v any
-			if err := json.Unmarshal([]byte(c.str(1, "text")), &v); err != nil {
+			if err := json.Unmarshal([]byte(text), &v); err != nil {
 				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.name)
 			}
 			return one(h.luaValue(v))
@@ -58,12 +63,24 @@ func isText(v any) bool {
 	return true
 }
 
-// maxTree bounds the depth of a value that leaves Lua, so that a table that holds itself is refused.
-const maxTree = 100
+// maxTree bounds the depth of a value that leaves Lua, so that a table that holds itself is refused, and maxValues how
+// many there are in one, either way.
+const (
+	maxTree   = 100
+	maxValues = 200_000
+)
 
 // goValue makes a Go value of a Lua one: nil, bool, float64, string, []any for a list, map[string]any for any other table. An
 // empty table is a map.
-func goValue(v lua.LValue, depth int) (any, error) {
+func goValue(v lua.LValue) (any, error) {
+	seen := 0
+	return treeToGo(v, 0, &seen)
+}
+
+func treeToGo(v lua.LValue, depth int, seen *int) (any, error) {
+	if *seen++; *seen > maxValues {
+		return nil, fmt.Errorf("there are more than %d values in it", maxValues)
+	}
 	if depth > maxTree {
 		return nil, fmt.Errorf("the tables lie more than %d deep, or hold themselves", maxTree)
 	}
@@ -77,18 +94,21 @@ func goValue(v lua.LValue, depth int) (any, error) {
 	case lua.LString:
 		return string(v), nil
 	case *lua.LTable:
-		return tableToGo(v, depth)
+		return tableToGo(v, depth, seen)
 	}
 	return nil, fmt.Errorf("a %s cannot leave Lua", v.Type())
 }
 
-func tableToGo(t *lua.LTable, depth int) (any, error) {
+func tableToGo(t *lua.LTable, depth int, seen *int) (any, error) {
 	n, list, named := t.Len(), []any(nil), map[string]any{}
 	var err error
 	t.ForEach(func(k, v lua.LValue) {
-		x, xerr := goValue(v, depth+1)
-		if xerr != nil && err == nil {
-			err = xerr
+		if err != nil {
+			return
+		}
+		var x any
+		if x, err = treeToGo(v, depth+1, seen); err != nil {
+			return
 		}
 		switch k := k.(type) {
 		case lua.LString:
@@ -107,6 +127,8 @@ func tableToGo(t *lua.LTable, depth int) (any, error) {
 		return nil, err
 	case len(list) > 0 && len(named) > 0:
 		return nil, fmt.Errorf("a table is a list and has names")
+	case len(list) > 0 && len(list) < n:
+		return nil, fmt.Errorf("a list has a hole: %d values in %d places", len(list), n)
 	case len(list) > 0:
 		return list, nil
 	}

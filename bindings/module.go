@@ -48,7 +48,7 @@ func (h *host) adopt(m Module) map[string]builtin {
 		all[name] = func(c *args) ([]lua.LValue, error) {
 			var in []any
 			for i, v := range c.rest(1) {
-				x, err := goValue(v, 0)
+				x, err := goValue(v)
 				if err != nil {
 					c.fail("argument %d: %v", i+1, err)
 				}

@@ -27,11 +27,7 @@ const apiVersion = 1
 // policy makes an engine.Policy of the table that a script returned.
 func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (s *Script, err error) {
 	d := &decoder{host: h, file: src.name, set: set, used: map[string]bool{}, own: map[string]bool{}}
-	defer func() {
-		if w, ok := recover().(wrong); ok {
-			s, err = nil, w.err
-		}
-	}()
+	defer recoverWrong(&err)
 	p := d.policy(t, src)
 	d.leftover()
 	if err := h.hooks(ctx, p, t, d); err != nil {

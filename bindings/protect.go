@@ -104,20 +104,27 @@ func (h *host) toGo(err error) error {
 		h.poison = &classify.Error{Kind: classify.Internal, Msg: "panic in the Lua interpreter: " + string(text), Detail: trace}
 		return h.poison
 	}
-	if isText && (h.lastRaised == nil || *h.lastRaised != string(text)) {
-		s := string(text)
-		h.lastFault = &s
-		kind := classify.ScriptFault
-		if strings.Contains(s, "stack overflow") || strings.Contains(s, "registry overflow") {
-			kind = classify.ScriptLimit
-		}
-		return &classify.Error{Kind: kind, Msg: s, Detail: trace}
+	if isText && h.isFault(string(text)) {
+		return h.fault(string(text), trace)
 	}
 	own := &classify.Error{Cause: &raised{describe(api.Object), api.Object}, Detail: trace}
 	if h.clk != nil && h.running == nil { // a policy at work
 		own.Hint = saySo
 	}
 	return own
+}
+
+// isFault reports whether a text that was caught is none that a script raised.
+func (h *host) isFault(text string) bool { return h.lastRaised == nil || *h.lastRaised != text }
+
+// fault makes an error of a fault of the Lua code, and remembers it.
+func (h *host) fault(text, trace string) *classify.Error {
+	h.lastFault = &text
+	kind := classify.ScriptFault
+	if strings.Contains(text, "stack overflow") || strings.Contains(text, "registry overflow") {
+		kind = classify.ScriptLimit
+	}
+	return &classify.Error{Kind: kind, Msg: text, Detail: trace}
 }
 
 // fromLua gives the Go error that travels in what PCall caught, nil if there is none.
@@ -218,7 +225,7 @@ func (h *host) luaError(c *args) ([]lua.LValue, error) {
 	return nil, nil
 }
 
-// luaAssert is Lua's assert(), which keeps an error object.
+// luaAssert is Lua's assert(), which keeps an error object, and a fault.
 func (h *host) luaAssert(c *args) ([]lua.LValue, error) {
 	if v := c.any(1, "value"); lua.LVAsBool(v) {
 		return c.rest(1), nil
@@ -227,7 +234,7 @@ func (h *host) luaAssert(c *args) ([]lua.LValue, error) {
 	if message == lua.LNil {
 		message = lua.LString("assertion failed!")
 	}
-	if text, ok := message.(lua.LString); ok {
+	if text, ok := message.(lua.LString); ok && (h.lastFault == nil || string(text) != *h.lastFault) {
 		s := string(text)
 		h.lastRaised = &s
 	}
