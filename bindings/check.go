@@ -36,7 +36,7 @@ var Rules = map[string]string{
 	"load":              "the script loads: its keys, types, durations and targets are right",
 	"deadlines":         "an attempt and its clean-up fit the total",
 	"undeclared-global": "every name is declared",
-	"unknown-member":    "a module has what is asked of it",
+	"unknown-member":    "a module or an object has what is asked of it",
 	"unknown-option":    "a method knows the options it is given",
 	"bad-duration":      "a duration has its unit",
 	"bad-pattern":       "a Lua pattern is one",
@@ -59,7 +59,8 @@ func Check(spec string, o Options) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{file: src.name, lines: strings.Split(string(src.text), "\n"), host: newHost(src, o), made: map[classify.Kind]bool{}, calls: map[string]bool{}}
+	c := &checker{file: src.name, lines: strings.Split(string(src.text), "\n"), host: newHost(src, o), made: map[classify.Kind]bool{}, calls: map[string]bool{},
+		objects: objects{kinds: map[string]string{}}, hooked: map[*ast.FunctionExpr]bool{}}
 	c.globals = c.host.globalNames()
 	if _, err := compile(src.name, src.text); err != nil {
 		c.failed("syntax", err)
@@ -70,6 +71,7 @@ func Check(spec string, o Options) ([]Finding, error) {
 		}
 		c.block(tree, &names{})
 		c.unknownKinds()
+		c.unknownMembers()
 		c.loaded(src, o)
 	}
 	return c.silenced(), nil
@@ -85,6 +87,9 @@ type checker struct {
 	asked   []kindAsked
 	calls   map[string]bool      // functions that are called, or handed on, anywhere
 	writes  []ast.PositionHolder // commands that write a medium
+	without ast.PositionHolder   // where a sequence loses its write
+	objects objects
+	hooked  map[*ast.FunctionExpr]bool // the policy's functions
 	found   []Finding
 }
 
@@ -177,6 +182,9 @@ func (c *checker) flash(s *Script) {
 		c.at(c.line("sequence", ""), "sequence", "unused-sequence", "the sequence is not used: say board.flash = seq.flash")
 	}
 	proves := c.calls["write"] || c.calls["sequence"] || c.calls["flash"]
+	if s.Own["flash"] && c.without != nil && !c.calls["write"] {
+		c.at(c.without.Line(), "write", "never-written", "the sequence loses its step write, and nothing calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
+	}
 	if !s.Own["flash"] || proves {
 		return
 	}
@@ -287,6 +295,9 @@ func called(call *ast.FuncCallExpr) string {
 	return ""
 }
 
+// flashOptions are those of flash.run.
+var flashOptions = []string{"image", "port", "power", "target", "files", "sha256", "timeout", "retries", "set"}
+
 // optionsOf are the options of methods that take a table, and which of them are durations.
 var optionsOf = map[string]struct{ known, durations []string }{
 	"before": {[]string{"name", "run", "retries", "timeout", "destroys", "aborts"}, []string{"timeout"}}, // of a sequence
@@ -308,6 +319,19 @@ func (c *checker) call(x *ast.FuncCallExpr) {
 		for _, a := range x.Args {
 			if t, ok := a.(*ast.TableExpr); ok {
 				c.options(t, name, o.known, o.durations)
+			}
+		}
+	}
+	if x.Receiver != nil {
+		c.objects.use(x.Receiver, name, x.Line())
+	}
+	if step, ok := text(first(x.Args)); ok && step == "write" && x.Receiver != nil && (name == "remove" || name == "replace") {
+		c.without = x
+	}
+	if module, ok := x.Func.(*ast.AttrGetExpr); ok && name == "run" {
+		if id, ok := module.Object.(*ast.IdentExpr); ok && id.Value == "flash" && len(x.Args) > 1 {
+			if t, ok := x.Args[1].(*ast.TableExpr); ok {
+				c.options(t, "flash.run", flashOptions, []string{"timeout"})
 			}
 		}
 	}
@@ -358,6 +382,15 @@ func first(args []ast.Expr) ast.Expr {
 		return nil
 	}
 	return args[0]
+}
+
+// hook looks at a function that may be one of the policy's, by its key.
+func (c *checker) hook(key string, f *ast.FunctionExpr) {
+	c.answers(key, f)
+	if kinds, ok := parameters[key]; ok {
+		c.hooked[f] = true
+		c.objects.params(f, kinds...)
+	}
 }
 
 // answers looks at what classify and backoff return.
@@ -469,6 +502,7 @@ func (c *checker) get(x *ast.AttrGetExpr, n *names) {
 		if id == nil || id.Value != "board" { // handed on, as in board.flash = seq.flash
 			c.calls[key] = true
 		}
+		c.objects.use(x.Object, key, x.Line())
 		return
 	}
 	if members := c.host.members(id.Value); ok && members != nil && !slices.Contains(members, key) {

@@ -24,8 +24,11 @@ func (c *checker) stmt(s ast.Stmt, n *names) {
 			if get, ok := e.(*ast.AttrGetExpr); ok && i < len(x.Rhs) {
 				key, _ := text(get.Key)
 				if hook, ok := x.Rhs[i].(*ast.FunctionExpr); ok {
-					c.answers(key, hook)
+					c.hook(key, hook)
 				}
+			}
+			if id, ok := e.(*ast.IdentExpr); ok {
+				c.objects.bindAll([]string{id.Value}, x.Rhs[min(i, len(x.Rhs)):])
 			}
 		}
 		c.exprs(x.Rhs, n)
@@ -37,6 +40,7 @@ func (c *checker) stmt(s ast.Stmt, n *names) {
 			}
 		}
 		c.exprs(x.Exprs, n)
+		c.objects.bindAll(x.Names, x.Exprs)
 		n.all = append(n.all, x.Names...)
 	case *ast.FuncCallStmt:
 		c.expr(x.Expr, n)
@@ -57,14 +61,18 @@ func (c *checker) stmt(s ast.Stmt, n *names) {
 		c.block(x.Else, n)
 	case *ast.NumberForStmt:
 		c.exprs([]ast.Expr{x.Init, x.Limit, x.Step}, n)
+		c.objects.bind(x.Name, "")
 		c.block(x.Stmts, with(x.Name))
 	case *ast.GenericForStmt:
 		c.exprs(x.Exprs, n)
+		for _, name := range x.Names {
+			c.objects.bind(name, "")
+		}
 		c.block(x.Stmts, with(x.Names...))
 	case *ast.FuncDefStmt:
 		if get, ok := x.Name.Func.(*ast.AttrGetExpr); ok {
 			key, _ := text(get.Key)
-			c.answers(key, x.Func)
+			c.hook(key, x.Func)
 		}
 		if x.Name.Func != nil {
 			c.expr(x.Name.Func, n)
@@ -92,6 +100,9 @@ func (c *checker) expr(e ast.Expr, n *names) {
 	case *ast.IdentExpr:
 		c.name(x, n)
 	case *ast.FunctionExpr:
+		if !c.hooked[x] {
+			c.objects.params(x)
+		}
 		c.block(x.Stmts, &names{outer: n, all: x.ParList.Names})
 	default:
 		switch x := e.(type) {
@@ -99,7 +110,7 @@ func (c *checker) expr(e ast.Expr, n *names) {
 			for _, f := range x.Fields {
 				if hook, ok := f.Value.(*ast.FunctionExpr); ok {
 					key, _ := text(f.Key)
-					c.answers(key, hook)
+					c.hook(key, hook)
 				}
 			}
 		case *ast.FuncCallExpr:

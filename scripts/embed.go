@@ -7,3 +7,8 @@ import "embed"
 //
 //go:embed boards/*.lua lib/*.lua
 var FS embed.FS
+
+// Stub declares what scripts find, for editors; a test holds it true.
+//
+//go:embed meta/flashlua.lua
+var Stub string
