@@ -59,8 +59,10 @@ func Check(spec string, o Options) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{file: src.name, lines: strings.Split(string(src.text), "\n"), host: newHost(src, o), made: map[classify.Kind]bool{}, calls: map[string]bool{},
-		objects: objects{kinds: map[string]string{}}, hooked: map[*ast.FunctionExpr]bool{}}
+	c := &checker{
+		file: src.name, lines: strings.Split(string(src.text), "\n"), host: newHost(src, o), made: map[classify.Kind]bool{}, calls: map[string]bool{},
+		objects: objects{kinds: map[string]string{}}, hooked: map[*ast.FunctionExpr]bool{},
+	}
 	c.globals = c.host.globalNames()
 	if _, err := compile(src.name, src.text); err != nil {
 		c.failed("syntax", err)
