@@ -28,7 +28,7 @@ const Planned = "planned"
 // Report says what came of a run. Its JSON form is the verdict.
 type Report struct {
 	Result    string        `json:"result"` // verified, failed, or planned by a dry run
-	Mode      string        `json:"mode"`   // flash, verify or dry-run
+	Mode      string        `json:"mode"`   // flash, verify, dry-run, program or write
 	Exit      int           `json:"exit"`
 	Class     string        `json:"class,omitempty"` // retry or fatal
 	Rule      string        `json:"rule,omitempty"`  // that decided on the class

@@ -29,7 +29,7 @@ type artefacts struct {
 // openArtefacts opens what the flags ask for. The verdict can be written even if something else cannot.
 func openArtefacts(c *cli.Context) (a artefacts, err error) {
 	a.verdict, a.events = &verdict{}, &eventLog{}
-	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"))
+	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
 	path := func(flag string) string { return artefactPath(c.String(flag), c.String("out"), flag) }
 	others := func(flag string) []string {
 		all := slices.Clone(inputs)

@@ -99,7 +99,7 @@ func (env Env) app() *cli.App {
 		Name: "flashlua", Usage: "flash boards as Lua policies say", HideVersion: true,
 		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
-			env.runCommand(), env.verifyCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.portsCommand(),
+			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.portsCommand(),
 			env.consoleCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.versionCommand(), env.completionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {},

@@ -81,6 +81,11 @@ func (env Env) flash(c *cli.Context) error {
 		report.Image.Path, report.Mode = web.Mask(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
 		out.events.event(engine.Event{Time: clock.Real{}.Now(), Type: engine.EventEnd, Text: report.Result, Error: report.Error, Kind: report.Kind, Rule: report.Rule})
 	}
+	return env.conclude(report, out)
+}
+
+// conclude leaves the verdict and tells how it ended.
+func (env Env) conclude(report *engine.Report, out artefacts) error {
 	if err := out.verdict.write(report); err != nil {
 		lost := engine.Refused(err)
 		printChain(env.Stderr, env.palette(env.Stderr), lost) // and no summary: the run has its own
@@ -119,6 +124,10 @@ func (env Env) printSuccess(r *engine.Report) {
 		}
 		if r.Simulated {
 			rest += "; the board was simulated"
+		}
+		if r.Mode == engine.ModeWrite {
+			fmt.Fprintf(env.Stdout, "%s %s on %s in %s\n", env.palette(env.Stdout).green("verified:"), plain(r.Image.Path), r.Target.Device, r.Duration.Round(100*time.Millisecond))
+			return
 		}
 		fmt.Fprintf(env.Stdout, "%s %s on %s (%s) of %s in %s, attempt %d%s\n", env.palette(env.Stdout).green("verified:"), plain(r.Image.Path), r.Target.Name,
 			r.Target.Device, r.Board, r.Duration.Round(100*time.Millisecond), r.Attempt, rest)

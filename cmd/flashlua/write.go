@@ -1,0 +1,65 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/image"
+)
+
+func (env Env) writeCommand() *cli.Command {
+	return &cli.Command{
+		Name: "write", Usage: "write an image to a medium of this machine: a card in a reader, a USB device, a file", ArgsUsage: " ",
+		Description: "Writes what does not hold the image already, and reads back what was written. A device that is in use, or not\n" +
+			"removable, is refused without --force.\n\n" +
+			"  flashlua write --image disk.img.xz --to /dev/sdX",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "image", Usage: "`FILE` to write, or its http:// or https:// address"},
+			&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
+			&cli.StringFlag{Name: "to", Usage: "block device, or file, `PATH`"},
+			&cli.BoolFlag{DisableDefaultText: true, Name: "force", Usage: "write a device that is in use, or not removable"},
+			&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only how it ends"},
+			&cli.StringFlag{Name: "verdict", Usage: "write what came of it to `FILE`, as JSON"},
+			&cli.StringFlag{Name: "events", Usage: "write what happens to `FILE` as it happens, a line of JSON each"},
+		},
+		OnUsageError: onUsageError,
+		Action:       env.write,
+	}
+}
+
+func (env Env) write(c *cli.Context) error {
+	out, err := openArtefacts(c)
+	defer out.close()
+	if err != nil {
+		return err
+	}
+	job := engine.LocalJob{Image: c.String("image"), To: c.String("to"), Force: c.Bool("force")}
+	switch {
+	case c.NArg() > 0:
+		return misused("write", "%q is one argument too many", c.Args().First())
+	case job.Image == "":
+		return misused("write", "--image is missing: name the file")
+	case job.To == "":
+		return misused("write", "--to is missing: name the block device, or the file")
+	}
+	if text := c.String("sha256"); c.IsSet("sha256") {
+		if job.SHA256, err = image.Expected(text, job.Image); err != nil {
+			return err
+		}
+	}
+	level := normal
+	if c.Bool("quiet") {
+		level = quiet
+	}
+	p := env.newPrinter(clock.Real{}, level)
+	ctx, stop := env.untilSignal()
+	defer stop()
+	report := engine.Engine{Clock: p.clk, Events: func(e engine.Event) {
+		p.event(e)
+		out.events.event(e)
+	}}.WriteLocal(ctx, job)
+	p.end()
+	p.warn("the events are incomplete: %s", out.events.err)
+	return env.conclude(report, out)
+}

@@ -1,0 +1,290 @@
+package flash
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// Local writes an image to a block device of this machine, or into a file: a card in a reader, an SD multiplexer, a board
+// that shows its medium by USB.
+//
+// Writing and verifying are one thing: what does not read back right, past the cache, is written, until a whole pass finds
+// everything right. So an interrupted run goes on where it was, and nearly the same image costs little. A whole pass it
+// is because a medium that is smaller than it says keeps a block in the place of another.
+type Local struct {
+	Path     string
+	Force    bool                    // also a device that is in use, or not removable
+	Progress func(done, total int64) // may be nil
+}
+
+// LocalResult is what a write did, in bytes. What is in neither was right already.
+type LocalResult struct {
+	Written   int64
+	Rewritten int64 // that were not there when they were read back
+}
+
+const (
+	localBlock = 1 << 20
+	passes     = 3 // each reads everything; the last one writes nothing
+)
+
+// Open checks the target and opens it for an image of size bytes, which is not source. It writes nothing.
+func (l Local) Open(source string, size int64) (*LocalTarget, error) {
+	st, err := os.Stat(l.Path)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && strings.HasPrefix(l.Path, "/dev/"):
+		return nil, classify.WithHint(classify.Wrap(err, classify.TargetMissing, "there is no %s", l.Path), "lsblk lists the block devices")
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return nil, classify.Wrap(err, classify.TargetMissing, "cannot look at %s", l.Path)
+	case err == nil && st.Mode()&os.ModeDevice != 0 && st.Mode()&os.ModeCharDevice == 0:
+		return l.openDevice(size)
+	case err == nil && !st.Mode().IsRegular():
+		return nil, classify.New(classify.TargetUnsafe, "%s is neither a block device nor a file", l.Path)
+	}
+	if in, ierr := os.Stat(source); err == nil && ierr == nil && os.SameFile(st, in) {
+		return nil, classify.New(classify.TargetUnsafe, "%s is the image itself", l.Path)
+	}
+	f, err := os.OpenFile(l.Path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", l.Path)
+	}
+	t := &LocalTarget{local: l, f: f}
+	if direct, err := os.OpenFile(l.Path, os.O_RDWR|unix.O_DIRECT, 0); err == nil { // no file system in RAM knows it
+		t.direct = direct
+	}
+	return t, nil
+}
+
+// LocalTarget is a target that is open.
+type LocalTarget struct {
+	local  Local
+	f      *os.File // regular access, for a file's end
+	direct *os.File // past the cache; nil where that cannot be
+	sector int64    // bytes, of a device; 0 of a file
+}
+
+// openDevice refuses what must not be overwritten.
+func (l Local) openDevice(size int64) (*LocalTarget, error) {
+	path, err := filepath.EvalSymlinks(l.Path)
+	if err != nil {
+		return nil, classify.Wrap(err, classify.TargetMissing, "cannot look at %s", l.Path)
+	}
+	unsafe := func(format string, a ...any) error {
+		return classify.WithHint(classify.New(classify.TargetUnsafe, format, a...), "name the right device, lsblk lists them; --force writes it all the same")
+	}
+	if !l.Force {
+		if where := mountsOf(path); len(where) > 0 {
+			return nil, unsafe("%s is in use: %s", l.Path, strings.Join(where, ", "))
+		}
+		if !removable(path) {
+			return nil, unsafe("%s is not a removable device", l.Path)
+		}
+	}
+	flags := os.O_RDWR | unix.O_DIRECT
+	if !l.Force {
+		flags |= os.O_EXCL // the kernel's own word on whether it is in use
+	}
+	f, err := os.OpenFile(path, flags, 0)
+	switch {
+	case errors.Is(err, unix.EBUSY):
+		return nil, unsafe("%s is in use", l.Path)
+	case errors.Is(err, os.ErrPermission):
+		return nil, classify.WithHint(classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", l.Path), "be root, or in the group that owns it, often disk")
+	case err != nil:
+		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", l.Path)
+	}
+	sector, err := unix.IoctlGetInt(int(f.Fd()), unix.BLKSSZGET)
+	if err != nil {
+		f.Close()
+		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", l.Path)
+	}
+	end, err := f.Seek(0, io.SeekEnd)
+	if err == nil && end < size {
+		err = classify.New(classify.TargetUnsafe, "%s has %d bytes, the image has %d", l.Path, end, size)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &LocalTarget{local: l, f: f, direct: f, sector: int64(sector)}, nil
+}
+
+// Close closes the target.
+func (t *LocalTarget) Close() error {
+	err := t.f.Close()
+	if t.direct != nil && t.direct != t.f {
+		err = errors.Join(err, t.direct.Close())
+	}
+	return err
+}
+
+// mountsOf tells where a device or a part of it is mounted or swapped to.
+func mountsOf(path string) (where []string) {
+	name := filepath.Base(path)
+	parts := map[string]bool{}
+	dirs, _ := filepath.Glob("/sys/class/block/" + name + "/*/partition")
+	for _, d := range append(dirs, "/sys/class/block/"+name+"/partition") {
+		dev, err := os.ReadFile(filepath.Join(filepath.Dir(d), "dev"))
+		if err == nil {
+			parts[strings.TrimSpace(string(dev))] = true
+		}
+	}
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 4 && parts[f[2]] {
+			where = append(where, "mounted at "+f[4])
+		}
+	}
+	swaps, _ := os.ReadFile("/proc/swaps")
+	for line := range strings.Lines(string(swaps)) {
+		if f := strings.Fields(line); len(f) > 0 && strings.HasPrefix(f[0], "/dev/"+name) {
+			where = append(where, f[0]+" is swap")
+		}
+	}
+	return where
+}
+
+// removable reports whether a device can be taken out, as far as sysfs knows: a card, a USB device, a loop device.
+func removable(path string) bool {
+	sys, err := filepath.EvalSymlinks("/sys/class/block/" + filepath.Base(path))
+	if err != nil {
+		return false
+	}
+	for _, bus := range []string{"/usb", "/mmc_host/", "/virtual/block/loop"} {
+		if strings.Contains(sys, bus) {
+			return true
+		}
+	}
+	for _, dir := range []string{sys, filepath.Dir(sys)} { // of a partition, its disk
+		if flag, err := os.ReadFile(filepath.Join(dir, "removable")); err == nil && strings.TrimSpace(string(flag)) == "1" {
+			return true
+		}
+	}
+	return false
+}
+
+// Write makes the target hold the image, and proves it by reading every byte back.
+func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err error) {
+	ours, err := aligned(localBlock)
+	if err != nil {
+		return r, err
+	}
+	defer unix.Munmap(ours)
+	theirs, err := aligned(localBlock)
+	if err != nil {
+		return r, err
+	}
+	defer unix.Munmap(theirs)
+	if t.sector == 0 {
+		if err := t.f.Truncate(im.Size()); err != nil {
+			return r, classify.Wrap(err, classify.FlashWrite, "cannot write %s", t.local.Path)
+		}
+	}
+	for pass := 1; ; pass++ {
+		right := true
+		for off := int64(0); off < im.Size(); off += localBlock {
+			if cause := context.Cause(ctx); cause != nil {
+				return r, cause
+			}
+			want, err := t.want(im, ours, off)
+			if err != nil {
+				return r, err
+			}
+			if err := t.read(theirs[:len(want)], off); err != nil {
+				return r, classify.Wrap(err, classify.VerifyRead, "cannot read %s back at byte %d", t.local.Path, off)
+			}
+			if t.local.Progress != nil {
+				t.local.Progress(min(off+localBlock, im.Size()), im.Size())
+			}
+			if bytes.Equal(want, theirs[:len(want)]) {
+				continue
+			}
+			if pass == passes {
+				return r, classify.New(classify.VerifyMismatch, "%s does not hold the image: the block at byte %d was written and read back wrong", t.local.Path, off)
+			}
+			if err := t.write(want, off); err != nil {
+				return r, classify.Wrap(err, classify.FlashWrite, "cannot write %s at byte %d", t.local.Path, off)
+			}
+			right = false
+			if pass == 1 {
+				r.Written += int64(len(want))
+			} else {
+				r.Rewritten += int64(len(want))
+			}
+		}
+		if right {
+			return r, im.Unchanged()
+		}
+		if err := t.settle(); err != nil {
+			return r, classify.Wrap(err, classify.FlashWrite, "cannot flush %s", t.local.Path)
+		}
+	}
+}
+
+// want is the block of the image at off, on a device padded with zeros to a whole sector.
+func (t *LocalTarget) want(im Image, buf []byte, off int64) ([]byte, error) {
+	n := min(int64(len(buf)), im.Size()-off)
+	if _, err := im.ReadAt(buf[:n], off); err != nil && err != io.EOF {
+		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image")
+	}
+	if t.sector > 0 {
+		end := (n + t.sector - 1) / t.sector * t.sector
+		clear(buf[n:end])
+		n = end
+	}
+	return buf[:n], nil
+}
+
+// whole reports whether n bytes may go past the cache.
+func whole(n int) bool { return n%4096 == 0 }
+
+func (t *LocalTarget) read(p []byte, off int64) error {
+	if t.direct != nil && (t.sector > 0 || whole(len(p))) {
+		_, err := io.ReadFull(io.NewSectionReader(t.direct, off, int64(len(p))), p)
+		return err
+	}
+	unix.Fadvise(int(t.f.Fd()), off, int64(len(p)), unix.FADV_DONTNEED)
+	_, err := io.ReadFull(io.NewSectionReader(t.f, off, int64(len(p))), p)
+	return err
+}
+
+func (t *LocalTarget) write(p []byte, off int64) error {
+	f := t.f
+	if t.direct != nil && (t.sector > 0 || whole(len(p))) {
+		f = t.direct
+	}
+	n, err := f.WriteAt(p, off)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
+// settle has the medium keep what was written.
+func (t *LocalTarget) settle() error {
+	if t.direct != nil {
+		if err := t.direct.Sync(); err != nil {
+			return err
+		}
+	}
+	return t.f.Sync()
+}
+
+// aligned is memory as direct access wants it.
+func aligned(n int) ([]byte, error) {
+	p, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return nil, fmt.Errorf("no memory: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/web"
+)
+
+// ModeWrite is the mode of a report on a medium of this machine.
+const ModeWrite = "write"
+
+// LocalJob is an image for a medium of this machine.
+type LocalJob struct {
+	Image  string // file or web address
+	SHA256 string // that the image must have, hex; "" for any
+	To     string // a block device, or a file
+	Force  bool   // also a device that is in use, or not removable
+}
+
+// WriteLocal writes an image to a medium of this machine and verifies it. The report is never nil.
+func (e Engine) WriteLocal(ctx context.Context, j LocalJob) *Report {
+	r := e.newRun(ctx, &Policy{Name: "this machine"}, Job{Image: j.Image, SHA256: j.SHA256})
+	r.target = flash.Target{Name: j.To, Path: j.To}
+	var d classify.Decision
+	if err := r.guard(func() error { return r.writeLocal(j) }); err != nil {
+		d = r.decide(r.ctx, classify.WithTarget(err, r.mediumState()))
+	}
+	r.cleanUp()
+	rep := r.finish(d)
+	rep.Mode = ModeWrite
+	return rep
+}
+
+func (r *run) writeLocal(j LocalJob) error {
+	if err := r.planImage(r.ctx); err != nil {
+		return err
+	}
+	local := flash.Local{Path: j.To, Force: j.Force, Progress: func(done, total int64) {
+		r.emit(Event{Type: EventProgress, Step: "write", Done: done, Total: total})
+	}}
+	t, err := local.Open(j.Image, r.image.Size())
+	if err != nil {
+		return err
+	}
+	r.defers("medium", t.Close)
+	r.found(j.To)
+	r.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s, %d bytes, sha256 %s\nto %s: everything on it is lost", web.Mask(j.Image), r.image.Size(), r.image.SHA256(), j.To)})
+	r.powered = true // from now on the medium changes
+	r.attempt.Store(1)
+	r.mark(Partial, flash.Receipt{})
+	done, err := t.Write(r.ctx, r.image)
+	if err != nil {
+		return err
+	}
+	r.mark(Verified, flash.Receipt{})
+	text := fmt.Sprintf("%d bytes written, the others were right already", done.Written)
+	if done.Rewritten > 0 {
+		text += fmt.Sprintf("; %d had to be written again", done.Rewritten)
+	}
+	r.emit(Event{Type: EventNote, Text: text})
+	return nil
+}
