@@ -176,7 +176,7 @@ func (r *rig) run(e engine.Engine, policy string, retries int) *engine.Report {
 // drive runs f as the board's flash function, once. f proves nothing, and the run must end for that reason alone.
 func (r *rig) drive(f func(ctx context.Context, s *engine.Session, p *engine.Policy) error) {
 	r.t.Helper()
-	p, err := bindings.Load(r.Arch.policyFile(), bindings.Options{Set: map[string]string{"net.tftp": r.tftp, "limits.attempt": "60s"}})
+	p, err := bindings.Load(r.Arch.policyFile(), bindings.Options{Set: map[string]string{"net.tftp": r.tftp, "limits.attempt": "150s"}})
 	if err != nil {
 		r.t.Fatal(err)
 	}
