@@ -73,15 +73,15 @@ write() { # URL DEVICE
 	past=
 	can if=/dev/zero of=/dev/null bs=512 conv=fsync && past=conv=fsync
 	direct_read "$2" && past=oflag=direct
-	{ { # the exit codes go past the pipe by way of the standard error
+	{ { # the exit codes go past the pipe by way of the standard error, twice: noise makes no failure of a success
 		fetch "$1"
-		echo "fetch=$?" >&2
+		echo "fetch=$?=$?" >&2
 	} | {
 		dd of="$2" $whole $past
-		echo "dd=$?" >&2
+		echo "dd=$?=$?" >&2
 	}; } 2>&1
 	sync
-	echo "sync=$?"
+	echo "sync=$?=$?"
 	[ -b "$2" ] || echo error=gone # dd makes a file in RAM of a device that went away
 }
 
@@ -98,11 +98,11 @@ verify() { # DEVICE WHOLE-MEBIBYTES REMAINING-BYTES SECTOR
 	fi
 	{ {
 		[ "$2" = 0 ] || dd if="$1" bs=1M count="$2" $past
-		echo "dd=$?" >&2
+		echo "dd=$?=$?" >&2
 		# In sectors, so that nothing is left to write when head has enough, and the exit code is dd's own.
 		[ "$3" = 0 ] || {
 			dd if="$1" bs="$4" skip=$(($2 * (1048576 / $4))) count=$((($3 + $4 - 1) / $4)) $past
-			echo "rest=$?" >&2
+			echo "rest=$?=$?" >&2
 		} | head -c "$3"
 	} | sha256sum | while read -r sum _; do # twice: a digest that noise spoiled is not one of another image
 		echo "sum=$sum"

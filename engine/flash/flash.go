@@ -138,8 +138,13 @@ func (a answer) get(key string) string {
 	return ""
 }
 
+// number gives -1 for what is none. An exit code comes twice, so that one that noise spoiled is none, too.
 func (a answer) number(key string) int64 {
-	n, err := strconv.ParseInt(a.get(key), 10, 64)
+	text, again, twice := strings.Cut(a.get(key), "=")
+	if twice && again != text {
+		return -1
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return -1
 	}
@@ -292,11 +297,11 @@ func (d *DUT) Write(ctx context.Context, m Medium, im Image) error {
 	case a.get("error") == "gone":
 		return fail(classify.FlashWrite, a, "%s went away", m.Device)
 	case a.number("dd") > 0:
-		return fail(classify.FlashWrite, a, "writing %s failed: dd exited %s", m.Device, a.get("dd"))
+		return fail(classify.FlashWrite, a, "writing %s failed: dd exited %d", m.Device, a.number("dd"))
 	case !a.legible("fetch", "dd", "sync"):
 		return garbled(a, "writing", m)
 	case a.number("fetch") != 0: // what was sent may be counted a moment later than it arrived; Verify has the last word
-		return fail(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes: the board's fetch exited %s", min(sent.count(), total), total, a.get("fetch"))
+		return fail(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes: the board's fetch exited %d", min(sent.count(), total), total, a.number("fetch"))
 	case a.number("sync") != 0:
 		return fail(classify.FlashWrite, a, "writing %s did not end as it must", m.Device)
 	}
@@ -348,7 +353,7 @@ func (d *DUT) Verify(ctx context.Context, m Medium, im Image) (Receipt, error) {
 	case !digest.MatchString(got) || got != a.get("again") || !a.legible(codes...):
 		return Receipt{}, garbled(a, "reading back", m)
 	case slices.ContainsFunc(codes, func(k string) bool { return a.number(k) != 0 }):
-		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %s%s", m.Device, a.get("dd"), a.get("rest"))
+		return Receipt{}, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %d", m.Device, max(a.number("dd"), a.number("rest")))
 	}
 	if err := im.Unchanged(); err != nil {
 		return Receipt{}, err

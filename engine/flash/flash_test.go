@@ -254,3 +254,12 @@ func TestResolveRefuses(t *testing.T) {
 		t.Errorf("Resolve of an address that is not there = %v", err)
 	}
 }
+
+// TestExitCodesComeTwice: noise in one makes it none, and not another one.
+func TestExitCodesComeTwice(t *testing.T) {
+	for text, want := range map[string]int64{"0=0": 0, "1=1": 1, "0=1": -1, "1=0": -1, "0=": -1, "=0": -1, "0?0": -1, "": -1, "512": 512} {
+		if got := (answer{fields: map[string][]string{"dd": {text}}}).number("dd"); got != want {
+			t.Errorf("%q is %d, want %d", text, got, want)
+		}
+	}
+}
