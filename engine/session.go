@@ -19,8 +19,8 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// Session is one attempt: what a policy's flash function works with. Every method ends with its context, and once the
-// attempt is over, none does anything.
+// Session is one attempt: what a policy's flash function works with. Every method ends with its context. Who keeps one, or
+// what it gave, past its attempt must ask Live first; only power, prompts and Touch ask themselves.
 type Session struct {
 	LastError error // of the attempt before, nil in the first
 
