@@ -92,7 +92,7 @@ func TestUnchanged(t *testing.T) {
 // packers make each format with its own tool.
 var packers = map[string][]string{"gz": {"gzip", "-c"}, "xz": {"xz", "-c", "--block-size=65536"}, "zst": {"zstd", "-q", "-c"}, "bz2": {"bzip2", "-c"}, "lz4": {"lz4", "-q", "-c", "--content-size"}}
 
-func pack(t *testing.T, tool []string, content []byte) []byte {
+func pack(t testing.TB, tool []string, content []byte) []byte {
 	if _, err := exec.LookPath(tool[0]); err != nil {
 		t.Skipf("LEFT OUT: %s is not installed", tool[0])
 	}

@@ -1,0 +1,372 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+	"runtime"
+	"sync"
+
+	"github.com/therootcompany/xz"
+)
+
+const (
+	// maxBlock is the most that a block may unpack to; xz makes blocks of 24 MiB unless it is told otherwise.
+	maxBlock = 64 << 20
+	// maxBlocks bounds what is kept of an index; of 64 KiB each, they are an image of 4 GiB.
+	maxBlocks = 1 << 16
+	// maxMemory is the most that the blocks in work and the decoders' dictionaries may take together.
+	maxMemory = 160 << 20
+	// frame is the size of a stream's header, and of its footer.
+	frame = 12
+)
+
+// checks are those that the decoder knows: none, CRC32, CRC64 and SHA-256. It refuses others; nobody else would look at
+// the one of a stream without blocks.
+var checks = []byte{0, 1, 4, 10}
+
+// block is one of an xz file, which can be decoded without the others.
+type block struct {
+	start    int64 // of its header, in the file
+	unpadded int64 // without the zeros up to a multiple of four
+	unpacked int64
+	flags    [2]byte // of its stream
+}
+
+func (b *block) padded() int64 { return (b.unpadded + 3) &^ 3 }
+
+// decodeXZBlocks decodes the blocks of an xz file of size bytes in parallel. It is not ok if that is of no use, or if
+// anything about the file's outline is odd: decodeXZ then says what, or takes it. What it reads is checked as strictly:
+// the outline here, and each block, with its record in the index, by the same decoder. The reader gives the same bytes;
+// how many before an error may differ. It ends with ctx or Close, which waits for its goroutines.
+func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64) (rc io.ReadCloser, ok bool, err error) {
+	list, err := outline(ctx, r, size)
+	if err != nil || len(list) < 2 {
+		return nil, false, err
+	}
+	var largest, dict int64
+	for i := range list {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return nil, false, context.Cause(ctx)
+		}
+		d := dictionary(r, &list[i])
+		if d == 0 || d > maxWindow || list[i].unpacked > maxBlock {
+			return nil, false, nil
+		}
+		largest, dict = max(largest, list[i].unpacked), max(dict, d)
+	}
+	workers, buffers := share(min(runtime.GOMAXPROCS(0), len(list)), largest, dict)
+	if workers < 2 {
+		return nil, false, nil
+	}
+	x := &blocks{r: r, todo: list, jobs: make(chan *job, buffers)}
+	x.ctx, x.cancel = context.WithCancel(ctx)
+	for range workers {
+		x.workers.Go(func() { x.work(uint32(dict)) })
+	}
+	for range min(buffers, len(list)) {
+		x.dispatch(make([]byte, largest))
+	}
+	return x, true, nil
+}
+
+// share gives as many workers as there is memory for. One buffer more than there are workers lets all of them go on
+// while it is read; without it, they are still faster than one.
+func share(workers int, largest, dict int64) (int, int) {
+	for ; workers > 1; workers-- {
+		for buffers := workers + 1; buffers >= workers; buffers-- {
+			if int64(workers)*dict+int64(buffers)*largest <= maxMemory {
+				return workers, buffers
+			}
+		}
+	}
+	return 0, 0
+}
+
+// outline finds the blocks of all streams, from the last to the first, as only its end tells where a stream begins. It
+// finds none unless streams and their padding are all of the file.
+func outline(ctx context.Context, r io.ReaderAt, size int64) ([]block, error) {
+	var streams [][]block
+	total := 0
+	for at := size; at > 0; {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		list, start, ok := stream(r, unpad(r, at))
+		total += len(list) + 1
+		if !ok || total > maxBlocks {
+			return nil, nil
+		}
+		streams, at = append(streams, list), start
+	}
+	var all []block
+	for i := len(streams) - 1; i >= 0; i-- {
+		all = append(all, streams[i]...)
+	}
+	return all, nil
+}
+
+// unpad gives where the stream ends that has its padding end at end, or -1.
+func unpad(r io.ReaderAt, end int64) int64 {
+	tail := make([]byte, min(end, 4096))
+	if !readAt(r, tail, end-int64(len(tail))) {
+		return -1
+	}
+	zeros := len(tail) - len(bytes.TrimRight(tail, "\x00"))
+	if zeros%4 != 0 || zeros == len(tail) {
+		return -1
+	}
+	return end - int64(zeros)
+}
+
+// stream finds the blocks of the stream that ends at end, and where it starts.
+func stream(r io.ReaderAt, end int64) (list []block, start int64, ok bool) {
+	var foot, head [frame]byte
+	if end < 2*frame+8 || !readAt(r, foot[:], end-frame) || string(foot[10:]) != "YZ" || !summed(foot[4:10], foot[:4]) {
+		return nil, 0, false
+	}
+	if foot[8] != 0 || !bytes.Contains(checks, foot[9:10]) {
+		return nil, 0, false
+	}
+	indexSize := (int64(binary.LittleEndian.Uint32(foot[4:])) + 1) * 4
+	if indexSize > min(end-2*frame, maxBlocks*16) {
+		return nil, 0, false
+	}
+	raw := make([]byte, indexSize)
+	if !readAt(r, raw, end-frame-indexSize) {
+		return nil, 0, false
+	}
+	list, sum, ok := index(raw, end-2*frame-indexSize)
+	start = end - 2*frame - indexSize - sum
+	if !ok || start < 0 || !readAt(r, head[:], start) || head != header([2]byte(foot[8:10])) {
+		return nil, 0, false
+	}
+	at := start + frame
+	for i := range list {
+		list[i].start, list[i].flags = at, [2]byte(foot[8:10])
+		at += list[i].padded()
+	}
+	return list, start, true
+}
+
+// index reads the records of blocks that take up to most bytes, and gives how many they take.
+func index(raw []byte, most int64) (list []block, sum int64, ok bool) {
+	body, crc := raw[:len(raw)-4], raw[len(raw)-4:]
+	if body[0] != 0 || !summed(body, crc) {
+		return nil, 0, false
+	}
+	v := vli{body[1:], true}
+	count := v.next()
+	if count > min(maxBlocks, int64(len(v.rest)/2)) {
+		return nil, 0, false
+	}
+	list = make([]block, count)
+	for i := range list {
+		b := &list[i]
+		b.unpadded, b.unpacked = v.next(), v.next()
+		if !v.ok || b.unpadded < 5 || b.unpadded > most-sum {
+			return nil, 0, false
+		}
+		sum += b.padded()
+	}
+	return list, sum, v.ok && sum <= most && len(v.rest) < 4 && len(bytes.Trim(v.rest, "\x00")) == 0
+}
+
+// vli reads variable-length integers of the xz format.
+type vli struct {
+	rest []byte
+	ok   bool
+}
+
+// next gives the next one, 0 if there is none. It takes only the shortest form of each, as xz does.
+func (v *vli) next() int64 {
+	n, size := binary.Uvarint(v.rest)
+	if size <= 0 || size > 9 || size > 1 && v.rest[size-1] == 0 {
+		v.ok = false
+		return 0
+	}
+	v.rest = v.rest[size:]
+	return int64(n)
+}
+
+// dictionary gives the memory that a block asks of its decoder, 0 if its header does not tell. The decoder holds the
+// header against the format, and against that size.
+func dictionary(r io.ReaderAt, b *block) int64 {
+	raw := make([]byte, min(1024, b.padded()))
+	if !readAt(r, raw, b.start) || raw[0] == 0 || len(raw) < (int(raw[0])+1)*4 {
+		return 0
+	}
+	flags := raw[1]
+	v := vli{raw[2 : int(raw[0])*4], true}
+	for bit := byte(0x40); bit != 0; bit <<= 1 {
+		if flags&bit != 0 {
+			v.next() // a size
+		}
+	}
+	for range flags & 3 { // filters before the last
+		v.next()
+		properties := v.next()
+		v.rest = v.rest[min(properties, int64(len(v.rest))):]
+	}
+	if !v.ok || len(v.rest) < 3 || v.rest[0] != 0x21 || v.rest[1] != 1 || v.rest[2] > 39 {
+		return 0
+	}
+	return int64(2+v.rest[2]&1) << (v.rest[2]>>1 + 11)
+}
+
+func readAt(r io.ReaderAt, p []byte, at int64) bool {
+	if at < 0 {
+		return false
+	}
+	n, _ := r.ReadAt(p, at)
+	return n == len(p)
+}
+
+func summed(content, sum []byte) bool {
+	return crc32.ChecksumIEEE(content) == binary.LittleEndian.Uint32(sum)
+}
+
+// header is the one of a stream.
+func header(flags [2]byte) [frame]byte {
+	h := [frame]byte{0xfd, '7', 'z', 'X', 'Z', 0, flags[0], flags[1]}
+	binary.LittleEndian.PutUint32(h[8:], crc32.ChecksumIEEE(flags[:]))
+	return h
+}
+
+// trailer is the index and the footer of a stream with this block only.
+func (b *block) trailer() []byte {
+	t := binary.AppendUvarint([]byte{0, 1}, uint64(b.unpadded))
+	return footed(binary.AppendUvarint(t, uint64(b.unpacked)), b.flags)
+}
+
+// footed completes an index that ends after its records, and adds the stream's footer.
+func footed(t []byte, flags [2]byte) []byte {
+	for len(t)%4 != 0 {
+		t = append(t, 0)
+	}
+	foot := append(binary.LittleEndian.AppendUint32(nil, uint32(len(t)/4)), flags[:]...)
+	t = binary.LittleEndian.AppendUint32(t, crc32.ChecksumIEEE(t))
+	t = binary.LittleEndian.AppendUint32(t, crc32.ChecksumIEEE(foot))
+	return append(append(t, foot...), "YZ"...)
+}
+
+// alone makes a stream of a block: the decoder then holds the block to its record, and can take nothing else for it.
+func (b *block) alone(r io.ReaderAt) io.Reader {
+	head := header(b.flags)
+	return io.MultiReader(bytes.NewReader(head[:]), io.NewSectionReader(r, b.start, b.padded()), bytes.NewReader(b.trailer()))
+}
+
+// blocks reads the content of blocks, in order. Each buffer is with one job from dispatch until all of it was read.
+type blocks struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+	r       io.ReaderAt
+	todo    []block
+	jobs    chan *job // has room for all that there are
+	pending []*job    // in order
+	current *job      // is being read
+	rest    []byte    // of it
+	err     error     // after rest
+}
+
+// job is a block in work; its content and error are set when done is closed.
+type job struct {
+	block
+	content []byte
+	err     error
+	done    chan struct{}
+}
+
+// dispatch gives the next block to the workers, if there is one.
+func (x *blocks) dispatch(buffer []byte) {
+	if len(x.todo) == 0 {
+		return
+	}
+	j := &job{block: x.todo[0], content: buffer, done: make(chan struct{})}
+	x.todo = x.todo[1:]
+	x.pending = append(x.pending, j)
+	x.jobs <- j
+}
+
+func (x *blocks) work(dict uint32) {
+	z, _ := xz.NewReader(nil, dict)
+	for {
+		select {
+		case <-x.ctx.Done():
+			return
+		case j := <-x.jobs:
+			var n int
+			n, j.err = j.decode(z, reader{x.ctx, j.alone(x.r)})
+			j.content = j.content[:n]
+			close(j.done)
+		}
+	}
+}
+
+// decode fills content from a stream of just this block. Its end is proof that all was checked.
+func (j *job) decode(z *xz.Reader, in io.Reader) (int, error) {
+	if err := z.Reset(in); err != nil {
+		return 0, damage(err)
+	}
+	n, err := io.ReadFull(z, j.content[:j.unpacked])
+	if err != nil {
+		return n, damage(err)
+	}
+	if more, err := z.Read(make([]byte, 1)); more != 0 || err != io.EOF {
+		return n, damage(err)
+	}
+	return n, nil
+}
+
+// damage is the error of a block that is not as its record says, unless the decoder has one.
+func damage(err error) error {
+	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
+		return xz.ErrData
+	}
+	return err
+}
+
+// Read implements io.Reader.
+func (x *blocks) Read(p []byte) (int, error) {
+	for len(x.rest) == 0 && x.err == nil && len(p) > 0 {
+		x.err = x.advance()
+	}
+	n := copy(p, x.rest)
+	x.rest = x.rest[n:]
+	if n > 0 || len(p) == 0 {
+		return n, nil
+	}
+	return 0, x.err
+}
+
+// advance waits for the next block, and gives the buffer of the one before to another. It answers with the error that
+// follows what there is to read.
+func (x *blocks) advance() error {
+	if x.current != nil {
+		x.dispatch(x.current.content[:cap(x.current.content)])
+		x.current = nil
+	}
+	if len(x.pending) == 0 {
+		return io.EOF
+	}
+	select {
+	case <-x.ctx.Done():
+	case <-x.pending[0].done:
+	}
+	if x.ctx.Err() != nil {
+		return context.Cause(x.ctx)
+	}
+	x.current, x.pending = x.pending[0], x.pending[1:]
+	x.rest = x.current.content
+	return x.current.err
+}
+
+// Close stops what is still in work.
+func (x *blocks) Close() error {
+	x.cancel()
+	x.workers.Wait()
+	return nil
+}
