@@ -3,11 +3,11 @@ package image
 import (
 	"bufio"
 	"compress/bzip2"
-	"compress/gzip"
 	"errors"
 	"io"
 	"strings"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 	"github.com/therootcompany/xz"
@@ -61,14 +61,16 @@ func decodeGzip(r io.Reader) (io.ReadCloser, error) {
 	return &members{z, in}, nil
 }
 
-// members are the members of a gzip file.
+// members are the members of a gzip file. The reader is not embedded: its WriteTo would leave out Read.
 type members struct {
-	*gzip.Reader
+	z  *gzip.Reader
 	in *bufio.Reader
 }
 
+func (m *members) Close() error { return m.z.Close() }
+
 func (m *members) Read(p []byte) (int, error) {
-	n, err := m.Reader.Read(p)
+	n, err := m.z.Read(p)
 	if err != io.EOF {
 		return n, err
 	}
@@ -77,8 +79,8 @@ func (m *members) Read(p []byte) (int, error) {
 		return n, zeros(m.in)
 	}
 	if err == nil {
-		if err = m.Reset(m.in); err == nil {
-			m.Multistream(false)
+		if err = m.z.Reset(m.in); err == nil {
+			m.z.Multistream(false)
 		}
 	}
 	return n, err
