@@ -40,7 +40,8 @@ func (b *block) padded() int64 { return (b.unpadded + 3) &^ 3 }
 // decodeXZBlocks decodes the blocks of an xz file of size bytes in parallel. It is not ok if that is of no use, or if
 // anything about the file's outline is odd: decodeXZ then says what, or takes it. What it reads is checked as strictly:
 // the outline here, and each block, with its record in the index, by the same decoder. The reader gives the same bytes;
-// how many before an error may differ. It ends with ctx or Close, which waits for its goroutines.
+// how many before an error may differ. It ends with ctx, or with Close, which waits for its goroutines. The error here
+// is only that ctx has ended.
 func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64) (rc io.ReadCloser, ok bool, err error) {
 	list, err := outline(ctx, r, size)
 	if err != nil || len(list) < 2 {

@@ -114,9 +114,9 @@ func TestXZBlocksAreTheFile(t *testing.T) {
 // TestEveryBitOfXZBlocks damages each bit outside of what blocks hold packed and some of that, and cuts at each byte.
 func TestEveryBitOfXZBlocks(t *testing.T) {
 	cores(t)
-	content := bytes.Repeat([]byte("an image of some words, "), 500)
+	content := bytes.Repeat([]byte("an image of some words, "), 300)
 	rand.New(rand.NewSource(1)).Read(content[:100])
-	tool := []string{"xz", "-c", "-0", "-T2", "--block-size=4096"}
+	tool := []string{"xz", "-c", "-T2", "--lzma2=preset=0,dict=4KiB", "--block-size=4096"}
 	one := pack(t, tool, content)
 	data := slices.Concat(one, make([]byte, 4), pack(t, append(tool, "-C", "sha256"), content[:5000]))
 	whole, ok := same(t, "whole", data)
@@ -124,7 +124,7 @@ func TestEveryBitOfXZBlocks(t *testing.T) {
 		t.Fatal("it is not decoded in parallel")
 	}
 	list, err := outline(t.Context(), bytes.NewReader(data), int64(len(data)))
-	if err != nil || len(list) != 5 {
+	if err != nil || len(list) != 4 {
 		t.Fatalf("outline = %v, %v", list, err)
 	}
 	check := func(what string, data []byte) {
@@ -142,6 +142,9 @@ func TestEveryBitOfXZBlocks(t *testing.T) {
 			check(fmt.Sprintf("bit %d of byte %d", bit, at), flipped)
 		}
 		check(fmt.Sprintf("%d bytes", at), data[:at])
+		if packed(list, int64(at)) {
+			continue
+		}
 		check(fmt.Sprintf("without byte %d", at), slices.Delete(bytes.Clone(data), at, at+1))
 		check(fmt.Sprintf("zeros from byte %d", at), slices.Insert(bytes.Clone(data), at, make([]byte, 4)...))
 	}
@@ -319,7 +322,7 @@ func TestXZBlocksTellWhatTheDiskSays(t *testing.T) {
 // programs is content as an image has it.
 func programs(b *testing.B, size int) []byte {
 	var content []byte
-	for _, root := range []string{"/usr/bin", "/usr/lib", runtime.GOROOT()} {
+	for _, root := range []string{"/usr/bin", "/usr/lib"} {
 		filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 			if err != nil || len(content) >= size || !e.Type().IsRegular() {
 				return nil
