@@ -68,10 +68,7 @@ func (h *host) newSession(s *engine.Session) *session {
 	x := &session{host: h, s: s, job: h.L.NewTable()}
 	x.job.RawSetString("target", lua.LString(s.Target().Name))
 	x.job.RawSetString("verify_only", lua.LBool(s.VerifyOnly()))
-	if im := s.Image(); im != nil {
-		x.job.RawSetString("size", lua.LNumber(im.Size()))
-		x.job.RawSetString("sha256", lua.LString(im.SHA256()))
-	}
+	x.lazy()
 	x.job.RawSetString("attempt", lua.LNumber(s.Attempt()))
 	x.value = x.object("session", map[string]builtin{
 		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.note,
@@ -84,6 +81,32 @@ func (h *host) newSession(s *engine.Session) *session {
 		"board":      lua.LString(s.Policy().Name),
 	})
 	return x
+}
+
+// lazy gives the job what is known of the image. While it is being staged, who asks for that waits.
+func (x *session) lazy() {
+	fill := func(c context.Context) error {
+		im, err := x.s.Image(c)
+		if im != nil && err == nil {
+			x.job.RawSetString("size", lua.LNumber(im.Size()))
+			x.job.RawSetString("sha256", lua.LString(im.SHA256()))
+		}
+		return err
+	}
+	if x.s.Staged() {
+		fill(context.Background())
+		return
+	}
+	meta := x.L.NewTable()
+	meta.RawSetString("__index", x.function("job", 0, func(c *args) ([]lua.LValue, error) {
+		key := c.opt(2)
+		if key != lua.LString("size") && key != lua.LString("sha256") {
+			return []lua.LValue{lua.LNil}, nil
+		}
+		err := fill(c.ctx)
+		return []lua.LValue{x.job.RawGet(key)}, err
+	}))
+	x.job.Metatable = meta
 }
 
 // step is s:step(name, [options], function).

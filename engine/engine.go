@@ -8,6 +8,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"runtime/debug"
@@ -19,7 +20,6 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/image"
 	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/serve"
@@ -37,6 +37,8 @@ type Engine struct {
 	Simulated bool                                                  // what the above lead to is no hardware; the verdict says so
 	Events    func(Event)                                           // subscriber; called from one goroutine at a time
 	Console   *console.Transcript                                   // record of the console; may be nil
+	Cache     *image.Cache                                          // of unpacked images; nil keeps none
+	Stdin     io.Reader                                             // what the image "-" is read from; nil is nothing
 }
 
 // run is one run under way.
@@ -49,8 +51,8 @@ type run struct {
 	ctx    context.Context // the run's own; its end is final
 
 	hide    *console.Secrets
-	image   *image.Image
-	target  flash.Target
+	media   []*medium
+	staging *staging
 	files   map[string]bootFile
 	http    *serve.HTTP
 	tftp    *serve.TFTP
@@ -67,10 +69,8 @@ type run struct {
 	wedged   atomic.Bool   // the policy did not return when it was told to: it is asked nothing any more
 	inner    chan struct{} // full while a program flashes a board; nil of a board
 
-	mu      sync.Mutex
-	state   string // of the medium
-	medium  string // the device that the target turned out to be
-	receipt flash.Receipt
+	mu    sync.Mutex
+	state string // of the medium, if there are no media: of a board that is not flashed
 
 	report Report
 }
@@ -195,6 +195,8 @@ func (r *run) try() error {
 		ctx, cancel = clock.WithTimeout(ctx, r.Clock, r.limits.Attempt, late)
 		defer cancel()
 	}
+	ctx, stop := r.whileStaging(ctx)
+	defer stop()
 	r.forget()
 	s := &Session{run: r, LastError: r.report.lastError()}
 	defer s.over.Store(true)
@@ -208,7 +210,7 @@ func (r *run) try() error {
 		err = cause
 	}
 	if err == nil && !r.proven() {
-		err = classify.WithHint(classify.New(classify.FlashUnproven, "the flash ended without proof that %s holds the image", r.target),
+		err = classify.WithHint(classify.New(classify.FlashUnproven, "the flash ended without proof that %s holds the image", r.media[0].target),
 			"write with sh:write(job), which verifies; what the script returned does not count")
 	}
 	return err
@@ -315,51 +317,6 @@ func (r *run) backoff(n int, err error) (time.Duration, error) {
 // unknown logs an error that no rule knows.
 func (r *run) unknown(err error, stack []byte) {
 	r.emit(Event{Type: EventUnknown, Error: strings.Join(classify.Messages(err), ": "), Text: string(stack)})
-}
-
-// proven reports whether the medium is known to hold the image.
-func (r *run) proven() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.receipt.Valid() && r.state == Verified && r.receipt.SHA256 == r.image.SHA256() && r.receipt.Target == r.target
-}
-
-func (r *run) mediumState() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.state
-}
-
-// found records which device the target turned out to be.
-func (r *run) found(device string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.medium = device
-}
-
-// forget takes the proof back: what it saw may be gone.
-func (r *run) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.receipt = flash.Receipt{}
-	if r.state == Verified {
-		r.state = r.unproven()
-	}
-}
-
-// unproven is the state of a medium that was done with and is not known to hold the image.
-func (r *run) unproven() string {
-	if r.job.VerifyOnly {
-		return Untouched
-	}
-	return Written
-}
-
-// mark records what became of the medium. Anything but Verified takes the proof back.
-func (r *run) mark(state string, receipt flash.Receipt) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.state, r.receipt = state, receipt
 }
 
 // setPower puts the board into the state that its policy wants for the outcome.

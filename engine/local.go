@@ -6,7 +6,6 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/flash"
-	"github.com/flashlua/flashlua/engine/web"
 )
 
 // ModeWrite is the mode of a report on a medium of this machine.
@@ -23,7 +22,7 @@ type LocalJob struct {
 // WriteLocal writes an image to a medium of this machine and verifies it. The report is never nil.
 func (e Engine) WriteLocal(ctx context.Context, j LocalJob) *Report {
 	r := e.newRun(ctx, &Policy{Name: "this machine"}, Job{Image: j.Image, SHA256: j.SHA256})
-	r.target = flash.Target{Name: j.To, Path: j.To}
+	r.media = []*medium{{part: Part{Image: j.Image, SHA256: j.SHA256}, target: flash.Target{Name: j.To, Path: j.To}, state: Untouched}}
 	var d classify.Decision
 	if err := r.guard(func() error { return r.writeLocal(j) }); err != nil {
 		d = r.decide(r.ctx, classify.WithTarget(err, r.mediumState()))
@@ -38,24 +37,28 @@ func (r *run) writeLocal(j LocalJob) error {
 	if err := r.planImage(r.ctx); err != nil {
 		return err
 	}
-	local := flash.Local{Path: j.To, Force: j.Force, Progress: func(done, total int64) {
-		r.emit(Event{Type: EventProgress, Step: "write", Done: done, Total: total})
+	if err := r.ready(r.ctx); err != nil {
+		return err
+	}
+	m := r.media[0]
+	local := flash.Local{Path: j.To, Force: j.Force, Progress: func(step string, done, total int64) {
+		r.emit(Event{Type: EventProgress, Step: step, Done: done, Total: total})
 	}}
-	t, err := local.Open(j.Image, r.image.Size())
+	t, err := local.Open(j.Image, m.image.Size())
 	if err != nil {
 		return err
 	}
 	r.defers("medium", t.Close)
-	r.found(j.To)
-	r.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s, %d bytes, sha256 %s\nto %s: everything on it is lost", web.Mask(j.Image), r.image.Size(), r.image.SHA256(), j.To)})
+	r.found(m, j.To)
+	r.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s\nto %s: everything on it is lost", m.describe(), j.To)})
 	r.powered = true // from now on the medium changes
 	r.attempt.Store(1)
-	r.mark(Partial, flash.Receipt{})
-	done, err := t.Write(r.ctx, r.image)
+	r.markOne(m, Partial, flash.Receipt{})
+	done, err := t.Write(r.ctx, m.image)
 	if err != nil {
 		return err
 	}
-	r.mark(Verified, flash.Receipt{})
+	r.markOne(m, Verified, flash.Receipt{})
 	text := fmt.Sprintf("%d bytes written, the others were right already", done.Written)
 	if done.Rewritten > 0 {
 		text += fmt.Sprintf("; %d had to be written again", done.Rewritten)

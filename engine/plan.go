@@ -34,7 +34,7 @@ func (r *run) plan(ctx context.Context) error {
 	switch {
 	case r.job.DryRun:
 		steps = []func(context.Context) error{r.planTarget, r.planFiles, r.planImage, r.planPort}
-	case web.Is(r.job.Image):
+	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return web.Is(p.Image) }):
 		steps = append(slices.Delete(steps, 2, 3), r.planImage)
 	}
 	for _, do := range steps {
@@ -45,9 +45,20 @@ func (r *run) plan(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) planTarget(context.Context) (err error) {
-	r.target, err = r.policy.target(r.job.Target)
-	return err
+// planTarget finds out what goes where.
+func (r *run) planTarget(context.Context) error {
+	target, err := r.policy.target(r.job.Target)
+	if err != nil {
+		return err
+	}
+	for _, p := range r.job.parts() {
+		t := target
+		if p.Label != "" {
+			t.Part = p.Label
+		}
+		r.media = append(r.media, &medium{part: p, target: t, state: Untouched})
+	}
+	return nil
 }
 
 func (r *run) planFiles(context.Context) error {
@@ -80,30 +91,24 @@ func (r *run) planFiles(context.Context) error {
 	return nil
 }
 
-func (r *run) planImage(ctx context.Context) (err error) {
-	if web.Is(r.job.Image) {
-		r.image, err = r.fetcher().Open(ctx, r.job.Image)
-	} else {
-		r.image, err = image.Open(ctx, r.job.Image)
+// planImage has the images staged. Large ones are not waited for: the board can boot meanwhile.
+func (r *run) planImage(ctx context.Context) error {
+	for _, m := range r.media {
+		if err := image.Check(m.part.Image); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	r.staging = r.stage(ctx)
+	enough := r.staging.long
+	if r.job.DryRun {
+		enough = r.staging.done
 	}
-	r.defers("image", r.image.Close)
-	if r.job.SHA256 != "" {
-		return r.image.Matches(r.job.SHA256)
-	}
-	return nil
-}
-
-// fetcher downloads an image and tells how it goes.
-func (r *run) fetcher() image.Fetcher {
-	return image.Fetcher{
-		Clock: r.Clock, Expected: r.job.SHA256 != "",
-		Progress: func(done, total int64) {
-			r.emit(Event{Type: EventProgress, Step: "download", Done: done, Total: total})
-		},
-		Note: func(text string) { r.emit(Event{Type: EventNote, Text: text}) },
+	<-enough
+	select {
+	case <-r.staging.done:
+		return r.staging.err
+	default:
+		return nil
 	}
 }
 
@@ -197,12 +202,20 @@ func (r *run) planText() string {
 		worst += classify.Backoff{}.Wait(n)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %d bytes, sha256 %s\n", r.image.Path(), r.image.Size(), r.image.SHA256())
 	format := "to %s of board %s, target %s: everything on it is lost\n"
 	if r.job.VerifyOnly {
 		format = "compared with %s of board %s, target %s: nothing is written\n"
 	}
-	fmt.Fprintf(&b, format, r.target, r.policy.Name, r.target.Name)
+	r.mu.Lock()
+	for _, m := range r.media {
+		if m.image != nil {
+			fmt.Fprintln(&b, m.describe())
+		} else {
+			fmt.Fprintf(&b, "%s, which is unpacked while the board boots\n", web.Mask(m.part.Image))
+		}
+		fmt.Fprintf(&b, format, m.target, r.policy.Name, m.target.Name)
+	}
+	r.mu.Unlock()
 	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), cleanupTime+r.powerTime())
 	return b.String()
 }

@@ -123,6 +123,7 @@ type PowerAfter struct{ Success, Failure, Cancel PowerState }
 type Job struct {
 	Image    string        // file or web address
 	SHA256   string        // that the image must have, hex; "" for any
+	Parts    []Part        // partitions to write, in this order, instead of Image
 	Port     string        // console, as transport.Open takes it
 	Power    string        // as power.Open takes it
 	Target   string        // "" is the policy's default
@@ -132,6 +133,21 @@ type Job struct {
 
 	VerifyOnly bool // compare the medium with the image, and write nothing
 	DryRun     bool // plan, and touch nothing: no port, no server, no power
+}
+
+// Part is an image for a partition of the target, or for all of it.
+type Part struct {
+	Label  string // of the partition; "" is the whole target
+	Image  string // file or web address
+	SHA256 string // that the image must have, hex; "" for any
+}
+
+// parts are what the job is to write.
+func (j Job) parts() []Part {
+	if len(j.Parts) > 0 {
+		return j.Parts
+	}
+	return []Part{{Image: j.Image, SHA256: j.SHA256}}
 }
 
 // What a run is for, as its report names it.

@@ -200,10 +200,10 @@ func (p *Program) setPower(failure error) {
 
 // Image opens an image, a file or a web address, and compares its digest if one is given. It is closed in the end.
 func (p *Program) Image(ctx context.Context, path, sha256 string) (*image.Image, error) {
-	sub := &run{Engine: p.run.Engine, policy: p.run.policy, job: Job{Image: path, SHA256: sha256}, ctx: ctx, hide: p.run.hide}
+	sub := &run{Engine: p.run.Engine, policy: p.run.policy, job: Job{DryRun: true}, media: []*medium{{part: Part{Image: path, SHA256: sha256}}}, ctx: ctx, hide: p.run.hide}
 	err := sub.planImage(ctx)
 	p.run.cleanups = append(p.run.cleanups, sub.cleanups...)
-	return sub.image, err
+	return sub.media[0].image, err
 }
 
 // Serve starts an HTTP server on an address of this machine, ":0" on all and any port. It is closed in the end.
@@ -246,8 +246,7 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	<-p.run.inner
 	p.run.hide = p.run.hide.And(policy.UBoot.Password, policy.Linux.Password)
 	p.note(flashed{j.Port, cmp.Or(rep.Target.Name, j.Target), rep.Err})
-	p.run.job.Image, p.run.report.Image, p.run.target.Name = j.Image, rep.Image, rep.Target.Name
-	p.run.mark(rep.Target.State, p.run.receipt)
-	p.run.found(rep.Target.Device)
+	p.run.job.Image, p.run.report.Image, p.run.report.Target, p.run.report.Parts = j.Image, rep.Image, rep.Target, rep.Parts
+	p.run.mark(rep.Target.State)
 	return rep
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/flash"
 )
 
 // Place is where a board can be brought to.
@@ -47,7 +46,7 @@ func (r *run) lend(to Place, use func(context.Context, *console.Console) error) 
 	if err := r.reach(to); err != nil {
 		return err
 	}
-	r.mark(Unknown, flash.Receipt{})
+	r.mark(Unknown)
 	return r.guard(func() error { return use(r.ctx, r.console) })
 }
 

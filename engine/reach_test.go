@@ -40,7 +40,7 @@ func TestReach(t *testing.T) {
 			var asked Place
 			b.policy.Reach = func(ctx context.Context, s *Session, to Place) error {
 				asked = to
-				if s.Image() != nil {
+				if im, err := s.Image(ctx); im != nil || err != nil {
 					t.Error("there is an image")
 				}
 				return errors.Join(s.PowerOn(ctx), tt.way)

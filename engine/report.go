@@ -46,6 +46,7 @@ type Report struct {
 	Board     string        `json:"board"`
 	Image     ImageReport   `json:"image"`
 	Target    TargetReport  `json:"target"`
+	Parts     []PartReport  `json:"parts,omitempty"` // of the job, each for itself; image and target are then the first, state is of all
 	Duration  time.Duration `json:"duration_ns"`
 	Simulated bool          `json:"simulated"`
 
@@ -80,6 +81,15 @@ type TargetReport struct {
 	Name   string `json:"name,omitempty"`
 	Device string `json:"device,omitempty"`
 	State  string `json:"state"` // untouched, partial, written, verified
+	// Rewritten is how many ranges read back wrong at first, and were written again.
+	Rewritten int `json:"rewritten,omitempty"`
+}
+
+// PartReport is one partition of a run that wrote several.
+type PartReport struct {
+	Label  string       `json:"label"`
+	Image  ImageReport  `json:"image"`
+	Target TargetReport `json:"target"`
 }
 
 // add records an attempt.
@@ -105,12 +115,7 @@ func (r *run) finish(d classify.Decision) *Report {
 	rep := &r.report
 	rep.Result, rep.Attempt, rep.Duration = "failed", int(r.attempt.Load()), r.Clock.Now().Sub(r.began)
 	rep.Mode, rep.Board, rep.Image.Path, rep.Simulated = r.job.Mode(), r.policy.Name, web.Mask(r.job.Image), r.Simulated
-	if r.image != nil {
-		rep.Image.Size, rep.Image.SHA256 = r.image.Size(), r.image.SHA256()
-	}
-	r.mu.Lock()
-	rep.Target = TargetReport{Name: r.target.Name, Device: r.medium, State: r.state}
-	r.mu.Unlock()
+	rep.addMedia(r)
 	if rep.Attempts == nil {
 		rep.Attempts = []*Attempt{}
 	}
@@ -132,6 +137,25 @@ func (r *run) finish(d classify.Decision) *Report {
 	rep.mask(r.hide)
 	r.emit(Event{Type: EventEnd, Text: rep.Result, Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
 	return rep
+}
+
+// addMedia tells what became of the media.
+func (r *Report) addMedia(run *run) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	for i, m := range run.media {
+		p := PartReport{Label: m.part.Label, Image: ImageReport{Path: web.Mask(m.part.Image)}, Target: TargetReport{Name: m.target.Name, Device: m.device, State: m.state, Rewritten: m.rewritten}}
+		if m.image != nil {
+			p.Image.Size, p.Image.SHA256 = m.image.Size(), m.image.SHA256()
+		}
+		if i == 0 {
+			r.Image, r.Target = p.Image, p.Target
+		}
+		if m.part.Label != "" {
+			r.Parts = append(r.Parts, p)
+		}
+	}
+	r.Target.State = run.stateOf()
 }
 
 // describe puts an error into the report.

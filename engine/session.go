@@ -31,8 +31,8 @@ type Session struct {
 	destroying int    // how many of the steps under way may destroy the medium
 	lease      string // the board's address in U-Boot
 
-	written *written // what Write did last
-	stale   bool     // the script ran commands since
+	written []*written // what Write did last
+	stale   bool       // the script ran commands since
 }
 
 // Attempt counts from 1.
@@ -50,15 +50,36 @@ func (s *Session) Live() error {
 // Policy is the board under the session.
 func (s *Session) Policy() *Policy { return s.run.policy }
 
-// Target is the medium to write.
-func (s *Session) Target() flash.Target { return s.run.target }
-
-// Image tells what is to be written, nil if nothing is.
-func (s *Session) Image() flash.Image {
-	if s.run.image == nil {
-		return nil
+// Target is the medium to write, the first one if there are several.
+func (s *Session) Target() flash.Target {
+	if len(s.run.media) == 0 {
+		return flash.Target{}
 	}
-	return s.run.image
+	return s.run.media[0].target
+}
+
+// Staged reports whether Image has an answer at once.
+func (s *Session) Staged() bool {
+	if s.run.staging == nil {
+		return true
+	}
+	select {
+	case <-s.run.staging.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Image waits for what is to be written, the first one if there are several, nil if nothing is.
+func (s *Session) Image(ctx context.Context) (flash.Image, error) {
+	if len(s.run.media) == 0 {
+		return nil, nil
+	}
+	if err := s.run.ready(ctx); err != nil {
+		return nil, err
+	}
+	return s.run.media[0].image, nil
 }
 
 // Clock is the run's.
@@ -326,35 +347,45 @@ func (s *Session) Touch() error {
 		return classify.WithHint(classify.New(classify.ConfigPolicy, "step %s may destroy the medium, and nothing is to be written: its commands do not run", s.steps[len(s.steps)-1]),
 			"in the policy, leave the command out if job.verify_only is true")
 	default:
-		s.run.mark(Partial, flash.Receipt{})
+		s.run.mark(Partial)
 	}
 	return nil
 }
 
 // written is a write whose shell may still be there.
 type written struct {
-	dut    *flash.DUT
-	medium flash.Medium
+	*medium
+	*flash.Writing
 }
 
-// prove reads the medium once more if the script ran commands after it was verified.
+// prove reads the media once more if the script ran commands after they were verified. Nothing is mended then: what the
+// commands did was meant.
 func (s *Session) prove(ctx context.Context) error {
 	if s.written == nil || !s.stale {
 		return nil
 	}
 	s.Note("commands ran after the verification: reading the medium once more")
-	return s.verify(ctx)
+	s.stale = false
+	for _, w := range s.written {
+		if err := s.verify(ctx, w, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (s *Session) verify(ctx context.Context) error {
+func (s *Session) verify(ctx context.Context, w *written, mend bool) error {
 	return s.Step(ctx, "verify", StepOptions{}, func(ctx context.Context) error {
-		s.stale = false
-		receipt, err := s.written.dut.Verify(ctx, s.written.medium, s.run.image)
+		receipt, err := w.Verify(ctx, mend)
+		s.run.rewrote(w.medium, w.Rewritten)
 		if err != nil {
-			s.run.mark(s.run.unproven(), flash.Receipt{})
+			s.run.markOne(w.medium, s.run.unproven(), flash.Receipt{})
 			return s.final(err)
 		}
-		s.run.mark(Verified, receipt)
+		s.run.markOne(w.medium, Verified, receipt)
+		if w.Rewritten > 0 {
+			s.Note(fmt.Sprintf("%d ranges read back wrong, and were written again", w.Rewritten))
+		}
 		return nil
 	})
 }
@@ -367,47 +398,74 @@ func (s *Session) final(err error) error {
 	return classify.WithHint(classify.Fatal(err), "flash it with flashlua run; a file system that was mounted for writing since then differs, too")
 }
 
-// Write streams the image to the target, reads it back and keeps the receipt. If the job is to verify only, it writes
-// nothing and does the rest.
+// Write streams the images to their targets, reads them back and keeps the receipts. If the job is to verify only, it
+// writes nothing and does the rest. No byte is written before all images are staged and all targets found.
 func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
-	d, m, err := s.reach(ctx, sh)
+	if err := s.Live(); err != nil {
+		return err
+	}
+	if err := s.run.ready(ctx); err != nil {
+		return err
+	}
+	all, err := s.reach(ctx, sh)
 	if err != nil {
 		return err
 	}
-	if err := s.run.image.Unchanged(); err != nil {
-		return err
-	}
-	size := s.run.image.Size()
-	if s.VerifyOnly() {
-		s.Note(fmt.Sprintf("nothing is written: comparing %d bytes of %s", size, m.Device))
-	} else {
-		s.Note(fmt.Sprintf("writing %d bytes to %s", size, m.Device))
-		s.run.mark(Partial, flash.Receipt{})
-		if err := d.Write(ctx, m, s.run.image); err != nil {
+	s.written, s.stale = nil, false
+	for _, w := range all {
+		if err := s.write(ctx, w); err != nil {
 			return err
 		}
-		s.run.mark(Written, flash.Receipt{})
+		s.written = append(s.written, w)
+		if err := s.verify(ctx, w, !s.VerifyOnly()); err != nil {
+			return err
+		}
 	}
-	s.written = &written{d, m}
-	return s.verify(ctx)
+	return nil
 }
 
-// reach finds the target through a shell.
-func (s *Session) reach(ctx context.Context, sh *shell.Shell) (*flash.DUT, flash.Medium, error) {
+// write is Write of one medium, without the verification.
+func (s *Session) write(ctx context.Context, w *written) error {
+	if err := w.image.Unchanged(); err != nil {
+		return err
+	}
+	size, device := w.image.Size(), w.Medium.Device
+	if s.VerifyOnly() {
+		s.Note(fmt.Sprintf("nothing is written: comparing %d bytes of %s", size, device))
+		return nil
+	}
+	s.Note(fmt.Sprintf("writing %d bytes to %s", size, device))
+	s.run.markOne(w.medium, Partial, flash.Receipt{})
+	if err := w.Write(ctx); err != nil {
+		return err
+	}
+	if w.Skipped > 0 {
+		s.Note(fmt.Sprintf("%d bytes of %s were right already", w.Skipped, device))
+	}
+	s.run.markOne(w.medium, Written, flash.Receipt{})
+	return nil
+}
+
+// reach finds the targets through a shell.
+func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, err error) {
 	address, err := sh.Network(ctx)
 	if err != nil {
-		return nil, flash.Medium{}, err
+		return nil, err
 	}
 	station, err := s.station(s.run.policy.Net.HTTP, address)
 	if err != nil {
-		return nil, flash.Medium{}, err
+		return nil, err
 	}
-	d := &flash.DUT{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: s.VerifyOnly(), Progress: func(done, total int64) {
-		s.run.emit(Event{Type: EventProgress, Step: "write", Done: done, Total: total})
+	d := &flash.DUT{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: s.VerifyOnly(), Progress: func(step string, done, total int64) {
+		s.run.emit(Event{Type: EventProgress, Step: step, Done: done, Total: total})
 	}}
-	m, err := d.Resolve(ctx, s.run.target, s.run.image.Size())
-	if err == nil {
-		s.run.found(m.Device)
+	for _, m := range s.run.media {
+		at, err := d.Resolve(ctx, m.target, m.image.Size())
+		if err != nil {
+			return nil, err
+		}
+		s.run.found(m, at.Device)
+		all = append(all, &written{m, d.Begin(at, m.image)})
 	}
-	return d, m, err
+	return all, nil
 }

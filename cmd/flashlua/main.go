@@ -59,6 +59,14 @@ func systemSignals() (<-chan os.Signal, func()) {
 	return arrived, func() { signal.Stop(arrived) }
 }
 
+// stdin is the standard input, nil if there is none.
+func (env Env) stdin() io.Reader {
+	if env.Stdin == nil {
+		return nil
+	}
+	return env.Stdin
+}
+
 // exit carries an exit code whose text is printed already.
 type exit int
 

@@ -33,7 +33,7 @@ func (env Env) runCommand() *cli.Command {
 			"  flashlua run program.lua -- disk.raw tcp:ser1:4001\n\n" +
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
 			"5 total deadline, 130 and 143 interrupted.",
-		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
+		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address, or -: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
 			&cli.GenericFlag{Name: "allow-exec", Value: &pairs{}, Usage: "let a program run a command of this machine, `NAME`; may be repeated"}),
 		OnUsageError: onUsageError,
 		BashComplete: completeBoards,
@@ -46,6 +46,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "image", Usage: imageUsage},
 		&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
+		&cli.GenericFlag{Name: "part", Value: &pairs{}, Usage: "write `LABEL:FILE`, an image for a partition of the target, instead of --image; may be repeated"},
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(ports(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
@@ -160,7 +161,11 @@ func (env Env) attempt(c *cli.Context, out artefacts) (*engine.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Clock: p.clk, Console: recorder(p, out), Events: func(e engine.Event) {
+	cache, err := image.CacheOf(env.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, out), Events: func(e engine.Event) {
 		p.event(e)
 		out.events.event(e)
 	}}
@@ -261,11 +266,19 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 		Image: c.String("image"), Port: c.String("port"), Power: c.String("power"), Target: c.String("target"),
 		FilesDir: c.String("files"), Timeout: c.Duration("timeout"), DryRun: c.Bool("dry-run"), VerifyOnly: c.Command.Name == "verify",
 	}
+	var err error
+	if j.Parts, err = partsOf(c); err != nil {
+		return j, err
+	}
 	switch {
 	case c.NArg() > 1:
 		return j, usage("%q is one argument too many", web.Mask(c.Args().Get(1)))
-	case j.Image == "":
+	case j.Image == "" && len(j.Parts) == 0:
 		return j, usage("--image is missing: name the file")
+	case j.Image != "" && len(j.Parts) > 0:
+		return j, usage("--image and --part exclude each other: one is for the whole target, the other for partitions of it")
+	case len(j.Parts) > 0 && c.IsSet("sha256"):
+		return j, usage("--sha256 is of --image: with --part there is more than one")
 	case j.Port == "":
 		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(ports(), ", "))
 	case !isSim(j.Port) && transport.Check(j.Port) != nil:
@@ -277,7 +290,6 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 			"it is one of %s; none means that you reset the board by hand", strings.Join(power.Examples(), ", "))
 	}
 	if text := c.String("sha256"); c.IsSet("sha256") {
-		var err error
 		if j.SHA256, err = image.Expected(text, j.Image); err != nil {
 			return j, err
 		}
@@ -287,6 +299,23 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 		j.Retries = &n
 	}
 	return j, nil
+}
+
+// partsOf reads --part LABEL:FILE.
+func partsOf(c *cli.Context) (parts []engine.Part, err error) {
+	seen := map[string]bool{}
+	for _, text := range *c.Generic("part").(*pairs) {
+		label, file, ok := strings.Cut(text, ":")
+		switch {
+		case !ok || label == "" || file == "":
+			return nil, usage("--part %s: write LABEL:FILE, as in --part rootfs:rootfs.img", web.Mask(text))
+		case seen[label]:
+			return nil, usage("--part %s: the label is there twice", label)
+		}
+		seen[label] = true
+		parts = append(parts, engine.Part{Label: label, Image: file})
+	}
+	return parts, nil
 }
 
 // ports shows a specification of every kind of port.

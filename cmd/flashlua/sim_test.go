@@ -179,6 +179,7 @@ func TestSimulatedFaults(t *testing.T) {
 		{"http=2", []classify.Kind{classify.NetHTTPCut, classify.NetHTTPCut}, 0},
 		{"block=1", []classify.Kind{classify.VerifyMismatch}, 0},
 		{"block=4", slices.Repeat([]classify.Kind{classify.VerifyMismatch}, 4), engine.ExitExhausted},
+		{"flip=1", nil, 0}, // written once more
 		{"reset=load", []classify.Kind{classify.BoardReset}, 0},
 		{"reset=linux", []classify.Kind{classify.BoardReset}, 0},
 		{"reset=write", []classify.Kind{classify.BoardReset}, 0},
@@ -200,6 +201,9 @@ func TestSimulatedFaults(t *testing.T) {
 			var want []string
 			for _, k := range tt.kinds {
 				want = append(want, string(k))
+			}
+			if name == "flip" && got.report.Target.Rewritten != 1 {
+				t.Errorf("rewritten: %d", got.report.Target.Rewritten)
 			}
 			if r := got.report; r.Exit != tt.exit || !slices.Equal(got.kinds, want) || got.equal != (tt.exit == 0) {
 				t.Errorf("exit %d after %v, equal %v; want %d after %v\n%v\n%s", r.Exit, got.kinds, got.equal, tt.exit, want, r.Err, strings.Join(r.Console, "\n"))
@@ -230,7 +234,7 @@ var anything = []classify.Kind{"console", "uboot", "shell", "net", "deadline"}
 
 // rightKinds are what a fault may be called.
 var rightKinds = map[string][]classify.Kind{
-	"dhcp": {classify.NetDHCPTimeout}, "tftp": {classify.NetTFTPTimeout}, "http": {classify.NetHTTPCut}, "block": {classify.VerifyMismatch},
+	"dhcp": {classify.NetDHCPTimeout}, "tftp": {classify.NetTFTPTimeout}, "http": {classify.NetHTTPCut}, "block": {classify.VerifyMismatch}, "flip": {classify.VerifyMismatch},
 	"reset":  {classify.BoardReset},
 	"silent": {classify.UBootSilent, "console", classify.ShellLogin, "deadline"},
 	"gone":   {classify.UBootSilent, "console", "shell", "deadline"},
@@ -282,7 +286,7 @@ func randomFaults(seed int) string {
 	}
 	rate := func() string { return pick("0.0001", "0.0005", "0.001", "0.002:typed", "0.002:printed") }
 	all := []string{
-		"dhcp=" + pick("1", "3", "5"), "tftp=" + pick("1", "2"), "http=" + pick("1", "2", "5"), "block=" + pick("1", "2", "5"),
+		"dhcp=" + pick("1", "3", "5"), "tftp=" + pick("1", "2"), "http=" + pick("1", "2", "5"), "block=" + pick("1", "2", "5"), "flip=" + pick("1", "2", "5"),
 		"reset=" + stage(), "silent=" + stage(), "gone=" + stage(),
 		"drop=" + rate(), "double=" + rate(), "garble=" + rate(), "delay=" + rate(), "noise=" + pick("0.0005", "0.005"),
 		"torn=1", "first=" + pick("1", "2"), "fifo=" + pick("16", "64"), "echo=off", "wrap=" + pick("40", "80"),

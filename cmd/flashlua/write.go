@@ -15,7 +15,7 @@ func (env Env) writeCommand() *cli.Command {
 			"removable, is refused without --force.\n\n" +
 			"  flashlua write --image disk.img.xz --to /dev/sdX",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "image", Usage: "`FILE` to write, or its http:// or https:// address"},
+			&cli.StringFlag{Name: "image", Usage: "`FILE` to write, or its http:// or https:// address, or -"},
 			&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
 			&cli.StringFlag{Name: "to", Usage: "block device, or file, `PATH`"},
 			&cli.BoolFlag{DisableDefaultText: true, Name: "force", Usage: "write a device that is in use, or not removable"},
@@ -52,10 +52,14 @@ func (env Env) write(c *cli.Context) error {
 	if c.Bool("quiet") {
 		level = quiet
 	}
+	cache, err := image.CacheOf(env.Getenv)
+	if err != nil {
+		return err
+	}
 	p := env.newPrinter(clock.Real{}, level)
 	ctx, stop := env.untilSignal()
 	defer stop()
-	report := engine.Engine{Clock: p.clk, Events: func(e engine.Event) {
+	report := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Events: func(e engine.Event) {
 		p.event(e)
 		out.events.event(e)
 	}}.WriteLocal(ctx, job)

@@ -1,5 +1,5 @@
 # What flashlua runs on the board: sh -c "$(this)" flashlua COMMAND ARGUMENT...
-# It needs a POSIX shell and busybox's dd, sha256sum, readlink and wget (or curl). It writes no file but the target.
+# It needs a POSIX shell and busybox's dd, sha256sum, readlink and wget (or curl). It writes no file but the target, and one in RAM.
 # Answers are lines KEY=VALUE; every other line is what a tool had to say. Answers that a decision rests on are sealed: a
 # digest of the question as it arrived and of their lines follows, so that neither a mangled command nor console noise
 # passes for one.
@@ -38,6 +38,15 @@ find_sysfs() {
 	done
 }
 
+# find_part DEVICE LABEL: the partitions of a disk with a label.
+find_part() {
+	disk=$(readlink -f "$1")
+	for sys in "/sys/class/block/${disk##*/}"/*/partition; do
+		sys=${sys%/partition}
+		grep -Fqx "PARTNAME=$2" "$sys/uevent" 2>/dev/null && echo "device=/dev/${sys##*/}"
+	done
+}
+
 # in_use SYS: why the device or a part of it must not be written.
 in_use() {
 	for part in "$1" "$1"/*/partition; do
@@ -66,48 +75,143 @@ info() { # DEVICE
 	in_use "$sys"
 }
 
-write() { # URL DEVICE
-	whole="ibs=64k obs=1M"
-	[ -b "$2" ] || { echo error=gone; return; }
-	can if=/dev/zero of=/dev/null bs=512 iflag=fullblock && whole="bs=1M iflag=fullblock"
-	past=
-	can if=/dev/zero of=/dev/null bs=512 conv=fsync && past=conv=fsync
-	direct_read "$2" && past=oflag=direct
+# begin DEVICE LIST-URL LIST-SUM: gets a list of commands, of those below.
+begin() {
+	dev=$1
+	[ -b "$dev" ] || { echo error=gone; return 1; }
+	list=$(fetch "$2")
+	case $(printf %s "$list" | sha256sum) in
+	"$3"*) ;;
+	*)
+		echo error=list
+		return 1
+		;;
+	esac
+}
+
+# put BLOCK SEEK COUNT FROM LENGTH: so many blocks of the standard input go to a place of the device. A dd that cannot wait
+# for whole blocks gets that part of the stream alone. After a failure nothing is done.
+put() {
+	[ "$bad" = 0 ] || return
+	if [ "$whole" ]; then
+		said=$(dd of="$dev" bs="$1" seek="$2" count="$3" $whole $past 2>&1)
+	else
+		said=$(fetch "$stream?from=$4&length=$5" | dd of="$dev" ibs=64k obs="$1" seek="$2" $past 2>&1)
+	fi || { bad=$? && echo "$said"; }
+}
+zero() { # BLOCK SEEK COUNT
+	[ "$bad" = 0 ] || return
+	said=$(dd if=/dev/zero of="$dev" bs="$1" seek="$2" count="$3" $past 2>&1) || { bad=$? && echo "$said"; }
+}
+
+# apply DEVICE LIST-URL LIST-SUM [STREAM-URL]: does what the list says, with what the stream brings.
+apply() {
+	begin "$1" "$2" "$3" || return
+	stream=$4 whole=iflag=fullblock past=conv=notrunc
+	can if=/dev/zero of=/dev/null bs=512 $whole || whole=
+	can if=/dev/zero of=/dev/null bs=512 conv=fsync && past=conv=notrunc,fsync
+	direct_read "$dev" && past="conv=notrunc oflag=direct"
 	{ { # the exit codes go past the pipe by way of the standard error, twice: noise makes no failure of a success
-		fetch "$1"
+		[ -z "$stream" ] || [ -z "$whole" ] || fetch "$stream"
 		echo "fetch=$?=$?" >&2
 	} | {
-		dd of="$2" $whole $past
-		echo "dd=$?=$?" >&2
+		bad=0
+		eval "$list"
+		echo "dd=$bad=$bad" >&2
 	}; } 2>&1
 	sync
 	echo "sync=$?=$?"
-	[ -b "$2" ] || echo error=gone # dd makes a file in RAM of a device that went away
+	[ -b "$dev" ] || echo error=gone # dd makes a file in RAM of a device that went away
 }
 
-verify() { # DEVICE WHOLE-MEBIBYTES REMAINING-BYTES SECTOR
-	[ -b "$1" ] || { echo error=gone; return; }
-	can if="$1" of=/dev/null bs=4096 || { echo error=unreadable; return; }
-	if direct_read "$1"; then
-		past=iflag=direct
-	elif sync && echo 3 >/proc/sys/vm/drop_caches; then
-		past=
-	else
-		echo error=cached
-		return
-	fi
+# past_cache: finds the way to read what the medium holds and not what the kernel remembers.
+past_cache() {
+	can if="$dev" of=/dev/null bs=4096 || { echo error=unreadable; return 1; }
+	past=iflag=direct
+	direct_read "$dev" && return
+	past=
+	sync && echo 3 >/proc/sys/vm/drop_caches || { echo error=cached; return 1; }
+}
+
+# The ways to make a digest: through a pipe, or from a file in RAM.
+ram() { # a place in RAM, if there is room for 16 MiB of many
+	free=$(grep -s MemAvailable /proc/meminfo) || return
+	free=${free#*:}
+	[ "${free% kB}" -gt 262144 ] || return
+	for dir in /dev/shm /tmp /run /dev; do
+		grep -qE "^[^ ]+ $dir (tmpfs|devtmpfs|ramfs) rw" /proc/mounts && : >"$dir/.flashlua" && echo "$dir/.flashlua" && return
+	done
+	grep -qE "^[^ ]+ / rootfs rw" /proc/mounts && : >/.flashlua && echo /.flashlua
+}
+pipe() { # SUM-PROGRAM BLOCK SKIP COUNT
+	{ dd if="$dev" bs="$2" skip="$3" count="$4" $past 2>/dev/null || echo "read=$?=$?" >&2; } | "$1"
+}
+file() {
+	dd if="$dev" of="$place" bs="$2" skip="$3" count="$4" $past 2>/dev/null || echo "read=$?=$?" >&2
+	"$1" <"$place"
+}
+
+# check BLOCK SKIP COUNT SUM: prints the digest of a part, and tells if it is another one.
+check() {
+	n=$((n + 1))
+	got=$($way "$program" "$1" "$2" "$3")
+	got=${got%% *}
+	echo "$got"
+	[ "$got" = "$4" ] || { bads=$((bads + 1)) && echo "bad=$n=$n" >&2; }
+}
+
+# compare DEVICE LIST-URL LIST-SUM WAY SUM-PROGRAM: checks parts of the medium. The digest of all their digests comes twice:
+# one that noise spoiled is not one of another image.
+compare() {
+	begin "$1" "$2" "$3" && past_cache || return
+	way=$4 program=$5 n=0 bads=0
+	[ "$way" != file ] || place=$(ram)
 	{ {
-		[ "$2" = 0 ] || dd if="$1" bs=1M count="$2" $past
-		echo "dd=$?=$?" >&2
-		# In sectors, so that nothing is left to write when head has enough, and the exit code is dd's own.
-		[ "$3" = 0 ] || {
-			dd if="$1" bs="$4" skip=$(($2 * (1048576 / $4))) count=$((($3 + $4 - 1) / $4)) $past
-			echo "rest=$?=$?" >&2
-		} | head -c "$3"
-	} | sha256sum | while read -r sum _; do # twice: a digest that noise spoiled is not one of another image
+		eval "$list"
+		echo "bads=$bads=$bads" >&2
+	} | sha256sum | while read -r sum _; do
 		echo "sum=$sum"
 		echo "again=$sum"
 	done; } 2>&1
+	[ "$way" != file ] || rm -f "$place"
+}
+
+now() { # in hundredths of a second
+	read -r up _ </proc/uptime
+	echo $((${up%.*} * 100 + 1${up#*.} - 100))
+}
+
+# timed NAME COMMAND...: tells how long it takes.
+timed() {
+	name=$1
+	shift
+	since=$(now)
+	"$@" >/dev/null 2>&1 || return
+	took=$(($(now) - since))
+	echo "$name=$took=$took"
+}
+copy() { # BLOCK SEEK COUNT: writes what is there
+	dd if="$dev" of="$dev" bs="$1" skip="$2" seek="$2" count="$3" conv=notrunc iflag=direct oflag=direct
+}
+
+# probe DEVICE LIST-URL LIST-SUM BLOCK SEEK COUNT WRITE SUM-PROGRAM...: checks parts of the medium, and tells how long it takes
+# to read one in every way, and to write it if WRITE is not empty.
+probe() {
+	begin "$1" "$2" "$3" && past_cache || return
+	block=$4 seek=$5 count=$6 write=$7
+	shift 7
+	way=pipe program=sha256sum n=0 bads=0
+	told=$(eval "$list" 2>&1 >/dev/null)
+	echo "$told"
+	[ -z "$write" ] || timed copy copy "$block" "$seek" "$count"
+	place=$(ram)
+	for program in "$@"; do
+		command -v "$program" >/dev/null || continue
+		for way in pipe ${place:+file}; do
+			timed "$way.$program" $way "$program" "$block" "$seek" "$count"
+		done
+	done
+	[ -z "$place" ] || rm -f "$place"
 }
 
 "$@"

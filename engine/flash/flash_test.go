@@ -3,8 +3,6 @@ package flash
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -19,13 +17,13 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/image"
 	"github.com/flashlua/flashlua/engine/serve"
 )
 
 // On this machine a file plays the medium.
 func TestMain(m *testing.M) {
-	helper = strings.ReplaceAll(helper, "[ -b \"$1\" ]", "[ -e \"$1\" ]")
-	helper = strings.ReplaceAll(helper, "[ -b \"$2\" ]", "[ -e \"$2\" ]")
+	helper = strings.ReplaceAll(helper, "[ -b \"$dev\" ]", "[ -e \"$dev\" ]")
 	os.Exit(m.Run())
 }
 
@@ -67,20 +65,37 @@ func (h *hostShell) Exec(ctx context.Context, cmd console.Command) (console.Resu
 	return console.Result{Output: string(out), Code: c.ProcessState.ExitCode()}, err
 }
 
-// memory is an image in memory.
-type memory struct {
-	*bytes.Reader
-	sum string
+// picture is an image that may have changed.
+type picture struct {
+	*image.Image
 	err error
 }
 
-func newMemory(b []byte) *memory {
-	sum := sha256.Sum256(b)
-	return &memory{bytes.NewReader(b), hex.EncodeToString(sum[:]), nil}
+func (p *picture) Unchanged() error { return p.err }
+
+func newImage(t *testing.T, b []byte) *picture {
+	path := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	im, err := image.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { im.Close() })
+	return &picture{im, nil}
 }
 
-func (m *memory) SHA256() string   { return m.sum }
-func (m *memory) Unchanged() error { return m.err }
+// write does what Write of a new Writing does.
+func write(t *testing.T, d *DUT, m Medium, im Image) (*Writing, error) {
+	w := d.Begin(m, im)
+	return w, w.Write(t.Context())
+}
+
+// verify reads all of an image back.
+func verify(t *testing.T, d *DUT, m Medium, im Image) (Receipt, error) {
+	return d.Begin(m, im).Verify(t.Context(), false)
+}
 
 func newDUT(t *testing.T, sh Shell) (*DUT, *cutter) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -119,14 +134,18 @@ func TestWriteAndVerify(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			d, _ := newDUT(t, newHostShell(t))
 			var done, total int64
-			d.Progress = func(n, of int64) { done, total = n, of }
+			d.Progress = func(step string, n, of int64) {
+				if step == "write" {
+					done, total = n, of
+				}
+			}
 			want := make([]byte, size)
 			rand.New(rand.NewSource(int64(size))).Read(want)
-			im, m := newMemory(want), medium(t, 4*mib)
-			if err := d.Write(t.Context(), m, im); err != nil {
+			im, m := newImage(t, want), medium(t, 4*mib)
+			if _, err := write(t, d, m, im); err != nil {
 				t.Fatalf("%v\n%s", err, classify.Facts(err).Console)
 			}
-			r, err := d.Verify(t.Context(), m, im)
+			r, err := verify(t, d, m, im)
 			if err != nil || !r.Valid() || r.Size != int64(size) || r.SHA256 != im.SHA256() {
 				t.Fatalf("Verify = %+v, %v\n%s", r, err, classify.Facts(err).Console)
 			}
@@ -138,8 +157,8 @@ func TestWriteAndVerify(t *testing.T) {
 			if !bytes.Equal(got[:size], want) || total != int64(padded) || done > total {
 				t.Errorf("the medium differs, or progress ended at %d of %d", done, total)
 			}
-			for _, f := range m.damage(got, size) {
-				if r, err := d.Verify(t.Context(), m, f); err == nil || r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
+			for _, f := range m.damage(t, got, size) {
+				if r, err := verify(t, d, m, f); err == nil || r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
 					t.Errorf("Verify of another image = %+v, %v", r, err)
 				}
 			}
@@ -148,25 +167,25 @@ func TestWriteAndVerify(t *testing.T) {
 }
 
 // damage gives images that differ from what is on the medium in one bit.
-func (m Medium) damage(on []byte, size int) []Image {
+func (m Medium) damage(t *testing.T, on []byte, size int) []Image {
 	var all []Image
 	for _, at := range []int{0, size / 2, size - 1} {
 		b := bytes.Clone(on[:size])
 		b[at] ^= 1
-		all = append(all, newMemory(b))
+		all = append(all, newImage(t, b))
 	}
 	return all
 }
 
 func TestWriteFailures(t *testing.T) {
-	big := newMemory(make([]byte, 8*mib))
+	big := newImage(t, bytes.Repeat([]byte("data"), 2*mib))
 	for name, tt := range map[string]struct {
 		bend func(d *DUT, cut *cutter, sh *hostShell, m *Medium)
 		kind classify.Kind
 		text string
 	}{
 		"cut": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) {
-			d.Progress = func(done, total int64) {
+			d.Progress = func(step string, done, total int64) {
 				if done > total/4 {
 					cut.last.Close()
 				}
@@ -184,7 +203,7 @@ func TestWriteFailures(t *testing.T) {
 			d, cut := newDUT(t, sh)
 			m := medium(t, mib)
 			tt.bend(d, cut, sh, &m)
-			err := d.Write(t.Context(), m, big)
+			_, err := write(t, d, m, big)
 			if f := classify.Facts(err); f.Kind != tt.kind || !strings.Contains(fmt.Sprint(err), tt.text) {
 				t.Errorf("Write = %v of kind %s; want %q of %s\n%s", err, f.Kind, tt.text, tt.kind, f.Console)
 			}
@@ -193,16 +212,16 @@ func TestWriteFailures(t *testing.T) {
 }
 
 func TestVerifyFailures(t *testing.T) {
-	im := newMemory([]byte("image"))
+	im := newImage(t, []byte("image"))
 	d, _ := newDUT(t, newHostShell(t))
 	m := medium(t, mib)
 	m.Device = "/no/such/device"
-	if r, err := d.Verify(t.Context(), m, im); r.Valid() || classify.Facts(err).Kind != classify.VerifyRead {
+	if r, err := verify(t, d, m, im); r.Valid() || classify.Facts(err).Kind != classify.VerifyRead {
 		t.Errorf("Verify of nothing = %+v, %v", r, err)
 	}
 	m = medium(t, mib)
 	im.err = classify.New(classify.ImageChanged, "changed")
-	if r, err := d.Verify(t.Context(), m, im); r.Valid() || classify.Facts(err).Kind != classify.ImageChanged {
+	if r, err := verify(t, d, m, im); r.Valid() || classify.Facts(err).Kind != classify.ImageChanged {
 		t.Errorf("Verify of an image that changed = %+v, %v", r, err)
 	}
 }
@@ -211,7 +230,7 @@ func TestVerifyFailures(t *testing.T) {
 type deaf struct{ *hostShell }
 
 func (s deaf) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
-	if strings.Contains(cmd.Text, "'write'") {
+	if strings.Contains(cmd.Text, "'apply'") {
 		<-ctx.Done()
 		return console.Result{}, context.Cause(ctx)
 	}
@@ -223,7 +242,8 @@ func TestABoardThatFetchesNothing(t *testing.T) {
 	clk := &clock.Virtual{}
 	d.Clock = clk
 	over := make(chan error, 1)
-	go func() { over <- d.Write(t.Context(), medium(t, mib), newMemory([]byte("image"))) }()
+	w := d.Begin(medium(t, mib), newImage(t, []byte("image")))
+	go func() { over <- w.Write(t.Context()) }()
 	for began := clk.Now(); ; {
 		select {
 		case err := <-over:

@@ -1,8 +1,6 @@
 package flash
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,13 +16,14 @@ import (
 // Local writes an image to a block device of this machine, or into a file: a card in a reader, an SD multiplexer, a board
 // that shows its medium by USB.
 //
-// Writing and verifying are one thing: what does not read back right, past the cache, is written, until a whole pass finds
-// everything right. So an interrupted run goes on where it was, and nearly the same image costs little. A whole pass it
-// is because a medium that is smaller than it says keeps a block in the place of another.
+// Where some of the medium is right already it is compared first, and only what differs is written: so an interrupted run
+// goes on where it was, and nearly the same image costs little. What was written is read back past the cache. If any of
+// it is wrong, it is written again, and everything is read: a medium that is smaller than it says keeps one block in the
+// place of another.
 type Local struct {
 	Path     string
-	Force    bool                    // also a device that is in use, or not removable
-	Progress func(done, total int64) // may be nil
+	Force    bool                                 // also a device that is in use, or not removable
+	Progress func(step string, done, total int64) // may be nil; called from other goroutines
 }
 
 // LocalResult is what a write did, in bytes. What is in neither was right already.
@@ -32,11 +31,6 @@ type LocalResult struct {
 	Written   int64
 	Rewritten int64 // that were not there when they were read back
 }
-
-const (
-	localBlock = 1 << 20
-	passes     = 3 // each reads everything; the last one writes nothing
-)
 
 // Open checks the target and opens it for an image of size bytes, which is not source. It writes nothing.
 func (l Local) Open(source string, size int64) (*LocalTarget, error) {
@@ -58,7 +52,7 @@ func (l Local) Open(source string, size int64) (*LocalTarget, error) {
 	if err != nil {
 		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", l.Path)
 	}
-	t := &LocalTarget{local: l, f: f}
+	t := &LocalTarget{local: l, f: f, sector: 1}
 	if direct, err := os.OpenFile(l.Path, os.O_RDWR|unix.O_DIRECT, 0); err == nil { // no file system in RAM knows it
 		t.direct = direct
 	}
@@ -70,7 +64,8 @@ type LocalTarget struct {
 	local  Local
 	f      *os.File // regular access, for a file's end
 	direct *os.File // past the cache; nil where that cannot be
-	sector int64    // bytes, of a device; 0 of a file
+	sector int64    // bytes, of a device; 1 of a file
+	device bool
 }
 
 // openDevice refuses what must not be overwritten.
@@ -116,7 +111,7 @@ func (l Local) openDevice(size int64) (*LocalTarget, error) {
 		f.Close()
 		return nil, err
 	}
-	return &LocalTarget{local: l, f: f, direct: f, sector: int64(sector)}, nil
+	return &LocalTarget{local: l, f: f, direct: f, sector: int64(sector), device: true}, nil
 }
 
 // Close closes the target.
@@ -173,94 +168,9 @@ func removable(path string) bool {
 	return false
 }
 
-// Write makes the target hold the image, and proves it by reading every byte back.
-func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err error) {
-	ours, err := aligned(localBlock)
-	if err != nil {
-		return r, err
-	}
-	defer unix.Munmap(ours)
-	theirs, err := aligned(localBlock)
-	if err != nil {
-		return r, err
-	}
-	defer unix.Munmap(theirs)
-	if t.sector == 0 {
-		if err := t.f.Truncate(im.Size()); err != nil {
-			return r, classify.Wrap(err, classify.FlashWrite, "cannot write %s", t.local.Path)
-		}
-	}
-	for pass := 1; ; pass++ {
-		right := true
-		for off := int64(0); off < im.Size(); off += localBlock {
-			if cause := context.Cause(ctx); cause != nil {
-				return r, cause
-			}
-			want, err := t.want(im, ours, off)
-			if err != nil {
-				return r, err
-			}
-			if err := t.read(theirs[:len(want)], off); err != nil {
-				return r, classify.Wrap(err, classify.VerifyRead, "cannot read %s back at byte %d", t.local.Path, off)
-			}
-			if t.local.Progress != nil {
-				t.local.Progress(min(off+localBlock, im.Size()), im.Size())
-			}
-			if bytes.Equal(want, theirs[:len(want)]) {
-				continue
-			}
-			if pass == passes {
-				return r, classify.New(classify.VerifyMismatch, "%s does not hold the image: the block at byte %d was written and read back wrong", t.local.Path, off)
-			}
-			if err := t.write(want, off); err != nil {
-				return r, classify.Wrap(err, classify.FlashWrite, "cannot write %s at byte %d", t.local.Path, off)
-			}
-			right = false
-			if pass == 1 {
-				r.Written += int64(len(want))
-			} else {
-				r.Rewritten += int64(len(want))
-			}
-		}
-		if right {
-			return r, im.Unchanged()
-		}
-		if err := t.settle(); err != nil {
-			return r, classify.Wrap(err, classify.FlashWrite, "cannot flush %s", t.local.Path)
-		}
-	}
-}
-
-// want is the block of the image at off, on a device padded with zeros to a whole sector.
-func (t *LocalTarget) want(im Image, buf []byte, off int64) ([]byte, error) {
-	n := min(int64(len(buf)), im.Size()-off)
-	if _, err := im.ReadAt(buf[:n], off); err != nil && err != io.EOF {
-		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image")
-	}
-	if t.sector > 0 {
-		end := (n + t.sector - 1) / t.sector * t.sector
-		clear(buf[n:end])
-		n = end
-	}
-	return buf[:n], nil
-}
-
-// whole reports whether n bytes may go past the cache.
-func whole(n int) bool { return n%4096 == 0 }
-
-func (t *LocalTarget) read(p []byte, off int64) error {
-	if t.direct != nil && (t.sector > 0 || whole(len(p))) {
-		_, err := io.ReadFull(io.NewSectionReader(t.direct, off, int64(len(p))), p)
-		return err
-	}
-	unix.Fadvise(int(t.f.Fd()), off, int64(len(p)), unix.FADV_DONTNEED)
-	_, err := io.ReadFull(io.NewSectionReader(t.f, off, int64(len(p))), p)
-	return err
-}
-
 func (t *LocalTarget) write(p []byte, off int64) error {
 	f := t.f
-	if t.direct != nil && (t.sector > 0 || whole(len(p))) {
+	if t.direct != nil && (t.device || whole(len(p))) {
 		f = t.direct
 	}
 	n, err := f.WriteAt(p, off)

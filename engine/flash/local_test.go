@@ -9,9 +9,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/image"
 )
 
 func random(n int, seed byte) []byte {
@@ -28,7 +30,7 @@ func writeLocal(t *testing.T, ctx context.Context, path string, data []byte) (Lo
 		return LocalResult{}, err
 	}
 	defer target.Close()
-	return target.Write(ctx, newMemory(data))
+	return target.Write(ctx, newImage(t, data))
 }
 
 func TestLocalFile(t *testing.T) {
@@ -113,7 +115,7 @@ func TestLocalMismatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	im := &fickle{newMemory(data), 0}
+	im := &fickle{picture: newImage(t, data)}
 	r, err := target.Write(t.Context(), im)
 	if classify.Find(err, classify.VerifyMismatch) == nil || r.Rewritten == 0 {
 		t.Errorf("%+v, %v", r, err)
@@ -122,22 +124,22 @@ func TestLocalMismatch(t *testing.T) {
 
 // fickle is another image each time it is read.
 type fickle struct {
-	*memory
-	reads byte
+	*picture
+	reads atomic.Int32
 }
 
-func (f *fickle) ReadAt(p []byte, off int64) (int, error) {
-	f.reads++
-	for i := range p {
-		p[i] = f.reads
+func (f *fickle) ReadRange(r image.Range, p []byte) error {
+	n := byte(f.reads.Add(1))
+	for i := range p[:r.Len] {
+		p[i] = n
 	}
-	return len(p), nil
+	return nil
 }
 
 func TestLocalRefusals(t *testing.T) {
 	dir := t.TempDir()
-	image := filepath.Join(dir, "image")
-	if err := os.WriteFile(image, []byte("image"), 0o600); err != nil {
+	source := filepath.Join(dir, "image")
+	if err := os.WriteFile(source, []byte("image"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]struct {
@@ -147,14 +149,14 @@ func TestLocalRefusals(t *testing.T) {
 		dir:                 {classify.TargetUnsafe, "is neither a block device nor a file"},
 		"/dev/null":         {classify.TargetUnsafe, "is neither a block device nor a file"},
 		"/dev/no-such-disk": {classify.TargetMissing, "there is no /dev/no-such-disk"},
-		image:               {classify.TargetUnsafe, "is the image itself"},
+		source:              {classify.TargetUnsafe, "is the image itself"},
 		filepath.Join(dir, "no-such-folder", "x"): {classify.TargetUnsafe, "cannot write"},
 	} {
-		if _, err := (Local{Path: path}).Open(image, 5); classify.Facts(err).Kind != want.kind || !strings.Contains(err.Error(), want.text) {
+		if _, err := (Local{Path: path}).Open(source, 5); classify.Facts(err).Kind != want.kind || !strings.Contains(err.Error(), want.text) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if text, err := os.ReadFile(image); string(text) != "image" {
+	if text, err := os.ReadFile(source); string(text) != "image" {
 		t.Errorf("the image was changed: %q, %v", text, err)
 	}
 }

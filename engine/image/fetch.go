@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/web"
 )
 
@@ -29,44 +28,28 @@ const (
 	progressStep = 1 << 20
 )
 
-// Fetcher opens images of the web.
-type Fetcher struct {
-	Clock    clock.Clock
-	Progress func(done, total int64) // in bytes; total is 0 while it is not known
-	Note     func(text string)       // tells why it takes longer
-	Expected bool                    // the digest is known and will be compared
-}
-
-// Open downloads an image into a file of its own, which is opened as Open does. A download that breaks off goes on
-// where it was, if the server can tell that the image is still the same, and begins again otherwise. The proxy that
-// the environment names is used.
-func (f Fetcher) Open(ctx context.Context, address string) (*Image, error) {
+// fetch downloads an image into a file of its own. A download that breaks off goes on where it was, if the server can tell
+// that the image is still the same, and begins again otherwise. The proxy that the environment names is used.
+func (s Stager) fetch(ctx context.Context, address string) (source, error) {
 	from, err := web.Parse(address)
 	if err != nil {
-		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the image's address cannot be used"), "check the address after --image")
+		return source{}, classify.WithHint(classify.Wrap(err, classify.Usage, "the image's address cannot be used"), "check the address after --image")
 	}
-	to, err := scratch("download")
+	to, err := s.Cache.scratch("download")
 	if err != nil {
-		return nil, err
+		return source{}, err
 	}
-	d := &download{Fetcher: f, from: from, to: to, proxy: http.ProxyFromEnvironment}
-	if err = d.run(ctx); err == nil {
-		var im *Image
-		if im, err = read(ctx, from.String(), to, from.Name()); err == nil {
-			if im.f != to {
-				to.Close()
-			}
-			im.own = true
-			return im, nil
-		}
+	d := &download{Stager: s, from: from, to: to, proxy: http.ProxyFromEnvironment}
+	if err := d.run(ctx); err != nil {
+		to.Close()
+		return source{}, err
 	}
-	to.Close()
-	return nil, err
+	return source{File: to, path: from.String(), name: from.Name(), own: true}, nil
 }
 
 // download is one under way.
 type download struct {
-	Fetcher
+	Stager
 	from  web.Address
 	to    *os.File
 	proxy func(*http.Request) (*url.URL, error)
@@ -226,6 +209,7 @@ func (d *download) take(body io.Reader, alive func()) error {
 				return &stagingError{werr}
 			}
 			d.done += int64(n)
+			d.work(n)
 			d.report(progressStep)
 		}
 		if err == io.EOF {
@@ -253,7 +237,7 @@ func (d *download) whole() error {
 func (d *download) report(step int64) {
 	if d.done-d.told >= step {
 		d.told = d.done
-		d.Progress(d.done, d.total)
+		d.Progress("download", d.done, d.total)
 	}
 }
 
@@ -261,7 +245,7 @@ func (d *download) report(step int64) {
 func (d *download) explain(err error) error {
 	var full *stagingError
 	if errors.As(err, &full) {
-		return noRoom(full, d.from.String(), "downloaded")
+		return d.Cache.noRoom(d.to, full.error, d.from.String(), "downloaded")
 	}
 	fatal, hint := d.advice(err)
 	if errors.Is(err, io.ErrUnexpectedEOF) {

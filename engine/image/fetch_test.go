@@ -51,14 +51,19 @@ func newSite(t *testing.T, ways ...way) *site {
 	return s
 }
 
-func (s *site) fetcher() Fetcher {
-	return Fetcher{
+func (s *site) fetcher() Stager {
+	st := Stager{
 		Clock: &s.clk, Note: func(text string) { s.notes = append(s.notes, text) },
-		Progress: func(done, total int64) {
+		Progress: func(step string, done, total int64) {
+			if step != "download" {
+				return
+			}
 			s.done = append(s.done, done, total)
 			s.arrived <- done
 		},
 	}
+	st.fillIn()
+	return st
 }
 
 // whole sends what is asked for, with an entity tag.
@@ -291,7 +296,7 @@ func TestFetchToAFullDisk(t *testing.T) {
 		t.Skipf("LEFT OUT: %v", err)
 	}
 	defer f.Close()
-	d := &download{Fetcher: s.fetcher(), from: parse(t, s.URL+"/x?s3cret"), to: f, proxy: http.ProxyURL(nil)}
+	d := &download{Stager: s.fetcher(), from: parse(t, s.URL+"/x?s3cret"), to: f, proxy: http.ProxyURL(nil)}
 	err = d.run(t.Context())
 	if f := classify.Facts(err); f.Kind != classify.ConfigPlan || f.Class != classify.NonRetryable || f.Hint != "set TMPDIR to a folder with room for the downloaded image" ||
 		!strings.HasPrefix(err.Error(), "the image "+s.URL+"/x?… cannot be downloaded to ") || len(s.asked) != 1 {
@@ -308,7 +313,7 @@ func TestFetchThroughAProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	d := &download{Fetcher: newSite(t).fetcher(), from: parse(t, "http://host/a?b=%zz"), to: f, proxy: http.ProxyURL(at)}
+	d := &download{Stager: newSite(t).fetcher(), from: parse(t, "http://host/a?b=%zz"), to: f, proxy: http.ProxyURL(at)}
 	if err := d.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package image
 import (
 	"bufio"
 	"compress/bzip2"
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -22,18 +23,20 @@ type format struct {
 	ext         string // of the names that such files have
 	tool        string // that unpacks it, where we do not
 	decode      func(io.Reader) (io.ReadCloser, error)
+	// blocks decodes in parallel; not ok is a file that cannot be split.
+	blocks func(ctx context.Context, r io.ReaderAt, size int64) (rc io.ReadCloser, ok bool, err error)
 }
 
 // formats are told by their first bytes, never by the name. Sources: the formats' specifications.
 var formats = []format{
-	{"gzip", "\x1f\x8b\x08", ".gz", "", decodeGzip},
-	{"xz", "\xfd7zXZ\x00", ".xz", "", decodeXZ},
-	{"zstd", "\x28\xb5\x2f\xfd", ".zst", "", decodeZstd},
-	{"zstd", skippable, ".zst", "", decodeZstd}, // as pzstd begins
-	{"bzip2", "BZh", ".bz2", "", decodeBzip2},
-	{"lz4", "\x04\x22\x4d\x18", ".lz4", "", decodeLZ4},
-	{"Android sparse", "\x3a\xff\x26\xed", ".simg", "", decodeSparse},
-	{"zip", "PK\x03\x04", ".zip", "unzip", nil},
+	{"gzip", "\x1f\x8b\x08", ".gz", "", decodeGzip, nil},
+	{"xz", "\xfd7zXZ\x00", ".xz", "", decodeXZ, decodeXZBlocks},
+	{"zstd", "\x28\xb5\x2f\xfd", ".zst", "", decodeZstd, nil},
+	{"zstd", skippable, ".zst", "", decodeZstd, nil}, // as pzstd begins
+	{"bzip2", "BZh", ".bz2", "", decodeBzip2, nil},
+	{"lz4", "\x04\x22\x4d\x18", ".lz4", "", decodeLZ4, nil},
+	{"Android sparse", "\x3a\xff\x26\xed", ".simg", "", decodeSparse, nil},
+	{"zip", "PK\x03\x04", ".zip", "unzip", nil, nil},
 }
 
 // skippable begins a frame that a zstd file may have anywhere; its first byte ends in any hex digit.

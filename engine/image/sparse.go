@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 )
 
@@ -14,7 +15,7 @@ const (
 	chunkRaw     = 0xcac1
 	chunkFill    = 0xcac2
 	chunkSkip    = 0xcac3 // don't care: it is zeros here
-	chunkCRC     = 0xcac4
+	chunkCRC     = 0xcac4 // of what came before, what does not matter as zeros
 )
 
 // sparse makes the raw image of a sparse one.
@@ -28,7 +29,16 @@ type sparse struct {
 	left int64    // bytes of the chunk under way
 	fill *[4]byte // nil for raw bytes
 	at   int      // place in fill
+
+	done    int64 // bytes that were given out
+	crc     uint32
+	skipped []skip
 }
+
+func (s *sparse) Close() error { return nil }
+
+// skips are the parts that do not matter, as far as was read.
+func (s *sparse) skips() []skip { return s.skipped }
 
 func decodeSparse(in io.Reader) (io.ReadCloser, error) {
 	var h [sparseHeader]byte
@@ -46,7 +56,7 @@ func decodeSparse(in io.Reader) (io.ReadCloser, error) {
 		return nil, errors.New("its header makes no sense")
 	}
 	_, err := io.CopyN(io.Discard, in, int64(head-sparseHeader))
-	return io.NopCloser(s), short(err)
+	return s, short(err)
 }
 
 // short is a file that ends too early.
@@ -89,13 +99,26 @@ func (s *sparse) next() error {
 		}
 	case chunkSkip:
 		want, s.fill = 0, new([4]byte)
+		s.skip(s.left)
 	default:
 		return fmt.Errorf("a chunk is of the unknown kind %#x", kind)
 	}
 	if size != want || kind == chunkCRC && blocks != 0 {
 		return errors.New("a chunk has the wrong size")
 	}
+	if kind == chunkCRC && binary.LittleEndian.Uint32(s.fill[:]) != s.crc {
+		return errors.New("its checksum does not match")
+	}
 	return nil
+}
+
+// skip notes that the next n bytes do not matter.
+func (s *sparse) skip(n int64) {
+	if last := len(s.skipped) - 1; last >= 0 && s.skipped[last].End == s.done {
+		s.skipped[last].End += n
+		return
+	}
+	s.skipped = append(s.skipped, skip{s.done, s.done + n})
 }
 
 func (s *sparse) Read(p []byte) (int, error) {
@@ -118,5 +141,7 @@ func (s *sparse) Read(p []byte) (int, error) {
 		}
 	}
 	s.left -= int64(n)
+	s.done += int64(n)
+	s.crc = crc32.Update(s.crc, crc32.IEEETable, p[:n])
 	return n, nil
 }

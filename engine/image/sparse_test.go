@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/crc32"
 	"math/rand/v2"
 	"testing"
 
@@ -24,7 +25,7 @@ func sparseFile(block int, kinds ...uint16) (file, raw []byte) {
 			data = []byte{1, 2, 3, byte(i)}
 			content = bytes.Repeat(data, n*block/4)
 		case chunkCRC:
-			n, data, content = 0, make([]byte, 4), nil
+			n, data, content = 0, binary.LittleEndian.AppendUint32(nil, crc32.ChecksumIEEE(raw)), nil
 		}
 		head := binary.LittleEndian.AppendUint16(nil, kind)
 		head = binary.LittleEndian.AppendUint16(head, 0)

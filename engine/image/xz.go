@@ -300,7 +300,7 @@ func (x *blocks) work(dict uint32) {
 			return
 		case j := <-x.jobs:
 			var n int
-			n, j.err = j.decode(z, reader{x.ctx, j.alone(x.r)})
+			n, j.err = j.decode(z, &reader{x.ctx, j.alone(x.r), func(int) {}})
 			j.content = j.content[:n]
 			close(j.done)
 		}

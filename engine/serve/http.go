@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -81,7 +83,21 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	http.ServeContent(counter{w, o.sent}, r, "", time.Time{}, io.NewSectionReader(o, 0, o.Size))
+	from, length := part(r.URL.Query(), o.Size)
+	http.ServeContent(counter{w, o.sent}, r, "", time.Time{}, io.NewSectionReader(o, from, length))
+}
+
+// part is what a query for from and length asks for: busybox's wget cannot ask for a range.
+func part(q url.Values, size int64) (from, length int64) {
+	from, err := strconv.ParseInt(q.Get("from"), 10, 64)
+	if err != nil || from < 0 || from > size {
+		return 0, size
+	}
+	length, err = strconv.ParseInt(q.Get("length"), 10, 64)
+	if err != nil || length < 0 {
+		return from, size - from
+	}
+	return from, min(length, size-from)
 }
 
 // counter counts what goes out.

@@ -1,6 +1,7 @@
 package simboard
 
 import (
+	"bytes"
 	"os"
 	"sync"
 )
@@ -36,7 +37,11 @@ func (d *disk) WriteAt(p []byte, off int64) (int, error) {
 		}
 		return n, err
 	}
-	if at := d.bad(off, len(p)); at >= 0 {
+	at := d.bad(off, len(p))
+	if at < 0 && !bytes.Equal(p, make([]byte, len(p))) && d.b.faults.strike(FaultFlip) { // of zeros, others may come on top
+		at = d.b.faults.place(FaultFlip, min(int64(len(p))-sector+1, worn))
+	}
+	if at >= 0 {
 		p = append([]byte(nil), p...)
 		p[at] ^= 0x10
 	}

@@ -17,6 +17,7 @@ const (
 	FaultTFTP    = "tftp"   // count: the server's answers do not arrive, for one whole load
 	FaultHTTP    = "http"   // count: a download of Linux is cut somewhere
 	FaultBlock   = "block"  // count: the medium keeps another byte than was written, somewhere
+	FaultFlip    = "flip"   // count: a write to the medium gets a byte wrong, which another write mends
 	FaultFirst   = "first"  // count: the first character typed at U-Boot's prompt after autoboot was stopped is lost
 	FaultReset   = "reset"  // a stage: the board resets there, once
 	FaultSilent  = "silent" // a stage: the board says nothing more from there until it is reset, once

@@ -23,6 +23,7 @@ var Settings = []Setting{
 	{FaultTFTP, "N", "hears nothing of the TFTP server for N loads", count},
 	{FaultHTTP, "N", "loses N downloads of Linux in the middle", count},
 	{FaultBlock, "N", "keeps one byte of the medium wrong, in N boots that write", count},
+	{FaultFlip, "N", "gets one byte of N writes to the medium wrong", count},
 	{FaultFirst, "N", "loses the first character that it reads after its autoboot was stopped, N times", count},
 	{FaultReset, "STAGE", "resets itself once, at uboot, autoboot, dhcp, load, linux, login, shell or in the middle of a write; write:3 is the third, output:500 byte 500 that is printed, output one that the seed chooses", stage},
 	{FaultSilent, "STAGE", "says nothing more from there, until it is reset, once", stage},

@@ -1,0 +1,272 @@
+package flash
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/image"
+)
+
+const (
+	// localBlock is what is written at least, in bytes.
+	localBlock = 64 << 10
+	// localWorkers read, compare and write side by side: a medium that can do both at once is kept busy both ways.
+	localWorkers = 3
+	// spotChecks is how many blocks are read once more of what was right already.
+	spotChecks = 64
+)
+
+// spot is a part of a range. On a device the image's last one reaches to the end of the sector.
+type spot struct {
+	image.Range
+	from, to int64 // bytes, in the range
+}
+
+// spots are the whole ranges of a set.
+func (s set) spots() (all []spot) {
+	for _, r := range s {
+		all = append(all, spot{r, 0, r.Len})
+	}
+	return all
+}
+
+// some are n spots, far from each other, of a block each.
+func (s set) some(n int) (some []spot) {
+	n = min(n, len(s))
+	for i := range n {
+		r := s[(2*i+1)*len(s)/(2*n)]
+		some = append(some, spot{r, 0, min(r.Len, localBlock)})
+	}
+	return some
+}
+
+func bytesOf(spots []spot) (n int64) {
+	for _, s := range spots {
+		n += s.to - s.from
+	}
+	return n
+}
+
+// Write makes the target hold the image, and proves it by reading back what it wrote.
+func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err error) {
+	if !t.device {
+		if err := t.f.Truncate(im.Size()); err != nil {
+			return r, t.failed(err, 0)
+		}
+	}
+	all := set(im.Ranges())
+	compare, err := t.likely(ctx, im)
+	if err != nil {
+		return r, err
+	}
+	first, others := all.apart()
+	var wrote []spot
+	var again []spot // of what was right
+	if compare {
+		again = all.some(spotChecks)
+	} else if err := t.wipe(first); err != nil {
+		return r, err
+	}
+	for _, part := range []set{others, first} { // a medium without a partition table does not boot: that comes last
+		some, err := t.work(ctx, im, "write", part.spots(), how{compare: compare, mend: true})
+		if err != nil {
+			return r, err
+		}
+		wrote = append(wrote, some...)
+	}
+	r.Written = bytesOf(wrote)
+	wrong, err := t.verify(ctx, im, append(wrote, again...))
+	if err == nil && len(wrong) > 0 {
+		r.Rewritten = bytesOf(wrong)
+		if _, err = t.work(ctx, im, "write", wrong, how{mend: true}); err == nil {
+			wrong, err = t.verify(ctx, im, all.spots())
+		}
+	}
+	switch {
+	case err != nil:
+		return r, err
+	case len(wrong) > 0:
+		return r, classify.New(classify.VerifyMismatch, "%s does not hold the image: the block at byte %d was written and read back wrong", t.local.Path, wrong[0].Off+wrong[0].from)
+	}
+	return r, im.Unchanged()
+}
+
+// verify reads spots back, once what was written is on the medium, and gives what is wrong in them.
+func (t *LocalTarget) verify(ctx context.Context, im Image, spots []spot) ([]spot, error) {
+	if err := t.settle(); err != nil {
+		return nil, classify.Wrap(err, classify.FlashWrite, "cannot flush %s", t.local.Path)
+	}
+	return t.work(ctx, im, "verify", spots, how{compare: true})
+}
+
+// likely reports whether some of the medium is right already, so that looking at all of it pays.
+func (t *LocalTarget) likely(ctx context.Context, im Image) (bool, error) {
+	s := set(im.Ranges())
+	if s.size() < probeFrom {
+		return true, nil
+	}
+	for _, kind := range []image.Kind{image.Data, image.Zero} {
+		some := s.of(kind).some(samples * 2)
+		wrong, err := t.work(ctx, im, "", some, how{compare: true})
+		if err != nil {
+			return false, err
+		}
+		if len(wrong) < len(some) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// wipe takes away what would boot.
+func (t *LocalTarget) wipe(first set) error {
+	for _, r := range first {
+		if err := t.write(make([]byte, t.padded(r.Len)), r.Off); err != nil {
+			return t.failed(err, r.Off)
+		}
+	}
+	return nil
+}
+
+// how says what is done with spots.
+type how struct {
+	compare bool // read them first
+	mend    bool // write what is wrong
+}
+
+// work goes through spots, several at a time, and gives those that were not right, or not known to be.
+func (t *LocalTarget) work(ctx context.Context, im Image, step string, spots []spot, do how) (found []spot, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var (
+		next, done atomic.Int64
+		mu         sync.Mutex
+		all        sync.WaitGroup
+	)
+	total := bytesOf(spots)
+	for range min(localWorkers, len(spots)) {
+		all.Go(func() {
+			w, err := newLocalWorker(t, im, do)
+			if err != nil {
+				cancel(err)
+				return
+			}
+			defer w.close()
+			for i := next.Add(1) - 1; i < int64(len(spots)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				some, err := w.spot(spots[i])
+				if err != nil {
+					cancel(err)
+					return
+				}
+				mu.Lock()
+				found = append(found, some...)
+				mu.Unlock()
+				if n := done.Add(spots[i].to - spots[i].from); t.local.Progress != nil && step != "" {
+					t.local.Progress(step, n, total)
+				}
+			}
+		})
+	}
+	all.Wait()
+	slices.SortFunc(found, func(a, b spot) int { return int((a.Off + a.from - b.Off - b.from) / t.sector) })
+	return found, context.Cause(ctx)
+}
+
+// localWorker has the memory for one range, as it should be and as it is.
+type localWorker struct {
+	t            *LocalTarget
+	im           Image
+	do           how
+	ours, theirs []byte
+}
+
+func newLocalWorker(t *LocalTarget, im Image, do how) (*localWorker, error) {
+	w := &localWorker{t: t, im: im, do: do}
+	var err error
+	if w.ours, err = aligned(image.Piece); err == nil {
+		w.theirs, err = aligned(image.Piece)
+	}
+	return w, err
+}
+
+func (w *localWorker) close() {
+	unix.Munmap(w.ours)
+	if w.theirs != nil {
+		unix.Munmap(w.theirs)
+	}
+}
+
+// spot looks at one, if it should, and writes what is wrong.
+func (w *localWorker) spot(s spot) (wrong []spot, err error) {
+	if err := w.im.ReadRange(s.Range, w.ours); err != nil {
+		return nil, err
+	}
+	end := w.t.padded(s.Len)
+	clear(w.ours[s.Len:end])
+	if s.to == s.Len {
+		s.to = end
+	}
+	wrong = []spot{s}
+	if w.do.compare {
+		theirs := w.theirs[:s.to-s.from]
+		if err := w.t.read(theirs, s.Off+s.from); err != nil {
+			return nil, classify.Wrap(err, classify.VerifyRead, "cannot read %s back at byte %d", w.t.local.Path, s.Off+s.from)
+		}
+		wrong = differing(s, w.ours[s.from:s.to], theirs)
+	}
+	if w.do.mend {
+		for _, x := range wrong {
+			if err := w.t.write(w.ours[x.from:x.to], x.Off+x.from); err != nil {
+				return nil, w.t.failed(err, x.Off+x.from)
+			}
+		}
+	}
+	return wrong, nil
+}
+
+// differing gives the blocks of a spot in which two texts differ, joined where they touch.
+func differing(s spot, ours, theirs []byte) (wrong []spot) {
+	if bytes.Equal(ours, theirs) {
+		return nil
+	}
+	for at := 0; at < len(ours); at += localBlock {
+		to := min(at+localBlock, len(ours))
+		if bytes.Equal(ours[at:to], theirs[at:to]) {
+			continue
+		}
+		from := s.from + int64(at)
+		if last := len(wrong) - 1; last >= 0 && wrong[last].to == from {
+			wrong[last].to = s.from + int64(to)
+			continue
+		}
+		wrong = append(wrong, spot{s.Range, from, s.from + int64(to)})
+	}
+	return wrong
+}
+
+func (t *LocalTarget) failed(err error, off int64) error {
+	return classify.Wrap(err, classify.FlashWrite, "cannot write %s at byte %d", t.local.Path, off)
+}
+
+// padded is size, rounded up to whole sectors.
+func (t *LocalTarget) padded(size int64) int64 { return (size + t.sector - 1) / t.sector * t.sector }
+
+// whole reports whether n bytes may go past the cache.
+func whole(n int) bool { return n%4096 == 0 }
+
+func (t *LocalTarget) read(p []byte, off int64) error {
+	if t.direct != nil && (t.device || whole(len(p))) {
+		_, err := io.ReadFull(io.NewSectionReader(t.direct, off, int64(len(p))), p)
+		return err
+	}
+	unix.Fadvise(int(t.f.Fd()), off, int64(len(p)), unix.FADV_DONTNEED)
+	_, err := io.ReadFull(io.NewSectionReader(t.f, off, int64(len(p))), p)
+	return err
+}

@@ -1,0 +1,69 @@
+package flash
+
+import (
+	"context"
+	"strings"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// Resolve finds a target on the board and refuses one that must not be written.
+func (d *DUT) Resolve(ctx context.Context, t Target, size int64) (_ Medium, err error) {
+	device := t.Path
+	if device == "" {
+		if device, err = d.only(ctx, t, "find_sysfs", t.Sysfs); err != nil {
+			return Medium{}, err
+		}
+	}
+	if t.Part != "" {
+		if device, err = d.only(ctx, t, "find_part", device, t.Part); err != nil {
+			return Medium{}, err
+		}
+	}
+	a, err := d.ask(ctx, "info", device)
+	if err != nil {
+		return Medium{}, err
+	}
+	m := Medium{Target: t, Device: a.get("device"), Size: a.number("sectors") * 512, Sector: a.number("sector")}
+	switch {
+	case a.get("error") == "missing":
+		return Medium{}, missing(t, a)
+	case a.get("error") == "notblock":
+		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is not a block device", t.Name, t)
+	case a.get("error") == "blind":
+		return Medium{}, classify.WithConsole(classify.New(classify.TargetUnsafe, "target %s: the board cannot tell whether %s is mounted: it has no grep or no /proc", t.Name, t), a.text)
+	case a.get("protected") != "" && !d.ReadOnly:
+		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected"))
+	case a.get("used") != "":
+		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s", t.Name, strings.Join(a.fields["used"], ", "))
+	case m.Sector <= 0 || m.Size <= 0:
+		return Medium{}, classify.WithConsole(classify.New(classify.TargetMissing, "target %s: the board does not tell the size of %s", t.Name, device), a.text)
+	case m.padded(size) > m.Size:
+		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s has %d bytes, the image has %d", t.Name, m.Device, m.Size, size)
+	}
+	return m, nil
+}
+
+// only gives the one device that a search of the helper finds.
+func (d *DUT) only(ctx context.Context, t Target, search ...string) (string, error) {
+	a, err := d.ask(ctx, search...)
+	if err != nil {
+		return "", err
+	}
+	switch found := a.fields["device"]; len(found) {
+	case 0:
+		return "", missing(t, a)
+	case 1:
+		return found[0], nil
+	default:
+		return "", classify.New(classify.TargetUnsafe, "target %s: %s is ambiguous, it is %s", t.Name, t, strings.Join(found, " and "))
+	}
+}
+
+func missing(t Target, a answer) error {
+	return classify.WithConsole(classify.WithHint(classify.New(classify.TargetMissing, "target %s: %s is not on the board", t.Name, t),
+		"check targets in the policy against /sys/class/block on the board"), a.text)
+}
+
+// padded is size, rounded up to whole sectors.
+func (m Medium) padded(size int64) int64 { return (size + m.Sector - 1) / m.Sector * m.Sector }

@@ -1,0 +1,121 @@
+package flash
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/image"
+)
+
+// way is how the board reads a medium back: a function of the helper, and a program.
+type way struct{ name, program string }
+
+// plainWay is what every board has.
+var plainWay = way{"pipe", "sha256sum"}
+
+// Verify reads back what was not read since it was written, all of the image at first, past the board's cache. With mend,
+// a range that is wrong is written once more, and then everything is read again: a medium that is smaller than it says
+// keeps one block in the place of another.
+func (w *Writing) Verify(ctx context.Context, mend bool) (Receipt, error) {
+	bad, err := w.differing(ctx, w.unread)
+	if err == nil && len(bad) > 0 && mend {
+		w.Rewritten += len(bad)
+		if err = w.put(ctx, bad); err == nil {
+			w.unread = w.im.Ranges()
+			bad, err = w.differing(ctx, w.unread)
+		}
+	}
+	w.unread = w.im.Ranges() // whoever asks again wants to know all
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := w.im.Unchanged(); err != nil {
+		return Receipt{}, err
+	}
+	m := w.Medium
+	if len(bad) > 0 {
+		return Receipt{}, classify.New(classify.VerifyMismatch, "%s does not hold the image: %s read back wrong", m.Device, bad.where())
+	}
+	return Receipt{m.Target, m.Device, w.im.Size(), w.im.SHA256(), true}, nil
+}
+
+// differing reads ranges back and gives those that do not hold the image.
+func (w *Writing) differing(ctx context.Context, s set) (bad set, err error) {
+	if err := w.choose(ctx); err != nil {
+		return nil, err
+	}
+	if bad, err = w.read(ctx, s.groups(w.Medium, maxGroup)); err != nil || len(bad) == 0 {
+		return bad, err
+	}
+	return w.read(ctx, bad.groups(w.Medium, 0)) // which of a group
+}
+
+// read has the board hash groups, as many at once as it does in batchTime, and gives the ranges of those that differ.
+func (w *Writing) read(ctx context.Context, groups []group) (bad set, err error) {
+	p := pace{limit: 64 * mib}
+	var total, done int64
+	for _, g := range groups {
+		total += g.len
+	}
+	for len(groups) > 0 {
+		n, size := 0, int64(0)
+		for n < len(groups) && (n == 0 || size+groups[n].len <= p.limit) {
+			size += groups[n].len
+			n++
+		}
+		p.begin(w.dut.Clock.Now())
+		wrong, err := w.compare(ctx, groups[:n])
+		for range askTries - 1 { // noise may spoil the answer
+			if classify.Facts(err).Kind == classify.ConsoleGarbled {
+				wrong, err = w.compare(ctx, groups[:n])
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.end(w.dut.Clock.Now(), size)
+		bad = append(bad, wrong...)
+		groups = groups[n:]
+		if done += size; w.dut.Progress != nil {
+			w.dut.Progress("verify", done, total)
+		}
+	}
+	return bad, nil
+}
+
+// compare has the board hash groups.
+func (w *Writing) compare(ctx context.Context, groups []group) (bad set, err error) {
+	m := w.Medium
+	var l list
+	var sums strings.Builder
+	buf := make([]byte, image.Piece)
+	for _, g := range groups {
+		sum, err := g.digest(w.im, hashes[w.way.program](), buf)
+		if err != nil {
+			return nil, err
+		}
+		l.add("check", g.run, sum)
+		fmt.Fprintln(&sums, sum)
+	}
+	a, err := w.ask(ctx, patience(l.size), &l, "compare", w.way.name, w.way.program)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range a.numbers("bad") {
+		if n < 1 || n > int64(len(groups)) {
+			return nil, garbled(a, "reading back", m)
+		}
+		bad = append(bad, groups[n-1].ranges...)
+	}
+	got, want := a.get("sum"), fmt.Sprintf("%x", sha256.Sum256([]byte(sums.String())))
+	switch {
+	case a.number("read") > 0:
+		return nil, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %d", m.Device, a.number("read"))
+	case !digest.MatchString(got) || got != a.get("again") || (got == want) != (len(bad) == 0), a.number("bads") != int64(len(a.fields["bad"])):
+		return nil, garbled(a, "reading back", m)
+	}
+	return bad, nil
+}

@@ -1,0 +1,184 @@
+package flash
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/serve"
+)
+
+// Writing is an image on its way to a medium. Writing and verifying are one thing: what does not read back right is
+// written, until all of it does.
+type Writing struct {
+	Medium    Medium
+	Rewritten int   // ranges that read back wrong and were written again
+	Skipped   int64 // bytes that were right already
+
+	dut    *DUT
+	im     Image
+	unread set // what must yet be read back
+	way    way // in which the board reads
+	done   int64
+	total  int64
+}
+
+// Begin is the first step of Write or Verify. It touches nothing.
+func (d *DUT) Begin(m Medium, im Image) *Writing {
+	return &Writing{Medium: m, dut: d, im: im, unread: im.Ranges()}
+}
+
+// Write makes the medium hold the image, padded to whole sectors, and flushes it. What is right already is left alone,
+// if a look at some of it promises that this is worth the reading. That all arrived is for Verify to say.
+func (w *Writing) Write(ctx context.Context) error {
+	all := set(w.im.Ranges())
+	likely, err := w.probe(ctx)
+	if err != nil {
+		return err
+	}
+	wrong := all
+	if maybe := all.only(likely); len(maybe) > 0 {
+		bad, err := w.differing(ctx, maybe)
+		if err != nil {
+			return err
+		}
+		wrong = all.minus(maybe.minus(bad))
+	}
+	w.Skipped = all.size() - wrong.size()
+	return w.put(ctx, wrong)
+}
+
+// put writes some ranges, those with the partition table last. What is there of the old one goes first: neither boots a
+// medium that is only half written.
+func (w *Writing) put(ctx context.Context, wrong set) error {
+	first, _ := set(w.im.Ranges()).apart()
+	others := wrong.minus(first)
+	if len(others) == 0 {
+		first = wrong
+	}
+	w.unread = others.plus(first)
+	empty := w.unread.of(image.Zero)
+	if len(others) > 0 {
+		empty = others.of(image.Zero).plus(first)
+	}
+	full := slices.Concat(others.of(image.Data).runs(w.Medium), first.of(image.Data).runs(w.Medium))
+	w.total = w.Medium.padded(w.unread.size())
+	w.done = w.total - w.Medium.padded(empty.size()) // what goes twice does not count twice
+	for _, r := range full {
+		w.done -= r.len
+	}
+	if err := w.zero(ctx, empty.runs(w.Medium)); err != nil {
+		return err
+	}
+	return w.send(ctx, full)
+}
+
+// batchTime is about how long one command of the board's should take: between two, it is told how far it got.
+const batchTime = 4 * time.Second
+
+// pace finds out how much the board does in batchTime.
+type pace struct {
+	limit int64
+	began time.Time
+}
+
+func (p *pace) begin(now time.Time) { p.began = now }
+
+func (p *pace) end(now time.Time, done int64) {
+	took := max(now.Sub(p.began), time.Millisecond)
+	p.limit = min(max(int64(float64(done)*float64(batchTime)/float64(took)), 16*mib), 2*p.limit)
+}
+
+// zero fills runs with zeros, which the board makes itself.
+func (w *Writing) zero(ctx context.Context, runs []run) error {
+	p := pace{limit: 64 * mib}
+	for len(runs) > 0 {
+		var l list
+		var n int64
+		for len(runs) > 0 && n < p.limit {
+			r := runs[0]
+			if most := p.limit / mib * mib; r.len > most { // a long run in parts
+				r.len = most / r.block * r.block
+			}
+			if r.len == runs[0].len {
+				runs = runs[1:]
+			} else {
+				runs[0].off, runs[0].len = r.off+r.len, runs[0].len-r.len
+			}
+			l.add("zero", r)
+			n += r.len
+		}
+		p.begin(w.dut.Clock.Now())
+		if err := w.apply(ctx, &l, nil); err != nil {
+			return err
+		}
+		p.end(w.dut.Clock.Now(), n)
+		w.done += n
+		w.progress(w.done)
+	}
+	return nil
+}
+
+// send streams runs of data.
+func (w *Writing) send(ctx context.Context, runs []run) error {
+	if len(runs) == 0 {
+		return nil
+	}
+	s := newStream(w.im, runs)
+	var l list
+	for i, r := range runs {
+		l.add("put", r, fmt.Sprint(s.at[i], " ", r.len))
+	}
+	err := w.apply(ctx, &l, s)
+	w.done += s.size
+	return err
+}
+
+func (w *Writing) progress(done int64) {
+	if w.dut.Progress != nil {
+		w.dut.Progress("write", max(min(done, w.total), 0), w.total)
+	}
+}
+
+// apply has the board work off a list.
+func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
+	d, m := w.dut, w.Medium
+	if err := d.load(ctx); err != nil {
+		return err
+	}
+	text, sum := l.text()
+	path, withdraw := d.HTTP.Offer(serve.Text("list", text), nil)
+	defer withdraw()
+	args := []string{"apply", m.Device, d.url(path), sum}
+	size, sent := int64(0), &transfer{}
+	if s != nil {
+		size = s.size
+		var stop func()
+		ctx, sent, stop = d.watch(ctx, size, func(n int64) { w.progress(w.done + n) })
+		defer stop()
+		path, withdraw := d.HTTP.Offer(serve.Content{Name: "image", Size: size, ReaderAt: s}, sent.add)
+		defer withdraw()
+		args = append(args, d.url(path))
+	}
+	a, err := d.checked(ctx, patience(l.size), args...)
+	switch {
+	case err != nil:
+		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)
+	case a.get("error") == "gone":
+		return fail(classify.FlashWrite, a, "%s went away", m.Device)
+	case a.get("error") == "list":
+		return fail(classify.NetHTTPCut, a, "the board did not get the list of what to write to %s", m.Device)
+	case a.number("dd") > 0:
+		return fail(classify.FlashWrite, a, "writing %s failed: dd exited %d", m.Device, a.number("dd"))
+	case !a.legible("fetch", "dd", "sync"):
+		return garbled(a, "writing", m)
+	case a.number("fetch") != 0: // what was sent may be counted a moment later than it arrived; Verify has the last word
+		return fail(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes: the board's fetch exited %d", min(sent.count(), size), size, a.number("fetch"))
+	case a.number("sync") != 0:
+		return fail(classify.FlashWrite, a, "writing %s did not end as it must", m.Device)
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package image
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// Cache keeps unpacked images in a folder, by the digests of the packed files. Processes may share it, and may be killed
+// at any time: an entry appears whole, and is looked at from its first byte to its last before it is used again.
+type Cache struct {
+	Dir   string
+	Limit int64 // bytes on the disk, of all entries together
+}
+
+// entry is what is known of an unpacked image. Its file has the same name.
+type entry struct {
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+	Skips  []skip `json:"skips,omitempty"`
+	Seal   string `json:"seal"` // digest of the above
+}
+
+func (e entry) sealed() entry {
+	e.Seal = ""
+	raw, _ := json.Marshal(e)
+	sum := sha256.Sum256(raw)
+	e.Seal = hex.EncodeToString(sum[:])
+	return e
+}
+
+const (
+	imageSuffix = ".img"
+	entrySuffix = ".json"
+	halfSuffix  = ".half" // of an entry that is being written
+	halfAge     = time.Hour
+)
+
+// The environment of a cache: its folder, "none" for no cache, and its limit, as 20G.
+const (
+	CacheVariable = "FLASHLUA_CACHE"
+	LimitVariable = "FLASHLUA_CACHE_SIZE"
+	defaultLimit  = 20 << 30
+)
+
+// CacheOf gives the cache that an environment names, nil for none.
+func CacheOf(getenv func(string) string) (*Cache, error) {
+	c := &Cache{Dir: getenv(CacheVariable), Limit: defaultLimit}
+	if text := getenv(LimitVariable); text != "" {
+		var ok bool
+		if c.Limit, ok = amount(text); !ok {
+			return nil, classify.WithHint(classify.New(classify.Usage, "%s=%s is no size", LimitVariable, text), "write bytes, or a number with K, M, G or T behind it: 20G")
+		}
+	}
+	switch c.Dir {
+	case "none":
+		return nil, nil
+	case "":
+		dir, err := os.UserCacheDir()
+		if err != nil { // an account without a home
+			return nil, nil
+		}
+		c.Dir = filepath.Join(dir, "flashlua")
+	}
+	return c, nil
+}
+
+// amount reads a number of bytes.
+func amount(text string) (int64, bool) {
+	unit := int64(1)
+	if i := strings.IndexByte("KMGT", text[len(text)-1]); i >= 0 {
+		unit, text = 1<<(10*(i+1)), text[:len(text)-1]
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n * unit, err == nil && n >= 0 && n <= 1<<62/unit
+}
+
+// scratch makes a file without a name: it goes when it is closed, however the process ends.
+func (c *Cache) scratch(what string) (*os.File, error) {
+	if c != nil && os.MkdirAll(c.Dir, 0o700) == nil {
+		if fd, err := unix.Open(c.Dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600); err == nil {
+			return os.NewFile(uintptr(fd), filepath.Join(c.Dir, what)), nil
+		}
+	}
+	f, err := os.CreateTemp("", "flashlua-image-*")
+	if err != nil {
+		return nil, classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "there is no place to %s the image", what), "set TMPDIR to a folder that can be written")
+	}
+	os.Remove(f.Name())
+	return f, nil
+}
+
+// noRoom is the error of a file of scratch that cannot grow.
+func (c *Cache) noRoom(f *os.File, full error, path, done string) error {
+	dir, variable := os.TempDir(), "TMPDIR"
+	if c != nil && filepath.Dir(f.Name()) == c.Dir {
+		dir, variable = c.Dir, CacheVariable
+	}
+	return classify.WithHint(classify.Wrap(full, classify.ConfigPlan, "the image %s cannot be %s to %s", path, done, dir),
+		"set %s to a folder with room for the %s image", variable, done)
+}
+
+// keep makes an entry of a file of scratch.
+func (c *Cache) keep(f *os.File, key string, im *Image, skips []skip, now time.Time) error {
+	if c == nil || filepath.Dir(f.Name()) != c.Dir {
+		return nil
+	}
+	raw, err := json.Marshal(entry{Size: im.size, SHA256: im.sum, Skips: skips}.sealed())
+	if err != nil {
+		return err
+	}
+	c.drop(key)
+	at := filepath.Join(c.Dir, key)
+	if err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.AT_FDCWD, at+imageSuffix, unix.AT_SYMLINK_FOLLOW); err != nil {
+		return &os.LinkError{Op: "link", Old: f.Name(), New: at + imageSuffix, Err: err}
+	}
+	half := fmt.Sprintf("%s-%d%s", at, os.Getpid(), halfSuffix)
+	if err := os.WriteFile(half, raw, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(half, at+entrySuffix); err != nil {
+		return err
+	}
+	c.trim(c.Limit, now)
+	return nil
+}
+
+// drop removes an entry. Whoever reads it goes on reading.
+func (c *Cache) drop(key string) {
+	os.Remove(filepath.Join(c.Dir, key+entrySuffix))
+	os.Remove(filepath.Join(c.Dir, key+imageSuffix))
+}
+
+// trim removes the entries that were not used for the longest time, and what killed processes left, until no more than
+// limit is taken. It reports whether it removed any.
+func (c *Cache) trim(limit int64, now time.Time) (removed bool) {
+	type used struct {
+		key  string
+		at   time.Time
+		size int64
+	}
+	var all []used
+	var total int64
+	files, _ := os.ReadDir(c.Dir)
+	for _, f := range files {
+		st, err := f.Info()
+		if err != nil {
+			continue
+		}
+		key, isImage := strings.CutSuffix(f.Name(), imageSuffix)
+		if strings.HasSuffix(f.Name(), halfSuffix) && now.Sub(st.ModTime()) > halfAge {
+			os.Remove(filepath.Join(c.Dir, f.Name()))
+		}
+		if !isImage {
+			continue
+		}
+		at := st.ModTime()
+		if e, err := os.Stat(filepath.Join(c.Dir, key+entrySuffix)); err == nil {
+			at = e.ModTime()
+		}
+		size := st.Sys().(*syscall.Stat_t).Blocks * 512
+		all = append(all, used{key, at, size})
+		total += size
+	}
+	slices.SortFunc(all, func(a, b used) int { return a.at.Compare(b.at) })
+	for _, u := range all {
+		if total <= limit {
+			break
+		}
+		c.drop(u.key)
+		total, removed = total-u.size, true
+	}
+	return removed
+}
+
+// kept opens an entry, nil if there is none. One that is not what it was is removed.
+func (s Stager) kept(ctx context.Context, key string) (*Image, error) {
+	if s.Cache == nil {
+		return nil, nil
+	}
+	at := filepath.Join(s.Cache.Dir, key)
+	raw, err := os.ReadFile(at + entrySuffix)
+	if err != nil {
+		return nil, nil
+	}
+	im, err := s.entry(ctx, at, raw)
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		s.Cache.drop(key)
+		s.Note(fmt.Sprintf("what an earlier run unpacked to %s is damaged: unpacking it again", at+imageSuffix))
+		return nil, nil
+	}
+	now := s.Clock.Now()
+	os.Chtimes(at+entrySuffix, now, now) // it was used
+	s.Note("unpacked by an earlier run")
+	return im, nil
+}
+
+// entry opens an entry and reads it all.
+func (s Stager) entry(ctx context.Context, at string, raw []byte) (*Image, error) {
+	var e entry
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return nil, err
+	}
+	if e.sealed().Seal != e.Seal {
+		return nil, errors.New("its record was changed")
+	}
+	f, err := os.Open(at + imageSuffix)
+	if err != nil {
+		return nil, err
+	}
+	im := &Image{path: at + imageSuffix, f: f}
+	st, err := f.Stat()
+	if err == nil && st.Size() != e.Size {
+		err = errors.New("it has another size")
+	}
+	if err == nil {
+		err = s.scan(ctx, im, e.Size, func(off, n int64) bool { return !covered(e.Skips, off, n) })
+	}
+	if err == nil && im.sum != e.SHA256 {
+		err = errors.New("it has another digest")
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return im, nil
+}

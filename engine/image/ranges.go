@@ -1,0 +1,233 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kind is what a range of an image means. What is in no range does not matter: a medium may hold anything there.
+type Kind uint8
+
+const (
+	Data Kind = iota + 1
+	Zero
+)
+
+// Range is a part of an image. It does not cross a multiple of Piece.
+type Range struct {
+	Off, Len int64 // bytes
+	Kind     Kind
+	sum      [sha256.Size]byte // of data
+}
+
+const (
+	// Block is what is told apart: it is data if any byte of it is not zero. Ranges begin at multiples of it.
+	Block = 256 << 10
+	// Piece is the longest range.
+	Piece = 4 << 20
+	// gap is how much zero or nothing between data is not worth a range of its own.
+	gap = 1 << 20
+)
+
+// zeros is a block of them.
+var zeroBlock [Block]byte
+
+// scanner takes an image in order and finds its digest and its ranges.
+type scanner struct {
+	out   *os.File                // gets the data, with holes for the rest; may be nil
+	cares func(off, n int64) bool // tells what matters; nil is all of it
+	work  func(n int)             // is told of what was done
+	buf   [Piece]byte
+	fill  int
+	size  int64 // what was taken from buf
+	whole hash.Hash
+	found []Range
+}
+
+func newScanner(work func(int)) *scanner { return &scanner{whole: sha256.New(), work: work} }
+
+// ReadFrom implements io.ReaderFrom: io.Copy reads to where it is looked at.
+func (s *scanner) ReadFrom(r io.Reader) (n int64, err error) {
+	for {
+		m, err := r.Read(s.buf[s.fill:])
+		s.fill += m
+		n += int64(m)
+		if s.fill == len(s.buf) {
+			if err := s.flush(); err != nil {
+				return n, err
+			}
+		}
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
+// Write implements io.Writer.
+func (s *scanner) Write(p []byte) (int, error) {
+	n, err := s.ReadFrom(bytes.NewReader(p))
+	return int(n), err
+}
+
+// finish looks at the rest and gives the digest, in hex.
+func (s *scanner) finish() (string, error) {
+	err := s.flush()
+	if err == nil && s.out != nil {
+		if err = s.out.Truncate(s.size); err != nil {
+			err = &stagingError{err}
+		}
+	}
+	return hex.EncodeToString(s.whole.Sum(nil)), err
+}
+
+// flush looks at a piece. The digest of the whole takes as long as everything else, and is made beside it.
+func (s *scanner) flush() error {
+	piece := s.buf[:s.fill]
+	hashed := make(chan struct{})
+	go func() {
+		defer close(hashed)
+		s.whole.Write(piece)
+	}()
+	err := s.look(piece)
+	<-hashed
+	s.size += int64(len(piece))
+	s.fill = 0
+	s.work(len(piece))
+	return err
+}
+
+// look finds the ranges of a piece.
+func (s *scanner) look(piece []byte) error {
+	var kinds []Kind // of its blocks; 0 is what does not matter
+	for b := range chunks(piece) {
+		switch off := s.size + int64(len(kinds)*Block); {
+		case s.cares != nil && !s.cares(off, int64(len(b))):
+			kinds = append(kinds, 0)
+		case bytes.Equal(b, zeroBlock[:len(b)]):
+			kinds = append(kinds, Zero)
+		default:
+			kinds = append(kinds, Data)
+		}
+	}
+	bridge(kinds, Data)
+	bridge(kinds, Zero)
+	whole := len(piece) / Block // an odd end is a range of its own, so that all others have large blocks
+	for from := 0; from < len(kinds); {
+		to := from + 1
+		for to < whole && kinds[to] == kinds[from] {
+			to++
+		}
+		if err := s.add(kinds[from], piece, from*Block, min(to*Block, len(piece))); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
+}
+
+// chunks gives the blocks of a piece.
+func chunks(piece []byte) func(func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		for len(piece) > 0 && yield(piece[:min(Block, len(piece))]) {
+			piece = piece[min(Block, len(piece)):]
+		}
+	}
+}
+
+// bridge makes short gaps between blocks of a kind, or above it, part of what is around them.
+func bridge(kinds []Kind, over Kind) {
+	last := -1
+	for i, k := range kinds {
+		if k == 0 || k > over {
+			continue
+		}
+		if last >= 0 && (i-last-1)*Block < gap {
+			for j := last + 1; j < i; j++ {
+				if kinds[j] == 0 || kinds[j] > over {
+					kinds[j] = over
+				}
+			}
+		}
+		last = i
+	}
+}
+
+// add records a range, and keeps its data.
+func (s *scanner) add(kind Kind, piece []byte, from, to int) error {
+	if kind == 0 {
+		return nil
+	}
+	r := Range{Off: s.size + int64(from), Len: int64(to - from), Kind: kind}
+	if kind == Data {
+		r.sum = sha256.Sum256(piece[from:to])
+		if s.out != nil {
+			if _, err := s.out.WriteAt(piece[from:to], r.Off); err != nil {
+				return &stagingError{err}
+			}
+		}
+	}
+	s.found = append(s.found, r)
+	return nil
+}
+
+// holey reads a file and does not read its holes.
+type holey struct {
+	ctx  context.Context
+	f    *os.File
+	size int64
+	off  int64
+	data int64 // where the file has data again, from off on; below off: not known
+	hole int64 // where that data ends
+}
+
+func (h *holey) Read(p []byte) (int, error) {
+	if err := h.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if h.off >= h.size {
+		return 0, io.EOF
+	}
+	p = p[:min(int64(len(p)), h.size-h.off)]
+	if h.off >= h.hole {
+		h.seek()
+	}
+	if h.off < h.data {
+		n := int(min(int64(len(p)), h.data-h.off))
+		clear(p[:n])
+		h.off += int64(n)
+		return n, nil
+	}
+	n, err := h.f.ReadAt(p[:min(int64(len(p)), h.hole-h.off)], h.off)
+	h.off += int64(n)
+	if err == io.EOF && n > 0 {
+		err = nil
+	}
+	return n, err
+}
+
+// seek finds the next data. A file system that knows no holes has data to the end.
+func (h *holey) seek() {
+	var err error
+	h.data, err = unix.Seek(int(h.f.Fd()), h.off, unix.SEEK_DATA)
+	switch {
+	case err == unix.ENXIO: // a hole to the end
+		h.data, h.hole = h.size, h.size
+		return
+	case err != nil:
+		h.data, h.hole = h.off, h.size
+		return
+	}
+	if h.hole, err = unix.Seek(int(h.f.Fd()), h.data, unix.SEEK_HOLE); err != nil {
+		h.hole = h.size
+	}
+}

@@ -1,0 +1,447 @@
+package image
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/web"
+)
+
+// Stdin is the name of the image that comes by the standard input.
+const Stdin = "-"
+
+// Stager opens images: it fetches and unpacks them and finds their digests and ranges. Of the zero value nothing is
+// kept.
+type Stager struct {
+	Clock    clock.Clock
+	Progress func(step string, done, total int64) // in bytes; total is 0 while it is not known
+	Note     func(text string)                    // tells why it takes longer, or why not
+	Expected bool                                 // the digest is known and will be compared
+	Stdin    io.Reader                            // what Stdin stands for; nil is nothing
+	Cache    *Cache                               // keeps what was unpacked; nil keeps nothing
+	Long     func()                               // called once when there is more to do than a moment's work
+
+	worked *atomic.Int64
+}
+
+// moment is how much is staged in less than a second, in bytes.
+const moment = 48 << 20
+
+// work counts what was read or unpacked.
+func (s Stager) work(n int) {
+	if now := s.worked.Add(int64(n)); now >= moment && now-int64(n) < moment {
+		s.Long()
+	}
+}
+
+// source is a file as it was found or fetched.
+type source struct {
+	*os.File
+	path string // for people
+	name string // that its maker gave it
+	size int64
+	own  bool // nobody else can reach it
+}
+
+// Open opens an image: a file, an address of the web, or Stdin.
+func (s Stager) Open(ctx context.Context, from string) (*Image, error) {
+	s.fillIn()
+	var src source
+	var err error
+	switch {
+	case web.Is(from):
+		src, err = s.fetch(ctx, from)
+	case from == Stdin:
+		src, err = s.receive(ctx)
+	default:
+		src, err = local(from)
+	}
+	if err != nil {
+		return nil, err
+	}
+	im, err := s.read(ctx, src)
+	if err != nil || im.f != src.File {
+		src.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !src.own {
+		err = s.mask(ctx, im, from)
+	}
+	if err != nil {
+		im.Close()
+		return nil, err
+	}
+	return im, nil
+}
+
+func (s *Stager) fillIn() {
+	if s.Clock == nil {
+		s.Clock = clock.Real{}
+	}
+	if s.Progress == nil {
+		s.Progress = func(string, int64, int64) {}
+	}
+	if s.Note == nil {
+		s.Note = func(string) {}
+	}
+	if s.Long == nil {
+		s.Long = func() {}
+	}
+	s.worked = new(atomic.Int64)
+}
+
+// Check refuses what is certainly no image, at once.
+func Check(from string) error {
+	if web.Is(from) || from == Stdin {
+		return nil
+	}
+	src, err := local(from)
+	if err == nil {
+		err = src.Close()
+	}
+	return err
+}
+
+func local(path string) (source, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO without a writer would hang
+	if err != nil {
+		return source{}, classify.WithHint(classify.Wrap(err, classify.ImageMissing, "cannot open the image"), "check the path after --image")
+	}
+	return source{File: f, path: path, name: filepath.Base(path)}, nil
+}
+
+// receive takes the image from the standard input.
+func (s Stager) receive(ctx context.Context) (source, error) {
+	if s.Stdin == nil {
+		return source{}, classify.New(classify.Usage, "there is no standard input to take the image from")
+	}
+	f, err := s.Cache.scratch("receive")
+	if err != nil {
+		return source{}, err
+	}
+	_, err = io.Copy(file{f}, s.counted(ctx, s.Stdin))
+	var full *stagingError
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case errors.As(err, &full):
+		err = s.Cache.noRoom(f, full.error, "of the standard input", "kept")
+	case err != nil:
+		err = classify.Wrap(err, classify.ImageRead, "cannot read the image from the standard input")
+	}
+	if err != nil {
+		f.Close()
+		return source{}, err
+	}
+	return source{File: f, path: Stdin, own: true}, nil
+}
+
+// read looks at a source, and unpacks it if it is packed.
+func (s Stager) read(ctx context.Context, src source) (*Image, error) {
+	st, err := src.Stat()
+	switch {
+	case err != nil:
+		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image")
+	case !st.Mode().IsRegular():
+		return nil, classify.WithHint(classify.New(classify.ImageMissing, "the image %s is not a regular file", src.path), "name a file after --image")
+	case st.Size() == 0:
+		return nil, classify.New(classify.ImageEmpty, "the image %s is empty", src.path)
+	}
+	src.size = st.Size()
+	packed, err := formatOf(src)
+	if err != nil {
+		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.path)
+	}
+	if claimed := named(src.name); packed == nil && claimed != "" {
+		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s has the name of a %s file and is none", src.path, claimed),
+			"it is damaged, or not what was asked for: download or build it again; rename it if it is raw")
+	}
+	if packed != nil {
+		return s.unpacked(ctx, src, packed)
+	}
+	im := &Image{path: src.path, f: src.File, mtime: st.ModTime(), own: src.own}
+	return im, s.scan(ctx, im, src.size, nil)
+}
+
+// scan finds the digest and the ranges of an image that is in its file as it is.
+func (s Stager) scan(ctx context.Context, im *Image, size int64, cares func(off, n int64) bool) error {
+	sc := newScanner(s.work)
+	sc.cares = cares
+	_, err := sc.ReadFrom(&holey{ctx: ctx, f: im.f, size: size})
+	if err == nil {
+		im.sum, err = sc.finish()
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
+	case sc.size != size:
+		return classify.New(classify.ImageChanged, "the image %s shrank while it was read", im.path)
+	}
+	im.size, im.ranges = size, sc.found
+	return nil
+}
+
+// formatOf tells how a file is packed, nil if it is not.
+func formatOf(f io.ReaderAt) (*format, error) {
+	head := make([]byte, 8)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return formatBy(head[:n]), nil
+}
+
+// formatBy tells a format by its first bytes.
+func formatBy(head []byte) *format {
+	head = bytes.Clone(head)
+	if len(head) >= 4 && string(head[1:4]) == skippable[1:] && head[0]&0xf0 == skippable[0] {
+		head[0] = skippable[0]
+	}
+	for i := range formats {
+		if bytes.HasPrefix(head, []byte(formats[i].magic)) {
+			return &formats[i]
+		}
+	}
+	return nil
+}
+
+// unpacked unpacks an image, unless that was done before. The digest of the packed file says whether it was.
+func (s Stager) unpacked(ctx context.Context, src source, p *format) (*Image, error) {
+	if p.decode == nil {
+		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.path, p.name),
+			"unpack it first: %s %s", p.tool, src.path)
+	}
+	h := sha256.New()
+	_, err := io.Copy(h, s.counted(ctx, io.NewSectionReader(src, 0, src.size)))
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.path)
+	}
+	key := hex.EncodeToString(h.Sum(nil))
+	im, err := s.kept(ctx, key)
+	if im == nil && err == nil {
+		im, err = s.unpack(ctx, src, p, key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	im.path, im.source, im.own = src.path, key, true
+	return im, nil
+}
+
+// unpack decodes a whole image into a file of its own, so that nothing of it is ever written before all of it is known to
+// be sound. If the disk is full, what earlier runs left there has to go first.
+func (s Stager) unpack(ctx context.Context, src source, p *format, key string) (*Image, error) {
+	im, err := s.tryUnpack(ctx, src, p, key)
+	if errors.Is(err, syscall.ENOSPC) && s.Cache != nil && s.Cache.trim(0, s.Clock.Now()) {
+		im, err = s.tryUnpack(ctx, src, p, key)
+	}
+	return im, err
+}
+
+func (s Stager) tryUnpack(ctx context.Context, src source, p *format, key string) (*Image, error) {
+	staged, err := s.Cache.scratch("unpack")
+	if err != nil {
+		return nil, err
+	}
+	sc := newScanner(s.work)
+	sc.out = staged
+	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }}
+	skips, err := d.copy(p, sc)
+	im := &Image{f: staged}
+	if err == nil {
+		im.sum, err = sc.finish()
+	}
+	if err == nil && sc.size == 0 {
+		err = classify.New(classify.ImageEmpty, "the image %s is empty when unpacked", src.path)
+	}
+	if err != nil {
+		staged.Close()
+		return nil, s.unpackError(ctx, err, src, staged, fmt.Sprintf("%s cannot be decoded after %d bytes", d.name, sc.size+int64(sc.fill)))
+	}
+	im.size, im.ranges = sc.size, sc.found
+	if err := s.Cache.keep(staged, key, im, skips, s.Clock.Now()); err != nil {
+		s.Note(fmt.Sprintf("what was unpacked is not kept for another run: %v", err))
+	}
+	return im, nil
+}
+
+func (s Stager) unpackError(ctx context.Context, err error, src source, staged *os.File, what string) error {
+	var full *stagingError
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &full):
+		return s.Cache.noRoom(staged, full.error, src.path, "unpacked")
+	case classify.Facts(err).Kind != "":
+		return err
+	}
+	return classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s", src.path, what), "download or build it again")
+}
+
+// decoding is the unpacking of one file, which may be packed more than once: a sparse image is often sent compressed.
+type decoding struct {
+	ctx      context.Context
+	src      source
+	progress func(step string, done, total int64)
+	long     func() bool // whether it takes long enough for people to ask
+	name     string      // of the format at work, for errors
+	read     atomic.Int64
+	opened   []io.Closer
+}
+
+// mostLayers is how often a file may be packed.
+const mostLayers = 3
+
+// skip is a part of an image that does not matter.
+type skip struct{ Off, End int64 }
+
+// copy decodes to sc. All of the file must belong to what is packed in it.
+func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
+	defer func() {
+		for _, c := range d.opened {
+			c.Close()
+		}
+	}()
+	var inputs []*bufio.Reader
+	out, in, err := d.first(p)
+	for depth := 1; err == nil; depth++ {
+		d.opened = append(d.opened, out)
+		inputs = append(inputs, in)
+		in = bufio.NewReaderSize(out, 256<<10)
+		var head []byte
+		if head, err = in.Peek(8); err != nil && err != io.EOF {
+			return nil, err
+		}
+		if p = formatBy(head); p == nil {
+			break
+		}
+		if d.name += " in it, " + p.name; p.decode == nil || depth == mostLayers {
+			return nil, errors.New("it cannot be unpacked here")
+		}
+		out, err = p.decode(in)
+	}
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	sparse, _ := out.(interface{ skips() []skip })
+	if sparse != nil {
+		sc.cares = func(off, n int64) bool { return !covered(sparse.skips(), off, n) }
+	}
+	if _, err := sc.ReadFrom(in); err != nil {
+		return nil, err
+	}
+	for _, in := range inputs {
+		if err := ended(in); err != nil {
+			return nil, err
+		}
+	}
+	if sparse == nil {
+		return nil, nil
+	}
+	return sparse.skips(), nil
+}
+
+// first opens the outermost format, in parallel where it lets itself be split: then all of the file is accounted for,
+// and there is no in.
+func (d *decoding) first(p *format) (out io.ReadCloser, in *bufio.Reader, err error) {
+	d.name = p.name
+	if p.blocks != nil {
+		out, ok, err := p.blocks(d.ctx, d, d.src.size)
+		if ok || err != nil {
+			return out, nil, err
+		}
+	}
+	in = bufio.NewReaderSize(io.NewSectionReader(d, 0, d.src.size), 1<<20)
+	out, err = p.decode(in)
+	return out, in, err
+}
+
+// ReadAt reads the file, until the context ends, and tells how far it got.
+func (d *decoding) ReadAt(p []byte, off int64) (int, error) {
+	if err := d.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := d.src.ReadAt(p, off)
+	if done := min(d.read.Add(int64(n)), d.src.size); d.long() {
+		d.progress("unpack", done, d.src.size)
+	}
+	return n, err
+}
+
+// ended reports whether nothing is left; nil is a file that was accounted for.
+func ended(in *bufio.Reader) error {
+	if in == nil {
+		return nil
+	}
+	_, err := in.ReadByte()
+	switch err {
+	case nil:
+		return errors.New("something else follows it")
+	case io.EOF:
+		return nil
+	}
+	return err
+}
+
+// covered reports whether all of a part is skipped.
+func covered(skips []skip, off, n int64) bool {
+	i, _ := slices.BinarySearchFunc(skips, off, func(s skip, off int64) int {
+		if s.End <= off {
+			return -1
+		}
+		return 1
+	})
+	return i < len(skips) && skips[i].Off <= off && off+n <= skips[i].End
+}
+
+// counted reads until its context ends, and counts.
+func (s Stager) counted(ctx context.Context, r io.Reader) io.Reader { return &reader{ctx, r, s.work} }
+
+type reader struct {
+	ctx  context.Context
+	r    io.Reader
+	work func(n int)
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := r.r.Read(p)
+	r.work(n)
+	return n, err
+}
+
+// stagingError tells a full disk from a damaged image.
+type stagingError struct{ error }
+
+// file marks what fails to be written.
+type file struct{ *os.File }
+
+func (f file) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	if err != nil {
+		err = &stagingError{err}
+	}
+	return n, err
+}
