@@ -41,7 +41,7 @@ func (h *host) serveHTTP(c *args) ([]lua.LValue, error) {
 		default:
 			c.fail("argument 1, the content, must be a text or an image, not a %s", v.Type())
 		}
-		path, _ := srv.Offer(content, nil)
+		path, _ := srv.Offer(serve.Offer{Content: content})
 		return one(lua.LString("http://" + net.JoinHostPort(c.str(2, "host"), srv.Port()) + path))
 	}
 	return one(h.object("server", map[string]builtin{"offer": offer}, map[string]lua.LValue{"port": lua.LString(srv.Port())}))

@@ -47,8 +47,8 @@ func (r *run) stage(ctx context.Context) *staging {
 		return nil
 	})
 	go func() {
+		defer long() // after done: who wakes up then finds that it is over
 		defer close(s.done)
-		defer long()
 		if s.err = r.guard(func() error { return r.stageAll(ctx, long) }); s.err != nil {
 			return
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -163,10 +164,18 @@ func (r *run) planServers(context.Context) error {
 	}
 	r.http = serve.NewHTTP(l)
 	r.defers("HTTP server", r.http.Close)
-	if len(r.files) == 0 {
+	switch {
+	case len(r.files) == 0:
 		return nil
+	case r.job.TFTPDir != "":
+		return r.lendFiles()
 	}
-	address = net.JoinHostPort(r.tftpHost(), tftpPort)
+	return r.serveFiles()
+}
+
+// serveFiles offers the policy's files by our own TFTP server.
+func (r *run) serveFiles() error {
+	address := net.JoinHostPort(r.tftpHost(), tftpPort)
 	conn, err := r.ListenUDP("udp", address)
 	if err != nil {
 		return serve.ListenError(err, "udp", address)
@@ -183,6 +192,38 @@ func (r *run) planServers(context.Context) error {
 		r.tftp.Offer(serve.Content{Name: b.wire, Size: b.size, ReaderAt: f})
 	}
 	return nil
+}
+
+// lendFiles puts the policy's files where another TFTP server finds them, for the time of the run.
+func (r *run) lendFiles() error {
+	dir, err := os.MkdirTemp(r.job.TFTPDir, "flashlua-")
+	if err != nil {
+		return classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "nothing can be put into the folder of the TFTP server"), "check --tftp-dir: it must be writable")
+	}
+	r.defers("files for TFTP", func() error { return os.RemoveAll(dir) })
+	err = os.Chmod(dir, 0o755) // another user serves it
+	for name, b := range r.files {
+		if err == nil {
+			err = copyFile(filepath.Join(dir, b.wire), b.Path)
+		}
+		b.wire = filepath.Base(dir) + "/" + b.wire
+		r.files[name] = b
+	}
+	return classify.Wrap(err, classify.ConfigPlan, "cannot copy the policy's files to %s", dir)
+}
+
+func copyFile(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Chmod(0o644), out.Close())
 }
 
 // tftpHost is where the TFTP server listens: where the board is told to ask, if that is here.

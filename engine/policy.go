@@ -128,6 +128,7 @@ type Job struct {
 	Power    string        // as power.Open takes it
 	Target   string        // "" is the policy's default
 	FilesDir string        // "" is the policy's own
+	TFTPDir  string        // root of a TFTP server that is there already, which serves the policy's files; "" is our own server
 	Retries  *int          // nil is the policy's
 	Timeout  time.Duration // 0 is the policy's total
 

@@ -251,6 +251,9 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 		if err != nil {
 			return err
 		}
+		if s.run.tftp != nil {
+			s.run.tftp.Only(s.lease)
+		}
 		err = ub.Load(ctx, server, f.wire, f.Address, f.size, s.run.window())
 		s.run.learnWindow(err)
 		if err != nil {
@@ -268,8 +271,11 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 // window is how many blocks the board's network card is trusted to take at once.
 func (r *run) window() int { return cmp.Or(r.windowSize, uboot.FirstWindow) }
 
-// learnWindow makes of it more while nothing is lost, and 1 once something was.
+// learnWindow makes of it more while nothing is lost, and 1 once something was. Of another's server nobody knows.
 func (r *run) learnWindow(err error) {
+	if r.tftp == nil {
+		return
+	}
 	if r.tftp.Resent() > 0 || err != nil {
 		r.windowSize = 1
 	} else if r.windowSize != 1 {

@@ -198,6 +198,9 @@ func (p *printer) progress(e engine.Event) {
 	if e.Step != p.step || done < p.told {
 		p.step, p.told = e.Step, 0
 	}
+	if done == 100 && p.told == 0 {
+		return // it was over at once
+	}
 	if done >= p.told+every {
 		p.told = done - done%every
 		p.printf("  %-10s %3d %%  %s of %s\n", e.Step, p.told, mebibytes(e.Done), mebibytes(e.Total))

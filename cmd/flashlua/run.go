@@ -51,6 +51,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
 		&cli.StringFlag{Name: "files", Usage: "`DIR` where the policy's boot files are"},
+		&cli.StringFlag{Name: "tftp-dir", Usage: "use the TFTP server that is there, which serves `DIR`: the boot files are put there for the time of the run"},
 		&cli.GenericFlag{Name: "set", Value: &pairs{}, Usage: "set a policy key, `KEY=VALUE`, as in --set linux.timeout=5m; may be repeated"},
 		&cli.IntFlag{Name: "retries", Usage: "attempts after the first, `N`", DefaultText: "the policy's"},
 		&cli.DurationFlag{Name: "timeout", Usage: "total time, `D` as in 30m", DefaultText: "the policy's"},
@@ -264,7 +265,7 @@ func levelOf(c *cli.Context) (level, error) {
 func jobOf(c *cli.Context) (engine.Job, error) {
 	j := engine.Job{
 		Image: c.String("image"), Port: c.String("port"), Power: c.String("power"), Target: c.String("target"),
-		FilesDir: c.String("files"), Timeout: c.Duration("timeout"), DryRun: c.Bool("dry-run"), VerifyOnly: c.Command.Name == "verify",
+		FilesDir: c.String("files"), TFTPDir: c.String("tftp-dir"), Timeout: c.Duration("timeout"), DryRun: c.Bool("dry-run"), VerifyOnly: c.Command.Name == "verify",
 	}
 	var err error
 	if j.Parts, err = partsOf(c); err != nil {

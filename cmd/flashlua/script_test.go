@@ -2,12 +2,16 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/flashlua/flashlua/engine/image"
 )
 
 func TestMain(m *testing.M) {
+	os.Setenv(image.CacheVariable, "none") // nobody's own cache
 	testscript.Main(m, map[string]func(){"flashlua": main})
 }
 
@@ -16,6 +20,10 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",
 		RequireExplicitExec: true,
-		UpdateScripts:       os.Getenv("UPDATE") != "", // writes what is printed now into the golden parts
+		Setup: func(e *testscript.Env) error {
+			e.Setenv(image.CacheVariable, filepath.Join(e.WorkDir, ".cache"))
+			return nil
+		},
+		UpdateScripts: os.Getenv("UPDATE") != "", // writes what is printed now into the golden parts
 	})
 }

@@ -11,9 +11,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -67,6 +69,7 @@ type Medium struct {
 // Image is what is written. ReadRange fails if a range is not what it was when the digest was made.
 type Image interface {
 	io.ReaderAt
+	File() *os.File // that it is in
 	Size() int64    // bytes
 	SHA256() string // hex
 	Ranges() []image.Range
@@ -96,6 +99,13 @@ type DUT struct {
 	Progress func(step string, done, total int64) // in bytes; may be nil, called from other goroutines
 
 	loaded bool
+	peer   string // the address from which the board asks
+}
+
+// offer serves a content to the board alone.
+func (d *DUT) offer(c serve.Content, sent func(int64)) (url string, withdraw func()) {
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: c, To: d.peer, Sent: sent})
+	return d.url(path), withdraw
 }
 
 func (d *DUT) url(path string) string { return "http://" + d.Station + ":" + d.HTTP.Port() + path }
@@ -105,7 +115,13 @@ func (d *DUT) load(ctx context.Context) error {
 	if d.loaded {
 		return nil
 	}
-	path, withdraw := d.HTTP.Offer(serve.Text("flashlua.sh", helper), nil)
+	var mu sync.Mutex
+	peer := ""
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Text("flashlua.sh", helper), Asked: func(from string) {
+		mu.Lock()
+		defer mu.Unlock()
+		peer = from
+	}})
 	defer withdraw()
 	url := d.url(path)
 	sum := sha256.Sum256([]byte(helper))
@@ -118,6 +134,9 @@ func (d *DUT) load(ctx context.Context) error {
 			return classify.Wrap(err, classify.NetHTTP, "the board cannot fetch from the station")
 		}
 		if d.loaded = strings.Contains(res.Output, hex.EncodeToString(sum[:])); d.loaded {
+			mu.Lock()
+			defer mu.Unlock()
+			d.peer = peer
 			return nil
 		}
 		if digest.MatchString(res.Output) {

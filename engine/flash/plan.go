@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"math/bits"
+	"os"
 	"slices"
 	"strings"
 
@@ -165,16 +166,32 @@ func newStream(im Image, runs []run) *stream {
 	return s
 }
 
-// ReadAt implements io.ReaderAt. A read ends with its run.
+// place gives the run in which a place of the stream lies.
+func (s *stream) place(off int64) int {
+	i, found := slices.BinarySearch(s.at, off)
+	if !found {
+		i--
+	}
+	return i
+}
+
+// File implements serve.Filed: all but the padding lies in the image's file.
+func (s *stream) File(off int64) (f *os.File, at, n int64) {
+	if off >= s.size {
+		return nil, 0, 0
+	}
+	i := s.place(off)
+	at = s.runs[i].off + off - s.at[i]
+	return s.im.File(), at, min(s.runs[i].off+s.runs[i].len, s.im.Size()) - at
+}
+
+// ReadAt implements io.ReaderAt.
 func (s *stream) ReadAt(p []byte, off int64) (n int, err error) {
 	for n < len(p) {
-		i, found := slices.BinarySearch(s.at, off)
-		if !found {
-			i--
-		}
 		if off >= s.size {
 			return n, io.EOF
 		}
+		i := s.place(off)
 		r := s.runs[i]
 		part := p[n:min(int64(len(p)), int64(n)+r.len-(off-s.at[i]))]
 		m, err := s.im.ReadAt(part, r.off+off-s.at[i])

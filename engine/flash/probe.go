@@ -114,9 +114,9 @@ func (w *Writing) ask(ctx context.Context, limit time.Duration, l *list, command
 		return answer{}, err
 	}
 	text, sum := l.text()
-	path, withdraw := d.HTTP.Offer(serve.Text("list", text), nil)
+	url, withdraw := d.offer(serve.Text("list", text), nil)
 	defer withdraw()
-	a, err := d.checked(ctx, limit, append([]string{command, m.Device, d.url(path), sum}, args...)...)
+	a, err := d.checked(ctx, limit, append([]string{command, m.Device, url, sum}, args...)...)
 	switch what := a.get("error"); {
 	case err != nil:
 		return a, classify.Wrap(err, "", "cannot read %s back", m.Device)

@@ -150,18 +150,18 @@ func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
 		return err
 	}
 	text, sum := l.text()
-	path, withdraw := d.HTTP.Offer(serve.Text("list", text), nil)
+	url, withdraw := d.offer(serve.Text("list", text), nil)
 	defer withdraw()
-	args := []string{"apply", m.Device, d.url(path), sum}
+	args := []string{"apply", m.Device, url, sum}
 	size, sent := int64(0), &transfer{}
 	if s != nil {
 		size = s.size
 		var stop func()
 		ctx, sent, stop = d.watch(ctx, size, func(n int64) { w.progress(w.done + n) })
 		defer stop()
-		path, withdraw := d.HTTP.Offer(serve.Content{Name: "image", Size: size, ReaderAt: s}, sent.add)
+		url, withdraw := d.offer(serve.Content{Name: "image", Size: size, ReaderAt: s}, sent.add)
 		defer withdraw()
-		args = append(args, d.url(path))
+		args = append(args, url)
 	}
 	a, err := d.checked(ctx, patience(l.size), args...)
 	switch {

@@ -35,6 +35,9 @@ func Open(ctx context.Context, path string) (*Image, error) { return Stager{}.Op
 // ReadAt implements io.ReaderAt.
 func (im *Image) ReadAt(p []byte, off int64) (int, error) { return im.f.ReadAt(p, off) }
 
+// File is the file that the image is in as it is written.
+func (im *Image) File() *os.File { return im.f }
+
 // Path is where the image was opened, without what is secret in an address.
 func (im *Image) Path() string { return im.path }
 

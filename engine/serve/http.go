@@ -16,7 +16,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Content is what can be offered.
+// Content is what can be offered. If its ReaderAt is a Filed, the kernel may send it without a copy.
 type Content struct {
 	Name string // for people and logs
 	Size int64  // bytes
@@ -34,17 +34,20 @@ type HTTP struct {
 	srv *http.Server
 
 	mu     sync.Mutex
-	offers map[string]*offer
+	offers map[string]Offer
 }
 
-type offer struct {
+// Offer is a content and who may have it.
+type Offer struct {
 	Content
-	sent func(n int64) // told of every piece that went out
+	To    string            // the only address that gets it; "" is any
+	Sent  func(n int64)     // told of every piece that went out; may be nil
+	Asked func(from string) // told of the address that asks; may be nil
 }
 
 // NewHTTP serves on l, which it closes in the end.
 func NewHTTP(l net.Listener) *HTTP {
-	h := &HTTP{l: l, offers: map[string]*offer{}}
+	h := &HTTP{l: l, offers: map[string]Offer{}}
 	h.srv = &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second}
 	go h.srv.Serve(l)
 	return h
@@ -56,16 +59,13 @@ func (h *HTTP) Port() string {
 	return port
 }
 
-// Offer serves c until withdraw is called, and gives its path. sent may be nil; it is called from the server's
+// Offer serves o until withdraw is called, and gives its path. The functions of o are called from the server's
 // goroutines.
-func (h *HTTP) Offer(c Content, sent func(n int64)) (path string, withdraw func()) {
-	path = "/" + rand.Text() + "/" + c.Name
-	if sent == nil {
-		sent = func(int64) {}
-	}
+func (h *HTTP) Offer(o Offer) (path string, withdraw func()) {
+	path = "/" + rand.Text() + "/" + o.Name
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.offers[path] = &offer{c, sent}
+	h.offers[path] = o
 	return path, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -76,15 +76,21 @@ func (h *HTTP) Offer(c Content, sent func(n int64)) (path string, withdraw func(
 // ServeHTTP implements http.Handler.
 func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
-	o := h.offers[r.URL.Path]
+	o, ok := h.offers[r.URL.Path]
 	h.mu.Unlock()
-	if o == nil {
+	peer, _, _ := net.SplitHostPort(r.RemoteAddr)
+	if !ok || o.To != "" && o.To != peer {
 		http.NotFound(w, r)
 		return
 	}
+	if o.Asked != nil {
+		o.Asked(peer)
+	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	from, length := part(r.URL.Query(), o.Size)
-	http.ServeContent(counter{w, o.sent}, r, "", time.Time{}, io.NewSectionReader(o, from, length))
+	c := &cursor{content: o.Content, from: from, size: length}
+	defer c.close()
+	http.ServeContent(counter{w, o.Sent}, r, "", time.Time{}, c)
 }
 
 // part is what a query for from and length asks for: busybox's wget cannot ask for a range.
@@ -98,18 +104,6 @@ func part(q url.Values, size int64) (from, length int64) {
 		return from, size - from
 	}
 	return from, min(length, size-from)
-}
-
-// counter counts what goes out.
-type counter struct {
-	http.ResponseWriter
-	sent func(int64)
-}
-
-func (c counter) Write(p []byte) (int, error) {
-	n, err := c.ResponseWriter.Write(p)
-	c.sent(int64(n))
-	return n, err
 }
 
 // Close ends the server and every transfer.

@@ -17,11 +17,15 @@ func ListenError(err error, network, address string) error {
 	e := classify.Wrap(err, classify.ConfigPlan, "cannot serve the board at %s, %s", network, address)
 	_, text, _ := net.SplitHostPort(address)
 	port, _ := strconv.Atoi(text)
+	other := ""
+	if port == 69 {
+		other = ", or use a TFTP server that is there: --tftp-dir names its folder"
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return classify.WithHint(e, "port %d is in use by %s; end it", port, holder(network, port))
+		return classify.WithHint(e, "port %d is in use by %s; end it%s", port, holder(network, port), other)
 	case errors.Is(err, syscall.EACCES):
-		return classify.WithHint(e, "port %d needs root, or once: sudo setcap cap_net_bind_service=+ep flashlua", port)
+		return classify.WithHint(e, "port %d needs root, or once: sudo setcap cap_net_bind_service=+ep flashlua%s", port, other)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return classify.WithHint(e, "net.listen and net.tftp in the policy must be addresses of this machine")
 	}

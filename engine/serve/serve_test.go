@@ -41,7 +41,7 @@ func TestHTTP(t *testing.T) {
 	h := NewHTTP(l)
 	defer h.Close()
 	var sent atomic.Int64
-	path, withdraw := h.Offer(Text("x.raw", "hello"), func(n int64) { sent.Add(n) })
+	path, withdraw := h.Offer(Offer{Content: Text("x.raw", "hello"), Sent: func(n int64) { sent.Add(n) }})
 	base := "http://127.0.0.1:" + h.Port()
 	if len(path) < 26 || !strings.HasSuffix(path, "/x.raw") {
 		t.Errorf("path %q can be guessed", path)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,7 @@ type TFTP struct {
 	mu     sync.Mutex
 	files  map[string]Content
 	active map[string]chan struct{} // by client; closed when a newer request takes over
+	only   string                   // the address of the board, "" while it is not known
 	done   bool
 }
 
@@ -63,6 +65,35 @@ func (t *TFTP) Offer(c Content) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.files[c.Name] = c
+}
+
+// Only serves nobody but the board at an address, where that address is one of a network that this machine is in: behind a
+// router it may look like another. What is on this machine is always served.
+func (t *TFTP) Only(address string) {
+	if !attached(address) {
+		address = ""
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.only = address
+}
+
+// attached reports whether an address is of a network of this machine's.
+func attached(address string) bool {
+	ip := net.ParseIP(address)
+	nets, err := net.InterfaceAddrs()
+	return err == nil && ip != nil && slices.ContainsFunc(nets, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.Contains(ip)
+	})
+}
+
+// welcome reports whether an address may ask.
+func (t *TFTP) welcome(from net.Addr) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	host, _, err := net.SplitHostPort(from.String())
+	return t.only == "" || err == nil && (host == t.only || net.ParseIP(host).IsLoopback())
 }
 
 // Resent tells how many blocks had to be sent again since it was last asked.
@@ -90,10 +121,12 @@ func (t *TFTP) serve() {
 		if n < 2 {
 			continue
 		}
-		switch op := binary.BigEndian.Uint16(buf); op {
-		case opRead:
+		switch op := binary.BigEndian.Uint16(buf); {
+		case !t.welcome(from):
+			t.refuse(t.conn, from, errAccess, "this server is for another board")
+		case op == opRead:
 			t.begin(from, string(buf[2:n]))
-		case opWrite:
+		case op == opWrite:
 			t.refuse(t.conn, from, errAccess, "this server is read only")
 		default:
 			t.refuse(t.conn, from, errIllegal, "not a request")

@@ -136,7 +136,9 @@ func (r *rig) command(policy string, args ...string) *exec.Cmd {
 		"run", policy, "--image", r.image, "--port", r.Port, "--power", r.Power, "--files", r.Arch.BootDir(),
 		"--verdict", filepath.Join(r.dir, "v.json"), "--transcript", filepath.Join(r.dir, "t.log"), "--set", "net.tftp=" + r.tftp,
 	}
-	return exec.Command(program(r.t), append(base, args...)...)
+	cmd := exec.Command(program(r.t), append(base, args...)...)
+	cmd.Env = append(os.Environ(), "FLASHLUA_CACHE="+filepath.Join(r.dir, "cache"))
+	return cmd
 }
 
 // flash runs flashlua and gives its exit code, what it printed and the verdict.
