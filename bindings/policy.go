@@ -192,10 +192,11 @@ func (d *decoder) targets(s *section) map[string]flash.Target {
 			s.note(name, t.Path)
 		case *lua.LTable:
 			sub := &section{decoder: s.decoder, path: s.path + name + ".", t: v}
-			t.Sysfs = sub.str("sysfs", "")
+			t.Path, t.Sysfs, t.Part = sub.str("path", ""), sub.str("sysfs", ""), sub.str("part", "")
+			t.ClearForceRO = sub.boolean("clear_force_ro", false)
 			sub.done()
 		}
-		if t.Path == "" && t.Sysfs == "" || t.Path != "" && !strings.HasPrefix(t.Path, "/") || strings.Contains(t.Sysfs, "/") {
+		if (t.Path == "") == (t.Sysfs == "") || t.Path != "" && !strings.HasPrefix(t.Path, "/") || strings.Contains(t.Sysfs, "/") {
 			s.bad(name, `must be a device, "/dev/…", or an address, { sysfs = "4fb0000" }`)
 		}
 		targets[name] = t

@@ -72,6 +72,7 @@ info() { # DEVICE
 	echo "sectors=$(cat "$sys/size")"
 	echo "sector=$(cat "$sys/queue/logical_block_size" 2>/dev/null || cat "$sys/../queue/logical_block_size")"
 	[ "$(cat "$sys/ro")" = 0 ] || echo "protected=$dev"
+	[ -e "$sys/force_ro" ] && echo force=yes
 	in_use "$sys"
 }
 
@@ -104,9 +105,12 @@ zero() { # BLOCK SEEK COUNT
 	said=$(dd if=/dev/zero of="$dev" bs="$1" seek="$2" count="$3" $past 2>&1) || { bad=$? && echo "$said"; }
 }
 
-# apply DEVICE LIST-URL LIST-SUM [STREAM-URL]: does what the list says, with what the stream brings.
+# apply DEVICE LIST-URL LIST-SUM STREAM-URL CLEAR: does what the list says, with what the stream brings. If CLEAR is not empty,
+# force_ro is cleared meanwhile.
 apply() {
 	begin "$1" "$2" "$3" || return
+	force=/sys/class/block/${dev##*/}/force_ro
+	[ "$5" ] && [ "$(cat "$force")" = 1 ] && echo 0 >"$force" || force=
 	stream=$4 whole=iflag=fullblock past=conv=notrunc
 	can if=/dev/zero of=/dev/null bs=512 $whole || whole=
 	can if=/dev/zero of=/dev/null bs=512 conv=fsync && past=conv=notrunc,fsync
@@ -121,6 +125,7 @@ apply() {
 	}; } 2>&1
 	sync
 	echo "sync=$?=$?"
+	[ -z "$force" ] || echo 1 >"$force"
 	[ -b "$dev" ] || echo error=gone # dd makes a file in RAM of a device that went away
 }
 
@@ -176,6 +181,34 @@ compare() {
 	[ "$way" != file ] || rm -f "$place"
 }
 
+# send BLOCK SKIP COUNT: a part of the medium as it is.
+send() { dd if="$dev" bs="$1" skip="$2" count="$3" $past 2>/dev/null || echo "read=$?=$?" >&2; }
+
+# put_back PROGRAM URL LENGTH COMMAND...: sends what the command prints to the station, which knows how long it must be.
+put_back() {
+	program=$1 url=$2 length=$3
+	shift 3
+	case $program in
+	curl) "$@" | curl -fsS -T - "$url" ;;
+	nc)
+		host=${url#http://}
+		path=/${host#*/}
+		host=${host%%/*}
+		{
+			printf 'PUT %s HTTP/1.0\r\nHost: station\r\nContent-Length: %s\r\n\r\n' "$path" "$length"
+			"$@"
+		} | nc "${host%:*}" "${host##*:}" >/dev/null
+		;;
+	esac
+}
+
+# upload DEVICE LIST-URL LIST-SUM PROGRAM URL LENGTH: sends parts of the medium to the station.
+upload() {
+	begin "$1" "$2" "$3" && past_cache || return
+	put_back "$4" "$5" "$6" eval "$list" 2>&1
+	echo "sent=$?=$?"
+}
+
 now() { # in hundredths of a second
 	read -r up _ </proc/uptime
 	echo $((${up%.*} * 100 + 1${up#*.} - 100))
@@ -194,24 +227,27 @@ copy() { # BLOCK SEEK COUNT: writes what is there
 	dd if="$dev" of="$dev" bs="$1" skip="$2" seek="$2" count="$3" conv=notrunc iflag=direct oflag=direct
 }
 
-# probe DEVICE LIST-URL LIST-SUM BLOCK SEEK COUNT WRITE SUM-PROGRAM...: checks parts of the medium, and tells how long it takes
-# to read one in every way, and to write it if WRITE is not empty.
+# probe DEVICE LIST-URL LIST-SUM BLOCK COUNT WRITE URL SUM-PROGRAM...: checks parts of the medium, and tells how long it takes
+# to read its first blocks in every way, to send one to the URL, and to write them, if WRITE is not empty.
 probe() {
 	begin "$1" "$2" "$3" && past_cache || return
-	block=$4 seek=$5 count=$6 write=$7
+	block=$4 count=$5 write=$6 to=$7
 	shift 7
 	way=pipe program=sha256sum n=0 bads=0
 	told=$(eval "$list" 2>&1 >/dev/null)
 	echo "$told"
-	[ -z "$write" ] || timed copy copy "$block" "$seek" "$count"
+	[ -z "$write" ] || timed copy copy "$block" 0 "$count"
 	place=$(ram)
 	for program in "$@"; do
 		command -v "$program" >/dev/null || continue
 		for way in pipe ${place:+file}; do
-			timed "$way.$program" $way "$program" "$block" "$seek" "$count"
+			timed "$way.$program" $way "$program" "$block" 0 "$count"
 		done
 	done
 	[ -z "$place" ] || rm -f "$place"
+	for program in curl nc; do
+		command -v $program >/dev/null && timed "back.$program" put_back $program "$to" "$block" send "$block" 0 1
+	done
 }
 
 "$@"

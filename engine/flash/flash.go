@@ -45,6 +45,8 @@ type Target struct {
 	Path  string
 	Sysfs string
 	Part  string // label of a partition in it; "" is all of it
+
+	ClearForceRO bool // an eMMC's boot partition is made writable for the time of the write
 }
 
 func (t Target) String() string {

@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 // hostShell runs what a DUT would, on this machine, with nothing but busybox.
 type hostShell struct {
 	t      *testing.T
+	dir    string // of its programs
 	prefix string // put before each command
 	shell  []string
 }
@@ -49,7 +50,7 @@ func busybox(t *testing.T) string {
 
 func newHostShell(t *testing.T) *hostShell {
 	dir := busybox(t)
-	return &hostShell{t: t, prefix: "PATH=" + dir + "; ", shell: []string{"busybox", "sh", "-c"}}
+	return &hostShell{t: t, dir: dir, prefix: "PATH=" + dir + "; ", shell: []string{"busybox", "sh", "-c"}}
 }
 
 func (h *hostShell) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
@@ -281,5 +282,88 @@ func TestExitCodesComeTwice(t *testing.T) {
 		if got := (answer{fields: map[string][]string{"dd": {text}}}).number("dd"); got != want {
 			t.Errorf("%q is %d, want %d", text, got, want)
 		}
+	}
+}
+
+// TestWaysToReadBack: whatever way a board reads a medium back in, what is right is proven, and what is wrong is found.
+func TestWaysToReadBack(t *testing.T) {
+	sh := newHostShell(t)
+	if curl, err := exec.LookPath("curl"); err == nil {
+		if err := os.Symlink(curl, filepath.Join(sh.dir, "curl")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, by := range []way{{"pipe", "sha256sum"}, {"pipe", "sha512sum"}, {"file", "sha256sum"}, {"back", "nc"}, {"back", "curl"}} {
+		t.Run(by.name+" "+by.program, func(t *testing.T) {
+			if _, err := os.Stat(filepath.Join(sh.dir, by.program)); err != nil {
+				t.Skipf("LEFT OUT: %v", err)
+			}
+			d, _ := newDUT(t, sh)
+			want := random(5*mib+777, 1)
+			clear(want[2*mib : 4*mib])
+			im, m := newImage(t, want), medium(t, 8*mib)
+			w := d.Begin(m, im)
+			w.way = by
+			if err := w.put(t.Context(), im.Ranges()); err != nil {
+				t.Fatal(err)
+			}
+			if r, err := w.Verify(t.Context(), false); err != nil || !r.Valid() {
+				t.Fatalf("%v\n%s", err, classify.Facts(err).Console)
+			}
+			f, err := os.OpenFile(m.Device, os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			for _, at := range []int64{0, 3 * mib, int64(len(want)) - 1} {
+				if _, err := f.WriteAt([]byte{want[at] ^ 1}, at); err != nil {
+					t.Fatal(err)
+				}
+				r, err := w.Verify(t.Context(), false)
+				if r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
+					t.Errorf("byte %d: %+v, %v", at, r, err)
+				}
+				if r, err = w.Verify(t.Context(), true); !r.Valid() || w.Rewritten != 1 {
+					t.Errorf("byte %d: %d rewritten, %v", at, w.Rewritten, err)
+				}
+				w.Rewritten = 0
+			}
+		})
+	}
+}
+
+// TestForceRO: an eMMC's boot partition is written only if the policy says so, and is read-only afterwards as before.
+func TestForceRO(t *testing.T) {
+	m := medium(t, mib)
+	sys := filepath.Join(t.TempDir(), "block")
+	node := filepath.Join(sys, filepath.Base(m.Device))
+	for name, text := range map[string]string{"ro": "1", "force_ro": "1", "size": "2048", "dev": "179:8", "queue/logical_block_size": "512"} {
+		path := filepath.Join(node, name)
+		os.MkdirAll(filepath.Dir(path), 0o755)
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := helper
+	helper = strings.ReplaceAll(helper, "/sys/class/block", sys)
+	t.Cleanup(func() { helper = before })
+	d, _ := newDUT(t, newHostShell(t))
+	im := newImage(t, random(1000, 1))
+	if _, err := d.Resolve(t.Context(), m.Target, im.Size()); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(classify.Facts(err).Hint, "clear_force_ro = true") {
+		t.Errorf("%v, hint %q", err, classify.Facts(err).Hint)
+	}
+	m.Target.ClearForceRO = true
+	at, err := d.Resolve(t.Context(), m.Target, im.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := write(t, d, at, im); err != nil {
+		t.Fatalf("%v\n%s", err, classify.Facts(err).Console)
+	}
+	if r, err := verify(t, d, at, im); err != nil || !r.Valid() {
+		t.Error(err)
+	}
+	if text, _ := os.ReadFile(filepath.Join(node, "force_ro")); string(text) != "1\n" {
+		t.Errorf("force_ro is %q in the end", text)
 	}
 }

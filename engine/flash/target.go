@@ -32,7 +32,10 @@ func (d *DUT) Resolve(ctx context.Context, t Target, size int64) (_ Medium, err 
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is not a block device", t.Name, t)
 	case a.get("error") == "blind":
 		return Medium{}, classify.WithConsole(classify.New(classify.TargetUnsafe, "target %s: the board cannot tell whether %s is mounted: it has no grep or no /proc", t.Name, t), a.text)
-	case a.get("protected") != "" && !d.ReadOnly:
+	case a.get("protected") != "" && !d.ReadOnly && a.get("force") != "" && !t.ClearForceRO:
+		return Medium{}, classify.WithHint(classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected")),
+			"an eMMC's boot partition is read-only by force_ro: clear_force_ro = true in the policy's target clears it for the time of the write")
+	case a.get("protected") != "" && !d.ReadOnly && a.get("force") == "":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected"))
 	case a.get("used") != "":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s", t.Name, strings.Join(a.fields["used"], ", "))

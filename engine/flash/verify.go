@@ -10,7 +10,7 @@ import (
 	"github.com/flashlua/flashlua/engine/image"
 )
 
-// way is how the board reads a medium back: a function of the helper, and a program.
+// way is how the board reads a medium back: a function of the helper, which hashes or sends, and its program.
 type way struct{ name, program string }
 
 // plainWay is what every board has.
@@ -37,7 +37,7 @@ func (w *Writing) Verify(ctx context.Context, mend bool) (Receipt, error) {
 	}
 	m := w.Medium
 	if len(bad) > 0 {
-		return Receipt{}, classify.New(classify.VerifyMismatch, "%s does not hold the image: %s read back wrong", m.Device, bad.where())
+		return Receipt{}, fail(classify.VerifyMismatch, w.said, "%s does not hold the image: %s read back wrong", m.Device, bad.where())
 	}
 	return Receipt{m.Target, m.Device, w.im.Size(), w.im.SHA256(), true}, nil
 }
@@ -67,10 +67,14 @@ func (w *Writing) read(ctx context.Context, groups []group) (bad set, err error)
 			n++
 		}
 		p.begin(w.dut.Clock.Now())
-		wrong, err := w.compare(ctx, groups[:n])
+		compare := w.compare
+		if w.way.name == "back" {
+			compare = w.compareHere
+		}
+		wrong, err := compare(ctx, groups[:n])
 		for range askTries - 1 { // noise may spoil the answer
 			if classify.Facts(err).Kind == classify.ConsoleGarbled {
-				wrong, err = w.compare(ctx, groups[:n])
+				wrong, err = compare(ctx, groups[:n])
 			}
 		}
 		if err != nil {
@@ -104,6 +108,7 @@ func (w *Writing) compare(ctx context.Context, groups []group) (bad set, err err
 	if err != nil {
 		return nil, err
 	}
+	w.said = a
 	for _, n := range a.numbers("bad") {
 		if n < 1 || n > int64(len(groups)) {
 			return nil, garbled(a, "reading back", m)

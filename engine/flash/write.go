@@ -20,8 +20,9 @@ type Writing struct {
 
 	dut    *DUT
 	im     Image
-	unread set // what must yet be read back
-	way    way // in which the board reads
+	unread set    // what must yet be read back
+	way    way    // in which the board reads
+	said   answer // the last one about what it read
 	done   int64
 	total  int64
 }
@@ -152,18 +153,21 @@ func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
 	text, sum := l.text()
 	url, withdraw := d.offer(serve.Text("list", text), nil)
 	defer withdraw()
-	args := []string{"apply", m.Device, url, sum}
+	from, clear := "", ""
 	size, sent := int64(0), &transfer{}
 	if s != nil {
 		size = s.size
 		var stop func()
 		ctx, sent, stop = d.watch(ctx, size, func(n int64) { w.progress(w.done + n) })
 		defer stop()
-		url, withdraw := d.offer(serve.Content{Name: "image", Size: size, ReaderAt: s}, sent.add)
+		var withdraw func()
+		from, withdraw = d.offer(serve.Content{Name: "image", Size: size, ReaderAt: s}, sent.add)
 		defer withdraw()
-		args = append(args, url)
 	}
-	a, err := d.checked(ctx, patience(l.size), args...)
+	if m.Target.ClearForceRO {
+		clear = "clear"
+	}
+	a, err := d.checked(ctx, patience(l.size), "apply", m.Device, url, sum, from, clear)
 	switch {
 	case err != nil:
 		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)

@@ -43,6 +43,7 @@ type Offer struct {
 	To    string            // the only address that gets it; "" is any
 	Sent  func(n int64)     // told of every piece that went out; may be nil
 	Asked func(from string) // told of the address that asks; may be nil
+	Take  func(r io.Reader) // gets what a PUT brings; may be nil
 }
 
 // NewHTTP serves on l, which it closes in the end.
@@ -85,6 +86,10 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if o.Asked != nil {
 		o.Asked(peer)
+	}
+	if o.Take != nil && r.Method == http.MethodPut {
+		o.Take(r.Body)
+		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	from, length := part(r.URL.Query(), o.Size)

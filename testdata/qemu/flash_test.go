@@ -59,7 +59,7 @@ func (a Arch) newRig(t testing.TB, imageSize int64) *rig {
 	if t, ok := t.(*testing.T); ok {
 		t.Parallel()
 	}
-	r := &rig{t: t, dir: t.TempDir(), tftp: fmt.Sprintf("127.0.69.%d", rigs.Add(1)), want: make([]byte, imageSize)}
+	r := &rig{t: t, dir: t.TempDir(), tftp: tftpAddress(), want: make([]byte, imageSize)}
 	rand.New(rand.NewSource(imageSize)).Read(r.want)
 	r.image = r.write("x.raw", string(r.want))
 	b, err := a.Start(context.Background(), r.dir, 128<<20)
@@ -69,6 +69,12 @@ func (a Arch) newRig(t testing.TB, imageSize int64) *rig {
 	r.Board = b
 	t.Cleanup(func() { b.Stop() })
 	return r
+}
+
+// tftpAddress gives every rig another one, of this and of other processes.
+func tftpAddress() string {
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 64+pid>>8%64, pid%256, rigs.Add(1))
 }
 
 func (r *rig) write(name, content string) string {

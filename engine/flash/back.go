@@ -1,0 +1,72 @@
+package flash
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/serve"
+)
+
+// compareHere has the board send groups, and compares them on the station.
+func (w *Writing) compareHere(ctx context.Context, groups []group) (bad set, err error) {
+	d, m := w.dut, w.Medium
+	var l list
+	for _, g := range groups {
+		l.add("send", g.run)
+	}
+	var mu sync.Mutex
+	came := errors.New("nothing came")
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: d.peer, Take: func(r io.Reader) {
+		found, err := w.compareStream(groups, r)
+		mu.Lock()
+		defer mu.Unlock()
+		bad, came = found, err
+	}})
+	defer withdraw()
+	a, err := w.ask(ctx, patience(l.size), &l, "upload", w.way.program, d.url(path), fmt.Sprint(l.size))
+	if err != nil {
+		return nil, err
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	w.said = a
+	switch {
+	case a.number("read") > 0:
+		return nil, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %d", m.Device, a.number("read"))
+	case classify.Facts(came).Kind != "":
+		return nil, came
+	case came != nil:
+		return nil, classify.WithConsole(classify.Wrap(came, classify.NetHTTPCut, "what the board reads of %s does not arrive", m.Device), a.text)
+	}
+	return bad, nil
+}
+
+// compareStream compares what comes with groups. All of it must come.
+func (w *Writing) compareStream(groups []group, r io.Reader) (bad set, err error) {
+	want, got := make([]byte, image.Piece), make([]byte, image.Piece)
+	for _, g := range groups {
+		for _, part := range g.ranges {
+			if err := w.im.ReadRange(part, want); err != nil {
+				return nil, err
+			}
+			padded := w.Medium.padded(part.Len)
+			clear(want[part.Len:padded])
+			if _, err := io.ReadFull(r, got[:padded]); err != nil {
+				return nil, err
+			}
+			if !bytes.Equal(got[:padded], want[:padded]) {
+				bad = append(bad, part)
+			}
+		}
+	}
+	if n, err := io.Copy(io.Discard, r); n > 0 || err != nil {
+		return nil, fmt.Errorf("%d bytes too many: %w", n, err)
+	}
+	return bad, nil
+}
