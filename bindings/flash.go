@@ -3,6 +3,7 @@ package bindings
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ import (
 func init() { register("flash", (*host).flashModule) }
 
 func (h *host) flashModule() map[string]builtin {
-	return map[string]builtin{"run": h.flashRun, "retry": h.flashRetry}
+	return map[string]builtin{"run": h.flashRun, "retry": h.flashRetry, "device": h.flashDevice}
 }
 
 // flashRun is flash.run(board, job): what flashlua run does, from a program. It gives the verdict, and raises what failed.
@@ -50,11 +51,14 @@ func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err erro
 		retries := o.count("retries")
 		j.Retries = &retries
 	}
-	set := o.strings("set")
+	set, parts := o.strings("set"), o.strings("parts")
 	o.done()
+	for _, label := range slices.Sorted(maps.Keys(parts)) {
+		j.Parts = append(j.Parts, engine.Part{Label: label, Image: parts[label]})
+	}
 	switch {
-	case j.Image == "" || j.Port == "":
-		c.fail("options image and port are needed")
+	case (j.Image == "") == (len(parts) == 0) || j.Port == "":
+		c.fail("options port, and image or parts, are needed")
 	case j.Power == "":
 		j.Power = "none"
 	}
@@ -64,6 +68,26 @@ func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err erro
 		}
 	}
 	return h.board(c, set)
+}
+
+// flashDevice is flash.device(job): what flashlua write does, from a program. A device that is in use, or not removable,
+// is refused: only the operator may force that.
+func (h *host) flashDevice(c *args) ([]lua.LValue, error) {
+	p, err := h.program(c)
+	if err != nil {
+		return nil, err
+	}
+	o := c.options(1)
+	j := engine.LocalJob{Image: o.text("image"), To: o.text("to"), SHA256: strings.ToLower(o.text("sha256"))}
+	o.done()
+	if j.Image == "" || j.To == "" {
+		c.fail("options image and to are needed")
+	}
+	rep := p.WriteDevice(c.ctx, j)
+	if err := errorOf(rep); err != nil {
+		return nil, err
+	}
+	return h.verdict(rep)
 }
 
 // board is the first argument: a policy's table, or the name of a board or of a file.

@@ -245,8 +245,21 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	rep := e.Run(ctx, policy, j)
 	<-p.run.inner
 	p.run.hide = p.run.hide.And(policy.UBoot.Password, policy.Linux.Password)
-	p.note(flashed{j.Port, cmp.Or(rep.Target.Name, j.Target), rep.Err})
-	p.run.job.Image, p.run.report.Image, p.run.report.Target, p.run.report.Parts = j.Image, rep.Image, rep.Target, rep.Parts
-	p.run.mark(rep.Target.State)
+	p.took(flashed{j.Port, cmp.Or(rep.Target.Name, j.Target), rep.Err}, j.Image, rep)
 	return rep
+}
+
+// WriteDevice writes an image to a medium of this machine as flashlua write does. It counts as Flash does.
+func (p *Program) WriteDevice(ctx context.Context, j LocalJob) *Report {
+	p.touch()
+	rep := p.run.Engine.WriteLocal(ctx, j)
+	p.took(flashed{j.To, "", rep.Err}, j.Image, rep)
+	return rep
+}
+
+// took records what became of a medium.
+func (p *Program) took(last flashed, image string, rep *Report) {
+	p.note(last)
+	p.run.job.Image, p.run.report.Image, p.run.report.Target, p.run.report.Parts = image, rep.Image, rep.Target, rep.Parts
+	p.run.mark(rep.Target.State)
 }

@@ -267,9 +267,13 @@ function json.decode(text) end
 flash = {}
 
 ---@param board flashlua.policy|string a policy, or the name of a board or a file
----@param job { image: string, port: string, power?: string, target?: string, files?: string, sha256?: string, timeout?: duration, retries?: integer, set?: table<string, string> }
+---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, sha256?: string, timeout?: duration, retries?: integer, set?: table<string, string> }
 ---@return table verdict
 function flash.run(board, job) end
+
+---@param job { image: string, to: string, sha256?: string }
+---@return table verdict
+function flash.device(job) end
 
 ---@generic T
 ---@param f fun(try: integer): T
