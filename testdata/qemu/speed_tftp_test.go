@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -114,12 +116,25 @@ func serveTheirs(b *testing.B, dir string) error {
 	}
 	// As root, since a folder of this checkout need not be anybody else's to read.
 	cmd := exec.Command(program, "--foreground", "--listen", "--address", net.JoinHostPort(tftpTheirs, "69"), "--user", "root", "--secure", dir)
-	if err := cmd.Start(); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, exited := make(chan error), make(chan struct{})
+	go func() {
+		// As QEMU in Board.run: the signal comes when this thread ends, so it stays.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(exited)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		return err
 	}
 	b.Cleanup(func() {
 		cmd.Process.Kill()
-		cmd.Wait()
+		<-exited
 	})
 	return nil
 }
