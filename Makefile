@@ -11,8 +11,10 @@ LEAN     = -tags urfave_cli_no_docs
 BOARDS   = arm64 riscv64 x86-64
 # The race detector needs a C compiler.
 RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
+# The benchmarks of bench-flash, which take their time.
+RACES    = BenchmarkFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards
 
-.PHONY: help demo picture soak build test test-deps qemu lint bench clean
+.PHONY: help demo picture soak build test test-deps qemu lint bench bench-flash clean
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -46,8 +48,12 @@ lint: ## vet, staticcheck, gofumpt
 	@out=$$($(GOFUMPT) -l .); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 
 bench: ## measure the console beside a bare read loop, commands beside typing them bare, the start beside a hello, Lua, the classification
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./engine/console ./cmd/flashlua ./bindings ./testdata/qemu
+	$(GO) test -run '^$$' -bench . -skip '$(RACES)' -benchtime 1x ./engine/console ./cmd/flashlua ./bindings ./testdata/qemu
 	$(GO) test -run '^$$' -bench . ./classify
+
+bench-flash: build test-deps ## flash beside wget | xzcat | dd, write beside dd and bmaptool, TFTP beside tftpd-hpa, 8 boards beside 1; FLASHLUA_ROUNDS=5
+	@testdata/tftpd.sh || echo "LEFT OUT: the comparison with tftpd-hpa, for the reason above" >&2
+	$(GO) test -run '^$$' -bench '$(RACES)' -benchtime 1x -timeout 90m ./testdata/qemu
 
 picture: build ## draw the README's picture, docs/demo.svg
 	GO=$(GO) docs/picture.sh

@@ -47,6 +47,15 @@ var rigs atomic.Int32
 func newRig(t testing.TB, imageSize int64) *rig { return ARM64.newRig(t, imageSize) }
 
 func (a Arch) newRig(t testing.TB, imageSize int64) *rig {
+	r := a.newRigOf(t, 128<<20)
+	r.want = make([]byte, imageSize)
+	rand.New(rand.NewSource(imageSize)).Read(r.want)
+	r.image = r.write("x.raw", string(r.want))
+	return r
+}
+
+// newRigOf is a rig without an image, whose disk has diskSize bytes.
+func (a Arch) newRigOf(t testing.TB, diskSize int64) *rig {
 	if err := a.Available(); err != nil {
 		if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" && a.Name != RISCV64.Name { // whose suite is not released yet
 			t.Fatal(err)
@@ -59,10 +68,8 @@ func (a Arch) newRig(t testing.TB, imageSize int64) *rig {
 	if t, ok := t.(*testing.T); ok {
 		t.Parallel()
 	}
-	r := &rig{t: t, dir: t.TempDir(), tftp: tftpAddress(), want: make([]byte, imageSize)}
-	rand.New(rand.NewSource(imageSize)).Read(r.want)
-	r.image = r.write("x.raw", string(r.want))
-	b, err := a.Start(context.Background(), r.dir, 128<<20)
+	r := &rig{t: t, dir: t.TempDir(), tftp: tftpAddress()}
+	b, err := a.Start(context.Background(), r.dir, diskSize)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +139,7 @@ var program = func() func(testing.TB) string {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	printTable()
 	os.Remove(filepath.Join(os.TempDir(), fmt.Sprintf("flashlua-test-%d", os.Getpid())))
 	os.Exit(code)
 }
@@ -184,7 +192,13 @@ func (r *rig) run(e engine.Engine, policy string, retries int) *engine.Report {
 // drive runs f as the board's flash function, once. f proves nothing, and the run must end for that reason alone.
 func (r *rig) drive(f func(ctx context.Context, s *engine.Session, p *engine.Policy) error) {
 	r.t.Helper()
-	p, err := bindings.Load(r.Arch.policyFile(), bindings.Options{Set: map[string]string{"net.tftp": r.tftp, "limits.attempt": "150s"}})
+	r.driveWithin("150s", f)
+}
+
+// driveWithin is drive with a limit of its own.
+func (r *rig) driveWithin(limit string, f func(ctx context.Context, s *engine.Session, p *engine.Policy) error) {
+	r.t.Helper()
+	p, err := bindings.Load(r.Arch.policyFile(), bindings.Options{Set: map[string]string{"net.tftp": r.tftp, "limits.attempt": limit}})
 	if err != nil {
 		r.t.Fatal(err)
 	}

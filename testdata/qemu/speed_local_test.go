@@ -1,0 +1,123 @@
+package qemu
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	localSize   = 512 << 20
+	localWanted = 0.7 // of the time that others take for writing and reading back
+)
+
+// BenchmarkLocal writes an image to a medium of this machine.
+func BenchmarkLocal(b *testing.B) {
+	im := newScattered(b, localSize).pack(b)
+	program(b) // is built before anybody is timed
+	b.Run("blank", func(b *testing.B) { blankMedium(b, im) })
+	b.Run("reflash", func(b *testing.B) { reflash(b, im) })
+}
+
+// blankMedium compares on a medium that holds nothing of the image.
+func blankMedium(b *testing.B, im *scattered) {
+	const what = "write and verify 512 MiB"
+	device, err := loopDevice(b, im.size)
+	if err != nil {
+		leaveOut(b, what, err)
+	}
+	whole := extent{0, im.size}
+	fill := func() error { return overwrite(device, ones{}, im.size) }
+	sides := []side{
+		{"flashlua write", func() (float64, error) {
+			return oneWrite(fill, func() error { return writeOurs(b, im, device, nil) }, device, im, whole)
+		}},
+		{"xzcat | dd, sha256sum", func() (float64, error) {
+			return oneWrite(fill, func() error {
+				return scripted(im.sum, writeDD(im, device)+fmt.Sprintf("; dd if=%s bs=4M count=%d iflag=direct | sha256sum", device, im.size>>22))
+			}, device, im, whole)
+		}},
+	}
+	mapped, unmapped := makeMap(b, im)
+	if unmapped == nil {
+		// It leaves as it is what the image has no data for: on this medium, not the zeros that the image has there.
+		sides = append(sides, side{"bmaptool, sha256sum", func() (float64, error) {
+			return oneWrite(fill, func() error {
+				return scripted(mapped.sum, fmt.Sprintf("bmaptool -q copy --bmap %s %s %s; ", mapped.path, im.packed, device)+readMapped(device, im.data))
+			}, device, im, im.data...)
+		}})
+	}
+	medians, err := race(b, rounds(b), "s", sides...)
+	must(b, err)
+	compare(b, what+" beside xzcat, dd, sha256sum", "s", medians[0], medians[1], localWanted)
+	if unmapped == nil {
+		compare(b, what+" beside bmaptool, sha256sum of the mapped ranges", "s", medians[0], medians[2], localWanted)
+	} else {
+		leftOut(what+" beside bmaptool", unmapped)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// blockMap is what bmaptool needs to know of an image.
+type blockMap struct {
+	path string
+	sum  string // of what is mapped
+}
+
+func makeMap(b *testing.B, im *scattered) (blockMap, error) {
+	m := blockMap{filepath.Join(b.TempDir(), "image.bmap"), im.digest(b, im.data...)}
+	_, err := output(exec.Command("bmaptool", "-q", "create", "-o", m.path, im.raw))
+	return m, err
+}
+
+// oneWrite prepares the medium, times a write, and checks what is there.
+func oneWrite(fill, write func() error, device string, im *scattered, ranges ...extent) (float64, error) {
+	if err := fill(); err != nil {
+		return 0, err
+	}
+	took, err := timed(write)
+	if err != nil {
+		return 0, err
+	}
+	return took, holds(device, im.raw, ranges...)
+}
+
+// writeOurs runs the binary, through slow if there is one.
+func writeOurs(b *testing.B, im *scattered, device string, slow func(*exec.Cmd) *exec.Cmd) error {
+	cmd := exec.Command(program(b), "write", "--image", im.packed, "--to", device)
+	remove, err := cold(cmd)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	if slow != nil {
+		cmd = slow(cmd)
+	}
+	_, err = output(cmd)
+	return err
+}
+
+// writeDD is the usual command.
+func writeDD(im *scattered, device string) string {
+	return fmt.Sprintf("xzcat %s | dd bs=4M oflag=direct of=%s", im.packed, device)
+}
+
+// scripted runs a script that must print a digest.
+func scripted(sum, script string) error {
+	out, err := output(exec.Command("bash", "-ec", "set -o pipefail; "+script))
+	if err == nil && !strings.Contains(out, sum) {
+		err = fmt.Errorf("the medium does not hold the image: %s", out)
+	}
+	return err
+}
+
+// readMapped is a script that reads ranges past the cache and prints the digest of all of them.
+func readMapped(device string, ranges []extent) string {
+	var s strings.Builder
+	for _, e := range ranges {
+		fmt.Fprintf(&s, "dd if=%s bs=4M iflag=direct,skip_bytes,count_bytes skip=%d count=%d status=none; ", device, e.at, e.size)
+	}
+	return "{ " + s.String() + "} | sha256sum"
+}
