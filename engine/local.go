@@ -6,6 +6,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/image"
 )
 
 // ModeWrite is the mode of a report on a medium of this machine.
@@ -34,21 +35,26 @@ func (e Engine) WriteLocal(ctx context.Context, j LocalJob) *Report {
 }
 
 func (r *run) writeLocal(j LocalJob) error {
-	if err := r.planImage(r.ctx); err != nil {
-		return err
-	}
-	if err := r.ready(r.ctx); err != nil {
-		return err
-	}
 	m := r.media[0]
+	if err := image.Check(m.part.Image); err != nil {
+		return err
+	}
 	local := flash.Local{Path: j.To, Force: j.Force, Progress: func(step string, done, total int64) {
 		r.emit(Event{Type: EventProgress, Step: step, Done: done, Total: total})
 	}}
-	t, err := local.Open(j.Image, m.image.Size())
+	t, err := local.Open(j.Image)
 	if err != nil {
 		return err
 	}
 	r.defers("medium", t.Close)
+	m.found = t.Early().Found // the medium is read while the image is unpacked
+	r.staging = r.stage(r.ctx)
+	if err := r.ready(r.ctx); err != nil {
+		return err
+	}
+	if err := t.Fits(m.image.Size()); err != nil {
+		return err
+	}
 	r.found(m, j.To)
 	r.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s\nto %s: everything on it is lost", m.describe(), j.To)})
 	r.powered = true // from now on the medium changes

@@ -15,7 +15,8 @@ import (
 type medium struct {
 	part   Part
 	target flash.Target
-	image  *image.Image // nil until it is staged
+	found  func(*image.Image, image.Range) // wants to know of its ranges early; may be nil
+	image  *image.Image                    // nil until it is staged
 
 	device  string // that the target turned out to be
 	state   string
@@ -66,7 +67,7 @@ func (r *run) stage(ctx context.Context) *staging {
 func (r *run) stageAll(ctx context.Context, long func()) error {
 	for _, m := range r.media {
 		st := r.stager(m.part)
-		st.Long = long
+		st.Long, st.Found = long, m.found
 		im, err := st.Open(ctx, m.part.Image)
 		if err == nil && m.part.SHA256 != "" {
 			if err = im.Matches(m.part.SHA256); err != nil {

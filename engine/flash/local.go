@@ -32,8 +32,8 @@ type LocalResult struct {
 	Rewritten int64 // that were not there when they were read back
 }
 
-// Open checks the target and opens it for an image of size bytes, which is not source. It writes nothing.
-func (l Local) Open(source string, size int64) (*LocalTarget, error) {
+// Open checks the target and opens it for an image, which is not source. It writes nothing.
+func (l Local) Open(source string) (*LocalTarget, error) {
 	st, err := os.Stat(l.Path)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && strings.HasPrefix(l.Path, "/dev/"):
@@ -41,22 +41,36 @@ func (l Local) Open(source string, size int64) (*LocalTarget, error) {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return nil, classify.Wrap(err, classify.TargetMissing, "cannot look at %s", l.Path)
 	case err == nil && st.Mode()&os.ModeDevice != 0 && st.Mode()&os.ModeCharDevice == 0:
-		return l.openDevice(size)
+		return l.openDevice()
 	case err == nil && !st.Mode().IsRegular():
 		return nil, classify.New(classify.TargetUnsafe, "%s is neither a block device nor a file", l.Path)
 	}
 	if in, ierr := os.Stat(source); err == nil && ierr == nil && os.SameFile(st, in) {
 		return nil, classify.New(classify.TargetUnsafe, "%s is the image itself", l.Path)
 	}
-	f, err := os.OpenFile(l.Path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", l.Path)
+	t := &LocalTarget{local: l, sector: 1}
+	if err != nil { // it is made when there is something to write
+		if in, err := os.Stat(filepath.Dir(l.Path)); err != nil || !in.IsDir() {
+			return nil, classify.New(classify.TargetUnsafe, "cannot write %s: there is no such folder", l.Path)
+		}
+		return t, nil
 	}
-	t := &LocalTarget{local: l, f: f, sector: 1}
-	if direct, err := os.OpenFile(l.Path, os.O_RDWR|unix.O_DIRECT, 0); err == nil { // no file system in RAM knows it
-		t.direct = direct
+	return t, t.create()
+}
+
+// create opens the file, which is made if need be.
+func (t *LocalTarget) create() (err error) {
+	if t.f != nil {
+		return nil
 	}
-	return t, nil
+	path := t.local.Path
+	if t.f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
+		return classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", path)
+	}
+	if t.direct, err = os.OpenFile(path, os.O_RDWR|unix.O_DIRECT, 0); err != nil { // no file system in RAM knows it
+		t.direct = nil
+	}
+	return nil
 }
 
 // LocalTarget is a target that is open.
@@ -66,10 +80,12 @@ type LocalTarget struct {
 	direct *os.File // past the cache; nil where that cannot be
 	sector int64    // bytes, of a device; 1 of a file
 	device bool
+	end    int64 // bytes that fit, of a device
+	early  *Early
 }
 
 // openDevice refuses what must not be overwritten.
-func (l Local) openDevice(size int64) (*LocalTarget, error) {
+func (l Local) openDevice() (*LocalTarget, error) {
 	path, err := filepath.EvalSymlinks(l.Path)
 	if err != nil {
 		return nil, classify.Wrap(err, classify.TargetMissing, "cannot look at %s", l.Path)
@@ -104,18 +120,27 @@ func (l Local) openDevice(size int64) (*LocalTarget, error) {
 		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", l.Path)
 	}
 	end, err := f.Seek(0, io.SeekEnd)
-	if err == nil && end < size {
-		err = classify.New(classify.TargetUnsafe, "%s has %d bytes, the image has %d", l.Path, end, size)
-	}
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", l.Path)
 	}
-	return &LocalTarget{local: l, f: f, direct: f, sector: int64(sector), device: true}, nil
+	return &LocalTarget{local: l, f: f, direct: f, sector: int64(sector), device: true, end: end}, nil
+}
+
+// Fits refuses an image of size bytes that is too large.
+func (t *LocalTarget) Fits(size int64) error {
+	if t.device && t.end < size {
+		return classify.New(classify.TargetUnsafe, "%s has %d bytes, the image has %d", t.local.Path, t.end, size)
+	}
+	return nil
 }
 
 // Close closes the target.
 func (t *LocalTarget) Close() error {
+	t.early.end(nil)
+	if t.f == nil {
+		return nil
+	}
 	err := t.f.Close()
 	if t.direct != nil && t.direct != t.f {
 		err = errors.Join(err, t.direct.Close())

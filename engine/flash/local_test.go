@@ -25,7 +25,7 @@ func random(n int, seed byte) []byte {
 // writeLocal writes data to path and gives what was done.
 func writeLocal(t *testing.T, ctx context.Context, path string, data []byte) (LocalResult, error) {
 	t.Helper()
-	target, err := Local{Path: path}.Open("", int64(len(data)))
+	target, err := Local{Path: path}.Open("")
 	if err != nil {
 		return LocalResult{}, err
 	}
@@ -110,7 +110,7 @@ func TestLocalDevice(t *testing.T) {
 func TestLocalMismatch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "medium")
 	data := random(2*localBlock, 6)
-	target, err := Local{Path: path}.Open("", int64(len(data)))
+	target, err := Local{Path: path}.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestLocalRefusals(t *testing.T) {
 		source:              {classify.TargetUnsafe, "is the image itself"},
 		filepath.Join(dir, "no-such-folder", "x"): {classify.TargetUnsafe, "cannot write"},
 	} {
-		if _, err := (Local{Path: path}).Open(source, 5); classify.Facts(err).Kind != want.kind || !strings.Contains(err.Error(), want.text) {
+		if _, err := (Local{Path: path}).Open(source); classify.Facts(err).Kind != want.kind || !strings.Contains(err.Error(), want.text) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -27,12 +27,28 @@ const (
 type spot struct {
 	image.Range
 	from, to int64 // bytes, in the range
+	wrong    bool  // is known to be, without looking again
 }
 
 // spots are the whole ranges of a set.
 func (s set) spots() (all []spot) {
 	for _, r := range s {
-		all = append(all, spot{r, 0, r.Len})
+		all = append(all, spot{Range: r, to: r.Len})
+	}
+	return all
+}
+
+// unlike are the spots of a set that are not known to be right.
+func (s set) unlike(seen map[image.Range][]spot) (all []spot) {
+	for _, r := range s {
+		wrong, ok := seen[r]
+		if !ok {
+			wrong = []spot{{Range: r, to: r.Len}}
+		}
+		for _, w := range wrong {
+			w.wrong = ok
+			all = append(all, w)
+		}
 	}
 	return all
 }
@@ -42,7 +58,7 @@ func (s set) some(n int) (some []spot) {
 	n = min(n, len(s))
 	for i := range n {
 		r := s[(2*i+1)*len(s)/(2*n)]
-		some = append(some, spot{r, 0, min(r.Len, localBlock)})
+		some = append(some, spot{Range: r, to: min(r.Len, localBlock)})
 	}
 	return some
 }
@@ -56,13 +72,20 @@ func bytesOf(spots []spot) (n int64) {
 
 // Write makes the target hold the image, and proves it by reading back what it wrote.
 func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err error) {
+	if err := t.Fits(im.Size()); err != nil {
+		return r, err
+	}
 	if !t.device {
+		if err := t.create(); err != nil {
+			return r, err
+		}
 		if err := t.f.Truncate(im.Size()); err != nil {
 			return r, t.failed(err, 0)
 		}
 	}
 	all := set(im.Ranges())
-	compare, err := t.likely(ctx, im)
+	seen := t.early.end(im)
+	compare, err := t.likely(ctx, im, seen)
 	if err != nil {
 		return r, err
 	}
@@ -75,7 +98,7 @@ func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err e
 		return r, err
 	}
 	for _, part := range []set{others, first} { // a medium without a partition table does not boot: that comes last
-		some, err := t.work(ctx, im, "write", part.spots(), how{compare: compare, mend: true})
+		some, err := t.work(ctx, im, "write", part.unlike(seen), how{compare: compare, mend: true})
 		if err != nil {
 			return r, err
 		}
@@ -107,10 +130,15 @@ func (t *LocalTarget) verify(ctx context.Context, im Image, spots []spot) ([]spo
 }
 
 // likely reports whether some of the medium is right already, so that looking at all of it pays.
-func (t *LocalTarget) likely(ctx context.Context, im Image) (bool, error) {
+func (t *LocalTarget) likely(ctx context.Context, im Image, seen map[image.Range][]spot) (bool, error) {
 	s := set(im.Ranges())
 	if s.size() < probeFrom {
 		return true, nil
+	}
+	for _, wrong := range seen {
+		if len(wrong) == 0 {
+			return true, nil
+		}
 	}
 	for _, kind := range []image.Kind{image.Data, image.Zero} {
 		some := s.of(kind).some(samples * 2)
@@ -214,7 +242,7 @@ func (w *localWorker) spot(s spot) (wrong []spot, err error) {
 		s.to = end
 	}
 	wrong = []spot{s}
-	if w.do.compare {
+	if w.do.compare && !s.wrong {
 		theirs := w.theirs[:s.to-s.from]
 		if err := w.t.read(theirs, s.Off+s.from); err != nil {
 			return nil, classify.Wrap(err, classify.VerifyRead, "cannot read %s back at byte %d", w.t.local.Path, s.Off+s.from)
@@ -246,7 +274,7 @@ func differing(s spot, ours, theirs []byte) (wrong []spot) {
 			wrong[last].to = s.from + int64(to)
 			continue
 		}
-		wrong = append(wrong, spot{s.Range, from, s.from + int64(to)})
+		wrong = append(wrong, spot{Range: s.Range, from: from, to: s.from + int64(to)})
 	}
 	return wrong
 }

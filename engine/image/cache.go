@@ -225,6 +225,7 @@ func (s Stager) entry(ctx context.Context, at string, raw []byte) (*Image, error
 	if err != nil {
 		return nil, err
 	}
+	s.Found = nil // it may yet turn out to be another one
 	im := &Image{path: at + imageSuffix, f: f}
 	st, err := f.Stat()
 	if err == nil && st.Size() != e.Size {

@@ -41,6 +41,7 @@ func (s Stager) mask(ctx context.Context, im *Image, path string) error {
 		}
 	}
 	before := im.sum
+	s.Found = nil
 	if err := s.scan(ctx, im, im.size, b.cares); err != nil {
 		return err
 	}

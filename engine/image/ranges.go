@@ -44,6 +44,7 @@ type scanner struct {
 	out   *os.File                // gets the data, with holes for the rest; may be nil
 	cares func(off, n int64) bool // tells what matters; nil is all of it
 	work  func(n int)             // is told of what was done
+	tell  func(Range)             // is told of what was found
 	buf   [Piece]byte
 	fill  int
 	size  int64 // what was taken from buf
@@ -177,6 +178,7 @@ func (s *scanner) add(kind Kind, piece []byte, from, to int) error {
 		}
 	}
 	s.found = append(s.found, r)
+	s.tell(r)
 	return nil
 }
 

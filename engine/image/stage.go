@@ -33,6 +33,7 @@ type Stager struct {
 	Stdin    io.Reader                            // what Stdin stands for; nil is nothing
 	Cache    *Cache                               // keeps what was unpacked; nil keeps nothing
 	Long     func()                               // called once when there is more to do than a moment's work
+	Found    func(im *Image, r Range)             // told of ranges that ReadRange gives already, of an image that may yet turn out to be damaged; may be nil
 
 	worked *atomic.Int64
 }
@@ -181,7 +182,7 @@ func (s Stager) read(ctx context.Context, src source) (*Image, error) {
 // scan finds the digest and the ranges of an image that is in its file as it is.
 func (s Stager) scan(ctx context.Context, im *Image, size int64, cares func(off, n int64) bool) error {
 	sc := newScanner(s.work)
-	sc.cares = cares
+	sc.cares, sc.tell = cares, s.teller(im)
 	_, err := sc.ReadFrom(&holey{ctx: ctx, f: im.f, size: size})
 	if err == nil {
 		im.sum, err = sc.finish()
@@ -263,11 +264,12 @@ func (s Stager) tryUnpack(ctx context.Context, src source, p *format, key string
 	if err != nil {
 		return nil, err
 	}
+	im := &Image{path: src.path, f: staged, own: true}
 	sc := newScanner(s.work)
 	sc.out = staged
+	sc.tell = s.teller(im)
 	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }}
 	skips, err := d.copy(p, sc)
-	im := &Image{f: staged}
 	if err == nil {
 		im.sum, err = sc.finish()
 	}
@@ -283,6 +285,14 @@ func (s Stager) tryUnpack(ctx context.Context, src source, p *format, key string
 		s.Note(fmt.Sprintf("what was unpacked is not kept for another run: %v", err))
 	}
 	return im, nil
+}
+
+// teller tells of the ranges of an image that is being read.
+func (s Stager) teller(im *Image) func(Range) {
+	if s.Found == nil {
+		return func(Range) {}
+	}
+	return func(r Range) { s.Found(im, r) }
 }
 
 func (s Stager) unpackError(ctx context.Context, err error, src source, staged *os.File, what string) error {
