@@ -651,3 +651,31 @@ func TestMismatchIsFinalWhereNothingIsWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestASessionEndsWithItsAttempt: who keeps one cannot do anything by it.
+func TestASessionEndsWithItsAttempt(t *testing.T) {
+	var kept *Session
+	b := newBench(t, func(_ context.Context, s *Session) error {
+		kept = s
+		return errors.New("it failed")
+	})
+	none := 0
+	b.job.Retries = &none
+	b.run(t)
+	for name, do := range map[string]func() error{
+		"Step": func() error {
+			return kept.Step(t.Context(), "late", StepOptions{}, func(context.Context) error { t.Error("it ran"); return nil })
+		},
+		"Touch": kept.Touch, "PowerOn": func() error { return kept.PowerOn(t.Context()) },
+		"UBoot": func() error { _, err := kept.UBoot(t.Context()); return err },
+		"Shell": func() error { _, err := kept.Shell(t.Context()); return err },
+		"DHCP":  func() error { _, err := kept.DHCP(t.Context(), nil); return err },
+		"Load":  func() error { return kept.Load(t.Context(), nil, "kernel") },
+		"Boot":  func() error { _, err := kept.Boot(t.Context(), nil, "booti"); return err },
+		"Write": func() error { return kept.Write(t.Context(), nil) },
+	} {
+		if err := do(); err == nil || !strings.Contains(err.Error(), "it belongs to an attempt that is over") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

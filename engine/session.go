@@ -19,8 +19,8 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// Session is one attempt: what a policy's flash function works with. Every method ends with its context. Who keeps one, or
-// what it gave, past its attempt must ask Live first; only power, prompts and Touch ask themselves.
+// Session is one attempt: what a policy's flash function works with. Every method ends with its context, and does nothing
+// once the attempt is over. What a session gave, a shell or U-Boot, does not know that: who keeps it must ask Live.
 type Session struct {
 	LastError error // of the attempt before, nil in the first
 
@@ -98,6 +98,9 @@ type StepOptions struct {
 
 // Step runs f as a named step, with its deadline and its own retries.
 func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(context.Context) error) error {
+	if err := s.Live(); err != nil {
+		return err
+	}
 	s.steps = append(s.steps, name)
 	defer func() { s.steps = s.steps[:len(s.steps)-1] }()
 	if o.Destroys {
@@ -227,6 +230,9 @@ func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 
 // DHCP gets the board a lease, or gives it the address that the policy has for it.
 func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
+	if err := s.Live(); err != nil {
+		return "", err
+	}
 	if own := s.run.policy.Net.Address; own.IsValid() {
 		s.lease = own.Addr().String()
 		return s.lease, ub.SetAddress(ctx, own, s.run.policy.Net.Gateway)
@@ -239,6 +245,9 @@ func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
 // Load fetches the policy's files into the board's RAM, all of them without names. For each, NAME_addr and NAME_size
 // are set in U-Boot's environment, in hexadecimal.
 func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) error {
+	if err := s.Live(); err != nil {
+		return err
+	}
 	if len(names) == 0 {
 		names = slices.Sorted(maps.Keys(s.run.files))
 	}

@@ -63,6 +63,7 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 		return nil, err
 	}
 	read := w.fastest(a)
+	w.rate = probeBlock * probeBlocks * 100 / read
 	wrong := map[image.Kind]int{}
 	for _, n := range a.numbers("bad") {
 		if n >= 1 && n <= int64(len(looked)) {

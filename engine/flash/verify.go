@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/image"
@@ -55,7 +56,7 @@ func (w *Writing) differing(ctx context.Context, s set) (bad set, err error) {
 
 // read has the board hash groups, as many at once as it does in batchTime, and gives the ranges of those that differ.
 func (w *Writing) read(ctx context.Context, groups []group) (bad set, err error) {
-	p := pace{limit: 64 * mib}
+	p := pace{limit: max(64*mib, w.rate*int64(batchTime/time.Second))}
 	var total, done int64
 	for _, g := range groups {
 		total += g.len

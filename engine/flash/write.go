@@ -22,6 +22,7 @@ type Writing struct {
 	im     Image
 	unread set    // what must yet be read back
 	way    way    // in which the board reads
+	rate   int64  // how fast, in bytes a second; 0 if that is not known
 	said   answer // the last one about what it read
 	done   int64
 	total  int64
