@@ -69,11 +69,6 @@ func (r *run) stageAll(ctx context.Context, long func()) error {
 		st := r.stager(m.part)
 		st.Long, st.Found = long, m.found
 		im, err := st.Open(ctx, m.part.Image)
-		if err == nil && m.part.SHA256 != "" {
-			if err = im.Matches(m.part.SHA256); err != nil {
-				im.Close()
-			}
-		}
 		if err == nil && len(im.Ranges()) == 0 {
 			im.Close()
 			err = classify.New(classify.ImageEmpty, "nothing in the image %s matters: there is nothing to write", web.Mask(m.part.Image))
@@ -91,7 +86,7 @@ func (r *run) stageAll(ctx context.Context, long func()) error {
 // stager opens an image and tells how it goes.
 func (r *run) stager(p Part) image.Stager {
 	return image.Stager{
-		Clock: r.Clock, Expected: p.SHA256 != "", Stdin: r.Stdin, Cache: r.Cache,
+		Clock: r.Clock, SHA256: p.SHA256, Stdin: r.Stdin, Cache: r.Cache,
 		Progress: func(step string, done, total int64) {
 			r.emit(Event{Type: EventProgress, Step: step, Done: done, Total: total})
 		},

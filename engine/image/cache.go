@@ -44,10 +44,12 @@ func (e entry) sealed() entry {
 }
 
 const (
-	imageSuffix = ".img"
-	entrySuffix = ".json"
-	halfSuffix  = ".half" // of an entry that is being written
-	halfAge     = time.Hour
+	imageSuffix  = ".img"
+	entrySuffix  = ".json"
+	originSuffix = ".from"
+	halfSuffix   = ".half" // of a file that is being written
+	halfAge      = time.Hour
+	originAge    = 90 * 24 * time.Hour // after which nobody will ask for it again
 )
 
 // The environment of a cache: its folder, "none" for no cache, and its limit, as 20G.
@@ -128,15 +130,54 @@ func (c *Cache) keep(f *os.File, key string, im *Image, skips []skip, now time.T
 	if err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.AT_FDCWD, at+imageSuffix, unix.AT_SYMLINK_FOLLOW); err != nil {
 		return &os.LinkError{Op: "link", Old: f.Name(), New: at + imageSuffix, Err: err}
 	}
-	half := fmt.Sprintf("%s-%d%s", at, os.Getpid(), halfSuffix)
-	if err := os.WriteFile(half, raw, 0o600); err != nil {
-		return err
-	}
-	if err := os.Rename(half, at+entrySuffix); err != nil {
+	if err := c.place(at+entrySuffix, raw); err != nil {
 		return err
 	}
 	c.trim(c.Limit, now)
 	return nil
+}
+
+// origin is where an entry came from: the entity tag that the server gave, and the entry's key.
+type origin struct {
+	ETag string `json:"etag"`
+	Key  string `json:"key"`
+}
+
+func (c *Cache) originFile(address string) string {
+	return filepath.Join(c.Dir, fmt.Sprintf("%x%s", sha256.Sum256([]byte(address)), originSuffix))
+}
+
+// recall gives what an earlier run knew of an address, nothing if no run did.
+func (c *Cache) recall(address string) (o origin) {
+	if c == nil {
+		return o
+	}
+	raw, err := os.ReadFile(c.originFile(address))
+	if err != nil || json.Unmarshal(raw, &o) != nil || !hexSum.MatchString(o.Key) {
+		return origin{}
+	}
+	return o
+}
+
+// remember notes what is known of an address. Without an entity tag that is nothing.
+func (c *Cache) remember(address string, o origin) error {
+	if c == nil || o.ETag == "" {
+		return nil
+	}
+	raw, err := json.Marshal(o)
+	if err == nil {
+		err = c.place(c.originFile(address), raw)
+	}
+	return err
+}
+
+// place makes a file appear whole.
+func (c *Cache) place(path string, raw []byte) error {
+	half := fmt.Sprintf("%s-%d%s", path, os.Getpid(), halfSuffix)
+	if err := os.WriteFile(half, raw, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(half, path)
 }
 
 // drop removes an entry. Whoever reads it goes on reading.
@@ -163,6 +204,9 @@ func (c *Cache) trim(limit int64, now time.Time) (removed bool) {
 		}
 		key, isImage := strings.CutSuffix(f.Name(), imageSuffix)
 		if strings.HasSuffix(f.Name(), halfSuffix) && now.Sub(st.ModTime()) > halfAge {
+			os.Remove(filepath.Join(c.Dir, f.Name()))
+		}
+		if strings.HasSuffix(f.Name(), originSuffix) && now.Sub(st.ModTime()) > originAge {
 			os.Remove(filepath.Join(c.Dir, f.Name()))
 		}
 		if !isImage {

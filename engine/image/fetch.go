@@ -28,23 +28,76 @@ const (
 	progressStep = 1 << 20
 )
 
-// fetch downloads an image into a file of its own. A download that breaks off goes on where it was, if the server can tell
-// that the image is still the same, and begins again otherwise. The proxy that the environment names is used.
-func (s Stager) fetch(ctx context.Context, address string) (source, error) {
+// openWeb opens an image of the web. One that is kept is not fetched again, if its digest is asked for or the server says
+// that it is still the same.
+func (s Stager) openWeb(ctx context.Context, address string) (*Image, error) {
 	from, err := web.Parse(address)
 	if err != nil {
-		return source{}, classify.WithHint(classify.Wrap(err, classify.Usage, "the image's address cannot be used"), "check the address after --image")
+		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the image's address cannot be used"), "check the address after --image")
 	}
+	if s.SHA256 != "" {
+		if im, err := s.keptAs(ctx, from, strings.ToLower(s.SHA256)); im != nil || err != nil {
+			return im, err
+		}
+	}
+	known := s.Cache.recall(address)
+	d, err := s.fetch(ctx, from, known.ETag)
+	if err != nil {
+		return nil, err
+	}
+	if d.same {
+		d.to.Close()
+		if im, err := s.keptAs(ctx, from, known.Key); im != nil || err != nil {
+			return im, err
+		}
+		if d, err = s.fetch(ctx, from, ""); err != nil {
+			return nil, err
+		}
+	}
+	im, err := s.from(ctx, source{File: d.to, path: from.String(), name: from.Name(), own: true})
+	if err != nil {
+		return nil, err
+	}
+	key := im.source
+	if key == "" { // of a raw one that is what was downloaded
+		key = im.sum
+		err = s.Cache.keep(im.f, key, im, nil, s.Clock.Now())
+	}
+	if err == nil {
+		err = s.Cache.remember(address, origin{d.etag, key})
+	}
+	if err != nil {
+		s.Note(fmt.Sprintf("what was downloaded is not kept for another run: %v", err))
+	}
+	return im, nil
+}
+
+// keptAs opens what is kept of an image of the web, nil if nothing is.
+func (s Stager) keptAs(ctx context.Context, from web.Address, key string) (*Image, error) {
+	im, err := s.kept(ctx, key)
+	if im == nil || err != nil {
+		return nil, err
+	}
+	if im.path, im.own = from.String(), true; im.sum != key {
+		im.source = key
+	}
+	return im, nil
+}
+
+// fetch downloads an image into a file of its own, unless the server says that it is the one with an entity tag. A download
+// that breaks off goes on where it was, if the server can tell that the image is still the same, and begins again
+// otherwise. The proxy that the environment names is used.
+func (s Stager) fetch(ctx context.Context, from web.Address, unless string) (*download, error) {
 	to, err := s.Cache.scratch("download")
 	if err != nil {
-		return source{}, err
+		return nil, err
 	}
-	d := &download{Stager: s, from: from, to: to, proxy: http.ProxyFromEnvironment}
+	d := &download{Stager: s, from: from, to: to, proxy: http.ProxyFromEnvironment, unless: unless}
 	if err := d.run(ctx); err != nil {
 		to.Close()
-		return source{}, err
+		return nil, err
 	}
-	return source{File: to, path: from.String(), name: from.Name(), own: true}, nil
+	return d, nil
 }
 
 // download is one under way.
@@ -59,6 +112,9 @@ type download struct {
 	total int64  // 0 if it is not known
 	etag  string // tells one version of the image from another, byte for byte; "" if the server does not say
 	told  int64  // done at the last report of progress
+
+	unless string // the entity tag of what is there already, "" if nothing is
+	same   bool   // the server has nothing else
 }
 
 // run tries until the image is there.
@@ -148,6 +204,9 @@ func (d *download) send(ctx context.Context, to web.Address) (*http.Response, er
 	if d.done > 0 && d.etag == "" {
 		d.done = 0
 	}
+	if d.done == 0 && d.unless != "" {
+		req.Header.Set("If-None-Match", d.unless)
+	}
 	if d.done > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.done))
 		req.Header.Set("If-Range", d.etag)
@@ -158,7 +217,10 @@ func (d *download) send(ctx context.Context, to web.Address) (*http.Response, er
 // place finds out where what follows belongs.
 func (d *download) place(resp *http.Response) error {
 	switch code := resp.StatusCode; {
-	case code == http.StatusOK && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !d.Expected:
+	case code == http.StatusNotModified && d.unless != "":
+		d.same = true
+		return nil
+	case code == http.StatusOK && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && d.SHA256 == "":
 		return classify.Fatal(classify.WithHint(errors.New("the server does not say how long the image is, so that nobody could tell its end from a break"),
 			"give its digest with --sha256, or have it served with a length"))
 	case code == http.StatusOK:

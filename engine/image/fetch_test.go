@@ -368,3 +368,52 @@ func TestRefusedBehindARedirection(t *testing.T) {
 		t.Errorf("Open = %v; want %s", err, want)
 	}
 }
+
+// TestFetchOnce: what an earlier run downloaded is downloaded again only if the server has something else, or if it is
+// not what it was.
+func TestFetchOnce(t *testing.T) {
+	s := newSite(t, func(s *site, w http.ResponseWriter, r *http.Request) {
+		s.asked[len(s.asked)-1] = r.Header.Get("If-None-Match")
+		w.Header().Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256(s.content)))
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(s.content)))
+	})
+	s.Start()
+	st := s.fetcher()
+	st.Cache = &Cache{Dir: t.TempDir(), Limit: 1 << 30}
+	open := func(address string, asked ...string) {
+		t.Helper()
+		s.asked = nil
+		im, err := st.Open(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer im.Close()
+		got := make([]byte, im.Size())
+		if _, err := im.ReadAt(got, 0); err != nil || im.Size() == 0 {
+			t.Fatal(err)
+		}
+		if fmt.Sprintf("%q", s.asked) != fmt.Sprintf("%q", asked) {
+			t.Errorf("%s: asked %q; want %q", address, s.asked, asked)
+		}
+	}
+	tag := func() string { return fmt.Sprintf(`"%x"`, sha256.Sum256(s.content)) }
+	raw, packed := s.content, pack(t, packers["xz"], s.content)
+	for name, content := range map[string][]byte{"/x.raw": raw, "/x.xz": packed} {
+		s.content = content
+		open(s.URL+name, "")
+		open(s.URL+name, tag())
+		open(s.URL+name+"?other", "")
+		if f := st; f.SHA256 == "" {
+			st.SHA256 = fmt.Sprintf("%X", sha256.Sum256(content))
+			open(s.URL + name + "?third")
+			st = f
+		}
+		entry := filepath.Join(st.Cache.Dir, fmt.Sprintf("%x.img", sha256.Sum256(content)))
+		if err := os.Truncate(entry, 100); err != nil {
+			t.Fatal(err)
+		}
+		open(s.URL+name, tag(), "")
+	}
+	s.content = []byte("another image")
+	open(s.URL+"/x.raw", fmt.Sprintf(`"%x"`, sha256.Sum256(raw)))
+}

@@ -29,7 +29,7 @@ type Stager struct {
 	Clock    clock.Clock
 	Progress func(step string, done, total int64) // in bytes; total is 0 while it is not known
 	Note     func(text string)                    // tells why it takes longer, or why not
-	Expected bool                                 // the digest is known and will be compared
+	SHA256   string                               // that the image must have, hex, of the file or of what is packed in it; "" for any
 	Stdin    io.Reader                            // what Stdin stands for; nil is nothing
 	Cache    *Cache                               // keeps what was unpacked; nil keeps nothing
 	Long     func()                               // called once when there is more to do than a moment's work
@@ -57,34 +57,54 @@ type source struct {
 	own  bool // nobody else can reach it
 }
 
-// Open opens an image: a file, an address of the web, or Stdin.
+// Open opens an image: a file, an address of the web, or Stdin. If it has not the digest that it must have, it is refused.
 func (s Stager) Open(ctx context.Context, from string) (*Image, error) {
 	s.fillIn()
-	var src source
-	var err error
-	switch {
-	case web.Is(from):
-		src, err = s.fetch(ctx, from)
-	case from == Stdin:
-		src, err = s.receive(ctx)
-	default:
-		src, err = local(from)
+	im, err := s.open(ctx, from)
+	if err == nil && s.SHA256 != "" {
+		if err = im.Matches(s.SHA256); err != nil {
+			im.Close()
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
+	return im, nil
+}
+
+func (s Stager) open(ctx context.Context, from string) (*Image, error) {
+	if web.Is(from) {
+		return s.openWeb(ctx, from)
+	}
+	if from == Stdin {
+		src, err := s.receive(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return s.from(ctx, src)
+	}
+	src, err := local(from)
+	if err != nil {
+		return nil, err
+	}
+	im, err := s.from(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mask(ctx, im, from); err != nil {
+		im.Close()
+		return nil, err
+	}
+	return im, nil
+}
+
+// from opens a source, which is closed unless the image is in it.
+func (s Stager) from(ctx context.Context, src source) (*Image, error) {
 	im, err := s.read(ctx, src)
 	if err != nil || im.f != src.File {
 		src.Close()
 	}
 	if err != nil {
-		return nil, err
-	}
-	if !src.own {
-		err = s.mask(ctx, im, from)
-	}
-	if err != nil {
-		im.Close()
 		return nil, err
 	}
 	return im, nil
