@@ -75,6 +75,7 @@ func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err e
 	if err := t.Fits(im.Size()); err != nil {
 		return r, err
 	}
+	seen := t.early.end(im)
 	if !t.device {
 		if err := t.create(); err != nil {
 			return r, err
@@ -84,7 +85,6 @@ func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err e
 		}
 	}
 	all := set(im.Ranges())
-	seen := t.early.end(im)
 	compare, err := t.likely(ctx, im, seen)
 	if err != nil {
 		return r, err
@@ -241,8 +241,10 @@ func (w *localWorker) spot(s spot) (wrong []spot, err error) {
 	if s.to == s.Len {
 		s.to = end
 	}
+	look := w.do.compare && !s.wrong
+	s.wrong = false // once it is written, nobody knows
 	wrong = []spot{s}
-	if w.do.compare && !s.wrong {
+	if look {
 		theirs := w.theirs[:s.to-s.from]
 		if err := w.t.read(theirs, s.Off+s.from); err != nil {
 			return nil, classify.Wrap(err, classify.VerifyRead, "cannot read %s back at byte %d", w.t.local.Path, s.Off+s.from)
