@@ -52,7 +52,12 @@ func (r *run) planTarget(context.Context) error {
 	if err != nil {
 		return err
 	}
+	piped := false
 	for _, p := range r.job.parts() {
+		if p.Image == image.Stdin && piped {
+			return classify.New(classify.Usage, "two images cannot come by the standard input")
+		}
+		piped = piped || p.Image == image.Stdin
 		t := target
 		if p.Label != "" {
 			t.Part = p.Label
@@ -104,7 +109,11 @@ func (r *run) planImage(ctx context.Context) error {
 	if r.job.DryRun {
 		enough = r.staging.done
 	}
-	<-enough
+	select {
+	case <-enough:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	select {
 	case <-r.staging.done:
 		return r.staging.err

@@ -55,9 +55,7 @@ func (s set) unlike(seen map[image.Range][]spot) (all []spot) {
 
 // some are n spots, far from each other, of a block each.
 func (s set) some(n int) (some []spot) {
-	n = min(n, len(s))
-	for i := range n {
-		r := s[(2*i+1)*len(s)/(2*n)]
+	for _, r := range s.few(n) {
 		some = append(some, spot{Range: r, to: min(r.Len, localBlock)})
 	}
 	return some

@@ -96,15 +96,22 @@ func (w *Writing) fastest(a answer) int64 {
 	return max(best, 1)
 }
 
-// samples are some whole blocks of ranges of each kind, far from each other.
+// samples are some ranges of each kind that have a whole block, far from each other.
 func (w *Writing) samples() (some set) {
 	for _, kind := range []image.Kind{image.Data, image.Zero} {
 		all := slices.DeleteFunc(set(w.im.Ranges()).of(kind), func(r image.Range) bool { return r.Len < image.Block })
-		for i := range min(samples, len(all)) {
-			some = append(some, all[(2*i+1)*len(all)/(2*min(samples, len(all)))])
-		}
+		some = append(some, all.few(samples)...)
 	}
 	return some
+}
+
+// few are at most n ranges, far from each other.
+func (s set) few(n int) (few set) {
+	n = min(n, len(s))
+	for i := range n {
+		few = append(few, s[(2*i+1)*len(s)/(2*n)])
+	}
+	return few
 }
 
 func count(s set) map[image.Kind]int {

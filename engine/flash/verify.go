@@ -21,12 +21,12 @@ var plainWay = way{"pipe", "sha256sum"}
 // a range that is wrong is written once more, and then everything is read again: a medium that is smaller than it says
 // keeps one block in the place of another.
 func (w *Writing) Verify(ctx context.Context, mend bool) (Receipt, error) {
-	bad, err := w.differing(ctx, w.unread)
+	bad, err := w.differing(ctx, "verify", w.unread)
 	if err == nil && len(bad) > 0 && mend {
 		w.Rewritten += len(bad)
 		if err = w.put(ctx, bad); err == nil {
 			w.unread = w.im.Ranges()
-			bad, err = w.differing(ctx, w.unread)
+			bad, err = w.differing(ctx, "verify", w.unread)
 		}
 	}
 	w.unread = w.im.Ranges() // whoever asks again wants to know all
@@ -44,18 +44,18 @@ func (w *Writing) Verify(ctx context.Context, mend bool) (Receipt, error) {
 }
 
 // differing reads ranges back and gives those that do not hold the image.
-func (w *Writing) differing(ctx context.Context, s set) (bad set, err error) {
+func (w *Writing) differing(ctx context.Context, step string, s set) (bad set, err error) {
 	if err := w.choose(ctx); err != nil {
 		return nil, err
 	}
-	if bad, err = w.read(ctx, s.groups(w.Medium, maxGroup)); err != nil || len(bad) == 0 {
+	if bad, err = w.read(ctx, step, s.groups(w.Medium, maxGroup)); err != nil || len(bad) == 0 {
 		return bad, err
 	}
-	return w.read(ctx, bad.groups(w.Medium, 0)) // which of a group
+	return w.read(ctx, step, bad.groups(w.Medium, 0)) // which of a group
 }
 
 // read has the board hash groups, as many at once as it does in batchTime, and gives the ranges of those that differ.
-func (w *Writing) read(ctx context.Context, groups []group) (bad set, err error) {
+func (w *Writing) read(ctx context.Context, step string, groups []group) (bad set, err error) {
 	p := pace{limit: max(64*mib, w.rate*int64(batchTime/time.Second))}
 	var total, done int64
 	for _, g := range groups {
@@ -85,7 +85,7 @@ func (w *Writing) read(ctx context.Context, groups []group) (bad set, err error)
 		bad = append(bad, wrong...)
 		groups = groups[n:]
 		if done += size; w.dut.Progress != nil {
-			w.dut.Progress("verify", done, total)
+			w.dut.Progress(step, done, total)
 		}
 	}
 	return bad, nil

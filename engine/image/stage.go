@@ -155,7 +155,15 @@ func (s Stager) receive(ctx context.Context) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	_, err = io.Copy(file{f}, s.counted(ctx, s.Stdin))
+	done := make(chan error, 1)
+	go func() { // nobody can end a read of a terminal
+		_, err := io.Copy(file{f}, s.counted(ctx, s.Stdin))
+		done <- err
+	}()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+	}
 	var full *stagingError
 	switch {
 	case ctx.Err() != nil:
