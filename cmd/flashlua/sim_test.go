@@ -236,7 +236,7 @@ var anything = []classify.Kind{"console", "uboot", "shell", "net", "deadline"}
 var rightKinds = map[string][]classify.Kind{
 	"dhcp": {classify.NetDHCPTimeout}, "tftp": {classify.NetTFTPTimeout}, "http": {classify.NetHTTPCut}, "block": {classify.VerifyMismatch}, "flip": {classify.VerifyMismatch},
 	"reset":  {classify.BoardReset},
-	"silent": {classify.UBootSilent, "console", classify.ShellLogin, "deadline"},
+	"silent": {classify.UBootSilent, "console", classify.ShellLogin, classify.ShellSync, "deadline"},
 	"gone":   {classify.UBootSilent, "console", "shell", "deadline"},
 	"drop":   anything, "double": anything, "garble": anything, "delay": anything, "noise": anything, "first": anything, "fifo": anything, "echo": anything,
 }
