@@ -17,9 +17,9 @@ import (
 // that shows its medium by USB.
 //
 // Where some of the medium is right already it is compared first, and only what differs is written: so an interrupted run
-// goes on where it was, and nearly the same image costs little. What was written is read back past the cache. If any of
-// it is wrong, it is written again, and everything is read: a medium that is smaller than it says keeps one block in the
-// place of another.
+// goes on where it was, and nearly the same image costs little. If anything was written, everything is read back past the
+// cache, also what was right before: a medium that is smaller than it says keeps one block in the place of another. What is
+// wrong then is written again, and everything is read again.
 type Local struct {
 	Path     string
 	Force    bool                                 // also a device that is in use, or not removable

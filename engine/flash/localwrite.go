@@ -19,8 +19,6 @@ const (
 	localBlock = 64 << 10
 	// localWorkers read, compare and write side by side: a medium that can do both at once is kept busy both ways.
 	localWorkers = 3
-	// spotChecks is how many blocks are read once more of what was right already.
-	spotChecks = 64
 )
 
 // spot is a part of a range. On a device the image's last one reaches to the end of the sector.
@@ -67,13 +65,12 @@ func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err e
 		return r, err
 	}
 	first, others := all.apart()
-	var wrote []spot
-	var again []spot // of what was right
-	if compare {
-		again = all.some(spotChecks)
-	} else if err := t.wipe(first); err != nil {
-		return r, err
+	if !compare {
+		if err := t.wipe(first); err != nil {
+			return r, err
+		}
 	}
+	var wrote []spot
 	for _, part := range []set{others, first} { // a medium without a partition table does not boot: that comes last
 		some, err := t.work(ctx, im, "write", part.spots(), how{compare: compare, mend: true})
 		if err != nil {
@@ -82,7 +79,11 @@ func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err e
 		wrote = append(wrote, some...)
 	}
 	r.Written = bytesOf(wrote)
-	wrong, err := t.verify(ctx, im, append(wrote, again...))
+	var unread []spot
+	if len(wrote) > 0 { // else all was read already, and nothing happened to it since
+		unread = all.spots()
+	}
+	wrong, err := t.verify(ctx, im, unread)
 	if err == nil && len(wrong) > 0 {
 		r.Rewritten = bytesOf(wrong)
 		if _, err = t.work(ctx, im, "write", wrong, how{mend: true}); err == nil {

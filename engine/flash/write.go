@@ -48,6 +48,10 @@ func (w *Writing) Write(ctx context.Context) error {
 		wrong = all.minus(maybe.minus(bad))
 	}
 	w.Skipped = all.size() - wrong.size()
+	w.unread = all // a medium that is smaller than it says keeps one block in the place of another
+	if len(wrong) == 0 {
+		w.unread = nil
+	}
 	return w.put(ctx, wrong)
 }
 
@@ -59,13 +63,13 @@ func (w *Writing) put(ctx context.Context, wrong set) error {
 	if len(others) == 0 {
 		first = wrong
 	}
-	w.unread = others.plus(first)
-	empty := w.unread.of(image.Zero)
+	all := others.plus(first)
+	empty := all.of(image.Zero)
 	if len(others) > 0 {
 		empty = others.of(image.Zero).plus(first)
 	}
 	full := slices.Concat(others.of(image.Data).runs(w.Medium), first.of(image.Data).runs(w.Medium))
-	w.total = w.Medium.padded(w.unread.size())
+	w.total = w.Medium.padded(all.size())
 	w.done = w.total - w.Medium.padded(empty.size()) // what goes twice does not count twice
 	for _, r := range full {
 		w.done -= r.len
