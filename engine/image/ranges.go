@@ -41,7 +41,7 @@ var zeroBlock [Block]byte
 
 // scanner takes an image in order and finds its digest and its ranges.
 type scanner struct {
-	out   *os.File                // gets the data, with holes for the rest; may be nil
+	out   *file                   // gets the data, with holes for the rest; may be nil
 	cares func(off, n int64) bool // tells what matters; nil is all of it
 	work  func(n int)             // is told of what was done
 	buf   [Piece]byte
@@ -83,7 +83,7 @@ func (s *scanner) Write(p []byte) (int, error) {
 func (s *scanner) finish() (string, error) {
 	err := s.flush()
 	if err == nil && s.out != nil {
-		if err = s.out.Truncate(s.size); err != nil {
+		if err = s.out.f.Truncate(s.size); err != nil {
 			err = &stagingError{err}
 		}
 	}
@@ -172,7 +172,7 @@ func (s *scanner) add(kind Kind, piece []byte, from, to int) error {
 		r.sum = sha256.Sum256(piece[from:to])
 		if s.out != nil {
 			if _, err := s.out.WriteAt(piece[from:to], r.Off); err != nil {
-				return &stagingError{err}
+				return err
 			}
 		}
 	}
