@@ -78,6 +78,7 @@ func CacheOf(getenv func(string) string) (*Cache, error) {
 		}
 		c.Dir = filepath.Join(dir, "flashlua")
 	}
+	c.Dir = filepath.Clean(c.Dir)
 	return c, nil
 }
 

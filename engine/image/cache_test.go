@@ -396,6 +396,8 @@ func TestCacheOf(t *testing.T) {
 		{"", "", &Cache{filepath.Join(home, "flashlua"), defaultLimit}},
 		{"/x", "", &Cache{"/x", defaultLimit}},
 		{"none", "", nil},
+		{"/x/", "", &Cache{"/x", defaultLimit}},
+		{"./x", "", &Cache{"x", defaultLimit}},
 		{"/x", "0", &Cache{"/x", 0}},
 		{"/x", "7", &Cache{"/x", 7}},
 		{"/x", "7K", &Cache{"/x", 7 << 10}},
