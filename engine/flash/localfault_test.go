@@ -24,8 +24,8 @@ func TestLocalBitRot(t *testing.T) {
 	im, device := newImage(t, want), loop(t, backing)
 	var rot sync.Once
 	target, err := Local{Path: device, Progress: func(step string, done, total int64) {
-		if step == "verify" { // the table comes last: it is not read yet
-			rot.Do(func() { disk.WriteAt([]byte{want[7] ^ 1}, 7) })
+		if step == "verify" { // the last range is not read yet
+			rot.Do(func() { disk.WriteAt([]byte{want[size-7] ^ 1}, size-7) })
 		}
 	}}.Open("", size)
 	if err != nil {
