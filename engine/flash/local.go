@@ -17,9 +17,8 @@ import (
 // that shows its medium by USB.
 //
 // Where some of the medium is right already it is compared first, and only what differs is written: so an interrupted run
-// goes on where it was, and nearly the same image costs little. What was written is read back past the cache. If any of
-// it is wrong, it is written again, and everything is read: a medium that is smaller than it says keeps one block in the
-// place of another.
+// goes on where it was, and nearly the same image costs little. What was written is read back past the cache, and all the
+// rest, too, where it may be the same place by another address. What is wrong then is written again, and everything is read.
 type Local struct {
 	Path     string
 	Force    bool                                 // also a device that is in use, or not removable
@@ -48,7 +47,7 @@ func (l Local) Open(source string) (*LocalTarget, error) {
 	if in, ierr := os.Stat(source); err == nil && ierr == nil && os.SameFile(st, in) {
 		return nil, classify.New(classify.TargetUnsafe, "%s is the image itself", l.Path)
 	}
-	t := &LocalTarget{local: l, sector: 1}
+	t := &LocalTarget{local: l, sector: 1, held: newHeld()}
 	if err != nil { // it is made when there is something to write
 		if in, err := os.Stat(filepath.Dir(l.Path)); err != nil || !in.IsDir() {
 			return nil, classify.New(classify.TargetUnsafe, "cannot write %s: there is no such folder", l.Path)
@@ -82,6 +81,7 @@ type LocalTarget struct {
 	device bool
 	end    int64 // bytes that fit, of a device
 	early  *Early
+	held   *held // what was there instead
 }
 
 // openDevice refuses what must not be overwritten.
@@ -124,7 +124,7 @@ func (l Local) openDevice() (*LocalTarget, error) {
 		f.Close()
 		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", l.Path)
 	}
-	return &LocalTarget{local: l, f: f, direct: f, sector: int64(sector), device: true, end: end}, nil
+	return &LocalTarget{local: l, f: f, direct: f, sector: int64(sector), device: true, end: end, held: newHeld()}, nil
 }
 
 // Fits refuses an image of size bytes that is too large.

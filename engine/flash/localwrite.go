@@ -19,8 +19,6 @@ const (
 	localBlock = 64 << 10
 	// localWorkers read, compare and write side by side: a medium that can do both at once is kept busy both ways.
 	localWorkers = 3
-	// spotChecks is how many blocks are read once more of what was right already.
-	spotChecks = 64
 )
 
 // spot is a part of a range. On a device the image's last one reaches to the end of the sector.
@@ -88,13 +86,12 @@ func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err e
 		return r, err
 	}
 	first, others := all.apart()
-	var wrote []spot
-	var again []spot // of what was right
-	if compare {
-		again = all.some(spotChecks)
-	} else if err := t.wipe(first); err != nil {
-		return r, err
+	if !compare {
+		if err := t.wipe(first); err != nil {
+			return r, err
+		}
 	}
+	var wrote []spot
 	for _, part := range []set{others, first} { // a medium without a partition table does not boot: that comes last
 		some, err := t.work(ctx, im, "write", part.unlike(seen), how{compare: compare, mend: true})
 		if err != nil {
@@ -103,7 +100,17 @@ func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err e
 		wrote = append(wrote, some...)
 	}
 	r.Written = bytesOf(wrote)
-	wrong, err := t.verify(ctx, im, append(wrote, again...))
+	unread := wrote
+	one := !compare
+	if compare && len(wrote) > 0 {
+		if one, err = t.mayBeOne(im, wrote); err != nil {
+			return r, err
+		}
+	}
+	if one {
+		unread = all.spots()
+	}
+	wrong, err := t.verify(ctx, im, unread)
 	if err == nil && len(wrong) > 0 {
 		r.Rewritten = bytesOf(wrong)
 		if _, err = t.work(ctx, im, "write", wrong, how{mend: true}); err == nil {
@@ -247,7 +254,9 @@ func (w *localWorker) spot(s spot) (wrong []spot, err error) {
 		if err := w.t.read(theirs, s.Off+s.from); err != nil {
 			return nil, classify.Wrap(err, classify.VerifyRead, "cannot read %s back at byte %d", w.t.local.Path, s.Off+s.from)
 		}
-		wrong = differing(s, w.ours[s.from:s.to], theirs)
+		if wrong = differing(s, w.ours[s.from:s.to], theirs); len(wrong) > 0 {
+			w.t.held.note(w.ours[s.from:s.to], theirs)
+		}
 	}
 	if w.do.mend {
 		for _, x := range wrong {

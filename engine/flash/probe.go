@@ -73,7 +73,7 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 	likely = map[image.Kind]bool{}
 	for kind, n := range count(looked) {
 		right := int64(n - wrong[kind])
-		likely[kind] = right*(max(a.number("copy"), 0)+read) >= int64(n)*read
+		likely[kind] = right == int64(n) || right*max(a.number("copy"), 0) >= int64(n)*read // all is read once more in the end
 	}
 	return likely, nil
 }

@@ -17,16 +17,15 @@ type way struct{ name, program string }
 // plainWay is what every board has.
 var plainWay = way{"pipe", "sha256sum"}
 
-// Verify reads back what was not read since it was written, all of the image at first, past the board's cache. With mend,
-// a range that is wrong is written once more, and then everything is read again: a medium that is smaller than it says
-// keeps one block in the place of another.
+// Verify reads back all of the image, past the board's cache, unless Write found it right and wrote nothing. With mend, a
+// range that is wrong is written once more, and then everything is read again: a medium that is smaller than it says keeps
+// one block in the place of another.
 func (w *Writing) Verify(ctx context.Context, mend bool) (Receipt, error) {
 	bad, err := w.differing(ctx, "verify", w.unread)
 	if err == nil && len(bad) > 0 && mend {
 		w.Rewritten += len(bad)
 		if err = w.put(ctx, bad); err == nil {
-			w.unread = w.im.Ranges()
-			bad, err = w.differing(ctx, "verify", w.unread)
+			bad, err = w.differing(ctx, "verify", w.im.Ranges())
 		}
 	}
 	w.unread = w.im.Ranges() // whoever asks again wants to know all

@@ -50,11 +50,11 @@ func (w *Writing) Write(ctx context.Context) error {
 		wrong = all.minus(maybe.minus(bad))
 	}
 	w.Skipped = all.size() - wrong.size()
-	if err := w.put(ctx, wrong); err != nil || len(wrong) == 0 {
-		return err
+	w.unread = all // a medium that is smaller than it says keeps one block in the place of another
+	if len(wrong) == 0 {
+		w.unread = nil
 	}
-	w.unread = w.unread.plus(all.minus(wrong).few(samples)) // to see that the others are not written over
-	return nil
+	return w.put(ctx, wrong)
 }
 
 // put writes some ranges, those with the partition table last. What is there of the old one goes first: neither boots a
@@ -65,13 +65,13 @@ func (w *Writing) put(ctx context.Context, wrong set) error {
 	if len(others) == 0 {
 		first = wrong
 	}
-	w.unread = others.plus(first)
-	empty := w.unread.of(image.Zero)
+	all := others.plus(first)
+	empty := all.of(image.Zero)
 	if len(others) > 0 {
 		empty = others.of(image.Zero).plus(first)
 	}
 	full := slices.Concat(others.of(image.Data).runs(w.Medium), first.of(image.Data).runs(w.Medium))
-	w.total = w.Medium.padded(w.unread.size())
+	w.total = w.Medium.padded(all.size())
 	w.done = w.total - w.Medium.padded(empty.size()) // what goes twice does not count twice
 	for _, r := range full {
 		w.done -= r.len

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -29,6 +30,7 @@ type Cache struct {
 
 // entry is what is known of an unpacked image. Its file has the same name.
 type entry struct {
+	Packed string `json:"packed"` // digest of the packed file
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 	Skips  []skip `json:"skips,omitempty"`
@@ -78,6 +80,7 @@ func CacheOf(getenv func(string) string) (*Cache, error) {
 		}
 		c.Dir = filepath.Join(dir, "flashlua")
 	}
+	c.Dir = filepath.Clean(c.Dir)
 	return c, nil
 }
 
@@ -121,14 +124,18 @@ func (c *Cache) keep(f *os.File, key string, im *Image, skips []skip, now time.T
 	if c == nil || filepath.Dir(f.Name()) != c.Dir {
 		return nil
 	}
-	raw, err := json.Marshal(entry{Size: im.size, SHA256: im.sum, Skips: skips}.sealed())
+	raw, err := json.Marshal(entry{Packed: key, Size: im.size, SHA256: im.sum, Skips: skips}.sealed())
 	if err != nil {
 		return err
 	}
-	c.drop(key)
 	at := filepath.Join(c.Dir, key)
-	if err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.AT_FDCWD, at+imageSuffix, unix.AT_SYMLINK_FOLLOW); err != nil {
-		return &os.LinkError{Op: "link", Old: f.Name(), New: at + imageSuffix, Err: err}
+	half := at + "-" + rand.Text() + halfSuffix // others may make the same entry
+	defer os.Remove(half)
+	if err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.AT_FDCWD, half, unix.AT_SYMLINK_FOLLOW); err != nil {
+		return &os.LinkError{Op: "link", Old: f.Name(), New: half, Err: err}
+	}
+	if err := os.Rename(half, at+imageSuffix); err != nil {
+		return err
 	}
 	if err := c.place(at+entrySuffix, raw); err != nil {
 		return err
@@ -173,7 +180,7 @@ func (c *Cache) remember(address string, o origin) error {
 
 // place makes a file appear whole.
 func (c *Cache) place(path string, raw []byte) error {
-	half := fmt.Sprintf("%s-%d%s", path, os.Getpid(), halfSuffix)
+	half := path + "-" + rand.Text() + halfSuffix
 	if err := os.WriteFile(half, raw, 0o600); err != nil {
 		return err
 	}
@@ -241,7 +248,7 @@ func (s Stager) kept(ctx context.Context, key string) (*Image, error) {
 	if err != nil {
 		return nil, nil
 	}
-	im, err := s.entry(ctx, at, raw)
+	im, err := s.entry(ctx, key, at, raw)
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
@@ -257,13 +264,13 @@ func (s Stager) kept(ctx context.Context, key string) (*Image, error) {
 }
 
 // entry opens an entry and reads it all.
-func (s Stager) entry(ctx context.Context, at string, raw []byte) (*Image, error) {
+func (s Stager) entry(ctx context.Context, key, at string, raw []byte) (*Image, error) {
 	var e entry
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return nil, err
 	}
-	if e.sealed().Seal != e.Seal {
-		return nil, errors.New("its record was changed")
+	if e.sealed().Seal != e.Seal || e.Packed != key {
+		return nil, errors.New("its record was changed, or is of another")
 	}
 	f, err := os.Open(at + imageSuffix)
 	if err != nil {

@@ -267,8 +267,8 @@ func (d *download) take(body io.Reader, alive func()) error {
 		n, err := body.Read(buf)
 		if n > 0 {
 			alive()
-			if _, werr := d.to.WriteAt(buf[:n], d.done); werr != nil {
-				return &stagingError{werr}
+			if _, werr := d.file(d.to).WriteAt(buf[:n], d.done); werr != nil {
+				return werr
 			}
 			d.done += int64(n)
 			d.work(n)

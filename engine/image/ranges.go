@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,18 +42,23 @@ var zeroBlock [Block]byte
 
 // scanner takes an image in order and finds its digest and its ranges.
 type scanner struct {
-	out   *os.File                // gets the data, with holes for the rest; may be nil
+	out   *file                   // gets the data, with holes for the rest; may be nil
 	cares func(off, n int64) bool // tells what matters; nil is all of it
 	work  func(n int)             // is told of what was done
 	tell  func(Range)             // is told of what was found
-	buf   [Piece]byte
+	buf   *[Piece]byte
 	fill  int
 	size  int64 // what was taken from buf
 	whole hash.Hash
 	found []Range
 }
 
-func newScanner(work func(int)) *scanner { return &scanner{whole: sha256.New(), work: work} }
+// pieces are buffers that are used again: a small image is not worth a new one.
+var pieces = sync.Pool{New: func() any { return new([Piece]byte) }}
+
+func newScanner(work func(int)) *scanner {
+	return &scanner{whole: sha256.New(), work: work, tell: func(Range) {}, buf: pieces.Get().(*[Piece]byte)}
+}
 
 // ReadFrom implements io.ReaderFrom: io.Copy reads to where it is looked at.
 func (s *scanner) ReadFrom(r io.Reader) (n int64, err error) {
@@ -80,11 +86,14 @@ func (s *scanner) Write(p []byte) (int, error) {
 	return int(n), err
 }
 
+// release ends the use of its buffer.
+func (s *scanner) release() { pieces.Put(s.buf) }
+
 // finish looks at the rest and gives the digest, in hex.
 func (s *scanner) finish() (string, error) {
 	err := s.flush()
 	if err == nil && s.out != nil {
-		if err = s.out.Truncate(s.size); err != nil {
+		if err = s.out.f.Truncate(s.size); err != nil {
 			err = &stagingError{err}
 		}
 	}
@@ -173,7 +182,7 @@ func (s *scanner) add(kind Kind, piece []byte, from, to int) error {
 		r.sum = sha256.Sum256(piece[from:to])
 		if s.out != nil {
 			if _, err := s.out.WriteAt(piece[from:to], r.Off); err != nil {
-				return &stagingError{err}
+				return err
 			}
 		}
 	}

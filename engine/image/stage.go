@@ -157,7 +157,7 @@ func (s Stager) receive(ctx context.Context) (source, error) {
 	}
 	done := make(chan error, 1)
 	go func() { // nobody can end a read of a terminal
-		_, err := io.Copy(file{f}, s.counted(ctx, s.Stdin))
+		_, err := io.Copy(io.NewOffsetWriter(s.file(f), 0), s.counted(ctx, s.Stdin))
 		done <- err
 	}()
 	select {
@@ -210,6 +210,7 @@ func (s Stager) read(ctx context.Context, src source) (*Image, error) {
 // scan finds the digest and the ranges of an image that is in its file as it is.
 func (s Stager) scan(ctx context.Context, im *Image, size int64, cares func(off, n int64) bool) error {
 	sc := newScanner(s.work)
+	defer sc.release()
 	sc.cares, sc.tell = cares, s.teller(im)
 	_, err := sc.ReadFrom(&holey{ctx: ctx, f: im.f, size: size})
 	if err == nil {
@@ -278,23 +279,16 @@ func (s Stager) unpacked(ctx context.Context, src source, p *format) (*Image, er
 }
 
 // unpack decodes a whole image into a file of its own, so that nothing of it is ever written before all of it is known to
-// be sound. If the disk is full, what earlier runs left there has to go first.
+// be sound.
 func (s Stager) unpack(ctx context.Context, src source, p *format, key string) (*Image, error) {
-	im, err := s.tryUnpack(ctx, src, p, key)
-	if errors.Is(err, syscall.ENOSPC) && s.Cache != nil && s.Cache.trim(0, s.Clock.Now()) {
-		im, err = s.tryUnpack(ctx, src, p, key)
-	}
-	return im, err
-}
-
-func (s Stager) tryUnpack(ctx context.Context, src source, p *format, key string) (*Image, error) {
 	staged, err := s.Cache.scratch("unpack")
 	if err != nil {
 		return nil, err
 	}
 	im := &Image{path: src.path, f: staged, own: true}
 	sc := newScanner(s.work)
-	sc.out = staged
+	defer sc.release()
+	sc.out = s.file(staged)
 	sc.tell = s.teller(im)
 	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }}
 	skips, err := d.copy(p, sc)
@@ -409,7 +403,7 @@ func (d *decoding) first(p *format) (out io.ReadCloser, in *bufio.Reader, err er
 			return out, nil, err
 		}
 	}
-	in = bufio.NewReaderSize(io.NewSectionReader(d, 0, d.src.size), 1<<20)
+	in = bufio.NewReaderSize(io.NewSectionReader(d, 0, d.src.size), int(min(d.src.size, 1<<20)))
 	out, err = p.decode(in)
 	return out, in, err
 }
@@ -473,11 +467,22 @@ func (r *reader) Read(p []byte) (int, error) {
 // stagingError tells a full disk from a damaged image.
 type stagingError struct{ error }
 
-// file marks what fails to be written.
-type file struct{ *os.File }
+// file is one of scratch. If the disk is full, what earlier runs left there goes. What fails is marked.
+type file struct {
+	f    *os.File
+	trim func() bool
+}
 
-func (f file) Write(p []byte) (int, error) {
-	n, err := f.File.Write(p)
+func (s Stager) file(f *os.File) *file {
+	return &file{f, func() bool { return s.Cache != nil && s.Cache.trim(0, s.Clock.Now()) }}
+}
+
+// WriteAt implements io.WriterAt.
+func (f *file) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.f.WriteAt(p, off)
+	if errors.Is(err, syscall.ENOSPC) && f.trim() {
+		n, err = f.f.WriteAt(p, off)
+	}
 	if err != nil {
 		err = &stagingError{err}
 	}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/flashlua/flashlua/engine/flash/flashtest"
+)
+
+// mounted is a medium that does as it is told.
+func mounted(t *testing.T, m *flashtest.Medium) *flashtest.Medium {
+	t.Helper()
+	if err := m.Mount(t.TempDir(), false); err != nil {
+		t.Skipf("LEFT OUT: a medium of our own cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := m.Unmount(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+// device makes a block device of a file.
+func device(t *testing.T, backing string) string {
+	t.Helper()
+	out, err := exec.Command("losetup", "--find", "--show", backing).CombinedOutput()
+	if err != nil {
+		t.Skipf("LEFT OUT: a loop device cannot be made: %v: %s", err, out)
+	}
+	path := strings.TrimSpace(string(out))
+	t.Cleanup(func() {
+		if out, err := exec.Command("losetup", "--detach", path).CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+	return path
+}
+
+func noise(n int, seed byte) []byte {
+	p := make([]byte, n)
+	rand.NewChaCha8([32]byte{seed}).Read(p)
+	return p
+}
+
+// imageFile is a file of some noise.
+func imageFile(t *testing.T, content []byte) string {
+	path := filepath.Join(t.TempDir(), "disk.img")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// writing is a process that writes an image to a medium of this machine.
+func writing(t *testing.T, image, to string) (*exec.Cmd, *bytes.Buffer) {
+	cmd := exec.CommandContext(t.Context(), "flashlua", "write", "--image", image, "--to", to)
+	stderr := &bytes.Buffer{}
+	cmd.Stderr = stderr
+	return cmd, stderr
+}
+
+var bytesWritten = regexp.MustCompile(`(\d+) bytes written, the others were right already`)
+
+// written runs a process to its end, which must be good, and gives how much it wrote.
+func written(t *testing.T, image, to string) int64 {
+	t.Helper()
+	cmd, stderr := writing(t, image, to)
+	out, err := cmd.Output()
+	m := bytesWritten.FindStringSubmatch(stderr.String())
+	if err != nil || !strings.HasPrefix(string(out), "verified: ") || m == nil {
+		t.Fatalf("%v\n%s%s", err, out, stderr)
+	}
+	n, _ := strconv.ParseInt(m[1], 10, 64)
+	return n
+}
+
+func sameContent(t *testing.T, path string, want []byte) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the medium differs, %v", err)
+	}
+}
+
+// TestWriteInterrupted ends a process in the middle of writing or of reading back, by a kill or a signal: the next one
+// goes on where that was.
+func TestWriteInterrupted(t *testing.T) {
+	const size = 48 << 20
+	image := noise(size, 1)
+	path := imageFile(t, image)
+	for _, step := range []string{"writing", "verifying"} {
+		for _, by := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT} {
+			for _, on := range []string{"file", "device"} {
+				t.Run(fmt.Sprint(step, ", ", by, ", ", on), func(t *testing.T) {
+					var wrote atomic.Int64
+					var armed atomic.Bool
+					arrived, release := make(chan bool, 1000), make(chan bool)
+					m := mounted(t, &flashtest.Medium{Size: size, Before: func(write bool, off int64, n int) {
+						if !armed.Load() {
+							return
+						}
+						if write {
+							wrote.Add(int64(n))
+						}
+						if now := wrote.Load(); write && now > size/2 && step == "writing" || !write && now >= size && off > size/2 && step == "verifying" {
+							arrived <- true
+							<-release
+						}
+					}})
+					to := m.Path
+					if on == "device" {
+						to = device(t, m.Path)
+					}
+					armed.Store(true)
+					cmd, stderr := writing(t, path, to)
+					if err := cmd.Start(); err != nil {
+						t.Fatal(err)
+					}
+					over := make(chan error, 1)
+					go func() { over <- cmd.Wait() }()
+					select {
+					case <-arrived:
+					case err := <-over:
+						t.Fatalf("it is over: %v\n%s", err, stderr)
+					}
+					armed.Store(false)
+					cmd.Process.Signal(by)
+					close(release)
+					<-over
+					if by == syscall.SIGINT && cmd.ProcessState.ExitCode() != 130 {
+						t.Errorf("exit %d\n%s", cmd.ProcessState.ExitCode(), stderr)
+					}
+					if n := written(t, path, to); n >= size || step == "verifying" && n > 0 {
+						t.Errorf("the next one wrote %d bytes", n)
+					}
+					sameContent(t, to, image)
+				})
+			}
+		}
+	}
+}
+
+// packedFile packs what a function writes.
+func packedFile(t *testing.T, name string, content func(w io.Writer), tool ...string) string {
+	if _, err := exec.LookPath(tool[0]); err != nil {
+		t.Skipf("LEFT OUT: %s is not installed", tool[0])
+	}
+	path := filepath.Join(t.TempDir(), name)
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command(tool[0], tool[1:]...)
+	cmd.Stdout = f
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w := bufio.NewWriterSize(in, 1<<20)
+	content(w)
+	w.Flush()
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestWriteFromStdin takes an image from a pipe, packed or not.
+func TestWriteFromStdin(t *testing.T) {
+	image := noise(3<<20+17, 2)
+	packed, err := os.ReadFile(packedFile(t, "disk.img.xz", func(w io.Writer) { w.Write(image) }, "xz", "-0c", "-T2", "--block-size=1MiB"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		stdin []byte
+		error string
+	}{
+		"raw": {image, ""}, "packed": {packed, ""},
+		"nothing": {nil, "Error: the image - is empty\n"}, "half": {packed[:len(packed)/2], "Error: the image - is damaged: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			to := filepath.Join(t.TempDir(), "medium")
+			cmd, stderr := writing(t, "-", to)
+			cmd.Stdin = struct{ io.Reader }{bytes.NewReader(tt.stdin)} // a pipe
+			out, err := cmd.Output()
+			if tt.error == "" {
+				if err != nil || !strings.HasPrefix(string(out), "verified: ") {
+					t.Fatalf("%v\n%s%s", err, out, stderr)
+				}
+				sameContent(t, to, image)
+				return
+			}
+			if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.HasPrefix(stderr.String(), tt.error) || !strings.Contains(stderr.String(), "nothing was touched: image.") {
+				t.Errorf("exit %d\n%s", code, stderr)
+			}
+			if _, err := os.Stat(to); err == nil {
+				t.Error("it made the file")
+			}
+		})
+	}
+}
+
+// TestWriteTakesLittleMemory unpacks half a gigabyte: what the process takes is bounded.
+func TestWriteTakesLittleMemory(t *testing.T) {
+	const size, most = 512 << 20, 256 << 20
+	some := make([]byte, 4<<20) // mostly zeros, which are on the medium already
+	copy(some, noise(64<<10, 3))
+	content := func(w io.Writer) {
+		for range size / len(some) {
+			w.Write(some)
+		}
+	}
+	for name, tool := range map[string][]string{
+		"xz": {"xz", "-c", "-T2", "--lzma2=preset=0,dict=8MiB", "--block-size=24MiB"}, "zst": {"zstd", "-3qc", "--long=27"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := packedFile(t, "disk.img."+name, content, tool...)
+			var mu sync.Mutex
+			var peak int64
+			var process *os.Process
+			m := mounted(t, &flashtest.Medium{Size: size, Before: func(bool, int64, int) {
+				mu.Lock()
+				defer mu.Unlock()
+				if process != nil {
+					peak = max(peak, highWater(process.Pid))
+				}
+			}})
+			cmd, stderr := writing(t, path, m.Path)
+			mu.Lock()
+			err := cmd.Start()
+			process = cmd.Process
+			mu.Unlock()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Fatalf("%v\n%s", err, stderr)
+			}
+			t.Logf("%d MiB", peak>>20)
+			if peak == 0 || peak > most {
+				t.Errorf("it took %d MiB", peak>>20)
+			}
+		})
+	}
+}
+
+// highWater is the most that a process had in memory, in bytes; 0 if it is gone.
+func highWater(pid int) int64 {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range strings.Lines(string(status)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmHWM:" {
+			n, _ := strconv.ParseInt(f[1], 10, 64)
+			return n << 10
+		}
+	}
+	return 0
+}

@@ -1,0 +1,88 @@
+package flash
+
+import (
+	"bytes"
+	"hash/maphash"
+	"io"
+	"sync"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/image"
+)
+
+// A medium that is smaller than it says keeps one block in the place of another. Who compares and then writes what is wrong
+// could take such a medium for right: X reads back right, Y does not, Y is written, and X, which is the same place, is not
+// what it was. But then, before it was written, Y held what the image has at X. So it is enough to remember what the wrong
+// sectors held: if none of that is what the image has anywhere among the right ones, they need not be read again.
+
+const (
+	aliasSector = 512
+	mostHeld    = 1 << 20 // sectors that are remembered; where more were wrong, all is read again
+)
+
+// held is what the sectors that were wrong held.
+type held struct {
+	mu      sync.Mutex
+	seed    maphash.Seed
+	sectors map[uint64]struct{}
+}
+
+func newHeld() *held { return &held{seed: maphash.MakeSeed(), sectors: map[uint64]struct{}{}} }
+
+// note remembers the sectors in which two texts differ.
+func (h *held) note(ours, theirs []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for len(theirs) > 0 && len(h.sectors) <= mostHeld {
+		n := min(aliasSector, len(theirs))
+		if !bytes.Equal(ours[:n], theirs[:n]) {
+			h.sectors[maphash.Bytes(h.seed, theirs[:n])] = struct{}{}
+		}
+		ours, theirs = ours[n:], theirs[n:]
+	}
+}
+
+// among reports whether any sector of p was held by another.
+func (h *held) among(p []byte) bool {
+	for len(p) > 0 {
+		n := min(aliasSector, len(p))
+		if _, ok := h.sectors[maphash.Bytes(h.seed, p[:n])]; ok {
+			return true
+		}
+		p = p[n:]
+	}
+	return false
+}
+
+// mayBeOne reports whether what was written may be in the place of what was right, as far as that is known.
+func (t *LocalTarget) mayBeOne(im Image, wrote []spot) (bool, error) {
+	h := t.held
+	if len(h.sectors) > mostHeld {
+		return true, nil
+	}
+	written := map[int64][]spot{}
+	for _, s := range wrote {
+		written[s.Off] = append(written[s.Off], s)
+	}
+	zeros := h.among(make([]byte, aliasSector))
+	buf := make([]byte, image.Piece)
+	for _, r := range im.Ranges() {
+		if r.Kind == image.Zero {
+			if zeros && bytesOf(written[r.Off]) < r.Len {
+				return true, nil
+			}
+			continue
+		}
+		if _, err := im.ReadAt(buf[:r.Len], r.Off); err != nil && err != io.EOF {
+			return false, classify.Wrap(err, classify.ImageRead, "cannot read the image")
+		}
+		at := int64(0)
+		for _, s := range append(written[r.Off], spot{from: r.Len, to: r.Len}) { // what lies between them
+			if s.from > at && h.among(buf[at:s.from]) {
+				return true, nil
+			}
+			at = max(at, s.to)
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,425 @@
+package image
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(stagingChild); dir != "" {
+		stageForever(dir, os.Args[1])
+	}
+	os.Exit(m.Run())
+}
+
+// gzipped packs content.
+func gzipped(t *testing.T, content []byte) string {
+	var packed bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	z.Write(content)
+	z.Close()
+	return write(t, "disk.img.gz", packed.String())
+}
+
+// content is random, with zeros between.
+func content(seed byte, size int) []byte {
+	p := make([]byte, size)
+	rand.NewChaCha8([32]byte{seed}).Read(p)
+	clear(p[size/3 : size/3*2])
+	return p
+}
+
+// staged opens an image and gives what was said. It must be what it should be.
+func staged(t *testing.T, c *Cache, path string, want []byte) (im *Image, notes string) {
+	t.Helper()
+	im, err := Stager{Cache: c, Note: func(text string) { notes += text + "\n" }}.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	got := make([]byte, im.Size())
+	if _, err := im.ReadAt(got, 0); err != nil && err != io.EOF || !bytes.Equal(got, want) || im.SHA256() != fmt.Sprintf("%x", sha256.Sum256(want)) {
+		t.Errorf("the image is another one: %d bytes, %v", len(got), err)
+	}
+	return im, notes
+}
+
+const reused = "unpacked by an earlier run\n"
+
+// inCache are the names in a cache's folder, by their ends.
+func inCache(t *testing.T, c *Cache) (images, others []string) {
+	t.Helper()
+	files, err := os.ReadDir(c.Dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if key, is := strings.CutSuffix(f.Name(), imageSuffix); is {
+			images = append(images, key)
+		} else {
+			others = append(others, f.Name())
+		}
+	}
+	return images, others
+}
+
+func TestCacheIsUsedAgain(t *testing.T) {
+	c := &Cache{Dir: filepath.Join(t.TempDir(), "new", "folder"), Limit: 1 << 30}
+	want := content(1, 3<<20+5)
+	path := gzipped(t, want)
+	first, notes := staged(t, c, path, want)
+	if notes != "" {
+		t.Errorf("the first time it says %q", notes)
+	}
+	again, notes := staged(t, c, path, want)
+	if notes != reused || !slices.Equal(first.Ranges(), again.Ranges()) || again.Path() != path {
+		t.Errorf("the second time it says %q; ranges %v, then %v", notes, first.Ranges(), again.Ranges())
+	}
+	if _, notes := staged(t, c, gzipped(t, want[1:]), want[1:]); notes != "" {
+		t.Errorf("another image: it says %q", notes)
+	}
+	if _, notes := staged(t, nil, path, want); notes != "" {
+		t.Errorf("without a cache it says %q", notes)
+	}
+}
+
+// TestCacheKeepsWhatDoesNotMatter: of a sparse image that is known already.
+func TestCacheKeepsWhatDoesNotMatter(t *testing.T) {
+	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
+	file, raw := sparseFile(Piece, chunkRaw, chunkSkip, chunkFill)
+	path := write(t, "x.simg", string(file))
+	first, _ := staged(t, c, path, raw)
+	again, notes := staged(t, c, path, raw)
+	if notes != reused || !slices.Equal(first.Ranges(), again.Ranges()) || len(again.Ranges()) != 4 {
+		t.Errorf("%q: ranges %v, then %v", notes, first.Ranges(), again.Ranges())
+	}
+}
+
+// TestPoisonedCache: an entry that is not what it was is found, and made again.
+func TestPoisonedCache(t *testing.T) {
+	want, other := content(2, 3<<20+5), content(3, 3<<20+5)
+	flip := func(path string, at int64) error {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		b := []byte{0}
+		if _, err := f.ReadAt(b, at); err != nil {
+			return err
+		}
+		_, err = f.WriteAt([]byte{b[0] ^ 1}, at)
+		return err
+	}
+	for name, poison := range map[string]func(at, of string) error{
+		"a bit of its data":      func(at, of string) error { return flip(at+imageSuffix, 77) },
+		"a bit of its last byte": func(at, of string) error { return flip(at+imageSuffix, 3<<20+4) },
+		"a bit of its zeros":     func(at, of string) error { return flip(at+imageSuffix, 3<<19) },
+		"a bit of its record":    func(at, of string) error { return flip(at+entrySuffix, 20) },
+		"an end that is gone":    func(at, of string) error { return os.Truncate(at+imageSuffix, 3<<20) },
+		"more at its end":        func(at, of string) error { return os.Truncate(at+imageSuffix, 4<<20) },
+		"nothing":                func(at, of string) error { return os.Truncate(at+imageSuffix, 0) },
+		"no record":              func(at, of string) error { return os.Truncate(at+entrySuffix, 0) },
+		"the record of another":  func(at, of string) error { return os.Rename(of+entrySuffix, at+entrySuffix) },
+		"the image of another":   func(at, of string) error { return os.Rename(of+imageSuffix, at+imageSuffix) },
+		"no image":               func(at, of string) error { return os.Remove(at + imageSuffix) },
+		"a folder for an image": func(at, of string) error {
+			return errors.Join(os.Remove(at+imageSuffix), os.Mkdir(at+imageSuffix, 0o700))
+		},
+		"both of another": func(at, of string) error {
+			return errors.Join(os.Rename(of+entrySuffix, at+entrySuffix), os.Rename(of+imageSuffix, at+imageSuffix))
+		},
+		"a record that says too much": func(at, of string) error {
+			return os.WriteFile(at+entrySuffix, []byte(`{"size":9223372036854775807}`), 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
+			path, otherPath := gzipped(t, want), gzipped(t, other)
+			staged(t, c, path, want)
+			staged(t, c, otherPath, other)
+			if err := poison(filepath.Join(c.Dir, keyOf(t, path)), filepath.Join(c.Dir, keyOf(t, otherPath))); err != nil {
+				t.Fatal(err)
+			}
+			if _, notes := staged(t, c, path, want); !strings.HasSuffix(notes, " is damaged: unpacking it again\n") {
+				t.Errorf("it says %q", notes)
+			}
+			if _, notes := staged(t, c, path, want); notes != reused {
+				t.Errorf("when it was made again it says %q", notes)
+			}
+			staged(t, c, otherPath, other)
+		})
+	}
+}
+
+func keyOf(t *testing.T, path string) string {
+	packed, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(packed))
+}
+
+// TestCacheLimit: what was not used for the longest time goes first, and there is never more than the limit.
+func TestCacheLimit(t *testing.T) {
+	c := &Cache{Dir: t.TempDir(), Limit: 10 << 20}
+	var paths []string
+	var wants [][]byte
+	for i := range 4 { // of 4 MiB on the disk
+		wants = append(wants, content(byte(10+i), 6<<20))
+		paths = append(paths, gzipped(t, wants[i]))
+	}
+	age := func(i int, hours time.Duration) {
+		at := time.Now().Add(-hours * time.Hour)
+		if err := os.Chtimes(filepath.Join(c.Dir, keyOf(t, paths[i])+entrySuffix), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect := func(what string, keys ...int) {
+		t.Helper()
+		var want []string
+		for _, i := range keys {
+			want = append(want, keyOf(t, paths[i]))
+		}
+		slices.Sort(want)
+		if images, others := inCache(t, c); !slices.Equal(images, want) || len(others) != len(want) {
+			t.Errorf("%s: there are %v and %v, not %v", what, images, others, want)
+		}
+		if _, out := onDisk(t, c); out > c.Limit {
+			t.Errorf("%s: %d bytes are taken", what, out)
+		}
+	}
+	staged(t, c, paths[0], wants[0])
+	age(0, 3)
+	staged(t, c, paths[1], wants[1])
+	age(1, 2)
+	expect("two", 0, 1)
+	staged(t, c, paths[0], wants[0]) // is used, and so the younger one
+	staged(t, c, paths[2], wants[2])
+	expect("a third", 0, 2)
+	c.Limit = 1 << 20
+	staged(t, c, paths[3], wants[3])
+	expect("one that is too large")
+	c.Limit = 0
+	staged(t, c, paths[3], wants[3])
+	expect("no room at all")
+}
+
+// onDisk counts the entries and what they take.
+func onDisk(t *testing.T, c *Cache) (n int, size int64) {
+	images, _ := inCache(t, c)
+	for _, key := range images {
+		st, err := os.Stat(filepath.Join(c.Dir, key+imageSuffix))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += st.Sys().(*syscall.Stat_t).Blocks * 512
+	}
+	return len(images), size
+}
+
+// TestCacheClearsUp takes away what processes left that were killed between two steps, and not what one just made.
+func TestCacheClearsUp(t *testing.T) {
+	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
+	want := content(4, 1<<20)
+	path := gzipped(t, want)
+	key := keyOf(t, path)
+	for name, age := range map[string]time.Duration{key + imageSuffix: 0, key + "-1" + halfSuffix: 2 * halfAge, key + "-2" + halfSuffix: 0} {
+		path := filepath.Join(c.Dir, name)
+		at := time.Now().Add(-age)
+		if err := errors.Join(os.WriteFile(path, []byte("half"), 0o600), os.Chtimes(path, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, notes := staged(t, c, path, want); notes != "" {
+		t.Errorf("it says %q", notes)
+	}
+	if images, others := inCache(t, c); !slices.Equal(images, []string{key}) || !slices.Equal(others, []string{key + "-2" + halfSuffix, key + entrySuffix}) {
+		t.Errorf("there are %v, %v", images, others)
+	}
+	if _, notes := staged(t, c, path, want); notes != reused {
+		t.Errorf("then it says %q", notes)
+	}
+}
+
+// TestTwoAtOnce stage the same image: each gets it, and none complains.
+func TestTwoAtOnce(t *testing.T) {
+	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
+	want := content(5, 1<<20)
+	path := gzipped(t, want)
+	for range 10 {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				if _, notes := staged(t, c, path, want); notes != "" && notes != reused {
+					t.Errorf("it says %q", notes)
+				}
+			})
+		}
+		all.Wait()
+		if _, notes := staged(t, c, path, want); notes != reused {
+			t.Errorf("then it says %q", notes)
+		}
+		c.drop(keyOf(t, path))
+	}
+}
+
+// stagingChild has the test's program stage an image and hang in the middle.
+const stagingChild = "FLASHLUA_TEST_STAGING_CHILD"
+
+func stageForever(dir, path string) {
+	Stager{Cache: &Cache{Dir: dir, Limit: 1 << 30}, Long: func() {
+		fmt.Println("half")
+		select {}
+	}}.Open(context.Background(), path)
+	os.Exit(1)
+}
+
+// TestKilledWhileStaging: a process that is killed leaves nothing that can be seen, and is in nobody's way.
+func TestKilledWhileStaging(t *testing.T) {
+	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
+	want := make([]byte, moment+8<<20) // more than the file itself counts for
+	rand.NewChaCha8([32]byte{6}).Read(want[:2<<20])
+	path := gzipped(t, want)
+	child := exec.CommandContext(t.Context(), os.Args[0], path)
+	child.Env = append(os.Environ(), stagingChild+"="+c.Dir)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	child.Process.Kill()
+	child.Wait()
+	if line != "half\n" {
+		t.Fatalf("it says %q, %v", line, err)
+	}
+	if images, others := inCache(t, c); len(images)+len(others) > 0 {
+		t.Errorf("it leaves %v, %v", images, others)
+	}
+	for _, said := range []string{"", reused} {
+		if _, notes := staged(t, c, path, want); notes != said {
+			t.Errorf("then it says %q, not %q", notes, said)
+		}
+	}
+}
+
+// small mounts a disk of 8 MiB for a cache.
+func small(t *testing.T) *Cache {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
+		t.Skipf("LEFT OUT: a small disk cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return &Cache{Dir: dir, Limit: 1 << 30}
+}
+
+// TestFullCache: what earlier runs left goes when the disk is full, and only then it is too small.
+func TestFullCache(t *testing.T) {
+	fits, large := content(7, 9<<20), content(8, 15<<20) // of 6 and 10 MiB on the disk
+	plain := content(9, 6<<20)[:6<<20]
+	for name, tt := range map[string]struct {
+		from  string
+		stdin []byte
+		want  []byte
+		done  string
+	}{
+		"a packed file":            {gzipped(t, fits), nil, fits, ""},
+		"the standard input":       {Stdin, plain, plain, ""},
+		"a large file":             {gzipped(t, large), nil, nil, "unpacked"},
+		"a large standard input":   {Stdin, slices.Concat(plain, plain), nil, "kept"},
+		"a packed one that breaks": {Stdin, []byte("\x1f\x8b\x08"), nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := small(t)
+			old := content(10, 6<<20)
+			staged(t, c, gzipped(t, old), old)
+			im, err := Stager{Cache: c, Stdin: bytes.NewReader(tt.stdin)}.Open(t.Context(), tt.from)
+			f := classify.Facts(err)
+			switch {
+			case tt.done != "":
+				if f.Kind != classify.ConfigPlan || f.Class != classify.NonRetryable || !strings.Contains(f.Hint, CacheVariable) || !strings.Contains(err.Error(), "cannot be "+tt.done+" to "+c.Dir) || !errors.Is(err, syscall.ENOSPC) {
+					t.Errorf("%v of kind %s, hint %q", err, f.Kind, f.Hint)
+				}
+			case tt.want == nil:
+				if f.Kind != classify.ImageDecode {
+					t.Errorf("%v of kind %s", err, f.Kind)
+				}
+			case err != nil:
+				t.Errorf("%v, hint %q", err, f.Hint)
+			default:
+				if im.SHA256() != fmt.Sprintf("%x", sha256.Sum256(tt.want)) {
+					t.Errorf("the image is another one, of %d bytes", im.Size())
+				}
+				im.Close()
+			}
+		})
+	}
+}
+
+func TestCacheOf(t *testing.T) {
+	home, err := os.UserCacheDir()
+	if err != nil {
+		t.Setenv("XDG_CACHE_HOME", "/home")
+		home = "/home"
+	}
+	for _, tt := range []struct {
+		dir, size string
+		want      *Cache
+	}{
+		{"", "", &Cache{filepath.Join(home, "flashlua"), defaultLimit}},
+		{"/x", "", &Cache{"/x", defaultLimit}},
+		{"none", "", nil},
+		{"/x/", "", &Cache{"/x", defaultLimit}},
+		{"./x", "", &Cache{"x", defaultLimit}},
+		{"/x", "0", &Cache{"/x", 0}},
+		{"/x", "7", &Cache{"/x", 7}},
+		{"/x", "7K", &Cache{"/x", 7 << 10}},
+		{"/x", "1M", &Cache{"/x", 1 << 20}},
+		{"/x", "20G", &Cache{"/x", 20 << 30}},
+		{"/x", "3T", &Cache{"/x", 3 << 40}},
+	} {
+		c, err := CacheOf(func(name string) string {
+			return map[string]string{CacheVariable: tt.dir, LimitVariable: tt.size}[name]
+		})
+		if err != nil || (c == nil) != (tt.want == nil) || c != nil && *c != *tt.want {
+			t.Errorf("%q, %q: %v, %v; want %v", tt.dir, tt.size, c, err, tt.want)
+		}
+	}
+	for _, size := range []string{"G", "-1", "-1G", "1.5G", "20 G", " 20G", "20GB", "20g", "x", "9223372036854775808", "9999999999T", "0x10"} {
+		for _, dir := range []string{"", "/x", "none"} {
+			c, err := CacheOf(func(name string) string {
+				return map[string]string{CacheVariable: dir, LimitVariable: size}[name]
+			})
+			if f := classify.Facts(err); c != nil || f.Kind != classify.Usage || f.Hint == "" || !strings.Contains(err.Error(), LimitVariable+"="+size) {
+				t.Errorf("%q: %v, %v, hint %q", size, c, err, f.Hint)
+			}
+		}
+	}
+}
