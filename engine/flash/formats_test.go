@@ -297,7 +297,7 @@ func oldBusybox(t *testing.T) *hostShell {
 	if err := os.Symlink(dash, filepath.Join(dir, "sh")); err != nil {
 		t.Fatal(err)
 	}
-	return &hostShell{t: t, prefix: "PATH=" + dir + "; ", shell: []string{dash, "-c"}}
+	return &hostShell{t: t, prefix: "export PATH=" + dir + "; ", shell: []string{dash, "-c"}}
 }
 
 // TestEveryFormatByABoard has a board write, one that can do all and one that is old: first everything, and then what is
