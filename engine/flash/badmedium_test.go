@@ -99,6 +99,9 @@ func TestSmallerThanItSays(t *testing.T) {
 	for name, put := range onMedium {
 		for _, real := range []int{size / 2, size / 8 * 7} {
 			for what, before := range map[string][]byte{"new": nil, "begin is right": data[:real], "end is right": slices.Concat(data[real:], data[size-real:real])} {
+				if name == "board" && !soak && (what == "new") != (real == size/2) {
+					continue // it hashes slowly
+				}
 				t.Run(fmt.Sprint(name, ", ", what, ", ", real), func(t *testing.T) {
 					m := bad(t, &flashtest.Medium{Size: size, Real: int64(real)}, true)
 					if _, err := m.Content().WriteAt(before, 0); err != nil {

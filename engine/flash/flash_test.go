@@ -24,6 +24,7 @@ import (
 // On this machine a file plays the medium, and the disks of others are not waited for.
 func TestMain(m *testing.M) {
 	helper = strings.ReplaceAll(helper, "\n\tsync\n", "\n\ttrue\n")
+	helper = strings.ReplaceAll(helper, "/.flashlua", fmt.Sprint("/.flashlua-", os.Getpid())) // others may test at the same time
 	helper = strings.ReplaceAll(helper, "[ -b \"$dev\" ]", "[ -e \"$dev\" ]")
 	os.Exit(m.Run())
 }

@@ -297,7 +297,7 @@ func oldBusybox(t *testing.T) *hostShell {
 	if err := os.Symlink(dash, filepath.Join(dir, "sh")); err != nil {
 		t.Fatal(err)
 	}
-	return &hostShell{t: t, prefix: "PATH=" + dir + "; ", shell: []string{dash, "-c"}}
+	return &hostShell{t: t, prefix: "export PATH=" + dir + "; ", shell: []string{dash, "-c"}}
 }
 
 // TestEveryFormatByABoard has a board write, one that can do all and one that is old: first everything, and then what is
@@ -344,7 +344,7 @@ func TestEveryFormatByABoard(t *testing.T) {
 
 // TestEveryWayToReadBack holds each way of the helper to what it is for: to tell right from wrong.
 func TestEveryWayToReadBack(t *testing.T) {
-	l := layout{{data, 5*mib + 1}, {zero, 12 * mib}, {data, mib + 7}}
+	l := layout{{data, mib + 1}, {zero, 5 * mib}, {data, mib + 7}}
 	im := staged(t, "raw", l)
 	path := filepath.Join(t.TempDir(), "disk")
 	put(t, path, append(l.content(), make([]byte, 512)...))
@@ -362,7 +362,7 @@ func TestEveryWayToReadBack(t *testing.T) {
 			if r, err := w.Verify(t.Context(), false); err != nil || !r.Valid() {
 				t.Errorf("%v: %v", w.way, err)
 			}
-			at := int64(9*mib + 5) // where there are zeros
+			at := int64(4*mib + 5) // where there are zeros
 			disk.WriteAt([]byte{1}, at)
 			if r, err := w.Verify(t.Context(), false); r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
 				t.Errorf("%v, with a wrong byte: %v", w.way, err)

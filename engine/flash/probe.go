@@ -70,10 +70,14 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 			wrong[looked[n-1].Kind]++
 		}
 	}
+	copied := max(a.number("copy"), 0)
+	if a.number("copy") == 0 { // as read: less than can be measured is not nothing
+		copied = 1
+	}
 	likely = map[image.Kind]bool{}
 	for kind, n := range count(looked) {
 		right := int64(n - wrong[kind])
-		likely[kind] = right == int64(n) || right*max(a.number("copy"), 0) >= int64(n)*read // all is read once more in the end
+		likely[kind] = right*(copied+read) >= int64(n)*read
 	}
 	return likely, nil
 }
