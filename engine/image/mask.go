@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 
 	"github.com/flashlua/flashlua/classify"
 )
@@ -63,7 +64,7 @@ func foreignMap(name string, im *Image, why error) error {
 func mapBeside(path string) (*os.File, error) {
 	dir, base := filepath.Split(path)
 	for {
-		f, err := os.Open(filepath.Join(dir, base+bmapSuffix))
+		f, err := os.OpenFile(filepath.Join(dir, base+bmapSuffix), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would hang
 		if err == nil {
 			return f, nil
 		}

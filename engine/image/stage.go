@@ -480,7 +480,7 @@ func (s Stager) file(f *os.File) *file {
 // WriteAt implements io.WriterAt.
 func (f *file) WriteAt(p []byte, off int64) (int, error) {
 	n, err := f.f.WriteAt(p, off)
-	if errors.Is(err, syscall.ENOSPC) && f.trim() {
+	if (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) && f.trim() {
 		n, err = f.f.WriteAt(p, off)
 	}
 	if err != nil {

@@ -33,8 +33,12 @@ const (
 	leastBlock  = 8
 	mostBlock   = 65464
 	mostWindow  = 64
-	firstResend = 50 * time.Millisecond // a board that lost a block waits for it; doubled with every further one
+	// A board that lost a block waits for it. One that is only slow still holds the window: sent again, the two together
+	// may be more than its network card has room for, and U-Boot does not always get over that.
+	firstResend = 200 * time.Millisecond // while it is not known how fast it is; doubled with every further one
+	leastResend = 50 * time.Millisecond
 	mostResend  = time.Second
+	turns       = 4 // of a window that may pass before it is sent again
 	silence     = 10 * time.Second // without an answer that ends a transfer
 )
 
@@ -249,9 +253,10 @@ func (x *transfer) run(options string) {
 		acked = -1 // the answer to the options is block 0
 	}
 	heard := clock.Real{}.Now()
-	resend := firstResend
+	began, turn, resend := heard, time.Duration(0), firstResend // turn is how long a window takes
 	for sent, again := acked, false; acked < last; {
 		if sent == acked { // a window is due
+			began = clock.Real{}.Now()
 			var err error
 			if sent, err = x.send(acked, last, options); err != nil {
 				return
@@ -283,7 +288,9 @@ func (x *transfer) run(options string) {
 				x.server.resent.Add(1)
 			}
 			acked, sent = block, block
-			heard, resend = clock.Real{}.Now(), firstResend
+			heard = clock.Real{}.Now()
+			turn = max(heard.Sub(began), turn-turn/8)
+			resend = min(max(turns*turn, leastResend), mostResend)
 		}
 	}
 }
