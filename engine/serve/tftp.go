@@ -265,7 +265,7 @@ func (x *transfer) run(options string) {
 				x.server.resent.Add(1)
 			}
 		}
-		n, ok := x.wait(resend)
+		n, ok := x.wait(resend - clock.Real{}.Now().Sub(began)) // answers that say nothing new do not put it off
 		switch {
 		case !ok:
 			return
