@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -280,6 +281,28 @@ func TestExitCodesComeTwice(t *testing.T) {
 	for text, want := range map[string]int64{"0=0": 0, "1=1": 1, "0=1": -1, "1=0": -1, "0=": -1, "=0": -1, "0?0": -1, "": -1, "512": 512} {
 		if got := (answer{fields: map[string][]string{"dd": {text}}}).number("dd"); got != want {
 			t.Errorf("%q is %d, want %d", text, got, want)
+		}
+	}
+}
+
+// TestOnlyTheBoardIsServed asks for an image from where the board's helper was asked for, and from elsewhere.
+func TestOnlyTheBoardIsServed(t *testing.T) {
+	d, _ := newDUT(t, newHostShell(t))
+	if err := d.load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	url, withdraw := d.offer(serve.Text("image", "content"), nil)
+	defer withdraw()
+	for from, want := range map[string]int{"127.0.0.1": http.StatusOK, "127.0.0.9": http.StatusNotFound} {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		client := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+		res, err := client.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("%s gets %s", from, res.Status)
 		}
 	}
 }
