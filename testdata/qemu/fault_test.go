@@ -217,3 +217,22 @@ func TestMediumThatKeepsChanging(t *testing.T) {
 		}
 	}
 }
+
+// TestBoardWithoutMemory takes the room and the memory for reading back away: another way is found, until there is none.
+func TestBoardWithoutMemory(t *testing.T) {
+	r := newRig(t, 20<<20)
+	code, out, v := r.flash(r.variant(boot+`function board.flash(s, job)
+		local sh = shell(s)
+		sh:exec("dd if=/dev/zero of=/dev/zeros bs=1M") -- until /dev, where a file in RAM can be, is full
+		s:step("no room", { destroys = job.target }, function() sh:write(job) end)
+		sh:run("rm /dev/zeros; mkdir /tmp/ram; mount -t tmpfs -o size=90% tmpfs /tmp/ram")
+		sh:run("dd if=/dev/zero of=/tmp/ram/zeros bs=1M count=$(($(sed -n '/^MemAvailable/s/[^0-9]//gp' /proc/meminfo) / 1024 - 100))")
+		s:step("no memory for files", { destroys = job.target }, function() sh:write(job) end)
+		sh:run("ulimit -v 2500") -- too little for dd's buffer
+		s:step("no memory", { destroys = job.target }, function() sh:write(job) end)
+	end`), "--retries", "0")
+	if code != engine.ExitExhausted || v.Step != "no memory" || !strings.Contains(strings.Join(v.Console, "\n"), "out of memory") {
+		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+	}
+	r.equal()
+}
