@@ -134,7 +134,15 @@ func (s Stager) receive(ctx context.Context) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	_, err = io.Copy(file{f}, s.counted(ctx, s.Stdin))
+	received := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(file{f}, s.counted(ctx, s.Stdin))
+		received <- err
+	}()
+	select {
+	case err = <-received:
+	case <-ctx.Done(): // whoever writes to it may be silent, and the read never end
+	}
 	var full *stagingError
 	switch {
 	case ctx.Err() != nil:
