@@ -52,7 +52,6 @@ bench: ## measure the console beside a bare read loop, commands beside typing th
 	$(GO) test -run '^$$' -bench . ./classify
 
 bench-flash: build test-deps ## flash beside wget | xzcat | dd, write beside dd and bmaptool, TFTP beside tftpd-hpa, 8 boards beside 1; FLASHLUA_ROUNDS=5
-	@testdata/tftpd.sh || echo "LEFT OUT: the comparison with tftpd-hpa, for the reason above" >&2
 	$(GO) test -run '^$$' -bench '$(RACES)' -benchtime 1x -timeout 90m ./testdata/qemu
 
 picture: build ## draw the README's picture, docs/demo.svg

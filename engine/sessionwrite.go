@@ -41,7 +41,7 @@ func (s *Session) verify(ctx context.Context, w *written, mend bool) error {
 		}
 		s.run.markOne(w.medium, Verified, receipt)
 		if w.Rewritten > 0 {
-			s.Note(fmt.Sprintf("%d ranges read back wrong, and were written again", w.Rewritten))
+			s.Note("read back wrong, and written again: " + plural(w.Rewritten, "range"))
 		}
 		return nil
 	})

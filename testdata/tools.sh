@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests and benchmarks compare with and talk to: console servers, lua5.1, packers, bmaptool, curl.
+# Installs what the tests compare with and talk to: console servers, a TFTP server, lua5.1, packers, bmaptool, curl.
 #
 # Exit codes: 0 they are there, 3 something is missing and only root could install it.
 set -eu
@@ -13,8 +13,21 @@ missing() {
 	command -v bmaptool >/dev/null || echo bmap-tools
 }
 
+# Debian's TFTP server is unpacked and not installed: its package starts it. What it needs comes with socat.
+tftpd() {
+	to=$(dirname "$0")/../build/tftpd
+	[ ! -x /usr/sbin/in.tftpd ] && [ ! -x "$to/usr/sbin/in.tftpd" ] && command -v apt-get >/dev/null || return 0
+	mkdir -p "$to"
+	(
+		cd "$to"
+		apt-get download tftpd-hpa || { apt-get update && apt-get download tftpd-hpa; }
+		dpkg -x tftpd-hpa_*.deb .
+		rm tftpd-hpa_*.deb
+	) || echo "LEFT OUT: the test with another TFTP server, tftpd-hpa cannot be downloaded" >&2
+}
+
 packages=$(missing | tr '\n' ' ')
-[ -n "$packages" ] || exit 0
+[ -n "$packages" ] || { tftpd; exit 0; }
 command -v apt-get >/dev/null || { echo "$0: needs apt-get, of Debian or Ubuntu" >&2; exit 3; }
 if [ "$(id -u)" != 0 ]; then
 	echo "$0: missing packages; as root: apt-get install --no-install-recommends $packages" >&2
@@ -39,3 +52,4 @@ export DEBIAN_FRONTEND=noninteractive
 install="apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 $packages"
 # Package lists may be absent or too old to be true.
 $install || { apt-get update; $install; }
+tftpd

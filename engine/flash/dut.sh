@@ -149,11 +149,15 @@ ram() { # a place in RAM, if there is room for 16 MiB of many
 	grep -qE "^[^ ]+ / rootfs rw" /proc/mounts && : >/.flashlua && echo /.flashlua
 }
 pipe() { # SUM-PROGRAM BLOCK SKIP COUNT
-	{ dd if="$dev" bs="$2" skip="$3" count="$4" $past 2>/dev/null || echo "read=$?=$?" >&2; } | "$1"
+	{
+		dd if="$dev" bs="$2" skip="$3" count="$4" $past 2>/dev/null || {
+			echo "read=$?=$?"
+			dd if="$dev" of=/dev/null bs="$2" skip="$3" count=1 $past # says why, if it is not a place further on
+		} >&2
+	} | "$1"
 }
-file() {
-	dd if="$dev" of="$place" bs="$2" skip="$3" count="$4" $past 2>/dev/null || echo "read=$?=$?" >&2
-	"$1" <"$place"
+file() { # the same; through a pipe if there is no room, which tells if it is the medium that cannot be read
+	if dd if="$dev" of="$place" bs="$2" skip="$3" count="$4" $past 2>/dev/null; then "$1" <"$place"; else pipe "$@"; fi
 }
 
 # check BLOCK SKIP COUNT SUM: prints the digest of a part, and tells if it is another one.

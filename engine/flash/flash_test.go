@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -367,5 +368,27 @@ func TestForceRO(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(filepath.Join(node, "force_ro")); string(text) != "1\n" {
 		t.Errorf("force_ro is %q in the end", text)
+	}
+}
+
+// TestOnlyTheBoardIsServed asks for an image from where the board's helper was asked for, and from elsewhere.
+func TestOnlyTheBoardIsServed(t *testing.T) {
+	d, _ := newDUT(t, newHostShell(t))
+	if err := d.load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	url, withdraw := d.offer(serve.Text("image", "content"), nil)
+	defer withdraw()
+	for from, want := range map[string]int{"127.0.0.1": http.StatusOK, "127.0.0.9": http.StatusNotFound} {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		client := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+		res, err := client.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("%s gets %s", from, res.Status)
+		}
 	}
 }

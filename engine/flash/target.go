@@ -42,7 +42,11 @@ func (d *DUT) Resolve(ctx context.Context, t Target, size int64) (_ Medium, err 
 	case m.Sector <= 0 || m.Size <= 0:
 		return Medium{}, classify.WithConsole(classify.New(classify.TargetMissing, "target %s: the board does not tell the size of %s", t.Name, device), a.text)
 	case m.padded(size) > m.Size:
-		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s has %d bytes, the image has %d", t.Name, m.Device, m.Size, size)
+		what := m.Device
+		if t.Part != "" { // of several, this one
+			what = t.String()
+		}
+		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s has %d bytes, the image has %d", t.Name, what, m.Size, size)
 	}
 	return m, nil
 }

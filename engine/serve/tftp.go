@@ -29,16 +29,16 @@ const (
 	errAccess   = 2
 	errIllegal  = 4
 
-	plainBlock  = 512 // bytes, without the option
-	leastBlock  = 8
-	mostBlock   = 65464
-	mostWindow  = 64
+	plainBlock = 512 // bytes, without the option
+	leastBlock = 8
+	mostBlock  = 65464
+	mostWindow = 64
 	// A board that lost a block waits for it. One that is only slow still holds the window: sent again, the two together
 	// may be more than its network card has room for, and U-Boot does not always get over that.
 	firstResend = 200 * time.Millisecond // while it is not known how fast it is; doubled with every further one
 	leastResend = 50 * time.Millisecond
 	mostResend  = time.Second
-	turns       = 4 // of a window that may pass before it is sent again
+	turns       = 4                // of a window that may pass before it is sent again
 	silence     = 10 * time.Second // without an answer that ends a transfer
 )
 

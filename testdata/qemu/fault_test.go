@@ -2,9 +2,11 @@ package qemu
 
 import (
 	"context"
+	"net"
 	"os"
+	"slices"
 	"strings"
-	"syscall"
+	"sync"
 	"testing"
 
 	"github.com/flashlua/flashlua/classify"
@@ -79,28 +81,158 @@ func TestBoardStopsDuringTheWrite(t *testing.T) {
 	}
 }
 
-func TestKilledAndRunAgain(t *testing.T) {
-	r := newRig(t, 16<<20)
-	cmd := r.command(policyFile())
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	buf := make([]byte, 4096)
-	for seen := ""; !strings.Contains(seen, "write       10 %"); {
-		n, err := out.Read(buf)
-		if err != nil {
-			t.Fatal(err)
+// server is a listener that can go down, with all of its connections, and come up again where it was.
+type server struct {
+	mu    sync.Mutex
+	now   net.Listener
+	conns []net.Conn
+	next  chan net.Listener // closed when there is none to come
+}
+
+func newServer(network, address string) (*server, error) {
+	l, err := net.Listen(network, address)
+	return &server{now: l, next: make(chan net.Listener)}, err
+}
+
+func (s *server) listener() net.Listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+func (s *server) Addr() net.Addr { return s.listener().Addr() }
+
+func (s *server) Close() error {
+	close(s.next)
+	return s.listener().Close()
+}
+
+func (s *server) Accept() (net.Conn, error) {
+	conn, err := s.listener().Accept()
+	for err != nil {
+		l, ok := <-s.next
+		if !ok {
+			return nil, err
 		}
-		seen += string(buf[:n])
+		s.mu.Lock()
+		s.now = l
+		s.mu.Unlock()
+		conn, err = l.Accept()
 	}
-	cmd.Process.Signal(syscall.SIGKILL)
-	cmd.Wait()
-	if code, out, v := r.flash(policyFile()); code != 0 || v.Attempt != 1 {
-		t.Errorf("exit %d, attempt %d\n%s", code, v.Attempt, out)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns = append(s.conns, conn)
+	return conn, nil
+}
+
+func (s *server) down() {
+	s.listener().Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		c.Close()
+	}
+}
+
+func (s *server) up(t *testing.T) {
+	l, err := net.Listen("tcp", s.Addr().String())
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	s.next <- l
+}
+
+func TestImageServerGoesDown(t *testing.T) {
+	r := newRig(t, 32<<20)
+	for retries, want := range []int{engine.ExitExhausted, engine.ExitVerified} {
+		var s *server
+		down := onceAt(func() { s.down() })
+		rep := r.run(engine.Engine{
+			Listen: func(network, address string) (_ net.Listener, err error) {
+				s, err = newServer(network, address)
+				return s, err
+			},
+			Events: func(e engine.Event) {
+				down(e)
+				if e.Type == engine.EventRetry {
+					s.up(t)
+				}
+			},
+		}, policyFile(), retries)
+		if rep.Exit != want || len(rep.Attempts) != retries+1 || rep.Attempts[0].Kind != string(classify.NetHTTPCut) {
+			t.Errorf("%d retries: exit %d, %d attempts, the first ended %s\n%v", retries, rep.Exit, len(rep.Attempts), rep.Attempts[0].Error, rep.Err)
+		}
+		if retries == 0 && rep.Target.State != engine.Partial {
+			t.Errorf("target %s", rep.Target.State)
+		}
+	}
+	r.equal()
+}
+
+// flip changes one byte of the medium while the board stands still.
+func (r *rig) flip(at int64) {
+	ctx := context.Background()
+	if _, err := r.QMP(ctx, "stop"); err != nil {
+		r.t.Error(err)
+	}
+	r.spoil(at)
+	if _, err := r.QMP(ctx, "cont"); err != nil {
+		r.t.Error(err)
+	}
+}
+
+func TestMediumChangedBeforeVerification(t *testing.T) {
+	r := newRig(t, 5_000_000)
+	var notes []string
+	rep := r.run(engine.Engine{Events: func(e engine.Event) {
+		switch {
+		case e.Type == engine.EventStep && e.Step == "verify":
+			r.flip(int64(len(r.want)) - 1)
+		case e.Type == engine.EventNote:
+			notes = append(notes, e.Text)
+		}
+	}}, policyFile(), 0)
+	if rep.Exit != 0 || rep.Target.Rewritten != 1 || !slices.Contains(notes, "read back wrong, and written again: 1 range") {
+		t.Errorf("exit %d, %d ranges were rewritten, told %q\n%v", rep.Exit, rep.Target.Rewritten, notes, rep.Err)
+	}
+	r.equal()
+}
+
+// TestMediumThatKeepsChanging has the board itself change its medium all the time.
+func TestMediumThatKeepsChanging(t *testing.T) {
+	r := newRig(t, 1_000_000)
+	policy := r.variant(boot + `function board.flash(s, job)
+		local sh = shell(s)
+		sh:run("(while :; do dd if=/dev/urandom of=/dev/vda bs=512 count=1 oflag=direct conv=notrunc; done) >/dev/null 2>&1 </dev/null &")
+		sh:write(job)
+	end`)
+	code, out, v := r.flash(policy, "--retries", "1")
+	if code != engine.ExitExhausted || v.Result == engine.Verified || v.Target.State == engine.Verified || len(v.Attempts) != 2 || v.Target.Rewritten != 1 {
+		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+	}
+	for _, a := range v.Attempts {
+		if a.Kind != string(classify.VerifyMismatch) {
+			t.Errorf("attempt %d ended %s", a.Number, a.Error)
+		}
+	}
+}
+
+// TestBoardWithoutMemory takes the room and the memory for reading back away: another way is found, until there is none.
+func TestBoardWithoutMemory(t *testing.T) {
+	r := newRig(t, 20<<20)
+	code, out, v := r.flash(r.variant(boot+`function board.flash(s, job)
+		local sh = shell(s)
+		sh:exec("dd if=/dev/zero of=/dev/zeros bs=1M") -- until /dev, where a file in RAM can be, is full
+		s:step("no room", { destroys = job.target }, function() sh:write(job) end)
+		sh:run("rm /dev/zeros; mkdir /tmp/ram; mount -t tmpfs -o size=90% tmpfs /tmp/ram")
+		sh:run("dd if=/dev/zero of=/tmp/ram/zeros bs=1M count=$(($(sed -n '/^MemAvailable/s/[^0-9]//gp' /proc/meminfo) / 1024 - 100))")
+		s:step("no memory for files", { destroys = job.target }, function() sh:write(job) end)
+		sh:run("ulimit -v 2500") -- too little for dd's buffer
+		s:step("no memory", { destroys = job.target }, function() sh:write(job) end)
+	end`), "--retries", "0")
+	if code != engine.ExitExhausted || v.Step != "no memory" || !strings.Contains(strings.Join(v.Console, "\n"), "out of memory") {
+		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
 	}
 	r.equal()
 }

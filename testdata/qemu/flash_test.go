@@ -216,7 +216,7 @@ func (r *rig) variant(lua string) string {
 }
 
 func TestFlash(t *testing.T) {
-	for _, size := range []int64{64 << 20, 1_000_001, 1} {
+	for _, size := range []int64{1_000_001, 1} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			r := newRig(t, size)
 			code, out, v := r.flash(policyFile())
@@ -236,7 +236,7 @@ func TestFlash(t *testing.T) {
 
 func TestFlashPacked(t *testing.T) {
 	r := newRig(t, 2_000_001)
-	for suffix, pack := range map[string][]string{".gz": {"gzip", "-k"}, ".xz": {"xz", "-k", "--block-size=524288"}, ".zst": {"zstd", "-q"}, ".bz2": {"bzip2", "-k"}, ".lz4": {"lz4", "-q", "-m"}} {
+	for suffix, pack := range map[string][]string{".gz": {"gzip", "-k"}, ".zst": {"zstd", "-q"}, ".bz2": {"bzip2", "-k"}, ".lz4": {"lz4", "-q", "-m"}} {
 		if out, err := exec.Command(pack[0], append(pack[1:], r.image)...).CombinedOutput(); err != nil {
 			t.Skipf("LEFT OUT: %v\n%s", err, out)
 		}
@@ -268,99 +268,6 @@ func TestTFTPServerSilent(t *testing.T) {
 		t.Errorf("waits %v, target %s", waits, rep.Target.State)
 	}
 	r.power("paused")
-}
-
-// scissors cuts its connections when told to.
-type scissors struct {
-	net.Listener
-	conns chan net.Conn
-}
-
-func (s scissors) Accept() (net.Conn, error) {
-	conn, err := s.Listener.Accept()
-	if err == nil {
-		s.conns <- conn
-	}
-	return conn, err
-}
-
-func TestImageServerCutsOnce(t *testing.T) {
-	r := newRig(t, 32<<20)
-	conns, cut := make(chan net.Conn, 100), false
-	e := engine.Engine{
-		Listen: func(network, address string) (net.Listener, error) {
-			l, err := net.Listen(network, address)
-			return scissors{l, conns}, err
-		},
-		Events: func(e engine.Event) {
-			if e.Type == engine.EventProgress && e.Done > e.Total/4 && !cut {
-				cut = true
-				for len(conns) > 0 {
-					(<-conns).Close()
-				}
-			}
-		},
-	}
-	rep := r.run(e, policyFile(), 3)
-	if rep.Exit != 0 || len(rep.Attempts) != 2 || rep.Attempts[0].Kind != string(classify.NetHTTPCut) || rep.Result != "verified" {
-		t.Errorf("exit %d, %d attempts, the first ended %s\n%v", rep.Exit, len(rep.Attempts), rep.Attempts[0].Error, rep.Err)
-	}
-	r.equal()
-}
-
-// flip changes one byte of the medium while the board stands still.
-func (r *rig) flip(at int64) {
-	ctx := context.Background()
-	if _, err := r.QMP(ctx, "stop"); err != nil {
-		r.t.Error(err)
-	}
-	f, err := os.OpenFile(r.Disk, os.O_RDWR, 0)
-	if err != nil {
-		r.t.Error(err)
-		return
-	}
-	defer f.Close()
-	b := make([]byte, 1)
-	f.ReadAt(b, at)
-	b[0] ^= 1
-	f.WriteAt(b, at)
-	if _, err := r.QMP(ctx, "cont"); err != nil {
-		r.t.Error(err)
-	}
-}
-
-func TestMediumChangedBeforeVerification(t *testing.T) {
-	for _, tt := range []struct {
-		name          string
-		at            int64
-		every, verify bool
-	}{
-		{"first byte, always", 0, true, false},
-		{"last byte, once", 5_000_000 - 1, false, true},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r := newRig(t, 5_000_000)
-			flips := 0
-			e := engine.Engine{Events: func(e engine.Event) {
-				if e.Type == engine.EventStep && e.Step == "verify" && (tt.every || flips == 0) {
-					flips++
-					r.flip(tt.at)
-				}
-			}}
-			rep := r.run(e, policyFile(), 1)
-			if rep.Attempts[0].Kind != string(classify.VerifyMismatch) || flips == 0 {
-				t.Errorf("first attempt ended %q after %d flips", rep.Attempts[0].Error, flips)
-			}
-			if tt.verify {
-				if rep.Exit != 0 {
-					t.Errorf("exit %d: %v", rep.Exit, rep.Err)
-				}
-				r.equal()
-			} else if rep.Exit != engine.ExitExhausted || rep.Result == "verified" || rep.Target.State == engine.Verified {
-				t.Errorf("exit %d, %s, target %s", rep.Exit, rep.Result, rep.Target.State)
-			}
-		})
-	}
 }
 
 func TestOverrides(t *testing.T) {

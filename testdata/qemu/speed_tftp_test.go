@@ -108,7 +108,7 @@ func serveOurs(b *testing.B, name string, content []byte) error {
 	return nil
 }
 
-// serveTheirs runs tftpd-hpa until the benchmark is over, unpacked by testdata/tftpd.sh or installed.
+// serveTheirs runs tftpd-hpa until the benchmark is over, unpacked by testdata/tools.sh or installed.
 func serveTheirs(b *testing.B, dir string) error {
 	program := filepath.Join(sourceDir(), "../../build/tftpd/usr/sbin/in.tftpd")
 	if _, err := os.Stat(program); err != nil {

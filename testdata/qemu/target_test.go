@@ -17,6 +17,7 @@ import (
 // TestTargets finds and refuses media on a real board.
 func TestTargets(t *testing.T) {
 	r := newRig(t, 1000)
+	r.gpt(partitions)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -45,21 +46,25 @@ func TestTargets(t *testing.T) {
 			return err
 		}
 		d := &flash.DUT{Shell: sh, HTTP: h, Station: p.Net.HTTP, Clock: clock.Real{}}
+		sizes := map[string]int64{"/dev/vda": 128 << 20, "/dev/vda2": partitions[1].size}
 		for _, tt := range []struct {
 			before string
 			target flash.Target
 			size   int64
 			kind   classify.Kind
-			text   string
+			text   string // what the error says, or the device that is found
 		}{
-			{"true", flash.Target{Path: "/dev/vda"}, 128 << 20, "", ""},
-			{"true", flash.Target{Path: "/dev/vda"}, 128<<20 + 1, classify.TargetUnsafe, "/dev/vda has 134217728 bytes"},
-			{"true", flash.Target{Sysfs: "4010000000.pcie"}, 1, "", ""},
+			{"true", flash.Target{Path: "/dev/vda"}, sizes["/dev/vda"], "", "/dev/vda"},
+			{"true", flash.Target{Path: "/dev/vda"}, sizes["/dev/vda"] + 1, classify.TargetUnsafe, "/dev/vda has 134217728 bytes"},
+			{"true", flash.Target{Sysfs: "4010000000.pcie"}, 1, "", "/dev/vda"},
 			{"true", flash.Target{Sysfs: "4fb0000"}, 1, classify.TargetMissing, "the disk at 4fb0000 is not on the board"},
 			{"true", flash.Target{Path: "/dev/vdb"}, 1, classify.TargetMissing, "/dev/vdb is not on the board"},
 			{"true", flash.Target{Path: "/tmp"}, 1, classify.TargetUnsafe, "not a block device"},
 			{"touch /dev/file", flash.Target{Path: "/dev/file"}, 1, classify.TargetUnsafe, "not a block device"},
-			{"ln -s /dev/vda /dev/link", flash.Target{Path: "/dev/link"}, 1, "", ""},
+			{"ln -s /dev/vda /dev/link", flash.Target{Path: "/dev/link"}, 1, "", "/dev/vda"},
+			{"true", flash.Target{Path: "/dev/link", Part: "rootfs"}, sizes["/dev/vda2"], "", "/dev/vda2"},
+			{"true", flash.Target{Path: "/dev/vda", Part: "root"}, 1, classify.TargetMissing, "partition root of /dev/vda is not on the board"},
+			{"true", flash.Target{Path: "/dev/vda", Part: "twin"}, 1, classify.TargetUnsafe, "partition twin of /dev/vda is ambiguous, it is /dev/vda3 and /dev/vda4"},
 			{"mkswap /dev/vda && swapon /dev/vda", flash.Target{Path: "/dev/link"}, 1, classify.TargetUnsafe, "/dev/vda is swap"},
 			{"swapoff /dev/vda && blockdev --setro /dev/vda", flash.Target{Path: "/dev/vda"}, 1, classify.TargetUnsafe, "read-only"},
 		} {
@@ -69,7 +74,7 @@ func TestTargets(t *testing.T) {
 			tt.target.Name = "disk"
 			m, err := d.Resolve(ctx, tt.target, tt.size)
 			switch f := classify.Facts(err); {
-			case tt.kind == "" && (err != nil || m.Device != "/dev/vda" || m.Size != 128<<20 || m.Sector != 512):
+			case tt.kind == "" && (err != nil || m.Device != tt.text || m.Size != sizes[m.Device] || m.Sector != 512):
 				t.Errorf("Resolve(%s) = %+v, %v", tt.target, m, err)
 			case tt.kind != "" && (f.Kind != tt.kind || !strings.Contains(err.Error(), tt.text)):
 				t.Errorf("Resolve(%s) = %+v, %v of kind %s; want %q of %s", tt.target, m, err, f.Kind, tt.text, tt.kind)
