@@ -259,3 +259,14 @@ func TestExpected(t *testing.T) {
 		}
 	}
 }
+
+// TestTooLargeAWindow: an image that is sound, and that would need too much memory, is not called damaged.
+func TestTooLargeAWindow(t *testing.T) {
+	content := make([]byte, 1<<20)
+	for ext, tool := range map[string][]string{"zst": {"zstd", "-q", "-c", "--long=28", "--ultra", "-22", "--no-content-size"}, "xz": {"xz", "-c", "--lzma2=preset=0,dict=256MiB"}} {
+		_, err := Open(t.Context(), write(t, "x."+ext, string(pack(t, tool, content))))
+		if f := classify.Facts(err); f.Kind != classify.ImageFormat || !strings.Contains(fmt.Sprint(err), "needs more than 128 MiB of memory") || !strings.Contains(f.Hint, "smaller window") {
+			t.Errorf("%s: %v of kind %s, hint %q", ext, err, f.Kind, f.Hint)
+		}
+	}
+}

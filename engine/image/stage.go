@@ -15,6 +15,9 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
+
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/web"
@@ -300,7 +303,7 @@ func (s Stager) unpack(ctx context.Context, src source, p *format, key string) (
 	}
 	if err != nil {
 		staged.Close()
-		return nil, s.unpackError(ctx, err, src, staged, fmt.Sprintf("%s cannot be decoded after %d bytes", d.name, sc.size+int64(sc.fill)))
+		return nil, s.unpackError(ctx, err, src, staged, d.name, sc.size+int64(sc.fill))
 	}
 	im.size, im.ranges = sc.size, sc.found
 	if err := s.Cache.keep(staged, key, im, skips, s.Clock.Now()); err != nil {
@@ -317,7 +320,8 @@ func (s Stager) teller(im *Image) func(Range) {
 	return func(r Range) { s.Found(im, r) }
 }
 
-func (s Stager) unpackError(ctx context.Context, err error, src source, staged *os.File, what string) error {
+// unpackError explains what went wrong with a format after n bytes.
+func (s Stager) unpackError(ctx context.Context, err error, src source, staged *os.File, name string, n int64) error {
 	var full *stagingError
 	switch {
 	case ctx.Err() != nil:
@@ -326,8 +330,11 @@ func (s Stager) unpackError(ctx context.Context, err error, src source, staged *
 		return s.Cache.noRoom(staged, full.error, src.path, "unpacked")
 	case classify.Facts(err).Kind != "":
 		return err
+	case n == 0 && (errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, xz.ErrMemlimit)):
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s needs more than %d MiB of memory to be unpacked", src.path, maxWindow>>20),
+			"pack it with a smaller window, zstd --long=27 or xz -9 at most, or unpack it first")
 	}
-	return classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s", src.path, what), "download or build it again")
+	return classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s cannot be decoded after %d bytes", src.path, name, n), "download or build it again")
 }
 
 // decoding is the unpacking of one file, which may be packed more than once: a sparse image is often sent compressed.
