@@ -60,6 +60,7 @@ type run struct {
 	port    string // by the name that lasts, once it was open
 	console *console.Console
 
+	spare      int // CPUs that staging leaves to the console and the servers
 	windowSize int // of TFTP, as learned; 0: not yet
 
 	cleanups []cleanup

@@ -67,7 +67,7 @@ func (r *run) stage(ctx context.Context) *staging {
 func (r *run) stageAll(ctx context.Context, long func()) error {
 	for _, m := range r.media {
 		st := r.stager(m.part)
-		st.Long, st.Found = long, m.found
+		st.Long, st.Found, st.Spare = long, m.found, r.spare
 		im, err := st.Open(ctx, m.part.Image)
 		if err == nil && len(im.Ranges()) == 0 {
 			im.Close()

@@ -104,6 +104,9 @@ func (r *run) planImage(ctx context.Context) error {
 			return err
 		}
 	}
+	if !r.job.DryRun {
+		r.spare = 1
+	}
 	r.staging = r.stage(ctx)
 	enough := r.staging.long
 	if r.job.DryRun {

@@ -139,7 +139,7 @@ past_cache() {
 }
 
 # The ways to make a digest: through a pipe, or from a file in RAM.
-ram() { # a place in RAM, if there is room for 16 MiB of many
+ram() { # a place in RAM, if there is room for 16 MiB of many: the station never wants more than a sixteenth
 	free=$(grep -s MemAvailable /proc/meminfo) || return
 	free=${free#*:}
 	[ "${free% kB}" -gt 262144 ] || return
@@ -232,7 +232,7 @@ copy() { # BLOCK SEEK COUNT: writes what is there
 }
 
 # probe DEVICE LIST-URL LIST-SUM BLOCK COUNT WRITE URL SUM-PROGRAM...: checks parts of the medium, and tells how long it takes
-# to read its first blocks in every way, to send one to the URL, and to write them, if WRITE is not empty.
+# to read its first blocks in every way, to send them to the URL, and to write them, if WRITE is not empty.
 probe() {
 	begin "$1" "$2" "$3" && past_cache || return
 	block=$4 count=$5 write=$6 to=$7
@@ -241,6 +241,9 @@ probe() {
 	told=$(eval "$list" 2>&1 >/dev/null)
 	echo "$told"
 	[ -z "$write" ] || timed copy copy "$block" 0 "$count"
+	free=$(grep -s MemAvailable /proc/meminfo)
+	free=${free#*:}
+	echo "free=$((${free% kB}))"
 	place=$(ram)
 	for program in "$@"; do
 		command -v "$program" >/dev/null || continue
@@ -249,8 +252,11 @@ probe() {
 		done
 	done
 	[ -z "$place" ] || rm -f "$place"
-	for program in curl nc; do
-		command -v $program >/dev/null && timed "back.$program" put_back $program "$to" "$block" send "$block" 0 1
+	for program in curl nc; do # all of it only where a part does not take long
+		command -v $program >/dev/null || continue
+		took=99
+		timed part put_back $program "$to" 262144 send 262144 0 1
+		[ "$took" -gt 3 ] || timed "back.$program" put_back $program "$to" "$((block * count))" send "$block" 0 "$count"
 	done
 }
 

@@ -19,8 +19,9 @@ import (
 const (
 	mib = 1 << 20
 
-	// maxGroup is how much is hashed at once: a command costs the board some milliseconds, and memory.
-	maxGroup = 16 << 20
+	// A board hashes as much at once as its memory allows: a command costs it some milliseconds.
+	leastGroup = 16 << 20
+	mostGroup  = 64 << 20
 )
 
 // set is some of an image's ranges, in order.

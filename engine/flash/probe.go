@@ -64,6 +64,10 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 	}
 	read := w.fastest(a)
 	w.rate = probeBlock * probeBlocks * 100 / read
+	w.group = mostGroup
+	if w.way.name == "file" {
+		w.group = min(max(a.number("free"), 0)<<10/16, mostGroup)
+	}
 	wrong := map[image.Kind]int{}
 	for _, n := range a.numbers("bad") {
 		if n >= 1 && n <= int64(len(looked)) {
@@ -73,6 +77,9 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 	copied := max(a.number("copy"), 0)
 	if a.number("copy") == 0 { // as read: less than can be measured is not nothing
 		copied = 1
+	}
+	if copied > 0 {
+		w.copies = probeBlock * probeBlocks * 100 / copied
 	}
 	likely = map[image.Kind]bool{}
 	for kind, n := range count(looked) {
@@ -92,9 +99,9 @@ func (w *Writing) fastest(a answer) int64 {
 			}
 		}
 	}
-	for _, program := range []string{"curl", "nc"} { // of which one block is known
-		if t := a.number("back." + program); t >= 0 && max(t, 1)*probeBlocks < best {
-			best, w.way = t*probeBlocks, way{"back", program}
+	for _, program := range []string{"curl", "nc"} {
+		if t := a.number("back." + program); t >= 0 && t < best {
+			best, w.way = t, way{"back", program}
 		}
 	}
 	return max(best, 1)

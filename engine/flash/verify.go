@@ -47,7 +47,7 @@ func (w *Writing) differing(ctx context.Context, step string, s set) (bad set, e
 	if err := w.choose(ctx); err != nil {
 		return nil, err
 	}
-	if bad, err = w.read(ctx, step, s.groups(w.Medium, maxGroup)); err != nil || len(bad) == 0 {
+	if bad, err = w.read(ctx, step, s.groups(w.Medium, max(w.group, leastGroup))); err != nil || len(bad) == 0 {
 		return bad, err
 	}
 	return w.read(ctx, step, bad.groups(w.Medium, 0)) // which of a group

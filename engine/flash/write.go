@@ -23,6 +23,8 @@ type Writing struct {
 	unread set    // what must yet be read back
 	way    way    // in which the board reads
 	rate   int64  // how fast, in bytes a second; 0 if that is not known
+	group  int64  // how much it hashes at once, in bytes; 0 for the least
+	copies int64  // how fast it reads and writes, likewise
 	said   answer // the last one about what it read
 	done   int64
 	total  int64
@@ -76,10 +78,11 @@ func (w *Writing) put(ctx context.Context, wrong set) error {
 	for _, r := range full {
 		w.done -= r.len
 	}
-	if err := w.zero(ctx, empty.runs(w.Medium)); err != nil {
+	last, err := w.zero(ctx, empty.runs(w.Medium))
+	if err != nil {
 		return err
 	}
-	return w.send(ctx, full)
+	return w.send(ctx, last, full)
 }
 
 // batchTime is about how long one command of the board's should take: between two, it is told how far it got.
@@ -98,49 +101,59 @@ func (p *pace) end(now time.Time, done int64) {
 	p.limit = min(max(int64(float64(done)*float64(batchTime)/float64(took)), 16*mib), 2*p.limit)
 }
 
-// zero fills runs with zeros, which the board makes itself.
-func (w *Writing) zero(ctx context.Context, runs []run) error {
-	p := pace{limit: 64 * mib}
+// zero fills runs with zeros, which the board makes itself. It gives what is left of it for the next command.
+func (w *Writing) zero(ctx context.Context, runs []run) (*list, error) {
+	p := pace{limit: max(64*mib, w.copies*int64(batchTime/time.Second))}
+	l, runs := zeros(runs, p.limit)
 	for len(runs) > 0 {
-		var l list
-		var n int64
-		for len(runs) > 0 && n < p.limit {
-			r := runs[0]
-			if most := p.limit / mib * mib; r.len > most { // a long run in parts
-				r.len = most / r.block * r.block
-			}
-			if r.len == runs[0].len {
-				runs = runs[1:]
-			} else {
-				runs[0].off, runs[0].len = r.off+r.len, runs[0].len-r.len
-			}
-			l.add("zero", r)
-			n += r.len
-		}
 		p.begin(w.dut.Clock.Now())
-		if err := w.apply(ctx, &l, nil); err != nil {
-			return err
+		if err := w.apply(ctx, l, nil); err != nil {
+			return nil, err
 		}
-		p.end(w.dut.Clock.Now(), n)
-		w.done += n
+		p.end(w.dut.Clock.Now(), l.size)
+		w.done += l.size
 		w.progress(w.done)
+		l, runs = zeros(runs, p.limit)
 	}
-	return nil
+	return l, nil
 }
 
-// send streams runs of data.
-func (w *Writing) send(ctx context.Context, runs []run) error {
-	if len(runs) == 0 {
+// zeros is a list for about so many bytes of runs, and the other runs.
+func zeros(runs []run, limit int64) (*list, []run) {
+	l := &list{}
+	for len(runs) > 0 && l.size < limit {
+		r := runs[0]
+		if most := limit / mib * mib; r.len > most { // a long run in parts
+			r.len = most
+		}
+		l.add("zero", r)
+		if r.len == runs[0].len {
+			runs = runs[1:]
+		} else {
+			runs = append([]run{{r.off + r.len, runs[0].len - r.len, r.block}}, runs[1:]...)
+		}
+	}
+	return l, runs
+}
+
+// send has the board work off a list, and then what it streams: runs of data.
+func (w *Writing) send(ctx context.Context, l *list, runs []run) error {
+	w.done += l.size
+	var s *stream
+	if len(runs) > 0 {
+		s = newStream(w.im, runs)
+		for i, r := range runs {
+			l.add("put", r, fmt.Sprint(s.at[i], " ", r.len))
+		}
+	}
+	if l.size == 0 {
 		return nil
 	}
-	s := newStream(w.im, runs)
-	var l list
-	for i, r := range runs {
-		l.add("put", r, fmt.Sprint(s.at[i], " ", r.len))
+	if err := w.apply(ctx, l, s); err != nil {
+		return err
 	}
-	err := w.apply(ctx, &l, s)
-	w.done += s.size
-	return err
+	w.progress(w.total)
+	return nil
 }
 
 func (w *Writing) progress(done int64) {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -35,6 +36,7 @@ type Stager struct {
 	SHA256   string                               // that the image must have, hex, of the file or of what is packed in it; "" for any
 	Stdin    io.Reader                            // what Stdin stands for; nil is nothing
 	Cache    *Cache                               // keeps what was unpacked; nil keeps nothing
+	Spare    int                                  // CPUs that are left to others
 	Long     func()                               // called once when there is more to do than a moment's work
 	Found    func(im *Image, r Range)             // told of ranges that ReadRange gives already, of an image that may yet turn out to be damaged; may be nil
 
@@ -293,7 +295,7 @@ func (s Stager) unpack(ctx context.Context, src source, p *format, key string) (
 	defer sc.release()
 	sc.out = s.file(staged)
 	sc.tell = s.teller(im)
-	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }}
+	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }, workers: runtime.GOMAXPROCS(0) - s.Spare}
 	skips, err := d.copy(p, sc)
 	if err == nil {
 		im.sum, err = sc.finish()
@@ -343,7 +345,8 @@ type decoding struct {
 	src      source
 	progress func(step string, done, total int64)
 	long     func() bool // whether it takes long enough for people to ask
-	name     string      // of the format at work, for errors
+	workers  int
+	name     string // of the format at work, for errors
 	read     atomic.Int64
 	opened   []io.Closer
 }
@@ -405,7 +408,7 @@ func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
 func (d *decoding) first(p *format) (out io.ReadCloser, in *bufio.Reader, err error) {
 	d.name = p.name
 	if p.blocks != nil {
-		out, ok, err := p.blocks(d.ctx, d, d.src.size)
+		out, ok, err := p.blocks(d.ctx, d, d.src.size, d.workers)
 		if ok || err != nil {
 			return out, nil, err
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"io"
-	"runtime"
 	"sync"
 
 	"github.com/therootcompany/xz"
@@ -42,7 +41,7 @@ func (b *block) padded() int64 { return (b.unpadded + 3) &^ 3 }
 // the outline here, and each block, with its record in the index, by the same decoder. The reader gives the same bytes;
 // how many before an error may differ. It ends with ctx, or with Close, which waits for its goroutines. The error here
 // is only that ctx has ended.
-func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64) (rc io.ReadCloser, ok bool, err error) {
+func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64, workers int) (rc io.ReadCloser, ok bool, err error) {
 	list, err := outline(ctx, r, size)
 	if err != nil || len(list) < 2 {
 		return nil, false, err
@@ -58,7 +57,7 @@ func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64) (rc io.ReadC
 		}
 		largest, dict = max(largest, list[i].unpacked), max(dict, d)
 	}
-	workers, buffers := share(min(runtime.GOMAXPROCS(0), len(list)), largest, dict)
+	workers, buffers := share(min(workers, len(list)), largest, dict)
 	if workers < 2 {
 		return nil, false, nil
 	}

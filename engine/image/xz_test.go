@@ -33,7 +33,7 @@ func sequential(data []byte) ([]byte, error) {
 
 // parallel decodes in parallel, and tells whether that was possible; otherwise as it was always done.
 func parallel(t testing.TB, data []byte) (content []byte, ok bool, err error) {
-	x, ok, err := decodeXZBlocks(t.Context(), bytes.NewReader(data), int64(len(data)))
+	x, ok, err := decodeXZBlocks(t.Context(), bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestXZBlocksStop(t *testing.T) {
 	stop := errors.New("stop")
 	for _, read := range []int64{0, 1, 4096, 100_000} {
 		ctx, cancel := context.WithCancelCause(t.Context())
-		x, ok, err := decodeXZBlocks(ctx, bytes.NewReader(data), int64(len(data)))
+		x, ok, err := decodeXZBlocks(ctx, bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0))
 		if !ok || err != nil {
 			t.Fatal(ok, err)
 		}
@@ -275,10 +275,10 @@ func TestXZBlocksStop(t *testing.T) {
 			t.Errorf("after %d bytes and stop: %v", read, err)
 		}
 		x.Close()
-		if _, _, err := decodeXZBlocks(ctx, bytes.NewReader(data), int64(len(data))); !errors.Is(err, stop) {
+		if _, _, err := decodeXZBlocks(ctx, bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0)); !errors.Is(err, stop) {
 			t.Errorf("after stop: %v", err)
 		}
-		x, _, err = decodeXZBlocks(t.Context(), bytes.NewReader(data), int64(len(data)))
+		x, _, err = decodeXZBlocks(t.Context(), bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0))
 		if _, errCopy := io.CopyN(io.Discard, x, read); err != nil || errCopy != nil {
 			t.Error(err, errCopy)
 		}
@@ -309,7 +309,7 @@ func TestXZBlocksTellWhatTheDiskSays(t *testing.T) {
 	rand.New(rand.NewSource(1)).Read(content)
 	data := pack(t, []string{"xz", "-c", "-0", "--block-size=65536"}, content)
 	broken := errors.New("broken")
-	x, ok, err := decodeXZBlocks(t.Context(), unreadable{bytes.NewReader(data), 600_000, 600_001, broken}, int64(len(data)))
+	x, ok, err := decodeXZBlocks(t.Context(), unreadable{bytes.NewReader(data), 600_000, 600_001, broken}, int64(len(data)), runtime.GOMAXPROCS(0))
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
@@ -348,7 +348,7 @@ func BenchmarkXZ(b *testing.B) {
 	}{
 		{"sequential", func() (io.ReadCloser, error) { return decodeXZ(bytes.NewReader(data)) }},
 		{"parallel", func() (io.ReadCloser, error) {
-			x, ok, err := decodeXZBlocks(b.Context(), bytes.NewReader(data), int64(len(data)))
+			x, ok, err := decodeXZBlocks(b.Context(), bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0))
 			if !ok {
 				b.Skip("LEFT OUT: it needs two cores")
 			}
