@@ -18,8 +18,8 @@ const (
 	// probeFrom is the size of an image from which on a probe pays, in bytes.
 	probeFrom   = 16 * mib
 	probeBlock  = 512 << 10
-	probeBlocks = 8 // that are read in every way
-	samples     = 4 // of each kind
+	probeBlocks = 4 // that are read in every way
+	samples     = 3 // of each kind
 )
 
 // choose finds the way in which the board reads back fastest.

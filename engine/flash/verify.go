@@ -62,7 +62,11 @@ func (w *Writing) read(ctx context.Context, step string, groups []group) (bad se
 	}
 	for len(groups) > 0 {
 		n, size := 0, int64(0)
-		for n < len(groups) && (n == 0 || size+groups[n].len <= p.limit) {
+		limit := p.limit
+		if left := total - done; left < limit+limit/2 { // what little is left is not worth a command of its own
+			limit = left
+		}
+		for n < len(groups) && (n == 0 || size+groups[n].len <= limit) {
 			size += groups[n].len
 			n++
 		}
@@ -97,7 +101,7 @@ func (w *Writing) compare(ctx context.Context, groups []group) (bad set, err err
 	var sums strings.Builder
 	buf := make([]byte, image.Piece)
 	for _, g := range groups {
-		sum, err := g.digest(w.im, hashes[w.way.program](), buf)
+		sum, err := w.sum(g, buf)
 		if err != nil {
 			return nil, err
 		}
@@ -123,4 +127,36 @@ func (w *Writing) compare(ctx context.Context, groups []group) (bad set, err err
 		return nil, garbled(a, "reading back", m)
 	}
 	return bad, nil
+}
+
+// sum is the digest of a group.
+func (w *Writing) sum(g group, buf []byte) (string, error) {
+	if sum, ok := w.sums.Load(g.run); ok {
+		return sum.(string), nil
+	}
+	return g.digest(w.im, hashes[w.way.program](), buf)
+}
+
+// foresee finds the digests of what will be read back while the board writes. The caller ends it.
+func (w *Writing) foresee(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, image.Piece)
+		for _, g := range set(w.im.Ranges()).groups(w.Medium, max(w.group, leastGroup)) {
+			if ctx.Err() != nil || w.way.name == "back" {
+				return
+			}
+			sum, err := w.sum(g, buf)
+			if err != nil {
+				return // it will fail again
+			}
+			w.sums.Store(g.run, sum)
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -28,6 +29,8 @@ type Writing struct {
 	said   answer // the last one about what it read
 	done   int64
 	total  int64
+
+	sums sync.Map // of groups, once they are known
 }
 
 // Begin is the first step of Write or Verify. It touches nothing.
@@ -52,6 +55,9 @@ func (w *Writing) Write(ctx context.Context) error {
 		wrong = all.minus(maybe.minus(bad))
 	}
 	w.Skipped = all.size() - wrong.size()
+	if len(wrong) > 0 {
+		defer w.foresee(ctx)()
+	}
 	w.unread = all // a medium that is smaller than it says keeps one block in the place of another
 	if len(wrong) == 0 {
 		w.unread = nil
@@ -86,7 +92,7 @@ func (w *Writing) put(ctx context.Context, wrong set) error {
 }
 
 // batchTime is about how long one command of the board's should take: between two, it is told how far it got.
-const batchTime = 4 * time.Second
+const batchTime = 6 * time.Second
 
 // pace finds out how much the board does in batchTime.
 type pace struct {

@@ -43,8 +43,8 @@ type Stager struct {
 	worked *atomic.Int64
 }
 
-// moment is how much is staged in less than a second, in bytes.
-const moment = 48 << 20
+// moment is how much is staged in less than half a second, in bytes.
+const moment = 16 << 20
 
 // work counts what was read or unpacked.
 func (s Stager) work(n int) {

@@ -71,7 +71,7 @@ func TestVerify(t *testing.T) {
 	if code != engine.ExitFatal || v.Kind != string(classify.VerifyMismatch) || len(v.Attempts) != 1 || v.Step != "verify" || v.Target.State != engine.Untouched {
 		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
 	}
-	for _, want := range []string{"target untouched; flashlua wrote nothing (exit 3)", "  < U-Boot 20", "    verify     begins", "  # power on"} {
+	for _, want := range []string{"target untouched; flashlua wrote nothing (exit 3)", "\nConsole: ", "  < U-Boot 20", "    verify     begins", "  # power on"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
