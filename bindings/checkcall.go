@@ -229,4 +229,3 @@ func checkPattern(p string) (err error) {
 	}
 	return nil
 }
-

@@ -44,7 +44,7 @@ type Stager struct {
 }
 
 // moment is how much is staged in less than half a second, in bytes.
-const moment = 16 << 20
+const moment = 32 << 20
 
 // work counts what was read or unpacked.
 func (s Stager) work(n int) {

@@ -6,17 +6,19 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 )
 
 // oDirect is the flag for transfers past the cache; not every system that flashlua runs on has one.
 const oDirect = 1 << 30
 
-// file is an open file. It is not safe for concurrent use.
+// file is an open file. Of concurrent use only Write knows: both sides of a pipe may print to it.
 type file struct {
 	t     *tree
 	n     *node
 	flags int
+	print sync.Mutex // over a Write
 	off   int64
 	text  []byte // what a file of the kernel said when it was opened
 }
@@ -102,6 +104,8 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (f *file) Write(p []byte) (int, error) {
+	f.print.Lock()
+	defer f.print.Unlock()
 	if f.flags&os.O_APPEND != 0 && f.n.mode.IsRegular() {
 		f.t.mu.Lock()
 		f.off = f.n.data.size
