@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -203,6 +204,20 @@ func (t *LocalTarget) write(p []byte, off int64) error {
 		err = io.ErrShortWrite
 	}
 	return err
+}
+
+const blkZeroOut = 0x127f // BLKZEROOUT of linux/fs.h
+
+// zero has the kernel fill a part with zeros, if it can. Whether it did is for reading back to say.
+func (t *LocalTarget) zero(off, n int64) error {
+	if !t.device {
+		return unix.Fallocate(int(t.f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
+	}
+	part := [2]uint64{uint64(off), uint64(n)}
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, t.f.Fd(), blkZeroOut, uintptr(unsafe.Pointer(&part))); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // settle has the medium keep what was written.

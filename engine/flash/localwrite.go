@@ -36,17 +36,26 @@ func (s set) spots() (all []spot) {
 	return all
 }
 
-// unlike are the spots of a set that are not known to be right.
+// unlike are the spots of a set that are not known to be right. Those that are only to be written are spread among those
+// that are to be read first: a medium may do both at once.
 func (s set) unlike(seen map[image.Range][]spot) (all []spot) {
+	var known, unknown []spot
 	for _, r := range s {
 		wrong, ok := seen[r]
 		if !ok {
-			wrong = []spot{{Range: r, to: r.Len}}
+			unknown = append(unknown, spot{Range: r, to: r.Len})
 		}
 		for _, w := range wrong {
-			w.wrong = ok
-			all = append(all, w)
+			w.wrong = true
+			known = append(known, w)
 		}
+	}
+	for i, w := range known {
+		upTo := len(unknown) * (i + 1) / len(known)
+		all = append(append(all, unknown[len(unknown)*i/len(known):upTo]...), w)
+	}
+	if len(known) == 0 {
+		return unknown
 	}
 	return all
 }
@@ -260,6 +269,9 @@ func (w *localWorker) spot(s spot) (wrong []spot, err error) {
 	}
 	if w.do.mend {
 		for _, x := range wrong {
+			if x.Kind == image.Zero && w.t.zero(x.Off+x.from, x.to-x.from) == nil {
+				continue
+			}
 			if err := w.t.write(w.ours[x.from:x.to], x.Off+x.from); err != nil {
 				return nil, w.t.failed(err, x.Off+x.from)
 			}

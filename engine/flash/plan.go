@@ -82,7 +82,7 @@ func cut(off, end int64) (all []run) {
 			off = to
 		}
 	}
-	const worth = 8 * mib // a command more, or smaller blocks
+	const worth = 32 * mib // a command more, or smaller blocks
 	if end-off >= worth {
 		add((off + mib - 1) / mib * mib)
 		add(end / mib * mib)

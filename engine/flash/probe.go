@@ -18,7 +18,7 @@ const (
 	// probeFrom is the size of an image from which on a probe pays, in bytes.
 	probeFrom   = 16 * mib
 	probeBlock  = 512 << 10
-	probeBlocks = 4 // that are read in every way
+	probeBlocks = 8 // that are read in every way
 	samples     = 3 // of each kind
 )
 
