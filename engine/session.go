@@ -287,7 +287,7 @@ func (r *run) learnWindow(err error) {
 	if r.tftp.Resent() > 0 || err != nil {
 		r.windowSize = 1
 	} else if r.windowSize != 1 {
-		r.windowSize = min(4*r.window(), uboot.MostWindow)
+		r.windowSize = min(2*r.window(), uboot.MostWindow)
 	}
 }
 

@@ -35,10 +35,8 @@ const (
 	mostWindow = 64
 	// A board that lost a block waits for it. One that is only slow still holds the window: sent again, the two together
 	// may be more than its network card has room for, and U-Boot does not always get over that.
-	firstResend = 200 * time.Millisecond // while it is not known how fast it is; doubled with every further one
-	leastResend = 50 * time.Millisecond
+	resendAfter = 500 * time.Millisecond // doubled with every further one
 	mostResend  = time.Second
-	turns       = 4                // of a window that may pass before it is sent again
 	silence     = 10 * time.Second // without an answer that ends a transfer
 )
 
@@ -253,7 +251,7 @@ func (x *transfer) run(options string) {
 		acked = -1 // the answer to the options is block 0
 	}
 	heard := clock.Real{}.Now()
-	began, turn, resend := heard, time.Duration(0), firstResend // turn is how long a window takes
+	began, resend := heard, resendAfter
 	for sent, again := acked, false; acked < last; {
 		if sent == acked { // a window is due
 			began = clock.Real{}.Now()
@@ -288,9 +286,7 @@ func (x *transfer) run(options string) {
 				x.server.resent.Add(1)
 			}
 			acked, sent = block, block
-			heard = clock.Real{}.Now()
-			turn = max(heard.Sub(began), turn-turn/8)
-			resend = min(max(turns*turn, leastResend), mostResend)
+			heard, resend = clock.Real{}.Now(), resendAfter
 		}
 	}
 }
