@@ -52,8 +52,14 @@ type flashRace struct {
 	out string // what flashlua printed last
 }
 
-// blank fills the medium with what is no zeros.
-func (f *flashRace) blank() error { return overwrite(f.Disk, ones{}, flashDisk) }
+// blank gives the race a board that nobody used before, and fills its medium with what is no zeros.
+func (f *flashRace) blank() error {
+	if err := f.Stop(); err != nil {
+		return err
+	}
+	f.rig = ARM64.newRigOf(f.t, flashDisk)
+	return overwrite(f.Disk, ones{}, flashDisk)
+}
 
 func (f *flashRace) verify() error { return holds(f.Disk, f.im.raw, extent{0, f.im.size}) }
 
