@@ -37,7 +37,7 @@ const (
 	gap = 1 << 20
 )
 
-// zeros is a block of them.
+// zeroBlock is a block of zeros.
 var zeroBlock [Block]byte
 
 // scanner takes an image in order and finds its digest and its ranges.
@@ -78,12 +78,6 @@ func (s *scanner) ReadFrom(r io.Reader) (n int64, err error) {
 			return n, err
 		}
 	}
-}
-
-// Write implements io.Writer.
-func (s *scanner) Write(p []byte) (int, error) {
-	n, err := s.ReadFrom(bytes.NewReader(p))
-	return int(n), err
 }
 
 // release ends the use of its buffer.

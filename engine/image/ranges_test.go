@@ -126,7 +126,7 @@ func checkRanges(t *testing.T, text []byte) {
 	sc.out = Stager{}.file(out)
 	sc.cares = func(off, n int64) bool { return !covered(l.skips, off, n) }
 	for rest, n := l.content, 1; len(rest) > 0; n = 2*n + 1 { // pieces of any size
-		m, err := sc.Write(rest[:min(n, len(rest))])
+		m, err := sc.ReadFrom(bytes.NewReader(rest[:min(n, len(rest))]))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
 )
 
 const (
@@ -137,16 +138,22 @@ func (f *flashRace) byHand(ctx context.Context, s *engine.Session, p *engine.Pol
 	return write, all, err
 }
 
-// boardShell switches the board on and gives its Linux.
-func boardShell(ctx context.Context, s *engine.Session, p *engine.Policy) (*shell.Shell, error) {
+// boardUBoot switches the board on and gives its U-Boot, with a lease.
+func boardUBoot(ctx context.Context, s *engine.Session) (*uboot.UBoot, error) {
 	if err := s.PowerCycle(ctx); err != nil {
 		return nil, err
 	}
 	ub, err := s.UBoot(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		_, err = s.DHCP(ctx, ub)
 	}
-	if _, err := s.DHCP(ctx, ub); err != nil {
+	return ub, err
+}
+
+// boardShell switches the board on and gives its Linux.
+func boardShell(ctx context.Context, s *engine.Session, p *engine.Policy) (*shell.Shell, error) {
+	ub, err := boardUBoot(ctx, s)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.Load(ctx, ub); err != nil {

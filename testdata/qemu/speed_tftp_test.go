@@ -52,14 +52,8 @@ func BenchmarkTFTP(b *testing.B) {
 }
 
 func raceTFTP(ctx context.Context, b *testing.B, s *engine.Session, name string, kernel []byte) ([]float64, error) {
-	if err := s.PowerCycle(ctx); err != nil {
-		return nil, err
-	}
-	ub, err := s.UBoot(ctx)
+	ub, err := boardUBoot(ctx, s)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := s.DHCP(ctx, ub); err != nil {
 		return nil, err
 	}
 	from := func(server string) func() (float64, error) {

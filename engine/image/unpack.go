@@ -1,0 +1,219 @@
+package image
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// unpacked unpacks an image, unless that was done before. The digest of the packed file says whether it was.
+func (s Stager) unpacked(ctx context.Context, src source, p *format) (*Image, error) {
+	if p.decode == nil {
+		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.path, p.name),
+			"unpack it first: %s %s", p.tool, src.path)
+	}
+	h := sha256.New()
+	_, err := io.Copy(h, s.counted(ctx, io.NewSectionReader(src, 0, src.size)))
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.path)
+	}
+	key := hex.EncodeToString(h.Sum(nil))
+	im, err := s.kept(ctx, key)
+	if im == nil && err == nil {
+		im, err = s.unpack(ctx, src, p, key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	im.path, im.source, im.own = src.path, key, true
+	return im, nil
+}
+
+// unpack decodes a whole image into a file of its own, so that nothing of it is ever written before all of it is known to
+// be sound.
+func (s Stager) unpack(ctx context.Context, src source, p *format, key string) (*Image, error) {
+	staged, err := s.Cache.scratch("unpack")
+	if err != nil {
+		return nil, err
+	}
+	im := &Image{path: src.path, f: staged, own: true}
+	sc := newScanner(s.work)
+	defer sc.release()
+	sc.out = s.file(staged)
+	sc.tell = s.teller(im)
+	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }, workers: runtime.GOMAXPROCS(0) - s.Spare}
+	skips, err := d.copy(p, sc)
+	if err == nil {
+		im.sum, err = sc.finish()
+	}
+	if err == nil && sc.size == 0 {
+		err = classify.New(classify.ImageEmpty, "the image %s is empty when unpacked", src.path)
+	}
+	if err != nil {
+		staged.Close()
+		return nil, s.unpackError(ctx, err, src, staged, d.name, sc.size+int64(sc.fill))
+	}
+	im.size, im.ranges = sc.size, sc.found
+	if err := s.Cache.keep(staged, key, im, skips, s.Clock.Now()); err != nil {
+		s.Note(fmt.Sprintf("what was unpacked is not kept for another run: %v", err))
+	}
+	return im, nil
+}
+
+// teller tells of the ranges of an image that is being read.
+func (s Stager) teller(im *Image) func(Range) {
+	if s.Found == nil {
+		return func(Range) {}
+	}
+	return func(r Range) { s.Found(im, r) }
+}
+
+// unpackError explains what went wrong with a format after n bytes.
+func (s Stager) unpackError(ctx context.Context, err error, src source, staged *os.File, name string, n int64) error {
+	var full *stagingError
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &full):
+		return s.Cache.noRoom(staged, full.error, src.path, "unpacked")
+	case classify.Facts(err).Kind != "":
+		return err
+	case n == 0 && (errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, xz.ErrMemlimit)):
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s needs more than %d MiB of memory to be unpacked", src.path, maxWindow>>20),
+			"pack it with a smaller window, zstd --long=27 or xz -9 at most, or unpack it first")
+	}
+	return classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s cannot be decoded after %d bytes", src.path, name, n), "download or build it again")
+}
+
+// decoding is the unpacking of one file, which may be packed more than once: a sparse image is often sent compressed.
+type decoding struct {
+	ctx      context.Context
+	src      source
+	progress func(step string, done, total int64)
+	long     func() bool // whether it takes long enough for people to ask
+	workers  int
+	name     string // of the format at work, for errors
+	read     atomic.Int64
+	opened   []io.Closer
+}
+
+// mostLayers is how often a file may be packed.
+const mostLayers = 3
+
+// skip is a part of an image that does not matter.
+type skip struct{ Off, End int64 }
+
+// copy decodes to sc. All of the file must belong to what is packed in it.
+func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
+	defer func() {
+		for _, c := range d.opened {
+			c.Close()
+		}
+	}()
+	var inputs []*bufio.Reader
+	out, in, err := d.first(p)
+	for depth := 1; err == nil; depth++ {
+		d.opened = append(d.opened, out)
+		inputs = append(inputs, in)
+		in = bufio.NewReaderSize(out, 256<<10)
+		var head []byte
+		if head, err = in.Peek(8); err != nil && err != io.EOF {
+			return nil, err
+		}
+		if p = formatBy(head); p == nil {
+			break
+		}
+		if d.name += " in it, " + p.name; p.decode == nil || depth == mostLayers {
+			return nil, errors.New("it cannot be unpacked here")
+		}
+		out, err = p.decode(in)
+	}
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	sparse, _ := out.(interface{ skips() []skip })
+	if sparse != nil {
+		sc.cares = func(off, n int64) bool { return !covered(sparse.skips(), off, n) }
+	}
+	if _, err := sc.ReadFrom(in); err != nil {
+		return nil, err
+	}
+	for _, in := range inputs {
+		if err := ended(in); err != nil {
+			return nil, err
+		}
+	}
+	if sparse == nil {
+		return nil, nil
+	}
+	return sparse.skips(), nil
+}
+
+// first opens the outermost format, in parallel where it lets itself be split: then all of the file is accounted for,
+// and there is no in.
+func (d *decoding) first(p *format) (out io.ReadCloser, in *bufio.Reader, err error) {
+	d.name = p.name
+	if p.blocks != nil {
+		out, ok, err := p.blocks(d.ctx, d, d.src.size, d.workers)
+		if ok || err != nil {
+			return out, nil, err
+		}
+	}
+	in = bufio.NewReaderSize(io.NewSectionReader(d, 0, d.src.size), int(min(d.src.size, 1<<20)))
+	out, err = p.decode(in)
+	return out, in, err
+}
+
+// ReadAt reads the file, until the context ends, and tells how far it got.
+func (d *decoding) ReadAt(p []byte, off int64) (int, error) {
+	if err := d.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := d.src.ReadAt(p, off)
+	if done := min(d.read.Add(int64(n)), d.src.size); d.long() {
+		d.progress("unpack", done, d.src.size)
+	}
+	return n, err
+}
+
+// ended reports whether nothing is left; nil is a file that was accounted for.
+func ended(in *bufio.Reader) error {
+	if in == nil {
+		return nil
+	}
+	_, err := in.ReadByte()
+	switch err {
+	case nil:
+		return errors.New("something else follows it")
+	case io.EOF:
+		return nil
+	}
+	return err
+}
+
+// covered reports whether all of a part is skipped.
+func covered(skips []skip, off, n int64) bool {
+	i, _ := slices.BinarySearchFunc(skips, off, func(s skip, off int64) int {
+		if s.End <= off {
+			return -1
+		}
+		return 1
+	})
+	return i < len(skips) && skips[i].Off <= off && off+n <= skips[i].End
+}
