@@ -20,6 +20,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/power"
+	"github.com/flashlua/flashlua/engine/serve"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/transport"
 	"github.com/flashlua/flashlua/engine/uboot"
@@ -676,6 +677,29 @@ func TestASessionEndsWithItsAttempt(t *testing.T) {
 	} {
 		if err := do(); err == nil || !strings.Contains(err.Error(), "it belongs to an attempt that is over") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestWindows: each file that arrives whole lets the next come in larger windows, and the first that does not ends them.
+func TestWindows(t *testing.T) {
+	lost := errors.New("lost")
+	for _, tt := range []struct {
+		loads []error
+		want  int
+	}{
+		{nil, 4},
+		{[]error{nil}, 16},
+		{[]error{nil, nil, nil}, 16},
+		{[]error{lost}, 1},
+		{[]error{nil, lost, nil, nil}, 1},
+	} {
+		r := &run{tftp: &serve.TFTP{}}
+		for _, err := range tt.loads {
+			r.learnWindow(err)
+		}
+		if got := r.window(); got != tt.want {
+			t.Errorf("after %v: %d blocks at once, want %d", tt.loads, got, tt.want)
 		}
 	}
 }

@@ -279,7 +279,7 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 // window is how many blocks the board's network card is trusted to take at once.
 func (r *run) window() int { return cmp.Or(r.windowSize, uboot.FirstWindow) }
 
-// learnWindow makes of it more while nothing is lost, and 1 once something was. Of another's server nobody knows.
+// learnWindow makes of it four times as many while nothing is lost, and 1 once something was. Of another's server nobody knows.
 func (r *run) learnWindow(err error) {
 	if r.tftp == nil {
 		return
@@ -287,7 +287,7 @@ func (r *run) learnWindow(err error) {
 	if r.tftp.Resent() > 0 || err != nil {
 		r.windowSize = 1
 	} else if r.windowSize != 1 {
-		r.windowSize = min(2*r.window(), uboot.MostWindow)
+		r.windowSize = min(4*r.window(), uboot.MostWindow)
 	}
 }
 

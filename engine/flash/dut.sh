@@ -8,6 +8,32 @@ fetch() {
 	if command -v wget >/dev/null; then wget -q -O - "$1"; else curl -fsS "$1"; fi
 }
 
+# talk URL COMMAND...: runs a command of these whose standard input and output are a connection to the station. That takes
+# busybox's nc, and spares every byte the way through a pipe. The command finds what is to be had in path.
+talk() {
+	host=${1#http://}
+	path=/${host#*/}
+	host=${host%%/*}
+	shift
+	export path
+	nc "${host%:*}" "${host##*:}" -e sh -c "$FLASHLUA" flashlua "$@"
+}
+answered() { # reads the station's answer as far as its content
+	read -r _ code _ || return
+	while read -r line && [ ${#line} -gt 1 ]; do :; done
+	[ "$code" = 200 ]
+}
+receive() { # COMMAND...: reads the content
+	printf 'GET %s HTTP/1.0\r\n\r\n' "$path"
+	answered && "$@" >&2
+}
+transmit() { # LENGTH COMMAND...: prints the content
+	printf 'PUT %s HTTP/1.0\r\nContent-Length: %s\r\n\r\n' "$path" "$1"
+	shift
+	"$@"
+	answered
+}
+
 sealed() {
 	answer=$("$@")
 	echo "$answer"
@@ -79,50 +105,68 @@ info() { # DEVICE
 # begin DEVICE LIST-URL LIST-SUM: gets a list of commands, of those below.
 begin() {
 	dev=$1
-	[ -b "$dev" ] || { echo error=gone; return 1; }
+	[ -b "$dev" ] || { echo error=gone >&2; return 1; }
 	list=$(fetch "$2")
 	case $(printf %s "$list" | sha256sum) in
 	"$3"*) ;;
 	*)
-		echo error=list
+		echo error=list >&2
 		return 1
 		;;
 	esac
 }
 
 # put BLOCK SEEK COUNT FROM LENGTH: so many blocks of the standard input go to a place of the device. A dd that cannot wait
-# for whole blocks gets that part of the stream alone. After a failure nothing is done.
+# for whole blocks gets that part of the stream alone. After a failure, or the end of the stream, nothing is done.
 put() {
-	[ "$bad" = 0 ] || return
+	[ "$bad$cut" = 00 ] || return
 	if [ "$whole" ]; then
 		said=$(dd of="$dev" bs="$1" seek="$2" count="$3" $whole $past 2>&1)
 	else
 		said=$(fetch "$stream?from=$4&length=$5" | dd of="$dev" ibs=64k obs="$1" seek="$2" $past 2>&1)
-	fi || { bad=$? && echo "$said"; }
+	fi || bad=$?
+	case $by$bad$said in
+	nc0"$3+0 "*) ;;
+	nc0* | nc*"standard input"*) bad=0 cut=1 ;; # wget says it itself
+	esac
+	[ "$bad$cut" = 00 ] || echo "$said"
 }
 zero() { # BLOCK SEEK COUNT
 	[ "$bad" = 0 ] || return
 	said=$(dd if=/dev/zero of="$dev" bs="$1" seek="$2" count="$3" $past 2>&1) || { bad=$? && echo "$said"; }
 }
 
-# apply DEVICE LIST-URL LIST-SUM STREAM-URL CLEAR: does what the list says, with what the stream brings. If CLEAR is not empty,
-# force_ro is cleared meanwhile.
-apply() {
-	begin "$1" "$2" "$3" || return
-	force=/sys/class/block/${dev##*/}/force_ro
-	[ "$5" ] && [ "$(cat "$force")" = 1 ] && echo 0 >"$force" || force=
-	stream=$4 whole=iflag=fullblock past=conv=notrunc
-	can if=/dev/zero of=/dev/null bs=512 $whole || whole=
+# work DEVICE LIST-URL LIST-SUM: does what the list says, with what the standard input brings. The exit codes come twice:
+# noise makes no failure of a success.
+work() {
+	begin "$@" || return
+	past=conv=notrunc bad=0 cut=0
 	can if=/dev/zero of=/dev/null bs=512 conv=fsync && past=conv=notrunc,fsync
 	direct_read "$dev" && past="conv=notrunc oflag=direct"
-	{ { # the exit codes go past the pipe by way of the standard error, twice: noise makes no failure of a success
-		[ -z "$stream" ] || [ -z "$whole" ] || fetch "$stream"
-		echo "fetch=$?=$?" >&2
-	} | {
-		bad=0
-		eval "$list"
-		echo "dd=$bad=$bad" >&2
-	}; } 2>&1
+	eval "$list"
+	echo "dd=$bad=$bad"
+	echo "cut=$cut=$cut"
+}
+
+# apply DEVICE LIST-URL LIST-SUM STREAM-URL BY CLEAR: does what the list says, with what the stream brings, by nc or else
+# as every board can. If CLEAR is not empty, force_ro is cleared meanwhile.
+apply() {
+	dev=$1
+	export stream=$4 by=$5 whole=iflag=fullblock
+	can if=/dev/zero of=/dev/null bs=512 $whole || whole=
+	force=/sys/class/block/${dev##*/}/force_ro
+	[ "$6" ] && [ "$(cat "$force")" = 1 ] && echo 0 >"$force" || force=
+	{
+		if [ "$by" ] && [ "$whole" ]; then
+			talk "$stream" receive work "$dev" "$2" "$3"
+			echo "fetch=$?=$?"
+		else
+			{
+				[ -z "$stream" ] || [ -z "$whole" ] || fetch "$stream"
+				echo "fetch=$?=$?" >&2 # past the pipe
+			} | work "$dev" "$2" "$3"
+		fi
+	} 2>&1
 	sync
 	echo "sync=$?=$?"
 	[ -z "$force" ] || echo 1 >"$force"
@@ -131,11 +175,11 @@ apply() {
 
 # past_cache: finds the way to read what the medium holds and not what the kernel remembers.
 past_cache() {
-	can if="$dev" of=/dev/null bs=4096 || { echo error=unreadable; return 1; }
+	can if="$dev" of=/dev/null bs=4096 || { echo error=unreadable >&2; return 1; }
 	past=iflag=direct
 	direct_read "$dev" && return
 	past=
-	sync && echo 3 >/proc/sys/vm/drop_caches || { echo error=cached; return 1; }
+	sync && echo 3 >/proc/sys/vm/drop_caches || { echo error=cached >&2; return 1; }
 }
 
 # The ways to make a digest: through a pipe, or from a file in RAM.
@@ -157,12 +201,18 @@ pipe() { # SUM-PROGRAM BLOCK SKIP COUNT
 	} | "$1"
 }
 file() { # the same; through a pipe if there is no room, which tells if it is the medium that cannot be read
-	if dd if="$dev" of="$place" bs="$2" skip="$3" count="$4" $past 2>/dev/null; then "$1" <"$place"; else pipe "$@"; fi
+	if dd if="$dev" of="$place" bs="$2" skip="$3" count="$4" $past $keep 2>/dev/null; then "$1" <"$place"; else pipe "$@"; fi
+}
+room() { # BYTES: the file in RAM keeps what it has, unless that is more: memory that is given anew is cleared first
+	keep=
+	[ "$1" -lt "${held:-0}" ] || keep=conv=notrunc
+	held=$1
 }
 
 # check BLOCK SKIP COUNT SUM: prints the digest of a part, and tells if it is another one.
 check() {
 	n=$((n + 1))
+	room $(($1 * $3))
 	got=$($way "$program" "$1" "$2" "$3")
 	got=${got%% *}
 	echo "$got"
@@ -188,30 +238,20 @@ compare() {
 # send BLOCK SKIP COUNT: a part of the medium as it is.
 send() { dd if="$dev" bs="$1" skip="$2" count="$3" $past 2>/dev/null || echo "read=$?=$?" >&2; }
 
-# put_back PROGRAM URL LENGTH COMMAND...: sends what the command prints to the station, which knows how long it must be.
-put_back() {
-	program=$1 url=$2 length=$3
-	shift 3
-	case $program in
-	curl) "$@" | curl -fsS -T - "$url" ;;
-	nc)
-		host=${url#http://}
-		path=/${host#*/}
-		host=${host%%/*}
-		{
-			printf 'PUT %s HTTP/1.0\r\nHost: station\r\nContent-Length: %s\r\n\r\n' "$path" "$length"
-			"$@"
-		} | nc "${host%:*}" "${host##*:}" >/dev/null
-		;;
-	esac
+listed() { begin "$@" && past_cache && eval "$list"; }
+
+# give PROGRAM URL LENGTH COMMAND...: sends what the command prints to the station, which knows how long it must be.
+give() {
+	by=$1 url=$2
+	shift 2
+	if [ "$by" = nc ]; then talk "$url" transmit "$@"; else
+		shift
+		"$@" | curl -fsS -T - "$url"
+	fi
 }
 
 # upload DEVICE LIST-URL LIST-SUM PROGRAM URL LENGTH: sends parts of the medium to the station.
-upload() {
-	begin "$1" "$2" "$3" && past_cache || return
-	put_back "$4" "$5" "$6" eval "$list" 2>&1
-	echo "sent=$?=$?"
-}
+upload() { give "$4" "$5" "$6" listed "$1" "$2" "$3" 2>&1; }
 
 now() { # in hundredths of a second
 	read -r up _ </proc/uptime
@@ -235,7 +275,8 @@ copy() { # BLOCK SEEK COUNT: writes what is there
 # to read its first blocks in every way, to send them to the URL, and to write them, if WRITE is not empty.
 probe() {
 	begin "$1" "$2" "$3" && past_cache || return
-	block=$4 count=$5 write=$6 to=$7
+	export dev past
+	url=$2 block=$4 count=$5 write=$6 to=$7
 	shift 7
 	way=pipe program=sha256sum n=0 bads=0
 	told=$(eval "$list" 2>&1 >/dev/null)
@@ -244,23 +285,26 @@ probe() {
 	free=$(grep -s MemAvailable /proc/meminfo)
 	free=${free#*:}
 	echo "free=$((${free% kB}))"
-	place=$(ram)
+	place=$(ram) held=0
 	best=9999 fastest=
 	for program in "$@"; do
 		command -v "$program" >/dev/null || continue
 		way=${place:+file}
+		room $((block * count))
 		timed "${way:-pipe}.$program" "${way:-pipe}" "$program" "$block" 0 "$count"
 		[ "$took" -ge "$best" ] || best=$took fastest=$program
 	done
 	[ -z "$place" ] || timed "pipe.$fastest" pipe "$fastest" "$block" 0 "$count"
 	[ -z "$place" ] || rm -f "$place"
-	[ "$best" -gt 19 ] || return # 4 MiB in less than a fifth of a second: no network is that much faster
-	for program in curl nc; do # all of it only where a part does not take long
-		command -v $program >/dev/null || continue
-		took=99
-		timed part put_back $program "$to" 262144 send 262144 0 1
-		[ "$took" -gt 3 ] || timed "back.$program" put_back $program "$to" "$((block * count))" send "$block" 0 "$count"
-	done
+	by=
+	command -v curl >/dev/null && by=curl
+	case $(nc --help 2>&1) in
+	BusyBox*"-e PROG"*) [ "$(talk "$url" receive cat 2>&1)" = "$list" ] && echo nc=1=1 && by=nc ;;
+	esac
+	[ "$by" ] && [ "$best" -gt 3 ] || return # 4 MiB in three hundredths of a second: no network is that much faster
+	took=9999 # all of it only where a part, which is a sixteenth, does not take half as long
+	timed part give "$by" "$to" 262144 send 262144 0 1
+	[ $((took * 2)) -gt "$best" ] || timed "back.$by" give "$by" "$to" "$((block * count))" send "$block" 0 "$count"
 }
 
 "$@"

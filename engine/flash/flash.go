@@ -131,7 +131,7 @@ func (d *DUT) load(ctx context.Context) error {
 	for range askTries { // noise may spoil the command as well as its answer
 		var err error
 		res, err = d.Shell.Exec(ctx, console.Command{Text: fmt.Sprintf(
-			`FLASHLUA="$(if command -v wget >/dev/null; then wget -q -O - %[1]s; else curl -fsS %[1]s; fi)"; printf %%s "$FLASHLUA" | sha256sum`, url)})
+			`export FLASHLUA="$(if command -v wget >/dev/null; then wget -q -O - %[1]s; else curl -fsS %[1]s; fi)"; printf %%s "$FLASHLUA" | sha256sum`, url)})
 		if err != nil {
 			return classify.Wrap(err, classify.NetHTTP, "the board cannot fetch from the station")
 		}

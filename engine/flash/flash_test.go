@@ -58,7 +58,7 @@ func newHostShell(t *testing.T) *hostShell {
 
 func (h *hostShell) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
 	c := exec.CommandContext(ctx, h.shell[0], append(h.shell[1:], h.prefix+cmd.Text)...)
-	if !strings.HasPrefix(cmd.Text, "FLASHLUA=") {
+	if !strings.HasPrefix(cmd.Text, "export FLASHLUA=") {
 		c.Env = []string{"FLASHLUA=" + helper} // a DUT's shell keeps what it fetched
 	}
 	out, err := c.CombinedOutput()
@@ -202,16 +202,20 @@ func TestWriteFailures(t *testing.T) {
 			sh.prefix, sh.shell = "PATH=/nowhere; ", []string{"sh", "-c"}
 		}, classify.NetHTTP, "cannot fetch from the station"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			sh := newHostShell(t)
-			d, cut := newDUT(t, sh)
-			m := medium(t, mib)
-			tt.bend(d, cut, sh, &m)
-			_, err := write(t, d, m, big)
-			if f := classify.Facts(err); f.Kind != tt.kind || !strings.Contains(fmt.Sprint(err), tt.text) {
-				t.Errorf("Write = %v of kind %s; want %q of %s\n%s", err, f.Kind, tt.text, tt.kind, f.Console)
-			}
-		})
+		for _, nc := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, nc %t", name, nc), func(t *testing.T) {
+				sh := newHostShell(t)
+				d, cut := newDUT(t, sh)
+				m := medium(t, mib)
+				tt.bend(d, cut, sh, &m)
+				w := d.Begin(m, big)
+				w.way, w.nc = plainWay, nc
+				err := w.put(t.Context(), big.Ranges())
+				if f := classify.Facts(err); f.Kind != tt.kind || !strings.Contains(fmt.Sprint(err), tt.text) {
+					t.Errorf("put = %v of kind %s; want %q of %s\n%s", err, f.Kind, tt.text, tt.kind, f.Console)
+				}
+			})
+		}
 	}
 }
 
@@ -306,7 +310,7 @@ func TestWaysToReadBack(t *testing.T) {
 			clear(want[2*mib : 4*mib])
 			im, m := newImage(t, want), medium(t, 8*mib)
 			w := d.Begin(m, im)
-			w.way = by
+			w.way, w.nc = by, by.program == "nc"
 			if err := w.put(t.Context(), im.Ranges()); err != nil {
 				t.Fatal(err)
 			}

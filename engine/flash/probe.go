@@ -64,6 +64,7 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 	}
 	read := w.fastest(a)
 	w.rate = probeBlock * probeBlocks * 100 / read
+	w.nc = a.number("nc") == 1
 	w.group = mostGroup
 	if w.way.name == "file" {
 		w.group = min(max(a.number("free"), 0)<<10/16, mostGroup)

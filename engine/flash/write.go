@@ -24,6 +24,7 @@ type Writing struct {
 	unread set    // what must yet be read back
 	way    way    // in which the board reads
 	rate   int64  // how fast, in bytes a second; 0 if that is not known
+	nc     bool   // its busybox lets a command talk to the station
 	group  int64  // how much it hashes at once, in bytes; 0 for the least
 	copies int64  // how fast it reads and writes, likewise
 	said   answer // the last one about what it read
@@ -177,7 +178,7 @@ func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
 	text, sum := l.text()
 	url, withdraw := d.offer(serve.Text("list", text), nil)
 	defer withdraw()
-	from, clear := "", ""
+	from, by, clear := "", "", ""
 	size, sent := int64(0), &transfer{}
 	if s != nil {
 		size = s.size
@@ -188,10 +189,13 @@ func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
 		from, withdraw = d.offer(serve.Content{Name: "image", Size: size, ReaderAt: s}, sent.add)
 		defer withdraw()
 	}
+	if w.nc && s != nil {
+		by = "nc"
+	}
 	if m.Target.ClearForceRO {
 		clear = "clear"
 	}
-	a, err := d.checked(ctx, patience(l.size), "apply", m.Device, url, sum, from, clear)
+	a, err := d.checked(ctx, patience(l.size), "apply", m.Device, url, sum, from, by, clear)
 	switch {
 	case err != nil:
 		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)
@@ -201,10 +205,10 @@ func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
 		return fail(classify.NetHTTPCut, a, "the board did not get the list of what to write to %s", m.Device)
 	case a.number("dd") > 0:
 		return fail(classify.FlashWrite, a, "writing %s failed: dd exited %d", m.Device, a.number("dd"))
-	case !a.legible("fetch", "dd", "sync"):
+	case a.number("fetch") > 0 || a.number("cut") > 0: // what was sent may be counted a moment later than it arrived; Verify has the last word
+		return fail(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes: the board's fetch exited %d", min(sent.count(), size), size, max(a.number("fetch"), 0))
+	case !a.legible("fetch", "dd", "cut", "sync"):
 		return garbled(a, "writing", m)
-	case a.number("fetch") != 0: // what was sent may be counted a moment later than it arrived; Verify has the last word
-		return fail(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes: the board's fetch exited %d", min(sent.count(), size), size, a.number("fetch"))
 	case a.number("sync") != 0:
 		return fail(classify.FlashWrite, a, "writing %s did not end as it must", m.Device)
 	}
