@@ -128,12 +128,46 @@ type fickle struct {
 	reads atomic.Int32
 }
 
-func (f *fickle) ReadRange(r image.Range, p []byte) error {
+func (f *fickle) ReadAt(p []byte, off int64) (int, error) {
 	n := byte(f.reads.Add(1))
-	for i := range p[:r.Len] {
+	for i := range p {
 		p[i] = n
 	}
-	return nil
+	return len(p), nil
+}
+
+// TestLocalImageChanges: a medium that holds what became of the image is not verified.
+func TestLocalImageChanges(t *testing.T) {
+	for _, size := range []int{3 * localBlock, 5 * mib} {
+		data := random(size, 7)
+		path := filepath.Join(t.TempDir(), "image")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		im, err := image.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer im.Close()
+		data[size/2] ^= 1
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, before := range [][]byte{nil, data, random(size, 7)} {
+			medium := filepath.Join(t.TempDir(), "medium")
+			if err := os.WriteFile(medium, before, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			target, err := Local{Path: medium}.Open("")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer target.Close()
+			if r, err := target.Write(t.Context(), &picture{im, nil}); classify.Find(err, classify.ImageChanged) == nil {
+				t.Errorf("%d bytes, %d on the medium: %+v, %v", size, len(before), r, err)
+			}
+		}
+	}
 }
 
 func TestLocalRefusals(t *testing.T) {

@@ -8,8 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/flashlua/flashlua/classify"
@@ -32,25 +36,85 @@ func (s Stager) mask(ctx context.Context, im *Image, path string) error {
 	if b.size != im.size {
 		return foreignMap(f.Name(), im, fmt.Errorf("it is of an image of %d bytes, this one has %d", b.size, im.size))
 	}
-	for _, m := range b.ranges {
-		h := b.newHash()
-		if _, err := io.Copy(h, &reader{ctx, io.NewSectionReader(im.f, m.off, m.end-m.off), s.work}); err != nil {
-			return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
-		}
-		if sum := hex.EncodeToString(h.Sum(nil)); sum != m.sum {
-			return foreignMap(f.Name(), im, fmt.Errorf("bytes %d to %d have the digest %s, not %s", m.off, m.end, sum, m.sum))
-		}
-	}
-	before := im.sum
-	s.Found = nil
-	if err := s.scan(ctx, im, im.size, b.cares); err != nil {
+	if err := s.fits(ctx, b, im, f.Name()); err != nil {
 		return err
 	}
-	if im.sum != before {
-		return im.changed(nil)
+	if im.ranges, err = b.only(im); err != nil {
+		return err
 	}
 	s.Note(fmt.Sprintf("%s: %d of %d bytes matter", f.Name(), b.matters(), im.size))
 	return nil
+}
+
+// fits compares the digests of a map with an image, as many at once as there are CPUs.
+func (s Stager) fits(ctx context.Context, b *bmap, im *Image, name string) error {
+	errs := make([]error, len(b.ranges))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(max(runtime.GOMAXPROCS(0)-s.Spare, 1), len(b.ranges)) {
+		all.Go(func() {
+			buf := make([]byte, Block)
+			for i := int(next.Add(1)) - 1; i < len(b.ranges); i = int(next.Add(1)) - 1 {
+				if errs[i] = s.fit(ctx, b, b.ranges[i], im, name, buf); errs[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	i := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case i >= 0:
+		return errs[i]
+	}
+	return nil
+}
+
+func (s Stager) fit(ctx context.Context, b *bmap, m mapped, im *Image, name string, buf []byte) error {
+	h := b.newHash()
+	if _, err := io.CopyBuffer(h, &reader{ctx, io.NewSectionReader(im.f, m.off, m.end-m.off), s.work}, buf); err != nil {
+		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
+	}
+	if sum := hex.EncodeToString(h.Sum(nil)); sum != m.sum {
+		return foreignMap(name, im, fmt.Errorf("bytes %d to %d have the digest %s, not %s", m.off, m.end, sum, m.sum))
+	}
+	return nil
+}
+
+// only gives the ranges of an image of which a map cares for something. Those of which it does not care for every block
+// are looked at again.
+func (b *bmap) only(im *Image) ([]Range, error) {
+	sc := newScanner(func(int) {})
+	defer sc.release()
+	sc.cares = b.cares
+	for _, r := range im.ranges {
+		switch blocks, n := (r.Len+Block-1)/Block, b.cared(r); n {
+		case 0:
+		case blocks:
+			sc.found = append(sc.found, r)
+		default:
+			if err := im.ReadRange(r, sc.buf[:]); err != nil {
+				return nil, err
+			}
+			sc.size = r.Off
+			if err := sc.look(sc.buf[:r.Len]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return sc.found, nil
+}
+
+// cared tells of how many blocks of a range any byte is mapped.
+func (b *bmap) cared(r Range) (n int64) {
+	for off := int64(0); off < r.Len; off += Block {
+		if b.cares(r.Off+off, min(Block, r.Len-off)) {
+			n++
+		}
+	}
+	return n
 }
 
 // foreignMap is a map that does not fit its image: one of them is not what it should be.

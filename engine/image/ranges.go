@@ -40,6 +40,9 @@ const (
 // zeroBlock is a block of zeros.
 var zeroBlock [Block]byte
 
+// zero reports whether a block is one of zeros.
+func zero(b []byte) bool { return bytes.Equal(b, zeroBlock[:len(b)]) }
+
 // scanner takes an image in order and finds its digest and its ranges.
 type scanner struct {
 	out   *file                   // gets the data, with holes for the rest; may be nil
@@ -117,7 +120,7 @@ func (s *scanner) look(piece []byte) error {
 		switch off := s.size + int64(len(kinds)*Block); {
 		case s.cares != nil && !s.cares(off, int64(len(b))):
 			kinds = append(kinds, 0)
-		case bytes.Equal(b, zeroBlock[:len(b)]):
+		case zero(b):
 			kinds = append(kinds, Zero)
 		default:
 			kinds = append(kinds, Data)
