@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -29,31 +30,30 @@ func blankMedium(b *testing.B, im *scattered) {
 		leaveOut(b, what, err)
 	}
 	whole := extent{0, im.size}
-	fill := func() error { return overwrite(device, ones{}, im.size) }
+	fill := func(r io.Reader) func() error { return func() error { return overwrite(device, r, im.size) } }
+	readAll := fmt.Sprintf("dd if=%s bs=4M count=%d iflag=direct | sha256sum", device, im.size>>22)
 	sides := []side{
-		{"flashlua write", func() (float64, error) {
-			return oneWrite(fill, func() error { return writeOurs(b, im, device, nil) }, device, im, whole)
-		}},
+		{"flashlua write", func() (float64, error) { return writeOurs(b, fill(ones{}), device, im, nil) }},
 		{"xzcat | dd, sha256sum", func() (float64, error) {
-			return oneWrite(fill, func() error {
-				return scripted(im.sum, writeDD(im, device)+fmt.Sprintf("; dd if=%s bs=4M count=%d iflag=direct | sha256sum", device, im.size>>22))
-			}, device, im, whole)
+			return oneWrite(fill(ones{}), func() error { return scripted(im.sum, writeDD(im, device)+"; "+readAll) }, device, im, whole)
 		}},
 	}
 	mapped, unmapped := makeMap(b, im)
 	if unmapped == nil {
-		// It leaves as it is what the image has no data for: on this medium, not the zeros that the image has there.
+		copied := fmt.Sprintf("bmaptool -q copy --bmap %s %s %s; ", mapped.path, im.packed, device)
+		// It leaves as it is what the image has no data for, so that only a medium of zeros holds all of the image then.
 		sides = append(sides, side{"bmaptool, sha256sum", func() (float64, error) {
-			return oneWrite(fill, func() error {
-				return scripted(mapped.sum, fmt.Sprintf("bmaptool -q copy --bmap %s %s %s; ", mapped.path, im.packed, device)+readMapped(device, im.data))
-			}, device, im, im.data...)
+			return oneWrite(fill(zeros{}), func() error { return scripted(im.sum, copied+readAll) }, device, im, whole)
+		}}, side{"bmaptool, sha256sum of the mapped ranges", func() (float64, error) {
+			return oneWrite(fill(ones{}), func() error { return scripted(mapped.sum, copied+readMapped(device, im.data)) }, device, im, im.data...)
 		}})
 	}
 	medians, err := race(b, rounds(b), "s", sides...)
 	must(b, err)
 	compare(b, what+" beside xzcat, dd, sha256sum", "s", medians[0], medians[1], localWanted)
 	if unmapped == nil {
-		compare(b, what+" beside bmaptool, sha256sum of the mapped ranges", "s", medians[0], medians[2], localWanted)
+		compare(b, what+" beside bmaptool, sha256sum", "s", medians[0], medians[2], localWanted)
+		compare(b, what+" beside bmaptool, sha256sum, which leave the zeros alone", "s", medians[0], medians[3], 0)
 	} else {
 		leftOut(what+" beside bmaptool", unmapped)
 	}
@@ -84,19 +84,22 @@ func oneWrite(fill, write func() error, device string, im *scattered, ranges ...
 	return took, holds(device, im.raw, ranges...)
 }
 
-// writeOurs runs the binary, through slow if there is one.
-func writeOurs(b *testing.B, im *scattered, device string, slow func(*exec.Cmd) *exec.Cmd) error {
+// writeOurs is oneWrite of the binary, through slow if there is one.
+func writeOurs(b *testing.B, fill func() error, device string, im *scattered, slow func(*exec.Cmd) *exec.Cmd) (float64, error) {
 	cmd := exec.Command(program(b), "write", "--image", im.packed, "--to", device)
 	remove, err := cold(cmd)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer remove()
+	defer remove() // which is not timed
 	if slow != nil {
 		cmd = slow(cmd)
 	}
-	_, err = output(cmd)
-	return err
+	write := func() error {
+		_, err := output(cmd)
+		return err
+	}
+	return oneWrite(fill, write, device, im, extent{0, im.size})
 }
 
 // writeDD is the usual command.

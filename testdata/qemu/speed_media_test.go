@@ -42,6 +42,14 @@ func (ones) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// zeros is what a new medium may hold.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
 // overwrite puts the first size bytes of content on a medium, and waits until they are there: what follows is timed.
 func overwrite(path string, content io.Reader, size int64) error {
 	f, err := openMedium(path, os.O_WRONLY)

@@ -38,9 +38,7 @@ func reflash(b *testing.B, im *scattered) {
 	}
 	whole := extent{0, im.size}
 	medians, err := race(b, rounds(b), "s",
-		side{"flashlua write", func() (float64, error) {
-			return oneWrite(fill, func() error { return writeOurs(b, im, device, slow) }, device, im, whole)
-		}},
+		side{"flashlua write", func() (float64, error) { return writeOurs(b, fill, device, im, slow) }},
 		side{"xzcat | dd", func() (float64, error) {
 			return oneWrite(fill, func() error {
 				_, err := output(slow(exec.Command("bash", "-ec", "set -o pipefail; "+writeDD(im, device))))

@@ -97,10 +97,6 @@ func TestSignalWhileTheImageArrives(t *testing.T) {
 	r.power("paused")
 }
 
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
 // cached gives what is in the cache.
 func cached(t *testing.T, dir string) (kinds []string) {
 	t.Helper()
