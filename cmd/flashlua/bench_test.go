@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 const hello = `package main
@@ -23,13 +25,11 @@ func BenchmarkStart(b *testing.B) {
 	if err := os.WriteFile(source, []byte(hello), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	ours, bare := filepath.Join(dir, "flashlua"), filepath.Join(dir, "hello")
-	for program, from := range map[string]string{ours: ".", bare: source} {
-		cmd := exec.Command("go", "build", "-trimpath", "-tags", "urfave_cli_no_docs", "-o", program, from) // as make build does
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			b.Fatalf("%v\n%s", err, out)
-		}
+	ours, bare := built.Program(b), filepath.Join(dir, "hello")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", bare, source) // as ours is
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
 	}
 	const rounds, most = 200, 3
 	var times [2][]time.Duration

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 // fence is a block of a document: its language, then its text.
@@ -36,10 +38,7 @@ func TestDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := filepath.Join(t.TempDir(), "flashlua")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := built.Program(t)
 	for _, path := range append(documents, "../../README.md") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()

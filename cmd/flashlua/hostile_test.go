@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 // hostile are scripts that would take the station with them, what ends them, and the exit code. The part before the dash is
@@ -42,10 +44,7 @@ var hostile = []struct {
 // and that the board is switched off.
 func TestHostileScripts(t *testing.T) {
 	dir := t.TempDir()
-	program, image := filepath.Join(dir, "flashlua"), filepath.Join(dir, "x.raw")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil { // as users have it, without the race detector
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program, image := built.Program(t), filepath.Join(dir, "x.raw")
 	if err := os.WriteFile(image, []byte("image"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,11 @@ import (
 	"html"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 // fleeting is what differs from one demo to the next, or between a terminal and none.
@@ -43,11 +44,7 @@ func TestPicture(t *testing.T) {
 	for _, line := range svgLine.FindAllStringSubmatch(string(svg), -1) {
 		picture.WriteString(html.UnescapeString(svgTag.ReplaceAllString(line[1], "")) + "\n")
 	}
-	bin := filepath.Join(t.TempDir(), "flashlua")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	demo := exec.Command(bin, "demo")
+	demo := exec.Command(built.Program(t), "demo")
 	demo.Env = append(os.Environ(), "CI=true")
 	out, err := demo.CombinedOutput()
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/flashlua/flashlua/engine/flash/flashtest"
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 // mounted is a medium that does as it is told.
@@ -99,7 +100,7 @@ func sameContent(t *testing.T, path string, want []byte) {
 // TestWriteInterrupted ends a process in the middle of writing or of reading back, by a kill or a signal: the next one
 // goes on where that was.
 func TestWriteInterrupted(t *testing.T) {
-	const size = 48 << 20
+	const size = 24 << 20
 	image := noise(size, 1)
 	path := imageFile(t, image)
 	for _, step := range []string{"writing", "verifying"} {
@@ -230,10 +231,7 @@ func TestWriteTakesLittleMemory(t *testing.T) {
 			w.Write(some)
 		}
 	}
-	program := filepath.Join(t.TempDir(), "flashlua")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil { // as users have it, without the race detector
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := built.Program(t)
 	for name, tool := range map[string][]string{
 		"xz": {"xz", "-c", "-T2", "--lzma2=preset=0,dict=8MiB", "--block-size=24MiB"}, "zst": {"zstd", "-3qc", "--long=27"},
 	} {

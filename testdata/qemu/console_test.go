@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/goterm/term"
+
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 // consoleCommand is flashlua console on this rig.
@@ -19,7 +21,7 @@ func (r *rig) consoleCommand(at string, args ...string) *exec.Cmd {
 		"console", "--port", r.Port, "--power", r.Power, "--at", at, "--board", policyFile(),
 		"--set", "net.tftp=" + r.tftp, "--transcript", filepath.Join(r.dir, "t.log"),
 	}
-	return exec.Command(program(r.t), append(base, args...)...)
+	return exec.Command(built.Program(r.t), append(base, args...)...)
 }
 
 // until reads what is shown until it holds text.

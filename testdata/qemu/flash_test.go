@@ -23,6 +23,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 // policyFile is the arm64 board's policy in this checkout.
@@ -117,30 +118,9 @@ func (r *rig) equal() {
 	}
 }
 
-// program builds flashlua once.
-var program = func() func(testing.TB) string {
-	var path string
-	var err error
-	build := make(chan struct{}, 1)
-	build <- struct{}{}
-	return func(t testing.TB) string {
-		<-build
-		defer func() { build <- struct{}{} }()
-		if path == "" {
-			path = filepath.Join(os.TempDir(), fmt.Sprintf("flashlua-test-%d", os.Getpid()))
-			var out []byte
-			if out, err = exec.Command("go", "build", "-o", path, "../../cmd/flashlua").CombinedOutput(); err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-		}
-		return path
-	}
-}()
-
 func TestMain(m *testing.M) {
 	code := m.Run()
 	printTable()
-	os.Remove(filepath.Join(os.TempDir(), fmt.Sprintf("flashlua-test-%d", os.Getpid())))
 	os.Exit(code)
 }
 
@@ -150,7 +130,7 @@ func (r *rig) command(policy string, args ...string) *exec.Cmd {
 		"run", policy, "--image", r.image, "--port", r.Port, "--power", r.Power, "--files", r.Arch.BootDir(),
 		"--verdict", filepath.Join(r.dir, "v.json"), "--transcript", filepath.Join(r.dir, "t.log"), "--set", "net.tftp=" + r.tftp,
 	}
-	cmd := exec.Command(program(r.t), append(base, args...)...)
+	cmd := exec.Command(built.Program(r.t), append(base, args...)...)
 	cmd.Env = append(os.Environ(), "FLASHLUA_CACHE="+filepath.Join(r.dir, "cache"))
 	return cmd
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 const (
@@ -29,7 +30,7 @@ func BenchmarkFlash(b *testing.B) {
 	needBoard(b, what)
 	f := &flashRace{rig: ARM64.newRigOf(b, flashDisk), im: newScattered(b, flashSize).pack(b)}
 	f.web = serveFile(b, f.im.packed)
-	program(b) // is built before anybody is timed
+	built.Program(b) // is built before anybody is timed
 	var writes []float64
 	medians, err := race(b, rounds(b), "s",
 		side{"flashlua", func() (float64, error) { return f.ours(policyFile()) }},

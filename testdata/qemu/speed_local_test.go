@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 // BenchmarkLocal writes an image to a medium of this machine.
 func BenchmarkLocal(b *testing.B) {
 	im := newScattered(b, localSize).pack(b)
-	program(b) // is built before anybody is timed
+	built.Program(b) // is built before anybody is timed
 	b.Run("blank", func(b *testing.B) { blankMedium(b, im) })
 	b.Run("reflash", func(b *testing.B) { reflash(b, im) })
 }
@@ -86,7 +88,7 @@ func oneWrite(fill, write func() error, device string, im *scattered, ranges ...
 
 // writeOurs is oneWrite of the binary, through slow if there is one.
 func writeOurs(b *testing.B, fill func() error, device string, im *scattered, slow func(*exec.Cmd) *exec.Cmd) (float64, error) {
-	cmd := exec.Command(program(b), "write", "--image", im.packed, "--to", device)
+	cmd := exec.Command(built.Program(b), "write", "--image", im.packed, "--to", device)
 	remove, err := cold(cmd)
 	if err != nil {
 		return 0, err
