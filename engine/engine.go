@@ -63,12 +63,13 @@ type run struct {
 	spare      int // CPUs that staging leaves to the console and the servers
 	windowSize int // of TFTP, as learned; 0: not yet
 
-	cleanups []cleanup
-	attempt  atomic.Int64
-	powered  bool // an attempt began: the power state is ours to set
-	emitting sync.Mutex
-	wedged   atomic.Bool   // the policy did not return when it was told to: it is asked nothing any more
-	inner    chan struct{} // full while a program flashes a board; nil of a board
+	cleanups   []cleanup
+	attempt    atomic.Int64
+	powered    bool // an attempt began: the power state is ours to set
+	emitting   sync.Mutex
+	progressed map[string]progressed // by step
+	wedged     atomic.Bool           // the policy did not return when it was told to: it is asked nothing any more
+	inner      chan struct{}         // full while a program flashes a board; nil of a board
 
 	mu    sync.Mutex
 	state string // of the medium, if there are no media: of a board that is not flashed

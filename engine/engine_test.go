@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -702,4 +703,26 @@ func TestWindows(t *testing.T) {
 			t.Errorf("after %v: %d blocks at once, want %d", tt.loads, got, tt.want)
 		}
 	}
+}
+
+// TestProgressIsToldNowAndThen: a step's first and its last, and between them no more than anybody looks at.
+func TestProgressIsToldNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		r := &run{Engine: Engine{Clock: clock.Real{}, Events: func(e Event) { told = append(told, fmt.Sprint(e.Step, " ", e.Done)) }}}
+		for done := int64(1); done <= 1000; done++ {
+			r.progress("write", done, 1000)
+			r.progress("unpack", done, 0)
+			time.Sleep(time.Millisecond)
+		}
+		r.progress("write", 1000, 1000) // is told already
+		r.progress("write", 1, 1000)    // begins again
+		want := []string{"write 1", "unpack 1"}
+		for done := 101; done < 1000; done += 100 {
+			want = append(want, fmt.Sprint("write ", done), fmt.Sprint("unpack ", done))
+		}
+		if want = append(want, "write 1000", "write 1"); !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+	})
 }

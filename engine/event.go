@@ -7,7 +7,8 @@ import "time"
 //	plan (attempt (step … step-end)* attempt-end [retry])* power* cleanup* end
 //
 // and of Reach (step … step-end)* cleanup* end. Steps nest. Progress, note and unknown come wherever they happen, those
-// of the image's download before the plan. Fields that mean nothing for a type are empty.
+// of the image's download before the plan; progress of a step ten times a second at most, and when all is done. Fields that
+// mean nothing for a type are empty.
 type Event struct {
 	Time    time.Time     `json:"time"`
 	Type    string        `json:"type"`
@@ -47,8 +48,40 @@ func (r *run) emit(e Event) {
 	}
 	r.emitting.Lock()
 	defer r.emitting.Unlock()
+	r.tell(e)
+}
+
+func (r *run) tell(e Event) {
 	e.Text, e.Error = r.hide.Mask(e.Text), r.hide.Mask(e.Error)
 	e.Time = r.Clock.Now()
 	e.Attempt = int(r.attempt.Load())
 	r.Events(e)
+}
+
+// progressEvery is how often it is told at most how far a step got: nobody looks more often.
+const progressEvery = 100 * time.Millisecond
+
+// progress tells how far a step got, in bytes.
+func (r *run) progress(step string, done, total int64) {
+	if r.Events == nil {
+		return
+	}
+	r.emitting.Lock()
+	defer r.emitting.Unlock()
+	if r.progressed == nil {
+		r.progressed = map[string]progressed{}
+	}
+	last, ok := r.progressed[step]
+	switch now := r.Clock.Now(); {
+	case ok && done == last.done && total == last.total:
+	case !ok || done < last.done || done == total || now.Sub(last.at) >= progressEvery:
+		r.progressed[step] = progressed{now, done, total}
+		r.tell(Event{Type: EventProgress, Step: step, Done: done, Total: total})
+	}
+}
+
+// progressed is how far a step got when that was told last.
+type progressed struct {
+	at          time.Time
+	done, total int64
 }

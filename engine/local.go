@@ -39,9 +39,7 @@ func (r *run) writeLocal(j LocalJob) error {
 	if err := image.Check(m.part.Image); err != nil {
 		return err
 	}
-	local := flash.Local{Path: j.To, Force: j.Force, Progress: func(step string, done, total int64) {
-		r.emit(Event{Type: EventProgress, Step: step, Done: done, Total: total})
-	}}
+	local := flash.Local{Path: j.To, Force: j.Force, Progress: r.progress}
 	t, err := local.Open(j.Image)
 	if err != nil {
 		return err

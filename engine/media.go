@@ -87,10 +87,8 @@ func (r *run) stageAll(ctx context.Context, long func()) error {
 func (r *run) stager(p Part) image.Stager {
 	return image.Stager{
 		Clock: r.Clock, SHA256: p.SHA256, Stdin: r.Stdin, Cache: r.Cache,
-		Progress: func(step string, done, total int64) {
-			r.emit(Event{Type: EventProgress, Step: step, Done: done, Total: total})
-		},
-		Note: func(text string) { r.emit(Event{Type: EventNote, Text: text}) },
+		Progress: r.progress,
+		Note:     func(text string) { r.emit(Event{Type: EventNote, Text: text}) },
 	}
 }
 

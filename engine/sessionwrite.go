@@ -113,9 +113,7 @@ func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, e
 	if err != nil {
 		return nil, err
 	}
-	d := &flash.DUT{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: s.VerifyOnly(), Progress: func(step string, done, total int64) {
-		s.run.emit(Event{Type: EventProgress, Step: step, Done: done, Total: total})
-	}}
+	d := &flash.DUT{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: s.VerifyOnly(), Progress: s.run.progress}
 	for _, m := range s.run.media {
 		at, err := d.Resolve(ctx, m.target, m.image.Size())
 		if err != nil {
