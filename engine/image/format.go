@@ -14,15 +14,19 @@ import (
 	"github.com/therootcompany/xz"
 )
 
-// maxWindow is the most memory that a compressed image may ask of its decoder.
-const maxWindow = 128 << 20
+const (
+	// maxWindow is the most memory that a compressed image may ask of its decoder.
+	maxWindow = 128 << 20
+	// innerWindow is the same for what is packed in it, again.
+	innerWindow = 16 << 20
+)
 
 // format is a packed image. Without decode it is refused: written as it is, it would be a failed flash.
 type format struct {
 	name, magic string
-	ext         string // of the names that such files have
-	tool        string // that unpacks it, where we do not
-	decode      func(io.Reader) (io.ReadCloser, error)
+	ext         string                                                 // of the names that such files have
+	tool        string                                                 // that unpacks it, where we do not
+	decode      func(r io.Reader, window int64) (io.ReadCloser, error) // with a window of so many bytes at most
 	// blocks decodes in parallel, so many at once; not ok is a file that cannot be split.
 	blocks func(ctx context.Context, r io.ReaderAt, size int64, workers int) (rc io.ReadCloser, ok bool, err error)
 }
@@ -35,8 +39,15 @@ var formats = []format{
 	{"zstd", skippable, ".zst", "", decodeZstd, nil}, // as pzstd begins
 	{"bzip2", "BZh", ".bz2", "", decodeBzip2, nil},
 	{"lz4", "\x04\x22\x4d\x18", ".lz4", "", decodeLZ4, nil},
+	{"lz4", "\x02\x21\x4c\x18", ".lz4", "", decodeLZ4, nil}, // as lz4 -l begins
 	{"Android sparse", "\x3a\xff\x26\xed", ".simg", "", decodeSparse, nil},
 	{"zip", "PK\x03\x04", ".zip", "unzip", nil, nil},
+	{"7z", "7z\xbc\xaf\x27\x1c", ".7z", "7z x", nil, nil},
+	{"rar", "Rar!\x1a\x07", ".rar", "unrar x", nil, nil},
+	{"lzip", "LZIP", ".lz", "lzip -d", nil, nil},
+	{"lzma", "\x5d\x00\x00", ".lzma", "unlzma", nil, nil},
+	{"compress", "\x1f\x9d", ".z", "uncompress", nil, nil},
+	{"qcow2", "QFI\xfb", ".qcow2", "qemu-img convert", nil, nil},
 }
 
 // skippable begins a frame that a zstd file may have anywhere; its first byte ends in any hex digit.
@@ -54,7 +65,7 @@ func named(name string) string {
 }
 
 // decodeGzip takes several members one after another, and zeros after the last, which tapes and dd leave; gzip does.
-func decodeGzip(r io.Reader) (io.ReadCloser, error) {
+func decodeGzip(r io.Reader, _ int64) (io.ReadCloser, error) {
 	in := bufio.NewReader(r)
 	z, err := gzip.NewReader(in)
 	if err != nil {
@@ -102,10 +113,12 @@ func zeros(r io.ByteReader) error {
 	}
 }
 
-func decodeBzip2(r io.Reader) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(r)), nil }
+func decodeBzip2(r io.Reader, _ int64) (io.ReadCloser, error) {
+	return io.NopCloser(bzip2.NewReader(r)), nil
+}
 
 // decodeLZ4 takes several frames one after another, as lz4 does.
-func decodeLZ4(r io.Reader) (io.ReadCloser, error) {
+func decodeLZ4(r io.Reader, _ int64) (io.ReadCloser, error) {
 	in := bufio.NewReader(r)
 	return io.NopCloser(&frames{lz4.NewReader(in), in}), nil
 }
@@ -128,13 +141,13 @@ func (f *frames) Read(p []byte) (int, error) {
 	}
 }
 
-func decodeXZ(r io.Reader) (io.ReadCloser, error) {
-	x, err := xz.NewReader(r, maxWindow)
+func decodeXZ(r io.Reader, window int64) (io.ReadCloser, error) {
+	x, err := xz.NewReader(r, uint32(window))
 	return io.NopCloser(x), err
 }
 
-func decodeZstd(r io.Reader) (io.ReadCloser, error) {
-	z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderConcurrency(2))
+func decodeZstd(r io.Reader, window int64) (io.ReadCloser, error) {
+	z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(uint64(window)), zstd.WithDecoderConcurrency(2))
 	if err != nil {
 		return nil, err
 	}

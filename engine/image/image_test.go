@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand"
 	"os"
 	"os/exec"
@@ -53,6 +54,12 @@ func TestRefused(t *testing.T) {
 		{write(t, "a", "PK\x03\x04"), classify.ImageFormat, "zip"},
 		{write(t, "a", "\x04\x22\x4d\x18rest"), classify.ImageDecode, "lz4"},
 		{write(t, "a", "\x3a\xff\x26\xedrest"), classify.ImageDecode, "Android sparse"},
+		{write(t, "a", "7z\xbc\xaf\x27\x1crest"), classify.ImageFormat, "7z"},
+		{write(t, "a", "LZIP\x01rest"), classify.ImageFormat, "lzip"},
+		{write(t, "a", "QFI\xfb\x00\x00\x00\x03"), classify.ImageFormat, "qcow2"},
+		{write(t, "a", string(pack(t, []string{"xz", "-c", "--format=lzma"}, []byte("image")))), classify.ImageFormat, "lzma"},
+		{write(t, "a.img", "\n<!DOCTYPE HTML>\n<html>"), classify.ImageFormat, "is a web page"},
+		{write(t, "a.img", "<html><head>"), classify.ImageFormat, "is a web page"},
 	} {
 		_, err := Open(t.Context(), tt.path)
 		if f := classify.Facts(err); f.Kind != tt.kind || f.Class != classify.NonRetryable || !strings.Contains(err.Error(), tt.text) {
@@ -201,6 +208,8 @@ func TestEveryBit(t *testing.T) {
 func TestAsTheToolsDo(t *testing.T) {
 	content := []byte("an image")
 	skip := "\x5a\x2a\x4d\x18\x03\x00\x00\x00any"
+	packers := maps.Clone(packers)
+	packers["legacy"] = []string{"lz4", "-lcq"}
 	for name, tt := range map[string]struct {
 		ext           string
 		before, after string
@@ -214,6 +223,7 @@ func TestAsTheToolsDo(t *testing.T) {
 		"zstd, skippable frames":    {"zst", skip, skip, ""},
 		"zstd, half a frame":        {"zst", "", "\x28\xb5\x2f\xfd", classify.ImageDecode},
 		"zstd, zeros":               {"zst", "", "\x00\x00\x00\x00", classify.ImageDecode},
+		"lz4, the old format":       {"legacy", "", "", ""},
 	} {
 		packed := pack(t, packers[tt.ext], content)
 		im, err := Open(t.Context(), write(t, "disk.img", tt.before+string(packed)+tt.after))
@@ -263,10 +273,33 @@ func TestExpected(t *testing.T) {
 // TestTooLargeAWindow: an image that is sound, and that would need too much memory, is not called damaged.
 func TestTooLargeAWindow(t *testing.T) {
 	content := make([]byte, 1<<20)
-	for ext, tool := range map[string][]string{"zst": {"zstd", "-q", "-c", "--long=28", "--ultra", "-22", "--no-content-size"}, "xz": {"xz", "-c", "--lzma2=preset=0,dict=256MiB"}} {
-		_, err := Open(t.Context(), write(t, "x."+ext, string(pack(t, tool, content))))
-		if f := classify.Facts(err); f.Kind != classify.ImageFormat || !strings.Contains(fmt.Sprint(err), "needs more than 128 MiB of memory") || !strings.Contains(f.Hint, "smaller window") {
-			t.Errorf("%s: %v of kind %s, hint %q", ext, err, f.Kind, f.Hint)
+	zst := pack(t, []string{"zstd", "-q", "-c", "--long=28", "--ultra", "-22", "--no-content-size"}, content)
+	xz := pack(t, []string{"xz", "-c", "--lzma2=preset=0,dict=256MiB"}, content)
+	small := pack(t, packers["xz"], content)
+	for what, tt := range map[string]struct {
+		file []byte
+		most int
+	}{
+		"zstd": {zst, 128}, "xz": {xz, 128}, "the second stream of an xz": {append(small, xz...), 128},
+		"zstd in gzip": {pack(t, packers["gz"], zst), 16}, "a window of 128 MiB in one of 128": {pack(t, packers["zst"], pack(t, []string{"xz", "-c", "--lzma2=preset=0,dict=128MiB"}, content)), 16},
+	} {
+		_, err := Open(t.Context(), write(t, "x", string(tt.file)))
+		if f := classify.Facts(err); f.Kind != classify.ImageFormat || !strings.Contains(fmt.Sprint(err), fmt.Sprintf("needs more than %d MiB of memory", tt.most)) || !strings.Contains(f.Hint, "smaller window") {
+			t.Errorf("%s: %v of kind %s, hint %q", what, err, f.Kind, f.Hint)
+		}
+	}
+}
+
+// TestWhatIsNotKnownHere: a file that is sound is not called damaged.
+func TestWhatIsNotKnownHere(t *testing.T) {
+	content := []byte("an image")
+	layers := content
+	for range 4 {
+		layers = pack(t, packers["gz"], layers)
+	}
+	for what, file := range map[string][]byte{"xz with a filter": pack(t, []string{"xz", "-c", "--arm64", "--lzma2"}, content), "four layers": layers} {
+		if _, err := Open(t.Context(), write(t, "x", string(file))); classify.Facts(err).Kind != classify.ImageFormat {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }

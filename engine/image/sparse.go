@@ -40,7 +40,7 @@ func (s *sparse) Close() error { return nil }
 // skips are the parts that do not matter, as far as was read.
 func (s *sparse) skips() []skip { return s.skipped }
 
-func decodeSparse(in io.Reader) (io.ReadCloser, error) {
+func decodeSparse(in io.Reader, _ int64) (io.ReadCloser, error) {
 	var h [sparseHeader]byte
 	if _, err := io.ReadFull(in, h[:]); err != nil {
 		return nil, short(err)
@@ -112,11 +112,18 @@ func (s *sparse) next() error {
 	return nil
 }
 
-// skip notes that the next n bytes do not matter.
+// skip notes that the next n bytes do not matter. What has no whole block, and is not the image's end, is not worth its
+// memory.
 func (s *sparse) skip(n int64) {
-	if last := len(s.skipped) - 1; last >= 0 && s.skipped[last].End == s.done {
-		s.skipped[last].End += n
-		return
+	if last := len(s.skipped) - 1; last >= 0 {
+		before := &s.skipped[last]
+		if before.End == s.done {
+			before.End += n
+			return
+		}
+		if (before.Off+Block-1)/Block*Block+Block > before.End {
+			s.skipped = s.skipped[:last]
+		}
 	}
 	s.skipped = append(s.skipped, skip{s.done, s.done + n})
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/flashlua/flashlua/classify"
@@ -40,6 +42,49 @@ func sparseFile(block int, kinds ...uint16) (file, raw []byte) {
 		file = binary.LittleEndian.AppendUint32(file, uint32(n))
 	}
 	return append(file, chunks.Bytes()...), raw
+}
+
+// TestPackedSparse: what packs a sparse image may have an end of its own, which the image's last chunk does not reach.
+func TestPackedSparse(t *testing.T) {
+	file, raw := sparseFile(4096, chunkRaw, chunkSkip, chunkFill, chunkRaw)
+	for what, tools := range map[string][][]string{
+		"bz2": {packers["bz2"]}, "gz": {packers["gz"]}, "xz": {packers["xz"]}, "zst": {packers["zst"]}, "bz2 in gz": {packers["bz2"], packers["gz"]},
+	} {
+		packed := file
+		for _, tool := range tools {
+			packed = pack(t, tool, packed)
+		}
+		staged(t, nil, write(t, "x", string(packed)), raw)
+		if what == "gz" {
+			staged(t, nil, write(t, "x", string(append(packed, pack(t, packers["gz"], nil)...))), raw) // as bgzip ends
+		}
+		if _, err := Open(t.Context(), write(t, "x", string(append(packed, "more"...)))); classify.Facts(err).Kind != classify.ImageDecode {
+			t.Errorf("%s with more behind it: %v", what, err)
+		}
+	}
+}
+
+// TestManySmallHoles: what has no whole block is not remembered.
+func TestManySmallHoles(t *testing.T) {
+	var kinds []uint16
+	for range 3 * Block / 4096 { // of one to three blocks each
+		kinds = append(kinds, chunkSkip, chunkFill)
+	}
+	kinds = append(kinds, slices.Repeat([]uint16{chunkSkip}, Block/4096)...)
+	kinds = append(kinds, chunkFill, chunkSkip)
+	file, raw := sparseFile(4096, kinds...)
+	s, err := decodeSparse(bytes.NewReader(file), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(s)
+	if err != nil || !bytes.Equal(got, raw) {
+		t.Errorf("%d bytes, want %d: %v", len(got), len(raw), err)
+	}
+	skips := s.(*sparse).skips()
+	if len(skips) != 2 || skips[0].End-skips[0].Off < Block || skips[1].End != int64(len(raw)) {
+		t.Errorf("%d holes: %v", len(skips), skips)
+	}
 }
 
 func TestSparse(t *testing.T) {

@@ -199,6 +199,10 @@ func (s Stager) read(ctx context.Context, src source) (*Image, error) {
 	if packed != nil {
 		return s.unpacked(ctx, src, packed)
 	}
+	if page(src) {
+		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is a web page", src.path),
+			"look at it: a server may have sent an error or a login in the image's place")
+	}
 	im := &Image{path: src.path, f: src.File, mtime: st.ModTime(), own: src.own}
 	return im, s.scan(ctx, im, src.size, nil)
 }
@@ -232,6 +236,14 @@ func formatOf(f io.ReaderAt) (*format, error) {
 		return nil, err
 	}
 	return formatBy(head[:n]), nil
+}
+
+// page tells a page of the web. Nobody boots from one.
+func page(f io.ReaderAt) bool {
+	head := make([]byte, 64)
+	n, _ := f.ReadAt(head, 0)
+	text := bytes.ToLower(bytes.TrimSpace(head[:n]))
+	return bytes.HasPrefix(text, []byte("<!doctype html")) || bytes.HasPrefix(text, []byte("<html"))
 }
 
 // formatBy tells a format by its first bytes.

@@ -67,7 +67,7 @@ func (s Stager) unpack(ctx context.Context, src source, p *format, key string) (
 	}
 	if err != nil {
 		staged.Close()
-		return nil, s.unpackError(ctx, err, src, staged, d.name, sc.size+int64(sc.fill))
+		return nil, s.unpackError(ctx, err, src, staged, d.name, d.window, sc.size+int64(sc.fill))
 	}
 	im.size, im.ranges = sc.size, sc.found
 	if err := s.Cache.keep(staged, key, im, skips, s.Clock.Now()); err != nil {
@@ -85,7 +85,7 @@ func (s Stager) teller(im *Image) func(Range) {
 }
 
 // unpackError explains what went wrong with a format after n bytes.
-func (s Stager) unpackError(ctx context.Context, err error, src source, staged *os.File, name string, n int64) error {
+func (s Stager) unpackError(ctx context.Context, err error, src source, staged *os.File, name string, window, n int64) error {
 	var full *stagingError
 	switch {
 	case ctx.Err() != nil:
@@ -94,9 +94,11 @@ func (s Stager) unpackError(ctx context.Context, err error, src source, staged *
 		return s.Cache.noRoom(staged, full.error, src.path, "unpacked")
 	case classify.Facts(err).Kind != "":
 		return err
-	case n == 0 && (errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, xz.ErrMemlimit)):
-		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s needs more than %d MiB of memory to be unpacked", src.path, maxWindow>>20),
-			"pack it with a smaller window, zstd --long=27 or xz -9 at most, or unpack it first")
+	case errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, xz.ErrMemlimit):
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s needs more than %d MiB of memory to be unpacked", src.path, window>>20),
+			"pack it with a smaller window, zstd --long=27 or xz -9 at most, and once, or unpack it first")
+	case errors.Is(err, zstd.ErrUnknownDictionary) || errors.Is(err, xz.ErrOptions) || errors.Is(err, errLayer):
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s, in %s format, cannot be unpacked here", src.path, name), "unpack it first")
 	}
 	return classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s cannot be decoded after %d bytes", src.path, name, n), "download or build it again")
 }
@@ -109,12 +111,15 @@ type decoding struct {
 	long     func() bool // whether it takes long enough for people to ask
 	workers  int
 	name     string // of the format at work, for errors
+	window   int64  // that it may have
 	read     atomic.Int64
 	opened   []io.Closer
 }
 
 // mostLayers is how often a file may be packed.
 const mostLayers = 3
+
+var errLayer = errors.New("what is in it cannot be unpacked here")
 
 // skip is a part of an image that does not matter.
 type skip struct{ Off, End int64 }
@@ -140,9 +145,10 @@ func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
 			break
 		}
 		if d.name += " in it, " + p.name; p.decode == nil || depth == mostLayers {
-			return nil, errors.New("it cannot be unpacked here")
+			return nil, errLayer
 		}
-		out, err = p.decode(in)
+		d.window = innerWindow
+		out, err = p.decode(in, d.window)
 	}
 	if err != nil && err != io.EOF {
 		return nil, err
@@ -154,7 +160,7 @@ func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
 	if _, err := sc.ReadFrom(in); err != nil {
 		return nil, err
 	}
-	for _, in := range inputs {
+	for _, in := range slices.Backward(inputs) { // the end of what is within takes what is left of what is around it
 		if err := ended(in); err != nil {
 			return nil, err
 		}
@@ -168,7 +174,7 @@ func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
 // first opens the outermost format, in parallel where it lets itself be split: then all of the file is accounted for,
 // and there is no in.
 func (d *decoding) first(p *format) (out io.ReadCloser, in *bufio.Reader, err error) {
-	d.name = p.name
+	d.name, d.window = p.name, maxWindow
 	if p.blocks != nil {
 		out, ok, err := p.blocks(d.ctx, d, d.src.size, d.workers)
 		if ok || err != nil {
@@ -176,7 +182,7 @@ func (d *decoding) first(p *format) (out io.ReadCloser, in *bufio.Reader, err er
 		}
 	}
 	in = bufio.NewReaderSize(io.NewSectionReader(d, 0, d.src.size), int(min(d.src.size, 1<<20)))
-	out, err = p.decode(in)
+	out, err = p.decode(in, d.window)
 	return out, in, err
 }
 

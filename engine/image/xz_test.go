@@ -24,7 +24,7 @@ func cores(t testing.TB) {
 
 // sequential decodes as it was always done.
 func sequential(data []byte) ([]byte, error) {
-	x, err := decodeXZ(bytes.NewReader(data))
+	x, err := decodeXZ(bytes.NewReader(data), maxWindow)
 	if err != nil {
 		return nil, err
 	}
@@ -346,7 +346,7 @@ func BenchmarkXZ(b *testing.B) {
 		name string
 		open func() (io.ReadCloser, error)
 	}{
-		{"sequential", func() (io.ReadCloser, error) { return decodeXZ(bytes.NewReader(data)) }},
+		{"sequential", func() (io.ReadCloser, error) { return decodeXZ(bytes.NewReader(data), maxWindow) }},
 		{"parallel", func() (io.ReadCloser, error) {
 			x, ok, err := decodeXZBlocks(b.Context(), bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0))
 			if !ok {
