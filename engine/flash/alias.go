@@ -25,6 +25,7 @@ type held struct {
 	mu      sync.Mutex
 	seed    maphash.Seed
 	sectors map[uint64]struct{}
+	lost    bool // some of them could not be read
 }
 
 func newHeld() *held { return &held{seed: maphash.MakeSeed(), sectors: map[uint64]struct{}{}} }
@@ -42,6 +43,13 @@ func (h *held) note(ours, theirs []byte) {
 	}
 }
 
+// lose notes that nobody knows what some sectors held.
+func (h *held) lose() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lost = true
+}
+
 // among reports whether any sector of p was held by another.
 func (h *held) among(p []byte) bool {
 	for len(p) > 0 {
@@ -57,7 +65,7 @@ func (h *held) among(p []byte) bool {
 // mayBeOne reports whether what was written may be in the place of what was right, as far as that is known.
 func (t *LocalTarget) mayBeOne(im Image, wrote []spot) (bool, error) {
 	h := t.held
-	if len(h.sectors) > mostHeld {
+	if h.lost || len(h.sectors) > mostHeld {
 		return true, nil
 	}
 	written := map[int64][]spot{}
@@ -76,8 +84,9 @@ func (t *LocalTarget) mayBeOne(im Image, wrote []spot) (bool, error) {
 		if _, err := im.ReadAt(buf[:r.Len], r.Off); err != nil && err != io.EOF {
 			return false, classify.Wrap(err, classify.ImageRead, "cannot read the image")
 		}
-		at := int64(0)
-		for _, s := range append(written[r.Off], spot{from: r.Len, to: r.Len}) { // what lies between them
+		at, end := int64(0), t.padded(r.Len)
+		clear(buf[r.Len:end])
+		for _, s := range append(written[r.Off], spot{from: end, to: end}) { // what lies between them
 			if s.from > at && h.among(buf[at:s.from]) {
 				return true, nil
 			}

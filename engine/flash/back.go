@@ -21,7 +21,8 @@ func (w *Writing) compareHere(ctx context.Context, groups []group) (bad set, err
 		l.add("send", g.run)
 	}
 	var mu sync.Mutex
-	came := errors.New("nothing came")
+	nothing := errors.New("nothing came")
+	came := nothing
 	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: d.peer, Take: func(r io.Reader) {
 		found, err := w.compareStream(groups, r)
 		mu.Lock()
@@ -37,10 +38,10 @@ func (w *Writing) compareHere(ctx context.Context, groups []group) (bad set, err
 	defer mu.Unlock()
 	w.said = a
 	switch {
-	case a.number("read") > 0:
-		return nil, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %d", m.Device, a.number("read"))
 	case classify.Facts(came).Kind != "":
 		return nil, came
+	case a.number("read") > 0 && (came == nil || came == nothing || errors.Is(came, io.ErrUnexpectedEOF)): // not if the connection broke off
+		return nil, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %d", m.Device, a.number("read"))
 	case came != nil:
 		return nil, classify.WithConsole(classify.Wrap(came, classify.NetHTTPCut, "what the board reads of %s does not arrive", m.Device), a.text)
 	}

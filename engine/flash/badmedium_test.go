@@ -91,6 +91,18 @@ func local(t *testing.T, path string, im Image) error {
 	return err
 }
 
+// TestSmallerByASector: what reads back wrong is the image's last sector, which it does not fill.
+func TestSmallerByASector(t *testing.T) {
+	const real = 8 * mib
+	m := bad(t, &flashtest.Medium{Size: real + 4096, Real: real}, true)
+	im := newImage(t, random(real+300, 8))
+	for attempt := range 4 {
+		if err := local(t, loop(t, m.Path), im); classify.Find(err, classify.VerifyMismatch) == nil {
+			t.Errorf("attempt %d: %v", attempt, err)
+		}
+	}
+}
+
 // TestSmallerThanItSays: a medium that keeps one block in the place of another never holds the image, neither when it is
 // flashed for the first time nor when most of it is right already.
 func TestSmallerThanItSays(t *testing.T) {

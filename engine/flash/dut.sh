@@ -4,6 +4,9 @@
 # digest of the question as it arrived and of their lines follows, so that neither a mangled command nor console noise
 # passes for one.
 
+export LC_ALL=C # what tools say is read
+bad=0 cut=0     # exit code of the dd that failed; 1 if a transfer broke off
+
 fetch() {
 	if command -v wget >/dev/null; then wget -q -O - "$1"; else curl -fsS "$1"; fi
 }
@@ -16,7 +19,7 @@ talk() {
 	host=${host%%/*}
 	shift
 	export path
-	nc "${host%:*}" "${host##*:}" -e sh -c "$FLASHLUA" flashlua "$@"
+	nc "${host%:*}" "${host##*:}" -e sh -c "$FLASHLUA" flashlua "$@" </dev/null
 }
 answered() { # reads the station's answer as far as its content
 	read -r _ code _ || return
@@ -27,11 +30,10 @@ receive() { # COMMAND...: reads the content
 	printf 'GET %s HTTP/1.0\r\n\r\n' "$path"
 	answered && "$@" >&2
 }
-transmit() { # LENGTH COMMAND...: prints the content
+transmit() { # LENGTH COMMAND...: prints the content. If it cannot, it goes, and the station waits for nothing
 	printf 'PUT %s HTTP/1.0\r\nContent-Length: %s\r\n\r\n' "$path" "$1"
 	shift
-	"$@"
-	answered
+	"$@" && answered
 }
 
 sealed() {
@@ -107,7 +109,12 @@ begin() {
 	dev=$1
 	[ -b "$dev" ] || { echo error=gone >&2; return 1; }
 	list=$(fetch "$2")
-	case $(printf %s "$list" | sha256sum) in
+	sum=$( # an argument could not be that long
+		sha256sum <<-END
+			$list
+		END
+	)
+	case $sum in
 	"$3"*) ;;
 	*)
 		echo error=list >&2
@@ -119,20 +126,20 @@ begin() {
 # put BLOCK SEEK COUNT FROM LENGTH: so many blocks of the standard input go to a place of the device. A dd that cannot wait
 # for whole blocks gets that part of the stream alone. After a failure, or the end of the stream, nothing is done.
 put() {
-	[ "$bad$cut" = 00 ] || return
+	[ "$bad$cut" = 00 ] && [ -b "$dev" ] || return
 	if [ "$whole" ]; then
 		said=$(dd of="$dev" bs="$1" seek="$2" count="$3" $whole $past 2>&1)
 	else
-		said=$(fetch "$stream?from=$4&length=$5" | dd of="$dev" ibs=64k obs="$1" seek="$2" $past 2>&1)
+		said=$({ { fetch "$stream?from=$4&length=$5" || echo fetch=cut >&2; } | dd of="$dev" ibs=64k obs="$1" seek="$2" $past; } 2>&1)
 	fi || bad=$?
 	case $by$bad$said in
 	nc0"$3+0 "*) ;;
-	nc0* | nc*"standard input"*) bad=0 cut=1 ;; # wget says it itself
+	nc0* | nc*"standard input"* | *fetch=cut*) bad=0 cut=1 ;; # wget for all of the stream says it itself
 	esac
 	[ "$bad$cut" = 00 ] || echo "$said"
 }
 zero() { # BLOCK SEEK COUNT
-	[ "$bad" = 0 ] || return
+	[ "$bad" = 0 ] && [ -b "$dev" ] || return
 	said=$(dd if=/dev/zero of="$dev" bs="$1" seek="$2" count="$3" $past 2>&1) || { bad=$? && echo "$said"; }
 }
 
@@ -140,7 +147,7 @@ zero() { # BLOCK SEEK COUNT
 # noise makes no failure of a success.
 work() {
 	begin "$@" || return
-	past=conv=notrunc bad=0 cut=0
+	past=conv=notrunc
 	can if=/dev/zero of=/dev/null bs=512 conv=fsync && past=conv=notrunc,fsync
 	direct_read "$dev" && past="conv=notrunc oflag=direct"
 	eval "$list"
@@ -153,11 +160,15 @@ work() {
 apply() {
 	dev=$1
 	export stream=$4 by=$5 whole=iflag=fullblock
-	can if=/dev/zero of=/dev/null bs=512 $whole || whole=
+	can if=/dev/zero of=/dev/null bs=512 $whole || whole= by=
 	force=/sys/class/block/${dev##*/}/force_ro
-	[ "$6" ] && [ "$(cat "$force")" = 1 ] && echo 0 >"$force" || force=
+	if [ "$6" ] && [ "$(cat "$force")" = 1 ]; then
+		trap 'echo 1 >"$force"' EXIT
+		trap 'exit 130' INT TERM
+		echo 0 >"$force"
+	fi
 	{
-		if [ "$by" ] && [ "$whole" ]; then
+		if [ "$by" ]; then
 			talk "$stream" receive work "$dev" "$2" "$3"
 			echo "fetch=$?=$?"
 		else
@@ -169,7 +180,6 @@ apply() {
 	} 2>&1
 	sync
 	echo "sync=$?=$?"
-	[ -z "$force" ] || echo 1 >"$force"
 	[ -b "$dev" ] || echo error=gone # dd makes a file in RAM of a device that went away
 }
 
@@ -200,8 +210,11 @@ pipe() { # SUM-PROGRAM BLOCK SKIP COUNT
 		} >&2
 	} | "$1"
 }
-file() { # the same; through a pipe if there is no room, which tells if it is the medium that cannot be read
-	if dd if="$dev" of="$place" bs="$2" skip="$3" count="$4" $past $keep 2>/dev/null; then "$1" <"$place"; else pipe "$@"; fi
+file() { # the same; through a pipe if not all of it is in the file, which tells if it is the medium that cannot be read
+	case $(dd if="$dev" of="$place" bs="$2" skip="$3" count="$4" $past $keep 2>&1) in
+	"$4+0 "*"$4+0 "*) "$1" <"$place" ;;
+	*) pipe "$@" ;;
+	esac
 }
 room() { # BYTES: the file in RAM keeps what it has, unless that is more: memory that is given anew is cleared first
 	keep=
@@ -223,8 +236,10 @@ check() {
 # one that noise spoiled is not one of another image.
 compare() {
 	begin "$1" "$2" "$3" && past_cache || return
-	way=$4 program=$5 n=0 bads=0
+	way=$4 program=$5 place= n=0 bads=0
 	[ "$way" != file ] || place=$(ram)
+	trap '[ -z "$place" ] || rm -f "$place"' EXIT
+	trap 'exit 130' INT TERM
 	{ {
 		eval "$list"
 		echo "bads=$bads=$bads" >&2
@@ -232,13 +247,22 @@ compare() {
 		echo "sum=$sum"
 		echo "again=$sum"
 	done; } 2>&1
-	[ "$way" != file ] || rm -f "$place"
 }
 
-# send BLOCK SKIP COUNT: a part of the medium as it is.
-send() { dd if="$dev" bs="$1" skip="$2" count="$3" $past 2>/dev/null || echo "read=$?=$?" >&2; }
+# send BLOCK SKIP COUNT: a part of the medium as it is. After a failure nothing is sent.
+send() {
+	[ "$bad$cut" = 00 ] || return
+	dd if="$dev" bs="$1" skip="$2" count="$3" $past 2>/dev/null || bad=$?
+	[ "$bad" != 141 ] || bad=0 cut=1 # killed by the pipe
+	[ "$bad$cut" = 00 ]
+}
 
-listed() { begin "$@" && past_cache && eval "$list"; }
+listed() {
+	begin "$@" && past_cache || return
+	eval "$list"
+	echo "read=$bad=$bad" >&2
+	[ "$bad$cut" = 00 ]
+}
 
 # give PROGRAM URL LENGTH COMMAND...: sends what the command prints to the station, which knows how long it must be.
 give() {
@@ -284,8 +308,11 @@ probe() {
 	[ -z "$write" ] || timed copy copy "$block" 0 "$count"
 	free=$(grep -s MemAvailable /proc/meminfo)
 	free=${free#*:}
-	echo "free=$((${free% kB}))"
+	free=${free% kB}
+	echo "free=$((${free:-0}))"
 	place=$(ram) held=0
+	trap '[ -z "$place" ] || rm -f "$place"' EXIT
+	trap 'exit 130' INT TERM
 	best=9999 fastest=
 	for program in "$@"; do
 		command -v "$program" >/dev/null || continue
@@ -295,10 +322,9 @@ probe() {
 		[ "$took" -ge "$best" ] || best=$took fastest=$program
 	done
 	[ -z "$place" ] || timed "pipe.$fastest" pipe "$fastest" "$block" 0 "$count"
-	[ -z "$place" ] || rm -f "$place"
 	by=
 	command -v curl >/dev/null && by=curl
-	case $(nc --help 2>&1) in
+	case $(nc --help 2>&1 </dev/null) in
 	BusyBox*"-e PROG"*) [ "$(talk "$url" receive cat 2>&1)" = "$list" ] && echo nc=1=1 && by=nc ;;
 	esac
 	[ "$by" ] && [ "$best" -gt 3 ] || return # 4 MiB in three hundredths of a second: no network is that much faster

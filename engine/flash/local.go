@@ -48,6 +48,10 @@ func (l Local) Open(source string) (*LocalTarget, error) {
 	if in, ierr := os.Stat(source); err == nil && ierr == nil && os.SameFile(st, in) {
 		return nil, classify.New(classify.TargetUnsafe, "%s is the image itself", l.Path)
 	}
+	if device := loopOf(st); device != "" && !l.Force {
+		return nil, classify.WithHint(classify.New(classify.TargetUnsafe, "%s is what %s consists of", l.Path, device),
+			"name %s, or detach it with losetup --detach; --force writes the file all the same", device)
+	}
 	t := &LocalTarget{local: l, sector: 1, held: newHeld()}
 	if err != nil { // it is made when there is something to write
 		if in, err := os.Stat(filepath.Dir(l.Path)); err != nil || !in.IsDir() {
@@ -114,6 +118,10 @@ func (l Local) openDevice() (*LocalTarget, error) {
 		return nil, classify.WithHint(classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", l.Path), "be root, or in the group that owns it, often disk")
 	case err != nil:
 		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", l.Path)
+	}
+	if ro, err := unix.IoctlGetInt(int(f.Fd()), unix.BLKROGET); err == nil && ro != 0 {
+		f.Close()
+		return nil, classify.WithHint(classify.New(classify.TargetUnsafe, "%s is read-only", l.Path), "a card may have a switch for that, losetup -r makes it so")
 	}
 	sector, err := unix.IoctlGetInt(int(f.Fd()), unix.BLKSSZGET)
 	if err != nil {
@@ -192,6 +200,21 @@ func removable(path string) bool {
 		}
 	}
 	return false
+}
+
+// loopOf gives the loop device that a file is behind, "" if there is none.
+func loopOf(file os.FileInfo) string {
+	backings, _ := filepath.Glob("/sys/class/block/loop*/loop/backing_file")
+	for _, b := range backings {
+		path, err := os.ReadFile(b)
+		if err != nil {
+			continue
+		}
+		if st, err := os.Stat(strings.TrimSuffix(string(path), "\n")); err == nil && file != nil && os.SameFile(st, file) {
+			return "/dev/" + filepath.Base(filepath.Dir(filepath.Dir(b)))
+		}
+	}
+	return ""
 }
 
 func (t *LocalTarget) write(p []byte, off int64) error {

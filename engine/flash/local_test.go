@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -118,6 +120,34 @@ func TestLocalMismatch(t *testing.T) {
 	im := &fickle{picture: newImage(t, data)}
 	r, err := target.Write(t.Context(), im)
 	if classify.Find(err, classify.VerifyMismatch) == nil || r.Rewritten == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestBeginIsRight: what is wiped first and written last is not taken for a medium's fault.
+func TestBeginIsRight(t *testing.T) {
+	const size = 48 * mib // so much that the first range is none of those that are looked at
+	want := random(size, 12)
+	path := full(t, size)
+	if err := os.WriteFile(path, slices.Concat(want[:localBlock], bytes.Repeat([]byte{0xff}, size-localBlock)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	target, err := Local{Path: path}.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	im := newImage(t, want).Image
+	early := target.Early()
+	for _, r := range im.Ranges() {
+		early.Found(im, r)
+	}
+	for looked := 0; looked < len(im.Ranges()); runtime.Gosched() {
+		early.mu.Lock()
+		looked = len(early.seen)
+		early.mu.Unlock()
+	}
+	if r, err := target.Write(t.Context(), im); err != nil || r.Rewritten != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -102,7 +102,11 @@ func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err e
 	}
 	var wrote []spot
 	for _, part := range []set{others, first} { // a medium without a partition table does not boot: that comes last
-		some, err := t.work(ctx, im, "write", part.unlike(seen), how{compare: compare, mend: true})
+		spots := part.unlike(seen)
+		if !compare {
+			spots = part.spots() // what was right of the first is wiped
+		}
+		some, err := t.work(ctx, im, "write", spots, how{compare: compare, blind: true, mend: true})
 		if err != nil {
 			return r, err
 		}
@@ -156,7 +160,7 @@ func (t *LocalTarget) likely(ctx context.Context, im Image, seen map[image.Range
 	}
 	for _, kind := range []image.Kind{image.Data, image.Zero} {
 		some := s.of(kind).some(samples * 2)
-		wrong, err := t.work(ctx, im, "", some, how{compare: true})
+		wrong, err := t.work(ctx, im, "", some, how{compare: true, blind: true})
 		if err != nil {
 			return false, err
 		}
@@ -180,6 +184,7 @@ func (t *LocalTarget) wipe(first set) error {
 // how says what is done with spots.
 type how struct {
 	compare bool // read them first
+	blind   bool // what cannot be read is wrong: it may heal when it is written
 	mend    bool // write what is wrong
 }
 
@@ -271,19 +276,12 @@ func (w *localWorker) spot(s spot) (wrong []spot, err error) {
 	s.wrong = false // once it is written, nobody knows
 	wrong = []spot{s}
 	if look {
-		theirs := w.theirs[:s.to-s.from]
-		if err := w.t.read(theirs, s.Off+s.from); err != nil {
-			return nil, classify.Wrap(err, classify.VerifyRead, "cannot read %s back at byte %d", w.t.local.Path, s.Off+s.from)
+		if wrong, err = w.compare(s); err != nil && !(w.do.blind && classify.Facts(err).Kind == classify.VerifyRead) {
+			return nil, err
 		}
-		wrong = differing(s, w.ours[s.from:s.to], theirs)
-		if (len(wrong) != 1 || wrong[0] != s) && !s.Holds(w.ours[:s.Len]) { // some is right: so the digest must say
-			if err := w.im.ReadRange(s.Range, w.ours); err != nil {
-				return nil, err
-			}
-			wrong = differing(s, w.ours[s.from:s.to], theirs)
-		}
-		if len(wrong) > 0 {
-			w.t.held.note(w.ours[s.from:s.to], theirs)
+		if err != nil {
+			wrong = []spot{s}
+			w.t.held.lose()
 		}
 	}
 	if w.do.mend {
@@ -295,6 +293,25 @@ func (w *localWorker) spot(s spot) (wrong []spot, err error) {
 				return nil, w.t.failed(err, x.Off+x.from)
 			}
 		}
+	}
+	return wrong, nil
+}
+
+// compare gives what is wrong in a spot that is loaded.
+func (w *localWorker) compare(s spot) (wrong []spot, err error) {
+	theirs := w.theirs[:s.to-s.from]
+	if err := w.t.read(theirs, s.Off+s.from); err != nil {
+		return nil, classify.Wrap(err, classify.VerifyRead, "cannot read %s back at byte %d", w.t.local.Path, s.Off+s.from)
+	}
+	wrong = differing(s, w.ours[s.from:s.to], theirs)
+	if (len(wrong) != 1 || wrong[0] != s) && !s.Holds(w.ours[:s.Len]) { // some is right: so the digest must say
+		if err := w.im.ReadRange(s.Range, w.ours); err != nil {
+			return nil, err
+		}
+		wrong = differing(s, w.ours[s.from:s.to], theirs)
+	}
+	if len(wrong) > 0 {
+		w.t.held.note(w.ours[s.from:s.to], theirs)
 	}
 	return wrong, nil
 }

@@ -144,7 +144,7 @@ func (l *list) add(command string, r run, rest ...string) {
 // sum is the list's own digest, of the form in which a shell has it.
 func (l *list) text() (text, sum string) {
 	text = strings.TrimRight(l.String(), "\n")
-	return text, fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
+	return text, fmt.Sprintf("%x", sha256.Sum256([]byte(text+"\n")))
 }
 
 // hashes are those that a DUT may have, by the name of its program.

@@ -59,10 +59,16 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 	defer withdraw()
 	args := append([]string{fmt.Sprint(probeBlock), fmt.Sprint(probeBlocks), write, w.dut.url(path)}, slices.Sorted(maps.Keys(hashes))...)
 	a, err := w.ask(ctx, infoTime, &l, "probe", args...)
+	if classify.Facts(err).Kind == classify.VerifyRead { // it may heal when it is written; reading back has the last word
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	read := w.fastest(a)
+	if read == 0 {
+		return nil, nil
+	}
 	w.rate = probeBlock * probeBlocks * 100 / read
 	w.nc = a.number("nc") == 1
 	w.group = mostGroup
@@ -90,7 +96,7 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 	return likely, nil
 }
 
-// fastest takes over the way that took the shortest, and gives its time.
+// fastest takes over the way that took the shortest, and gives its time, in hundredths of a second; 0 if there was none.
 func (w *Writing) fastest(a answer) int64 {
 	best := int64(-1)
 	for _, program := range slices.Sorted(maps.Keys(hashes)) {
@@ -104,6 +110,9 @@ func (w *Writing) fastest(a answer) int64 {
 		if t := a.number("back." + program); t >= 0 && t < best {
 			best, w.way = t, way{"back", program}
 		}
+	}
+	if best < 0 {
+		return 0
 	}
 	return max(best, 1)
 }

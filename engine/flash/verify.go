@@ -50,7 +50,11 @@ func (w *Writing) differing(ctx context.Context, step string, s set) (bad set, e
 	if bad, err = w.read(ctx, step, s.groups(w.Medium, max(w.group, leastGroup))); err != nil || len(bad) == 0 {
 		return bad, err
 	}
-	return w.read(ctx, step, bad.groups(w.Medium, 0)) // which of a group
+	which, err := w.read(ctx, step, bad.groups(w.Medium, 0))
+	if err == nil && len(which) == 0 { // it reads once so and once so: who knows which of them
+		which = bad
+	}
+	return which, err
 }
 
 // read has the board hash groups, as many at once as it does in batchTime, and gives the ranges of those that differ.

@@ -49,11 +49,13 @@ func (w *Writing) Write(ctx context.Context) error {
 	}
 	wrong := all
 	if maybe := all.only(likely); len(maybe) > 0 {
-		bad, err := w.differing(ctx, "compare", maybe)
-		if err != nil {
+		switch bad, err := w.differing(ctx, "compare", maybe); {
+		case classify.Facts(err).Kind == classify.VerifyRead: // what cannot be read may heal when it is written
+		case err != nil:
 			return err
+		default:
+			wrong = all.minus(maybe.minus(bad))
 		}
-		wrong = all.minus(maybe.minus(bad))
 	}
 	w.Skipped = all.size() - wrong.size()
 	if len(wrong) > 0 {
@@ -206,7 +208,7 @@ func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
 	case a.number("dd") > 0:
 		return fail(classify.FlashWrite, a, "writing %s failed: dd exited %d", m.Device, a.number("dd"))
 	case a.number("fetch") > 0 || a.number("cut") > 0: // what was sent may be counted a moment later than it arrived; Verify has the last word
-		return fail(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes: the board's fetch exited %d", min(sent.count(), size), size, max(a.number("fetch"), 0))
+		return fail(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes", min(sent.count(), size), size)
 	case !a.legible("fetch", "dd", "cut", "sync"):
 		return garbled(a, "writing", m)
 	case a.number("sync") != 0:

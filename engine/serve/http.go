@@ -88,7 +88,7 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o.Asked(peer)
 	}
 	if o.Take != nil && r.Method == http.MethodPut {
-		o.Take(r.Body)
+		o.Take(&patient{r.Body, http.NewResponseController(w)})
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
@@ -96,6 +96,22 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &cursor{content: o.Content, from: from, size: length}
 	defer c.close()
 	http.ServeContent(counter{w, o.Sent}, r, "", time.Time{}, c)
+}
+
+// putStall is how long a board may send nothing of what it promised: one that sends less waits for an answer.
+const putStall = 20 * time.Second
+
+// patient reads until nothing comes.
+type patient struct {
+	body io.Reader
+	conn *http.ResponseController
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	if err := p.conn.SetReadDeadline(time.Now().Add(putStall)); err != nil {
+		return 0, err
+	}
+	return p.body.Read(b)
 }
 
 // part is what a query for from and length asks for: busybox's wget cannot ask for a range.

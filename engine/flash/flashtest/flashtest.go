@@ -14,11 +14,12 @@ import (
 
 // Medium is one. Its fields are set before Mount.
 type Medium struct {
-	Size   int64
-	Real   int64                                   // what there really is: what lies behind it goes to its begin again; 0 is all of Size
-	Before func(write bool, off int64, length int) // may be nil; what it waits for the medium waits for
-	Spoil  func(p []byte, off int64)               // changes what is written; may be nil
-	Path   string                                  // where it is
+	Size       int64
+	Real       int64                                   // what there really is: what lies behind it goes to its begin again; 0 is all of Size
+	Before     func(write bool, off int64, length int) // may be nil; what it waits for the medium waits for
+	Spoil      func(p []byte, off int64)               // changes what is written; may be nil
+	Unreadable func(off int64, length int) bool        // what cannot be read; may be nil
+	Path       string                                  // where it is
 
 	dir     string
 	fd      int
@@ -141,6 +142,10 @@ func (m *Medium) answer(request []byte) {
 		out = make([]byte, 16)
 		le.PutUint32(out[8:], 1) // nothing of it is cached
 	case opRead:
+		if m.Unreadable != nil && m.Unreadable(int64(le.Uint64(in[8:])), int(le.Uint32(in[16:]))) {
+			errno = unix.EIO
+			break
+		}
 		out, errno = m.read(int64(le.Uint64(in[8:])), int(le.Uint32(in[16:])))
 	case opWrite:
 		n := le.Uint32(in[16:])
