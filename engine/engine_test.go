@@ -686,21 +686,23 @@ func TestASessionEndsWithItsAttempt(t *testing.T) {
 func TestWindows(t *testing.T) {
 	lost := errors.New("lost")
 	for _, tt := range []struct {
+		size  int64
 		loads []error
 		want  int
 	}{
-		{nil, 4},
-		{[]error{nil}, 16},
-		{[]error{nil, nil, nil}, 16},
-		{[]error{lost}, 1},
-		{[]error{nil, lost, nil, nil}, 1},
+		{1 << 20, nil, 4},
+		{1 << 20, []error{nil}, 16},
+		{1 << 20, []error{nil, nil, nil}, 16},
+		{1 << 16, []error{nil, nil, nil}, 4},
+		{1 << 20, []error{lost}, 1},
+		{1 << 20, []error{nil, lost, nil, nil}, 1},
 	} {
 		r := &run{tftp: &serve.TFTP{}}
 		for _, err := range tt.loads {
-			r.learnWindow(err)
+			r.learnWindow(tt.size, err)
 		}
 		if got := r.window(); got != tt.want {
-			t.Errorf("after %v: %d blocks at once, want %d", tt.loads, got, tt.want)
+			t.Errorf("after %v of files of %d bytes: %d blocks at once, want %d", tt.loads, tt.size, got, tt.want)
 		}
 	}
 }

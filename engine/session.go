@@ -263,7 +263,7 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 			s.run.tftp.Only(s.lease)
 		}
 		err = ub.Load(ctx, server, f.wire, f.Address, f.size, s.run.window())
-		s.run.learnWindow(err)
+		s.run.learnWindow(f.size, err)
 		if err != nil {
 			return err
 		}
@@ -279,14 +279,16 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 // window is how many blocks the board's network card is trusted to take at once.
 func (r *run) window() int { return cmp.Or(r.windowSize, uboot.FirstWindow) }
 
-// learnWindow makes of it four times as many while nothing is lost, and 1 once something was. Of another's server nobody knows.
-func (r *run) learnWindow(err error) {
+// learnWindow makes of it four times as many after a file of some windows, and 1 once something was lost. Of another's
+// server nobody knows.
+func (r *run) learnWindow(size int64, err error) {
+	const some = 16
 	if r.tftp == nil {
 		return
 	}
 	if r.tftp.Resent() > 0 || err != nil {
 		r.windowSize = 1
-	} else if r.windowSize != 1 {
+	} else if r.windowSize != 1 && size >= int64(some*r.window()*uboot.BlockSize) {
 		r.windowSize = min(4*r.window(), uboot.MostWindow)
 	}
 }

@@ -206,18 +206,18 @@ var notFound = regexp.MustCompile(`TFTP error: '.*' \(1\)`)
 const (
 	FirstWindow = 4
 	MostWindow  = 16
+	BlockSize   = 1468 // bytes that an Ethernet frame holds
 )
 
 // Load fetches a file of a known size by TFTP from server to an address in RAM, so many blocks at once. An unanswered request is given up after
 // about 10 s.
 func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, size int64, window int) error {
 	// Milliseconds, and how many of them in a row; the environment is not saved.
-	const blockSize = 1468 // what an Ethernet frame holds
 	const patience = "setenv netretry no; setenv tftptimeout 1000; setenv tftptimeoutcountmax 10; "
 	if err := u.SetEnv(ctx, "serverip", server); err != nil {
 		return err
 	}
-	if _, err := u.Run(ctx, console.Command{Text: fmt.Sprintf("%ssetenv tftpblocksize %d; setenv tftpwindowsize %d", patience, blockSize, window)}); err != nil {
+	if _, err := u.Run(ctx, console.Command{Text: fmt.Sprintf("%ssetenv tftpblocksize %d; setenv tftpwindowsize %d", patience, BlockSize, window)}); err != nil {
 		return err
 	}
 	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteHush(name))
