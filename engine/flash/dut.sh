@@ -143,10 +143,16 @@ zero() { # BLOCK SEEK COUNT
 	said=$(dd if=/dev/zero of="$dev" bs="$1" seek="$2" count="$3" $past 2>&1) || { bad=$? && echo "$said"; }
 }
 
-# work DEVICE LIST-URL LIST-SUM: does what the list says, with what the standard input brings. The exit codes come twice:
-# noise makes no failure of a success.
-work() {
+# begun DEVICE LIST-URL LIST-SUM COMMAND...: runs a command that needs the list.
+begun() {
 	begin "$@" || return
+	shift 3
+	"$@"
+}
+
+# work: does what the list says, with what the standard input brings. The exit codes come twice: noise makes no failure of
+# a success.
+work() {
 	past=conv=notrunc
 	can if=/dev/zero of=/dev/null bs=512 conv=fsync && past=conv=notrunc,fsync
 	direct_read "$dev" && past="conv=notrunc oflag=direct"
@@ -169,13 +175,13 @@ apply() {
 	fi
 	{
 		if [ "$by" ]; then
-			talk "$stream" receive work "$dev" "$2" "$3"
+			talk "$stream" begun "$dev" "$2" "$3" receive work
 			echo "fetch=$?=$?"
-		else
+		elif begin "$dev" "$2" "$3"; then
 			{
 				[ -z "$stream" ] || [ -z "$whole" ] || fetch "$stream"
 				echo "fetch=$?=$?" >&2 # past the pipe
-			} | work "$dev" "$2" "$3"
+			} | work
 		fi
 	} 2>&1
 	sync
@@ -257,8 +263,8 @@ send() {
 	[ "$bad$cut" = 00 ]
 }
 
-listed() {
-	begin "$@" && past_cache || return
+sends() { # what the list says
+	past_cache || return
 	eval "$list"
 	echo "read=$bad=$bad" >&2
 	[ "$bad$cut" = 00 ]
@@ -275,7 +281,7 @@ give() {
 }
 
 # upload DEVICE LIST-URL LIST-SUM PROGRAM URL LENGTH: sends parts of the medium to the station.
-upload() { give "$4" "$5" "$6" listed "$1" "$2" "$3" 2>&1; }
+upload() { give "$4" "$5" "$6" begun "$1" "$2" "$3" sends 2>&1; }
 
 now() { # in hundredths of a second
 	read -r up _ </proc/uptime

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,13 +116,26 @@ func newDUT(t *testing.T, sh Shell) (*DUT, *cutter) {
 // cutter is a listener whose connections can be cut.
 type cutter struct {
 	net.Listener
-	last net.Conn
+	mu  sync.Mutex
+	all []net.Conn
 }
 
 func (c *cutter) Accept() (net.Conn, error) {
 	conn, err := c.Listener.Accept()
-	c.last = conn
+	if err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.all = append(c.all, conn)
+	}
 	return conn, err
+}
+
+func (c *cutter) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.all {
+		conn.Close()
+	}
 }
 
 // medium is a file that plays the disk, full of something else.
@@ -191,7 +205,7 @@ func TestWriteFailures(t *testing.T) {
 		"cut": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) {
 			d.Progress = func(step string, done, total int64) {
 				if done > total/4 {
-					cut.last.Close()
+					cut.cut()
 				}
 			}
 		}, classify.NetHTTPCut, "broke off after"},
