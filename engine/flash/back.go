@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"sync/atomic"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/image"
@@ -20,32 +20,42 @@ func (w *Writing) compareHere(ctx context.Context, groups []group) (bad set, err
 	for _, g := range groups {
 		l.add("send", g.run)
 	}
-	var mu sync.Mutex
-	nothing := errors.New("nothing came")
-	came := nothing
+	type arrival struct {
+		bad set
+		err error
+	}
+	var begun atomic.Bool
+	arrived := make(chan arrival, 1)
 	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: d.peer, Take: func(r io.Reader) {
-		found, err := w.compareStream(groups, r)
-		mu.Lock()
-		defer mu.Unlock()
-		bad, came = found, err
+		if !begun.Swap(true) {
+			bad, err := w.compareStream(groups, r)
+			arrived <- arrival{bad, err}
+		}
 	}})
 	defer withdraw()
 	a, err := w.ask(ctx, patience(l.size), &l, "upload", w.way.program, d.url(path), fmt.Sprint(l.size))
 	if err != nil {
 		return nil, err
 	}
-	mu.Lock()
-	defer mu.Unlock()
+	nothing := errors.New("nothing came")
+	came := arrival{err: nothing}
+	if begun.Load() { // the board is done with it, and so its connection is over, or will be
+		select {
+		case came = <-arrived:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 	w.said = a
 	switch {
-	case classify.Facts(came).Kind != "":
-		return nil, came
-	case a.number("read") > 0 && (came == nil || came == nothing || errors.Is(came, io.ErrUnexpectedEOF)): // not if the connection broke off
+	case classify.Facts(came.err).Kind != "":
+		return nil, came.err
+	case a.number("read") > 0 && (came.err == nil || came.err == nothing || errors.Is(came.err, io.ErrUnexpectedEOF)): // not if the connection broke off
 		return nil, fail(classify.VerifyRead, a, "%s cannot be read back: dd exited %d", m.Device, a.number("read"))
-	case came != nil:
-		return nil, classify.WithConsole(classify.Wrap(came, classify.NetHTTPCut, "what the board reads of %s does not arrive", m.Device), a.text)
+	case came.err != nil:
+		return nil, classify.WithConsole(classify.Wrap(came.err, classify.NetHTTPCut, "what the board reads of %s does not arrive", m.Device), a.text)
 	}
-	return bad, nil
+	return came.bad, nil
 }
 
 // compareStream compares what comes with groups. All of it must come.
