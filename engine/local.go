@@ -63,7 +63,10 @@ func (r *run) writeLocal(j LocalJob) error {
 		return err
 	}
 	r.markOne(m, Verified, flash.Receipt{})
-	text := fmt.Sprintf("%d bytes written, the others were right already", done.Written)
+	text := fmt.Sprintf("%d bytes written", done.Written)
+	if done.Written < m.image.Size() {
+		text += ", the others were right already"
+	}
 	if done.Rewritten > 0 {
 		text += fmt.Sprintf("; %d had to be written again", done.Rewritten)
 	}

@@ -60,6 +60,10 @@ func (r *run) planTarget(context.Context) error {
 		piped = piped || p.Image == image.Stdin
 		t := target
 		if p.Label != "" {
+			if t.Part != "" {
+				return classify.WithHint(classify.New(classify.Usage, "target %s is the partition %s already: %s cannot be a partition of it", t.Name, t.Part, p.Label),
+					"name another target with --target, which is a whole medium")
+			}
 			t.Part = p.Label
 		}
 		r.media = append(r.media, &medium{part: p, target: t, state: Untouched})
@@ -264,7 +268,7 @@ func (r *run) planText() string {
 		if m.image != nil {
 			fmt.Fprintln(&b, m.describe())
 		} else {
-			fmt.Fprintf(&b, "%s, which is unpacked while the board boots\n", web.Mask(m.part.Image))
+			fmt.Fprintf(&b, "%s, which is made ready while the board boots\n", web.Mask(m.part.Image))
 		}
 		fmt.Fprintf(&b, format, m.target, r.policy.Name, m.target.Name)
 	}

@@ -252,7 +252,9 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 // WriteDevice writes an image to a medium of this machine as flashlua write does. It counts as Flash does.
 func (p *Program) WriteDevice(ctx context.Context, j LocalJob) *Report {
 	p.touch()
-	rep := p.run.Engine.WriteLocal(ctx, j)
+	e := p.run.Engine
+	e.Simulated = false // whatever board was flashed before
+	rep := e.WriteLocal(ctx, j)
 	p.took(flashed{j.To, "", rep.Err}, j.Image, rep)
 	return rep
 }

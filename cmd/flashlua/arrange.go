@@ -21,6 +21,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		return args, nil
 	}
 	takes := valueFlags(cmd)
+	given := map[string]bool{}
 	flags, rest := []string{args[0], args[1]}, []string(nil)
 	for i := 2; i < len(args); i++ {
 		a := args[i]
@@ -37,6 +38,11 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		if !known {
 			return nil, misused(args[1], "flashlua %s has no flag %s%s", args[1], a, bindings.DidYouMean(name, slices.Collect(maps.Keys(takes))))
 		}
+		if once := onlyOnce(cmd, name); once != "" && given[once] {
+			return nil, misused(args[1], "--%s is there twice", once)
+		} else if once != "" {
+			given[once] = true
+		}
 		flags = append(flags, a)
 		if needs && !hasValue {
 			if i++; i == len(args) {
@@ -46,6 +52,21 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		}
 	}
 	return append(append(flags, "--"), rest...), nil
+}
+
+// onlyOnce gives the first name of a flag that has one value, "" of another flag.
+func onlyOnce(cmd *cli.Command, name string) string {
+	for _, f := range cmd.Flags {
+		if !slices.Contains(f.Names(), name) {
+			continue
+		}
+		switch f.(type) {
+		case *cli.BoolFlag, *cli.StringSliceFlag, *cli.GenericFlag: // these collect
+		default:
+			return f.Names()[0]
+		}
+	}
+	return ""
 }
 
 // valueFlags tells for each name of a command's flags whether a value follows.

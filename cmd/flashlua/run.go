@@ -118,7 +118,7 @@ func (env Env) printSuccess(r *engine.Report) {
 		}
 		fmt.Fprintf(env.Stdout, "%s %s in %s%s\n", env.palette(env.Stdout).green("done:"), r.Board, r.Duration.Round(100*time.Millisecond), rest)
 	case engine.Planned:
-		fmt.Fprintf(env.Stdout, "planned: %s on %s of %s; nothing was touched\n", plain(r.Image.Path), r.Target.Name, r.Board)
+		fmt.Fprintf(env.Stdout, "planned: %s of %s; nothing was touched\n", where(r), r.Board)
 	case engine.Verified:
 		rest := ""
 		if r.Mode == engine.ModeVerify {
@@ -131,9 +131,26 @@ func (env Env) printSuccess(r *engine.Report) {
 			fmt.Fprintf(env.Stdout, "%s %s on %s in %s\n", env.palette(env.Stdout).green("verified:"), plain(r.Image.Path), r.Target.Device, r.Duration.Round(100*time.Millisecond))
 			return
 		}
-		fmt.Fprintf(env.Stdout, "%s %s on %s (%s) of %s in %s, attempt %d%s\n", env.palette(env.Stdout).green("verified:"), plain(r.Image.Path), r.Target.Name,
-			r.Target.Device, r.Board, r.Duration.Round(100*time.Millisecond), r.Attempt, rest)
+		fmt.Fprintf(env.Stdout, "%s %s of %s in %s, attempt %d%s\n", env.palette(env.Stdout).green("verified:"), where(r), r.Board, r.Duration.Round(100*time.Millisecond), r.Attempt, rest)
 	}
+}
+
+// where tells what is on which medium.
+func where(r *engine.Report) string {
+	on := func(image, name, device string) string {
+		if device != "" {
+			name += " (" + device + ")"
+		}
+		return plain(image) + " on " + name
+	}
+	if len(r.Parts) == 0 {
+		return on(r.Image.Path, r.Target.Name, r.Target.Device)
+	}
+	var all []string
+	for _, p := range r.Parts {
+		all = append(all, on(p.Image.Path, p.Label, p.Target.Device))
+	}
+	return strings.Join(all, ", ")
 }
 
 // attempt runs the job that the flags describe. An error means that it could not even be planned.

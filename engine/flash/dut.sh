@@ -66,12 +66,13 @@ find_sysfs() {
 	done
 }
 
-# find_part DEVICE LABEL: the partitions of a disk with a label.
+# find_part DEVICE LABEL: the partitions of a disk with a label, and all labels.
 find_part() {
 	disk=$(readlink -f "$1")
 	for sys in "/sys/class/block/${disk##*/}"/*/partition; do
 		sys=${sys%/partition}
 		grep -Fqx "PARTNAME=$2" "$sys/uevent" 2>/dev/null && echo "device=/dev/${sys##*/}"
+		label=$(grep -s ^PARTNAME= "$sys/uevent") && echo "label=${label#*=}"
 	done
 }
 

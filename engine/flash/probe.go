@@ -160,7 +160,7 @@ func (w *Writing) ask(ctx context.Context, limit time.Duration, l *list, command
 	a, err := d.checked(ctx, limit, append([]string{command, m.Device, url, sum}, args...)...)
 	switch what := a.get("error"); {
 	case err != nil:
-		return a, classify.Wrap(err, "", "cannot read %s back", m.Device)
+		return a, classify.Wrap(err, "", "cannot read %s", m.Device)
 	case what == "cached":
 		return a, fail(classify.VerifyRead, a, "%s cannot be read past the board's cache: neither direct reads nor drop_caches work", m.Device)
 	case what == "list":

@@ -68,6 +68,13 @@ func (d *DUT) only(ctx context.Context, t Target, search ...string) (string, err
 }
 
 func missing(t Target, a answer) error {
+	if t.Part != "" && a.get("error") == "" {
+		hint := "the disk has no partition with a label: is it the right one, and does it have a table?"
+		if labels := a.fields["label"]; len(labels) > 0 {
+			hint = "its partitions are " + strings.Join(labels, ", ")
+		}
+		return classify.WithConsole(classify.WithHint(classify.New(classify.TargetMissing, "target %s: %s is not on the board", t.Name, t), "%s", hint), a.text)
+	}
 	return classify.WithConsole(classify.WithHint(classify.New(classify.TargetMissing, "target %s: %s is not on the board", t.Name, t),
 		"check targets in the policy against /sys/class/block on the board"), a.text)
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -124,11 +125,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// command is flashlua run on this rig.
+// command is flashlua run on this rig. What the arguments say is not said again.
 func (r *rig) command(policy string, args ...string) *exec.Cmd {
 	base := []string{
 		"run", policy, "--image", r.image, "--port", r.Port, "--power", r.Power, "--files", r.Arch.BootDir(),
 		"--verdict", filepath.Join(r.dir, "v.json"), "--transcript", filepath.Join(r.dir, "t.log"), "--set", "net.tftp=" + r.tftp,
+	}
+	for i := 2; i < len(base); {
+		if base[i] != "--set" && slices.Contains(args, base[i]) {
+			base = slices.Delete(base, i, i+2)
+		} else {
+			i += 2
+		}
 	}
 	cmd := exec.Command(built.Program(r.t), append(base, args...)...)
 	cmd.Env = append(os.Environ(), "FLASHLUA_CACHE="+filepath.Join(r.dir, "cache"))

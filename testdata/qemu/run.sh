@@ -8,7 +8,7 @@ out=$(cd "$(dirname "$0")/../.." && pwd)/build/qemu/$arch
 if [ $# = 1 ]; then
 	[ -e "$out/stamp" ] || { echo "$0: first run make test-deps" >&2; exit 3; }
 	truncate -s 256M "$out/disk.img" # keeps what the last flash wrote
-	echo "--port unix:$out/serial.sock --power qmp:$out/qmp.sock"
+	echo "flashlua run scripts/boards/qemu-$arch.lua --image FILE --port unix:$out/serial.sock --power qmp:$out/qmp.sock"
 	echo "The board is off; QMP system_reset and cont turn it on. Its disk is $out/disk.img."
 	set -- "$arch" "$out/disk.img" "path=$out/serial.sock" "path=$out/qmp.sock"
 fi

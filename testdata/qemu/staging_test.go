@@ -43,7 +43,7 @@ func TestDamagedImageEndsTheRunWhileTheBoardBoots(t *testing.T) {
 	if code != engine.ExitFatal || v.Kind != string(classify.ImageDecode) || len(v.Attempts) != 1 || v.Target.State != engine.Untouched || r.digest() != before {
 		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
 	}
-	if !strings.Contains(out, "which is unpacked while the board boots") || strings.Contains(out, "write ") {
+	if !strings.Contains(out, "which is made ready while the board boots") || strings.Contains(out, "write ") {
 		t.Errorf("it did not end while the board booted:\n%s", out)
 	}
 	r.power("paused")
