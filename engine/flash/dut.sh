@@ -127,7 +127,8 @@ begin() {
 # put BLOCK SEEK COUNT FROM LENGTH: so many blocks of the standard input go to a place of the device. A dd that cannot wait
 # for whole blocks gets that part of the stream alone. After a failure, or the end of the stream, nothing is done.
 put() {
-	[ "$bad$cut" = 00 ] && [ -b "$dev" ] || return
+	[ "$bad$cut" = 00 ] || return
+	[ -b "$dev" ] || { bad=1 && return; } # dd would make a file in RAM of a device that went away
 	if [ "$whole" ]; then
 		said=$(dd of="$dev" bs="$1" seek="$2" count="$3" $whole $past 2>&1)
 	else
@@ -140,7 +141,8 @@ put() {
 	[ "$bad$cut" = 00 ] || echo "$said"
 }
 zero() { # BLOCK SEEK COUNT
-	[ "$bad" = 0 ] && [ -b "$dev" ] || return
+	[ "$bad" = 0 ] || return
+	[ -b "$dev" ] || { bad=1 && return; }
 	said=$(dd if=/dev/zero of="$dev" bs="$1" seek="$2" count="$3" $past 2>&1) || { bad=$? && echo "$said"; }
 }
 
@@ -187,7 +189,7 @@ apply() {
 	} 2>&1
 	sync
 	echo "sync=$?=$?"
-	[ -b "$dev" ] || echo error=gone # dd makes a file in RAM of a device that went away
+	[ -b "$dev" ] || echo error=gone
 }
 
 # past_cache: finds the way to read what the medium holds and not what the kernel remembers.

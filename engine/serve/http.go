@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 // Content is what can be offered. If its ReaderAt is a Filed, the kernel may send it without a copy.
@@ -108,7 +109,7 @@ type patient struct {
 }
 
 func (p *patient) Read(b []byte) (int, error) {
-	if err := p.conn.SetReadDeadline(time.Now().Add(putStall)); err != nil {
+	if err := p.conn.SetReadDeadline(clock.Real{}.Now().Add(putStall)); err != nil {
 		return 0, err
 	}
 	return p.body.Read(b)
