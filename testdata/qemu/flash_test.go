@@ -315,7 +315,7 @@ func TestSignals(t *testing.T) {
 			var sent time.Time
 			for lines := bufio.NewScanner(stderr); lines.Scan(); {
 				fmt.Fprintln(&out, lines.Text())
-				if sent.IsZero() && strings.Contains(lines.Text(), "write       10 %") {
+				if sent.IsZero() && strings.Contains(lines.Text(), "  write       ") {
 					sent = time.Now()
 					cmd.Process.Signal(sig)
 				}

@@ -114,7 +114,7 @@ func cached(t *testing.T, dir string) (kinds []string) {
 func TestKilledAnywhereAndRunAgain(t *testing.T) {
 	r := newRig(t, 8<<20)
 	r.packed(5)
-	for _, at := range []string{"  unpack ", "  write       ", "verify     begins"} {
+	for _, at := range []string{"uboot      begins", "  write       ", "verify     begins"} {
 		cmd := r.command(policyFile(), "--verbose")
 		if out := lineOf(t, cmd, at, func() { cmd.Process.Kill() }); strings.Contains(out, "attempt 2") {
 			t.Errorf("more than one attempt:\n%s", out)
