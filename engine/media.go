@@ -28,13 +28,17 @@ type medium struct {
 // staging is the images of a run on their way: fetched, unpacked and known.
 type staging struct {
 	long chan struct{} // closed when it takes longer than a moment, or is over
+	late chan struct{} // closed when somebody waits for it
 	done chan struct{} // closed when it is over
 	err  error         // for good; to be read when done is closed
+
+	hurry func() // closes late
 }
 
 // stage begins to open the images, one after another.
 func (r *run) stage(ctx context.Context) *staging {
-	s := &staging{long: make(chan struct{}), done: make(chan struct{})}
+	s := &staging{long: make(chan struct{}), late: make(chan struct{}), done: make(chan struct{})}
+	s.hurry = sync.OnceFunc(func() { close(s.late) })
 	long := sync.OnceFunc(func() { close(s.long) })
 	ctx, cancel := context.WithCancel(ctx)
 	r.defers("image", func() error {
@@ -50,7 +54,7 @@ func (r *run) stage(ctx context.Context) *staging {
 	go func() {
 		defer long() // after done: who wakes up then finds that it is over
 		defer close(s.done)
-		if s.err = r.guard(func() error { return r.stageAll(ctx, long) }); s.err != nil {
+		if s.err = r.guard(func() error { return r.stageAll(ctx, s.late, long) }); s.err != nil {
 			return
 		}
 		select {
@@ -64,10 +68,10 @@ func (r *run) stage(ctx context.Context) *staging {
 	return s
 }
 
-func (r *run) stageAll(ctx context.Context, long func()) error {
+func (r *run) stageAll(ctx context.Context, late <-chan struct{}, long func()) error {
 	for _, m := range r.media {
 		st := r.stager(m.part)
-		st.Long, st.Found, st.Spare = long, m.found, r.spare
+		st.Long, st.Found, st.Spare, st.Hurry = long, m.found, r.spare, late
 		im, err := st.Open(ctx, m.part.Image)
 		if err == nil && len(im.Ranges()) == 0 {
 			im.Close()
@@ -108,6 +112,14 @@ func (r *run) ready(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// await is ready for whoever has nothing else to do.
+func (r *run) await(ctx context.Context) error {
+	if r.staging != nil {
+		r.staging.hurry()
+	}
+	return r.ready(ctx)
 }
 
 // whileStaging gives a context that ends if the images turn out to be of no use.

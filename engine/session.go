@@ -75,7 +75,7 @@ func (s *Session) Image(ctx context.Context) (flash.Image, error) {
 	if len(s.run.media) == 0 {
 		return nil, nil
 	}
-	if err := s.run.ready(ctx); err != nil {
+	if err := s.run.await(ctx); err != nil {
 		return nil, err
 	}
 	return s.run.media[0].image, nil

@@ -61,7 +61,7 @@ func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
 	if err := s.Live(); err != nil {
 		return err
 	}
-	if err := s.run.ready(ctx); err != nil {
+	if err := s.run.await(ctx); err != nil {
 		return err
 	}
 	all, err := s.reach(ctx, sh)

@@ -27,8 +27,8 @@ type format struct {
 	ext         string                                                 // of the names that such files have
 	tool        string                                                 // that unpacks it, where we do not
 	decode      func(r io.Reader, window int64) (io.ReadCloser, error) // with a window of so many bytes at most
-	// blocks decodes in parallel, so many at once; not ok is a file that cannot be split.
-	blocks func(ctx context.Context, r io.ReaderAt, size int64, workers int) (rc io.ReadCloser, ok bool, err error)
+	// blocks decodes in parallel; not ok is a file that cannot be split.
+	blocks func(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc io.ReadCloser, ok bool, err error)
 }
 
 // formats are told by their first bytes, never by the name. Sources: the formats' specifications.

@@ -27,7 +27,8 @@ type Stager struct {
 	SHA256   string                               // that the image must have, hex, of the file or of what is packed in it; "" for any
 	Stdin    io.Reader                            // what Stdin stands for; nil is nothing
 	Cache    *Cache                               // keeps what was unpacked; nil keeps nothing
-	Spare    int                                  // CPUs that are left to others
+	Spare    int                                  // CPUs that are left to others, until Hurry
+	Hurry    <-chan struct{}                      // closed when the others wait for the image; nil is never
 	Long     func()                               // called once when there is more to do than a moment's work
 	Found    func(im *Image, r Range)             // told of ranges that ReadRange gives already, of an image that may yet turn out to be damaged; may be nil
 

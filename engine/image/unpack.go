@@ -57,7 +57,7 @@ func (s Stager) unpack(ctx context.Context, src source, p *format, key string) (
 	defer sc.release()
 	sc.out = s.file(staged)
 	sc.tell = s.teller(im)
-	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }, workers: runtime.GOMAXPROCS(0) - s.Spare}
+	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }, cpus: cpus{runtime.GOMAXPROCS(0), s.Spare, s.Hurry}}
 	skips, err := d.copy(p, sc)
 	if err == nil {
 		im.sum, err = sc.finish()
@@ -109,7 +109,7 @@ type decoding struct {
 	src      source
 	progress func(step string, done, total int64)
 	long     func() bool // whether it takes long enough for people to ask
-	workers  int
+	cpus     cpus
 	name     string // of the format at work, for errors
 	window   int64  // that it may have
 	read     atomic.Int64
@@ -176,7 +176,7 @@ func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
 func (d *decoding) first(p *format) (out io.ReadCloser, in *bufio.Reader, err error) {
 	d.name, d.window = p.name, maxWindow
 	if p.blocks != nil {
-		out, ok, err := p.blocks(d.ctx, d, d.src.size, d.workers)
+		out, ok, err := p.blocks(d.ctx, d, d.src.size, d.cpus)
 		if ok || err != nil {
 			return out, nil, err
 		}

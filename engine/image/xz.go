@@ -22,6 +22,12 @@ const (
 	frame = 12
 )
 
+// cpus are those that there are, and how many of them are left to others until they are in a hurry.
+type cpus struct {
+	all, spare int
+	hurry      <-chan struct{}
+}
+
 // checks are those that the decoder knows: none, CRC32, CRC64 and SHA-256. It refuses others; nobody else would look at
 // the one of a stream without blocks.
 var checks = []byte{0, 1, 4, 10}
@@ -41,7 +47,7 @@ func (b *block) padded() int64 { return (b.unpadded + 3) &^ 3 }
 // the outline here, and each block, with its record in the index, by the same decoder. The reader gives the same bytes;
 // how many before an error may differ. It ends with ctx, or with Close, which waits for its goroutines. The error here
 // is only that ctx has ended.
-func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64, workers int) (rc io.ReadCloser, ok bool, err error) {
+func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc io.ReadCloser, ok bool, err error) {
 	list, err := outline(ctx, r, size)
 	if err != nil || len(list) < 2 {
 		return nil, false, err
@@ -57,14 +63,23 @@ func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64, workers int)
 		}
 		largest, dict = max(largest, list[i].unpacked), max(dict, d)
 	}
-	workers, buffers := share(min(workers, len(list)), largest, dict)
+	workers, buffers := share(min(c.all, len(list)), largest, dict)
 	if workers < 2 {
 		return nil, false, nil
 	}
 	x := &blocks{r: r, todo: list, jobs: make(chan *job, buffers)}
 	x.ctx, x.cancel = context.WithCancel(ctx)
-	for range workers {
-		x.workers.Go(func() { x.work(uint32(dict)) })
+	for i := range workers {
+		x.workers.Go(func() {
+			if i > 0 && i >= c.all-c.spare {
+				select {
+				case <-c.hurry:
+				case <-x.ctx.Done():
+					return
+				}
+			}
+			x.work(uint32(dict))
+		})
 	}
 	for range min(buffers, len(list)) {
 		x.dispatch(make([]byte, largest))

@@ -13,7 +13,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // cores lets a machine of any size decode in parallel.
@@ -33,7 +36,7 @@ func sequential(data []byte) ([]byte, error) {
 
 // parallel decodes in parallel, and tells whether that was possible; otherwise as it was always done.
 func parallel(t testing.TB, data []byte) (content []byte, ok bool, err error) {
-	x, ok, err := decodeXZBlocks(t.Context(), bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0))
+	x, ok, err := decodeXZBlocks(t.Context(), bytes.NewReader(data), int64(len(data)), cpus{all: runtime.GOMAXPROCS(0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,6 +258,43 @@ func TestMemoryIsShared(t *testing.T) {
 	}
 }
 
+// TestXZBlocksHurry: the CPUs that are left to others help once they are wanted, and not before.
+func TestXZBlocksHurry(t *testing.T) {
+	content := make([]byte, 1<<20)
+	data := pack(t, []string{"xz", "-c", "-0", "--block-size=65536"}, content)
+	synctest.Test(t, func(t *testing.T) {
+		hurry := make(chan struct{})
+		var at atomic.Int64 // how many read at once
+		var most atomic.Int64
+		slow := readerAt(func(p []byte, off int64) (int, error) {
+			most.Store(max(most.Load(), at.Add(1)))
+			defer at.Add(-1)
+			time.Sleep(time.Millisecond)
+			return bytes.NewReader(data).ReadAt(p, off)
+		})
+		for _, step := range []struct{ most int64 }{{1}, {3}} {
+			most.Store(0)
+			x, ok, err := decodeXZBlocks(t.Context(), slow, int64(len(data)), cpus{3, 2, hurry})
+			if !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			got, err := io.ReadAll(x)
+			x.Close()
+			if !bytes.Equal(got, content) || err != nil || most.Load() != step.most {
+				t.Errorf("%d bytes, %v; %d at once, want %d", len(got), err, most.Load(), step.most)
+			}
+			if step.most == 1 {
+				close(hurry)
+			}
+		}
+	})
+}
+
+// readerAt is a function that reads.
+type readerAt func(p []byte, off int64) (int, error)
+
+func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r(p, off) }
+
 // TestXZBlocksStop ends before the end, from each side; a worker that goes on would hang it.
 func TestXZBlocksStop(t *testing.T) {
 	cores(t)
@@ -262,7 +302,7 @@ func TestXZBlocksStop(t *testing.T) {
 	stop := errors.New("stop")
 	for _, read := range []int64{0, 1, 4096, 100_000} {
 		ctx, cancel := context.WithCancelCause(t.Context())
-		x, ok, err := decodeXZBlocks(ctx, bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0))
+		x, ok, err := decodeXZBlocks(ctx, bytes.NewReader(data), int64(len(data)), cpus{all: runtime.GOMAXPROCS(0)})
 		if !ok || err != nil {
 			t.Fatal(ok, err)
 		}
@@ -275,10 +315,10 @@ func TestXZBlocksStop(t *testing.T) {
 			t.Errorf("after %d bytes and stop: %v", read, err)
 		}
 		x.Close()
-		if _, _, err := decodeXZBlocks(ctx, bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0)); !errors.Is(err, stop) {
+		if _, _, err := decodeXZBlocks(ctx, bytes.NewReader(data), int64(len(data)), cpus{all: runtime.GOMAXPROCS(0)}); !errors.Is(err, stop) {
 			t.Errorf("after stop: %v", err)
 		}
-		x, _, err = decodeXZBlocks(t.Context(), bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0))
+		x, _, err = decodeXZBlocks(t.Context(), bytes.NewReader(data), int64(len(data)), cpus{all: runtime.GOMAXPROCS(0)})
 		if _, errCopy := io.CopyN(io.Discard, x, read); err != nil || errCopy != nil {
 			t.Error(err, errCopy)
 		}
@@ -309,7 +349,7 @@ func TestXZBlocksTellWhatTheDiskSays(t *testing.T) {
 	rand.New(rand.NewSource(1)).Read(content)
 	data := pack(t, []string{"xz", "-c", "-0", "--block-size=65536"}, content)
 	broken := errors.New("broken")
-	x, ok, err := decodeXZBlocks(t.Context(), unreadable{bytes.NewReader(data), 600_000, 600_001, broken}, int64(len(data)), runtime.GOMAXPROCS(0))
+	x, ok, err := decodeXZBlocks(t.Context(), unreadable{bytes.NewReader(data), 600_000, 600_001, broken}, int64(len(data)), cpus{all: runtime.GOMAXPROCS(0)})
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
@@ -348,7 +388,7 @@ func BenchmarkXZ(b *testing.B) {
 	}{
 		{"sequential", func() (io.ReadCloser, error) { return decodeXZ(bytes.NewReader(data), maxWindow) }},
 		{"parallel", func() (io.ReadCloser, error) {
-			x, ok, err := decodeXZBlocks(b.Context(), bytes.NewReader(data), int64(len(data)), runtime.GOMAXPROCS(0))
+			x, ok, err := decodeXZBlocks(b.Context(), bytes.NewReader(data), int64(len(data)), cpus{all: runtime.GOMAXPROCS(0)})
 			if !ok {
 				b.Skip("LEFT OUT: it needs two cores")
 			}
