@@ -164,6 +164,7 @@ func (t *TFTP) begin(from net.Addr, request string) {
 		}
 		x := &transfer{server: t, conn: conn, to: from, content: c, block: plainBlock, window: 1, acks: make(chan uint16, mostWindow), newer: newer}
 		options := x.negotiate(words[2:])
+		x.buf, x.packet = make([]byte, x.window*x.block), make([]byte, 4+x.block)
 		go x.receive()
 		x.run(options)
 	}()
@@ -192,6 +193,8 @@ type transfer struct {
 	window  int // blocks that are sent before an answer
 	acks    chan uint16
 	newer   chan struct{}
+	buf     []byte // of a window
+	packet  []byte
 }
 
 // negotiate takes what options it knows, and gives the answer to them, "" if there are none.
@@ -297,16 +300,20 @@ func (x *transfer) send(acked, last int64, options string) (sent int64, err erro
 		_, err = x.conn.WriteTo(append([]byte{0, opOAck}, options...), x.to)
 		return 0, err
 	}
-	p := make([]byte, 4+x.block)
+	from := acked * int64(x.block)
+	content := x.buf[:min(int64(x.window)*int64(x.block), x.content.Size-from)]
+	got, err := x.content.ReadAt(content, from)
+	if err != nil && err != io.EOF {
+		return acked, err
+	}
+	content = content[:got]
 	for sent = acked; sent < min(acked+int64(x.window), last); {
 		sent++
-		binary.BigEndian.PutUint16(p, opData)
-		binary.BigEndian.PutUint16(p[2:], uint16(sent))
-		n, rerr := x.content.ReadAt(p[4:4+min(int64(x.block), x.content.Size-(sent-1)*int64(x.block))], (sent-1)*int64(x.block))
-		if rerr != nil && rerr != io.EOF {
-			return sent, rerr
-		}
-		if _, err = x.conn.WriteTo(p[:4+n], x.to); err != nil {
+		n := min(x.block, len(content))
+		p := binary.BigEndian.AppendUint16(x.packet[:0], opData)
+		p = append(binary.BigEndian.AppendUint16(p, uint16(sent)), content[:n]...)
+		content = content[n:]
+		if _, err = x.conn.WriteTo(p, x.to); err != nil {
 			return sent, err
 		}
 	}
