@@ -32,9 +32,9 @@ func bad(t *testing.T, m *flashtest.Medium, full bool) *flashtest.Medium {
 }
 
 // loop makes a block device of a file.
-func loop(t *testing.T, backing string) string {
+func loop(t *testing.T, backing string, options ...string) string {
 	t.Helper()
-	out, err := exec.Command("losetup", "--find", "--show", backing).CombinedOutput()
+	out, err := exec.Command("losetup", append(options, "--find", "--show", backing)...).CombinedOutput()
 	if err != nil {
 		t.Skipf("LEFT OUT: a loop device cannot be made: %v: %s", err, out)
 	}
@@ -45,6 +45,23 @@ func loop(t *testing.T, backing string) string {
 		}
 	})
 	return device
+}
+
+// TestLoopsAreRefused: a file that is a device's medium is not written behind its back, and a read-only device not at all.
+func TestLoopsAreRefused(t *testing.T) {
+	path := full(t, mib)
+	device := loop(t, path)
+	if _, err := (Local{Path: path}).Open(""); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), device) {
+		t.Errorf("the file of %s: %v", device, err)
+	}
+	forced, err := Local{Path: path, Force: true}.Open("")
+	if err != nil {
+		t.Fatalf("--force: %v", err)
+	}
+	forced.Close()
+	if _, err := (Local{Path: loop(t, full(t, mib), "--read-only"), Force: true}).Open(""); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), "is read-only") {
+		t.Errorf("read-only: %v", err)
+	}
 }
 
 // full is a file full of 0xff.
