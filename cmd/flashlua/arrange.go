@@ -61,7 +61,7 @@ func onlyOnce(cmd *cli.Command, name string) string {
 			continue
 		}
 		switch f.(type) {
-		case *cli.BoolFlag, *cli.StringSliceFlag, *cli.GenericFlag: // these collect
+		case *cli.BoolFlag, *cli.GenericFlag: // of the latter, all collect
 		default:
 			return f.Names()[0]
 		}
