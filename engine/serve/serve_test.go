@@ -3,6 +3,7 @@ package serve
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -232,6 +233,59 @@ func TestTFTPWindows(t *testing.T) {
 		}
 		if resent := s.Resent(); tt.loss > 0 && tt.size >= 100_000 && resent == 0 { // a busy machine may be late without a loss, too
 			t.Errorf("%+v: nothing was counted as sent again", tt)
+		}
+	}
+}
+
+// asking is a client that asks for a file, and the first answer to it.
+func asking(t *testing.T, server net.Addr, client net.PacketConn, name string) (answer []byte, from net.Addr) {
+	t.Helper()
+	client.WriteTo([]byte("\x00\x01"+name+"\x00octet\x00"), server)
+	buf := make([]byte, 1<<10)
+	n, from, err := client.ReadFrom(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buf[:n], from
+}
+
+// TestTFTPEnds has a transfer end with its socket: when its file fails, when its client asks anew, and with the server.
+func TestTFTPEnds(t *testing.T) {
+	client, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sockets := make(chan net.PacketConn, 3)
+	s := NewTFTP(conn, func() (net.PacketConn, error) {
+		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+		sockets <- c
+		return c, err
+	})
+	defer s.Close()
+	s.Offer(Content{"shrunk", 2000, strings.NewReader("short")})
+	s.Offer(Text("file", strings.Repeat("x", 2000)))
+
+	if got, _ := asking(t, conn.LocalAddr(), client, "shrunk"); string(got) != "\x00\x05\x00\x00the file cannot be read any more\x00" {
+		t.Errorf("a file that became shorter: %q", got)
+	}
+	first, from := asking(t, conn.LocalAddr(), client, "file")
+	second, newer := asking(t, conn.LocalAddr(), client, "file")
+	if len(first) != 4+plainBlock || len(second) != 4+plainBlock || from.String() == newer.String() {
+		t.Fatalf("%d bytes from %s, then %d from %s", len(first), from, len(second), newer)
+	}
+	for _, what := range []string{"a file that failed", "a transfer that was asked for anew", "a server that is closed"} {
+		if len(sockets) == 1 {
+			s.Close()
+		}
+		c := <-sockets
+		c.SetReadDeadline(clock.Real{}.Now().Add(10 * time.Second))
+		if _, _, err := c.ReadFrom(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the socket of %s: %v", what, err)
 		}
 	}
 }

@@ -2,9 +2,10 @@ package serve
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"io"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ const (
 	opError = 5
 	opOAck  = 6
 
+	errOther    = 0
 	errNotFound = 1
 	errAccess   = 2
 	errIllegal  = 4
@@ -44,20 +46,19 @@ const (
 type TFTP struct {
 	conn   net.PacketConn
 	listen func() (net.PacketConn, error) // a socket for one transfer
-	closed chan struct{}
 	resent atomic.Int64
 
 	mu     sync.Mutex
 	files  map[string]Content
-	active map[string]chan struct{} // by client; closed when a newer request takes over
-	only   string                   // the address of the board, "" while it is not known
+	active map[string]net.PacketConn // by client; closed when a newer request takes over
+	only   string                    // the address of the board, "" while it is not known
 	done   bool
 }
 
 // NewTFTP serves on conn, which it closes in the end, and sends from the sockets that listen gives, one a transfer, which
 // must have the same address.
 func NewTFTP(conn net.PacketConn, listen func() (net.PacketConn, error)) *TFTP {
-	t := &TFTP{conn: conn, listen: listen, closed: make(chan struct{}), files: map[string]Content{}, active: map[string]chan struct{}{}}
+	t := &TFTP{conn: conn, listen: listen, files: map[string]Content{}, active: map[string]net.PacketConn{}}
 	go t.serve()
 	return t
 }
@@ -109,7 +110,9 @@ func (t *TFTP) Close() error {
 		return nil
 	}
 	t.done = true
-	close(t.closed)
+	for _, conn := range t.active {
+		conn.Close()
+	}
 	return t.conn.Close()
 }
 
@@ -143,38 +146,45 @@ func (t *TFTP) begin(from net.Addr, request string) {
 		t.refuse(t.conn, from, errIllegal, "only whole files in octet mode")
 		return
 	}
-	newer := make(chan struct{})
-	t.mu.Lock()
-	c, ok := t.files[words[0]]
-	if older := t.active[from.String()]; older != nil {
-		close(older)
+	conn, err := t.listen()
+	if err != nil {
+		return
 	}
-	t.active[from.String()] = newer
-	t.mu.Unlock()
+	c, ok := t.start(words[0], from, conn)
 	go func() {
-		defer t.forget(from, newer)
-		conn, err := t.listen()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
+		defer t.end(from, conn)
 		if !ok {
 			t.refuse(conn, from, errNotFound, "File not found")
 			return
 		}
-		x := &transfer{server: t, conn: conn, to: from, content: c, block: plainBlock, window: 1, acks: make(chan uint16, mostWindow), newer: newer}
+		x := &transfer{server: t, conn: conn, to: from, content: c, block: plainBlock, window: 1}
 		options := x.negotiate(words[2:])
 		x.buf, x.packet = make([]byte, x.window*x.block), make([]byte, 4+x.block)
-		go x.receive()
 		x.run(options)
 	}()
 }
 
-func (t *TFTP) forget(from net.Addr, mine chan struct{}) {
+// start gives a transfer's file, and ends what the same client asked for before.
+func (t *TFTP) start(name string, to net.Addr, conn net.PacketConn) (c Content, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.active[from.String()] == mine {
-		delete(t.active, from.String())
+	if older := t.active[to.String()]; older != nil {
+		older.Close()
+	}
+	if t.done {
+		conn.Close()
+	}
+	t.active[to.String()] = conn
+	c, ok = t.files[name]
+	return c, ok
+}
+
+func (t *TFTP) end(to net.Addr, conn net.PacketConn) {
+	conn.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.active[to.String()] == conn {
+		delete(t.active, to.String())
 	}
 }
 
@@ -189,12 +199,11 @@ type transfer struct {
 	conn    net.PacketConn
 	to      net.Addr
 	content Content
-	block   int // bytes
-	window  int // blocks that are sent before an answer
-	acks    chan uint16
-	newer   chan struct{}
+	block   int    // bytes
+	window  int    // blocks that are sent before an answer
 	buf     []byte // of a window
 	packet  []byte
+	answer  [1 << 10]byte
 }
 
 // negotiate takes what options it knows, and gives the answer to them, "" if there are none.
@@ -221,31 +230,6 @@ func (x *transfer) negotiate(words []string) string {
 	return answer.String()
 }
 
-// receive hands answers over until the socket is closed.
-func (x *transfer) receive() {
-	buf := make([]byte, 1<<10)
-	for {
-		n, from, err := x.conn.ReadFrom(buf)
-		if err != nil {
-			close(x.acks)
-			return
-		}
-		if n < 4 || from.String() != x.to.String() {
-			continue
-		}
-		switch binary.BigEndian.Uint16(buf) {
-		case opAck:
-			select {
-			case x.acks <- binary.BigEndian.Uint16(buf[2:]):
-			default: // it will be told again
-			}
-		case opError:
-			close(x.acks)
-			return
-		}
-	}
-}
-
 // run sends the file. Blocks count from 1; the last one is shorter than the others, empty if need be.
 func (x *transfer) run(options string) {
 	last := x.content.Size/int64(x.block) + 1
@@ -260,6 +244,7 @@ func (x *transfer) run(options string) {
 			began = clock.Real{}.Now()
 			var err error
 			if sent, err = x.send(acked, last, options); err != nil {
+				x.server.refuse(x.conn, x.to, errOther, "the file cannot be read any more")
 				return
 			}
 			if again {
@@ -294,43 +279,49 @@ func (x *transfer) run(options string) {
 	}
 }
 
-// send sends the window behind acked, and gives the last block of it.
+// send sends the window behind acked, and gives the last block of it. What the network does not take is lost as on its
+// way; only the file can fail.
 func (x *transfer) send(acked, last int64, options string) (sent int64, err error) {
 	if acked < 0 {
-		_, err = x.conn.WriteTo(append([]byte{0, opOAck}, options...), x.to)
-		return 0, err
+		x.conn.WriteTo(append([]byte{0, opOAck}, options...), x.to)
+		return 0, nil
 	}
 	from := acked * int64(x.block)
 	content := x.buf[:min(int64(x.window)*int64(x.block), x.content.Size-from)]
-	got, err := x.content.ReadAt(content, from)
-	if err != nil && err != io.EOF {
+	if n, err := x.content.ReadAt(content, from); n < len(content) {
 		return acked, err
 	}
-	content = content[:got]
 	for sent = acked; sent < min(acked+int64(x.window), last); {
 		sent++
 		n := min(x.block, len(content))
 		p := binary.BigEndian.AppendUint16(x.packet[:0], opData)
 		p = append(binary.BigEndian.AppendUint16(p, uint16(sent)), content[:n]...)
 		content = content[n:]
-		if _, err = x.conn.WriteTo(p, x.to); err != nil {
-			return sent, err
-		}
+		x.conn.WriteTo(p, x.to)
 	}
 	return sent, nil
 }
 
 // wait gives the block that is acknowledged, -1 if none is in time. It is not ok if the transfer is over.
 func (x *transfer) wait(d time.Duration) (block int, ok bool) {
-	late := make(chan struct{})
-	defer clock.Real{}.AfterFunc(d, func() { close(late) })()
-	select {
-	case n, ok := <-x.acks:
-		return int(n), ok
-	case <-late:
-		return -1, true
-	case <-x.newer:
-	case <-x.server.closed:
+	if x.conn.SetReadDeadline(clock.Real{}.Now().Add(d)) != nil {
+		return 0, false
 	}
-	return 0, false
+	for {
+		n, from, err := x.conn.ReadFrom(x.answer[:])
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return -1, true
+		case err != nil:
+			return 0, false
+		case n < 4 || from.String() != x.to.String():
+			continue
+		}
+		switch binary.BigEndian.Uint16(x.answer[:]) {
+		case opAck:
+			return int(binary.BigEndian.Uint16(x.answer[2:])), true
+		case opError:
+			return 0, false
+		}
+	}
 }

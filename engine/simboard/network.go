@@ -8,8 +8,11 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 // The board's network is that of a guest under QEMU: its own address, and the station as its gateway.
@@ -205,6 +208,7 @@ type packets struct {
 	w        *Wire
 	port     int
 	incoming chan packet
+	deadline atomic.Pointer[time.Time] // of reads
 	closed   chan struct{}
 	once     sync.Once
 }
@@ -222,9 +226,15 @@ func (p *packets) LocalAddr() net.Addr {
 }
 
 func (p *packets) ReadFrom(buf []byte) (int, net.Addr, error) {
+	late := make(chan struct{})
+	if at := p.deadline.Load(); at != nil && !at.IsZero() {
+		defer clock.Real{}.AfterFunc(at.Sub(clock.Real{}.Now()), func() { close(late) })()
+	}
 	select {
 	case in := <-p.incoming:
 		return copy(buf, in.data), in.from, nil
+	case <-late:
+		return 0, nil, os.ErrDeadlineExceeded
 	case <-p.closed:
 		return 0, nil, net.ErrClosed
 	}
@@ -258,7 +268,11 @@ func (p *packets) Close() error {
 	return nil
 }
 
-// Deadlines are for a clock; whoever needs one closes the socket.
+// SetReadDeadline is for the reads that begin after it.
+func (p *packets) SetReadDeadline(t time.Time) error {
+	p.deadline.Store(&t)
+	return nil
+}
+
 func (p *packets) SetDeadline(time.Time) error      { return errors.ErrUnsupported }
-func (p *packets) SetReadDeadline(time.Time) error  { return errors.ErrUnsupported }
 func (p *packets) SetWriteDeadline(time.Time) error { return errors.ErrUnsupported }
