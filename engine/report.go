@@ -191,7 +191,7 @@ func (r *Report) mask(hide *console.Secrets) {
 
 // Refused is the report of a run that could not even be planned.
 func Refused(err error) *Report {
-	r := &Report{Result: "failed", Target: TargetReport{State: Untouched}}
+	r := &Report{Result: "failed", Attempts: []*Attempt{}, Target: TargetReport{State: Untouched}}
 	d := (&classify.Classifier{}).Decide(nil, err)
 	r.Exit = exit(d, r, false, d.Err)
 	r.describe(d, d.Err)

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/engine"
 )
 
 const boardsDoc = "../../docs/boards.md"
@@ -91,4 +93,65 @@ func TestTheExamplesOfTheDocumentationLoad(t *testing.T) {
 	if len(blocks) < 3 {
 		t.Errorf("only %d examples", len(blocks))
 	}
+}
+
+// TestOutputsAreDocumented holds docs/outputs.md to the verdict's and the events' fields.
+func TestOutputsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/outputs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict, events, _ := strings.Cut(string(text), "## The events")
+	for _, x := range []struct {
+		of   any
+		part string
+	}{{engine.Report{}, verdict}, {engine.Attempt{}, verdict}, {engine.ImageReport{}, verdict}, {engine.TargetReport{}, verdict}, {engine.PartReport{}, verdict}, {engine.Event{}, events}} {
+		for field := range fields(x.of) {
+			if !strings.Contains(x.part, "`"+field+"`") {
+				t.Errorf("%s of %T is not documented", field, x.of)
+			}
+		}
+	}
+	of := fields(engine.Report{})
+	for _, row := range documentedRows(verdict) {
+		if !of[row] {
+			t.Errorf("%s is documented, and is no field of the verdict", row)
+		}
+	}
+	source, err := os.ReadFile("../../engine/event.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := map[string]bool{}
+	for _, c := range regexp.MustCompile(`(?m)^\tEvent\w+ += "(.*)"$`).FindAllStringSubmatch(string(source), -1) {
+		types[c[1]] = true
+	}
+	for _, row := range documentedRows(events) {
+		if !types[row] {
+			t.Errorf("%s is documented, and is no event", row)
+		}
+		delete(types, row)
+	}
+	for name := range types {
+		t.Errorf("the event %s is not documented", name)
+	}
+}
+
+// fields is the names that a struct has in JSON.
+func fields(of any) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(of)) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// documentedRows is the first column of a table.
+func documentedRows(table string) (rows []string) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(table, -1) {
+		rows = append(rows, row[1])
+	}
+	return rows
 }
