@@ -103,9 +103,6 @@ func (m *medium) describe() string {
 
 // ready waits until the images are staged. What went wrong then goes wrong in every attempt.
 func (r *run) ready(ctx context.Context) error {
-	if r.staging == nil {
-		return classify.New(classify.ConfigPlan, "there is no image to write")
-	}
 	select {
 	case <-r.staging.done:
 		return classify.Fatal(r.staging.err)
@@ -114,10 +111,19 @@ func (r *run) ready(ctx context.Context) error {
 	}
 }
 
-// await is ready for whoever has nothing else to do.
+// hurry is for whoever will soon have nothing to do but to wait for the images. It fails if there are none.
+func (r *run) hurry() error {
+	if r.staging == nil {
+		return classify.New(classify.ConfigPlan, "there is no image to write")
+	}
+	r.staging.hurry()
+	return nil
+}
+
+// await is hurry and ready.
 func (r *run) await(ctx context.Context) error {
-	if r.staging != nil {
-		r.staging.hurry()
+	if err := r.hurry(); err != nil {
+		return err
 	}
 	return r.ready(ctx)
 }

@@ -61,7 +61,7 @@ func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
 	if err := s.Live(); err != nil {
 		return err
 	}
-	if err := s.run.await(ctx); err != nil {
+	if err := s.run.hurry(); err != nil {
 		return err
 	}
 	all, err := s.reach(ctx, sh)
@@ -103,7 +103,7 @@ func (s *Session) write(ctx context.Context, w *written) error {
 	return nil
 }
 
-// reach finds the targets through a shell.
+// reach finds the targets through a shell, and waits for the images.
 func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, err error) {
 	address, err := sh.Network(ctx)
 	if err != nil {
@@ -114,13 +114,31 @@ func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, e
 		return nil, err
 	}
 	d := &flash.DUT{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: s.VerifyOnly(), Progress: s.run.progress}
+	var found []flash.Medium
 	for _, m := range s.run.media {
-		at, err := d.Resolve(ctx, m.target, m.image.Size())
+		at, err := d.Resolve(ctx, m.target)
 		if err != nil {
 			return nil, err
 		}
 		s.run.found(m, at.Device)
-		all = append(all, &written{m, d.Begin(at, m.image)})
+		found = append(found, at)
+	}
+	for _, at := range found {
+		if s.Staged() {
+			break
+		}
+		if err := d.Survey(ctx, at); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.run.ready(ctx); err != nil {
+		return nil, err
+	}
+	for i, m := range s.run.media {
+		if err := found[i].Fits(m.image.Size()); err != nil {
+			return nil, err
+		}
+		all = append(all, &written{m, d.Begin(found[i], m.image)})
 	}
 	return all, nil
 }

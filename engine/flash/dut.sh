@@ -107,9 +107,9 @@ info() { # DEVICE
 
 # begin DEVICE LIST-URL LIST-SUM: gets a list of commands, of those below.
 begin() {
-	dev=$1
+	dev=$1 url=$2
 	[ -b "$dev" ] || { echo error=gone >&2; return 1; }
-	list=$(fetch "$2")
+	list=$(fetch "$url")
 	sum=$( # an argument could not be that long
 		sha256sum <<-END
 			$list
@@ -301,20 +301,24 @@ timed() {
 	echo "$name=$took=$took"
 }
 copy() { # BLOCK SEEK COUNT: writes what is there
-	dd if="$dev" of="$dev" bs="$1" skip="$2" seek="$2" count="$3" conv=notrunc iflag=direct oflag=direct
+	timed copy dd if="$dev" of="$dev" bs="$1" skip="$2" seek="$2" count="$3" conv=notrunc iflag=direct oflag=direct
 }
 
-# probe DEVICE LIST-URL LIST-SUM BLOCK COUNT WRITE URL SUM-PROGRAM...: checks parts of the medium, and tells how long it takes
-# to read its first blocks in every way, to send them to the URL, and to write them, if WRITE is not empty.
+# probe DEVICE LIST-URL LIST-SUM: does what the list says, of what follows.
 probe() {
-	begin "$1" "$2" "$3" && past_cache || return
-	export dev past
-	url=$2 block=$4 count=$5 write=$6 to=$7
-	shift 7
+	begin "$@" && past_cache || return
 	way=pipe program=sha256sum n=0 bads=0
-	told=$(eval "$list" 2>&1 >/dev/null)
-	echo "$told"
-	[ -z "$write" ] || timed copy copy "$block" 0 "$count"
+	eval "$list"
+}
+
+look() { check "$@" 2>&1 >/dev/null; }
+
+# ways URL BLOCK COUNT SUM-PROGRAM...: tells how long it takes to read the medium's first blocks in every way, and to send
+# them to the URL.
+ways() {
+	export dev past
+	to=$1 block=$2 count=$3
+	shift 3
 	free=$(grep -s MemAvailable /proc/meminfo)
 	free=${free#*:}
 	free=${free% kB}

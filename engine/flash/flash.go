@@ -100,8 +100,9 @@ type DUT struct {
 	ReadOnly bool                                 // nothing will be written: a write-protected medium will do
 	Progress func(step string, done, total int64) // in bytes; may be nil, called from other goroutines
 
-	loaded bool
-	peer   string // the address from which the board asks
+	loaded  bool
+	peer    string // the address from which the board asks
+	surveys map[string]survey
 }
 
 // offer serves a content to the board alone.

@@ -286,12 +286,12 @@ func TestResolveRefuses(t *testing.T) {
 		"/dev/null":       classify.TargetUnsafe,
 		"/tmp":            classify.TargetUnsafe,
 	} {
-		_, err := d.Resolve(t.Context(), Target{Name: "x", Path: path}, 1)
+		_, err := d.Resolve(t.Context(), Target{Name: "x", Path: path})
 		if f := classify.Facts(err); f.Kind != want || f.Class != classify.NonRetryable {
 			t.Errorf("Resolve(%s) = %v of kind %s; want %s", path, err, f.Kind, want)
 		}
 	}
-	_, err := d.Resolve(t.Context(), Target{Name: "x", Sysfs: "4fb0000"}, 1)
+	_, err := d.Resolve(t.Context(), Target{Name: "x", Sysfs: "4fb0000"})
 	if f := classify.Facts(err); f.Kind != classify.TargetMissing || !strings.Contains(err.Error(), "the disk at 4fb0000") {
 		t.Errorf("Resolve of an address that is not there = %v", err)
 	}
@@ -370,11 +370,11 @@ func TestForceRO(t *testing.T) {
 	t.Cleanup(func() { helper = before })
 	d, _ := newDUT(t, newHostShell(t))
 	im := newImage(t, random(1000, 1))
-	if _, err := d.Resolve(t.Context(), m.Target, im.Size()); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(classify.Facts(err).Hint, "clear_force_ro = true") {
+	if _, err := d.Resolve(t.Context(), m.Target); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(classify.Facts(err).Hint, "clear_force_ro = true") {
 		t.Errorf("%v, hint %q", err, classify.Facts(err).Hint)
 	}
 	m.Target.ClearForceRO = true
-	at, err := d.Resolve(t.Context(), m.Target, im.Size())
+	at, err := d.Resolve(t.Context(), m.Target)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package flash
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/image"
 )
 
@@ -370,6 +372,48 @@ func TestEveryWayToReadBack(t *testing.T) {
 			if r, err := w.Verify(t.Context(), true); err != nil || !r.Valid() || w.Rewritten != 1 {
 				t.Errorf("%v, with a wrong byte, to be mended: %d ranges, %v", w.way, w.Rewritten, err)
 			}
+		}
+	}
+}
+
+// counted counts how often the board told of its memory, which a survey does, and of a copy, which writes.
+type counted struct {
+	*hostShell
+	surveys, copies int
+}
+
+func (c *counted) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
+	r, err := c.hostShell.Exec(ctx, cmd)
+	c.surveys += strings.Count(r.Output, "free=")
+	c.copies += strings.Count(r.Output, "copy=")
+	return r, err
+}
+
+// TestOneSurvey holds that a board is looked at once, with the image there or not, and that nothing is written before.
+func TestOneSurvey(t *testing.T) {
+	l := layout{{data, probeFrom}}
+	im := staged(t, "raw", l)
+	for _, early := range []bool{false, true} {
+		m := medium(t, int64(l.size()))
+		sh := &counted{hostShell: newHostShell(t)}
+		d, _ := newDUT(t, sh)
+		if early {
+			if err := d.Survey(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			if sh.surveys != 1 || sh.copies != 0 {
+				t.Errorf("before the image is there: %d surveys, %d copies", sh.surveys, sh.copies)
+			}
+		}
+		w, err := write(t, d, m, im)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := w.Verify(t.Context(), false); err != nil || !r.Valid() {
+			t.Error(err)
+		}
+		if sh.surveys != 1 || sh.copies != 1 || w.took == 0 {
+			t.Errorf("early %t: %d surveys, %d copies, reading took %d", early, sh.surveys, sh.copies, w.took)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -22,21 +23,91 @@ const (
 	samples     = 3 // of each kind
 )
 
-// choose finds the way in which the board reads back fastest.
+// survey is what is known of how a board reads a medium back.
+type survey struct {
+	way   way
+	took  int64 // to read probeBlocks, in hundredths of a second; 0 if that is not known
+	nc    bool  // its busybox lets a command talk to the station
+	group int64 // how much it hashes at once, in bytes; 0 for the least
+}
+
+// rate is how fast the board reads, in bytes a second; 0 if that is not known.
+func (s survey) rate() int64 {
+	if s.took == 0 {
+		return 0
+	}
+	return probeBlock * probeBlocks * 100 / s.took
+}
+
+// Survey finds out how the board reads a medium back fastest. Nothing is written. It is done when it is needed, if not
+// before: while the image is on its way, the board has time.
+func (d *DUT) Survey(ctx context.Context, m Medium) error {
+	if _, known := d.surveys[m.Device]; known {
+		return nil
+	}
+	var l list
+	defer d.ways(&l)()
+	a, err := d.work(ctx, m, infoTime, &l, "probe")
+	return d.learn(m, a, err)
+}
+
+// ways adds a survey to a list. The caller ends it.
+func (d *DUT) ways(l *list) (withdraw func()) {
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: d.peer, Take: func(r io.Reader) { io.Copy(io.Discard, r) }})
+	fmt.Fprintln(l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(slices.Sorted(maps.Keys(hashes)), " "))
+	return withdraw
+}
+
+// learn takes over what a survey found.
+func (d *DUT) learn(m Medium, a answer, err error) error {
+	s := survey{way: plainWay}
+	switch {
+	case classify.Facts(err).Kind == classify.VerifyRead: // it may heal when it is written; reading back has the last word
+	case err != nil:
+		return err
+	default:
+		if s.way, s.took = fastest(a); s.took > 0 {
+			s.nc, s.group = a.number("nc") == 1, mostGroup
+		}
+		if s.way.name == "file" {
+			s.group = min(max(a.number("free"), 0)<<10/16, mostGroup)
+		}
+	}
+	if d.surveys == nil {
+		d.surveys = map[string]survey{}
+	}
+	d.surveys[m.Device] = s
+	return nil
+}
+
+// choose finds the way in which the board reads back.
 func (w *Writing) choose(ctx context.Context) error {
 	if w.way.name != "" {
 		return nil
 	}
-	_, err := w.probe(ctx)
-	return err
+	if set(w.im.Ranges()).size() >= probeFrom {
+		if err := w.dut.Survey(ctx, w.Medium); err != nil {
+			return err
+		}
+	}
+	w.survey = w.dut.surveyed(w.Medium)
+	return nil
 }
 
-// probe looks at some of the medium, and how long that takes. It gives the kinds of ranges that are right already so
-// often that finding out which costs less than writing them all.
+// surveyed is what is known of a medium, which may be little.
+func (d *DUT) surveyed(m Medium) survey {
+	if s, ok := d.surveys[m.Device]; ok {
+		return s
+	}
+	return survey{way: plainWay}
+}
+
+// probe looks at some of the medium. It gives the kinds of ranges that are right already so often that finding out which
+// costs less than writing them all.
 func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err error) {
-	w.way = plainWay
+	d := w.dut
 	if set(w.im.Ranges()).size() < probeFrom {
-		return nil, nil
+		return nil, w.choose(ctx)
 	}
 	var l list
 	looked := w.samples()
@@ -46,34 +117,25 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 			return nil, err
 		}
 		n := min(r.Len, image.Block)
-		l.add("check", run{r.Off, n, n}, fmt.Sprintf("%x", sha256.Sum256(buf[:n])))
+		l.add("look", run{r.Off, n, n}, fmt.Sprintf("%x", sha256.Sum256(buf[:n])))
 	}
-	write := "write"
-	if w.dut.ReadOnly {
-		write = ""
+	if !d.ReadOnly && !w.Medium.Target.ClearForceRO {
+		l.add("copy", run{0, probeBlock * probeBlocks, probeBlock})
 	}
-	if w.Medium.Target.ClearForceRO {
-		write = ""
+	_, known := d.surveys[w.Medium.Device]
+	if !known {
+		defer d.ways(&l)()
 	}
-	path, withdraw := w.dut.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: w.dut.peer, Take: func(r io.Reader) { io.Copy(io.Discard, r) }})
-	defer withdraw()
-	args := append([]string{fmt.Sprint(probeBlock), fmt.Sprint(probeBlocks), write, w.dut.url(path)}, slices.Sorted(maps.Keys(hashes))...)
-	a, err := w.ask(ctx, infoTime, &l, "probe", args...)
-	if classify.Facts(err).Kind == classify.VerifyRead { // it may heal when it is written; reading back has the last word
+	a, err := d.work(ctx, w.Medium, infoTime, &l, "probe")
+	if !known {
+		err = d.learn(w.Medium, a, err)
+	}
+	w.survey = d.surveyed(w.Medium)
+	switch {
+	case classify.Facts(err).Kind == classify.VerifyRead: // as in learn
 		return nil, nil
-	}
-	if err != nil {
+	case err != nil || w.took == 0:
 		return nil, err
-	}
-	read := w.fastest(a)
-	if read == 0 {
-		return nil, nil
-	}
-	w.rate = probeBlock * probeBlocks * 100 / read
-	w.nc = a.number("nc") == 1
-	w.group = mostGroup
-	if w.way.name == "file" {
-		w.group = min(max(a.number("free"), 0)<<10/16, mostGroup)
 	}
 	wrong := map[image.Kind]int{}
 	for _, n := range a.numbers("bad") {
@@ -91,30 +153,31 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 	likely = map[image.Kind]bool{}
 	for kind, n := range count(looked) {
 		right := int64(n - wrong[kind])
-		likely[kind] = right*(copied+read) >= int64(n)*read
+		likely[kind] = right*(copied+w.took) >= int64(n)*w.took
 	}
 	return likely, nil
 }
 
-// fastest takes over the way that took the shortest, and gives its time, in hundredths of a second; 0 if there was none.
-func (w *Writing) fastest(a answer) int64 {
-	best := int64(-1)
+// fastest is the way that took the shortest, and its time, in hundredths of a second; 0 if there was none. To send all back
+// takes the network and the station, which others want, too, so that it must be a good deal faster.
+func fastest(a answer) (way, int64) {
+	best, by := int64(-1), plainWay
 	for _, program := range slices.Sorted(maps.Keys(hashes)) {
 		for _, name := range []string{"pipe", "file"} {
 			if t := a.number(name + "." + program); t >= 0 && (best < 0 || t < best) {
-				best, w.way = t, way{name, program}
+				best, by = t, way{name, program}
 			}
 		}
 	}
 	for _, program := range []string{"curl", "nc"} {
-		if t := a.number("back." + program); t >= 0 && t < best {
-			best, w.way = t, way{"back", program}
+		if t := a.number("back." + program); t >= 0 && 3*t < 2*best {
+			best, by = t, way{"back", program}
 		}
 	}
 	if best < 0 {
-		return 0
+		return by, 0
 	}
-	return max(best, 1)
+	return by, max(best, 1)
 }
 
 // samples are some ranges of each kind that have a whole block, far from each other.
@@ -148,9 +211,8 @@ func (s set) only(kinds map[image.Kind]bool) set {
 	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return !kinds[r.Kind] })
 }
 
-// ask has the board work off a list of checks.
-func (w *Writing) ask(ctx context.Context, limit time.Duration, l *list, command string, args ...string) (answer, error) {
-	d, m := w.dut, w.Medium
+// work has the board work off a list of what to read.
+func (d *DUT) work(ctx context.Context, m Medium, limit time.Duration, l *list, command string, args ...string) (answer, error) {
 	if err := d.load(ctx); err != nil {
 		return answer{}, err
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Resolve finds a target on the board and refuses one that must not be written.
-func (d *DUT) Resolve(ctx context.Context, t Target, size int64) (_ Medium, err error) {
+func (d *DUT) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 	device := t.Path
 	if device == "" {
 		if device, err = d.only(ctx, t, "find_sysfs", t.Sysfs); err != nil {
@@ -41,14 +41,20 @@ func (d *DUT) Resolve(ctx context.Context, t Target, size int64) (_ Medium, err 
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s", t.Name, strings.Join(a.fields["used"], ", "))
 	case m.Sector <= 0 || m.Size <= 0:
 		return Medium{}, classify.WithConsole(classify.New(classify.TargetMissing, "target %s: the board does not tell the size of %s", t.Name, device), a.text)
-	case m.padded(size) > m.Size:
-		what := m.Device
-		if t.Part != "" { // of several, this one
-			what = t.String()
-		}
-		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s has %d bytes, the image has %d", t.Name, what, m.Size, size)
 	}
 	return m, nil
+}
+
+// Fits refuses an image of so many bytes that is larger than the medium.
+func (m Medium) Fits(size int64) error {
+	if m.padded(size) <= m.Size {
+		return nil
+	}
+	what := m.Device
+	if m.Target.Part != "" { // of several, this one
+		what = m.Target.String()
+	}
+	return classify.New(classify.TargetUnsafe, "target %s: %s has %d bytes, the image has %d", m.Target.Name, what, m.Size, size)
 }
 
 // only gives the one device that a search of the helper finds.

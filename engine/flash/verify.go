@@ -59,7 +59,7 @@ func (w *Writing) differing(ctx context.Context, step string, s set) (bad set, e
 
 // read has the board hash groups, as many at once as it does in batchTime, and gives the ranges of those that differ.
 func (w *Writing) read(ctx context.Context, step string, groups []group) (bad set, err error) {
-	p := pace{limit: max(64*mib, w.rate*int64(batchTime/time.Second))}
+	p := pace{limit: max(64*mib, w.rate()*int64(batchTime/time.Second))}
 	var total, done int64
 	for _, g := range groups {
 		total += g.len
@@ -112,7 +112,7 @@ func (w *Writing) compare(ctx context.Context, groups []group) (bad set, err err
 		l.add("check", g.run, sum)
 		fmt.Fprintln(&sums, sum)
 	}
-	a, err := w.ask(ctx, patience(l.size), &l, "compare", w.way.name, w.way.program)
+	a, err := w.dut.work(ctx, m, patience(l.size), &l, "compare", w.way.name, w.way.program)
 	if err != nil {
 		return nil, err
 	}

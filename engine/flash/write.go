@@ -21,12 +21,9 @@ type Writing struct {
 
 	dut    *DUT
 	im     Image
-	unread set    // what must yet be read back
-	way    way    // in which the board reads
-	rate   int64  // how fast, in bytes a second; 0 if that is not known
-	nc     bool   // its busybox lets a command talk to the station
-	group  int64  // how much it hashes at once, in bytes; 0 for the least
-	copies int64  // how fast it reads and writes, likewise
+	unread set // what must yet be read back
+	survey
+	copies int64  // how fast it reads and writes, in bytes a second; 0 if that is not known
 	said   answer // the last one about what it read
 	done   int64
 	total  int64

@@ -72,7 +72,10 @@ func TestTargets(t *testing.T) {
 				t.Errorf("%s: %v\n%s", tt.before, err, classify.Facts(err).Console)
 			}
 			tt.target.Name = "disk"
-			m, err := d.Resolve(ctx, tt.target, tt.size)
+			m, err := d.Resolve(ctx, tt.target)
+			if err == nil {
+				err = m.Fits(tt.size)
+			}
 			switch f := classify.Facts(err); {
 			case tt.kind == "" && (err != nil || m.Device != tt.text || m.Size != sizes[m.Device] || m.Sector != 512):
 				t.Errorf("Resolve(%s) = %+v, %v", tt.target, m, err)
