@@ -19,7 +19,7 @@ talk() {
 	host=${host%%/*}
 	shift
 	export path
-	nc "${host%:*}" "${host##*:}" -e sh -c "$FLASHLUA" flashlua "$@" </dev/null
+	nc -w 10 "${host%:*}" "${host##*:}" -e sh -c "$FLASHLUA" flashlua "$@" </dev/null
 }
 answered() { # reads the station's answer as far as its content
 	read -r _ code _ || return

@@ -282,15 +282,27 @@ func TestEveryFormatLocally(t *testing.T) {
 
 // oldBusybox is a board whose dd knows neither whole blocks nor ways past the cache, and that has no place in RAM.
 func oldBusybox(t *testing.T) *hostShell {
+	if os.Getuid() != 0 {
+		t.Skip("LEFT OUT: not root: the kernel's cache cannot be dropped")
+	}
+	const refuse = "case \"$*\" in %s) echo invalid >&2; exit 1;; esac\nexec busybox %s \"$@\"\n"
+	return otherBusybox(t, map[string]string{
+		"dd":   fmt.Sprintf(refuse, "*fullblock*|*direct*|*fsync*", "dd"),
+		"grep": fmt.Sprintf(refuse, "*Mem*|*tmpfs*|*rootfs*", "grep"),
+	})
+}
+
+// otherBusybox is a board on which some programs are scripts.
+func otherBusybox(t *testing.T, programs map[string]string) *hostShell {
 	dash, err := exec.LookPath("dash")
-	if err != nil || os.Getuid() != 0 {
-		t.Skip("LEFT OUT: dash is not installed, or the kernel's cache cannot be dropped")
+	if err != nil {
+		t.Skip("LEFT OUT: dash is not installed")
 	}
 	dir := busybox(t)
-	for name, refuses := range map[string]string{"dd": "*fullblock*|*direct*|*fsync*", "grep": "*Mem*|*tmpfs*|*rootfs*"} {
+	for name, script := range programs {
 		path := filepath.Join(dir, name)
 		os.Remove(path)
-		put(t, path, fmt.Appendf(nil, "#!%s\ncase \"$*\" in %s) echo invalid >&2; exit 1;; esac\nexec busybox %s \"$@\"\n", dash, refuses, name))
+		put(t, path, []byte("#!"+dash+"\n"+script))
 		if err := os.Chmod(path, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -300,6 +312,21 @@ func oldBusybox(t *testing.T) *hostShell {
 		t.Fatal(err)
 	}
 	return &hostShell{t: t, prefix: "export PATH=" + dir + "; ", shell: []string{dash, "-c"}}
+}
+
+// TestNCThatCannotConnect is a board whose nc waits for the station as long as it may: another way is taken.
+func TestNCThatCannotConnect(t *testing.T) {
+	sh := otherBusybox(t, map[string]string{"nc": "case \"$*\" in --help) exec busybox nc --help;; -w*) exit 1;; esac\nexec sleep 600\n"})
+	l := layout{{data, probeFrom}}
+	d, _ := newDUT(t, sh)
+	m := medium(t, int64(l.size()))
+	w, err := write(t, d, m, staged(t, "raw", l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := w.Verify(t.Context(), false); err != nil || !r.Valid() || w.nc {
+		t.Errorf("nc: %t, %v", w.nc, err)
+	}
 }
 
 // TestEveryFormatByABoard has a board write, one that can do all and one that is old: first everything, and then what is
