@@ -24,6 +24,7 @@ const (
 // format is a packed image. Without decode it is refused: written as it is, it would be a failed flash.
 type format struct {
 	name, magic string
+	at          int                                                    // where the magic is, in bytes
 	ext         string                                                 // of the names that such files have
 	tool        string                                                 // that unpacks it, where we do not
 	decode      func(r io.Reader, window int64) (io.ReadCloser, error) // with a window of so many bytes at most
@@ -31,24 +32,35 @@ type format struct {
 	blocks func(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc io.ReadCloser, ok bool, err error)
 }
 
-// formats are told by their first bytes, never by the name. Sources: the formats' specifications.
+// formats are told by what is in them, never by the name. Sources: the formats' specifications.
 var formats = []format{
-	{"gzip", "\x1f\x8b\x08", ".gz", "", decodeGzip, nil},
-	{"xz", "\xfd7zXZ\x00", ".xz", "", decodeXZ, decodeXZBlocks},
-	{"zstd", "\x28\xb5\x2f\xfd", ".zst", "", decodeZstd, nil},
-	{"zstd", skippable, ".zst", "", decodeZstd, nil}, // as pzstd begins
-	{"bzip2", "BZh", ".bz2", "", decodeBzip2, nil},
-	{"lz4", "\x04\x22\x4d\x18", ".lz4", "", decodeLZ4, nil},
-	{"lz4", "\x02\x21\x4c\x18", ".lz4", "", decodeLZ4, nil}, // as lz4 -l begins
-	{"Android sparse", "\x3a\xff\x26\xed", ".simg", "", decodeSparse, nil},
-	{"zip", "PK\x03\x04", ".zip", "unzip", nil, nil},
-	{"7z", "7z\xbc\xaf\x27\x1c", ".7z", "7z x", nil, nil},
-	{"rar", "Rar!\x1a\x07", ".rar", "unrar x", nil, nil},
-	{"lzip", "LZIP", ".lz", "lzip -d", nil, nil},
-	{"lzma", "\x5d\x00\x00", ".lzma", "unlzma", nil, nil},
-	{"compress", "\x1f\x9d", ".z", "uncompress", nil, nil},
-	{"qcow2", "QFI\xfb", ".qcow2", "qemu-img convert", nil, nil},
+	{"gzip", "\x1f\x8b\x08", 0, ".gz", "", decodeGzip, nil},
+	{"xz", "\xfd7zXZ\x00", 0, ".xz", "", decodeXZ, decodeXZBlocks},
+	{"zstd", "\x28\xb5\x2f\xfd", 0, ".zst", "", decodeZstd, nil},
+	{"zstd", skippable, 0, ".zst", "", decodeZstd, nil}, // as pzstd begins
+	{"bzip2", "BZh", 0, ".bz2", "", decodeBzip2, nil},
+	{"lz4", "\x04\x22\x4d\x18", 0, ".lz4", "", decodeLZ4, nil},
+	{"lz4", "\x02\x21\x4c\x18", 0, ".lz4", "", decodeLZ4, nil}, // as lz4 -l begins
+	{"Android sparse", "\x3a\xff\x26\xed", 0, ".simg", "", decodeSparse, nil},
+	{"zip", "PK\x03\x04", 0, ".zip", "unzip", nil, nil},
+	{"7z", "7z\xbc\xaf\x27\x1c", 0, ".7z", "7z x", nil, nil},
+	{"rar", "Rar!\x1a\x07", 0, ".rar", "unrar x", nil, nil},
+	{"lzip", "LZIP", 0, ".lz", "lzip -d", nil, nil},
+	{"lzma", "\x5d\x00\x00", 0, ".lzma", "unlzma", nil, nil},
+	{"compress", "\x1f\x9d", 0, ".z", "uncompress", nil, nil},
+	{"qcow2", "QFI\xfb", 0, ".qcow2", toRaw, nil, nil},
+	{"VMDK", "KDMV", 0, ".vmdk", toRaw, nil, nil},
+	{"VDI", "<<< ", 0, ".vdi", toRaw, nil, nil},
+	{"VHDX", "vhdxfile", 0, ".vhdx", toRaw, nil, nil},
+	{"VHD", "conectix", 0, ".vhd", toRaw, nil, nil}, // one of a fixed size is raw, and does not begin so
+	{"tar", "ustar", 257, ".tar", "tar -xf", nil, nil},
 }
+
+// toRaw unpacks virtual disks.
+const toRaw = "qemu-img convert -O raw"
+
+// headSize is how much tells a format.
+const headSize = 257 + 5
 
 // skippable begins a frame that a zstd file may have anywhere; its first byte ends in any hex digit.
 const skippable = "\x50\x2a\x4d\x18"

@@ -200,8 +200,8 @@ func (s Stager) read(ctx context.Context, src source) (*Image, error) {
 	if packed != nil {
 		return s.unpacked(ctx, src, packed)
 	}
-	if page(src) {
-		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is a web page", src.path),
+	if what := document(src); what != "" {
+		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is %s", src.path, what),
 			"look at it: a server may have sent an error or a login in the image's place")
 	}
 	im := &Image{path: src.path, f: src.File, mtime: st.ModTime(), own: src.own}
@@ -231,7 +231,7 @@ func (s Stager) scan(ctx context.Context, im *Image, size int64, cares func(off,
 
 // formatOf tells how a file is packed, nil if it is not.
 func formatOf(f io.ReaderAt) (*format, error) {
-	head := make([]byte, 8)
+	head := make([]byte, headSize)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -239,12 +239,20 @@ func formatOf(f io.ReaderAt) (*format, error) {
 	return formatBy(head[:n]), nil
 }
 
-// page tells a page of the web. Nobody boots from one.
-func page(f io.ReaderAt) bool {
+// documents are what a server may send in an image's place, by how they begin. Nobody boots from one.
+var documents = map[string]string{"<!doctype html": "a web page", "<html": "a web page", "<?xml": "an XML document"}
+
+// document tells one, "" if it is none.
+func document(f io.ReaderAt) string {
 	head := make([]byte, 64)
 	n, _ := f.ReadAt(head, 0)
 	text := bytes.ToLower(bytes.TrimSpace(head[:n]))
-	return bytes.HasPrefix(text, []byte("<!doctype html")) || bytes.HasPrefix(text, []byte("<html"))
+	for begins, what := range documents {
+		if bytes.HasPrefix(text, []byte(begins)) {
+			return what
+		}
+	}
+	return ""
 }
 
 // formatBy tells a format by its first bytes.
@@ -254,8 +262,8 @@ func formatBy(head []byte) *format {
 		head[0] = skippable[0]
 	}
 	for i := range formats {
-		if bytes.HasPrefix(head, []byte(formats[i].magic)) {
-			return &formats[i]
+		if f := &formats[i]; len(head) > f.at && bytes.HasPrefix(head[f.at:], []byte(f.magic)) {
+			return f
 		}
 	}
 	return nil

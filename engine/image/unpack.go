@@ -138,7 +138,7 @@ func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
 		inputs = append(inputs, in)
 		in = bufio.NewReaderSize(out, 256<<10)
 		var head []byte
-		if head, err = in.Peek(8); err != nil && err != io.EOF {
+		if head, err = in.Peek(headSize); err != nil && err != io.EOF {
 			return nil, err
 		}
 		if p = formatBy(head); p == nil {
