@@ -237,6 +237,54 @@ func TestTFTPWindows(t *testing.T) {
 	}
 }
 
+// TestTFTPLateAnswer is a client whose first answer is late once, so that it gets a window twice. As U-Boot does, it says
+// once how far it came when a block is not the next. That must not double the windows that follow.
+func TestTFTPLateAnswer(t *testing.T) {
+	s, addr := tftpServer(t)
+	const blocks = 400
+	s.Offer(Text("file", strings.Repeat("x", (blocks-1)*plainBlock)))
+	for _, window := range []int{1, 4, 16} {
+		client, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		buf := make([]byte, 1<<10)
+		read := func() (number int, size int, from net.Addr) {
+			n, from, err := client.ReadFrom(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return int(binary.BigEndian.Uint16(buf[2:])), n - 4, from
+		}
+		client.WriteTo(fmt.Appendf(nil, "\x00\x01file\x00octet\x00windowsize\x00%d\x00", window), addr)
+		_, _, to := read()
+		answer := func(block int) { client.WriteTo([]byte{0, opAck, byte(block >> 8), byte(block)}, to) }
+		answer(0)
+		got, packets, told, late := 0, 0, -1, true
+		for size := plainBlock; size == plainBlock; {
+			number, n, _ := read()
+			if packets++; number == got+1 {
+				if got, size = number, n; got%window == 0 && !(late && got == window) || n < plainBlock {
+					answer(got)
+				}
+				continue
+			}
+			if late {
+				late = false
+				answer(got)
+			}
+			if told != got {
+				told = got
+				answer(got)
+			}
+		}
+		if got != blocks || packets > blocks+2*window {
+			t.Errorf("window %d: %d blocks in %d packets", window, got, packets)
+		}
+	}
+}
+
 // asking is a client that asks for a file, and the first answer to it.
 func asking(t *testing.T, server net.Addr, client net.PacketConn, name string) (answer []byte, from net.Addr) {
 	t.Helper()

@@ -239,14 +239,15 @@ func (x *transfer) run(options string) {
 	}
 	heard := clock.Real{}.Now()
 	began, resend := heard, resendAfter
-	for sent, again := acked, false; acked < last; {
+	// again: the window is out anew. echo: it is out twice, so that the client will say once more how far it came.
+	for sent, again, echo := acked, false, false; acked < last; {
 		if sent == acked { // a window is due
-			began = clock.Real{}.Now()
 			var err error
 			if sent, err = x.send(acked, last, options); err != nil {
 				x.server.refuse(x.conn, x.to, errOther, "the file cannot be read any more")
 				return
 			}
+			began = clock.Real{}.Now()
 			if again {
 				x.server.resent.Add(1)
 			}
@@ -259,15 +260,17 @@ func (x *transfer) run(options string) {
 			if (clock.Real{}).Now().Sub(heard) > silence {
 				return
 			}
-			resend, sent, again = min(2*resend, mostResend), acked, true
+			resend, sent, again, echo = min(2*resend, mostResend), acked, true, true
 			continue
 		}
 		block := acked + int64(uint16(n)-uint16(acked)) // where the 16 bits stand
 		switch {
 		case block > sent || block < acked:
 		case block == acked && x.window == 1, block == acked && again: // told twice
+		case block == acked && echo: // else every window from now on would be sent twice
+			echo = false
 		case block == acked:
-			sent, again = acked, true // the first block of the window was lost
+			sent, again, echo = acked, true, true // the first block of the window was lost
 		default:
 			again = block < sent
 			if again {
