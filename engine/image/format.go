@@ -25,8 +25,8 @@ const (
 type format struct {
 	name, magic string
 	at          int                                                    // where the magic is, in bytes
-	ext         string                                                 // of the names that such files have
-	tool        string                                                 // that unpacks it, where we do not
+	ext         string                                                 // of the names that only such files have; may be empty
+	tool        string                                                 // that unpacks a FILE of it, where we do not
 	decode      func(r io.Reader, window int64) (io.ReadCloser, error) // with a window of so many bytes at most
 	// blocks decodes in parallel; not ok is a file that cannot be split.
 	blocks func(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc io.ReadCloser, ok bool, err error)
@@ -42,22 +42,22 @@ var formats = []format{
 	{"lz4", "\x04\x22\x4d\x18", 0, ".lz4", "", decodeLZ4, nil},
 	{"lz4", "\x02\x21\x4c\x18", 0, ".lz4", "", decodeLZ4, nil}, // as lz4 -l begins
 	{"Android sparse", "\x3a\xff\x26\xed", 0, ".simg", "", decodeSparse, nil},
-	{"zip", "PK\x03\x04", 0, ".zip", "unzip", nil, nil},
-	{"7z", "7z\xbc\xaf\x27\x1c", 0, ".7z", "7z x", nil, nil},
-	{"rar", "Rar!\x1a\x07", 0, ".rar", "unrar x", nil, nil},
-	{"lzip", "LZIP", 0, ".lz", "lzip -d", nil, nil},
-	{"lzma", "\x5d\x00\x00", 0, ".lzma", "unlzma", nil, nil},
-	{"compress", "\x1f\x9d", 0, ".z", "uncompress", nil, nil},
+	{"zip", "PK\x03\x04", 0, ".zip", "unzip FILE", nil, nil},
+	{"7z", "7z\xbc\xaf\x27\x1c", 0, ".7z", "7z x FILE", nil, nil},
+	{"rar", "Rar!\x1a\x07", 0, ".rar", "unrar x FILE", nil, nil},
+	{"lzip", "LZIP", 0, ".lz", "lzip -d FILE", nil, nil},
+	{"lzma", "\x5d\x00\x00", 0, ".lzma", "unlzma FILE", nil, nil},
+	{"compress", "\x1f\x9d", 0, ".z", "uncompress FILE", nil, nil},
 	{"qcow2", "QFI\xfb", 0, ".qcow2", toRaw, nil, nil},
-	{"VMDK", "KDMV", 0, ".vmdk", toRaw, nil, nil},
+	{"VMDK", "KDMV", 0, "", toRaw, nil, nil},
 	{"VDI", "<<< ", 0, ".vdi", toRaw, nil, nil},
 	{"VHDX", "vhdxfile", 0, ".vhdx", toRaw, nil, nil},
-	{"VHD", "conectix", 0, ".vhd", toRaw, nil, nil}, // one of a fixed size is raw, and does not begin so
-	{"tar", "ustar", 257, ".tar", "tar -xf", nil, nil},
+	{"VHD", "conectix", 0, "", toRaw, nil, nil}, // one of a fixed size is raw, and so may a VMDK be
+	{"tar", "ustar", 257, ".tar", "tar -xf FILE", nil, nil},
 }
 
 // toRaw unpacks virtual disks.
-const toRaw = "qemu-img convert -O raw"
+const toRaw = "qemu-img convert -O raw FILE disk.img"
 
 // headSize is how much tells a format.
 const headSize = 257 + 5
@@ -69,7 +69,7 @@ const skippable = "\x50\x2a\x4d\x18"
 // a server sent in its place: written as it is, it would be a failed flash.
 func named(name string) string {
 	for _, f := range formats {
-		if strings.HasSuffix(strings.ToLower(name), f.ext) {
+		if f.ext != "" && strings.HasSuffix(strings.ToLower(name), f.ext) {
 			return f.name
 		}
 	}

@@ -61,6 +61,7 @@ func TestRefused(t *testing.T) {
 		{write(t, "a", string(pack(t, []string{"tar", "-c", "format.go"}, nil))), classify.ImageFormat, "tar"},
 		{write(t, "a", string(pack(t, []string{"tar", "-cz", "format.go"}, nil))), classify.ImageFormat, "gzip in it, tar format"},
 		{write(t, "a", "vhdxfile"), classify.ImageFormat, "VHDX"},
+		{write(t, "a", string(pack(t, []string{"gzip", "-c"}, []byte("<html></html>")))), classify.ImageFormat, "is a web page"},
 		{write(t, "a.bmap", "<?xml version=\"1.0\" ?>"), classify.ImageFormat, "an XML document"},
 		{write(t, "a.img", "\n<!DOCTYPE HTML>\n<html>"), classify.ImageFormat, "is a web page"},
 		{write(t, "a.img", "<html><head>"), classify.ImageFormat, "is a web page"},

@@ -197,15 +197,21 @@ func (s Stager) read(ctx context.Context, src source) (*Image, error) {
 		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s has the name of a %s file and is none", src.path, claimed),
 			"it is damaged, or not what was asked for: download or build it again; rename it if it is raw")
 	}
+	im := &Image{path: src.path, f: src.File, mtime: st.ModTime(), own: src.own}
 	if packed != nil {
-		return s.unpacked(ctx, src, packed)
+		im, err = s.unpacked(ctx, src, packed)
+	} else {
+		err = s.scan(ctx, im, src.size, nil)
 	}
-	if what := document(src); what != "" {
+	if err != nil {
+		return nil, err
+	}
+	if what := document(im.f); what != "" {
+		im.Close()
 		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is %s", src.path, what),
 			"look at it: a server may have sent an error or a login in the image's place")
 	}
-	im := &Image{path: src.path, f: src.File, mtime: st.ModTime(), own: src.own}
-	return im, s.scan(ctx, im, src.size, nil)
+	return im, nil
 }
 
 // scan finds the digest and the ranges of an image that is in its file as it is.

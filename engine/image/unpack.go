@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
@@ -23,7 +24,7 @@ import (
 func (s Stager) unpacked(ctx context.Context, src source, p *format) (*Image, error) {
 	if p.decode == nil {
 		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.path, p.name),
-			"unpack it first: %s %s", p.tool, src.path)
+			"unpack it first: %s", strings.Replace(p.tool, "FILE", src.path, 1))
 	}
 	h := sha256.New()
 	_, err := io.Copy(h, s.counted(ctx, io.NewSectionReader(src, 0, src.size)))
