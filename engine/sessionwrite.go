@@ -114,25 +114,25 @@ func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, e
 		return nil, err
 	}
 	d := &flash.DUT{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: s.VerifyOnly(), Progress: s.run.progress}
-	var found []flash.Medium
-	for _, m := range s.run.media {
-		at, err := d.Resolve(ctx, m.target)
-		if err != nil {
-			return nil, err
-		}
-		s.run.found(m, at.Device)
-		found = append(found, at)
+	found, err := s.find(ctx, d)
+	if err != nil {
+		return nil, err
 	}
-	for _, at := range found {
-		if s.Staged() {
-			break
-		}
-		if err := d.Survey(ctx, at); err != nil {
-			return nil, err
+	early := !s.Staged()
+	if early {
+		for _, at := range found {
+			if err := d.Survey(ctx, at); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := s.run.ready(ctx); err != nil {
 		return nil, err
+	}
+	if early { // who knows what was mounted meanwhile
+		if found, err = s.find(ctx, d); err != nil {
+			return nil, err
+		}
 	}
 	for i, m := range s.run.media {
 		if err := found[i].Fits(m.image.Size()); err != nil {
@@ -141,4 +141,17 @@ func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, e
 		all = append(all, &written{m, d.Begin(found[i], m.image)})
 	}
 	return all, nil
+}
+
+// find finds the targets, and refuses those that must not be written.
+func (s *Session) find(ctx context.Context, d *flash.DUT) (found []flash.Medium, err error) {
+	for _, m := range s.run.media {
+		at, err := d.Resolve(ctx, m.target)
+		if err != nil {
+			return nil, err
+		}
+		s.run.found(m, at.Device)
+		found = append(found, at)
+	}
+	return found, nil
 }

@@ -189,3 +189,37 @@ func TestSimServesAgainAndAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestBoardIsLookedAtWhileTheImageArrives sends the end of an image when the board has told how it reads, and not before.
+func TestBoardIsLookedAtWhileTheImageArrives(t *testing.T) {
+	cmd := flashlua(t, t.TempDir())
+	cmd.Args = []string{"flashlua", "run", "sim", "--image", "-", "--port", "sim:", "-v"}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	image := make([]byte, 40<<20) // more than what is waited for before the board is switched on
+	image[0] = 1
+	end := len(image) - 1
+	go stdin.Write(image[:end])
+	var all bytes.Buffer
+	surveys := 0
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		fmt.Fprintln(&all, lines.Text())
+		if strings.Contains(lines.Text(), "free=") {
+			surveys++
+			stdin.Write(image[end:])
+			stdin.Close()
+		}
+	}
+	if err := cmd.Wait(); err != nil || surveys != 1 {
+		t.Errorf("%v, the board told %d times\n%s", err, surveys, &all)
+	}
+}

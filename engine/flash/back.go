@@ -33,7 +33,7 @@ func (w *Writing) compareHere(ctx context.Context, groups []group) (bad set, err
 		}
 	}})
 	defer withdraw()
-	a, err := d.work(ctx, m, patience(l.size), &l, "upload", w.way.program, d.url(path), fmt.Sprint(l.size))
+	a, err := d.look(ctx, m, patience(l.size), &l, "upload", w.way.program, d.url(path), fmt.Sprint(l.size))
 	if err != nil {
 		return nil, err
 	}

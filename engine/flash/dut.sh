@@ -293,7 +293,7 @@ now() { # in hundredths of a second
 
 # timed NAME COMMAND...: tells how long it takes.
 timed() {
-	name=$1
+	name=$1 took=9999
 	shift
 	since=$(now)
 	"$@" >/dev/null 2>&1 || return
@@ -327,12 +327,12 @@ ways() {
 	trap '[ -z "$place" ] || rm -f "$place"' EXIT
 	trap 'exit 130' INT TERM
 	best=9999 fastest=
-	for program in "$@"; do
-		command -v "$program" >/dev/null || continue
-		way=${place:+file}
+	from=${place:+file}
+	for hash in "$@"; do
+		command -v "$hash" >/dev/null || continue
 		room $((block * count))
-		timed "${way:-pipe}.$program" "${way:-pipe}" "$program" "$block" 0 "$count"
-		[ "$took" -ge "$best" ] || best=$took fastest=$program
+		timed "${from:-pipe}.$hash" "${from:-pipe}" "$hash" "$block" 0 "$count"
+		[ "$took" -ge "$best" ] || best=$took fastest=$hash
 	done
 	[ -z "$place" ] || timed "pipe.$fastest" pipe "$fastest" "$block" 0 "$count"
 	by=
@@ -341,7 +341,7 @@ ways() {
 	BusyBox*"-e PROG"*) [ "$(talk "$url" receive cat 2>&1)" = "$list" ] && echo nc=1=1 && by=nc ;;
 	esac
 	[ "$by" ] && [ "$best" -gt 3 ] || return # 4 MiB in three hundredths of a second: no network is that much faster
-	took=9999 # all of it only where a part, which is a sixteenth, does not take half as long
+	# All of it only where a part, which is a sixteenth, does not take half as long.
 	timed part give "$by" "$to" 262144 send 262144 0 1
 	[ $((took * 2)) -gt "$best" ] || timed "back.$by" give "$by" "$to" "$((block * count))" send "$block" 0 "$count"
 }

@@ -316,7 +316,7 @@ func otherBusybox(t *testing.T, programs map[string]string) *hostShell {
 
 // TestNCThatCannotConnect is a board whose nc waits for the station as long as it may: another way is taken.
 func TestNCThatCannotConnect(t *testing.T) {
-	sh := otherBusybox(t, map[string]string{"nc": "case \"$*\" in --help) exec busybox nc --help;; -w*) exit 1;; esac\nexec sleep 600\n"})
+	sh := otherBusybox(t, map[string]string{"nc": "case \"$*\" in --help) exec busybox nc --help;; -w*) exit 1;; esac\nexec busybox nc \"$@\"\n"})
 	l := layout{{data, probeFrom}}
 	d, _ := newDUT(t, sh)
 	m := medium(t, int64(l.size()))
@@ -420,6 +420,11 @@ func (c *counted) Exec(ctx context.Context, cmd console.Command) (console.Result
 func TestOneSurvey(t *testing.T) {
 	l := layout{{data, probeFrom}}
 	im := staged(t, "raw", l)
+	sh := &counted{hostShell: newHostShell(t)}
+	d, _ := newDUT(t, sh)
+	if err := d.Survey(t.Context(), medium(t, mib)); err != nil || sh.surveys != 0 {
+		t.Errorf("a medium on which it does not pay: %d surveys, %v", sh.surveys, err)
+	}
 	for _, early := range []bool{false, true} {
 		m := medium(t, int64(l.size()))
 		sh := &counted{hostShell: newHostShell(t)}

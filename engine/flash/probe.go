@@ -42,36 +42,24 @@ func (s survey) rate() int64 {
 // Survey finds out how the board reads a medium back fastest. Nothing is written. It is done when it is needed, if not
 // before: while the image is on its way, the board has time.
 func (d *DUT) Survey(ctx context.Context, m Medium) error {
-	if _, known := d.surveys[m.Device]; known {
+	if _, known := d.surveys[m.Device]; known || m.Size < probeFrom {
 		return nil
 	}
-	var l list
-	defer d.ways(&l)()
-	a, err := d.work(ctx, m, infoTime, &l, "probe")
-	return d.learn(m, a, err)
-}
-
-// ways adds a survey to a list. The caller ends it.
-func (d *DUT) ways(l *list) (withdraw func()) {
 	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: d.peer, Take: func(r io.Reader) { io.Copy(io.Discard, r) }})
-	fmt.Fprintln(l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(slices.Sorted(maps.Keys(hashes)), " "))
-	return withdraw
-}
-
-// learn takes over what a survey found.
-func (d *DUT) learn(m Medium, a answer, err error) error {
-	s := survey{way: plainWay}
-	switch {
-	case classify.Facts(err).Kind == classify.VerifyRead: // it may heal when it is written; reading back has the last word
-	case err != nil:
+	defer withdraw()
+	var l list
+	fmt.Fprintln(&l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(slices.Sorted(maps.Keys(hashes)), " "))
+	a, err := d.look(ctx, m, infoTime, &l, "probe")
+	if classify.Facts(err).Kind == classify.VerifyRead { // it may heal when it is written; reading back has the last word
+		return nil
+	}
+	var s survey
+	if s.way, s.took = fastest(a); err != nil || s.took == 0 {
 		return err
-	default:
-		if s.way, s.took = fastest(a); s.took > 0 {
-			s.nc, s.group = a.number("nc") == 1, mostGroup
-		}
-		if s.way.name == "file" {
-			s.group = min(max(a.number("free"), 0)<<10/16, mostGroup)
-		}
+	}
+	s.nc, s.group = a.number("nc") == 1, mostGroup
+	if s.way.name == "file" {
+		s.group = min(max(a.number("free"), 0)<<10/16, mostGroup)
 	}
 	if d.surveys == nil {
 		d.surveys = map[string]survey{}
@@ -90,24 +78,18 @@ func (w *Writing) choose(ctx context.Context) error {
 			return err
 		}
 	}
-	w.survey = w.dut.surveyed(w.Medium)
-	return nil
-}
-
-// surveyed is what is known of a medium, which may be little.
-func (d *DUT) surveyed(m Medium) survey {
-	if s, ok := d.surveys[m.Device]; ok {
-		return s
+	w.survey = w.dut.surveys[w.Medium.Device]
+	if w.way.name == "" {
+		w.way = plainWay
 	}
-	return survey{way: plainWay}
+	return nil
 }
 
 // probe looks at some of the medium. It gives the kinds of ranges that are right already so often that finding out which
 // costs less than writing them all.
 func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err error) {
-	d := w.dut
-	if set(w.im.Ranges()).size() < probeFrom {
-		return nil, w.choose(ctx)
+	if err := w.choose(ctx); err != nil || w.took == 0 || set(w.im.Ranges()).size() < probeFrom {
+		return nil, err
 	}
 	var l list
 	looked := w.samples()
@@ -119,22 +101,14 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 		n := min(r.Len, image.Block)
 		l.add("look", run{r.Off, n, n}, fmt.Sprintf("%x", sha256.Sum256(buf[:n])))
 	}
-	if !d.ReadOnly && !w.Medium.Target.ClearForceRO {
+	if !w.Medium.Target.ClearForceRO {
 		l.add("copy", run{0, probeBlock * probeBlocks, probeBlock})
 	}
-	_, known := d.surveys[w.Medium.Device]
-	if !known {
-		defer d.ways(&l)()
-	}
-	a, err := d.work(ctx, w.Medium, infoTime, &l, "probe")
-	if !known {
-		err = d.learn(w.Medium, a, err)
-	}
-	w.survey = d.surveyed(w.Medium)
+	a, err := w.dut.look(ctx, w.Medium, infoTime, &l, "probe")
 	switch {
-	case classify.Facts(err).Kind == classify.VerifyRead: // as in learn
+	case classify.Facts(err).Kind == classify.VerifyRead: // as in Survey
 		return nil, nil
-	case err != nil || w.took == 0:
+	case err != nil:
 		return nil, err
 	}
 	wrong := map[image.Kind]int{}
@@ -211,8 +185,8 @@ func (s set) only(kinds map[image.Kind]bool) set {
 	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return !kinds[r.Kind] })
 }
 
-// work has the board work off a list of what to read.
-func (d *DUT) work(ctx context.Context, m Medium, limit time.Duration, l *list, command string, args ...string) (answer, error) {
+// look has the board work off a list of what to look at.
+func (d *DUT) look(ctx context.Context, m Medium, limit time.Duration, l *list, command string, args ...string) (answer, error) {
 	if err := d.load(ctx); err != nil {
 		return answer{}, err
 	}

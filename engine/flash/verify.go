@@ -112,7 +112,7 @@ func (w *Writing) compare(ctx context.Context, groups []group) (bad set, err err
 		l.add("check", g.run, sum)
 		fmt.Fprintln(&sums, sum)
 	}
-	a, err := w.dut.work(ctx, m, patience(l.size), &l, "compare", w.way.name, w.way.program)
+	a, err := w.dut.look(ctx, m, patience(l.size), &l, "compare", w.way.name, w.way.program)
 	if err != nil {
 		return nil, err
 	}
