@@ -43,6 +43,7 @@ type run struct {
 	Engine
 	policy *Policy
 	job    Job
+	mode   string // of the report
 	limits Limits
 	began  time.Time
 	ctx    context.Context // the run's own; its end is final
@@ -107,7 +108,7 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 	if e.Console != nil {
 		e.Console.Hide(hide)
 	}
-	return &run{Engine: e, policy: p, job: j, hide: hide, ctx: ctx, began: e.Clock.Now(), state: Untouched}
+	return &run{Engine: e, policy: p, job: j, mode: j.Mode(), hide: hide, ctx: ctx, began: e.Clock.Now(), state: Untouched}
 }
 
 // Run plans and flashes. What went wrong is in the report; it is never nil.

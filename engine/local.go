@@ -23,15 +23,14 @@ type LocalJob struct {
 // WriteLocal writes an image to a medium of this machine and verifies it. The report is never nil.
 func (e Engine) WriteLocal(ctx context.Context, j LocalJob) *Report {
 	r := e.newRun(ctx, &Policy{Name: "this machine"}, Job{Image: j.Image, SHA256: j.SHA256})
+	r.mode = ModeWrite
 	r.media = []*medium{{part: Part{Image: j.Image, SHA256: j.SHA256}, target: flash.Target{Name: j.To, Path: j.To}, state: Untouched}}
 	var d classify.Decision
 	if err := r.guard(func() error { return r.writeLocal(j) }); err != nil {
 		d = r.decide(r.ctx, classify.WithTarget(err, r.mediumState()))
 	}
 	r.cleanUp()
-	rep := r.finish(d)
-	rep.Mode = ModeWrite
-	return rep
+	return r.finish(d)
 }
 
 func (r *run) writeLocal(j LocalJob) error {
@@ -67,8 +66,8 @@ func (r *run) writeLocal(j LocalJob) error {
 	if done.Written < m.image.Size() {
 		text += ", the others were right already"
 	}
-	if done.Rewritten > 0 {
-		text += fmt.Sprintf("; %d had to be written again", done.Rewritten)
+	if r.rewrote(m, done.Rewritten); done.Rewritten > 0 {
+		text += "; read back wrong, and written again: " + plural(done.Rewritten, "range")
 	}
 	r.emit(Event{Type: EventNote, Text: text})
 	return nil

@@ -49,7 +49,7 @@ type flashed struct {
 // had flashed is verified. The report is never nil.
 func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Context, *Program) error) *Report {
 	r := e.newRun(ctx, &Policy{Name: j.Name}, Job{Timeout: j.Timeout})
-	r.inner = make(chan struct{}, 1)
+	r.mode, r.inner = ModeProgram, make(chan struct{}, 1)
 	p := &Program{run: r, job: j}
 	var d classify.Decision
 	if err := p.perform(f); err != nil {
@@ -57,12 +57,7 @@ func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Con
 	}
 	p.setPower(d.Err)
 	r.cleanUp()
-	rep := r.finish(d)
-	rep.Mode = ModeProgram
-	if rep.Result == Verified {
-		rep.Result = Done
-	}
-	return rep
+	return r.finish(d)
 }
 
 // perform runs f under the total deadline.

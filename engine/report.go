@@ -114,17 +114,14 @@ func (r *Report) lastError() error {
 func (r *run) finish(d classify.Decision) *Report {
 	rep := &r.report
 	rep.Result, rep.Attempt, rep.Duration = "failed", int(r.attempt.Load()), r.Clock.Now().Sub(r.began)
-	rep.Mode, rep.Board, rep.Image.Path, rep.Simulated = r.job.Mode(), r.policy.Name, web.Mask(r.job.Image), r.Simulated
+	rep.Mode, rep.Board, rep.Image.Path, rep.Simulated = r.mode, r.policy.Name, web.Mask(r.job.Image), r.Simulated
 	rep.addMedia(r)
 	if rep.Attempts == nil {
 		rep.Attempts = []*Attempt{}
 	}
 	err := d.Err
 	if err == nil {
-		rep.Result = Verified
-		if r.job.DryRun {
-			rep.Result = Planned
-		}
+		rep.Result = r.success()
 		err = classify.Fatal(rep.powerError)
 		if err != nil {
 			d.Class, d.Rule = classify.NonRetryable, classify.RuleNonRetryable
@@ -137,6 +134,17 @@ func (r *run) finish(d classify.Decision) *Report {
 	rep.mask(r.hide)
 	r.emit(Event{Type: EventEnd, Text: rep.Result, Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
 	return rep
+}
+
+// success is the result of a run of this mode that ended well.
+func (r *run) success() string {
+	switch r.mode {
+	case ModeDryRun:
+		return Planned
+	case ModeProgram:
+		return Done
+	}
+	return Verified
 }
 
 // addMedia tells what became of the media.

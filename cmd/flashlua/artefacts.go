@@ -142,7 +142,7 @@ func (env Env) leaveVerdict(app *cli.App, r *engine.Report) {
 	if len(words) > 0 {
 		cmd = app.Command(env.Args[1])
 	}
-	if cmd == nil || !hasFlag(cmd, "out") {
+	if cmd == nil || !hasFlag(cmd, "verdict") {
 		return
 	}
 	named, inputs := map[string]string{}, []string(nil)
@@ -157,6 +157,9 @@ func (env Env) leaveVerdict(app *cli.App, r *engine.Report) {
 			value = words[i]
 		}
 		named[name] = value
+	}
+	if !hasFlag(cmd, "out") {
+		delete(named, "out")
 	}
 	if named["out"] != "" && emptied(named["out"], inputs) != nil {
 		return

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
 
@@ -109,6 +110,22 @@ func TestOutputsAreDocumented(t *testing.T) {
 		for field := range fields(x.of) {
 			if !strings.Contains(x.part, "`"+field+"`") {
 				t.Errorf("%s of %T is not documented", field, x.of)
+			}
+		}
+	}
+	for field, values := range map[string][]string{
+		"result": {engine.Verified, "failed", engine.Planned, engine.Done},
+		"mode":   {engine.ModeFlash, engine.ModeVerify, engine.ModeDryRun, engine.ModeProgram, engine.ModeWrite},
+		"class":  {classify.Retryable.String(), classify.NonRetryable.String()},
+		"rule": {
+			string(classify.RuleInternal), string(classify.RuleLimit), string(classify.RuleRunCancelled), string(classify.RulePolicy),
+			string(classify.RuleNonRetryable), string(classify.RuleRetryable), string(classify.RuleCancelled), string(classify.RuleUnknown),
+		},
+	} {
+		row := regexp.MustCompile("(?m)^\\| `" + field + "` \\|.*$").FindString(verdict)
+		for _, value := range values {
+			if !strings.Contains(row, "`"+value+"`") {
+				t.Errorf("%s of %s is not documented", value, field)
 			}
 		}
 	}

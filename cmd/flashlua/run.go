@@ -67,16 +67,22 @@ func jobFlags(imageUsage string) []cli.Flag {
 
 // modeOf is what a command is for, as its verdict names it.
 func modeOf(command string, dry bool) string {
+	if command == "write" {
+		return engine.ModeWrite
+	}
 	return engine.Job{VerifyOnly: command == "verify", DryRun: dry}.Mode()
 }
 
 // flash is the commands run and verify.
-func (env Env) flash(c *cli.Context) error {
+func (env Env) flash(c *cli.Context) error { return env.leaving(c, env.attempt) }
+
+// leaving is a command that leaves a verdict, whatever comes of it.
+func (env Env) leaving(c *cli.Context, do func(*cli.Context, artefacts) (*engine.Report, error)) error {
 	out, err := openArtefacts(c)
 	defer out.close()
 	var report *engine.Report
 	if err == nil {
-		report, err = env.attempt(c, out)
+		report, err = do(c, out)
 	}
 	if err != nil {
 		report = engine.Refused(err)

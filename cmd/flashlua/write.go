@@ -28,24 +28,21 @@ func (env Env) writeCommand() *cli.Command {
 	}
 }
 
-func (env Env) write(c *cli.Context) error {
-	out, err := openArtefacts(c)
-	defer out.close()
-	if err != nil {
-		return err
-	}
+func (env Env) write(c *cli.Context) error { return env.leaving(c, env.writeLocal) }
+
+func (env Env) writeLocal(c *cli.Context, out artefacts) (_ *engine.Report, err error) {
 	job := engine.LocalJob{Image: c.String("image"), To: c.String("to"), Force: c.Bool("force")}
 	switch {
 	case c.NArg() > 0:
-		return misused("write", "%q is one argument too many", c.Args().First())
+		return nil, misused("write", "%q is one argument too many", c.Args().First())
 	case job.Image == "":
-		return misused("write", "--image is missing: name the file")
+		return nil, misused("write", "--image is missing: name the file")
 	case job.To == "":
-		return misused("write", "--to is missing: name the block device, or the file")
+		return nil, misused("write", "--to is missing: name the block device, or the file")
 	}
 	if text := c.String("sha256"); c.IsSet("sha256") {
 		if job.SHA256, err = image.Expected(text, job.Image); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	level := normal
@@ -54,7 +51,7 @@ func (env Env) write(c *cli.Context) error {
 	}
 	cache, err := image.CacheOf(env.Getenv)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p := env.newPrinter(clock.Real{}, level)
 	ctx, stop := env.untilSignal()
@@ -65,5 +62,5 @@ func (env Env) write(c *cli.Context) error {
 	}}.WriteLocal(ctx, job)
 	p.end()
 	p.warn("the events are incomplete: %s", out.events.err)
-	return env.conclude(report, out)
+	return report, nil
 }

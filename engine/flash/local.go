@@ -26,10 +26,10 @@ type Local struct {
 	Progress func(step string, done, total int64) // may be nil; called from other goroutines
 }
 
-// LocalResult is what a write did, in bytes. What is in neither was right already.
+// LocalResult is what a write did. What was not written was right already.
 type LocalResult struct {
-	Written   int64
-	Rewritten int64 // that were not there when they were read back
+	Written   int64 // bytes
+	Rewritten int   // ranges that read back wrong and were written again
 }
 
 // Open checks the target and opens it for an image, which is not source. It writes nothing.

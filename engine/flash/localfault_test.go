@@ -40,7 +40,7 @@ func TestLocalBitRot(t *testing.T) {
 	disk.WriteAt(random(size, 9), 0) // so that all is written
 	r, err := target.Write(t.Context(), im)
 	got, _ := os.ReadFile(device)
-	if err != nil || r != (LocalResult{Written: size, Rewritten: localBlock}) || !bytes.Equal(got, want) {
+	if err != nil || r != (LocalResult{Written: size, Rewritten: 1}) || !bytes.Equal(got, want) {
 		t.Errorf("%+v, %v; it is equal: %v", r, err, bytes.Equal(got, want))
 	}
 }

@@ -125,7 +125,7 @@ func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err e
 	}
 	wrong, err := t.verify(ctx, im, unread)
 	if err == nil && len(wrong) > 0 {
-		r.Rewritten = bytesOf(wrong)
+		r.Rewritten = len(wrong)
 		if _, err = t.work(ctx, im, "write", wrong, how{mend: true}); err == nil {
 			wrong, err = t.verify(ctx, im, all.spots())
 		}
