@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/google/goterm/term"
+
+	"github.com/flashlua/flashlua/testdata/gpt"
 )
 
 const silentBoard = `return { targets = { disk = "/dev/vda" }, boot = "booti" }`
@@ -221,5 +223,45 @@ func TestBoardIsLookedAtWhileTheImageArrives(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil || surveys != 1 {
 		t.Errorf("%v, the board told %d times\n%s", err, surveys, &all)
+	}
+}
+
+// TestPartsOfASimulatedBoard writes partitions of a simulated medium, told by their labels, and nothing else.
+func TestPartsOfASimulatedBoard(t *testing.T) {
+	dir := t.TempDir()
+	disk := filepath.Join(dir, "board/vda.img")
+	os.Mkdir(filepath.Dir(disk), 0o755)
+	want := bytes.Repeat([]byte{0xff}, 16<<20)
+	if err := os.WriteFile(disk, want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	parts := []gpt.Partition{{Label: "boot", From: 1<<20 + 512, Size: 1 << 20}, {Label: "rootfs", From: 4 << 20, Size: 8 << 20}}
+	gpt.Write(t, disk, parts...)
+	want, err := os.ReadFile(disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"run", "sim", "--port", "sim:dir=board,size=16"}
+	for i, p := range parts {
+		content := bytes.Repeat([]byte(p.Label), 100_000+i)
+		if err := os.WriteFile(filepath.Join(dir, p.Label), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--part", p.Label+":"+p.Label)
+		at := want[p.From:][:len(content)/512*512+512]
+		clear(at[copy(at, content):]) // the last sector is whole
+	}
+	cmd := flashlua(t, dir)
+	cmd.Args = append([]string{"flashlua"}, args...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got, err := os.ReadFile(disk); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the medium is not as it should be, %v", err)
+	}
+	other := flashlua(t, dir)
+	other.Args = append([]string{"flashlua"}, append(args, "--part", "home:boot", "--retries", "0")...)
+	if out, _ := other.CombinedOutput(); other.ProcessState.ExitCode() != 3 || !strings.Contains(string(out), "Hint: its partitions are boot, rootfs\n") {
+		t.Errorf("a label that is not there: %s\n%s", other.ProcessState, out)
 	}
 }

@@ -2,11 +2,14 @@ package qemu
 
 import (
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/testdata/gpt"
 )
 
 // questions asks U-Boot and Linux what a policy can see on the way, and notes what they answer.
@@ -36,7 +39,9 @@ function board.flash(s, job)
 		"cd /tmp; pwd; cd", "x=1; echo $x", "echo $x", "printf 'a\\nb\\n' | wc -l", "printf abc | sha256sum", "printf abc | md5sum",
 		"dd if=/dev/zero of=/dev/null bs=512 count=4 2>&1 | head -n 2", "dd if=/dev/no of=/dev/null", "dd if=/dev/vda bs=511 count=1 iflag=direct of=/dev/null 2>&1 | head -n 1",
 		"cat /sys/class/block/vda/size /sys/class/block/vda/ro /sys/class/block/vda/queue/logical_block_size", "[ -b /dev/vda ]", "[ -e /sys/class/block/vda/partition ]",
-		"echo abc >/tmp/f; cat /tmp/f; rm /tmp/f", "grep -c vda /proc/partitions", "for i in 1 2 3; do echo $i; done | tail -n 1", "seq 3", "basename /a/b/c.d .d; dirname /a/b",
+		"echo abc >/tmp/f; cat /tmp/f; rm /tmp/f", "grep -c vda /proc/partitions",
+		"echo /sys/class/block/vda* /sys/class/block/vda/*/partition /dev/vda*", "cd /sys/class/block/vda2; sed -n '/PART/p; /DEV/p' uevent; cat size start partition ../queue/logical_block_size; cd",
+		"dd if=/dev/vda bs=512 skip=6147 count=3 2>/dev/null | sha256sum; dd if=/dev/vda2 bs=512 count=3 2>/dev/null | sha256sum", "for i in 1 2 3; do echo $i; done | tail -n 1", "seq 3", "basename /a/b/c.d .d; dirname /a/b",
 		"wget -q -O - http://10.0.2.2:1/", "sleep 0", "id -u", "echo one two | cut -d' ' -f2 | tr a-z A-Z", "test -d /proc && echo yes", "hostname",
 		"echo abc | sed -n 's/b/x/p'", "command -v dd >/dev/null", "command -v nothing-there", "sync", "true | false", "echo err >&2", "head -c 3 /dev/zero | od -c",
 		"export Y=2; sh -c 'echo $Y'", "sh -c 'echo $0 $1' name arg", "cat <<X\nhere\nX", "echo \"$(printf 'in\\n\\n')out\"", "expr 3 + 4",
@@ -66,6 +71,11 @@ func TestSimulatedBoardIsLikeThisOne(t *testing.T) {
 	r.tftp = "127.0.70.3"
 	for name, policy := range map[string]string{"default sequence": policyFile(), "questions": r.variant(questions)} {
 		var real, simulated []string
+		gpt.Write(t, r.Disk, partitions...)
+		dir := t.TempDir()
+		if out, err := exec.Command("cp", r.Disk, filepath.Join(dir, "vda.img")).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
 		rep := r.run(engine.Engine{Events: seen(&real)}, policy, 0)
 		if rep.Exit != 0 {
 			t.Fatalf("%s: QEMU: %v", name, rep.Err)
@@ -75,7 +85,7 @@ func TestSimulatedBoardIsLikeThisOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := engine.Engine{Events: seen(&simulated)}
-		_, done, err := e.Simulate(p, "size=128")
+		_, done, err := e.Simulate(p, "size=128,dir="+dir)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,12 +12,13 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/serve"
+	"github.com/flashlua/flashlua/testdata/gpt"
 )
 
 // TestTargets finds and refuses media on a real board.
 func TestTargets(t *testing.T) {
 	r := newRig(t, 1000)
-	r.gpt(partitions)
+	gpt.Write(t, r.Disk, partitions...)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +47,7 @@ func TestTargets(t *testing.T) {
 			return err
 		}
 		d := &flash.DUT{Shell: sh, HTTP: h, Station: p.Net.HTTP, Clock: clock.Real{}}
-		sizes := map[string]int64{"/dev/vda": 128 << 20, "/dev/vda2": partitions[1].size}
+		sizes := map[string]int64{"/dev/vda": 128 << 20, "/dev/vda2": partitions[1].Size}
 		for _, tt := range []struct {
 			before string
 			target flash.Target

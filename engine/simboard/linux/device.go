@@ -31,13 +31,19 @@ func full([]byte) (int, error)      { return 0, syscall.ENOSPC }
 // disk is a block device. What is written to it is on it: there is no cache to lose.
 type disk struct {
 	Disk
+	minor int
+
+	of     *disk // that it is a partition of, nil if of none; and then
+	number int   // from 1
+	from   int64 // bytes
+	label  string
 }
 
-func newDisk(d Disk) *disk {
+func newDisk(d Disk, minor int) *disk {
 	if d.Sector == 0 {
 		d.Sector = 512
 	}
-	return &disk{d}
+	return &disk{Disk: d, minor: minor}
 }
 
 func (d *disk) size() int64 { return d.Size }

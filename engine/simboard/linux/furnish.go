@@ -3,6 +3,7 @@ package linux
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -105,9 +106,11 @@ func (s *system) devices() {
 		must(s.files.symlink("/proc/self/fd/"+strconv.Itoa(fd), "/dev/"+name))
 	}
 	for i, d := range s.cfg.Disks {
-		disk := newDisk(d)
-		s.disks = append(s.disks, disk)
-		s.device(d.Name, fs.ModeDevice|0o600, 254, i*16, disk)
+		disk := newDisk(d, i*minorsPerDisk)
+		s.disks = append(append(s.disks, disk), disk.partitions()...)
+	}
+	for _, d := range s.disks {
+		s.device(d.Name, fs.ModeDevice|0o600, diskMajor, d.minor, d)
 	}
 }
 
@@ -157,8 +160,8 @@ func (s *system) meminfo() string {
 func (s *system) partitions() string {
 	var b strings.Builder
 	b.WriteString("major minor  #blocks  name\n\n")
-	for i, d := range s.disks {
-		fmt.Fprintf(&b, "%4d %8d %10d %s\n", 254, i*16, d.Size>>10, d.Name)
+	for _, d := range s.disks {
+		fmt.Fprintf(&b, "%4d %8d %10d %s\n", diskMajor, d.minor, d.Size>>10, d.Name)
 	}
 	return b.String()
 }
@@ -169,8 +172,8 @@ func (s *system) sys() {
 	for _, dir := range []string{"/sys/class/block", "/sys/block", "/sys/class/net", "/sys/devices/platform", "/sys/devices/virtual/net", "/sys/kernel"} {
 		must(t.mkdirAll(dir))
 	}
-	for i, d := range s.disks {
-		s.sysDisk(i, d)
+	for _, d := range slices.Backward(s.disks) { // partitions first: nothing is made in a folder that is done
+		s.sysDisk(d)
 	}
 	for i := range interfaces {
 		s.sysInterface(i)
@@ -180,28 +183,48 @@ func (s *system) sys() {
 	}
 }
 
-func (s *system) sysDisk(i int, d *disk) {
+func (s *system) sysDisk(d *disk) {
 	t := s.files
-	home := "platform/" + d.Bus + "/block/" + d.Name
-	if d.Bus == "" {
-		home = "virtual/block/" + d.Name
-	}
+	home, kind, more, subs := d.home(), "disk", "", []string{"/queue", "/holders", "/slaves", ""}
 	dir := "/sys/devices/" + home
-	for _, sub := range []string{"/queue", "/holders", "/slaves"} {
+	if d.of != nil {
+		kind, subs = "partition", []string{"/holders", ""}
+		more = fmt.Sprintf("PARTN=%d\n", d.number)
+		if d.label != "" {
+			more += fmt.Sprintf("PARTNAME=%s\n", d.label)
+		}
+	}
+	for _, sub := range subs {
 		must(t.mkdirAll(dir + sub))
 	}
 	s.say(dir+"/size", fixed(fmt.Sprintln(d.Size/512)), nil)
 	s.say(dir+"/ro", fixed("0\n"), nil)
-	s.say(dir+"/removable", fixed("0\n"), nil)
-	s.say(dir+"/dev", fixed(fmt.Sprintf("254:%d\n", i*16)), nil)
-	s.say(dir+"/uevent", fixed(fmt.Sprintf("MAJOR=254\nMINOR=%d\nDEVNAME=%s\nDEVTYPE=disk\n", i*16, d.Name)), nil)
-	s.say(dir+"/queue/logical_block_size", fixed(fmt.Sprintln(d.Sector)), nil)
-	s.say(dir+"/queue/physical_block_size", fixed(fmt.Sprintln(d.Sector)), nil)
-	for _, sub := range []string{"/queue", "/holders", "/slaves", ""} {
+	s.say(dir+"/dev", fixed(fmt.Sprintf("%d:%d\n", diskMajor, d.minor)), nil)
+	s.say(dir+"/uevent", fixed(fmt.Sprintf("MAJOR=%d\nMINOR=%d\nDEVNAME=%s\nDEVTYPE=%s\n%s", diskMajor, d.minor, d.Name, kind, more)), nil)
+	if d.of != nil {
+		s.say(dir+"/partition", fixed(fmt.Sprintln(d.number)), nil)
+		s.say(dir+"/start", fixed(fmt.Sprintln(d.from/512)), nil)
+	} else {
+		s.say(dir+"/removable", fixed("0\n"), nil)
+		s.say(dir+"/queue/logical_block_size", fixed(fmt.Sprintln(d.Sector)), nil)
+		s.say(dir+"/queue/physical_block_size", fixed(fmt.Sprintln(d.Sector)), nil)
+		must(t.symlink("../devices/"+home, "/sys/block/"+d.Name))
+	}
+	for _, sub := range subs {
 		must(t.chmod(dir+sub, 0o555))
 	}
 	must(t.symlink("../../devices/"+home, "/sys/class/block/"+d.Name))
-	must(t.symlink("../devices/"+home, "/sys/block/"+d.Name))
+}
+
+// home is where the kernel has a disk, below /sys/devices.
+func (d *disk) home() string {
+	switch {
+	case d.of != nil:
+		return d.of.home() + "/" + d.Name
+	case d.Bus == "":
+		return "virtual/block/" + d.Name
+	}
+	return "platform/" + d.Bus + "/block/" + d.Name
 }
 
 func (s *system) sysInterface(i int) {

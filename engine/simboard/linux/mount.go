@@ -31,11 +31,11 @@ func mountCmd(p *process) int {
 		p.mounts = append(p.mounts, mount{rest[0], at, o['t'], "rw,relatime", fmt.Sprintf("0:%d", 30+len(p.mounts))})
 		return 0
 	}
-	for i, d := range p.disks {
+	for _, d := range p.disks {
 		if "/dev/"+d.Name == rest[0] && p.holdsFileSystem(d) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.mounts = append(p.mounts, mount{rest[0], at, "ext4", "ro,relatime", fmt.Sprintf("254:%d", i*16)})
+			p.mounts = append(p.mounts, mount{rest[0], at, "ext4", "ro,relatime", fmt.Sprintf("%d:%d", diskMajor, d.minor)})
 			return p.fail("mounted %s, whose files are not in this simulation", rest[0])
 		}
 	}
