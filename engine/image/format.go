@@ -53,6 +53,9 @@ var formats = []format{
 	{"VDI", "<<< ", 0, ".vdi", toRaw, nil, nil},
 	{"VHDX", "vhdxfile", 0, ".vhdx", toRaw, nil, nil},
 	{"VHD", "conectix", 0, "", toRaw, nil, nil}, // one of a fixed size is raw, and so may a VMDK be
+	{"lzop", "\x89LZO", 0, ".lzo", "lzop -d FILE", nil, nil},
+	{"cpio", "07070", 0, ".swu", "cpio -id <FILE", nil, nil},
+	{"ar", "!<arch>\n", 0, ".deb", "ar x FILE", nil, nil},
 	{"tar", "ustar", 257, ".tar", "tar -xf FILE", nil, nil},
 }
 

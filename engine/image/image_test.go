@@ -63,6 +63,12 @@ func TestRefused(t *testing.T) {
 		{write(t, "a", "vhdxfile"), classify.ImageFormat, "VHDX"},
 		{write(t, "a", string(pack(t, []string{"gzip", "-c"}, []byte("<html></html>")))), classify.ImageFormat, "is a web page"},
 		{write(t, "a.bmap", "<?xml version=\"1.0\" ?>"), classify.ImageFormat, "an XML document"},
+		{write(t, "a.img", "\xef\xbb\xbf<!doctype html>"), classify.ImageFormat, "is a web page"},
+		{write(t, "a.img", "<!-- moved --><html>"), classify.ImageFormat, "is a web page"},
+		{write(t, "a.img", "<Error><Code>AccessDenied</Code>"), classify.ImageFormat, "an XML document"},
+		{write(t, "a.img", "{\"message\": \"Not Found\"}"), classify.ImageFormat, "a JSON document"},
+		{write(t, "a.img", "version https://git-lfs.github.com/spec/v1\noid sha256:"), classify.ImageFormat, "Git LFS"},
+		{write(t, "a.img", "070701000"), classify.ImageFormat, "cpio"},
 		{write(t, "a.img", "\n<!DOCTYPE HTML>\n<html>"), classify.ImageFormat, "is a web page"},
 		{write(t, "a.img", "<html><head>"), classify.ImageFormat, "is a web page"},
 	} {

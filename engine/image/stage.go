@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sync/atomic"
 	"syscall"
 
@@ -206,10 +207,9 @@ func (s Stager) read(ctx context.Context, src source) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if what := document(im.f); what != "" {
+	if err := im.document(); err != nil {
 		im.Close()
-		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is %s", src.path, what),
-			"look at it: a server may have sent an error or a login in the image's place")
+		return nil, err
 	}
 	return im, nil
 }
@@ -245,20 +245,29 @@ func formatOf(f io.ReaderAt) (*format, error) {
 	return formatBy(head[:n]), nil
 }
 
-// documents are what a server may send in an image's place, by how they begin. Nobody boots from one.
-var documents = map[string]string{"<!doctype html": "a web page", "<html": "a web page", "<?xml": "an XML document"}
+// documents are what may lie in an image's place, by how they begin: no board boots from one.
+var documents = []struct {
+	begins     *regexp.Regexp
+	what, hint string
+}{
+	{regexp.MustCompile(`^version https://git-lfs\.github\.com/spec/`), "a pointer of Git LFS", "git lfs pull fetches what it stands for"},
+	{regexp.MustCompile(`(?i)^\x{feff}?\s*<(!--|(!doctype html|html|head|body)\b)`), "a web page", sentInstead},
+	{regexp.MustCompile(`^\x{feff}?\s*(<\?xml|<[A-Z]\w+>\s*<)`), "an XML document", sentInstead},
+	{regexp.MustCompile(`^\x{feff}?\s*\{\s*"[\w-]+"\s*:`), "a JSON document", sentInstead},
+}
 
-// document tells one, "" if it is none.
-func document(f io.ReaderAt) string {
-	head := make([]byte, 64)
-	n, _ := f.ReadAt(head, 0)
-	text := bytes.ToLower(bytes.TrimSpace(head[:n]))
-	for begins, what := range documents {
-		if bytes.HasPrefix(text, []byte(begins)) {
-			return what
+const sentInstead = "look at it: a server may have sent an error or a login in the image's place"
+
+// document refuses one.
+func (im *Image) document() error {
+	head := make([]byte, 128)
+	n, _ := im.f.ReadAt(head, 0)
+	for _, d := range documents {
+		if d.begins.Match(head[:n]) {
+			return classify.WithHint(classify.New(classify.ImageFormat, "the image %s is %s", im.path, d.what), "%s", d.hint)
 		}
 	}
-	return ""
+	return nil
 }
 
 // formatBy tells a format by its first bytes.
