@@ -71,6 +71,9 @@ func (t *LocalTarget) create() (err error) {
 	if t.f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
 		return classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", path)
 	}
+	if unix.Flock(int(t.f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK {
+		return classify.WithHint(classify.New(classify.TargetUnsafe, "%s is in use", path), "another flashlua may be writing it")
+	}
 	if t.direct, err = os.OpenFile(path, os.O_RDWR|unix.O_DIRECT, 0); err != nil { // no file system in RAM knows it
 		t.direct = nil
 	}

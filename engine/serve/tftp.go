@@ -50,15 +50,15 @@ type TFTP struct {
 
 	mu     sync.Mutex
 	files  map[string]Content
-	active map[string]net.PacketConn // by client; closed when a newer request takes over
-	only   string                    // the address of the board, "" while it is not known
+	active map[string]*transfer // by client; ends when a newer request takes over
+	only   string               // the address of the board, "" while it is not known
 	done   bool
 }
 
 // NewTFTP serves on conn, which it closes in the end, and sends from the sockets that listen gives, one a transfer, which
 // must have the same address.
 func NewTFTP(conn net.PacketConn, listen func() (net.PacketConn, error)) *TFTP {
-	t := &TFTP{conn: conn, listen: listen, files: map[string]Content{}, active: map[string]net.PacketConn{}}
+	t := &TFTP{conn: conn, listen: listen, files: map[string]Content{}, active: map[string]*transfer{}}
 	go t.serve()
 	return t
 }
@@ -110,8 +110,8 @@ func (t *TFTP) Close() error {
 		return nil
 	}
 	t.done = true
-	for _, conn := range t.active {
-		conn.Close()
+	for _, x := range t.active {
+		x.conn.Close()
 	}
 	return t.conn.Close()
 }
@@ -146,46 +146,31 @@ func (t *TFTP) begin(from net.Addr, request string) {
 		t.refuse(t.conn, from, errIllegal, "only whole files in octet mode")
 		return
 	}
+	if t.answered(from, request) {
+		return
+	}
 	conn, err := t.listen()
 	if err != nil {
 		return
 	}
-	c, ok := t.start(words[0], from, conn)
+	x := &transfer{server: t, conn: conn, to: from, request: request, began: clock.Real{}.Now(), block: plainBlock, window: 1}
+	ok := x.start(words[0])
 	go func() {
-		defer t.end(from, conn)
+		defer x.end()
 		if !ok {
 			t.refuse(conn, from, errNotFound, "File not found")
 			return
 		}
-		x := &transfer{server: t, conn: conn, to: from, content: c, block: plainBlock, window: 1}
-		options := x.negotiate(words[2:])
-		x.buf, x.packet = make([]byte, x.window*x.block), make([]byte, 4+x.block)
-		x.run(options)
+		x.run(x.negotiate(words[2:]))
 	}()
 }
 
-// start gives a transfer's file, and ends what the same client asked for before.
-func (t *TFTP) start(name string, to net.Addr, conn net.PacketConn) (c Content, ok bool) {
+// answered tells a request that came twice: the answer is on its way, or will be sent again soon.
+func (t *TFTP) answered(from net.Addr, request string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if older := t.active[to.String()]; older != nil {
-		older.Close()
-	}
-	if t.done {
-		conn.Close()
-	}
-	t.active[to.String()] = conn
-	c, ok = t.files[name]
-	return c, ok
-}
-
-func (t *TFTP) end(to net.Addr, conn net.PacketConn) {
-	conn.Close()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.active[to.String()] == conn {
-		delete(t.active, to.String())
-	}
+	x := t.active[from.String()]
+	return x != nil && x.request == request && clock.Real{}.Now().Sub(x.began) < resendAfter
 }
 
 func (t *TFTP) refuse(conn net.PacketConn, to net.Addr, code uint16, text string) {
@@ -198,12 +183,40 @@ type transfer struct {
 	server  *TFTP
 	conn    net.PacketConn
 	to      net.Addr
+	request string
+	began   time.Time
 	content Content
 	block   int    // bytes
 	window  int    // blocks that are sent before an answer
-	buf     []byte // of a window
+	buf     []byte // of a window, from the first on
 	packet  []byte
 	answer  [1 << 10]byte
+}
+
+// start finds the file, and ends what the same client asked for before.
+func (x *transfer) start(name string) (ok bool) {
+	t, client := x.server, x.to.String()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if older := t.active[client]; older != nil {
+		older.conn.Close()
+	}
+	if t.done {
+		x.conn.Close()
+	}
+	t.active[client] = x
+	x.content, ok = t.files[name]
+	return ok
+}
+
+func (x *transfer) end() {
+	t, client := x.server, x.to.String()
+	x.conn.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.active[client] == x {
+		delete(t.active, client)
+	}
 }
 
 // negotiate takes what options it knows, and gives the answer to them, "" if there are none.
@@ -288,6 +301,9 @@ func (x *transfer) send(acked, last int64, options string) (sent int64, err erro
 	if acked < 0 {
 		x.conn.WriteTo(append([]byte{0, opOAck}, options...), x.to)
 		return 0, nil
+	}
+	if x.buf == nil { // not before the client has answered: it may be nobody's address
+		x.buf, x.packet = make([]byte, x.window*x.block), make([]byte, 4+x.block)
 	}
 	from := acked * int64(x.block)
 	content := x.buf[:min(int64(x.window)*int64(x.block), x.content.Size-from)]

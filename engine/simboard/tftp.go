@@ -94,7 +94,8 @@ func (l *load) timeout() time.Duration {
 	return time.Duration(max(l.u.number("tftptimeout", 5000), 10)) * time.Millisecond
 }
 
-// run is the dialogue: every answer is acknowledged, what is not answered is sent again.
+// run is the dialogue: every answer is acknowledged, what is not answered is sent again. As in U-Boot, the tries are those of
+// the whole load.
 func (l *load) run(ctx context.Context, name string, addr uint64) (int64, error) {
 	out, next, total, tries, inWindow := l.request(name), uint16(1), int64(0), 0, 0
 	l.send(out)
@@ -126,7 +127,7 @@ func (l *load) run(ctx context.Context, name string, addr uint64) (int64, error)
 				l.u.printf("\nTFTP error: trying to overwrite reserved memory...\n")
 				return -1, nil
 			}
-			total, tries = total+int64(len(data)), 0
+			total += int64(len(data))
 			out = ack(next)
 			next++
 			l.hash()

@@ -190,9 +190,10 @@ func (u *UBoot) SetAddress(ctx context.Context, address netip.Prefix, gateway ne
 // transferred is how U-Boot reports a load. The number is what arrived, whatever the exit code says.
 var transferred = regexp.MustCompile(`Bytes transferred = (\d+)`)
 
-// unanswered is what U-Boot prints when it gives up on a TFTP server, and sometimes starts all over again.
+// unanswered is what U-Boot prints when a TFTP server does not answer ten times in a row, or when it gives up, and
+// sometimes starts all over again. By itself it gives up after so many in the whole of a load, however well that goes on.
 var unanswered = console.Abort{
-	Pattern: console.Text("Retry count exceeded"),
+	Pattern: console.Regexp(`(?:T ){10}|Retry count exceeded`),
 	Kind:    classify.NetTFTPTimeout,
 	Says:    "the TFTP server does not answer",
 	Hint:    "check net.tftp in the policy and that UDP port 69 of the station is reachable from the board",
@@ -212,8 +213,8 @@ const (
 // Load fetches a file of a known size by TFTP from server to an address in RAM, so many blocks at once. An unanswered request is given up after
 // about 10 s.
 func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, size int64, window int) error {
-	// Milliseconds, and how many of them in a row; the environment is not saved.
-	const patience = "setenv netretry no; setenv tftptimeout 1000; setenv tftptimeoutcountmax 10; "
+	// Milliseconds, and how many of them in all; the environment is not saved.
+	const patience = "setenv netretry no; setenv tftptimeout 1000; setenv tftptimeoutcountmax 1000; "
 	if err := u.SetEnv(ctx, "serverip", server); err != nil {
 		return err
 	}

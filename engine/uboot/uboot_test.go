@@ -350,6 +350,8 @@ func TestCommands(t *testing.T) {
 		{"refused", load, "tftpboot", "TFTP error: 'Access violation' (2)\r\nNot retrying...\r\n", "1", classify.NetTFTP, "exited 1"},
 		{"silent server", load, "tftpboot", "Loading: *\bT T T T T \r\nRetry count exceeded; starting again\r\n", "1", classify.NetTFTPTimeout, "does not answer"},
 		{"silent server, for ever", load, "tftpboot", "Loading: *\bT T T T T \r\nRetry count exceeded; starting again\r\n", "", classify.NetTFTPTimeout, "does not answer"},
+		{"server that falls silent", load, "tftpboot", "Loading: *\b####T T T T T T T T T T ", "", classify.NetTFTPTimeout, "does not answer"},
+		{"lossy network", load, "tftpboot", "Loading: *\b#" + strings.Repeat("T T T T T T T T T #", 9) + "\r\ndone\r\nBytes transferred = 1000 (3e8 hex)\r\n", "0", "", ""},
 		{"stalled", load, "tftpboot", "Loading: *\b##", "", classify.ConsoleStall, "silence for 30s"},
 		{"reset", load, "tftpboot", "Loading: *\b##\r\nU-Boot SPL 2023.01 (Jan 01 2024)\r\n", "", classify.BoardReset, "reset itself"},
 	} {
