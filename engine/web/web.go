@@ -140,11 +140,7 @@ func (a Address) To(location string) (Address, error) {
 	case strings.HasPrefix(location, "//"):
 		location = a.scheme + ":" + location
 	default:
-		place, _, _ := strings.Cut(a.target, "?")
-		if !strings.HasPrefix(location, "/") {
-			location = place[:strings.LastIndexByte(place, '/')+1] + location
-		}
-		location = a.scheme + "://" + a.host + location
+		location = a.scheme + "://" + a.host + a.beside(location)
 	}
 	to, err := Parse(location)
 	if err == nil && a.TLS() && !to.TLS() {
@@ -154,6 +150,32 @@ func (a Address) To(location string) (Address, error) {
 		to.user = a.user
 	}
 	return to, err
+}
+
+// beside is what a relative reference means here. What it names itself stays as it is, but for . and .. in front of it.
+// Source: RFC 3986, 5.2.
+func (a Address) beside(reference string) string {
+	place, _, _ := strings.Cut(a.target, "?")
+	if strings.HasPrefix(reference, "/") {
+		return reference
+	}
+	if strings.HasPrefix(reference, "?") {
+		return place + reference
+	}
+	dir := place[:strings.LastIndexByte(place, '/')+1]
+	for {
+		if rest, up := strings.CutPrefix(reference, "../"); up {
+			reference = rest
+			dir = dir[:strings.LastIndexByte(strings.TrimSuffix(dir, "/"), '/')+1]
+			if dir == "" {
+				dir = "/"
+			}
+		} else if rest, here := strings.CutPrefix(reference, "./"); here {
+			reference = rest
+		} else {
+			return dir + reference
+		}
+	}
 }
 
 // Request makes a request. proxied says that it goes through a proxy, which wants to be told the host.

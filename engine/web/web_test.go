@@ -91,6 +91,7 @@ func TestRedirection(t *testing.T) {
 	}{
 		"https://cdn/x?%zz": {"https://cdn/x?…", false}, "//cdn/x": {"http://cdn/x", false}, "https://host/x": {"https://host/x", false},
 		"/x": {"http://host/x", true}, "x": {"http://host/a/x", true}, "http://host/": {"http://host/", true},
+		"?d": {"http://host/a/b?…", true}, "../x": {"http://host/x", true}, "../../x/../y": {"http://host/x/../y", true}, "./x": {"http://host/a/x", true},
 	} {
 		to, err := from.To(location)
 		if err != nil {
