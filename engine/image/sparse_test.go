@@ -2,7 +2,9 @@ package image
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
@@ -118,5 +120,20 @@ func TestSparse(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestSparseWithoutEnd is a few bytes that stand for 256 TiB: whoever has enough of it ends it.
+func TestSparseWithoutEnd(t *testing.T) {
+	le := binary.LittleEndian
+	file := []byte("\x3a\xff\x26\xed\x01\x00\x00\x00\x1c\x00\x0c\x00")
+	for _, n := range []uint32{1 << 16, 1<<32 - 1, 1, 0} { // block size, blocks, chunks, no digest
+		file = le.AppendUint32(file, n)
+	}
+	file = le.AppendUint32(le.AppendUint32(le.AppendUint32(file, chunkSkip), 1<<32-1), chunkHeader)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("stop")
+	if _, err := (Stager{Long: func() { cancel(stop) }}).Open(ctx, write(t, "a.simg", string(file))); !errors.Is(err, stop) {
+		t.Errorf("Open = %v", err)
 	}
 }

@@ -137,7 +137,7 @@ func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
 	for depth := 1; err == nil; depth++ {
 		d.opened = append(d.opened, out)
 		inputs = append(inputs, in)
-		in = bufio.NewReaderSize(out, 256<<10)
+		in = bufio.NewReaderSize(&reader{d.ctx, out, func(int) {}}, 256<<10) // a few bytes of a file may unpack for days
 		var head []byte
 		if head, err = in.Peek(headSize); err != nil && err != io.EOF {
 			return nil, err
