@@ -2,6 +2,7 @@ package flash
 
 import (
 	"cmp"
+	"crypto/md5"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
@@ -147,8 +148,9 @@ func (l *list) text() (text, sum string) {
 	return text, fmt.Sprintf("%x", sha256.Sum256([]byte(text+"\n")))
 }
 
-// hashes are those that a DUT may have, by the name of its program.
-var hashes = map[string]func() hash.Hash{"sha256sum": sha256.New, "sha512sum": sha512.New}
+// hashes are those that a DUT may have, by the name of its program. They are to find damage, and not an attacker, who would
+// have to be on the board, where he could say what he likes: MD5 does, and is the fastest on many boards.
+var hashes = map[string]func() hash.Hash{"md5sum": md5.New, "sha256sum": sha256.New, "sha512sum": sha512.New}
 
 // stream is the content of runs of an image, one after another, with zeros behind the image's end.
 type stream struct {

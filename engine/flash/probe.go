@@ -47,8 +47,10 @@ func (d *DUT) Survey(ctx context.Context, m Medium) error {
 	}
 	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: d.peer, Take: func(r io.Reader) { io.Copy(io.Discard, r) }})
 	defer withdraw()
+	programs := slices.Sorted(maps.Keys(hashes))
+	slices.Reverse(programs) // the first has to wait for its memory, which MD5 should not
 	var l list
-	fmt.Fprintln(&l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(slices.Sorted(maps.Keys(hashes)), " "))
+	fmt.Fprintln(&l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(programs, " "))
 	a, err := d.look(ctx, m, infoTime, &l, "probe")
 	if classify.Facts(err).Kind == classify.VerifyRead { // it may heal when it is written; reading back has the last word
 		return nil
