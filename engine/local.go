@@ -58,6 +58,7 @@ func (r *run) writeLocal(j LocalJob) error {
 	r.attempt.Store(1)
 	r.markOne(m, Partial, flash.Receipt{})
 	done, err := t.Write(r.ctx, m.image)
+	r.rewrote(m, done.Rewritten)
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (r *run) writeLocal(j LocalJob) error {
 	if done.Written < m.image.Size() {
 		text += ", the others were right already"
 	}
-	if r.rewrote(m, done.Rewritten); done.Rewritten > 0 {
+	if done.Rewritten > 0 {
 		text += "; read back wrong, and written again: " + plural(done.Rewritten, "range")
 	}
 	r.emit(Event{Type: EventNote, Text: text})

@@ -13,11 +13,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/goterm/term"
 
+	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/testdata/gpt"
 )
 
@@ -207,6 +210,11 @@ func TestBoardIsLookedAtWhileTheImageArrives(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	var late atomic.Bool
+	defer clock.Real{}.AfterFunc(time.Minute, func() {
+		late.Store(true)
+		stdin.Close()
+	})()
 	image := make([]byte, 40<<20) // more than what is waited for before the board is switched on
 	image[0] = 1
 	end := len(image) - 1
@@ -221,8 +229,8 @@ func TestBoardIsLookedAtWhileTheImageArrives(t *testing.T) {
 			stdin.Close()
 		}
 	}
-	if err := cmd.Wait(); err != nil || surveys != 1 {
-		t.Errorf("%v, the board told %d times\n%s", err, surveys, &all)
+	if err := cmd.Wait(); err != nil || surveys != 1 || late.Load() {
+		t.Errorf("%v, the board told %d times, not before the image was there: %t\n%s", err, surveys, late.Load(), &all)
 	}
 }
 

@@ -249,6 +249,7 @@ func TestTFTPLateAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer client.Close()
+		client.SetReadDeadline(clock.Real{}.Now().Add(time.Minute))
 		buf := make([]byte, 1<<10)
 		read := func() (number int, size int, from net.Addr) {
 			n, from, err := client.ReadFrom(buf)
@@ -304,6 +305,7 @@ func TestTFTPEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
+	client.SetReadDeadline(clock.Real{}.Now().Add(time.Minute))
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
