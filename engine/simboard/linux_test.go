@@ -50,6 +50,8 @@ func TestPrograms(t *testing.T) {
 			code      int
 		}{
 			{"echo $((6 * 7)); false", "42", 1},
+			{"echo -ne 'a\\tb%d\\n'; echo -n c -n; echo; echo - -x", "a\tb%d\nc -n\n- -x", 0},
+			{"f() { for i in $(seq 300); do echo a b; done; }; { f >&2 | f; } 2>&1 | sort | uniq -c | tr -s ' '", " 600 a b", 0},
 			{"(exit 42)", "", 42},
 			{"no-such-command", "-sh: eval: no-such-command: not found", 127},
 			{"echo )", "-sh: eval: syntax error: unexpected \")\"", 2},

@@ -26,8 +26,8 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 		}
 	case "type", "which":
 		return append([]string{hidden + "which"}, args[1:]...), nil
-	case "pwd":
-		return []string{hidden + "pwd"}, nil
+	case "pwd", "echo":
+		return append([]string{hidden + args[0]}, args[1:]...), nil
 	case "builtin", "help", "times", "shopt", "declare", "typeset", "mapfile", "readarray", "pushd", "popd", "dirs":
 		return append([]string{hidden + "missing"}, args...), nil
 	case "eval":
@@ -176,6 +176,8 @@ func (p *process) builtin(name string) int {
 	switch name {
 	case "pwd":
 		fmt.Fprintln(p.out, path.Clean(p.dir))
+	case "echo":
+		return p.echo()
 	case "refuse":
 		fmt.Fprintf(p.err, "%s: %s\n", p.sh.said, p.args[0])
 		return 2
@@ -194,6 +196,26 @@ func (p *process) builtin(name string) int {
 			}
 		}
 		return code
+	}
+	return 0
+}
+
+// echo writes its line at once, as real shells do: the interpreter's own comes in pieces, with room between them for what
+// the other end of a pipeline says.
+func (p *process) echo() int {
+	args, end, escapes := p.args, "\n", false
+	for ; len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' && strings.Trim(args[0][1:], "neE") == ""; args = args[1:] {
+		if strings.Contains(args[0], "n") {
+			end = ""
+		}
+		escapes = escapes || strings.Contains(args[0], "e")
+	}
+	line := strings.Join(args, " ")
+	if escapes {
+		line, _, _ = expand.Format(nil, line, nil)
+	}
+	if _, err := io.WriteString(p.out, line+end); err != nil {
+		return 1
 	}
 	return 0
 }
