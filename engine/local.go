@@ -44,6 +44,7 @@ func (r *run) writeLocal(j LocalJob) error {
 		return err
 	}
 	r.defers("medium", t.Close)
+	m.room.Store(t.Room())
 	m.found = t.Early().Found // the medium is read while the image is unpacked
 	r.staging = r.stage(r.ctx)
 	if err := r.ready(r.ctx); err != nil {

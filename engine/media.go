@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/flash"
@@ -16,6 +17,7 @@ type medium struct {
 	part   Part
 	target flash.Target
 	found  func(*image.Image, image.Range) // wants to know of its ranges early; may be nil
+	room   atomic.Int64                    // bytes of the target, 0 while they are not known
 	image  *image.Image                    // nil until it is staged
 
 	device  string // that the target turned out to be
@@ -71,7 +73,7 @@ func (r *run) stage(ctx context.Context) *staging {
 func (r *run) stageAll(ctx context.Context, late <-chan struct{}, long func()) error {
 	for _, m := range r.media {
 		st := r.stager(m.part)
-		st.Long, st.Found, st.Spare, st.Hurry = long, m.found, r.spare, late
+		st.Long, st.Room, st.Found, st.Spare, st.Hurry = long, m.room.Load, m.found, r.spare, late
 		im, err := st.Open(ctx, m.part.Image)
 		if err == nil && len(im.Ranges()) == 0 {
 			im.Close()

@@ -151,6 +151,7 @@ func (s *Session) find(ctx context.Context, d *flash.DUT) (found []flash.Medium,
 			return nil, err
 		}
 		s.run.found(m, at.Device)
+		m.room.Store(at.Size)
 		found = append(found, at)
 	}
 	return found, nil

@@ -221,6 +221,28 @@ func TestWriteFromStdin(t *testing.T) {
 	}
 }
 
+// TestWriteTooLarge: an image that its device has no room for is refused, however much of it is left to be read, and also
+// if it was unpacked before.
+func TestWriteTooLarge(t *testing.T) {
+	t.Setenv("FLASHLUA_CACHE", t.TempDir())
+	held := noise(1<<20, 3)
+	backing := imageFile(t, held)
+	to := device(t, backing)
+	endless := imageFile(t, nil)
+	if err := os.Truncate(endless, 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	known := packedFile(t, "disk.img.gz", func(w io.Writer) { w.Write(append(noise(1<<20, 4), 1)) }, "gzip", "-c")
+	written(t, known, filepath.Join(t.TempDir(), "medium"))
+	for image, says := range map[string]string{endless: "has more bytes than its target, which has 1048576", known: "has 1048576 bytes, the image has 1048577"} {
+		cmd, stderr := writing(t, image, to)
+		if cmd.Run(); cmd.ProcessState.ExitCode() != 2 || !strings.Contains(stderr.String(), says) || !strings.Contains(stderr.String(), "nothing was touched: target.unsafe") {
+			t.Errorf("%v\n%s", cmd.ProcessState, stderr)
+		}
+	}
+	sameContent(t, backing, held)
+}
+
 // TestWriteTakesLittleMemory unpacks half a gigabyte: what the process takes is bounded.
 func TestWriteTakesLittleMemory(t *testing.T) {
 	const size, most = 512 << 20, 256 << 20

@@ -9,6 +9,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/flashlua/flashlua/classify"
@@ -133,7 +135,13 @@ func TestSparseWithoutEnd(t *testing.T) {
 	file = le.AppendUint32(le.AppendUint32(le.AppendUint32(file, chunkSkip), 1<<32-1), chunkHeader)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")
-	if _, err := (Stager{Long: func() { cancel(stop) }}).Open(ctx, write(t, "a.simg", string(file))); !errors.Is(err, stop) {
+	path := write(t, "a.simg", string(file))
+	if _, err := (Stager{Long: func() { cancel(stop) }}).Open(ctx, path); !errors.Is(err, stop) {
+		t.Errorf("Open = %v", err)
+	}
+	var room atomic.Int64 // a target may become known when much was unpacked already
+	_, err := Stager{Room: room.Load, Long: func() { room.Store(Piece) }}.Open(t.Context(), path)
+	if classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), path+" has more bytes than its target, which has 4194304") {
 		t.Errorf("Open = %v", err)
 	}
 }

@@ -31,6 +31,7 @@ type Stager struct {
 	Spare    int                                  // CPUs that are left to others, until Hurry
 	Hurry    <-chan struct{}                      // closed when the others wait for the image; nil is never
 	Long     func()                               // called once when there is more to do than a moment's work
+	Room     func() int64                         // bytes that the target has, 0 while they are not known: more is not unpacked in vain; nil is never
 	Found    func(im *Image, r Range)             // told of ranges that ReadRange gives already, of an image that may yet turn out to be damaged; may be nil
 
 	worked *atomic.Int64
@@ -120,6 +121,9 @@ func (s *Stager) fillIn() {
 	}
 	if s.Long == nil {
 		s.Long = func() {}
+	}
+	if s.Room == nil {
+		s.Room = func() int64 { return 0 }
 	}
 	s.worked = new(atomic.Int64)
 }
@@ -218,7 +222,7 @@ func (s Stager) read(ctx context.Context, src source) (*Image, error) {
 func (s Stager) scan(ctx context.Context, im *Image, size int64, cares func(off, n int64) bool) error {
 	sc := newScanner(s.work)
 	defer sc.release()
-	sc.cares, sc.tell = cares, s.teller(im)
+	sc.cares, sc.tell, sc.fits = cares, s.teller(im), s.fitter(im, size)
 	_, err := sc.ReadFrom(&holey{ctx: ctx, f: im.f, size: size})
 	if err == nil {
 		im.sum, err = sc.finish()
@@ -226,6 +230,8 @@ func (s Stager) scan(ctx context.Context, im *Image, size int64, cares func(off,
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case classify.Facts(err).Kind != "":
+		return err
 	case err != nil:
 		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
 	case sc.size != size:
