@@ -4,7 +4,8 @@ SHELL   := /bin/bash
 GO      ?= go
 GOFUMPT  = $(GO) run mvdan.cc/gofumpt@v0.9.2
 STATIC   = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0
-PACKAGES = ./... ./testdata/qemu ./testdata/built ./testdata/gpt
+# The one whose tests take longest begins.
+PACKAGES = ./testdata/qemu ./... ./testdata/built ./testdata/gpt
 # Without cli's generator of manual pages, whose tables cost every start a tenth of its time.
 LEAN     = -tags urfave_cli_no_docs
 # The boards in QEMU.
