@@ -67,6 +67,7 @@ func TestPrograms(t *testing.T) {
 			{"for i in 1 2 3; do [ $i = 2 ] && continue; echo $i; done", "1\n3", 0},
 			{"cat <<X\nhere $((1 + 1))\nX", "here 2", 0},
 			{"echo \"$(printf 'in\\n\\n')out\"", "inout", 0},
+			{"sh -c 'trap \"echo end\" 0 SIGHUP; trap \"exit 130\" INT TERM; echo begin'", "begin\nend", 0},
 			{"sh -c 'echo $0 $1' name 'two words'", "name two words", 0},
 			{"echo echo script >s; chmod 755 s; ./s; . ./s; rm s", "script\nscript", 0},
 			{"command -v dd; command -v none", "/bin/dd", 127},

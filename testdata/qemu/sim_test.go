@@ -44,7 +44,7 @@ function board.flash(s, job)
 		"dd if=/dev/vda bs=512 skip=6147 count=3 2>/dev/null | sha256sum; dd if=/dev/vda2 bs=512 count=3 2>/dev/null | sha256sum", "for i in 1 2 3; do echo $i; done | tail -n 1", "seq 3", "basename /a/b/c.d .d; dirname /a/b",
 		"wget -q -O - http://10.0.2.2:1/", "sleep 0", "id -u", "echo one two | cut -d' ' -f2 | tr a-z A-Z", "test -d /proc && echo yes", "hostname",
 		"echo abc | sed -n 's/b/x/p'", "command -v dd >/dev/null", "command -v nothing-there", "sync", "true | false", "echo err >&2", "head -c 3 /dev/zero | od -c",
-		"export Y=2; sh -c 'echo $Y'", "sh -c 'echo $0 $1' name arg", "cat <<X\nhere\nX", "echo -ne 'a\\tb%d\\n'; echo -n c -n; echo; echo - -x -e", "echo \"$(printf 'in\\n\\n')out\"", "expr 3 + 4",
+		"export Y=2; sh -c 'echo $Y'", "sh -c 'echo $0 $1' name arg", "cat <<X\nhere\nX", "sh -c 'trap \"echo end\" 0 SIGHUP; trap \"exit 130\" INT TERM; echo begin'", "echo -ne 'a\\tb%d\\n'; echo -n c -n; echo; echo - -x -e", "echo \"$(printf 'in\\n\\n')out\"", "expr 3 + 4",
 		"cat /proc/sys/kernel/printk; dmesg -n 4; cat /proc/sys/kernel/printk; echo 1 >/proc/sys/kernel/printk; cat /proc/sys/kernel/printk",
 		"date -u -s @86400", "date -u -s 2005.01.02-03:04:06 >/dev/null; date -u +%Y-%m-%d", "date -u 010203042007.06", "date -u 01020304", "date -u -s @x", "date -u nonsense",
 		"date -u -d @86400 +%s", "ip link set eth0 up; ip addr add 10.0.2.21/24 dev eth0; ip route add default via 10.0.2.2; ip -4 addr show scope global | grep -c inet",

@@ -41,6 +41,8 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 			return sh.refuse("%s: %v", args[1], err)
 		}
 		return sh.evaluate(text)
+	case "trap":
+		return trap(args), nil
 	case "test", "[":
 		for _, a := range args {
 			if a == "-O" || a == "-G" || a == "-N" {
@@ -49,6 +51,27 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 		}
 	}
 	return args, nil
+}
+
+// trap leaves out the signals, which the interpreter does not know and which end whatever runs here.
+func trap(args []string) []string {
+	if len(args) < 3 {
+		return args
+	}
+	known := args[:2:2]
+	for _, condition := range args[2:] {
+		switch strings.TrimPrefix(condition, "SIG") {
+		case "HUP", "INT", "QUIT", "PIPE", "TERM", "1", "2", "3", "13", "15":
+		case "0":
+			known = append(known, "EXIT")
+		default:
+			known = append(known, condition)
+		}
+	}
+	if len(known) == 2 {
+		return []string{"true"}
+	}
+	return known
 }
 
 // evaluate hands a text to the interpreter's eval once it was looked at.
