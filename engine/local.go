@@ -44,13 +44,12 @@ func (r *run) writeLocal(j LocalJob) error {
 		return err
 	}
 	r.defers("medium", t.Close)
-	m.room.Store(t.Room())
 	m.found = t.Early().Found // the medium is read while the image is unpacked
 	r.staging = r.stage(r.ctx)
-	if err := r.ready(r.ctx); err != nil {
+	if err := r.readyFor(r.ctx, func(_ int, size int64) error { return t.Fits(size, false) }); err != nil {
 		return err
 	}
-	if err := t.Fits(m.image.Size()); err != nil {
+	if err := t.Fits(m.image.Size(), true); err != nil {
 		return err
 	}
 	r.found(m, j.To)

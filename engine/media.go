@@ -17,7 +17,7 @@ type medium struct {
 	part   Part
 	target flash.Target
 	found  func(*image.Image, image.Range) // wants to know of its ranges early; may be nil
-	room   atomic.Int64                    // bytes of the target, 0 while they are not known
+	least  atomic.Int64                    // bytes of the image, of which there may be more until it is staged
 	image  *image.Image                    // nil until it is staged
 
 	device  string // that the target turned out to be
@@ -32,6 +32,7 @@ type staging struct {
 	long chan struct{} // closed when it takes longer than a moment, or is over
 	late chan struct{} // closed when somebody waits for it
 	done chan struct{} // closed when it is over
+	grew chan struct{} // has something when an image was found to be larger
 	err  error         // for good; to be read when done is closed
 
 	hurry func() // closes late
@@ -39,7 +40,7 @@ type staging struct {
 
 // stage begins to open the images, one after another.
 func (r *run) stage(ctx context.Context) *staging {
-	s := &staging{long: make(chan struct{}), late: make(chan struct{}), done: make(chan struct{})}
+	s := &staging{long: make(chan struct{}), late: make(chan struct{}), done: make(chan struct{}), grew: make(chan struct{}, 1)}
 	s.hurry = sync.OnceFunc(func() { close(s.late) })
 	long := sync.OnceFunc(func() { close(s.long) })
 	ctx, cancel := context.WithCancel(ctx)
@@ -56,7 +57,7 @@ func (r *run) stage(ctx context.Context) *staging {
 	go func() {
 		defer long() // after done: who wakes up then finds that it is over
 		defer close(s.done)
-		if s.err = r.guard(func() error { return r.stageAll(ctx, s.late, long) }); s.err != nil {
+		if s.err = r.guard(func() error { return r.stageAll(ctx, s, long) }); s.err != nil {
 			return
 		}
 		select {
@@ -70,10 +71,17 @@ func (r *run) stage(ctx context.Context) *staging {
 	return s
 }
 
-func (r *run) stageAll(ctx context.Context, late <-chan struct{}, long func()) error {
+func (r *run) stageAll(ctx context.Context, s *staging, long func()) error {
 	for _, m := range r.media {
 		st := r.stager(m.part)
-		st.Long, st.Room, st.Found, st.Spare, st.Hurry = long, m.room.Load, m.found, r.spare, late
+		st.Long, st.Found, st.Spare, st.Hurry = long, m.found, r.spare, s.late
+		st.Least = func(size int64) {
+			m.least.Store(size)
+			select {
+			case s.grew <- struct{}{}:
+			default:
+			}
+		}
 		im, err := st.Open(ctx, m.part.Image)
 		if err == nil && len(im.Ranges()) == 0 {
 			im.Close()
@@ -110,6 +118,28 @@ func (r *run) ready(ctx context.Context) error {
 		return classify.Fatal(r.staging.err)
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// readyFor is ready for targets that are known: fits refuses the image of a medium if it has so many bytes, or more.
+func (r *run) readyFor(ctx context.Context, fits func(i int, size int64) error) error {
+	for {
+		select {
+		case <-r.staging.done:
+			return r.ready(ctx)
+		default:
+		}
+		for i, m := range r.media {
+			if err := fits(i, m.least.Load()); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-r.staging.grew:
+		case <-r.staging.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 }
 

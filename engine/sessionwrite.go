@@ -126,7 +126,7 @@ func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, e
 			}
 		}
 	}
-	if err := s.run.ready(ctx); err != nil {
+	if err := s.run.readyFor(ctx, func(i int, size int64) error { return found[i].Fits(size, false) }); err != nil {
 		return nil, err
 	}
 	if early { // who knows what was mounted meanwhile
@@ -135,7 +135,7 @@ func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, e
 		}
 	}
 	for i, m := range s.run.media {
-		if err := found[i].Fits(m.image.Size()); err != nil {
+		if err := found[i].Fits(m.image.Size(), true); err != nil {
 			return nil, err
 		}
 		all = append(all, &written{m, d.Begin(found[i], m.image)})
@@ -151,7 +151,6 @@ func (s *Session) find(ctx context.Context, d *flash.DUT) (found []flash.Medium,
 			return nil, err
 		}
 		s.run.found(m, at.Device)
-		m.room.Store(at.Size)
 		found = append(found, at)
 	}
 	return found, nil

@@ -257,9 +257,9 @@ func TestSoak(t *testing.T) {
 				if got.report.Exit == 0 && !got.equal {
 					t.Errorf("%s: verified, and the medium is wrong", settings)
 				}
-				for _, kind := range got.kinds {
-					if !fits(kind, got.fired) {
-						t.Errorf("%s: failed with %s: %v\n%s", settings, kind, got.report.Err, strings.Join(got.report.Console, "\n"))
+				for _, a := range got.report.Attempts {
+					if a.Error != "" && !fits(a.Kind, got.fired) {
+						t.Errorf("%s: attempt %d failed with %s: %s\n%s", settings, a.Number, a.Kind, a.Error, strings.Join(got.report.Console, "\n"))
 					}
 				}
 				if got.report.Exit == engine.ExitFatal {

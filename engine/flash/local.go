@@ -139,13 +139,10 @@ func (l Local) openDevice() (*LocalTarget, error) {
 	return &LocalTarget{local: l, f: f, direct: f, sector: int64(sector), device: true, end: end, held: newHeld()}, nil
 }
 
-// Room is how many bytes the target has; 0 is a file, which may grow.
-func (t *LocalTarget) Room() int64 { return t.end }
-
-// Fits refuses an image of size bytes that is too large.
-func (t *LocalTarget) Fits(size int64) error {
+// Fits refuses an image of size bytes, or of more if that is not all, that is too large.
+func (t *LocalTarget) Fits(size int64, all bool) error {
 	if t.device && t.end < size {
-		return classify.New(classify.TargetUnsafe, "%s has %d bytes, the image has %d", t.local.Path, t.end, size)
+		return tooLarge(t.local.Path, t.end, size, all)
 	}
 	return nil
 }

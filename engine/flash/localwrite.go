@@ -77,7 +77,7 @@ func bytesOf(spots []spot) (n int64) {
 
 // Write makes the target hold the image, and proves it by reading back what it wrote.
 func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err error) {
-	if err := t.Fits(im.Size()); err != nil {
+	if err := t.Fits(im.Size(), true); err != nil {
 		return r, err
 	}
 	seen := t.early.end(im)

@@ -2,6 +2,7 @@ package flash
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
@@ -45,8 +46,8 @@ func (d *DUT) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 	return m, nil
 }
 
-// Fits refuses an image of so many bytes that is larger than the medium.
-func (m Medium) Fits(size int64) error {
+// Fits refuses an image of size bytes, or of more if that is not all, that is larger than the medium.
+func (m Medium) Fits(size int64, all bool) error {
 	if m.padded(size) <= m.Size {
 		return nil
 	}
@@ -54,7 +55,15 @@ func (m Medium) Fits(size int64) error {
 	if m.Target.Part != "" { // of several, this one
 		what = m.Target.String()
 	}
-	return classify.New(classify.TargetUnsafe, "target %s: %s has %d bytes, the image has %d", m.Target.Name, what, m.Size, size)
+	return tooLarge(fmt.Sprintf("target %s: %s", m.Target.Name, what), m.Size, size, all)
+}
+
+func tooLarge(what string, room, size int64, all bool) error {
+	more := ""
+	if !all {
+		more = " or more"
+	}
+	return classify.New(classify.TargetUnsafe, "%s has %d bytes, the image has %d%s", what, room, size, more)
 }
 
 // only gives the one device that a search of the helper finds.

@@ -276,7 +276,7 @@ func (s Stager) entry(ctx context.Context, key, at string, raw []byte) (*Image, 
 	if err != nil {
 		return nil, err
 	}
-	s.Found, s.Room = nil, func() int64 { return 0 } // it may yet turn out to be another one
+	s.Found = nil // it may yet turn out to be another one
 	im := &Image{path: at + imageSuffix, f: f}
 	st, err := f.Stat()
 	if err == nil && st.Size() != e.Size {

@@ -423,38 +423,3 @@ func TestCacheOf(t *testing.T) {
 		}
 	}
 }
-
-// TestLargerThanItsTarget: an image that has no room is not unpacked in vain, one that fits exactly is, and one that the
-// cache has stays there for other targets.
-func TestLargerThanItsTarget(t *testing.T) {
-	content := bytes.Repeat([]byte("0123456789abcdef"), 600<<10) // pieces, and a part of one
-	size, room := int64(len(content)), int64(0)
-	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
-	open := func(path string) error {
-		im, err := Stager{Cache: c, Room: func() int64 { return room }}.Open(t.Context(), path)
-		if err == nil {
-			im.Close()
-		}
-		return err
-	}
-	packed := gzipped(t, content)
-	for _, path := range []string{write(t, "a", string(content)), packed} {
-		for _, room = range []int64{1, Piece, size - 1} {
-			if err := open(path); classify.Facts(err).Kind != classify.TargetUnsafe {
-				t.Errorf("%s, of which %d bytes have room: %v", path, room, err)
-			}
-		}
-		for _, room = range []int64{size, size + 1} {
-			if err := open(path); err != nil {
-				t.Errorf("%s, of which %d bytes have room: %v", path, room, err)
-			}
-		}
-	}
-	room = 1
-	if err := open(packed); err != nil { // who flashes compares the sizes
-		t.Error(err)
-	}
-	if _, notes := staged(t, c, packed, content); notes != reused {
-		t.Errorf("noted %q", notes)
-	}
-}

@@ -49,7 +49,7 @@ type scanner struct {
 	cares func(off, n int64) bool // tells what matters; nil is all of it
 	work  func(n int)             // is told of what was done
 	tell  func(Range)             // is told of what was found
-	fits  func(size int64) error  // ends it
+	least func(size int64)        // is told of what was taken
 	buf   *[Piece]byte
 	fill  int
 	size  int64 // what was taken from buf
@@ -61,7 +61,7 @@ type scanner struct {
 var pieces = sync.Pool{New: func() any { return new([Piece]byte) }}
 
 func newScanner(work func(int)) *scanner {
-	return &scanner{whole: sha256.New(), work: work, tell: func(Range) {}, fits: func(int64) error { return nil }, buf: pieces.Get().(*[Piece]byte)}
+	return &scanner{whole: sha256.New(), work: work, tell: func(Range) {}, least: func(int64) {}, buf: pieces.Get().(*[Piece]byte)}
 }
 
 // ReadFrom implements io.ReaderFrom: io.Copy reads to where it is looked at.
@@ -111,9 +111,7 @@ func (s *scanner) flush() error {
 	s.size += int64(len(piece))
 	s.fill = 0
 	s.work(len(piece))
-	if err == nil {
-		err = s.fits(s.size)
-	}
+	s.least(s.size)
 	return err
 }
 

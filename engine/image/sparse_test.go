@@ -8,9 +8,8 @@ import (
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
+	"os"
 	"slices"
-	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/flashlua/flashlua/classify"
@@ -139,9 +138,42 @@ func TestSparseWithoutEnd(t *testing.T) {
 	if _, err := (Stager{Long: func() { cancel(stop) }}).Open(ctx, path); !errors.Is(err, stop) {
 		t.Errorf("Open = %v", err)
 	}
-	var room atomic.Int64 // a target may become known when much was unpacked already
-	_, err := Stager{Room: room.Load, Long: func() { room.Store(Piece) }}.Open(t.Context(), path)
-	if classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), path+" has more bytes than its target, which has 4194304") {
+	ctx, cancel = context.WithCancelCause(t.Context())
+	if _, err := (Stager{Least: func(size int64) {
+		if size >= 3*Piece {
+			cancel(stop)
+		}
+	}}).Open(ctx, path); !errors.Is(err, stop) {
+		t.Errorf("Open = %v", err)
+	}
+}
+
+// TestLeast: how large an image is at least is told while it is unpacked, and of a file that is raw before all of it is
+// read.
+func TestLeast(t *testing.T) {
+	content := content(7, 2*Piece+5)
+	var told []int64
+	st := Stager{Least: func(size int64) { told = append(told, size) }}
+	for path, want := range map[string][]int64{
+		gzipped(t, content): {Piece, 2 * Piece, 2*Piece + 5}, write(t, "raw", string(content)): {2*Piece + 5}, Stdin: nil,
+	} {
+		told, st.Stdin = nil, bytes.NewReader(content)
+		im, err := st.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		im.Close()
+		if !slices.Equal(told, want) {
+			t.Errorf("%s: told %d, not %d", path, told, want)
+		}
+	}
+	large := write(t, "large", "")
+	if err := os.Truncate(large, 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("stop")
+	if _, err := (Stager{Least: func(size int64) { cancel(stop) }}).Open(ctx, large); !errors.Is(err, stop) {
 		t.Errorf("Open = %v", err)
 	}
 }

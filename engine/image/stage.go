@@ -31,7 +31,7 @@ type Stager struct {
 	Spare    int                                  // CPUs that are left to others, until Hurry
 	Hurry    <-chan struct{}                      // closed when the others wait for the image; nil is never
 	Long     func()                               // called once when there is more to do than a moment's work
-	Room     func() int64                         // bytes that the target has, 0 while they are not known: more is not unpacked in vain; nil is never
+	Least    func(size int64)                     // told of how many bytes the image has at least; may be nil
 	Found    func(im *Image, r Range)             // told of ranges that ReadRange gives already, of an image that may yet turn out to be damaged; may be nil
 
 	worked *atomic.Int64
@@ -122,8 +122,8 @@ func (s *Stager) fillIn() {
 	if s.Long == nil {
 		s.Long = func() {}
 	}
-	if s.Room == nil {
-		s.Room = func() int64 { return 0 }
+	if s.Least == nil {
+		s.Least = func(int64) {}
 	}
 	s.worked = new(atomic.Int64)
 }
@@ -206,6 +206,9 @@ func (s Stager) read(ctx context.Context, src source) (*Image, error) {
 	if packed != nil {
 		im, err = s.unpacked(ctx, src, packed)
 	} else {
+		if !src.own { // whoever fetched it may have another use for it, and keeps it
+			s.Least(src.size)
+		}
 		err = s.scan(ctx, im, src.size, nil)
 	}
 	if err != nil {
@@ -222,7 +225,7 @@ func (s Stager) read(ctx context.Context, src source) (*Image, error) {
 func (s Stager) scan(ctx context.Context, im *Image, size int64, cares func(off, n int64) bool) error {
 	sc := newScanner(s.work)
 	defer sc.release()
-	sc.cares, sc.tell, sc.fits = cares, s.teller(im), s.fitter(im, size)
+	sc.cares, sc.tell = cares, s.teller(im)
 	_, err := sc.ReadFrom(&holey{ctx: ctx, f: im.f, size: size})
 	if err == nil {
 		im.sum, err = sc.finish()
@@ -230,8 +233,6 @@ func (s Stager) scan(ctx context.Context, im *Image, size int64, cares func(off,
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case classify.Facts(err).Kind != "":
-		return err
 	case err != nil:
 		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
 	case sc.size != size:

@@ -57,7 +57,7 @@ func (s Stager) unpack(ctx context.Context, src source, p *format, key string) (
 	sc := newScanner(s.work)
 	defer sc.release()
 	sc.out = s.file(staged)
-	sc.tell, sc.fits = s.teller(im), s.fitter(im, 0)
+	sc.tell, sc.least = s.teller(im), s.Least
 	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }, cpus: cpus{runtime.GOMAXPROCS(0), s.Spare, s.Hurry}}
 	skips, err := d.copy(p, sc)
 	if err == nil {
@@ -83,16 +83,6 @@ func (s Stager) teller(im *Image) func(Range) {
 		return func(Range) {}
 	}
 	return func(r Range) { s.Found(im, r) }
-}
-
-// fitter refuses an image of at least so many bytes that is larger than its target.
-func (s Stager) fitter(im *Image, least int64) func(size int64) error {
-	return func(size int64) error {
-		if room := s.Room(); room > 0 && max(size, least) > room {
-			return classify.New(classify.TargetUnsafe, "the image %s has more bytes than its target, which has %d", im.path, room)
-		}
-		return nil
-	}
 }
 
 // unpackError explains what went wrong with a format after n bytes.

@@ -75,7 +75,7 @@ func TestTargets(t *testing.T) {
 			tt.target.Name = "disk"
 			m, err := d.Resolve(ctx, tt.target)
 			if err == nil {
-				err = m.Fits(tt.size)
+				err = m.Fits(tt.size, true)
 			}
 			switch f := classify.Facts(err); {
 			case tt.kind == "" && (err != nil || m.Device != tt.text || m.Size != sizes[m.Device] || m.Sector != 512):

@@ -13,7 +13,7 @@ func init() {
 	applets = map[string]func(*process) int{
 		"ash": sh, "bash": sh, "sh": sh, "busybox": busybox,
 		"basename": basename, "cat": cat, "chmod": chmod, "chown": exits(0), "cmp": compare, "cp": cp, "cut": cut, "dd": dd, "df": df,
-		"dirname": dirname, "du": du, "egrep": grep, "fgrep": grep, "find": find, "grep": grep, "head": head, "hexdump": dump,
+		"dirname": dirname, "du": du, "echo": echo, "egrep": grep, "fgrep": grep, "find": find, "grep": grep, "head": head, "hexdump": dump,
 		"ln": ln, "ls": ls, "mkdir": mkdir, "mv": mv, "od": dump, "readlink": readlink, "realpath": readlink, "rm": rm, "rmdir": rmdir,
 		"sed": sed, "seq": seq, "sort": sortLines, "stat": stat, "tail": tail, "tee": tee, "touch": touch, "tr": tr, "uniq": uniq,
 		"wc": wc, "xargs": xargs, "xxd": dump, "yes": yes,

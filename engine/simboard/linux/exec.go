@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -14,7 +15,8 @@ import (
 	"mvdan.cc/sh/v3/interp"
 )
 
-// call sees every command before the interpreter does, and takes over those by which it would look at the host.
+// call sees every command before the interpreter does, and takes over those by which it would look at the host, or which it
+// does otherwise. A script's own function of such a name is not seen.
 func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 	switch args[0] {
 	case "command":
@@ -55,6 +57,9 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 
 // trap leaves out the signals, which the interpreter does not know and which end whatever runs here.
 func trap(args []string) []string {
+	if len(args) > 1 && args[1] == "--" {
+		args = slices.Delete(slices.Clone(args), 1, 2)
+	}
 	if len(args) < 3 {
 		return args
 	}
@@ -200,7 +205,7 @@ func (p *process) builtin(name string) int {
 	case "pwd":
 		fmt.Fprintln(p.out, path.Clean(p.dir))
 	case "echo":
-		return p.echo()
+		return echo(p)
 	case "refuse":
 		fmt.Fprintf(p.err, "%s: %s\n", p.sh.said, p.args[0])
 		return 2
@@ -225,7 +230,7 @@ func (p *process) builtin(name string) int {
 
 // echo writes its line at once, as real shells do: the interpreter's own comes in pieces, with room between them for what
 // the other end of a pipeline says.
-func (p *process) echo() int {
+func echo(p *process) int {
 	args, end, escapes := p.args, "\n", false
 	for ; len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' && strings.Trim(args[0][1:], "neE") == ""; args = args[1:] {
 		if strings.Contains(args[0], "n") {
