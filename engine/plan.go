@@ -212,11 +212,11 @@ func (r *run) serveFiles() error {
 
 // lendFiles puts the policy's files where another TFTP server finds them, for the time of the run.
 func (r *run) lendFiles() error {
-	dir, err := os.MkdirTemp(r.job.TFTPDir, "flashlua-")
+	dir, remove, err := folder(r.job.TFTPDir, "flashlua")
 	if err != nil {
 		return classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "nothing can be put into the folder of the TFTP server"), "check --tftp-dir: it must be writable")
 	}
-	r.defers("files for TFTP", func() error { return os.RemoveAll(dir) })
+	r.defers("files for TFTP", remove)
 	err = os.Chmod(dir, 0o755) // another user serves it
 	for name, b := range r.files {
 		if err == nil {

@@ -23,12 +23,11 @@ func SimulatedBoard(p *Policy, settings string, network simboard.Network) (b *si
 		return nil, nil, err
 	}
 	cfg.Network = network
-	remove := func() {}
+	remove := func() error { return nil }
 	if cfg.Dir == "" {
-		if cfg.Dir, err = os.MkdirTemp("", "flashlua-sim-*"); err != nil {
+		if cfg.Dir, remove, err = folder(os.TempDir(), "flashlua-sim"); err != nil {
 			return nil, nil, classify.Wrap(err, classify.Config, "there is no place for the simulated board's media")
 		}
-		remove = func() { os.RemoveAll(cfg.Dir) }
 	}
 	if b, err = simboard.New(cfg); err != nil {
 		remove()

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -126,6 +127,46 @@ func TestTwoRunsOnOnePort(t *testing.T) {
 	}
 	if !locked {
 		t.Log("LEFT OUT: /run/lock cannot be written, so there is no lock file")
+	}
+}
+
+// TestKilledLeavesNoFolder: the next run removes what one that was killed had for a TFTP server, and for its simulated board.
+func TestKilledLeavesNoFolder(t *testing.T) {
+	dir, root, tmp := workDir(t), t.TempDir(), t.TempDir()
+	kernel := make([]byte, 40<<10)
+	copy(kernel[56:], "ARM\x64")
+	for name, text := range map[string]string{"board.lua": viaTFTP, "Image": string(kernel)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(args ...string) *exec.Cmd {
+		cmd := flashlua(t, dir, append(args, "--image", "x.raw", "--port", "sim:size=1,silent=uboot", "--tftp-dir", root)...)
+		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+		return cmd
+	}
+	left := func() (n []int) {
+		for _, dir := range []string{root, tmp} {
+			entries, err := os.ReadDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n = append(n, len(entries))
+		}
+		return n
+	}
+	first := run()
+	untilAttempt(t, first)
+	first.Process.Kill()
+	first.Wait()
+	if got := left(); !slices.Equal(got, []int{1, 1}) {
+		t.Errorf("a killed run leaves %d folders", got)
+	}
+	if out, err := run("--timeout", "300ms").CombinedOutput(); err == nil || !bytes.Contains(out, []byte("deadline.total")) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if got := left(); !slices.Equal(got, []int{0, 0}) {
+		t.Errorf("the next one leaves %d folders", got)
 	}
 }
 

@@ -1,0 +1,58 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// folder makes a folder in parent, which is this process's own until it removes it. What others left that were killed
+// goes: whoever lives has a lock.
+func folder(parent, name string) (dir string, remove func() error, err error) {
+	host, _ := os.Hostname()
+	name = fmt.Sprintf("%s-%08x-", name, crc32.ChecksumIEEE([]byte(host))) // the locks of other machines may not be seen
+	entries, _ := os.ReadDir(parent)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), name) {
+			removeLeft(filepath.Join(parent, e.Name()))
+		}
+	}
+	hidden, err := os.MkdirTemp(parent, "."+name) // until it has its lock
+	if err != nil {
+		return "", nil, err
+	}
+	lock, err := openFolder(hidden)
+	if err == nil {
+		unix.Flock(int(lock.Fd()), unix.LOCK_EX) // where that fails it does so for everyone
+		dir = filepath.Join(parent, strings.TrimPrefix(filepath.Base(hidden), "."))
+		err = os.Rename(hidden, dir)
+	}
+	if err != nil {
+		lock.Close()
+		os.Remove(hidden)
+		return "", nil, err
+	}
+	return dir, func() error { return errors.Join(os.RemoveAll(dir), lock.Close()) }, nil
+}
+
+// removeLeft removes a folder of this user that nobody has.
+func removeLeft(dir string) {
+	f, err := openFolder(dir)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) == nil && int(st.Uid) == os.Geteuid() && unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		os.RemoveAll(dir)
+	}
+}
+
+func openFolder(dir string) (*os.File, error) {
+	return os.OpenFile(dir, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+}
