@@ -49,7 +49,7 @@ func (r *run) writeLocal(j LocalJob) error {
 	if err := r.readyFor(r.ctx, func(_ int, size int64) error { return t.Fits(size, false) }); err != nil {
 		return err
 	}
-	if err := t.Fits(m.image.Size(), true); err != nil {
+	if err := t.Prepare(m.image); err != nil {
 		return err
 	}
 	r.found(m, j.To)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -45,18 +46,24 @@ func (p palette) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// plain shows control characters instead of obeying them: text of a board or a script shall not move the cursor.
+// plain shows control characters, and bytes that are none, instead of obeying them: text of a board or a script shall not
+// move the cursor.
 func plain(text string) string {
-	if !strings.ContainsFunc(text, control) {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, control) {
 		return text
 	}
 	var b strings.Builder
-	for _, r := range text {
-		if control(r) {
+	for text != "" {
+		r, n := utf8.DecodeRuneInString(text)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, text[0])
+		case control(r):
 			fmt.Fprintf(&b, `\x%02x`, r)
-		} else {
+		default:
 			b.WriteRune(r)
 		}
+		text = text[n:]
 	}
 	return b.String()
 }

@@ -62,6 +62,15 @@ func (l Local) Open(source string) (*LocalTarget, error) {
 	return t, t.create()
 }
 
+// Prepare refuses the image if it is too large, and makes the file if there is none: nothing else is left to be refused
+// before the medium changes.
+func (t *LocalTarget) Prepare(im Image) error {
+	if err := t.Fits(im.Size(), true); err != nil || t.device {
+		return err
+	}
+	return t.create()
+}
+
 // create opens the file, which is made if need be.
 func (t *LocalTarget) create() (err error) {
 	if t.f != nil {

@@ -77,14 +77,11 @@ func bytesOf(spots []spot) (n int64) {
 
 // Write makes the target hold the image, and proves it by reading back what it wrote.
 func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err error) {
-	if err := t.Fits(im.Size(), true); err != nil {
+	if err := t.Prepare(im); err != nil {
 		return r, err
 	}
 	seen := t.early.end(im)
 	if !t.device {
-		if err := t.create(); err != nil {
-			return r, err
-		}
 		if err := t.f.Truncate(im.Size()); err != nil {
 			return r, t.failed(err, 0)
 		}
