@@ -133,9 +133,7 @@ func TestTwoRunsOnOnePort(t *testing.T) {
 // TestKilledLeavesNoFolder: the next run removes what one that was killed had for a TFTP server, and for its simulated board.
 func TestKilledLeavesNoFolder(t *testing.T) {
 	dir, root, tmp := workDir(t), t.TempDir(), t.TempDir()
-	kernel := make([]byte, 40<<10)
-	copy(kernel[56:], "ARM\x64")
-	for name, text := range map[string]string{"board.lua": viaTFTP, "Image": string(kernel)} {
+	for name, text := range map[string]string{"board.lua": viaTFTP, "Image": string(kernelFile())} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

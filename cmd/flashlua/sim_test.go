@@ -37,6 +37,14 @@ type trial struct {
 	kinds  []string // of the failed attempts
 }
 
+// kernelFile is a kernel as far as anyone looks at it, of arm64 and of a PC.
+func kernelFile() []byte {
+	kernel := make([]byte, 40<<10)
+	copy(kernel[56:], "ARM\x64")
+	copy(kernel[0x1fe:], "\x55\xaa")
+	return kernel
+}
+
 // flashSim flashes an image of the given size to a simulated board with faults, on a virtual clock.
 // A command may pack x.raw first.
 func flashSim(t *testing.T, script string, size int, settings string, pack ...string) (got trial) {
@@ -44,9 +52,7 @@ func flashSim(t *testing.T, script string, size int, settings string, pack ...st
 	content := make([]byte, size)
 	rand.NewChaCha8([32]byte{byte(size)}).Read(content)
 	image := filepath.Join(dir, "x.raw")
-	kernel := make([]byte, 40<<10)
-	copy(kernel[56:], "ARM\x64")
-	copy(kernel[0x1fe:], "\x55\xaa")
+	kernel := kernelFile()
 	for name, p := range map[string][]byte{"x.raw": content, "Image": kernel, "bzImage": kernel, "initramfs.cpio.gz": kernel, "board.lua": []byte(script)} {
 		if err := os.WriteFile(filepath.Join(dir, name), p, 0o600); err != nil {
 			t.Fatal(err)

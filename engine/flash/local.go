@@ -72,17 +72,20 @@ func (t *LocalTarget) Prepare(im Image) error {
 }
 
 // create opens the file, which is made if need be.
-func (t *LocalTarget) create() (err error) {
+func (t *LocalTarget) create() error {
 	if t.f != nil {
 		return nil
 	}
 	path := t.local.Path
-	if t.f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
 		return classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", path)
 	}
-	if unix.Flock(int(t.f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK {
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK {
+		f.Close()
 		return classify.WithHint(classify.New(classify.TargetUnsafe, "%s is in use", path), "another flashlua may be writing it")
 	}
+	t.f = f
 	if t.direct, err = os.OpenFile(path, os.O_RDWR|unix.O_DIRECT, 0); err != nil { // no file system in RAM knows it
 		t.direct = nil
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 )
@@ -132,19 +133,24 @@ func TestSparseWithoutEnd(t *testing.T) {
 		file = le.AppendUint32(file, n)
 	}
 	file = le.AppendUint32(le.AppendUint32(le.AppendUint32(file, chunkSkip), 1<<32-1), chunkHeader)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	stop := errors.New("stop")
 	path := write(t, "a.simg", string(file))
-	if _, err := (Stager{Long: func() { cancel(stop) }}).Open(ctx, path); !errors.Is(err, stop) {
-		t.Errorf("Open = %v", err)
-	}
-	ctx, cancel = context.WithCancelCause(t.Context())
-	if _, err := (Stager{Least: func(size int64) {
-		if size >= 3*Piece {
-			cancel(stop)
+	for who, st := range map[string]func(enough func()) Stager{
+		"a moment": func(enough func()) Stager { return Stager{Long: enough} },
+		"three pieces": func(enough func()) Stager {
+			return Stager{Least: func(size int64) {
+				if size >= 3*Piece {
+					enough()
+				}
+			}}
+		},
+	} {
+		late, end := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithCancelCause(late)
+		stop := errors.New("stop")
+		if _, err := st(func() { cancel(stop) }).Open(ctx, path); !errors.Is(err, stop) {
+			t.Errorf("%s: Open = %v", who, err)
 		}
-	}}).Open(ctx, path); !errors.Is(err, stop) {
-		t.Errorf("Open = %v", err)
+		end()
 	}
 }
 
@@ -168,7 +174,7 @@ func TestLeast(t *testing.T) {
 		}
 	}
 	large := write(t, "large", "")
-	if err := os.Truncate(large, 1<<40); err != nil {
+	if err := os.Truncate(large, 32<<30); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
