@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ func TestOtherArchitectures(t *testing.T) {
 		t.Run(a.Name, func(t *testing.T) {
 			r := a.newRig(t, 8<<20)
 			code, out, v := r.flash(a.policyFile())
-			if code != 0 || v.Result != "verified" || v.Target.State != "verified" || v.Attempt != 1 || v.Target.Device != "/dev/vda" {
+			if code != 0 || v.Result != "verified" || v.Target.State != "verified" || len(failures(v.Attempts)) > 0 || v.Target.Device != "/dev/vda" {
 				t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
 			}
 			r.equal()
@@ -29,9 +30,9 @@ func TestOtherArchitectures(t *testing.T) {
 				if _, err := r.QMP(context.Background(), "system_reset"); err != nil {
 					t.Error(err)
 				}
-			})}, a.policyFile(), 1)
-			if rep.Exit != 0 || rep.Result != "verified" || len(rep.Attempts) != 2 || rep.Attempts[0].Kind != string(classify.BoardReset) {
-				t.Errorf("exit %d, %s, %d attempts\n%v", rep.Exit, rep.Result, len(rep.Attempts), rep.Err)
+			})}, a.policyFile(), 3)
+			if rep.Exit != 0 || rep.Result != "verified" || !slices.Equal(failures(rep.Attempts), []classify.Kind{classify.BoardReset}) {
+				t.Errorf("exit %d, %s, attempts %+v\n%v", rep.Exit, rep.Result, rep.Attempts, rep.Err)
 			}
 			r.equal()
 		})

@@ -2,12 +2,10 @@ package qemu
 
 import (
 	"bufio"
-	"context"
 	"net"
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestPower(t *testing.T) {
@@ -17,8 +15,7 @@ func TestPower(t *testing.T) {
 		}
 		t.Skipf("NOT TESTED: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
+	ctx := t.Context()
 	b, err := ARM64.Start(ctx, t.TempDir(), 1<<20)
 	if err != nil {
 		t.Fatal(err)
@@ -50,8 +47,6 @@ func TestPower(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer console.Close()
-	deadline, _ := ctx.Deadline()
-	console.SetReadDeadline(deadline)
 
 	status("prelaunch")
 	power("system_reset", "cont")

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/goterm/term"
 
@@ -48,7 +47,6 @@ func TestConsoleAtUBoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown.SetReadDeadline(time.Now().Add(time.Minute))
 	var stderr bytes.Buffer
 	cmd := r.consoleCommand("uboot")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = pty.Slave, stdout, &stderr
