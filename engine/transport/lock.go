@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -8,12 +10,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/input"
 )
 
 // lock keeps other flashlua processes off a port. The kernel drops it when the process ends, however it ends.
@@ -31,40 +35,96 @@ func lockDir() string {
 	return "/tmp"
 }
 
-// canonical gives one name to the spellings of one address.
-func canonical(scheme, address string) string {
+// canonical gives one name to the spellings of one address. Only the context bounds the resolving of a host's name.
+func canonical(ctx context.Context, scheme, address string) (string, error) {
 	if path, err := filepath.EvalSymlinks(address); err == nil {
 		if abs, err := filepath.Abs(path); err == nil {
-			return scheme + ":" + abs
+			return scheme + ":" + abs, nil
 		}
 	}
-	if at, err := net.ResolveTCPAddr("tcp", address); err == nil {
-		return "tcp:" + at.String() // whatever is spoken there
+	if at, ok := resolve(ctx, address); ok {
+		return "tcp:" + at, nil // whatever is spoken there
 	}
-	return scheme + ":" + address
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	return scheme + ":" + address, nil
 }
 
-// acquire locks the port that spec names, or names who holds it.
+// resolve returns the numeric form of HOST:PORT.
+func resolve(ctx context.Context, address string) (string, bool) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil || strings.ContainsAny(host, " /") { // a command or a path
+		return "", false
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
+	if err != nil {
+		return "", false
+	}
+	if host == "" {
+		return net.JoinHostPort("", strconv.Itoa(port)), true
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return "", false
+	}
+	best := ips[0].Unmap()
+	for _, ip := range ips { // as the dialling of a name prefers them
+		if ip = ip.Unmap(); ip.Is4() && !best.Is4() {
+			best = ip
+		}
+	}
+	return net.JoinHostPort(best.String(), strconv.Itoa(port)), true
+}
+
+// maxHolder is how many bytes of a lock file are shown.
+const maxHolder = 200
+
+// acquire locks the port that spec names, or names who holds it. Every user of the machine can write the folder: what lies
+// there may be anything, and is neither waited for, followed nor shown as it is.
 func acquire(spec, name string) (*lock, error) {
 	sum := sha256.Sum256([]byte(name))
-	path := filepath.Join(lockDir(), "flashlua-"+hex.EncodeToString(sum[:8]))
+	return acquireIn(lockDir(), spec, "flashlua-"+hex.EncodeToString(sum[:8]))
+}
+
+func acquireIn(dir, spec, name string) (*lock, error) {
+	path := filepath.Join(dir, name)
 	// Another user's file in a sticky directory must not be opened with O_CREATE, see fs.protected_regular.
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	f, err := input.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o666)
+		f, err = input.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o666)
+	}
+	if err == nil {
+		err = onlyName(f)
 	}
 	if err != nil {
-		return nil, classify.Wrap(err, classify.TransportOpen, "cannot lock %s", spec)
+		if f != nil {
+			f.Close()
+		}
+		return nil, classify.WithHint(classify.Wrap(err, classify.TransportOpen, "cannot lock %s: %s is in the way", spec, path),
+			"remove %s: flashlua keeps a plain file there, which every user may write", path)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		holder, _ := os.ReadFile(path)
+		holder := input.Line(f, maxHolder)
 		f.Close()
-		return nil, busy(spec, strings.TrimSpace(string(holder)))
+		return nil, busy(spec, cmp.Or(holder, "another program"))
 	}
 	f.Chmod(0o666) // past the umask: any user may lock
 	f.Truncate(0)
 	fmt.Fprintf(f, "process %d (%s)\n", os.Getpid(), self())
 	return &lock{f: f}, nil
+}
+
+// onlyName refuses a file that has another name too: it is somebody's, and not a lock.
+func onlyName(f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	if st.Nlink > 1 {
+		return errors.New("it is a hard link to another file")
+	}
+	return nil
 }
 
 // release leaves the file: removing it would let two holders have a lock each.

@@ -69,7 +69,11 @@ func Open(ctx context.Context, spec string, line Line) (Port, error) {
 	}
 	name, address, _ := strings.Cut(spec, ":")
 	s := schemes[name]
-	lock, err := acquire(spec, canonical(name, address))
+	at, err := canonical(ctx, name, address)
+	if err != nil {
+		return nil, classify.Wrap(err, "", "looking for the console port %s", spec)
+	}
+	lock, err := acquire(spec, at)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,69 @@
+// Package input opens files that others may have put where a file is looked for. Opening and reading a FIFO waits for its
+// other end, and no context ends that wait; so only regular files are opened, and never with a wait. It does not know what
+// is in a file.
+package input
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrNotRegular is the error of a path that is a FIFO, a socket, a device or a folder.
+var ErrNotRegular = errors.New("it is not a regular file")
+
+// Open opens a regular file to read it.
+func Open(path string) (*os.File, error) { return OpenFile(path, os.O_RDONLY, 0) }
+
+// OpenFile is os.OpenFile for a regular file. It does not follow a last symbolic link if flag has O_NOFOLLOW.
+func OpenFile(path string, flag int, perm os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|unix.O_NONBLOCK|unix.O_NOCTTY, perm)
+	if err != nil {
+		return nil, err
+	}
+	if err := Regular(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Regular returns ErrNotRegular if f is none.
+func Regular(f *os.File) error {
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = ErrNotRegular
+	}
+	return err
+}
+
+// Read returns the content of a regular file, which may have so many bytes.
+func Read(path string, limit int64) ([]byte, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		return nil, fmt.Errorf("it has more than %d bytes", limit)
+	}
+	return text, err
+}
+
+// Line returns the first line of a small file, trimmed and without control characters: it may be shown to people.
+func Line(r io.Reader, limit int64) string {
+	text, _ := io.ReadAll(io.LimitReader(r, limit))
+	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(text), "?")), "\n")
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return -1
+		}
+		return r
+	}, line))
+}
