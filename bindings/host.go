@@ -16,6 +16,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/scripts"
 )
 
@@ -200,7 +201,7 @@ func find(spec string) (source, error) {
 	}
 	var text []byte
 	if err == nil {
-		text, err = os.ReadFile(spec)
+		text, err = input.Read(spec, maxSource)
 	}
 	return source{spec, text, filepath.Dir(spec)}, classify.Wrap(err, classify.Usage, "cannot read the script %s", spec)
 }

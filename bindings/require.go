@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+	"golang.org/x/sys/unix"
 
+	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/scripts"
 )
 
@@ -81,11 +83,14 @@ func (m *modules) read(name string) (file string, text []byte, err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("it neither comes with flashlua nor lies beside the script: %w", err)
 	}
-	f, err := root.Open(path)
+	f, err := root.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // it may be a FIFO by now
 	if err != nil {
 		return "", nil, err
 	}
 	defer f.Close()
+	if err := input.Regular(f); err != nil {
+		return "", nil, err
+	}
 	text, err = io.ReadAll(io.LimitReader(f, maxSource+1))
 	return path, text, err
 }

@@ -23,7 +23,7 @@ func (h *host) serveHTTP(c *args) ([]lua.LValue, error) {
 	o := c.options(1)
 	listen := o.text("listen")
 	o.done()
-	srv, err := p.Serve(net.JoinHostPort(listen, "0"))
+	srv, err := p.Serve(c.ctx, net.JoinHostPort(listen, "0"))
 	if err != nil {
 		return nil, err
 	}

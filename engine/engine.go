@@ -28,14 +28,14 @@ type Engine struct {
 	Clock     clock.Clock
 	OpenPort  func(ctx context.Context, spec string, line transport.Line) (transport.Port, error)
 	OpenPower func(spec string) (power.Driver, error)
-	Listen    func(network, address string) (net.Listener, error)   // for HTTP
-	ListenUDP func(network, address string) (net.PacketConn, error) // for TFTP
-	Source    func(board string) (string, error)                    // the station's address on the way to a board
-	Simulated bool                                                  // what the above lead to is no hardware; the verdict says so
-	Events    func(Event)                                           // subscriber; called from one goroutine at a time
-	Console   *console.Transcript                                   // record of the console; may be nil
-	Cache     *image.Cache                                          // of unpacked images; nil keeps none
-	Stdin     io.Reader                                             // what the image "-" is read from; nil is nothing
+	Listen    func(ctx context.Context, network, address string) (net.Listener, error)   // for HTTP; ctx is for the opening
+	ListenUDP func(ctx context.Context, network, address string) (net.PacketConn, error) // for TFTP
+	Source    func(ctx context.Context, board string) (string, error)                    // the station's address on the way to a board
+	Simulated bool                                                                       // what the above lead to is no hardware; the verdict says so
+	Events    func(Event)                                                                // subscriber; called from one goroutine at a time
+	Console   *console.Transcript                                                        // record of the console; may be nil
+	Cache     *image.Cache                                                               // of unpacked images; nil keeps none
+	Stdin     io.Reader                                                                  // what the image "-" is read from; nil is nothing
 }
 
 // run is one run under way.
@@ -96,10 +96,10 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 		e.OpenPower = power.Open
 	}
 	if e.Listen == nil {
-		e.Listen = net.Listen
+		e.Listen = new(net.ListenConfig).Listen
 	}
 	if e.ListenUDP == nil {
-		e.ListenUDP = net.ListenPacket
+		e.ListenUDP = new(net.ListenConfig).ListenPacket
 	}
 	if e.Source == nil {
 		e.Source = serve.SourceAddress

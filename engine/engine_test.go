@@ -368,7 +368,9 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 				b := newBench(t, func(context.Context, *Session) error { <-over; return nil }) // deaf to its context
 				b.Clock = clock.Real{}                                                         // of the bubble
 				b.OpenPower = func(string) (power.Driver, error) { return slow{b}, nil }
-				b.Listen = func(string, string) (net.Listener, error) { return quietListener{make(chan struct{})}, nil }
+				b.Listen = func(context.Context, string, string) (net.Listener, error) {
+					return quietListener{make(chan struct{})}, nil
+				}
 				b.policy.Limits.Attempt = time.Minute
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
@@ -594,7 +596,7 @@ func TestDryRunTouchesNothing(t *testing.T) {
 		t.Error("the port was opened")
 		return nil, errors.New("no")
 	}
-	b.Listen = func(string, string) (net.Listener, error) {
+	b.Listen = func(context.Context, string, string) (net.Listener, error) {
 		t.Error("a server was started")
 		return nil, errors.New("no")
 	}

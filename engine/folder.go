@@ -28,7 +28,7 @@ func folder(parent, name string) (dir string, remove func() error, err error) {
 	}
 	lock, err := openFolder(hidden)
 	if err == nil {
-		unix.Flock(int(lock.Fd()), unix.LOCK_EX) // where that fails it does so for everyone
+		unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) // where that fails it does so for everyone
 		dir = filepath.Join(parent, strings.TrimPrefix(filepath.Base(hidden), "."))
 		err = os.Rename(hidden, dir)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/engine/serve"
 	"github.com/flashlua/flashlua/engine/transport"
 	"github.com/flashlua/flashlua/engine/web"
@@ -172,9 +173,9 @@ func (r *run) planConsole(ctx context.Context) error {
 // tftpPort is where U-Boot asks; it cannot be told otherwise.
 const tftpPort = "69"
 
-func (r *run) planServers(context.Context) error {
+func (r *run) planServers(ctx context.Context) error {
 	address := net.JoinHostPort(r.policy.Net.Listen, "0")
-	l, err := r.Listen("tcp", address)
+	l, err := r.Listen(ctx, "tcp", address)
 	if err != nil {
 		return serve.ListenError(err, "tcp", address)
 	}
@@ -186,21 +187,21 @@ func (r *run) planServers(context.Context) error {
 	case r.job.TFTPDir != "":
 		return r.lendFiles()
 	}
-	return r.serveFiles()
+	return r.serveFiles(ctx)
 }
 
 // serveFiles offers the policy's files by our own TFTP server.
-func (r *run) serveFiles() error {
-	address := net.JoinHostPort(r.tftpHost(), tftpPort)
-	conn, err := r.ListenUDP("udp", address)
+func (r *run) serveFiles(ctx context.Context) error {
+	address := net.JoinHostPort(r.tftpHost(ctx), tftpPort)
+	conn, err := r.ListenUDP(ctx, "udp", address)
 	if err != nil {
 		return serve.ListenError(err, "udp", address)
 	}
 	host, _, _ := net.SplitHostPort(address)
-	r.tftp = serve.NewTFTP(conn, func() (net.PacketConn, error) { return r.ListenUDP("udp", net.JoinHostPort(host, "0")) })
+	r.tftp = serve.NewTFTP(conn, func() (net.PacketConn, error) { return r.ListenUDP(ctx, "udp", net.JoinHostPort(host, "0")) })
 	r.defers("TFTP server", r.tftp.Close)
 	for name, b := range r.files {
-		f, err := os.Open(b.Path)
+		f, err := input.Open(b.Path)
 		if err != nil {
 			return classify.Wrap(err, classify.ImageMissing, "the %s file cannot be read", name)
 		}
@@ -229,7 +230,7 @@ func (r *run) lendFiles() error {
 }
 
 func copyFile(to, from string) error {
-	in, err := os.Open(from)
+	in, err := input.Open(from)
 	if err != nil {
 		return err
 	}
@@ -243,8 +244,8 @@ func copyFile(to, from string) error {
 }
 
 // tftpHost is where the TFTP server listens: where the board is told to ask, if that is here.
-func (r *run) tftpHost() string {
-	if told := r.policy.Net.TFTP; told != "" && serve.IsLocal(told) {
+func (r *run) tftpHost(ctx context.Context) string {
+	if told := r.policy.Net.TFTP; told != "" && serve.IsLocal(ctx, told) {
 		return told
 	}
 	return r.policy.Net.Listen

@@ -202,8 +202,8 @@ func (p *Program) Image(ctx context.Context, path, sha256 string) (*image.Image,
 }
 
 // Serve starts an HTTP server on an address of this machine, ":0" on all and any port. It is closed in the end.
-func (p *Program) Serve(address string) (*serve.HTTP, error) {
-	l, err := p.run.Listen("tcp", address)
+func (p *Program) Serve(ctx context.Context, address string) (*serve.HTTP, error) {
+	l, err := p.run.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, serve.ListenError(err, "tcp", address)
 	}

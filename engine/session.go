@@ -255,7 +255,7 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 		if !ok {
 			return classify.New(classify.ConfigPolicy, "board %s has no file %q", s.run.policy.Name, name)
 		}
-		server, err := s.station(s.run.policy.Net.TFTP, s.lease)
+		server, err := s.station(ctx, s.run.policy.Net.TFTP, s.lease)
 		if err != nil {
 			return err
 		}
@@ -294,7 +294,7 @@ func (r *run) learnWindow(size int64, err error) {
 }
 
 // station is this machine's address as the board sees it: what it was told to be, else the one on the way to the board.
-func (s *Session) station(told, board string) (string, error) {
+func (s *Session) station(ctx context.Context, told, board string) (string, error) {
 	if told != "" {
 		return told, nil
 	}
@@ -302,7 +302,7 @@ func (s *Session) station(told, board string) (string, error) {
 		return "", classify.WithHint(classify.New(classify.ConfigPlan, "the station's address is not known: the board has no lease"),
 			"run dhcp first, or set net.tftp and net.http in the policy")
 	}
-	return s.run.Source(board)
+	return s.run.Source(ctx, board)
 }
 
 // Boot starts Linux with a U-Boot command and logs in. Who knows what a command that is not the policy's does on the way.

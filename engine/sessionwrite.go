@@ -109,7 +109,7 @@ func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, e
 	if err != nil {
 		return nil, err
 	}
-	station, err := s.station(s.run.policy.Net.HTTP, address)
+	station, err := s.station(ctx, s.run.policy.Net.HTTP, address)
 	if err != nil {
 		return nil, err
 	}

@@ -115,6 +115,6 @@ func (e *Engine) Simulate(p *Policy, settings string) (b *simboard.Board, done f
 	}
 	e.OpenPower = func(string) (power.Driver, error) { return b, nil }
 	e.Listen, e.ListenUDP = wire.Listen, wire.ListenPacket
-	e.Source = func(string) (string, error) { return simboard.Station.String(), nil }
+	e.Source = func(context.Context, string) (string, error) { return simboard.Station.String(), nil }
 	return b, done, nil
 }

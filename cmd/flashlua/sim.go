@@ -96,7 +96,7 @@ func (env Env) sim(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := listen(c.String("power"))
+	l, err := listen(ctx, c.String("power"))
 	if err != nil {
 		return classify.Wrap(err, classify.Usage, "--power %s cannot be served", c.String("power"))
 	}
@@ -150,7 +150,7 @@ func serveConsole(ctx context.Context, b *simboard.Board, spec string) (port str
 	if !ok {
 		return "", misused("sim", "--listen %s: it is pty or tcp:HOST:PORT", spec)
 	}
-	l, err := listen(address)
+	l, err := listen(ctx, address)
 	if err != nil {
 		return "", classify.Wrap(err, classify.Usage, "--listen %s cannot be served", spec)
 	}
@@ -168,11 +168,11 @@ func serveConsole(ctx context.Context, b *simboard.Board, spec string) (port str
 }
 
 // listen is net.Listen where an address was forgotten: that would be a port on every interface of this machine.
-func listen(address string) (net.Listener, error) {
+func listen(ctx context.Context, address string) (net.Listener, error) {
 	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
 		return nil, fmt.Errorf("%q is not HOST:PORT", address)
 	}
-	return net.Listen("tcp", address)
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
 // join connects the board's serial line with whoever came, until they leave.

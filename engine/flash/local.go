@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/input"
 )
 
 // Local writes an image to a block device of this machine, or into a file: a card in a reader, an SD multiplexer, a board
@@ -104,6 +105,9 @@ type LocalTarget struct {
 	held   *held // what was there instead
 }
 
+// maxFact is the largest file of /proc and /sys that is read.
+const maxFact = 4 << 20
+
 // openDevice refuses what must not be overwritten.
 func (l Local) openDevice() (*LocalTarget, error) {
 	path, err := filepath.EvalSymlinks(l.Path)
@@ -178,18 +182,18 @@ func mountsOf(path string) (where []string) {
 	parts := map[string]bool{}
 	dirs, _ := filepath.Glob("/sys/class/block/" + name + "/*/partition")
 	for _, d := range append(dirs, "/sys/class/block/"+name+"/partition") {
-		dev, err := os.ReadFile(filepath.Join(filepath.Dir(d), "dev"))
+		dev, err := input.Read(filepath.Join(filepath.Dir(d), "dev"), maxFact)
 		if err == nil {
 			parts[strings.TrimSpace(string(dev))] = true
 		}
 	}
-	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	mounts, _ := input.Read("/proc/self/mountinfo", maxFact)
 	for line := range strings.Lines(string(mounts)) {
 		if f := strings.Fields(line); len(f) > 4 && parts[f[2]] {
 			where = append(where, "mounted at "+f[4])
 		}
 	}
-	swaps, _ := os.ReadFile("/proc/swaps")
+	swaps, _ := input.Read("/proc/swaps", maxFact)
 	for line := range strings.Lines(string(swaps)) {
 		if f := strings.Fields(line); len(f) > 0 && strings.HasPrefix(f[0], "/dev/"+name) {
 			where = append(where, f[0]+" is swap")
@@ -210,7 +214,7 @@ func removable(path string) bool {
 		}
 	}
 	for _, dir := range []string{sys, filepath.Dir(sys)} { // of a partition, its disk
-		if flag, err := os.ReadFile(filepath.Join(dir, "removable")); err == nil && strings.TrimSpace(string(flag)) == "1" {
+		if flag, err := input.Read(filepath.Join(dir, "removable"), maxFact); err == nil && strings.TrimSpace(string(flag)) == "1" {
 			return true
 		}
 	}
@@ -221,7 +225,7 @@ func removable(path string) bool {
 func loopOf(file os.FileInfo) string {
 	backings, _ := filepath.Glob("/sys/class/block/loop*/loop/backing_file")
 	for _, b := range backings {
-		path, err := os.ReadFile(b)
+		path, err := input.Read(b, maxFact)
 		if err != nil {
 			continue
 		}

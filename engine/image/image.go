@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/engine/web"
 )
 
@@ -117,6 +118,9 @@ func (im *Image) Matches(sha256 string) error {
 
 var hexSum = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
 
+// maxSums is the largest file of digests, in bytes.
+const maxSums = 16 << 20
+
 // Expected reads a digest: 64 hex digits, or a file as sha256sum writes it, with a line for the image, which is found by
 // the last element of its path or address.
 func Expected(text, imagePath string) (string, error) {
@@ -126,7 +130,7 @@ func Expected(text, imagePath string) (string, error) {
 	if hexSum.MatchString(text) {
 		return text, nil
 	}
-	list, err := os.ReadFile(text)
+	list, err := input.Read(text, maxSums)
 	if err != nil {
 		return "", classify.WithHint(classify.Wrap(err, classify.Usage, "%q is neither a sha256 nor a file with one", text), "a sha256 has 64 hex digits")
 	}

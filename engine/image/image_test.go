@@ -268,11 +268,13 @@ func TestNoRoomToUnpack(t *testing.T) {
 func TestExpected(t *testing.T) {
 	sum := strings.Repeat("ab", 32)
 	other := strings.Repeat("cd", 32)
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	silentFIFO(t, fifo)
 	for text, want := range map[string]string{
 		sum: sum, strings.ToUpper(sum): strings.ToUpper(sum),
 		write(t, "alone", sum+"\n"):                                 sum,
 		write(t, "list", other+"  other.img\n"+sum+" *dir/x.raw\n"): sum,
-		write(t, "missing", other+"  other.img\n"):                  "", "/no/such": "", sum[1:]: "",
+		write(t, "missing", other+"  other.img\n"):                  "", "/no/such": "", sum[1:]: "", fifo: "",
 	} {
 		got, err := Expected(text, "/images/x.raw")
 		if got != want || (err == nil) != (want != "") || err != nil && classify.Facts(err).Kind != classify.Usage {

@@ -14,9 +14,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/input"
 )
 
 const bmapSuffix = ".bmap"
@@ -128,7 +128,7 @@ func foreignMap(name string, im *Image, why error) error {
 func mapBeside(path string) (*os.File, error) {
 	dir, base := filepath.Split(path)
 	for {
-		f, err := os.OpenFile(filepath.Join(dir, base+bmapSuffix), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would hang
+		f, err := input.Open(filepath.Join(dir, base+bmapSuffix))
 		if err == nil {
 			return f, nil
 		}

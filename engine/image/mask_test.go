@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,7 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/input"
 )
 
 // mapBlock is the block of the maps here; none of ours is a multiple of it.
@@ -41,6 +45,18 @@ func beside(t *testing.T, name string, content []byte, others map[string]string)
 		t.Fatal(err)
 	}
 	return path
+}
+
+// silentFIFO makes a FIFO whose writer says nothing: a read of it has no end.
+func silentFIFO(t *testing.T, path string) {
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
 }
 
 func TestMapBesideAnImage(t *testing.T) {
@@ -125,6 +141,11 @@ func TestMapThatCannotBeRead(t *testing.T) {
 	}
 	if _, err := Open(t.Context(), path); classify.Facts(err).Kind != classify.ImageRead {
 		t.Errorf("a link to itself for a map: %v", err)
+	}
+	os.Remove(path + bmapSuffix)
+	silentFIFO(t, path+bmapSuffix)
+	if _, err := Open(t.Context(), path); classify.Facts(err).Kind != classify.ImageRead || !errors.Is(err, input.ErrNotRegular) {
+		t.Errorf("a FIFO for a map: %v", err)
 	}
 }
 

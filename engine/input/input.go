@@ -28,7 +28,7 @@ func OpenFile(path string, flag int, perm os.FileMode) (*os.File, error) {
 	}
 	if err := Regular(f); err != nil {
 		f.Close()
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	return f, nil
 }

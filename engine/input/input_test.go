@@ -58,11 +58,11 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 
 func TestLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                  "",
-		"process 12 (flashlua)\n":           "process 12 (flashlua)",
-		"\x1b]0;title\x07a\x00b\x9bc\nd":    "]0;titleab?c",
-		strings.Repeat("x", 100):            strings.Repeat("x", 24),
-		"\n\n two\r\n":                      "two",
+		"":                                   "",
+		"process 12 (flashlua)\n":            "process 12 (flashlua)",
+		"\x1b]0;title\x07a\x00b\x9bc\nd":     "]0;titleab?c",
+		strings.Repeat("x", 100):             strings.Repeat("x", 24),
+		"\n\n two\r\n":                       "two",
 		"\u202eright to left\u2028 \u200b x": "right to left",
 	} {
 		if got := Line(strings.NewReader(text), 24); got != want {

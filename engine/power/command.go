@@ -29,26 +29,34 @@ func (c command) On(ctx context.Context) error  { return c.run(ctx, on) }
 func (c command) Off(ctx context.Context) error { return c.run(ctx, off) }
 
 // Check finds the program, as far as the command begins with one.
-func (c command) Check(context.Context) error {
+func (c command) Check(ctx context.Context) error {
 	name, _, _ := strings.Cut(strings.TrimSpace(string(c)), " ")
 	if strings.ContainsAny(name, `'"$\;&|(){}=<>`+"`") {
 		return nil
 	}
-	out, err := exec.Command("sh", "-c", "command -v -- "+name).CombinedOutput()
-	if err != nil {
+	out, err := shell(ctx, "command -v -- "+name).CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return classify.Wrap(context.Cause(ctx), classify.PowerConnect, "looking for the program %s of the power command", name)
+	case err != nil:
 		return classify.WithHint(classify.New(classify.PowerConnect, "the power command begins with %s, which is not a program here%s", name, said(out)),
 			"install it, or give its whole path")
 	}
 	return nil
 }
 
-func (c command) run(ctx context.Context, state string) error {
-	text := fill(string(c), state)
+// shell is a command of sh that ends with ctx.
+func shell(ctx context.Context, text string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "sh", "-c", text)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts ends with it, and a Ctrl-C is not for it
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // for its output, if something it started holds on to it
-	out, err := cmd.CombinedOutput()
+	return cmd
+}
+
+func (c command) run(ctx context.Context, state string) error {
+	text := fill(string(c), state)
+	out, err := shell(ctx, text).CombinedOutput()
 	switch {
 	case ctx.Err() != nil:
 		return classify.Wrap(context.Cause(ctx), classify.PowerCommand, "the power command `%s` did not end%s", text, said(out))

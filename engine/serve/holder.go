@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/flashlua/flashlua/engine/input"
 )
 
 // holder names the process that has a port, as far as /proc tells. network is "udp" or "tcp".
 func holder(network string, port int) string {
 	for _, version := range []string{"", "6"} {
-		f, err := os.Open("/proc/net/" + network + version)
+		f, err := input.Open("/proc/net/" + network + version)
 		if err != nil {
 			continue
 		}
@@ -32,7 +34,7 @@ func socketOwner(inode string) string {
 	for _, fd := range fds {
 		if to, err := os.Readlink(fd); err == nil && to == "socket:["+inode+"]" {
 			pid := strings.Split(fd, "/")[2]
-			name, _ := os.ReadFile("/proc/" + pid + "/comm")
+			name, _ := input.Read("/proc/"+pid+"/comm", 1<<10)
 			return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(name)))
 		}
 	}

@@ -3,6 +3,7 @@
 package serve
 
 import (
+	"context"
 	"crypto/rand"
 	"io"
 	"net"
@@ -132,8 +133,8 @@ func part(q url.Values, size int64) (from, length int64) {
 func (h *HTTP) Close() error { return h.srv.Close() }
 
 // SourceAddress gives the address of this machine that a board at peer sees.
-func SourceAddress(peer string) (string, error) {
-	conn, err := net.Dial("udp", net.JoinHostPort(peer, "9")) // sends nothing
+func SourceAddress(ctx context.Context, peer string) (string, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "udp", net.JoinHostPort(peer, "9")) // sends nothing
 	if err != nil {
 		return "", classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "there is no route to the board at %s", peer),
 			"set net.http and net.tftp in the policy to the station's address as the board sees it")

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strconv"
@@ -33,8 +34,8 @@ func ListenError(err error, network, address string) error {
 }
 
 // IsLocal reports whether host is an address that this machine can listen on.
-func IsLocal(host string) bool {
-	conn, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+func IsLocal(ctx context.Context, host string) bool {
+	conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return false
 	}

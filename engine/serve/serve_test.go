@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -86,8 +87,31 @@ func TestListenError(t *testing.T) {
 		_, err = net.ListenPacket(network, address)
 		wantHint(t, ListenError(err, network, address), fmt.Sprintf("process %d (", os.Getpid()))
 	}
-	if ListenError(nil, "udp", "127.0.0.1:69") != nil || !IsLocal("127.0.0.2") || IsLocal("203.0.113.1") {
+	if ListenError(nil, "udp", "127.0.0.1:69") != nil || !IsLocal(t.Context(), "127.0.0.2") || IsLocal(t.Context(), "203.0.113.1") {
 		t.Error("ListenError(nil), IsLocal")
+	}
+}
+
+// TestLookingForTheStationEndsWithItsContext asks a name server that never answers.
+func TestLookingForTheStationEndsWithItsContext(t *testing.T) {
+	usual := net.DefaultResolver
+	defer func() { net.DefaultResolver = usual }()
+	for what, look := range map[string]func(ctx context.Context) bool{
+		"IsLocal":       func(ctx context.Context) bool { return IsLocal(ctx, "station.invalid") },
+		"SourceAddress": func(ctx context.Context) bool { _, err := SourceAddress(ctx, "board.invalid"); return err == nil },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(asking context.Context, _, _ string) (net.Conn, error) {
+			cancel()
+			<-asking.Done()
+			if !errors.Is(asking.Err(), context.Canceled) { // the resolver's own patience ended it
+				t.Errorf("%s did not end with its context: %v", what, asking.Err())
+			}
+			return nil, asking.Err()
+		}}
+		if look(ctx) || ctx.Err() == nil {
+			t.Errorf("%s found an address, or did not ask for it: %v", what, ctx.Err())
+		}
 	}
 }
 

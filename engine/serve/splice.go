@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+
+	"github.com/flashlua/flashlua/engine/input"
 )
 
 // Filed is a content that lies in a file, in parts.
@@ -63,7 +65,7 @@ func (c *cursor) file(most int64) *io.LimitedReader {
 	}
 	if c.source != f {
 		c.close()
-		own, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd())) // the image may have no name
+		own, err := input.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd())) // the image may have no name
 		if err != nil {
 			return nil
 		}

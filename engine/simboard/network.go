@@ -33,8 +33,8 @@ func (real) DialContext(ctx context.Context, network, addr string) (net.Conn, er
 	return d.DialContext(ctx, network, addr)
 }
 
-func (real) ListenPacket(network, addr string) (net.PacketConn, error) {
-	return net.ListenPacket(network, addr)
+func (real) ListenPacket(ctx context.Context, network, addr string) (net.PacketConn, error) {
+	return new(net.ListenConfig).ListenPacket(ctx, network, addr)
 }
 
 // route gives the host to talk to for one that the board names: the station is here.
@@ -95,7 +95,7 @@ type Wire struct {
 }
 
 // Listen is net.Listen on the wire.
-func (w *Wire) Listen(_, addr string) (net.Listener, error) {
+func (w *Wire) Listen(_ context.Context, _, addr string) (net.Listener, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := &wireListener{w: w, conns: make(chan net.Conn), closed: make(chan struct{})}
@@ -110,7 +110,7 @@ func (w *Wire) Listen(_, addr string) (net.Listener, error) {
 }
 
 // ListenPacket is net.ListenPacket on the wire.
-func (w *Wire) ListenPacket(_, addr string) (net.PacketConn, error) {
+func (w *Wire) ListenPacket(_ context.Context, _, addr string) (net.PacketConn, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := &packets{w: w, incoming: make(chan packet, ring), closed: make(chan struct{})}

@@ -23,8 +23,8 @@ import (
 
 // Network is the board's cable.
 type Network interface {
-	DialContext(ctx context.Context, network, address string) (net.Conn, error) // TCP
-	ListenPacket(network, address string) (net.PacketConn, error)               // UDP
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)        // TCP
+	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) // UDP
 }
 
 // Medium is a block device of the board.

@@ -42,7 +42,7 @@ type reply struct {
 
 // tftp loads a file into RAM and gives its size, -1 if it did not come.
 func (u *bootloader) tftp(ctx context.Context, server, name string, addr uint64) (int64, error) {
-	conn, err := u.b.cfg.Network.ListenPacket("udp", ":0")
+	conn, err := u.b.cfg.Network.ListenPacket(ctx, "udp", ":0")
 	if err != nil {
 		return -1, nil
 	}

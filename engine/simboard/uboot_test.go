@@ -146,11 +146,11 @@ func pattern(n int) []byte {
 
 // offer serves a file by TFTP until stop is called.
 func (b *bench) offer(t *testing.T, size int) (stop func()) {
-	conn, err := b.ListenPacket("udp", "127.0.0.1:69")
+	conn, err := b.ListenPacket(t.Context(), "udp", "127.0.0.1:69")
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := serve.NewTFTP(conn, func() (net.PacketConn, error) { return b.ListenPacket("udp", "127.0.0.1:0") })
+	srv := serve.NewTFTP(conn, func() (net.PacketConn, error) { return b.ListenPacket(t.Context(), "udp", "127.0.0.1:0") })
 	srv.Offer(serve.Content{Name: "file", Size: int64(size), ReaderAt: bytes.NewReader(pattern(size))})
 	return func() { srv.Close() }
 }

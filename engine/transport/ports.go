@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flashlua/flashlua/engine/input"
 )
 
 // PortInfo is a serial port of this machine.
@@ -88,9 +90,12 @@ func usbDevice(port string) string {
 	return ""
 }
 
+// maxFact is the largest file that read takes: /proc/locks is the longest one.
+const maxFact = 1 << 20
+
 // read gives a small file without the line end, "" if there is none.
 func read(parts ...string) string {
-	text, _ := os.ReadFile(filepath.Join(parts...))
+	text, _ := input.Read(filepath.Join(parts...), maxFact)
 	return strings.TrimSpace(string(text))
 }
 

@@ -108,6 +108,23 @@ func TestLasting(t *testing.T) {
 	}
 }
 
+// TestALockFileThatIsNone: any user may put anything into the folder of lock files.
+func TestALockFileThatIsNone(t *testing.T) {
+	m := tree(t, map[string]string{"/dev/ttyUSB0": "", "/run/lock/": ""})
+	path := m.lockFile("/dev/ttyUSB0")
+	if err := unix.Mkfifo(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	silent, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	if got := m.holder("/dev/ttyUSB0"); got != "" {
+		t.Errorf("a FIFO for a lock file: holder = %q; want none", got)
+	}
+}
+
 // TestHolderByLock is for the program of another user: what it has open cannot be seen.
 func TestHolderByLock(t *testing.T) {
 	m := tree(t, map[string]string{"/dev/ttyUSB0": "", "/proc/77/comm": "tio"})

@@ -215,7 +215,7 @@ func uucp(device string) (uucpLock, error) {
 		if pid := here.uucpHolder(device); pid != "" {
 			return "", busy("serial:"+device, here.process(pid))
 		}
-		if err := os.Remove(path); err != nil {
+		if st, err := os.Lstat(path); err != nil || !st.Mode().IsRegular() || os.Remove(path) != nil { // any user may have put it there
 			return "", nil
 		}
 	}

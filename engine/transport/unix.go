@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"context"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/input"
 )
 
 func init() {
@@ -36,7 +36,7 @@ const connected = "03"
 // served reports whether the server at path, which takes one client at a time as QEMU does, has one already: to connect
 // would succeed, and nothing would ever be answered. Without /proc it reports false.
 func served(path string) bool {
-	f, err := os.Open("/proc/net/unix")
+	f, err := input.Open("/proc/net/unix")
 	if err != nil {
 		return false
 	}

@@ -149,7 +149,7 @@ func TestImageServerGoesDown(t *testing.T) {
 		var s *server
 		down := onceAt(func() { s.down() })
 		rep := r.run(engine.Engine{
-			Listen: func(network, address string) (_ net.Listener, err error) {
+			Listen: func(_ context.Context, network, address string) (_ net.Listener, err error) {
 				s, err = newServer(network, address)
 				return s, err
 			},
