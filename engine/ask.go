@@ -37,6 +37,7 @@ func (r *run) ask(ctx context.Context, f func() error) error {
 	case err := <-done:
 		return err
 	case <-grace:
+	case <-r.Hurry:
 	}
 	r.wedged.Store(true)
 	deaf := classify.New(classify.ScriptLimit, "the script did not return within %s of its end", returnTime)

@@ -49,9 +49,15 @@ func (r *run) switchPower(ctx context.Context, do func(context.Context) error) e
 
 func (r *run) switchWith(ctx context.Context, d power.Driver, do func(context.Context) error) error {
 	limit := patienceOf(d)
-	ctx, cancel := clock.WithTimeout(ctx, r.Clock, limit, classify.New(classify.Power, "the power driver did not answer within %s", limit))
+	late := classify.New(classify.Power, "the power driver did not answer within %s", limit)
+	give := r.turns.take(r.Clock)
+	ctx, cancel := clock.WithTimeout(ctx, r.Clock, limit, late)
 	defer cancel()
-	return r.guard(func() error { return do(ctx) })
+	_, err := bounded(ctx, r.Clock, "the power driver", func() (struct{}, error) {
+		defer give()
+		return struct{}{}, r.guard(func() error { return do(ctx) })
+	}, func(struct{}) {})
+	return err
 }
 
 // powerTime bounds one action of the run's driver.
@@ -96,5 +102,14 @@ func (r *run) undo(c cleanup) error {
 		return err
 	case <-late:
 		return classify.New(classify.Internal, "it did not end within %s", undoTime)
+	case <-r.Hurry:
+	}
+	hurried := make(chan struct{})
+	defer r.Clock.AfterFunc(hurriedTime, func() { close(hurried) })()
+	select {
+	case err := <-done:
+		return err
+	case <-hurried:
+		return classify.New(classify.Internal, "it did not end within %s, which is all that it had in a hurry", hurriedTime)
 	}
 }

@@ -32,7 +32,8 @@ type Engine struct {
 	ListenUDP func(ctx context.Context, network, address string) (net.PacketConn, error) // for TFTP
 	Source    func(ctx context.Context, board string) (string, error)                    // the station's address on the way to a board
 	Simulated bool                                                                       // what the above lead to is no hardware; the verdict says so
-	Events    func(Event)                                                                // subscriber; called from one goroutine at a time
+	Events    func(Event)                                                                // subscriber; called from one goroutine at a time. A run waits for its calls, for 2 s in all
+	Hurry     <-chan struct{}                                                            // closed: a run that ends waits for its power driver alone; nil is never
 	Console   *console.Transcript                                                        // record of the console; may be nil
 	Cache     *image.Cache                                                               // of unpacked images; nil keeps none
 	Stdin     io.Reader                                                                  // what the image "-" is read from; nil is nothing
@@ -66,6 +67,8 @@ type run struct {
 	powered    bool // an attempt began: the power state is ours to set
 	emitting   sync.Mutex
 	progressed map[string]progressed // by step
+	sub        *subscriber           // behind Events; nil if there is none
+	turns      turns                 // of the power driver
 	wedged     atomic.Bool           // the policy did not return when it was told to: it is asked nothing any more
 	inner      chan struct{}         // full while a program flashes a board; nil of a board
 
@@ -104,11 +107,16 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 	if e.Source == nil {
 		e.Source = serve.SourceAddress
 	}
+	var sub *subscriber
+	if e.Events != nil {
+		sub = newSubscriber(e.Clock, e.Events)
+		e.Events = sub.deliver
+	}
 	hide := console.NewSecrets(p.UBoot.Password, p.Linux.Password)
 	if e.Console != nil {
 		e.Console.Hide(hide)
 	}
-	return &run{Engine: e, policy: p, job: j, mode: j.Mode(), hide: hide, ctx: ctx, began: e.Clock.Now(), state: Untouched}
+	return &run{Engine: e, policy: p, job: j, mode: j.Mode(), hide: hide, ctx: ctx, began: e.Clock.Now(), state: Untouched, sub: sub, turns: newTurns()}
 }
 
 // Run plans and flashes. What went wrong is in the report; it is never nil.

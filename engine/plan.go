@@ -151,13 +151,13 @@ func (r *run) planConsole(ctx context.Context) error {
 	if r.port == "" {
 		r.port = r.job.Port
 	}
-	port, err := r.OpenPort(ctx, r.port, p.Line)
+	port, err := r.openPort(ctx, r.port, p.Line)
 	if err != nil {
 		return err
 	}
 	r.port = transport.Lasting(r.port)
 	cfg := console.Config{Clock: r.Clock, Typing: p.Typing, Watch: p.Watch, Secrets: r.hide, Reopen: console.Reopen{
-		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return r.OpenPort(ctx, r.port, p.Line) },
+		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return r.openPort(ctx, r.port, p.Line) },
 		Patience: cmp.Or(p.Reopen, DefaultReopen),
 	}}
 	if r.Console != nil {

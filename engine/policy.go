@@ -99,6 +99,8 @@ const (
 	cleanupTime = 2 * time.Second
 	// undoTime bounds one entry of the clean-up stack.
 	undoTime = 500 * time.Millisecond
+	// hurriedTime is what is left of it when Engine.Hurry is closed.
+	hurriedTime = 50 * time.Millisecond
 	// powerTime bounds one action of a power driver that does not ask for more.
 	powerTime = 15 * time.Second
 	// hookTime bounds one call of a policy's classify or backoff.

@@ -108,14 +108,14 @@ func (p *Program) Clock() clock.Clock { return p.run.Clock }
 
 // Open opens a console. It is closed in the end.
 func (p *Program) Open(ctx context.Context, spec string, c Console) (*console.Console, error) {
-	port, err := p.run.OpenPort(ctx, spec, c.Line)
+	port, err := p.run.openPort(ctx, spec, c.Line)
 	if err != nil {
 		return nil, err
 	}
 	p.touch()
 	lasting := transport.Lasting(spec)
 	cfg := console.Config{Clock: p.run.Clock, Typing: c.Typing, Watch: c.Watch, Secrets: p.run.hide, Reopen: console.Reopen{
-		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return p.run.OpenPort(ctx, lasting, c.Line) },
+		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return p.run.openPort(ctx, lasting, c.Line) },
 		Patience: max(c.Reopen, 0),
 	}}
 	if c.Reopen == 0 {

@@ -36,7 +36,9 @@ func (e Engine) Reach(ctx context.Context, p *Policy, j Job, to Place, use func(
 		return r.finish(d)
 	}
 	r.emit(Event{Type: EventEnd, Text: Reached})
-	return &Report{Result: Reached, Board: p.Name, Attempt: 1, Target: TargetReport{State: r.mediumState()}, Duration: r.Clock.Now().Sub(r.began)}
+	rep := &Report{Result: Reached, Board: p.Name, Attempt: 1, Target: TargetReport{State: r.mediumState()}, Duration: r.Clock.Now().Sub(r.began)}
+	r.endEvents(rep)
+	return rep
 }
 
 // lend goes to the place and lends the console. Whoever uses it may do anything to the medium.

@@ -49,10 +49,18 @@ type Report struct {
 	Parts     []PartReport  `json:"parts,omitempty"` // of the job, each for itself; image and target are then the first, state is of all
 	Duration  time.Duration `json:"duration_ns"`
 	Simulated bool          `json:"simulated"`
+	Lost      []Loss        `json:"lost,omitempty"` // output that was not taken in time
 
 	Err        error `json:"-"` // nil after success
 	powerError error
 	secondary  []error
+}
+
+// Loss is output that its reader did not take in time, so that the run went on without it.
+type Loss struct {
+	Output string `json:"output"`          // events, transcript, messages, or subscriber of an embedding program
+	Lines  int64  `json:"lines"`           // or events
+	Bytes  int64  `json:"bytes,omitempty"` // of the lines
 }
 
 // Attempt is one attempt of a run. Its error is empty after success.
@@ -133,7 +141,22 @@ func (r *run) finish(d classify.Decision) *Report {
 	rep.describe(d, classify.WithSecondary(err, rep.secondary...))
 	rep.mask(r.hide)
 	r.emit(Event{Type: EventEnd, Text: rep.Result, Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
+	r.endEvents(rep)
 	return rep
+}
+
+// endEvents waits a moment for the subscriber, and reports what it did not take.
+func (r *run) endEvents(rep *Report) {
+	if r.sub == nil {
+		return
+	}
+	lost, failed := r.sub.close(r.Hurry)
+	if failed != nil {
+		rep.Secondary = append(rep.Secondary, failed.Error())
+	}
+	if lost > 0 {
+		rep.Lost = append(rep.Lost, Loss{Output: "subscriber", Lines: lost})
+	}
 }
 
 // success is the result of a run of this mode that ended well.
