@@ -21,8 +21,9 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Cache keeps unpacked images in a folder, by the digests of the packed files. Processes may share it, and may be killed
-// at any time: an entry appears whole, and is looked at from its first byte to its last before it is used again.
+// Cache keeps unpacked images in a folder of its own in Dir, by the digests of the packed files. Processes may share it,
+// and may be killed at any time: an entry appears whole, and is looked at from its first byte to its last before it is
+// used again.
 type Cache struct {
 	Dir   string
 	Limit int64 // bytes on the disk, of all entries together
@@ -81,6 +82,10 @@ func CacheOf(getenv func(string) string) (*Cache, error) {
 		c.Dir = filepath.Join(dir, "flashlua")
 	}
 	c.Dir = filepath.Clean(c.Dir)
+	if err := c.owned(); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the folder of the cache cannot be used"),
+			"move it away, or set %s to another folder, or to none", CacheVariable)
+	}
 	return c, nil
 }
 
@@ -96,9 +101,9 @@ func amount(text string) (int64, bool) {
 
 // scratch makes a file without a name: it goes when it is closed, however the process ends.
 func (c *Cache) scratch(what string) (*os.File, error) {
-	if c != nil && os.MkdirAll(c.Dir, 0o700) == nil {
-		if fd, err := unix.Open(c.Dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600); err == nil {
-			return os.NewFile(uintptr(fd), filepath.Join(c.Dir, what)), nil
+	if c != nil && c.create() == nil {
+		if fd, err := unix.Open(c.images(), unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600); err == nil {
+			return os.NewFile(uintptr(fd), filepath.Join(c.images(), what)), nil
 		}
 	}
 	f, err := os.CreateTemp("", "flashlua-image-*")
@@ -112,7 +117,7 @@ func (c *Cache) scratch(what string) (*os.File, error) {
 // noRoom is the error of a file of scratch that cannot grow.
 func (c *Cache) noRoom(f *os.File, full error, path, done string) error {
 	dir, variable := os.TempDir(), "TMPDIR"
-	if c != nil && filepath.Dir(f.Name()) == c.Dir {
+	if c != nil && filepath.Dir(f.Name()) == c.images() {
 		dir, variable = c.Dir, CacheVariable
 	}
 	return classify.WithHint(classify.Wrap(full, classify.ConfigPlan, "the image %s cannot be %s to %s", path, done, dir),
@@ -121,14 +126,14 @@ func (c *Cache) noRoom(f *os.File, full error, path, done string) error {
 
 // keep makes an entry of a file of scratch.
 func (c *Cache) keep(f *os.File, key string, im *Image, skips []skip, now time.Time) error {
-	if c == nil || filepath.Dir(f.Name()) != c.Dir {
+	if c == nil || filepath.Dir(f.Name()) != c.images() {
 		return nil
 	}
 	raw, err := json.Marshal(entry{Packed: key, Size: im.size, SHA256: im.sum, Skips: skips}.sealed())
 	if err != nil {
 		return err
 	}
-	at := filepath.Join(c.Dir, key)
+	at := filepath.Join(c.images(), key)
 	half := at + "-" + rand.Text() + halfSuffix // others may make the same entry
 	defer os.Remove(half)
 	if err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.AT_FDCWD, half, unix.AT_SYMLINK_FOLLOW); err != nil {
@@ -151,12 +156,12 @@ type origin struct {
 }
 
 func (c *Cache) originFile(address string) string {
-	return filepath.Join(c.Dir, fmt.Sprintf("%x%s", sha256.Sum256([]byte(address)), originSuffix))
+	return filepath.Join(c.images(), fmt.Sprintf("%x%s", sha256.Sum256([]byte(address)), originSuffix))
 }
 
 // recall gives what an earlier run knew of an address, nothing if no run did.
 func (c *Cache) recall(address string) (o origin) {
-	if c == nil {
+	if c == nil || c.owned() != nil {
 		return o
 	}
 	raw, err := os.ReadFile(c.originFile(address))
@@ -168,7 +173,7 @@ func (c *Cache) recall(address string) (o origin) {
 
 // remember notes what is known of an address. Without an entity tag that is nothing.
 func (c *Cache) remember(address string, o origin) error {
-	if c == nil || o.ETag == "" {
+	if c == nil || o.ETag == "" || c.create() != nil {
 		return nil
 	}
 	raw, err := json.Marshal(o)
@@ -189,8 +194,8 @@ func (c *Cache) place(path string, raw []byte) error {
 
 // drop removes an entry. Whoever reads it goes on reading.
 func (c *Cache) drop(key string) {
-	os.Remove(filepath.Join(c.Dir, key+entrySuffix))
-	os.Remove(filepath.Join(c.Dir, key+imageSuffix))
+	c.remove(key + entrySuffix)
+	c.remove(key + imageSuffix)
 }
 
 // trim removes the entries that were not used for the longest time, and what killed processes left, until no more than
@@ -203,24 +208,23 @@ func (c *Cache) trim(limit int64, now time.Time) (removed bool) {
 	}
 	var all []used
 	var total int64
-	files, _ := os.ReadDir(c.Dir)
-	for _, f := range files {
+	for _, f := range c.files() {
 		st, err := f.Info()
 		if err != nil {
 			continue
 		}
 		key, isImage := strings.CutSuffix(f.Name(), imageSuffix)
 		if strings.HasSuffix(f.Name(), halfSuffix) && now.Sub(st.ModTime()) > halfAge {
-			os.Remove(filepath.Join(c.Dir, f.Name()))
+			c.remove(f.Name())
 		}
 		if strings.HasSuffix(f.Name(), originSuffix) && now.Sub(st.ModTime()) > originAge {
-			os.Remove(filepath.Join(c.Dir, f.Name()))
+			c.remove(f.Name())
 		}
 		if !isImage {
 			continue
 		}
 		at := st.ModTime()
-		if e, err := os.Stat(filepath.Join(c.Dir, key+entrySuffix)); err == nil {
+		if e, err := os.Lstat(filepath.Join(c.images(), key+entrySuffix)); err == nil {
 			at = e.ModTime()
 		}
 		size := st.Sys().(*syscall.Stat_t).Blocks * 512
@@ -240,10 +244,10 @@ func (c *Cache) trim(limit int64, now time.Time) (removed bool) {
 
 // kept opens an entry, nil if there is none. One that is not what it was is removed.
 func (s Stager) kept(ctx context.Context, key string) (*Image, error) {
-	if s.Cache == nil {
+	if s.Cache == nil || s.Cache.owned() != nil {
 		return nil, nil
 	}
-	at := filepath.Join(s.Cache.Dir, key)
+	at := filepath.Join(s.Cache.images(), key)
 	raw, err := os.ReadFile(at + entrySuffix)
 	if err != nil {
 		return nil, nil
@@ -272,7 +276,7 @@ func (s Stager) entry(ctx context.Context, key, at string, raw []byte) (*Image, 
 	if e.sealed().Seal != e.Seal || e.Packed != key {
 		return nil, errors.New("its record was changed, or is of another")
 	}
-	f, err := os.OpenFile(at+imageSuffix, os.O_RDONLY|unix.O_NONBLOCK, 0) // nobody waits for the other end of a pipe
+	f, err := os.OpenFile(at+imageSuffix, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0) // nobody waits for the other end of a pipe
 	if err != nil {
 		return nil, err
 	}

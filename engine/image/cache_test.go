@@ -5,11 +5,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,7 +45,7 @@ func gzipped(t *testing.T, content []byte) string {
 // content is random, with zeros between.
 func content(seed byte, size int) []byte {
 	p := make([]byte, size)
-	rand.NewChaCha8([32]byte{seed}).Read(p)
+	mathrand.NewChaCha8([32]byte{seed}).Read(p)
 	clear(p[size/3 : size/3*2])
 	return p
 }
@@ -69,7 +70,7 @@ const reused = "unpacked by an earlier run\n"
 // inCache are the names in a cache's folder, by their ends.
 func inCache(t *testing.T, c *Cache) (images, others []string) {
 	t.Helper()
-	files, err := os.ReadDir(c.Dir)
+	files, err := os.ReadDir(c.images())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
@@ -143,9 +144,6 @@ func TestPoisonedCache(t *testing.T) {
 		"the record of another":  func(at, of string) error { return os.Rename(of+entrySuffix, at+entrySuffix) },
 		"the image of another":   func(at, of string) error { return os.Rename(of+imageSuffix, at+imageSuffix) },
 		"no image":               func(at, of string) error { return os.Remove(at + imageSuffix) },
-		"a folder for an image": func(at, of string) error {
-			return errors.Join(os.Remove(at+imageSuffix), os.Mkdir(at+imageSuffix, 0o700))
-		},
 		"both of another": func(at, of string) error {
 			return errors.Join(os.Rename(of+entrySuffix, at+entrySuffix), os.Rename(of+imageSuffix, at+imageSuffix))
 		},
@@ -158,7 +156,7 @@ func TestPoisonedCache(t *testing.T) {
 			path, otherPath := gzipped(t, want), gzipped(t, other)
 			staged(t, c, path, want)
 			staged(t, c, otherPath, other)
-			if err := poison(filepath.Join(c.Dir, keyOf(t, path)), filepath.Join(c.Dir, keyOf(t, otherPath))); err != nil {
+			if err := poison(filepath.Join(c.images(), keyOf(t, path)), filepath.Join(c.images(), keyOf(t, otherPath))); err != nil {
 				t.Fatal(err)
 			}
 			if _, notes := staged(t, c, path, want); !strings.HasSuffix(notes, " is damaged: unpacking it again\n") {
@@ -191,7 +189,7 @@ func TestCacheLimit(t *testing.T) {
 	}
 	age := func(i int, hours time.Duration) {
 		at := time.Now().Add(-hours * time.Hour)
-		if err := os.Chtimes(filepath.Join(c.Dir, keyOf(t, paths[i])+entrySuffix), at, at); err != nil {
+		if err := os.Chtimes(filepath.Join(c.images(), keyOf(t, paths[i])+entrySuffix), at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -229,7 +227,7 @@ func TestCacheLimit(t *testing.T) {
 func onDisk(t *testing.T, c *Cache) (n int, size int64) {
 	images, _ := inCache(t, c)
 	for _, key := range images {
-		st, err := os.Stat(filepath.Join(c.Dir, key+imageSuffix))
+		st, err := os.Stat(filepath.Join(c.images(), key+imageSuffix))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,8 +242,12 @@ func TestCacheClearsUp(t *testing.T) {
 	want := content(4, 1<<20)
 	path := gzipped(t, want)
 	key := keyOf(t, path)
-	for name, age := range map[string]time.Duration{key + imageSuffix: 0, key + "-1" + halfSuffix: 2 * halfAge, key + "-2" + halfSuffix: 0} {
-		path := filepath.Join(c.Dir, name)
+	fresh := key + "-" + rand.Text() + halfSuffix
+	if err := c.create(); err != nil {
+		t.Fatal(err)
+	}
+	for name, age := range map[string]time.Duration{key + imageSuffix: 0, key + "-" + rand.Text() + halfSuffix: 2 * halfAge, fresh: 0} {
+		path := filepath.Join(c.images(), name)
 		at := time.Now().Add(-age)
 		if err := errors.Join(os.WriteFile(path, []byte("half"), 0o600), os.Chtimes(path, at, at)); err != nil {
 			t.Fatal(err)
@@ -254,7 +256,7 @@ func TestCacheClearsUp(t *testing.T) {
 	if _, notes := staged(t, c, path, want); notes != "" {
 		t.Errorf("it says %q", notes)
 	}
-	if images, others := inCache(t, c); !slices.Equal(images, []string{key}) || !slices.Equal(others, []string{key + "-2" + halfSuffix, key + entrySuffix}) {
+	if images, others := inCache(t, c); !slices.Equal(images, []string{key}) || !slices.Equal(others, []string{fresh, key + entrySuffix}) {
 		t.Errorf("there are %v, %v", images, others)
 	}
 	if _, notes := staged(t, c, path, want); notes != reused {
@@ -299,7 +301,7 @@ func stageForever(dir, path string) {
 func TestKilledWhileStaging(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
 	want := make([]byte, moment+8<<20) // more than the file itself counts for
-	rand.NewChaCha8([32]byte{6}).Read(want[:2<<20])
+	mathrand.NewChaCha8([32]byte{6}).Read(want[:2<<20])
 	path := gzipped(t, want)
 	child := exec.CommandContext(t.Context(), os.Args[0], path)
 	child.Env = append(os.Environ(), stagingChild+"="+c.Dir)

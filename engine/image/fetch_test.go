@@ -408,7 +408,7 @@ func TestFetchOnce(t *testing.T) {
 			open(s.URL + name + "?third")
 			st = f
 		}
-		entry := filepath.Join(st.Cache.Dir, fmt.Sprintf("%x.img", sha256.Sum256(content)))
+		entry := filepath.Join(st.Cache.images(), fmt.Sprintf("%x.img", sha256.Sum256(content)))
 		if err := os.Truncate(entry, 100); err != nil {
 			t.Fatal(err)
 		}

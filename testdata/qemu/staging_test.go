@@ -100,7 +100,7 @@ func TestSignalWhileTheImageArrives(t *testing.T) {
 // cached gives what is in the cache.
 func cached(t *testing.T, dir string) (kinds []string) {
 	t.Helper()
-	files, err := os.ReadDir(dir)
+	files, err := os.ReadDir(filepath.Join(dir, "flashlua-images-1"))
 	if err != nil {
 		t.Error(err)
 	}
