@@ -6,10 +6,14 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
+
+// digits is what os.MkdirTemp appends to a name. A folder whose name ends in anything else was made by another program.
+var digits = regexp.MustCompile(`^[0-9]+$`)
 
 // folder makes a folder in parent, which is this process's own until it removes it. What others left that were killed
 // goes: whoever lives has a lock.
@@ -18,7 +22,7 @@ func folder(parent, name string) (dir string, remove func() error, err error) {
 	name = fmt.Sprintf("%s-%08x-", name, crc32.ChecksumIEEE([]byte(host))) // the locks of other machines may not be seen
 	entries, _ := os.ReadDir(parent)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), name) {
+		if number, ok := strings.CutPrefix(e.Name(), name); ok && digits.MatchString(number) {
 			removeLeft(filepath.Join(parent, e.Name()))
 		}
 	}

@@ -17,9 +17,9 @@ func TestFolder(t *testing.T) {
 	}
 	name := filepath.Base(first)
 	mine := name[:strings.LastIndex(name, "-")+1]
-	left := mine + "left"
-	keep := []string{name, "flashlua-00000000-host", "flashlua", mine + "file", mine + "link"}
-	for _, dir := range append([]string{left, filepath.Join(left, "sub")}, keep[1:3]...) {
+	left := mine + "1234567890"
+	keep := []string{name, "flashlua-00000000-1234567890", "flashlua", mine + "1", mine + "2", mine + "backup", mine}
+	for _, dir := range append([]string{left, filepath.Join(left, "sub"), keep[5], keep[6]}, keep[1:3]...) {
 		if err := os.Mkdir(filepath.Join(parent, dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestFolder(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := names(parent); len(got) != 4 || len(names(elsewhere)) != 1 {
+	if got := names(parent); len(got) != 6 || len(names(elsewhere)) != 1 {
 		t.Errorf("in the end there are %q", got)
 	}
 	if _, _, err := folder(filepath.Join(parent, "no", "such"), "flashlua"); err == nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -88,16 +89,22 @@ func artefactPath(named, dir, flag string) string {
 }
 
 // emptied makes the folder if need be and removes what an earlier run left there, so that none of it passes for this
-// run's. Everything else in it stays.
+// run's. Everything else in it stays. A file that has the name of an artefact and is none is an error.
 func emptied(dir string, inputs []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, name := range append(slices.Collect(maps.Values(artefactNames)), aside(artefactNames["transcript"])) {
-		path := filepath.Join(dir, name)
-		if err := distinct(path, inputs); err != nil {
+	flagOf := map[string]string{filepath.Join(dir, aside(artefactNames["transcript"])): "transcript"}
+	for flag, name := range artefactNames {
+		flagOf[filepath.Join(dir, name)] = flag
+	}
+	paths := slices.Sorted(maps.Keys(flagOf))
+	for _, path := range paths { // all of them before the first is removed
+		if err := cmp.Or(distinct(path, inputs), foreign(path, flagOf[path])); err != nil {
 			return err
 		}
+	}
+	for _, path := range paths {
 		st, err := os.Lstat(path)
 		if err == nil && (st.Mode().IsRegular() || st.Mode()&fs.ModeSymlink != 0) {
 			err = os.Remove(path)

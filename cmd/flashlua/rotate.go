@@ -1,20 +1,30 @@
 package main
 
-import "os"
+import (
+	"cmp"
+	"os"
+)
 
 // rotateAt is the size of a transcript, in bytes, at which another one is begun.
 const rotateAt = 64 << 20
 
 // rotating is a file that is put aside as NAME.1 when it is large, in the place of an older one: a board that prints
-// without end does not fill the disk. What is no regular file is written as it is.
+// without end does not fill the disk. What is no regular file is written as it is. A NAME.1 that is no transcript is not
+// replaced.
 type rotating struct {
 	*os.File
 	path  string
 	limit int64
 	size  int64 // negative: not a regular file
+	moved bool  // what is put aside is of this run
 }
 
 func newRotating(path string, others ...string) (*rotating, error) {
+	if st, err := os.Stat(path); err != nil || st.Mode().IsRegular() {
+		if err := cmp.Or(distinct(aside(path), others), foreign(aside(path), "transcript")); err != nil {
+			return nil, err
+		}
+	}
 	f, err := create(path, others...)
 	if err != nil {
 		return nil, err
@@ -32,9 +42,15 @@ func aside(path string) string { return path + ".1" }
 // Write writes one line.
 func (r *rotating) Write(line []byte) (int, error) {
 	if r.size > 0 && r.size+int64(len(line)) > r.limit {
+		if !r.moved { // it may be there since the run began
+			if err := foreign(aside(r.path), "transcript"); err != nil {
+				return 0, err
+			}
+		}
 		if err := os.Rename(r.path, aside(r.path)); err != nil {
 			return 0, err
 		}
+		r.moved = true
 		f, err := create(r.path)
 		if err != nil {
 			return 0, err
