@@ -19,6 +19,7 @@ const (
 	opOAck  = 6
 
 	tftpPort      = 69
+	mostErrorText = 512 // bytes; a server says what it likes
 	blocksPerHash = 10
 	hashesPerLine = 65
 )
@@ -115,7 +116,7 @@ func (l *load) run(ctx context.Context, name string, addr uint64) (int64, error)
 		}
 		switch op := binary.BigEndian.Uint16(in); {
 		case op == opError:
-			text, _, _ := strings.Cut(string(in[4:]), "\x00")
+			text, _, _ := strings.Cut(string(in[4:min(len(in), 4+mostErrorText)]), "\x00")
 			l.u.printf("\nTFTP error: '%s' (%d)\nNot retrying...\n", text, binary.BigEndian.Uint16(in[2:]))
 			return -1, nil
 		case op == opOAck:

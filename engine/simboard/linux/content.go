@@ -80,7 +80,7 @@ func (c *content) writeAt(p []byte, off int64) {
 // truncate sets the size and gives how many bytes of memory that freed.
 func (c *content) truncate(size int64) int64 {
 	var freed int64
-	for keep := (size + chunk - 1) / chunk; int64(len(c.chunks)) > keep; {
+	for keep := size/chunk + min(size%chunk, 1); int64(len(c.chunks)) > keep; {
 		last := len(c.chunks) - 1
 		freed += int64(cap(c.chunks[last]))
 		c.chunks[last] = nil

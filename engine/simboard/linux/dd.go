@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/flashlua/flashlua/engine/bounded"
 )
 
 // copying is what dd was told.
@@ -19,7 +21,7 @@ type copying struct {
 	quiet             bool
 }
 
-// size reads a number with busybox's suffixes.
+// size reads a number with busybox's suffixes. It is 0 if it is not ok.
 func size(text string) (int64, bool) {
 	unit := int64(1)
 	for _, u := range []struct {
@@ -32,7 +34,10 @@ func size(text string) (int64, bool) {
 		}
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	return n * unit, err == nil && n >= 0 && n <= (1<<62)/unit
+	if err != nil {
+		return 0, false
+	}
+	return bounded.Mul(n, unit)
 }
 
 var ddFlags = map[string]string{
@@ -160,12 +165,16 @@ func (p *process) ddFiles(c *copying) (in io.Reader, out io.Writer, code int) {
 }
 
 func (p *process) ddSeek(c *copying, in io.Reader, out io.Writer) int {
-	skip, seek := c.skip*int64(c.ibs), c.seek*int64(c.obs)
+	skip, okSkip := bounded.Mul(c.skip, int64(c.ibs))
+	seek, okSeek := bounded.Mul(c.seek, int64(c.obs))
 	if c.flags["i:skip_bytes"] {
-		skip = c.skip
+		skip, okSkip = c.skip, true
 	}
 	if c.flags["o:seek_bytes"] {
-		seek = c.seek
+		seek, okSeek = c.seek, true
+	}
+	if !okSkip || !okSeek {
+		return p.fail("%s", strerror(syscall.EOVERFLOW))
 	}
 	if f, ok := in.(*file); ok && (f.n.dev == nil || f.n.mode&fs.ModeCharDevice == 0) {
 		f.off = skip

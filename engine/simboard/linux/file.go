@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/flashlua/flashlua/engine/bounded"
 )
 
 // oDirect is the flag for transfers past the cache; not every system that flashlua runs on has one.
@@ -124,6 +126,9 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 		return f.n.dev.writeAt(p, off, f.direct())
 	case f.n.store != nil:
 		return len(p), f.n.store(strings.TrimSpace(string(p)))
+	}
+	if end, ok := bounded.Add(off, int64(len(p))); !ok || end > fileLimit {
+		return 0, syscall.EFBIG
 	}
 	f.t.mu.Lock()
 	defer f.t.mu.Unlock()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"unicode/utf16"
+
+	"github.com/flashlua/flashlua/engine/bounded"
 )
 
 // partition is a part of a disk.
@@ -43,7 +45,11 @@ func (d *disk) partitions() (all []*disk) {
 		return nil
 	}
 	table := make([]byte, count*size)
-	if _, err := d.readAt(table, int64(le.Uint64(header[72:]))*d.Sector, false); err != nil || crc32.ChecksumIEEE(table) != le.Uint32(header[88:]) {
+	at, ok := bounded.Mul(int64(le.Uint64(header[72:])), d.Sector)
+	if !ok {
+		return nil
+	}
+	if _, err := d.readAt(table, at, false); err != nil || crc32.ChecksumIEEE(table) != le.Uint32(header[88:]) {
 		return nil
 	}
 	for i := range count {

@@ -91,7 +91,10 @@ func tail(p *process) int {
 		return 1
 	}
 	if o['c'] != "" {
-		n, _ := size(strings.TrimPrefix(o['c'], "-"))
+		n, ok := size(strings.TrimPrefix(o['c'], "-"))
+		if !ok {
+			return p.fail("invalid number '%s'", o['c'])
+		}
 		return p.each(rest, func(_ string, r io.Reader) error {
 			text, err := io.ReadAll(io.LimitReader(r, treeLimit))
 			p.out.Write(text[max(0, int64(len(text))-n):])

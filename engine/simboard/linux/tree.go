@@ -13,6 +13,9 @@ import (
 // treeLimit is how much the board's RAM disk holds.
 const treeLimit = 64 << 20
 
+// fileLimit is the end of the largest file, most of which is a hole: the table of its pieces takes memory as well.
+const fileLimit = 1 << 30
+
 // maxLinks is how many symbolic links a path may go through.
 const maxLinks = 40
 

@@ -1,0 +1,109 @@
+package bounded
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func TestArithmetic(t *testing.T) {
+	const most = math.MaxInt64
+	for _, c := range []struct {
+		what string
+		f    func(a, b int64) (int64, bool)
+		a, b int64
+		want int64
+		ok   bool
+	}{
+		{"Add", Add, 1, 2, 3, true},
+		{"Add", Add, most, 0, most, true},
+		{"Add", Add, most, 1, 0, false},
+		{"Add", Add, most, most, 0, false},
+		{"Add", Add, -1, 2, 0, false},
+		{"Add", Add, 2, -1, 0, false},
+		{"Mul", Mul, 3, 4, 12, true},
+		{"Mul", Mul, 0, most, 0, true},
+		{"Mul", Mul, most, 0, 0, true},
+		{"Mul", Mul, most, 1, most, true},
+		{"Mul", Mul, 1 << 32, 1 << 31, 0, false},
+		{"Mul", Mul, math.MaxUint32, math.MaxUint32 - 3, 0, false},
+		{"Mul", Mul, -1, -1, 0, false},
+		{"RoundUp", RoundUp, 0, 512, 0, true},
+		{"RoundUp", RoundUp, 1, 512, 512, true},
+		{"RoundUp", RoundUp, 512, 512, 512, true},
+		{"RoundUp", RoundUp, most, 1, most, true},
+		{"RoundUp", RoundUp, most, 512, 0, false},
+		{"RoundUp", RoundUp, 1, 0, 0, false},
+	} {
+		if got, ok := c.f(c.a, c.b); got != c.want || ok != c.ok {
+			t.Errorf("%s(%d, %d) = %d, %v; want %d, %v", c.what, c.a, c.b, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestReader(t *testing.T) {
+	for n, want := range map[int64]error{9: ErrTooLong, 10: nil, 11: nil, 0: ErrTooLong} {
+		for name, r := range map[string]io.Reader{"whole": strings.NewReader("0123456789"), "by bytes": iotest.OneByteReader(strings.NewReader("0123456789"))} {
+			got, err := io.ReadAll(Reader(r, n))
+			if !errors.Is(err, want) || int64(len(got)) != min(n, 10) {
+				t.Errorf("%d bytes of 10, %s: %q, %v; want %v", n, name, got, err, want)
+			}
+		}
+	}
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, []byte("0123456789"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadFile(path, 10); string(got) != "0123456789" || err != nil {
+		t.Errorf("ReadFile of 10 bytes = %q, %v", got, err)
+	}
+	if got, err := ReadFile(path, 9); got != nil || err == nil || !strings.HasSuffix(err.Error(), "has more than 9 bytes") {
+		t.Errorf("ReadFile of 9 bytes = %q, %v; want an error", got, err)
+	}
+}
+
+func TestText(t *testing.T) {
+	for in, want := range map[string]string{
+		"":              "",
+		"1234567890":    "1234567890",
+		"1234567890ab":  "12345 … (2 bytes left out) … 890ab",
+		"12345678é9abc": "12345 … (5 bytes left out) … 9abc", // é is two bytes
+		"1234é6789012":  "1234 … (4 bytes left out) … 89012",
+	} {
+		if got := Text(in, 10); got != want {
+			t.Errorf("Text(%q) = %q; want %q", in, got, want)
+		}
+	}
+	if got, want := List([]string{"a", "b", "c", "d", "e"}, 4), []string{"a", "b", "… (1 left out) …", "d", "e"}; !slices.Equal(got, want) {
+		t.Errorf("List = %q; want %q", got, want)
+	}
+}
+
+func TestTail(t *testing.T) {
+	for _, step := range []int{1, 3, 7, 1000} {
+		tail := &Tail{Limit: 5}
+		all := []byte("abcdefghijklmnopqrstuvwxyz")
+		for p := range slices.Chunk(all, min(step, len(all))) {
+			if n, err := tail.Write(p); n != len(p) || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if got, want := tail.String(), "(21 bytes left out) … vwxyz"; got != want {
+			t.Errorf("in steps of %d: %q; want %q", step, got, want)
+		}
+	}
+	tail := &Tail{Limit: 1 << 10}
+	for range 1 << 10 {
+		tail.Write(bytes.Repeat([]byte("x"), 1<<10))
+	}
+	if cap(tail.buf) > 4<<10 {
+		t.Errorf("a tail of 1 KiB holds %d bytes of memory", cap(tail.buf))
+	}
+}

@@ -1,0 +1,32 @@
+package simboard
+
+import (
+	"testing"
+
+	"github.com/flashlua/flashlua/engine/shell"
+)
+
+// TestSizesOfPrograms types sizes that no board has: they are refused as the board refuses them, and cost no memory.
+func TestSizesOfPrograms(t *testing.T) {
+	inLinux(t, func(t *testing.T, _ *bench, sh *shell.Shell) {
+		for _, c := range []struct {
+			cmd, want string
+			code      int
+		}{
+			{"echo x | dd of=/tmp/f bs=1M seek=9000000000000 2>&1", "dd: Value too large for defined data type", 1},
+			{"dd if=/tmp/f bs=64M skip=4611686018427387904 count=1 2>&1", "dd: Value too large for defined data type", 1},
+			{"dd if=/proc/cmdline iflag=skip_bytes bs=64M skip=9223372036854775807 count=1 status=none | wc -c", "0", 0},
+			{"echo x | dd of=/tmp/f bs=1 oflag=seek_bytes seek=9223372036854775807 2>&1 | head -n 1", "dd: error writing '/tmp/f': File too large", 0},
+			{"echo x | dd of=/tmp/f bs=1M seek=1000000000 2>&1 | head -n 1", "dd: error writing '/tmp/f': File too large", 0},
+			{"rm /tmp/f; echo x | dd of=/tmp/f bs=1M seek=1 2>/dev/null; wc -c </tmp/f", "1048578", 0},
+			{"dd bs=99999999999999999G 2>&1", "dd: invalid number '99999999999999999G'", 1},
+			{"seq 5 | tail -c --5 2>&1", "tail: invalid number '--5'", 1},
+			{"seq 5 | tail -c 9999999999G 2>&1", "tail: invalid number '9999999999G'", 1},
+			{"seq 5 | tail -c 2", "5", 0},
+		} {
+			if got, code := answer(t, sh, c.cmd); got != c.want || code != c.code {
+				t.Errorf("%s\n = %q, %d\nwant %q, %d", c.cmd, got, code, c.want, c.code)
+			}
+		}
+	})
+}
