@@ -180,11 +180,14 @@ func number(text string) int64 {
 		return -1
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
+	if err != nil || n > mostAnswer {
 		return -1
 	}
 	return n
 }
+
+// mostAnswer bounds the numbers of a board's answers, so that products of them fit: more sectors than any medium has.
+const mostAnswer = 1 << 50
 
 var field = regexp.MustCompile(`(?m)^([a-z0-9.]+)=(.*)$`)
 
@@ -210,7 +213,7 @@ const infoTime = 30 * time.Second
 // patience is how long the board may take for n bytes, and more: 512 KiB/s after a minute, as a card's own housekeeping
 // takes seconds.
 func patience(n int64) time.Duration {
-	return fetchStall + time.Duration(n>>19)*time.Second
+	return fetchStall + time.Duration(min(n>>19, 1<<30))*time.Second
 }
 
 // askTries is how often the board is asked again when console noise spoiled its answer.

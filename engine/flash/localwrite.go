@@ -338,7 +338,7 @@ func (t *LocalTarget) failed(err error, off int64) error {
 }
 
 // padded is size, rounded up to whole sectors.
-func (t *LocalTarget) padded(size int64) int64 { return (size + t.sector - 1) / t.sector * t.sector }
+func (t *LocalTarget) padded(size int64) int64 { return roundUp(size, t.sector) }
 
 // whole reports whether n bytes may go past the cache.
 func whole(n int) bool { return n%4096 == 0 }

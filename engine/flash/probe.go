@@ -19,8 +19,9 @@ const (
 	// probeFrom is the size of an image from which on a probe pays, in bytes.
 	probeFrom   = 16 * mib
 	probeBlock  = 512 << 10
-	probeBlocks = 8 // that are read in every way
-	samples     = 3 // of each kind
+	probeBlocks = 8                            // that are read in every way
+	samples     = 3                            // of each kind
+	mostProbe   = 2 * probeBlock * probeBlocks // bytes that are taken of what it sends, which is half of that
 )
 
 // survey is what is known of how a board reads a medium back.
@@ -45,7 +46,7 @@ func (d *DUT) Survey(ctx context.Context, m Medium) error {
 	if _, known := d.surveys[m.Device]; known || m.Size < probeFrom {
 		return nil
 	}
-	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: d.peer, Take: func(r io.Reader) { io.Copy(io.Discard, r) }})
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: d.peer, Take: func(r io.Reader) { io.CopyN(io.Discard, r, mostProbe) }})
 	defer withdraw()
 	programs := slices.Sorted(maps.Keys(hashes))
 	slices.Reverse(programs) // the first has to wait for its memory, which MD5 should not

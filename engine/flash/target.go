@@ -3,9 +3,12 @@ package flash
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/bounded"
+	"github.com/flashlua/flashlua/engine/image"
 )
 
 // Resolve finds a target on the board and refuses one that must not be written.
@@ -40,7 +43,7 @@ func (d *DUT) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected"))
 	case a.get("used") != "":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s", t.Name, strings.Join(a.fields["used"], ", "))
-	case m.Sector <= 0 || m.Size <= 0:
+	case m.Size <= 0 || m.Sector <= 0 || m.Sector > image.Block || m.Sector&(m.Sector-1) != 0:
 		return Medium{}, classify.WithConsole(classify.New(classify.TargetMissing, "target %s: the board does not tell the size of %s", t.Name, device), a.text)
 	}
 	return m, nil
@@ -94,5 +97,12 @@ func missing(t Target, a answer) error {
 		"check targets in the policy against /sys/class/block on the board"), a.text)
 }
 
-// padded is size, rounded up to whole sectors.
-func (m Medium) padded(size int64) int64 { return (size + m.Sector - 1) / m.Sector * m.Sector }
+// padded is size, rounded up to whole sectors. What no number holds is larger than any medium.
+func (m Medium) padded(size int64) int64 { return roundUp(size, m.Sector) }
+
+func roundUp(size, sector int64) int64 {
+	if n, ok := bounded.RoundUp(size, sector); ok {
+		return n
+	}
+	return math.MaxInt64
+}

@@ -1,0 +1,92 @@
+package flash
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// claims is a board that answers to the question for a medium with some lines.
+type claims struct{ device, lines string }
+
+func (c claims) Exec(context.Context, console.Command) (console.Result, error) {
+	sum := sha256.Sum256([]byte("info " + c.device + "\n" + c.lines))
+	return console.Result{Output: fmt.Sprintf("%sseal=%x\n", c.lines, sum)}, nil
+}
+
+// TestResolveRefusesImpossibleSizes: what a board says of its medium is not believed where it cannot be.
+func TestResolveRefusesImpossibleSizes(t *testing.T) {
+	for _, c := range []struct {
+		sectors, sector string
+		want            int64 // bytes; 0 is a refusal
+	}{
+		{"2048", "512", 1 << 20},
+		{"2048", "4096", 1 << 20}, // sectors are of 512 bytes there, whatever the device has
+		{"1125899906842624", "512", 1 << 59},
+		{"1125899906842625", "512", 0},
+		{"36028797018963970", "512", 0}, // 1,024 bytes in a number of 64 bits
+		{"9223372036854775807", "512", 0},
+		{"18446744073709551615", "512", 0},
+		{"-2048", "512", 0},
+		{"2048", "0", 0},
+		{"2048", "-512", 0},
+		{"2048", "520", 0},
+		{"2048", "1048576", 0},
+		{"2048", "4611686018427387904", 0},
+	} {
+		const device = "/dev/mmcblk0"
+		d := &DUT{loaded: true, Shell: claims{device, fmt.Sprintf("device=%s\nsectors=%s\nsector=%s\n", device, c.sectors, c.sector)}}
+		m, err := d.Resolve(t.Context(), Target{Name: "emmc", Path: device})
+		switch {
+		case c.want > 0 && (err != nil || m.Size != c.want):
+			t.Errorf("%s sectors of %s: %d bytes, %v; want %d", c.sectors, c.sector, m.Size, err, c.want)
+		case c.want == 0 && (classify.Facts(err).Kind != classify.TargetMissing || !strings.Contains(err.Error(), "does not tell the size")):
+			t.Errorf("%s sectors of %s: %d bytes, %v; want %s", c.sectors, c.sector, m.Size, err, classify.TargetMissing)
+		}
+	}
+}
+
+func TestFitsTheLargestNumbers(t *testing.T) {
+	m := Medium{Target: Target{Name: "emmc"}, Device: "/dev/mmcblk0", Size: 1 << 59, Sector: 512}
+	for size, want := range map[int64]bool{1 << 59: true, 1<<59 - 511: true, 1<<59 + 1: false, math.MaxInt64: false, math.MaxInt64 - 511: false} {
+		if err := m.Fits(size, true); (err == nil) != want {
+			t.Errorf("Fits(%d) = %v; want %v", size, err, want)
+		}
+	}
+}
+
+// endless sends what is wanted, and then goes on until a test has had enough.
+type endless struct {
+	t    *testing.T
+	left int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.left -= len(p); e.left < 0 {
+		e.t.Error("all of a stream without end is read")
+		return 0, io.ErrUnexpectedEOF
+	}
+	return len(p), nil
+}
+
+// TestBoardSendsWithoutEnd: of what was not asked for, no more than the first byte is read.
+func TestBoardSendsWithoutEnd(t *testing.T) {
+	content := random(mib, 1)
+	im, m := newImage(t, content), medium(t, 2*mib)
+	w := (&DUT{}).Begin(m, im)
+	groups := set(im.Ranges()).groups(m, leastGroup)
+	bad, err := w.compareStream(groups, io.MultiReader(strings.NewReader(string(content)), &endless{t, 4 * mib}))
+	if bad != nil || err == nil || !strings.Contains(err.Error(), "goes on after the last byte") {
+		t.Errorf("compareStream = %v, %v; want an error", bad, err)
+	}
+	if bad, err := w.compareStream(groups, strings.NewReader(string(content))); bad != nil || err != nil {
+		t.Errorf("compareStream of what was asked for = %v, %v", bad, err)
+	}
+}
