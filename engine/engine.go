@@ -56,6 +56,7 @@ type run struct {
 	http    *serve.HTTP
 	tftp    *serve.TFTP
 	power   power.Driver
+	gate    powerGate
 	port    string // by the name that lasts, once it was open
 	console *console.Console
 

@@ -32,12 +32,12 @@ type bootFile struct {
 
 // plan checks what can be checked and opens what will be needed, the cheap things first: a download comes last.
 func (r *run) plan(ctx context.Context) error {
-	steps := []func(context.Context) error{r.planTarget, r.planFiles, r.planImage, r.planPower, r.planConsole, r.planServers}
+	steps := []func(context.Context) error{r.planTarget, r.planFiles, r.planImage, r.planPower, r.planConsole, r.planServers, r.planConnected}
 	switch {
 	case r.job.DryRun:
 		steps = []func(context.Context) error{r.planTarget, r.planFiles, r.planImage, r.planPort}
 	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return web.Is(p.Image) }):
-		steps = append(slices.Delete(steps, 2, 3), r.planImage)
+		steps = slices.Insert(slices.Delete(steps, 2, 3), 5, r.planImage) // before planConnected
 	}
 	for _, do := range steps {
 		if err := do(ctx); err != nil {

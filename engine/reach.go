@@ -57,9 +57,12 @@ func (r *run) planReach(to Place) error {
 	if err := r.bound(); err != nil {
 		return err
 	}
-	steps := []func(context.Context) error{r.planPower, r.planConsole}
-	if to == AtLinux {
-		steps = []func(context.Context) error{r.planFiles, r.planPower, r.planConsole, r.planServers}
+	steps := []func(context.Context) error{r.planPower, r.planConsole, r.planConnected}
+	switch to {
+	case AsItIs:
+		steps = steps[:2] // the power is left alone
+	case AtLinux:
+		steps = []func(context.Context) error{r.planFiles, r.planPower, r.planConsole, r.planServers, r.planConnected}
 	}
 	for _, do := range steps {
 		if err := do(r.ctx); err != nil {

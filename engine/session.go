@@ -188,12 +188,16 @@ func (s *Session) switchTo(ctx context.Context, state PowerState) error {
 		}
 		return nil
 	}
+	if err := s.run.gate.check(ctx, con); err != nil {
+		return err
+	}
 	do := s.run.power.Off
 	if state == PowerOn {
 		do = s.run.power.On
 		con.Skip()
 	}
 	err = s.run.switchPower(ctx, do)
+	s.run.gate.switched(state, err)
 	s.fresh = err == nil && state == PowerOn
 	if s.run.Console != nil && err == nil {
 		s.run.Console.Note(s.run.Clock.Now(), "power "+string(state))
@@ -212,7 +216,8 @@ func (s *Session) console(ctx context.Context) (*console.Console, error) {
 		return s.run.console, nil
 	}
 	s.run.console.Close()
-	return s.run.console, s.run.planConsole(ctx)
+	err := s.run.planConsole(ctx)
+	return s.run.console, err
 }
 
 // UBoot stops autoboot and gives a prompt that answers.

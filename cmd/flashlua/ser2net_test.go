@@ -15,6 +15,21 @@ import (
 
 // TestFlashThroughSer2net flashes a board whose serial port is another machine's.
 func TestFlashThroughSer2net(t *testing.T) {
+	dir := workDir(t)
+	sim := exec.CommandContext(t.Context(), "flashlua", "sim", "--listen", "pty", "--set", "size=1")
+	pty, power := offered(t, sim)
+
+	at, first := startSer2net(t, "telnet(rfc2217),", strings.TrimPrefix(pty, "serial:")+",9600n81")
+	first.Close()
+	run := exec.CommandContext(t.Context(), "flashlua", "run", "sim", "--image", "x.raw", "--port", "rfc2217:"+at, "--power", power, "--set", "power.off_time=1ms", "--quiet")
+	run.Dir = dir
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// startSer2net serves a serial port until the test ends, as accepter says, and returns the address and its first client.
+func startSer2net(t *testing.T, accepter, device string) (string, net.Conn) {
 	ser2net, err := exec.LookPath("ser2net")
 	if err != nil {
 		ser2net = "/usr/sbin/ser2net"
@@ -25,10 +40,6 @@ func TestFlashThroughSer2net(t *testing.T) {
 		}
 		t.Skip("LEFT OUT: there is no ser2net; as root `make test-deps` installs it")
 	}
-	dir := workDir(t)
-	sim := exec.CommandContext(t.Context(), "flashlua", "sim", "--listen", "pty", "--set", "size=1")
-	pty, power := offered(t, sim)
-
 	// The host is this process's own, lest another takes the port before ser2net does.
 	pid := os.Getpid()
 	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+pid>>16, pid>>8&255, pid&255))
@@ -37,11 +48,12 @@ func TestFlashThroughSer2net(t *testing.T) {
 	}
 	host, port, _ := net.SplitHostPort(l.Addr().String())
 	l.Close()
-	config := fmt.Sprintf("connection: &board\n  accepter: telnet(rfc2217),tcp(nodelay),%s,%s\n  connector: serialdev,%s,9600n81,local\n", host, port, strings.TrimPrefix(pty, "serial:"))
-	if err := os.WriteFile(filepath.Join(dir, "ser2net.yaml"), []byte(config), 0o600); err != nil {
+	config := filepath.Join(t.TempDir(), "ser2net.yaml")
+	text := fmt.Sprintf("connection: &board\n  accepter: %stcp(nodelay),%s,%s\n  connector: serialdev,%s,local\n", accepter, host, port, device)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := exec.CommandContext(t.Context(), ser2net, "-n", "-u", "-c", filepath.Join(dir, "ser2net.yaml"))
+	server := exec.CommandContext(t.Context(), ser2net, "-n", "-u", "-c", config)
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test run that is killed leaves no server
 	started, ended := make(chan error), make(chan error, 1)
 	go func() {
@@ -53,14 +65,13 @@ func TestFlashThroughSer2net(t *testing.T) {
 	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		server.Process.Kill()
 		<-ended
-	}()
-	for serves := false; !serves; {
+	})
+	for {
 		if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
-			serves = true
-			conn.Close()
+			return l.Addr().String(), conn
 		}
 		select {
 		case err := <-ended:
@@ -68,10 +79,31 @@ func TestFlashThroughSer2net(t *testing.T) {
 		default:
 		}
 	}
-	run := exec.CommandContext(t.Context(), "flashlua", "run", "sim", "--image", "x.raw", "--port", "rfc2217:"+l.Addr().String(), "--power", power, "--set", "power.off_time=1ms", "--quiet")
-	run.Dir = dir
-	if out, err := run.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+}
+
+// TestConsoleOfAnother is what a user sees whose console has another client: the board of that client is not switched.
+func TestConsoleOfAnother(t *testing.T) {
+	dir := workDir(t)
+	sim := exec.CommandContext(t.Context(), "flashlua", "sim", "--listen", "pty", "--set", "size=1")
+	pty, _ := offered(t, sim)
+	at, other := startSer2net(t, "", strings.TrimPrefix(pty, "serial:")+",115200n81")
+	defer other.Close()
+	const last = "nothing was touched: transport.busy (exit 2)\n"
+	for port, want := range map[string]string{
+		"tcp:" + at: "Caused by: the server hung up at once: Port already in use\nHint: a console server often takes one client at a time: end the other one\n",
+		"exec:head -c 1 >/dev/null; echo 'microcom: cannot open lock file' >&2; exit 1": "Error: the command of the console port ended: exit status 1: microcom: cannot open lock file\n" +
+			"Hint: run the command by hand: it must stay connected to the console, and have it alone\n",
+	} {
+		if kind, _, _ := strings.Cut(port, ":"); kind == "tcp" {
+			want = "Error: cannot open the console port " + port + "\n" + want
+		}
+		got := refused(t, flashlua(t, dir, "--image", "x.raw", "--port", port, "--power", "command:echo {} >>switched", "--tftp-dir", t.TempDir()))
+		if got != want+last {
+			t.Errorf("with --port %s it says\n%s\nwant\n%s", port, got, want+last)
+		}
+	}
+	if switched, err := os.ReadFile(filepath.Join(dir, "switched")); err == nil {
+		t.Errorf("the power was switched: %q", switched)
 	}
 }
 

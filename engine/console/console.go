@@ -136,7 +136,12 @@ func (c *Console) Close() error {
 	var err error
 	c.closing.Do(func() {
 		close(c.closed)
-		err = c.line().Close()
+		c.mu.Lock()
+		port, away := c.port, c.away
+		c.mu.Unlock()
+		if away == nil { // else reopen has closed it
+			err = port.Close()
+		}
 	})
 	return err
 }

@@ -2,15 +2,14 @@ package transport
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
@@ -21,32 +20,40 @@ func init() {
 // child is a program whose standard streams are the console: ssh to where the port is, a lab's own client.
 type child struct {
 	cmd   *exec.Cmd
-	in    io.WriteCloser
+	in    *os.File
+	early []byte // the reader's: what came while it was opened
+	count int    // the reader's: bytes that came
+	heard tail   // of what came, while that may be a refusal
+	takes bool   // it has read what was typed; of probe alone
 	out   *os.File
-	said  stderrTail
+	said  tail          // on its standard error
 	ended chan struct{} // closed when the program was reaped; err says how
 	err   error
 	once  sync.Once
 }
 
 // openExec runs a command by sh. What it starts ends with it, and a Ctrl-C is not for it.
-func openExec(_ context.Context, text string, _ Line) (Port, error) {
+func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 	c := &child{cmd: exec.Command("sh", "-c", text), ended: make(chan struct{})}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.cmd.Stderr = &c.said
 	c.cmd.WaitDelay = time.Second // for who holds on to it when the command is gone
-	var err error
-	if c.in, err = c.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, w, err := os.Pipe()
+	stdin, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	c.out, c.cmd.Stdout = out, w
+	out, stdout, err := os.Pipe()
+	if err != nil {
+		stdin.Close()
+		in.Close()
+		return nil, err
+	}
+	c.in, c.out, c.cmd.Stdin, c.cmd.Stdout = in, out, stdin, stdout
 	err = c.cmd.Start()
-	w.Close()
+	stdin.Close()
+	stdout.Close()
 	if err != nil {
+		in.Close()
 		out.Close()
 		return nil, err
 	}
@@ -54,21 +61,55 @@ func openExec(_ context.Context, text string, _ Line) (Port, error) {
 		c.err = c.cmd.Wait()
 		close(c.ended)
 	}()
+	c.early, err = settle(ctx, clock.Real{}, c.out, settleNear)
+	c.hear(c.early)
+	if err != nil {
+		c.Close()
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
+		return nil, c.over()
+	}
 	return c, nil
 }
 
 // Read implements io.Reader. The end of the program is told with what it had to say.
 func (c *child) Read(p []byte) (int, error) {
+	if len(c.early) > 0 {
+		n := copy(p, c.early)
+		c.early = c.early[n:]
+		return n, nil
+	}
 	n, err := c.out.Read(p)
+	c.hear(p[:n])
 	if err != io.EOF {
 		return n, err
 	}
+	return n, c.over()
+}
+
+// hear keeps what the command prints at first: a client says there that the console is taken. What follows is the board's.
+func (c *child) hear(p []byte) {
+	if c.count += len(p); c.count > settleData {
+		c.heard.clear()
+		return
+	}
+	c.heard.Write(p)
+}
+
+// over waits for the end of the program and returns how it ended, with what it had to say.
+func (c *child) over() error {
 	<-c.ended
 	how := "exit status 0"
 	if c.err != nil {
 		how = c.err.Error()
 	}
-	return n, fmt.Errorf("the command of the console port ended: %s%s", how, c.said.text())
+	words := lastWords([]byte(c.heard.text() + " " + c.said.text()))
+	if words != "" {
+		how += ": " + words
+	}
+	return classify.WithHint(classify.New(refusal(words), "the command of the console port ended: %s", how),
+		"run the command by hand: it must stay connected to the console, and have it alone")
 }
 
 func (c *child) Write(p []byte) (int, error) { return c.in.Write(p) }
@@ -94,27 +135,30 @@ func (c *child) Close() error {
 	return err
 }
 
-// stderrTail keeps the end of what a program complains about.
-type stderrTail struct {
+// tail keeps the end of what a program says.
+type tail struct {
 	mu  sync.Mutex
 	buf []byte
 }
 
 const maxSaid = 300
 
-func (s *stderrTail) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.buf = append(s.buf, p...)
-	s.buf = s.buf[max(0, len(s.buf)-maxSaid):]
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, p...)
+	t.buf = t.buf[max(0, len(t.buf)-maxSaid):]
 	return len(p), nil
 }
 
-func (s *stderrTail) text() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if said := strings.TrimSpace(strings.ToValidUTF8(string(s.buf), "?")); said != "" {
-		return ": " + said
-	}
-	return ""
+func (t *tail) clear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = nil
+}
+
+func (t *tail) text() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.buf)
 }

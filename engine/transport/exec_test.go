@@ -5,26 +5,87 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flashlua/flashlua/classify"
 )
 
-func TestExecTellsHowTheCommandEnded(t *testing.T) {
-	for text, want := range map[string]string{
-		"echo no route >&2; exit 255": "ended: exit status 255: no route",
-		"true":                        "ended: exit status 0",
-		"no-such-client":              "exit status 127: sh:",
+// TestExecThatEnds is what Open, or the check before the board gets power, says of a command that ends.
+func TestExecThatEnds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text string
+		kind classify.Kind
+		want string
+	}{
+		"on stderr":             {"echo no route >&2; exit 255", classify.TransportLost, "ended: exit status 255: no route"},
+		"silent":                {"true", classify.TransportLost, "ended: exit status 0"},
+		"no such program":       {"no-such-client", classify.TransportLost, "exit status 127: sh:"},
+		"ssh without a server":  {"echo 'ssh: connect to host lab port 22: Connection refused' >&2; exit 255", classify.TransportLost, "lab port 22: Connection refused"},
+		"picocom":               {"printf 'FATAL: cannot lock /dev/ttyUSB0: Resource temporarily unavailable\r\n'; exit 1", classify.TransportBusy, "exit status 1: FATAL: cannot lock /dev/ttyUSB0"},
+		"after it was asked":    {"head -c 1 >/dev/null; echo 'microcom: cannot open lock: File exists' >&2; exit 1", classify.TransportBusy, "exit status 1: microcom: cannot open lock"},
+		"asked, by its output":  {"head -c 1 >/dev/null; echo 'Connection refused by 10.0.0.7'", classify.TransportBusy, "exit status 0: Connection refused by 10.0.0.7"},
+		"closed its output too": {"head -c 1 >/dev/null; exec >&-; exit 7", classify.TransportLost, "exit status 7"},
 	} {
-		p, err := Open(t.Context(), "exec:"+text, Line{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err = io.ReadAll(p); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: Read = %v; want %s", text, err, want)
-		}
-		p.Close()
+		t.Run(name, func(t *testing.T) {
+			p, err := Open(t.Context(), "exec:"+tt.text, Line{})
+			if err == nil {
+				defer p.Close()
+				read := make(chan error, 1)
+				go func() {
+					_, err := io.Copy(io.Discard, p)
+					read <- err
+				}()
+				err = p.(*remote).Connected(t.Context())
+				if rerr := <-read; err == nil || rerr == nil || rerr.Error() != err.Error() {
+					t.Errorf("Read = %v; want %v", rerr, err)
+				}
+			}
+			if f := classify.Facts(err); err == nil || !strings.Contains(err.Error(), tt.want) || f.Kind != tt.kind {
+				t.Errorf("connecting = %v of kind %s; want %q of kind %s", err, f.Kind, tt.want, tt.kind)
+			}
+		})
+	}
+}
+
+// TestExecThatConnects: what is typed is read only once a command is connected, which takes as long as it takes.
+func TestExecThatConnects(t *testing.T) {
+	gate := filepath.Join(t.TempDir(), "gate")
+	if err := syscall.Mkfifo(gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Open(t.Context(), "exec:read -r _ <"+gate+"; exec cat", Line{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	c := p.(*remote).prober.(*child)
+	connected := make(chan error, 1)
+	go func() { connected <- p.(*remote).Connected(t.Context()) }()
+	f, err := os.OpenFile(gate, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n == 0; n, _ = c.unread() { // until the NUL is there
+		runtime.Gosched()
+	}
+	select {
+	case err := <-connected:
+		t.Errorf("Connected = %v before the command is", err)
+	default:
+	}
+	io.WriteString(f, "\n")
+	f.Close()
+	if err := <-connected; err != nil {
+		t.Errorf("Connected = %v", err)
+	}
+	buf := make([]byte, 6)
+	io.WriteString(p, "hello")
+	if _, err := io.ReadFull(p, buf); err != nil || string(buf) != "\x00hello" {
+		t.Errorf("read %q, %v; want a NUL and what was typed", buf, err)
 	}
 }
 

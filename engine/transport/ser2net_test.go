@@ -157,15 +157,19 @@ func TestSer2netWithoutTheOption(t *testing.T) {
 }
 
 func TestSer2netWithAnotherClient(t *testing.T) {
-	s := ser2net(t, "telnet(rfc2217),")
-	held := s.open(t, "rfc2217", Line{})
-	lock := held.(*locked).lock
-	lock.release() // the other client is on another machine
-	_, err := Open(t.Context(), "rfc2217:"+s.address, Line{})
-	f := classify.Facts(err)
-	if f.Kind != classify.TransportOpen || !strings.HasSuffix(fmt.Sprint(err), "the server hung up at once: Port already in use") || !strings.Contains(f.Hint, "one client at a time") {
-		t.Errorf("Open = %v of kind %s, hint %q", err, f.Kind, f.Hint)
+	for scheme, accepter := range map[string]string{"tcp": "", "telnet": "telnet,", "rfc2217": "telnet(rfc2217),"} {
+		t.Run(scheme, func(t *testing.T) {
+			s := ser2net(t, accepter)
+			held := s.open(t, scheme, Line{})
+			lock := held.(*remote).lock
+			lock.release() // the other client is on another machine
+			_, err := Open(t.Context(), scheme+":"+s.address, Line{})
+			f := classify.Facts(err)
+			if f.Kind != classify.TransportBusy || !strings.HasSuffix(fmt.Sprint(err), "the server hung up at once: Port already in use") || !strings.Contains(f.Hint, "one client at a time") {
+				t.Errorf("Open = %v of kind %s, hint %q; want transport.busy with the server's words", err, f.Kind, f.Hint)
+			}
+			held.Close()
+			reopen(t, scheme+":"+s.address).Close()
+		})
 	}
-	held.Close()
-	reopen(t, "rfc2217:"+s.address).Close()
 }

@@ -5,11 +5,12 @@ import (
 	"net"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 func init() {
 	Register("tcp", "tcp:HOST:PORT", func(ctx context.Context, address string, _ Line) (Port, error) {
-		return dial(ctx, address)
+		return connect(ctx, clock.Real{}, settleFar, func() (streamConn, error) { return dial(ctx, address) })
 	})
 }
 

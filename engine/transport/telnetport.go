@@ -3,13 +3,10 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
@@ -52,30 +49,40 @@ func newTelnetPort(conn net.Conn) *telnetPort {
 	return &telnetPort{Conn: conn, codec: newTelnet(), closed: make(chan struct{})}
 }
 
-// errHungUp is a server that ends the connection before it is of use: it has a client already.
-var errHungUp = errors.New("the server hung up at once")
-
-// dialTelnet connects and negotiates. A server that hangs up is asked again for a second: it may not have noticed yet
-// that its last client left.
+// dialTelnet connects and negotiates.
 func dialTelnet(ctx context.Context, address string, negotiate func(context.Context, *telnetPort) error) (Port, error) {
-	for try := 0; ; try++ {
+	clk := clock.Real{}
+	return persist(ctx, clk, func() (Port, error) {
+		began := clk.Now()
 		conn, err := dial(ctx, address)
 		if err != nil {
 			return nil, err
 		}
+		opened := clk.Now()
 		t := newTelnetPort(conn)
-		if err = negotiate(ctx, t); err == nil {
-			return t, nil
+		err = negotiate(ctx, t)
+		if left := settleFar + 2*opened.Sub(began) - clk.Now().Sub(opened); err == nil && left > 0 {
+			err = t.stays(ctx, left)
 		}
-		t.Close()
-		if !errors.Is(err, errHungUp) || try == patience {
+		if err != nil {
+			t.Close()
 			return nil, err
 		}
-		if err := (clock.Real{}).Sleep(ctx, time.Second/patience); err != nil {
-			return nil, err
-		}
-	}
+		return t, nil
+	})
 }
+
+// stays reads for limit, and fails if the server hangs up meanwhile.
+func (t *telnetPort) stays(ctx context.Context, limit time.Duration) error {
+	err := t.until(ctx, limit, func() bool { return len(t.early) > settleData })
+	if errors.Is(err, errNoAnswer) {
+		return nil
+	}
+	return err
+}
+
+// probe implements prober: a server that hangs up later ends Read.
+func (t *telnetPort) probe(context.Context) error { return nil }
 
 // greet agrees on a line that takes any byte. Nothing may be sent before: in between nobody knows how it is understood.
 func greet(ctx context.Context, t *telnetPort) error {
@@ -117,18 +124,9 @@ func (t *telnetPort) until(ctx context.Context, limit time.Duration, done func()
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		default:
-			return t.hungUp(err)
+			return hungUp(t.early, err)
 		}
 	}
-}
-
-// hungUp is the error of a connection that ended while it was opened, with the server's last words.
-func (t *telnetPort) hungUp(err error) error {
-	why := err.Error()
-	if said := strings.TrimSpace(strings.ToValidUTF8(string(t.early[max(0, len(t.early)-maxSaid):]), "?")); said != "" {
-		why = said
-	}
-	return classify.WithHint(fmt.Errorf("%w: %s", errHungUp, why), "a console server often takes one client at a time: end the other one")
 }
 
 // Read implements io.Reader.

@@ -83,6 +83,9 @@ func Open(ctx context.Context, spec string, line Line) (Port, error) {
 		return nil, classify.WithHint(classify.Wrap(err, classify.TransportOpen, "cannot open the console port %s", spec),
 			"check the address after --port, and that whatever serves the console runs")
 	}
+	if p, ok := port.(prober); ok {
+		return &remote{locked{port, lock}, p}, nil
+	}
 	return &locked{port, lock}, nil
 }
 
@@ -91,6 +94,16 @@ type locked struct {
 	Port
 	lock *lock
 }
+
+// remote is a port that is open before it is known to lead to the console.
+type remote struct {
+	locked
+	prober
+}
+
+// Connected waits until the port leads to the console, as far as that can be known without an answer of the board, and
+// returns the reason if it does not. It is for the moment before the board gets power: it may type a NUL.
+func (r *remote) Connected(ctx context.Context) error { return r.probe(ctx) }
 
 func (l *locked) Close() error {
 	err := l.Port.Close()

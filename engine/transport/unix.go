@@ -22,8 +22,10 @@ func init() {
 				return nil, err
 			}
 		}
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
+		return connect(ctx, clock.Real{}, settleNear, func() (streamConn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		})
 	})
 }
 

@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// powerGate refuses to switch the power of a board whose console is not connected: somebody else may be at work there,
+// and what the board says would be lost. It belongs to the one goroutine that switches.
+type powerGate struct {
+	off bool // the power was last switched off: an adapter or a server that lost its power with the board comes back when it is on
+}
+
+// check returns the reason why the power must not be switched.
+func (g *powerGate) check(ctx context.Context, con *console.Console) error {
+	if g.off {
+		return nil
+	}
+	return con.Connected(ctx)
+}
+
+// switched notes what the driver did.
+func (g *powerGate) switched(to PowerState, err error) { g.off = err == nil && to == PowerOff }
+
+// planConnected is the last thing before the board is touched.
+func (r *run) planConnected(ctx context.Context) error {
+	if r.power == nil {
+		return nil
+	}
+	return r.gate.check(ctx, r.console)
+}

@@ -1,0 +1,72 @@
+package transport
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+)
+
+const (
+	takeTime  = time.Minute           // in which a command must read what is typed: ssh may have to find its way
+	takeEvery = 20 * time.Millisecond // how often that is looked at
+)
+
+// probe implements prober. A command such as ssh runs long before it is connected, and takes no input until it is.
+// So it is typed a NUL, which U-Boot and a shell ignore, and the pipe is watched until it is empty. Then the other end has
+// settleFar to refuse.
+func (c *child) probe(ctx context.Context) error {
+	if c.takes {
+		return nil // its end ends Read
+	}
+	if n, err := c.unread(); err == nil && n == 0 {
+		c.in.Write([]byte{0}) // a command that ended is reported below
+	}
+	late := classify.WithHint(classify.New(classify.TransportWrite, "the command of the console port read nothing for %s", takeTime),
+		"run the command by hand: it must connect, and pass its standard input on to the console")
+	ctx, cancel := clock.WithTimeout(ctx, clock.Real{}, takeTime, late)
+	defer cancel()
+	for {
+		if n, err := c.unread(); err != nil || n == 0 {
+			break
+		}
+		if err := c.lives(ctx, takeEvery); err != nil {
+			return err
+		}
+	}
+	if err := c.lives(ctx, settleFar); err != nil {
+		return err
+	}
+	c.takes = true
+	return nil
+}
+
+// lives waits, and fails if the command ends meanwhile.
+func (c *child) lives(ctx context.Context, d time.Duration) error {
+	passed := make(chan struct{})
+	defer clock.Real{}.AfterFunc(d, func() { close(passed) })()
+	select {
+	case <-passed:
+		return nil
+	case <-c.ended:
+		return c.over()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// unread is how many bytes the command has not read yet.
+func (c *child) unread() (n int, err error) {
+	raw, err := c.in.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	cerr := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	if cerr != nil {
+		err = cerr
+	}
+	return n, err
+}
