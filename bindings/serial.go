@@ -82,7 +82,7 @@ func expect(c *args, con *console.Console) ([]lua.LValue, error) {
 	if w.Timeout == 0 {
 		w.Timeout = expectTime
 	}
-	w.Abort = []console.Abort{console.Panic}
+	w.Abort = []console.Abort{console.Panic, console.Off}
 	m, err := con.Expect(c.ctx, w)
 	if err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ const (
 	ConsoleBusy    Kind = "console.busy"
 	BoardPanic     Kind = "board.panic"
 	BoardReset     Kind = "board.reset"
+	BoardOff       Kind = "board.off"
 	UBootSilent    Kind = "uboot.autoboot"
 	UBootDenied    Kind = "uboot.autoboot.denied"
 	UBootExit      Kind = "uboot.exit"
@@ -178,6 +179,7 @@ var table = map[Kind]entry{
 	"board":     {Retryable, "the board failed", "The console lines before it say why."},
 	BoardPanic:  {Retryable, "the board's kernel panicked", "Check that kernel, device tree and boot arguments belong together."},
 	BoardReset:  {Retryable, "the board reset itself", "Look for a watchdog, a brown-out or a crash."},
+	BoardOff:    {Retryable, "the board shut itself down", "Look for what did it: a command of the policy, the temperature, a battery. If it is meant, set console.aborts = { off = false }."},
 	"uboot":     {Retryable, "U-Boot failed", "Look at the console lines."},
 	UBootSilent: {Retryable, "autoboot could not be stopped", "Check power, uboot.autoboot, uboot.keys and uboot.prompt against the console lines."},
 	UBootDenied: {NonRetryable, "U-Boot refused the password", "Check uboot.password."},

@@ -27,6 +27,9 @@ func matrix() (all []cell) {
 		gone := []classify.Kind{classify.UBootSilent, classify.ConsoleGap, classify.ConsoleGarbled}
 		all = append(all, cell{"reset=" + stage, reset}, cell{"silent=" + stage, silent}, cell{"gone=" + stage, gone})
 	}
+	for _, stage := range []string{"login", "shell", "shell:7", "write"} {
+		all = append(all, cell{"off=" + stage, []classify.Kind{classify.BoardOff}})
+	}
 	line := []classify.Kind{"console", "uboot", "shell", "net", "deadline"}
 	rates := []string{"0.5%", "2%"}
 	if os.Getenv("FLASHLUA_SOAK") != "" {

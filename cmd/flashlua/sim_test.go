@@ -194,6 +194,9 @@ func TestSimulatedFaults(t *testing.T) {
 		{"silent=load", []classify.Kind{classify.ConsoleStall}, 0},
 		{"silent=linux", []classify.Kind{classify.ShellLogin}, 0},
 		{"silent=write", []classify.Kind{classify.ConsoleStall}, 0},
+		{"off=login", []classify.Kind{classify.BoardOff}, 0},
+		{"off=shell:5", []classify.Kind{classify.BoardOff}, 0},
+		{"off=write", []classify.Kind{classify.BoardOff}, 0},
 		{"torn=1", nil, 0},
 		{"noise=0.001", nil, 0},
 	} {
@@ -242,6 +245,7 @@ var anything = []classify.Kind{"console", "uboot", "shell", "net", "deadline"}
 var rightKinds = map[string][]classify.Kind{
 	"dhcp": {classify.NetDHCPTimeout}, "tftp": {classify.NetTFTPTimeout}, "http": {classify.NetHTTPCut}, "block": {classify.VerifyMismatch}, "flip": {classify.VerifyMismatch},
 	"reset":  {classify.BoardReset},
+	"off":    {classify.BoardOff},
 	"silent": {classify.UBootSilent, "console", classify.ShellLogin, classify.ShellSync, "deadline"},
 	"gone":   {classify.UBootSilent, "console", "shell", "deadline"},
 	"drop":   anything, "double": anything, "garble": anything, "delay": anything, "noise": anything, "first": anything, "fifo": anything, "echo": anything,
@@ -293,7 +297,7 @@ func randomFaults(seed int) string {
 	rate := func() string { return pick("0.0001", "0.0005", "0.001", "0.002:typed", "0.002:printed") }
 	all := []string{
 		"dhcp=" + pick("1", "3", "5"), "tftp=" + pick("1", "2"), "http=" + pick("1", "2", "5"), "block=" + pick("1", "2", "5"), "flip=" + pick("1", "2", "5"),
-		"reset=" + stage(), "silent=" + stage(), "gone=" + stage(),
+		"reset=" + stage(), "silent=" + stage(), "gone=" + stage(), "off=" + pick("login", "shell", "write"),
 		"drop=" + rate(), "double=" + rate(), "garble=" + rate(), "delay=" + rate(), "noise=" + pick("0.0005", "0.005"),
 		"torn=1", "first=" + pick("1", "2"), "fifo=" + pick("16", "64"), "echo=off", "wrap=" + pick("40", "80"),
 	}

@@ -39,7 +39,7 @@ func (c *Console) watched(own []Abort) []Abort {
 }
 
 // AbortNames are the names that Watch.Not may have.
-var AbortNames = []string{Reset.Name, Panic.Name, Crash.Name, Emergency.Name}
+var AbortNames = []string{Reset.Name, Panic.Name, Crash.Name, Emergency.Name, Off.Name}
 
 // Reset matches a bootloader's banner: whoever sees one while something else runs has a board that reset itself.
 var Reset = Abort{
@@ -65,6 +65,18 @@ var Crash = Abort{
 	Pattern: Regexp(`(?m)"Synchronous Abort" handler|### ERROR ### Please RESET the board|^(?:data|prefetch) abort\r?$|^undefined instruction\r?$|^Unhandled exception: `),
 	Kind:    classify.BoardPanic,
 	Says:    "U-Boot crashed",
+}
+
+// Off matches what a Linux kernel prints at last: it stands still, or the power is off. What init says before it is not the
+// end. Source: Linux, kernel/reboot.c, and arch/arm/kernel/reboot.c for a reset that did not come; before Linux 3.10 there
+// was no "reboot: " and a full stop.
+var Off = Abort{
+	Name: "off",
+	Pattern: Regexp(`(?m)(?:^|[]#$>] )(?:reboot: (?:Power down|System halted|Power off not available: System halted instead)|` +
+		`(?:Power down|System halted)\.|Reboot failed -- System halted)\r?$`),
+	Kind: classify.BoardOff,
+	Says: "the board shut itself down",
+	Hint: "the console lines say what did it; if it is meant, set console.aborts = { off = false } in the policy",
 }
 
 // Emergency matches a Linux that gave up on its way to the login.

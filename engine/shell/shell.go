@@ -48,12 +48,12 @@ type Shell struct {
 func Login(ctx context.Context, con *console.Console, cfg Config, alarms ...console.Abort) (*Shell, error) {
 	s := &Shell{cfg: cfg, Interpreter: console.Interpreter{Console: con, Exit: classify.ShellExit, Limit: commandTime}}
 	for until := con.Now().Add(cfg.Timeout); ; {
-		prompt, err := s.enter(ctx, until, append(alarms, console.Panic, console.Reset, console.Emergency))
+		prompt, err := s.enter(ctx, until, append(alarms, console.Panic, console.Reset, console.Emergency, console.Off))
 		if err != nil {
 			return nil, err
 		}
 		s.Dialect = console.POSIX(prompt, cfg.Line)
-		s.Abort = []console.Abort{console.Panic, console.Reset}
+		s.Abort = []console.Abort{console.Panic, console.Reset, console.Off}
 		if err = con.Sync(ctx, s.Dialect, syncTries, syncWait); err == nil {
 			return s, s.prepare(ctx)
 		}

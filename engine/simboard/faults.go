@@ -21,6 +21,7 @@ const (
 	FaultFirst   = "first"  // count: the first character typed at U-Boot's prompt after autoboot was stopped is lost
 	FaultReset   = "reset"  // a stage: the board resets there, once
 	FaultSilent  = "silent" // a stage: the board says nothing more from there until it is reset, once
+	FaultOff     = "off"    // a stage of Linux: it shuts down there, once, and waits for the switch
 	FaultGone    = "gone"   // a stage: the station's adapter is away from there for a while, once
 	FaultDrop    = "drop"   // rate: bytes are lost
 	FaultLost    = "lost"   // the same

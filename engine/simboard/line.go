@@ -315,6 +315,11 @@ func (t tty) Write(data []byte) (int, error) {
 	if err := t.b.reached(StageOutput, len(data)); err != nil {
 		return 0, err
 	}
+	return t.print(data)
+}
+
+// print is Write of what is no stage.
+func (t tty) print(data []byte) (int, error) {
 	t.b.mu.Lock()
 	p := t.b.port
 	t.b.mu.Unlock()

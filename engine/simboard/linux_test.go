@@ -166,7 +166,7 @@ func TestRebootAndPowerOff(t *testing.T) {
 	})
 	inLinux(t, func(t *testing.T, b *bench, sh *shell.Shell) {
 		_, err := sh.Exec(t.Context(), console.Command{Text: "poweroff", Timeout: time.Minute})
-		if classify.Facts(err).Kind != classify.ConsoleTimeout || !strings.Contains(b.con.Tail(), "going down NOW") {
+		if classify.Facts(err).Kind != classify.BoardOff || !strings.Contains(b.con.Tail(), "going down NOW") {
 			t.Errorf("poweroff = %v\n%s", err, b.con.Tail())
 		}
 	})

@@ -27,6 +27,7 @@ var Settings = []Setting{
 	{FaultFirst, "N", "loses the first character that it reads after its autoboot was stopped, N times", count},
 	{FaultReset, "STAGE", "resets itself once, at uboot, autoboot, dhcp, load, linux, login, shell or in the middle of a write; write:3 is the third, output:500 byte 500 that is printed, output one that the seed chooses", stage},
 	{FaultSilent, "STAGE", "says nothing more from there, until it is reset, once", stage},
+	{FaultOff, "STAGE", "shuts itself down once, at login, shell or in the middle of a write, and says so as Linux does", stageOfLinux},
 	{FaultGone, "STAGE", "goes on while the station's adapter is away, once, from there for 3 s; what is printed meanwhile is lost", stage},
 	{FaultDrop, "RATE", "has a console that loses bytes, each with this probability: 0.005, 0.5%, or one way 0.5%:typed, 0.5%:printed", rateOfWays},
 	{FaultLost, "RATE", "the same as drop", rateOfWays},
@@ -118,7 +119,14 @@ func between(value string, low, high int) (int, error) {
 	return n, nil
 }
 
-func stage(s *settings, name, value string) error {
+func stage(s *settings, name, value string) error { return stageOf(stages, s, name, value) }
+
+// stageOfLinux is a stage at which a kernel runs that can say something.
+func stageOfLinux(s *settings, name, value string) error {
+	return stageOf([]string{StageLogin, StageShell, StageWrite}, s, name, value)
+}
+
+func stageOf(stages []string, s *settings, name, value string) error {
 	at, nth, given := strings.Cut(value, ":")
 	if !slices.Contains(stages, at) {
 		return fmt.Errorf("%q is not one of %s", at, strings.Join(stages, ", "))

@@ -9,6 +9,7 @@ package simboard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -62,7 +63,8 @@ type Board struct {
 	port   *Port
 	away   bool                    // the station's adapter
 	off    context.CancelFunc      // nil while the power is off
-	end    context.CancelCauseFunc // of the life under way
+	life   context.Context         // the one under way
+	end    context.CancelCauseFunc // ends it
 	linux  bool                    // runs now
 	booted time.Time               // when that began
 	done   chan struct{}           // closed when the power is off and everything stands still
@@ -229,7 +231,7 @@ func (b *Board) live(ctx context.Context, done chan struct{}) {
 	for ctx.Err() == nil {
 		life, end := context.WithCancelCause(ctx)
 		b.mu.Lock()
-		b.end = end
+		b.life, b.end = life, end
 		b.mu.Unlock()
 		err := b.boot(life)
 		if cause := context.Cause(life); cause != nil {
@@ -274,6 +276,9 @@ func (b *Board) reached(stage string, n int) error {
 	switch {
 	case b.faults.at(FaultReset, stage, n):
 		err = errReset
+	case b.faults.at(FaultOff, stage, n):
+		b.shutDown()
+		err = errHalted
 	case b.faults.at(FaultSilent, stage, n):
 		err = errHalted
 	default:
@@ -283,6 +288,15 @@ func (b *Board) reached(stage string, n int) error {
 	defer b.mu.Unlock()
 	b.end(err)
 	return err
+}
+
+// shutDown prints the kernel's last line.
+func (b *Board) shutDown() {
+	b.mu.Lock()
+	line := tty{b, b.life}
+	b.mu.Unlock()
+	at, _ := b.inLinux()
+	line.print(fmt.Appendf(nil, "[%5d.%06d] %s\r\n", at/time.Second, at%time.Second/time.Microsecond, linux.PowerDown))
 }
 
 func (b *Board) setLinux(on bool) {

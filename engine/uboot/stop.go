@@ -107,6 +107,9 @@ func (u *UBoot) stop(ctx context.Context, cfg Config, until time.Time) (prompt s
 // next waits for what the board does.
 func (s *stopper) next(ctx context.Context, left time.Duration) (event, error) {
 	w := console.Wait{What: "U-Boot's prompt", Abort: []console.Abort{console.Crash}, Timeout: left, Stall: min(left, s.nudge)}
+	if !s.cfg.Fresh { // what is off waits for a switch that nobody moves; a driver's own may have had Linux shut down
+		w.Abort = append(w.Abort, console.Off)
+	}
 	if s.typing {
 		w.Timeout, w.Stall = min(left, s.cfg.Every), 0
 	}

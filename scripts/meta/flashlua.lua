@@ -29,7 +29,7 @@ local session = {}
 ---@field retries? integer tries after the first, without a power cycle
 ---@field timeout? duration of each try
 ---@field destroys? string job.target, if the step's own commands may write the medium
----@field aborts? table<string, string|false> what else means failure on the console, and what does not
+---@field aborts? table<string, string|false> what else means failure on the console, and what does not: crash, emergency, off, panic, reset
 
 ---@generic T
 ---@param name string

@@ -185,7 +185,7 @@ func goesDown(how Halt, said string) func(*process) int {
 		if o['f'] == "" {
 			p.term.say("The system is going down NOW!\n")
 		}
-		p.log.print(said)
+		p.log.emerg(said)
 		p.halt(how)
 		return 0
 	}

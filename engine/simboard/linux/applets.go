@@ -23,7 +23,7 @@ func init() {
 		"curl": curl, "wget": wget, "ifconfig": ifconfig, "ip": ip, "ping": ping, "udhcpc": udhcpc,
 		"blkdiscard": blkdiscard, "blockdev": blockdev, "date": date, "dmesg": dmesg, "env": env, "expr": expr, "false": exits(1),
 		"free": free, "halt": goesDown(PowerOff, "reboot: System halted"), "hostname": hostname, "id": id, "mount": mountCmd,
-		"poweroff": goesDown(PowerOff, "reboot: Power down"), "printenv": env, "ps": ps, "reboot": goesDown(Reboot, "reboot: Restarting system"),
+		"poweroff": goesDown(PowerOff, PowerDown), "printenv": env, "ps": ps, "reboot": goesDown(Reboot, "reboot: Restarting system"),
 		"sleep": sleep, "sync": exits(0), "timeout": timeout, "true": exits(0), "umask": says("0022"), "umount": umount, "uname": uname,
 		"uptime": uptime, "whoami": says("root"),
 		"clear": exits(0), "fsync": exits(0), "kill": exits(0), "killall": exits(0), "stty": exits(0), "swapoff": exits(0),

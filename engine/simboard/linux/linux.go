@@ -64,6 +64,9 @@ const (
 	AtShell = "shell" // a line was typed
 )
 
+// PowerDown is what the kernel prints before the power goes.
+const PowerDown = "reboot: Power down"
+
 // Halt is how a system went down.
 type Halt int
 

@@ -129,18 +129,24 @@ type kernelLog struct {
 
 const (
 	logLines = 512
+	logEmerg = 0
 	logInfo  = 6
 )
 
 // print logs a message of the usual level, info.
-func (l *kernelLog) print(text string) {
+func (l *kernelLog) print(text string) { l.say(logInfo, text) }
+
+// emerg logs a message that no level keeps off the console.
+func (l *kernelLog) emerg(text string) { l.say(logEmerg, text) }
+
+func (l *kernelLog) say(level int, text string) {
 	at := l.since()
 	line := fmt.Sprintf("[%5d.%06d] %s", at/time.Second, at%time.Second/time.Microsecond, text)
 	l.mu.Lock()
 	if l.lines = append(l.lines, line); len(l.lines) > logLines {
 		l.lines = l.lines[len(l.lines)-logLines:]
 	}
-	shown := logInfo < l.level
+	shown := level < l.level
 	l.mu.Unlock()
 	if shown {
 		l.console(line)

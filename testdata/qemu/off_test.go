@@ -1,0 +1,57 @@
+package qemu
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// shutdowns has Linux end in every way in which it waits for the switch, and notes what that is called.
+const shutdowns = `
+function board.flash(s)
+	for _, cmd in ipairs({ "poweroff -f", "halt -f" }) do
+		s.power:cycle()
+		local ub = s:uboot()
+		ub:dhcp()
+		ub:load()
+		local sh = ub:boot()
+		local ok, err = pcall(function() return sh:exec(cmd, { timeout = "30s" }) end)
+		s:log(string.format("%s: %s %s %s", cmd, ok and "ended" or "failed", err.kind, tostring(err)))
+	end
+end
+`
+
+// TestShutDown holds board.off, and the simulated board's last line, to what a real kernel prints though it is told to be
+// quiet.
+func TestShutDown(t *testing.T) {
+	r := newRig(t, 1000)
+	r.tftp = "127.0.70.4"
+	policy := r.variant(shutdowns)
+	var real, simulated []string
+	notes := func(all *[]string) func(engine.Event) {
+		return func(e engine.Event) {
+			if e.Type == engine.EventNote && strings.Contains(e.Text, " -f") {
+				*all = append(*all, e.Text)
+			}
+		}
+	}
+	r.run(engine.Engine{Events: notes(&real)}, policy, 0)
+	p, err := bindings.Load(policy, bindings.Options{Set: map[string]string{"net.tftp": r.tftp}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := engine.Engine{Events: notes(&simulated)}
+	_, done, err := e.Simulate(p, "size=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	none := 0
+	e.Run(t.Context(), p, engine.Job{Image: r.image, FilesDir: r.Arch.BootDir(), Retries: &none})
+	if len(real) != 2 || !strings.Contains(real[0], "board.off") || !strings.Contains(real[1], "board.off") || !slices.Equal(real, simulated) {
+		t.Errorf("QEMU notes %q; want board.off twice; the simulated board %q", real, simulated)
+	}
+}
