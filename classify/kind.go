@@ -32,6 +32,7 @@ const (
 	ImageEmpty     Kind = "image.empty"
 	ImageFormat    Kind = "image.format"
 	ImageDecode    Kind = "image.decode"
+	ImageTooLarge  Kind = "image.too-large"
 	ImageMismatch  Kind = "image.mismatch"
 	ImageChanged   Kind = "image.changed"
 	ImageRead      Kind = "image.read"
@@ -140,6 +141,7 @@ var table = map[Kind]entry{
 	ImageFormat:   {NonRetryable, "the image is in a format that cannot be written", "Unpack it, or pack it as gzip, xz or zstd."},
 	ImageChanged:  {NonRetryable, "the image changed while it was in use", "Do not write to an image while it is flashed."},
 	ImageDecode:   {NonRetryable, "the image is damaged", "Fetch or build the file again: it is cut short or has wrong bytes."},
+	ImageTooLarge: {NonRetryable, "the image is larger than it may be", "Raise `--max-size`, or use a cache on a larger disk; an image that grows without end is damaged or hostile."},
 	ImageMismatch: {NonRetryable, "the image is not the one that was expected", "Compare the file with the digest that you expect: one of them is another version."},
 	ImageRead:     {NonRetryable, "the image cannot be read", "Check the rights and the disk of the station."},
 	ImageFetch:    {Retryable, "the image cannot be downloaded", "Check the address and the station's way to it."},

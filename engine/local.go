@@ -14,15 +14,16 @@ const ModeWrite = "write"
 
 // LocalJob is an image for a medium of this machine.
 type LocalJob struct {
-	Image  string // file or web address
-	SHA256 string // that the image must have, hex; "" for any
-	To     string // a block device, or a file
-	Force  bool   // also a device that is in use, or not removable
+	Image   string // file or web address
+	SHA256  string // that the image must have, hex; "" for any
+	MaxSize int64  // bytes that the image may have when it is unpacked; 0 is no limit
+	To      string // a block device, or a file
+	Force   bool   // also a device that is in use, or not removable
 }
 
 // WriteLocal writes an image to a medium of this machine and verifies it. The report is never nil.
 func (e Engine) WriteLocal(ctx context.Context, j LocalJob) *Report {
-	r := e.newRun(ctx, &Policy{Name: "this machine"}, Job{Image: j.Image, SHA256: j.SHA256})
+	r := e.newRun(ctx, &Policy{Name: "this machine"}, Job{Image: j.Image, SHA256: j.SHA256, MaxSize: j.MaxSize})
 	r.mode = ModeWrite
 	r.media = []*medium{{part: Part{Image: j.Image, SHA256: j.SHA256}, target: flash.Target{Name: j.To, Path: j.To}, state: Untouched}}
 	var d classify.Decision

@@ -125,6 +125,7 @@ type PowerAfter struct{ Success, Failure, Cancel PowerState }
 type Job struct {
 	Image    string        // file or web address
 	SHA256   string        // that the image must have, hex; "" for any
+	MaxSize  int64         // bytes that an image may have when it is unpacked; 0 is no limit
 	Parts    []Part        // partitions to write, in this order, instead of Image
 	Port     string        // console, as transport.Open takes it
 	Power    string        // as power.Open takes it

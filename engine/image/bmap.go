@@ -23,6 +23,7 @@ const (
 	maxBmap  = 64 << 20
 	maxToken = 64 << 10 // of its XML; the longest that bmaptool writes is a comment of 1.5 kB
 	maxDepth = 16       // bmaptool writes 3
+	maxRuns  = 1 << 20  // ranges; with their digests, more do not fit into maxBmap
 )
 
 // bmap says which blocks of an image mean something.
@@ -101,13 +102,13 @@ type run struct {
 	sum         string
 }
 
-// bounded ends a token that is too long: the decoder keeps one whole in memory, many times as large as in the file.
-type bounded struct {
+// tokenReader ends a token that is too long: the decoder keeps one whole in memory, many times as large as in the file.
+type tokenReader struct {
 	*bytes.Reader
 	left int
 }
 
-func (b *bounded) ReadByte() (byte, error) {
+func (b *tokenReader) ReadByte() (byte, error) {
 	if b.left == 0 {
 		return 0, errors.New("a part of it is too long")
 	}
@@ -122,7 +123,7 @@ type element struct {
 }
 
 func scanBmap(data []byte) (*bmapText, error) {
-	in := &bounded{Reader: bytes.NewReader(data)}
+	in := &tokenReader{Reader: bytes.NewReader(data)}
 	dec := xml.NewDecoder(in)
 	t := &bmapText{fields: map[string][]byte{}}
 	var open []element
@@ -209,6 +210,9 @@ func (t *bmapText) end(e element, raw []byte) error {
 	name, _ := strings.CutPrefix(e.path, "bmap/")
 	switch name {
 	case "BlockMap/Range":
+		if len(t.runs) == maxRuns {
+			return fmt.Errorf("it has more than %d ranges", maxRuns)
+		}
 		r, err := parseRun(raw)
 		r.sum = t.sum
 		t.runs = append(t.runs, r)

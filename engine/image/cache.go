@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/input"
 )
 
 // Cache keeps unpacked images in a folder of its own in Dir, by the digests of the packed files. Processes may share it,
@@ -52,6 +52,7 @@ const (
 	originSuffix = ".from"
 	halfSuffix   = ".half" // of a file that is being written
 	halfAge      = time.Hour
+	maxRecord    = 64 << 20            // bytes of a record; a million parts that do not matter
 	originAge    = 90 * 24 * time.Hour // after which nobody will ask for it again
 )
 
@@ -67,7 +68,7 @@ func CacheOf(getenv func(string) string) (*Cache, error) {
 	c := &Cache{Dir: getenv(CacheVariable), Limit: defaultLimit}
 	if text := getenv(LimitVariable); text != "" {
 		var ok bool
-		if c.Limit, ok = amount(text); !ok {
+		if c.Limit, ok = ParseSize(text); !ok {
 			return nil, classify.WithHint(classify.New(classify.Usage, "%s=%s is no size", LimitVariable, text), "write bytes, or a number with K, M, G or T behind it: 20G")
 		}
 	}
@@ -89,16 +90,6 @@ func CacheOf(getenv func(string) string) (*Cache, error) {
 	return c, nil
 }
 
-// amount reads a number of bytes.
-func amount(text string) (int64, bool) {
-	unit := int64(1)
-	if i := strings.IndexByte("KMGT", text[len(text)-1]); i >= 0 {
-		unit, text = 1<<(10*(i+1)), text[:len(text)-1]
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	return n * unit, err == nil && n >= 0 && n <= 1<<62/unit
-}
-
 // scratch makes a file without a name: it goes when it is closed, however the process ends.
 func (c *Cache) scratch(what string) (*os.File, error) {
 	if c != nil && c.create() == nil {
@@ -116,10 +107,7 @@ func (c *Cache) scratch(what string) (*os.File, error) {
 
 // noRoom is the error of a file of scratch that cannot grow.
 func (c *Cache) noRoom(f *os.File, full error, path, done string) error {
-	dir, variable := os.TempDir(), "TMPDIR"
-	if c != nil && filepath.Dir(f.Name()) == c.images() {
-		dir, variable = c.Dir, CacheVariable
-	}
+	dir, variable := c.where(f)
 	return classify.WithHint(classify.Wrap(full, classify.ConfigPlan, "the image %s cannot be %s to %s", path, done, dir),
 		"set %s to a folder with room for the %s image", variable, done)
 }
@@ -164,7 +152,7 @@ func (c *Cache) recall(address string) (o origin) {
 	if c == nil || c.owned() != nil {
 		return o
 	}
-	raw, err := os.ReadFile(c.originFile(address))
+	raw, err := input.Read(c.originFile(address), maxRecord)
 	if err != nil || json.Unmarshal(raw, &o) != nil || !hexSum.MatchString(o.Key) {
 		return origin{}
 	}
@@ -248,7 +236,7 @@ func (s Stager) kept(ctx context.Context, key string) (*Image, error) {
 		return nil, nil
 	}
 	at := filepath.Join(s.Cache.images(), key)
-	raw, err := os.ReadFile(at + entrySuffix)
+	raw, err := input.Read(at+entrySuffix, maxRecord)
 	if err != nil {
 		return nil, nil
 	}

@@ -92,7 +92,7 @@ func (s Stager) fetch(ctx context.Context, from web.Address, unless string) (*do
 	if err != nil {
 		return nil, err
 	}
-	d := &download{Stager: s, from: from, to: to, proxy: http.ProxyFromEnvironment, unless: unless}
+	d := &download{Stager: s, from: from, to: to, proxy: http.ProxyFromEnvironment, unless: unless, room: s.room(to, from.String(), "")}
 	if err := d.run(ctx); err != nil {
 		to.Close()
 		return nil, err
@@ -112,6 +112,7 @@ type download struct {
 	total int64  // 0 if it is not known
 	etag  string // tells one version of the image from another, byte for byte; "" if the server does not say
 	told  int64  // done at the last report of progress
+	room  *room  // for what comes
 
 	unless string // the entity tag of what is there already, "" if nothing is
 	same   bool   // the server has nothing else
@@ -228,6 +229,9 @@ func (d *download) place(resp *http.Response) error {
 		if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // W/ would be a weak one
 			d.etag = tag
 		}
+		if err := d.room.checkPacked(d.total, true); err != nil {
+			return err
+		}
 		if err := d.to.Truncate(0); err != nil {
 			return &stagingError{err}
 		}
@@ -267,6 +271,9 @@ func (d *download) take(body io.Reader, alive func()) error {
 		n, err := body.Read(buf)
 		if n > 0 {
 			alive()
+			if err := d.fits(d.done + int64(n)); err != nil {
+				return err
+			}
 			if _, werr := d.file(d.to).WriteAt(buf[:n], d.done); werr != nil {
 				return werr
 			}
@@ -284,13 +291,19 @@ func (d *download) take(body io.Reader, alive func()) error {
 	}
 }
 
+// fits refuses what there is no room for, and what is more than was announced.
+func (d *download) fits(n int64) error {
+	if d.total > 0 && n > d.total {
+		return d.forget(fmt.Errorf("the server sent more than the %d bytes that it announced", d.total))
+	}
+	return d.room.checkPacked(n, n == d.total)
+}
+
 // whole reports whether what came is all that was announced.
 func (d *download) whole() error {
 	switch {
 	case d.total == 0 || d.done == d.total:
 		return nil
-	case d.done > d.total:
-		return d.forget(fmt.Errorf("the server sent %d bytes of %d", d.done, d.total))
 	}
 	return io.ErrUnexpectedEOF
 }
@@ -308,6 +321,9 @@ func (d *download) explain(err error) error {
 	var full *stagingError
 	if errors.As(err, &full) {
 		return d.Cache.noRoom(d.to, full.error, d.from.String(), "downloaded")
+	}
+	if classify.Facts(err).Kind == classify.ImageTooLarge {
+		return err
 	}
 	fatal, hint := d.advice(err)
 	if errors.Is(err, io.ErrUnexpectedEOF) {

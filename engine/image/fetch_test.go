@@ -296,7 +296,8 @@ func TestFetchToAFullDisk(t *testing.T) {
 		t.Skipf("LEFT OUT: %v", err)
 	}
 	defer f.Close()
-	d := &download{Stager: s.fetcher(), from: parse(t, s.URL+"/x?s3cret"), to: f, proxy: http.ProxyURL(nil)}
+	st := s.fetcher()
+	d := &download{Stager: st, from: parse(t, s.URL+"/x?s3cret"), to: f, proxy: http.ProxyURL(nil), room: st.room(f, s.URL, "")}
 	err = d.run(t.Context())
 	if f := classify.Facts(err); f.Kind != classify.ConfigPlan || f.Class != classify.NonRetryable || f.Hint != "set TMPDIR to a folder with room for the downloaded image" ||
 		!strings.HasPrefix(err.Error(), "the image "+s.URL+"/x?… cannot be downloaded to ") || len(s.asked) != 1 {
@@ -313,7 +314,8 @@ func TestFetchThroughAProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	d := &download{Stager: newSite(t).fetcher(), from: parse(t, "http://host/a?b=%zz"), to: f, proxy: http.ProxyURL(at)}
+	st := newSite(t).fetcher()
+	d := &download{Stager: st, from: parse(t, "http://host/a?b=%zz"), to: f, proxy: http.ProxyURL(at), room: st.room(f, "", "")}
 	if err := d.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

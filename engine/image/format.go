@@ -30,33 +30,35 @@ type format struct {
 	decode      func(r io.Reader, window int64) (io.ReadCloser, error) // with a window of so many bytes at most
 	// blocks decodes in parallel; not ok is a file that cannot be split.
 	blocks func(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc io.ReadCloser, ok bool, err error)
+	// declared returns how many bytes a file of size bytes says that it unpacks to, 0 if it does not say. It may be nil.
+	declared func(r io.ReaderAt, size int64) int64
 }
 
 // formats are told by what is in them, never by the name. Sources: the formats' specifications.
 var formats = []format{
-	{"gzip", "\x1f\x8b\x08", 0, ".gz", "", decodeGzip, nil},
-	{"xz", "\xfd7zXZ\x00", 0, ".xz", "", decodeXZ, decodeXZBlocks},
-	{"zstd", "\x28\xb5\x2f\xfd", 0, ".zst", "", decodeZstd, nil},
-	{"zstd", skippable, 0, ".zst", "", decodeZstd, nil}, // as pzstd begins
-	{"bzip2", "BZh", 0, ".bz2", "", decodeBzip2, nil},
-	{"lz4", "\x04\x22\x4d\x18", 0, ".lz4", "", decodeLZ4, nil},
-	{"lz4", "\x02\x21\x4c\x18", 0, ".lz4", "", decodeLZ4, nil}, // as lz4 -l begins
-	{"Android sparse", "\x3a\xff\x26\xed", 0, ".simg", "", decodeSparse, nil},
-	{"zip", "PK\x03\x04", 0, ".zip", "unzip FILE", nil, nil},
-	{"7z", "7z\xbc\xaf\x27\x1c", 0, ".7z", "7z x FILE", nil, nil},
-	{"rar", "Rar!\x1a\x07", 0, ".rar", "unrar x FILE", nil, nil},
-	{"lzip", "LZIP", 0, ".lz", "lzip -d FILE", nil, nil},
-	{"lzma", "\x5d\x00\x00", 0, ".lzma", "unlzma FILE", nil, nil},
-	{"compress", "\x1f\x9d", 0, ".z", "uncompress FILE", nil, nil},
-	{"qcow2", "QFI\xfb", 0, ".qcow2", toRaw, nil, nil},
-	{"VMDK", "KDMV", 0, "", toRaw, nil, nil},
-	{"VDI", "<<< ", 0, ".vdi", toRaw, nil, nil},
-	{"VHDX", "vhdxfile", 0, ".vhdx", toRaw, nil, nil},
-	{"VHD", "conectix", 0, "", toRaw, nil, nil}, // one of a fixed size is raw, and so may a VMDK be
-	{"lzop", "\x89LZO", 0, ".lzo", "lzop -d FILE", nil, nil},
-	{"cpio", "07070", 0, ".swu", "cpio -id <FILE", nil, nil},
-	{"ar", "!<arch>\n", 0, ".deb", "ar x FILE", nil, nil},
-	{"tar", "ustar", 257, ".tar", "tar -xf FILE", nil, nil},
+	{"gzip", "\x1f\x8b\x08", 0, ".gz", "", decodeGzip, nil, nil},
+	{"xz", "\xfd7zXZ\x00", 0, ".xz", "", decodeXZ, decodeXZBlocks, declaredXZ},
+	{"zstd", "\x28\xb5\x2f\xfd", 0, ".zst", "", decodeZstd, nil, declaredZstd},
+	{"zstd", skippable, 0, ".zst", "", decodeZstd, nil, nil}, // as pzstd begins
+	{"bzip2", "BZh", 0, ".bz2", "", decodeBzip2, nil, nil},
+	{"lz4", "\x04\x22\x4d\x18", 0, ".lz4", "", decodeLZ4, nil, declaredLZ4},
+	{"lz4", "\x02\x21\x4c\x18", 0, ".lz4", "", decodeLZ4, nil, nil}, // as lz4 -l begins
+	{"Android sparse", "\x3a\xff\x26\xed", 0, ".simg", "", decodeSparse, nil, declaredSparse},
+	{"zip", "PK\x03\x04", 0, ".zip", "unzip FILE", nil, nil, nil},
+	{"7z", "7z\xbc\xaf\x27\x1c", 0, ".7z", "7z x FILE", nil, nil, nil},
+	{"rar", "Rar!\x1a\x07", 0, ".rar", "unrar x FILE", nil, nil, nil},
+	{"lzip", "LZIP", 0, ".lz", "lzip -d FILE", nil, nil, nil},
+	{"lzma", "\x5d\x00\x00", 0, ".lzma", "unlzma FILE", nil, nil, nil},
+	{"compress", "\x1f\x9d", 0, ".z", "uncompress FILE", nil, nil, nil},
+	{"qcow2", "QFI\xfb", 0, ".qcow2", toRaw, nil, nil, nil},
+	{"VMDK", "KDMV", 0, "", toRaw, nil, nil, nil},
+	{"VDI", "<<< ", 0, ".vdi", toRaw, nil, nil, nil},
+	{"VHDX", "vhdxfile", 0, ".vhdx", toRaw, nil, nil, nil},
+	{"VHD", "conectix", 0, "", toRaw, nil, nil, nil}, // one of a fixed size is raw, and so may a VMDK be
+	{"lzop", "\x89LZO", 0, ".lzo", "lzop -d FILE", nil, nil, nil},
+	{"cpio", "07070", 0, ".swu", "cpio -id <FILE", nil, nil, nil},
+	{"ar", "!<arch>\n", 0, ".deb", "ar x FILE", nil, nil, nil},
+	{"tar", "ustar", 257, ".tar", "tar -xf FILE", nil, nil, nil},
 }
 
 // toRaw unpacks virtual disks.
@@ -99,20 +101,24 @@ type members struct {
 func (m *members) Close() error { return m.z.Close() }
 
 func (m *members) Read(p []byte) (int, error) {
-	n, err := m.z.Read(p)
-	if err != io.EOF {
-		return n, err
-	}
-	next, err := m.in.Peek(1)
-	if err == nil && next[0] == 0 {
-		return n, zeros(m.in)
-	}
-	if err == nil {
-		if err = m.z.Reset(m.in); err == nil {
-			m.z.Multistream(false)
+	for {
+		n, err := m.z.Read(p)
+		if err != io.EOF {
+			return n, err
+		}
+		next, err := m.in.Peek(1)
+		if err == nil && next[0] == 0 {
+			return n, zeros(m.in)
+		}
+		if err == nil {
+			if err = m.z.Reset(m.in); err == nil {
+				m.z.Multistream(false)
+			}
+		}
+		if n > 0 || err != nil || len(p) == 0 { // a member may be empty, and so may the next thousand
+			return n, err
 		}
 	}
-	return n, err
 }
 
 // zeros reads to the end, which it answers if there was nothing else before it.

@@ -116,10 +116,10 @@ func (im *Image) Matches(sha256 string) error {
 		"it is not the image that you expect: download or build it again")
 }
 
-var hexSum = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
-
-// maxSums is the largest file of digests, in bytes.
+// maxSums is the longest file of digests that is read, in bytes: that of a mirror with 100,000 files.
 const maxSums = 16 << 20
+
+var hexSum = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
 
 // Expected reads a digest: 64 hex digits, or a file as sha256sum writes it, with a line for the image, which is found by
 // the last element of its path or address.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+
+	"github.com/flashlua/flashlua/engine/bounded"
 )
 
 // Android's sparse format, version 1. Source: libsparse/sparse_format.h of the Android Open Source Project.
@@ -54,6 +56,9 @@ func decodeSparse(in io.Reader, _ int64) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("version %d of the format is not known", u16(h[4:]))
 	case head < sparseHeader || chunk < chunkHeader || s.block == 0 || s.block%4 != 0:
 		return nil, errors.New("its header makes no sense")
+	}
+	if _, ok := bounded.Mul(s.block, s.blocks); !ok { // the sizes of all chunks together are no more than that
+		return nil, fmt.Errorf("its header has %d blocks of %d bytes", s.blocks, s.block)
 	}
 	_, err := io.CopyN(io.Discard, in, int64(head-sparseHeader))
 	return s, short(err)

@@ -26,6 +26,7 @@ type Stager struct {
 	Progress func(step string, done, total int64) // in bytes; total is 0 while it is not known
 	Note     func(text string)                    // tells why it takes longer, or why not
 	SHA256   string                               // that the image must have, hex, of the file or of what is packed in it; "" for any
+	MaxSize  int64                                // bytes that the image may have when it is unpacked; 0 is no limit
 	Stdin    io.Reader                            // what Stdin stands for; nil is nothing
 	Cache    *Cache                               // keeps what was unpacked; nil keeps nothing
 	Spare    int                                  // CPUs that are left to others, until Hurry
@@ -35,6 +36,7 @@ type Stager struct {
 	Found    func(im *Image, r Range)             // told of ranges that ReadRange gives already, of an image that may yet turn out to be damaged; may be nil
 
 	worked *atomic.Int64
+	space  func(*os.File) (free, all int64, ok bool) // of the disk that a file is on
 }
 
 // moment is how much is staged in less than half a second, in bytes.
@@ -60,6 +62,11 @@ type source struct {
 func (s Stager) Open(ctx context.Context, from string) (*Image, error) {
 	s.fillIn()
 	im, err := s.open(ctx, from)
+	if err == nil {
+		if err = s.allowed(im.path, "", im.size, true); err != nil { // as one that is kept
+			im.Close()
+		}
+	}
 	if err == nil && s.SHA256 != "" {
 		if err = im.Matches(s.SHA256); err != nil {
 			im.Close()
@@ -125,6 +132,9 @@ func (s *Stager) fillIn() {
 	if s.Least == nil {
 		s.Least = func(int64) {}
 	}
+	if s.space == nil {
+		s.space = diskSpace
+	}
 	s.worked = new(atomic.Int64)
 }
 
@@ -159,7 +169,8 @@ func (s Stager) receive(ctx context.Context) (source, error) {
 	}
 	done := make(chan error, 1)
 	go func() { // nobody can end a read of a terminal
-		_, err := io.Copy(io.NewOffsetWriter(s.file(f), 0), s.counted(ctx, s.Stdin))
+		in := &metered{r: s.counted(ctx, s.Stdin), check: s.room(f, "of the standard input", "").checkPacked}
+		_, err := io.Copy(io.NewOffsetWriter(s.file(f), 0), in)
 		done <- err
 	}()
 	select {
@@ -172,6 +183,7 @@ func (s Stager) receive(ctx context.Context) (source, error) {
 		err = context.Cause(ctx)
 	case errors.As(err, &full):
 		err = s.Cache.noRoom(f, full.error, "of the standard input", "kept")
+	case classify.Facts(err).Kind == classify.ImageTooLarge:
 	case err != nil:
 		err = classify.Wrap(err, classify.ImageRead, "cannot read the image from the standard input")
 	}
@@ -201,6 +213,9 @@ func (s Stager) read(ctx context.Context, src source) (*Image, error) {
 	if claimed := named(src.name); packed == nil && claimed != "" {
 		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s has the name of a %s file and is none", src.path, claimed),
 			"it is damaged, or not what was asked for: download or build it again; rename it if it is raw")
+	}
+	if err := s.allowed(src.path, "", src.size, true); packed == nil && err != nil {
+		return nil, err
 	}
 	im := &Image{path: src.path, f: src.File, mtime: st.ModTime(), own: src.own}
 	if packed != nil {

@@ -2,6 +2,7 @@ package image
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,6 +27,10 @@ func (s Stager) unpacked(ctx context.Context, src source, p *format) (*Image, er
 		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.path, p.name),
 			"unpack it first: %s", strings.Replace(p.tool, "FILE", src.path, 1))
 	}
+	declared := p.declares(src, src.size)
+	if err := s.allowed(src.path, " when unpacked", declared, false); err != nil {
+		return nil, err
+	}
 	h := sha256.New()
 	_, err := io.Copy(h, s.counted(ctx, io.NewSectionReader(src, 0, src.size)))
 	switch {
@@ -37,7 +42,7 @@ func (s Stager) unpacked(ctx context.Context, src source, p *format) (*Image, er
 	key := hex.EncodeToString(h.Sum(nil))
 	im, err := s.kept(ctx, key)
 	if im == nil && err == nil {
-		im, err = s.unpack(ctx, src, p, key)
+		im, err = s.unpack(ctx, src, p, key, declared)
 	}
 	if err != nil {
 		return nil, err
@@ -48,9 +53,14 @@ func (s Stager) unpacked(ctx context.Context, src source, p *format) (*Image, er
 
 // unpack decodes a whole image into a file of its own, so that nothing of it is ever written before all of it is known to
 // be sound.
-func (s Stager) unpack(ctx context.Context, src source, p *format, key string) (*Image, error) {
+func (s Stager) unpack(ctx context.Context, src source, p *format, key string, declared int64) (*Image, error) {
 	staged, err := s.Cache.scratch("unpack")
 	if err != nil {
+		return nil, err
+	}
+	room := s.room(staged, src.path, " when unpacked")
+	if err := room.check(declared, false); err != nil {
+		staged.Close()
 		return nil, err
 	}
 	im := &Image{path: src.path, f: staged, own: true}
@@ -58,7 +68,7 @@ func (s Stager) unpack(ctx context.Context, src source, p *format, key string) (
 	defer sc.release()
 	sc.out = s.file(staged)
 	sc.tell, sc.least = s.teller(im), s.Least
-	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }, cpus: cpus{runtime.GOMAXPROCS(0), s.Spare, s.Hurry}}
+	d := &decoding{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.worked.Load() >= moment }, cpus: cpus{runtime.GOMAXPROCS(0), s.Spare, s.Hurry}, room: room}
 	skips, err := d.copy(p, sc)
 	if err == nil {
 		im.sum, err = sc.finish()
@@ -111,6 +121,7 @@ type decoding struct {
 	progress func(step string, done, total int64)
 	long     func() bool // whether it takes long enough for people to ask
 	cpus     cpus
+	room     *room  // for what is in it, and for what is in that
 	name     string // of the format at work, for errors
 	window   int64  // that it may have
 	read     atomic.Int64
@@ -137,7 +148,9 @@ func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
 	for depth := 1; err == nil; depth++ {
 		d.opened = append(d.opened, out)
 		inputs = append(inputs, in)
-		in = bufio.NewReaderSize(&reader{d.ctx, out, func(int) {}}, 256<<10) // a few bytes of a file may unpack for days
+		// A few bytes of a file may unpack for days, and to more of another format that unpacks to nothing.
+		content := &metered{r: &reader{d.ctx, out, func(int) {}}, check: d.room.check}
+		in = bufio.NewReaderSize(content, 256<<10)
 		var head []byte
 		if head, err = in.Peek(headSize); err != nil && err != io.EOF {
 			return nil, err
@@ -145,8 +158,12 @@ func (d *decoding) copy(p *format, sc *scanner) ([]skip, error) {
 		if p = formatBy(head); p == nil {
 			break
 		}
+		content.check = d.room.checkPacked
 		if d.name += " in it, " + p.name; p.decode == nil || depth == mostLayers {
 			return nil, errLayer
+		}
+		if err := d.room.check(p.declares(bytes.NewReader(head), int64(len(head))), false); err != nil {
+			return nil, err
 		}
 		d.window = innerWindow
 		out, err = p.decode(in, d.window)

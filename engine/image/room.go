@@ -1,0 +1,152 @@
+package image
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/bounded"
+)
+
+// ParseSize reads a number of bytes, or a number with K, M, G or T after it.
+func ParseSize(text string) (int64, bool) {
+	if text == "" {
+		return 0, false
+	}
+	unit := int64(1)
+	if i := strings.IndexByte("KMGT", text[len(text)-1]); i >= 0 {
+		unit, text = 1<<(10*(i+1)), text[:len(text)-1]
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return bounded.Mul(n, unit)
+}
+
+// allowed refuses an image of n bytes, or of more if that is not all, that is larger than the operator allows.
+func (s Stager) allowed(path, done string, n int64, all bool) error {
+	if s.MaxSize == 0 || n <= s.MaxSize {
+		return nil
+	}
+	return classify.WithHint(classify.New(classify.ImageTooLarge, "the image %s has %s%s, at most %d are allowed", path, bytesOf(n, all), done, s.MaxSize),
+		"raise --max-size, or max_size in Lua, if it is the right image")
+}
+
+func bytesOf(n int64, all bool) string {
+	if all {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%d bytes or more", n)
+}
+
+// room is how much of its disk an image that is being staged may take: half of what is free when it begins, so that what
+// others chose cannot fill the disk.
+type room struct {
+	s    Stager
+	f    *os.File // that grows
+	path string   // of the image
+	done string   // what is done to it: " unpacked"
+	half int64    // bytes; negative if the file system does not tell
+	all  int64    // bytes of the whole disk
+}
+
+// room returns the bounds of an image that is staged in f.
+func (s Stager) room(f *os.File, path, done string) *room {
+	r := &room{s: s, f: f, path: path, done: done}
+	r.measure()
+	return r
+}
+
+// measure finds the half of what is free, with what the file itself has taken already.
+func (r *room) measure() {
+	free, all, ok := r.s.space(r.f)
+	if r.half, r.all = -1, all; !ok {
+		return
+	}
+	var st unix.Stat_t
+	if unix.Fstat(int(r.f.Fd()), &st) == nil {
+		free += st.Blocks * 512
+	}
+	r.half = free / 2
+}
+
+// diskSpace returns the free bytes of the file system that a file is in, and all that it has.
+func diskSpace(f *os.File) (free, all int64, ok bool) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil || st.Blocks == 0 {
+		return 0, 0, false
+	}
+	free, okFree := bounded.Mul(int64(st.Bavail), st.Bsize)
+	all, okAll := bounded.Mul(int64(st.Blocks), st.Bsize)
+	return free, all, okFree && okAll
+}
+
+// check refuses an image of n bytes, or of more if that is not all.
+func (r *room) check(n int64, all bool) error {
+	if err := r.s.allowed(r.path, r.done, n, all); err != nil || r.holds(n) {
+		return err
+	}
+	return r.full(n, all)
+}
+
+// checkPacked refuses n bytes, or more, that may be packed once more: the image in them may be a little smaller.
+func (r *room) checkPacked(n int64, all bool) error {
+	if least := n - n/16 - 1<<20; r.s.MaxSize > 0 && least > r.s.MaxSize {
+		return r.s.allowed(r.path, r.done, n, all)
+	}
+	if !r.holds(n) {
+		return r.full(n, all)
+	}
+	return nil
+}
+
+// holds reports whether n bytes are no more than the half. If they are more, what earlier runs left on the disk goes, where
+// that can help.
+func (r *room) holds(n int64) bool {
+	if r.half < 0 || n <= r.half {
+		return true
+	}
+	if c := r.s.Cache; c != nil && n <= r.all/2 && c.trim(0, r.s.Clock.Now()) {
+		r.measure()
+	}
+	return n <= r.half
+}
+
+func (r *room) full(n int64, all bool) error {
+	dir, variable := r.s.Cache.where(r.f)
+	return classify.WithHint(classify.New(classify.ImageTooLarge, "the image %s has %s%s, half of the free room in %s is %d", r.path, bytesOf(n, all), r.done, dir, r.half),
+		"free room there, or set %s to a folder on a larger disk; an image that is raw in a file needs no room", variable)
+}
+
+// where returns the folder that a file of scratch is in, and the variable that names it.
+func (c *Cache) where(f *os.File) (dir, variable string) {
+	if c != nil && filepath.Dir(f.Name()) == c.images() {
+		return c.Dir, CacheVariable
+	}
+	return os.TempDir(), "TMPDIR"
+}
+
+// metered counts what is read, and fails when it is more than there is room for.
+type metered struct {
+	r     io.Reader
+	check func(n int64, all bool) error // of a room
+	n     int64
+}
+
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.n += int64(n)
+	if n > 0 {
+		if over := m.check(m.n, false); over != nil {
+			return n, over
+		}
+	}
+	return n, err
+}
