@@ -32,7 +32,7 @@ func called(call *ast.FuncCallExpr) string {
 }
 
 // flashOptions are those of flash.run.
-var flashOptions = []string{"image", "parts", "port", "power", "target", "files", "sha256", "timeout", "retries", "set"}
+var flashOptions = []string{"image", "parts", "port", "power", "target", "files", "sha256", "max_size", "timeout", "retries", "set"}
 
 // optionsOf are the options of methods that take a table, and which of them are durations.
 var optionsOf = map[string]struct{ known, durations []string }{

@@ -46,7 +46,7 @@ func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err erro
 	o := c.options(2)
 	j.Port, j.Target = o.text("port"), o.text("target")
 	j.Image, j.Power, j.FilesDir = o.text("image"), o.text("power"), o.text("files")
-	j.SHA256, j.Timeout = strings.ToLower(o.text("sha256")), o.duration("timeout")
+	j.SHA256, j.MaxSize, j.Timeout = strings.ToLower(o.text("sha256")), o.size("max_size"), o.duration("timeout")
 	if n := o.get("retries"); n != lua.LNil {
 		retries := o.count("retries")
 		j.Retries = &retries
@@ -78,7 +78,7 @@ func (h *host) flashDevice(c *args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	o := c.options(1)
-	j := engine.LocalJob{Image: o.text("image"), To: o.text("to"), SHA256: strings.ToLower(o.text("sha256"))}
+	j := engine.LocalJob{Image: o.text("image"), To: o.text("to"), SHA256: strings.ToLower(o.text("sha256")), MaxSize: o.size("max_size")}
 	o.done()
 	if j.Image == "" || j.To == "" {
 		c.fail("options image and to are needed")

@@ -46,6 +46,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "image", Usage: imageUsage},
 		&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
+		maxSizeFlag(),
 		&cli.GenericFlag{Name: "part", Value: &pairs{}, Usage: "write `LABEL:FILE`, an image for a partition of the target, instead of --image; may be repeated"},
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(ports(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
@@ -291,7 +292,10 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 		FilesDir: c.String("files"), TFTPDir: c.String("tftp-dir"), Timeout: c.Duration("timeout"), DryRun: c.Bool("dry-run"), VerifyOnly: c.Command.Name == "verify",
 	}
 	var err error
-	if j.Parts, err = partsOf(c); err != nil {
+	if j.Parts, err = partsOf(c); err == nil {
+		j.MaxSize, err = maxSizeOf(c)
+	}
+	if err != nil {
 		return j, err
 	}
 	switch {

@@ -17,6 +17,7 @@ func (env Env) writeCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "image", Usage: "`FILE` to write, or its http:// or https:// address, or -"},
 			&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
+			maxSizeFlag(),
 			&cli.StringFlag{Name: "to", Usage: "block device, or file, `PATH`"},
 			&cli.BoolFlag{DisableDefaultText: true, Name: "force", Usage: "write a device that is in use, or not removable"},
 			&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only how it ends"},
@@ -39,6 +40,9 @@ func (env Env) writeLocal(c *cli.Context, out artefacts) (_ *engine.Report, err 
 		return nil, misused("write", "--image is missing: name the file")
 	case job.To == "":
 		return nil, misused("write", "--to is missing: name the block device, or the file")
+	}
+	if job.MaxSize, err = maxSizeOf(c); err != nil {
+		return nil, err
 	}
 	if text := c.String("sha256"); c.IsSet("sha256") {
 		if job.SHA256, err = image.Expected(text, job.Image); err != nil {

@@ -2,6 +2,7 @@
 -- What flashlua's scripts find, for editors that know LuaCATS annotations. docs/policies.md says more about each.
 
 ---@alias duration string a number with its unit: "90s", "5m", "1h30m"
+---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
 ---@alias power_state "on"|"off"|"keep"
 
 --------------------------------------------------------------------------------------------------------------- policies
@@ -267,11 +268,11 @@ function json.decode(text) end
 flash = {}
 
 ---@param board flashlua.policy|string a policy, or the name of a board or a file
----@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, sha256?: string, timeout?: duration, retries?: integer, set?: table<string, string> }
+---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, sha256?: string, max_size?: size, timeout?: duration, retries?: integer, set?: table<string, string> }
 ---@return table verdict
 function flash.run(board, job) end
 
----@param job { image: string, to: string, sha256?: string }
+---@param job { image: string, to: string, sha256?: string, max_size?: size }
 ---@return table verdict
 function flash.device(job) end
 

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/image"
+)
+
+// maxSizeFlag is of every command that opens an image.
+func maxSizeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "max-size", Usage: "refuse an image of more than `SIZE` bytes when it is unpacked, as in 8G"}
+}
+
+// maxSizeOf returns what --max-size says, 0 if it is not there.
+func maxSizeOf(c *cli.Context) (int64, error) {
+	if !c.IsSet("max-size") {
+		return 0, nil
+	}
+	text := c.String("max-size")
+	n, ok := image.ParseSize(text)
+	if !ok || n == 0 {
+		return 0, classify.WithHint(classify.New(classify.Usage, "--max-size %q is not a size", text), "write bytes, or a number with K, M, G or T after it: 8G")
+	}
+	return n, nil
+}
