@@ -124,6 +124,13 @@ func (t *Tail) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// Reset drops what was kept, and the count of what was dropped before.
+func (t *Tail) Reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf, t.cut = nil, 0
+}
+
 // String returns what was kept as text, with the number of bytes that were dropped before it.
 func (t *Tail) String() string {
 	t.mu.Lock()

@@ -1,7 +1,6 @@
 package power
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os/exec"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/bounded"
 )
 
 func init() {
@@ -34,7 +34,7 @@ func (c command) Check(ctx context.Context) error {
 	if strings.ContainsAny(name, `'"$\;&|(){}=<>`+"`") {
 		return nil
 	}
-	out, err := shell(ctx, "command -v -- "+name).CombinedOutput()
+	out, err := output(shell(ctx, "command -v -- "+name))
 	switch {
 	case ctx.Err() != nil:
 		return classify.Wrap(context.Cause(ctx), classify.PowerConnect, "looking for the program %s of the power command", name)
@@ -56,7 +56,7 @@ func shell(ctx context.Context, text string) *exec.Cmd {
 
 func (c command) run(ctx context.Context, state string) error {
 	text := fill(string(c), state)
-	out, err := shell(ctx, text).CombinedOutput()
+	out, err := output(shell(ctx, text))
 	switch {
 	case ctx.Err() != nil:
 		return classify.Wrap(context.Cause(ctx), classify.PowerCommand, "the power command `%s` did not end%s", text, said(out))
@@ -66,14 +66,20 @@ func (c command) run(ctx context.Context, state string) error {
 	return classify.Wrap(err, classify.PowerCommand, "the power command `%s` failed%s", text, said(out))
 }
 
-// said is the end of what a command printed, for an error text.
-func said(out []byte) string {
-	out = bytes.TrimSpace(out)
-	if len(out) > 300 {
-		out = out[len(out)-300:]
+// mostSaid is how much of what a command prints is kept, in bytes.
+const mostSaid = 300
+
+// output runs a command and returns the end of what it prints.
+func output(cmd *exec.Cmd) (*bounded.Tail, error) {
+	out := &bounded.Tail{Limit: mostSaid}
+	cmd.Stdout, cmd.Stderr = out, out
+	return out, cmd.Run()
+}
+
+// said is what a command printed, for an error text.
+func said(out *bounded.Tail) string {
+	if text := out.String(); text != "" {
+		return ": " + text
 	}
-	if len(out) == 0 {
-		return ""
-	}
-	return ": " + string(bytes.ToValidUTF8(out, []byte("?")))
+	return ""
 }

@@ -10,11 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/bounded"
 )
 
 func init() {
 	Register("manual", "manual", func(string) (Driver, error) { return manual("/dev/tty"), nil })
 }
+
+// mostTyped is how long a line of a person may be, in bytes.
+const mostTyped = 64 << 10
 
 // patience is how long a person may take.
 const patience = 5 * time.Minute
@@ -78,6 +82,6 @@ func question(tty *os.File, what string) error {
 	if _, err := fmt.Fprintf(tty, "\a\nflashlua: %s\n", what); err != nil {
 		return err
 	}
-	_, err = bufio.NewReader(tty).ReadString('\n')
+	_, err = bufio.NewReader(bounded.Reader(tty, mostTyped)).ReadString('\n')
 	return err
 }

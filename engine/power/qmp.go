@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/bounded"
 )
 
 func init() {
@@ -23,6 +24,9 @@ func (q qmp) Off(ctx context.Context) error   { return q.execute(ctx, "stop") }
 
 // Instant says that a virtual board has no capacitors.
 func (q qmp) Instant() {}
+
+// mostReplies is how much QEMU may say in one call, with its events, in bytes.
+const mostReplies = 1 << 20
 
 func (q qmp) dial(ctx context.Context) (net.Conn, error) {
 	network := "unix"
@@ -42,7 +46,7 @@ func (q qmp) execute(ctx context.Context, commands ...string) error {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	in, out := json.NewDecoder(conn), json.NewEncoder(conn)
+	in, out := json.NewDecoder(bounded.Reader(conn, mostReplies)), json.NewEncoder(conn)
 	var greeting struct{ QMP *struct{} }
 	if err := in.Decode(&greeting); err != nil {
 		if ctx.Err() != nil {
@@ -79,7 +83,7 @@ func reply(in *json.Decoder) error {
 		case err != nil:
 			return err
 		case m.Error != nil:
-			return classify.New(classify.PowerCommand, "%s", m.Error.Desc)
+			return classify.New(classify.PowerCommand, "%s", bounded.Text(m.Error.Desc, mostSaid))
 		case m.Return != nil:
 			return nil
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/bounded"
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
@@ -21,12 +22,12 @@ func init() {
 type child struct {
 	cmd   *exec.Cmd
 	in    *os.File
-	early []byte // the reader's: what came while it was opened
-	count int    // the reader's: bytes that came
-	heard tail   // of what came, while that may be a refusal
-	takes bool   // it has read what was typed; of probe alone
+	early []byte       // the reader's: what came while it was opened
+	count int          // the reader's: bytes that came
+	heard bounded.Tail // of what came, while that may be a refusal
+	takes bool         // it has read what was typed; of probe alone
 	out   *os.File
-	said  tail          // on its standard error
+	said  bounded.Tail  // on its standard error
 	ended chan struct{} // closed when the program was reaped; err says how
 	err   error
 	once  sync.Once
@@ -34,7 +35,10 @@ type child struct {
 
 // openExec runs a command by sh. What it starts ends with it, and a Ctrl-C is not for it.
 func openExec(ctx context.Context, text string, _ Line) (Port, error) {
-	c := &child{cmd: exec.Command("sh", "-c", text), ended: make(chan struct{})}
+	c := &child{
+		cmd: exec.Command("sh", "-c", text), ended: make(chan struct{}),
+		heard: bounded.Tail{Limit: maxSaid}, said: bounded.Tail{Limit: maxSaid},
+	}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.cmd.Stderr = &c.said
 	c.cmd.WaitDelay = time.Second // for who holds on to it when the command is gone
@@ -91,7 +95,7 @@ func (c *child) Read(p []byte) (int, error) {
 // hear keeps what the command prints at first: a client says there that the console is taken. What follows is the board's.
 func (c *child) hear(p []byte) {
 	if c.count += len(p); c.count > settleData {
-		c.heard.clear()
+		c.heard.Reset()
 		return
 	}
 	c.heard.Write(p)
@@ -104,7 +108,7 @@ func (c *child) over() error {
 	if c.err != nil {
 		how = c.err.Error()
 	}
-	words := lastWords([]byte(c.heard.text() + " " + c.said.text()))
+	words := oneLine(c.heard.String() + " " + c.said.String())
 	if words != "" {
 		how += ": " + words
 	}
@@ -135,30 +139,5 @@ func (c *child) Close() error {
 	return err
 }
 
-// tail keeps the end of what a program says.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
+// maxSaid is how much of a program's last words is kept, in bytes.
 const maxSaid = 300
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, p...)
-	t.buf = t.buf[max(0, len(t.buf)-maxSaid):]
-	return len(p), nil
-}
-
-func (t *tail) clear() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = nil
-}
-
-func (t *tail) text() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.buf)
-}

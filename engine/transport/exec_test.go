@@ -117,3 +117,15 @@ func TestExecEndsWithItsChildren(t *testing.T) {
 		}
 	}
 }
+
+// TestExecThatComplainsMuch: the end of what a program complains about is kept, with the count of what was dropped.
+func TestExecThatComplainsMuch(t *testing.T) {
+	p, err := Open(t.Context(), "exec:head -c 1000000 /dev/zero | tr '\\0' x >&2; echo no route >&2; exit 255", Line{})
+	if err == nil { // it was connected before it ended
+		defer p.Close()
+		_, err = io.ReadAll(p)
+	}
+	if err == nil || len(err.Error()) > 600 || !strings.Contains(err.Error(), "exit status 255: (999709 bytes left out) … xxx") || !strings.HasSuffix(err.Error(), "xno route") {
+		t.Errorf("Read = %v; want the last words of the command, cut", err)
+	}
+}

@@ -102,9 +102,13 @@ func hungUp(said []byte, err error) error {
 		"a console server often takes one client at a time: end the other one")
 }
 
-// lastWords is the end of what a server or a command said, on one line.
+// lastWords returns the end of what a server said, on one line.
 func lastWords(said []byte) string {
-	text := strings.ToValidUTF8(string(said[max(0, len(said)-maxSaid):]), "?")
+	return oneLine(strings.ToValidUTF8(string(said[max(0, len(said)-maxSaid):]), "?"))
+}
+
+// oneLine returns text on one line, without control characters.
+func oneLine(text string) string {
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 }
 
