@@ -1,6 +1,13 @@
 package bindings
 
-import lua "github.com/yuin/gopher-lua"
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/engine/bounded"
+)
+
+// mostSaid is the longest text that a script says while it loads, in bytes. The engine bounds what is said later.
+const mostSaid = 16 << 10
 
 func init() { register("log", (*host).logModule) }
 
@@ -20,5 +27,5 @@ func (h *host) say(text string) {
 		h.running.Note(text)
 		return
 	}
-	h.log(text)
+	h.log(bounded.Text(text, mostSaid))
 }

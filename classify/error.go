@@ -39,19 +39,27 @@ type Error struct {
 	Secondary []error
 }
 
-// maxText bounds how many nodes are joined into one line, so that a cycle ends.
-const maxText = 200
+const (
+	// maxText bounds how many nodes are joined into one line, so that a cycle ends.
+	maxText = 200
+	// maxJoined bounds the text of these nodes, in bytes: a script may wrap an error again and again in a long one.
+	maxJoined = 1 << 20
+)
 
 // Error joins the texts of e and its causes, outermost first.
 func (e *Error) Error() string {
 	var parts []string
 	var err error = e
+	left := maxJoined
 	for range maxText {
 		x, ok := err.(*Error)
 		if !ok || x == nil {
 			break
 		}
-		if x.Msg != "" {
+		if len(x.Msg) > left {
+			return strings.Join(append(parts, strings.ToValidUTF8(x.Msg[:left], "")), ": ") + "…"
+		}
+		if left -= len(x.Msg); x.Msg != "" {
 			parts = append(parts, x.Msg)
 		}
 		if err = x.Cause; err == nil && len(parts) == 0 {

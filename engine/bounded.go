@@ -12,9 +12,9 @@ import (
 // driverTime is how long a driver may take to return when its context has ended: it may have a command to end.
 const driverTime = 1500 * time.Millisecond
 
-// bounded runs f, which should end with ctx. An f that does not is left behind driverTime later; what it returns then is
+// callBounded runs f, which should end with ctx. An f that does not is left behind driverTime later; what it returns then is
 // dropped.
-func bounded[T any](ctx context.Context, clk clock.Clock, what string, f func() (T, error), drop func(T)) (T, error) {
+func callBounded[T any](ctx context.Context, clk clock.Clock, what string, f func() (T, error), drop func(T)) (T, error) {
 	type result struct {
 		v   T
 		err error
@@ -47,7 +47,7 @@ func bounded[T any](ctx context.Context, clk clock.Clock, what string, f func() 
 
 // openPort is Engine.OpenPort, bounded.
 func (r *run) openPort(ctx context.Context, spec string, line transport.Line) (transport.Port, error) {
-	return bounded(ctx, r.Clock, "the opening of the console port "+spec, func() (port transport.Port, err error) {
+	return callBounded(ctx, r.Clock, "the opening of the console port "+spec, func() (port transport.Port, err error) {
 		err = r.guard(func() (err error) {
 			port, err = r.OpenPort(ctx, spec, line)
 			return err

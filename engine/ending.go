@@ -53,7 +53,7 @@ func (r *run) switchWith(ctx context.Context, d power.Driver, do func(context.Co
 	give := r.turns.take(r.Clock)
 	ctx, cancel := clock.WithTimeout(ctx, r.Clock, limit, late)
 	defer cancel()
-	_, err := bounded(ctx, r.Clock, "the power driver", func() (struct{}, error) {
+	_, err := callBounded(ctx, r.Clock, "the power driver", func() (struct{}, error) {
 		defer give()
 		return struct{}{}, r.guard(func() error { return do(ctx) })
 	}, func(struct{}) {})

@@ -53,6 +53,7 @@ func (r *run) emit(e Event) {
 
 func (r *run) tell(e Event) {
 	e.Text, e.Error = r.hide.Mask(e.Text), r.hide.Mask(e.Error)
+	e.clip()
 	e.Time = r.Clock.Now()
 	e.Attempt = int(r.attempt.Load())
 	r.Events(e)

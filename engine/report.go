@@ -140,6 +140,7 @@ func (r *run) finish(d classify.Decision) *Report {
 	rep.Exit = exit(d, rep, r.powered, err)
 	rep.describe(d, classify.WithSecondary(err, rep.secondary...))
 	rep.mask(r.hide)
+	rep.clip()
 	r.emit(Event{Type: EventEnd, Text: rep.Result, Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
 	r.endEvents(rep)
 	return rep
@@ -226,6 +227,7 @@ func Refused(err error) *Report {
 	d := (&classify.Classifier{}).Decide(nil, err)
 	r.Exit = exit(d, r, false, d.Err)
 	r.describe(d, d.Err)
+	r.clip()
 	return r
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strings"
 	"sync"
 )
@@ -62,20 +61,6 @@ func (b *reader) Read(p []byte) (int, error) {
 		return n - 1, ErrTooLong
 	}
 	return n, err
-}
-
-// ReadFile reads a file of at most so many bytes. A longer one is an error: half a file is of no use.
-func ReadFile(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(Reader(f, most))
-	if errors.Is(err, ErrTooLong) {
-		return nil, fmt.Errorf("%s has more than %d bytes", path, most)
-	}
-	return data, err
 }
 
 // Text returns s if it has at most so many bytes, else its beginning and its end, with the number of bytes between them.

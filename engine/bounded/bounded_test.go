@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -56,16 +54,6 @@ func TestReader(t *testing.T) {
 				t.Errorf("%d bytes of 10, %s: %q, %v; want %v", n, name, got, err, want)
 			}
 		}
-	}
-	path := filepath.Join(t.TempDir(), "f")
-	if err := os.WriteFile(path, []byte("0123456789"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := ReadFile(path, 10); string(got) != "0123456789" || err != nil {
-		t.Errorf("ReadFile of 10 bytes = %q, %v", got, err)
-	}
-	if got, err := ReadFile(path, 9); got != nil || err == nil || !strings.HasSuffix(err.Error(), "has more than 9 bytes") {
-		t.Errorf("ReadFile of 9 bytes = %q, %v; want an error", got, err)
 	}
 }
 

@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// TestLongTexts: what a script, a board or a server says makes no verdict and no event of any length.
+func TestLongTexts(t *testing.T) {
+	long := strings.Repeat("long ", 8<<10)
+	err := classify.WithHint(errors.New(long), "%s", long)
+	for range 1000 {
+		err = classify.Wrap(err, "", "%s", long)
+	}
+	var more []error
+	for i := range 1000 {
+		more = append(more, fmt.Errorf("%d: %s", i, long))
+	}
+	err = classify.WithConsole(classify.WithSecondary(classify.WithStep(err, long), more...), long)
+	r := Refused(err)
+	raw, jerr := r.MarshalIndent()
+	if jerr != nil || len(raw) > 4<<20 {
+		t.Errorf("a verdict of %d bytes, %v", len(raw), jerr)
+	}
+	if !strings.Contains(r.Error, "bytes left out) … ") || len(r.Chain) != mostTexts+1 || !strings.Contains(r.Chain[mostTexts/2], "left out") {
+		t.Errorf("error %.100q, chain of %d", r.Error, len(r.Chain))
+	}
+	if n := len(r.Secondary); n != mostTexts+1 || r.Secondary[n-1][:4] != "999:" {
+		t.Errorf("%d others, ending in %.10q", n, r.Secondary[n-1])
+	}
+	short := Refused(classify.WithHint(classify.New(classify.Usage, "short"), "hint"))
+	if short.Error != "short" || short.Hint != "hint" || len(short.Chain) != 1 {
+		t.Errorf("a short error = %+v", short)
+	}
+}
+
+func TestLongEvents(t *testing.T) {
+	var got []Event
+	e := Engine{Events: func(e Event) { got = append(got, e) }}
+	r := e.newRun(t.Context(), &Policy{Name: "x"}, Job{})
+	long := strings.Repeat("x", 10<<20)
+	r.emit(Event{Type: EventNote, Text: long})
+	r.emit(Event{Type: EventStepEnd, Step: long, Error: long, Kind: long})
+	r.emit(Event{Type: EventNote, Text: "short"})
+	for _, e := range got {
+		if n := len(e.Text) + len(e.Error) + len(e.Step) + len(e.Kind); n > 4*mostText {
+			t.Errorf("an event of %d bytes", n)
+		}
+	}
+	if len(got) != 3 || got[2].Text != "short" || !strings.HasSuffix(got[0].Text, "xxx") || !strings.Contains(got[0].Text, "(10469376 bytes left out)") {
+		t.Errorf("%d events, the first of %d bytes", len(got), len(got[0].Text))
+	}
+}
