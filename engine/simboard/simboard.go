@@ -43,6 +43,8 @@ type Config struct {
 	Size    int64       // of each medium, bytes; 0 is 8 GiB; only what is written takes room
 	Faults  *Faults     // nil for none
 
+	Permit func(f *os.File) error // refuses a file in Dir that was just opened, before it is written; nil refuses none
+
 	Prompt, Autoboot                            string // of U-Boot
 	Keys, BootPassword                          string // that stop its autoboot: a word of more than one key, a password
 	Login, User, Password, ShellPrompt, Command string // of Linux; Command is the kernel's command line
@@ -73,7 +75,8 @@ type Board struct {
 	switching sync.Mutex // held by On and Off
 }
 
-// New makes a board with its media in cfg.Dir. What stands on them from an earlier time stays.
+// New makes a board with its media in cfg.Dir. What stands on them from an earlier time stays. A file that has the name of
+// a medium and was not made by a board is an error.
 func New(cfg Config) (*Board, error) {
 	for _, d := range []struct {
 		field *string
@@ -110,7 +113,7 @@ func New(cfg Config) (*Board, error) {
 	b := &Board{cfg: cfg, faults: cfg.Faults, input: newQueue(cfg.Clock, input)}
 	b.typed, b.printed = line{b: b, way: Typed}, line{b: b, way: Printed}
 	for _, m := range cfg.Media {
-		f, err := os.OpenFile(b.File(m.Name), os.O_RDWR|os.O_CREATE, 0o644)
+		f, err := openMedium(cfg.Dir, m.Name+mediumSuffix, cfg.Permit)
 		if err == nil {
 			b.media = append(b.media, &medium{Medium: m, f: f, size: cfg.Size})
 			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
@@ -133,7 +136,7 @@ func New(cfg Config) (*Board, error) {
 func (b *Board) Faults() *Faults { return b.faults }
 
 // File is the file behind a medium.
-func (b *Board) File(medium string) string { return filepath.Join(b.cfg.Dir, medium+".img") }
+func (b *Board) File(medium string) string { return filepath.Join(b.cfg.Dir, medium+mediumSuffix) }
 
 // Files are the files behind all media.
 func (b *Board) Files() []string {
