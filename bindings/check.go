@@ -54,7 +54,7 @@ var silencer = regexp.MustCompile(`--\s*check:\s*allow\s+([\w, -]+?)(?:\s+becaus
 
 // Check looks at a script without touching anything, and gives what is wrong with it in the order of its lines.
 func Check(spec string, o Options) ([]Finding, error) {
-	src, err := find(spec)
+	src, err := find(spec, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,7 +99,7 @@ func (h *host) board(c *args, set map[string]string) (*engine.Policy, error) {
 		if strings.HasSuffix(spec, ".lua") && !filepath.IsAbs(spec) {
 			spec = filepath.Join(h.modules.dir, spec)
 		}
-		return Load(spec, Options{Set: set, Log: h.log, Modules: h.own})
+		return h.load(spec, set)
 	case *lua.LTable:
 		s, err := h.policy(c.ctx, v, source{name: h.name, dir: h.modules.dir}, set)
 		if err != nil {
@@ -108,6 +109,22 @@ func (h *host) board(c *args, set map[string]string) (*engine.Policy, error) {
 	}
 	c.fail("argument 1, the board, must be a policy's table or a name, not a %s", c.opt(1).Type())
 	return nil, nil
+}
+
+// load loads the policy that a program names, if the program may read its file.
+func (h *host) load(spec string, set map[string]string) (*engine.Policy, error) {
+	var refused error
+	policy, err := Load(spec, Options{Set: set, Log: h.log, Modules: h.own, open: func(path string) (*os.File, error) {
+		f, err := h.running.OpenFile(path)
+		if classify.Facts(err).Kind == classify.ScriptGrant {
+			refused = err
+		}
+		return f, err
+	}})
+	if refused != nil {
+		return nil, refused
+	}
+	return policy, err
 }
 
 // verdict is a report as a table.

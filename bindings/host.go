@@ -52,6 +52,8 @@ type Options struct {
 
 	Modules map[string]Module // Lua modules of an embedder's own, by the name of their global
 	Allow   []string          // commands of the station that a program may run, by their program's name
+
+	open func(path string) (*os.File, error) // opens the script; nil is os.Open
 }
 
 // Load reads a script, a path or the name of a board that comes with flashlua, and makes a policy of it. No hardware is
@@ -93,7 +95,7 @@ type Setting struct {
 
 // Inspect is Load for who wants to see more than the policy.
 func Inspect(spec string, o Options) (*Script, error) {
-	src, err := find(spec)
+	src, err := find(spec, o.open)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +182,7 @@ type source struct {
 }
 
 // find reads a script from its path, or from those that come with flashlua.
-func find(spec string) (source, error) {
+func find(spec string, open func(path string) (*os.File, error)) (source, error) {
 	if spec == "" {
 		return source{}, classify.New(classify.Usage, "the script has no name")
 	}
@@ -201,9 +203,22 @@ func find(spec string) (source, error) {
 	}
 	var text []byte
 	if err == nil {
-		text, err = input.Read(spec, maxSource)
+		text, err = readScript(spec, open)
 	}
 	return source{spec, text, filepath.Dir(spec)}, classify.Wrap(err, classify.Usage, "cannot read the script %s", spec)
+}
+
+// readScript returns the text of a script; open is nil where any file may be read.
+func readScript(path string, open func(path string) (*os.File, error)) ([]byte, error) {
+	if open == nil {
+		open = input.Open
+	}
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return input.ReadAll(f, maxSource)
 }
 
 // DidYouMean suggests the known word that may have been meant; it is "" if none is near.

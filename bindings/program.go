@@ -1,7 +1,12 @@
 package bindings
 
 import (
+	"cmp"
 	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -15,9 +20,11 @@ type Program struct {
 	f    *lua.LFunction
 }
 
-// Run runs the program with its arguments.
+// Run runs the program with its arguments. Besides what the job's Access allows, it may read what lies in the folder of the
+// script, and the files and folders that the arguments name.
 func (p *Program) Run(ctx context.Context, e engine.Engine, j engine.ProgramJob, args ...string) *engine.Report {
 	j.Name = p.Name
+	j.Access.Read = slices.Concat(j.Access.Read, []string{p.host.modules.dir}, named(args))
 	return e.RunProgram(ctx, j, func(ctx context.Context, run *engine.Program) error {
 		h := p.host
 		h.running, h.clk = run, run.Clock()
@@ -29,4 +36,19 @@ func (p *Program) Run(ctx context.Context, e engine.Engine, j engine.ProgramJob,
 		_, err := h.call(ctx, p.f, t)
 		return err
 	})
+}
+
+// named are the paths that a program's arguments name: an argument, and the socket of a port or a power driver. The folder
+// of a path must be there, so that an image which is missing is said to be missing.
+func named(args []string) (paths []string) {
+	for _, a := range args {
+		if scheme, path, _ := strings.Cut(a, ":"); scheme == "unix" || scheme == "qmp" {
+			a = path
+		}
+		folder, _ := filepath.Split(a) // as it is: the kernel does not take ".." of a folder that is not there
+		if st, err := os.Stat(cmp.Or(folder, ".")); err == nil && st.IsDir() {
+			paths = append(paths, a)
+		}
+	}
+	return paths
 }

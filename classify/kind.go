@@ -128,7 +128,7 @@ var table = map[Kind]entry{
 	ScriptResult:   {NonRetryable, "the script returned something unusable", "Return what the message asks for."},
 	ScriptLimit:    {NonRetryable, "the script broke a limit", "Look for a loop, a table or a text that grows without end; docs/security.md has the limits."},
 	ScriptPhase:    {NonRetryable, "the script touches hardware where it may not", "Do it in a function that flashlua calls later: flash in a policy, the program's own function."},
-	ScriptGrant:    {NonRetryable, "the script runs a command of the station that was not allowed", "Allow the command with `--allow-exec`, if you trust the script with it."},
+	ScriptGrant:    {NonRetryable, "the script uses a command or file of the station that was not allowed", "Allow it with the flag that the hint names, `--allow-exec`, `--allow-read` or `--allow-write`, if you trust the script with it."},
 
 	"run":         {NonRetryable, "the run was ended from outside", "Nothing to mend: somebody ended the run."},
 	Interrupted:   {NonRetryable, "the run was interrupted", "Nothing to mend: the board was left as power_after.cancel says."},

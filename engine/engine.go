@@ -37,6 +37,8 @@ type Engine struct {
 	Console   *console.Transcript                                                        // record of the console; may be nil
 	Cache     *image.Cache                                                               // of unpacked images; nil keeps none
 	Stdin     io.Reader                                                                  // what the image "-" is read from; nil is nothing
+
+	grants *grants // of the program that runs; nil allows every file
 }
 
 // run is one run under way.

@@ -382,7 +382,7 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 				began := time.Now()
 				var r *Report
 				if tt.program {
-					r = b.RunProgram(ctx, ProgramJob{Name: "rack"}, func(ctx context.Context, p *Program) error {
+					r = b.RunProgram(ctx, ProgramJob{Name: "rack", Access: Access{Read: []string{b.job.Image}}}, func(ctx context.Context, p *Program) error {
 						return p.Flash(ctx, b.policy, b.job).Err
 					})
 					synctest.Wait()

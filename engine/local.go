@@ -39,7 +39,7 @@ func (r *run) writeLocal(j LocalJob) error {
 	if err := image.Check(m.part.Image); err != nil {
 		return err
 	}
-	local := flash.Local{Path: j.To, Force: j.Force, Progress: r.progress}
+	local := flash.Local{Path: j.To, Force: j.Force, Progress: r.progress, OpenFile: r.grants.openWrite}
 	t, err := local.Open(j.Image)
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ func (r *run) stageAll(ctx context.Context, s *staging, long func()) error {
 // stager opens an image and tells how it goes.
 func (r *run) stager(p Part) image.Stager {
 	return image.Stager{
-		Clock: r.Clock, SHA256: p.SHA256, MaxSize: r.job.MaxSize, Stdin: r.Stdin, Cache: r.Cache,
+		Clock: r.Clock, SHA256: p.SHA256, MaxSize: r.job.MaxSize, Stdin: r.Stdin, Cache: r.Cache, Permit: r.grants.permitRead,
 		Progress: r.progress,
 		Note:     func(text string) { r.emit(Event{Type: EventNote, Text: text}) },
 	}

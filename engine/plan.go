@@ -17,7 +17,6 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/image"
-	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/engine/serve"
 	"github.com/flashlua/flashlua/engine/transport"
 	"github.com/flashlua/flashlua/engine/web"
@@ -72,18 +71,21 @@ func (r *run) planTarget(context.Context) error {
 	return nil
 }
 
-func (r *run) planFiles(context.Context) error {
-	dir := r.job.FilesDir
-	if dir == "" {
-		dir = r.policy.Dir
+// file is where a file of the policy is on the station.
+func (j Job) file(p *Policy, name string) string {
+	path := p.Files[name].Path
+	if filepath.IsAbs(path) {
+		return path
 	}
+	return filepath.Join(cmp.Or(j.FilesDir, p.Dir), path)
+}
+
+func (r *run) planFiles(context.Context) error {
 	r.files = map[string]bootFile{}
 	wire := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(r.policy.Files)) {
 		f := r.policy.Files[name]
-		if !filepath.IsAbs(f.Path) {
-			f.Path = filepath.Join(dir, f.Path)
-		}
+		f.Path = r.job.file(r.policy, name)
 		st, err := os.Stat(f.Path)
 		if err == nil && !st.Mode().IsRegular() {
 			err = fmt.Errorf("%s is not a regular file", f.Path)
@@ -201,7 +203,7 @@ func (r *run) serveFiles(ctx context.Context) error {
 	r.tftp = serve.NewTFTP(conn, func() (net.PacketConn, error) { return r.ListenUDP(ctx, "udp", net.JoinHostPort(host, "0")) })
 	r.defers("TFTP server", r.tftp.Close)
 	for name, b := range r.files {
-		f, err := input.Open(b.Path)
+		f, err := r.grants.open(b.Path)
 		if err != nil {
 			return classify.Wrap(err, classify.ImageMissing, "the %s file cannot be read", name)
 		}
@@ -221,7 +223,7 @@ func (r *run) lendFiles() error {
 	err = os.Chmod(dir, 0o755) // another user serves it
 	for name, b := range r.files {
 		if err == nil {
-			err = copyFile(filepath.Join(dir, b.wire), b.Path)
+			err = r.copyFile(filepath.Join(dir, b.wire), b.Path)
 		}
 		b.wire = filepath.Base(dir) + "/" + b.wire
 		r.files[name] = b
@@ -229,8 +231,8 @@ func (r *run) lendFiles() error {
 	return classify.Wrap(err, classify.ConfigPlan, "cannot copy the policy's files to %s", dir)
 }
 
-func copyFile(to, from string) error {
-	in, err := input.Open(from)
+func (r *run) copyFile(to, from string) error {
+	in, err := r.grants.open(from)
 	if err != nil {
 		return err
 	}

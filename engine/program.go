@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 type ProgramJob struct {
 	Name    string
 	Timeout time.Duration // 0 is DefaultTotal
+	Access  Access        // files of the station that the program may use; of the zero value none
 	// Simulate puts a simulated board behind a port that asks for one; it may be nil.
 	Simulate func(e *Engine, p *Policy, port string) (done func(), err error)
 }
@@ -48,6 +50,7 @@ type flashed struct {
 // RunProgram gives f a Program to work with, until it returns or ctx ends. It ends well if f does and every medium that f
 // had flashed is verified. The report is never nil.
 func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Context, *Program) error) *Report {
+	e.grants = j.Access.resolve()
 	r := e.newRun(ctx, &Policy{Name: j.Name}, Job{Timeout: j.Timeout})
 	r.mode, r.inner = ModeProgram, make(chan struct{}, 1)
 	p := &Program{run: r, job: j}
@@ -106,8 +109,14 @@ func (p *Program) Note(text string) { p.run.emit(Event{Type: EventNote, Text: te
 // Clock is the run's.
 func (p *Program) Clock() clock.Clock { return p.run.Clock }
 
+// OpenFile opens a file of the station to read, if the program may.
+func (p *Program) OpenFile(path string) (*os.File, error) { return p.run.grants.open(path) }
+
 // Open opens a console. It is closed in the end.
 func (p *Program) Open(ctx context.Context, spec string, c Console) (*console.Console, error) {
+	if err := p.run.grants.canUse(spec); err != nil {
+		return nil, err
+	}
 	port, err := p.run.openPort(ctx, spec, c.Line)
 	if err != nil {
 		return nil, err
@@ -140,6 +149,9 @@ type ProgramPower struct {
 
 // Power opens a driver. If it is used, the board is left as after says.
 func (p *Program) Power(ctx context.Context, spec string, after PowerAfter, offTime time.Duration) (*ProgramPower, error) {
+	if err := p.run.grants.canUse(spec); err != nil {
+		return nil, err
+	}
 	d, err := p.run.OpenPower(spec)
 	if err != nil {
 		return nil, err
@@ -195,6 +207,9 @@ func (p *Program) setPower(failure error) {
 
 // Image opens an image, a file or a web address, and compares its digest if one is given. It is closed in the end.
 func (p *Program) Image(ctx context.Context, path, sha256 string) (*image.Image, error) {
+	if err := p.run.grants.canStage(path); err != nil {
+		return nil, err
+	}
 	sub := &run{Engine: p.run.Engine, policy: p.run.policy, job: Job{DryRun: true}, media: []*medium{{part: Part{Image: path, SHA256: sha256}}}, ctx: ctx, hide: p.run.hide}
 	err := sub.planImage(ctx)
 	p.run.cleanups = append(p.run.cleanups, sub.cleanups...)
@@ -224,8 +239,11 @@ func (p *Program) note(last flashed) {
 // Flash runs a policy as flashlua run does. What became of it counts for the program: a medium whose last flash failed is
 // a failure, whatever the program makes of it.
 func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
-	p.touch()
 	e := p.run.Engine
+	if err := e.grants.canFlash(policy, j); err != nil {
+		p.Refuse(j, err)
+		return Refused(err)
+	}
 	e.Console = p.run.Console
 	if p.job.Simulate != nil {
 		done, err := p.job.Simulate(&e, policy, j.Port)
@@ -236,6 +254,7 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 		defer done()
 		p.run.Simulated = p.run.Simulated || e.Simulated
 	}
+	p.touch()
 	p.run.inner <- struct{}{}
 	rep := e.Run(ctx, policy, j)
 	<-p.run.inner
@@ -246,8 +265,12 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 
 // WriteDevice writes an image to a medium of this machine as flashlua write does. It counts as Flash does.
 func (p *Program) WriteDevice(ctx context.Context, j LocalJob) *Report {
-	p.touch()
 	e := p.run.Engine
+	if err := cmp.Or(e.grants.canStage(j.Image), e.grants.canFill(j.To)); err != nil {
+		p.note(flashed{j.To, "", err})
+		return Refused(err)
+	}
+	p.touch()
 	e.Simulated = false // whatever board was flashed before
 	rep := e.WriteLocal(ctx, j)
 	p.took(flashed{j.To, "", rep.Err}, j.Image, rep)

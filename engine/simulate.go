@@ -18,11 +18,21 @@ import (
 // SimulatedBoard makes a simulated board that a policy fits: its prompts, its login, its media. For the settings see
 // simboard.Parse. The caller calls done in the end, which also removes the media if no folder was named for them.
 func SimulatedBoard(p *Policy, settings string, network simboard.Network) (b *simboard.Board, done func(), err error) {
+	return simulatedBoard(nil, p, settings, network)
+}
+
+func simulatedBoard(g *grants, p *Policy, settings string, network simboard.Network) (b *simboard.Board, done func(), err error) {
 	cfg, err := simConfig(p, settings)
 	if err != nil {
 		return nil, nil, err
 	}
 	cfg.Network = network
+	if cfg.Dir != "" {
+		if err := g.canWrite(cfg.Dir); err != nil {
+			return nil, nil, err
+		}
+		cfg.Permit = g.permitWrite
+	}
 	remove := func() error { return nil }
 	if cfg.Dir == "" {
 		if cfg.Dir, remove, err = folder(os.TempDir(), "flashlua-sim"); err != nil {
@@ -101,7 +111,7 @@ func (e *Engine) PretendToSimulate(p *Policy, settings string) error {
 // the run.
 func (e *Engine) Simulate(p *Policy, settings string) (b *simboard.Board, done func(), err error) {
 	wire := &simboard.Wire{}
-	b, done, err = SimulatedBoard(p, settings, wire)
+	b, done, err = simulatedBoard(e.grants, p, settings, wire)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -34,7 +34,9 @@ func (env Env) runCommand() *cli.Command {
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
 			"5 total deadline, 130 and 143 interrupted.",
 		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address, or -: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
-			&cli.GenericFlag{Name: "allow-exec", Value: &pairs{}, Usage: "let a program run a command of this machine, `NAME`; may be repeated"}),
+			&cli.GenericFlag{Name: "allow-exec", Value: &pairs{}, Usage: "let a program run a command of this machine, `NAME`; may be repeated"},
+			&cli.GenericFlag{Name: "allow-read", Value: &pairs{}, Usage: "let a program read `DIR` with all that is in it, or a file; may be repeated"},
+			&cli.GenericFlag{Name: "allow-write", Value: &pairs{}, Usage: "let a program read, write and make `PATH`, a file, or a folder with all that is in it; may be repeated"}),
 		OnUsageError: onUsageError,
 		BashComplete: completeBoards,
 		Action:       env.flash,
@@ -212,6 +214,11 @@ func (env Env) attempt(c *cli.Context, out artefacts) (*engine.Report, error) {
 
 // board flashes a board, or verifies it.
 func (env Env) board(c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
+	for _, name := range onlyForPrograms {
+		if c.IsSet(name) {
+			return nil, usage("%s is a board's policy: --%s is for programs", script.File, name)
+		}
+	}
 	job, err := jobOf(c)
 	if err != nil {
 		return nil, err
@@ -227,7 +234,10 @@ func (env Env) board(c *cli.Context, e engine.Engine, script *bindings.Script) (
 }
 
 // forPrograms are the flags that a program leaves to whoever runs it.
-var forPrograms = []string{"timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript", "allow-exec"}
+var forPrograms = append([]string{"timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript"}, onlyForPrograms...)
+
+// onlyForPrograms are the flags that mean nothing to a board's policy.
+var onlyForPrograms = []string{"allow-exec", "allow-read", "allow-write"}
 
 // program runs a program.
 func (env Env) program(c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
@@ -241,7 +251,8 @@ func (env Env) program(c *cli.Context, e engine.Engine, script *bindings.Script)
 	}
 	ctx, stop := env.untilSignal()
 	defer stop()
-	job := engine.ProgramJob{Timeout: c.Duration("timeout"), Simulate: func(e *engine.Engine, p *engine.Policy, port string) (func(), error) {
+	access := engine.Access{Read: *c.Generic("allow-read").(*pairs), Write: *c.Generic("allow-write").(*pairs)}
+	job := engine.ProgramJob{Timeout: c.Duration("timeout"), Access: access, Simulate: func(e *engine.Engine, p *engine.Policy, port string) (func(), error) {
 		return simulate(e, p, engine.Job{Port: port})
 	}}
 	return script.Program.Run(ctx, e, job, c.Args().Tail()...), nil

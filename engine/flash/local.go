@@ -25,6 +25,7 @@ type Local struct {
 	Path     string
 	Force    bool                                 // also a device that is in use, or not removable
 	Progress func(step string, done, total int64) // may be nil; called from other goroutines
+	OpenFile func(path string) (*os.File, error)  // opens a file to write, or makes it; nil is os.OpenFile
 }
 
 // LocalResult is what a write did. What was not written was right already.
@@ -78,7 +79,11 @@ func (t *LocalTarget) create() error {
 		return nil
 	}
 	path := t.local.Path
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	open := t.local.OpenFile
+	if open == nil {
+		open = func(path string) (*os.File, error) { return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644) }
+	}
+	f, err := open(path)
 	if err != nil {
 		return classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", path)
 	}
@@ -87,7 +92,7 @@ func (t *LocalTarget) create() error {
 		return classify.WithHint(classify.New(classify.TargetUnsafe, "%s is in use", path), "another flashlua may be writing it")
 	}
 	t.f = f
-	if t.direct, err = os.OpenFile(path, os.O_RDWR|unix.O_DIRECT, 0); err != nil { // no file system in RAM knows it
+	if t.direct, err = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDWR|unix.O_DIRECT, 0); err != nil { // no file system in RAM knows it
 		t.direct = nil
 	}
 	return nil

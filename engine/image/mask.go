@@ -29,6 +29,9 @@ func (s Stager) mask(ctx context.Context, im *Image, path string) error {
 		return err
 	}
 	defer f.Close()
+	if err := s.Permit(f); err != nil {
+		return err
+	}
 	b, err := readBmap(&reader{ctx, f, s.work})
 	if err != nil {
 		return classify.Wrap(err, "", "%s", f.Name())
@@ -123,24 +126,32 @@ func foreignMap(name string, im *Image, why error) error {
 		"build or download both again; without the block map all of the image is written")
 }
 
-// mapBeside finds the block map of an image as bmaptool does: of disk.img.xz it may be disk.img.xz.bmap, disk.img.bmap or
-// disk.bmap.
-func mapBeside(path string) (*os.File, error) {
+// BlockMaps are the paths at which the block map of an image may be, as bmaptool has it: of disk.img.xz it may be
+// disk.img.xz.bmap, disk.img.bmap or disk.bmap.
+func BlockMaps(path string) (all []string) {
 	dir, base := filepath.Split(path)
 	for {
-		f, err := input.Open(filepath.Join(dir, base+bmapSuffix))
+		all = append(all, filepath.Join(dir, base+bmapSuffix))
+		dot := strings.LastIndexByte(base, '.')
+		if dot <= 0 {
+			return all
+		}
+		base = base[:dot]
+	}
+}
+
+// mapBeside opens the first block map of an image that is there, nil if there is none.
+func mapBeside(path string) (*os.File, error) {
+	for _, name := range BlockMaps(path) {
+		f, err := input.Open(name)
 		if err == nil {
 			return f, nil
 		}
 		if !errors.Is(err, os.ErrNotExist) {
 			return nil, classify.Wrap(err, classify.ImageRead, "cannot read the block map beside the image")
 		}
-		dot := strings.LastIndexByte(base, '.')
-		if dot <= 0 {
-			return nil, nil
-		}
-		base = base[:dot]
 	}
+	return nil, nil
 }
 
 // cares reports whether any byte of a part is mapped.

@@ -29,6 +29,7 @@ type Stager struct {
 	MaxSize  int64                                // bytes that the image may have when it is unpacked; 0 is no limit
 	Stdin    io.Reader                            // what Stdin stands for; nil is nothing
 	Cache    *Cache                               // keeps what was unpacked; nil keeps nothing
+	Permit   func(f *os.File) error               // refuses a file, or the block map beside it, that was just opened; nil refuses none
 	Spare    int                                  // CPUs that are left to others, until Hurry
 	Hurry    <-chan struct{}                      // closed when the others wait for the image; nil is never
 	Long     func()                               // called once when there is more to do than a moment's work
@@ -93,6 +94,10 @@ func (s Stager) open(ctx context.Context, from string) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Permit(src.File); err != nil {
+		src.Close()
+		return nil, err
+	}
 	im, err := s.from(ctx, src)
 	if err != nil {
 		return nil, err
@@ -125,6 +130,9 @@ func (s *Stager) fillIn() {
 	}
 	if s.Note == nil {
 		s.Note = func(string) {}
+	}
+	if s.Permit == nil {
+		s.Permit = func(*os.File) error { return nil }
 	}
 	if s.Long == nil {
 		s.Long = func() {}

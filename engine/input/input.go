@@ -42,14 +42,19 @@ func Regular(f *os.File) error {
 	return err
 }
 
-// Read returns the content of a regular file, which may have so many bytes.
+// Read returns the content of a regular file, which may have limit bytes.
 func Read(path string, limit int64) ([]byte, error) {
 	f, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	return ReadAll(f, limit)
+}
+
+// ReadAll returns what r has. More than limit bytes are an error.
+func ReadAll(r io.Reader, limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(text)) > limit {
 		return nil, fmt.Errorf("it has more than %d bytes", limit)
 	}

@@ -272,6 +272,7 @@ flash = {}
 ---@return table verdict
 function flash.run(board, job) end
 
+---A file as `to` must be allowed with `--allow-write`, a block device need not.
 ---@param job { image: string, to: string, sha256?: string, max_size?: size }
 ---@return table verdict
 function flash.device(job) end
@@ -316,7 +317,7 @@ function power.open(driver, options) end
 
 image = {}
 
----@param path string a file or a web address
+---@param path string a file that the program may read, or a web address
 ---@param options? { sha256?: string }
 ---@return flashlua.image
 function image.open(path, options) end
