@@ -142,7 +142,7 @@ func (g *grants) open(path string) (*os.File, error) {
 // openWrite opens a file to write, and makes it if there is none.
 func (g *grants) openWrite(path string) (*os.File, error) {
 	if g == nil {
-		return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+		return os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o644)
 	}
 	if err := g.canWrite(path); err != nil {
 		return nil, err

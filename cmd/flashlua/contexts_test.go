@@ -33,9 +33,7 @@ var endlessMethods = []string{"Dial", "DialTimeout"}
 // excused are the exceptions, by file and call.
 var excused = map[string]string{
 	"engine/transport/exec.go os/exec.Command": "the command outlives the opening of its port; Close ends it",
-	"engine/simboard/simboard.go os.OpenFile":  "O_RDWR does not wait for the other end of a FIFO",
 	"engine/flash/local.go os.OpenFile":        "block devices and regular files, O_RDWR",
-	"engine/image/cache.go os.ReadFile":        "the cache's own folder",
 	"engine/image/cache.go os.WriteFile":       "a new name",
 	"cmd/flashlua/demo.go os.WriteFile":        "a folder that was just made",
 }
