@@ -35,6 +35,8 @@ const (
 	leastBlock = 8
 	mostBlock  = 65464
 	mostWindow = 64
+	// mostInFlight is how many bytes are sent before an answer: more than a board's network card holds are lost.
+	mostInFlight = 128 << 10
 	// A board that lost a block waits for it. One that is only slow still holds the window: sent again, the two together
 	// may be more than its network card has room for, and U-Boot does not always get over that.
 	resendAfter = 500 * time.Millisecond // doubled with every further one
@@ -47,18 +49,17 @@ type TFTP struct {
 	conn   net.PacketConn
 	listen func() (net.PacketConn, error) // a socket for one transfer
 	resent atomic.Int64
+	live   *transfers
 
-	mu     sync.Mutex
-	files  map[string]Content
-	active map[string]*transfer // by client; ends when a newer request takes over
-	only   string               // the address of the board, "" while it is not known
-	done   bool
+	mu    sync.Mutex // mu guards what follows
+	files map[string]Content
+	only  string // the address of the board, "" while it is not known
 }
 
 // NewTFTP serves on conn, which it closes in the end, and sends from the sockets that listen gives, one a transfer, which
 // must have the same address.
 func NewTFTP(conn net.PacketConn, listen func() (net.PacketConn, error)) *TFTP {
-	t := &TFTP{conn: conn, listen: listen, files: map[string]Content{}, active: map[string]*transfer{}}
+	t := &TFTP{conn: conn, listen: listen, files: map[string]Content{}, live: newTransfers()}
 	go t.serve()
 	return t
 }
@@ -104,14 +105,8 @@ func (t *TFTP) Resent() int64 { return t.resent.Swap(0) }
 
 // Close frees the port and ends the transfers under way.
 func (t *TFTP) Close() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done {
+	if t.live.close() {
 		return nil
-	}
-	t.done = true
-	for _, x := range t.active {
-		x.conn.Close()
 	}
 	return t.conn.Close()
 }
@@ -127,12 +122,13 @@ func (t *TFTP) serve() {
 			continue
 		}
 		switch op := binary.BigEndian.Uint16(buf); {
-		case !t.welcome(from):
+		case !t.welcome(from) && op != opError:
 			t.refuse(t.conn, from, errAccess, "this server is for another board")
 		case op == opRead:
 			t.begin(from, string(buf[2:n]))
 		case op == opWrite:
 			t.refuse(t.conn, from, errAccess, "this server is read only")
+		case op == opError: // an answer to it could be answered for ever
 		default:
 			t.refuse(t.conn, from, errIllegal, "not a request")
 		}
@@ -146,31 +142,36 @@ func (t *TFTP) begin(from net.Addr, request string) {
 		t.refuse(t.conn, from, errIllegal, "only whole files in octet mode")
 		return
 	}
-	if t.answered(from, request) {
+	content, ok := t.file(words[0])
+	switch {
+	case !ok:
+		t.refuse(t.conn, from, errNotFound, "File not found")
+		return
+	case t.live.answered(from, request):
 		return
 	}
 	conn, err := t.listen()
 	if err != nil {
 		return
 	}
-	x := &transfer{server: t, conn: conn, to: from, request: request, began: clock.Real{}.Now(), block: plainBlock, window: 1}
-	ok := x.start(words[0])
+	x := &transfer{server: t, conn: conn, to: from, request: request, began: clock.Real{}.Now(), content: content, block: plainBlock, window: 1}
+	if !t.live.admit(x) {
+		conn.Close()
+		t.refuse(t.conn, from, errOther, "too many transfers at once")
+		return
+	}
 	go func() {
 		defer x.end()
-		if !ok {
-			t.refuse(conn, from, errNotFound, "File not found")
-			return
-		}
 		x.run(x.negotiate(words[2:]))
 	}()
 }
 
-// answered tells a request that came twice: the answer is on its way, or will be sent again soon.
-func (t *TFTP) answered(from net.Addr, request string) bool {
+// file returns what is offered under a name.
+func (t *TFTP) file(name string) (Content, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	x := t.active[from.String()]
-	return x != nil && x.request == request && clock.Real{}.Now().Sub(x.began) < resendAfter
+	c, ok := t.files[name]
+	return c, ok
 }
 
 func (t *TFTP) refuse(conn net.PacketConn, to net.Addr, code uint16, text string) {
@@ -191,54 +192,45 @@ type transfer struct {
 	buf     []byte // of a window, from the first on
 	packet  []byte
 	answer  [1 << 10]byte
-}
 
-// start finds the file, and ends what the same client asked for before.
-func (x *transfer) start(name string) (ok bool) {
-	t, client := x.server, x.to.String()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if older := t.active[client]; older != nil {
-		older.conn.Close()
-	}
-	if t.done {
-		x.conn.Close()
-	}
-	t.active[client] = x
-	x.content, ok = t.files[name]
-	return ok
+	answered atomic.Int64 // when the client last answered, in nanoseconds since 1970; 0 is never
+	unheard  int          // sends before its first answer
 }
 
 func (x *transfer) end() {
-	t, client := x.server, x.to.String()
 	x.conn.Close()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.active[client] == x {
-		delete(t.active, client)
-	}
+	x.server.live.remove(x)
 }
 
-// negotiate takes what options it knows, and gives the answer to them, "" if there are none.
+// negotiate takes what options it knows, each once, and gives the answer to them, "" if there are none.
 func (x *transfer) negotiate(words []string) string {
-	var answer strings.Builder
-	accept := func(name string, value int64) { fmt.Fprintf(&answer, "%s\x00%d\x00", name, value) }
+	var names []string
+	values := map[string]int64{}
 	for i := 0; i+1 < len(words); i += 2 {
 		name := strings.ToLower(words[i])
 		n, err := strconv.ParseInt(words[i+1], 10, 64)
-		switch {
-		case err != nil || n < 0:
+		switch _, twice := values[name]; {
+		case err != nil || n < 0 || twice:
+			continue
 		case name == "blksize" && n >= leastBlock:
 			x.block = int(min(n, mostBlock))
-			accept(name, int64(x.block))
+			n = int64(x.block)
 		case name == "windowsize" && n >= 1:
-			x.window = int(min(n, mostWindow))
-			accept(name, int64(x.window))
 		case name == "tsize":
-			accept(name, x.content.Size)
+			n = x.content.Size
 		case name == "timeout" && n >= 1 && n <= 255: // ours is shorter, and harms nobody
-			accept(name, n)
+		default:
+			continue
 		}
+		names, values[name] = append(names, name), n
+	}
+	if n, ok := values["windowsize"]; ok {
+		x.window = int(min(n, mostWindow, max(mostInFlight/int64(x.block), 1)))
+		values["windowsize"] = int64(x.window)
+	}
+	var answer strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&answer, "%s\x00%d\x00", name, values[name])
 	}
 	return answer.String()
 }
@@ -254,7 +246,9 @@ func (x *transfer) run(options string) {
 	began, resend := heard, resendAfter
 	// again: the window is out anew. echo: it is out twice, so that the client will say once more how far it came.
 	for sent, again, echo := acked, false, false; acked < last; {
-		if sent == acked { // a window is due
+		if sent == acked && !x.maySend() {
+			sent, began = acked+1, clock.Real{}.Now() // the answer to what was sent before may still come
+		} else if sent == acked { // a window is due
 			var err error
 			if sent, err = x.send(acked, last, options); err != nil {
 				x.server.refuse(x.conn, x.to, errOther, "the file cannot be read any more")
@@ -290,9 +284,22 @@ func (x *transfer) run(options string) {
 				x.server.resent.Add(1)
 			}
 			acked, sent = block, block
+			x.server.live.hears(x)
 			heard, resend = clock.Real{}.Now(), resendAfter
 		}
 	}
+}
+
+// maySend reports whether the next window may be sent: to a client that never answered, only the first, and not often.
+func (x *transfer) maySend() bool {
+	if x.heard() {
+		return true
+	}
+	if x.unheard == mostUnheard || !x.server.live.mayStart(x.to) {
+		return false
+	}
+	x.unheard++
+	return true
 }
 
 // send sends the window behind acked, and gives the last block of it. What the network does not take is lost as on its
