@@ -19,7 +19,7 @@ const (
 	ExitFatal     = 3 // a failure that another attempt cannot mend, or the final power state could not be set
 	ExitExhausted = 4 // every attempt failed
 	ExitDeadline  = 5 // the total deadline
-	exitSignal    = 128
+	ExitSignal    = 128 // plus the number of the signal
 )
 
 // Planned is the result of a dry run whose plan can work.
@@ -240,7 +240,7 @@ func exit(d classify.Decision, r *Report, began bool, err error) int {
 	case d.Rule == classify.RuleInternal:
 		return ExitInternal
 	case errors.As(err, &sig):
-		return exitSignal + sig.number
+		return ExitSignal + sig.number
 	case d.Rule == classify.RuleRunCancelled && classify.Find(err, classify.DeadlineTotal) != nil, r.Stopped != "":
 		return ExitDeadline
 	case !began:

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
 )
 
 // What a run leaves, by the flag that names it and its name in the folder of --out.
@@ -23,13 +27,14 @@ var artefactNames = map[string]string{"verdict": "verdict.json", "events": "even
 // artefacts are the files that a run writes. All are opened before it, so that a bad path costs nothing.
 type artefacts struct {
 	verdict    *verdict
-	events     *eventLog
-	transcript *rotating // nil if nobody wants it
+	events     *sink // nil if nobody wants it
+	transcript *sink // likewise
+	files      []io.Closer
 }
 
 // openArtefacts opens what the flags ask for. The verdict can be written even if something else cannot.
-func openArtefacts(c *cli.Context) (a artefacts, err error) {
-	a.verdict, a.events = &verdict{}, &eventLog{}
+func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
+	a.verdict = &verdict{}
 	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
 	path := func(flag string) string { return artefactPath(c.String(flag), c.String("out"), flag) }
 	others := func(flag string) []string {
@@ -42,7 +47,7 @@ func openArtefacts(c *cli.Context) (a artefacts, err error) {
 		return all
 	}
 	failed := func(flag string, err error) error {
-		return classify.Wrap(err, classify.Usage, "--%s %s cannot be written", flag, path(flag))
+		return unreadHint(classify.Wrap(err, classify.Usage, "--%s %s cannot be written", flag, path(flag)))
 	}
 	open := func() error {
 		v, err := newVerdict(path("verdict"), others("verdict")...)
@@ -68,14 +73,18 @@ func openArtefacts(c *cli.Context) (a artefacts, err error) {
 		}
 	}
 	if p := path("events"); p != "" {
-		if a.events.f, err = create(p, others("events")...); err != nil {
+		f, err := create(p, others("events")...)
+		if err != nil {
 			return a, failed("events", err)
 		}
+		a.events, a.files = newSink("events", f, eventsMark(clk)), append(a.files, f)
 	}
 	if p := path("transcript"); p != "" {
-		if a.transcript, err = newRotating(p, others("transcript")...); err != nil {
+		f, err := newRotating(p, others("transcript")...)
+		if err != nil {
 			return a, failed("transcript", err)
 		}
+		a.transcript, a.files = newSink("transcript", f, transcriptMark(clk)), append(a.files, f)
 	}
 	return a, nil
 }
@@ -117,29 +126,37 @@ func emptied(dir string, inputs []string) error {
 }
 
 func (a artefacts) close() {
-	if a.events.f != nil {
-		a.events.f.Close()
-	}
-	if a.transcript != nil {
-		a.transcript.Close()
+	for _, f := range a.files {
+		f.Close()
 	}
 }
 
-// eventLog writes events, a line of JSON each, at once. After its first error it writes no more: a gap would not be seen.
-type eventLog struct {
-	f   *os.File // nil if nobody wants them
-	err error
+// event writes one, a line of JSON.
+func (a artefacts) event(e engine.Event) {
+	if a.events != nil {
+		a.events.Write(eventLine(e))
+	}
 }
 
-func (l *eventLog) event(e engine.Event) {
-	if l.f == nil || l.err != nil {
-		return
+func eventLine(e engine.Event) []byte {
+	line, _ := json.Marshal(e) // strings and numbers
+	return append(line, '\n')
+}
+
+// eventsMark is a note where events are missing.
+func eventsMark(clk clock.Clock) func(engine.Loss) []byte {
+	return func(lost engine.Loss) []byte {
+		return eventLine(engine.Event{Time: clk.Now(), Type: engine.EventNote, Text: missing(lost)})
 	}
-	line, err := json.Marshal(e)
-	if err == nil {
-		_, err = l.f.Write(append(line, '\n'))
+}
+
+// transcriptMark is a remark where lines of the console are missing.
+func transcriptMark(clk clock.Clock) func(engine.Loss) []byte {
+	return func(lost engine.Loss) (line []byte) {
+		var b bytes.Buffer
+		console.NewTranscript(&b).Note(clk.Now(), missing(lost))
+		return b.Bytes()
 	}
-	l.err = err
 }
 
 // leaveVerdict writes the verdict on a command line that could not even be read, so that nobody takes an earlier one for
@@ -152,6 +169,8 @@ func (env Env) leaveVerdict(app *cli.App, r *engine.Report) {
 	if cmd == nil || !hasFlag(cmd, "verdict") {
 		return
 	}
+	_, stop := env.untilSignal(clock.Real{})
+	defer stop()
 	named, inputs := map[string]string{}, []string(nil)
 	for i := 0; i < len(words); i++ {
 		name, value, ok := strings.Cut(strings.TrimLeft(words[i], "-"), "=")
@@ -173,7 +192,7 @@ func (env Env) leaveVerdict(app *cli.App, r *engine.Report) {
 	}
 	if v, err := newVerdict(artefactPath(named["verdict"], named["out"], "verdict"), inputs...); err == nil {
 		r.Mode = modeOf(cmd.Name, false)
-		v.write(r) // the error that is shown is why there was no run
+		v.write(clock.Real{}, r) // the error that is shown is why there was no run
 	}
 }
 

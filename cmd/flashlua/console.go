@@ -46,36 +46,38 @@ func (env Env) console(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p := env.newPrinter(clock.Real{}, normal)
+	inv, end := env.begin(clock.Real{})
+	defer end()
+	p := env.newPrinter(inv.clk, normal)
 	defer p.end()
 	policy, err := boardOf(c, p)
 	if err != nil {
 		return err
 	}
-	e := engine.Engine{Clock: clock.Real{}, Events: p.event}
+	e := engine.Engine{Clock: inv.clk, Events: p.event, Hurry: inv.work.hurry}
+	var transcript *sink
 	if path := c.String("transcript"); path != "" {
 		f, err := newRotating(path, c.String("board"))
 		if err != nil {
 			return classify.Wrap(err, classify.Usage, "--transcript %s cannot be written", path)
 		}
 		defer f.Close()
-		e.Console = console.NewTranscript(f)
+		transcript = newSink("transcript", f, transcriptMark(inv.clk))
+		e.Console = console.NewTranscript(transcript)
 	}
 	done, err := simulate(&e, policy, job)
 	if err != nil {
 		return err
 	}
 	defer done()
-	ctx, stop := env.untilSignal()
-	defer stop()
-	report := e.Reach(ctx, policy, job, to, func(ctx context.Context, con *console.Console) error {
+	report := e.Reach(inv.Context, policy, job, to, func(ctx context.Context, con *console.Console) error {
 		p.end()
-		return env.talk(ctx, con, job.Port, to != engine.AsItIs)
+		return env.talk(ctx, inv, con, job.Port, to != engine.AsItIs)
 	})
 	if e.Console != nil {
-		if err := e.Console.Close(); err != nil {
-			p.note("the transcript is incomplete: " + err.Error())
-		}
+		e.Console.Close() // whose error the sink has, too
+		inv.wait(transcript)
+		env.close(transcript, report)
 	}
 	if report.Err != nil {
 		p.end()

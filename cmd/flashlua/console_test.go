@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -275,38 +274,5 @@ func TestPortsAreListed(t *testing.T) {
 		if code := env.run(); code != 0 || out.String() != tt.want {
 			t.Errorf("ports %v: exit %d\n%s%s\nwant\n%s", tt.args, code, &out, &stderr, tt.want)
 		}
-	}
-}
-
-// slow is an output that waits to be told to go on.
-type slow struct {
-	screen
-	writes chan struct{}
-}
-
-func (s *slow) Write(p []byte) (int, error) {
-	<-s.writes
-	return s.screen.Write(p)
-}
-
-// Row 23:
-func TestASlowOutputHoldsUpNobody(t *testing.T) {
-	b := &backlog{more: make(chan struct{}, 1), copied: make(chan struct{})}
-	w := &slow{writes: make(chan struct{}, 9)}
-	chunk := bytes.Repeat([]byte("x"), 1<<20)
-	for range 20 {
-		b.add(chunk)
-	}
-	go b.copyTo(w)
-	w.writes <- struct{}{}
-	b.end()
-	w.writes <- struct{}{}
-	<-b.copied
-	got := w.String()
-	if !strings.HasPrefix(got, strings.Repeat("x", maxBacklog)+"\r\n[flashlua: 4194304 bytes are not shown") {
-		t.Errorf("%d bytes came, ending %q", len(got), got[max(0, len(got)-99):])
-	}
-	if err := safely(func() error { return errors.New("plain") }); err.Error() != "plain" {
-		t.Error(err)
 	}
 }

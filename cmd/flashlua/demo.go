@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 // demoSize is enough to see the write, and few enough not to wait for it.
@@ -28,6 +29,8 @@ func (env Env) demo(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return misused("demo", "demo takes no argument, not %q", c.Args().First())
 	}
+	inv, end := env.begin(clock.Real{})
+	defer end()
 	dir, err := os.MkdirTemp("", "flashlua-demo-*")
 	if err != nil {
 		return classify.Wrap(err, classify.Config, "there is no place for the demo's image")
@@ -44,6 +47,7 @@ func (env Env) demo(c *cli.Context) error {
 	args := []string{"flashlua", "run", "sim", "--image", image, "--port", "sim:dhcp=1,block=1,seed=1"}
 	fmt.Fprintf(env.Stderr, "A board that is simulated: DHCP fails once, and its medium keeps one byte wrong once.\n\n$ %s\n", strings.Join(args, " "))
 	env.Args = args
+	inv.stderr.settle(inv.clk)
 	if code := env.run(); code != 0 {
 		return exit(code)
 	}

@@ -4,15 +4,12 @@
 package main
 
 import (
-	"context"
 	"io"
 	"os"
-	"os/signal"
 	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -30,6 +27,7 @@ type Env struct {
 	Getenv         func(name string) string
 	Terminal       func(w io.Writer) (width int)                  // 0 if w is none
 	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop a signal ends the process
+	Exit           func(code int)                                 // at once
 	Ports          func() []transport.PortInfo
 }
 
@@ -40,23 +38,10 @@ const memory = 256 << 20
 func main() {
 	debug.SetMemoryLimit(memory)
 	os.Exit(Env{
+		Exit: os.Exit,
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Terminal: systemTerminal, Signals: systemSignals, Ports: transport.Ports,
 	}.run())
-}
-
-// ending are the signals that end a run in an orderly way.
-var ending = map[os.Signal]string{syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP", syscall.SIGQUIT: "SIGQUIT"}
-
-// systemSignals also keeps a closed pipe from ending the process: whoever read our lines may go, the board must still
-// be switched off.
-func systemSignals() (<-chan os.Signal, func()) {
-	signal.Ignore(syscall.SIGPIPE)
-	arrived := make(chan os.Signal, 1)
-	for s := range ending {
-		signal.Notify(arrived, s)
-	}
-	return arrived, func() { signal.Stop(arrived) }
 }
 
 // stdin is the standard input, nil if there is none.
@@ -147,25 +132,4 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 
 func usage(format string, args ...any) error {
 	return classify.WithHint(classify.New(classify.Usage, format, args...), "see flashlua --help, flashlua run --help")
-}
-
-// untilSignal gives a context that the first signal ends. A second one ends the process.
-func (env Env) untilSignal() (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	arrived, stop := env.Signals()
-	done := make(chan struct{})
-	go func() {
-		select {
-		case s := <-arrived:
-			stop()
-			number, _ := s.(syscall.Signal)
-			cancel(engine.Signal(ending[s], int(number)))
-		case <-done:
-		}
-	}()
-	return ctx, func() {
-		close(done)
-		stop()
-		cancel(nil)
-	}
 }

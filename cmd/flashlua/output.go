@@ -9,6 +9,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 // create opens a file to write, and refuses one that the run reads. What is there and no regular file, a device or a
@@ -56,7 +57,7 @@ func newVerdict(path string, others ...string) (*verdict, error) {
 		return &verdict{}, nil
 	}
 	v, err := openVerdict(path, others)
-	return v, classify.Wrap(err, classify.Usage, "--verdict %s cannot be written", path)
+	return v, unreadHint(classify.Wrap(err, classify.Usage, "--verdict %s cannot be written", path))
 }
 
 func openVerdict(path string, others []string) (*verdict, error) {
@@ -80,19 +81,40 @@ func openVerdict(path string, others []string) (*verdict, error) {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".verdict-*")
+	f, err := newHalf(filepath.Dir(path))
 	return &verdict{path, f}, err
 }
 
-// write writes the verdict and puts it in its place.
-func (v *verdict) write(r *engine.Report) error {
+// unreadHint explains the error of a FIFO that nothing reads.
+func unreadHint(err error) error {
+	if errors.Is(err, syscall.ENXIO) {
+		return classify.WithHint(err, "start the reader of the FIFO first, or name a file")
+	}
+	return err
+}
+
+// write writes the verdict and puts it in its place. A FIFO that is not read, or a file system that stalls, has drainTime.
+func (v *verdict) write(clk clock.Clock, r *engine.Report) error {
 	if v.f == nil {
 		return nil
 	}
 	text, err := r.MarshalIndent()
-	if err == nil {
-		_, err = v.f.Write(text)
+	if err != nil {
+		return err
 	}
+	done, late := make(chan error, 1), make(chan struct{})
+	defer clk.AfterFunc(drainTime, func() { close(late) })()
+	go func() { done <- v.put(text) }()
+	select {
+	case err = <-done:
+	case <-late:
+		err = classify.New(classify.Config, "it was not taken within %s", drainTime)
+	}
+	return classify.Wrap(err, classify.Config, "the verdict could not be written")
+}
+
+func (v *verdict) put(text []byte) error {
+	_, err := v.f.Write(text)
 	if v.path != "" {
 		defer os.Remove(v.f.Name())
 		err = errors.Join(err, v.f.Chmod(0o644))
@@ -101,5 +123,5 @@ func (v *verdict) write(r *engine.Report) error {
 	if err == nil && v.path != "" {
 		err = os.Rename(v.f.Name(), v.path)
 	}
-	return classify.Wrap(err, classify.Config, "the verdict could not be written")
+	return err
 }

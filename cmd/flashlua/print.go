@@ -24,8 +24,7 @@ const (
 type printer struct {
 	palette
 	mu      sync.Mutex
-	w       io.Writer // never blocks
-	finish  func()    // waits for what w has, and lets nobody stand before the standard error any more
+	w       io.Writer // must not block
 	clk     clock.Clock
 	level   level
 	began   time.Time
@@ -42,15 +41,10 @@ type printer struct {
 	live    *live      // nil where lines stay
 }
 
-// newPrinter begins to tell. The caller ends it.
+// newPrinter begins to tell, on a standard error that does not block. The caller ends it.
 func (env Env) newPrinter(clk clock.Clock, level level) *printer {
 	now := clk.Now()
-	w := newBehind(env.Stderr)
-	p := &printer{palette: env.palette(env.Stderr), w: w, clk: clk, level: level, began: now, printed: now, phase: activity{"preparing", now}}
-	p.finish = func() {
-		w.close(clk)
-		p.w = env.Stderr
-	}
+	p := &printer{palette: env.palette(env.Stderr), w: env.Stderr, clk: clk, level: level, began: now, printed: now, phase: activity{"preparing", now}}
 	if env.movable(env.Stderr) {
 		p.live = &live{width: func() int { return env.Terminal(env.Stderr) }}
 	}
@@ -73,7 +67,6 @@ func (p *printer) end() {
 		p.stop()
 	}
 	p.put("", false)
-	p.finish()
 }
 
 // put writes lines above the live one, in one piece.
@@ -108,16 +101,6 @@ func (p *printer) note(text string) {
 }
 
 func (p *printer) say(text string) { p.printf("  %s\n", strings.ReplaceAll(plain(text), "\n", "\n  ")) }
-
-// warn prints what even those want to know who want to know little.
-func (p *printer) warn(format string, err error) {
-	if err == nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.printf(format+"\n", plain(err.Error()))
-}
 
 // Write prints a line of the transcript, without its time.
 func (p *printer) Write(line []byte) (int, error) {

@@ -77,27 +77,33 @@ func modeOf(command string, dry bool) string {
 }
 
 // flash is the commands run and verify.
-func (env Env) flash(c *cli.Context) error { return env.leaving(c, env.attempt) }
+func (env Env) flash(c *cli.Context) error { return env.leaving(c, Env.attempt) }
 
 // leaving is a command that leaves a verdict, whatever comes of it.
-func (env Env) leaving(c *cli.Context, do func(*cli.Context, artefacts) (*engine.Report, error)) error {
-	out, err := openArtefacts(c)
+func (env Env) leaving(c *cli.Context, do func(Env, *invocation, *cli.Context, artefacts) (*engine.Report, error)) error {
+	inv, end := env.begin(clock.Real{})
+	defer end()
+	out, err := openArtefacts(c, inv.clk)
 	defer out.close()
 	var report *engine.Report
 	if err == nil {
-		report, err = do(c, out)
+		report, err = do(env, inv, c, out)
 	}
 	if err != nil {
 		report = engine.Refused(err)
 		report.Image.Path, report.Mode = web.Mask(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
-		out.events.event(engine.Event{Time: clock.Real{}.Now(), Type: engine.EventEnd, Text: report.Result, Error: report.Error, Kind: report.Kind, Rule: report.Rule})
+		out.event(engine.Event{Time: inv.clk.Now(), Type: engine.EventEnd, Text: report.Result, Error: report.Error, Kind: report.Kind, Rule: report.Rule})
 	}
-	return env.conclude(report, out)
+	return env.conclude(inv, report, out)
 }
 
 // conclude leaves the verdict and tells how it ended.
-func (env Env) conclude(report *engine.Report, out artefacts) error {
-	if err := out.verdict.write(report); err != nil {
+func (env Env) conclude(inv *invocation, report *engine.Report, out artefacts) error {
+	inv.wait(out.transcript, out.events)
+	env.close(out.transcript, report)
+	env.close(out.events, report)
+	report.Lost = appendLost(report.Lost, inv.stderr)
+	if err := out.verdict.write(inv.clk, report); err != nil {
 		lost := engine.Refused(err)
 		printChain(env.Stderr, env.palette(env.Stderr), lost) // and no summary: the run has its own
 		switch {                                              // whoever acts on the verdict has none
@@ -110,6 +116,7 @@ func (env Env) conclude(report *engine.Report, out artefacts) error {
 	if report.Err != nil {
 		env.printFailure(report)
 	}
+	inv.wait(inv.stderr) // on a terminal it comes before what is on the standard output
 	env.printSuccess(report)
 	if report.Exit != 0 {
 		return exit(report.Exit)
@@ -163,7 +170,7 @@ func where(r *engine.Report) string {
 }
 
 // attempt runs the job that the flags describe. An error means that it could not even be planned.
-func (env Env) attempt(c *cli.Context, out artefacts) (*engine.Report, error) {
+func (env Env) attempt(inv *invocation, c *cli.Context, out artefacts) (*engine.Report, error) {
 	if c.NArg() == 0 {
 		return nil, usage("name the script: flashlua %s SCRIPT", c.Command.Name)
 	}
@@ -178,7 +185,7 @@ func (env Env) attempt(c *cli.Context, out artefacts) (*engine.Report, error) {
 	if err := checkFlags(c); err != nil {
 		return nil, err
 	}
-	p := env.newPrinter(clock.Real{}, level)
+	p := env.newPrinter(inv.clk, level)
 	defer p.end()
 	o := bindings.Options{Set: set, Log: p.note}
 	if allow, ok := c.Generic("allow-exec").(*pairs); ok {
@@ -192,28 +199,27 @@ func (env Env) attempt(c *cli.Context, out artefacts) (*engine.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, out), Events: func(e engine.Event) {
+	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, out), Hurry: inv.work.hurry, Events: func(e engine.Event) {
 		p.event(e)
-		out.events.event(e)
+		out.event(e)
 	}}
 	do := env.board
 	if script.Program != nil {
 		do = env.program
 	}
-	report, err := do(c, e, script)
+	report, err := do(inv, c, e, script)
 	if err != nil {
 		return nil, err
 	}
 	p.end()
 	if e.Console != nil {
-		p.warn("the transcript is incomplete: %s", e.Console.Close())
+		e.Console.Close() // whose error the sink has, too
 	}
-	p.warn("the events are incomplete: %s", out.events.err)
 	return report, nil
 }
 
 // board flashes a board, or verifies it.
-func (env Env) board(c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
+func (env Env) board(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
 	for _, name := range onlyForPrograms {
 		if c.IsSet(name) {
 			return nil, usage("%s is a board's policy: --%s is for programs", script.File, name)
@@ -228,9 +234,7 @@ func (env Env) board(c *cli.Context, e engine.Engine, script *bindings.Script) (
 		return nil, err
 	}
 	defer done()
-	ctx, stop := env.untilSignal()
-	defer stop()
-	return e.Run(ctx, script.Policy, job), nil
+	return e.Run(inv.Context, script.Policy, job), nil
 }
 
 // forPrograms are the flags that a program leaves to whoever runs it.
@@ -240,7 +244,7 @@ var forPrograms = append([]string{"timeout", "verbose", "v", "quiet", "q", "out"
 var onlyForPrograms = []string{"allow-exec", "allow-read", "allow-write"}
 
 // program runs a program.
-func (env Env) program(c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
+func (env Env) program(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
 	if c.Command.Name != "run" {
 		return nil, usage("%s is a program, which only flashlua run runs", script.File)
 	}
@@ -249,13 +253,11 @@ func (env Env) program(c *cli.Context, e engine.Engine, script *bindings.Script)
 			return nil, usage("%s is a program: --%s is for boards, a program takes its arguments behind --", script.File, name)
 		}
 	}
-	ctx, stop := env.untilSignal()
-	defer stop()
 	access := engine.Access{Read: *c.Generic("allow-read").(*pairs), Write: *c.Generic("allow-write").(*pairs)}
 	job := engine.ProgramJob{Timeout: c.Duration("timeout"), Access: access, Simulate: func(e *engine.Engine, p *engine.Policy, port string) (func(), error) {
 		return simulate(e, p, engine.Job{Port: port})
 	}}
-	return script.Program.Run(ctx, e, job, c.Args().Tail()...), nil
+	return script.Program.Run(inv.Context, e, job, c.Args().Tail()...), nil
 }
 
 // checkFlags refuses what no script could want.

@@ -14,6 +14,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/simboard"
 )
 
@@ -81,6 +82,8 @@ func (env Env) sim(c *cli.Context) error {
 	if script == "" {
 		script = "sim"
 	}
+	inv, end := env.begin(clock.Real{})
+	defer end()
 	p, err := bindings.Load(script, bindings.Options{})
 	if err != nil {
 		return err
@@ -90,13 +93,11 @@ func (env Env) sim(c *cli.Context) error {
 		return err
 	}
 	defer done()
-	ctx, stop := env.untilSignal()
-	defer stop()
-	port, err := serveConsole(ctx, b, c.String("listen"))
+	port, err := serveConsole(inv.Context, b, c.String("listen"))
 	if err != nil {
 		return err
 	}
-	l, err := listen(ctx, c.String("power"))
+	l, err := listen(inv.Context, c.String("power"))
 	if err != nil {
 		return classify.Wrap(err, classify.Usage, "--power %s cannot be served", c.String("power"))
 	}
@@ -106,7 +107,7 @@ func (env Env) sim(c *cli.Context) error {
 	for _, file := range b.Files() {
 		fmt.Fprintf(env.Stdout, "  medium: %s\n", file)
 	}
-	<-ctx.Done()
+	<-inv.Done()
 	return nil
 }
 

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"golang.org/x/term"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
 )
 
@@ -24,16 +24,19 @@ const (
 	lineQuiet = 100 * time.Millisecond
 	lineLimit = 2 * time.Second
 	lastQuiet = time.Second
+
+	consoleSize = 16 << 20 // bytes of the board's that wait for the output
 )
 
 // talk connects the local terminal to a board's console, or the standard streams where there is none, until somebody
 // quits, the console is lost or ctx ends. The terminal is as it was afterwards, whatever happened.
-func (env Env) talk(ctx context.Context, con *console.Console, port string, fresh bool) error {
+func (env Env) talk(ctx context.Context, inv *invocation, con *console.Console, port string, fresh bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	in := func() error { return pour(ctx, con, env.Stdin) }
 	if fd := int(env.Stdin.Fd()); term.IsTerminal(fd) {
 		fmt.Fprintf(env.Stderr, "console on %s; Ctrl-] quits\n", port)
+		inv.stderr.settle(inv.clk) // a raw terminal would break the line otherwise
 		was, err := term.MakeRaw(fd)
 		if err != nil {
 			return classify.Wrap(err, classify.Usage, "the terminal cannot be used")
@@ -44,19 +47,31 @@ func (env Env) talk(ctx context.Context, con *console.Console, port string, fres
 		}()
 		in = func() error { return keys(ctx, con, env.Stdin, fresh) }
 	}
-	out := &backlog{more: make(chan struct{}, 1), copied: make(chan struct{})}
-	defer con.Tap(out.add)()
+	out := newSink("console", inv.stdout.w, func(lost engine.Loss) []byte {
+		return fmt.Appendf(nil, "\r\n[flashlua: %d bytes are not shown, the output took them too slowly]\r\n", lost.Bytes)
+	})
+	out.size = consoleSize
+	defer con.Tap(func(p []byte) { out.Write(p) })()
 	ended := make(chan error, 3)
-	for _, f := range []func() error{in, func() error { return out.copyTo(env.Stdout) }, func() error { return con.UntilLost(ctx) }} {
+	for _, f := range []func() error{in, func() error { return out.quit(ctx) }, func() error { return con.UntilLost(ctx) }} {
 		go func() { ended <- safely(f) }()
 	}
 	err := <-ended
-	out.end()
-	select { // what came is shown, if somebody looks
-	case <-out.copied:
-	case <-ctx.Done():
-	}
+	inv.wait(out) // what came is shown
 	return err
+}
+
+// quit waits until w fails. An output that is closed, as that of `| head`, is a way to quit; a panic is not.
+func (s *sink) quit(ctx context.Context) error {
+	select {
+	case <-s.failed:
+		if _, err := s.state(); classify.Find(err, classify.Internal) != nil {
+			return err
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // safely makes an error of a panic, so that the terminal is restored.
@@ -109,65 +124,4 @@ func pour(ctx context.Context, con *console.Console, in io.Reader) error {
 			return classify.Wrap(rerr, classify.Usage, "the standard input cannot be read")
 		}
 	}
-}
-
-// backlog holds what the board sent until the output has taken it, so that a slow output holds up nobody.
-type backlog struct {
-	mu     sync.Mutex
-	buf    []byte
-	lost   int
-	ended  bool
-	more   chan struct{} // of capacity one
-	copied chan struct{} // closed when copyTo has returned
-}
-
-const maxBacklog = 16 << 20
-
-func (b *backlog) add(p []byte) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.buf)+len(p) > maxBacklog {
-		b.lost += len(p)
-		return
-	}
-	b.buf = append(b.buf, p...)
-	b.wake()
-}
-
-func (b *backlog) wake() {
-	select {
-	case b.more <- struct{}{}:
-	default:
-	}
-}
-
-// end has copyTo return once it has written everything.
-func (b *backlog) end() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ended = true
-	b.wake()
-}
-
-func (b *backlog) take() (p []byte, lost int, ended bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p, lost = b.buf, b.lost
-	b.buf, b.lost = nil, 0
-	return p, lost, b.ended
-}
-
-// copyTo writes what comes to w. An output that is closed, as that of `| head`, is a way to quit.
-func (b *backlog) copyTo(w io.Writer) error {
-	defer close(b.copied)
-	for range b.more {
-		p, lost, ended := b.take()
-		if lost > 0 {
-			p = fmt.Appendf(p, "\r\n[flashlua: %d bytes are not shown, the output took them too slowly]\r\n", lost)
-		}
-		if _, err := w.Write(p); err != nil || ended {
-			return nil
-		}
-	}
-	return nil
 }

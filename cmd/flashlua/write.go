@@ -4,7 +4,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/image"
 )
 
@@ -29,9 +28,9 @@ func (env Env) writeCommand() *cli.Command {
 	}
 }
 
-func (env Env) write(c *cli.Context) error { return env.leaving(c, env.writeLocal) }
+func (env Env) write(c *cli.Context) error { return env.leaving(c, Env.writeLocal) }
 
-func (env Env) writeLocal(c *cli.Context, out artefacts) (_ *engine.Report, err error) {
+func (env Env) writeLocal(inv *invocation, c *cli.Context, out artefacts) (_ *engine.Report, err error) {
 	job := engine.LocalJob{Image: c.String("image"), To: c.String("to"), Force: c.Bool("force")}
 	switch {
 	case c.NArg() > 0:
@@ -57,14 +56,11 @@ func (env Env) writeLocal(c *cli.Context, out artefacts) (_ *engine.Report, err 
 	if err != nil {
 		return nil, err
 	}
-	p := env.newPrinter(clock.Real{}, level)
-	ctx, stop := env.untilSignal()
-	defer stop()
-	report := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Events: func(e engine.Event) {
+	p := env.newPrinter(inv.clk, level)
+	report := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Hurry: inv.work.hurry, Events: func(e engine.Event) {
 		p.event(e)
-		out.events.event(e)
-	}}.WriteLocal(ctx, job)
+		out.event(e)
+	}}.WriteLocal(inv.Context, job)
 	p.end()
-	p.warn("the events are incomplete: %s", out.events.err)
 	return report, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -57,6 +58,9 @@ func shell(ctx context.Context, text string) *exec.Cmd {
 func (c command) run(ctx context.Context, state string) error {
 	text := fill(string(c), state)
 	out, err := output(shell(ctx, text))
+	for n := 1; n < strayTries && stray(err) && ctx.Err() == nil; n++ {
+		out, err = output(shell(ctx, text))
+	}
 	switch {
 	case ctx.Err() != nil:
 		return classify.Wrap(context.Cause(ctx), classify.PowerCommand, "the power command `%s` did not end%s", text, said(out))
@@ -74,6 +78,20 @@ func output(cmd *exec.Cmd) (*bounded.Tail, error) {
 	out := &bounded.Tail{Limit: mostSaid}
 	cmd.Stdout, cmd.Stderr = out, out
 	return out, cmd.Run()
+}
+
+// strayTries is how often a command is started that a signal ends.
+const strayTries = 3
+
+// stray reports whether a command was ended by a signal that was not for it. Between its fork and its own process group it
+// gets those of flashlua's group: the Ctrl-C, or the signal of timeout(1), for which the board is switched off.
+func stray(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && slices.Contains([]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}, status.Signal())
 }
 
 // said is what a command printed, for an error text.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,5 +47,34 @@ func TestCommandErrors(t *testing.T) {
 	began := time.Now()
 	if err := command("cat /dev/zero | cat >/dev/null; {}").On(ctx); !errors.Is(err, late) || time.Since(began) > 10*time.Second {
 		t.Errorf("a command that hangs = %v after %s", err, time.Since(began))
+	}
+}
+
+// TestCommandEndedByAStraySignal: a signal for flashlua's process group must not keep the board on.
+func TestCommandEndedByAStraySignal(t *testing.T) {
+	for _, tt := range []struct {
+		signal string
+		times  int
+		runs   int
+		ok     bool
+	}{
+		{"TERM", 1, 2, true},
+		{"INT", 2, 3, true},
+		{"HUP", 9, strayTries, false},
+		{"KILL", 1, 1, false},
+		{"SEGV", 1, 1, false},
+	} {
+		dir := t.TempDir()
+		d := command(`cd ` + dir + `; echo {} >>ran; [ $(wc -l <ran) -gt ` + strconv.Itoa(tt.times) + ` ] || kill -` + tt.signal + ` $$`)
+		err := d.Off(t.Context())
+		ran, _ := os.ReadFile(filepath.Join(dir, "ran"))
+		if got := strings.Count(string(ran), "off\n"); got != tt.runs || (err == nil) != tt.ok {
+			t.Errorf("SIG%s %d times: ran %d times, %v; want %d, success %t", tt.signal, tt.times, got, err, tt.runs, tt.ok)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("over"))
+	if err := command("kill -TERM $$ {}").Off(ctx); err == nil {
+		t.Error("a command of a context that has ended succeeded")
 	}
 }

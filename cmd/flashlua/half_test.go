@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestOnlyWhatAKilledRunLeftIsRemoved from a folder that holds other things with such names.
+func TestOnlyWhatAKilledRunLeftIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	alive, err := newHalf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alive.Close()
+	kept := []string{
+		filepath.Base(alive.Name()), ".verdict-mine", ".verdict-123", ".verdict-00000000-1", halfName() + "notes", halfName() + "7.bak", "verdict.json",
+		halfName() + "folder", halfName() + "22", halfName() + "33", halfName() + "44", "other",
+	}
+	for _, name := range kept[1:] {
+		switch name {
+		case halfName() + "folder":
+			err = os.Mkdir(path(name), 0o700)
+		case halfName() + "22":
+			err = unix.Mkfifo(path(name), 0o600)
+		case halfName() + "33":
+			err = os.Symlink("other", path(name))
+		case "other":
+			err = os.Link(path(halfName()+"44"), path(name))
+		default:
+			err = os.WriteFile(path(name), nil, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		f, err := newHalf(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close() // as by the end of its process
+	}
+	removeHalves(dir)
+	var got []string
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	slices.Sort(kept)
+	if !slices.Equal(got, kept) {
+		t.Errorf("the folder holds %q, %v; want %q", got, err, kept)
+	}
+}

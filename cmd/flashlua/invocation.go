@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+)
+
+// invocation is a command that works on a board: signals end it, and none of its outputs can block it.
+type invocation struct {
+	work
+	drains
+	stdout, stderr *sink
+}
+
+// begin listens to signals and puts sinks in the place of the standard streams, before the command makes its first file. The
+// caller calls end last.
+func (env *Env) begin(clk clock.Clock) (inv *invocation, end func()) {
+	mark := func(lost engine.Loss) []byte { return fmt.Appendf(nil, "[flashlua: %s]\n", missing(lost)) }
+	inv = &invocation{stdout: newSink("messages", env.Stdout, mark), stderr: newSink("messages", env.Stderr, mark)}
+	terminal := env.Terminal
+	env.Terminal = func(w io.Writer) int {
+		if s, ok := w.(*sink); ok {
+			w = s.w
+		}
+		return terminal(w)
+	}
+	env.Stdout, env.Stderr = inv.stdout, inv.stderr
+	var stop func()
+	inv.work, stop = env.untilSignal(clk)
+	inv.drains = drains{clk: clk, hurry: inv.work.hurry}
+	return inv, func() {
+		inv.wait(inv.stderr, inv.stdout)
+		stop()
+	}
+}
+
+// close ends an output and reports what it did not take: on the standard error, and to the report.
+func (env Env) close(s *sink, report *engine.Report) {
+	if s == nil {
+		return
+	}
+	s.end()
+	if err := s.incomplete(); err != nil {
+		are := "is"
+		if s.name == "events" {
+			are = "are"
+		}
+		fmt.Fprintf(env.Stderr, "the %s %s incomplete: %s\n", s.name, are, plain(err.Error()))
+	}
+	report.Lost = appendLost(report.Lost, s)
+}
+
+func appendLost(all []engine.Loss, s *sink) []engine.Loss {
+	if lost, _ := s.state(); lost.Bytes > 0 {
+		all = append(all, lost)
+	}
+	return all
+}
