@@ -1,0 +1,128 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// fileCalls are the functions that make, change, replace or remove files.
+var fileCalls = map[string][]string{
+	"os": {
+		"Remove", "RemoveAll", "Rename", "Create", "OpenFile", "WriteFile", "Truncate", "Mkdir", "MkdirAll", "MkdirTemp", "CreateTemp", "Symlink", "Link", "Chmod", "Chown",
+		"Chtimes", "CopyFS",
+	},
+	"unix":    {"Open", "Openat", "Openat2", "Unlink", "Unlinkat", "Rename", "Renameat", "Renameat2", "Link", "Linkat", "Symlink", "Truncate", "Ftruncate", "Mkdir"},
+	"syscall": {"Open", "Unlink", "Rename", "Link", "Truncate", "Ftruncate", "Mkdir"},
+}
+
+// filePlaces are the files of the source that call one of them, and what keeps each from the files of others.
+var filePlaces = map[string]string{
+	"cmd/flashlua/artefacts.go":           "--out: only artefacts, which foreign knows by their content",
+	"cmd/flashlua/demo.go":                "a temporary folder of its own",
+	"cmd/flashlua/foreign.go":             "reads",
+	"cmd/flashlua/new.go":                 "makes a file that is not there, by O_EXCL",
+	"cmd/flashlua/output.go":              "a file that a flag names, and no input; the temporary file of the verdict is its own",
+	"cmd/flashlua/rotate.go":              "FILE.1 only if it is a transcript",
+	"engine/access.go":                    "what an operator names, or Access allows",
+	"engine/flash/local.go":               "what an operator names, or Access allows",
+	"engine/folder.go":                    "folders with names that it makes, of this user, without a lock",
+	"engine/image/cache.go":               "the cache's own folder",
+	"engine/image/cachefolder.go":         "the cache's own folder, names that it makes",
+	"engine/image/mask.go":                "reads",
+	"engine/image/stage.go":               "reads",
+	"engine/plan.go":                      "a folder of its own in --tftp-dir, by O_EXCL",
+	"engine/power/manual.go":              "the terminal",
+	"engine/simboard/mediafile.go":        "media that a board made, or that are listed",
+	"engine/simboard/simboard.go":         "makes the folder of the media",
+	"engine/transport/lock.go":            "lock files with names that it makes",
+	"engine/transport/serial.go":          "the serial port, and its lock file LCK..NAME when its process is gone",
+	"engine/flash/flashtest/flashtest.go": "a medium for tests",
+}
+
+// readCalls are the functions that read files, in packages that scripts reach, and readPlaces where they are called.
+var (
+	readCalls  = map[string][]string{"os": {"Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadFile", "ReadDir", "DirFS"}}
+	readPlaces = map[string]string{
+		"bindings/host.go":    "the script that the operator names; the open function of a program's own",
+		"bindings/require.go": "os.Root on the folder of the script",
+		"engine/access.go":    "what an operator names, or Access allows",
+		"engine/folder.go":    "finds the folders of killed runs",
+		"engine/plan.go":      "a copy of its own in --tftp-dir; the policy's files by what Access allows",
+	}
+)
+
+// TestFilesAreTouchedInKnownPlaces holds that whoever makes another place in which files are made, changed or removed, or
+// read for a script, says what keeps it from files that are not flashlua's.
+func TestFilesAreTouchedInKnownPlaces(t *testing.T) {
+	for _, tt := range []struct {
+		what   string
+		dirs   []string // "" is the tree
+		calls  map[string][]string
+		places map[string]string
+	}{
+		{"changes files", []string{"cmd", "bindings", "classify", "engine", "scripts"}, fileCalls, filePlaces},
+		{"reads files", []string{"bindings", "engine"}, readCalls, readPlaces},
+	} {
+		seen := map[string]bool{}
+		for _, dir := range tt.dirs {
+			deep := tt.what == "changes files"
+			for _, path := range sources(t, dir, deep) {
+				for _, call := range callsIn(t, path, tt.calls) {
+					seen[path] = true
+					if tt.places[path] == "" {
+						t.Errorf("%s %s, by %s: list what keeps it from the files of others", path, tt.what, call)
+					}
+				}
+			}
+		}
+		for _, path := range slices.Sorted(maps.Keys(tt.places)) {
+			if !seen[path] {
+				t.Errorf("%s is listed, and no longer %s", path, tt.what)
+			}
+		}
+	}
+}
+
+// sources are the Go files of a folder that are no tests, and of those below it if deep.
+func sources(t *testing.T, dir string, deep bool) (all []string) {
+	t.Helper()
+	const root = "../../"
+	err := filepath.WalkDir(root+dir, func(path string, d os.DirEntry, err error) error {
+		if d.IsDir() && !deep && path != root+dir {
+			return filepath.SkipDir
+		}
+		if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			all = append(all, strings.TrimPrefix(path, root))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// callsIn are the uses of functions, by their packages, in a source file.
+func callsIn(t *testing.T, path string, functions map[string][]string) (found []string) {
+	t.Helper()
+	tree, err := parser.ParseFile(token.NewFileSet(), "../../"+path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(tree, func(n ast.Node) bool {
+		if x, ok := n.(*ast.SelectorExpr); ok {
+			if pkg, ok := x.X.(*ast.Ident); ok && slices.Contains(functions[pkg.Name], x.Sel.Name) {
+				found = append(found, pkg.Name+"."+x.Sel.Name)
+			}
+		}
+		return true
+	})
+	return found
+}
