@@ -31,7 +31,7 @@ func (p *process) on(names []string, verb string, f func(at string) error) int {
 }
 
 func ls(p *process) int {
-	o, rest, ok := p.options("1alAdhRiFt")
+	o, rest, ok := p.options("1alnAdhRiFt")
 	if !ok {
 		return 1
 	}
@@ -47,7 +47,7 @@ func ls(p *process) int {
 			continue
 		}
 		if !i.IsDir() || o['d'] != "" {
-			p.list(at, name, o['l'] != "")
+			p.list(at, name, o)
 			continue
 		}
 		if len(rest) > 1 {
@@ -61,15 +61,15 @@ func ls(p *process) int {
 			if strings.HasPrefix(child, ".") && o['a']+o['A'] == "" {
 				continue
 			}
-			p.list(at+"/"+child, child, o['l'] != "")
+			p.list(at+"/"+child, child, o)
 		}
 	}
 	return code
 }
 
-// list prints one file.
-func (p *process) list(at, name string, long bool) {
-	if !long {
+// list prints one file as the options of ls have it.
+func (p *process) list(at, name string, o map[byte]string) {
+	if o['l'] == "" {
 		fmt.Fprintln(p.out, name)
 		return
 	}
@@ -88,7 +88,11 @@ func (p *process) list(at, name string, long bool) {
 	case i.mode&fs.ModeDevice != 0:
 		kind, extent = "b", fmt.Sprintf("%d, %3d", i.major, i.minor)
 	}
-	fmt.Fprintf(p.out, "%s%s    1 root     root     %9s %s %s\n", kind, i.mode.Perm().String()[1:], extent, i.mtime.Format("Jan _2 15:04"), name)
+	owner := "root     root    "
+	if o['n'] != "" {
+		owner = "0        0       "
+	}
+	fmt.Fprintf(p.out, "%s%s    1 %s %9s %s %s\n", kind, i.mode.Perm().String()[1:], owner, extent, i.mtime.Format("Jan _2 15:04"), name)
 }
 
 func rm(p *process) int {

@@ -169,7 +169,7 @@ func (s *system) partitions() string {
 // sys builds what scripts look at of /sys.
 func (s *system) sys() {
 	t := s.files
-	for _, dir := range []string{"/sys/class/block", "/sys/block", "/sys/class/net", "/sys/devices/platform", "/sys/devices/virtual/net", "/sys/kernel"} {
+	for _, dir := range []string{"/sys/class/block", "/sys/block", "/sys/class/net", "/sys/devices/platform", "/sys/devices/virtual/net", "/sys/dev/block", "/sys/kernel"} {
 		must(t.mkdirAll(dir))
 	}
 	for _, d := range slices.Backward(s.disks) { // partitions first: nothing is made in a folder that is done
@@ -178,7 +178,7 @@ func (s *system) sys() {
 	for i := range interfaces {
 		s.sysInterface(i)
 	}
-	for _, dir := range []string{"/sys", "/sys/class", "/sys/class/block", "/sys/block", "/sys/class/net", "/sys/devices", "/sys/devices/platform", "/sys/devices/virtual", "/sys/devices/virtual/net", "/sys/kernel"} {
+	for _, dir := range []string{"/sys", "/sys/class", "/sys/class/block", "/sys/block", "/sys/class/net", "/sys/devices", "/sys/devices/platform", "/sys/devices/virtual", "/sys/devices/virtual/net", "/sys/dev", "/sys/dev/block", "/sys/kernel"} {
 		must(t.chmod(dir, 0o555))
 	}
 }
@@ -214,6 +214,7 @@ func (s *system) sysDisk(d *disk) {
 		must(t.chmod(dir+sub, 0o555))
 	}
 	must(t.symlink("../../devices/"+home, "/sys/class/block/"+d.Name))
+	must(t.symlink("../../devices/"+home, fmt.Sprintf("/sys/dev/block/%d:%d", diskMajor, d.minor)))
 }
 
 // home is where the kernel has a disk, below /sys/devices.
