@@ -52,7 +52,7 @@ type run struct {
 	ctx    context.Context // the run's own; its end is final
 
 	hide    *console.Secrets
-	media   []*medium
+	ledger  ledger
 	staging *staging
 	files   map[string]bootFile
 	http    *serve.HTTP
@@ -74,9 +74,6 @@ type run struct {
 	turns      turns                 // of the power driver
 	wedged     atomic.Bool           // the policy did not return when it was told to: it is asked nothing any more
 	inner      chan struct{}         // full while a program flashes a board; nil of a board
-
-	mu    sync.Mutex
-	state string // of the medium, if there are no media: of a board that is not flashed
 
 	report Report
 }
@@ -119,7 +116,10 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 	if e.Console != nil {
 		e.Console.Hide(hide)
 	}
-	return &run{Engine: e, policy: p, job: j, mode: j.Mode(), hide: hide, ctx: ctx, began: e.Clock.Now(), state: Untouched, sub: sub, turns: newTurns()}
+	return &run{
+		Engine: e, policy: p, job: j, mode: j.Mode(), hide: hide, ctx: ctx, began: e.Clock.Now(), sub: sub, turns: newTurns(),
+		ledger: ledger{clock: e.Clock, readOnly: j.VerifyOnly, idle: Untouched},
+	}
 }
 
 // Run plans and flashes. What went wrong is in the report; it is never nil.
@@ -220,9 +220,8 @@ func (r *run) try() error {
 	if cause := context.Cause(ctx); err == nil && cause != nil {
 		err = cause
 	}
-	if err == nil && !r.proven() {
-		err = classify.WithHint(classify.New(classify.FlashUnproven, "the flash ended without proof that %s holds the image", r.media[0].target),
-			"write with sh:write(job), which verifies; what the script returned does not count")
+	if err == nil {
+		err = r.unproven()
 	}
 	return err
 }

@@ -646,7 +646,7 @@ func TestMismatchIsFinalWhereNothingIsWritten(t *testing.T) {
 		{false, mismatch, 4, Written},
 	} {
 		b := newBench(t, func(_ context.Context, s *Session) error {
-			s.run.mark(s.run.unproven())
+			s.run.mark(tt.state)
 			return s.final(tt.err)
 		})
 		b.job.VerifyOnly = tt.only

@@ -25,7 +25,7 @@ type LocalJob struct {
 func (e Engine) WriteLocal(ctx context.Context, j LocalJob) *Report {
 	r := e.newRun(ctx, &Policy{Name: "this machine"}, Job{Image: j.Image, SHA256: j.SHA256, MaxSize: j.MaxSize})
 	r.mode = ModeWrite
-	r.media = []*medium{{part: Part{Image: j.Image, SHA256: j.SHA256}, target: flash.Target{Name: j.To, Path: j.To}, state: Untouched}}
+	r.ledger.add(&medium{part: Part{Image: j.Image, SHA256: j.SHA256}, target: flash.Target{Name: j.To, Path: j.To}})
 	var d classify.Decision
 	if err := r.guard(func() error { return r.writeLocal(j) }); err != nil {
 		d = r.decide(r.ctx, classify.WithTarget(err, r.mediumState()))
@@ -35,42 +35,52 @@ func (e Engine) WriteLocal(ctx context.Context, j LocalJob) *Report {
 }
 
 func (r *run) writeLocal(j LocalJob) error {
-	m := r.media[0]
+	m := r.ledger.media[0]
 	if err := image.Check(m.part.Image); err != nil {
 		return err
 	}
-	local := flash.Local{Path: j.To, Force: j.Force, Progress: r.progress, OpenFile: r.grants.openWrite}
+	ws := &writes{ledger: &r.ledger}
+	local := flash.Local{
+		Path: j.To, Force: j.Force, Progress: r.progress, OpenFile: r.grants.openWrite,
+		BeforeWrite: func() { ws.changing(m) },
+	}
 	t, err := local.Open(j.Image)
 	if err != nil {
 		return err
 	}
 	r.defers("medium", t.Close)
-	m.found = t.Early().Found // the medium is read while the image is unpacked
+	m.onRange = t.Early().Found // the medium is read while the image is unpacked
 	r.staging = r.stage(r.ctx)
 	if err := r.readyFor(r.ctx, func(_ int, size int64) error { return t.Fits(size, false) }); err != nil {
 		return err
 	}
-	if err := t.Prepare(m.image); err != nil {
-		return err
-	}
-	r.found(m, j.To)
-	r.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s\nto %s: everything on it is lost", m.describe(), j.To)})
-	r.powered = true // from now on the medium changes
-	r.attempt.Store(1)
-	r.markOne(m, Partial, flash.Receipt{})
-	done, err := t.Write(r.ctx, m.image)
-	r.rewrote(m, done.Rewritten)
+	lw, err := t.Begin(m.image)
 	if err != nil {
 		return err
 	}
-	r.markOne(m, Verified, flash.Receipt{})
-	text := fmt.Sprintf("%d bytes written", done.Written)
-	if done.Written < m.image.Size() {
+	r.ledger.resolved(m, j.To, t.Extents())
+	r.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s\nto %s: everything on it is lost", m.describe(), j.To)})
+	r.powered = true // from now on the medium changes
+	r.attempt.Store(1)
+	w := &writing{medium: m, Writer: lw}
+	ws.all = append(ws.all, w)
+	if err := ws.write(r.ctx, w); err != nil {
+		return err
+	}
+	if err := ws.prove(r.ctx, func(ctx context.Context, w *writing) error { return ws.verify(ctx, w, true) }); err != nil {
+		return err
+	}
+	r.emit(Event{Type: EventNote, Text: countsText(lw.Counts())})
+	return r.unproven()
+}
+
+func countsText(c flash.Counts) string {
+	text := fmt.Sprintf("%d bytes written", c.Written)
+	if c.Skipped > 0 {
 		text += ", the others were right already"
 	}
-	if done.Rewritten > 0 {
-		text += "; read back wrong, and written again: " + plural(done.Rewritten, "range")
+	if c.Rewritten > 0 {
+		text += "; read back wrong, and written again: " + plural(c.Rewritten, "range")
 	}
-	r.emit(Event{Type: EventNote, Text: text})
-	return nil
+	return text
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 )
@@ -68,6 +69,12 @@ func TestWriteLocalWhileItUnpacks(t *testing.T) {
 			}
 			if rep.Err != nil || !bytes.Equal(got, image) || !strings.Contains(strings.Join(notes, "\n"), tt.note) {
 				t.Errorf("%v, equal %v, noted %q; want %q", rep.Err, bytes.Equal(got, image), notes, tt.note)
+			}
+			m := rep.Target
+			read, err := time.Parse(time.RFC3339Nano, m.ReadBack)
+			wrote, werr := time.Parse(time.RFC3339Nano, m.LastWrite)
+			if m.State != Verified || err != nil || (werr != nil) != (name == "the same") || read.Before(wrote) {
+				t.Errorf("target %+v; want a read-back that is later than the last write, if there was one", m)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/flash"
@@ -14,17 +15,46 @@ import (
 
 // medium is one image of a run, where it goes, and what became of it.
 type medium struct {
-	part   Part
-	target flash.Target
-	found  func(*image.Image, image.Range) // wants to know of its ranges early; may be nil
-	least  atomic.Int64                    // bytes of the image, of which there may be more until it is staged
-	image  *image.Image                    // nil until it is staged
+	part    Part
+	target  flash.Target
+	onRange func(*image.Image, image.Range) // is called with its ranges while it is unpacked; may be nil
+	least   atomic.Int64                    // bytes of the image, of which there may be more until it is staged
 
-	device  string // that the target turned out to be
-	state   string
-	receipt flash.Receipt
+	// The ledger's lock guards what follows.
+	image       *image.Image // nil until it is staged
+	device      string       // that the target turned out to be
+	extents     []flash.Extent
+	state       string
+	changed     bool // a write is under way, and something was written
+	rewritten   int  // ranges that read back wrong and were written again
+	lastWrite   int64
+	lastWriteAt time.Time // of the last write to the same disk
+	receipt     flash.Receipt
+	read        int64     // number of the read-back that the receipt is of; more than lastWrite
+	readAt      time.Time // when the last read-back began
+}
 
-	rewritten int // ranges that read back wrong and were written again
+// proves reports whether a receipt is one of this medium and its image. The caller holds the ledger's lock.
+func (m *medium) proves(r flash.Receipt) bool {
+	return r.Valid() && m.image != nil && r.SHA256 == m.image.SHA256() && r.Target == m.target && r.Device == m.device
+}
+
+// proven reports whether a medium is known to hold its image. The caller holds the ledger's lock.
+func (m *medium) proven() bool {
+	return m.state == Verified && m.proves(m.receipt) && m.read > m.lastWrite
+}
+
+// sameDisk reports whether two media are on one disk, as far as that is known: what is written to one of them may be what
+// the other one holds.
+func sameDisk(a, b *medium) bool {
+	for _, x := range a.extents {
+		for _, y := range b.extents {
+			if x.Disk == y.Disk {
+				return true
+			}
+		}
+	}
+	return len(a.extents) == 0 || len(b.extents) == 0
 }
 
 // staging is the images of a run on their way: fetched, unpacked and known.
@@ -47,7 +77,7 @@ func (r *run) stage(ctx context.Context) *staging {
 	r.defers("image", func() error {
 		cancel()
 		<-s.done
-		for _, m := range r.media {
+		for _, m := range r.ledger.media {
 			if m.image != nil {
 				m.image.Close()
 			}
@@ -62,7 +92,7 @@ func (r *run) stage(ctx context.Context) *staging {
 		}
 		select {
 		case <-s.long: // nobody waited for it: tell
-			for _, m := range r.media {
+			for _, m := range r.ledger.media {
 				r.emit(Event{Type: EventNote, Text: "ready: " + m.describe()})
 			}
 		default:
@@ -72,9 +102,9 @@ func (r *run) stage(ctx context.Context) *staging {
 }
 
 func (r *run) stageAll(ctx context.Context, s *staging, long func()) error {
-	for _, m := range r.media {
+	for _, m := range r.ledger.media {
 		st := r.stager(m.part)
-		st.Long, st.Found, st.Spare, st.Hurry = long, m.found, r.spare, s.late
+		st.Long, st.Found, st.Spare, st.Hurry = long, m.onRange, r.spare, s.late
 		st.Least = func(size int64) {
 			m.least.Store(size)
 			select {
@@ -90,9 +120,7 @@ func (r *run) stageAll(ctx context.Context, s *staging, long func()) error {
 		if err != nil {
 			return err
 		}
-		r.mu.Lock()
-		m.image = im
-		r.mu.Unlock()
+		r.ledger.staged(m, im)
 	}
 	return nil
 }
@@ -129,7 +157,7 @@ func (r *run) readyFor(ctx context.Context, fits func(i int, size int64) error) 
 			return r.ready(ctx)
 		default:
 		}
-		for i, m := range r.media {
+		for i, m := range r.ledger.media {
 			if err := fits(i, m.least.Load()); err != nil {
 				return err
 			}
@@ -173,88 +201,20 @@ func (r *run) whileStaging(ctx context.Context) (context.Context, context.Cancel
 	return ctx, func() { cancel(context.Canceled) }
 }
 
-// proven reports whether every medium is known to hold its image.
-func (r *run) proven() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, m := range r.media {
-		if !m.receipt.Valid() || m.state != Verified || m.receipt.SHA256 != m.image.SHA256() || m.receipt.Target != m.target {
-			return false
-		}
+// unproven is the error of a run that ended well and has no proof, nil if it has. What it says is the ledger's.
+func (r *run) unproven() error {
+	if r.ledger.proven() {
+		return nil
 	}
-	return len(r.media) > 0
+	return classify.WithHint(classify.New(classify.FlashUnproven, "the flash ended without proof that %s holds the image", r.ledger.media[0].target),
+		"write with sh:write(job), which verifies; what the script returned does not count")
 }
 
 // mediumState is what became of all media together.
-func (r *run) mediumState() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.stateOf()
-}
+func (r *run) mediumState() string { return r.ledger.state() }
 
-// stateOf is for whoever holds mu: what they have in common; partial, if some were written and others were not.
-func (r *run) stateOf() string {
-	state := r.state
-	for i, m := range r.media {
-		switch {
-		case i == 0 || state == m.state:
-			state = m.state
-		case state == Written && m.state == Verified || state == Verified && m.state == Written:
-			state = Written
-		default:
-			state = Partial
-		}
-	}
-	return state
-}
+// forget drops every receipt: the media may have changed since they were read.
+func (r *run) forget() { r.ledger.voidAll() }
 
-// forget takes the proof back: what it saw may be gone.
-func (r *run) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, m := range r.media {
-		m.receipt = flash.Receipt{}
-		if m.state == Verified {
-			m.state = r.unproven()
-		}
-	}
-}
-
-// unproven is the state of a medium that was done with and is not known to hold the image.
-func (r *run) unproven() string {
-	if r.job.VerifyOnly {
-		return Untouched
-	}
-	return Written
-}
-
-// mark records what became of all media. It takes the proof back.
-func (r *run) mark(state string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.state = state
-	for _, m := range r.media {
-		m.state, m.receipt = state, flash.Receipt{}
-	}
-}
-
-// markOne records what became of one medium. Anything but Verified takes the proof back.
-func (r *run) markOne(m *medium, state string, receipt flash.Receipt) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m.state, m.receipt = state, receipt
-}
-
-// found records which device a target turned out to be.
-func (r *run) found(m *medium, device string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m.device = device
-}
-
-// rewrote records how many ranges had to be written again.
-func (r *run) rewrote(m *medium, n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m.rewritten = n
-}
+// mark records what became of all media, and drops every receipt.
+func (r *run) mark(state string) { r.ledger.mark(state) }

@@ -52,7 +52,7 @@ func (r *run) planTarget(context.Context) error {
 	if err != nil {
 		return err
 	}
-	piped := false
+	piped, taken := false, map[string]bool{}
 	for _, p := range r.job.parts() {
 		if p.Image == image.Stdin && piped {
 			return classify.New(classify.Usage, "two images cannot come by the standard input")
@@ -66,7 +66,12 @@ func (r *run) planTarget(context.Context) error {
 			}
 			t.Part = p.Label
 		}
-		r.media = append(r.media, &medium{part: p, target: t, state: Untouched})
+		if taken[t.Part] || len(r.job.parts()) > 1 && p.Label == "" {
+			return classify.WithHint(classify.New(classify.TargetUnsafe, "target %s: more than one image would be written to %s", t.Name, t),
+				"each image needs a place of its own: give every part another label, and write the whole target in a run of its own")
+		}
+		taken[t.Part] = true
+		r.ledger.add(&medium{part: p, target: t})
 	}
 	return nil
 }
@@ -106,7 +111,7 @@ func (r *run) planFiles(context.Context) error {
 
 // planImage has the images staged. Large ones are not waited for: the board can boot meanwhile.
 func (r *run) planImage(ctx context.Context) error {
-	for _, m := range r.media {
+	for _, m := range r.ledger.media {
 		if err := image.Check(m.part.Image); err != nil {
 			return err
 		}
@@ -266,16 +271,14 @@ func (r *run) planText() string {
 	if r.job.VerifyOnly {
 		format = "compared with %s of board %s, target %s: nothing is written\n"
 	}
-	r.mu.Lock()
-	for _, m := range r.media {
+	r.ledger.each(func(m *medium) {
 		if m.image != nil {
 			fmt.Fprintln(&b, m.describe())
 		} else {
 			fmt.Fprintf(&b, "%s, which is made ready while the board boots\n", web.Mask(m.part.Image))
 		}
 		fmt.Fprintf(&b, format, m.target, r.policy.Name, m.target.Name)
-	}
-	r.mu.Unlock()
+	})
 	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), cleanupTime+r.powerTime())
 	return b.String()
 }

@@ -210,10 +210,11 @@ func (p *Program) Image(ctx context.Context, path, sha256 string) (*image.Image,
 	if err := p.run.grants.canStage(path); err != nil {
 		return nil, err
 	}
-	sub := &run{Engine: p.run.Engine, policy: p.run.policy, job: Job{DryRun: true}, media: []*medium{{part: Part{Image: path, SHA256: sha256}}}, ctx: ctx, hide: p.run.hide}
+	sub := &run{Engine: p.run.Engine, policy: p.run.policy, job: Job{DryRun: true}, ctx: ctx, hide: p.run.hide}
+	sub.ledger.add(&medium{part: Part{Image: path, SHA256: sha256}})
 	err := sub.planImage(ctx)
 	p.run.cleanups = append(p.run.cleanups, sub.cleanups...)
-	return sub.media[0].image, err
+	return sub.ledger.media[0].image, err
 }
 
 // Serve starts an HTTP server on an address of this machine, ":0" on all and any port. It is closed in the end.

@@ -13,12 +13,12 @@ import (
 
 // Exit codes of a run.
 const (
-	ExitVerified  = 0 // every planned image is verified on the medium; a dry run's plan can work
-	ExitInternal  = 1 // a bug in flashlua
-	ExitPlan      = 2 // nothing was touched: usage, configuration, a script that cannot load, a plan that cannot work
-	ExitFatal     = 3 // a failure that another attempt cannot mend, or the final power state could not be set
-	ExitExhausted = 4 // every attempt failed
-	ExitDeadline  = 5 // the total deadline
+	ExitVerified  = 0   // every planned image is verified on the medium; a dry run's plan can work
+	ExitInternal  = 1   // a bug in flashlua
+	ExitPlan      = 2   // nothing was touched: usage, configuration, a script that cannot load, a plan that cannot work
+	ExitFatal     = 3   // a failure that another attempt cannot mend, or the final power state could not be set
+	ExitExhausted = 4   // every attempt failed
+	ExitDeadline  = 5   // the total deadline
 	ExitSignal    = 128 // plus the number of the signal
 )
 
@@ -88,7 +88,11 @@ type ImageReport struct {
 type TargetReport struct {
 	Name   string `json:"name,omitempty"`
 	Device string `json:"device,omitempty"`
-	State  string `json:"state"` // untouched, partial, written, verified
+	State  string `json:"state"` // untouched, partial, written, verified, unknown
+	// LastWrite is when the disk was last written to by this run, through any of its parts, and ReadBack when the read-back
+	// began that proves the medium, which is later. RFC 3339; "" is never.
+	LastWrite string `json:"last_write,omitempty"`
+	ReadBack  string `json:"read_back,omitempty"`
 	// Rewritten is how many ranges read back wrong at first, and were written again.
 	Rewritten int `json:"rewritten,omitempty"`
 }
@@ -171,23 +175,33 @@ func (r *run) success() string {
 	return Verified
 }
 
-// addMedia tells what became of the media.
+// addMedia records what became of the media.
 func (r *Report) addMedia(run *run) {
-	run.mu.Lock()
-	defer run.mu.Unlock()
-	for i, m := range run.media {
-		p := PartReport{Label: m.part.Label, Image: ImageReport{Path: web.Mask(m.part.Image)}, Target: TargetReport{Name: m.target.Name, Device: m.device, State: m.state, Rewritten: m.rewritten}}
-		if m.image != nil {
-			p.Image.Size, p.Image.SHA256 = m.image.Size(), m.image.SHA256()
-		}
-		if i == 0 {
+	first := true
+	run.ledger.each(func(m *medium) {
+		p := m.report()
+		if first {
 			r.Image, r.Target = p.Image, p.Target
 		}
-		if m.part.Label != "" {
+		if first = false; m.part.Label != "" {
 			r.Parts = append(r.Parts, p)
 		}
+	})
+	r.Target.State = run.ledger.state()
+}
+
+// report is what became of a medium. The caller holds the ledger's lock.
+func (m *medium) report() PartReport {
+	p := PartReport{Label: m.part.Label, Image: ImageReport{Path: web.Mask(m.part.Image)}, Target: TargetReport{
+		Name: m.target.Name, Device: m.device, State: m.state, Rewritten: m.rewritten, LastWrite: timeOf(m.lastWriteAt),
+	}}
+	if m.image != nil {
+		p.Image.Size, p.Image.SHA256 = m.image.Size(), m.image.SHA256()
 	}
-	r.Target.State = run.stateOf()
+	if m.proven() {
+		p.Target.ReadBack = timeOf(m.readAt)
+	}
+	return p
 }
 
 // describe puts an error into the report.

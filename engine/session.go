@@ -30,8 +30,8 @@ type Session struct {
 	destroying int    // how many of the steps under way may destroy the medium
 	lease      string // the board's address in U-Boot
 
-	written []*written // what Write did last
-	stale   bool       // the script ran commands since
+	written *writes // what Write did last, nil if its shell is gone
+	stale   bool    // the script ran commands since
 }
 
 // Attempt counts from 1.
@@ -51,10 +51,10 @@ func (s *Session) Policy() *Policy { return s.run.policy }
 
 // Target is the medium to write, the first one if there are several.
 func (s *Session) Target() flash.Target {
-	if len(s.run.media) == 0 {
+	if len(s.run.ledger.media) == 0 {
 		return flash.Target{}
 	}
-	return s.run.media[0].target
+	return s.run.ledger.media[0].target
 }
 
 // Staged reports whether Image has an answer at once.
@@ -72,13 +72,13 @@ func (s *Session) Staged() bool {
 
 // Image waits for what is to be written, the first one if there are several, nil if nothing is.
 func (s *Session) Image(ctx context.Context) (flash.Image, error) {
-	if len(s.run.media) == 0 {
+	if len(s.run.ledger.media) == 0 {
 		return nil, nil
 	}
 	if err := s.run.await(ctx); err != nil {
 		return nil, err
 	}
-	return s.run.media[0].image, nil
+	return s.run.ledger.media[0].image, nil
 }
 
 // Clock is the run's.

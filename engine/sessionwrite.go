@@ -9,13 +9,7 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-// written is a write whose shell may still be there.
-type written struct {
-	*medium
-	*flash.Writing
-}
-
-// prove reads the media once more if the script ran commands after they were verified. Nothing is mended then: what the
+// prove reads the media once more if the script ran commands after they were verified. Nothing is repaired then: what the
 // commands did was meant.
 func (s *Session) prove(ctx context.Context) error {
 	if s.written == nil || !s.stale {
@@ -23,25 +17,21 @@ func (s *Session) prove(ctx context.Context) error {
 	}
 	s.Note("commands ran after the verification: reading the medium once more")
 	s.stale = false
-	for _, w := range s.written {
-		if err := s.verify(ctx, w, false); err != nil {
-			return err
-		}
+	for _, w := range s.written.all {
+		w.Distrust()
 	}
-	return nil
+	return s.written.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, w, false) })
 }
 
-func (s *Session) verify(ctx context.Context, w *written, mend bool) error {
+// verify is the step that reads one medium back.
+func (s *Session) verify(ctx context.Context, w *writing, mend bool) error {
 	return s.Step(ctx, "verify", StepOptions{}, func(ctx context.Context) error {
-		receipt, err := w.Verify(ctx, mend)
-		s.run.rewrote(w.medium, w.Rewritten)
-		if err != nil {
-			s.run.markOne(w.medium, s.run.unproven(), flash.Receipt{})
+		before := w.Counts().Rewritten
+		if err := s.written.verify(ctx, w, mend); err != nil {
 			return s.final(err)
 		}
-		s.run.markOne(w.medium, Verified, receipt)
-		if w.Rewritten > 0 {
-			s.Note("read back wrong, and written again: " + plural(w.Rewritten, "range"))
+		if n := w.Counts().Rewritten - before; n > 0 {
+			s.Note("read back wrong, and written again: " + plural(n, "range"))
 		}
 		return nil
 	})
@@ -56,7 +46,8 @@ func (s *Session) final(err error) error {
 }
 
 // Write streams the images to their targets, reads them back and keeps the receipts. If the job is to verify only, it
-// writes nothing and does the rest. No byte is written before all images are staged and all targets found.
+// writes nothing and does the rest. No byte is written before all images are staged and all targets found, and none is
+// read back before all are written.
 func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
 	if err := s.Live(); err != nil {
 		return err
@@ -64,47 +55,42 @@ func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
 	if err := s.run.hurry(); err != nil {
 		return err
 	}
-	all, err := s.reach(ctx, sh)
+	ws, err := s.reach(ctx, sh)
 	if err != nil {
 		return err
 	}
 	s.written, s.stale = nil, false
-	for _, w := range all {
-		if err := s.write(ctx, w); err != nil {
-			return err
-		}
-		s.written = append(s.written, w)
-		if err := s.verify(ctx, w, !s.VerifyOnly()); err != nil {
+	for _, w := range ws.all {
+		if err := s.write(ctx, ws, w); err != nil {
 			return err
 		}
 	}
-	return nil
+	s.written = ws
+	return ws.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, w, !s.VerifyOnly()) })
 }
 
 // write is Write of one medium, without the verification.
-func (s *Session) write(ctx context.Context, w *written) error {
+func (s *Session) write(ctx context.Context, ws *writes, w *writing) error {
 	if err := w.image.Unchanged(); err != nil {
 		return err
 	}
-	size, device := w.image.Size(), w.Medium.Device
 	if s.VerifyOnly() {
-		s.Note(fmt.Sprintf("nothing is written: comparing %d bytes of %s", size, device))
+		s.Note(fmt.Sprintf("nothing is written: comparing %d bytes of %s", w.image.Size(), w.device))
+		s.run.ledger.void(w.medium)
 		return nil
 	}
-	s.Note(fmt.Sprintf("writing %d bytes to %s", size, device))
-	s.run.markOne(w.medium, Partial, flash.Receipt{})
-	if err := w.Write(ctx); err != nil {
+	s.Note(fmt.Sprintf("writing %d bytes to %s", w.image.Size(), w.device))
+	if err := ws.write(ctx, w); err != nil {
 		return err
 	}
-	if w.Skipped > 0 {
-		s.Note(fmt.Sprintf("%d bytes of %s were right already", w.Skipped, device))
+	if n := w.Counts().Skipped; n > 0 {
+		s.Note(fmt.Sprintf("%d bytes of %s were right already", n, w.device))
 	}
-	s.run.markOne(w.medium, Written, flash.Receipt{})
 	return nil
 }
 
 // reach finds the targets through a shell, and waits for the images.
-func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, err error) {
+func (s *Session) reach(ctx context.Context, sh *shell.Shell) (*writes, error) {
 	address, err := sh.Network(ctx)
 	if err != nil {
 		return nil, err
@@ -134,24 +120,30 @@ func (s *Session) reach(ctx context.Context, sh *shell.Shell) (all []*written, e
 			return nil, err
 		}
 	}
-	for i, m := range s.run.media {
+	ws := &writes{ledger: &s.run.ledger}
+	for i, m := range s.run.ledger.media {
 		if err := found[i].Fits(m.image.Size(), true); err != nil {
 			return nil, err
 		}
-		all = append(all, &written{m, d.Begin(found[i], m.image)})
+		w := d.Begin(found[i], m.image)
+		w.BeforeWrite = func() { ws.changing(m) }
+		ws.all = append(ws.all, &writing{medium: m, Writer: w})
 	}
-	return all, nil
+	return ws, nil
 }
 
-// find finds the targets, and refuses those that must not be written.
+// find finds the targets, and refuses those that must not be written, or not together.
 func (s *Session) find(ctx context.Context, d *flash.DUT) (found []flash.Medium, err error) {
-	for _, m := range s.run.media {
+	for _, m := range s.run.ledger.media {
 		at, err := d.Resolve(ctx, m.target)
 		if err != nil {
 			return nil, err
 		}
-		s.run.found(m, at.Device)
+		s.run.ledger.resolved(m, at.Device, at.Extents)
 		found = append(found, at)
 	}
-	return found, nil
+	if s.VerifyOnly() {
+		return found, nil
+	}
+	return found, flash.Apart(found)
 }

@@ -81,7 +81,7 @@ var onMedium = map[string]func(t *testing.T, path string, im Image) error{
 		d, _ := newDUT(t, slow{newHostShell(t)})
 		w, err := write(t, d, Medium{Target: Target{Name: "disk", Path: path}, Device: path, Size: im.Size(), Sector: 512}, im)
 		if err == nil {
-			_, err = w.Verify(t.Context(), true)
+			_, err = mended(t.Context(), w)
 		}
 		return err
 	},
@@ -104,7 +104,7 @@ func local(t *testing.T, path string, im Image) error {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	_, err = target.Write(t.Context(), im)
+	_, err = throughout(t.Context(), target, im)
 	return err
 }
 

@@ -1,5 +1,5 @@
 # What flashlua runs on the board: sh -c "$(this)" flashlua COMMAND ARGUMENT...
-# It needs a POSIX shell and busybox's dd, sha256sum, readlink and wget (or curl). It writes no file but the target, and one in RAM.
+# It needs a POSIX shell and busybox's dd, ls, sha256sum, readlink and wget (or curl). It writes no file but the target, and one in RAM.
 # Answers are lines KEY=VALUE; every other line is what a tool had to say. Answers that a decision rests on are sealed: a
 # digest of the question as it arrived and of their lines follows, so that neither a mangled command nor console noise
 # passes for one.
@@ -68,22 +68,53 @@ find_sysfs() {
 
 # find_part DEVICE LABEL: the partitions of a disk with a label, and all labels.
 find_part() {
-	disk=$(readlink -f "$1")
-	for sys in "/sys/class/block/${disk##*/}"/*/partition; do
+	for sys in "$(sysfs "$(readlink -f "$1")")"/*/partition; do
+		[ -e "$sys" ] || continue # there is none
 		sys=${sys%/partition}
 		grep -Fqx "PARTNAME=$2" "$sys/uevent" 2>/dev/null && echo "device=/dev/${sys##*/}"
 		label=$(grep -s ^PARTNAME= "$sys/uevent") && echo "label=${label#*=}"
 	done
 }
 
-# in_use SYS: why the device or a part of it must not be written.
+# sysfs NODE: a block device's folder in sysfs, by its number: a node may have any name.
+sysfs() (
+	IFS=' ,'
+	set -- "$1" $(ls -ln "$1" 2>/dev/null) # brw------- 1 0 0 254, 1 …
+	number=/sys/dev/block/$6:$7
+	[ -e "$number" ] && number=$(readlink -f "$number") || number=$1
+	echo "/sys/class/block/${number##*/}"
+)
+
+# place SYS: sets where a block device lies: disk, first and sectors. A partition is a part of its disk, and a loop device
+# of what is behind it, which may be a file.
+place() {
+	at=$1 first=0
+	read -r sectors <"$at/size" || return
+	while :; do
+		if [ -e "$at/partition" ]; then
+			read -r start <"$at/start" || return
+			at=$at/..
+		elif [ -e "$at/loop/backing_file" ]; then
+			read -r start <"$at/loop/offset" && IFS= read -r file <"$at/loop/backing_file" || return
+			start=$((start / 512))
+			[ -b "$file" ] || break
+			at=$(sysfs "$file")
+		else
+			read -r disk <"$at/dev"
+			return
+		fi
+		first=$((first + start))
+	done
+	disk="file $file" first=$((first + start))
+}
+
+# in_use DISK FIRST END: why these sectors must not be written: a device that has some of them is in use.
 in_use() {
-	for part in "$1" "$1"/*/partition; do
-		part=${part%/partition}
-		[ -e "$part/dev" ] || continue
+	for part in /sys/class/block/*; do
+		place "$part" && [ "$disk" = "$1" ] && [ "$first" -lt "$3" ] && [ $((first + sectors)) -gt "$2" ] || continue
 		name=${part##*/}
-		[ "$part" != "$1" ] || name=${1##*/}
-		grep -q "^[0-9]* [0-9]* $(cat "$part/dev") " /proc/self/mountinfo && echo "used=/dev/$name is mounted"
+		read -r number <"$part/dev"
+		grep -q "^[0-9]* [0-9]* $number " /proc/self/mountinfo && echo "used=/dev/$name is mounted"
 		grep -q "^/dev/$name[[:space:]]" /proc/swaps 2>/dev/null && echo "used=/dev/$name is swap"
 		for holder in "$part"/holders/*; do
 			[ -e "$holder" ] && echo "used=/dev/$name is held by ${holder##*/}"
@@ -96,13 +127,17 @@ info() { # DEVICE
 	dev=$(readlink -f "$1")
 	[ -b "$dev" ] || { echo error=notblock; return; }
 	[ -r /proc/self/mountinfo ] && command -v grep >/dev/null || { echo error=blind; return; }
-	sys=/sys/class/block/${dev##*/}
+	sys=$(sysfs "$dev")
 	echo "device=$dev"
-	echo "sectors=$(cat "$sys/size")"
+	sectors= disk= first=
+	place "$sys"
+	echo "sectors=$sectors"
+	echo "disk=$disk"
+	echo "first=$first"
 	echo "sector=$(cat "$sys/queue/logical_block_size" 2>/dev/null || cat "$sys/../queue/logical_block_size")"
 	[ "$(cat "$sys/ro")" = 0 ] || echo "protected=$dev"
 	[ -e "$sys/force_ro" ] && echo force=yes
-	in_use "$sys"
+	[ -z "$disk" ] || in_use "$disk" "$first" $((first + sectors))
 }
 
 # begin DEVICE LIST-URL LIST-SUM: gets a list of commands, of those below.

@@ -62,10 +62,11 @@ func (t Target) String() string {
 
 // Medium is a target as the DUT knows it.
 type Medium struct {
-	Target Target
-	Device string
-	Size   int64 // bytes
-	Sector int64 // bytes, the logical one
+	Target  Target
+	Device  string
+	Size    int64    // bytes
+	Sector  int64    // bytes, the logical one
+	Extents []Extent // where it lies
 }
 
 // Image is what is written. ReadRange fails if a range is not what it was when the digest was made.

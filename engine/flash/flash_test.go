@@ -99,7 +99,7 @@ func write(t *testing.T, d *DUT, m Medium, im Image) (*Writing, error) {
 
 // verify reads all of an image back.
 func verify(t *testing.T, d *DUT, m Medium, im Image) (Receipt, error) {
-	return d.Begin(m, im).Verify(t.Context(), false)
+	return d.Begin(m, im).Verify(t.Context())
 }
 
 func newDUT(t *testing.T, sh Shell) (*DUT, *cutter) {
@@ -328,7 +328,7 @@ func TestWaysToReadBack(t *testing.T) {
 			if err := w.put(t.Context(), im.Ranges()); err != nil {
 				t.Fatal(err)
 			}
-			if r, err := w.Verify(t.Context(), false); err != nil || !r.Valid() {
+			if r, err := w.Verify(t.Context()); err != nil || !r.Valid() {
 				t.Fatalf("%v\n%s", err, classify.Facts(err).Console)
 			}
 			f, err := os.OpenFile(m.Device, os.O_WRONLY, 0)
@@ -340,14 +340,14 @@ func TestWaysToReadBack(t *testing.T) {
 				if _, err := f.WriteAt([]byte{want[at] ^ 1}, at); err != nil {
 					t.Fatal(err)
 				}
-				r, err := w.Verify(t.Context(), false)
+				r, err := w.Verify(t.Context())
 				if r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
 					t.Errorf("byte %d: %+v, %v", at, r, err)
 				}
-				if r, err = w.Verify(t.Context(), true); !r.Valid() || w.Rewritten != 1 {
-					t.Errorf("byte %d: %d rewritten, %v", at, w.Rewritten, err)
+				if r, err = mended(t.Context(), w); !r.Valid() || w.counts.Rewritten != 1 {
+					t.Errorf("byte %d: %d rewritten, %v", at, w.counts.Rewritten, err)
 				}
-				w.Rewritten = 0
+				w.counts.Rewritten = 0
 			}
 		})
 	}

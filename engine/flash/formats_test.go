@@ -324,7 +324,7 @@ func TestNCThatCannotConnect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := w.Verify(t.Context(), false); err != nil || !r.Valid() || w.nc {
+	if r, err := w.Verify(t.Context()); err != nil || !r.Valid() || w.nc {
 		t.Errorf("nc: %t, %v", w.nc, err)
 	}
 }
@@ -353,7 +353,7 @@ func TestEveryFormatByABoard(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%s: %v\n%s", format, err, classify.Facts(err).Console)
 					}
-					if r, err := w.Verify(t.Context(), false); err != nil || !r.Valid() || r.SHA256 != im.SHA256() {
+					if r, err := w.Verify(t.Context()); err != nil || !r.Valid() || r.SHA256 != im.SHA256() {
 						t.Fatalf("%s: %+v, %v", format, r, err)
 					}
 					holds(t, m.Device, l, 512, free)
@@ -363,8 +363,8 @@ func TestEveryFormatByABoard(t *testing.T) {
 				if l.size() < probeFrom {
 					continue
 				}
-				if w := flash(append(l[:len(l)-1:len(l)-1], part{fill, l[len(l)-1].size})); w.Skipped == 0 || w.Skipped >= int64(l.size()) {
-					t.Errorf("%s: %d bytes were right already, of %d", format, w.Skipped, l.size())
+				if w := flash(append(l[:len(l)-1:len(l)-1], part{fill, l[len(l)-1].size})); w.counts.Skipped == 0 || w.counts.Skipped >= int64(l.size()) {
+					t.Errorf("%s: %d bytes were right already, of %d", format, w.counts.Skipped, l.size())
 				}
 			}
 		})
@@ -388,16 +388,16 @@ func TestEveryWayToReadBack(t *testing.T) {
 			d, _ := newDUT(t, newHostShell(t))
 			w := d.Begin(m, im)
 			w.way = way{name, program}
-			if r, err := w.Verify(t.Context(), false); err != nil || !r.Valid() {
+			if r, err := w.Verify(t.Context()); err != nil || !r.Valid() {
 				t.Errorf("%v: %v", w.way, err)
 			}
 			at := int64(4*mib + 5) // where there are zeros
 			disk.WriteAt([]byte{1}, at)
-			if r, err := w.Verify(t.Context(), false); r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
+			if r, err := w.Verify(t.Context()); r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
 				t.Errorf("%v, with a wrong byte: %v", w.way, err)
 			}
-			if r, err := w.Verify(t.Context(), true); err != nil || !r.Valid() || w.Rewritten != 1 {
-				t.Errorf("%v, with a wrong byte, to be mended: %d ranges, %v", w.way, w.Rewritten, err)
+			if r, err := mended(t.Context(), w); err != nil || !r.Valid() || w.counts.Rewritten != 1 {
+				t.Errorf("%v, with a wrong byte, to be mended: %d ranges, %v", w.way, w.counts.Rewritten, err)
 			}
 		}
 	}
@@ -441,7 +441,7 @@ func TestOneSurvey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r, err := w.Verify(t.Context(), false); err != nil || !r.Valid() {
+		if r, err := w.Verify(t.Context()); err != nil || !r.Valid() {
 			t.Error(err)
 		}
 		if sh.surveys != 1 || sh.copies != 1 || w.took == 0 {

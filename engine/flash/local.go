@@ -22,19 +22,14 @@ import (
 // goes on where it was, and nearly the same image costs little. What was written is read back past the cache, and all the
 // rest, too, where it may be the same place by another address. What is wrong then is written again, and everything is read.
 type Local struct {
-	Path     string
-	Force    bool                                 // also a device that is in use, or not removable
-	Progress func(step string, done, total int64) // may be nil; called from other goroutines
-	OpenFile func(path string) (*os.File, error)  // opens a file to write, or makes it; nil is os.OpenFile
+	Path        string
+	Force       bool                                 // also a device that is in use, or not removable
+	Progress    func(step string, done, total int64) // may be nil; called from other goroutines
+	OpenFile    func(path string) (*os.File, error)  // opens a file to write, or makes it; nil is os.OpenFile
+	BeforeWrite func()                               // called before the medium changes; may be nil; called from other goroutines
 }
 
-// LocalResult is what a write did. What was not written was right already.
-type LocalResult struct {
-	Written   int64 // bytes
-	Rewritten int   // ranges that read back wrong and were written again
-}
-
-// Open checks the target and opens it for an image, which is not source. It writes nothing.
+// Open checks the target and opens it for an image, which is not source, nor lies on the target. It writes nothing.
 func (l Local) Open(source string) (*LocalTarget, error) {
 	st, err := os.Stat(l.Path)
 	switch {
@@ -42,13 +37,18 @@ func (l Local) Open(source string) (*LocalTarget, error) {
 		return nil, classify.WithHint(classify.Wrap(err, classify.TargetMissing, "there is no %s", l.Path), "lsblk lists the block devices")
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return nil, classify.Wrap(err, classify.TargetMissing, "cannot look at %s", l.Path)
-	case err == nil && st.Mode()&os.ModeDevice != 0 && st.Mode()&os.ModeCharDevice == 0:
-		return l.openDevice()
-	case err == nil && !st.Mode().IsRegular():
-		return nil, classify.New(classify.TargetUnsafe, "%s is neither a block device nor a file", l.Path)
-	}
-	if in, ierr := os.Stat(source); err == nil && ierr == nil && os.SameFile(st, in) {
-		return nil, classify.New(classify.TargetUnsafe, "%s is the image itself", l.Path)
+	case err == nil:
+		if in, err := os.Stat(source); err == nil {
+			if err := l.apart(st, in, source); err != nil {
+				return nil, err
+			}
+		}
+		if st.Mode()&os.ModeDevice != 0 && st.Mode()&os.ModeCharDevice == 0 {
+			return l.openDevice(st)
+		}
+		if !st.Mode().IsRegular() {
+			return nil, classify.New(classify.TargetUnsafe, "%s is neither a block device nor a file", l.Path)
+		}
 	}
 	if device := loopOf(st); device != "" && !l.Force {
 		return nil, classify.WithHint(classify.New(classify.TargetUnsafe, "%s is what %s consists of", l.Path, device),
@@ -64,14 +64,62 @@ func (l Local) Open(source string) (*LocalTarget, error) {
 	return t, t.create()
 }
 
-// Prepare refuses the image if it is too large, and makes the file if there is none: nothing else is left to be refused
-// before the medium changes.
-func (t *LocalTarget) Prepare(im Image) error {
-	if err := t.Fits(im.Size(), true); err != nil || t.device {
+// apart refuses a target that holds the image, which would be overwritten while it is read.
+func (l Local) apart(target, source os.FileInfo, name string) error {
+	const hint = "name another target, or copy the image to another disk first; --force does not help"
+	if os.SameFile(target, source) {
+		return classify.WithHint(classify.New(classify.TargetUnsafe, "%s is the image itself", l.Path), hint)
+	}
+	on := sys.extents(target, false)
+	if _, ok := overlap(on, sys.extents(source, false)); ok {
+		return classify.WithHint(classify.New(classify.TargetUnsafe, "%s and the image %s are the same bytes", l.Path, name), hint)
+	}
+	if _, ok := overlap(on, sys.extents(source, true)); ok {
+		return classify.WithHint(classify.New(classify.TargetUnsafe, "the image %s lies on %s", name, l.Path), hint)
+	}
+	return nil
+}
+
+// prepare refuses the image if it is too large or lies on the target, and makes the file if there is none: nothing else is
+// left to be refused before the medium changes.
+func (t *LocalTarget) prepare(im Image) error {
+	if err := t.Fits(im.Size(), true); err != nil {
 		return err
 	}
-	return t.create()
+	if !t.device {
+		if err := t.create(); err != nil {
+			return err
+		}
+	}
+	target, err := t.f.Stat()
+	if err != nil {
+		return classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", t.local.Path)
+	}
+	if f := im.File(); f != nil {
+		if in, err := f.Stat(); err == nil {
+			return t.local.apart(target, in, f.Name())
+		}
+	}
+	return nil
 }
+
+// Target is the target as a receipt names it.
+func (t *LocalTarget) Target() Target { return Target{Name: t.local.Path, Path: t.local.Path} }
+
+// Extents returns where the target lies, once it is there.
+func (t *LocalTarget) Extents() []Extent {
+	if t.f == nil {
+		return nil
+	}
+	st, err := t.f.Stat()
+	if err != nil {
+		return nil
+	}
+	return sys.extents(st, false)
+}
+
+// sys is this machine's.
+const sys = sysfs("/sys")
 
 // create opens the file, which is made if need be.
 func (t *LocalTarget) create() error {
@@ -81,7 +129,9 @@ func (t *LocalTarget) create() error {
 	path := t.local.Path
 	open := t.local.OpenFile
 	if open == nil {
-		open = func(path string) (*os.File, error) { return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644) }
+		open = func(path string) (*os.File, error) {
+			return os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o644)
+		}
 	}
 	f, err := open(path)
 	if err != nil {
@@ -110,34 +160,27 @@ type LocalTarget struct {
 	held   *held // what was there instead
 }
 
-// maxFact is the largest file of /proc and /sys that is read.
-const maxFact = 4 << 20
-
 // openDevice refuses what must not be overwritten.
-func (l Local) openDevice() (*LocalTarget, error) {
-	path, err := filepath.EvalSymlinks(l.Path)
-	if err != nil {
-		return nil, classify.Wrap(err, classify.TargetMissing, "cannot look at %s", l.Path)
-	}
-	unsafe := func(format string, a ...any) error {
+func (l Local) openDevice(st os.FileInfo) (*LocalTarget, error) {
+	refuse := func(format string, a ...any) error {
 		return classify.WithHint(classify.New(classify.TargetUnsafe, format, a...), "name the right device, lsblk lists them; --force writes it all the same")
 	}
 	if !l.Force {
-		if where := mountsOf(path); len(where) > 0 {
-			return nil, unsafe("%s is in use: %s", l.Path, strings.Join(where, ", "))
+		if where := sys.uses(sys.extents(st, false)); len(where) > 0 {
+			return nil, refuse("%s is in use: %s", l.Path, strings.Join(where, ", "))
 		}
-		if !removable(path) {
-			return nil, unsafe("%s is not a removable device", l.Path)
+		if !sys.removable(st) {
+			return nil, refuse("%s is not a removable device", l.Path)
 		}
 	}
 	flags := os.O_RDWR | unix.O_DIRECT
 	if !l.Force {
 		flags |= os.O_EXCL // the kernel's own word on whether it is in use
 	}
-	f, err := os.OpenFile(path, flags, 0)
+	f, err := os.OpenFile(l.Path, flags, 0)
 	switch {
 	case errors.Is(err, unix.EBUSY):
-		return nil, unsafe("%s is in use", l.Path)
+		return nil, refuse("%s is in use", l.Path)
 	case errors.Is(err, os.ErrPermission):
 		return nil, classify.WithHint(classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", l.Path), "be root, or in the group that owns it, often disk")
 	case err != nil:
@@ -181,51 +224,6 @@ func (t *LocalTarget) Close() error {
 	return err
 }
 
-// mountsOf tells where a device or a part of it is mounted or swapped to.
-func mountsOf(path string) (where []string) {
-	name := filepath.Base(path)
-	parts := map[string]bool{}
-	dirs, _ := filepath.Glob("/sys/class/block/" + name + "/*/partition")
-	for _, d := range append(dirs, "/sys/class/block/"+name+"/partition") {
-		dev, err := input.Read(filepath.Join(filepath.Dir(d), "dev"), maxFact)
-		if err == nil {
-			parts[strings.TrimSpace(string(dev))] = true
-		}
-	}
-	mounts, _ := input.Read("/proc/self/mountinfo", maxFact)
-	for line := range strings.Lines(string(mounts)) {
-		if f := strings.Fields(line); len(f) > 4 && parts[f[2]] {
-			where = append(where, "mounted at "+f[4])
-		}
-	}
-	swaps, _ := input.Read("/proc/swaps", maxFact)
-	for line := range strings.Lines(string(swaps)) {
-		if f := strings.Fields(line); len(f) > 0 && strings.HasPrefix(f[0], "/dev/"+name) {
-			where = append(where, f[0]+" is swap")
-		}
-	}
-	return where
-}
-
-// removable reports whether a device can be taken out, as far as sysfs knows: a card, a USB device, a loop device.
-func removable(path string) bool {
-	sys, err := filepath.EvalSymlinks("/sys/class/block/" + filepath.Base(path))
-	if err != nil {
-		return false
-	}
-	for _, bus := range []string{"/usb", "/mmc_host/", "/virtual/block/loop"} {
-		if strings.Contains(sys, bus) {
-			return true
-		}
-	}
-	for _, dir := range []string{sys, filepath.Dir(sys)} { // of a partition, its disk
-		if flag, err := input.Read(filepath.Join(dir, "removable"), maxFact); err == nil && strings.TrimSpace(string(flag)) == "1" {
-			return true
-		}
-	}
-	return false
-}
-
 // loopOf gives the loop device that a file is behind, "" if there is none.
 func loopOf(file os.FileInfo) string {
 	backings, _ := filepath.Glob("/sys/class/block/loop*/loop/backing_file")
@@ -239,6 +237,28 @@ func loopOf(file os.FileInfo) string {
 		}
 	}
 	return ""
+}
+
+// changing must be called before the medium changes.
+func (t *LocalTarget) changing() {
+	if t.local.BeforeWrite != nil {
+		t.local.BeforeWrite()
+	}
+}
+
+// truncate makes a file as long as the image.
+func (t *LocalTarget) truncate(size int64) error {
+	if t.device {
+		return nil
+	}
+	if st, err := t.f.Stat(); err == nil && st.Size() == size {
+		return nil
+	}
+	t.changing()
+	if err := t.f.Truncate(size); err != nil {
+		return t.failed(err, 0)
+	}
+	return nil
 }
 
 func (t *LocalTarget) write(p []byte, off int64) error {

@@ -25,14 +25,14 @@ func random(n int, seed byte) []byte {
 }
 
 // writeLocal writes data to path and gives what was done.
-func writeLocal(t *testing.T, ctx context.Context, path string, data []byte) (LocalResult, error) {
+func writeLocal(t *testing.T, ctx context.Context, path string, data []byte) (Counts, error) {
 	t.Helper()
 	target, err := Local{Path: path}.Open("")
 	if err != nil {
-		return LocalResult{}, err
+		return Counts{}, err
 	}
 	defer target.Close()
-	return target.Write(ctx, newImage(t, data))
+	return throughout(ctx, target, newImage(t, data))
 }
 
 func TestLocalFile(t *testing.T) {
@@ -88,7 +88,7 @@ func TestLocalDevice(t *testing.T) {
 	for _, written := range []int64{sectors * 512, 0, localBlock} {
 		r, err := writeLocal(t, t.Context(), device, data)
 		want := append(append([]byte(nil), data...), make([]byte, 100)...)
-		if err != nil || r != (LocalResult{Written: written}) || !bytes.Equal(content(), want) {
+		if err != nil || r != (Counts{Written: written}) || !bytes.Equal(content(), want) {
 			t.Fatalf("%+v, %v; want %d bytes written", r, err, written)
 		}
 		if written == 0 {
@@ -118,7 +118,7 @@ func TestLocalMismatch(t *testing.T) {
 	}
 	defer target.Close()
 	im := &fickle{picture: newImage(t, data)}
-	r, err := target.Write(t.Context(), im)
+	r, err := throughout(t.Context(), target, im)
 	if classify.Find(err, classify.VerifyMismatch) == nil || r.Rewritten == 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -147,7 +147,7 @@ func TestBeginIsRight(t *testing.T) {
 		looked = len(early.seen)
 		early.mu.Unlock()
 	}
-	if r, err := target.Write(t.Context(), im); err != nil || r.Rewritten != 0 {
+	if r, err := throughout(t.Context(), target, im); err != nil || r.Rewritten != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -193,7 +193,7 @@ func TestLocalImageChanges(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer target.Close()
-			if r, err := target.Write(t.Context(), &picture{im, nil}); classify.Find(err, classify.ImageChanged) == nil {
+			if r, err := throughout(t.Context(), target, &picture{im, nil}); classify.Find(err, classify.ImageChanged) == nil {
 				t.Errorf("%d bytes, %d on the medium: %+v, %v", size, len(before), r, err)
 			}
 		}

@@ -33,14 +33,14 @@ func TestLocalBitRot(t *testing.T) {
 	}
 	defer target.Close()
 	rot.Do(func() {}) // the first pass is without
-	if r, err := target.Write(t.Context(), im); err != nil || r != (LocalResult{Written: size}) {
+	if r, err := throughout(t.Context(), target, im); err != nil || r != (Counts{Written: size}) {
 		t.Fatalf("without: %+v, %v", r, err)
 	}
 	rot = sync.Once{}
 	disk.WriteAt(random(size, 9), 0) // so that all is written
-	r, err := target.Write(t.Context(), im)
+	r, err := throughout(t.Context(), target, im)
 	got, _ := os.ReadFile(device)
-	if err != nil || r != (LocalResult{Written: size, Rewritten: 1}) || !bytes.Equal(got, want) {
+	if err != nil || r != (Counts{Written: size, Rewritten: 1}) || !bytes.Equal(got, want) {
 		t.Errorf("%+v, %v; it is equal: %v", r, err, bytes.Equal(got, want))
 	}
 }

@@ -23,7 +23,7 @@ func TestLocalWritesWhatWasOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	if _, err := target.Write(t.Context(), newImage(t, data)); err != nil {
+	if _, err := throughout(t.Context(), target, newImage(t, data)); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string][]byte{path: other, opened: data} {

@@ -75,26 +75,45 @@ func bytesOf(spots []spot) (n int64) {
 	return n
 }
 
-// Write makes the target hold the image, and proves it by reading back what it wrote.
-func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err error) {
-	if err := t.Prepare(im); err != nil {
-		return r, err
+// LocalWriting writes an image to a block device of this machine, or into a file. It implements Writer.
+type LocalWriting struct {
+	t      *LocalTarget
+	im     Image
+	unread []spot // what must yet be read back
+	wrong  []spot // what the last Verify read back wrong
+	counts Counts
+}
+
+// Begin is the first step of Write or Verify. It refuses an image that does not fit, or lies on the target, and writes
+// nothing but an empty file, if the target is one that does not exist.
+func (t *LocalTarget) Begin(im Image) (*LocalWriting, error) {
+	if err := t.prepare(im); err != nil {
+		return nil, err
 	}
+	return &LocalWriting{t: t, im: im, unread: set(im.Ranges()).spots()}, nil
+}
+
+// Counts implements Writer.
+func (w *LocalWriting) Counts() Counts { return w.counts }
+
+// Distrust implements Writer.
+func (w *LocalWriting) Distrust() { w.unread = set(w.im.Ranges()).spots() }
+
+// Write implements Writer.
+func (w *LocalWriting) Write(ctx context.Context) error {
+	t, im, all := w.t, w.im, set(w.im.Ranges())
 	seen := t.early.end(im)
-	if !t.device {
-		if err := t.f.Truncate(im.Size()); err != nil {
-			return r, t.failed(err, 0)
-		}
+	if err := t.truncate(im.Size()); err != nil {
+		return err
 	}
-	all := set(im.Ranges())
 	compare, err := t.likely(ctx, im, seen)
 	if err != nil {
-		return r, err
+		return err
 	}
 	first, others := all.apart()
 	if !compare {
 		if err := t.wipe(first); err != nil {
-			return r, err
+			return err
 		}
 	}
 	var wrote []spot
@@ -105,35 +124,50 @@ func (t *LocalTarget) Write(ctx context.Context, im Image) (r LocalResult, err e
 		}
 		some, err := t.work(ctx, im, "write", spots, how{compare: compare, blind: true, mend: true})
 		if err != nil {
-			return r, err
+			return err
 		}
 		wrote = append(wrote, some...)
 	}
-	r.Written = bytesOf(wrote)
-	unread := wrote
+	w.counts.Written = bytesOf(wrote)
+	w.counts.Skipped = max(im.Size()-w.counts.Written, 0)
+	w.unread = wrote
 	one := !compare
 	if compare && len(wrote) > 0 {
 		if one, err = t.mayBeOne(im, wrote); err != nil {
-			return r, err
+			return err
 		}
 	}
 	if one {
-		unread = all.spots()
+		w.unread = all.spots()
 	}
-	wrong, err := t.verify(ctx, im, unread)
-	if err == nil && len(wrong) > 0 {
-		r.Rewritten = len(wrong)
-		if _, err = t.work(ctx, im, "write", wrong, how{mend: true}); err == nil {
-			wrong, err = t.verify(ctx, im, all.spots())
-		}
+	return nil
+}
+
+// Verify implements Writer. What it was asked to read once, it reads whole the next time.
+func (w *LocalWriting) Verify(ctx context.Context) (Receipt, error) {
+	t := w.t
+	wrong, err := t.verify(ctx, w.im, w.unread)
+	w.Distrust()
+	w.wrong = wrong
+	if err != nil {
+		return Receipt{}, err
 	}
-	switch {
-	case err != nil:
-		return r, err
-	case len(wrong) > 0:
-		return r, classify.New(classify.VerifyMismatch, "%s does not hold the image: the block at byte %d was written and read back wrong", t.local.Path, wrong[0].Off+wrong[0].from)
+	if len(wrong) > 0 {
+		return Receipt{}, classify.New(classify.VerifyMismatch, "%s does not hold the image: the block at byte %d was written and read back wrong", t.local.Path, wrong[0].Off+wrong[0].from)
 	}
-	return r, im.Unchanged()
+	if err := w.im.Unchanged(); err != nil {
+		return Receipt{}, err
+	}
+	return Receipt{t.Target(), t.local.Path, w.im.Size(), w.im.SHA256(), true}, nil
+}
+
+// Repair implements Writer.
+func (w *LocalWriting) Repair(ctx context.Context) error {
+	wrong := w.wrong
+	w.wrong = nil
+	w.counts.Rewritten += len(wrong)
+	_, err := w.t.work(ctx, w.im, "write", wrong, how{mend: true})
+	return err
 }
 
 // verify reads spots back, once what was written is on the medium, and gives what is wrong in them.
@@ -170,6 +204,7 @@ func (t *LocalTarget) likely(ctx context.Context, im Image, seen map[image.Range
 
 // wipe takes away what would boot.
 func (t *LocalTarget) wipe(first set) error {
+	t.changing()
 	for _, r := range first {
 		if err := t.write(make([]byte, t.padded(r.Len)), r.Off); err != nil {
 			return t.failed(err, r.Off)
@@ -281,7 +316,8 @@ func (w *localWorker) spot(s spot) (wrong []spot, err error) {
 			w.t.held.lose()
 		}
 	}
-	if w.do.mend {
+	if w.do.mend && len(wrong) > 0 {
+		w.t.changing()
 		for _, x := range wrong {
 			if x.Kind == image.Zero && w.t.zero(x.Off+x.from, x.to-x.from) == nil {
 				continue

@@ -106,6 +106,7 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 	}
 	if !w.Medium.Target.ClearForceRO {
 		l.add("copy", run{0, probeBlock * probeBlocks, probeBlock})
+		w.changing() // it writes what it read
 	}
 	a, err := w.dut.look(ctx, w.Medium, infoTime, &l, "probe")
 	switch {

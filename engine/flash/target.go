@@ -29,6 +29,7 @@ func (d *DUT) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 		return Medium{}, err
 	}
 	m := Medium{Target: t, Device: a.get("device"), Size: a.number("sectors") * 512, Sector: a.number("sector")}
+	m.Extents = []Extent{{Disk: a.get("disk"), First: a.number("first") * 512, Length: m.Size}}
 	switch {
 	case a.get("error") == "missing":
 		return Medium{}, missing(t, a)
@@ -43,8 +44,8 @@ func (d *DUT) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected"))
 	case a.get("used") != "":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s", t.Name, strings.Join(a.fields["used"], ", "))
-	case m.Size <= 0 || m.Sector <= 0 || m.Sector > image.Block || m.Sector&(m.Sector-1) != 0:
-		return Medium{}, classify.WithConsole(classify.New(classify.TargetMissing, "target %s: the board does not tell the size of %s", t.Name, device), a.text)
+	case m.Size <= 0 || m.Sector <= 0 || m.Sector > image.Block || m.Sector&(m.Sector-1) != 0 || m.Extents[0].Disk == "" || m.Extents[0].First < 0:
+		return Medium{}, classify.WithConsole(classify.New(classify.TargetMissing, "target %s: the board does not tell where %s lies and its size", t.Name, device), a.text)
 	}
 	return m, nil
 }

@@ -17,18 +17,10 @@ type way struct{ name, program string }
 // plainWay is what every board has.
 var plainWay = way{"pipe", "sha256sum"}
 
-// Verify reads back all of the image, past the board's cache, unless Write found it right and wrote nothing. With mend, a
-// range that is wrong is written once more, and then everything is read again: a medium that is smaller than it says keeps
-// one block in the place of another.
-func (w *Writing) Verify(ctx context.Context, mend bool) (Receipt, error) {
+// Verify implements Writer. What it was asked to read once, it reads whole the next time.
+func (w *Writing) Verify(ctx context.Context) (Receipt, error) {
 	bad, err := w.differing(ctx, "verify", w.unread)
-	if err == nil && len(bad) > 0 && mend {
-		w.Rewritten += len(bad)
-		if err = w.put(ctx, bad); err == nil {
-			bad, err = w.differing(ctx, "verify", w.im.Ranges())
-		}
-	}
-	w.unread = w.im.Ranges() // whoever asks again wants to know all
+	w.unread, w.wrong = w.im.Ranges(), bad
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -41,6 +33,20 @@ func (w *Writing) Verify(ctx context.Context, mend bool) (Receipt, error) {
 	}
 	return Receipt{m.Target, m.Device, w.im.Size(), w.im.SHA256(), true}, nil
 }
+
+// Repair implements Writer.
+func (w *Writing) Repair(ctx context.Context) error {
+	bad := w.wrong
+	w.wrong = nil
+	w.counts.Rewritten += len(bad)
+	return w.put(ctx, bad)
+}
+
+// Distrust implements Writer.
+func (w *Writing) Distrust() { w.unread = w.im.Ranges() }
+
+// Counts implements Writer.
+func (w *Writing) Counts() Counts { return w.counts }
 
 // differing reads ranges back and gives those that do not hold the image.
 func (w *Writing) differing(ctx context.Context, step string, s set) (bad set, err error) {

@@ -12,16 +12,16 @@ import (
 	"github.com/flashlua/flashlua/engine/serve"
 )
 
-// Writing is an image on its way to a medium. Writing and verifying are one thing: what does not read back right is
-// written, until all of it does.
+// Writing writes an image through a board's shell. It implements Writer.
 type Writing struct {
-	Medium    Medium
-	Rewritten int   // ranges that read back wrong and were written again
-	Skipped   int64 // bytes that were right already
+	Medium      Medium
+	BeforeWrite func() // called before each command that changes the medium; may be nil
 
 	dut    *DUT
 	im     Image
 	unread set // what must yet be read back
+	wrong  set // what the last Verify read back wrong
+	counts Counts
 	survey
 	copies int64  // how fast it reads and writes, in bytes a second; 0 if that is not known
 	said   answer // the last one about what it read
@@ -34,6 +34,13 @@ type Writing struct {
 // Begin is the first step of Write or Verify. It touches nothing.
 func (d *DUT) Begin(m Medium, im Image) *Writing {
 	return &Writing{Medium: m, dut: d, im: im, unread: im.Ranges()}
+}
+
+// changing must be called before the medium changes.
+func (w *Writing) changing() {
+	if w.BeforeWrite != nil {
+		w.BeforeWrite()
+	}
 }
 
 // Write makes the medium hold the image, padded to whole sectors, and flushes it. What is right already is left alone,
@@ -54,7 +61,7 @@ func (w *Writing) Write(ctx context.Context) error {
 			wrong = all.minus(maybe.minus(bad))
 		}
 	}
-	w.Skipped = all.size() - wrong.size()
+	w.counts.Written, w.counts.Skipped = wrong.size(), all.size()-wrong.size()
 	if len(wrong) > 0 {
 		defer w.foresee(ctx)()
 	}
@@ -194,6 +201,7 @@ func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
 	if m.Target.ClearForceRO {
 		clear = "clear"
 	}
+	w.changing()
 	a, err := d.checked(ctx, patience(l.size), "apply", m.Device, url, sum, from, by, clear)
 	switch {
 	case err != nil:

@@ -47,7 +47,8 @@ func TestTargets(t *testing.T) {
 			return err
 		}
 		d := &flash.DUT{Shell: sh, HTTP: h, Station: p.Net.HTTP, Clock: clock.Real{}}
-		sizes := map[string]int64{"/dev/vda": 128 << 20, "/dev/vda2": partitions[1].Size}
+		sizes := map[string]int64{"/dev/vda": 128 << 20, "/dev/vda2": partitions[1].Size, "/dev/node": partitions[1].Size}
+		found := map[string]flash.Medium{} // by the target
 		for _, tt := range []struct {
 			before string
 			target flash.Target
@@ -64,6 +65,15 @@ func TestTargets(t *testing.T) {
 			{"touch /dev/file", flash.Target{Path: "/dev/file"}, 1, classify.TargetUnsafe, "not a block device"},
 			{"ln -s /dev/vda /dev/link", flash.Target{Path: "/dev/link"}, 1, "", "/dev/vda"},
 			{"true", flash.Target{Path: "/dev/link", Part: "rootfs"}, sizes["/dev/vda2"], "", "/dev/vda2"},
+			{"true", flash.Target{Path: "/dev/vda2"}, sizes["/dev/vda2"], "", "/dev/vda2"},
+			{"mknod /dev/node b $(sed 's/:/ /' /sys/class/block/vda2/dev)", flash.Target{Path: "/dev/node"}, sizes["/dev/vda2"], "", "/dev/node"},
+			{"true", flash.Target{Path: "/dev/vda", Part: "boot"}, partitions[0].Size + 1, classify.TargetUnsafe, "partition boot of /dev/vda has 524288 bytes, the image has 524289"},
+			{"true", flash.Target{Path: "/dev/vda", Part: "over"}, 1 << 20, "", "/dev/vda5"},
+			{"true", flash.Target{Path: "/dev/vda", Part: "inner"}, 1 << 20, "", "/dev/vda6"},
+			{"true", flash.Target{Path: "/dev/vda3"}, 1 << 20, "", "/dev/vda3"},
+			{"true", flash.Target{Path: "/dev/vda4"}, 1 << 20, "", "/dev/vda4"},
+			{"mkswap /dev/vda5 && swapon /dev/vda5", flash.Target{Path: "/dev/vda2"}, 1, classify.TargetUnsafe, "/dev/vda5 is swap"}, // they overlap
+			{"swapoff /dev/vda5", flash.Target{Path: "/dev/vda2"}, 1, "", "/dev/vda2"},
 			{"true", flash.Target{Path: "/dev/vda", Part: "root"}, 1, classify.TargetMissing, "partition root of /dev/vda is not on the board"},
 			{"true", flash.Target{Path: "/dev/vda", Part: "twin"}, 1, classify.TargetUnsafe, "partition twin of /dev/vda is ambiguous, it is /dev/vda3 and /dev/vda4"},
 			{"mkswap /dev/vda && swapon /dev/vda", flash.Target{Path: "/dev/link"}, 1, classify.TargetUnsafe, "/dev/vda is swap"},
@@ -75,13 +85,31 @@ func TestTargets(t *testing.T) {
 			tt.target.Name = "disk"
 			m, err := d.Resolve(ctx, tt.target)
 			if err == nil {
+				found[tt.target.String()] = m
 				err = m.Fits(tt.size, true)
 			}
 			switch f := classify.Facts(err); {
-			case tt.kind == "" && (err != nil || m.Device != tt.text || m.Size != sizes[m.Device] || m.Sector != 512):
+			case tt.kind == "" && (err != nil || m.Device != tt.text || sizes[m.Device] != 0 && m.Size != sizes[m.Device] || m.Sector != 512):
 				t.Errorf("Resolve(%s) = %+v, %v", tt.target, m, err)
 			case tt.kind != "" && (f.Kind != tt.kind || !strings.Contains(err.Error(), tt.text)):
 				t.Errorf("Resolve(%s) = %+v, %v of kind %s; want %q of %s", tt.target, m, err, f.Kind, tt.text, tt.kind)
+			}
+		}
+		for _, tt := range []struct {
+			a, b string
+			same int64 // bytes that both have
+		}{
+			{"/dev/vda", "/dev/link", 128 << 20},
+			{"/dev/vda", "partition rootfs of /dev/link", partitions[1].Size},
+			{"/dev/vda2", "/dev/node", partitions[1].Size},
+			{"/dev/node", "partition over of /dev/vda", 1536},
+			{"partition inner of /dev/vda", "/dev/vda2", partitions[5].Size},
+			{"partition inner of /dev/vda", "partition over of /dev/vda", 0},
+			{"/dev/vda3", "/dev/vda4", 0}, // adjacent
+		} {
+			err := flash.Apart([]flash.Medium{found[tt.a], found[tt.b]})
+			if f := classify.Facts(err); (tt.same == 0) != (err == nil) || err != nil && f.Kind != classify.TargetUnsafe {
+				t.Errorf("Apart(%s, %s) = %v of kind %s; want %d bytes that both have\n%+v\n%+v", tt.a, tt.b, err, f.Kind, tt.same, found[tt.a], found[tt.b])
 			}
 		}
 		return nil

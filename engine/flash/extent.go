@@ -1,0 +1,75 @@
+package flash
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// Extent is where a medium lies: so many bytes of a disk. Two media whose extents overlap are one medium to a write.
+type Extent struct {
+	Disk   string // the kernel's number of the disk, "254:0"; of what lies in a file, something that tells the file
+	First  int64  // byte of the disk
+	Length int64  // bytes
+
+	mapped string // the device-mapper or RAID device that uses some of the extent, "" if the extent is the medium's own
+}
+
+// overlaps reports whether a and b have bytes in common, and which. Of two mapped devices on one disk it is not known what
+// each of them uses: they do not overlap unless they are the same.
+func (a Extent) overlaps(b Extent) (Extent, bool) {
+	first := max(a.First, b.First)
+	common := Extent{Disk: a.Disk, First: first, Length: min(a.First+a.Length, b.First+b.Length) - first}
+	unknown := a.mapped != "" && b.mapped != "" && a.mapped != b.mapped
+	return common, a.Disk == b.Disk && common.Length > 0 && !unknown
+}
+
+// overlap is the first extent that two lists have in common.
+func overlap(a, b []Extent) (Extent, bool) {
+	for _, x := range a {
+		for _, y := range b {
+			if common, ok := x.overlaps(y); ok {
+				return common, true
+			}
+		}
+	}
+	return Extent{}, false
+}
+
+// Apart returns an error if two of the media overlap: what is written to one would be lost by writing the other.
+func Apart(media []Medium) error {
+	for i, a := range media {
+		for _, b := range media[:i] {
+			common, ok := overlap(b.Extents, a.Extents)
+			if !ok {
+				continue
+			}
+			hint := "each image needs a place of its own: write one of the two, or the larger one alone"
+			if a.Target.Part != "" && b.Target.Part != "" && a.Device != b.Device {
+				hint = "the partition table is wrong: compare where its partitions begin and end (sgdisk --print, fdisk -l), and flash the whole disk with a right one"
+			}
+			return classify.WithHint(classify.New(classify.TargetUnsafe, "target %s: %s and %s overlap: both have the bytes %d to %d of %s",
+				a.Target.Name, b.name(), a.name(), common.First, common.First+common.Length-1, diskName(common.Disk)), "%s", hint)
+		}
+	}
+	return nil
+}
+
+// name is the target, and the device that it is, if the target does not name it.
+func (m Medium) name() string {
+	if m.Target.Part == "" && m.Target.Path == m.Device {
+		return m.Device
+	}
+	return fmt.Sprintf("%s (%s)", m.Target, m.Device)
+}
+
+func diskName(disk string) string {
+	if strings.HasPrefix(disk, fileDisk) {
+		return "the " + disk
+	}
+	return "the disk " + disk
+}
+
+// fileDisk begins the Disk of an extent of a file.
+const fileDisk = "file "
