@@ -171,6 +171,7 @@ func (d deaf) On(context.Context) error {
 	d.switched = append(d.switched, "on")
 	return nil
 }
+
 func (d deaf) Off(context.Context) error {
 	time.Sleep(d.off)
 	d.switched = append(d.switched, "off")

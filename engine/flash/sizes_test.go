@@ -42,12 +42,12 @@ func TestResolveRefusesImpossibleSizes(t *testing.T) {
 		{"2048", "4611686018427387904", 0},
 	} {
 		const device = "/dev/mmcblk0"
-		d := &DUT{loaded: true, Shell: claims{device, fmt.Sprintf("device=%s\nsectors=%s\nsector=%s\n", device, c.sectors, c.sector)}}
+		d := &DUT{loaded: true, Shell: claims{device, fmt.Sprintf("device=%s\ndisk=179:0\nfirst=0\nsectors=%s\nsector=%s\n", device, c.sectors, c.sector)}}
 		m, err := d.Resolve(t.Context(), Target{Name: "emmc", Path: device})
 		switch {
 		case c.want > 0 && (err != nil || m.Size != c.want):
 			t.Errorf("%s sectors of %s: %d bytes, %v; want %d", c.sectors, c.sector, m.Size, err, c.want)
-		case c.want == 0 && (classify.Facts(err).Kind != classify.TargetMissing || !strings.Contains(err.Error(), "does not tell the size")):
+		case c.want == 0 && (classify.Facts(err).Kind != classify.TargetMissing || !strings.Contains(err.Error(), "does not tell where")):
 			t.Errorf("%s sectors of %s: %d bytes, %v; want %s", c.sectors, c.sector, m.Size, err, classify.TargetMissing)
 		}
 	}
