@@ -268,3 +268,48 @@ func TestSocketOf(t *testing.T) {
 		}
 	}
 }
+
+// TestTheEngineAsksAgain holds that what a program's calls check by path is checked once more by descriptor where it is
+// opened.
+func TestTheEngineAsksAgain(t *testing.T) {
+	root := station(t)
+	e := Engine{grants: Access{Read: []string{"in"}}.resolve()}
+	tftp := t.TempDir()
+	policy := func(path string) *Policy {
+		return &Policy{
+			Name: "b", Targets: map[string]flash.Target{"disk": {Path: "/dev/vda"}}, Files: map[string]File{"kernel": {Path: path}},
+			Flash: func(context.Context, *Session) error { return nil },
+		}
+	}
+	run := func(path, dir string) error {
+		e, p := e, policy(path)
+		_, done, err := e.Simulate(p, "size=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer done()
+		return e.Run(t.Context(), p, Job{Image: "in/image.raw", TFTPDir: dir}).Err
+	}
+	if err := os.WriteFile("in/image.raw", []byte("image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"the target of a write":    e.WriteLocal(t.Context(), LocalJob{Image: "in/image.raw", To: "out/f"}).Err,
+		"the new file of a write":  e.WriteLocal(t.Context(), LocalJob{Image: "in/image.raw", To: "out/new"}).Err,
+		"the image of a flash":     e.Run(t.Context(), policy("in/f"), Job{Image: "out/f", Power: "none", DryRun: true}).Err,
+		"a boot file, by TFTP":     run(root+"/out/f", ""),
+		"a boot file, by a folder": run(root+"/out/f", tftp),
+	} {
+		if f := classify.Facts(err); f.Kind != classify.ScriptGrant {
+			t.Errorf("%s: kind %s, %v; want script.grant", name, f.Kind, err)
+		}
+	}
+	for path, want := range map[string]string{"out/f": "out/f", "out/new": ""} {
+		if got, _ := os.ReadFile(path); string(got) != want {
+			t.Errorf("%s is %q; want %q", path, got, want)
+		}
+	}
+	if left, _ := filepath.Glob(tftp + "/*/*"); len(left) > 0 {
+		t.Errorf("in the folder of the TFTP server are %q", left)
+	}
+}

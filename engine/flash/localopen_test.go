@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/image"
 )
 
 // TestLocalWritesWhatWasOpened holds that a file is written by the descriptor that OpenFile returned, also where the cache
 // is passed by: what the path leads to by then may be another file.
 func TestLocalWritesWhatWasOpened(t *testing.T) {
-	dir, data, other := t.TempDir(), random(2*localBlock+123, 1), random(3*localBlock, 2)
+	dir, data, other := t.TempDir(), random(2*image.Piece+123, 1), random(3*image.Piece, 2)
 	path, opened := filepath.Join(dir, "path"), filepath.Join(dir, "opened")
 	if err := errors.Join(os.WriteFile(path, other, 0o600), os.WriteFile(opened, other, 0o600)); err != nil {
 		t.Fatal(err)
