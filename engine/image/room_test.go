@@ -32,7 +32,7 @@ func TestParseSize(t *testing.T) {
 }
 
 // sized are files of every format, and of several, that unpack to content, with what their headers declare.
-func sized(t *testing.T, content []byte) map[string]struct {
+func sized(t testing.TB, content []byte) map[string]struct {
 	file     []byte
 	declared bool
 } {
