@@ -58,8 +58,8 @@ bench-flash: build test-deps ## flash beside wget | xzcat | dd, write beside dd 
 picture: build ## draw the README's picture, docs/demo.svg
 	GO=$(GO) docs/picture.sh
 
-soak: ## flash 1,000 simulated boards with random faults, N=100 for another number; fuzz for minutes
-	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestMatrix|TestDifferential' -v -timeout 2h ./cmd/flashlua ./bindings | grep -v -e '^=== ' -e '--- PASS'
+soak: ## flash 1,000 simulated boards with random faults, N=100 for another number; end half as many by random signals; fuzz for minutes
+	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestSoakEnds$$|TestMatrix|TestDifferential' -v -timeout 2h ./cmd/flashlua ./bindings | grep -v -e '^=== ' -e '--- PASS'
 	FLASHLUA_SOAK=1 $(GO) test -run 'TestFraming$$' ./testdata/qemu
 	$(GO) test -run '^$$' -fuzz FuzzTelnet -fuzztime 5m -fuzzminimizetime 100x ./engine/transport
 	$(GO) test -run '^$$' -fuzz FuzzOpen -fuzztime 2m -fuzzminimizetime 100x ./engine/image

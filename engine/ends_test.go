@@ -163,18 +163,18 @@ func (s stiff) Close() error {
 type deaf struct {
 	*bench
 	on, off, check time.Duration // how long they take
+	mu             *sync.Mutex   // guards switched
 }
 
 func (d deaf) Check(context.Context) error { time.Sleep(d.check); return nil }
-func (d deaf) On(context.Context) error {
-	time.Sleep(d.on)
-	d.switched = append(d.switched, "on")
-	return nil
-}
+func (d deaf) On(context.Context) error    { return d.did(d.on, "on") }
+func (d deaf) Off(context.Context) error   { return d.did(d.off, "off") }
 
-func (d deaf) Off(context.Context) error {
-	time.Sleep(d.off)
-	d.switched = append(d.switched, "off")
+func (d deaf) did(took time.Duration, what string) error {
+	time.Sleep(took)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.switched = append(d.switched, what)
 	return nil
 }
 
@@ -201,12 +201,14 @@ func TestDriversThatIgnoreTheirContext(t *testing.T) {
 					<-ctx.Done()
 					return context.Cause(ctx)
 				})
-				tt.driver.bench = b
+				tt.driver.bench, tt.driver.mu = b, &sync.Mutex{}
 				b.OpenPower = func(string) (power.Driver, error) { return tt.driver, nil }
 				b.job.Timeout = 20 * time.Second
 				began := time.Now()
 				r := b.Run(t.Context(), b.policy, b.job)
+				tt.driver.mu.Lock()
 				took, switched := time.Since(began), strings.Join(b.switched, " ")
+				tt.driver.mu.Unlock()
 				if r.Exit != tt.exit || took < tt.took || took > tt.took+2*driverTime || switched != tt.switched {
 					t.Errorf("exit %d after %s, power %q; want %d after %s, %q\n%v", r.Exit, took, switched, tt.exit, tt.took, tt.switched, r.Err)
 				}

@@ -85,13 +85,13 @@ func (j Job) file(p *Policy, name string) string {
 	return filepath.Join(cmp.Or(j.FilesDir, p.Dir), path)
 }
 
-func (r *run) planFiles(context.Context) error {
+func (r *run) planFiles(ctx context.Context) error {
 	r.files = map[string]bootFile{}
 	wire := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(r.policy.Files)) {
 		f := r.policy.Files[name]
 		f.Path = r.job.file(r.policy, name)
-		st, err := os.Stat(f.Path)
+		st, err := callBounded(ctx, r.Clock, "the look at "+f.Path, func() (os.FileInfo, error) { return os.Stat(f.Path) }, func(os.FileInfo) {})
 		if err == nil && !st.Mode().IsRegular() {
 			err = fmt.Errorf("%s is not a regular file", f.Path)
 		}
@@ -112,7 +112,9 @@ func (r *run) planFiles(context.Context) error {
 // planImage has the images staged. Large ones are not waited for: the board can boot meanwhile.
 func (r *run) planImage(ctx context.Context) error {
 	for _, m := range r.ledger.media {
-		if err := image.Check(m.part.Image); err != nil {
+		if _, err := callBounded(ctx, r.Clock, "the opening of the image "+web.Mask(m.part.Image), func() (struct{}, error) { // its file system may stall
+			return struct{}{}, image.Check(m.part.Image)
+		}, func(struct{}) {}); err != nil {
 			return err
 		}
 	}

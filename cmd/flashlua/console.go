@@ -50,7 +50,7 @@ func (env Env) console(c *cli.Context) error {
 	defer end()
 	p := env.newPrinter(inv.clk, normal)
 	defer p.end()
-	policy, err := boardOf(c, p)
+	policy, err := until(inv, 0, func() (*engine.Policy, error) { return boardOf(c, p) })
 	if err != nil {
 		return err
 	}

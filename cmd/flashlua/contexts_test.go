@@ -65,7 +65,7 @@ func contextFree(tree *ast.File) (all []found) {
 			if p, imported := "", false; ok {
 				if p, imported = names[x.Name]; imported {
 					call := p + "." + n.Sel.Name
-					starts = starts || call == "os/exec.CommandContext"
+					starts = starts || strings.HasPrefix(call, "os/exec.Command")
 					for _, e := range endless {
 						if regexp.MustCompile(`^(` + e.call + `)$`).MatchString(call) {
 							all = append(all, found{call, "use " + e.instead})
@@ -146,7 +146,7 @@ func TestContextFreeCallsAreFound(t *testing.T) {
 		`new(net.Dialer).DialContext(ctx, "tcp", "a:23")`:     "",
 		`new(net.ListenConfig).Listen(ctx, "tcp", ":0")`:      "",
 		`net.DefaultResolver.LookupHost(ctx, "board")`:        "",
-		`exec.Command("sh")`:                                  "os/exec.Command",
+		`exec.Command("sh")`:                                  "os/exec.Command os/exec.CommandContext os/exec.CommandContext",
 		`exec.CommandContext(ctx, "sh")`:                      "os/exec.CommandContext os/exec.CommandContext",
 		`os.ReadFile("/tmp/x")`:                               "os.ReadFile",
 		`os.OpenFile("x", os.O_WRONLY|os.O_CREATE, 0o600)`:    "os.OpenFile",

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
@@ -34,6 +36,38 @@ func (env *Env) begin(clk clock.Clock) (inv *invocation, end func()) {
 	return inv, func() {
 		inv.wait(inv.stderr, inv.stdout)
 		stop()
+	}
+}
+
+// until returns what f returns, or the reason why the command is to end if f takes more than grace from then on: f has no
+// context of its own, and is left behind.
+func until[T any](inv *invocation, grace time.Duration, f func() (T, error)) (T, error) {
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		r.err = safely(func() (err error) {
+			r.v, err = f()
+			return err
+		})
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-inv.Done():
+	}
+	late := make(chan struct{})
+	defer inv.clk.AfterFunc(grace, func() { close(late) })()
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-late:
+		var none T
+		return none, context.Cause(inv)
 	}
 }
 

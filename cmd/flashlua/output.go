@@ -95,7 +95,7 @@ func unreadHint(err error) error {
 
 // write writes the verdict and puts it in its place. A FIFO that is not read, or a file system that stalls, has drainTime.
 func (v *verdict) write(clk clock.Clock, r *engine.Report) error {
-	if v.f == nil {
+	if v == nil || v.f == nil {
 		return nil
 	}
 	text, err := r.MarshalIndent()

@@ -83,7 +83,7 @@ func (env Env) flash(c *cli.Context) error { return env.leaving(c, Env.attempt) 
 func (env Env) leaving(c *cli.Context, do func(Env, *invocation, *cli.Context, artefacts) (*engine.Report, error)) error {
 	inv, end := env.begin(clock.Real{})
 	defer end()
-	out, err := openArtefacts(c, inv.clk)
+	out, err := until(inv, drainTime, func() (artefacts, error) { return openArtefacts(c, inv.clk) })
 	defer out.close()
 	var report *engine.Report
 	if err == nil {
@@ -191,7 +191,7 @@ func (env Env) attempt(inv *invocation, c *cli.Context, out artefacts) (*engine.
 	if allow, ok := c.Generic("allow-exec").(*pairs); ok {
 		o.Allow = *allow
 	}
-	script, err := bindings.Inspect(c.Args().First(), o)
+	script, err := until(inv, 0, func() (*bindings.Script, error) { return bindings.Inspect(c.Args().First(), o) })
 	if err != nil {
 		return nil, err
 	}

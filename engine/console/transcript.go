@@ -21,7 +21,7 @@ type Transcript struct {
 	line []byte
 }
 
-// NewTranscript writes to w, one Write a line.
+// NewTranscript writes to w, one Write a line. w must not block: the console waits for it.
 func NewTranscript(w io.Writer) *Transcript { return &Transcript{w: w} }
 
 // Hide makes stars of secrets from now on.
