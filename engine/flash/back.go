@@ -24,16 +24,19 @@ func (w *Writing) compareHere(ctx context.Context, groups []group) (bad set, err
 		bad set
 		err error
 	}
+	sent := &transfer{verb: "sent", total: l.size, idle: fetchStall, after: fetchStall, progress: func(int64) {}}
+	ctx, stop := d.watch(ctx, sent)
+	defer stop()
 	var begun atomic.Bool
 	arrived := make(chan arrival, 1)
 	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: d.peer, Take: func(r io.Reader) {
 		if !begun.Swap(true) {
-			bad, err := w.compareStream(groups, r)
+			bad, err := w.compareStream(groups, arriving{r, sent.add})
 			arrived <- arrival{bad, err}
 		}
 	}})
 	defer withdraw()
-	a, err := d.look(ctx, m, patience(l.size), &l, "upload", w.way.program, d.url(path), fmt.Sprint(l.size))
+	a, err := d.look(ctx, m, limit{line: sent.renew}, &l, "upload", w.way.program, d.url(path), fmt.Sprint(l.size))
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +59,18 @@ func (w *Writing) compareHere(ctx context.Context, groups []group) (bad set, err
 		return nil, classify.WithConsole(classify.Wrap(came.err, classify.NetHTTPCut, "what the board reads of %s does not arrive", m.Device), a.text)
 	}
 	return came.bad, nil
+}
+
+// arriving tells how much is read.
+type arriving struct {
+	io.Reader
+	add func(n int64)
+}
+
+func (c arriving) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.add(int64(n))
+	return n, err
 }
 
 // compareStream compares what comes with groups. All of it must come.

@@ -53,6 +53,15 @@ checked() {
 	esac
 }
 
+# tick prints a line every five seconds, between two commands of a list: a board that is slow does not hang.
+tick() {
+	read -r up _ </proc/uptime || return
+	: "${next:=$((${up%.*} + 5))}"
+	[ "${up%.*}" -ge "$next" ] || return
+	next=$((${up%.*} + 5))
+	echo "at=$up" >&2
+}
+
 can() { dd "$@" count=1 >/dev/null 2>&1; }
 
 direct_read() { can if="$1" of=/dev/null bs=4096 iflag=direct; }
@@ -162,6 +171,7 @@ begin() {
 # put BLOCK SEEK COUNT FROM LENGTH: so many blocks of the standard input go to a place of the device. A dd that cannot wait
 # for whole blocks gets that part of the stream alone. After a failure, or the end of the stream, nothing is done.
 put() {
+	tick
 	[ "$bad$cut" = 00 ] || return
 	[ -b "$dev" ] || { bad=1 && return; } # dd would make a file in RAM of a device that went away
 	if [ "$whole" ]; then
@@ -176,6 +186,7 @@ put() {
 	[ "$bad$cut" = 00 ] || echo "$said"
 }
 zero() { # BLOCK SEEK COUNT
+	tick
 	[ "$bad" = 0 ] || return
 	[ -b "$dev" ] || { bad=1 && return; }
 	said=$(dd if=/dev/zero of="$dev" bs="$1" seek="$2" count="$3" $past 2>&1) || { bad=$? && echo "$said"; }
@@ -268,6 +279,7 @@ room() { # BYTES: the file in RAM keeps what it has, unless that is more: memory
 
 # check BLOCK SKIP COUNT SUM: prints the digest of a part, and tells if it is another one.
 check() {
+	tick
 	n=$((n + 1))
 	room $(($1 * $3))
 	got=$($way "$program" "$1" "$2" "$3")
@@ -295,6 +307,7 @@ compare() {
 
 # send BLOCK SKIP COUNT: a part of the medium as it is. After a failure nothing is sent.
 send() {
+	tick
 	[ "$bad$cut" = 00 ] || return
 	dd if="$dev" bs="$1" skip="$2" count="$3" $past 2>/dev/null || bad=$?
 	[ "$bad" != 141 ] || bad=0 cut=1 # killed by the pipe
@@ -358,6 +371,9 @@ ways() {
 	free=${free#*:}
 	free=${free% kB}
 	echo "free=$((${free:-0}))"
+	timed first pipe sha256sum 65536 0 1 # a board for which 4 MiB would take ten seconds is asked no more
+	[ "$took" -lt 16 ] || timed first pipe sha256sum 65536 1 1
+	[ "$took" -lt 16 ] || return
 	place=$(ram) held=0
 	trap '[ -z "$place" ] || rm -f "$place"' EXIT
 	trap 'exit 130' INT TERM

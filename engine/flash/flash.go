@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
@@ -30,9 +29,6 @@ var dutScript string
 
 // helper is the script as a shell's command substitution gives it.
 var helper = strings.TrimRight(dutScript, "\n")
-
-// fetchStall is how long the board may fetch nothing while it writes: a card's own housekeeping takes seconds.
-const fetchStall = time.Minute
 
 // Shell is what a DUT must offer.
 type Shell interface {
@@ -192,8 +188,8 @@ const mostAnswer = 1 << 50
 
 var field = regexp.MustCompile(`(?m)^([a-z0-9.]+)=(.*)$`)
 
-// call runs a command of the helper. Without a limit of its own it ends with ctx.
-func (d *DUT) call(ctx context.Context, limit time.Duration, args ...string) (answer, error) {
+// call runs a command of the helper.
+func (d *DUT) call(ctx context.Context, l limit, args ...string) (answer, error) {
 	if err := d.load(ctx); err != nil {
 		return answer{}, err
 	}
@@ -201,20 +197,14 @@ func (d *DUT) call(ctx context.Context, limit time.Duration, args ...string) (an
 	for _, a := range args {
 		cmd += " " + console.Quote(a)
 	}
-	res, err := d.Shell.Exec(ctx, console.Command{Text: cmd, Timeout: limit, Kind: classify.ConsoleStall})
+	run := console.Command{Text: cmd}
+	l.apply(&run)
+	res, err := d.Shell.Exec(ctx, run)
 	a := answer{fields: map[string][]string{}, text: res.Output}
 	for _, m := range field.FindAllStringSubmatch(res.Output, -1) {
 		a.fields[m[1]] = append(a.fields[m[1]], m[2])
 	}
 	return a, err
-}
-
-const infoTime = 30 * time.Second
-
-// patience is how long the board may take for n bytes, and more: 512 KiB/s after a minute, as a card's own housekeeping
-// takes seconds.
-func patience(n int64) time.Duration {
-	return fetchStall + time.Duration(min(n>>19, 1<<30))*time.Second
 }
 
 // askTries is how often the board is asked again when console noise spoiled its answer.
@@ -225,7 +215,7 @@ var seal = regexp.MustCompile(`^([0-9a-f]{64})\b`)
 // ask runs a command whose answer is sealed, again if the question or the answer was spoiled on the way.
 func (d *DUT) ask(ctx context.Context, args ...string) (a answer, err error) {
 	for range askTries {
-		if a, err = d.call(ctx, infoTime, append([]string{"sealed"}, args...)...); err != nil {
+		if a, err = d.call(ctx, limit{silence: infoStall}, append([]string{"sealed"}, args...)...); err != nil {
 			return a, err
 		}
 		var lines string
@@ -247,10 +237,10 @@ func (d *DUT) ask(ctx context.Context, args ...string) (a answer, err error) {
 }
 
 // checked runs a command that the board runs only if it arrived as it was meant.
-func (d *DUT) checked(ctx context.Context, limit time.Duration, args ...string) (a answer, err error) {
+func (d *DUT) checked(ctx context.Context, l limit, args ...string) (a answer, err error) {
 	sum := sha256.Sum256([]byte(strings.Join(args, " ") + "\n"))
 	for range askTries {
-		a, err = d.call(ctx, limit, append([]string{"checked", hex.EncodeToString(sum[:8])}, args...)...)
+		a, err = d.call(ctx, l, append([]string{"checked", hex.EncodeToString(sum[:8])}, args...)...)
 		if err != nil || a.get("error") != "mangled" {
 			return a, err
 		}

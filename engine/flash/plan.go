@@ -21,7 +21,8 @@ const (
 	mib = 1 << 20
 
 	// A board hashes as much at once as its memory allows: a command costs it some milliseconds.
-	leastGroup = 16 << 20
+	slowGroup  = 1 << 20
+	leastGroup = 4 << 20 // of a board whose speed is not known
 	mostGroup  = 64 << 20
 )
 
@@ -134,12 +135,16 @@ func (g group) digest(im Image, h hash.Hash, buf []byte) (string, error) {
 // list is a list of commands for the helper.
 type list struct {
 	strings.Builder
-	size int64 // bytes of the medium that it is about
+	size  int64 // bytes of the medium that it is about
+	entry int64 // the most of them that the board works on without a line or a transfer
 }
 
 func (l *list) add(command string, r run, rest ...string) {
 	fmt.Fprintln(l, command, r.arguments(), strings.Join(rest, " "))
 	l.size += r.len
+	if command != "put" {
+		l.entry = max(l.entry, r.len)
+	}
 }
 
 // sum is the list's own digest, of the form in which a shell has it.

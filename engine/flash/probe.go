@@ -21,6 +21,7 @@ const (
 	probeBlock  = 512 << 10
 	probeBlocks = 8                            // that are read in every way
 	samples     = 3                            // of each kind
+	firstPart   = 64 << 10                     // what is read first, in bytes; a slow board reads no more
 	mostProbe   = 2 * probeBlock * probeBlocks // bytes that are taken of what it sends, which is half of that
 )
 
@@ -52,23 +53,39 @@ func (d *DUT) Survey(ctx context.Context, m Medium) error {
 	slices.Reverse(programs) // the first has to wait for its memory, which MD5 should not
 	var l list
 	fmt.Fprintln(&l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(programs, " "))
-	a, err := d.look(ctx, m, infoTime, &l, "probe")
+	a, err := d.look(ctx, m, limit{silence: fetchStall}, &l, "probe")
 	if classify.Facts(err).Kind == classify.VerifyRead { // it may heal when it is written; reading back has the last word
 		return nil
 	}
-	var s survey
-	if s.way, s.took = fastest(a); err != nil || s.took == 0 {
-		return err
+	if d.surveys == nil {
+		d.surveys = map[string]survey{}
+	}
+	if err != nil { // a board that hangs here is asked no more, and read back as every board can
+		d.surveys[m.Device] = survey{way: plainWay, group: slowGroup}
+		return d.optional(ctx, err)
+	}
+	if s := surveyed(a); s.took > 0 {
+		d.surveys[m.Device] = s
+	}
+	return nil
+}
+
+// surveyed is what the board found out. A slow one reads a part, once.
+func surveyed(a answer) (s survey) {
+	if s.way, s.took = fastest(a); s.took == 0 {
+		s.way, s.took = plainWay, slices.Max(append(a.numbers("first"), 0))*probeBlock*probeBlocks/firstPart
+	}
+	if s.took == 0 {
+		return s
 	}
 	s.nc, s.group = a.number("nc") == 1, mostGroup
 	if s.way.name == "file" {
 		s.group = min(max(a.number("free"), 0)<<10/16, mostGroup)
 	}
-	if d.surveys == nil {
-		d.surveys = map[string]survey{}
+	if in := s.rate() * int64(batchTime/time.Second); in < s.group {
+		s.group = max(in, slowGroup)
 	}
-	d.surveys[m.Device] = s
-	return nil
+	return s
 }
 
 // choose finds the way in which the board reads back.
@@ -104,16 +121,17 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 		n := min(r.Len, image.Block)
 		l.add("look", run{r.Off, n, n}, fmt.Sprintf("%x", sha256.Sum256(buf[:n])))
 	}
+	blocks := min(max(w.rate()/probeBlock, 1), probeBlocks) // about as much as it reads in a second
 	if !w.Medium.Target.ClearForceRO {
-		l.add("copy", run{0, probeBlock * probeBlocks, probeBlock})
+		l.add("copy", run{0, probeBlock * blocks, probeBlock})
 		w.changing() // it writes what it read
 	}
-	a, err := w.dut.look(ctx, w.Medium, infoTime, &l, "probe")
+	a, err := w.dut.look(ctx, w.Medium, limit{silence: fetchStall}, &l, "probe")
 	switch {
 	case classify.Facts(err).Kind == classify.VerifyRead: // as in Survey
 		return nil, nil
 	case err != nil:
-		return nil, err
+		return nil, w.dut.optional(ctx, err)
 	}
 	wrong := map[image.Kind]int{}
 	for _, n := range a.numbers("bad") {
@@ -125,6 +143,7 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 	if a.number("copy") == 0 { // as read: less than can be measured is not nothing
 		copied = 1
 	}
+	copied = copied * probeBlocks / blocks
 	if copied > 0 {
 		w.copies = probeBlock * probeBlocks * 100 / copied
 	}
@@ -190,14 +209,14 @@ func (s set) only(kinds map[image.Kind]bool) set {
 }
 
 // look has the board work off a list of what to look at.
-func (d *DUT) look(ctx context.Context, m Medium, limit time.Duration, l *list, command string, args ...string) (answer, error) {
+func (d *DUT) look(ctx context.Context, m Medium, until limit, l *list, command string, args ...string) (answer, error) {
 	if err := d.load(ctx); err != nil {
 		return answer{}, err
 	}
 	text, sum := l.text()
 	url, withdraw := d.offer(serve.Text("list", text), nil)
 	defer withdraw()
-	a, err := d.checked(ctx, limit, append([]string{command, m.Device, url, sum}, args...)...)
+	a, err := d.checked(ctx, until, append([]string{command, m.Device, url, sum}, args...)...)
 	switch what := a.get("error"); {
 	case err != nil:
 		return a, classify.Wrap(err, "", "cannot read %s", m.Device)

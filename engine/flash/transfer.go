@@ -8,14 +8,20 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// transfer counts what the board fetched.
+// transfer counts what the board fetched or sent, and how long it made no progress.
 type transfer struct {
-	mu       sync.Mutex
-	n        int64
-	at       time.Time // of the last byte
-	over     bool
+	verb  string        // "fetched" or "sent", for people
+	total int64         // bytes
+	idle  time.Duration // how long it may make no progress
+	after time.Duration // the same once all bytes have passed: it may still write them
+
 	now      func() time.Time
 	progress func(n int64)
+
+	mu   sync.Mutex // guards what follows
+	n    int64
+	at   time.Time // of the last byte, or line that the board printed
+	over bool
 }
 
 // add counts n more bytes. It is called from the server's goroutines, and does nothing once the transfer is over.
@@ -30,6 +36,13 @@ func (t *transfer) add(n int64) {
 	t.progress(t.n)
 }
 
+// renew notes that the board printed a line.
+func (t *transfer) renew() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.at = t.now()
+}
+
 func (t *transfer) count() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -42,25 +55,40 @@ func (t *transfer) end() {
 	t.over = true
 }
 
-// watch ends ctx when the board has fetched nothing for fetchStall and still wants more.
-func (d *DUT) watch(ctx context.Context, total int64, progress func(n int64)) (context.Context, *transfer, func()) {
+// stalled returns how long the transfer may still make no progress, or the error if that time is over.
+func (t *transfer) stalled() (left time.Duration, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	limit := t.idle
+	if t.n >= t.total {
+		limit = t.after
+	}
+	left = limit - t.now().Sub(t.at)
+	switch {
+	case left > 0:
+		return left, nil
+	case t.n >= t.total:
+		return 0, classify.New(classify.ConsoleStall, "the board %s all %d bytes, and made no progress for %s", t.verb, t.total, limit)
+	}
+	return 0, classify.New(classify.ConsoleStall, "the board %s nothing for %s, after %d of %d bytes", t.verb, limit, t.n, t.total)
+}
+
+// watch ends ctx when a transfer makes no progress.
+func (d *DUT) watch(ctx context.Context, t *transfer) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	t := &transfer{at: d.Clock.Now(), now: d.Clock.Now, progress: progress}
+	t.at, t.now = d.Clock.Now(), d.Clock.Now
 	var check func()
 	check = func() {
-		t.mu.Lock()
-		idle, done := d.Clock.Now().Sub(t.at), t.n >= total
-		t.mu.Unlock()
-		switch {
-		case done || ctx.Err() != nil:
-		case idle >= fetchStall:
-			cancel(classify.New(classify.ConsoleStall, "the board fetched nothing for %s, after %d of %d bytes", fetchStall, t.count(), total))
+		switch left, err := t.stalled(); {
+		case ctx.Err() != nil:
+		case err != nil:
+			cancel(err)
 		default:
-			d.Clock.AfterFunc(fetchStall-idle, check)
+			d.Clock.AfterFunc(left, check)
 		}
 	}
-	d.Clock.AfterFunc(fetchStall, check)
-	return ctx, t, func() {
+	d.Clock.AfterFunc(t.idle, check)
+	return ctx, func() {
 		t.end()
 		cancel(context.Canceled)
 	}

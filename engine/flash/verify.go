@@ -1,6 +1,7 @@
 package flash
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -53,7 +54,7 @@ func (w *Writing) differing(ctx context.Context, step string, s set) (bad set, e
 	if err := w.choose(ctx); err != nil {
 		return nil, err
 	}
-	if bad, err = w.read(ctx, step, s.groups(w.Medium, max(w.group, leastGroup))); err != nil || len(bad) == 0 {
+	if bad, err = w.read(ctx, step, s.groups(w.Medium, cmp.Or(w.group, leastGroup))); err != nil || len(bad) == 0 {
 		return bad, err
 	}
 	which, err := w.read(ctx, step, bad.groups(w.Medium, 0))
@@ -118,7 +119,7 @@ func (w *Writing) compare(ctx context.Context, groups []group) (bad set, err err
 		l.add("check", g.run, sum)
 		fmt.Fprintln(&sums, sum)
 	}
-	a, err := w.dut.look(ctx, m, patience(l.size), &l, "compare", w.way.name, w.way.program)
+	a, err := w.dut.look(ctx, m, limit{silence: patience(l.entry, w.rate())}, &l, "compare", w.way.name, w.way.program)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func (w *Writing) foresee(ctx context.Context) (end func()) {
 	go func() {
 		defer close(done)
 		buf := make([]byte, image.Piece)
-		for _, g := range set(w.im.Ranges()).groups(w.Medium, max(w.group, leastGroup)) {
+		for _, g := range set(w.im.Ranges()).groups(w.Medium, cmp.Or(w.group, leastGroup)) {
 			if ctx.Err() != nil || w.way.name == "back" {
 				return
 			}

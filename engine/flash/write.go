@@ -116,7 +116,7 @@ func (p *pace) end(now time.Time, done int64) {
 
 // zero fills runs with zeros, which the board makes itself. It gives what is left of it for the next command.
 func (w *Writing) zero(ctx context.Context, runs []run) (*list, error) {
-	p := pace{limit: max(64*mib, w.copies*int64(batchTime/time.Second))}
+	p := pace{limit: max(4*zeroEntry, w.copies*int64(batchTime/time.Second))}
 	l, runs := zeros(runs, p.limit)
 	for len(runs) > 0 {
 		p.begin(w.dut.Clock.Now())
@@ -136,7 +136,7 @@ func zeros(runs []run, limit int64) (*list, []run) {
 	l := &list{}
 	for len(runs) > 0 && l.size < limit {
 		r := runs[0]
-		if most := limit / mib * mib; r.len > most { // a long run in parts
+		if most := limit / 4 / mib * mib; r.len > most { // a long run in parts
 			r.len = most
 		}
 		l.add("zero", r)
@@ -189,7 +189,11 @@ func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
 	if s != nil {
 		size = s.size
 		var stop func()
-		ctx, sent, stop = d.watch(ctx, size, func(n int64) { w.progress(w.done + n) })
+		sent = &transfer{
+			verb: "fetched", total: size, idle: patience(l.entry, w.copies), after: patience(min(size, flushMost), w.copies),
+			progress: func(n int64) { w.progress(w.done + n) },
+		}
+		ctx, stop = d.watch(ctx, sent)
 		defer stop()
 		var withdraw func()
 		from, withdraw = d.offer(serve.Content{Name: "image", Size: size, ReaderAt: s}, sent.add)
@@ -201,8 +205,12 @@ func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
 	if m.Target.ClearForceRO {
 		clear = "clear"
 	}
+	until := limit{silence: patience(l.entry, w.copies)}
+	if s != nil {
+		until.line = sent.renew
+	}
 	w.changing()
-	a, err := d.checked(ctx, patience(l.size), "apply", m.Device, url, sum, from, by, clear)
+	a, err := d.checked(ctx, until, "apply", m.Device, url, sum, from, by, clear)
 	switch {
 	case err != nil:
 		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)

@@ -15,9 +15,20 @@ import (
 
 // prepare makes of a shell that answers one to work with.
 func (s *Shell) prepare(ctx context.Context) error {
-	for _, do := range []func(context.Context) error{s.sane, s.hush, s.setClock} {
-		if err := do(ctx); err != nil {
+	if err := s.sane(ctx); err != nil {
+		return err
+	}
+	for _, optional := range []struct {
+		what string
+		do   func(context.Context) error
+	}{{"the kernel's messages may stay on the console", s.hush}, {"the board's clock may be wrong", s.setClock}} {
+		err := optional.do(ctx)
+		switch {
+		case err == nil:
+		case !console.Optional(ctx, err):
 			return err
+		default:
+			s.note(fmt.Sprintf("%s: %v", optional.what, err))
 		}
 	}
 	return nil

@@ -245,6 +245,15 @@ func TestPrepare(t *testing.T) {
 		"a clock that stays": {func(_ int, cmd string) (string, string, bool) {
 			return fmt.Sprintln(time.Now().Add(-day).Unix()), "0", strings.HasPrefix(cmd, "date")
 		}, "", "the board's clock is off by -24h0m0s and cannot be set", ""},
+		"a date that never ends": {func(_ int, cmd string) (string, string, bool) {
+			return "", "", strings.HasPrefix(cmd, "date")
+		}, "", "the board's clock may be wrong: no sign of", ""},
+		"a kernel level that never ends": {func(_ int, cmd string) (string, string, bool) {
+			return "", "", strings.Contains(cmd, "printk")
+		}, "", "the kernel's messages may stay on the console: no sign of", ""},
+		"a panic meanwhile": {func(_ int, cmd string) (string, string, bool) {
+			return "[    9.123456] Kernel panic - not syncing: Fatal exception\r\n", "", strings.HasPrefix(cmd, "date")
+		}, classify.BoardPanic, "", ""},
 		"no date": {func(_ int, cmd string) (string, string, bool) {
 			return "sh: date: not found\r\n", "127", strings.HasPrefix(cmd, "date")
 		}, "", "the board's clock cannot be read", ""},

@@ -215,10 +215,11 @@ const (
 func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, size int64, window int) error {
 	// Milliseconds, and how many of them in all; the environment is not saved.
 	const patience = "setenv netretry no; setenv tftptimeout 1000; setenv tftptimeoutcountmax 1000; "
+	tune := console.Command{Text: fmt.Sprintf("%ssetenv tftpblocksize %d; setenv tftpwindowsize %d", patience, BlockSize, window)}
 	if err := u.SetEnv(ctx, "serverip", server); err != nil {
 		return err
 	}
-	if _, err := u.Run(ctx, console.Command{Text: fmt.Sprintf("%ssetenv tftpblocksize %d; setenv tftpwindowsize %d", patience, BlockSize, window)}); err != nil {
+	if _, err := u.Exec(ctx, tune); err != nil && !console.Optional(ctx, err) { // a U-Boot that refuses a variable loads as it will
 		return err
 	}
 	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteHush(name))

@@ -382,6 +382,26 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// TestTuningIsOptional: a U-Boot that refuses the variables that make a load quicker, or hangs over them, loads all the same.
+func TestTuningIsOptional(t *testing.T) {
+	for _, code := range []string{"1", ""} {
+		synctest.Test(t, func(t *testing.T) {
+			u, _ := prompt(t, func(cmd string) (string, string) {
+				switch {
+				case strings.Contains(cmd, "tftpwindowsize"):
+					return "## Error: Can't overwrite \"tftpwindowsize\"\r\n", code
+				case strings.HasPrefix(cmd, "tftpboot"):
+					return "Bytes transferred = 1000 (3e8 hex)\r\n", "0"
+				}
+				return "", "0"
+			})
+			if err := u.Load(t.Context(), "10.0.0.1", "file", 0x40400000, 1000, FirstWindow); err != nil {
+				t.Errorf("Load after exit code %q = %v", code, err)
+			}
+		})
+	}
+}
+
 func TestNetworkCardIsLookedFor(t *testing.T) {
 	for name, tt := range map[string]struct {
 		network, scan string // the command, and how it exits
