@@ -229,7 +229,7 @@ func (f *fake) Distrust()            { f.unread = true }
 func (f *fake) Counts() flash.Counts { return f.counts }
 
 // TestProofIsYoungerThanTheLastWrite: all media of a disk are written before the first of them is read back, and what is
-// written later, to mend one of them, makes the others read again.
+// written later, to repair one of them, makes the others read again.
 func TestProofIsYoungerThanTheLastWrite(t *testing.T) {
 	for _, tt := range []struct {
 		media       string

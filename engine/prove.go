@@ -58,10 +58,10 @@ func (ws *writes) prove(ctx context.Context, verify func(context.Context, *writi
 	return nil
 }
 
-// verify reads one medium back and records its receipt. With mend, what is wrong is written again first, once.
-func (ws *writes) verify(ctx context.Context, w *writing, mend bool) error {
+// verify reads one medium back and records its receipt. With repair, what is wrong is written again, once, and read again.
+func (ws *writes) verify(ctx context.Context, w *writing, repair bool) error {
 	err := ws.readBack(ctx, w)
-	if classify.Find(err, classify.VerifyMismatch) != nil && mend && !w.repaired {
+	if classify.Find(err, classify.VerifyMismatch) != nil && repair && !w.repaired {
 		w.repaired = true
 		err = w.Repair(ctx)
 		ws.ledger.rewrote(w.medium, w.Counts().Rewritten)

@@ -24,10 +24,10 @@ func (s *Session) prove(ctx context.Context) error {
 }
 
 // verify is the step that reads one medium back.
-func (s *Session) verify(ctx context.Context, w *writing, mend bool) error {
+func (s *Session) verify(ctx context.Context, w *writing, repair bool) error {
 	return s.Step(ctx, "verify", StepOptions{}, func(ctx context.Context) error {
 		before := w.Counts().Rewritten
-		if err := s.written.verify(ctx, w, mend); err != nil {
+		if err := s.written.verify(ctx, w, repair); err != nil {
 			return s.final(err)
 		}
 		if n := w.Counts().Rewritten - before; n > 0 {

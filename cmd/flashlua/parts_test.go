@@ -88,6 +88,52 @@ func TestPartsThatOverlap(t *testing.T) {
 	}
 }
 
+// TestPartsAfterACommand: a command of the script's voids the proofs of all parts, whichever of them it writes to.
+func TestPartsAfterACommand(t *testing.T) {
+	const mib = 1 << 20
+	for command, tt := range map[string]struct {
+		code  int
+		kind  string
+		state string
+	}{
+		"true": {0, "", engine.Verified},
+		"dd if=/dev/zero of=/dev/vda1 bs=512 count=1 conv=notrunc": {engine.ExitExhausted, "verify.mismatch", engine.Written},
+		"dd if=/dev/zero of=/dev/vda bs=1M seek=4 count=1":         {engine.ExitExhausted, "verify.mismatch", engine.Written},
+	} {
+		dir := t.TempDir()
+		disk := filepath.Join(dir, "board/vda.img")
+		os.Mkdir(filepath.Dir(disk), 0o755)
+		for path, content := range map[string][]byte{
+			disk: bytes.Repeat([]byte{0xff}, 16*mib), filepath.Join(dir, "boot"): []byte("boot"), filepath.Join(dir, "rootfs"): []byte("rootfs"),
+			filepath.Join(dir, "p.lua"): fmt.Appendf(nil, `local b = require("boards.sim")
+function b.flash(s, job)
+	s.power:cycle()
+	local sh = s:uboot():boot()
+	sh:write(job)
+	sh:run(%q)
+end
+return b
+`, command),
+		} {
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gpt.Write(t, disk, gpt.Partition{Label: "boot", From: mib, Size: mib}, gpt.Partition{Label: "rootfs", From: 4 * mib, Size: mib})
+		cmd := flashlua(t, dir)
+		cmd.Args = []string{"flashlua", "run", "p.lua", "--port", "sim:dir=board,size=16", "--retries", "0", "--verdict", "v.json", "--part", "boot:boot", "--part", "rootfs:rootfs"}
+		out, _ := cmd.CombinedOutput()
+		var v engine.Report
+		raw, err := os.ReadFile(filepath.Join(dir, "v.json"))
+		if err == nil {
+			err = json.Unmarshal(raw, &v)
+		}
+		if err != nil || cmd.ProcessState.ExitCode() != tt.code || v.Kind != tt.kind || v.Target.State != tt.state {
+			t.Errorf("after %s: exit %d, %s, target %s, %v; want %d, %s, %s\n%s", command, cmd.ProcessState.ExitCode(), v.Kind, v.Target.State, err, tt.code, tt.kind, tt.state, out)
+		}
+	}
+}
+
 // checkProofs checks that all parts were written before the first one was read back.
 func checkProofs(t *testing.T, v engine.Report, events string) {
 	t.Helper()

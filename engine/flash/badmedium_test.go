@@ -81,7 +81,7 @@ var onMedium = map[string]func(t *testing.T, path string, im Image) error{
 		d, _ := newDUT(t, slow{newHostShell(t)})
 		w, err := write(t, d, Medium{Target: Target{Name: "disk", Path: path}, Device: path, Size: im.Size(), Sector: 512}, im)
 		if err == nil {
-			_, err = mended(t.Context(), w)
+			_, err = repaired(t.Context(), w)
 		}
 		return err
 	},

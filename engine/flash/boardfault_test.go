@@ -184,7 +184,7 @@ func TestReadsOnceSoAndOnceSo(t *testing.T) {
 		w := d.Begin(m, newImage(t, want))
 		verify := (*Writing).Verify
 		if mend {
-			verify = func(w *Writing, ctx context.Context) (Receipt, error) { return mended(ctx, w) }
+			verify = func(w *Writing, ctx context.Context) (Receipt, error) { return repaired(ctx, w) }
 		}
 		r, err := verify(w, t.Context())
 		if r.Valid() != mend || mend && w.counts.Rewritten == 0 || !mend && classify.Facts(err).Kind != classify.VerifyMismatch {

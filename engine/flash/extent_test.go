@@ -164,6 +164,21 @@ func TestWhereADeviceLies(t *testing.T) {
 	}
 }
 
+// TestBoardWithoutLS: a device is found by its name then.
+func TestBoardWithoutLS(t *testing.T) {
+	file := full(t, mib)
+	device := loop(t, file, "--offset", "512")
+	sh := newHostShell(t)
+	if err := os.Remove(filepath.Join(sh.dir, "ls")); err != nil {
+		t.Fatal(err)
+	}
+	d, _ := newDUT(t, sh)
+	m, err := d.Resolve(t.Context(), Target{Name: "disk", Path: device})
+	if want := []Extent{{Disk: "file " + file, First: 512, Length: mib - 512}}; err != nil || !slices.Equal(m.Extents, want) {
+		t.Errorf("Resolve(%s) = %+v, %v; want extents %+v", device, m.Extents, err, want)
+	}
+}
+
 // TestImageOnItsTarget: what is read must not be what is written, by no name.
 func TestImageOnItsTarget(t *testing.T) {
 	path := full(t, mib)

@@ -344,7 +344,7 @@ func TestWaysToReadBack(t *testing.T) {
 				if r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
 					t.Errorf("byte %d: %+v, %v", at, r, err)
 				}
-				if r, err = mended(t.Context(), w); !r.Valid() || w.counts.Rewritten != 1 {
+				if r, err = repaired(t.Context(), w); !r.Valid() || w.counts.Rewritten != 1 {
 					t.Errorf("byte %d: %d rewritten, %v", at, w.counts.Rewritten, err)
 				}
 				w.counts.Rewritten = 0

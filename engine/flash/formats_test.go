@@ -396,7 +396,7 @@ func TestEveryWayToReadBack(t *testing.T) {
 			if r, err := w.Verify(t.Context()); r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
 				t.Errorf("%v, with a wrong byte: %v", w.way, err)
 			}
-			if r, err := mended(t.Context(), w); err != nil || !r.Valid() || w.counts.Rewritten != 1 {
+			if r, err := repaired(t.Context(), w); err != nil || !r.Valid() || w.counts.Rewritten != 1 {
 				t.Errorf("%v, with a wrong byte, to be mended: %d ranges, %v", w.way, w.counts.Rewritten, err)
 			}
 		}

@@ -8,8 +8,8 @@ import (
 
 var _, _ Writer = &Writing{}, &LocalWriting{}
 
-// mended verifies, and writes once more what read back wrong.
-func mended(ctx context.Context, w Writer) (Receipt, error) {
+// repaired verifies, and writes once more what read back wrong.
+func repaired(ctx context.Context, w Writer) (Receipt, error) {
 	r, err := w.Verify(ctx)
 	if classify.Find(err, classify.VerifyMismatch) == nil {
 		return r, err
@@ -27,7 +27,7 @@ func throughout(ctx context.Context, t *LocalTarget, im Image) (Counts, error) {
 		return Counts{}, err
 	}
 	if err = w.Write(ctx); err == nil {
-		_, err = mended(ctx, w)
+		_, err = repaired(ctx, w)
 	}
 	c := w.Counts()
 	c.Skipped = 0
