@@ -22,6 +22,7 @@ const (
 	ScriptLimit    Kind = "script.limit"
 	ScriptPhase    Kind = "script.phase"
 	ScriptGrant    Kind = "script.grant"
+	ScriptStale    Kind = "script.stale"
 	Interrupted    Kind = "run.interrupted"
 	DeadlineTotal  Kind = "deadline.total"
 	DeadlineTry    Kind = "deadline.attempt"
@@ -128,6 +129,7 @@ var table = map[Kind]entry{
 	ScriptResult:   {NonRetryable, "the script returned something unusable", "Return what the message asks for."},
 	ScriptLimit:    {NonRetryable, "the script broke a limit", "Look for a loop, a table or a text that grows without end; docs/security.md has the limits."},
 	ScriptPhase:    {NonRetryable, "the script touches hardware where it may not", "Do it in a function that flashlua calls later: flash in a policy, the program's own function."},
+	ScriptStale:    {NonRetryable, "the script used a session, a prompt or a shell that has ended", "Use the prompt or the shell that the session returned last; the message names the line that ended this one."},
 	ScriptGrant:    {NonRetryable, "the script uses a command or file of the station that was not allowed", "Allow it with the flag that the hint names, `--allow-exec`, `--allow-read` or `--allow-write`, if you trust the script with it."},
 
 	"run":         {NonRetryable, "the run was ended from outside", "Nothing to mend: somebody ended the run."},

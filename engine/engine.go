@@ -212,6 +212,7 @@ func (r *run) try() error {
 	s := &Session{run: r, LastError: r.report.lastError()}
 	defer s.over.Store(true)
 	err := r.ask(ctx, func() error {
+		defer func() { r.console.EndEpoch(ctx, "the attempt is over") }()
 		if err := r.policy.Flash(ctx, s); err != nil {
 			return err
 		}

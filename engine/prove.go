@@ -18,6 +18,7 @@ type writing struct {
 // writes are the media that are written together. All of them are written before the first one is read back.
 type writes struct {
 	ledger *ledger
+	dut    *flash.DUT // nil where a medium of this machine is written
 	all    []*writing
 }
 

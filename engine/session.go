@@ -19,16 +19,18 @@ import (
 )
 
 // Session is one attempt: what a policy's flash function works with. Every method ends with its context, and does nothing
-// once the attempt is over. What a session gave, a shell or U-Boot, does not know that: who keeps it must ask Live.
+// once the attempt is over. A prompt or a shell that it returns lives in a console.Epoch: a power switch, a boot, a reset,
+// the next prompt or shell, and the end of the attempt end it. One goroutine at a time uses a session and what it returns.
 type Session struct {
 	LastError error // of the attempt before, nil in the first
 
 	run        *run
 	over       atomic.Bool
 	steps      []string
-	fresh      bool   // the power driver has just switched the board on
-	destroying int    // how many of the steps under way may destroy the medium
-	lease      string // the board's address in U-Boot
+	fresh      bool         // the power driver has just switched the board on
+	destroying int          // how many of the steps under way may destroy the medium
+	lease      string       // the board's address in U-Boot
+	shell      *shell.Shell // the last one
 
 	written *writes // what Write did last, nil if its shell is gone
 	stale   bool    // the script ran commands since
@@ -42,8 +44,8 @@ func (s *Session) Live() error {
 	if !s.over.Load() {
 		return nil
 	}
-	return classify.WithHint(classify.New(classify.ScriptArgument, "it belongs to an attempt that is over"),
-		"get it anew from the session that flash is given, in every attempt")
+	return classify.WithHint(classify.New(classify.ScriptStale, "it belongs to an attempt that is over"),
+		"in every attempt, use the session that flash is called with")
 }
 
 // Policy is the board under the session.
@@ -182,6 +184,7 @@ func (s *Session) switchTo(ctx context.Context, state PowerState) error {
 	if err != nil {
 		return err
 	}
+	con.EndEpoch(ctx, "the board was switched "+string(state)) // without a driver, a person does it
 	if s.run.power == nil {
 		if state == PowerOn {
 			s.Note("no power driver: reset the board by hand if it does not answer")
@@ -215,6 +218,7 @@ func (s *Session) console(ctx context.Context) (*console.Console, error) {
 	default:
 		return s.run.console, nil
 	}
+	s.run.console.EndEpoch(ctx, "the console was lost, and opened again")
 	s.run.console.Close()
 	err := s.run.planConsole(ctx)
 	return s.run.console, err
@@ -328,7 +332,8 @@ func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell
 	if err != nil {
 		return nil, err
 	}
-	return shell.Login(ctx, con, s.linux(), returned)
+	s.shell, err = shell.Login(ctx, con, s.linux(), returned)
+	return s.shell, err
 }
 
 // linux is the policy's Linux with what the policy says elsewhere.
@@ -339,7 +344,8 @@ func (s *Session) linux() shell.Config {
 	return cfg
 }
 
-// Shell logs in to a Linux that runs already.
+// Shell logs in to a Linux that runs already. If the shell before was there until now, what it wrote is read back through
+// the new one.
 func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	con, err := s.console(ctx)
 	if err != nil {
@@ -347,7 +353,13 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	}
 	cfg := s.linux()
 	cfg.Running, s.fresh = !s.fresh, false
-	return shell.Login(ctx, con, cfg)
+	same := s.shell != nil && s.shell.Live(ctx) == nil
+	if s.shell, err = shell.Login(ctx, con, cfg); err == nil && same {
+		if s.written != nil {
+			s.written.dut.Rejoin(s.shell)
+		}
+	}
+	return s.shell, err
 }
 
 // VerifyOnly reports whether the medium is to be compared and not to be written.

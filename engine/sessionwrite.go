@@ -120,7 +120,7 @@ func (s *Session) reach(ctx context.Context, sh *shell.Shell) (*writes, error) {
 			return nil, err
 		}
 	}
-	ws := &writes{ledger: &s.run.ledger}
+	ws := &writes{ledger: &s.run.ledger, dut: d}
 	for i, m := range s.run.ledger.media {
 		if err := found[i].Fits(m.image.Size(), true); err != nil {
 			return nil, err

@@ -100,6 +100,8 @@ type Console struct {
 	capture *capture      // who collects now
 	tap     func([]byte)
 	watches []Watch
+	epoch   *Epoch // of the interpreter that is there now
+	banner  int64  // offset of the last bootloader's banner
 }
 
 // New starts to read from port at once. The caller closes the Console, which closes port.
@@ -192,6 +194,7 @@ func (c *Console) settle() {
 	c.last = now
 	c.in += int64(len(p))
 	c.hist = append(c.hist, p...)
+	c.watchBanner(len(p))
 	if c.capture != nil {
 		c.capture.add(p)
 	}

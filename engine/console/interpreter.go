@@ -13,6 +13,7 @@ type Interpreter struct {
 	Dialect
 	Exit  classify.Kind // of the error when a command that must succeed does not
 	Limit time.Duration // for a command that has none of its own
+	Epoch *Epoch        // that it lives in; nil: it does not end
 }
 
 // Exec runs a command and gives what it printed and its exit code, whatever that is. Lines that look like the kernel's are
@@ -21,7 +22,11 @@ func (i *Interpreter) Exec(ctx context.Context, cmd Command) (Result, error) {
 	if cmd.Timeout == 0 && cmd.Stall == 0 {
 		cmd.Timeout = i.Limit
 	}
+	if err := i.Live(ctx); err != nil {
+		return Result{}, err
+	}
 	res, err := i.Console.Run(ctx, i.Dialect, cmd)
+	i.ran(ctx, cmd, res, err)
 	if err != nil || res.all == "" || i.Quiet == nil {
 		return res, err
 	}

@@ -46,6 +46,7 @@ type Shell struct {
 
 // Login waits for a login or a prompt, logs in and makes sure that the shell answers. alarms end it early.
 func Login(ctx context.Context, con *console.Console, cfg Config, alarms ...console.Abort) (*Shell, error) {
+	con.EndEpoch(ctx, "a new shell was asked for")
 	s := &Shell{cfg: cfg, Interpreter: console.Interpreter{Console: con, Exit: classify.ShellExit, Limit: commandTime}}
 	for until := con.Now().Add(cfg.Timeout); ; {
 		prompt, err := s.enter(ctx, until, append(alarms, console.Panic, console.Reset, console.Emergency, console.Off))
@@ -55,6 +56,7 @@ func Login(ctx context.Context, con *console.Console, cfg Config, alarms ...cons
 		s.Dialect = console.POSIX(prompt, cfg.Line)
 		s.Abort = []console.Abort{console.Panic, console.Reset, console.Off}
 		if err = con.Sync(ctx, s.Dialect, syncTries, syncWait); err == nil {
+			s.Epoch = con.NewEpoch("shell")
 			return s, s.prepare(ctx)
 		}
 		// What looked like a prompt was none, or the board is busy: back to where a login may come.

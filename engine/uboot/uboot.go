@@ -58,6 +58,7 @@ type UBoot struct {
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its prompt
 // already is recognised.
 func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, error) {
+	con.EndEpoch(ctx, "a new U-Boot prompt was asked for")
 	u := &UBoot{network: cfg.Network, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTime}}
 	for until := con.Now().Add(cfg.Timeout); ; cfg.Fresh = false {
 		prompt, err := u.stop(ctx, cfg, until)
@@ -75,6 +76,7 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, e
 			return nil, err
 		}
 		if err = con.Sync(ctx, u.Dialect, syncTries, syncWait); err == nil {
+			u.Epoch = con.NewEpoch("U-Boot prompt")
 			return u, nil
 		}
 		// What looked like a prompt was none, or the board went on: back to where it can be stopped.
@@ -248,9 +250,9 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	return u.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
 }
 
-// Boot starts a kernel. It gives the alarm that means that the kernel did not start: the command came back.
+// Boot starts a kernel, which ends the prompt's epoch. It gives the alarm that means that the kernel did not start: the command came back.
 func (u *UBoot) Boot(ctx context.Context, cmd string) (console.Abort, error) {
-	returned, err := u.Start(ctx, u.Dialect, cmd)
+	returned, err := u.Leave(ctx, cmd)
 	return console.Abort{
 		Pattern: returned,
 		Kind:    classify.UBootBoot,

@@ -1,0 +1,91 @@
+package console
+
+import (
+	"context"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+func TestEpoch(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		lines []string // that the events come from
+		want  string
+	}{
+		{"no event", nil, ""},
+		{"an event without a line", []string{""}, "the shell is gone: event 0"},
+		{"an event", []string{"a.lua:3"}, "the shell is gone since a.lua:3: event 0"},
+		{"the first event counts", []string{"a.lua:3", "a.lua:9"}, "the shell is gone since a.lua:3: event 0"},
+	} {
+		e := (&Console{}).NewEpoch("shell")
+		for i, line := range tt.lines {
+			e.End(WithCaller(t.Context(), line), "event "+string(rune('0'+i)))
+		}
+		got := ""
+		if err := e.Err(); err != nil {
+			got = err.Error()
+			if f := classify.Facts(err); f.Kind != classify.ScriptStale || f.Class != classify.NonRetryable || f.Hint == "" {
+				t.Errorf("%s: %+v; want kind script.stale, fatal, with a hint", tt.name, f)
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s: Err() = %q; want %q", tt.name, got, tt.want)
+		}
+	}
+	var none *Epoch
+	none.End(t.Context(), "x")
+	if err := none.Err(); err != nil {
+		t.Errorf("Err() of no epoch = %v; want nil", err)
+	}
+}
+
+// TestCommandsThatEndAShell: a command that is only about a reboot is none.
+func TestCommandsThatEndAShell(t *testing.T) {
+	for cmd, want := range map[string]bool{
+		"reboot": true, " /sbin/reboot -f": true, "poweroff -n -f": true, "halt": true, "systemctl reboot": true, "init 6": true,
+		"reboot -w": false, "which reboot": false, "test -e /x && reboot": false, "rebooted": false, "init 3": false, "echo reboot": false,
+	} {
+		c := &Console{}
+		i := &Interpreter{Console: c, Epoch: c.NewEpoch("shell")}
+		i.ran(context.Background(), Command{Text: cmd}, Result{}, nil)
+		if got := i.Epoch.Err() != nil; got != want {
+			t.Errorf("%q, exit 0, ends the shell: %t; want %t", cmd, got, want)
+		}
+		i.Epoch = c.NewEpoch("shell")
+		if i.ran(context.Background(), Command{Text: cmd}, Result{Code: 1}, nil); i.Epoch.Err() != nil {
+			t.Errorf("%q, exit 1: %v; want the shell to live", cmd, i.Epoch.Err())
+		}
+	}
+}
+
+// TestBanners: a banner counts however it is cut into reads, and not where the board is said to print such a line.
+func TestBanners(t *testing.T) {
+	for _, tt := range []struct {
+		chunks []string
+		not    string
+		want   classify.Kind
+	}{
+		{[]string{"ready\r\n# "}, "", ""},
+		{[]string{"see U-Boot 2024.01\r\n"}, "", ""},
+		{[]string{"\r\n\r\nU-Boot 2024.01 (x)\r\n"}, "", classify.BoardReset},
+		{[]string{"\r\nU-B", "oot SPL 20", "24.01", " (x)\r\n"}, "", classify.BoardReset},
+		{[]string{"\r\nU-Boot 2024.01 (x)\r\n"}, "reset", ""},
+		{[]string{"\r\nU-Boot 2024.01 (x)\r\n"}, "panic", classify.BoardReset},
+	} {
+		c := &Console{}
+		c.Arm(Watch{Not: []string{tt.not}})
+		i := &Interpreter{Console: c, Epoch: c.NewEpoch("shell")}
+		for _, chunk := range tt.chunks {
+			c.in += int64(len(chunk))
+			c.hist = append(c.hist, chunk...)
+			c.watchBanner(len(chunk))
+		}
+		if got := classify.Facts(i.Live(t.Context())).Kind; got != tt.want {
+			t.Errorf("after %q, without %q: Live() = %q; want %q", tt.chunks, tt.not, got, tt.want)
+		}
+		if err := i.Live(t.Context()); tt.want != "" && classify.Facts(err).Kind != classify.ScriptStale {
+			t.Errorf("after %q, once more: Live() = %v; want script.stale", tt.chunks, err)
+		}
+	}
+}
