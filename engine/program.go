@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -39,12 +40,15 @@ type Program struct {
 	job     ProgramJob
 	flashed []flashed
 	power   []*ProgramPower
+	open    []*console.Console
+	typed   atomic.Bool // on a console of its own, since the last flash that touched a medium
 }
 
 // flashed is what became of a medium that the program had flashed.
 type flashed struct {
 	port, target string
 	err          error
+	state        string // of the target
 }
 
 // RunProgram gives f a Program to work with, until it returns or ctx ends. It ends well if f does and every medium that f
@@ -117,14 +121,21 @@ func (p *Program) Open(ctx context.Context, spec string, c Console) (*console.Co
 	if err := p.run.grants.canUse(spec); err != nil {
 		return nil, err
 	}
-	port, err := p.run.openPort(ctx, spec, c.Line)
+	open := func(ctx context.Context, spec string) (io.ReadWriteCloser, error) {
+		port, err := p.run.openPort(ctx, spec, c.Line)
+		if err != nil {
+			return nil, err
+		}
+		return typedPort{port, p.wroteItself}, nil
+	}
+	port, err := open(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
 	p.touch()
 	lasting := transport.Lasting(spec)
 	cfg := console.Config{Clock: p.run.Clock, Typing: c.Typing, Watch: c.Watch, Secrets: p.run.hide, Reopen: console.Reopen{
-		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return p.run.openPort(ctx, lasting, c.Line) },
+		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return open(ctx, lasting) },
 		Patience: max(c.Reopen, 0),
 	}}
 	if c.Reopen == 0 {
@@ -134,6 +145,7 @@ func (p *Program) Open(ctx context.Context, spec string, c Console) (*console.Co
 		cfg.Recorder = p.run.Console
 	}
 	con := console.New(port, cfg)
+	p.open = append(slices.DeleteFunc(p.open, (*console.Console).Closed), con)
 	p.run.defers("console "+spec, con.Close)
 	return con, nil
 }
@@ -168,10 +180,10 @@ func (p *Program) Power(ctx context.Context, spec string, after PowerAfter, offT
 }
 
 // On switches the board on.
-func (x *ProgramPower) On(ctx context.Context) error { return x.do(ctx, x.driver.On) }
+func (x *ProgramPower) On(ctx context.Context) error { return x.do(ctx, PowerOn, x.driver.On) }
 
 // Off switches it off.
-func (x *ProgramPower) Off(ctx context.Context) error { return x.do(ctx, x.driver.Off) }
+func (x *ProgramPower) Off(ctx context.Context) error { return x.do(ctx, PowerOff, x.driver.Off) }
 
 // Cycle switches it off, lets it rest, and switches it on.
 func (x *ProgramPower) Cycle(ctx context.Context) error {
@@ -186,10 +198,19 @@ func (x *ProgramPower) Cycle(ctx context.Context) error {
 	return x.On(ctx)
 }
 
-func (x *ProgramPower) do(ctx context.Context, do func(context.Context) error) error {
+func (x *ProgramPower) do(ctx context.Context, state PowerState, do func(context.Context) error) error {
 	x.program.touch()
+	x.program.endEpoch(ctx, "the board was switched "+string(state))
 	x.switched = true
 	return x.program.run.switchWith(ctx, x.driver, do)
+}
+
+// endEpoch ends the epoch of the console's prompt or shell if one console is open. Of several, the driver may switch any.
+func (p *Program) endEpoch(ctx context.Context, event string) {
+	p.open = slices.DeleteFunc(p.open, (*console.Console).Closed)
+	if len(p.open) == 1 {
+		p.open[0].EndEpoch(ctx, event)
+	}
 }
 
 // setPower leaves every board as the program wants.
@@ -229,7 +250,7 @@ func (p *Program) Serve(ctx context.Context, address string) (*serve.HTTP, error
 }
 
 // Refuse notes that a flash could not even begin, which counts as one that failed.
-func (p *Program) Refuse(j Job, err error) { p.note(flashed{j.Port, j.Target, err}) }
+func (p *Program) Refuse(j Job, err error) { p.note(flashed{port: j.Port, target: j.Target, err: err}) }
 
 // note keeps the last flash of each medium. One that never came to a medium is made good by any of that port.
 func (p *Program) note(last flashed) {
@@ -260,7 +281,7 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	rep := e.Run(ctx, policy, j)
 	<-p.run.inner
 	p.run.hide = p.run.hide.And(policy.UBoot.Password, policy.Linux.Password)
-	p.took(flashed{j.Port, cmp.Or(rep.Target.Name, j.Target), rep.Err}, j.Image, rep)
+	p.took(flashed{port: j.Port, target: cmp.Or(rep.Target.Name, j.Target), err: rep.Err}, j.Image, rep)
 	return rep
 }
 
@@ -268,19 +289,20 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 func (p *Program) WriteDevice(ctx context.Context, j LocalJob) *Report {
 	e := p.run.Engine
 	if err := cmp.Or(e.grants.canStage(j.Image), e.grants.canFill(j.To)); err != nil {
-		p.note(flashed{j.To, "", err})
+		p.note(flashed{port: j.To, err: err})
 		return Refused(err)
 	}
 	p.touch()
 	e.Simulated = false // whatever board was flashed before
 	rep := e.WriteLocal(ctx, j)
-	p.took(flashed{j.To, "", rep.Err}, j.Image, rep)
+	p.took(flashed{port: j.To, err: rep.Err}, j.Image, rep)
 	return rep
 }
 
 // took records what became of a medium.
 func (p *Program) took(last flashed, image string, rep *Report) {
+	last.state = p.leftAs(last.port, last.target, rep.Target.State)
 	p.note(last)
 	p.run.job.Image, p.run.report.Image, p.run.report.Target, p.run.report.Parts = image, rep.Image, rep.Target, rep.Parts
-	p.run.mark(rep.Target.State)
+	p.run.mark(last.state)
 }
