@@ -14,7 +14,7 @@ import (
 // aborts reads what means failure on a console: { ["DDR init failed"] = "the memory does not come up", reset = false }.
 // A text is looked for as it is; false switches one of the built-in ones off.
 func aborts(v lua.LValue) (w console.Watch, err error) {
-	t, ok := v.(*lua.LTable)
+	t, ok := tableIn(v)
 	switch {
 	case v == lua.LNil:
 		return w, nil

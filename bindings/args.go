@@ -13,6 +13,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
 )
 
 // builtin is a function of ours as Lua sees it. An error is raised as an error object.
@@ -63,8 +64,18 @@ func (h *host) function(name string, skip int, f builtin) *lua.LFunction {
 func (h *host) outward(name string, skip int, f builtin) *lua.LFunction {
 	return h.function(name, skip, func(c *args) ([]lua.LValue, error) {
 		defer h.dog.leave()()
+		c.ctx = console.WithCaller(c.ctx, h.line(c.L))
 		return f(c)
 	})
+}
+
+// line is where a script called, "board.lua:12"; "" if no script did. A call that pcall makes is of pcall's line.
+func (h *host) line(L *lua.LState) string {
+	line := strings.TrimSpace(L.Where(1))
+	for i := len(h.catching); line == "" && i > 0; i-- {
+		line = strings.TrimSpace(h.catching[i-1].Where(1))
+	}
+	return strings.TrimSuffix(line, ":")
 }
 
 func (h *host) enter(c *args, f builtin) (results []lua.LValue, err error) {
@@ -158,7 +169,7 @@ func (c *args) options(i int) *options {
 	case *lua.LNilType:
 		o.t = c.L.NewTable()
 	case *lua.LTable:
-		o.t = t
+		o.t, _ = tableIn(t)
 	default:
 		c.fail("argument %d must be a table of options, not a %s", i, t.Type())
 	}
@@ -204,7 +215,7 @@ func (o *options) text(name string) string {
 
 // strings reads a table of names and texts.
 func (o *options) strings(name string) map[string]string {
-	t, ok := o.get(name).(*lua.LTable)
+	t, ok := tableIn(o.get(name))
 	if !ok {
 		if v := o.t.RawGetString(name); v != lua.LNil {
 			o.c.fail("option %s must be a table, not a %s", name, v.Type())

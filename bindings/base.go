@@ -52,6 +52,7 @@ func (h *host) openBase() {
 	h.openTables()
 	h.openMath()
 	h.openArithmetic()
+	h.openClosed()
 }
 
 // maxCoroutines bounds how many a script makes; each has a stack of its own.

@@ -36,6 +36,7 @@ var Rules = map[string]string{
 	"deadlines":         "an attempt and its clean-up fit the total",
 	"undeclared-global": "every name is declared",
 	"unknown-member":    "a module or an object has what is asked of it",
+	"read-only":         "what flashlua hands to a function is not changed",
 	"unknown-option":    "a method knows the options it is given",
 	"bad-duration":      "a duration has its unit",
 	"bad-pattern":       "a Lua pattern is one",

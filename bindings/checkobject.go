@@ -23,6 +23,7 @@ type objects struct {
 type asked struct {
 	name, kind, member string // one of the first two
 	line               int
+	set                bool // it is assigned to
 }
 
 // gives are the methods that give an object, by the kind of theirs.
@@ -99,18 +100,33 @@ func (o *objects) params(f *ast.FunctionExpr, kinds ...string) {
 
 // use notes that a member of something is used.
 func (o *objects) use(of ast.Expr, member string, line int) {
-	if id, ok := of.(*ast.IdentExpr); ok {
-		o.asked = append(o.asked, asked{id.Value, "", member, line})
-	} else if kind := o.kindOf(of); kind != "" {
-		o.asked = append(o.asked, asked{"", kind, member, line})
-	}
+	o.note(asked{member: member, line: line}, of)
 }
 
-// unknownMembers finds members that an object does not have.
+// assign notes that a member of something is assigned to.
+func (o *objects) assign(of ast.Expr, member string, line int) {
+	o.note(asked{member: member, line: line, set: true}, of)
+}
+
+func (o *objects) note(a asked, of ast.Expr) {
+	if id, ok := of.(*ast.IdentExpr); ok {
+		a.name = id.Value
+	} else if a.kind = o.kindOf(of); a.kind == "" {
+		return
+	}
+	o.asked = append(o.asked, a)
+}
+
+// unknownMembers finds members that an object does not have, and assignments to those that it has.
 func (c *checker) unknownMembers() {
 	for _, a := range c.objects.asked {
 		kind := cmp.Or(a.kind, c.objects.kinds[a.name])
-		if known := objectMembers()[kind]; kind != "" && !slices.Contains(known, a.member) {
+		known := objectMembers()[kind]
+		switch there := slices.Contains(known, a.member); {
+		case kind == "":
+		case there && a.set:
+			c.at(a.line, a.member, "read-only", "%s of the %s cannot be set: scripts only read it", a.member, kind)
+		case !there && !a.set: // an assignment is a use, too
 			what := "the " + kind
 			if a.name != "" {
 				what = a.name + ", " + what + ","

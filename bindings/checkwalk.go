@@ -23,6 +23,7 @@ func (c *checker) stmt(s ast.Stmt, n *names) {
 		for i, e := range x.Lhs {
 			if get, ok := e.(*ast.AttrGetExpr); ok && i < len(x.Rhs) {
 				key, _ := text(get.Key)
+				c.objects.assign(get.Object, key, x.Line())
 				if hook, ok := x.Rhs[i].(*ast.FunctionExpr); ok {
 					c.hook(key, hook)
 				}
@@ -172,7 +173,7 @@ func (h *host) members(name string) []string {
 			return nil
 		}
 	}
-	t, ok := v.(*lua.LTable)
+	t, ok := tableIn(v)
 	if !ok || name == "_G" {
 		return nil
 	}

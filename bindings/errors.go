@@ -2,6 +2,7 @@ package bindings
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,28 +13,18 @@ import (
 
 // openErrors makes the error object's methods and the module errors.
 func (h *host) openErrors() {
-	h.errorMeta = h.L.NewTable()
 	methods := map[string]builtin{
 		"is": h.errIs, "chain": h.errChain, "leaves": h.errLeaves, "find": h.errFind, "console": h.errConsole, "wrap": h.errWrap,
 	}
-	index := map[string]*lua.LFunction{}
-	var known []string
+	x := &closed{kind: "err", self: "an error", known: slices.Concat(slices.Collect(maps.Keys(methods)), errorFields), data: h.L.NewTable()}
 	for name, f := range methods {
-		index[name] = h.function("err:"+name, 1, f)
-		known = append(known, name)
+		x.data.RawSetString(name, h.function("err:"+name, 1, f))
 	}
-	known = append(known, "kind", "class", "step", "attempt", "message", "hint", "target", "cause")
-	h.errorMeta.RawSetString("__index", h.function("err", 0, func(c *args) ([]lua.LValue, error) {
-		err, key := h.self(c, c.opt(1)), c.str(2, "key")
-		if f := index[key]; f != nil {
-			return []lua.LValue{f}, nil
-		}
-		v, ok := h.errField(err, key)
-		if !ok {
-			c.fail("an error has no %s%s", key, suggest(key, known))
-		}
-		return []lua.LValue{v}, nil
-	}))
+	x.get = func(c *args, self lua.LValue, key string) (lua.LValue, bool, error) {
+		v, ok := h.errField(h.self(c, self), key)
+		return v, ok, nil
+	}
+	h.errorMeta = h.closedMeta(x)
 	h.errorMeta.RawSetString("__tostring", h.function("tostring", 0, func(c *args) ([]lua.LValue, error) {
 		return []lua.LValue{lua.LString(h.self(c, c.opt(1)).Error())}, nil
 	}))
@@ -44,18 +35,23 @@ func (h *host) openErrors() {
 	h.errorMeta.RawSetString("__concat", h.function("..", 0, h.errConcat))
 	h.errorMeta.RawSetString("__metatable", lua.LString("error"))
 
-	module := h.L.NewTable()
+	module := &closed{kind: "errors", data: h.L.NewTable()}
 	for name, f := range map[string]builtin{
 		"retryable": h.newError(classify.Retryable), "fatal": h.newError(classify.NonRetryable), "new": h.errNew, "join": h.errJoin,
 		"classify": h.errClassify,
 	} {
-		module.RawSetString(name, h.function("errors."+name, 0, f))
+		module.known = append(module.known, name)
+		module.data.RawSetString(name, h.function("errors."+name, 0, f))
 	}
 	for _, name := range []string{"is", "find", "leaves", "chain"} { // the methods, for any value that was caught
-		module.RawSetString(name, h.function("errors."+name, 1, methods[name]))
+		module.known = append(module.known, name)
+		module.data.RawSetString(name, h.function("errors."+name, 1, methods[name]))
 	}
-	h.L.SetGlobal("errors", module)
+	h.L.SetGlobal("errors", h.record(module))
 }
+
+// errorFields are those of an error object.
+var errorFields = []string{"kind", "class", "step", "attempt", "message", "hint", "target", "cause"}
 
 // errorIn gives the Go error in an error object, nil if v is none.
 func errorIn(v lua.LValue) error {

@@ -1,7 +1,6 @@
 package bindings
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -125,19 +124,6 @@ func (h *host) load(spec string, set map[string]string) (*engine.Policy, error) 
 		return nil, refused
 	}
 	return policy, err
-}
-
-// verdict is a report as a table.
-func (h *host) verdict(rep *engine.Report) ([]lua.LValue, error) {
-	raw, err := json.Marshal(rep)
-	if err != nil {
-		return nil, err
-	}
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return nil, err
-	}
-	return one(h.luaValue(v))
 }
 
 // errorOf makes an error of a report, with the class that its exit code stands for.

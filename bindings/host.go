@@ -1,6 +1,7 @@
 package bindings
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type host struct {
 	running *engine.Program              // the program under way; nil in a policy and while a script loads
 	clk     clock.Clock                  // nil while a script loads
 
+	catching   []*lua.LState // that are in a pcall, the innermost last
 	idle       []*lua.LState // threads for protected calls
 	depth      int           // of protected calls
 	dog        watchdog
@@ -111,7 +113,8 @@ func Unknown(o Options) (*engine.Policy, error) {
 	return s.Policy, nil
 }
 
-func inspect(src source, o Options) (*Script, error) {
+// loadInTime loads a script into a state of its own.
+func loadInTime(src source, o Options) (*Script, error) {
 	type loaded struct {
 		s   *Script
 		err error
@@ -132,14 +135,21 @@ func inspect(src source, o Options) (*Script, error) {
 
 func load(src source, o Options) (*Script, error) {
 	h := newHost(src, o)
+	if log := h.log; src.again { // what it prints while it loads was printed the first time
+		h.log = func(string) {}
+		defer func() { h.log = log }()
+	}
 	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
 		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
 	defer cancel()
-	c, err := compile(src.name, src.text)
+	c, err := h.modules.library.get("", func() (compiled, error) {
+		c, err := compile(src.name, src.text)
+		return compiled{file: src.name, chunk: c}, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	h.modules.note(src.name, c)
+	h.modules.note(src.name, c.chunk)
 	results, err := h.call(ctx, h.L.NewFunctionFromProto(c.proto))
 	if err != nil {
 		return nil, atLoad(err)
@@ -153,7 +163,7 @@ func load(src source, o Options) (*Script, error) {
 		return h.policy(ctx, v, src, o.Set)
 	case *lua.LFunction:
 		name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
-		return &Script{Program: &Program{name, h, v}, File: src.name, Embedded: src.dir == "", Text: src.text}, nil
+		return &Script{Program: h.newProgram(name, v), File: src.name, Embedded: src.dir == "", Text: src.text}, nil
 	}
 	return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns %s, not a table", src.name, article(result)),
 		"end the script with `return { name = …, targets = … }`, or a program with `return function(args) … end`")
@@ -179,6 +189,9 @@ type source struct {
 	name string
 	text []byte
 	dir  string // where its files and modules lie; "" for an embedded one
+
+	library *library // what was compiled already; nil is nothing
+	again   bool     // a state of it was loaded before
 }
 
 // find reads a script from its path, or from those that come with flashlua.
@@ -205,7 +218,7 @@ func find(spec string, open func(path string) (*os.File, error)) (source, error)
 	if err == nil {
 		text, err = readScript(spec, open)
 	}
-	return source{spec, text, filepath.Dir(spec)}, classify.Wrap(err, classify.Usage, "cannot read the script %s", spec)
+	return source{name: spec, text: text, dir: filepath.Dir(spec)}, classify.Wrap(err, classify.Usage, "cannot read the script %s", spec)
 }
 
 // readScript returns the text of a script; open is nil where any file may be read.
@@ -248,7 +261,7 @@ func newHost(src source, o Options) *host {
 	h := &host{name: src.name, log: o.Log, own: o.Modules, allow: o.Allow, lazy: map[string]func() lua.LValue{}, L: lua.NewState(lua.Options{
 		SkipOpenLibs: true, CallStackSize: 200, RegistrySize: 1 << 10, RegistryMaxSize: 1 << 18, RegistryGrowStep: 1 << 12,
 	})}
-	h.modules = modules{host: h, dir: src.dir, loaded: map[string]lua.LValue{}, keys: map[string]int{}}
+	h.modules = modules{host: h, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: map[string]lua.LValue{}, keys: map[string]int{}}
 	h.openBase()
 	h.openErrors()
 	h.openModules()

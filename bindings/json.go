@@ -19,7 +19,7 @@ func init() { register("json", (*host).jsonModule) }
 func (h *host) jsonModule() map[string]builtin {
 	return map[string]builtin{
 		"encode": func(c *args) ([]lua.LValue, error) {
-			v, err := goValue(c.any(1, "value"))
+			v, err := goValue(c, c.any(1, "value"))
 			if err == nil && !isText(v) {
 				err = fmt.Errorf("a text in it is not UTF-8, and JSON has no other")
 			}
@@ -72,12 +72,12 @@ const (
 
 // goValue makes a Go value of a Lua one: nil, bool, float64, string, []any for a list, map[string]any for any other table. An
 // empty table is a map.
-func goValue(v lua.LValue) (any, error) {
+func goValue(c *args, v lua.LValue) (any, error) {
 	seen := 0
-	return treeToGo(v, 0, &seen)
+	return treeToGo(c, v, 0, &seen)
 }
 
-func treeToGo(v lua.LValue, depth int, seen *int) (any, error) {
+func treeToGo(c *args, v lua.LValue, depth int, seen *int) (any, error) {
 	if *seen++; *seen > maxValues {
 		return nil, fmt.Errorf("there are more than %d values in it", maxValues)
 	}
@@ -94,12 +94,18 @@ func treeToGo(v lua.LValue, depth int, seen *int) (any, error) {
 	case lua.LString:
 		return string(v), nil
 	case *lua.LTable:
-		return tableToGo(v, depth, seen)
+		if x := closedIn(v); x != nil {
+			if err := x.complete(c.ctx, c.L); err != nil {
+				return nil, err
+			}
+			v = x.data
+		}
+		return tableToGo(c, v, depth, seen)
 	}
 	return nil, fmt.Errorf("a %s cannot leave Lua", v.Type())
 }
 
-func tableToGo(t *lua.LTable, depth int, seen *int) (any, error) {
+func tableToGo(c *args, t *lua.LTable, depth int, seen *int) (any, error) {
 	n, list, named := t.Len(), []any(nil), map[string]any{}
 	var err error
 	t.ForEach(func(k, v lua.LValue) {
@@ -107,7 +113,7 @@ func tableToGo(t *lua.LTable, depth int, seen *int) (any, error) {
 			return
 		}
 		var x any
-		if x, err = treeToGo(v, depth+1, seen); err != nil {
+		if x, err = treeToGo(c, v, depth+1, seen); err != nil {
 			return
 		}
 		switch k := k.(type) {

@@ -48,7 +48,7 @@ func (h *host) adopt(m Module) map[string]builtin {
 		all[name] = func(c *args) ([]lua.LValue, error) {
 			var in []any
 			for i, v := range c.rest(1) {
-				x, err := goValue(v)
+				x, err := goValue(c, v)
 				if err != nil {
 					c.fail("argument %d: %v", i+1, err)
 				}
@@ -65,30 +65,13 @@ func (h *host) adopt(m Module) map[string]builtin {
 	return all
 }
 
-// module makes the table of a module. A name that it does not have is an error, with a suggestion.
+// module makes the table of a module.
 func (h *host) module(name string, functions map[string]builtin) *lua.LTable {
-	t := h.L.NewTable()
+	x := &closed{kind: name, known: slices.Collect(maps.Keys(functions)), data: h.L.NewTable()}
 	for f, do := range functions {
-		t.RawSetString(f, h.outward(name+"."+f, 0, do))
+		x.data.RawSetString(f, h.outward(name+"."+f, 0, do))
 	}
-	h.closeModule(t, name, slices.Collect(maps.Keys(functions)))
-	return t
-}
-
-// closeModule refuses names that a module does not have.
-func (h *host) closeModule(t *lua.LTable, name string, known []string) {
-	meta := h.L.NewTable()
-	meta.RawSetString("__index", h.function(name, 0, func(c *args) ([]lua.LValue, error) {
-		key := c.opt(2).String()
-		c.fail("it has no %s%s", key, suggest(key, known))
-		return nil, nil
-	}))
-	meta.RawSetString("__newindex", h.function(name, 0, func(c *args) ([]lua.LValue, error) {
-		c.fail("%s cannot be set", c.opt(2))
-		return nil, nil
-	}))
-	meta.RawSetString("__metatable", lua.LString(name))
-	t.Metatable = meta
+	return h.record(x)
 }
 
 // program is the program under way. While a script loads, and in a board's policy, there is none.

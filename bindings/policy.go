@@ -119,7 +119,7 @@ func (s *section) prompt(key, otherwise string) string {
 
 // prompts reads one text to wait for, or a list of them.
 func (s *section) prompts(key string, otherwise []string) []string {
-	t, ok := s.get(key).(*lua.LTable)
+	t, ok := tableIn(s.get(key))
 	if !ok {
 		return []string{s.prompt(key, otherwise[0])}
 	}

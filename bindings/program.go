@@ -13,29 +13,30 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// Program is a script that returns a function: it works with the modules itself.
+// Program is a script that returns a function: it works with the modules itself. Safe for concurrent use: each Run has a Lua
+// state of its own.
 type Program struct {
-	Name string
-	host *host
-	f    *lua.LFunction
+	Name  string
+	dir   string // of the script
+	start func(ctx context.Context, run *engine.Program, args []string) error
 }
 
 // Run runs the program with its arguments. Besides what the job's Access allows, it may read what lies in the folder of the
 // script, and the files and folders that the arguments name.
 func (p *Program) Run(ctx context.Context, e engine.Engine, j engine.ProgramJob, args ...string) *engine.Report {
 	j.Name = p.Name
-	j.Access.Read = slices.Concat(j.Access.Read, []string{p.host.modules.dir}, named(args))
-	return e.RunProgram(ctx, j, func(ctx context.Context, run *engine.Program) error {
-		h := p.host
+	j.Access.Read = slices.Concat(j.Access.Read, []string{p.dir}, named(args))
+	return e.RunProgram(ctx, j, func(ctx context.Context, run *engine.Program) error { return p.start(ctx, run, args) })
+}
+
+// newProgram makes the program that f is, in this state.
+func (h *host) newProgram(name string, f *lua.LFunction) *Program {
+	return &Program{name, h.modules.dir, func(ctx context.Context, run *engine.Program, args []string) error {
 		h.running, h.clk = run, run.Clock()
 		defer func() { h.running = nil }()
-		t := h.L.NewTable()
-		for _, a := range args {
-			t.Append(lua.LString(a))
-		}
-		_, err := h.call(ctx, p.f, t)
+		_, err := h.call(ctx, f, h.argumentList(args))
 		return err
-	})
+	}}
 }
 
 // named are the paths that a program's arguments name: an argument, and the socket of a port or a power driver. The folder

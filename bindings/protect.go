@@ -154,6 +154,7 @@ func describe(v lua.LValue) string {
 
 func (h *host) pcall(c *args) ([]lua.LValue, error) {
 	f, rest := c.any(1, "function"), c.rest(2)
+	defer h.catch(c.L)()
 	results, err := h.call(c.ctx, f, rest...)
 	if err != nil {
 		return h.caught(c.ctx, err)
@@ -161,8 +162,16 @@ func (h *host) pcall(c *args) ([]lua.LValue, error) {
 	return append([]lua.LValue{lua.LTrue}, results...), nil
 }
 
+// catch notes that L is in a pcall, until leave is called.
+func (h *host) catch(L *lua.LState) (leave func()) {
+	n := len(h.catching)
+	h.catching = append(h.catching, L)
+	return func() { h.catching = h.catching[:n] }
+}
+
 func (h *host) xpcall(c *args) ([]lua.LValue, error) {
 	f, handler := c.any(1, "function"), c.any(2, "handler")
+	defer h.catch(c.L)()
 	results, err := h.call(c.ctx, f)
 	if err == nil {
 		return append([]lua.LValue{lua.LTrue}, results...), nil

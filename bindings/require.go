@@ -17,6 +17,7 @@ import (
 // modules is what require finds: scripts that come with flashlua, and files beside the script.
 type modules struct {
 	host    *host
+	library *library
 	dir     string
 	loaded  map[string]lua.LValue
 	loading []string
@@ -39,18 +40,25 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 			c.fail("modules require each other: %s", strings.Join(append(m.loading[i:], name), " -> "))
 		}
 	}
-	file, text, err := m.read(name)
-	if err != nil {
-		c.fail("no module %q: %v", name, err)
-	}
-	compiled, err := compile(file, text)
+	found, err := m.library.get(name, func() (compiled, error) {
+		file, text, own, err := m.read(name)
+		if err != nil {
+			c.fail("no module %q: %v", name, err)
+		}
+		chunk, err := compile(file, text)
+		return compiled{file, chunk, own}, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	m.note(file, compiled)
+	m.note(found.file, found.chunk)
 	m.loading = append(m.loading, name)
 	defer func() { m.loading = m.loading[:len(m.loading)-1] }()
-	results, err := m.host.call(c.ctx, m.host.L.NewFunctionFromProto(compiled.proto))
+	arguments := []lua.LValue{lua.LString(name)}
+	if found.own {
+		arguments = append(arguments, m.host.librarian())
+	}
+	results, err := m.host.call(c.ctx, m.host.L.NewFunctionFromProto(found.proto), arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -62,18 +70,18 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 	return []lua.LValue{v}, nil
 }
 
-// read finds a module's source. A file beside the script must lie in its folder, whatever links say.
-func (m *modules) read(name string) (file string, text []byte, err error) {
+// read finds a module's source, and whether it comes with flashlua. A file beside the script must lie in its folder, whatever links say.
+func (m *modules) read(name string) (file string, text []byte, own bool, err error) {
 	path := strings.ReplaceAll(name, ".", "/") + ".lua"
 	if text, err = scripts.FS.ReadFile(path); err == nil {
-		return path, text, nil
+		return path, text, true, nil
 	}
 	if m.dir == "" {
-		return "", nil, fmt.Errorf("it does not come with flashlua")
+		return "", nil, false, fmt.Errorf("it does not come with flashlua")
 	}
 	root, err := os.OpenRoot(m.dir)
 	if err != nil {
-		return "", nil, err
+		return "", nil, false, err
 	}
 	defer root.Close()
 	st, err := root.Stat(path)
@@ -81,18 +89,18 @@ func (m *modules) read(name string) (file string, text []byte, err error) {
 		err = fmt.Errorf("%s is not a regular file", path)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("it neither comes with flashlua nor lies beside the script: %w", err)
+		return "", nil, false, fmt.Errorf("it neither comes with flashlua nor lies beside the script: %w", err)
 	}
 	f, err := root.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // it may be a FIFO by now
 	if err != nil {
-		return "", nil, err
+		return "", nil, false, err
 	}
 	defer f.Close()
 	if err := input.Regular(f); err != nil {
-		return "", nil, err
+		return "", nil, false, err
 	}
 	text, err = io.ReadAll(io.LimitReader(f, maxSource+1))
-	return path, text, err
+	return path, text, false, err
 }
 
 // note remembers where a file's keys stand.

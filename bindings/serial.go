@@ -52,7 +52,10 @@ func (h *host) newConsole(con *console.Console) lua.LValue {
 			}
 			return nil, con.Drain(c.ctx, quiet, limit)
 		},
-		"close": func(*args) ([]lua.LValue, error) { return nil, con.Close() },
+		"close": func(c *args) ([]lua.LValue, error) {
+			con.EndEpoch(c.ctx, "its console was closed")
+			return nil, con.Close()
+		},
 	}, nil)
 	v.Value = con
 	return v
@@ -65,7 +68,8 @@ func expect(c *args, con *console.Console) ([]lua.LValue, error) {
 	case lua.LString:
 		w.For = append(w.For, console.Text(string(v)))
 	case *lua.LTable:
-		v.ForEach(func(_, x lua.LValue) {
+		list, _ := tableIn(v)
+		list.ForEach(func(_, x lua.LValue) {
 			s, ok := x.(lua.LString)
 			if !ok {
 				c.fail("argument 1 must be a text, or a list of texts")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -13,33 +14,32 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// object makes a Lua object with methods and fields. A name that it does not have is an error, with a suggestion.
+// object makes a Lua object with methods and fields.
 func (h *host) object(kind string, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
-	members := map[string]lua.LValue{}
-	maps.Copy(members, fields)
-	for name, f := range methods {
-		members[name] = h.outward(kind+":"+name, 1, f)
+	x := &closed{kind: kind, data: h.L.NewTable(), known: slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(fields)))}
+	for name, v := range fields {
+		x.data.RawSetString(name, v)
 	}
-	meta := h.L.NewTable()
-	meta.RawSetString("__index", h.function(kind, 0, func(c *args) ([]lua.LValue, error) {
-		key := c.opt(2).String()
-		v, ok := members[key]
-		if !ok {
-			c.fail("it has no %s%s", key, suggest(key, slices.Collect(maps.Keys(members))))
-		}
-		return []lua.LValue{v}, nil
-	}))
-	meta.RawSetString("__newindex", h.function(kind, 0, func(c *args) ([]lua.LValue, error) {
-		c.fail("%s cannot be set", c.opt(2))
-		return nil, nil
-	}))
-	meta.RawSetString("__tostring", h.function(kind, 0, func(*args) ([]lua.LValue, error) {
-		return []lua.LValue{lua.LString(kind)}, nil
-	}))
-	meta.RawSetString("__metatable", lua.LString(kind))
+	for name, f := range methods {
+		x.data.RawSetString(name, h.outward(kind+":"+name, 1, f))
+	}
 	ud := h.L.NewUserData()
-	ud.Metatable = meta
+	ud.Metatable = h.closedMeta(x)
 	return ud
+}
+
+// handle is an object that ends before its script does: no method does anything once live returns an error.
+func (h *host) handle(kind string, live func(context.Context) error, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
+	guarded := map[string]builtin{}
+	for name, f := range methods {
+		guarded[name] = func(c *args) ([]lua.LValue, error) {
+			if err := live(c.ctx); err != nil {
+				return nil, classify.Wrap(err, "", "%s", strings.TrimSpace(c.L.Where(1)+" "+c.name))
+			}
+			return f(c)
+		}
+	}
+	return h.object(kind, guarded, fields)
 }
 
 // session is one attempt as a script sees it.
@@ -50,30 +50,24 @@ type session struct {
 	job   *lua.LTable
 }
 
-// object is the host's. Its methods end with the attempt.
-func (x *session) object(kind string, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
-	for name, f := range methods {
-		methods[name] = func(c *args) ([]lua.LValue, error) {
-			if err := x.s.Live(); err != nil {
-				return nil, classify.Wrap(err, "", "%s", c.name)
-			}
-			return f(c)
+// object is a handle that ends with the attempt, or with what live asks.
+func (x *session) object(kind string, live func(context.Context) error, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
+	return x.handle(kind, func(ctx context.Context) error {
+		if err := x.s.Live(); err != nil || live == nil {
+			return err
 		}
-	}
-	return x.host.object(kind, methods, fields)
+		return live(ctx)
+	}, methods, fields)
 }
 
 func (h *host) newSession(s *engine.Session) *session {
 	h.clk = s.Clock()
-	x := &session{host: h, s: s, job: h.L.NewTable()}
-	x.job.RawSetString("target", lua.LString(s.Target().Name))
-	x.job.RawSetString("verify_only", lua.LBool(s.VerifyOnly()))
-	x.lazy()
-	x.job.RawSetString("attempt", lua.LNumber(s.Attempt()))
-	x.value = x.object("session", map[string]builtin{
+	x := &session{host: h, s: s}
+	x.job = x.newJob()
+	x.value = x.object("session", nil, map[string]builtin{
 		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.note,
 	}, map[string]lua.LValue{
-		"power": x.object("power", map[string]builtin{
+		"power": x.object("power", nil, map[string]builtin{
 			"on": x.switcher(s.PowerOn), "off": x.switcher(s.PowerOff), "cycle": x.switcher(s.PowerCycle),
 		}, nil),
 		"attempt":    lua.LNumber(s.Attempt()),
@@ -83,30 +77,28 @@ func (h *host) newSession(s *engine.Session) *session {
 	return x
 }
 
-// lazy gives the job what is known of the image. While it is being staged, who asks for that waits.
-func (x *session) lazy() {
-	fill := func(c context.Context) error {
-		im, err := x.s.Image(c)
-		if im != nil && err == nil {
-			x.job.RawSetString("size", lua.LNumber(im.Size()))
-			x.job.RawSetString("sha256", lua.LString(im.SHA256()))
-		}
-		return err
+// newJob makes the job. Of the image, what asks waits while it is being staged.
+func (x *session) newJob() *lua.LTable {
+	job := &closed{
+		kind: "job", known: []string{"target", "verify_only", "attempt", "size", "sha256"}, data: x.L.NewTable(),
+		hint: "the operator says what the job is: --target names another target, default_target is the policy's",
 	}
-	if x.s.Staged() {
-		fill(context.Background())
-		return
-	}
-	meta := x.L.NewTable()
-	meta.RawSetString("__index", x.function("job", 0, func(c *args) ([]lua.LValue, error) {
-		key := c.opt(2)
-		if key != lua.LString("size") && key != lua.LString("sha256") {
-			return []lua.LValue{lua.LNil}, nil
+	job.data.RawSetString("target", lua.LString(x.s.Target().Name))
+	job.data.RawSetString("verify_only", lua.LBool(x.s.VerifyOnly()))
+	job.data.RawSetString("attempt", lua.LNumber(x.s.Attempt()))
+	job.get = func(c *args, _ lua.LValue, key string) (lua.LValue, bool, error) {
+		if key != "size" && key != "sha256" {
+			return nil, false, nil
 		}
-		err := fill(c.ctx)
-		return []lua.LValue{x.job.RawGet(key)}, err
-	}))
-	x.job.Metatable = meta
+		im, err := x.s.Image(c.ctx)
+		if im == nil || err != nil {
+			return nil, false, err
+		}
+		job.data.RawSetString("size", lua.LNumber(im.Size()))
+		job.data.RawSetString("sha256", lua.LString(im.SHA256()))
+		return job.data.RawGetString(key), true, nil
+	}
+	return x.record(job)
 }
 
 // step is s:step(name, [options], function).
@@ -139,7 +131,7 @@ func (x *session) destroys(c *args, v lua.LValue) bool {
 	if v == lua.LNil {
 		return false
 	}
-	if v != x.job.RawGetString("target") {
+	if v != lua.LString(x.s.Target().Name) {
 		c.fail("option destroys must be job.target, %q, not %s", x.s.Target().Name, v)
 	}
 	return true
@@ -166,7 +158,7 @@ func (x *session) uboot(c *args) ([]lua.LValue, error) {
 	}
 	methods["load"] = func(c *args) ([]lua.LValue, error) { return nil, x.s.Load(c.ctx, ub, x.files(c)...) }
 	methods["boot"] = x.boot(ub)
-	return one(x.object("uboot", methods, nil))
+	return one(x.object("uboot", ub.Live, methods, nil))
 }
 
 // files are the names to load: none for all, one, a list, or a table like the policy's files.
@@ -177,7 +169,8 @@ func (x *session) files(c *args) []string {
 	case lua.LString:
 		names = []string{string(v)}
 	case *lua.LTable:
-		v.ForEach(func(k, f lua.LValue) {
+		list, _ := tableIn(v)
+		list.ForEach(func(k, f lua.LValue) {
 			name, ok := f.(lua.LString) // a list of names
 			if _, index := k.(lua.LNumber); !index || !ok {
 				name, ok = k.(lua.LString)
@@ -230,5 +223,5 @@ func (x *session) newShell(sh *shell.Shell) lua.LValue {
 		}
 		return nil, x.s.Write(c.ctx, sh)
 	}
-	return x.object("shell", methods, nil)
+	return x.object("shell", sh.Live, methods, nil)
 }

@@ -31,7 +31,7 @@ func (h *host) login(c *args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(h.object("shell", h.shellMethods(sh, func() error { return nil }), nil))
+	return one(h.handle("shell", sh.Live, h.shellMethods(sh, func() error { return nil }), nil))
 }
 
 // shellMethods are those that a policy's session and a program have. touch is asked before a script's own command.

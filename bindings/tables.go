@@ -22,7 +22,7 @@ func (h *host) openTables() {
 }
 
 func (c *args) table(i int, what string) *lua.LTable {
-	t, ok := c.any(i, what).(*lua.LTable)
+	t, ok := tableIn(c.any(i, what))
 	if !ok {
 		c.fail("argument %d, the %s, must be a table, not a %s", i, what, c.opt(i).Type())
 	}
@@ -115,7 +115,8 @@ func (h *host) sort(c *args) ([]lua.LValue, error) {
 
 // setmetatable takes tables alone: stock takes strings and our own objects too.
 func setmetatable(c *args) ([]lua.LValue, error) {
-	t := c.table(1, "table")
+	c.table(1, "table")
+	t := c.opt(1).(*lua.LTable)
 	meta := c.any(2, "metatable")
 	if _, ok := meta.(*lua.LTable); !ok && meta != lua.LNil {
 		c.fail("argument 2, the metatable, must be a table or nil, not a %s", meta.Type())

@@ -37,7 +37,7 @@ func (h *host) stopUBoot(c *args) ([]lua.LValue, error) {
 		_, err := ub.Boot(c.ctx, c.str(1, "boot command"))
 		return nil, err
 	}
-	return one(h.object("uboot", methods, nil))
+	return one(h.handle("uboot", ub.Live, methods, nil))
 }
 
 // ubootMethods are those that a policy's session and a program have. touch is asked before a script's own command.

@@ -117,7 +117,7 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 		e.Console.Hide(hide)
 	}
 	return &run{
-		Engine: e, policy: p, job: j, mode: j.Mode(), hide: hide, ctx: ctx, began: e.Clock.Now(), sub: sub, turns: newTurns(),
+		Engine: e, policy: p, job: j, mode: j.Mode(), hide: hide, ctx: withValues(ctx), began: e.Clock.Now(), sub: sub, turns: newTurns(),
 		ledger: ledger{clock: e.Clock, readOnly: j.VerifyOnly, idle: Untouched},
 	}
 }

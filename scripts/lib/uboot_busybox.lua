@@ -4,6 +4,7 @@
 --   local seq = require("lib.uboot_busybox").sequence()
 --   seq:wrap("network", function(next) time.sleep("2s") next() end)
 --   board.flash = seq.flash
+local _, host = ... -- what flashlua gives its own libraries
 local M = {}
 
 -- A step has a name, the options of s:step, and run(s, job, at). What one finds, later ones have in at: at.uboot, at.shell.
@@ -97,7 +98,10 @@ function M.sequence()
 	function seq:step(name)
 		local step = list[find(list, name)]
 		return setmetatable({}, {
-			__index = step,
+			__index = function(_, key)
+				if not kinds[key] then error(wrong(key), 2) end
+				return step[key]
+			end,
 			__newindex = function(_, key, value)
 				local what = wrong(key, value)
 				if what then error(what, 2) end
@@ -109,9 +113,7 @@ function M.sequence()
 	-- Does the steps up to and with the last one named, all of them without a name. Gives what they found.
 	function seq.run(s, job, last)
 		local to = last and find(list, last) or #list
-		local at = setmetatable({}, { __index = function(_, key)
-			error(("at has no %s: at.uboot is there after the step uboot, at.shell after linux"):format(tostring(key)), 2)
-		end })
+		local at = host.record("at", { "uboot", "shell" }, "at.uboot is there after the step uboot, at.shell after linux")
 		for i = 1, to do perform(list[i], s, job, at) end
 		return at
 	end
@@ -119,7 +121,7 @@ function M.sequence()
 	-- Is a policy's flash.
 	function seq.flash(s, job) seq.run(s, job) end
 
-	return seq
+	return host.closed("sequence", seq)
 end
 
 -- Gets the board into a Linux in RAM and gives its shell. With to == "uboot" it stops at U-Boot's prompt.

@@ -1,0 +1,222 @@
+package bindings
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// closed is a value of flashlua's that scripts look at and do not change: the one mechanism of objects, modules, errors
+// and records. It refuses names that it does not know, and all writes but those that put takes.
+type closed struct {
+	kind   string   // for people: "session"
+	known  []string // the names that it may have, present or not
+	absent string   // why a known name may not be there; "": it is nil then
+	self   string   // for people, in "an error has no name"; "" is "it"
+	list   bool     // it has numbers for names
+	hint   string   // what else to do than to write
+
+	data *lua.LTable                                                          // what it has; no script sees this table
+	get  func(c *args, self lua.LValue, key string) (lua.LValue, bool, error) // finds what data has not; may be nil
+	put  func(c *args, key string, v lua.LValue) bool                         // takes a write, or does not; nil takes none
+}
+
+// closedKey is where a metatable keeps its closed.
+const closedKey = "closed"
+
+// closedMeta returns the metatable of x.
+func (h *host) closedMeta(x *closed) *lua.LTable {
+	if x.data == nil {
+		x.data = h.L.NewTable()
+	}
+	meta := h.L.NewTable()
+	meta.RawSetString("__index", h.function(x.kind, 0, x.index))
+	meta.RawSetString("__newindex", h.function(x.kind, 0, x.newIndex))
+	meta.RawSetString("__tostring", h.function(x.kind, 0, func(*args) ([]lua.LValue, error) { return one(lua.LString(x.kind)) }))
+	if x.list {
+		meta.RawSetString("__len", h.function(x.kind, 0, func(*args) ([]lua.LValue, error) { return one(lua.LNumber(x.data.Len())) }))
+	}
+	meta.RawSetString("__metatable", lua.LString(x.kind))
+	meta.RawSetString(closedKey, &lua.LUserData{Value: x})
+	return meta
+}
+
+// record returns a table that is closed.
+func (h *host) record(x *closed) *lua.LTable {
+	t := h.L.NewTable()
+	t.Metatable = h.closedMeta(x)
+	return t
+}
+
+// closedIn returns what is behind a closed table, nil for any other value.
+func closedIn(v lua.LValue) *closed {
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		return nil
+	}
+	meta, ok := t.Metatable.(*lua.LTable)
+	if !ok {
+		return nil
+	}
+	if ud, ok := meta.RawGetString(closedKey).(*lua.LUserData); ok {
+		x, _ := ud.Value.(*closed)
+		return x
+	}
+	return nil
+}
+
+// tableIn returns the table to read v by, if v is a table.
+func tableIn(v lua.LValue) (*lua.LTable, bool) {
+	if x := closedIn(v); x != nil {
+		return x.data, true
+	}
+	t, ok := v.(*lua.LTable)
+	return t, ok
+}
+
+func (x *closed) index(c *args) ([]lua.LValue, error) {
+	key := c.opt(2)
+	if v := x.data.RawGet(key); v != lua.LNil {
+		return []lua.LValue{v}, nil
+	}
+	name, named := key.(lua.LString)
+	if named && x.get != nil {
+		if v, ok, err := x.get(c, c.opt(1), string(name)); ok || err != nil {
+			return []lua.LValue{v}, err
+		}
+	}
+	if named && x.absent != "" && slices.Contains(x.known, string(name)) {
+		c.fail("it has no %s yet: %s", key, x.absent)
+	}
+	if _, number := key.(lua.LNumber); number && x.list || named && slices.Contains(x.known, string(name)) {
+		return []lua.LValue{lua.LNil}, nil
+	}
+	c.fail("%s has no %s%s", cmp.Or(x.self, "it"), key, x.suggest(key.String()))
+	return nil, nil
+}
+
+func (x *closed) newIndex(c *args) ([]lua.LValue, error) {
+	key := c.opt(2)
+	if name, ok := key.(lua.LString); ok && x.put != nil && x.put(c, string(name), c.opt(3)) {
+		return nil, nil
+	}
+	panic(wrong{x.readOnly(c.L, c.name, key.String())})
+}
+
+// suggest names the known word that may have been meant, or all of them.
+func (x *closed) suggest(key string) string {
+	if len(x.known) == 0 {
+		return ""
+	}
+	return suggest(key, x.known)
+}
+
+// readOnly is the error of a write.
+func (x *closed) readOnly(L *lua.LState, does, key string) error {
+	near := ""
+	if !slices.Contains(x.known, key) {
+		near = DidYouMean(key, x.known)
+	}
+	err := classify.New(classify.ScriptArgument, "%s %s: %s cannot be set: scripts only read it%s", strings.TrimSpace(L.Where(1)), does, key, near)
+	if x.hint == "" {
+		return err
+	}
+	return classify.WithHint(err, "%s", x.hint)
+}
+
+// complete makes what is only made when it is asked for.
+func (x *closed) complete(ctx context.Context, L *lua.LState) error {
+	for _, key := range x.known {
+		if x.get == nil || x.data.RawGetString(key) != lua.LNil {
+			continue
+		}
+		if _, _, err := x.get(&args{L: L, ctx: ctx, name: x.kind}, lua.LNil, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openClosed makes the stock functions that work on tables see through closed ones, and those that change tables refuse them.
+func (h *host) openClosed() {
+	next := h.stock("_G", "next")
+	through := h.L.NewFunction(seeThrough(next.GFunction))
+	h.L.SetGlobal("next", through)
+	h.L.SetGlobal("pairs", h.L.NewFunction(func(L *lua.LState) int {
+		t := L.CheckTable(1)
+		f := next
+		if x := closedIn(t); x != nil {
+			if err := x.complete(contextOf(L), L); err != nil {
+				h.raise(L, err)
+			}
+			f = through
+		}
+		L.Push(f)
+		L.Push(t)
+		L.Push(lua.LNil)
+		return 3
+	}))
+	step := h.L.NewFunction(ipairsStep)
+	h.L.SetGlobal("ipairs", h.L.NewFunction(func(L *lua.LState) int {
+		t := L.CheckTable(1)
+		L.Push(step)
+		L.Push(t)
+		L.Push(lua.LNumber(0))
+		return 3
+	}))
+	for _, f := range [][2]string{{"_G", "rawget"}, {"table", "getn"}, {"table", "maxn"}} {
+		h.replace(f, seeThrough(h.stock(f[0], f[1]).GFunction))
+	}
+	for _, f := range [][2]string{{"_G", "rawset"}, {"table", "insert"}, {"table", "remove"}, {"table", "sort"}} {
+		does, stock := strings.TrimPrefix(f[0]+"."+f[1], "_G."), h.stock(f[0], f[1]).GFunction
+		h.replace(f, func(L *lua.LState) int {
+			if x := closedIn(L.Get(1)); x != nil {
+				h.raise(L, x.readOnly(L, does, "the "+x.kind))
+			}
+			return stock(L)
+		})
+	}
+}
+
+// seeThrough makes a function that reads a table read what is behind a closed one.
+func seeThrough(stock lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		if x := closedIn(L.Get(1)); x != nil {
+			L.Replace(1, x.data)
+		}
+		return stock(L)
+	}
+}
+
+func ipairsStep(L *lua.LState) int {
+	t, _ := tableIn(L.CheckTable(1))
+	i := L.CheckInt(2) + 1
+	v := t.RawGetInt(i)
+	if v == lua.LNil {
+		return 0
+	}
+	L.Push(lua.LNumber(i))
+	L.Push(v)
+	return 2
+}
+
+func contextOf(L *lua.LState) context.Context {
+	if ctx := L.Context(); ctx != nil {
+		return ctx
+	}
+	return context.Background()
+}
+
+// stock is a function of Lua's library as it is now.
+func (h *host) stock(lib, name string) *lua.LFunction {
+	return h.L.GetGlobal(lib).(*lua.LTable).RawGetString(name).(*lua.LFunction)
+}
+
+func (h *host) replace(f [2]string, by lua.LGFunction) {
+	h.L.GetGlobal(f[0]).(*lua.LTable).RawSetString(f[1], h.L.NewFunction(by))
+}

@@ -1,0 +1,180 @@
+package bindings_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// counting is a policy that counts in a local, in a module of its own and in one of flashlua's, and tells where it got to.
+const counting = `local b, mine, lib = require("boards.sim"), require("mine"), require("lib.family")
+local n = 0
+print("loads")
+local seq = require("lib.uboot_busybox").sequence()
+seq:before("write", { name = "count", run = function(s, job, at)
+	n, mine.n, lib.n = n + 1, mine.n + 1, (lib.n or 0) + 1
+	s:log(("counted %d %d %d"):format(n, mine.n, lib.n))
+	if s.attempt == 1 then error(errors.retryable("once more")) end
+end })
+b.flash = seq.flash
+function b.classify(err, next) n = n + 10 return next(err) end
+function b.backoff(n, err, next) return "1ms" end
+return b`
+
+// scriptDir makes a folder with some files, and returns its path.
+func scriptDir(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// notes collects what a run tells. It is safe for concurrent use.
+type notes struct {
+	mu  sync.Mutex
+	all []string // mu guards it
+}
+
+func (n *notes) add(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = append(n.all, text)
+}
+
+func (n *notes) with(prefix string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var found []string
+	for _, text := range n.all {
+		if strings.HasPrefix(text, prefix) {
+			found = append(found, text)
+		}
+	}
+	return strings.Join(found, ", ")
+}
+
+// TestOnePolicyInManyRuns: every run of a policy has a Lua state of its own, also after a run, also while the script is
+// inspected and checked.
+func TestOnePolicyInManyRuns(t *testing.T) {
+	dir := scriptDir(t, map[string]string{"board.lua": counting, "mine.lua": "return { n = 0 }", "x.raw": "an image"})
+	path, image := filepath.Join(dir, "board.lua"), filepath.Join(dir, "x.raw")
+	var printed notes
+	policy, err := bindings.Load(path, bindings.Options{Log: printed.add})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(name string) {
+		var said notes
+		e := engine.Engine{Events: func(e engine.Event) {
+			if e.Type == engine.EventNote {
+				said.add(e.Text)
+			}
+		}}
+		_, done, err := e.Simulate(policy, "size=16")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer done()
+		rep := e.Run(context.Background(), policy, engine.Job{Image: image})
+		if got, want := said.with("counted"), "counted 1 1 1, counted 12 2 2"; rep.Result != engine.Verified || got != want {
+			t.Errorf("%s: %s, %v; it %s; want %s", name, rep.Result, rep.Err, got, want)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() { run(fmt.Sprint("run ", i)) })
+	}
+	all.Go(func() {
+		if s, err := bindings.Inspect(path, bindings.Options{}); err != nil || s.Policy.Name != policy.Name {
+			t.Errorf("Inspect while it runs: %v", err)
+		}
+	})
+	all.Go(func() {
+		if found, err := bindings.Check(path, bindings.Options{}); err != nil || len(found) > 0 {
+			t.Errorf("Check while it runs: %v, %v", found, err)
+		}
+	})
+	all.Wait()
+	run("a run after all others")
+	if got := printed.with("loads"); got != "loads" {
+		t.Errorf("loading printed %q; want it once", got)
+	}
+	for _, want := range []classify.Class{classify.Retryable, classify.Retryable} { // outside of a run
+		if got, err := policy.Classify(t.Context(), errors.New("x"), func(error) classify.Class { return classify.Retryable }); got != want || err != nil {
+			t.Errorf("Classify outside of a run = %v, %v; want %v", got, err, want)
+		}
+	}
+}
+
+// TestOneProgramInManyRuns: likewise of a program that flashes boards, one by a name and one that it makes itself.
+func TestOneProgramInManyRuns(t *testing.T) {
+	dir := scriptDir(t, map[string]string{"x.raw": "an image", "mine.lua": `return require("boards.sim")`, "program.lua": `local n = 0
+local own = require("boards.sim")
+own.classify = function(err, next) n = n + 10 return next(err) end
+return function(args)
+	n = n + 1
+	flash.run("mine.lua", { image = args[1], port = "sim:1" })
+	flash.run(own, { image = args[1], port = "sim:2", set = { ["power.off_time"] = "1ms" } })
+	log.info("counted " .. n)
+end`})
+	s, err := bindings.Inspect(filepath.Join(dir, "program.lua"), bindings.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range 3 {
+		all.Go(func() {
+			var said notes
+			e := engine.Engine{Events: func(e engine.Event) { said.add(e.Text) }}
+			simulate := func(e *engine.Engine, p *engine.Policy, _ string) (func(), error) {
+				_, done, err := e.Simulate(p, "size=16")
+				return done, err
+			}
+			rep := s.Program.Run(context.Background(), e, engine.ProgramJob{Simulate: simulate}, filepath.Join(dir, "x.raw"))
+			if got := said.with("counted"); rep.Result != engine.Done || got != "counted 1" {
+				t.Errorf("run %d: %s, %v; it %q; want counted 1", i, rep.Result, rep.Err, got)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestBoardsAtOnce: boards of their own policies share nothing.
+func TestBoardsAtOnce(t *testing.T) {
+	image := filepath.Join(scriptDir(t, map[string]string{"x.raw": "an image"}), "x.raw")
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			policy, err := bindings.Load("sim", bindings.Options{Set: map[string]string{"name": fmt.Sprint("board-", i)}})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			var e engine.Engine
+			_, done, err := e.Simulate(policy, "size=16")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer done()
+			if rep := e.Run(context.Background(), policy, engine.Job{Image: image}); rep.Result != engine.Verified || rep.Board != policy.Name {
+				t.Errorf("board %d: %s of %s, %v", i, rep.Result, rep.Board, rep.Err)
+			}
+		})
+	}
+	all.Wait()
+}

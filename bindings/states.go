@@ -1,0 +1,128 @@
+package bindings
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// states are the Lua states of a script, one for each run. Each begins as the script left it when it was loaded: what
+// functions change in one run, no other run sees. Safe for concurrent use.
+type states struct {
+	src     source
+	options Options
+
+	mu     sync.Mutex
+	loaded *Script // mu guards it: in the state that Load made, which the first run takes
+}
+
+// inspect loads a script. What it returns may be used by several runs at once.
+func inspect(src source, o Options) (*Script, error) {
+	src.library = &library{}
+	all := &states{src: src, options: o}
+	first, err := loadInTime(src, o)
+	if err != nil {
+		return nil, err
+	}
+	all.loaded = first
+	shared := *first
+	if first.Policy != nil {
+		shared.Policy = all.policy(*first.Policy)
+	}
+	if first.Program != nil {
+		shared.Program = &Program{first.Program.Name, first.Program.dir, func(ctx context.Context, run *engine.Program, args []string) error {
+			own, err := all.of(ctx)
+			if err != nil {
+				return err
+			}
+			return own.Program.start(ctx, run, args)
+		}}
+	}
+	return &shared, nil
+}
+
+// of returns the script in the state of ctx's run.
+func (all *states) of(ctx context.Context) (*Script, error) {
+	return engine.PerRun(ctx, all, func() (*Script, error) {
+		all.mu.Lock()
+		s := all.loaded
+		all.loaded = nil
+		all.mu.Unlock()
+		if s != nil {
+			return s, nil
+		}
+		src := all.src
+		src.again = true
+		return loadInTime(src, all.options)
+	})
+}
+
+// policy makes the functions of p call those of the run's own state.
+func (all *states) policy(p engine.Policy) *engine.Policy {
+	p.Flash = func(ctx context.Context, s *engine.Session) error {
+		own, err := all.of(ctx)
+		if err != nil {
+			return err
+		}
+		return own.Policy.Flash(ctx, s)
+	}
+	p.Reach = func(ctx context.Context, s *engine.Session, to engine.Place) error {
+		own, err := all.of(ctx)
+		if err != nil {
+			return err
+		}
+		return own.Policy.Reach(ctx, s, to)
+	}
+	if p.Classify != nil {
+		p.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
+			own, oerr := all.of(ctx)
+			if oerr != nil {
+				return classify.Unmarked, oerr
+			}
+			return own.Policy.Classify(ctx, err, next)
+		}
+	}
+	if p.Backoff != nil {
+		p.Backoff = func(ctx context.Context, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
+			own, oerr := all.of(ctx)
+			if oerr != nil {
+				return 0, oerr
+			}
+			return own.Policy.Backoff(ctx, n, err, next)
+		}
+	}
+	return &p
+}
+
+// library keeps what a script and its modules are compiled to, for all of its states. Safe for concurrent use.
+type library struct {
+	mu  sync.Mutex
+	all map[string]compiled // mu guards it: by a module's name; "" is the script
+}
+
+// compiled is a module that was found.
+type compiled struct {
+	file string
+	chunk
+	own bool // it comes with flashlua
+}
+
+// get returns a module; the first call finds it.
+func (l *library) get(name string, find func() (compiled, error)) (compiled, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m, ok := l.all[name]; ok {
+		return m, nil
+	}
+	m, err := find()
+	if err == nil {
+		if l.all == nil {
+			l.all = map[string]compiled{}
+		}
+		l.all[name] = m
+	}
+	return m, err
+}

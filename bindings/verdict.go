@@ -1,0 +1,75 @@
+package bindings
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/engine"
+)
+
+// verdict is a report as a script sees it: a record with the names of its JSON form. A name that its JSON form leaves out
+// is nil.
+func (h *host) verdict(rep *engine.Report) ([]lua.LValue, error) {
+	v, err := h.reflected("verdict", reflect.ValueOf(rep))
+	if err != nil {
+		return nil, err
+	}
+	return one(v)
+}
+
+// reflected makes a record of a Go value that has a JSON form.
+func (h *host) reflected(kind string, v reflect.Value) (lua.LValue, error) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return lua.LNil, nil
+		}
+		return h.reflected(kind, v.Elem())
+	case reflect.String:
+		return lua.LString(v.String()), nil
+	case reflect.Bool:
+		return lua.LBool(v.Bool()), nil
+	case reflect.Int, reflect.Int64:
+		return lua.LNumber(v.Int()), nil
+	case reflect.Slice:
+		x := &closed{kind: kind, list: true, data: h.L.NewTable()}
+		for i := range v.Len() {
+			e, err := h.reflected(kind, v.Index(i))
+			if err != nil {
+				return nil, err
+			}
+			x.data.RawSetInt(i+1, e)
+		}
+		return h.record(x), nil
+	case reflect.Struct:
+		return h.reflectedStruct(kind, v)
+	}
+	raw, err := json.Marshal(v.Interface()) // of a kind that no report has yet
+	var plain any
+	if err == nil {
+		err = json.Unmarshal(raw, &plain)
+	}
+	return h.luaValue(plain), err
+}
+
+func (h *host) reflectedStruct(kind string, v reflect.Value) (lua.LValue, error) {
+	x := &closed{kind: kind, data: h.L.NewTable(), hint: "it tells how a flash ended; keep what you make of it in a table of your own"}
+	for i := range v.NumField() {
+		name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		x.known = append(x.known, name)
+		if f := v.Field(i); options != "omitempty" || !f.IsZero() && !(f.Kind() == reflect.Slice && f.Len() == 0) {
+			e, err := h.reflected(kind+"."+name, f)
+			if err != nil {
+				return nil, err
+			}
+			x.data.RawSetString(name, e)
+		}
+	}
+	return h.record(x), nil
+}
