@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -35,6 +36,9 @@ func TestAPI(t *testing.T) {
 		t.Errorf("the public API is not that of testdata/api.txt, %v; if it should change: UPDATE=1 go test -run TestAPI ./bindings", err)
 	}
 }
+
+// concurrency is what the comment of every type has in it.
+var concurrency = regexp.MustCompile(`(?i)safe\s+for\s+concurrent\s+use|one\s+goroutine|concurrently`)
 
 func describe(t *testing.T, out *bytes.Buffer, dir string) {
 	fset := token.NewFileSet()
@@ -77,6 +81,9 @@ func describe(t *testing.T, out *bytes.Buffer, dir string) {
 	}
 	for _, typ := range p.Types {
 		fields(out, typ)
+		if !concurrency.MatchString(typ.Doc) && typ.Name != "LocalJob" {
+			t.Errorf("the comment of %s.%s does not say what is safe concurrently", dir, typ.Name)
+		}
 		for _, v := range append(typ.Consts, typ.Vars...) {
 			fmt.Fprintln(out, "\t"+strings.Join(v.Names, " "))
 		}

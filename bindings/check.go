@@ -16,7 +16,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// Finding is what Check has against a script.
+// Finding is what Check has against a script. Plain data: safe for concurrent use while nothing changes it.
 type Finding struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`

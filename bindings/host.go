@@ -48,6 +48,8 @@ type host struct {
 }
 
 // Options are what Load needs besides the script.
+// Plain data: safe for concurrent use while nothing changes it. Runs that are under way at the same time call
+// Log and the functions of Modules concurrently.
 type Options struct {
 	Set map[string]string // policy keys, dotted, that the operator sets
 	Log func(string)      // told what scripts print; may be nil
@@ -78,6 +80,7 @@ func (s *Script) Board() (*engine.Policy, error) {
 }
 
 // Script is a board's script, loaded, for who wants to look at it.
+// Safe for concurrent use while nothing changes it: each run of its policy or program has a Lua state of its own.
 type Script struct {
 	Policy   *engine.Policy // nil for a program
 	Program  *Program       // nil for a board's policy
@@ -89,7 +92,7 @@ type Script struct {
 }
 
 // Setting is a policy key, dotted as --set takes it, and its value: a string, a number or a list of those. A password
-// is stars.
+// is stars. Plain data: safe for concurrent use while nothing changes it.
 type Setting struct {
 	Key   string
 	Value any

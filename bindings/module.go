@@ -18,6 +18,8 @@ func register(name string, open func(h *host) map[string]builtin) { openers[name
 
 // Module is a Lua module of an embedder's own: its functions by name. Arguments and results are nil, bool, float64, string,
 // []any and map[string]any. An error is raised as an error object, and is the same error again in the report.
+// Runs that are under way at the same time call its functions concurrently; within a run, one goroutine
+// does. A script that is run again calls them again while it loads.
 type Module map[string]func(ctx context.Context, args []any) ([]any, error)
 
 // openModules makes every module when it is first asked for: most scripts need few.

@@ -9,6 +9,8 @@ import (
 //
 //	n     0  1  2  3  4   5   6   7
 //	wait  1s 2s 4s 8s 16s 32s 60s 60s
+//
+// Safe for concurrent use without Rand, which is for one goroutine.
 type Backoff struct {
 	Jitter float64    // 0.2 spreads a wait evenly over 80 to 120 %; the cap holds
 	Rand   *rand.Rand // where jitter comes from, seeded by the caller; nil means no jitter

@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// Rule names the rule that decided. It is printed with every verdict.
+// Rule names the rule that decided. It is printed with every verdict. Its values are constants: safe for concurrent use.
 type Rule string
 
 // The rules, in the order in which they are asked. A policy cannot override the first three.
@@ -28,7 +28,7 @@ func (r Rule) class() Class {
 	return NonRetryable
 }
 
-// Decision is a verdict on one error.
+// Decision is a verdict on one error. Plain data: safe for concurrent use while nothing changes it.
 type Decision struct {
 	Class Class
 	Rule  Rule
@@ -38,9 +38,11 @@ type Decision struct {
 
 // Policy is a board's own opinion. It answers Retryable or NonRetryable, asks next for the built-in verdict, or fails,
 // in which case the built-in verdict holds and the failure is shown beside it.
+// A Classifier calls it from the goroutine that calls Decide; one that several goroutines share calls it concurrently.
 type Policy func(err error, next func(error) Class) (Class, error)
 
 // Classifier asks the rules in their order. The zero value has the built-in rules alone.
+// Safe for concurrent use if its functions are.
 type Classifier struct {
 	Policy Policy
 	// OnUnknown hears of an error that no rule knows, once per decision, with the stack of the one who asked.

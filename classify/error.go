@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Class says whether another attempt may help.
+// Class says whether another attempt may help. Its values are constants: safe for concurrent use.
 type Class int
 
 const (
@@ -22,6 +22,8 @@ func (c Class) String() string {
 // Error is one node of an error tree and the facts that its writer knew. Every field is optional.
 //
 // A Class here is a mark. A node without one counts as its Kind does by default.
+//
+// Safe for concurrent use: nothing changes an error once it was returned.
 type Error struct {
 	Kind    Kind
 	Class   Class

@@ -6,6 +6,7 @@ import (
 )
 
 // Kind names what went wrong, general first: "net.dhcp.timeout" is a "net.dhcp", which is a "net".
+// Its values are constants: safe for concurrent use.
 type Kind string
 
 // The kinds that Go itself raises. The table below gives each its default class.

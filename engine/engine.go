@@ -24,6 +24,9 @@ import (
 )
 
 // Engine is where runs take place: the edges that a test replaces. Nil fields are the real ones.
+//
+// Safe for concurrent use once its fields are set: runs that are under way at the same time may share an Engine, and call
+// its functions concurrently. Console and Stdin are for one run. Simulate changes the Engine that it is called on.
 type Engine struct {
 	Clock     clock.Clock
 	OpenPort  func(ctx context.Context, spec string, line transport.Line) (transport.Port, error)

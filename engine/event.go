@@ -8,7 +8,7 @@ import "time"
 //
 // and of Reach (step … step-end)* cleanup* end. Steps nest. Progress, note and unknown come wherever they happen, those
 // of the image's download before the plan; progress of a step ten times a second at most, and when all is done. Fields that
-// mean nothing for a type are empty.
+// mean nothing for a type are empty. Plain data: safe for concurrent use while nothing changes it.
 type Event struct {
 	Time    time.Time     `json:"time"`
 	Type    string        `json:"type"`

@@ -17,6 +17,10 @@ import (
 )
 
 // Policy is a board: how it behaves, and what to do with it.
+//
+// Safe for concurrent use while nothing changes its fields: runs that are under way at the same time may share a policy,
+// if its functions are safe for that. Those of bindings are. Within a run, one goroutine at a time calls them; state that
+// they keep for a run belongs in PerRun.
 type Policy struct {
 	Name          string
 	Description   string // in a line, for people
@@ -44,7 +48,7 @@ type Policy struct {
 	Backoff  func(ctx context.Context, n int, err error, next func(n int, err error) time.Duration) (time.Duration, error)
 }
 
-// Console is how a board's console is opened and typed at.
+// Console is how a board's console is opened and typed at. Plain data: safe for concurrent use while nothing changes it.
 type Console struct {
 	Line   transport.Line
 	Typing console.Typing
@@ -55,13 +59,14 @@ type Console struct {
 // DefaultReopen is enough for an adapter that has to enumerate again, and for a server that restarts.
 const DefaultReopen = 10 * time.Second
 
-// File is something that U-Boot loads into RAM.
+// File is something that U-Boot loads into RAM. Plain data: safe for concurrent use while nothing changes it.
 type File struct {
 	Path    string
 	Address uint64
 }
 
 // Net is what the board is told about the station and itself, and where the station listens. Empty fields are found out.
+// Plain data: safe for concurrent use while nothing changes it.
 type Net struct {
 	HTTP   string // the station's address for HTTP as the board sees it
 	TFTP   string // likewise for TFTP
@@ -71,7 +76,7 @@ type Net struct {
 	Gateway netip.Addr   // its router then; not valid is none
 }
 
-// Limits bound a run. A zero field takes the default.
+// Limits bound a run. A zero field takes the default. Plain data: safe for concurrent use while nothing changes it.
 type Limits struct {
 	Retries *int          // attempts after the first; default 3
 	Total   time.Duration // default 60 min
@@ -109,7 +114,7 @@ const (
 	returnTime = 2 * time.Second
 )
 
-// PowerState is what becomes of the board's power.
+// PowerState is what becomes of the board's power. Its values are constants: safe for concurrent use.
 type PowerState string
 
 const (
@@ -119,9 +124,10 @@ const (
 )
 
 // PowerAfter is the power state for each outcome. An empty field means off.
+// Plain data: safe for concurrent use while nothing changes it.
 type PowerAfter struct{ Success, Failure, Cancel PowerState }
 
-// Job is what the operator asks for.
+// Job is what the operator asks for. Plain data: safe for concurrent use while nothing changes it.
 type Job struct {
 	Image    string        // file or web address
 	SHA256   string        // that the image must have, hex; "" for any
@@ -140,6 +146,7 @@ type Job struct {
 }
 
 // Part is an image for a partition of the target, or for all of it.
+// Plain data: safe for concurrent use while nothing changes it.
 type Part struct {
 	Label  string // of the partition; "" is the whole target
 	Image  string // file or web address

@@ -24,7 +24,7 @@ const (
 	Done        = "done"
 )
 
-// ProgramJob is what the operator asks of a program.
+// ProgramJob is what the operator asks of a program. Plain data: safe for concurrent use while nothing changes it.
 type ProgramJob struct {
 	Name    string
 	Timeout time.Duration // 0 is DefaultTotal
@@ -34,7 +34,7 @@ type ProgramJob struct {
 }
 
 // Program is a script's own run under way: it opens what it needs itself. What it opened is closed in the end, and what it
-// switched on is left as it wants.
+// switched on is left as it wants. One goroutine at a time uses it.
 type Program struct {
 	run     *run
 	job     ProgramJob
@@ -150,7 +150,7 @@ func (p *Program) Open(ctx context.Context, spec string, c Console) (*console.Co
 	return con, nil
 }
 
-// ProgramPower is a power driver that a program switches.
+// ProgramPower is a power driver that a program switches. One goroutine at a time uses it.
 type ProgramPower struct {
 	program  *Program
 	driver   power.Driver

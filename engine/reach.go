@@ -8,7 +8,7 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// Place is where a board can be brought to.
+// Place is where a board can be brought to. Its values are constants: safe for concurrent use.
 type Place string
 
 const (

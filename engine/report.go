@@ -26,6 +26,7 @@ const (
 const Planned = "planned"
 
 // Report says what came of a run. Its JSON form is the verdict.
+// Plain data: safe for concurrent use once the run has returned it.
 type Report struct {
 	Result    string        `json:"result"` // verified, failed, or planned by a dry run
 	Mode      string        `json:"mode"`   // flash, verify, dry-run, program or write
@@ -64,6 +65,7 @@ type Loss struct {
 }
 
 // Attempt is one attempt of a run. Its error is empty after success.
+// Plain data: safe for concurrent use while nothing changes it.
 type Attempt struct {
 	Number   int           `json:"attempt"`
 	Error    string        `json:"error,omitempty"`
@@ -77,7 +79,7 @@ type Attempt struct {
 	err error
 }
 
-// ImageReport is what was to be written.
+// ImageReport is what was to be written. Plain data: safe for concurrent use while nothing changes it.
 type ImageReport struct {
 	Path   string `json:"path"`
 	Size   int64  `json:"size,omitempty"` // bytes
@@ -85,6 +87,7 @@ type ImageReport struct {
 }
 
 // TargetReport is where it was to go, and how the medium was left.
+// Plain data: safe for concurrent use while nothing changes it.
 type TargetReport struct {
 	Name   string `json:"name,omitempty"`
 	Device string `json:"device,omitempty"`
@@ -97,7 +100,7 @@ type TargetReport struct {
 	Rewritten int `json:"rewritten,omitempty"`
 }
 
-// PartReport is one partition of a run that wrote several.
+// PartReport is one partition of a run that wrote several. Plain data: safe for concurrent use while nothing changes it.
 type PartReport struct {
 	Label  string       `json:"label"`
 	Image  ImageReport  `json:"image"`

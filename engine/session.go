@@ -90,6 +90,7 @@ func (s *Session) Clock() clock.Clock { return s.run.Clock }
 func (s *Session) Note(text string) { s.run.emit(Event{Type: EventNote, Text: text}) }
 
 // StepOptions tune one step. The zero value has neither deadline nor retries of its own.
+// Plain data: safe for concurrent use while nothing changes it.
 type StepOptions struct {
 	Retries  int           // tries after the first, without a power cycle
 	Timeout  time.Duration // of each try

@@ -13,7 +13,8 @@ import (
 )
 
 // Driver switches one board. Every call ends with its context. Check answers whether the controller can be reached,
-// and switches nothing.
+// and switches nothing. Each run opens a driver of its own and calls it from one goroutine
+// at a time; only where a script did not return, Off may come while an earlier call still ignores its context.
 type Driver interface {
 	Check(ctx context.Context) error
 	On(ctx context.Context) error
@@ -21,9 +22,11 @@ type Driver interface {
 }
 
 // Instant is implemented by drivers that need no rest between off and on.
+// Safe for concurrent use, as it answers the same at all times.
 type Instant interface{ Instant() }
 
 // Patient is implemented by drivers whose actions may take longer than switching a relay does.
+// Safe for concurrent use, as it answers the same at all times.
 type Patient interface {
 	Patience() time.Duration // for one action
 }

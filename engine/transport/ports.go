@@ -14,7 +14,7 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// PortInfo is a serial port of this machine.
+// PortInfo is a serial port of this machine. Plain data: safe for concurrent use while nothing changes it.
 type PortInfo struct {
 	Name         string `json:"name"`          // under which it is best opened
 	Device       string `json:"device"`        // as the kernel calls it now

@@ -12,10 +12,12 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Port is an open console. Close frees a blocked Read and a blocked Write.
+// Port is an open console. Close frees a blocked Read and a blocked Write. Safe for concurrent use: one goroutine
+// reads, another one writes, and any may close.
 type Port interface{ io.ReadWriteCloser }
 
 // Line is how a port with a speed is set, serial and rfc2217. Zero fields take the default; other ports take no notice.
+// Plain data: safe for concurrent use while nothing changes it.
 type Line struct {
 	Baud    int    // default 115200
 	Framing string // data bits, parity, stop bits; default "8N1"
@@ -25,7 +27,7 @@ type Line struct {
 // DefaultBaud is what boards talk at unless they say otherwise.
 const DefaultBaud = 115200
 
-// Opener opens the port at address, which is what follows the scheme.
+// Opener opens the port at address, which is what follows the scheme. Safe for concurrent use.
 type Opener func(ctx context.Context, address string, line Line) (Port, error)
 
 type scheme struct {

@@ -1,0 +1,90 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/image"
+)
+
+// TestRunsAtOnce: runs that share an engine, a policy and a cache each keep their own state.
+func TestRunsAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	from := filepath.Join(dir, "x.raw")
+	if err := os.WriteFile(from, []byte("an image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	type state struct{ calls int }
+	var made atomic.Int64
+	key := new(int)
+	own := func(ctx context.Context) int {
+		s, err := engine.PerRun(ctx, key, func() (*state, error) {
+			made.Add(1)
+			return &state{}, nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		s.calls++
+		return s.calls
+	}
+	policy := &engine.Policy{
+		Name: "shared",
+		Reach: func(ctx context.Context, _ *engine.Session, _ engine.Place) error {
+			return fmt.Errorf("call %d", own(ctx))
+		},
+		Classify: func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
+			if n := own(ctx); n != 2 {
+				t.Errorf("classify is call %d of its run; want 2", n)
+			}
+			return next(err), nil
+		},
+	}
+	shared := engine.Engine{Events: func(engine.Event) {}, Cache: &image.Cache{Dir: filepath.Join(dir, "cache"), Limit: 1 << 20}}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			e := shared
+			_, done, err := e.Simulate(policy, "size=1")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer done()
+			if rep := e.Reach(context.Background(), policy, engine.Job{}, engine.AtUBoot, nil); rep.Err == nil || errors.Unwrap(rep.Err) == nil || errors.Unwrap(rep.Err).Error() != "call 1" {
+				t.Errorf("run %d: %v; want call 1", i, rep.Err)
+			}
+		})
+		all.Go(func() {
+			to := filepath.Join(dir, fmt.Sprint("medium", i))
+			if err := os.WriteFile(to, make([]byte, 1<<20), 0o600); err != nil {
+				t.Error(err)
+			}
+			if rep := shared.WriteLocal(context.Background(), engine.LocalJob{Image: from, To: to}); rep.Err != nil {
+				t.Errorf("medium %d: %v", i, rep.Err)
+			}
+		})
+	}
+	all.Wait()
+	if n := made.Load(); n != 8 {
+		t.Errorf("%d states were made for 8 runs", n)
+	}
+}
+
+func TestPerRunOutsideOfARun(t *testing.T) {
+	n := 0
+	for want := range 3 {
+		got, err := engine.PerRun(t.Context(), "key", func() (int, error) { n++; return n - 1, nil })
+		if got != want || err != nil {
+			t.Errorf("PerRun(%d) = %d, %v; want a value of its own for each call", want, got, err)
+		}
+	}
+}
