@@ -45,25 +45,28 @@ func recoverWrong(err *error) {
 // raised again on every call, and a panic poisons the host, so that no pcall can hide it.
 func (h *host) function(name string, skip int, f builtin) *lua.LFunction {
 	return h.L.NewFunction(func(L *lua.LState) int {
-		c := &args{L: L, ctx: L.Context(), name: name, skip: skip}
-		if c.ctx == nil {
-			c.ctx = context.Background()
-		}
+		c := &args{L: L, ctx: plain(L.Context()), name: name, skip: skip}
 		results, err := h.enter(c, f)
 		if err != nil {
 			h.raise(L, err)
 		}
+		bytes := 0
 		for _, v := range results {
+			if s, ok := v.(lua.LString); ok {
+				bytes += len(s)
+			}
 			L.Push(v)
 		}
+		h.dog.work(len(results), bytes)
 		return len(results)
 	})
 }
 
-// outward makes a builtin that asks the engine for something. The watchdog looks away meanwhile.
+// outward makes a builtin that asks the engine for something: the script's work is counted from zero then.
 func (h *host) outward(name string, skip int, f builtin) *lua.LFunction {
 	return h.function(name, skip, func(c *args) ([]lua.LValue, error) {
-		defer h.dog.leave()()
+		h.dog.renew()
+		defer h.dog.renew()
 		c.ctx = console.WithCaller(c.ctx, h.line(c.L))
 		return f(c)
 	})
@@ -107,6 +110,14 @@ func (h *host) enter(c *args, f builtin) (results []lua.LValue, err error) {
 func (c *args) fail(format string, a ...any) {
 	where := strings.TrimSpace(c.L.Where(1))
 	panic(wrong{classify.New(classify.ScriptArgument, "%s %s: %s", where, c.name, fmt.Sprintf(format, a...))})
+}
+
+// dog counts what the function does. Outside of a call there is nothing to count.
+func (c *args) dog() *watchdog {
+	if counts, ok := c.L.Context().(*counted); ok {
+		return counts.dog
+	}
+	return &watchdog{ended: true}
 }
 
 func (c *args) opt(i int) lua.LValue { return c.L.Get(i + c.skip) }

@@ -1,8 +1,6 @@
 package bindings
 
 import (
-	"cmp"
-	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -79,6 +77,7 @@ func (h *host) openCoroutines() {
 		if made++; made > maxCoroutines {
 			h.raise(L, classify.New(classify.ScriptLimit, "more than %d coroutines", maxCoroutines))
 		}
+		h.dog.work(0, sizeThread+len(registers(L))*sizeValue)
 	}
 	enter := func(L *lua.LState, th *lua.LState) (leave func()) {
 		if len(running) >= maxDepth {
@@ -139,7 +138,7 @@ func (h *host) resumed(L *lua.LState, v lua.LValue) {
 	if text, ok := v.(lua.LString); ok && h.isFault(string(text)) {
 		err = h.fault(string(text), "")
 	}
-	if ctx := cmp.Or(L.Context(), context.Background()); err != nil && h.final(ctx, err) {
+	if err != nil && h.final(plain(L.Context()), err) {
 		h.raise(L, err)
 	}
 }
@@ -153,8 +152,11 @@ func (h *host) print(c *args) ([]lua.LValue, error) {
 // joined is all arguments as text.
 func (h *host) joined(c *args) string {
 	var words []string
+	held := draft{dog: c.dog()}
+	defer held.release()
 	for _, v := range c.rest(1) {
 		words = append(words, h.tostring(c, v))
+		held.add(len(words[len(words)-1]))
 	}
 	return strings.Join(words, "\t")
 }

@@ -65,7 +65,11 @@ func Check(spec string, o Options) ([]Finding, error) {
 	}
 	c.globals = c.host.globalNames()
 	if _, err := compile(src.name, src.text); err != nil {
-		c.failed("syntax", err)
+		rule := "syntax"
+		if classify.Find(err, classify.ScriptLimit) != nil {
+			rule = "load"
+		}
+		c.failed(rule, err)
 	} else {
 		tree, err := parse.Parse(bytes.NewReader(lua51(src.text)), src.name)
 		if err != nil {
@@ -83,6 +87,7 @@ func Check(spec string, o Options) ([]Finding, error) {
 type checker struct {
 	file    string
 	lines   []string
+	words   map[string]int // the first line of each, made on first use
 	host    *host
 	globals []string
 	made    map[classify.Kind]bool // kinds that the script makes itself
@@ -198,8 +203,9 @@ func (c *checker) flash(s *Script) {
 
 // files looks for boot files that nobody uses.
 func (c *checker) files(p *engine.Policy) {
+	named := addresses(p.Boot)
 	for name, f := range p.Files {
-		if !strings.Contains(p.Boot, name+"_addr") && !strings.Contains(p.Boot, name+"_size") && !mentions(p.Boot, f.Address) {
+		if !strings.Contains(p.Boot, name+"_addr") && !strings.Contains(p.Boot, name+"_size") && !named[f.Address] {
 			c.at(c.line("files", name), name, "unused-file", "files.%s is loaded, but boot uses neither ${%[1]s_addr} nor %#x", name, f.Address)
 		}
 	}
@@ -207,27 +213,34 @@ func (c *checker) files(p *engine.Policy) {
 
 var number = regexp.MustCompile(`\b(?:0[xX])?[0-9a-fA-F]+\b`)
 
-// mentions reports whether a U-Boot command has an address in it. Its numbers are hexadecimal.
-func mentions(cmd string, address uint64) bool {
-	return slices.ContainsFunc(number.FindAllString(cmd, -1), func(s string) bool {
-		n, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s), "0x"), 16, 64)
-		return err == nil && n == address
-	})
+// addresses are the numbers in a U-Boot command, which are hexadecimal.
+func addresses(cmd string) map[uint64]bool {
+	all := map[uint64]bool{}
+	for _, s := range number.FindAllString(cmd, -1) {
+		if n, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s), "0x"), 16, 64); err == nil {
+			all[n] = true
+		}
+	}
+	return all
 }
 
 // line is where a key of the policy is written, else where its section is, else the first line.
 func (c *checker) line(section, key string) int {
-	for _, k := range []string{key, section} {
-		word := regexp.MustCompile(`\b` + regexp.QuoteMeta(k) + `\b`)
+	if c.words == nil {
+		c.words = map[string]int{}
 		for i, l := range c.lines {
 			code, _, _ := strings.Cut(l, "--")
-			if k != "" && word.MatchString(code) {
-				return i + 1
+			for _, word := range word.FindAllString(code, -1) {
+				if c.words[word] == 0 {
+					c.words[word] = i + 1
+				}
 			}
 		}
 	}
-	return 1
+	return cmp.Or(c.words[key], c.words[section], 1)
 }
+
+var word = regexp.MustCompile(`\w+`)
 
 // silenced leaves out what the script silences, and finds silencers without a reason or without an effect.
 func (c *checker) silenced() []Finding {

@@ -16,6 +16,9 @@ import (
 // maxSource bounds a script. Deeper nesting than it allows would exhaust the parser's stack.
 const maxSource = 256 << 10
 
+// compileSteps is what compiling a byte of source costs, in steps of a script.
+const compileSteps = 30
+
 // chunk is compiled source, and where its table keys stand, for messages about them.
 type chunk struct {
 	proto *lua.FunctionProto
@@ -38,6 +41,9 @@ func compile(name string, source []byte) (c chunk, err error) {
 	tree, err := parse.Parse(bytes.NewReader(lua51(source)), name)
 	if err != nil {
 		return c, syntaxError(name, err)
+	}
+	if err := checkSyntax(name, tree); err != nil {
+		return c, err
 	}
 	c.keys = map[string]int{}
 	collectKeys(tree, c.keys)

@@ -87,6 +87,11 @@ func (h *host) metaConcat(c *args, a, b lua.LValue) (lua.LValue, error) {
 		}
 		c.L.RaiseError("attempt to concatenate a %s value", bad.Type())
 	}
+	held := draft{dog: c.dog()}
+	defer held.release()
+	if t, ok := b.(lua.LString); ok { // what came of the values behind, maybe
+		held.add(len(t))
+	}
 	results, err := h.call(c.ctx, f, a, b)
 	if err != nil || len(results) == 0 {
 		return lua.LNil, err

@@ -13,6 +13,8 @@ import (
 func (h *host) format(c *args) ([]lua.LValue, error) {
 	f := c.text(1, "format")
 	var out strings.Builder
+	held := draft{dog: c.dog()}
+	defer held.release()
 	next := 1
 	for i := 0; i < len(f); i++ {
 		if f[i] != '%' {
@@ -34,6 +36,7 @@ func (h *host) format(c *args) ([]lua.LValue, error) {
 			return nil, tooLong(c)
 		}
 		out.WriteString(text)
+		held.add(len(text))
 	}
 	return one(lua.LString(out.String()))
 }

@@ -21,8 +21,9 @@ import (
 	"github.com/flashlua/flashlua/scripts"
 )
 
-// loadTime bounds the loading of a script, which touches nothing and so takes no time.
-const loadTime = 5 * time.Second
+// loadTime bounds the loading of a script on a station that does not answer, a network file system say. What a script itself
+// does is bounded by its steps.
+const loadTime = 5 * time.Minute
 
 // host is one Lua state and what belongs to it. One goroutine at a time uses it.
 type host struct {
@@ -37,7 +38,7 @@ type host struct {
 	clk     clock.Clock                  // nil while a script loads
 
 	catching   []*lua.LState // that are in a pcall, the innermost last
-	idle       []*lua.LState // threads for protected calls
+	idle, busy []*lua.LState // threads for protected calls
 	depth      int           // of protected calls
 	dog        watchdog
 	poison     error   // a bug was found: nothing works any more
@@ -123,7 +124,7 @@ func loadInTime(src source, o Options) (*Script, error) {
 		err error
 	}
 	done, late := make(chan loaded, 1), make(chan struct{})
-	defer clock.Real{}.AfterFunc(loadTime+time.Second, func() { close(late) })()
+	defer clock.Real{}.AfterFunc(loadTime, func() { close(late) })()
 	go func() {
 		s, err := load(src, o)
 		done <- loaded{s, err}
@@ -131,7 +132,7 @@ func loadInTime(src source, o Options) (*Script, error) {
 	select {
 	case l := <-done:
 		return l.s, l.err
-	case <-late: // neither the compiler nor a pattern ends with a context
+	case <-late: // reading a file does not end with a context
 		return nil, classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime)
 	}
 }
@@ -145,6 +146,8 @@ func load(src source, o Options) (*Script, error) {
 	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
 		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
 	defer cancel()
+	h.dog.loading = true
+	defer func() { h.dog.loading = false }()
 	c, err := h.modules.library.get("", func() (compiled, error) {
 		c, err := compile(src.name, src.text)
 		return compiled{file: src.name, chunk: c}, err
@@ -264,6 +267,7 @@ func newHost(src source, o Options) *host {
 	h := &host{name: src.name, log: o.Log, own: o.Modules, allow: o.Allow, lazy: map[string]func() lua.LValue{}, L: lua.NewState(lua.Options{
 		SkipOpenLibs: true, CallStackSize: 200, RegistrySize: 1 << 10, RegistryMaxSize: 1 << 18, RegistryGrowStep: 1 << 12,
 	})}
+	h.dog.measure = h.holds
 	h.modules = modules{host: h, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: map[string]lua.LValue{}, keys: map[string]int{}}
 	h.openBase()
 	h.openErrors()

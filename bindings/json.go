@@ -37,6 +37,7 @@ func (h *host) jsonModule() map[string]builtin {
 			if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // a bound of what is in it
 				return nil, classify.New(classify.ScriptLimit, "%s: the text has more than %d values in it", c.name, maxValues)
 			}
+			c.dog().work(0, len(text))
 			var v any
 			if err := json.Unmarshal([]byte(text), &v); err != nil {
 				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.name)

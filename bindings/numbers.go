@@ -35,6 +35,7 @@ func tonumber(c *args) ([]lua.LValue, error) {
 	case lua.LNumber:
 		return one(v)
 	case lua.LString:
+		c.dog().work(len(v)/perStep, 0)
 		if f, ok := parseNumber(string(v)); ok {
 			return one(lua.LNumber(f))
 		}

@@ -44,6 +44,7 @@ type caught struct{ from, length int }
 // matcher is one search. Its methods give up by panicking with an error, which match catches.
 type matcher struct {
 	ctx      context.Context
+	dog      *watchdog
 	src, pat string
 	captures []caught
 	steps    int
@@ -56,7 +57,11 @@ func (m *matcher) fail(err error) { panic(gaveUp{err}) }
 
 // step counts work.
 func (m *matcher) step() {
-	if m.steps++; m.steps%checkEvery == 0 {
+	if m.steps++; m.steps%lookEvery != 0 {
+		return
+	}
+	m.dog.work(lookEvery, 0)
+	if m.steps%checkEvery == 0 {
 		if err := context.Cause(m.ctx); err != nil {
 			m.fail(err)
 		}

@@ -25,11 +25,12 @@ func (h *host) call(ctx context.Context, f lua.LValue, args ...lua.LValue) (resu
 		ctx, done = h.dog.watch(ctx)
 		defer done()
 	}
-	defer h.dog.enter()()
 	th := h.thread(ctx)
 	h.depth++
+	h.busy = append(h.busy, th)
 	defer func() {
 		h.depth--
+		h.busy = h.busy[:len(h.busy)-1]
 		th.SetTop(0)
 		h.idle = append(h.idle, th)
 	}()
@@ -61,7 +62,7 @@ func (h *host) thread(ctx context.Context) *lua.LState {
 	} else {
 		th, _ = h.L.NewThread() // h.L has no context, so neither has the thread
 	}
-	th.SetContext(ctx)
+	th.SetContext(&counted{ctx, &h.dog, ctx.Done()})
 	return th
 }
 

@@ -22,6 +22,9 @@ func (h *host) openStrings() {
 	} {
 		lib.RawSetString(name, h.function("string."+name, 0, f))
 	}
+	for _, name := range []string{"reverse", "sub"} {
+		lib.RawSetString(name, h.L.NewFunction(h.copies(lib.RawGetString(name).(*lua.LFunction).GFunction)))
+	}
 	lib.RawSetString("gfind", lua.LNil)
 	lib.RawSetString("dump", lua.LNil)
 }
@@ -89,6 +92,18 @@ func strByte(c *args) ([]lua.LValue, error) {
 	return all, nil
 }
 
+// copies makes a stock function count the text that it returns, and return a copy: a part of a text would hold the whole.
+func (h *host) copies(stock lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		n := stock(L)
+		text := lua.LVAsString(L.Get(-1))
+		h.dog.work(0, len(text))
+		L.Pop(1)
+		L.Push(lua.LString(strings.Clone(text)))
+		return n
+	}
+}
+
 // strLower and strUpper know ASCII, as Lua in the C locale: anything else is bytes.
 func strLower(c *args) ([]lua.LValue, error) { return one(cased(c.text(1, "string"), 'A', 'Z')) }
 func strUpper(c *args) ([]lua.LValue, error) { return one(cased(c.text(1, "string"), 'a', 'z')) }
@@ -123,13 +138,14 @@ func search(c *args, find bool) ([]lua.LValue, error) {
 	s, pattern := c.text(1, "string"), c.text(2, "pattern")
 	start := min(max(c.index(3, "start", 1, len(s))-1, 0), len(s))
 	if find && (lua.LVAsBool(c.opt(4)) || !strings.ContainsAny(pattern, "^$*+?.([%-")) {
+		c.dog().work((len(s)-start)/perStep, 0)
 		at := strings.Index(s[start:], pattern)
 		if at < 0 {
 			return one(lua.LNil)
 		}
 		return []lua.LValue{lua.LNumber(start + at + 1), lua.LNumber(start + at + len(pattern))}, nil
 	}
-	m := &matcher{ctx: c.ctx, src: s, pat: pattern}
+	m := &matcher{ctx: c.ctx, dog: c.dog(), src: s, pat: pattern}
 	from, to, err := m.find(start)
 	if err != nil {
 		return nil, c.pattern(err)
@@ -161,7 +177,7 @@ func (c *args) pattern(err error) error {
 // values are the captures, the whole match if there are none and whole is set.
 func (m *matcher) values(from, to int, whole bool) ([]lua.LValue, error) {
 	if len(m.captures) == 0 && whole {
-		return []lua.LValue{lua.LString(m.src[from:to])}, nil
+		return one(lua.LString(strings.Clone(m.src[from:to])))
 	}
 	var all []lua.LValue
 	for n := range m.captures {
@@ -181,17 +197,17 @@ func (m *matcher) value(n int) (lua.LValue, error) {
 	case positionCapture:
 		return lua.LNumber(c.from + 1), nil
 	}
-	return lua.LString(m.text(n)), nil
+	return lua.LString(strings.Clone(m.text(n))), nil // a part would hold the whole
 }
 
 // gmatch gives an iterator. An anchor means nothing in it.
 func (h *host) gmatch(c *args) ([]lua.LValue, error) {
-	m := &matcher{src: c.text(1, "string"), pat: c.text(2, "pattern")}
+	m := &matcher{dog: c.dog(), src: c.text(1, "string"), pat: c.text(2, "pattern")}
 	if strings.HasPrefix(m.pat, "^") {
 		m.pat = "%" + m.pat
 	}
 	at := 0
-	return one(h.function("string.gmatch", 0, func(c *args) ([]lua.LValue, error) {
+	next := h.function("string.gmatch", 0, func(c *args) ([]lua.LValue, error) {
 		m.ctx, m.steps = c.ctx, 0
 		if at > len(m.src) {
 			return one(lua.LNil)
@@ -206,7 +222,8 @@ func (h *host) gmatch(c *args) ([]lua.LValue, error) {
 		}
 		caught, err := m.values(from, to, true)
 		return caught, c.pattern(err)
-	}))
+	})
+	return one(h.L.NewClosure(next.GFunction, lua.LString(m.src), lua.LString(m.pat))) // which it holds, for who measures
 }
 
 func (h *host) gsub(c *args) ([]lua.LValue, error) {
@@ -219,8 +236,10 @@ func (h *host) gsub(c *args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &matcher{ctx: c.ctx, src: s, pat: pattern}
+	m := &matcher{ctx: c.ctx, dog: c.dog(), src: s, pat: pattern}
 	var out strings.Builder
+	held := draft{dog: c.dog()}
+	defer held.release()
 	at, n := 0, 0
 	for n < limit {
 		end, err := m.match(at)
@@ -237,6 +256,7 @@ func (h *host) gsub(c *args) ([]lua.LValue, error) {
 				return nil, tooLong(c)
 			}
 			out.WriteString(text)
+			held.add(len(text))
 		}
 		switch {
 		case end > at:

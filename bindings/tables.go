@@ -17,8 +17,24 @@ func (h *host) openTables() {
 	lib := h.L.GetGlobal("table").(*lua.LTable)
 	lib.RawSetString("concat", h.function("table.concat", 0, concat))
 	lib.RawSetString("sort", h.function("table.sort", 0, h.sort))
+	for _, name := range []string{"insert", "remove"} {
+		lib.RawSetString(name, h.L.NewFunction(h.moves(lib.RawGetString(name).(*lua.LFunction).GFunction)))
+	}
 	h.L.SetGlobal("unpack", h.function("unpack", 0, unpack))
 	h.L.SetGlobal("setmetatable", h.function("setmetatable", 0, setmetatable))
+}
+
+// moves counts what a stock function moves in the list that it is called for: all values from a position on.
+func (h *host) moves(stock lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		t, isTable := L.Get(1).(*lua.LTable)
+		at, isNumber := L.Get(2).(lua.LNumber)
+		if isTable && isNumber {
+			n := t.Len() - toInt(float64(at))
+			h.dog.work(max(n, -n)/perStep, 0)
+		}
+		return stock(L)
+	}
 }
 
 func (c *args) table(i int, what string) *lua.LTable {
@@ -50,6 +66,7 @@ func concat(c *args) ([]lua.LValue, error) {
 		if !ok {
 			c.fail("the value at index %d is a %s, which cannot be concatenated", i, v.Type())
 		}
+		c.dog().work(1, 0)
 		texts = append(texts, text)
 		if size += len(text) + len(sep); size > maxString {
 			return nil, tooLong(c)
@@ -89,11 +106,15 @@ func (h *host) sort(c *args) ([]lua.LValue, error) {
 		}
 	}
 	values := make([]lua.LValue, t.Len())
+	held := draft{dog: c.dog()}
+	defer held.release()
+	held.add(len(values) * sizeValue)
 	for i := range values {
 		values[i] = t.RawGetInt(i + 1)
 	}
 	n := 0
 	slices.SortFunc(values, func(a, b lua.LValue) int {
+		c.dog().work(2, 0)
 		if n++; n%checkEvery == 0 {
 			if err := context.Cause(c.ctx); err != nil {
 				panic(wrong{err})
@@ -107,6 +128,7 @@ func (h *host) sort(c *args) ([]lua.LValue, error) {
 		}
 		return 0
 	})
+	c.dog().work(len(values), 0)
 	for i, v := range values {
 		t.RawSetInt(i+1, v)
 	}

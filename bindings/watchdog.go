@@ -2,9 +2,7 @@ package bindings
 
 import (
 	"context"
-	"runtime"
 	"runtime/metrics"
-	"sync"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -12,113 +10,152 @@ import (
 )
 
 const (
-	lookEvery = 5 * time.Millisecond
-	maxHeap   = 64 << 20         // bytes by which the heap may grow while a script works
-	maxAlone  = 10 * time.Second // that a script may work without asking flashlua for anything that takes time
+	maxWork = 200_000_000 // steps of a script between two calls that flashlua does for it
+	maxHeld = 64 << 20    // bytes that a script holds
+
+	lookEvery = 64                      // steps between two looks at the limits
+	pollEvery = time.Millisecond        // least time between two looks at the process's allocations
+	madeEvery = 1 << 20                 // bytes made by functions of ours that are a reason to look earlier
+	perStep   = 16                      // bytes that a function of ours copies in the time of a step
+	allocated = "/gc/heap/allocs:bytes" // by the whole process since its start
 )
 
-// watchdog ends a script that eats memory, or works without end. It looks only while the script itself works: what the
-// engine does on its behalf is the engine's.
+// watchdog counts what a script does and measures what it holds. A step is an instruction of the virtual machine, or as
+// much work of a function of ours. It belongs to one Lua state and is used by the goroutine that runs it, without a lock.
+//
+// Neither limit depends on the machine or on the rest of the process. What the process allocates only says when to measure:
+// a state cannot have grown by more than that. The measure itself counts what is reachable in this state.
 type watchdog struct {
-	mu     sync.Mutex
-	cancel context.CancelCauseFunc // of the script that runs
-	runs   int                     // how many did; odd while one does
-	away   int                     // calls of the script into the engine that are under way
-	since  time.Time               // when the script came back from the last one
+	measure func(seen) int // bytes that the state holds
+	seen    seen           // kept from one measure to the next within a run: it is large, and would be the next reason to measure
+	loading bool           // a script that loads has one budget of steps for all calls
 
-	base     uint64 // size of the heap then, as far as the script is to blame
-	garbage  uint64 // what was on the heap beside it when it was last cleaned
-	atEngine uint64 // size of the heap when the engine was last seen at work; 0: it was not, since
+	cancel context.CancelCauseFunc // of the script that runs
+	ended  bool                    // it was called: a limit broke
+	left   int                     // steps until the next look
+	steps  int                     // since flashlua last did something for the script, up to the last look
+
+	drafts int       // bytes that functions of ours hold while they call the script
+	made   int       // bytes that functions of ours made since the last poll
+	polled time.Time // when the process's allocations were last looked at
+	size   int       // of the state when it was last measured
+	mark   uint64    // what the process had allocated when the script began to run, or was last measured
+	grown  uint64    // what it allocated in earlier runs of the script since the last measure
+	sample [1]metrics.Sample
 }
 
-// watch begins to look, and gives a context that ends when the script must.
+// watch begins a run of the script. The context that it returns ends when the script breaks a limit.
 func (w *watchdog) watch(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.cancel, w.away, w.since = cancel, 0, clock.Real{}.Now()
-	w.base, w.garbage, w.atEngine = heapSize(), 0, 0
-	w.runs++
-	stop := w.again(w.runs)
+	w.cancel, w.ended, w.mark = cancel, false, w.allocated()
+	w.renew()
 	return ctx, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.runs++
-		stop()
+		w.grown += w.allocated() - w.mark
+		w.seen = nil
 		cancel(nil)
 	}
 }
 
-// again looks in a moment, at the given run.
-func (w *watchdog) again(run int) (stop func() bool) {
-	return clock.Real{}.AfterFunc(lookEvery, func() { w.look(run) })
-}
-
-// leave notes that the engine works, until what it gives is called.
-func (w *watchdog) leave() (back func()) {
-	w.count(1)
-	return func() { w.count(-1) }
-}
-
-func (w *watchdog) count(by int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.away += by
-	w.since = clock.Real{}.Now()
-}
-
-// enter notes that the script works, also inside a call into the engine, until what it gives is called.
-func (w *watchdog) enter() (back func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	before := w.away
-	w.away = 0
-	return func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.away = before
+// renew sets the count of steps back: flashlua does something for the script, or did.
+func (w *watchdog) renew() {
+	if !w.loading {
+		w.steps, w.left = 0, lookEvery
 	}
 }
 
-func (w *watchdog) look(run int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.runs != run {
+// step counts an instruction.
+func (w *watchdog) step() {
+	if w.left--; w.left < 0 {
+		w.look()
+	}
+}
+
+// work counts what a function does besides being called: steps of its own, and bytes that it copies.
+func (w *watchdog) work(steps, bytes int) {
+	w.left -= steps + bytes/perStep
+	if w.made += bytes; w.left < 0 || w.made > madeEvery {
+		w.look()
+	}
+}
+
+// draft counts the bytes that a function of ours holds while it calls the script, where a measure does not find them.
+type draft struct {
+	dog   *watchdog
+	bytes int
+}
+
+func (d *draft) add(bytes int) {
+	d.bytes += bytes
+	d.dog.drafts += bytes
+}
+
+func (d *draft) release() { d.dog.drafts -= d.bytes }
+
+// look holds the script to its limits.
+func (w *watchdog) look() {
+	w.steps += lookEvery - w.left
+	w.left = lookEvery
+	if w.ended {
 		return
 	}
-	heap := heapSize()
-	switch {
-	case w.away > 0:
-		w.atEngine = heap
-	case w.atEngine > 0:
-		w.base = w.base + heap - min(w.atEngine, heap)
-		w.atEngine = 0
-	case clock.Real{}.Now().Sub(w.since) > maxAlone:
-		w.end("look for a loop that does not end", "the script worked for %s without calling flashlua", maxAlone)
-	case heap > w.base+w.garbage+2*maxHeap: // no time to lose
-		w.hungry()
-	case heap > w.base+w.garbage+maxHeap:
-		runtime.GC() // what is over may be garbage
-		after := heapSize()
-		if after > w.base+maxHeap {
-			w.hungry()
+	if w.steps > maxWork {
+		what := "the script worked for more than %d million steps without calling flashlua"
+		if w.loading {
+			what = "the script needs more than %d million steps to load"
 		}
-		w.garbage = after - min(w.base, after)
+		w.end("look for a loop that does not end", what, maxWork/1_000_000)
+		return
 	}
-	w.again(run)
-}
-
-func (w *watchdog) hungry() {
-	w.end("look for a table or a string that grows without end", "the script holds more than %d MiB of memory", maxHeap>>20)
+	now := clock.Real{}.Now()
+	if w.made < madeEvery && now.Sub(w.polled) < pollEvery {
+		return
+	}
+	w.polled, w.made = now, 0
+	if w.grown+w.allocated()-w.mark < uint64(max(maxHeld-w.size, w.size/2)) {
+		return
+	}
+	if w.seen == nil {
+		w.seen = seen{}
+	}
+	w.size = w.measure(w.seen) + w.drafts
+	clear(w.seen)
+	w.mark, w.grown = w.allocated(), 0
+	if w.size > maxHeld {
+		w.end("look for a table or a string that grows without end", "the script holds more than %d MiB of memory", maxHeld>>20)
+	}
 }
 
 func (w *watchdog) end(hint, format string, a ...any) {
+	w.ended = true
 	w.cancel(classify.WithHint(classify.New(classify.ScriptLimit, format, a...), "%s", hint))
 }
 
-// heapSize is the bytes of objects on the heap, those not yet swept included.
-func heapSize() uint64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
+func (w *watchdog) allocated() uint64 {
+	w.sample[0].Name = allocated
+	metrics.Read(w.sample[:])
+	return w.sample[0].Value.Uint64()
+}
+
+// counted is the context of a thread that runs a script. gopher-lua asks it for Done before every instruction, and nothing
+// else may: functions of ours take the plain context within.
+type counted struct {
+	context.Context
+	dog  *watchdog
+	done <-chan struct{}
+}
+
+func (c *counted) Done() <-chan struct{} {
+	c.dog.step()
+	return c.done
+}
+
+// plain is the context of a thread for Go code: it may go to other goroutines.
+func plain(ctx context.Context) context.Context {
+	switch c := ctx.(type) {
+	case nil:
+		return context.Background()
+	case *counted:
+		return c.Context
+	}
+	return ctx
 }

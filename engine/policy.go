@@ -108,8 +108,9 @@ const (
 	hurriedTime = 50 * time.Millisecond
 	// powerTime bounds one action of a power driver that does not ask for more.
 	powerTime = 15 * time.Second
-	// hookTime bounds one call of a policy's classify or backoff.
-	hookTime = 5 * time.Second
+	// hookTime bounds one call of a policy's classify or backoff that waits for something. Its work has limits of its own,
+	// which a loaded station must not reach later than this.
+	hookTime = 2 * time.Minute
 	// returnTime is how long a cancelled policy may take to return.
 	returnTime = 2 * time.Second
 )

@@ -1,0 +1,304 @@
+package bindings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// TestStepsAreTheScripts holds that a script takes the same steps every time, and that functions of ours count what they do.
+func TestStepsAreTheScripts(t *testing.T) {
+	const list = "local t = {} for i = 1, 1e5 do t[i] = (i * 7919) % 100003 end "
+	for source, most := range map[string]int{
+		"":                             300,
+		"for i = 1, 1e6 do end":        1_000_300,
+		list:                           600_000,
+		list + "table.sort(t)":         4_500_000,
+		list + "table.insert(t, 1, 0)": 610_000,
+		list + "table.sort(t, function(a, b) return a < b end)":                                   maxWork / 4, // a second of a CPU
+		"local s = ('x'):rep(1e6)":                                                                64_000,
+		"local s = ('x'):rep(1e6) for i = 1, 10 do s:upper() end":                                 700_000,
+		"local s = ('x'):rep(1e6) for i = 1, 10 do s:sub(2) end":                                  700_000,
+		"local s = ('x'):rep(1e6) for i = 1, 10 do s:reverse() end":                               700_000,
+		"local s = ('x'):rep(1e6) for i = 1, 10 do s:find('y', 1, true) end":                      700_000,
+		"local s = ('x'):rep(1e5) for i = 1, 10 do s:match('y') end":                              1_020_000,
+		"local s = ('x'):rep(1e5) for i = 1, 10 do s:gsub('x', 'y') end":                          1_120_000,
+		"local s = ('7'):rep(1e6) for i = 1, 10 do tonumber(s) end":                               700_000,
+		"local t = {} for i = 1, 100 do t[i] = 'text' end for i = 1, 1000 do table.concat(t) end": 140_000,
+	} {
+		var counts []int
+		for range 2 {
+			h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
+			if _, err := h.eval(t.Context(), source); err != nil {
+				t.Errorf("%s: %v", source, err)
+			}
+			counts = append(counts, h.dog.steps+lookEvery-h.dog.left)
+		}
+		if counts[0] != counts[1] {
+			t.Errorf("%s\n\ttakes %d steps, then %d; want the same", source, counts[0], counts[1])
+		}
+		if least := most * 9 / 10; counts[0] > most || most < maxWork/4 && source != "" && counts[0] < least/2 {
+			t.Errorf("%s\n\ttakes %d steps; want about %d", source, counts[0], most)
+		}
+	}
+}
+
+// TestStepsAreCountedBetweenCalls holds that what flashlua does for a script sets its count back, and while it loads does not.
+func TestStepsAreCountedBetweenCalls(t *testing.T) {
+	const source = "for i = 1, 3 do for i = 1, 1e5 do end json.encode({}) end"
+	for _, loading := range []bool{false, true} {
+		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
+		h.dog.loading = loading
+		if _, err := h.eval(t.Context(), source); err != nil {
+			t.Error(err)
+		}
+		if steps := h.dog.steps; loading != (steps > 300_000) || !loading && steps > 1000 {
+			t.Errorf("loading %v: %d steps are counted in the end", loading, steps)
+		}
+	}
+}
+
+// TestMeasure compares what a state holds with what Go's heap grew by. Small tables count by an average, so the two differ.
+func TestMeasure(t *testing.T) {
+	for _, source := range []string{
+		"for i = 1, 1e5 do t[i] = i + 0.5 end",
+		"for i = 1, 3e4 do t[i] = {} end",
+		"for i = 1, 3e4 do t[i] = { i } end",
+		"for i = 1, 1e4 do t[i] = { a = i } end",
+		"for i = 1, 2e3 do t[i] = {} t[i].a = i end",
+		"for i = 1, 3e4 do t['k' .. i] = i end",
+		"for i = 1, 3e4 do t['k' .. i] = i t['k' .. i] = nil end",
+		"for i = 1, 3e4 do t[i + 0.5] = i end",
+		"for i = 1, 3e4 do t[i] = 'k' .. i end",
+		"for i = 1, 3e4 do t[i] = function() return i end end",
+		"local function f() coroutine.yield() end for i = 1, 200 do t[i] = coroutine.create(f) coroutine.resume(t[i]) end",
+		"for i = 1, 1e4 do t[i] = errors.new{ message = 'x' .. i } end",
+		"for i = 1, 1e4 do t[i] = errors.retryable('x', 'caught' .. i) end",
+		"t[1048575] = 1",
+		"local s = ('x'):rep(1e6) for i = 1, 5 do t[i] = (s .. i):gmatch('y') end",
+	} {
+		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
+		c, err := compile("test.lua", []byte("local t = {} "+source+" return t"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, heap := h.holds(seen{}), liveHeap()
+		results, err := h.call(t.Context(), h.L.NewFunctionFromProto(c.proto))
+		if err != nil {
+			t.Fatal(source, err)
+		}
+		h.L.G.Registry.RawSetString("kept", results[0])
+		grew := liveHeap() - heap
+		got := h.holds(seen{}) - before
+		if ratio := float64(got) / float64(grew); ratio < 0.35 || ratio > 2 {
+			t.Errorf("%s\n\tmeasures %d bytes, the heap grew by %d: %.2f", source, got, grew, ratio)
+		}
+		runtime.KeepAlive(h)
+	}
+}
+
+// liveHeap is what is on the heap after the garbage went.
+func liveHeap() int {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// TestPartsDoNotHoldTheWhole holds that what is cut out of a text keeps nothing else of it in memory.
+func TestPartsDoNotHoldTheWhole(t *testing.T) {
+	for _, cut := range []string{"s:sub(1, 4)", "s:match('^....')", "select(3, s:find('^(....)'))", "s:gmatch('....')()", "s:match('^(....)')"} {
+		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
+		c, err := compile("test.lua", []byte("local t = {} for i = 1, 10 do local s = ('x'):rep(1e6) t[i] = "+cut+" end return t"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		heap := liveHeap()
+		results, err := h.call(t.Context(), h.L.NewFunctionFromProto(c.proto))
+		if err != nil || results[0].(*lua.LTable).RawGetInt(10) != lua.LString("xxxx") {
+			t.Fatal(cut, results, err)
+		}
+		if grew := liveHeap() - heap; grew > 2e6 {
+			t.Errorf("%s holds %d bytes for each 4", cut, grew/10)
+		}
+		runtime.KeepAlive(results)
+	}
+}
+
+// TestMemoryOfOthers holds that what the rest of the process allocates while a script works is not the script's.
+func TestMemoryOfOthers(t *testing.T) {
+	var others [][]byte
+	begin, end := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(end)
+		<-begin
+		for range 50 {
+			others = append(others, make([]byte, 10<<20)) // never touched, so it costs nothing
+		}
+	}()
+	own := Module{
+		"begin": func(context.Context, []any) ([]any, error) { close(begin); return nil, nil },
+		"ended": func(context.Context, []any) ([]any, error) {
+			select {
+			case <-end:
+				return []any{true}, nil
+			default:
+				return []any{false}, nil
+			}
+		},
+	}
+	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{Modules: map[string]Module{"others": own}})
+	_, err := h.eval(t.Context(), "others.begin() repeat for i = 1, 1e4 do end until others.ended() for i = 1, 2e7 do end")
+	if err != nil {
+		t.Errorf("beside 500 MiB of others: %v; want nil", err)
+	}
+	runtime.KeepAlive(others)
+}
+
+// TestManyBoards loads 200 boards in one process and lets them work at the same time, each with half a MiB of its own.
+func TestManyBoards(t *testing.T) {
+	const boards = 200
+	var all sync.WaitGroup
+	all.Add(boards)
+	together := Module{"meet": func(context.Context, []any) ([]any, error) {
+		all.Done()
+		all.Wait()
+		return nil, nil
+	}}
+	script := filepath.Join(t.TempDir(), "board.lua")
+	if err := os.WriteFile(script, []byte(`local board = require("boards.qemu-arm64")
+function board.classify(err, next)
+	local t = {}
+	for i = 1, 50 do t[i] = ("x"):rep(1e4) .. i end
+	together.meet()
+	for i = 1, 2e4 do t[1] = "y" .. i end
+	return #t == 50 and "fatal" or "retry"
+end
+return board`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan error, boards)
+	for range boards {
+		go func() {
+			p, err := Load(script, Options{Modules: map[string]Module{"together": together}})
+			if err != nil {
+				all.Done()
+				failed <- err
+				return
+			}
+			class, err := p.Classify(context.Background(), errors.New("x"), func(error) classify.Class { return classify.Retryable })
+			if err == nil && class != classify.NonRetryable {
+				err = fmt.Errorf("it answers %s", class)
+			}
+			failed <- err
+		}()
+	}
+	for range boards {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestSyntaxLimits holds what the compiler, and so Load and Check, refuse before they spend much time on it.
+func TestSyntaxLimits(t *testing.T) {
+	each := func(n int, format string) string { // on lines of 20
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i+1000)
+			if i%20 == 0 {
+				b.WriteByte('\n')
+			}
+		}
+		return b.String()
+	}
+	numbers := func(n int) string { return "local t = {" + each(n, "%d,") + "}" }
+	const deep, many = "more than 1000 expressions or blocks inside each other", "more than 8192 different names, texts and numbers in one function"
+	for name, tt := range map[string]struct{ source, want string }{
+		"numbers that fit":   {numbers(maxConstants-10) + "local f = function()" + numbers(maxConstants-10) + " end", ""},
+		"40,000 numbers":     {numbers(40_000), many},
+		"many texts":         {"local t = {" + each(9000, "'k%d',") + "}", many},
+		"many names":         {"local t = {}" + each(9000, " t.k%d = 1"), many},
+		"many methods":       {"local t = {}" + each(9000, " t:k%d()"), many},
+		"one number often":   {"local t = {" + strings.Repeat("7,\n", 50_000) + "}", ""},
+		"a long sum":         {"local a = 1 local b = a" + strings.Repeat(" + a", 900), ""},
+		"a longer sum":       {"local a = 1 local b = a" + strings.Repeat(" + a", 60_000), deep},
+		"minus minus":        {"local a = 1 local b = " + strings.Repeat("- ", 60_000) + "a", deep},
+		"tables in tables":   {"local t = " + strings.Repeat("{", 60_000) + strings.Repeat("}", 60_000), deep},
+		"blocks in blocks":   {strings.Repeat("do ", 30_000) + strings.Repeat("end ", 30_000), deep},
+		"functions":          {strings.Repeat("return function() ", 5000) + strings.Repeat("end ", 5000), deep},
+		"a chain of methods": {"local f local x = f" + strings.Repeat(":a()", 40_000), deep},
+		"brackets":           {"local x = " + strings.Repeat("(", 60_000) + "1" + strings.Repeat(")", 60_000), ""},
+		"a long elseif":      {"local a if a then " + strings.Repeat("elseif a then ", 5000) + "end", ""},
+	} {
+		source := tt.source
+		if name != "functions" {
+			source += "\nreturn require('boards.sim')"
+		}
+		path := filepath.Join(t.TempDir(), "board.lua")
+		if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(path, Options{})
+		found, cerr := Check(path, Options{})
+		if tt.want == "" {
+			if err != nil || cerr != nil || len(found) > 0 {
+				t.Errorf("%s: Load = %v, Check = %v, %v; want nothing", name, err, found, cerr)
+			}
+			continue
+		}
+		if classify.Facts(err).Kind != classify.ScriptLimit || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Load = %v; want %s, %q", name, err, classify.ScriptLimit, tt.want)
+		}
+		if cerr != nil || len(found) != 1 || found[0].Rule != "load" || found[0].Message != tt.want {
+			t.Errorf("%s: Check = %v, %v; want %q", name, found, cerr, tt.want)
+		}
+	}
+}
+
+// TestDocumentedLimits holds docs/security.md to the code.
+func TestDocumentedLimits(t *testing.T) {
+	doc, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for limit, n := range map[string]string{
+		"| source of a script or module | %s KiB |":                        fmt.Sprint(maxSource >> 10),
+		"| expressions and blocks inside each other | %s |":                thousands(maxSyntax),
+		"| different names, texts and numbers in one function | %s |":      thousands(maxConstants),
+		"| loading a script, its modules included | %s million steps |":    fmt.Sprint(maxWork / 1_000_000),
+		"also in `classify` and `backoff` | %s million steps |":            fmt.Sprint(maxWork / 1_000_000),
+		"| memory that a script holds | %s MiB |":                          fmt.Sprint(maxHeld >> 20),
+		"a script that holds more than %s MiB ends":                        fmt.Sprint(maxHeld * 3 / 2 >> 20),
+		"| a string that one call makes | %s MiB |":                        fmt.Sprint(maxString >> 20),
+		"| steps of a pattern in one call | %s million |":                  fmt.Sprint(maxSteps / 1_000_000),
+		"| `pcall` inside each other, coroutines inside each other | %s |": fmt.Sprint(maxDepth),
+		"| coroutines made | %s |":                                         thousands(maxCoroutines),
+		"| results of one call, as of `unpack` | %s |":                     thousands(maxUnpack),
+		"reading the files of a script %s min":                             fmt.Sprint(loadTime.Minutes()),
+		"copying %s bytes":                                                 fmt.Sprint(perStep),
+	} {
+		if want := fmt.Sprintf(limit, n); !strings.Contains(string(doc), want) {
+			t.Errorf("docs/security.md lacks %q", want)
+		}
+	}
+}
+
+// thousands writes a number as the documents do.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	if len(s) > 3 {
+		s = s[:len(s)-3] + "," + s[len(s)-3:]
+	}
+	return s
+}
