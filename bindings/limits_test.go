@@ -18,14 +18,14 @@ import (
 
 // TestStepsAreTheScripts holds that a script takes the same steps every time, and that functions of ours count what they do.
 func TestStepsAreTheScripts(t *testing.T) {
-	const list = "local t = {} for i = 1, 1e5 do t[i] = (i * 7919) % 100003 end "
+	const list = "local t = {} for i = 1, 2e4 do t[i] = (i * 7919) % 20011 end "
 	for source, most := range map[string]int{
 		"":                             300,
 		"for i = 1, 1e6 do end":        1_000_300,
-		list:                           600_000,
-		list + "table.sort(t)":         4_500_000,
-		list + "table.insert(t, 1, 0)": 610_000,
-		list + "table.sort(t, function(a, b) return a < b end)":                                   maxWork / 4, // a second of a CPU
+		list:                           105_000,
+		list + "table.sort(t)":         760_000,
+		list + "table.insert(t, 1, 0)": 106_000,
+		list + "table.sort(t, function(a, b) return a < b end)":                                   2_500_000, // so a sort of two seconds takes less than half of what a script may
 		"local s = ('x'):rep(1e6)":                                                                64_000,
 		"local s = ('x'):rep(1e6) for i = 1, 10 do s:upper() end":                                 700_000,
 		"local s = ('x'):rep(1e6) for i = 1, 10 do s:sub(2) end":                                  700_000,
@@ -42,12 +42,12 @@ func TestStepsAreTheScripts(t *testing.T) {
 			if _, err := h.eval(t.Context(), source); err != nil {
 				t.Errorf("%s: %v", source, err)
 			}
-			counts = append(counts, h.dog.steps+lookEvery-h.dog.left)
+			counts = append(counts, h.dog.done())
 		}
 		if counts[0] != counts[1] {
 			t.Errorf("%s\n\ttakes %d steps, then %d; want the same", source, counts[0], counts[1])
 		}
-		if least := most * 9 / 10; counts[0] > most || most < maxWork/4 && source != "" && counts[0] < least/2 {
+		if counts[0] > most || source != "" && counts[0] < most/2 {
 			t.Errorf("%s\n\ttakes %d steps; want about %d", source, counts[0], most)
 		}
 	}
@@ -62,7 +62,7 @@ func TestStepsAreCountedBetweenCalls(t *testing.T) {
 		if _, err := h.eval(t.Context(), source); err != nil {
 			t.Error(err)
 		}
-		if steps := h.dog.steps; loading != (steps > 300_000) || !loading && steps > 1000 {
+		if steps := h.dog.done(); loading != (steps > 300_000) || !loading && steps > 1000 {
 			t.Errorf("loading %v: %d steps are counted in the end", loading, steps)
 		}
 	}
@@ -225,7 +225,7 @@ func TestSyntaxLimits(t *testing.T) {
 	numbers := func(n int) string { return "local t = {" + each(n, "%d,") + "}" }
 	const deep, many = "more than 1000 expressions or blocks inside each other", "more than 8192 different names, texts and numbers in one function"
 	for name, tt := range map[string]struct{ source, want string }{
-		"numbers that fit":   {numbers(maxConstants-10) + "local f = function()" + numbers(maxConstants-10) + " end", ""},
+		"numbers that fit":   {numbers(maxConstants-10) + "local f = function()" + numbers(100) + " end", ""},
 		"40,000 numbers":     {numbers(40_000), many},
 		"many texts":         {"local t = {" + each(9000, "'k%d',") + "}", many},
 		"many names":         {"local t = {}" + each(9000, " t.k%d = 1"), many},
@@ -238,8 +238,8 @@ func TestSyntaxLimits(t *testing.T) {
 		"blocks in blocks":   {strings.Repeat("do ", 30_000) + strings.Repeat("end ", 30_000), deep},
 		"functions":          {strings.Repeat("return function() ", 5000) + strings.Repeat("end ", 5000), deep},
 		"a chain of methods": {"local f local x = f" + strings.Repeat(":a()", 40_000), deep},
-		"brackets":           {"local x = " + strings.Repeat("(", 60_000) + "1" + strings.Repeat(")", 60_000), ""},
-		"a long elseif":      {"local a if a then " + strings.Repeat("elseif a then ", 5000) + "end", ""},
+		"brackets":           {"local x = " + strings.Repeat("(", 20_000) + "1" + strings.Repeat(")", 20_000), ""},
+		"a long elseif":      {"local a if a then " + strings.Repeat("elseif a then ", 2000) + "end", ""},
 	} {
 		source := tt.source
 		if name != "functions" {

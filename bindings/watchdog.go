@@ -33,7 +33,7 @@ type watchdog struct {
 	cancel context.CancelCauseFunc // of the script that runs
 	ended  bool                    // it was called: a limit broke
 	left   int                     // steps until the next look
-	steps  int                     // since flashlua last did something for the script, up to the last look
+	steps  int                     // done since flashlua last did something for the script, up to the last look
 
 	drafts int       // bytes that functions of ours hold while they call the script
 	made   int       // bytes that functions of ours made since the last poll
@@ -56,12 +56,15 @@ func (w *watchdog) watch(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// renew sets the count of steps back: flashlua does something for the script, or did.
+// renew sets the count of steps back: flashlua does something for the script, or did. It does not put off the next look.
 func (w *watchdog) renew() {
 	if !w.loading {
-		w.steps, w.left = 0, lookEvery
+		w.steps = w.left - lookEvery
 	}
 }
+
+// done is the count of steps.
+func (w *watchdog) done() int { return w.steps + lookEvery - w.left }
 
 // step counts an instruction.
 func (w *watchdog) step() {
@@ -93,8 +96,7 @@ func (d *draft) release() { d.dog.drafts -= d.bytes }
 
 // look holds the script to its limits.
 func (w *watchdog) look() {
-	w.steps += lookEvery - w.left
-	w.left = lookEvery
+	w.steps, w.left = w.done(), lookEvery
 	if w.ended {
 		return
 	}
@@ -127,6 +129,9 @@ func (w *watchdog) look() {
 
 func (w *watchdog) end(hint, format string, a ...any) {
 	w.ended = true
+	if w.cancel == nil { // nothing runs
+		return
+	}
 	w.cancel(classify.WithHint(classify.New(classify.ScriptLimit, format, a...), "%s", hint))
 }
 

@@ -31,6 +31,7 @@ var hostile = []struct {
 	{`local t = {} for i = 1, 1e9 do t[i] = {} t[i][1048575] = 1 end`, "holds more than 64 MiB", 3},
 	{`local t = {} for i = 1, 1e9 do t[i] = errors.new{ message = ("x"):rep(1000) } end`, "holds more than 64 MiB", 3},
 	{`local t, s = {}, ("x"):rep(1e6) for i = 1, 1e9 do t[i] = (s .. i):gmatch("y") end`, "holds more than 64 MiB", 3},
+	{`local t = {} while true do t[#t + 1] = json.decode("[1]") end`, "holds more than 64 MiB", 3}, // calls of flashlua between
 	{`local s = ("x"):rep(8e6) .. " y" local function f() s:gsub("%S+", function(w) if w == "y" then f() end end) end f()`, "holds more than 64 MiB", 3},
 	{`local t = {} for i = 1, 600 do t[i] = ("x"):rep(1e6):sub(1, 10) end error(errors.fatal("no harm done"))`, "no harm done", 3},
 	{`local function f() coroutine.wrap(f)() end f()`, "inside each other", 3},
