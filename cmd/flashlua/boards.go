@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -62,7 +64,11 @@ func (env Env) boards(c *cli.Context) error {
 	case err != nil:
 		return err
 	case c.Bool("source"):
-		_, err = env.Stdout.Write(s.Text)
+		text := s.Text
+		if env.Terminal(env.Stdout) > 0 { // into a file or a pipe it goes as it is
+			text = []byte(plain(string(text)))
+		}
+		_, err = env.Stdout.Write(text)
 		return printed(err)
 	case c.Bool("json"):
 		return printJSON(env.Stdout, shown(s))
@@ -91,7 +97,7 @@ func (env Env) listBoards(asJSON bool) error {
 	}
 	w := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 	for _, b := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", b.Name, b.Description, tested(b.Tested))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", inline(b.Name), inline(b.Description), inline(tested(b.Tested)))
 	}
 	return printed(w.Flush())
 }
@@ -132,7 +138,7 @@ func folder(p *engine.Policy) string {
 
 func printBoard(out io.Writer, s *bindings.Script) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", name, value) }
+	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", inline(name), inline(value)) }
 	from := s.File
 	if s.Embedded {
 		from += ", comes with flashlua"
@@ -176,8 +182,29 @@ func printed(err error) error {
 }
 
 func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	return printed(enc.Encode(v))
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeControl(text.Bytes()))
+	return printed(err)
+}
+
+// escapeControl escapes what encoding/json leaves as it is and a terminal would obey. It stands only within strings.
+func escapeControl(text []byte) []byte {
+	if !bytes.ContainsFunc(text, control) {
+		return text
+	}
+	var out []byte
+	for _, r := range string(text) {
+		if control(r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
 }

@@ -132,9 +132,9 @@ func (env Env) printSuccess(r *engine.Report) {
 		if r.Simulated {
 			rest = "; the board was simulated"
 		}
-		fmt.Fprintf(env.Stdout, "%s %s in %s%s\n", env.palette(env.Stdout).green("done:"), r.Board, r.Duration.Round(100*time.Millisecond), rest)
+		fmt.Fprintf(env.Stdout, "%s %s in %s%s\n", env.palette(env.Stdout).green("done:"), inline(r.Board), r.Duration.Round(100*time.Millisecond), rest)
 	case engine.Planned:
-		fmt.Fprintf(env.Stdout, "planned: %s of %s; nothing was touched\n", where(r), r.Board)
+		fmt.Fprintf(env.Stdout, "planned: %s of %s; nothing was touched\n", where(r), inline(r.Board))
 	case engine.Verified:
 		rest := ""
 		if r.Mode == engine.ModeVerify {
@@ -144,10 +144,10 @@ func (env Env) printSuccess(r *engine.Report) {
 			rest += "; the board was simulated"
 		}
 		if r.Mode == engine.ModeWrite {
-			fmt.Fprintf(env.Stdout, "%s %s on %s in %s\n", env.palette(env.Stdout).green("verified:"), plain(r.Image.Path), r.Target.Device, r.Duration.Round(100*time.Millisecond))
+			fmt.Fprintf(env.Stdout, "%s %s on %s in %s\n", env.palette(env.Stdout).green("verified:"), inline(r.Image.Path), inline(r.Target.Device), r.Duration.Round(100*time.Millisecond))
 			return
 		}
-		fmt.Fprintf(env.Stdout, "%s %s of %s in %s, attempt %d%s\n", env.palette(env.Stdout).green("verified:"), where(r), r.Board, r.Duration.Round(100*time.Millisecond), r.Attempt, rest)
+		fmt.Fprintf(env.Stdout, "%s %s of %s in %s, attempt %d%s\n", env.palette(env.Stdout).green("verified:"), where(r), inline(r.Board), r.Duration.Round(100*time.Millisecond), r.Attempt, rest)
 	}
 }
 
@@ -157,7 +157,7 @@ func where(r *engine.Report) string {
 		if device != "" {
 			name += " (" + device + ")"
 		}
-		return plain(image) + " on " + name
+		return inline(image) + " on " + inline(name)
 	}
 	if len(r.Parts) == 0 {
 		return on(r.Image.Path, r.Target.Name, r.Target.Device)

@@ -103,7 +103,7 @@ func (env Env) sim(c *cli.Context) error {
 	}
 	go http.Serve(l, powerSwitch{b})
 	defer l.Close()
-	fmt.Fprintf(env.Stdout, "a simulated board %s, off, until Ctrl-C:\n  flashlua run %s --image FILE --port %s --power 'http://%s/{}'\n", p.Name, script, port, l.Addr())
+	fmt.Fprintf(env.Stdout, "a simulated board %s, off, until Ctrl-C:\n  flashlua run %s --image FILE --port %s --power 'http://%s/{}'\n", inline(p.Name), inline(script), port, l.Addr())
 	for _, file := range b.Files() {
 		fmt.Fprintf(env.Stdout, "  medium: %s\n", file)
 	}

@@ -68,4 +68,9 @@ func plain(text string) string {
 	return b.String()
 }
 
+// inline is plain for text within a line: a line end or a tab of a policy would forge another line, or column.
+func inline(text string) string {
+	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(plain(text))
+}
+
 func control(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }

@@ -28,7 +28,6 @@ end
 // quiet.
 func TestShutDown(t *testing.T) {
 	r := newRig(t, 1000)
-	r.tftp = "127.0.70.4"
 	policy := r.variant(shutdowns)
 	var real, simulated []string
 	notes := func(all *[]string) func(engine.Event) {
