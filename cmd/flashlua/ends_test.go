@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -269,6 +270,73 @@ func endedBy(code int, signals []syscall.Signal) bool {
 	return slices.ContainsFunc(signals, func(s syscall.Signal) bool { return code == engine.ExitSignal+int(s) })
 }
 
+// holdScript is a power command that does not return while there is a file hold.
+const holdScript = `#!/bin/sh
+echo "$1 begin" >>power.log; while [ -e hold ]; do sleep 0.05; done; echo "$1 end" >>power.log
+`
+
+// eventually waits for something that is sure to come.
+func eventually(t *testing.T, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a hang
+	defer cancel()
+	for !ok() {
+		if err := (clock.Real{}).Sleep(ctx, 5*time.Millisecond); err != nil {
+			t.Fatal("it did not come")
+		}
+	}
+}
+
+// TestThreeRequests: after the second the power driver is still waited for, after the third nothing is.
+func TestThreeRequests(t *testing.T) {
+	for name, third := range map[string]bool{"two": false, "three": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := endsDir(t)
+			hold := filepath.Join(dir, "hold")
+			if err := os.WriteFile(filepath.Join(dir, "switch.sh"), []byte(holdScript), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			cmd := flashlua(t, dir, "--image", "x.raw", "--port", "exec:sleep 1000 # "+dir, "--power", "command:./switch.sh {}", "--out", "out", "-q")
+			said, stderr, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd.Stderr = stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			stderr.Close()
+			eventually(t, func() bool { return lastPower(dir) == "on end" })
+			if err := os.WriteFile(hold, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd.Process.Signal(syscall.SIGTERM)
+			eventually(t, func() bool { return lastPower(dir) == "off begin" }) // the first request has begun
+			clock.Real{}.Sleep(t.Context(), oneRequest)
+			cmd.Process.Signal(syscall.SIGTERM)
+			line, err := bufio.NewReader(said).ReadString('\n')
+			if want := "SIGTERM again: only the power driver is waited for; one more ends flashlua at once, and may leave the board on\n"; line != want {
+				t.Errorf("after the second request it says %q, %v; want %q", line, err, want)
+			}
+			want := 143
+			if third {
+				want = 130
+				clock.Real{}.Sleep(t.Context(), oneRequest)
+				cmd.Process.Signal(syscall.SIGINT)
+				cmd.Wait()
+			}
+			os.Remove(hold)
+			cmd.Wait()
+			eventually(t, func() bool { return lastPower(dir) == "off end" }) // the command goes on when flashlua is gone
+			r := verdictOf(filepath.Join(dir, "out/verdict.json"))
+			if code := cmd.ProcessState.ExitCode(); code != want || (r == nil) != third {
+				t.Errorf("%s, verdict %+v; want exit %d, and a verdict only after two requests", cmd.ProcessState, r, want)
+			}
+		})
+	}
+}
+
 // TestKilledLeavesNoVerdict: the next run into the folder removes what one that was killed began.
 func TestKilledLeavesNoVerdict(t *testing.T) {
 	dir := endsDir(t)
@@ -325,17 +393,16 @@ func TestSoakEnds(t *testing.T) {
 
 // untilItListens waits for the first file that a run makes: from then on it listens to signals.
 func untilItListens(t *testing.T, dir string, ended <-chan struct{}) {
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "out")); err == nil {
-			return
-		}
+	t.Helper()
+	eventually(t, func() bool {
 		select {
 		case <-ended:
 			t.Fatal("it ended before it began")
 		default:
-			clock.Real{}.Sleep(t.Context(), time.Millisecond)
 		}
-	}
+		_, err := os.Stat(filepath.Join(dir, "out"))
+		return err == nil
+	})
 }
 
 // TestSignalledEarly sends a signal as soon as there is a file: while the script is loaded, or earlier.
@@ -425,6 +492,9 @@ func endOne(t *testing.T, r *rand.Rand, patient bool) string {
 		}
 	}
 	<-ended
+	if strings.HasSuffix(lastPower(dir), " begin") { // a command goes on when flashlua was killed
+		eventually(t, func() bool { return strings.HasSuffix(lastPower(dir), " end") })
+	}
 	code, verdict, power := cmd.ProcessState.ExitCode(), verdictOf(filepath.Join(dir, "out/verdict.json")), lastPower(dir)
 	if power != "off end" && power != "" {
 		t.Errorf("after %q of %q the power command ended with %q, exit %d", said, args, power, code)
