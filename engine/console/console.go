@@ -359,7 +359,12 @@ func (c *Console) lostError(doing string) error {
 }
 
 // Fail attaches the last lines of the console to an error. It keeps nil as nil.
-func (c *Console) Fail(err error) error { return classify.WithConsole(err, c.Tail()) }
+func (c *Console) Fail(err error) error {
+	if err == nil {
+		return nil // what nearly every send ends with: the lines are not worth collecting
+	}
+	return classify.WithConsole(err, c.Tail())
+}
 
 // tailLines is how much of the console a failure shows.
 const tailLines = 12
@@ -382,10 +387,13 @@ func (c *Console) Tail() string {
 // escapes are the terminal control sequences that boards print: CSI, OSC, two-byte ones.
 var escapes = regexp.MustCompile(`\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_78=>])`)
 
+// lineEnds makes line ends \n and removes NULs.
+var lineEnds = strings.NewReplacer("\r\r\n", "\n", "\r\n", "\n", "\x00", "")
+
 // Clean makes console bytes text: line ends are \n, escape sequences, NULs and overprinted carriage returns are gone,
 // bytes that are not UTF-8 become the replacement character.
 func Clean(raw string) string {
 	s := escapes.ReplaceAllString(raw, "")
-	s = strings.NewReplacer("\r\r\n", "\n", "\r\n", "\n", "\x00", "").Replace(s)
+	s = lineEnds.Replace(s)
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\r", "\n"), "\uFFFD")
 }
