@@ -15,7 +15,7 @@ import (
 func TestOtherArchitectures(t *testing.T) {
 	for _, a := range []Arch{RISCV64, X8664} {
 		t.Run(a.Name, func(t *testing.T) {
-			r := a.newRig(t, 8<<20)
+			r := a.newRig(t, 4<<20)
 			code, out, v := r.flash(a.policyFile())
 			if code != 0 || v.Result != "verified" || v.Target.State != "verified" || len(failures(v.Attempts)) > 0 || v.Target.Device != "/dev/vda" {
 				t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
@@ -23,14 +23,21 @@ func TestOtherArchitectures(t *testing.T) {
 			r.equal()
 			r.power("paused")
 
-			for _, at := range []int64{0, 4 << 20, 8<<20 - 1} { // so that the earlier flash does not count
+			for _, at := range []int64{0, 2 << 20, 4<<20 - 1} { // so that the earlier flash does not count
 				r.flip(at)
 			}
+			r.inLinux = true // the first attempt finds it where the flash left it
+			again := r.variant(`local flash = require("lib.uboot_busybox").flash
+function board.flash(s, job)
+	if s.attempt > 1 then return flash(s, job) end
+	local sh = s:shell()
+	s:step("write", { destroys = job.target }, function() sh:write(job) end)
+end`)
 			rep := r.run(engine.Engine{Events: onceAt(func() {
 				if _, err := r.QMP(context.Background(), "system_reset"); err != nil {
 					t.Error(err)
 				}
-			})}, a.policyFile(), 3)
+			})}, again, 3)
 			if rep.Exit != 0 || rep.Result != "verified" || !slices.Equal(failures(rep.Attempts), []classify.Kind{classify.BoardReset}) {
 				t.Errorf("exit %d, %s, attempts %+v\n%v", rep.Exit, rep.Result, rep.Attempts, rep.Err)
 			}

@@ -81,6 +81,11 @@ func (a Arch) Available() error {
 // Start starts a board with an empty disk of diskSize bytes in dir. It lives until Stop or the end of ctx; Stop
 // must be called in either case, to remove the sockets.
 func (a Arch) Start(ctx context.Context, dir string, diskSize int64) (*Board, error) {
+	return a.start(ctx, dir, diskSize)
+}
+
+// start is Start with more options of QEMU.
+func (a Arch) start(ctx context.Context, dir string, diskSize int64, options ...string) (*Board, error) {
 	disk := filepath.Join(dir, "disk.img")
 	if err := sparseFile(disk, diskSize); err != nil {
 		return nil, err
@@ -103,7 +108,7 @@ func (a Arch) Start(ctx context.Context, dir string, diskSize int64) (*Board, er
 		kill:   kill,
 		exited: make(chan struct{}),
 	}
-	if err := b.run(ctx, serial, qmp); err != nil {
+	if err := b.run(ctx, options, serial, qmp); err != nil {
 		kill()
 		return nil, errors.Join(err, os.RemoveAll(sockets))
 	}
@@ -123,9 +128,9 @@ func sparseFile(path string, size int64) error {
 }
 
 // run starts QEMU on sockets that listen already, so that nobody has to wait for them to appear.
-func (b *Board) run(ctx context.Context, sockets ...string) error {
+func (b *Board) run(ctx context.Context, options []string, sockets ...string) error {
 	disk := strings.ReplaceAll(b.Disk, ",", ",,") // as QEMU's options want it
-	cmd := exec.CommandContext(ctx, filepath.Join(sourceDir(), "run.sh"), b.Arch.Name, disk, "fd=3", "fd=4")
+	cmd := exec.CommandContext(ctx, filepath.Join(sourceDir(), "run.sh"), append([]string{b.Arch.Name, disk, "fd=3", "fd=4"}, options...)...)
 	cmd.Stderr = &b.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	for _, path := range sockets {
@@ -173,8 +178,8 @@ func (b *Board) Status(ctx context.Context) (string, error) {
 	return state.Status, err
 }
 
-// QMP has QEMU execute one command without arguments, over a connection of its own.
-func (b *Board) QMP(ctx context.Context, command string) (json.RawMessage, error) {
+// QMP has QEMU execute one command, over a connection of its own.
+func (b *Board) QMP(ctx context.Context, command string, arguments ...map[string]any) (json.RawMessage, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", b.qmp)
 	if err != nil {
 		return nil, fmt.Errorf("qmp %s: %w", command, err)
@@ -186,15 +191,19 @@ func (b *Board) QMP(ctx context.Context, command string) (json.RawMessage, error
 	replies := json.NewDecoder(conn)
 	var result json.RawMessage
 	for _, name := range []string{"qmp_capabilities", command} {
-		if result, err = execute(conn, replies, name); err != nil {
+		request := map[string]any{"execute": name}
+		if name == command && len(arguments) > 0 {
+			request["arguments"] = arguments[0]
+		}
+		if result, err = execute(conn, replies, request); err != nil {
 			return nil, fmt.Errorf("qmp %s: %w", name, cmp.Or(context.Cause(ctx), err))
 		}
 	}
 	return result, nil
 }
 
-func execute(conn net.Conn, replies *json.Decoder, command string) (json.RawMessage, error) {
-	if err := json.NewEncoder(conn).Encode(map[string]string{"execute": command}); err != nil {
+func execute(conn net.Conn, replies *json.Decoder, request map[string]any) (json.RawMessage, error) {
+	if err := json.NewEncoder(conn).Encode(request); err != nil {
 		return nil, err
 	}
 	for {
@@ -213,9 +222,9 @@ func execute(conn net.Conn, replies *json.Decoder, command string) (json.RawMess
 	}
 }
 
-// Stop ends QEMU, after 2 s by force. The disk file stays. It returns why force was needed; a second call does nothing.
+// Stop ends QEMU, after a minute by force. The disk file stays. It returns why force was needed; a second call does nothing.
 func (b *Board) Stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_, err := b.QMP(ctx, "quit")
 	select {

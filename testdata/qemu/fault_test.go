@@ -25,7 +25,7 @@ func onceAt(f func()) func(engine.Event) {
 }
 
 func TestBoardResetsDuringTheWrite(t *testing.T) {
-	r := newRig(t, 32<<20)
+	r := newRig(t, 16<<20)
 	rep := r.run(engine.Engine{Events: onceAt(func() {
 		if _, err := r.QMP(context.Background(), "system_reset"); err != nil {
 			t.Error(err)
@@ -38,8 +38,8 @@ func TestBoardResetsDuringTheWrite(t *testing.T) {
 }
 
 func TestBoardVanishesDuringTheWrite(t *testing.T) {
-	r := newRig(t, 32<<20)
-	rep := r.run(engine.Engine{Events: onceAt(func() { go r.Stop() })}, policyFile(), 1)
+	r := inLinux(t, 8<<20)
+	rep := r.run(engine.Engine{Events: onceAt(func() { go r.Stop() })}, r.fromShell(), 1)
 	if rep.Exit != engine.ExitExhausted || rep.Attempts[0].Kind != string(classify.TransportLost) || rep.Target.State != engine.Partial {
 		t.Errorf("exit %d, target %s, the first attempt ended %q\n%v", rep.Exit, rep.Target.State, rep.Attempts[0].Error, rep.Err)
 	}
@@ -49,7 +49,7 @@ func TestBoardVanishesDuringTheWrite(t *testing.T) {
 }
 
 func TestPowerUnreachableInTheEnd(t *testing.T) {
-	r := newRig(t, 1000)
+	r := inLinux(t, 1000)
 	hidden := false
 	rep := r.run(engine.Engine{Events: func(e engine.Event) {
 		if e.Type == engine.EventStep && e.Step == "verify" && !hidden {
@@ -58,7 +58,7 @@ func TestPowerUnreachableInTheEnd(t *testing.T) {
 				t.Error(err)
 			}
 		}
-	}}, policyFile(), 0)
+	}}, r.fromShell(), 0)
 	if rep.Exit != engine.ExitFatal || rep.Result != "verified" || rep.Target.State != engine.Verified || rep.Kind != string(classify.PowerConnect) {
 		t.Errorf("exit %d, %s, target %s, kind %s", rep.Exit, rep.Result, rep.Target.State, rep.Kind)
 	}
@@ -66,8 +66,8 @@ func TestPowerUnreachableInTheEnd(t *testing.T) {
 }
 
 func TestBoardStopsDuringTheWrite(t *testing.T) {
-	r := newRig(t, 32<<20)
-	policy := r.variant(boot + `function board.flash(s, job)
+	r := inLinux(t, 8<<20)
+	policy := r.variant(shellOf + `function board.flash(s, job)
 		local sh = shell(s)
 		s:step("write", { timeout = "6s" }, function() sh:write(job) end)
 	end`)
@@ -144,7 +144,7 @@ func (s *server) up(t *testing.T) {
 }
 
 func TestImageServerGoesDown(t *testing.T) {
-	r := newRig(t, 32<<20)
+	r := inLinux(t, 16<<20)
 	for retries, want := range []int{engine.ExitExhausted, engine.ExitVerified} {
 		var s *server
 		down := onceAt(func() { s.down() })
@@ -159,7 +159,7 @@ func TestImageServerGoesDown(t *testing.T) {
 					s.up(t)
 				}
 			},
-		}, policyFile(), retries)
+		}, r.fromShell(), retries)
 		if rep.Exit != want || len(rep.Attempts) != retries+1 || rep.Attempts[0].Kind != string(classify.NetHTTPCut) {
 			t.Errorf("%d retries: exit %d, %d attempts, the first ended %s\n%v", retries, rep.Exit, len(rep.Attempts), rep.Attempts[0].Error, rep.Err)
 		}
@@ -183,7 +183,7 @@ func (r *rig) flip(at int64) {
 }
 
 func TestMediumChangedBeforeVerification(t *testing.T) {
-	r := newRig(t, 5_000_000)
+	r := inLinux(t, 5_000_000)
 	var notes []string
 	rep := r.run(engine.Engine{Events: func(e engine.Event) {
 		switch {
@@ -192,7 +192,7 @@ func TestMediumChangedBeforeVerification(t *testing.T) {
 		case e.Type == engine.EventNote:
 			notes = append(notes, e.Text)
 		}
-	}}, policyFile(), 0)
+	}}, r.fromShell(), 0)
 	if rep.Exit != 0 || rep.Target.Rewritten != 1 || !slices.Contains(notes, "read back wrong, and written again: 1 range") {
 		t.Errorf("exit %d, %d ranges were rewritten, told %q\n%v", rep.Exit, rep.Target.Rewritten, notes, rep.Err)
 	}
@@ -201,8 +201,8 @@ func TestMediumChangedBeforeVerification(t *testing.T) {
 
 // TestMediumThatKeepsChanging has the board itself change its medium all the time.
 func TestMediumThatKeepsChanging(t *testing.T) {
-	r := newRig(t, 1_000_000)
-	policy := r.variant(boot + `function board.flash(s, job)
+	r := inLinux(t, 1_000_000)
+	policy := r.variant(shellOf + `function board.flash(s, job)
 		local sh = shell(s)
 		sh:run("(while :; do dd if=/dev/urandom of=/dev/vda bs=512 count=1 oflag=direct conv=notrunc; done) >/dev/null 2>&1 </dev/null &")
 		sh:write(job)
@@ -220,8 +220,8 @@ func TestMediumThatKeepsChanging(t *testing.T) {
 
 // TestBoardWithoutMemory takes the room and the memory for reading back away: another way is found, until there is none.
 func TestBoardWithoutMemory(t *testing.T) {
-	r := newRig(t, 20<<20)
-	code, out, v := r.flash(r.variant(boot+`function board.flash(s, job)
+	r := inLinux(t, 20<<20)
+	code, out, v := r.flash(r.variant(shellOf+`function board.flash(s, job)
 		local sh = shell(s)
 		sh:exec("dd if=/dev/zero of=/dev/zeros bs=1M") -- until /dev, where a file in RAM can be, is full
 		s:step("no room", { destroys = job.target }, function() sh:write(job) end)

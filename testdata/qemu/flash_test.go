@@ -5,11 +5,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -42,6 +43,8 @@ type rig struct {
 	image string
 	tftp  string
 	want  []byte
+
+	inLinux bool // the board was resumed there
 }
 
 var rigs atomic.Int32
@@ -49,15 +52,25 @@ var rigs atomic.Int32
 func newRig(t testing.TB, imageSize int64) *rig { return ARM64.newRig(t, imageSize) }
 
 func (a Arch) newRig(t testing.TB, imageSize int64) *rig {
-	r := a.newRigOf(t, 128<<20)
-	r.want = make([]byte, imageSize)
-	rand.New(rand.NewSource(imageSize)).Read(r.want)
-	r.image = r.write("x.raw", string(r.want))
+	r := a.newRigOf(t, usualDisk)
+	r.randomImage(imageSize)
 	return r
+}
+
+// randomImage makes the image of a rig.
+func (r *rig) randomImage(imageSize int64) {
+	r.want = make([]byte, imageSize)
+	rand.NewChaCha8([32]byte(binary.BigEndian.AppendUint64(make([]byte, 24), uint64(imageSize)))).Read(r.want)
+	r.image = r.write("x.raw", string(r.want))
 }
 
 // newRigOf is a rig without an image, whose disk has diskSize bytes.
 func (a Arch) newRigOf(t testing.TB, diskSize int64) *rig {
+	return a.rig(t, func(dir string) (*Board, error) { return a.Start(context.Background(), dir, diskSize) })
+}
+
+// rig is a rig without an image, whose board start starts in a folder.
+func (a Arch) rig(t testing.TB, start func(dir string) (*Board, error)) *rig {
 	if err := a.Available(); err != nil {
 		if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" && a.Name != RISCV64.Name { // whose suite is not released yet
 			t.Fatal(err)
@@ -71,7 +84,7 @@ func (a Arch) newRigOf(t testing.TB, diskSize int64) *rig {
 		t.Parallel()
 	}
 	r := &rig{t: t, dir: t.TempDir(), tftp: tftpAddress()}
-	b, err := a.Start(context.Background(), r.dir, diskSize)
+	b, err := start(r.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +135,9 @@ func (r *rig) equal() {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	printTable()
+	if err := linux.remove(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	os.Exit(code)
 }
 
@@ -138,6 +154,7 @@ func (r *rig) command(policy string, args ...string) *exec.Cmd {
 			i += 2
 		}
 	}
+	r.wake()
 	cmd := exec.Command(built.Program(r.t), append(base, args...)...)
 	cmd.Env = append(os.Environ(), "FLASHLUA_CACHE="+filepath.Join(r.dir, "cache"))
 	return cmd
@@ -174,6 +191,7 @@ func (r *rig) run(e engine.Engine, policy string, retries int) *engine.Report {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.wake()
 	return e.Run(r.t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: r.Arch.BootDir(), Retries: &retries})
 }
 
@@ -192,6 +210,7 @@ func (r *rig) driveWithin(limit string, f func(ctx context.Context, s *engine.Se
 	}
 	p.Flash = func(ctx context.Context, s *engine.Session) error { return f(ctx, s, p) }
 	none := 0
+	r.wake()
 	rep := engine.Engine{}.Run(r.t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: r.Arch.BootDir(), Retries: &none})
 	if rep.Exit != 0 && rep.Kind != string(classify.FlashUnproven) {
 		r.t.Errorf("%v\n%s", rep.Err, strings.Join(rep.Console, "\n"))
@@ -200,7 +219,7 @@ func (r *rig) driveWithin(limit string, f func(ctx context.Context, s *engine.Se
 
 // variant writes a policy that is the board's with some keys changed.
 func (r *rig) variant(lua string) string {
-	return r.write("variant.lua", "local board = require(\"boards.qemu-arm64\")\n"+lua+"\nreturn board\n")
+	return r.write("variant.lua", "local board = require(\"boards.qemu-"+r.Arch.Name+"\")\n"+lua+"\nreturn board\n")
 }
 
 func TestFlash(t *testing.T) {
@@ -223,13 +242,13 @@ func TestFlash(t *testing.T) {
 }
 
 func TestFlashPacked(t *testing.T) {
-	r := newRig(t, 2_000_001)
+	r := inLinux(t, 2_000_001)
 	for suffix, pack := range map[string][]string{".gz": {"gzip", "-k"}, ".zst": {"zstd", "-q"}, ".bz2": {"bzip2", "-k"}, ".lz4": {"lz4", "-q", "-m"}} {
 		if out, err := exec.Command(pack[0], append(pack[1:], r.image)...).CombinedOutput(); err != nil {
 			t.Skipf("LEFT OUT: %v\n%s", err, out)
 		}
 		r.flip(0) // so that an earlier flash does not count
-		code, out, v := r.flash(policyFile(), "--image", r.image+suffix, "--sha256", fmt.Sprintf("%x", sha256.Sum256(r.want)))
+		code, out, v := r.flash(r.fromShell(), "--image", r.image+suffix, "--sha256", fmt.Sprintf("%x", sha256.Sum256(r.want)))
 		if code != 0 || v.Result != "verified" || v.Image.Size != int64(len(r.want)) {
 			t.Errorf("%s: exit %d, %s, %d bytes\n%s", suffix, code, v.Result, v.Image.Size, out)
 		}
@@ -302,8 +321,12 @@ func TestOverrides(t *testing.T) {
 func TestSignals(t *testing.T) {
 	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
 		t.Run(sig.String(), func(t *testing.T) {
-			r := newRig(t, 100<<20)
-			cmd := r.command(policyFile())
+			start, policy := inLinux, (*rig).fromShell
+			if sig == syscall.SIGINT { // from the power switch on
+				start, policy = newRig, func(*rig, ...string) string { return policyFile() }
+			}
+			r := start(t, 80<<20)
+			cmd := r.command(policy(r))
 			stderr, err := cmd.StderrPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -341,7 +364,7 @@ func TestSignals(t *testing.T) {
 }
 
 func TestTotalDeadline(t *testing.T) {
-	r := newRig(t, 100<<20)
+	r := newRig(t, 80<<20)
 	code, out, v := r.flash(policyFile(), "--timeout", "5s")
 	if code != 5 || v.Kind != string(classify.DeadlineTotal) {
 		t.Errorf("exit %d, kind %s\n%s", code, v.Kind, out)

@@ -27,11 +27,12 @@ var partitions = []gpt.Partition{
 // TestParts: partitions that overlap are refused before the first byte is written, and of two that do not both are proven
 // after the last write to their disk.
 func TestParts(t *testing.T) {
-	r := newRig(t, 3_000_001) // what goes to rootfs
+	r := inLinux(t, 3_000_001) // what goes to rootfs
 	r.fill()
 	gpt.Write(t, r.Disk, partitions...)
+	policy := r.fromShell(`at.shell:run("blockdev --rereadpt /dev/vda")`)
 	parts := func(label string, content []byte) (int, string, engine.Report) {
-		cmd := r.command(policyFile(), "--part", "rootfs:"+r.image, "--part", label+":"+r.write(label+".raw", string(content)))
+		cmd := r.command(policy, "--part", "rootfs:"+r.image, "--part", label+":"+r.write(label+".raw", string(content)))
 		i := slices.Index(cmd.Args, "--image") // is of the whole disk
 		cmd.Args = slices.Delete(cmd.Args, i, i+2)
 		out, _ := cmd.CombinedOutput()

@@ -55,8 +55,8 @@ func TestProofIsOfTheEnd(t *testing.T) {
 		end`, nil, 0, "", "verified", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRig(t, 3_000_000)
-			code, out, v := r.flash(r.variant(boot+tt.lua), tt.args...)
+			r := inLinux(t, 3_000_000)
+			code, out, v := r.flash(r.variant(shellOf+tt.lua), tt.args...)
 			if code != tt.exit || v.Kind != tt.kind || v.Target.State != tt.state || !strings.Contains(out, tt.text) {
 				t.Errorf("exit %d, kind %s, target %s; want %d, %s, %s, %q\n%s", code, v.Kind, v.Target.State, tt.exit, tt.kind, tt.state, tt.text, out)
 			}
@@ -70,8 +70,8 @@ func TestProofIsOfTheEnd(t *testing.T) {
 
 // TestNobodyReads closes the pipe that the lines go to.
 func TestNobodyReads(t *testing.T) {
-	r := newRig(t, 1000)
-	cmd := r.command(policyFile())
+	r := inLinux(t, 1000)
+	cmd := r.command(r.fromShell())
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

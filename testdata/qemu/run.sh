@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh ARCH runs one board in the foreground, for a person; Ctrl-C ends it. The tests' board.go runs the very same
-# board through `run.sh ARCH DISK SERIAL QMP`, the last two being where QEMU's sockets are, as fd=N or path=FILE.
+# board through `run.sh ARCH DISK SERIAL QMP [OPTION…]`: where QEMU's sockets are, as fd=N or path=FILE, and more for QEMU.
 set -eu
 
 arch=${1:?which board: arm64, riscv64 or x86-64}
@@ -23,9 +23,11 @@ esac
 # -S: power is off at first. -no-shutdown: after the guest's poweroff there is still a board to turn on.
 # The disk goes through the host's page cache: what the host writes, the guest's next O_DIRECT read sees.
 # romfile=: the option ROM is for PCs, and in a package that is not installed.
+serial=$3 qmp=$4 disk=$2
+shift 4
 exec $qemu -m 1024 \
 	-S -no-shutdown -display none -monitor none \
-	-chardev "socket,id=serial,server=on,wait=off,$3" -serial chardev:serial \
-	-chardev "socket,id=qmp,server=on,wait=off,$4" -mon chardev=qmp,mode=control \
-	-drive "if=none,id=disk,format=raw,file=$2" -device virtio-blk-pci,drive=disk \
-	-netdev user,id=net -device virtio-net-pci,netdev=net,romfile=
+	-chardev "socket,id=serial,server=on,wait=off,$serial" -serial chardev:serial \
+	-chardev "socket,id=qmp,server=on,wait=off,$qmp" -mon chardev=qmp,mode=control \
+	-drive "if=none,id=disk,format=raw,file=$disk" -device virtio-blk-pci,drive=disk \
+	-netdev user,id=net -device virtio-net-pci,netdev=net,romfile= "$@"

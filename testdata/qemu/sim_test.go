@@ -86,7 +86,7 @@ func TestSimulatedBoardIsLikeThisOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := engine.Engine{Events: seen(&simulated)}
-		_, done, err := e.Simulate(p, "size=128,dir="+dir)
+		_, done, err := e.Simulate(p, fmt.Sprintf("size=%d,dir=%s", usualDisk>>20, dir))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package qemu
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -135,13 +134,13 @@ func TestKilledAnywhereAndRunAgain(t *testing.T) {
 
 // TestTwoBoardsShareACache flashes two boards at once with one image, which neither run has unpacked before.
 func TestTwoBoardsShareACache(t *testing.T) {
-	r := newRig(t, 8<<20)
+	r := inLinux(t, 8<<20)
 	r.packed(1)
 	other := r.twin()
 	cache := filepath.Join(r.dir, "shared")
 	var both sync.WaitGroup
 	for _, r := range []*rig{r, other} {
-		cmd := r.command(policyFile(), "--sha256", fmt.Sprintf("%x", sha256.Sum256(r.want)))
+		cmd := r.command(r.fromShell(), "--sha256", fmt.Sprintf("%x", sha256.Sum256(r.want)))
 		cmd.Env = append(cmd.Env, "FLASHLUA_CACHE="+cache)
 		both.Go(func() {
 			out, _ := cmd.CombinedOutput()
@@ -158,12 +157,12 @@ func TestTwoBoardsShareACache(t *testing.T) {
 	}
 }
 
-// twin is another board for the same image.
+// twin is another board in Linux for the same image.
 func (r *rig) twin() *rig {
 	r.t.Helper()
 	twin := *r
 	twin.dir, twin.tftp = r.t.TempDir(), tftpAddress()
-	b, err := r.Arch.Start(context.Background(), twin.dir, 128<<20)
+	b, err := resume(twin.dir)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 
 // TestTargets finds and refuses media on a real board.
 func TestTargets(t *testing.T) {
-	r := newRig(t, 1000)
+	r := inLinux(t, 1000)
 	gpt.Write(t, r.Disk, partitions...)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -26,28 +27,18 @@ func TestTargets(t *testing.T) {
 	h := serve.NewHTTP(l)
 	defer h.Close()
 	r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
-		if err := s.PowerCycle(ctx); err != nil {
-			return err
-		}
-		ub, err := s.UBoot(ctx)
+		sh, err := s.Shell(ctx)
 		if err != nil {
 			return err
 		}
-		if _, err := s.DHCP(ctx, ub); err != nil {
-			return err
-		}
-		if err := s.Load(ctx, ub); err != nil {
-			return err
-		}
-		sh, err := s.Boot(ctx, ub, p.Boot)
-		if err != nil {
+		if _, err := sh.Run(ctx, console.Command{Text: "blockdev --rereadpt /dev/vda"}); err != nil {
 			return err
 		}
 		if _, err := sh.Network(ctx); err != nil {
 			return err
 		}
 		d := &flash.DUT{Shell: sh, HTTP: h, Station: p.Net.HTTP, Clock: clock.Real{}}
-		sizes := map[string]int64{"/dev/vda": 128 << 20, "/dev/vda2": partitions[1].Size, "/dev/node": partitions[1].Size}
+		sizes := map[string]int64{"/dev/vda": usualDisk, "/dev/vda2": partitions[1].Size, "/dev/node": partitions[1].Size}
 		found := map[string]flash.Medium{} // by the target
 		for _, tt := range []struct {
 			before string
@@ -57,7 +48,7 @@ func TestTargets(t *testing.T) {
 			text   string // what the error says, or the device that is found
 		}{
 			{"true", flash.Target{Path: "/dev/vda"}, sizes["/dev/vda"], "", "/dev/vda"},
-			{"true", flash.Target{Path: "/dev/vda"}, sizes["/dev/vda"] + 1, classify.TargetUnsafe, "/dev/vda has 134217728 bytes"},
+			{"true", flash.Target{Path: "/dev/vda"}, sizes["/dev/vda"] + 1, classify.TargetUnsafe, fmt.Sprintf("/dev/vda has %d bytes", usualDisk)},
 			{"true", flash.Target{Sysfs: "4010000000.pcie"}, 1, "", "/dev/vda"},
 			{"true", flash.Target{Sysfs: "4fb0000"}, 1, classify.TargetMissing, "the disk at 4fb0000 is not on the board"},
 			{"true", flash.Target{Path: "/dev/vdb"}, 1, classify.TargetMissing, "/dev/vdb is not on the board"},
@@ -99,7 +90,7 @@ func TestTargets(t *testing.T) {
 			a, b string
 			same int64 // bytes that both have
 		}{
-			{"/dev/vda", "/dev/link", 128 << 20},
+			{"/dev/vda", "/dev/link", usualDisk},
 			{"/dev/vda", "partition rootfs of /dev/link", partitions[1].Size},
 			{"/dev/vda2", "/dev/node", partitions[1].Size},
 			{"/dev/node", "partition over of /dev/vda", 1536},

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,11 +27,16 @@ func (r *rig) compare(policy string, args ...string) (int, string, engine.Report
 // digest is of the whole medium.
 func (r *rig) digest() [sha256.Size]byte {
 	r.t.Helper()
-	raw, err := os.ReadFile(r.Disk)
+	f, err := os.Open(r.Disk)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return sha256.Sum256(raw)
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		r.t.Fatal(err)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 func TestVerify(t *testing.T) {
@@ -38,8 +44,9 @@ func TestVerify(t *testing.T) {
 	if code, out, _ := r.flash(policyFile()); code != 0 {
 		t.Fatalf("exit %d\n%s", code, out)
 	}
+	r.inLinux = true // where that left it
 	before := r.digest()
-	code, out, v := r.compare(policyFile(), "--out", filepath.Join(r.dir, "out"))
+	code, out, v := r.compare(r.fromShell(), "--out", filepath.Join(r.dir, "out"))
 	if code != 0 || v.Result != engine.Verified || v.Mode != engine.ModeVerify || v.Target.State != engine.Verified || v.Target.Device != "/dev/vda" {
 		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
 	}
@@ -57,17 +64,18 @@ func TestVerify(t *testing.T) {
 			sh:write(job)
 		end)
 	end`
-	code, out, v = r.compare(r.variant(boot + strings.Replace(wipe, "%", "", 1)))
+	code, out, v = r.compare(r.variant(shellOf + strings.Replace(wipe, "%", "", 1)))
 	if code != engine.ExitFatal || v.Kind != string(classify.ConfigPolicy) || v.Target.State != engine.Untouched || r.digest() != before {
 		t.Errorf("exit %d, kind %s, target %s\n%s", code, v.Kind, v.Target.State, out)
 	}
-	code, out, _ = r.compare(r.variant(boot + strings.Replace(wipe, "%", "local _ = job.verify_only or ", 1)))
+	code, out, _ = r.compare(r.variant(shellOf + strings.Replace(wipe, "%", "local _ = job.verify_only or ", 1)))
 	if code != 0 || r.digest() != before {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 
 	r.spoil(3_000_000)
 	before = r.digest()
+	r.inLinux = false
 	code, out, v = r.compare(policyFile(), "--transcript", r.dir+"/v.log", "--verbose")
 	if code != engine.ExitFatal || v.Kind != string(classify.VerifyMismatch) || len(failures(v.Attempts)) != 1 || v.Step != "verify" || v.Target.State != engine.Untouched {
 		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
@@ -126,11 +134,11 @@ func (r *rig) spoil(at int64) {
 
 // TestVerifyReadOnly compares a medium that cannot be written, which flash refuses.
 func TestVerifyReadOnly(t *testing.T) {
-	r := newRig(t, 1000)
-	if code, out, _ := r.flash(policyFile()); code != 0 {
+	r := inLinux(t, 1000)
+	if code, out, _ := r.flash(r.fromShell()); code != 0 {
 		t.Fatalf("exit %d\n%s", code, out)
 	}
-	protected := r.variant(boot + `function board.flash(s, job)
+	protected := r.variant(shellOf + `function board.flash(s, job)
 		local sh = shell(s)
 		sh:run("blockdev --setro /dev/vda")
 		sh:write(job)

@@ -1,0 +1,161 @@
+package qemu
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/shell"
+)
+
+// usualDisk is the size of a rig's disk in bytes.
+const usualDisk = 96 << 20
+
+// saved is one board for all the tests whose subject is not the boot: it was booted once, and waits at Linux' login.
+type saved struct {
+	dir  string
+	make func() (path string, err error)
+}
+
+// linux is the arm64 board's Linux at its login prompt.
+var linux = newSaved(ARM64)
+
+func newSaved(a Arch) *saved {
+	s := &saved{}
+	s.make = sync.OnceValues(func() (string, error) {
+		var err error
+		if s.dir, err = os.MkdirTemp("", "qemu-saved-"); err != nil {
+			return "", err
+		}
+		path := filepath.Join(s.dir, "state")
+		return path, a.saveLinux(context.Background(), s.dir, path)
+	})
+	return s
+}
+
+// remove removes what was made.
+func (s *saved) remove() error {
+	if s.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(s.dir)
+}
+
+// bootLinux takes a board from its power switch to a shell.
+func bootLinux(ctx context.Context, s *engine.Session, p *engine.Policy) (*shell.Shell, error) {
+	if err := s.PowerCycle(ctx); err != nil {
+		return nil, err
+	}
+	ub, err := s.UBoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.DHCP(ctx, ub); err != nil {
+		return nil, err
+	}
+	if err := s.Load(ctx, ub); err != nil {
+		return nil, err
+	}
+	return s.Boot(ctx, ub, p.Boot)
+}
+
+// saveLinux boots a board into Linux, as every run does, and saves it where the next Enter brings its login prompt.
+func (a Arch) saveLinux(ctx context.Context, dir, path string) error {
+	b, err := a.Start(ctx, dir, usualDisk)
+	if err != nil {
+		return err
+	}
+	defer b.Stop()
+	p, err := bindings.Load(a.policyFile(), bindings.Options{Set: map[string]string{"net.tftp": tftpAddress()}})
+	if err != nil {
+		return err
+	}
+	image := filepath.Join(dir, "unused.raw")
+	if err := os.WriteFile(image, []byte("unused"), 0o600); err != nil {
+		return err
+	}
+	p.Flash = func(ctx context.Context, s *engine.Session) error {
+		sh, err := bootLinux(ctx, s, p)
+		if err != nil {
+			return err
+		}
+		// As it was before somebody logged in, and with nothing of the disk in memory.
+		const undo = "echo 3 >/proc/sys/vm/drop_caches; echo 7 >/proc/sys/kernel/printk"
+		if _, err := sh.Run(ctx, console.Command{Text: undo}); err != nil {
+			return err
+		}
+		if err := sh.Send(ctx, "exit\n"); err != nil {
+			return err
+		}
+		_, err = sh.Expect(ctx, console.Wait{For: []console.Pattern{console.Prompt(p.Linux.Login)}, Timeout: hang})
+		return err
+	}
+	rep := engine.Engine{}.Run(ctx, p, engine.Job{Image: image, Port: b.Port, Power: b.Power, FilesDir: a.BootDir()})
+	if rep.Kind != string(classify.FlashUnproven) {
+		return rep.Err
+	}
+	// It is stopped now. The Enter waits in its serial port.
+	conn, err := net.Dial("unix", strings.TrimPrefix(b.Port, "unix:"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("\n")); err != nil {
+		return err
+	}
+	return b.Save(ctx, path)
+}
+
+// inLinux is a rig whose board is in Linux already, at its login. Each run finds it where the run before left it. A policy
+// for it, fromShell among them, must not switch it on: that resets it.
+func inLinux(t testing.TB, imageSize int64) *rig {
+	r := ARM64.rig(t, resume)
+	r.inLinux = true
+	r.randomImage(imageSize)
+	return r
+}
+
+// resume starts a board in Linux.
+func resume(dir string) (*Board, error) {
+	path, err := linux.make()
+	if err != nil {
+		return nil, err
+	}
+	return ARM64.Resume(context.Background(), dir, usualDisk, path)
+}
+
+// wake lets the board go on if it is in Linux. A run that is over has stopped it.
+func (r *rig) wake() {
+	if !r.inLinux {
+		return
+	}
+	if _, err := r.QMP(context.Background(), "cont"); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// shellOf is how scripts get to the shell of a board that is in Linux.
+const shellOf = `
+board.files = nil
+local function shell(s) return s:shell() end
+`
+
+// fromShell is the default sequence from there, after some Lua.
+func (r *rig) fromShell(lua ...string) string {
+	return r.variant(shellOf + `
+local seq = require("lib.uboot_busybox").sequence()
+for _, name in ipairs({ "power", "uboot", "network", "load" }) do seq:remove(name) end
+seq:replace("linux", function(s, job, at)
+	at.shell = s:shell()
+	` + strings.Join(lua, "\n") + `
+end)
+board.flash = seq.flash`)
+}
