@@ -118,7 +118,7 @@ func runBlock(t *testing.T, dir, bin, block string) (ran int) {
 		for _, h := range hardware {
 			cmd = h.text.ReplaceAllString(cmd, h.with)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		c := exec.CommandContext(ctx, "bash", "-c", cmd+"\n[ $? = "+want+" ]")
 		c.Dir, c.Env = dir, append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CI=true")
 		out, err := c.CombinedOutput()

@@ -250,7 +250,7 @@ func TestBoardIsLookedAtWhileTheImageArrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	var late atomic.Bool
-	defer clock.Real{}.AfterFunc(time.Minute, func() {
+	defer clock.Real{}.AfterFunc(time.Hour, func() {
 		late.Store(true)
 		stdin.Close()
 	})()

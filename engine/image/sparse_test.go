@@ -145,7 +145,7 @@ func TestSparseWithoutEnd(t *testing.T) {
 			}}
 		},
 	} {
-		late, end := context.WithTimeout(t.Context(), time.Minute)
+		late, end := context.WithTimeout(t.Context(), time.Hour)
 		ctx, cancel := context.WithCancelCause(late)
 		stop := errors.New("stop")
 		s := st(func() { cancel(stop) })

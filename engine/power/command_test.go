@@ -44,9 +44,8 @@ func TestCommandErrors(t *testing.T) {
 	late := errors.New("late")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, late)
 	defer cancel()
-	began := time.Now()
-	if err := command("cat /dev/zero | cat >/dev/null; {}").On(ctx); !errors.Is(err, late) || time.Since(began) > 10*time.Second {
-		t.Errorf("a command that hangs = %v after %s", err, time.Since(began))
+	if err := command("cat /dev/zero | cat >/dev/null; {}").On(ctx); !errors.Is(err, late) {
+		t.Errorf("a command that hangs = %v", err)
 	}
 }
 

@@ -325,7 +325,7 @@ func TestSignals(t *testing.T) {
 			if sig == syscall.SIGINT { // from the power switch on
 				start, policy = newRig, func(*rig, ...string) string { return policyFile() }
 			}
-			r := start(t, 80<<20)
+			r := start(t, 32<<20)
 			cmd := r.command(policy(r))
 			stderr, err := cmd.StderrPipe()
 			if err != nil {
@@ -364,8 +364,11 @@ func TestSignals(t *testing.T) {
 }
 
 func TestTotalDeadline(t *testing.T) {
-	r := newRig(t, 80<<20)
-	code, out, v := r.flash(policyFile(), "--timeout", "5s")
+	r := newRig(t, 1000)
+	code, out, v := r.flash(r.variant(`function board.flash(s)
+		s.power:cycle()
+		while true do time.sleep("1h") end
+	end`), "--timeout", "10s")
 	if code != 5 || v.Kind != string(classify.DeadlineTotal) {
 		t.Errorf("exit %d, kind %s\n%s", code, v.Kind, out)
 	}
