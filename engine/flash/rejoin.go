@@ -2,5 +2,5 @@ package flash
 
 // Rejoin makes the writers of d go on through another shell of the same Linux.
 func (d *DUT) Rejoin(sh Shell) {
-	d.Shell, d.loaded = sh, false // the variable that holds the helper was the other shell's
+	d.Shell, d.loaded = sh, false // the script is in a variable of the other shell
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-// TestAResetBetweenCommands: the first command after it is told of the reset and types nothing; later ones are stale.
+// TestAResetBetweenCommands: the first command after it reports the reset and types nothing; later ones are stale.
 func TestAResetBetweenCommands(t *testing.T) {
 	inLinux(t, func(t *testing.T, b *bench, sh *shell.Shell) {
 		if err := b.On(t.Context()); err != nil { // as a watchdog does it

@@ -250,7 +250,8 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	return u.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
 }
 
-// Boot starts a kernel, which ends the prompt's epoch. It gives the alarm that means that the kernel did not start: the command came back.
+// Boot starts a kernel, which ends the prompt's epoch. It returns the alarm that means that the kernel did not start: the
+// command came back.
 func (u *UBoot) Boot(ctx context.Context, cmd string) (console.Abort, error) {
 	returned, err := u.Leave(ctx, cmd)
 	return console.Abort{

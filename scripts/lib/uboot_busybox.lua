@@ -4,7 +4,7 @@
 --   local seq = require("lib.uboot_busybox").sequence()
 --   seq:wrap("network", function(next) time.sleep("2s") next() end)
 --   board.flash = seq.flash
-local _, host = ... -- what flashlua gives its own libraries
+local _, host = ... -- the second argument is for the modules that come with flashlua alone
 local M = {}
 
 -- A step has a name, the options of s:step, and run(s, job, at). What one finds, later ones have in at: at.uboot, at.shell.
