@@ -16,7 +16,9 @@ func TestAResetBetweenCommands(t *testing.T) {
 		if err := b.On(t.Context()); err != nil { // as a watchdog does it
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		if _, err := b.con.Expect(t.Context(), console.Wait{For: []console.Pattern{console.Text("autoboot")}, Timeout: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
 		for _, want := range []classify.Kind{classify.BoardReset, classify.ScriptStale, classify.ScriptStale} {
 			_, err := sh.Run(t.Context(), console.Command{Text: "echo never-typed"})
 			if got := classify.Facts(err).Kind; got != want {
