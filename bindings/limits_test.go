@@ -158,7 +158,7 @@ func TestMemoryOfOthers(t *testing.T) {
 		},
 	}
 	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{Modules: map[string]Module{"others": own}})
-	_, err := h.eval(t.Context(), "others.begin() repeat for i = 1, 1e4 do end until others.ended() for i = 1, 2e7 do end")
+	_, err := h.eval(t.Context(), "others.begin() repeat for i = 1, 1e4 do end until others.ended() for i = 1, 3e6 do end")
 	if err != nil {
 		t.Errorf("beside 500 MiB of others: %v; want nil", err)
 	}
@@ -181,7 +181,7 @@ function board.classify(err, next)
 	local t = {}
 	for i = 1, 50 do t[i] = ("x"):rep(1e4) .. i end
 	together.meet()
-	for i = 1, 2e4 do t[1] = "y" .. i end
+	for i = 1, 3e3 do t[1] = "y" .. i end
 	return #t == 50 and "fatal" or "retry"
 end
 return board`), 0o600); err != nil {

@@ -23,7 +23,7 @@ type syntax struct {
 // tooComplex gives up; compile recovers it.
 type tooComplex struct{ error }
 
-// checkSyntax returns an error for a tree that would take the compiler long.
+// checkSyntax returns an error for a tree that the compiler would take long for.
 func checkSyntax(name string, tree []ast.Stmt) (err error) {
 	defer func() {
 		switch v := recover().(type) {
