@@ -124,7 +124,7 @@ func (sh *shell) exec(ctx context.Context, args []string) error {
 	hc := interp.HandlerCtx(ctx)
 	p := &process{
 		system: sh.system, sh: sh, ctx: ctx, name: args[0], args: args[1:], dir: hc.Dir, env: hc.Env,
-		in: hc.Stdin, out: hc.Stdout, err: hc.Stderr,
+		in: hc.Stdin, out: keptOutput(hc.Stdout), err: hc.Stderr,
 	}
 	stdin, piped := hc.Stdin.(*os.File)
 	if !piped || stdin == nil {

@@ -54,7 +54,11 @@ func sortLines(p *process) int {
 		return 1
 	}
 	var all []string
-	code := p.lines(rest, func(line string) bool { all = append(all, line); return true })
+	var held holding
+	code := p.lines(rest, func(line string) bool { all = append(all, line); return held.keep(line) })
+	if held.used > treeLimit {
+		return p.fail("out of memory")
+	}
 	slices.SortStableFunc(all, func(a, b string) int {
 		c := strings.Compare(a, b)
 		if o['n'] != "" {

@@ -42,11 +42,22 @@ func xargs(p *process) int {
 		rest = []string{"echo"}
 	}
 	var words []string
-	p.lines(nil, func(line string) bool { words = append(words, strings.Fields(line)...); return true })
+	var held holding
+	p.lines(nil, func(line string) bool {
+		for word := range strings.FieldsSeq(line) {
+			if words = append(words, word); !held.keep(word) {
+				return false
+			}
+		}
+		return true
+	})
+	if held.used > treeLimit {
+		return p.fail("out of memory")
+	}
 	if len(words) == 0 && o['r'] != "" {
 		return 0
 	}
-	step := number(o['n'], len(words)+1)
+	step := max(number(o['n'], len(words)+1), 1)
 	if o['I'] != "" {
 		step = 1
 	}

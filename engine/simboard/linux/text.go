@@ -25,7 +25,7 @@ func (p *process) lines(names []string, f func(line string) bool) int {
 	return p.each(names, func(_ string, r io.Reader) error {
 		in := bufio.NewReader(r)
 		for more && p.ctx.Err() == nil {
-			line, err := in.ReadString('\n')
+			line, err := readLine(in)
 			if line != "" {
 				more = f(strings.TrimSuffix(line, "\n"))
 			}
@@ -103,6 +103,7 @@ func tail(p *process) int {
 	}
 	keep, from := number(strings.TrimLeft(o['n'], "+-"), 10), strings.HasPrefix(o['n'], "+")
 	var kept []string
+	var held holding
 	n := 0
 	code := p.lines(rest, func(line string) bool {
 		if n++; from {
@@ -112,10 +113,14 @@ func tail(p *process) int {
 			return true
 		}
 		if kept = append(kept, line); len(kept) > keep {
+			held.forget(kept[0])
 			kept = kept[1:]
 		}
-		return true
+		return held.keep(line)
 	})
+	if held.used > treeLimit {
+		return p.fail("out of memory")
+	}
 	for _, line := range kept {
 		fmt.Fprintln(p.out, line)
 	}
