@@ -10,17 +10,15 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// zeros are so many bytes of a stream, or all of it if there are less than none.
+// zeros are so many bytes of a stream.
 type zeros struct{ left int64 }
 
 func (z *zeros) Read(p []byte) (int, error) {
 	if z.left == 0 {
 		return 0, io.EOF
 	}
-	if z.left > 0 {
-		p = p[:min(int64(len(p)), z.left)]
-		z.left -= int64(len(p))
-	}
+	p = p[:min(int64(len(p)), z.left)]
+	z.left -= int64(len(p))
 	clear(p)
 	return len(p), nil
 }
@@ -54,7 +52,7 @@ func TestMaxSizeBeforeAndAfterPower(t *testing.T) {
 		return err
 	})
 	b.job.Image, b.job.MaxSize = "-", 40<<20
-	b.Stdin = io.MultiReader(&zeros{33 << 20}, &after{flashing, &zeros{-1}}) // the first part takes longer than a moment
+	b.Stdin = io.MultiReader(&zeros{33 << 20}, &after{flashing, &zeros{64 << 20}}) // the first part takes longer than a moment
 	r, _ = b.run(t)
 	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.ImageTooLarge, 1)
 	if r.Target.State != Untouched {
