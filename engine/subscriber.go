@@ -15,7 +15,7 @@ const (
 	maxEvents = 4096
 )
 
-// subscriber calls Engine.Events. A run waits for a call to return, so that a subscriber may act on what it is told; one that
+// subscriber calls Engine.Events. A run waits for a call to return, so that a subscriber may act on an event; one that
 // takes more than subscriberTime in all is waited for no more: its events queue up, and are dropped when the queue is full.
 type subscriber struct {
 	clk  clock.Clock
@@ -105,7 +105,7 @@ func (s *subscriber) guarded(e Event) {
 	s.call(e)
 }
 
-// close gives the subscriber a last moment, and returns how many events it did not get, and how it failed.
+// close waits for the subscriber for a last moment, and returns how many events it did not get, and how it failed.
 func (s *subscriber) close(hurry <-chan struct{}) (lost int64, failed error) {
 	s.wait(subscriberTime, hurry)
 	s.mu.Lock()

@@ -27,8 +27,8 @@ var artefactNames = map[string]string{"verdict": "verdict.json", "events": "even
 // artefacts are the files that a run writes. All are opened before it, so that a bad path costs nothing.
 type artefacts struct {
 	verdict    *verdict
-	events     *sink // nil if nobody wants it
-	transcript *sink // likewise
+	events     *sink // nil without --events and --out
+	transcript *sink // nil without --transcript and --out
 	files      []io.Closer
 }
 

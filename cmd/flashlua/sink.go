@@ -144,7 +144,7 @@ func (s *sink) state() (engine.Loss, error) {
 	return s.lost, s.err
 }
 
-// missing tells people what was dropped.
+// missing describes what was dropped.
 func missing(lost engine.Loss) string {
 	return fmt.Sprintf("%d lines (%d bytes) are missing: they were not taken in time", lost.Lines, lost.Bytes)
 }

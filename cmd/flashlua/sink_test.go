@@ -14,7 +14,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// stuck is a pipe that nobody reads until it is opened.
+// stuck is a pipe without a reader until it is opened.
 type stuck struct {
 	open chan struct{}
 	strings.Builder

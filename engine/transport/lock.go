@@ -35,7 +35,7 @@ func lockDir() string {
 	return "/tmp"
 }
 
-// canonical gives one name to the spellings of one address. Only the context bounds the resolving of a host's name.
+// canonical returns one name for the spellings of one address. Only the context bounds the resolving of a host's name.
 func canonical(ctx context.Context, scheme, address string) (string, error) {
 	if path, err := filepath.EvalSymlinks(address); err == nil {
 		if abs, err := filepath.Abs(path); err == nil {
@@ -115,7 +115,7 @@ func acquireIn(dir, spec, name string) (*lock, error) {
 	return &lock{f: f}, nil
 }
 
-// onlyName refuses a file that has another name too: it is somebody's, and not a lock.
+// onlyName refuses a file that has another name too: a lock has one.
 func onlyName(f *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
