@@ -81,7 +81,7 @@ func describe(t *testing.T, out *bytes.Buffer, dir string) {
 	}
 	for _, typ := range p.Types {
 		fields(out, typ)
-		if !concurrency.MatchString(typ.Doc) && typ.Name != "LocalJob" {
+		if !concurrency.MatchString(typ.Doc) {
 			t.Errorf("the comment of %s.%s does not say what is safe concurrently", dir, typ.Name)
 		}
 		for _, v := range append(typ.Consts, typ.Vars...) {

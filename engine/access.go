@@ -14,7 +14,7 @@ import (
 )
 
 // Access is which files of the station a program may use. Block devices may always be written, as flashlua write does.
-// The zero value allows no file.
+// The zero value allows no file. Plain data: safe for concurrent use while nothing changes it.
 //
 // Links are resolved when the program begins in what is allowed, and at each use in what is used: a link in an allowed
 // folder that leads out of it is refused.

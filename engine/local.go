@@ -12,7 +12,7 @@ import (
 // ModeWrite is the mode of a report on a medium of this machine.
 const ModeWrite = "write"
 
-// LocalJob is an image for a medium of this machine.
+// LocalJob is an image for a medium of this machine. Plain data: safe for concurrent use while nothing changes it.
 type LocalJob struct {
 	Image   string // file or web address
 	SHA256  string // that the image must have, hex; "" for any

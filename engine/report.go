@@ -57,7 +57,8 @@ type Report struct {
 	secondary  []error
 }
 
-// Loss is output that its reader did not take in time, so that the run went on without it.
+// Loss is output that its reader did not take in time, so that the run went on without it. Plain data: safe for concurrent use
+// while nothing changes it.
 type Loss struct {
 	Output string `json:"output"`          // events, transcript, messages, or subscriber of an embedding program
 	Lines  int64  `json:"lines"`           // or events

@@ -78,7 +78,7 @@ func refused(t *testing.T, what string, st Stager, from, text, hint string) {
 		t.Errorf("%s: %v of kind %s, hint %q; want %s: …%s…, hint …%s…", what, err, f.Kind, f.Hint, classify.ImageTooLarge, text, hint)
 	}
 	if st.Cache != nil {
-		if left, err := os.ReadDir(st.Cache.Dir); len(left) > 0 {
+		if left, err := os.ReadDir(st.Cache.images()); len(left) > 0 {
 			t.Errorf("%s: %v is left in the cache, %v", what, left, err)
 		}
 	}

@@ -72,7 +72,7 @@ func TestLongRecords(t *testing.T) {
 	} else {
 		im.Close()
 	}
-	records, err := filepath.Glob(filepath.Join(c.Dir, "*"+entrySuffix))
+	records, err := filepath.Glob(filepath.Join(c.images(), "*"+entrySuffix))
 	if err != nil || len(records) != 1 {
 		t.Fatal(records, err)
 	}
