@@ -163,6 +163,7 @@ func (s stiff) Close() error {
 type deaf struct {
 	*bench
 	on, off, check time.Duration // how long they take
+	hurried        bool          // the script is not waited for
 	mu             *sync.Mutex   // guards switched
 }
 
@@ -187,10 +188,11 @@ func TestDriversThatIgnoreTheirContext(t *testing.T) {
 		took     time.Duration
 		exit     int
 	}{
-		"check":     {deaf{check: long}, "", powerTime + driverTime, ExitPlan},
-		"off":       {deaf{off: long}, "on", 20*time.Second + powerTime + driverTime, ExitDeadline},
-		"on":        {deaf{on: long}, "off", 20 * time.Second, ExitDeadline},
-		"a late on": {deaf{on: 21 * time.Second}, "on off", 21 * time.Second, ExitDeadline},
+		"check":      {deaf{check: long}, "", powerTime + driverTime, ExitPlan},
+		"off":        {deaf{off: long}, "on", 20*time.Second + powerTime + driverTime, ExitDeadline},
+		"on":         {deaf{on: long}, "off", 20 * time.Second, ExitDeadline},
+		"a late on":  {deaf{on: 21 * time.Second}, "on off", 21 * time.Second, ExitDeadline},
+		"in a hurry": {deaf{on: 21 * time.Second, hurried: true}, "on off", 21 * time.Second, ExitDeadline},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -204,6 +206,11 @@ func TestDriversThatIgnoreTheirContext(t *testing.T) {
 				tt.driver.bench, tt.driver.mu = b, &sync.Mutex{}
 				b.OpenPower = func(string) (power.Driver, error) { return tt.driver, nil }
 				b.job.Timeout = 20 * time.Second
+				if tt.driver.hurried {
+					hurry := make(chan struct{})
+					b.Hurry = hurry
+					time.AfterFunc(b.job.Timeout+time.Millisecond, func() { close(hurry) })
+				}
 				began := time.Now()
 				r := b.Run(t.Context(), b.policy, b.job)
 				tt.driver.mu.Lock()
