@@ -10,6 +10,9 @@ PACKAGES = ./testdata/qemu ./... ./testdata/built ./testdata/gpt
 LEAN     = -tags urfave_cli_no_docs
 # The boards in QEMU.
 BOARDS   = arm64 riscv64 x86-64
+# Many tests wait most of their time, for boards among other things: more of them than CPUs run at once.
+# The limit of a package is for one that hangs.
+LIMITS   = -timeout 1h -parallel 4
 # The race detector needs a C compiler.
 RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
 # The benchmarks of bench-flash, which take their time.
@@ -29,7 +32,7 @@ test: build test-deps ## install what the tests need, then run them all, the QEM
 	$(GO) vet $(PACKAGES)
 	@[ "$$(id -u)" = 0 ] || echo "LEFT OUT: every test on a QEMU board, TFTP's port 69 needs root" >&2
 	@mkdir -p build # what is left out is shown, and everything if a test fails
-	@$(GO) test $(RACE) -v -timeout 1h $(PACKAGES) >build/test.log 2>&1; status=$$?; \
+	@$(GO) test $(RACE) -v $(LIMITS) $(PACKAGES) >build/test.log 2>&1; status=$$?; \
 		[ $$status = 0 ] || grep -aEv '^(=== |PASS$$| *--- PASS)' build/test.log; \
 		grep -aE '^(ok|FAIL)|--- (FAIL|SKIP)|LEFT OUT' build/test.log; exit $$status
 

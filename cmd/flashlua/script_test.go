@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -10,9 +11,14 @@ import (
 	"github.com/flashlua/flashlua/engine/image"
 )
 
+// hurry is the race detector's setting with which a process ends when it ends. It sleeps for a second otherwise, and there
+// are hundreds of processes here.
+const hurry = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != "flashlua" { // which has what its test gave it
 		os.Setenv(image.CacheVariable, "none") // nobody's own cache
+		os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" "+hurry))
 	}
 	testscript.Main(m, map[string]func(){"flashlua": main})
 }
@@ -24,6 +30,7 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv(image.CacheVariable, filepath.Join(e.WorkDir, ".cache"))
+			e.Setenv("GORACE", hurry)
 			return nil
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "", // writes what is printed now into the golden parts

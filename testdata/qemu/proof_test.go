@@ -6,17 +6,6 @@ import (
 	"testing"
 )
 
-// boot is how the scripts below get to a shell.
-const boot = `
-local function shell(s)
-	s.power:cycle()
-	local ub = s:uboot()
-	ub:dhcp()
-	ub:load(board.files)
-	return ub:boot(board.boot)
-end
-`
-
 // TestProofIsOfTheEnd runs scripts that spoil the medium after it was verified, and some that do not.
 func TestProofIsOfTheEnd(t *testing.T) {
 	for _, tt := range []struct {
