@@ -227,11 +227,18 @@ func (b *Board) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_, err := b.QMP(ctx, "quit")
+	if err != nil {
+		cancel() // it was not reached, or is gone: there is nothing to wait for
+	}
 	select {
 	case <-b.exited:
 		err = nil // however it ended: a refused connection is how a second Stop learns it
-	case <-ctx.Done():
-		err = fmt.Errorf("QEMU did not quit and was killed: %w", cmp.Or(err, ctx.Err()))
+	default:
+		select {
+		case <-b.exited:
+		case <-ctx.Done():
+			err = fmt.Errorf("QEMU did not quit and was killed: %w", cmp.Or(err, ctx.Err()))
+		}
 	}
 	b.kill()
 	<-b.exited
