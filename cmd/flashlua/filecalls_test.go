@@ -34,21 +34,21 @@ var filePlaces = map[string]string{
 	"engine/flash/local.go":               "what an operator names, or Access allows",
 	"engine/folder.go":                    "folders with names that it makes, of this user, without a lock",
 	"engine/image/cache.go":               "the cache's own folder",
+	"cmd/flashlua/half.go":                "the verdict's temporary file, and those of killed runs, which no one holds",
+	"engine/input/input.go":               "regular files that its callers name: lock files with names that transport makes",
 	"engine/image/cachefolder.go":         "the cache's own folder, names that it makes",
-	"engine/image/mask.go":                "reads",
 	"engine/image/stage.go":               "reads",
 	"engine/plan.go":                      "a folder of its own in --tftp-dir, by O_EXCL",
 	"engine/power/manual.go":              "the terminal",
-	"engine/simboard/mediafile.go":        "media that a board made, or that are listed",
+	"engine/simboard/mediafile.go":        "media in the folder that an operator names, or Access allows",
 	"engine/simboard/simboard.go":         "makes the folder of the media",
-	"engine/transport/lock.go":            "lock files with names that it makes",
 	"engine/transport/serial.go":          "the serial port, and its lock file LCK..NAME when its process is gone",
 	"engine/flash/flashtest/flashtest.go": "a medium for tests",
 }
 
 // readCalls are the functions that read files, in packages that scripts reach, and readPlaces where they are called.
 var (
-	readCalls  = map[string][]string{"os": {"Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadFile", "ReadDir", "DirFS"}}
+	readCalls  = map[string][]string{"os": {"Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadFile", "ReadDir", "DirFS"}, "input": {"Open", "OpenFile", "Read"}}
 	readPlaces = map[string]string{
 		"bindings/host.go":    "the script that the operator names; the open function of a program's own",
 		"bindings/require.go": "os.Root on the folder of the script",

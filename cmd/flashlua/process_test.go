@@ -278,9 +278,6 @@ func TestPartsOfASimulatedBoard(t *testing.T) {
 	dir := t.TempDir()
 	disk := filepath.Join(dir, "board/vda.img")
 	os.Mkdir(filepath.Dir(disk), 0o755)
-	if err := os.WriteFile(filepath.Join(filepath.Dir(disk), ".flashlua-media"), []byte(filepath.Base(disk)), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	want := bytes.Repeat([]byte{0xff}, 16<<20)
 	if err := os.WriteFile(disk, want, 0o600); err != nil {
 		t.Fatal(err)

@@ -20,23 +20,24 @@ func init() {
 
 // child is a program whose standard streams are the console: ssh to where the port is, a lab's own client.
 type child struct {
-	cmd   *exec.Cmd
-	in    *os.File
-	early []byte       // the reader's: what came while it was opened
-	count int          // the reader's: bytes that came
-	heard bounded.Tail // of what came, while that may be a refusal
-	takes bool         // it has read what was typed; of probe alone
-	out   *os.File
-	said  bounded.Tail  // on its standard error
-	ended chan struct{} // closed when the program was reaped; err says how
-	err   error
-	once  sync.Once
+	cmd      *exec.Cmd
+	in       *os.File
+	early    []byte       // the reader's: what came while it was opened
+	count    int          // the reader's: bytes that came
+	heard    bounded.Tail // of what came, while that may be a refusal
+	takes    bool         // it counts as connected; of probe alone
+	takeTime time.Duration
+	out      *os.File
+	said     bounded.Tail  // on its standard error
+	ended    chan struct{} // closed when the program was reaped; err says how
+	err      error
+	once     sync.Once
 }
 
 // openExec runs a command by sh. What it starts ends with it, and a Ctrl-C is not for it.
 func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 	c := &child{
-		cmd: exec.Command("sh", "-c", text), ended: make(chan struct{}),
+		cmd: exec.Command("sh", "-c", text), ended: make(chan struct{}), takeTime: takeTime,
 		heard: bounded.Tail{Limit: maxSaid}, said: bounded.Tail{Limit: maxSaid},
 	}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -63,6 +63,7 @@ func TestExecThatConnects(t *testing.T) {
 	}
 	defer p.Close()
 	c := p.(*remote).prober.(*child)
+	c.takeTime = time.Hour
 	connected := make(chan error, 1)
 	go func() { connected <- p.(*remote).Connected(t.Context()) }()
 	f, err := os.OpenFile(gate, os.O_WRONLY, 0)
@@ -86,6 +87,19 @@ func TestExecThatConnects(t *testing.T) {
 	io.WriteString(p, "hello")
 	if _, err := io.ReadFull(p, buf); err != nil || string(buf) != "\x00hello" {
 		t.Errorf("read %q, %v; want a NUL and what was typed", buf, err)
+	}
+}
+
+// TestExecThatReadsNothing: a command that runs and reads nothing is not waited for without end.
+func TestExecThatReadsNothing(t *testing.T) {
+	p, err := Open(t.Context(), "exec:sleep 1000", Line{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.(*remote).prober.(*child).takeTime = time.Millisecond
+	if err := p.(*remote).Connected(t.Context()); err != nil {
+		t.Errorf("Connected = %v; want nil", err)
 	}
 }
 

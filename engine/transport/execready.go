@@ -6,18 +6,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
 const (
-	takeTime  = time.Minute           // in which a command must read what is typed: ssh may have to find its way
+	takeTime  = 3 * time.Second       // in which a command should read what is typed
 	takeEvery = 20 * time.Millisecond // how often that is looked at
 )
 
 // probe implements prober. A command such as ssh runs long before it is connected, and takes no input until it is.
 // So it is typed a NUL, which U-Boot and a shell ignore, and the pipe is watched until it is empty. Then the other end has
-// settleFar to refuse.
+// settleFar to refuse. A command that reads nothing for takeTime may read when there is something to read: it counts as
+// connected as long as it runs.
 func (c *child) probe(ctx context.Context) error {
 	if c.takes {
 		return nil // its end ends Read
@@ -25,11 +25,9 @@ func (c *child) probe(ctx context.Context) error {
 	if n, err := c.unread(); err == nil && n == 0 {
 		c.in.Write([]byte{0}) // a command that ended is reported below
 	}
-	late := classify.WithHint(classify.New(classify.TransportWrite, "the command of the console port read nothing for %s", takeTime),
-		"run the command by hand: it must connect, and pass its standard input on to the console")
-	ctx, cancel := clock.WithTimeout(ctx, clock.Real{}, takeTime, late)
+	patience, cancel := clock.WithTimeout(ctx, clock.Real{}, c.takeTime, context.DeadlineExceeded)
 	defer cancel()
-	for {
+	for patience.Err() == nil {
 		if n, err := c.unread(); err != nil || n == 0 {
 			break
 		}
