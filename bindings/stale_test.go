@@ -64,6 +64,24 @@ func trimPaths(text string) string { return folders.ReplaceAllString(text, "boar
 // never is what no test below may type.
 const never = "echo never-typed"
 
+// TestABootThatComesBack: the prompt is still there after a boot command that came back.
+func TestABootThatComesBack(t *testing.T) {
+	rep, _ := onSim(t, "", `local b = require("boards.sim")
+function b.flash(s, job)
+	s.power:cycle()
+	local ub = s:uboot()
+	ub:dhcp()
+	local ok, err = pcall(ub.boot, ub, "booti 84000000")
+	if ok or not err:is("uboot.boot") then error("the first boot: " .. tostring(err)) end
+	ub:run("setenv tried 1")
+	ub:boot():write(job)
+end
+return b`)
+	if rep.Exit != 0 {
+		t.Errorf("exit %d, %s; want a flash by the second boot", rep.Exit, rep.Error)
+	}
+}
+
 // TestStaleHandles: a prompt or a shell from before a power switch, a boot, a reset or the next prompt types nothing.
 func TestStaleHandles(t *testing.T) {
 	const policy = `local b = require("boards.sim")

@@ -334,6 +334,9 @@ func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell
 		return nil, err
 	}
 	s.shell, err = shell.Login(ctx, con, s.linux(), returned)
+	if classify.Find(err, classify.UBootBoot) != nil { // a script may boot something else
+		ub.Resume()
+	}
 	return s.shell, err
 }
 

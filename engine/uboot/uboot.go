@@ -76,7 +76,7 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, e
 			return nil, err
 		}
 		if err = con.Sync(ctx, u.Dialect, syncTries, syncWait); err == nil {
-			u.Epoch = con.NewEpoch("U-Boot prompt")
+			u.Resume()
 			return u, nil
 		}
 		// What looked like a prompt was none, or the board went on: back to where it can be stopped.
@@ -249,6 +249,9 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	}
 	return u.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
 }
+
+// Resume begins an epoch of the prompt, which must be there: after Boot, because its command came back.
+func (u *UBoot) Resume() { u.Epoch = u.NewEpoch("U-Boot prompt") }
 
 // Boot starts a kernel, which ends the prompt's epoch. It returns the alarm that means that the kernel did not start: the
 // command came back.

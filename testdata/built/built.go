@@ -4,12 +4,22 @@
 package built
 
 import (
+	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 )
+
+// Tests say which signals the programs that they start get. Under nohup they would inherit that SIGHUP is ignored.
+func init() {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
+}
 
 // Program is the absolute path of flashlua, which is built first.
 func Program(t testing.TB) string {
