@@ -260,7 +260,9 @@ func TestTFTPServerSilent(t *testing.T) {
 	r := newRig(t, 1000)
 	var waits []time.Duration
 	e := engine.Engine{
-		ListenUDP: func(context.Context, string, string) (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") },
+		ListenUDP: func(context.Context, string, string) (net.PacketConn, error) {
+			return net.ListenPacket("udp", "127.0.0.1:0")
+		},
 		Events: func(e engine.Event) {
 			if e.Type == engine.EventRetry && e.Step == "" {
 				waits = append(waits, e.Wait)
