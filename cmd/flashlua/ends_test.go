@@ -92,7 +92,7 @@ func fullPipe(t *testing.T, path string) *os.File {
 
 // TestStalledReaders: whatever is not read, the run ends at its deadline, or well, and the board is off.
 func TestStalledReaders(t *testing.T) {
-	silent := []string{"--power", "command:./switch.sh {}", "--timeout", "1s", "--retries", "0"}
+	silent := []string{"--power", "command:./switch.sh {}", "--timeout", "6s", "--retries", "0"}
 	simulated := []string{"--port", "sim:size=1"}
 	for name, tt := range map[string]struct {
 		args    []string
@@ -116,7 +116,7 @@ func TestStalledReaders(t *testing.T) {
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "flashlua", append([]string{"run", "board.lua", "--image", "x.raw", "--out", "out"}, tt.args...)...)
 			if !slices.Contains(tt.args, "--port") {
-				cmd.Args = append(cmd.Args, "--port", "exec:seq 1 50000; exec sleep 1000 # "+dir)
+				cmd.Args = append(cmd.Args, "--port", "exec:seq 1 50000; head -c 1 >/dev/null; exec sleep 1000 # "+dir)
 			}
 			cmd.Dir = dir
 			var stderr bytes.Buffer
@@ -249,7 +249,7 @@ func TestSignalled(t *testing.T) {
 				t.Skip("LEFT OUT: this process was started to ignore the signal")
 			}
 			dir := endsDir(t)
-			cmd := flashlua(t, dir, "--image", "x.raw", "--port", "exec:sleep 1000 # "+dir, "--power", "command:./switch.sh {}", "--out", "out")
+			cmd := flashlua(t, dir, "--image", "x.raw", "--port", "exec:head -c 1 >/dev/null; exec sleep 1000 # "+dir, "--power", "command:./switch.sh {}", "--out", "out")
 			untilAttempt(t, cmd)
 			for _, s := range burst {
 				cmd.Process.Signal(s)
@@ -297,7 +297,7 @@ func TestThreeRequests(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "switch.sh"), []byte(holdScript), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			cmd := flashlua(t, dir, "--image", "x.raw", "--port", "exec:sleep 1000 # "+dir, "--power", "command:./switch.sh {}", "--out", "out", "-q")
+			cmd := flashlua(t, dir, "--image", "x.raw", "--port", "exec:head -c 1 >/dev/null; exec sleep 1000 # "+dir, "--power", "command:./switch.sh {}", "--out", "out", "-q")
 			said, stderr, err := os.Pipe()
 			if err != nil {
 				t.Fatal(err)
@@ -412,7 +412,7 @@ func TestSignalledEarly(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "board.lua"), []byte("for i = 1, 1e12 do end return {}"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cmd := flashlua(t, dir, "--image", "x.raw", "--port", "exec:sleep 1000 # "+dir, "--power", "command:./switch.sh {}", "--out", "out")
+		cmd := flashlua(t, dir, "--image", "x.raw", "--port", "exec:head -c 1 >/dev/null; exec sleep 1000 # "+dir, "--power", "command:./switch.sh {}", "--out", "out")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,6 +53,8 @@ func TestCommandErrors(t *testing.T) {
 
 // TestCommandEndedByAStraySignal: a signal for flashlua's process group must not keep the board on.
 func TestCommandEndedByAStraySignal(t *testing.T) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup the commands would inherit that it is ignored
+	defer signal.Reset(syscall.SIGHUP)
 	for _, tt := range []struct {
 		signal string
 		times  int
