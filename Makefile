@@ -69,7 +69,7 @@ soak: ## flash 1,000 simulated boards with random faults, N=100 for another numb
 	FLASHLUA_SOAK=1 $(GO) test -run 'TestFraming$$' ./testdata/qemu
 	$(GO) test -run '^$$' -fuzz FuzzTelnet -fuzztime 5m -fuzzminimizetime 100x ./engine/transport
 	$(GO) test -run '^$$' -fuzz FuzzOpen -fuzztime 2m -fuzzminimizetime 100x ./engine/image
-	for f in console/FuzzFraming console/FuzzQuoting image/FuzzBmap image/FuzzRanges simboard/FuzzShell; do $(GO) test -run '^$$' -fuzz $${f#*/} -fuzztime 2m ./engine/$${f%/*} || exit; done
+	for f in console/FuzzFraming console/FuzzMask console/FuzzQuoting image/FuzzBmap image/FuzzRanges simboard/FuzzShell; do $(GO) test -run '^$$' -fuzz $${f#*/} -fuzztime 2m ./engine/$${f%/*} || exit; done
 	for f in classify/FuzzTree bindings/FuzzBridge bindings/FuzzPolicy; do $(GO) test -run '^$$' -fuzz $${f#*/} -fuzztime 2m ./$${f%/*} || exit; done
 
 clean: ## remove what was built

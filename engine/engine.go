@@ -41,7 +41,8 @@ type Engine struct {
 	Cache     *image.Cache                                                               // of unpacked images; nil keeps none
 	Stdin     io.Reader                                                                  // what the image "-" is read from; nil is nothing
 
-	grants *grants // of the program that runs; nil allows every file
+	grants *grants          // of the program that runs; nil allows every file
+	known  *console.Secrets // of the program that runs, with those of every board that it flashes; nil outside of a program
 }
 
 // run is one run under way.
@@ -115,7 +116,11 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 		sub = newSubscriber(e.Clock, e.Events)
 		e.Events = sub.deliver
 	}
-	hide := console.NewSecrets(p.UBoot.Password, p.Linux.Password)
+	hide := e.known
+	if hide == nil {
+		hide = console.NewSecrets()
+	}
+	hide.Add(p.UBoot.Password, p.Linux.Password)
 	if e.Console != nil {
 		e.Console.Hide(hide)
 	}

@@ -57,6 +57,7 @@ func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Con
 	e.grants = j.Access.resolve()
 	r := e.newRun(ctx, &Policy{Name: j.Name}, Job{Timeout: j.Timeout})
 	r.mode, r.inner = ModeProgram, make(chan struct{}, 1)
+	r.known = r.hide
 	p := &Program{run: r, job: j}
 	var d classify.Decision
 	if err := p.perform(f); err != nil {
@@ -280,7 +281,6 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	p.run.inner <- struct{}{}
 	rep := e.Run(ctx, policy, j)
 	<-p.run.inner
-	p.run.hide = p.run.hide.And(policy.UBoot.Password, policy.Linux.Password)
 	p.took(flashed{port: j.Port, target: cmp.Or(rep.Target.Name, j.Target), err: rep.Err}, j.Image, rep)
 	return rep
 }

@@ -56,7 +56,7 @@ type Console struct {
 	Typing
 	clk   clock.Clock
 	rec   Recorder
-	hide  *Secrets
+	hide  *Secrets // never nil
 	e     *expect.GExpect
 	chunk []byte // the last read, not yet looked at because goexpect does not have it yet
 
@@ -102,6 +102,7 @@ type Console struct {
 	watches []Watch
 	epoch   *Epoch // of the interpreter that is there now
 	banner  int64  // offset of the last bootloader's banner
+	echoes  echoes // of secrets in the stream
 }
 
 // New starts to read from port at once. The caller closes the Console, which closes port.
@@ -113,6 +114,9 @@ func New(port io.ReadWriteCloser, cfg Config) *Console {
 	}
 	if c.clk == nil {
 		c.clk = clock.Real{}
+	}
+	if c.hide == nil {
+		c.hide = NewSecrets()
 	}
 	c.last = c.clk.Now()
 	c.Arm(cfg.Watch)
@@ -195,6 +199,7 @@ func (c *Console) settle() {
 	c.in += int64(len(p))
 	c.hist = append(c.hist, p...)
 	c.watchBanner(len(p))
+	c.echoes.follow(c.hist, c.base)
 	if c.capture != nil {
 		c.capture.add(p)
 	}
@@ -288,15 +293,17 @@ func (c *Console) rest() {
 // Send types text as it is and waits until the port has taken it.
 func (c *Console) Send(ctx context.Context, text string) error { return c.send(ctx, text, text) }
 
-// SendSecret types text and records stars, also for what the board echoes of it.
+// SendSecret types text, which is a secret from then on. Stars are recorded for it, for every text that is the same, and for
+// what the board echoes of it.
 func (c *Console) SendSecret(ctx context.Context, text string) error {
+	c.hide.Add(text)
 	c.mu.Lock()
-	c.hide = c.hide.And(strings.TrimSuffix(text, "\n"))
-	if r, ok := c.rec.(interface{ Hide(*Secrets) }); ok {
-		r.Hide(c.hide)
-	}
+	c.echoes.typed(text, c.in)
 	c.mu.Unlock()
-	return c.send(ctx, text, strings.Repeat("*", 8)+"\n")
+	if r, ok := c.rec.(interface{ typed(string) }); ok {
+		r.typed(text)
+	}
+	return c.send(ctx, text, secretShown+"\n")
 }
 
 func (c *Console) send(ctx context.Context, text, shown string) error {
@@ -372,11 +379,17 @@ const tailLines = 12
 // Tail gives the last lines that came, without escape sequences.
 func (c *Console) Tail() string {
 	c.mu.Lock()
-	from := max(0, len(c.hist)-lineReach-c.hide.longest())
-	raw, hide := string(c.hist[from:]), c.hide
+	from := max(0, len(c.hist)-lineReach)
+	before := max(0, from-c.hide.longest()) // a secret may lie across from
+	spans := c.hide.spans(string(c.hist[before:]))
+	for i := range spans {
+		spans[i] = span{spans[i].from + before, spans[i].to + before}
+	}
+	spans = within(append(spans, c.echoes.spans(c.hist, c.base)...), from)
+	raw := string(c.hist[from:])
 	c.mu.Unlock()
 	var kept []string
-	for line := range strings.Lines(hide.Mask(Clean(raw))) {
+	for line := range strings.Lines(c.hide.Mask(Clean(starred(raw, spans)))) {
 		if line = strings.TrimRight(line, " \n"); line != "" {
 			kept = append(kept, line)
 		}

@@ -1,63 +1,146 @@
 package console
 
 import (
+	"cmp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 )
 
 const (
 	secretShown = "********"
-	secretLeast = 3 // bytes; what is shorter cannot be told from other text
+	secretLeast = 3 // bytes; a shorter text is part of too many words to be masked outside of its own echo
 )
 
-// Secrets are texts that no record shows.
+// Secrets are texts that no record shows. A text of several lines is a secret a line, because each line is typed and echoed
+// on its own. Nil masks nothing. Safe for concurrent use.
 type Secrets struct {
-	texts    []string
-	words    []string // the longest first
-	replacer *strings.Replacer
+	mu    sync.RWMutex
+	words []string // mu guards it: what is masked anywhere, the longest first
 }
 
-// NewSecrets hides texts of at least three bytes. A board may swallow the first characters of what is typed and echo the
-// rest, so the ends of a text are hidden too, down to its second half.
+// NewSecrets returns a set of secrets. Those of fewer than three bytes are masked only in the echo of their own typing.
 func NewSecrets(texts ...string) *Secrets {
-	s := &Secrets{texts: texts}
-	for _, t := range texts {
-		for i := 0; len(t)-i >= max(secretLeast, (len(t)+1)/2); i++ {
-			s.words = append(s.words, t[i:])
-		}
-	}
-	slices.SortFunc(s.words, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, w := range s.words {
-		pairs = append(pairs, w, secretShown)
-	}
-	s.replacer = strings.NewReplacer(pairs...)
+	s := &Secrets{}
+	s.Add(texts...)
 	return s
 }
 
-// And gives these secrets and more.
-func (s *Secrets) And(texts ...string) *Secrets {
-	if s == nil {
-		return NewSecrets(texts...)
+// Add makes secrets of more texts.
+func (s *Secrets) Add(texts ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, text := range texts {
+		for _, line := range secretLines(text) {
+			if len(line) >= secretLeast {
+				s.words = append(s.words, line)
+				s.words = append(s.words, quotedForms(line)...)
+			}
+		}
 	}
-	if !slices.ContainsFunc(texts, func(t string) bool { return !slices.Contains(s.texts, t) }) {
-		return s
-	}
-	return NewSecrets(append(texts, s.texts...)...)
+	slices.SortFunc(s.words, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	s.words = slices.Compact(s.words)
 }
 
-// Mask gives text with stars for the secrets in it. No secrets, nil, mask nothing.
-func (s *Secrets) Mask(text string) string {
-	if s == nil || len(s.words) == 0 {
-		return text
-	}
-	return s.replacer.Replace(text)
+// secretLines returns the lines of a secret that are not empty.
+func secretLines(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 }
 
-// longest is the length of the longest secret.
+// quotedForms returns what an error that quotes a text makes of it, where that differs.
+func quotedForms(text string) (forms []string) {
+	for _, quote := range []func(string) string{strconv.Quote, strconv.QuoteToGraphic, strconv.QuoteToASCII} {
+		quoted := quote(text)
+		if quoted = quoted[1 : len(quoted)-1]; quoted != text {
+			forms = append(forms, quoted)
+		}
+	}
+	return forms
+}
+
+// Mask returns text with stars in the place of every whole secret. Secrets that overlap are masked together.
+func (s *Secrets) Mask(text string) string { return starred(text, s.spans(text)) }
+
+// longest returns the length of the longest secret.
 func (s *Secrets) longest() int {
-	if s == nil || len(s.words) == 0 {
+	if s == nil {
+		return 0
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if len(s.words) == 0 {
 		return 0
 	}
 	return len(s.words[0])
+}
+
+// spans returns the places of the whole secrets in text.
+func (s *Secrets) spans(text string) (all []span) {
+	if s == nil {
+		return nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, w := range s.words {
+		for at := 0; ; at++ {
+			i := strings.Index(text[at:], w)
+			if i < 0 {
+				break
+			}
+			at += i
+			all = append(all, span{at, at + len(w)})
+		}
+	}
+	return all
+}
+
+// begun returns how many bytes at the end of text may be the beginning of a secret.
+func (s *Secrets) begun(text string) int {
+	if s == nil {
+		return 0
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	most := 0
+	for _, w := range s.words {
+		for n := min(len(w)-1, len(text)); n > most; n-- {
+			if strings.HasSuffix(text, w[:n]) {
+				most = n
+			}
+		}
+	}
+	return most
+}
+
+// span is a place in a text.
+type span struct{ from, to int }
+
+// merged returns spans in their order. Those that overlap are one.
+func merged(spans []span) (all []span) {
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(a.from-b.from, b.to-a.to) })
+	for _, p := range spans {
+		if last := len(all) - 1; last >= 0 && p.from < all[last].to {
+			all[last].to = max(all[last].to, p.to)
+		} else {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// starred returns text with stars for spans.
+func starred(text string, spans []span) string {
+	if len(spans) == 0 {
+		return text
+	}
+	var b strings.Builder
+	end := 0
+	for _, p := range merged(spans) {
+		b.WriteString(text[end:min(p.from, len(text))])
+		b.WriteString(secretShown)
+		end = min(p.to, len(text))
+	}
+	b.WriteString(text[end:])
+	return b.String()
 }

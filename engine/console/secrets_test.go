@@ -2,50 +2,256 @@ package console
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// Row 29: a secret that the board gives back, whole or without the characters that it swallowed, is in no record and no
-// error, however the reads fall.
+func TestMask(t *testing.T) {
+	const x = secretShown
+	for _, tt := range []struct {
+		secrets    []string
+		text, want string
+	}{
+		{[]string{"root"}, "U-Boot 2024.01, boot, oot, roo, rot", "U-Boot 2024.01, boot, oot, roo, rot"},
+		{[]string{"root"}, "root@board:~# chroot ROOT", x + "@board:~# ch" + x + " ROOT"},
+		{[]string{"hunter2"}, "hunter hunter2 unter2 hunter22", "hunter " + x + " unter2 " + x + "2"},
+		{[]string{"ab", "a", ""}, "about a cab", "about a cab"},
+		{[]string{"abc", "abcdef", "def"}, "abcd abcdef abcde def", x + "d " + x + " " + x + "de " + x},
+		{[]string{"abcd", "cdef"}, "abcdef abcdcdef", x + " " + x + x},
+		{[]string{"aba"}, "ababa aba abab", x + " " + x + " " + x + "b"},
+		{[]string{".*[x]", "(?i)"}, "a.*[x]b xxx (?i)", "a" + x + "b xxx " + x},
+		{[]string{"one\ntwo\r\nthree"}, "one\ntwo, onetwo", x + "\n" + x + ", " + x + x},
+		{[]string{"tab\there\x03"}, "tab\there\x03 \"tab\\there\\x03\" tab here", x + " \"" + x + "\" tab here"},
+		{[]string{`qu"o\te`}, `qu"o\te "qu\"o\\te" quote`, x + ` "` + x + `" quote`},
+		{[]string{"grün\xff"}, "grün\xff gr\\u00fcn\\xff grün", x + " " + x + " grün"},
+		{[]string{"****"}, "*** **** *****", "*** " + x + " " + x},
+		{nil, "anything", "anything"},
+	} {
+		if got := NewSecrets(tt.secrets...).Mask(tt.text); got != tt.want {
+			t.Errorf("NewSecrets(%q).Mask(%q) = %q; want %q", tt.secrets, tt.text, got, tt.want)
+		}
+	}
+	if got := (*Secrets)(nil).Mask("anything"); got != "anything" {
+		t.Errorf("no secrets mask %q", got)
+	}
+}
+
+// FuzzMask holds Mask to its definition, a byte is starred if it is in an occurrence of a secret, and shows that the
+// transcript of a stream is the same however it is read.
+func FuzzMask(f *testing.F) {
+	f.Add("root", "hunter2", "U-Boot root\nhunter2roothunter2\n", 5)
+	f.Add("aba", "abab", "xababababa\naba\nb\n", 7)
+	f.Add("abc", "abcdef", "abcdefabcde\r\nabc", 3)
+	f.Add("\x1b[0m", "a\\b", "\x1b[0m\"a\\b\"a\\\\b\n", 2)
+	f.Fuzz(func(t *testing.T, a, b, text string, cut int) {
+		s := NewSecrets(a, b)
+		covered := make([]bool, len(text)+1)
+		starts := make([]bool, len(text)+1)
+		for i := range len(text) {
+			inside := covered[i]
+			for _, w := range s.words {
+				if strings.HasPrefix(text[i:], w) {
+					starts[i] = !inside
+					for k := range w {
+						covered[i+k] = true
+					}
+				}
+			}
+		}
+		var want strings.Builder
+		for i := range len(text) {
+			switch {
+			case starts[i]:
+				want.WriteString(secretShown)
+			case !covered[i]:
+				want.WriteByte(text[i])
+			}
+		}
+		if got := s.Mask(text); got != want.String() {
+			t.Fatalf("Mask(%q) of %q and %q = %q; want %q", text, a, b, got, want.String())
+		}
+		cut = min(max(cut, 0), len(text))
+		if whole, pieces := recorded(s, a, text), recorded(s, a, text[:cut], text[cut:]); whole != pieces {
+			t.Fatalf("the transcript of %q and %q is %q; in one piece %q", text[:cut], text[cut:], pieces, whole)
+		}
+	})
+}
+
+// recorded returns the transcript of what comes in pieces, after a secret was typed.
+func recorded(s *Secrets, typed string, pieces ...string) string {
+	var record strings.Builder
+	tr := NewTranscript(&record)
+	tr.Hide(s)
+	tr.typed(typed)
+	for _, p := range pieces {
+		tr.Record(time.Time{}, false, []byte(p))
+	}
+	tr.Close()
+	return lines(record.String())
+}
+
+// lines returns a transcript without its times.
+func lines(record string) string {
+	var all []string
+	for line := range strings.Lines(record) {
+		_, line, _ = strings.Cut(line, " ")
+		all = append(all, line)
+	}
+	return strings.Join(all, "")
+}
+
+// Row 29: a secret that the board prints is in no record and no error, however the reads fall. A part of one is no secret.
 func TestSecretsAreMasked(t *testing.T) {
 	const secret = "s3cret!pass"
 	hide := NewSecrets(secret, "", "ab")
-	for _, echo := range []string{secret, secret[1:], secret[3:], "x" + secret + secret + "y"} {
-		for n := 1; n <= len(echo); n++ {
+	for said, want := range map[string]string{
+		secret:                       secretShown,
+		"x" + secret + secret + "y":  "x" + secretShown + secretShown + "y",
+		"s3cret!pas 3cret!pass pass": "s3cret!pas 3cret!pass pass",
+	} {
+		for n := 1; n <= len(said); n++ {
 			synctest.Test(t, func(t *testing.T) {
 				var record strings.Builder
 				tr := NewTranscript(&record)
 				tr.Hide(hide)
 				board, c := pair(t, Config{Recorder: tr, Secrets: hide})
-				go say(board, n, "about abbots "+echo+"\r\n")
+				go say(board, n, "about abbots "+said+"\r\n")
 				_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("never")}, Timeout: time.Second})
-				for _, text := range []string{record.String(), err.Error(), c.Tail()} {
-					if strings.Contains(text, "pass") || strings.Contains(text, "cret") {
-						t.Errorf("echo %q in pieces of %d: %s", echo, n, text)
-					}
+				want := "about abbots " + want
+				if got := lines(record.String()); got != "< "+want+"\n" {
+					t.Errorf("transcript of %q in pieces of %d = %q; want %q", said, n, got, want)
 				}
-				if s := record.String(); !strings.Contains(s, "about abbots") || !strings.Contains(s, secretShown) {
-					t.Errorf("transcript: %s", s)
+				if got := c.Tail(); got != want || !strings.Contains(err.Error(), "never") {
+					t.Errorf("console lines of %q in pieces of %d = %q, %v; want %q", said, n, got, err, want)
 				}
 			})
 		}
 	}
 }
 
-// What is typed as a secret is one from then on.
+// What a board answers to a typed secret: stars are written for its echo, whatever became of it, and for no other text.
+func TestEchoOfASecret(t *testing.T) {
+	const x = secretShown
+	for name, tt := range map[string]struct{ secret, came, want string }{
+		"whole":                          {"hunter2", "hunter2\r\n# ", x + "\n# "},
+		"behind the prompt's blank":      {"hunter2", " hunter2\r\n# ", " " + x + "\n# "},
+		"first character lost":           {"hunter2", "unter2\r\nnter2 unter2", x + "\nnter2 unter2"},
+		"the most lost":                  {"hunter2", "2\r\n2 # ", x + "\n2 # "},
+		"characters lost in it":          {"hunter2", "hntr2\r\nhunt", x + "\nhunt"},
+		"its end lost":                   {"hunter2", "hunte\r\nLogin incorrect\r\nhunte", x + "\nLogin incorrect\nhunte"},
+		"a character wrong":              {"hunter2", "hunXer2\r\n# ", x + "\n# "},
+		"an early character wrong":       {"hunter2", "hXnter2\r\n# ", x + "\n# "},
+		"torn by the kernel":             {"hunter2", "hun[   12.345678] usb 1-1: hunt\r\nter2\r\n# unter", x + "[   12.345678] usb 1-1: hunt\n" + x + "\n# unter"},
+		"the kernel first":               {"hunter2", "[   12.345678] usb 1-1: new\r\nunter2\r\n# ", "[   12.345678] usb 1-1: new\n" + x + "\n# "},
+		"torn twice":                     {"hunter2", "h[   12.345678] a\r\nunt[   12.345679] b\r\ner2\r\nunt\r\n", x + "[   12.345678] a\n" + x + "[   12.345679] b\n" + x + "\nunt"},
+		"torn by a daemon":               {"hunter2", "huntStarting sshd: OK\r\ner2\r\n# er2", x + "Starting sshd: OK\n" + x + "\n# er2"},
+		"cut off by a reset":             {"hunter2", "hunt\r\nU-Boot 2024.01\r\nhunt", x + "\nU-Boot 2024.01\nhunt"},
+		"cut off in its line":            {"hunter2", "huntU-Boot 2024.01\r\nhunt er2", x + "U-Boot 2024.01\nhunt er2"},
+		"no echo":                        {"root", "\r\nroo oot\r\n# ", "roo oot\n#"},
+		"no echo and no line end":        {"root", "=> roo oot", "=> roo oot"},
+		"no echo but its letters":        {"root", "resetting ...\r\noot", "resetting ...\noot"},
+		"a login's name is the secret":   {"root", "oot\r\nroot@board:~# oot U-Boot", x + "\n" + x + "@board:~# oot U-Boot"},
+		"short":                          {"ab", "ab\r\nab about", x + "\nab about"},
+		"a single letter":                {"y", "y\r\nyes y", x + "\nyes y"},
+		"short without echo":             {"ab", "about\r\n", "about"},
+		"with escapes between":           {"hunter2", "hun\x1b[0mter2\r\n# ", x + "\n# "},
+		"control and pattern characters": {"a.*\t[b", "\t[b\r\na.*", x + "\na.*"},
+		"of several lines":               {"one\ntwo", "ne\r\nwo\r\nne wo", x + "\n" + x + "\nne wo"},
+		"still coming":                   {"hunter2", "unt", x},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := strings.TrimRight(tt.want, " ")
+			for n := 1; n <= len(tt.came); n++ {
+				synctest.Test(t, func(t *testing.T) {
+					var record strings.Builder
+					tr := NewTranscript(&record)
+					board, c := pair(t, Config{Recorder: tr})
+					go func() {
+						board.Read(make([]byte, 100))
+						say(board, n, tt.came)
+					}()
+					if err := c.SendSecret(t.Context(), tt.secret+"\n"); err != nil {
+						t.Fatal(err)
+					}
+					c.Expect(t.Context(), Wait{For: []Pattern{Text("never")}, Timeout: time.Second})
+					if got := strings.TrimSpace(c.Tail()); got != strings.TrimSpace(want) {
+						t.Errorf("console lines in pieces of %d = %q; want %q", n, got, want)
+					}
+					c.Close()
+					tr.Close()
+					if got := shownLines(record.String()); got != strings.TrimSpace(want) {
+						t.Errorf("transcript in pieces of %d = %q; want %q", n, got, want)
+					}
+				})
+			}
+		})
+	}
+}
+
+// shownLines returns what came of a transcript, without blanks at its ends and empty lines.
+func shownLines(record string) string {
+	var all []string
+	for line := range strings.Lines(lines(record)) {
+		if came, ok := strings.CutPrefix(strings.TrimRight(line, " \n"), "< "); ok && came != "" {
+			all = append(all, strings.ReplaceAll(came, `\t`, "\t"))
+		}
+	}
+	return strings.TrimSpace(strings.Join(all, "\n"))
+}
+
+// An echo that comes after more was typed, and the echoes of a secret that was typed twice.
+func TestLateEchoes(t *testing.T) {
+	var record strings.Builder
+	tr := NewTranscript(&record)
+	came := func(text string) { tr.Record(time.Time{}, false, []byte(text)) }
+	sent := func(text string) { tr.Record(time.Time{}, true, []byte(text)) }
+	came("Password: ")
+	tr.typed("hunter2")
+	sent(secretShown + "\n")
+	sent("\n")
+	came("un")
+	sent("\n")
+	came("ter2\r\nPassword: ")
+	tr.typed("hunter2")
+	tr.typed("hunter2")
+	came("hunter\r\nunter2\r\nunter\r\n")
+	tr.Close()
+	const want = "< Password: \n> ********\n> \n< ********\n> \n< ********\n< Password: \n< ********\n< ********\n< unter\n"
+	if got := lines(record.String()); got != want {
+		t.Errorf("transcript = %q; want %q", got, want)
+	}
+}
+
+// A secret that is typed, or comes, in pieces between which the other side speaks.
+func TestASecretAcrossDirections(t *testing.T) {
+	var record strings.Builder
+	tr := NewTranscript(&record)
+	tr.Hide(NewSecrets("rootpass"))
+	for _, x := range []string{">echo ro", "<echo ro", ">otpa", "<otpa", ">ss; ls ro\n", "<ss; ls ro\r\n", ">r", "<x\r\n", "<roo"} {
+		tr.Record(time.Time{}, x[0] == '>', []byte(x[1:]))
+	}
+	tr.Close()
+	got := lines(record.String())
+	if strings.Contains(got, "otpa") || strings.Count(got, secretShown+"; ls ro\n") != 2 || !strings.Contains(got, "> r\n") || !strings.Contains(got, "< roo\n") {
+		t.Errorf("transcript:\n%s", got)
+	}
+}
+
+// What is typed as a secret is one from then on, in everything that has the same set of secrets.
 func TestSendSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var record strings.Builder
-		board, c := pair(t, Config{Recorder: NewTranscript(&record)})
+		hide := NewSecrets()
+		board, c := pair(t, Config{Recorder: NewTranscript(&record), Secrets: hide})
 		go fakeEcho(board)
 		if err := c.SendSecret(t.Context(), "hunter2!\n"); err != nil {
 			t.Fatal(err)
 		}
 		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("never")}, Timeout: time.Second})
-		if all := record.String() + err.Error() + c.Tail(); strings.Contains(all, "hunter2") || !strings.Contains(all, secretShown) {
+		if all := record.String() + err.Error() + c.Tail() + hide.Mask("hunter2!"); strings.Contains(all, "hunter2") || strings.Count(all, secretShown) < 4 {
 			t.Errorf("%s", all)
 		}
 	})
@@ -55,18 +261,52 @@ func fakeEcho(board io.ReadWriter) { io.Copy(board, board) }
 
 // A line without an end is written in pieces, and no secret lies across two of them.
 func TestSecretInAnEndlessLine(t *testing.T) {
+	for _, secret := range []string{"s3cret!pass", "papapa"} {
+		for before := lineReach - len(secret); before <= lineReach+len(secret); before++ {
+			var record strings.Builder
+			tr := NewTranscript(&record)
+			tr.Hide(NewSecrets(secret))
+			text := strings.Repeat(".", before) + secret + strings.Repeat(".", 5*lineReach)
+			for at := 0; at < len(text); at += 1000 {
+				tr.Record(time.Time{}, false, []byte(text[at:min(at+1000, len(text))]))
+			}
+			tr.Close()
+			if s := lines(record.String()); strings.Contains(s, "pa") || strings.Count(s, ".") != len(text)-len(secret) || strings.Count(s, secretShown) != 1 {
+				t.Fatalf("%d dots before: %d of %d bytes", before, strings.Count(s, "."), len(text))
+			}
+		}
+	}
+	var record strings.Builder
+	tr := NewTranscript(&record)
+	tr.Hide(NewSecrets("papa", strings.Repeat("pa", 2*lineReach)))
+	for range 10 * lineReach {
+		tr.Record(time.Time{}, false, []byte("pa"))
+	}
+	tr.Close()
+	if s := lines(record.String()); strings.Contains(s, "pa") || len(s) > 1000 {
+		t.Errorf("a secret without an end: %d bytes, %q", len(s), s[:min(len(s), 200)])
+	}
+}
+
+// The console lines of an error begin in the middle of a line that is too long to be shown.
+func TestASecretAtTheStartOfTheConsoleLines(t *testing.T) {
 	const secret = "s3cret!pass"
-	for before := lineReach - len(secret); before <= lineReach+len(secret); before++ {
-		var record strings.Builder
-		tr := NewTranscript(&record)
-		tr.Hide(NewSecrets(secret))
-		text := strings.Repeat(".", before) + secret + strings.Repeat(".", 5*lineReach)
-		for at := 0; at < len(text); at += 1000 {
-			tr.Record(time.Time{}, false, []byte(text[at:min(at+1000, len(text))]))
-		}
-		tr.Close()
-		if s := record.String(); strings.Contains(s, "pass") || strings.Count(s, ".") < len(text)-len(secret) {
-			t.Fatalf("%d dots before: %d of %d bytes: %q", before, strings.Count(s, "."), len(text), s[max(0, before-100):before+300])
-		}
+	for before := range len(secret) + 2 {
+		synctest.Test(t, func(t *testing.T) {
+			board, c := pair(t, Config{Secrets: NewSecrets(secret)})
+			go say(board, 100, secret+strings.Repeat(".", lineReach-before))
+			c.Expect(t.Context(), Wait{For: []Pattern{Text("never")}, Timeout: time.Second})
+			if got := strings.Trim(c.Tail(), "."); got != "" && got != secretShown {
+				t.Errorf("%d bytes of the secret are in reach: %q", before, got)
+			}
+		})
+	}
+}
+
+func TestSecretsAreOneSet(t *testing.T) {
+	s := NewSecrets("hunter2", "hunter2")
+	s.Add("hunter2", "root")
+	if want := []string{"hunter2", "root"}; !slices.Equal(s.words, want) {
+		t.Errorf("words = %q; want %q", s.words, want)
 	}
 }
