@@ -52,7 +52,7 @@ func (r *run) emit(e Event) {
 }
 
 func (r *run) tell(e Event) {
-	e.Text, e.Error = r.hide.Mask(e.Text), r.hide.Mask(e.Error)
+	e.Text, e.Error, e.Step = masked(r.hide, e.Text), masked(r.hide, e.Error), masked(r.hide, e.Step)
 	e.clip()
 	e.Time = r.Clock.Now()
 	e.Attempt = int(r.attempt.Load())

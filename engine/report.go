@@ -224,18 +224,21 @@ func (r *Report) describe(d classify.Decision, err error) {
 	}
 }
 
-// mask hides secrets that a script put into an error.
+// masked returns text without secrets, and without the passwords of addresses in it.
+func masked(hide *console.Secrets, text string) string { return web.Redact(hide.Mask(text)) }
+
+// mask hides secrets that a script, the board or a command line put into an error.
 func (r *Report) mask(hide *console.Secrets) {
-	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.Stopped} {
-		*text = hide.Mask(*text)
+	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.Stopped, &r.Step} {
+		*text = masked(hide, *text)
 	}
 	for _, list := range [][]string{r.Chain, r.Secondary, r.Console} {
 		for i := range list {
-			list[i] = hide.Mask(list[i])
+			list[i] = masked(hide, list[i])
 		}
 	}
 	for _, a := range r.Attempts {
-		a.Error = hide.Mask(a.Error)
+		a.Error, a.Step = masked(hide, a.Error), masked(hide, a.Step)
 	}
 }
 
@@ -245,6 +248,7 @@ func Refused(err error) *Report {
 	d := (&classify.Classifier{}).Decide(nil, err)
 	r.Exit = exit(d, r, false, d.Err)
 	r.describe(d, d.Err)
+	r.mask(nil)
 	r.clip()
 	return r
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -109,6 +110,12 @@ func Mask(text string) string {
 	}
 	return a.String()
 }
+
+// credentials are the user and the password in an address that stands anywhere in a text.
+var credentials = regexp.MustCompile(`//[^\s/?"'@:]*:[^\s/?"']*@`)
+
+// Redact returns text without the users and passwords of the addresses in it, whatever else is wrong with them.
+func Redact(text string) string { return credentials.ReplaceAllLiteralString(text, "//"+hidden+"@") }
 
 // Name is the last element of the path, which is what a file got from there would be called.
 func (a Address) Name() string {

@@ -185,3 +185,15 @@ func TestEcho(t *testing.T) {
 		t.Errorf("an echo = %v", err)
 	}
 }
+
+func TestRedact(t *testing.T) {
+	for text, want := range map[string]string{
+		"open //me:s3cret@host/x: no such file":              "open //…@host/x: no such file",
+		`"http://me:p@ss:s3cret@h:1/a" and ftp://u:s3@h?q@x`: `"http://…@h:1/a" and ftp://…@h?q@x`,
+		"http://host:80/a:b@c, //a b:c@d, me:x@y":            "http://host:80/a:b@c, //a b:c@d, me:x@y",
+	} {
+		if got := Redact(text); got != want {
+			t.Errorf("Redact(%q) = %q; want %q", text, got, want)
+		}
+	}
+}
