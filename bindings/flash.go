@@ -113,7 +113,7 @@ func (h *host) board(c *args, set map[string]string) (*engine.Policy, error) {
 // load loads the policy that a program names, if the program may read its file.
 func (h *host) load(spec string, set map[string]string) (*engine.Policy, error) {
 	var refused error
-	policy, err := Load(spec, Options{Set: set, Log: h.log, Modules: h.own, open: func(path string) (*os.File, error) {
+	policy, err := Load(spec, Options{Set: set, Log: h.running.Note, Modules: h.own, open: func(path string) (*os.File, error) {
 		f, err := h.running.OpenFile(path)
 		if classify.Facts(err).Kind == classify.ScriptGrant {
 			refused = err

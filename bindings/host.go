@@ -17,6 +17,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/scripts"
 )
@@ -30,7 +31,7 @@ type host struct {
 	L       *lua.LState
 	name    string // of the script, for messages
 	modules modules
-	log     func(string)
+	said    sayings
 	own     map[string]Module            // an embedder's
 	lazy    map[string]func() lua.LValue // globals that are made on first use
 	allow   []string                     // commands of the station that scripts may run
@@ -139,10 +140,12 @@ func loadInTime(src source, o Options) (*Script, error) {
 
 func load(src source, o Options) (*Script, error) {
 	h := newHost(src, o)
-	if log := h.log; src.again { // what it prints while it loads was printed the first time
-		h.log = func(string) {}
-		defer func() { h.log = log }()
+	if log := h.said.log; src.again { // what it prints while it loads was printed the first time
+		h.said.log = func(string) {}
+		defer func() { h.said.log = log }()
 	}
+	h.said.holding = true
+	defer h.said.release()
 	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
 		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
 	defer cancel()
@@ -264,7 +267,7 @@ func newHost(src source, o Options) *host {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	h := &host{name: src.name, log: o.Log, own: o.Modules, allow: o.Allow, lazy: map[string]func() lua.LValue{}, L: lua.NewState(lua.Options{
+	h := &host{name: src.name, said: sayings{log: o.Log, secrets: console.NewSecrets()}, own: o.Modules, allow: o.Allow, lazy: map[string]func() lua.LValue{}, L: lua.NewState(lua.Options{
 		SkipOpenLibs: true, CallStackSize: 200, RegistrySize: 1 << 10, RegistryMaxSize: 1 << 18, RegistryGrowStep: 1 << 12,
 	})}
 	h.dog.measure = h.holds

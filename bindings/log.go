@@ -4,6 +4,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/engine/bounded"
+	"github.com/flashlua/flashlua/engine/console"
 )
 
 // mostSaid is the longest text that a script says while it loads, in bytes. The engine bounds what is said later.
@@ -21,11 +22,43 @@ func (h *host) logModule() map[string]builtin {
 	return map[string]builtin{"info": say(""), "warn": say("warning: ")}
 }
 
+// mostHeld is how much of what a script says while it loads waits for the end of loading, in bytes.
+const mostHeld = 1 << 20
+
+// sayings passes on what a script says outside of a program's run, without its secrets. While the script loads they are
+// not known, so what it says then waits. The state's goroutine owns it.
+type sayings struct {
+	log     func(string)
+	secrets *console.Secrets
+	holding bool
+	held    []string
+	size    int // bytes of held
+}
+
+// say passes text on, or holds it.
+func (s *sayings) say(text string) {
+	if s.holding && s.size+len(text) <= mostHeld {
+		s.held, s.size = append(s.held, text), s.size+len(text)
+		return
+	}
+	s.release()
+	s.log(bounded.Text(s.secrets.Mask(text), mostSaid)) // in this order: the rest of a secret could not be found
+}
+
+// release passes on what is held, and holds nothing any more.
+func (s *sayings) release() {
+	held := s.held
+	s.held, s.size, s.holding = nil, 0, false
+	for _, text := range held {
+		s.say(text)
+	}
+}
+
 // say tells the people who watch, as an event where a program runs.
 func (h *host) say(text string) {
 	if h.running != nil {
 		h.running.Note(text)
 		return
 	}
-	h.log(bounded.Text(text, mostSaid))
+	h.said.say(text)
 }

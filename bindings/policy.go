@@ -144,6 +144,7 @@ func (s *section) secret(key string) string {
 	v := s.str(key, "")
 	if v != "" {
 		s.note(key, "********")
+		s.host.said.secrets.Add(v)
 	}
 	return v
 }
