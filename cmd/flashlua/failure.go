@@ -56,7 +56,7 @@ func summary(r *engine.Report) string {
 		if what == "" {
 			what = r.Class + " by rule " + r.Rule
 		}
-		return fmt.Sprintf("nothing was touched: %s (exit %d)", what, r.Exit)
+		return fmt.Sprintf("nothing was touched: %s (exit %d)", inline(what), r.Exit)
 	}
 	verdict := r.Class
 	if r.Exit == engine.ExitExhausted {
@@ -64,10 +64,10 @@ func summary(r *engine.Report) string {
 	}
 	s := fmt.Sprintf("%s: %s by rule %s", r.Result, verdict, r.Rule)
 	if r.Kind != "" {
-		s += ", " + r.Kind
+		s += ", " + inline(r.Kind)
 	}
 	if r.Step != "" {
-		s += ", step " + r.Step
+		s += ", step " + inline(r.Step)
 	}
 	s += fmt.Sprintf(", attempt %d, target %s", r.Attempt, r.Target.State)
 	if r.Mode == engine.ModeVerify {

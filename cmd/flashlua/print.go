@@ -121,7 +121,7 @@ func (p *printer) event(e engine.Event) {
 	if p.level == quiet {
 		return
 	}
-	e.Text, e.Error, e.Step = plain(e.Text), plain(e.Error), plain(e.Step)
+	e.Text, e.Error, e.Step = plain(e.Text), strings.ReplaceAll(plain(e.Error), "\n", "\n  | "), inline(e.Step)
 	p.follow(e)
 	switch e.Type {
 	case engine.EventPlan:

@@ -211,11 +211,22 @@ var claims = []claim{
 	{says: "index of a table's list part | 1,048,576; beyond it is a name", runs: []proof{do("", "index 1048576", 0, ""), do("", "index 67108863", 0, "")}},
 	{says: "output of a command | 16 MiB", by: []string{"TestLargeResults", "TestOutput"}},
 
+	{says: "`uboot.password`, `linux.password` and what `con:secret` types are secrets.", by: []string{"TestSecretsAreInNoReport", "TestSendSecret", "secrets.txtar"}},
 	{
-		says: "`uboot.password` and `linux.password` are shown as stars in the transcript, on the terminal, in events, errors and the verdict, also where the board echoes them or the end of them; what `con:secret` types, in the transcript and in console lines.",
-		by:   []string{"TestSecretsAreMasked", "TestPartsOfASecret", "TestSecretsAreInNoReport", "TestSendSecret"},
+		says: "In the transcript, on the terminal, in events, errors and the verdict, and in what a script prints, stars stand for every whole secret, wherever it stands: with the password `root`, also for the user in the prompt `root@board`.",
+		by:   []string{"TestMask", "TestSecretsAreMasked", "TestSecretsAreInNoReport", "secrets.txtar"},
 	},
-	{says: "A secret of fewer than three characters cannot be told from other text and is not masked.", by: []string{"TestSecretsAreMasked"}},
-	{says: "A password in the address of an image or a power controller is masked, too.", by: []string{"TestAPasswordIsNotShown"}},
+	{
+		says: "A part of a secret is masked only in the echo of its own typing, which ends with the line: also where characters of it are lost, where a kernel line is in the middle of it, and where a reset cuts it off.",
+		by:   []string{"TestEchoOfASecret", "TestLateEchoes", "TestSecretsAreMasked"},
+	},
+	{says: "A secret of one or two characters is masked in its echo alone, because it is a part of too many words.", by: []string{"TestMask", "TestEchoOfASecret", "secrets.txtar"}},
+	{says: "Of a secret with line ends each line is one.", by: []string{"TestMask", "TestEchoOfASecret"}},
+	{says: "What was shown before `con:secret` typed it stays.", by: []string{"secrets.txtar"}},
+	{says: "Names are not masked: kinds, boards, targets and files.", not: noLimit},
+	{says: "Of a script that fails while it loads flashlua knows no secrets.", not: noLimit},
+	{says: "`flashlua boards show` masks the values of the two keys and no others.", by: []string{"TestAPasswordIsNotShown", "secrets.txtar"}},
+	{says: "`flashlua console` shows on the terminal what the board prints, as it is.", not: noLimit},
+	{says: "Users and passwords in web addresses are masked in events, errors and the verdict.", by: []string{"TestAPasswordIsNotShown", "TestRedact", "secrets.txtar"}},
 	{says: "Give secrets with `--set`, and know that other users of the station may see the command line.", not: advice},
 }
