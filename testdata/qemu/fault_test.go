@@ -69,7 +69,7 @@ func TestBoardStopsDuringTheWrite(t *testing.T) {
 	r := inLinux(t, 8<<20)
 	policy := r.variant(shellOf + `function board.flash(s, job)
 		local sh = shell(s)
-		s:step("write", { timeout = "15s" }, function() sh:write(job) end)
+		s:step("write", { timeout = "45s" }, function() sh:write(job) end)
 	end`)
 	rep := r.run(engine.Engine{Events: onceAt(func() {
 		if _, err := r.QMP(context.Background(), "stop"); err != nil {

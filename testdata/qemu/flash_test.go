@@ -370,7 +370,7 @@ func TestTotalDeadline(t *testing.T) {
 	code, out, v := r.flash(r.variant(`function board.flash(s)
 		s.power:cycle()
 		while true do time.sleep("1h") end
-	end`), "--timeout", "10s")
+	end`), "--timeout", "20s")
 	if code != 5 || v.Kind != string(classify.DeadlineTotal) {
 		t.Errorf("exit %d, kind %s\n%s", code, v.Kind, out)
 	}

@@ -15,10 +15,12 @@ function board.flash(s)
 	for _, cmd in ipairs({ "poweroff -f", "halt -f" }) do
 		s.power:cycle()
 		local ub = s:uboot()
-		ub:dhcp()
-		ub:load()
+		s:step("load", { retries = 5 }, function() -- packets may be lost
+			ub:dhcp()
+			ub:load()
+		end)
 		local sh = ub:boot()
-		local ok, err = pcall(function() return sh:exec(cmd, { timeout = "30s" }) end)
+		local ok, err = pcall(function() return sh:exec(cmd, { timeout = "5m" }) end)
 		s:log(string.format("%s: %s %s %s", cmd, ok and "ended" or "failed", err.kind, tostring(err)))
 	end
 end
