@@ -195,7 +195,7 @@ func (r *rig) run(e engine.Engine, policy string, retries int) *engine.Report {
 	return e.Run(r.t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: r.Arch.BootDir(), Retries: &retries})
 }
 
-// drive runs f as the board's flash function, once. f proves nothing, and the run must end for that reason alone.
+// drive runs f as the board's flash function, once, and again only if packets were lost. f proves nothing, and the run must end for that reason alone.
 func (r *rig) drive(f func(ctx context.Context, s *engine.Session, p *engine.Policy) error) {
 	r.t.Helper()
 	r.driveWithin(hang.String(), f)
@@ -209,9 +209,15 @@ func (r *rig) driveWithin(limit string, f func(ctx context.Context, s *engine.Se
 		r.t.Fatal(err)
 	}
 	p.Flash = func(ctx context.Context, s *engine.Session) error { return f(ctx, s, p) }
-	none := 0
+	retries := 9
+	p.Classify = func(_ context.Context, err error, _ func(error) classify.Class) (classify.Class, error) {
+		if slices.Contains(lost, classify.Facts(err).Kind) {
+			return classify.Retryable, nil
+		}
+		return classify.NonRetryable, nil
+	}
 	r.wake()
-	rep := engine.Engine{}.Run(r.t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: r.Arch.BootDir(), Retries: &none})
+	rep := engine.Engine{}.Run(r.t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: r.Arch.BootDir(), Retries: &retries})
 	if rep.Exit != 0 && rep.Kind != string(classify.FlashUnproven) {
 		r.t.Errorf("%v\n%s", rep.Err, strings.Join(rep.Console, "\n"))
 	}
