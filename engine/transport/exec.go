@@ -29,15 +29,18 @@ type child struct {
 	takeTime time.Duration
 	out      *os.File
 	said     bounded.Tail  // on its standard error
+	endTime  time.Duration // for the program to end once it has closed its output or its input
 	ended    chan struct{} // closed when the program was reaped; err says how
 	err      error
+	closed   chan struct{} // closed at the end of its output, which it may outlive
+	eof      sync.Once
 	once     sync.Once
 }
 
 // openExec runs a command by sh. What it starts ends with it, and a Ctrl-C is not for it.
 func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 	c := &child{
-		cmd: exec.Command("sh", "-c", text), ended: make(chan struct{}), takeTime: takeTime,
+		cmd: exec.Command("sh", "-c", text), ended: make(chan struct{}), closed: make(chan struct{}), takeTime: takeTime, endTime: endTime,
 		heard: bounded.Tail{Limit: maxSaid}, said: bounded.Tail{Limit: maxSaid},
 	}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -69,11 +72,11 @@ func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 	c.early, err = settle(ctx, clock.Real{}, c.out, settleNear)
 	c.hear(c.early)
 	if err != nil {
-		c.Close()
-		if cause := context.Cause(ctx); cause != nil {
-			return nil, cause
+		if err = context.Cause(ctx); err == nil {
+			err = c.over()
 		}
-		return nil, c.over()
+		c.Close()
+		return nil, err
 	}
 	return c, nil
 }
@@ -90,6 +93,7 @@ func (c *child) Read(p []byte) (int, error) {
 	if err != io.EOF {
 		return n, err
 	}
+	c.eof.Do(func() { close(c.closed) })
 	return n, c.over()
 }
 
@@ -102,9 +106,17 @@ func (c *child) hear(p []byte) {
 	c.heard.Write(p)
 }
 
-// over waits for the end of the program and returns how it ended, with what it had to say.
+// over returns how the program ended, with what it had to say. It is called once the program has closed its output or its
+// input, and waits endTime for its end.
 func (c *child) over() error {
-	<-c.ended
+	late := make(chan struct{})
+	defer clock.Real{}.AfterFunc(c.endTime, func() { close(late) })()
+	select {
+	case <-c.ended:
+	case <-late:
+		return classify.WithHint(classify.New(classify.TransportLost, "the command of the console port runs on without the console: it closed its standard input or output"),
+			"run the command by hand: it must read what is typed and print what the board says for as long as it runs")
+	}
 	how := "exit status 0"
 	if c.err != nil {
 		how = c.err.Error()
@@ -119,8 +131,10 @@ func (c *child) over() error {
 
 func (c *child) Write(p []byte) (int, error) { return c.in.Write(p) }
 
-// killTime is how long the program may take to end when it is told to.
-const killTime = 300 * time.Millisecond
+const (
+	killTime = 300 * time.Millisecond // for the program to end when it is told to
+	endTime  = 2 * time.Second        // longer than a program that leaves others behind takes to be reaped
+)
 
 // Close ends the program and all that it started.
 func (c *child) Close() error {

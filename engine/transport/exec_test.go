@@ -51,6 +51,37 @@ func TestExecThatEnds(t *testing.T) {
 	}
 }
 
+// TestExecThatLetsGo: a command that runs on and closes an end of the console is refused before the board gets power.
+func TestExecThatLetsGo(t *testing.T) {
+	for name, text := range map[string]string{
+		"its output":            "head -c 1 >/dev/null; exec >&-; sleep 1000",
+		"its input":             "exec <&-; sleep 1000",
+		"both, by its child":    "exec >&- <&- 2>&-; sleep 1000",
+		"its input, for a file": "exec </dev/null; echo up; sleep 1000",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := Open(t.Context(), "exec:"+text, Line{})
+			if err == nil {
+				defer p.Close()
+				p.(*remote).prober.(*child).endTime = time.Millisecond
+				go io.Copy(io.Discard, p)
+				err = p.(*remote).Connected(t.Context())
+			}
+			if f := classify.Facts(err); err == nil || !strings.Contains(err.Error(), "runs on without the console") || f.Kind != classify.TransportLost {
+				t.Errorf("connecting = %v of kind %s; want transport.lost, and that it runs on", err, f.Kind)
+			}
+		})
+	}
+	p, err := Open(t.Context(), "exec:sleep 1000 & exit 7", Line{})
+	if err == nil {
+		defer p.Close()
+		err = p.(*remote).Connected(t.Context())
+	}
+	if err == nil || !strings.Contains(err.Error(), "ended: exit status 7") {
+		t.Errorf("connecting to a command that left another behind = %v; want its end", err)
+	}
+}
+
 // TestExecThatConnects: what is typed is read only once a command is connected, which takes as long as it takes.
 func TestExecThatConnects(t *testing.T) {
 	gate := filepath.Join(t.TempDir(), "gate")

@@ -38,11 +38,14 @@ func (c *child) probe(ctx context.Context) error {
 	if err := c.lives(ctx, settleFar); err != nil {
 		return err
 	}
+	if c.deaf() {
+		return c.over()
+	}
 	c.takes = true
 	return nil
 }
 
-// lives waits, and fails if the command ends meanwhile.
+// lives waits, and fails if the command ends meanwhile, or its output does.
 func (c *child) lives(ctx context.Context, d time.Duration) error {
 	passed := make(chan struct{})
 	defer clock.Real{}.AfterFunc(d, func() { close(passed) })()
@@ -50,6 +53,8 @@ func (c *child) lives(ctx context.Context, d time.Duration) error {
 	case <-passed:
 		return nil
 	case <-c.ended:
+		return c.over()
+	case <-c.closed:
 		return c.over()
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -67,4 +72,22 @@ func (c *child) unread() (n int, err error) {
 		err = cerr
 	}
 	return n, err
+}
+
+// deaf reports whether no process has the other end of the command's input: the command ended and left another one behind,
+// or it closed its input.
+func (c *child) deaf() bool {
+	raw, err := c.in.SyscallConn()
+	if err != nil {
+		return true
+	}
+	var fds [1]unix.PollFd
+	err = raw.Control(func(fd uintptr) {
+		fds[0].Fd = int32(fd)
+		_, err := unix.Poll(fds[:], 0)
+		for err == unix.EINTR {
+			_, err = unix.Poll(fds[:], 0)
+		}
+	})
+	return err != nil || fds[0].Revents&unix.POLLERR != 0
 }
