@@ -15,10 +15,16 @@ import (
 // server is a port of a console server, which may have another client.
 type server struct {
 	net.Conn
-	busy error
+	busy  error
+	leave func() // has it hang up later; may be nil
 }
 
-func (s *server) Connected(context.Context) error { return s.busy }
+func (s *server) Connected(context.Context) error {
+	if s.leave != nil {
+		s.leave()
+	}
+	return s.busy
+}
 
 // nth is the nth of all, the last one after that, nil if there is none.
 func nth(all []error, n int) error {
@@ -37,6 +43,7 @@ func TestPowerNeedsAConsole(t *testing.T) {
 		flash    func(ctx context.Context, s *Session) error
 		opens    []error // what the nth port says; the last one for all that follow
 		refused  []error // what the nth Open says
+		late     bool    // the second port hangs up once it was found to be connected
 		switched string
 		exit     int
 		kind     classify.Kind
@@ -52,6 +59,24 @@ func TestPowerNeedsAConsole(t *testing.T) {
 				return err
 			},
 			refused: []error{nil, busy}, switched: "off on off", exit: ExitExhausted, kind: classify.TransportBusy,
+		},
+		"refuses late, in every attempt": {
+			flash: func(ctx context.Context, s *Session) error {
+				err := cycle(ctx, s)
+				s.run.console.Close()
+				<-s.run.console.Lost()
+				return err
+			},
+			refused: []error{nil, nil, busy}, late: true, switched: "off on off", exit: ExitExhausted, kind: classify.TransportLost,
+		},
+		"was lost, and stays": {
+			flash: func(ctx context.Context, s *Session) error {
+				err := cycle(ctx, s)
+				s.run.console.Close()
+				<-s.run.console.Lost()
+				return err
+			},
+			switched: "off on off on off", exit: ExitExhausted, kind: classify.NetDHCPTimeout,
 		},
 		"another's in the second attempt": {
 			flash: func(ctx context.Context, s *Session) error {
@@ -80,13 +105,24 @@ func TestPowerNeedsAConsole(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, tt.flash)
 			one, n := 1, 0
+			again := make(chan struct{}) // closed when a port is opened the third time
 			b.job.Retries = &one
 			b.OpenPort = func(context.Context, string, transport.Line) (transport.Port, error) {
 				board, conn := net.Pipe()
 				t.Cleanup(func() { board.Close() })
 				opened := &server{Conn: conn, busy: nth(tt.opens, n)}
+				if tt.late && n == 1 {
+					opened.leave = func() {
+						b.clk.AfterFunc(DefaultReopen/2, func() {
+							board.Close()
+							<-again
+						})
+					}
+				}
 				err := nth(tt.refused, n)
-				n++
+				if n++; n == 3 {
+					close(again)
+				}
 				if err != nil {
 					return nil, err
 				}
@@ -112,7 +148,7 @@ func TestReachNeedsAConsole(t *testing.T) {
 		b := newBench(t, nil)
 		b.policy.Reach = func(ctx context.Context, s *Session, _ Place) error { return s.PowerCycle(ctx) }
 		b.OpenPort = func(context.Context, string, transport.Line) (transport.Port, error) {
-			return &server{&net.TCPConn{}, busy}, nil
+			return &server{&net.TCPConn{}, busy, nil}, nil
 		}
 		r := b.Reach(t.Context(), b.policy, Job{}, to, func(context.Context, *console.Console) error { return nil })
 		if r.Exit != exit || len(b.switched) > 0 {

@@ -140,7 +140,7 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 
 // lost reports whether the board is not where the step found it: only another attempt can help then.
 func lost(err error) bool {
-	return classify.Find(err, "board") != nil || classify.Find(err, classify.TransportLost) != nil
+	return classify.Find(err, "board") != nil || classify.Find(err, classify.TransportLost) != nil || classify.Find(err, classify.TransportBusy) != nil
 }
 
 func (s *Session) tryStep(ctx context.Context, name string, o StepOptions, f func(context.Context) error) error {
@@ -221,6 +221,7 @@ func (s *Session) console(ctx context.Context) (*console.Console, error) {
 	}
 	s.run.console.EndEpoch(ctx, "the console was lost, and opened again")
 	s.run.console.Close()
+	s.run.gate.lost = true
 	err := s.run.planConsole(ctx)
 	return s.run.console, err
 }

@@ -40,3 +40,31 @@ func (c *Console) Connected(ctx context.Context) error {
 		return nil
 	}
 }
+
+// Stays is Connected for a console whose port was lost: a server may refuse long after it took the connection. It waits as
+// long as a port that is away is waited for, and returns an error if the port is away meanwhile.
+func (c *Console) Stays(ctx context.Context) error {
+	if _, tells := c.line().(interface{ Connected(context.Context) error }); !tells {
+		return nil
+	}
+	const doing = "waiting whether the console port stays"
+	gaps := c.Gaps()
+	for until := c.clk.Now().Add(c.how.Patience); c.clk.Now().Before(until); {
+		if err := c.clk.Sleep(ctx, knockEvery); err != nil {
+			return c.Fail(classify.Wrap(err, "", "%s", doing))
+		}
+		select {
+		case <-c.lost:
+			return c.lostError(doing)
+		default:
+		}
+		if c.whenBack() == nil && c.Gaps() == gaps {
+			continue
+		}
+		c.mu.Lock()
+		cause := c.wasAway
+		c.mu.Unlock()
+		return c.Fail(classify.Wrap(cause, classify.TransportLost, "the console was lost once more while %s", doing))
+	}
+	return nil
+}

@@ -97,6 +97,51 @@ func sooner(try, n int, p *telling, err error) (*telling, error) {
 	return p, nil
 }
 
+// TestStays: a port that hangs up again and again is not connected, whatever it says of itself.
+func TestStays(t *testing.T) {
+	busy := classify.New(classify.TransportBusy, "Port already in use")
+	const patience = 10 * time.Second
+	for name, tt := range map[string]struct {
+		port   func(*telling) io.ReadWriteCloser
+		ends   time.Duration // of the port; 0: it stays
+		reopen bool          // and may be opened again
+		kind   classify.Kind
+		after  time.Duration
+	}{
+		"stays":       {after: patience},
+		"hangs up":    {ends: 5 * time.Second, reopen: true, kind: classify.TransportBusy, after: 5 * time.Second},
+		"is lost":     {ends: time.Second, kind: classify.TransportBusy, after: time.Second},
+		"cannot tell": {port: func(p *telling) io.ReadWriteCloser { return silent{p} }, ends: time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				port := newTelling(nil)
+				var rw io.ReadWriteCloser = port
+				if tt.port != nil {
+					rw = tt.port(port)
+				}
+				cfg := Config{Reopen: Reopen{Patience: patience}}
+				if tt.reopen {
+					cfg.Reopen.Open = func(context.Context) (io.ReadWriteCloser, error) { return newTelling(nil), nil }
+				}
+				c := New(rw, cfg)
+				defer c.Close()
+				if tt.ends > 0 {
+					time.AfterFunc(tt.ends, func() { port.end.CloseWithError(busy) })
+				}
+				began := time.Now()
+				err := c.Stays(t.Context())
+				if f := classify.Facts(err); f.Kind != tt.kind || (err == nil) != (tt.kind == "") {
+					t.Errorf("Stays = %v of kind %q; want kind %q", err, f.Kind, tt.kind)
+				}
+				if took := time.Since(began); took < tt.after || took > tt.after+2*knockEvery {
+					t.Errorf("Stays took %s; want %s", took, tt.after)
+				}
+			})
+		})
+	}
+}
+
 // TestConnectedEndsWithItsContext waits for a port that is away.
 func TestConnectedEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -88,6 +88,7 @@ type Console struct {
 	mu      sync.Mutex
 	port    io.ReadWriteCloser
 	away    error         // why there is no port now
+	wasAway error         // why there was none the last time
 	back    chan struct{} // closed and made anew when there is one again
 	gaps    int           // how often that was
 	hist    []byte        // the stream from base to in

@@ -42,7 +42,7 @@ func (c *Console) reopen(cause error) bool {
 		c.note(fmt.Sprintf("the console port is away: %v", cause))
 	}
 	c.mu.Lock()
-	c.away = cause
+	c.away, c.wasAway = cause, cause
 	old := c.port
 	c.mu.Unlock()
 	old.Close()

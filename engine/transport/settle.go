@@ -99,7 +99,7 @@ func hungUp(said []byte, err error) error {
 		why = err.Error()
 	}
 	return classify.WithHint(&classify.Error{Kind: kind, Cause: fmt.Errorf("%w: %s", errHungUp, why)},
-		"a console server often takes one client at a time: end the other one")
+		oneClient)
 }
 
 // lastWords returns the end of what a server said, on one line.
@@ -126,7 +126,8 @@ func refusal(words string) classify.Kind {
 // settled is a connection that stayed open.
 type settled struct {
 	Port
-	early []byte // the reader's: what came while it was opened
+	early []byte   // the reader's: what came while it was opened
+	first farewell // the reader's
 }
 
 // connect opens a connection that must outlive near, or more if it leads to another machine.
@@ -139,7 +140,7 @@ func connect(ctx context.Context, clk clock.Clock, near time.Duration, dial func
 		}
 		early, err := settle(ctx, clk, conn, near+2*clk.Now().Sub(began))
 		if err == nil {
-			return &settled{conn, early}, nil
+			return &settled{Port: conn, early: early}, nil
 		}
 		conn.Close()
 		if cause := context.Cause(ctx); cause != nil {
@@ -160,9 +161,12 @@ func (s *settled) Read(p []byte) (int, error) {
 	if len(s.early) > 0 {
 		n := copy(p, s.early)
 		s.early = s.early[n:]
+		s.first.hear(p[:n])
 		return n, nil
 	}
-	return s.Port.Read(p)
+	n, err := s.Port.Read(p)
+	s.first.hear(p[:n])
+	return n, s.first.of(err)
 }
 
 // probe implements prober: a server that hangs up later ends Read.

@@ -30,8 +30,9 @@ const (
 // telnetPort is a console behind a telnet server.
 type telnetPort struct {
 	net.Conn
-	codec *telnet // the reader's
-	early []byte  // the reader's: data that came while the port was opened
+	codec *telnet  // the reader's
+	early []byte   // the reader's: data that came while the port was opened
+	first farewell // the reader's
 
 	writing sync.Mutex // held to send, so that what was agreed and what is sent by it stay in order
 
@@ -136,6 +137,7 @@ func (t *telnetPort) Read(p []byte) (int, error) {
 		if t.early = t.early[n:]; len(t.early) == 0 {
 			t.early = nil
 		}
+		t.first.hear(p[:n])
 		return n, nil
 	}
 	for len(p) > 0 {
@@ -144,8 +146,9 @@ func (t *telnetPort) Read(p []byte) (int, error) {
 		if aerr := t.answer(); err == nil {
 			err = aerr
 		}
+		t.first.hear(p[:n])
 		if n > 0 || err != nil {
-			return n, err
+			return n, t.first.of(err)
 		}
 	}
 	return 0, nil
