@@ -83,7 +83,9 @@ func (h *host) openCoroutines() {
 		if len(running) >= maxDepth {
 			h.raise(L, classify.New(classify.ScriptLimit, "more than %d coroutines inside each other", maxDepth))
 		}
-		if ctx := L.Context(); ctx != nil {
+		if ctx, ok := L.Context().(*counted); ok {
+			th.SetContext(&counted{ctx.Context, ctx.dog, ctx.done, th})
+		} else if ctx := L.Context(); ctx != nil {
 			th.SetContext(ctx)
 		}
 		before := L.G.CurrentThread // stock leaves the coroutine's there if it raises

@@ -31,10 +31,11 @@ func field(in reflect.Type, name string, want reflect.Type) reflect.StructField 
 }
 
 var (
-	tableArray = interiorOf[lua.LTable, []lua.LValue]("array")
-	tableDict  = interiorOf[lua.LTable, map[lua.LValue]lua.LValue]("dict")
-	tableNames = interiorOf[lua.LTable, map[string]lua.LValue]("strdict")
-	tableKeys  = interiorOf[lua.LTable, []lua.LValue]("keys")
+	tableArray  = interiorOf[lua.LTable, []lua.LValue]("array")
+	tableDict   = interiorOf[lua.LTable, map[lua.LValue]lua.LValue]("dict")
+	tableNames  = interiorOf[lua.LTable, map[string]lua.LValue]("strdict")
+	tableKeys   = interiorOf[lua.LTable, []lua.LValue]("keys")
+	tablePlaces = interiorOf[lua.LTable, map[lua.LValue]int]("k2i")
 
 	threadReg = field(reflect.TypeFor[lua.LState](), "reg", nil)
 	regArray  = field(threadReg.Type.Elem(), "array", reflect.TypeFor[[]lua.LValue]())

@@ -103,6 +103,7 @@ func (h *host) openArithmetic() {
 		"__unm": func(a, _ float64) float64 { return -a },
 	} {
 		mt.RawSetString(event, h.function(strings.TrimPrefix(event, "__"), 0, func(c *args) ([]lua.LValue, error) {
+			c.dog().work(textCost(c.opt(1))+textCost(c.opt(2)), 0)
 			a, okA := operand(c.opt(1))
 			b, okB := operand(c.opt(2))
 			if event == "__unm" {

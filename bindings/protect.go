@@ -62,7 +62,7 @@ func (h *host) thread(ctx context.Context) *lua.LState {
 	} else {
 		th, _ = h.L.NewThread() // h.L has no context, so neither has the thread
 	}
-	th.SetContext(&counted{ctx, &h.dog, ctx.Done()})
+	th.SetContext(&counted{ctx, &h.dog, ctx.Done(), th})
 	return th
 }
 
@@ -158,6 +158,7 @@ func (h *host) pcall(c *args) ([]lua.LValue, error) {
 	defer h.catch(c.L)()
 	results, err := h.call(c.ctx, f, rest...)
 	if err != nil {
+		c.dog().work(perError, 0)
 		return h.caught(c.ctx, err)
 	}
 	return append([]lua.LValue{lua.LTrue}, results...), nil
@@ -177,6 +178,7 @@ func (h *host) xpcall(c *args) ([]lua.LValue, error) {
 	if err == nil {
 		return append([]lua.LValue{lua.LTrue}, results...), nil
 	}
+	c.dog().work(perError, 0)
 	caught, err := h.caught(c.ctx, err)
 	if err != nil {
 		return nil, err

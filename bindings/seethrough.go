@@ -9,7 +9,7 @@ import (
 
 // openClosed makes the stock functions that work on tables see through closed ones, and those that change tables refuse them.
 func (h *host) openClosed() {
-	next := h.stock("_G", "next")
+	next := h.L.NewFunction(h.skips(h.stock("_G", "next").GFunction))
 	through := h.L.NewFunction(seeThrough(next.GFunction))
 	h.L.SetGlobal("next", through)
 	h.L.SetGlobal("pairs", h.L.NewFunction(func(L *lua.LState) int {
@@ -35,7 +35,11 @@ func (h *host) openClosed() {
 		return 3
 	}))
 	for _, f := range [][2]string{{"_G", "rawget"}, {"table", "getn"}, {"table", "maxn"}} {
-		h.replace(f, seeThrough(h.stock(f[0], f[1]).GFunction))
+		stock := seeThrough(h.stock(f[0], f[1]).GFunction)
+		if f[0] == "table" {
+			stock = h.ends(stock)
+		}
+		h.replace(f, stock)
 	}
 	for _, f := range [][2]string{{"_G", "rawset"}, {"table", "insert"}, {"table", "remove"}, {"table", "sort"}} {
 		does, stock := strings.TrimPrefix(f[0]+"."+f[1], "_G."), h.stock(f[0], f[1]).GFunction

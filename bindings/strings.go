@@ -137,6 +137,7 @@ func strMatch(c *args) ([]lua.LValue, error) { return search(c, false) }
 func search(c *args, find bool) ([]lua.LValue, error) {
 	s, pattern := c.text(1, "string"), c.text(2, "pattern")
 	start := min(max(c.index(3, "start", 1, len(s))-1, 0), len(s))
+	c.dog().work(len(pattern)/perStep, 0)
 	if find && (lua.LVAsBool(c.opt(4)) || !strings.ContainsAny(pattern, "^$*+?.([%-")) {
 		c.dog().work((len(s)-start)/perStep, 0)
 		at := strings.Index(s[start:], pattern)

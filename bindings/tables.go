@@ -29,6 +29,7 @@ func (h *host) moves(stock lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		t, isTable := L.Get(1).(*lua.LTable)
 		at, isNumber := L.Get(2).(lua.LNumber)
+		h.dog.work(emptyTail(t)/perMoved, 0)
 		if isTable && isNumber {
 			n := t.Len() - toInt(float64(at))
 			h.dog.work(max(n, -n)/perStep, 0)
@@ -94,7 +95,10 @@ func unpack(c *args) ([]lua.LValue, error) {
 // sort works on a copy, so that a comparison which changes the table, or fails, does no harm.
 func (h *host) sort(c *args) ([]lua.LValue, error) {
 	t := c.table(1, "table")
-	less := func(a, b lua.LValue) bool { return c.L.LessThan(a, b) }
+	less := func(a, b lua.LValue) bool {
+		c.dog().work(comparison(a, b), 0)
+		return c.L.LessThan(a, b)
+	}
 	if !c.none(2) {
 		by := c.fn(2, "comparison")
 		less = func(a, b lua.LValue) bool {

@@ -5,6 +5,8 @@ import (
 	"runtime/metrics"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 )
@@ -147,10 +149,16 @@ type counted struct {
 	context.Context
 	dog  *watchdog
 	done <-chan struct{}
+	th   *lua.LState
 }
 
 func (c *counted) Done() <-chan struct{} {
 	c.dog.step()
+	if i, ok := instructionOf(c.th); ok {
+		if n := i.cost(); n > 0 {
+			c.dog.work(n, 0)
+		}
+	}
 	return c.done
 }
 

@@ -191,7 +191,7 @@ var claims = []claim{
 	{says: "source of a script or module | 256 KiB", runs: []proof{{"run large.lua", 2, "script.limit"}, {"run full.lua -q", 0, ""}}},
 	{says: "Limits count what the script itself does and holds.", by: []string{"TestHostileScripts", "TestManyBoards", "TestMemoryOfOthers"}},
 	{says: "They do not depend on the speed of the station, on its load, or on what else the process does: another board, or the program that embeds flashlua.", by: []string{"TestManyBoards", "TestMemoryOfOthers"}},
-	{says: "A step is an instruction of the virtual machine, or as much work of a library function: copying 16 bytes, a step of a pattern, a comparison of a sort.", by: []string{"TestStepsAreTheScripts"}},
+	{says: "A step is an instruction of the virtual machine, or as much work of a library function or of an instruction on a long text or list: copying 16 bytes, a step of a pattern, a comparison of a sort.", by: []string{"TestStepsAreTheScripts", "TestInstructionsCountTheirOperands"}},
 	{says: "200 million steps take some seconds of a CPU.", not: "how long that is depends on the CPU"},
 	{says: "Memory is what is reachable from the script.", by: []string{"TestMeasure", "TestPartsDoNotHoldTheWhole"}},
 	{says: "It is measured when the process has allocated enough for the limit to be possibly reached; a script that holds more than 96 MiB ends, and one that holds less than 64 MiB does not.", by: []string{"TestHostileScripts"}},
