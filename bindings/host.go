@@ -24,7 +24,7 @@ import (
 
 // loadTime bounds the loading of a script on a station that does not answer, a network file system say. What a script itself
 // does is bounded by its steps.
-const loadTime = 5 * time.Minute
+const loadTime = 10 * time.Minute
 
 // host is one Lua state and what belongs to it. One goroutine at a time uses it.
 type host struct {

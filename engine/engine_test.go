@@ -304,7 +304,7 @@ func TestPolicyOverrides(t *testing.T) {
 			return func(ctx context.Context, _ error, _ func(error) classify.Class) (classify.Class, error) {
 				return classify.NonRetryable, b.clk.Sleep(ctx, time.Hour)
 			}
-		}, nil, ExitExhausted, classify.RuleRetryable, 4, 7*time.Second + 4*hookTime, "classify took longer than 2m0s"},
+		}, nil, ExitExhausted, classify.RuleRetryable, 4, 7*time.Second + 4*hookTime, "classify took longer than 10m0s"},
 		{"backoff", nil, func(*bench) backoff {
 			return func(_ context.Context, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
 				return 10*time.Second + next(n, err), nil

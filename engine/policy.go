@@ -110,7 +110,7 @@ const (
 	powerTime = 15 * time.Second
 	// hookTime bounds one call of a policy's classify or backoff that waits for something. Its work has limits of its own,
 	// which a loaded station must not reach later than this.
-	hookTime = 2 * time.Minute
+	hookTime = 10 * time.Minute
 	// returnTime is how long a cancelled policy may take to return.
 	returnTime = 2 * time.Second
 )

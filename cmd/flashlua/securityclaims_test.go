@@ -200,7 +200,7 @@ var claims = []claim{
 	{says: "loading a script, its modules included | 200 million steps", by: []string{"TestHostileScripts", "TestDocumentedLimits"}},
 	{says: "work without a call to a module or an object of flashlua, also in `classify` and `backoff` | 200 million steps", by: []string{"TestStepsAreCountedBetweenCalls", "TestDocumentedLimits"}},
 	{says: "memory that a script holds | 64 MiB", by: []string{"TestHostileScripts"}},
-	{says: "Waits have limits of their own, for what does not answer: reading the files of a script 5 min, a `classify` or `backoff` that waits 2 min.", by: []string{"TestDocumentedLimits"}},
+	{says: "Waits have limits of their own, for what does not answer: reading the files of a script 10 min, a `classify` or `backoff` that waits 10 min.", by: []string{"TestDocumentedLimits"}},
 	{says: "`flashlua check` keeps to the limits of loading.", by: []string{"TestSyntaxLimits"}},
 	{says: "a string that one call makes | 16 MiB", runs: []proof{do("", "string 16777216", 0, ""), do("", "string 16777217", 2, "script.limit")}},
 	{says: "steps of a pattern in one call | 20 million", by: []string{"TestHostileScripts"}},
