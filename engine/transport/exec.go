@@ -73,6 +73,7 @@ func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 	c.hear(c.early)
 	if err != nil {
 		if err = context.Cause(ctx); err == nil {
+			c.eof.Do(func() { close(c.closed) })
 			err = c.over()
 		}
 		c.Close()
@@ -106,13 +107,17 @@ func (c *child) hear(p []byte) {
 	c.heard.Write(p)
 }
 
-// over returns how the program ended, with what it had to say. It is called once the program has closed its output or its
-// input, and waits endTime for its end.
+// over returns how the program ended, with what it printed. It is called once the program has ended or has closed its output
+// or its input. It waits endTime for the end of the program, and of its output, which the program's children may hold open.
 func (c *child) over() error {
 	late := make(chan struct{})
 	defer clock.Real{}.AfterFunc(c.endTime, func() { close(late) })()
 	select {
 	case <-c.ended:
+		select {
+		case <-c.closed:
+		case <-late:
+		}
 	case <-late:
 		return classify.WithHint(classify.New(classify.TransportLost, "the command of the console port runs on without the console: it closed its standard input or output"),
 			"run the command by hand: it must read what is typed and print what the board says for as long as it runs")

@@ -36,6 +36,7 @@ func TestExecThatEnds(t *testing.T) {
 				defer p.Close()
 				read := make(chan error, 1)
 				go func() {
+					<-p.(*remote).prober.(*child).ended // the last words are read after the end of the program
 					_, err := io.Copy(io.Discard, p)
 					read <- err
 				}()
