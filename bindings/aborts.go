@@ -28,16 +28,16 @@ func aborts(v lua.LValue) (w console.Watch, err error) {
 		case !isText || text == "":
 			err = fmt.Errorf(`must have texts as keys, { ["text"] = "what it means" }, not %s`, k)
 		case isOn:
-			w.Also = append(w.Also, console.Abort{Pattern: console.Text(string(text)), Kind: classify.ConsoleAbort, Says: string(says)})
+			w.Add = append(w.Add, console.Abort{Pattern: console.Text(string(text)), Kind: classify.ConsoleAbort, Message: string(says)})
 		case v == lua.LFalse && slices.Contains(console.AbortNames, string(text)):
-			w.Not = append(w.Not, string(text))
+			w.Disable = append(w.Disable, string(text))
 		case v == lua.LFalse:
 			err = fmt.Errorf("cannot switch off %q%s", string(text), suggest(string(text), console.AbortNames))
 		default:
 			err = fmt.Errorf("must say what %q means, a string, or false", string(text))
 		}
 	})
-	slices.SortFunc(w.Also, func(a, b console.Abort) int { // a table has no order
+	slices.SortFunc(w.Add, func(a, b console.Abort) int { // a table has no order
 		return cmp.Compare(a.Pattern.String(), b.Pattern.String())
 	})
 	return w, err
@@ -48,13 +48,13 @@ func (s *section) aborts() console.Watch {
 	s.known = append(s.known, "aborts")
 	w, err := aborts(s.t.RawGetString("aborts"))
 	if err != nil {
-		s.bad("aborts", "%v", err)
+		s.fail("aborts", "%v", err)
 	}
 	shown := []any{}
-	for _, a := range w.Also {
-		shown = append(shown, a.Says)
+	for _, a := range w.Add {
+		shown = append(shown, a.Message)
 	}
-	for _, name := range w.Not {
+	for _, name := range w.Disable {
 		shown = append(shown, "not "+name)
 	}
 	s.note("aborts", shown)

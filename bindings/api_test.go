@@ -25,7 +25,7 @@ func TestAPI(t *testing.T) {
 	var got bytes.Buffer
 	for _, dir := range public {
 		fmt.Fprintf(&got, "package %s\n", dir)
-		describe(t, &got, dir)
+		valueText(t, &got, dir)
 	}
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
@@ -40,7 +40,7 @@ func TestAPI(t *testing.T) {
 // concurrency is what the comment of every type has in it.
 var concurrency = regexp.MustCompile(`(?i)safe\s+for\s+concurrent\s+use|one\s+goroutine|concurrently`)
 
-func describe(t *testing.T, out *bytes.Buffer, dir string) {
+func valueText(t *testing.T, out *bytes.Buffer, dir string) {
 	fset := token.NewFileSet()
 	paths, err := filepath.Glob("../" + dir + "/*.go")
 	if err != nil {

@@ -27,14 +27,14 @@ type args struct {
 	skip int // 1 in a method, whose first argument is the object
 }
 
-// wrong is how a getter gives up.
-type wrong struct{ err error }
+// argError is how a getter gives up.
+type argError struct{ err error }
 
 // recoverWrong makes an error of a getter's complaint, deferred.
 func recoverWrong(err *error) {
 	switch v := recover().(type) {
 	case nil:
-	case wrong:
+	case argError:
 		*err = v.err
 	default:
 		panic(v)
@@ -46,7 +46,7 @@ func recoverWrong(err *error) {
 func (h *host) function(name string, skip int, f builtin) *lua.LFunction {
 	return h.L.NewFunction(func(L *lua.LState) int {
 		c := &args{L: L, ctx: plain(L.Context()), name: name, skip: skip}
-		results, err := h.enter(c, f)
+		results, err := h.invoke(c, f)
 		if err != nil {
 			h.raise(L, err)
 		}
@@ -57,16 +57,16 @@ func (h *host) function(name string, skip int, f builtin) *lua.LFunction {
 			}
 			L.Push(v)
 		}
-		h.dog.work(len(results), bytes)
+		h.watchdog.work(len(results), bytes)
 		return len(results)
 	})
 }
 
-// outward makes a builtin that asks the engine for something: the script's work is counted from zero then.
-func (h *host) outward(name string, skip int, f builtin) *lua.LFunction {
+// engineCall makes a builtin that asks the engine for something: the script's work is counted from zero then.
+func (h *host) engineCall(name string, skip int, f builtin) *lua.LFunction {
 	return h.function(name, skip, func(c *args) ([]lua.LValue, error) {
-		h.dog.renew()
-		defer h.dog.renew()
+		h.watchdog.renew()
+		defer h.watchdog.renew()
 		c.ctx = console.WithCaller(c.ctx, h.line(c.L))
 		return f(c)
 	})
@@ -81,24 +81,24 @@ func (h *host) line(L *lua.LState) string {
 	return strings.TrimSuffix(line, ":")
 }
 
-func (h *host) enter(c *args, f builtin) (results []lua.LValue, err error) {
+func (h *host) invoke(c *args, f builtin) (results []lua.LValue, err error) {
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
 		case *lua.ApiError:
 			panic(v) // an error of Lua on its way
-		case wrong:
+		case argError:
 			err = v.err
 		default:
-			h.poison = &classify.Error{
+			h.bug = &classify.Error{
 				Kind: classify.Internal, Msg: fmt.Sprintf("panic in %s: %v", c.name, v), Detail: string(debug.Stack()),
 				Hint: "this is a bug in flashlua; please report it with the detail",
 			}
-			err = h.poison
+			err = h.bug
 		}
 	}()
-	if h.poison != nil {
-		return nil, h.poison
+	if h.bug != nil {
+		return nil, h.bug
 	}
 	if cause := context.Cause(c.ctx); cause != nil {
 		return nil, cause
@@ -109,13 +109,13 @@ func (h *host) enter(c *args, f builtin) (results []lua.LValue, err error) {
 // fail raises a complaint about the arguments, with the line of the call.
 func (c *args) fail(format string, a ...any) {
 	where := strings.TrimSpace(c.L.Where(1))
-	panic(wrong{classify.New(classify.ScriptArgument, "%s %s: %s", where, c.name, fmt.Sprintf(format, a...))})
+	panic(argError{classify.New(classify.ScriptArgument, "%s %s: %s", where, c.name, fmt.Sprintf(format, a...))})
 }
 
-// dog counts what the function does. Outside of a call there is nothing to count.
-func (c *args) dog() *watchdog {
+// watchdog counts what the function does. Outside of a call there is nothing to count.
+func (c *args) watchdog() *watchdog {
 	if counts, ok := c.L.Context().(*counted); ok {
-		return counts.dog
+		return counts.watchdog
 	}
 	return &watchdog{ended: true}
 }
@@ -147,14 +147,14 @@ func (c *args) str(i int, what string) string {
 	return string(s)
 }
 
-func (c *args) strOr(i int, what, otherwise string) string {
+func (c *args) strDefault(i int, what, otherwise string) string {
 	if c.none(i) {
 		return otherwise
 	}
 	return c.str(i, what)
 }
 
-func (c *args) intOr(i int, what string, otherwise int) int {
+func (c *args) intDefault(i int, what string, otherwise int) int {
 	if c.none(i) {
 		return otherwise
 	}
@@ -165,7 +165,7 @@ func (c *args) intOr(i int, what string, otherwise int) int {
 	return int(n)
 }
 
-func (c *args) fn(i int, what string) *lua.LFunction {
+func (c *args) function(i int, what string) *lua.LFunction {
 	f, ok := c.any(i, what).(*lua.LFunction)
 	if !ok {
 		c.fail("argument %d, the %s, must be a function, not a %s", i, what, c.opt(i).Type())
@@ -255,7 +255,7 @@ func (o *options) count(name string) int {
 	return int(n)
 }
 
-func (o *options) done() {
+func (o *options) rejectUnknown() {
 	o.t.ForEach(func(k, _ lua.LValue) {
 		if name, ok := k.(lua.LString); !ok || !slices.Contains(o.known, string(name)) {
 			o.c.fail("unknown option %s%s", k, suggest(k.String(), o.known))

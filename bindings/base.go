@@ -77,14 +77,14 @@ func (h *host) openCoroutines() {
 		if made++; made > maxCoroutines {
 			h.raise(L, classify.New(classify.ScriptLimit, "more than %d coroutines", maxCoroutines))
 		}
-		h.dog.work(0, sizeThread+len(registers(L))*sizeValue)
+		h.watchdog.work(0, sizeThread+len(registers(L))*sizeValue)
 	}
 	enter := func(L *lua.LState, th *lua.LState) (leave func()) {
 		if len(running) >= maxDepth {
 			h.raise(L, classify.New(classify.ScriptLimit, "more than %d coroutines inside each other", maxDepth))
 		}
 		if ctx, ok := L.Context().(*counted); ok {
-			th.SetContext(&counted{ctx.Context, ctx.dog, ctx.done, th})
+			th.SetContext(&counted{ctx.Context, ctx.watchdog, ctx.done, th})
 		} else if ctx := L.Context(); ctx != nil {
 			th.SetContext(ctx)
 		}
@@ -136,11 +136,11 @@ func (h *host) openCoroutines() {
 
 // resumed looks at what resume caught: as with pcall, a fault stays one, and what no script may catch goes on.
 func (h *host) resumed(L *lua.LState, v lua.LValue) {
-	err := errorIn(v)
+	err := goError(v)
 	if text, ok := v.(lua.LString); ok && h.isFault(string(text)) {
 		err = h.fault(string(text), "")
 	}
-	if err != nil && h.final(plain(L.Context()), err) {
+	if err != nil && h.isUncatchable(plain(L.Context()), err) {
 		h.raise(L, err)
 	}
 }
@@ -154,7 +154,7 @@ func (h *host) print(c *args) ([]lua.LValue, error) {
 // joined is all arguments as text.
 func (h *host) joined(c *args) string {
 	var words []string
-	held := draft{dog: c.dog()}
+	held := draft{watchdog: c.watchdog()}
 	defer held.release()
 	for _, v := range c.rest(1) {
 		words = append(words, h.tostring(c, v))
@@ -165,7 +165,7 @@ func (h *host) joined(c *args) string {
 
 // tostring is Lua's.
 func (h *host) tostring(c *args, v lua.LValue) string {
-	if err := errorIn(v); err != nil {
+	if err := goError(v); err != nil {
 		return err.Error()
 	}
 	results, err := h.call(c.ctx, h.L.GetGlobal("tostring"), v)
@@ -175,17 +175,17 @@ func (h *host) tostring(c *args, v lua.LValue) string {
 	return results[0].String()
 }
 
-// seal makes undeclared globals an error, to read and to write.
-func (h *host) seal() {
+// sealGlobals makes undeclared globals an error, to read and to write.
+func (h *host) sealGlobals() {
 	globals := h.L.Get(lua.GlobalsIndex).(*lua.LTable)
 	meta := h.L.NewTable()
 	refuse := func(format string) lua.LValue {
 		return h.L.NewFunction(func(L *lua.LState) int {
-			if v := h.lazily(globals, L.Get(2).String()); v != nil && L.GetTop() == 2 {
+			if v := h.resolveGlobal(globals, L.Get(2).String()); v != nil && L.GetTop() == 2 {
 				L.Push(v)
 				return 1
 			}
-			names := slices.Collect(maps.Keys(h.lazy))
+			names := slices.Collect(maps.Keys(h.lazyGlobals))
 			globals.ForEach(func(k, _ lua.LValue) { names = append(names, k.String()) })
 			key := L.Get(2).String()
 			L.RaiseError(format, key, DidYouMean(key, names))

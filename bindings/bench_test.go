@@ -33,12 +33,12 @@ func BenchmarkClassify(b *testing.B) {
 	}
 	hook, empty := results[0].(*lua.LFunction), results[1].(*lua.LFunction)
 	failure := classify.WithStep(classify.Wrap(classify.New(classify.NetDHCPTimeout, "no lease"), "", "dhcp"), "network")
-	next := func(err error) classify.Class { return classify.Retryable }
+	next := func(err error) classify.Class { return classify.Retry }
 	var ask, none float64
 	for b.Loop() {
 		none = perOp(20_000, func() { h.call(b.Context(), empty) })
 		ask = perOp(20_000, func() {
-			if class, err := h.classify(b.Context(), hook, failure, next); err != nil || class != classify.Retryable {
+			if class, err := h.classify(b.Context(), hook, failure, next); err != nil || class != classify.Retry {
 				b.Fatal(class, err)
 			}
 		})
@@ -59,7 +59,7 @@ func BenchmarkHost(b *testing.B) {
 		bare = perOp(500, func() { lua.NewState().Close() })
 		ours = perOp(500, func() {
 			h := newHost(sourceNamed("bench.lua", ""), Options{})
-			for name := range openers {
+			for name := range registry {
 				h.members(name)
 			}
 		})

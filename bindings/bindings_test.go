@@ -37,7 +37,7 @@ func (h *host) eval(ctx context.Context, source string) (string, error) {
 	results, err := h.call(ctx, h.L.NewFunctionFromProto(c.proto))
 	var out []string
 	for _, v := range results {
-		if e := errorIn(v); e != nil {
+		if e := goError(v); e != nil {
 			out = append(out, "<"+e.Error()+">")
 			continue
 		}
@@ -345,7 +345,7 @@ func TestPolicyKeys(t *testing.T) {
 	}
 	if p.Name != "board" || p.Limits.Total != 90*time.Minute || *p.Limits.Retries != 1 || p.Limits.Jitter != 0.5 ||
 		p.Files["kernel"] != (engine.File{Path: "Image", Address: 0x82000000}) || p.PowerAfter.Failure != engine.PowerKeep ||
-		!slices.Equal(p.UBoot.Prompts, []string{"=> ", "J7 => "}) || p.UBoot.Password != "s3cret" || p.UBoot.Every != time.Second || p.UBoot.Line != 400 || p.Linux.Timeout != 7*time.Minute || p.Net.HTTP != "10.0.0.1" ||
+		!slices.Equal(p.UBoot.Prompts, []string{"=> ", "J7 => "}) || p.UBoot.Password != "s3cret" || p.UBoot.KeyInterval != time.Second || p.UBoot.Line != 400 || p.Linux.Timeout != 7*time.Minute || p.Net.HTTP != "10.0.0.1" ||
 		p.Net.Address.String() != "192.168.7.5/23" || p.Net.Gateway.String() != "192.168.6.1" ||
 		p.Targets["card"].Sysfs != "4fb0000" || p.Targets["extra"].Path != "/dev/sdb" || p.Linux.User != "root" || p.OffTime != 5*time.Second {
 		t.Errorf("policy = %+v", p)
@@ -397,7 +397,7 @@ func TestPolicyRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n\t%v; want %q", lua, err, want)
 		}
-		if !strings.HasPrefix(lua, "error(") && d.Class != classify.NonRetryable {
+		if !strings.HasPrefix(lua, "error(") && d.Class != classify.Fatal {
 			t.Errorf("%s: %v is %s", lua, err, d.Class)
 		}
 	}

@@ -96,11 +96,11 @@ func TestK3Refuses(t *testing.T) {
 }
 
 func TestUnknownBoard(t *testing.T) {
-	p, err := Unknown(Options{Set: map[string]string{"console.baud": "9600"}})
+	p, err := DefaultPolicy(Options{Set: map[string]string{"console.baud": "9600"}})
 	if err != nil || p.Console.Line.Baud != 9600 || p.Flash == nil {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if _, err := Unknown(Options{Set: map[string]string{"console.bod": "9600"}}); classify.Facts(err).Kind != classify.Usage {
+	if _, err := DefaultPolicy(Options{Set: map[string]string{"console.bod": "9600"}}); classify.Facts(err).Kind != classify.Usage {
 		t.Errorf("an unknown key: %v", err)
 	}
 }

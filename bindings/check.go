@@ -50,17 +50,17 @@ var Rules = map[string]string{
 	"silenced":          "a rule is silenced with a reason, and is there to be silenced",
 }
 
-// silencer is `-- check: allow RULE, RULE because REASON`, on the line of the finding or on the one before it.
-var silencer = regexp.MustCompile(`--\s*check:\s*allow\s+([\w, -]+?)(?:\s+because\s+(\S.*))?$`)
+// suppression is `-- check: allow RULE, RULE because REASON`, on the line of the finding or on the one before it.
+var suppression = regexp.MustCompile(`--\s*check:\s*allow\s+([\w, -]+?)(?:\s+because\s+(\S.*))?$`)
 
 // Check looks at a script without touching anything, and gives what is wrong with it in the order of its lines.
 func Check(spec string, o Options) ([]Finding, error) {
-	src, err := find(spec, nil)
+	src, err := readSource(spec, nil)
 	if err != nil {
 		return nil, err
 	}
 	c := &checker{
-		file: src.name, lines: strings.Split(string(src.text), "\n"), host: newHost(src, o), made: map[classify.Kind]bool{}, calls: map[string]bool{},
+		file: src.name, lines: strings.Split(string(src.text), "\n"), host: newHost(src, o), declaredKinds: map[classify.Kind]bool{}, calls: map[string]bool{},
 		objects: objects{kinds: map[string]string{}}, hooked: map[*ast.FunctionExpr]bool{},
 	}
 	c.globals = c.host.globalNames()
@@ -71,7 +71,7 @@ func Check(spec string, o Options) ([]Finding, error) {
 		}
 		c.failed(rule, err)
 	} else {
-		tree, err := parse.Parse(bytes.NewReader(lua51(src.text)), src.name)
+		tree, err := parse.Parse(bytes.NewReader(stripBOMAndShebang(src.text)), src.name)
 		if err != nil {
 			return nil, err
 		}
@@ -80,24 +80,24 @@ func Check(spec string, o Options) ([]Finding, error) {
 		c.unknownMembers()
 		c.loaded(src, o)
 	}
-	return c.silenced(), nil
+	return c.applySuppressions(), nil
 }
 
 // checker looks at one script.
 type checker struct {
-	file    string
-	lines   []string
-	words   map[string]int // the first line of each, made on first use
-	host    *host
-	globals []string
-	made    map[classify.Kind]bool // kinds that the script makes itself
-	asked   []kindAsked
-	calls   map[string]bool      // functions that are called, or handed on, anywhere
-	writes  []ast.PositionHolder // commands that write a medium
-	without ast.PositionHolder   // where a sequence loses its write
-	objects objects
-	hooked  map[*ast.FunctionExpr]bool // the policy's functions
-	found   []Finding
+	file          string
+	lines         []string
+	words         map[string]int // the first line of each, made on first use
+	host          *host
+	globals       []string
+	declaredKinds map[classify.Kind]bool // kinds that the script makes itself
+	usedKinds     []kindAsked
+	calls         map[string]bool      // functions that are called, or handed on, anywhere
+	writes        []ast.PositionHolder // commands that write a medium
+	without       ast.PositionHolder   // where a sequence loses its write
+	objects       objects
+	hooked        map[*ast.FunctionExpr]bool // the policy's functions
+	found         []Finding
 }
 
 // kindAsked is a kind that the script asks an error for.
@@ -108,8 +108,8 @@ type kindAsked struct {
 
 // unknownKinds finds kinds that nobody makes.
 func (c *checker) unknownKinds() {
-	for _, k := range c.asked {
-		if !c.made[classify.Kind(k.kind)] && !classify.Known(classify.Kind(k.kind)) {
+	for _, k := range c.usedKinds {
+		if !c.declaredKinds[classify.Kind(k.kind)] && !classify.Known(classify.Kind(k.kind)) {
 			c.at(k.line, k.kind, "unknown-kind", "there is no kind %q%s", k.kind, DidYouMean(k.kind, classify.Kinds()))
 		}
 	}
@@ -167,7 +167,7 @@ func (c *checker) loaded(src source, o Options) {
 	if s.Policy == nil {
 		return
 	}
-	if err := s.Policy.Fits(); err != nil {
+	if err := s.Policy.CheckLimits(); err != nil {
 		c.at(c.line("limits", "attempt"), "attempt", "deadlines", "%v", err)
 	}
 	for key, prompts := range map[string][]string{"uboot": s.Policy.UBoot.Prompts, "linux": s.Policy.Linux.Prompts} {
@@ -178,21 +178,21 @@ func (c *checker) loaded(src source, o Options) {
 		}
 	}
 	c.flash(s)
-	if !s.Own["flash"] {
+	if !s.Overrides["flash"] {
 		c.files(s.Policy)
 	}
 }
 
 // flash looks whether a flash of the script's own writes and verifies.
 func (c *checker) flash(s *Script) {
-	if !s.Own["flash"] && c.calls["sequence"] {
+	if !s.Overrides["flash"] && c.calls["sequence"] {
 		c.at(c.line("sequence", ""), "sequence", "unused-sequence", "the sequence is not used: say board.flash = seq.flash")
 	}
 	proves := c.calls["write"] || c.calls["sequence"] || c.calls["flash"]
-	if s.Own["flash"] && c.without != nil && !c.calls["write"] {
+	if s.Overrides["flash"] && c.without != nil && !c.calls["write"] {
 		c.at(c.without.Line(), "write", "never-written", "the sequence loses its step write, and nothing calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
 	}
-	if !s.Own["flash"] || proves {
+	if !s.Overrides["flash"] || proves {
 		return
 	}
 	c.at(c.line("flash", ""), "flash", "never-written", "flash never calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
@@ -242,8 +242,8 @@ func (c *checker) line(section, key string) int {
 
 var word = regexp.MustCompile(`\w+`)
 
-// silenced leaves out what the script silences, and finds silencers without a reason or without an effect.
-func (c *checker) silenced() []Finding {
+// applySuppressions leaves out what the script silences, and finds silencers without a reason or without an effect.
+func (c *checker) applySuppressions() []Finding {
 	type silence struct {
 		rules  []string
 		reason bool
@@ -251,7 +251,7 @@ func (c *checker) silenced() []Finding {
 	}
 	all := map[int]*silence{}
 	for i, l := range c.lines {
-		if m := silencer.FindStringSubmatch(strings.TrimRight(l, " \r")); m != nil {
+		if m := suppression.FindStringSubmatch(strings.TrimRight(l, " \r")); m != nil {
 			all[i+1] = &silence{strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' }), m[2] != "", map[string]bool{}}
 		}
 	}

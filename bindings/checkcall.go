@@ -93,14 +93,14 @@ func (c *checker) call(x *ast.FuncCallExpr) {
 		}
 	case "is":
 		if s, line, ok := arg(0); ok {
-			c.asked = append(c.asked, kindAsked{s, line})
+			c.usedKinds = append(c.usedKinds, kindAsked{s, line})
 		}
 	case "new":
 		if t, ok := first(x.Args).(*ast.TableExpr); ok {
 			for _, f := range t.Fields {
 				k, _ := text(f.Key)
 				if v, ok := text(f.Value); ok && k == "kind" {
-					c.made[classify.Kind(v)] = true
+					c.declaredKinds[classify.Kind(v)] = true
 				}
 			}
 		}
@@ -122,15 +122,15 @@ func first(args []ast.Expr) ast.Expr {
 
 // hook looks at a function that may be one of the policy's, by its key.
 func (c *checker) hook(key string, f *ast.FunctionExpr) {
-	c.answers(key, f)
-	if kinds, ok := parameters[key]; ok {
+	c.checkReturns(key, f)
+	if kinds, ok := hookParams[key]; ok {
 		c.hooked[f] = true
 		c.objects.params(f, kinds...)
 	}
 }
 
-// answers looks at what classify and backoff return.
-func (c *checker) answers(hook string, f *ast.FunctionExpr) {
+// checkReturns looks at what classify and backoff return.
+func (c *checker) checkReturns(hook string, f *ast.FunctionExpr) {
 	var look func([]ast.Stmt)
 	look = func(stmts []ast.Stmt) {
 		for _, s := range stmts {
@@ -161,7 +161,7 @@ func (c *checker) answers(hook string, f *ast.FunctionExpr) {
 }
 
 func (c *checker) answer(hook, answer string, line int) {
-	if hook == "classify" && answer != classify.Retryable.String() && answer != classify.NonRetryable.String() {
+	if hook == "classify" && answer != classify.Retry.String() && answer != classify.Fatal.String() {
 		c.at(line, answer, "bad-answer", `classify answers "retry", "fatal" or next(err), not %q`, answer)
 	}
 	if hook == "backoff" {
@@ -195,7 +195,7 @@ func (c *checker) options(t *ast.TableExpr, method string, known, durations []st
 func checkPattern(p string) (err error) {
 	m := &matcher{pat: p}
 	defer func() {
-		if g, ok := recover().(gaveUp); ok {
+		if g, ok := recover().(matchPanic); ok {
 			err = g.error
 		}
 	}()
@@ -219,9 +219,9 @@ func checkPattern(p string) (err error) {
 			if i+2 >= len(p) || p[i+2] != '[' {
 				return errPatternF
 			}
-			i = m.item(i + 2)
+			i = m.classEnd(i + 2)
 		default:
-			i = m.item(i)
+			i = m.classEnd(i)
 		}
 	}
 	if open > 0 {

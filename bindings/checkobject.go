@@ -26,11 +26,11 @@ type asked struct {
 	set                bool // it is assigned to
 }
 
-// gives are the methods that give an object, by the kind of theirs.
-var gives = map[string]map[string]string{"session": {"uboot": "uboot", "shell": "shell"}, "uboot": {"boot": "shell"}}
+// resultType are the methods that give an object, by the kind of theirs.
+var resultType = map[string]map[string]string{"session": {"uboot": "uboot", "shell": "shell"}, "uboot": {"boot": "shell"}}
 
-// parameters are the kinds of the parameters of a policy's functions.
-var parameters = map[string][]string{"flash": {"session", "job"}, "classify": {"error"}, "backoff": {"", "error"}}
+// hookParams are the kinds of the parameters of a policy's functions.
+var hookParams = map[string][]string{"flash": {"session", "job"}, "classify": {"error"}, "backoff": {"", "error"}}
 
 var (
 	stubClass  = regexp.MustCompile(`^---@class flashlua\.(\w+)`)
@@ -81,7 +81,7 @@ func (o *objects) kindOf(e ast.Expr) string {
 		return o.kinds[x.Value]
 	case *ast.FuncCallExpr:
 		if x.Receiver != nil {
-			return gives[o.kindOf(x.Receiver)][x.Method]
+			return resultType[o.kindOf(x.Receiver)][x.Method]
 		}
 	}
 	return ""

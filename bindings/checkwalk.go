@@ -154,7 +154,7 @@ func children(e ast.Expr) (all []ast.Expr) {
 
 // globalNames are the names that every script finds.
 func (h *host) globalNames() []string {
-	all := slices.Collect(maps.Keys(h.lazy))
+	all := slices.Collect(maps.Keys(h.lazyGlobals))
 	h.L.Get(lua.GlobalsIndex).(*lua.LTable).ForEach(func(k, _ lua.LValue) {
 		if k.String() != concatName {
 			all = append(all, k.String())
@@ -169,7 +169,7 @@ func (h *host) members(name string) []string {
 	globals := h.L.Get(lua.GlobalsIndex).(*lua.LTable)
 	v := globals.RawGetString(name)
 	if v == lua.LNil {
-		if v = h.lazily(globals, name); v == nil {
+		if v = h.resolveGlobal(globals, name); v == nil {
 			return nil
 		}
 	}

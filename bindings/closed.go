@@ -37,9 +37,9 @@ func (h *host) closedMeta(x *closed) *lua.LTable {
 	meta := h.L.NewTable()
 	meta.RawSetString("__index", h.function(x.kind, 0, x.index))
 	meta.RawSetString("__newindex", h.function(x.kind, 0, x.newIndex))
-	meta.RawSetString("__tostring", h.function(x.kind, 0, func(*args) ([]lua.LValue, error) { return one(lua.LString(x.kind)) }))
+	meta.RawSetString("__tostring", h.function(x.kind, 0, func(*args) ([]lua.LValue, error) { return ret(lua.LString(x.kind)) }))
 	if x.list {
-		meta.RawSetString("__len", h.function(x.kind, 0, func(*args) ([]lua.LValue, error) { return one(lua.LNumber(x.data.Len())) }))
+		meta.RawSetString("__len", h.function(x.kind, 0, func(*args) ([]lua.LValue, error) { return ret(lua.LNumber(x.data.Len())) }))
 	}
 	meta.RawSetString("__metatable", lua.LString(x.kind))
 	meta.RawSetString(closedKey, &lua.LUserData{Value: x})
@@ -105,7 +105,7 @@ func (x *closed) newIndex(c *args) ([]lua.LValue, error) {
 	if name, ok := key.(lua.LString); ok && x.put != nil && x.put(c, string(name), c.opt(3)) {
 		return nil, nil
 	}
-	panic(wrong{x.readOnly(c.L, c.name, key.String())})
+	panic(argError{x.readOnly(c.L, c.name, key.String())})
 }
 
 // suggest names the known word that may have been meant, or all of them.

@@ -38,7 +38,7 @@ func compile(name string, source []byte) (c chunk, err error) {
 	if bytes.HasPrefix(source, []byte("\x1bLua")) {
 		return c, classify.New(classify.ScriptSyntax, "%s is bytecode, not source", name)
 	}
-	tree, err := parse.Parse(bytes.NewReader(lua51(source)), name)
+	tree, err := parse.Parse(bytes.NewReader(stripBOMAndShebang(source)), name)
 	if err != nil {
 		return c, syntaxError(name, err)
 	}
@@ -51,12 +51,12 @@ func compile(name string, source []byte) (c chunk, err error) {
 	if c.proto, err = lua.Compile(tree, name); err != nil {
 		return c, syntaxError(name, err)
 	}
-	plainCalls(c.proto)
+	dropTailCalls(c.proto)
 	return c, nil
 }
 
-// lua51 is source without what some editors and systems put before it.
-func lua51(source []byte) []byte {
+// stripBOMAndShebang is source without what some editors and systems put before it.
+func stripBOMAndShebang(source []byte) []byte {
 	source = bytes.TrimPrefix(source, []byte("\ufeff"))
 	if bytes.HasPrefix(source, []byte("#!")) {
 		source = append([]byte("--"), source...)
@@ -83,16 +83,16 @@ func syntaxError(name string, err error) error {
 	return classify.New(classify.ScriptSyntax, "%s: %s", name, strings.TrimSpace(strings.TrimPrefix(err.Error(), name)))
 }
 
-// plainCalls makes every tail call a call: gopher-lua keeps a traceback line for each, without bound, and lets a context
+// dropTailCalls makes every tail call a call: gopher-lua keeps a traceback line for each, without bound, and lets a context
 // end unnoticed behind one.
-func plainCalls(p *lua.FunctionProto) {
+func dropTailCalls(p *lua.FunctionProto) {
 	for i, inst := range p.Code {
 		if int(inst>>26) == lua.OP_TAILCALL {
 			p.Code[i] = inst&(1<<26-1) | uint32(lua.OP_CALL)<<26
 		}
 	}
 	for _, f := range p.FunctionPrototypes {
-		plainCalls(f)
+		dropTailCalls(f)
 	}
 }
 

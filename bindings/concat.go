@@ -51,7 +51,7 @@ func (h *host) concatenate(c *args) ([]lua.LValue, error) {
 			}
 		}
 		if size > maxString {
-			return nil, tooLong(c)
+			return nil, errStringLimit(c)
 		}
 		if n == i { // one of the two is none
 			v, err := h.metaConcat(c, values[i], last)
@@ -71,7 +71,7 @@ func (h *host) concatenate(c *args) ([]lua.LValue, error) {
 		b.WriteString(t)
 		last, i = lua.LString(b.String()), n
 	}
-	return one(last)
+	return ret(last)
 }
 
 // metaConcat asks the values' own __concat.
@@ -87,7 +87,7 @@ func (h *host) metaConcat(c *args, a, b lua.LValue) (lua.LValue, error) {
 		}
 		c.L.RaiseError("attempt to concatenate a %s value", bad.Type())
 	}
-	held := draft{dog: c.dog()}
+	held := draft{watchdog: c.watchdog()}
 	defer held.release()
 	if t, ok := b.(lua.LString); ok { // what came of the values behind, maybe
 		held.add(len(t))
@@ -103,7 +103,7 @@ func (h *host) metaConcat(c *args, a, b lua.LValue) (lua.LValue, error) {
 func (h *host) luaToString(c *args) ([]lua.LValue, error) {
 	v := c.any(1, "value")
 	if t, ok := textOf(v); ok {
-		return one(lua.LString(t))
+		return ret(lua.LString(t))
 	}
 	if f := c.L.GetMetaField(v, "__tostring"); f != lua.LNil {
 		results, err := h.call(c.ctx, f, v)
@@ -112,5 +112,5 @@ func (h *host) luaToString(c *args) ([]lua.LValue, error) {
 		}
 		return results, err
 	}
-	return one(lua.LString(v.String()))
+	return ret(lua.LString(v.String()))
 }

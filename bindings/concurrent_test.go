@@ -113,8 +113,8 @@ func TestOnePolicyInManyRuns(t *testing.T) {
 	if got := printed.with("loads"); got != "loads" {
 		t.Errorf("loading printed %q; want it once", got)
 	}
-	for _, want := range []classify.Class{classify.Retryable, classify.Retryable} { // outside of a run
-		if got, err := policy.Classify(t.Context(), errors.New("x"), func(error) classify.Class { return classify.Retryable }); got != want || err != nil {
+	for _, want := range []classify.Class{classify.Retry, classify.Retry} { // outside of a run
+		if got, err := policy.Classify(t.Context(), errors.New("x"), func(error) classify.Class { return classify.Retry }); got != want || err != nil {
 			t.Errorf("Classify outside of a run = %v, %v; want %v", got, err, want)
 		}
 	}
@@ -145,7 +145,7 @@ end`})
 				return done, err
 			}
 			rep := s.Program.Run(context.Background(), e, engine.ProgramJob{Simulate: simulate}, filepath.Join(dir, "x.raw"))
-			if got := said.with("counted"); rep.Result != engine.Done || got != "counted 1" {
+			if got := said.with("counted"); rep.Result != engine.ResultDone || got != "counted 1" {
 				t.Errorf("run %d: %s, %v; it %q; want counted 1", i, rep.Result, rep.Err, got)
 			}
 		})

@@ -139,7 +139,7 @@ func gap(v, key lua.LValue) int {
 func (h *host) ends(stock lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		t, _ := tableIn(L.Get(1))
-		h.dog.work(emptyTail(t)/perMoved, 0)
+		h.watchdog.work(emptyTail(t)/perMoved, 0)
 		return stock(L)
 	}
 }
@@ -169,7 +169,7 @@ func (h *host) skips(stock lua.LGFunction) lua.LGFunction {
 		if n == 1 { // the end
 			to = len(tableArray.of(t)) + len(tableKeys.of(t))
 		}
-		h.dog.work(max(to-from, 0)/perMoved, 0)
+		h.watchdog.work(max(to-from, 0)/perMoved, 0)
 		return n
 	}
 }

@@ -42,5 +42,5 @@ func stepsOf(t *testing.T, source string) int {
 	if _, err := h.eval(t.Context(), source); err != nil {
 		t.Errorf("%s: %v", source, err)
 	}
-	return h.dog.done()
+	return h.watchdog.done()
 }

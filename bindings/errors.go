@@ -21,15 +21,15 @@ func (h *host) openErrors() {
 		x.data.RawSetString(name, h.function("err:"+name, 1, f))
 	}
 	x.get = func(c *args, self lua.LValue, key string) (lua.LValue, bool, error) {
-		v, ok := h.errField(h.self(c, self), key)
+		v, ok := h.errField(h.receiver(c, self), key)
 		return v, ok, nil
 	}
 	h.errorMeta = h.closedMeta(x)
 	h.errorMeta.RawSetString("__tostring", h.function("tostring", 0, func(c *args) ([]lua.LValue, error) {
-		return []lua.LValue{lua.LString(h.self(c, c.opt(1)).Error())}, nil
+		return []lua.LValue{lua.LString(h.receiver(c, c.opt(1)).Error())}, nil
 	}))
 	h.errorMeta.RawSetString("__eq", h.function("==", 0, func(c *args) ([]lua.LValue, error) {
-		a, b := errorIn(c.opt(1)), errorIn(c.opt(2))
+		a, b := goError(c.opt(1)), goError(c.opt(2))
 		return []lua.LValue{lua.LBool(a != nil && b != nil && (errors.Is(a, b) || errors.Is(b, a)))}, nil
 	}))
 	h.errorMeta.RawSetString("__concat", h.function("..", 0, h.errConcat))
@@ -37,7 +37,7 @@ func (h *host) openErrors() {
 
 	module := &closed{kind: "errors", data: h.L.NewTable()}
 	for name, f := range map[string]builtin{
-		"retryable": h.newError(classify.Retryable), "fatal": h.newError(classify.NonRetryable), "new": h.errNew, "join": h.errJoin,
+		"retryable": h.newError(classify.Retry), "fatal": h.newError(classify.Fatal), "new": h.errNew, "join": h.errJoin,
 		"classify": h.errClassify,
 	} {
 		module.known = append(module.known, name)
@@ -53,8 +53,8 @@ func (h *host) openErrors() {
 // errorFields are those of an error object.
 var errorFields = []string{"kind", "class", "step", "attempt", "message", "hint", "target", "cause"}
 
-// errorIn gives the Go error in an error object, nil if v is none.
-func errorIn(v lua.LValue) error {
+// goError gives the Go error in an error object, nil if v is none.
+func goError(v lua.LValue) error {
 	if ud, ok := v.(*lua.LUserData); ok {
 		err, _ := ud.Value.(error)
 		return err
@@ -72,15 +72,15 @@ func (h *host) errClassify(c *args) ([]lua.LValue, error) {
 	return []lua.LValue{lua.LString(d.Class.String()), lua.LString(d.Rule)}, nil
 }
 
-// self is the object of a method. Only our metatable leads here, so there is one.
-func (h *host) self(c *args, v lua.LValue) error {
-	if err := errorIn(v); err != nil {
+// receiver is the object of a method. Only our metatable leads here, so there is one.
+func (h *host) receiver(c *args, v lua.LValue) error {
+	if err := goError(v); err != nil {
 		return err
 	}
 	if strings.HasPrefix(c.name, "errors.") && v != lua.LNil { // a value that a script raised and caught
-		return &raised{describe(v), v}
+		return &raisedValue{valueText(v), v}
 	}
-	panic(wrong{classify.New(classify.ScriptArgument, "call it with a colon: err:is(…), not err.is(…)")})
+	panic(argError{classify.New(classify.ScriptArgument, "call it with a colon: err:is(…), not err.is(…)")})
 }
 
 // errorValue makes an error object.
@@ -120,11 +120,11 @@ func (h *host) errField(err error, key string) (lua.LValue, bool) {
 }
 
 func (h *host) errIs(c *args) ([]lua.LValue, error) {
-	return []lua.LValue{lua.LBool(classify.Find(h.self(c, c.opt(0)), classify.Kind(c.str(1, "kind"))) != nil)}, nil
+	return []lua.LValue{lua.LBool(classify.Find(h.receiver(c, c.opt(0)), classify.Kind(c.str(1, "kind"))) != nil)}, nil
 }
 
 func (h *host) errFind(c *args) ([]lua.LValue, error) {
-	found := classify.Find(h.self(c, c.opt(0)), classify.Kind(c.str(1, "kind")))
+	found := classify.Find(h.receiver(c, c.opt(0)), classify.Kind(c.str(1, "kind")))
 	if found == nil {
 		return []lua.LValue{lua.LNil}, nil
 	}
@@ -132,11 +132,11 @@ func (h *host) errFind(c *args) ([]lua.LValue, error) {
 }
 
 func (h *host) errChain(c *args) ([]lua.LValue, error) {
-	return h.list(classify.Chain(h.self(c, c.opt(0))))
+	return h.list(classify.Chain(h.receiver(c, c.opt(0))))
 }
 
 func (h *host) errLeaves(c *args) ([]lua.LValue, error) {
-	return h.list(classify.Leaves(h.self(c, c.opt(0))))
+	return h.list(classify.Leaves(h.receiver(c, c.opt(0))))
 }
 
 func (h *host) list(errs []error) ([]lua.LValue, error) {
@@ -149,7 +149,7 @@ func (h *host) list(errs []error) ([]lua.LValue, error) {
 
 // errConsole looks for a Lua pattern in the last console lines and gives what string.match does.
 func (h *host) errConsole(c *args) ([]lua.LValue, error) {
-	tail := lua.LString(classify.Facts(h.self(c, c.opt(0))).Console)
+	tail := lua.LString(classify.Facts(h.receiver(c, c.opt(0))).Console)
 	if c.none(1) {
 		return []lua.LValue{tail}, nil
 	}
@@ -162,15 +162,15 @@ func (h *host) errConsole(c *args) ([]lua.LValue, error) {
 }
 
 func (h *host) errWrap(c *args) ([]lua.LValue, error) {
-	return []lua.LValue{h.errorValue(classify.Wrap(h.self(c, c.opt(0)), "", "%s", c.str(1, "message")))}, nil
+	return []lua.LValue{h.errorValue(classify.Wrap(h.receiver(c, c.opt(0)), "", "%s", c.str(1, "message")))}, nil
 }
 
 // errConcat makes `"stage 2: " .. err` the same error with a text before it.
 func (h *host) errConcat(c *args) ([]lua.LValue, error) {
-	if err := errorIn(c.opt(2)); err != nil {
+	if err := goError(c.opt(2)); err != nil {
 		return []lua.LValue{h.errorValue(classify.Wrap(err, "", "%s", trimColon(h.tostring(c, c.opt(1)))))}, nil
 	}
-	return []lua.LValue{lua.LString(h.self(c, c.opt(1)).Error() + h.tostring(c, c.opt(2)))}, nil
+	return []lua.LValue{lua.LString(h.receiver(c, c.opt(1)).Error() + h.tostring(c, c.opt(2)))}, nil
 }
 
 func trimColon(s string) string {
@@ -193,10 +193,10 @@ func (h *host) cause(c *args, v lua.LValue) error {
 	if v == lua.LNil {
 		return nil
 	}
-	if err := errorIn(v); err != nil {
+	if err := goError(v); err != nil {
 		return err
 	}
-	return &raised{h.tostring(c, v), v}
+	return &raisedValue{h.tostring(c, v), v}
 }
 
 func (h *host) errNew(c *args) ([]lua.LValue, error) {
@@ -207,14 +207,14 @@ func (h *host) errNew(c *args) ([]lua.LValue, error) {
 	err := &classify.Error{Kind: classify.Kind(o.text("kind")), Msg: o.text("message"), Hint: o.text("hint"), Detail: c.L.Where(1), Cause: h.cause(c, o.get("cause"))}
 	switch class := o.text("class"); class {
 	case "":
-	case classify.Retryable.String():
-		err.Class = classify.Retryable
-	case classify.NonRetryable.String():
-		err.Class = classify.NonRetryable
+	case classify.Retry.String():
+		err.Class = classify.Retry
+	case classify.Fatal.String():
+		err.Class = classify.Fatal
 	default:
 		c.fail(`option class must be "retry" or "fatal", not %q`, class)
 	}
-	o.done()
+	o.rejectUnknown()
 	return []lua.LValue{h.errorValue(err)}, nil
 }
 
@@ -226,7 +226,7 @@ func (h *host) errJoin(c *args) ([]lua.LValue, error) {
 		}
 	}
 	err := errors.Join(all...)
-	if left := maxErrors; !small(err, &left) {
+	if left := maxErrors; !withinLimit(err, &left) {
 		return nil, classify.New(classify.ScriptLimit, "%s: more than %d errors in one", c.name, maxErrors)
 	}
 	return []lua.LValue{h.errorValue(err)}, nil
@@ -235,16 +235,16 @@ func (h *host) errJoin(c *args) ([]lua.LValue, error) {
 // maxErrors bounds the tree that a script makes: one that joins an error with itself doubles it.
 const maxErrors = 10_000
 
-// small reports whether a tree has no more errors than are left.
-func small(err error, left *int) bool {
+// withinLimit reports whether a tree has no more errors than are left.
+func withinLimit(err error, left *int) bool {
 	if *left--; err == nil || *left < 0 {
 		return *left >= 0
 	}
 	switch x := err.(type) {
 	case interface{ Unwrap() error }:
-		return small(x.Unwrap(), left)
+		return withinLimit(x.Unwrap(), left)
 	case interface{ Unwrap() []error }:
-		return !slices.ContainsFunc(x.Unwrap(), func(err error) bool { return !small(err, left) })
+		return !slices.ContainsFunc(x.Unwrap(), func(err error) bool { return !withinLimit(err, left) })
 	}
 	return true
 }

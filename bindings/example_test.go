@@ -110,7 +110,7 @@ func Example_rule() {
 	policy.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
 		switch {
 		case classify.Find(err, classify.NetDHCPTimeout) != nil:
-			return classify.NonRetryable, nil // in this lab a lease comes at once, or never
+			return classify.Fatal, nil // in this lab a lease comes at once, or never
 		case inner != nil:
 			return inner(ctx, err, next)
 		}

@@ -23,14 +23,14 @@ func (h *host) flashModule() map[string]builtin {
 // flashRun is flash.run(board, job): what flashlua run does, from a program. It gives the verdict, and raises what failed.
 // What cannot even begin counts for the program, too.
 func (h *host) flashRun(c *args) ([]lua.LValue, error) {
-	p, err := h.program(c)
+	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
 	var j engine.Job
 	policy, err := h.flashJob(c, &j)
 	if err != nil {
-		p.Refuse(j, err)
+		p.RecordRefusal(j, err)
 		return nil, err
 	}
 	rep := p.Flash(c.ctx, policy, j)
@@ -52,7 +52,7 @@ func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err erro
 		j.Retries = &retries
 	}
 	set, parts := o.strings("set"), o.strings("parts")
-	o.done()
+	o.rejectUnknown()
 	for _, label := range slices.Sorted(maps.Keys(parts)) {
 		j.Parts = append(j.Parts, engine.Part{Label: label, Image: parts[label]})
 	}
@@ -63,7 +63,7 @@ func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err erro
 		j.Power = "none"
 	}
 	for _, spec := range []string{j.Port, j.Power} {
-		if err := h.granted(spec); err != nil {
+		if err := h.checkExecAllowed(spec); err != nil {
 			return nil, err
 		}
 	}
@@ -73,13 +73,13 @@ func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err erro
 // flashDevice is flash.device(job): what flashlua write does, from a program. A device that is in use, or not removable,
 // is refused: only the operator may force that.
 func (h *host) flashDevice(c *args) ([]lua.LValue, error) {
-	p, err := h.program(c)
+	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
 	o := c.options(1)
-	j := engine.LocalJob{Image: o.text("image"), To: o.text("to"), SHA256: strings.ToLower(o.text("sha256")), MaxSize: o.size("max_size")}
-	o.done()
+	j := engine.WriteJob{Image: o.text("image"), To: o.text("to"), SHA256: strings.ToLower(o.text("sha256")), MaxSize: o.size("max_size")}
+	o.rejectUnknown()
 	if j.Image == "" || j.To == "" {
 		c.fail("options image and to are needed")
 	}
@@ -113,8 +113,8 @@ func (h *host) board(c *args, set map[string]string) (*engine.Policy, error) {
 // load loads the policy that a program names, if the program may read its file.
 func (h *host) load(spec string, set map[string]string) (*engine.Policy, error) {
 	var refused error
-	policy, err := Load(spec, Options{Set: set, Log: h.running.Note, Modules: h.own, open: func(path string) (*os.File, error) {
-		f, err := h.running.OpenFile(path)
+	policy, err := Load(spec, Options{Set: set, Log: h.program.Note, Modules: h.extraModules, open: func(path string) (*os.File, error) {
+		f, err := h.program.OpenFile(path)
 		if classify.Facts(err).Kind == classify.ScriptGrant {
 			refused = err
 		}
@@ -134,21 +134,21 @@ func errorOf(rep *engine.Report) error {
 	case rep.Exit == engine.ExitExhausted:
 		return rep.Err
 	}
-	return classify.Fatal(rep.Err)
+	return classify.MarkFatal(rep.Err)
 }
 
 // flashRetry is flash.retry(function, { retries }): the function is called with the number of the try until it returns, or
 // fails in a way that another try cannot mend.
 func (h *host) flashRetry(c *args) ([]lua.LValue, error) {
-	f := c.fn(1, "function")
+	f := c.function(1, "function")
 	o := c.options(2)
 	retries := engine.DefaultRetries
 	if o.get("retries") != lua.LNil {
 		retries = o.count("retries")
 	}
-	o.done()
+	o.rejectUnknown()
 	if h.clk == nil {
-		return nil, untimely(c)
+		return nil, errLoadPhase(c)
 	}
 	var earlier []error
 	for n := 0; ; n++ {
@@ -157,7 +157,7 @@ func (h *host) flashRetry(c *args) ([]lua.LValue, error) {
 			return results, nil
 		}
 		d := (&classify.Classifier{}).Decide(nil, err)
-		if h.final(c.ctx, err) || d.Class == classify.NonRetryable || n >= retries {
+		if h.isUncatchable(c.ctx, err) || d.Class == classify.Fatal || n >= retries {
 			return nil, classify.WithSecondary(d.Err, earlier...)
 		}
 		earlier = append(earlier, d.Err)
@@ -169,9 +169,9 @@ func (h *host) flashRetry(c *args) ([]lua.LValue, error) {
 	}
 }
 
-// granted refuses a command of the station that the operator did not allow. It must be allowed by the name of its program,
+// checkExecAllowed refuses a command of the station that the operator did not allow. It must be allowed by the name of its program,
 // or, where a shell would see more than one program in it, to the letter.
-func (h *host) granted(spec string) error {
+func (h *host) checkExecAllowed(spec string) error {
 	scheme, command, _ := strings.Cut(spec, ":")
 	if scheme != "exec" && scheme != "command" {
 		return nil

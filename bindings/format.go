@@ -13,7 +13,7 @@ import (
 func (h *host) format(c *args) ([]lua.LValue, error) {
 	f := c.text(1, "format")
 	var out strings.Builder
-	held := draft{dog: c.dog()}
+	held := draft{watchdog: c.watchdog()}
 	defer held.release()
 	next := 1
 	for i := 0; i < len(f); i++ {
@@ -33,12 +33,12 @@ func (h *host) format(c *args) ([]lua.LValue, error) {
 		next++
 		text := h.formatOne(c, next, spec, verb)
 		if out.Len()+len(text) > maxString {
-			return nil, tooLong(c)
+			return nil, errStringLimit(c)
 		}
 		out.WriteString(text)
 		held.add(len(text))
 	}
-	return one(lua.LString(out.String()))
+	return ret(lua.LString(out.String()))
 }
 
 // formatSpec splits "-5.2f…" into "-5.2" and 'f', and gives their length. The verb is 0 if it is none.

@@ -58,7 +58,7 @@ func FuzzPolicy(f *testing.F) {
 		src := source{name: "fuzz.lua", text: []byte("return {" + table + "}"), dir: ""}
 		s, err := load(src, Options{})
 		if err == nil {
-			if ferr := s.Policy.Fits(); ferr != nil && classify.Facts(ferr).Kind != classify.ConfigPlan {
+			if ferr := s.Policy.CheckLimits(); ferr != nil && classify.Facts(ferr).Kind != classify.ConfigPlan {
 				t.Errorf("%s: %v", table, ferr)
 			}
 			return

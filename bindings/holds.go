@@ -39,7 +39,7 @@ type holding struct {
 func (h *host) holds(met seen) int {
 	m := holding{seen: met}
 	m.value(h.L)
-	for _, th := range h.idle {
+	for _, th := range h.freeThreads {
 		m.value(th)
 	}
 	for _, th := range h.busy {
@@ -174,7 +174,7 @@ func (m *holding) err(err error) {
 			m.text(s)
 		}
 		m.errs = append(m.errs, e.Secondary...)
-	case *raised:
+	case *raisedValue:
 		m.text(e.text)
 		m.value(e.value)
 	default:

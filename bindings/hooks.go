@@ -31,7 +31,7 @@ func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 		_, err := h.call(ctx, flash, session.value, session.job)
 		return err
 	}
-	p.Reach = func(ctx context.Context, s *engine.Session, to engine.Place) error {
+	p.Transition = func(ctx context.Context, s *engine.Session, to engine.BoardState) error {
 		boot, err := h.sequence(ctx, "boot")
 		if err != nil {
 			return err
@@ -71,42 +71,42 @@ func (h *host) sequence(ctx context.Context, name string) (*lua.LFunction, error
 // classify asks a policy's classify(err, next).
 func (h *host) classify(ctx context.Context, f *lua.LFunction, err error, next func(error) classify.Class) (classify.Class, error) {
 	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
-		e := errorIn(c.any(1, "error"))
+		e := goError(c.any(1, "error"))
 		if e == nil {
 			c.fail("argument 1 must be an error, not a %s", c.opt(1).Type())
 		}
 		return []lua.LValue{lua.LString(next(e).String())}, nil
 	})
-	answer, cerr := h.ask(ctx, f, h.errorValue(err), ask)
+	answer, cerr := h.callHook(ctx, f, h.errorValue(err), ask)
 	if cerr != nil {
-		return classify.Unmarked, cerr
+		return classify.None, cerr
 	}
-	for _, class := range []classify.Class{classify.Retryable, classify.NonRetryable} {
+	for _, class := range []classify.Class{classify.Retry, classify.Fatal} {
 		if answer == lua.LString(class.String()) {
 			return class, nil
 		}
 	}
-	return classify.Unmarked, nonsense(f, "classify", answer, `"retry", "fatal" or next(err)`)
+	return classify.None, errBadResult(f, "classify", answer, `"retry", "fatal" or next(err)`)
 }
 
 // backoff asks a policy's backoff(n, err, next).
 func (h *host) backoff(ctx context.Context, f *lua.LFunction, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
 	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
-		return []lua.LValue{lua.LString(next(c.intOr(1, "n", n), errorIn(c.opt(2))).String())}, nil
+		return []lua.LValue{lua.LString(next(c.intDefault(1, "n", n), goError(c.opt(2))).String())}, nil
 	})
-	answer, berr := h.ask(ctx, f, lua.LNumber(n), h.errorValue(err), ask)
+	answer, berr := h.callHook(ctx, f, lua.LNumber(n), h.errorValue(err), ask)
 	if berr != nil {
 		return 0, berr
 	}
 	text, _ := answer.(lua.LString)
 	wait, perr := time.ParseDuration(string(text))
 	if perr != nil || wait < 0 {
-		return 0, nonsense(f, "backoff", answer, `a duration with its unit, "30s", or next(n, err)`)
+		return 0, errBadResult(f, "backoff", answer, `a duration with its unit, "30s", or next(n, err)`)
 	}
 	return wait, nil
 }
 
-func (h *host) ask(ctx context.Context, f *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
+func (h *host) callHook(ctx context.Context, f *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
 	results, err := h.call(ctx, f, args...)
 	if err != nil || len(results) == 0 {
 		return lua.LNil, err
@@ -114,8 +114,8 @@ func (h *host) ask(ctx context.Context, f *lua.LFunction, args ...lua.LValue) (l
 	return results[0], nil
 }
 
-// nonsense is the error of a hook that answered something unusable, with the place where it is defined.
-func nonsense(f *lua.LFunction, hook string, answer lua.LValue, want string) error {
+// errBadResult is the error of a hook that answered something unusable, with the place where it is defined.
+func errBadResult(f *lua.LFunction, hook string, answer lua.LValue, want string) error {
 	got := article(answer)
 	if text, ok := answer.(lua.LString); ok {
 		got = fmt.Sprintf("%q", string(text))

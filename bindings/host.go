@@ -28,23 +28,23 @@ const loadTime = 10 * time.Minute
 
 // host is one Lua state and what belongs to it. One goroutine at a time uses it.
 type host struct {
-	L       *lua.LState
-	name    string // of the script, for messages
-	modules modules
-	said    sayings
-	own     map[string]Module            // an embedder's
-	lazy    map[string]func() lua.LValue // globals that are made on first use
-	allow   []string                     // commands of the station that scripts may run
-	running *engine.Program              // the program under way; nil in a policy and while a script loads
-	clk     clock.Clock                  // nil while a script loads
+	L            *lua.LState
+	name         string // of the script, for messages
+	modules      modules
+	said         sayings
+	extraModules map[string]Module            // an embedder's
+	lazyGlobals  map[string]func() lua.LValue // globals that are made on first use
+	allow        []string                     // commands of the station that scripts may run
+	program      *engine.Program              // the program under way; nil in a policy and while a script loads
+	clk          clock.Clock                  // nil while a script loads
 
-	catching   []*lua.LState // that are in a pcall, the innermost last
-	idle, busy []*lua.LState // threads for protected calls
-	depth      int           // of protected calls
-	dog        watchdog
-	poison     error   // a bug was found: nothing works any more
-	lastRaised *string // the last text that a script raised itself
-	lastFault  *string // the last fault of the code that was caught
+	catching          []*lua.LState // that are in a pcall, the innermost last
+	freeThreads, busy []*lua.LState // threads for protected calls
+	depth             int           // of protected calls
+	watchdog          watchdog
+	bug               error   // a bug was found: nothing works any more
+	lastRaised        *string // the last text that a script raised itself
+	lastFault         *string // the last fault of the code that was caught
 
 	errorMeta *lua.LTable
 }
@@ -84,13 +84,13 @@ func (s *Script) Board() (*engine.Policy, error) {
 // Script is a board's script, loaded, for who wants to look at it.
 // Safe for concurrent use while nothing changes it: each run of its policy or program has a Lua state of its own.
 type Script struct {
-	Policy   *engine.Policy // nil for a program
-	Program  *Program       // nil for a board's policy
-	File     string         // its path, or boards/NAME.lua of one that comes with flashlua
-	Embedded bool           // it comes with flashlua
-	Text     []byte
-	Settings []Setting       // every policy key as it will be used, in the order of docs/boards.md
-	Own      map[string]bool // flash, classify and backoff: whether the script has its own
+	Policy    *engine.Policy // nil for a program
+	Program   *Program       // nil for a board's policy
+	File      string         // its path, or boards/NAME.lua of one that comes with flashlua
+	Embedded  bool           // it comes with flashlua
+	Text      []byte
+	Settings  []Setting       // every policy key as it will be used, in the order of docs/boards.md
+	Overrides map[string]bool // flash, classify and backoff: whether the script has its own
 }
 
 // Setting is a policy key, dotted as --set takes it, and its value: a string, a number or a list of those. A password
@@ -102,15 +102,15 @@ type Setting struct {
 
 // Inspect is Load for who wants to see more than the policy.
 func Inspect(spec string, o Options) (*Script, error) {
-	src, err := find(spec, o.open)
+	src, err := readSource(spec, o.open)
 	if err != nil {
 		return nil, err
 	}
 	return inspect(src, o)
 }
 
-// Unknown is the policy of a board of which nothing is known but what the operator sets.
-func Unknown(o Options) (*engine.Policy, error) {
+// DefaultPolicy is the policy of a board of which nothing is known but what the operator sets.
+func DefaultPolicy(o Options) (*engine.Policy, error) {
 	s, err := inspect(source{name: "unknown", text: []byte("return { flash = function() end }")}, o)
 	if err != nil {
 		return nil, err
@@ -149,8 +149,8 @@ func load(src source, o Options) (*Script, error) {
 	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
 		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
 	defer cancel()
-	h.dog.loading = true
-	defer func() { h.dog.loading = false }()
+	h.watchdog.loading = true
+	defer func() { h.watchdog.loading = false }()
 	c, err := h.modules.library.get("", func() (compiled, error) {
 		c, err := compile(src.name, src.text)
 		return compiled{file: src.name, chunk: c}, err
@@ -161,7 +161,7 @@ func load(src source, o Options) (*Script, error) {
 	h.modules.note(src.name, c.chunk)
 	results, err := h.call(ctx, h.L.NewFunctionFromProto(c.proto))
 	if err != nil {
-		return nil, atLoad(err)
+		return nil, asLoadFault(err)
 	}
 	var result lua.LValue = lua.LNil
 	if len(results) > 0 {
@@ -178,8 +178,8 @@ func load(src source, o Options) (*Script, error) {
 		"end the script with `return { name = …, targets = … }`, or a program with `return function(args) … end`")
 }
 
-// atLoad makes a fault of a plain value that a script raises while it loads: there is nothing to try again.
-func atLoad(err error) error {
+// asLoadFault makes a fault of a plain value that a script raises while it loads: there is nothing to try again.
+func asLoadFault(err error) error {
 	if classify.Facts(err).Kind == "" {
 		return &classify.Error{Kind: classify.ScriptFault, Cause: err}
 	}
@@ -203,8 +203,8 @@ type source struct {
 	again   bool     // a state of it was loaded before
 }
 
-// find reads a script from its path, or from those that come with flashlua.
-func find(spec string, open func(path string) (*os.File, error)) (source, error) {
+// readSource reads a script from its path, or from those that come with flashlua.
+func readSource(spec string, open func(path string) (*os.File, error)) (source, error) {
 	if spec == "" {
 		return source{}, classify.New(classify.Usage, "the script has no name")
 	}
@@ -267,14 +267,14 @@ func newHost(src source, o Options) *host {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	h := &host{name: src.name, said: sayings{log: o.Log, secrets: console.NewSecrets()}, own: o.Modules, allow: o.Allow, lazy: map[string]func() lua.LValue{}, L: lua.NewState(lua.Options{
+	h := &host{name: src.name, said: sayings{log: o.Log, secrets: console.NewSecrets()}, extraModules: o.Modules, allow: o.Allow, lazyGlobals: map[string]func() lua.LValue{}, L: lua.NewState(lua.Options{
 		SkipOpenLibs: true, CallStackSize: 200, RegistrySize: 1 << 10, RegistryMaxSize: 1 << 18, RegistryGrowStep: 1 << 12,
 	})}
-	h.dog.measure = h.holds
+	h.watchdog.measure = h.holds
 	h.modules = modules{host: h, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: map[string]lua.LValue{}, keys: map[string]int{}}
 	h.openBase()
 	h.openErrors()
 	h.openModules()
-	h.seal()
+	h.sealGlobals()
 	return h
 }

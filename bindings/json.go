@@ -30,19 +30,19 @@ func (h *host) jsonModule() map[string]builtin {
 			if err != nil { // NaN, an infinity
 				c.fail("%v", err)
 			}
-			return one(lua.LString(raw))
+			return ret(lua.LString(raw))
 		},
 		"decode": func(c *args) ([]lua.LValue, error) {
 			text := c.str(1, "text")
 			if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // a bound of what is in it
 				return nil, classify.New(classify.ScriptLimit, "%s: the text has more than %d values in it", c.name, maxValues)
 			}
-			c.dog().work(0, len(text))
+			c.watchdog().work(0, len(text))
 			var v any
 			if err := json.Unmarshal([]byte(text), &v); err != nil {
 				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.name)
 			}
-			return one(h.luaValue(v))
+			return ret(h.luaValue(v))
 		},
 	}
 }

@@ -42,7 +42,7 @@ func TestStepsAreTheScripts(t *testing.T) {
 			if _, err := h.eval(t.Context(), source); err != nil {
 				t.Errorf("%s: %v", source, err)
 			}
-			counts = append(counts, h.dog.done())
+			counts = append(counts, h.watchdog.done())
 		}
 		if counts[0] != counts[1] {
 			t.Errorf("%s\n\ttakes %d steps, then %d; want the same", source, counts[0], counts[1])
@@ -58,11 +58,11 @@ func TestStepsAreCountedBetweenCalls(t *testing.T) {
 	const source = "for i = 1, 3 do for i = 1, 1e5 do end json.encode({}) end"
 	for _, loading := range []bool{false, true} {
 		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-		h.dog.loading = loading
+		h.watchdog.loading = loading
 		if _, err := h.eval(t.Context(), source); err != nil {
 			t.Error(err)
 		}
-		if steps := h.dog.done(); loading != (steps > 300_000) || !loading && steps > 1000 {
+		if steps := h.watchdog.done(); loading != (steps > 300_000) || !loading && steps > 1000 {
 			t.Errorf("loading %v: %d steps are counted in the end", loading, steps)
 		}
 	}
@@ -196,8 +196,8 @@ return board`), 0o600); err != nil {
 				failed <- err
 				return
 			}
-			class, err := p.Classify(context.Background(), errors.New("x"), func(error) classify.Class { return classify.Retryable })
-			if err == nil && class != classify.NonRetryable {
+			class, err := p.Classify(context.Background(), errors.New("x"), func(error) classify.Class { return classify.Retry })
+			if err == nil && class != classify.Fatal {
 				err = fmt.Errorf("it answers %s", class)
 			}
 			failed <- err

@@ -56,8 +56,8 @@ func (s *sayings) release() {
 
 // say tells the people who watch, as an event where a program runs.
 func (h *host) say(text string) {
-	if h.running != nil {
-		h.running.Note(text)
+	if h.program != nil {
+		h.program.Note(text)
 		return
 	}
 	h.said.say(text)

@@ -11,10 +11,10 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// openers are the modules that scripts find as globals, each registered by its own file.
-var openers = map[string]func(h *host) map[string]builtin{}
+// registry are the modules that scripts find as globals, each registered by its own file.
+var registry = map[string]func(h *host) map[string]builtin{}
 
-func register(name string, open func(h *host) map[string]builtin) { openers[name] = open }
+func register(name string, open func(h *host) map[string]builtin) { registry[name] = open }
 
 // Module is a Lua module of an embedder's own: its functions by name. Arguments and results are nil, bool, float64, string,
 // []any and map[string]any. An error is raised as an error object, and is the same error again in the report.
@@ -24,17 +24,17 @@ type Module map[string]func(ctx context.Context, args []any) ([]any, error)
 
 // openModules makes every module when it is first asked for: most scripts need few.
 func (h *host) openModules() {
-	for name, open := range openers {
-		h.lazy[name] = func() lua.LValue { return h.module(name, open(h)) }
+	for name, open := range registry {
+		h.lazyGlobals[name] = func() lua.LValue { return h.module(name, open(h)) }
 	}
-	for name, functions := range h.own {
-		h.lazy[name] = func() lua.LValue { return h.module(name, h.adopt(functions)) }
+	for name, functions := range h.extraModules {
+		h.lazyGlobals[name] = func() lua.LValue { return h.module(name, h.wrapModule(functions)) }
 	}
 }
 
-// lazily gives a global that is made on first use.
-func (h *host) lazily(globals *lua.LTable, name string) lua.LValue {
-	make := h.lazy[name]
+// resolveGlobal gives a global that is made on first use.
+func (h *host) resolveGlobal(globals *lua.LTable, name string) lua.LValue {
+	make := h.lazyGlobals[name]
 	if make == nil {
 		return nil
 	}
@@ -43,8 +43,8 @@ func (h *host) lazily(globals *lua.LTable, name string) lua.LValue {
 	return v
 }
 
-// adopt makes builtins of an embedder's functions.
-func (h *host) adopt(m Module) map[string]builtin {
+// wrapModule makes builtins of an embedder's functions.
+func (h *host) wrapModule(m Module) map[string]builtin {
 	all := map[string]builtin{}
 	for name, f := range m {
 		all[name] = func(c *args) ([]lua.LValue, error) {
@@ -71,16 +71,16 @@ func (h *host) adopt(m Module) map[string]builtin {
 func (h *host) module(name string, functions map[string]builtin) *lua.LTable {
 	x := &closed{kind: name, known: slices.Collect(maps.Keys(functions)), data: h.L.NewTable()}
 	for f, do := range functions {
-		x.data.RawSetString(f, h.outward(name+"."+f, 0, do))
+		x.data.RawSetString(f, h.engineCall(name+"."+f, 0, do))
 	}
 	return h.record(x)
 }
 
 // program is the program under way. While a script loads, and in a board's policy, there is none.
-func (h *host) program(c *args) (*engine.Program, error) {
-	if h.running == nil {
+func (h *host) requireProgram(c *args) (*engine.Program, error) {
+	if h.program == nil {
 		return nil, classify.WithHint(classify.New(classify.ScriptPhase, "%s: nothing may be touched here", c.name),
 			"a program does that in its function, `return function(args) … end`; a board's policy works with the session that flash is given")
 	}
-	return h.running, nil
+	return h.program, nil
 }

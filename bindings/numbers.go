@@ -10,12 +10,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// blanks are what C's isspace knows.
-const blanks = " \t\n\v\f\r"
+// whitespace are what C's isspace knows.
+const whitespace = " \t\n\v\f\r"
 
 // parseNumber reads a number as Lua 5.1 does. "inf" and "nan" are none.
 func parseNumber(s string) (float64, bool) {
-	s = strings.Trim(s, blanks)
+	s = strings.Trim(s, whitespace)
 	digits := strings.TrimLeft(s, "+-")
 	if len(s)-len(digits) > 1 || digits == "" || strings.Contains(digits, "_") || !isDigit(digits[0]) && digits[0] != '.' {
 		return 0, false
@@ -33,14 +33,14 @@ func tonumber(c *args) ([]lua.LValue, error) {
 	}
 	switch v := c.any(1, "value").(type) {
 	case lua.LNumber:
-		return one(v)
+		return ret(v)
 	case lua.LString:
-		c.dog().work(len(v)/perStep, 0)
+		c.watchdog().work(len(v)/perStep, 0)
 		if f, ok := parseNumber(string(v)); ok {
-			return one(lua.LNumber(f))
+			return ret(lua.LNumber(f))
 		}
 	}
-	return one(lua.LNil)
+	return ret(lua.LNil)
 }
 
 // inBase reads a whole number as C's strtoul does: a negative one wraps round.
@@ -48,7 +48,7 @@ func inBase(c *args, base int) ([]lua.LValue, error) {
 	if base < 2 || base > 36 {
 		c.fail("argument 2, the base, must be between 2 and 36")
 	}
-	s := strings.Trim(c.text(1, "value"), blanks)
+	s := strings.Trim(c.text(1, "value"), whitespace)
 	negative := strings.HasPrefix(s, "-")
 	s = strings.TrimPrefix(strings.TrimPrefix(s, "-"), "+")
 	if len(s) > 2 && base == 16 && s[0] == '0' && s[1]|0x20 == 'x' {
@@ -56,12 +56,12 @@ func inBase(c *args, base int) ([]lua.LValue, error) {
 	}
 	n, err := strconv.ParseUint(s, base, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return one(lua.LNil)
+		return ret(lua.LNil)
 	}
 	if negative {
 		n = -n
 	}
-	return one(lua.LNumber(n))
+	return ret(lua.LNumber(n))
 }
 
 // openMath mends what stock math does wrong: huge, random's faults and its seed, which all states share.
@@ -76,7 +76,7 @@ func (h *host) openMath() {
 	}))
 	lib.RawSetString("random", h.function("math.random", 0, func(c *args) ([]lua.LValue, error) {
 		if c.none(1) {
-			return one(lua.LNumber(r.Float64()))
+			return ret(lua.LNumber(r.Float64()))
 		}
 		low, high := 1, toInt(c.number(1, "limit"))
 		if !c.none(2) {
@@ -85,7 +85,7 @@ func (h *host) openMath() {
 		if high < low || uint64(high)-uint64(low) >= math.MaxInt64 {
 			c.fail("the interval from %d to %d is empty, or too large", low, high)
 		}
-		return one(lua.LNumber(low + int(r.Uint64N(uint64(high)-uint64(low)+1))))
+		return ret(lua.LNumber(low + int(r.Uint64N(uint64(high)-uint64(low)+1))))
 	}))
 }
 
@@ -103,7 +103,7 @@ func (h *host) openArithmetic() {
 		"__unm": func(a, _ float64) float64 { return -a },
 	} {
 		mt.RawSetString(event, h.function(strings.TrimPrefix(event, "__"), 0, func(c *args) ([]lua.LValue, error) {
-			c.dog().work(textCost(c.opt(1))+textCost(c.opt(2)), 0)
+			c.watchdog().work(textCost(c.opt(1))+textCost(c.opt(2)), 0)
 			a, okA := operand(c.opt(1))
 			b, okB := operand(c.opt(2))
 			if event == "__unm" {
@@ -112,7 +112,7 @@ func (h *host) openArithmetic() {
 			if !okA || !okB {
 				c.L.RaiseError("attempt to perform arithmetic on a %s and a %s", c.opt(1).Type(), c.opt(2).Type())
 			}
-			return one(lua.LNumber(do(a, b)))
+			return ret(lua.LNumber(do(a, b)))
 		}))
 	}
 	h.L.SetMetatable(lua.LString(""), mt)

@@ -44,23 +44,23 @@ type caught struct{ from, length int }
 // matcher is one search. Its methods give up by panicking with an error, which match catches.
 type matcher struct {
 	ctx      context.Context
-	dog      *watchdog
+	watchdog *watchdog
 	src, pat string
 	captures []caught
 	steps    int
 	depth    int
 }
 
-type gaveUp struct{ error }
+type matchPanic struct{ error }
 
-func (m *matcher) fail(err error) { panic(gaveUp{err}) }
+func (m *matcher) fail(err error) { panic(matchPanic{err}) }
 
 // step counts work.
 func (m *matcher) step() {
 	if m.steps++; m.steps%lookEvery != 0 {
 		return
 	}
-	m.dog.work(lookEvery, 0)
+	m.watchdog.work(lookEvery, 0)
 	if m.steps%checkEvery == 0 {
 		if err := context.Cause(m.ctx); err != nil {
 			m.fail(err)
@@ -71,10 +71,10 @@ func (m *matcher) step() {
 	}
 }
 
-// match looks for the pattern from exactly s on and gives where the match ends, -1 if there is none.
-func (m *matcher) match(s int) (end int, err error) {
+// matchAt matches the pattern at exactly s and returns where the match ends, -1 if there is none.
+func (m *matcher) matchAt(s int) (end int, err error) {
 	defer func() {
-		if p, ok := recover().(gaveUp); ok {
+		if p, ok := recover().(matchPanic); ok {
 			err = p.error
 		}
 	}()
@@ -83,13 +83,13 @@ func (m *matcher) match(s int) (end int, err error) {
 	if strings.HasPrefix(m.pat, "^") {
 		p = 1
 	}
-	return m.do(s, p), nil
+	return m.match(s, p), nil
 }
 
 // find looks for the pattern from s on, at every place unless it is anchored.
 func (m *matcher) find(s int) (from, to int, err error) {
 	for ; s <= len(m.src); s++ {
-		end, err := m.match(s)
+		end, err := m.matchAt(s)
 		if err != nil || end >= 0 {
 			return s, end, err
 		}
@@ -100,8 +100,8 @@ func (m *matcher) find(s int) (from, to int, err error) {
 	return 0, -1, nil
 }
 
-// do matches the pattern from p on against the text from s on.
-func (m *matcher) do(s, p int) int {
+// match matches the pattern from p on against the text from s on.
+func (m *matcher) match(s, p int) int {
 	if m.depth++; m.depth > maxNesting {
 		m.fail(errPatternDeep)
 	}
@@ -111,18 +111,18 @@ func (m *matcher) do(s, p int) int {
 		switch c := m.pat[p]; {
 		case c == '(':
 			if p+1 < len(m.pat) && m.pat[p+1] == ')' {
-				return m.begin(s, p+2, positionCapture)
+				return m.startCapture(s, p+2, positionCapture)
 			}
-			return m.begin(s, p+1, openCapture)
+			return m.startCapture(s, p+1, openCapture)
 		case c == ')':
-			return m.end(s, p+1)
+			return m.endCapture(s, p+1)
 		case c == '$' && p+1 == len(m.pat):
 			if s == len(m.src) {
 				return s
 			}
 			return -1
 		case c == '%' && p+1 < len(m.pat) && m.pat[p+1] == 'b':
-			if s = m.balance(s, p+2); s < 0 {
+			if s = m.matchBalance(s, p+2); s < 0 {
 				return -1
 			}
 			p += 4
@@ -132,43 +132,43 @@ func (m *matcher) do(s, p int) int {
 			if set >= len(m.pat) || m.pat[set] != '[' {
 				m.fail(errPatternF)
 			}
-			next := m.item(set)
+			next := m.classEnd(set)
 			if m.inSet(m.at(s-1), set, next-1) || !m.inSet(m.at(s), set, next-1) {
 				return -1
 			}
 			p = next
 			continue
 		case c == '%' && p+1 < len(m.pat) && m.pat[p+1] >= '0' && m.pat[p+1] <= '9':
-			if s = m.again(s, int(m.pat[p+1])); s < 0 {
+			if s = m.matchCapture(s, int(m.pat[p+1])); s < 0 {
 				return -1
 			}
 			p += 2
 			continue
 		}
-		next := m.item(p)
+		next := m.classEnd(p)
 		suffix := byte(0)
 		if next < len(m.pat) {
 			suffix = m.pat[next]
 		}
 		switch suffix {
 		case '?':
-			if m.one(s, p, next) {
-				if end := m.do(s+1, next+1); end >= 0 {
+			if m.singleMatch(s, p, next) {
+				if end := m.match(s+1, next+1); end >= 0 {
 					return end
 				}
 			}
 			p = next + 1
 		case '*':
-			return m.most(s, s, p, next)
+			return m.maxExpand(s, s, p, next)
 		case '+':
-			if !m.one(s, p, next) {
+			if !m.singleMatch(s, p, next) {
 				return -1
 			}
-			return m.most(s, s+1, p, next)
+			return m.maxExpand(s, s+1, p, next)
 		case '-':
-			return m.least(s, p, next)
+			return m.minExpand(s, p, next)
 		default:
-			if !m.one(s, p, next) {
+			if !m.singleMatch(s, p, next) {
 				return -1
 			}
 			s, p = s+1, next
@@ -185,8 +185,8 @@ func (m *matcher) at(s int) byte {
 	return m.src[s]
 }
 
-// item gives the end of the single character class that begins at p.
-func (m *matcher) item(p int) int {
+// classEnd gives the end of the single character class that begins at p.
+func (m *matcher) classEnd(p int) int {
 	c := m.pat[p]
 	p++
 	switch c {
@@ -213,8 +213,8 @@ func (m *matcher) item(p int) int {
 	return p
 }
 
-// one reports whether the byte at s is of the class from p to next.
-func (m *matcher) one(s, p, next int) bool {
+// singleMatch reports whether the byte at s is of the class from p to next.
+func (m *matcher) singleMatch(s, p, next int) bool {
 	if s >= len(m.src) {
 		return false
 	}
@@ -288,52 +288,52 @@ func inClass(c, class byte) bool {
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 
-// most takes as many as there are, then gives back until the rest matches. The first s to least are needed.
-func (m *matcher) most(s, least, p, next int) int {
+// maxExpand takes as many as there are, then gives back until the rest matches. The first s to least are needed.
+func (m *matcher) maxExpand(s, least, p, next int) int {
 	end := s
-	for m.one(end, p, next) {
+	for m.singleMatch(end, p, next) {
 		m.step()
 		end++
 	}
 	for ; end >= least; end-- {
 		m.step()
-		if e := m.do(end, next+1); e >= 0 {
+		if e := m.match(end, next+1); e >= 0 {
 			return e
 		}
 	}
 	return -1
 }
 
-// least takes as few as the rest needs.
-func (m *matcher) least(s, p, next int) int {
+// minExpand takes as few as the rest needs.
+func (m *matcher) minExpand(s, p, next int) int {
 	for {
 		m.step()
-		if e := m.do(s, next+1); e >= 0 {
+		if e := m.match(s, next+1); e >= 0 {
 			return e
 		}
-		if !m.one(s, p, next) {
+		if !m.singleMatch(s, p, next) {
 			return -1
 		}
 		s++
 	}
 }
 
-// begin opens a capture.
-func (m *matcher) begin(s, p, length int) int {
+// startCapture opens a capture.
+func (m *matcher) startCapture(s, p, length int) int {
 	if len(m.captures) == maxCaptures {
 		m.fail(errCaptureMany)
 	}
 	n := len(m.captures)
 	m.captures = append(m.captures, caught{s, length})
-	end := m.do(s, p)
+	end := m.match(s, p)
 	if end < 0 {
 		m.captures = m.captures[:n]
 	}
 	return end
 }
 
-// end closes the capture that was opened last.
-func (m *matcher) end(s, p int) int {
+// endCapture closes the capture that was opened last.
+func (m *matcher) endCapture(s, p int) int {
 	n := len(m.captures) - 1
 	for n >= 0 && m.captures[n].length != openCapture {
 		n--
@@ -342,15 +342,15 @@ func (m *matcher) end(s, p int) int {
 		m.fail(errCaptureEnd)
 	}
 	m.captures[n].length = s - m.captures[n].from
-	end := m.do(s, p)
+	end := m.match(s, p)
 	if end < 0 {
 		m.captures[n].length = openCapture
 	}
 	return end
 }
 
-// balance matches %bxy, whose x is at p.
-func (m *matcher) balance(s, p int) int {
+// matchBalance matches %bxy, whose x is at p.
+func (m *matcher) matchBalance(s, p int) int {
 	if p+1 >= len(m.pat) {
 		m.fail(errPatternB)
 	}
@@ -372,8 +372,8 @@ func (m *matcher) balance(s, p int) int {
 	return -1
 }
 
-// again matches %1 to %9, the text of an earlier capture.
-func (m *matcher) again(s, digit int) int {
+// matchCapture matches %1 to %9, the text of an earlier capture.
+func (m *matcher) matchCapture(s, digit int) int {
 	n := digit - '1'
 	if n < 0 || n >= len(m.captures) || m.captures[n].length == openCapture {
 		m.fail(errCaptureIndex)

@@ -29,17 +29,17 @@ func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[st
 	d := &decoder{host: h, file: src.name, set: set, used: map[string]bool{}, own: map[string]bool{}}
 	defer recoverWrong(&err)
 	p := d.policy(t, src)
-	d.leftover()
+	d.rejectUnused()
 	if err := h.hooks(ctx, p, t, d); err != nil {
 		return nil, err
 	}
-	return &Script{Policy: p, File: src.name, Embedded: src.dir == "", Text: src.text, Settings: d.settings, Own: d.own}, nil
+	return &Script{Policy: p, File: src.name, Embedded: src.dir == "", Text: src.text, Settings: d.settings, Overrides: d.own}, nil
 }
 
 func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	s := &section{decoder: d, t: t}
-	if api := s.whole("api", apiVersion); api != apiVersion {
-		s.bad("api", "asks for version %d, this flashlua has %d: get a newer one", api, apiVersion)
+	if api := s.nonNegative("api", apiVersion); api != apiVersion {
+		s.fail("api", "asks for version %d, this flashlua has %d: get a newer one", api, apiVersion)
 	}
 	name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
 	p := &engine.Policy{
@@ -48,7 +48,7 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 		Boot: s.str("boot", ""), BootArgs: s.str("bootargs", ""), DefaultTarget: s.str("default_target", ""),
 	}
 	if p.Name == "" {
-		s.bad("name", "must not be empty")
+		s.fail("name", "must not be empty")
 	}
 	p.Console = d.console(s.section("console"))
 	p.UBoot = d.uboot(s.section("uboot"))
@@ -62,40 +62,40 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	s.function("flash")
 	s.function("classify")
 	s.function("backoff")
-	s.done()
+	s.rejectUnused()
 	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok {
-		s.bad("default_target", "names %q, which is not in targets%s", p.DefaultTarget, DidYouMean(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
+		s.fail("default_target", "names %q, which is not in targets%s", p.DefaultTarget, DidYouMean(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
 	}
 	return p
 }
 
 func (d *decoder) console(s *section) engine.Console {
 	c := engine.Console{Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
-	c.Typing = console.Typing{Chunk: s.whole("chunk", 0), Delay: s.duration("delay", 0), NoEcho: !s.boolean("echo", true)}
-	c.Line = transport.Line{Baud: s.whole("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
+	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.duration("delay", 0), NoEcho: !s.boolean("echo", true)}
+	c.Line = transport.Line{Baud: s.nonNegative("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
 	if c.Line.Baud == 0 {
-		s.bad("baud", "must be more than 0")
+		s.fail("baud", "must be more than 0")
 	}
-	s.done()
+	s.rejectUnused()
 	return c
 }
 
-// leastEvery leaves a prompt time to be seen between two keys.
-const leastEvery = 100 * time.Millisecond
+// minKeyInterval leaves a prompt time to be seen between two keys.
+const minKeyInterval = 100 * time.Millisecond
 
 func (d *decoder) uboot(s *section) uboot.Config {
 	c := uboot.Default
 	c.Prompts, c.Autoboot, c.Keys = s.prompts("prompt", c.Prompts), s.str("autoboot", c.Autoboot), s.str("keys", c.Keys)
-	c.Every, c.Password = s.duration("every", c.Every), s.secret("password")
-	if c.Every < leastEvery {
-		s.bad("every", "must be at least %s: a prompt is one when nothing followed it for a moment", leastEvery)
+	c.KeyInterval, c.Password = s.duration("every", c.KeyInterval), s.secret("password")
+	if c.KeyInterval < minKeyInterval {
+		s.fail("every", "must be at least %s: a prompt is one when nothing followed it for a moment", minKeyInterval)
 	}
 	if c.Keys == "" && c.Password == "" {
-		s.bad("keys", "must not be empty without a password")
+		s.fail("keys", "must not be empty without a password")
 	}
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
 	c.Network = s.str("network", c.Network)
-	s.done()
+	s.rejectUnused()
 	return c
 }
 
@@ -104,7 +104,7 @@ func (d *decoder) linux(s *section) shell.Config {
 	c.Login, c.User, c.Password = s.prompt("login", c.Login), s.str("user", c.User), s.secret("password")
 	c.Prompts, c.Network = s.prompts("prompt", c.Prompts), s.str("network", c.Network)
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
-	s.done()
+	s.rejectUnused()
 	return c
 }
 
@@ -112,7 +112,7 @@ func (d *decoder) linux(s *section) shell.Config {
 func (s *section) prompt(key, otherwise string) string {
 	p := s.str(key, otherwise)
 	if strings.TrimSpace(p) == "" {
-		s.bad(key, "must have more than blanks in it")
+		s.fail(key, "must have more than blanks in it")
 	}
 	return p
 }
@@ -128,12 +128,12 @@ func (s *section) prompts(key string, otherwise []string) []string {
 	t.ForEach(func(k, v lua.LValue) {
 		p, ok := v.(lua.LString)
 		if _, index := k.(lua.LNumber); !index || !ok || strings.TrimSpace(string(p)) == "" {
-			s.bad(key, "must be a text, or a list of texts, with more than blanks in them")
+			s.fail(key, "must be a text, or a list of texts, with more than blanks in them")
 		}
 		all, noted = append(all, string(p)), append(noted, string(p))
 	})
 	if len(all) == 0 {
-		s.bad(key, "must not be empty")
+		s.fail(key, "must not be empty")
 	}
 	s.note(key, noted)
 	return all
@@ -149,13 +149,13 @@ func (s *section) secret(key string) string {
 	return v
 }
 
-// shortestLine is what the longest command of ours needs.
-const shortestLine = 200
+// minLineLimit is what the longest command of ours needs.
+const minLineLimit = 200
 
 func (s *section) line(otherwise int) int {
-	n := s.whole("line_limit", otherwise)
-	if n < shortestLine {
-		s.bad("line_limit", "must be at least %d", shortestLine)
+	n := s.nonNegative("line_limit", otherwise)
+	if n < minLineLimit {
+		s.fail("line_limit", "must be at least %d", minLineLimit)
 	}
 	return n
 }
@@ -166,16 +166,16 @@ func (d *decoder) files(s *section) map[string]engine.File {
 	files := map[string]engine.File{}
 	for _, name := range s.names() {
 		if !fileName.MatchString(name) {
-			s.bad(name, "is not a name: it becomes a part of U-Boot variables")
+			s.fail(name, "is not a name: it becomes a part of U-Boot variables")
 		}
 		t, ok := s.t.RawGetString(name).(*lua.LTable)
 		if !ok {
-			s.bad(name, `must be { "file", address }`)
+			s.fail(name, `must be { "file", address }`)
 		}
 		path, ok1 := t.RawGetInt(1).(lua.LString)
 		address, ok2 := t.RawGetInt(2).(lua.LNumber)
 		if !ok1 || !ok2 || path == "" || address < 0 || float64(address) != math.Trunc(float64(address)) || t.Len() != 2 {
-			s.bad(name, `must be { "file", address }`)
+			s.fail(name, `must be { "file", address }`)
 		}
 		files[name] = engine.File{Path: string(path), Address: uint64(address)}
 		s.note(name, []any{string(path), uint64(address)})
@@ -195,10 +195,10 @@ func (d *decoder) targets(s *section) map[string]flash.Target {
 			sub := &section{decoder: s.decoder, path: s.path + name + ".", t: v}
 			t.Path, t.Sysfs, t.Part = sub.str("path", ""), sub.str("sysfs", ""), sub.str("part", "")
 			t.ClearForceRO = sub.boolean("clear_force_ro", false)
-			sub.done()
+			sub.rejectUnused()
 		}
 		if (t.Path == "") == (t.Sysfs == "") || t.Path != "" && !strings.HasPrefix(t.Path, "/") || strings.Contains(t.Sysfs, "/") {
-			s.bad(name, `must be a device, "/dev/…", or an address, { sysfs = "4fb0000" }`)
+			s.fail(name, `must be a device, "/dev/…", or an address, { sysfs = "4fb0000" }`)
 		}
 		targets[name] = t
 	}
@@ -208,38 +208,38 @@ func (d *decoder) targets(s *section) map[string]flash.Target {
 func (d *decoder) net(s *section) engine.Net {
 	n := engine.Net{HTTP: s.str("http", ""), TFTP: s.str("tftp", ""), Listen: s.str("listen", "")}
 	address, gateway := s.str("address", ""), s.str("gateway", "")
-	s.done()
+	s.rejectUnused()
 	if text := address; text != "" {
 		var err error
 		if n.Address, err = netip.ParsePrefix(text); err != nil || !n.Address.Addr().Is4() {
-			s.bad("address", `must be an IPv4 address with its mask, "192.168.1.5/24", not %q`, text)
+			s.fail("address", `must be an IPv4 address with its mask, "192.168.1.5/24", not %q`, text)
 		}
 	}
 	if text := gateway; text != "" {
 		var err error
 		if n.Gateway, err = netip.ParseAddr(text); err != nil || !n.Gateway.Is4() || !n.Address.IsValid() {
-			s.bad("gateway", `must be an IPv4 address, "192.168.1.1", and needs net.address`)
+			s.fail("gateway", `must be an IPv4 address, "192.168.1.1", and needs net.address`)
 		}
 	}
 	return n
 }
 
 func (d *decoder) limits(s *section) engine.Limits {
-	retries := s.whole("retries", engine.DefaultRetries)
+	retries := s.nonNegative("retries", engine.DefaultRetries)
 	l := engine.Limits{Retries: &retries, Total: s.duration("total", engine.DefaultTotal), Attempt: s.duration("attempt", 0), Jitter: s.number("jitter", 0)}
 	if l.Attempt == 0 { // the engine knows whether it was asked for: one that was must fit
 		s.note("attempt", min(engine.DefaultAttempt, l.Total).String())
 	}
 	if !(l.Jitter >= 0 && l.Jitter <= 1) {
-		s.bad("jitter", "must be between 0 and 1")
+		s.fail("jitter", "must be between 0 and 1")
 	}
-	s.done()
+	s.rejectUnused()
 	return l
 }
 
 func (d *decoder) power(s *section) time.Duration {
 	off := s.duration("off_time", engine.DefaultOffTime)
-	s.done()
+	s.rejectUnused()
 	return off
 }
 
@@ -247,11 +247,11 @@ func (d *decoder) powerAfter(s *section) engine.PowerAfter {
 	state := func(key string) engine.PowerState {
 		v := engine.PowerState(s.str(key, string(engine.PowerOff)))
 		if v != engine.PowerOff && v != engine.PowerOn && v != engine.PowerKeep {
-			s.bad(key, `must be "on", "off" or "keep", not %q`, v)
+			s.fail(key, `must be "on", "off" or "keep", not %q`, v)
 		}
 		return v
 	}
 	p := engine.PowerAfter{Success: state("success"), Failure: state("failure"), Cancel: state("cancel")}
-	s.done()
+	s.rejectUnused()
 	return p
 }

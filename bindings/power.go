@@ -14,7 +14,7 @@ func (h *host) powerModule() map[string]builtin { return map[string]builtin{"ope
 
 // openPower is power.open(spec, { off_time, success, failure, cancel }).
 func (h *host) openPower(c *args) ([]lua.LValue, error) {
-	p, err := h.program(c)
+	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
@@ -25,8 +25,8 @@ func (h *host) openPower(c *args) ([]lua.LValue, error) {
 		offTime = engine.DefaultOffTime
 	}
 	after := engine.PowerAfter{Success: o.powerState("success"), Failure: o.powerState("failure"), Cancel: o.powerState("cancel")}
-	o.done()
-	if err := h.granted(spec); err != nil {
+	o.rejectUnknown()
+	if err := h.checkExecAllowed(spec); err != nil {
 		return nil, err
 	}
 	x, err := p.Power(c.ctx, spec, after, offTime)
@@ -36,7 +36,7 @@ func (h *host) openPower(c *args) ([]lua.LValue, error) {
 	do := func(f func(context.Context) error) builtin {
 		return func(c *args) ([]lua.LValue, error) { return nil, f(c.ctx) }
 	}
-	return one(h.object("power", map[string]builtin{"on": do(x.On), "off": do(x.Off), "cycle": do(x.Cycle)}, nil))
+	return ret(h.object("power", map[string]builtin{"on": do(x.On), "off": do(x.Off), "cycle": do(x.Cycle)}, nil))
 }
 
 // powerState reads an option that says what becomes of the power.

@@ -32,8 +32,8 @@ func (p *Program) Run(ctx context.Context, e engine.Engine, j engine.ProgramJob,
 // newProgram makes the program that f is, in this state.
 func (h *host) newProgram(name string, f *lua.LFunction) *Program {
 	return &Program{name, h.modules.dir, func(ctx context.Context, run *engine.Program, args []string) error {
-		h.running, h.clk = run, run.Clock()
-		defer func() { h.running = nil }()
+		h.program, h.clk = run, run.Clock()
+		defer func() { h.program = nil }()
 		_, err := h.call(ctx, f, h.argumentList(args))
 		return err
 	}}

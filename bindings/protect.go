@@ -22,7 +22,7 @@ func (h *host) call(ctx context.Context, f lua.LValue, args ...lua.LValue) (resu
 	}
 	if h.depth == 0 {
 		var done func()
-		ctx, done = h.dog.watch(ctx)
+		ctx, done = h.watchdog.watch(ctx)
 		defer done()
 	}
 	th := h.thread(ctx)
@@ -32,7 +32,7 @@ func (h *host) call(ctx context.Context, f lua.LValue, args ...lua.LValue) (resu
 		h.depth--
 		h.busy = h.busy[:len(h.busy)-1]
 		th.SetTop(0)
-		h.idle = append(h.idle, th)
+		h.freeThreads = append(h.freeThreads, th)
 	}()
 	th.Push(f)
 	for _, a := range args {
@@ -41,8 +41,8 @@ func (h *host) call(ctx context.Context, f lua.LValue, args ...lua.LValue) (resu
 	err = th.PCall(len(args), lua.MultRet, nil)
 	// The order matters: a panic is a bug whatever came of it, and a context that ended is not undone by a pcall.
 	switch {
-	case h.poison != nil:
-		return nil, h.poison
+	case h.bug != nil:
+		return nil, h.bug
 	case context.Cause(ctx) != nil:
 		return nil, h.cancelled(ctx, err)
 	case err != nil:
@@ -57,12 +57,12 @@ func (h *host) call(ctx context.Context, f lua.LValue, args ...lua.LValue) (resu
 // thread gives an idle thread, or a new one: they are costly.
 func (h *host) thread(ctx context.Context) *lua.LState {
 	var th *lua.LState
-	if n := len(h.idle); n > 0 {
-		th, h.idle = h.idle[n-1], h.idle[:n-1]
+	if n := len(h.freeThreads); n > 0 {
+		th, h.freeThreads = h.freeThreads[n-1], h.freeThreads[:n-1]
 	} else {
 		th, _ = h.L.NewThread() // h.L has no context, so neither has the thread
 	}
-	th.SetContext(&counted{ctx, &h.dog, ctx.Done(), th})
+	th.SetContext(&counted{ctx, &h.watchdog, ctx.Done(), th})
 	return th
 }
 
@@ -75,19 +75,19 @@ func (h *host) cancelled(ctx context.Context, err error) error {
 	return cause
 }
 
-// raised is a plain value that a script raised by error(): nothing is known about it.
-type raised struct {
+// raisedValue is a plain value that a script raised by error(): nothing is known about it.
+type raisedValue struct {
 	text  string
 	value lua.LValue
 }
 
-func (r *raised) Error() string { return r.text }
+func (r *raisedValue) Error() string { return r.text }
 
 // ErrorType names the value for people.
-func (r *raised) ErrorType() string { return "Lua " + r.value.Type().String() }
+func (r *raisedValue) ErrorType() string { return "Lua " + r.value.Type().String() }
 
-// saySo is the hint for whoever raises a plain value.
-const saySo = "nothing is known about it, so it is tried again: raise errors.fatal(…) or errors.retryable(…) to say what it means"
+// hintUnclassified is the hint for whoever raises a plain value.
+const hintUnclassified = "nothing is known about it, so it is tried again: raise errors.fatal(…) or errors.retryable(…) to say what it means"
 
 // toGo makes a Go error of what PCall caught: the very error if one travels in it; a fault of the Lua code; else what the
 // script raised.
@@ -102,15 +102,15 @@ func (h *host) toGo(err error) error {
 	trace := strings.TrimSpace(api.StackTrace)
 	text, isText := api.Object.(lua.LString)
 	if api.Type == lua.ApiErrorPanic { // the interpreter itself fell over
-		h.poison = &classify.Error{Kind: classify.Internal, Msg: "panic in the Lua interpreter: " + string(text), Detail: trace}
-		return h.poison
+		h.bug = &classify.Error{Kind: classify.Internal, Msg: "panic in the Lua interpreter: " + string(text), Detail: trace}
+		return h.bug
 	}
 	if isText && h.isFault(string(text)) {
 		return h.fault(string(text), trace)
 	}
-	own := &classify.Error{Cause: &raised{describe(api.Object), api.Object}, Detail: trace}
-	if h.clk != nil && h.running == nil { // a policy at work
-		own.Hint = saySo
+	own := &classify.Error{Cause: &raisedValue{valueText(api.Object), api.Object}, Detail: trace}
+	if h.clk != nil && h.program == nil { // a policy at work
+		own.Hint = hintUnclassified
 	}
 	return own
 }
@@ -132,13 +132,13 @@ func (h *host) fault(text, trace string) *classify.Error {
 func fromLua(err error) error {
 	var api *lua.ApiError
 	if errors.As(err, &api) {
-		return errorIn(api.Object)
+		return goError(api.Object)
 	}
 	return nil
 }
 
-// describe is a raised value for people.
-func describe(v lua.LValue) string {
+// valueText is a raised value for people.
+func valueText(v lua.LValue) string {
 	switch x := v.(type) {
 	case lua.LString:
 		return string(x)
@@ -158,8 +158,8 @@ func (h *host) pcall(c *args) ([]lua.LValue, error) {
 	defer h.catch(c.L)()
 	results, err := h.call(c.ctx, f, rest...)
 	if err != nil {
-		c.dog().work(perError, 0)
-		return h.caught(c.ctx, err)
+		c.watchdog().work(perError, 0)
+		return h.pcallFailure(c.ctx, err)
 	}
 	return append([]lua.LValue{lua.LTrue}, results...), nil
 }
@@ -178,36 +178,36 @@ func (h *host) xpcall(c *args) ([]lua.LValue, error) {
 	if err == nil {
 		return append([]lua.LValue{lua.LTrue}, results...), nil
 	}
-	c.dog().work(perError, 0)
-	caught, err := h.caught(c.ctx, err)
+	c.watchdog().work(perError, 0)
+	caught, err := h.pcallFailure(c.ctx, err)
 	if err != nil {
 		return nil, err
 	}
 	handled, err := h.call(c.ctx, handler, caught[1])
 	if err != nil {
-		return h.caught(c.ctx, err)
+		return h.pcallFailure(c.ctx, err)
 	}
 	return append([]lua.LValue{lua.LFalse}, handled...), nil
 }
 
-// final reports whether an error is none that a script may catch.
-func (h *host) final(ctx context.Context, err error) bool {
-	return h.poison != nil || context.Cause(ctx) != nil || classify.Find(err, classify.ScriptLimit) != nil
+// isUncatchable reports whether an error is none that a script may catch.
+func (h *host) isUncatchable(ctx context.Context, err error) bool {
+	return h.bug != nil || context.Cause(ctx) != nil || classify.Find(err, classify.ScriptLimit) != nil
 }
 
-// caught is what pcall answers for an error. What no script may catch goes on.
-func (h *host) caught(ctx context.Context, err error) ([]lua.LValue, error) {
-	if h.final(ctx, err) {
+// pcallFailure is what pcall answers for an error. What no script may catch goes on.
+func (h *host) pcallFailure(ctx context.Context, err error) ([]lua.LValue, error) {
+	if h.isUncatchable(ctx, err) {
 		return nil, err
 	}
-	return []lua.LValue{lua.LFalse, h.plain(err)}, nil
+	return []lua.LValue{lua.LFalse, h.luaView(err)}, nil
 }
 
-// plain gives a caught error as Lua knows it: what was raised if that was a plain value, the text of a fault, else the
+// luaView gives a caught error as Lua knows it: what was raised if that was a plain value, the text of a fault, else the
 // error object.
-func (h *host) plain(err error) lua.LValue {
+func (h *host) luaView(err error) lua.LValue {
 	if e, ok := err.(*classify.Error); ok {
-		if r, ok := e.Cause.(*raised); ok {
+		if r, ok := e.Cause.(*raisedValue); ok {
 			return r.value
 		}
 		if e.Kind == classify.ScriptFault && e.Cause == nil {
@@ -220,7 +220,7 @@ func (h *host) plain(err error) lua.LValue {
 // luaError is Lua's error(). It notes what is raised, so that a fault of the code and a text that a script raised can be
 // told apart; a fault that is raised again stays one.
 func (h *host) luaError(c *args) ([]lua.LValue, error) {
-	v, level := c.opt(1), c.intOr(2, "level", 1)
+	v, level := c.opt(1), c.intDefault(2, "level", 1)
 	if text, ok := v.(lua.LString); ok {
 		if h.lastFault == nil || string(text) != *h.lastFault {
 			s := string(text)

@@ -45,7 +45,7 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 		if err != nil {
 			c.fail("no module %q: %v", name, err)
 		}
-		c.dog().work(compileSteps*len(text), 0)
+		c.watchdog().work(compileSteps*len(text), 0)
 		chunk, err := compile(file, text)
 		return compiled{file, chunk, own}, err
 	})

@@ -36,7 +36,7 @@ func rewriteStmt(s ast.Stmt) ast.Stmt {
 		rewriteExprs(x.Lhs)
 		rewriteExprs(x.Rhs)
 		if _, logical := x.Rhs[0].(*ast.LogicalOpExpr); len(x.Lhs) > 1 || len(x.Rhs) > 1 || logical {
-			return throughLocals(x)
+			return spillAssignment(x)
 		}
 	case *ast.LocalAssignStmt:
 		rewriteExprs(x.Exprs)
@@ -72,7 +72,7 @@ func rewriteIf(x *ast.IfStmt) ast.Stmt {
 	x.Condition = rewriteExpr(x.Condition)
 	rewriteBlock(x.Then)
 	rewriteBlock(x.Else)
-	truth, known := constant(x.Condition)
+	truth, known := constantTruth(x.Condition)
 	if !known {
 		return x
 	}
@@ -80,7 +80,7 @@ func rewriteIf(x *ast.IfStmt) ast.Stmt {
 	if truth {
 		do.Stmts = x.Then
 	}
-	place(do, x)
+	copyPos(do, x)
 	return do
 }
 
@@ -90,15 +90,15 @@ func rewriteFor(x *ast.GenericForStmt) ast.Stmt {
 	rewriteBlock(x.Stmts)
 	names := []string{"(for 0)", "(for 1)", "(for 2)"}
 	values := &ast.LocalAssignStmt{Names: names, Exprs: x.Exprs}
-	place(values, x)
+	copyPos(values, x)
 	x.Exprs = nil
 	for _, name := range names {
 		id := &ast.IdentExpr{Value: name}
-		place(id, x)
+		copyPos(id, x)
 		x.Exprs = append(x.Exprs, id)
 	}
 	do := &ast.DoBlockStmt{Stmts: []ast.Stmt{values, x}}
-	place(do, x)
+	copyPos(do, x)
 	return do
 }
 
@@ -113,7 +113,7 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 			}
 			f.Value = rewriteExpr(f.Value)
 			if f.Key != nil {
-				single(f.Value)
+				truncateToOne(f.Value)
 			}
 		}
 	case *ast.FuncCallExpr:
@@ -126,8 +126,8 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 		rewriteExprs(x.Args)
 	case *ast.LogicalOpExpr:
 		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
-		if truth, known := constant(x.Lhs); known {
-			single(x.Rhs)
+		if truth, known := constantTruth(x.Lhs); known {
+			truncateToOne(x.Rhs)
 			if truth == (x.Operator == "and") {
 				return x.Rhs
 			}
@@ -158,10 +158,10 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 // concatCall makes a .. b .. c a call of our own function.
 func concatCall(x *ast.StringConcatOpExpr) ast.Expr {
 	name := &ast.IdentExpr{Value: concatName}
-	place(name, x)
+	copyPos(name, x)
 	call := &ast.FuncCallExpr{Func: name, Args: []ast.Expr{rewriteExpr(x.Lhs)}, AdjustRet: true}
-	place(call, x)
-	single(call.Args[0])
+	copyPos(call, x)
+	truncateToOne(call.Args[0])
 	rhs := rewriteExpr(x.Rhs)
 	if more, ok := rhs.(*ast.FuncCallExpr); ok {
 		if id, ok := more.Func.(*ast.IdentExpr); ok && id.Value == concatName && len(more.Args) < 100 {
@@ -169,13 +169,13 @@ func concatCall(x *ast.StringConcatOpExpr) ast.Expr {
 			return call
 		}
 	}
-	single(rhs)
+	truncateToOne(rhs)
 	call.Args = append(call.Args, rhs)
 	return call
 }
 
-// constant gives the truth of an expression that is known without running it.
-func constant(e ast.Expr) (truth, known bool) {
+// constantTruth gives the truth of an expression that is known without running it.
+func constantTruth(e ast.Expr) (truth, known bool) {
 	switch e.(type) {
 	case *ast.NilExpr, *ast.FalseExpr:
 		return false, true
@@ -185,8 +185,8 @@ func constant(e ast.Expr) (truth, known bool) {
 	return false, false
 }
 
-// single makes an expression give one value.
-func single(e ast.Expr) {
+// truncateToOne makes an expression give one value.
+func truncateToOne(e ast.Expr) {
 	switch x := e.(type) {
 	case *ast.FuncCallExpr:
 		x.AdjustRet = true
@@ -195,30 +195,30 @@ func single(e ast.Expr) {
 	}
 }
 
-// place gives a new node the lines of the one that it stands for.
-func place(to, from ast.PositionHolder) {
+// copyPos gives a new node the lines of the one that it stands for.
+func copyPos(to, from ast.PositionHolder) {
 	to.SetLine(from.Line())
 	to.SetLastLine(from.LastLine())
 }
 
-// throughLocals makes `a, t[k] = x, y` into: do local t', k' = t, k; local x', y' = x, y; t'[k'] = y'; a = x' end.
+// spillAssignment makes `a, t[k] = x, y` into: do local t', k' = t, k; local x', y' = x, y; t'[k'] = y'; a = x' end.
 // Lua 5.1 assigns from right to left.
-func throughLocals(x *ast.AssignStmt) ast.Stmt {
+func spillAssignment(x *ast.AssignStmt) ast.Stmt {
 	do := &ast.DoBlockStmt{}
-	place(do, x)
+	copyPos(do, x)
 	fresh := func(kind string, i int) *ast.IdentExpr {
 		id := &ast.IdentExpr{Value: "(" + kind + " " + strconv.Itoa(i) + ")"}
-		place(id, x)
+		copyPos(id, x)
 		return id
 	}
 	declare := func(exprs []ast.Expr, names ...string) {
 		l := &ast.LocalAssignStmt{Names: names, Exprs: exprs}
-		place(l, x)
+		copyPos(l, x)
 		do.Stmts = append(do.Stmts, l)
 	}
 	held := 0
 	hold := func(e ast.Expr) ast.Expr {
-		if _, known := constant(e); known {
+		if _, known := constantTruth(e); known {
 			return e
 		}
 		id := fresh("held", held)
@@ -231,7 +231,7 @@ func throughLocals(x *ast.AssignStmt) ast.Stmt {
 		targets[i] = e
 		if get, ok := e.(*ast.AttrGetExpr); ok {
 			to := &ast.AttrGetExpr{Object: hold(get.Object), Key: hold(get.Key)}
-			place(to, get)
+			copyPos(to, get)
 			targets[i] = to
 		}
 	}
@@ -242,7 +242,7 @@ func throughLocals(x *ast.AssignStmt) ast.Stmt {
 	declare(x.Rhs, names...)
 	for i := len(targets) - 1; i >= 0; i-- {
 		as := &ast.AssignStmt{Lhs: []ast.Expr{targets[i]}, Rhs: []ast.Expr{fresh("value", i)}}
-		place(as, x)
+		copyPos(as, x)
 		do.Stmts = append(do.Stmts, as)
 	}
 	return do

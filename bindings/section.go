@@ -41,13 +41,13 @@ type section struct {
 	known []string
 }
 
-// bad gives up, naming the place and the key.
-func (s *section) bad(key, format string, a ...any) {
+// fail gives up, naming the place and the key.
+func (s *section) fail(key, format string, a ...any) {
 	where := s.host.modules.where(s.file, key)
 	if _, ok := s.set[s.path+key]; ok {
 		where = "--set"
 	}
-	panic(wrong{classify.New(classify.ConfigPolicy, "%s: %s%s %s", where, s.path, key, fmt.Sprintf(format, a...))})
+	panic(argError{classify.New(classify.ConfigPolicy, "%s: %s%s %s", where, s.path, key, fmt.Sprintf(format, a...))})
 }
 
 func (s *section) get(key string) lua.LValue {
@@ -80,7 +80,7 @@ func (s *section) str(key, otherwise string) string {
 		s.note(key, string(v))
 		return string(v)
 	default:
-		s.bad(key, "must be a string, not a %s", v.Type())
+		s.fail(key, "must be a string, not a %s", v.Type())
 		return ""
 	}
 }
@@ -101,7 +101,7 @@ func (s *section) readNumber(key string, otherwise float64) float64 {
 			f, err = strconv.ParseFloat(string(text), 64)
 		}
 		if err != nil {
-			s.bad(key, "must be a number, not %q", string(text))
+			s.fail(key, "must be a number, not %q", string(text))
 		}
 		s.t.RawSetString(key, lua.LNumber(f))
 		return f
@@ -112,15 +112,15 @@ func (s *section) readNumber(key string, otherwise float64) float64 {
 	case lua.LNumber:
 		return float64(v)
 	default:
-		s.bad(key, "must be a number, not a %s", v.Type())
+		s.fail(key, "must be a number, not a %s", v.Type())
 		return 0
 	}
 }
 
-func (s *section) whole(key string, otherwise int) int {
+func (s *section) nonNegative(key string, otherwise int) int {
 	n := s.number(key, float64(otherwise))
 	if n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
-		s.bad(key, "must be a whole number from 0 up")
+		s.fail(key, "must be a whole number from 0 up")
 	}
 	return int(n)
 }
@@ -133,12 +133,12 @@ func (s *section) boolean(key string, otherwise bool) bool {
 		b = bool(v)
 	case lua.LString: // set by the operator
 		if v != "true" && v != "false" {
-			s.bad(key, "must be true or false, not %q", string(v))
+			s.fail(key, "must be true or false, not %q", string(v))
 		}
 		b = v == "true"
 		s.t.RawSetString(key, lua.LBool(b))
 	default:
-		s.bad(key, "must be true or false, not a %s", v.Type())
+		s.fail(key, "must be true or false, not a %s", v.Type())
 	}
 	s.note(key, b)
 	return b
@@ -149,7 +149,7 @@ func (s *section) duration(key string, otherwise time.Duration) time.Duration {
 	if v := s.get(key); v != lua.LNil {
 		var err error
 		if d, err = duration(v); err != nil {
-			s.bad(key, "%v", err)
+			s.fail(key, "%v", err)
 		}
 	}
 	s.note(key, d.String())
@@ -166,7 +166,7 @@ func (s *section) function(key string) *lua.LFunction {
 	case *lua.LFunction:
 		return v
 	default:
-		s.bad(key, "must be a function, not a %s", v.Type())
+		s.fail(key, "must be a function, not a %s", v.Type())
 		return nil
 	}
 }
@@ -186,7 +186,7 @@ func (s *section) section(key string) *section {
 	case *lua.LTable:
 		sub.t = v
 	default:
-		s.bad(key, "must be a table, not a %s", v.Type())
+		s.fail(key, "must be a table, not a %s", v.Type())
 	}
 	return sub
 }
@@ -197,7 +197,7 @@ func (s *section) names() []string {
 	s.t.ForEach(func(k, _ lua.LValue) {
 		name, ok := k.(lua.LString)
 		if !ok {
-			s.bad(k.String(), "must be a name")
+			s.fail(k.String(), "must be a name")
 		}
 		names[string(name)] = true
 	})
@@ -209,20 +209,20 @@ func (s *section) names() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// done refuses the keys that nobody read.
-func (s *section) done() {
+// rejectUnused refuses the keys that nobody read.
+func (s *section) rejectUnused() {
 	s.t.ForEach(func(k, _ lua.LValue) {
 		if name, ok := k.(lua.LString); !ok || !slices.Contains(s.known, string(name)) {
-			s.bad(k.String(), "is not a policy key%s", suggest(k.String(), s.known))
+			s.fail(k.String(), "is not a policy key%s", suggest(k.String(), s.known))
 		}
 	})
 }
 
-// leftover refuses settings that no key took.
-func (d *decoder) leftover() {
+// rejectUnused refuses settings that no key took.
+func (d *decoder) rejectUnused() {
 	for _, k := range slices.Sorted(maps.Keys(d.set)) {
 		if !d.used[k] {
-			panic(wrong{classify.New(classify.Usage, "--set %s=…: there is no policy key %[1]s%s", k, DidYouMean(k, d.all))})
+			panic(argError{classify.New(classify.Usage, "--set %s=…: there is no policy key %[1]s%s", k, DidYouMean(k, d.all))})
 		}
 	}
 }

@@ -18,21 +18,21 @@ func (h *host) serialModule() map[string]builtin { return map[string]builtin{"op
 
 // openSerial is serial.open(port, { … }), with the keys of a policy's console.
 func (h *host) openSerial(c *args) ([]lua.LValue, error) {
-	p, err := h.program(c)
+	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
 	spec := c.str(1, "port")
 	s := h.settings(c, 2, "console")
 	settings := s.decoder.console(s)
-	if err := h.granted(spec); err != nil {
+	if err := h.checkExecAllowed(spec); err != nil {
 		return nil, err
 	}
 	con, err := p.Open(c.ctx, spec, settings)
 	if err != nil {
 		return nil, err
 	}
-	return one(h.newConsole(con))
+	return ret(h.newConsole(con))
 }
 
 // newConsole makes the object of a console.
@@ -42,11 +42,11 @@ func (h *host) newConsole(con *console.Console) lua.LValue {
 		"line":   func(c *args) ([]lua.LValue, error) { return nil, con.Send(c.ctx, c.str(1, "text")+"\n") },
 		"secret": func(c *args) ([]lua.LValue, error) { return nil, con.SendSecret(c.ctx, c.str(1, "text")+"\n") },
 		"expect": func(c *args) ([]lua.LValue, error) { return expect(c, con) },
-		"tail":   func(*args) ([]lua.LValue, error) { return one(lua.LString(con.Tail())) },
+		"tail":   func(*args) ([]lua.LValue, error) { return ret(lua.LString(con.Tail())) },
 		"drain": func(c *args) ([]lua.LValue, error) {
 			o := c.options(1)
 			quiet, limit := o.duration("quiet"), o.duration("timeout")
-			o.done()
+			o.rejectUnknown()
 			if quiet == 0 || limit == 0 {
 				c.fail(`options quiet and timeout are needed: drain{ quiet = "1s", timeout = "30s" }`)
 			}
@@ -82,7 +82,7 @@ func expect(c *args, con *console.Console) ([]lua.LValue, error) {
 	}
 	o := c.options(2)
 	w.Timeout, w.Stall = o.duration("timeout"), o.duration("stall")
-	o.done()
+	o.rejectUnknown()
 	if w.Timeout == 0 {
 		w.Timeout = expectTime
 	}

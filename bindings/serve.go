@@ -16,13 +16,13 @@ func (h *host) serveModule() map[string]builtin { return map[string]builtin{"htt
 // serveHTTP is serve.http({ listen }), a server whose offer(content, host) gives the URL of a text or an image, as a board
 // at which the station is called host asks for it.
 func (h *host) serveHTTP(c *args) ([]lua.LValue, error) {
-	p, err := h.program(c)
+	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
 	o := c.options(1)
 	listen := o.text("listen")
-	o.done()
+	o.rejectUnknown()
 	srv, err := p.Serve(c.ctx, net.JoinHostPort(listen, "0"))
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (h *host) serveHTTP(c *args) ([]lua.LValue, error) {
 			c.fail("argument 1, the content, must be a text or an image, not a %s", v.Type())
 		}
 		path, _ := srv.Offer(serve.Offer{Content: content})
-		return one(lua.LString("http://" + net.JoinHostPort(c.str(2, "host"), srv.Port()) + path))
+		return ret(lua.LString("http://" + net.JoinHostPort(c.str(2, "host"), srv.Port()) + path))
 	}
-	return one(h.object("server", map[string]builtin{"offer": offer}, map[string]lua.LValue{"port": lua.LString(srv.Port())}))
+	return ret(h.object("server", map[string]builtin{"offer": offer}, map[string]lua.LValue{"port": lua.LString(srv.Port())}))
 }

@@ -21,7 +21,7 @@ func (h *host) object(kind string, methods map[string]builtin, fields map[string
 		x.data.RawSetString(name, v)
 	}
 	for name, f := range methods {
-		x.data.RawSetString(name, h.outward(kind+":"+name, 1, f))
+		x.data.RawSetString(name, h.engineCall(kind+":"+name, 1, f))
 	}
 	ud := h.L.NewUserData()
 	ud.Metatable = h.closedMeta(x)
@@ -53,7 +53,7 @@ type session struct {
 // object is a handle that ends with the attempt, or with what live asks.
 func (x *session) object(kind string, live func(context.Context) error, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
 	return x.handle(kind, func(ctx context.Context) error {
-		if err := x.s.Live(); err != nil || live == nil {
+		if err := x.s.CheckActive(); err != nil || live == nil {
 			return err
 		}
 		return live(ctx)
@@ -68,7 +68,7 @@ func (h *host) newSession(s *engine.Session) *session {
 		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.note,
 	}, map[string]lua.LValue{
 		"power": x.object("power", nil, map[string]builtin{
-			"on": x.switcher(s.PowerOn), "off": x.switcher(s.PowerOff), "cycle": x.switcher(s.PowerCycle),
+			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
 		}, nil),
 		"attempt":    lua.LNumber(s.Attempt()),
 		"last_error": h.errorValue(s.LastError),
@@ -107,7 +107,7 @@ func (x *session) step(c *args) ([]lua.LValue, error) {
 	if _, ok := c.opt(2).(*lua.LFunction); !ok {
 		at = 3
 	}
-	f := c.fn(at, "step's function")
+	f := c.function(at, "step's function")
 	if !c.none(at + 1) {
 		c.fail("options come before the function: s:step(name, { … }, function)")
 	}
@@ -116,7 +116,7 @@ func (x *session) step(c *args) ([]lua.LValue, error) {
 		opts := c.options(2)
 		o.Retries, o.Timeout = opts.count("retries"), opts.duration("timeout")
 		o.Destroys, o.Watch = x.destroys(c, opts.get("destroys")), opts.aborts()
-		opts.done()
+		opts.rejectUnknown()
 	}
 	var results []lua.LValue
 	err := x.s.Step(c.ctx, name, o, func(ctx context.Context) (err error) {
@@ -137,7 +137,7 @@ func (x *session) destroys(c *args, v lua.LValue) bool {
 	return true
 }
 
-func (x *session) switcher(do func(context.Context) error) builtin {
+func (x *session) powerMethod(do func(context.Context) error) builtin {
 	return func(c *args) ([]lua.LValue, error) { return nil, do(c.ctx) }
 }
 
@@ -151,14 +151,14 @@ func (x *session) uboot(c *args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	methods := x.ubootMethods(ub, x.s.Touch)
+	methods := x.ubootMethods(ub, x.s.BeforeCommand)
 	methods["dhcp"] = func(c *args) ([]lua.LValue, error) {
 		address, err := x.s.DHCP(c.ctx, ub)
 		return []lua.LValue{lua.LString(address)}, err
 	}
 	methods["load"] = func(c *args) ([]lua.LValue, error) { return nil, x.s.Load(c.ctx, ub, x.files(c)...) }
 	methods["boot"] = x.boot(ub)
-	return one(x.object("uboot", ub.Live, methods, nil))
+	return ret(x.object("uboot", ub.Live, methods, nil))
 }
 
 // files are the names to load: none for all, one, a list, or a table like the policy's files.
@@ -195,7 +195,7 @@ func (x *session) files(c *args) []string {
 
 func (x *session) boot(ub *uboot.UBoot) builtin {
 	return func(c *args) ([]lua.LValue, error) {
-		cmd := c.strOr(1, "boot command", x.s.Policy().Boot)
+		cmd := c.strDefault(1, "boot command", x.s.Policy().Boot)
 		if cmd == "" {
 			c.fail("the policy has no boot command")
 		}
@@ -216,7 +216,7 @@ func (x *session) shell(c *args) ([]lua.LValue, error) {
 }
 
 func (x *session) newShell(sh *shell.Shell) lua.LValue {
-	methods := x.shellMethods(sh, x.s.Touch)
+	methods := x.shellMethods(sh, x.s.BeforeCommand)
 	methods["write"] = func(c *args) ([]lua.LValue, error) {
 		if v := c.opt(1); v != lua.LNil && v != x.job {
 			c.fail("argument 1 must be the job that flash was given")

@@ -21,7 +21,7 @@ func (h *host) argumentList(words []string) *lua.LTable {
 	meta := h.L.NewTable()
 	meta.RawSetString("__index", h.function("args", 0, func(c *args) ([]lua.LValue, error) {
 		named(c)
-		return one(lua.LNil)
+		return ret(lua.LNil)
 	}))
 	meta.RawSetString("__newindex", h.function("args", 0, func(c *args) ([]lua.LValue, error) {
 		named(c)
@@ -46,7 +46,7 @@ func (h *host) librarian() *lua.LTable {
 func (h *host) makeClosed(c *args) ([]lua.LValue, error) {
 	x := &closed{kind: c.str(1, "kind"), data: c.table(2, "table")}
 	x.data.ForEach(func(k, _ lua.LValue) { x.known = append(x.known, k.String()) })
-	return one(h.record(x))
+	return ret(h.record(x))
 }
 
 // makeRecord is record(kind, names, hint): a table in which these names can be set, and are there once they are.
@@ -61,5 +61,5 @@ func (h *host) makeRecord(c *args) ([]lua.LValue, error) {
 		x.data.RawSetString(key, v)
 		return true
 	}
-	return one(h.record(x))
+	return ret(h.record(x))
 }

@@ -14,13 +14,13 @@ func init() { register("shell", (*host).shellModule) }
 func (h *host) shellModule() map[string]builtin {
 	return map[string]builtin{
 		"login": h.login,
-		"quote": func(c *args) ([]lua.LValue, error) { return one(lua.LString(console.Quote(c.text(1, "word")))) },
+		"quote": func(c *args) ([]lua.LValue, error) { return ret(lua.LString(console.Quote(c.text(1, "word")))) },
 	}
 }
 
 // login is shell.login(console, { … }), with the keys of a policy's linux.
 func (h *host) login(c *args) ([]lua.LValue, error) {
-	if _, err := h.program(c); err != nil {
+	if _, err := h.requireProgram(c); err != nil {
 		return nil, err
 	}
 	con := c.consoleArg(1)
@@ -31,7 +31,7 @@ func (h *host) login(c *args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(h.handle("shell", sh.Live, h.shellMethods(sh, func() error { return nil }), nil))
+	return ret(h.handle("shell", sh.Live, h.shellMethods(sh, func() error { return nil }), nil))
 }
 
 // shellMethods are those that a policy's session and a program have. touch is asked before a script's own command.
@@ -68,7 +68,7 @@ func (h *host) command(c *args, touch func() error) (console.Command, error) {
 	default:
 		c.fail("option line must be a function, not a %s", f.Type())
 	}
-	o.done()
+	o.rejectUnknown()
 	return cmd, touch()
 }
 

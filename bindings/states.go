@@ -69,18 +69,18 @@ func (all *states) policy(p engine.Policy) *engine.Policy {
 		}
 		return own.Policy.Flash(ctx, s)
 	}
-	p.Reach = func(ctx context.Context, s *engine.Session, to engine.Place) error {
+	p.Transition = func(ctx context.Context, s *engine.Session, to engine.BoardState) error {
 		own, err := all.of(ctx)
 		if err != nil {
 			return err
 		}
-		return own.Policy.Reach(ctx, s, to)
+		return own.Policy.Transition(ctx, s, to)
 	}
 	if p.Classify != nil {
 		p.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
 			own, oerr := all.of(ctx)
 			if oerr != nil {
-				return classify.Unmarked, oerr
+				return classify.None, oerr
 			}
 			return own.Policy.Classify(ctx, err, next)
 		}

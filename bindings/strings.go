@@ -18,7 +18,7 @@ func (h *host) openStrings() {
 	lib := h.L.GetGlobal("string").(*lua.LTable)
 	for name, f := range map[string]builtin{
 		"byte": strByte, "find": strFind, "format": h.format, "gmatch": h.gmatch, "gsub": h.gsub, "lower": strLower,
-		"match": strMatch, "rep": rep, "upper": strUpper,
+		"match": strMatch, "rep": strRep, "upper": strUpper,
 	} {
 		lib.RawSetString(name, h.function("string."+name, 0, f))
 	}
@@ -76,7 +76,7 @@ func toInt(f float64) int {
 	return int(f)
 }
 
-func one(v lua.LValue) ([]lua.LValue, error) { return []lua.LValue{v}, nil }
+func ret(v lua.LValue) ([]lua.LValue, error) { return []lua.LValue{v}, nil }
 
 func strByte(c *args) ([]lua.LValue, error) {
 	s := c.text(1, "string")
@@ -97,7 +97,7 @@ func (h *host) copies(stock lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		n := stock(L)
 		text := lua.LVAsString(L.Get(-1))
-		h.dog.work(0, len(text))
+		h.watchdog.work(0, len(text))
 		L.Pop(1)
 		L.Push(lua.LString(strings.Clone(text)))
 		return n
@@ -105,10 +105,10 @@ func (h *host) copies(stock lua.LGFunction) lua.LGFunction {
 }
 
 // strLower and strUpper know ASCII, as Lua in the C locale: anything else is bytes.
-func strLower(c *args) ([]lua.LValue, error) { return one(cased(c.text(1, "string"), 'A', 'Z')) }
-func strUpper(c *args) ([]lua.LValue, error) { return one(cased(c.text(1, "string"), 'a', 'z')) }
+func strLower(c *args) ([]lua.LValue, error) { return ret(changeCase(c.text(1, "string"), 'A', 'Z')) }
+func strUpper(c *args) ([]lua.LValue, error) { return ret(changeCase(c.text(1, "string"), 'a', 'z')) }
 
-func cased(s string, from, to byte) lua.LValue {
+func changeCase(s string, from, to byte) lua.LValue {
 	b := []byte(s)
 	for i, x := range b {
 		if x >= from && x <= to {
@@ -118,15 +118,15 @@ func cased(s string, from, to byte) lua.LValue {
 	return lua.LString(b)
 }
 
-func rep(c *args) ([]lua.LValue, error) {
+func strRep(c *args) ([]lua.LValue, error) {
 	s, n := c.text(1, "string"), max(toInt(c.number(2, "count")), 0)
 	if n > 0 && len(s) > maxString/n {
-		return nil, tooLong(c)
+		return nil, errStringLimit(c)
 	}
-	return one(lua.LString(strings.Repeat(s, n)))
+	return ret(lua.LString(strings.Repeat(s, n)))
 }
 
-func tooLong(c *args) error {
+func errStringLimit(c *args) error {
 	return classify.New(classify.ScriptLimit, "%s would make more than %d MiB", c.name, maxString>>20)
 }
 
@@ -137,22 +137,22 @@ func strMatch(c *args) ([]lua.LValue, error) { return search(c, false) }
 func search(c *args, find bool) ([]lua.LValue, error) {
 	s, pattern := c.text(1, "string"), c.text(2, "pattern")
 	start := min(max(c.index(3, "start", 1, len(s))-1, 0), len(s))
-	c.dog().work(len(pattern)/perStep, 0)
+	c.watchdog().work(len(pattern)/perStep, 0)
 	if find && (lua.LVAsBool(c.opt(4)) || !strings.ContainsAny(pattern, "^$*+?.([%-")) {
-		c.dog().work((len(s)-start)/perStep, 0)
+		c.watchdog().work((len(s)-start)/perStep, 0)
 		at := strings.Index(s[start:], pattern)
 		if at < 0 {
-			return one(lua.LNil)
+			return ret(lua.LNil)
 		}
 		return []lua.LValue{lua.LNumber(start + at + 1), lua.LNumber(start + at + len(pattern))}, nil
 	}
-	m := &matcher{ctx: c.ctx, dog: c.dog(), src: s, pat: pattern}
+	m := &matcher{ctx: c.ctx, watchdog: c.watchdog(), src: s, pat: pattern}
 	from, to, err := m.find(start)
 	if err != nil {
 		return nil, c.pattern(err)
 	}
 	if to < 0 {
-		return one(lua.LNil)
+		return ret(lua.LNil)
 	}
 	if find {
 		caught, err := m.values(from, to, false)
@@ -178,7 +178,7 @@ func (c *args) pattern(err error) error {
 // values are the captures, the whole match if there are none and whole is set.
 func (m *matcher) values(from, to int, whole bool) ([]lua.LValue, error) {
 	if len(m.captures) == 0 && whole {
-		return one(lua.LString(strings.Clone(m.src[from:to])))
+		return ret(lua.LString(strings.Clone(m.src[from:to])))
 	}
 	var all []lua.LValue
 	for n := range m.captures {
@@ -203,7 +203,7 @@ func (m *matcher) value(n int) (lua.LValue, error) {
 
 // gmatch gives an iterator. An anchor means nothing in it.
 func (h *host) gmatch(c *args) ([]lua.LValue, error) {
-	m := &matcher{dog: c.dog(), src: c.text(1, "string"), pat: c.text(2, "pattern")}
+	m := &matcher{watchdog: c.watchdog(), src: c.text(1, "string"), pat: c.text(2, "pattern")}
 	if strings.HasPrefix(m.pat, "^") {
 		m.pat = "%" + m.pat
 	}
@@ -211,7 +211,7 @@ func (h *host) gmatch(c *args) ([]lua.LValue, error) {
 	next := h.function("string.gmatch", 0, func(c *args) ([]lua.LValue, error) {
 		m.ctx, m.steps = c.ctx, 0
 		if at > len(m.src) {
-			return one(lua.LNil)
+			return ret(lua.LNil)
 		}
 		from, to, err := m.find(at)
 		if err != nil || to < 0 {
@@ -224,7 +224,7 @@ func (h *host) gmatch(c *args) ([]lua.LValue, error) {
 		caught, err := m.values(from, to, true)
 		return caught, c.pattern(err)
 	})
-	return one(h.L.NewClosure(next.GFunction, lua.LString(m.src), lua.LString(m.pat))) // which it holds, for who measures
+	return ret(h.L.NewClosure(next.GFunction, lua.LString(m.src), lua.LString(m.pat))) // which it holds, for who measures
 }
 
 func (h *host) gsub(c *args) ([]lua.LValue, error) {
@@ -237,13 +237,13 @@ func (h *host) gsub(c *args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &matcher{ctx: c.ctx, dog: c.dog(), src: s, pat: pattern}
+	m := &matcher{ctx: c.ctx, watchdog: c.watchdog(), src: s, pat: pattern}
 	var out strings.Builder
-	held := draft{dog: c.dog()}
+	held := draft{watchdog: c.watchdog()}
 	defer held.release()
 	at, n := 0, 0
 	for n < limit {
-		end, err := m.match(at)
+		end, err := m.matchAt(at)
 		if err != nil {
 			return nil, c.pattern(err)
 		}
@@ -254,7 +254,7 @@ func (h *host) gsub(c *args) ([]lua.LValue, error) {
 				return nil, c.pattern(err)
 			}
 			if out.Len()+len(text) > maxString {
-				return nil, tooLong(c)
+				return nil, errStringLimit(c)
 			}
 			out.WriteString(text)
 			held.add(len(text))

@@ -29,10 +29,10 @@ func (h *host) moves(stock lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		t, isTable := L.Get(1).(*lua.LTable)
 		at, isNumber := L.Get(2).(lua.LNumber)
-		h.dog.work(emptyTail(t)/perMoved, 0)
+		h.watchdog.work(emptyTail(t)/perMoved, 0)
 		if isTable && isNumber {
 			n := t.Len() - toInt(float64(at))
-			h.dog.work(max(n, -n)/perStep, 0)
+			h.watchdog.work(max(n, -n)/perStep, 0)
 		}
 		return stock(L)
 	}
@@ -67,13 +67,13 @@ func concat(c *args) ([]lua.LValue, error) {
 		if !ok {
 			c.fail("the value at index %d is a %s, which cannot be concatenated", i, v.Type())
 		}
-		c.dog().work(1, 0)
+		c.watchdog().work(1, 0)
 		texts = append(texts, text)
 		if size += len(text) + len(sep); size > maxString {
-			return nil, tooLong(c)
+			return nil, errStringLimit(c)
 		}
 	}
-	return one(lua.LString(strings.Join(texts, sep)))
+	return ret(lua.LString(strings.Join(texts, sep)))
 }
 
 func unpack(c *args) ([]lua.LValue, error) {
@@ -96,21 +96,21 @@ func unpack(c *args) ([]lua.LValue, error) {
 func (h *host) sort(c *args) ([]lua.LValue, error) {
 	t := c.table(1, "table")
 	less := func(a, b lua.LValue) bool {
-		c.dog().work(comparison(a, b), 0)
+		c.watchdog().work(comparison(a, b), 0)
 		return c.L.LessThan(a, b)
 	}
 	if !c.none(2) {
-		by := c.fn(2, "comparison")
+		by := c.function(2, "comparison")
 		less = func(a, b lua.LValue) bool {
 			results, err := h.call(c.ctx, by, a, b)
 			if err != nil {
-				panic(wrong{err})
+				panic(argError{err})
 			}
 			return len(results) > 0 && lua.LVAsBool(results[0])
 		}
 	}
 	values := make([]lua.LValue, t.Len())
-	held := draft{dog: c.dog()}
+	held := draft{watchdog: c.watchdog()}
 	defer held.release()
 	held.add(len(values) * sizeValue)
 	for i := range values {
@@ -118,10 +118,10 @@ func (h *host) sort(c *args) ([]lua.LValue, error) {
 	}
 	n := 0
 	slices.SortFunc(values, func(a, b lua.LValue) int {
-		c.dog().work(2, 0)
+		c.watchdog().work(2, 0)
 		if n++; n%checkEvery == 0 {
 			if err := context.Cause(c.ctx); err != nil {
-				panic(wrong{err})
+				panic(argError{err})
 			}
 		}
 		switch {
@@ -132,7 +132,7 @@ func (h *host) sort(c *args) ([]lua.LValue, error) {
 		}
 		return 0
 	})
-	c.dog().work(len(values), 0)
+	c.watchdog().work(len(values), 0)
 	for i, v := range values {
 		t.RawSetInt(i+1, v)
 	}
@@ -151,5 +151,5 @@ func setmetatable(c *args) ([]lua.LValue, error) {
 		return nil, fmt.Errorf("cannot change a protected metatable")
 	}
 	t.Metatable = meta
-	return one(t)
+	return ret(t)
 }

@@ -21,22 +21,22 @@ func (h *host) timeModule() map[string]builtin {
 	return map[string]builtin{
 		"now": func(c *args) ([]lua.LValue, error) { // in seconds since 1970
 			if h.clk == nil {
-				return nil, untimely(c)
+				return nil, errLoadPhase(c)
 			}
-			return one(lua.LNumber(float64(h.clk.Now().UnixMicro()) / 1e6))
+			return ret(lua.LNumber(float64(h.clk.Now().UnixMicro()) / 1e6))
 		},
 		"sleep": func(c *args) ([]lua.LValue, error) {
 			d := read(c)
 			if h.clk == nil {
-				return nil, untimely(c)
+				return nil, errLoadPhase(c)
 			}
 			return nil, h.clk.Sleep(c.ctx, d)
 		},
-		"seconds": func(c *args) ([]lua.LValue, error) { return one(lua.LNumber(read(c).Seconds())) },
+		"seconds": func(c *args) ([]lua.LValue, error) { return ret(lua.LNumber(read(c).Seconds())) },
 	}
 }
 
-// untimely is the error of a function that means nothing while a script loads.
-func untimely(c *args) error {
+// errLoadPhase is the error of a function that means nothing while a script loads.
+func errLoadPhase(c *args) error {
 	return classify.WithHint(classify.New(classify.ScriptPhase, "%s: the script only loads now", c.name), "call it in a function that flashlua calls later")
 }

@@ -12,7 +12,7 @@ func (h *host) ubootModule() map[string]builtin { return map[string]builtin{"sto
 
 // stopUBoot is uboot.stop(console, { … }), with the keys of a policy's uboot.
 func (h *host) stopUBoot(c *args) ([]lua.LValue, error) {
-	if _, err := h.program(c); err != nil {
+	if _, err := h.requireProgram(c); err != nil {
 		return nil, err
 	}
 	con := c.consoleArg(1)
@@ -27,7 +27,7 @@ func (h *host) stopUBoot(c *args) ([]lua.LValue, error) {
 		return []lua.LValue{lua.LString(address)}, err
 	}
 	methods["load"] = func(c *args) ([]lua.LValue, error) {
-		address, size := c.intOr(3, "address", -1), c.intOr(4, "size", -1)
+		address, size := c.intDefault(3, "address", -1), c.intDefault(4, "size", -1)
 		if address < 0 || size < 0 {
 			c.fail("it takes the server, the file's name there, an address and the size in bytes")
 		}
@@ -37,7 +37,7 @@ func (h *host) stopUBoot(c *args) ([]lua.LValue, error) {
 		_, err := ub.Boot(c.ctx, c.str(1, "boot command"))
 		return nil, err
 	}
-	return one(h.handle("uboot", ub.Live, methods, nil))
+	return ret(h.handle("uboot", ub.Live, methods, nil))
 }
 
 // ubootMethods are those that a policy's session and a program have. touch is asked before a script's own command.

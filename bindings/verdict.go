@@ -17,7 +17,7 @@ func (h *host) verdict(rep *engine.Report) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(v)
+	return ret(v)
 }
 
 // reflected makes a record of a Go value that has a JSON form.

@@ -85,16 +85,16 @@ func (w *watchdog) work(steps, bytes int) {
 
 // draft counts the bytes that a function of ours holds while it calls the script, where a measure does not find them.
 type draft struct {
-	dog   *watchdog
-	bytes int
+	watchdog *watchdog
+	bytes    int
 }
 
 func (d *draft) add(bytes int) {
 	d.bytes += bytes
-	d.dog.drafts += bytes
+	d.watchdog.drafts += bytes
 }
 
-func (d *draft) release() { d.dog.drafts -= d.bytes }
+func (d *draft) release() { d.watchdog.drafts -= d.bytes }
 
 // look holds the script to its limits.
 func (w *watchdog) look() {
@@ -147,16 +147,16 @@ func (w *watchdog) allocated() uint64 {
 // else may: functions of ours take the plain context within.
 type counted struct {
 	context.Context
-	dog  *watchdog
-	done <-chan struct{}
-	th   *lua.LState
+	watchdog *watchdog
+	done     <-chan struct{}
+	th       *lua.LState
 }
 
 func (c *counted) Done() <-chan struct{} {
-	c.dog.step()
+	c.watchdog.step()
 	if i, ok := instructionOf(c.th); ok {
 		if n := i.cost(); n > 0 {
-			c.dog.work(n, 0)
+			c.watchdog.work(n, 0)
 		}
 	}
 	return c.done

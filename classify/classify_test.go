@@ -81,9 +81,9 @@ func TestBuiltinRules(t *testing.T) {
 		{"a kind below a known family", New("net.wifi.gone", "x"), RuleRetryable, "net.wifi.gone"},
 		{"a kind of an unknown family", New("lab.fixture", "x"), RuleUnknown, "lab.fixture"},
 		{"a family is not a prefix", New("network", "x"), RuleUnknown, "network"},
-		{"fatal mark over a retryable kind", Fatal(dhcp), RuleNonRetryable, NetDHCPTimeout},
-		{"retryable mark over a fatal kind", Retry(usage), RuleNonRetryable, Usage},
-		{"a mark beats the default of its own node", &Error{Kind: Usage, Class: Retryable}, RuleRetryable, Usage},
+		{"fatal mark over a retryable kind", MarkFatal(dhcp), RuleNonRetryable, NetDHCPTimeout},
+		{"retryable mark over a fatal kind", MarkRetry(usage), RuleNonRetryable, Usage},
+		{"a mark beats the default of its own node", &Error{Kind: Usage, Class: Retry}, RuleRetryable, Usage},
 		{"non-retryable is first in a mixed group", errors.Join(dhcp, usage), RuleNonRetryable, Usage},
 		{"and in the other order", errors.Join(usage, dhcp), RuleNonRetryable, Usage},
 		{"retryable under two unrelated causes", over(dhcp, 2), RuleRetryable, NetDHCPTimeout},
@@ -163,9 +163,9 @@ func TestUnknownIsWrappedOnce(t *testing.T) {
 }
 
 func TestRulesThatNoPolicyOverrides(t *testing.T) {
-	c := Classifier{Policy: func(error, func(error) Class) (Class, error) {
+	c := Classifier{Override: func(error, func(error) Class) (Class, error) {
 		t.Error("the policy was asked")
-		return Retryable, nil
+		return Retry, nil
 	}}
 	cause := New(DeadlineTotal, "total deadline of 5s passed")
 	for _, tt := range []struct {
@@ -179,7 +179,7 @@ func TestRulesThatNoPolicyOverrides(t *testing.T) {
 		{"limit", nil, errors.Join(dhcp, New(ScriptLimit, "memory")), RuleLimit},
 		{"the run's context", cause, dhcp, RuleRunCancelled},
 	} {
-		if d := c.Decide(tt.cause, tt.err); d.Rule != tt.want || d.Class != NonRetryable {
+		if d := c.Decide(tt.cause, tt.err); d.Rule != tt.want || d.Class != Fatal {
 			t.Errorf("%s: Decide = %s by %s; want fatal by %s", tt.name, d.Class, d.Rule, tt.want)
 		}
 	}
@@ -196,22 +196,22 @@ func TestPolicy(t *testing.T) {
 	bad := New(ScriptFault, "board.lua:3: attempt to index a nil value")
 	for _, tt := range []struct {
 		name   string
-		policy Policy
+		policy Override
 		err    error
 		want   Decision
 	}{
-		{"fatal", func(error, func(error) Class) (Class, error) { return NonRetryable, nil }, dhcp, Decision{NonRetryable, RulePolicy, dhcp}},
-		{"retry", func(error, func(error) Class) (Class, error) { return Retryable, nil }, usage, Decision{Retryable, RulePolicy, usage}},
-		{"next", func(e error, next func(error) Class) (Class, error) { return next(e), nil }, usage, Decision{NonRetryable, RuleNonRetryable, usage}},
-		{"next, then otherwise", func(e error, next func(error) Class) (Class, error) { next(e); return Retryable, nil }, usage, Decision{Retryable, RulePolicy, usage}},
-		{"next of another error", func(e error, next func(error) Class) (Class, error) { return next(dhcp), nil }, usage, Decision{Retryable, RulePolicy, usage}},
+		{"fatal", func(error, func(error) Class) (Class, error) { return Fatal, nil }, dhcp, Decision{Fatal, RulePolicy, dhcp}},
+		{"retry", func(error, func(error) Class) (Class, error) { return Retry, nil }, usage, Decision{Retry, RulePolicy, usage}},
+		{"next", func(e error, next func(error) Class) (Class, error) { return next(e), nil }, usage, Decision{Fatal, RuleNonRetryable, usage}},
+		{"next, then otherwise", func(e error, next func(error) Class) (Class, error) { next(e); return Retry, nil }, usage, Decision{Retry, RulePolicy, usage}},
+		{"next of another error", func(e error, next func(error) Class) (Class, error) { return next(dhcp), nil }, usage, Decision{Retry, RulePolicy, usage}},
 	} {
-		c := Classifier{Policy: tt.policy}
+		c := Classifier{Override: tt.policy}
 		if got := c.Decide(nil, tt.err); got != tt.want {
 			t.Errorf("%s: Decide = %v; want %v", tt.name, got, tt.want)
 		}
 	}
-	c := Classifier{Policy: func(error, func(error) Class) (Class, error) { return Unmarked, bad }}
+	c := Classifier{Override: func(error, func(error) Class) (Class, error) { return None, bad }}
 	d := c.Decide(nil, dhcp)
 	if f := Facts(d.Err); d.Rule != RuleRetryable || len(f.Secondary) != 1 || f.Secondary[0] != error(bad) || f.Kind != NetDHCPTimeout {
 		t.Errorf("a policy that fails: %v, secondary %v; want the built-in verdict and both errors", d, f.Secondary)
@@ -244,15 +244,15 @@ func TestMessages(t *testing.T) {
 	if got, want := strings.Join(Messages(errors.Join(canceled, dhcp)), "|"), "no lease"; got != want {
 		t.Errorf("Messages of a group = %s; want %s", got, want)
 	}
-	if got, want := (&Error{Kind: PowerConnect}).Error(), PowerConnect.Means(); got != want {
+	if got, want := (&Error{Kind: PowerConnect}).Error(), PowerConnect.Summary(); got != want {
 		t.Errorf("an error without text says %q; want %q", got, want)
 	}
 }
 
 func TestEveryKindHasAClass(t *testing.T) {
 	for k, e := range table {
-		if e.class == Unmarked || e.means == "" {
-			t.Errorf("%s: class %s, means %q", k, e.class, e.means)
+		if e.class == None || e.summary == "" {
+			t.Errorf("%s: class %s, means %q", k, e.class, e.summary)
 		}
 	}
 }

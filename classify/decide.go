@@ -23,9 +23,9 @@ const (
 
 func (r Rule) class() Class {
 	if r == RuleRetryable || r == RuleUnknown {
-		return Retryable
+		return Retry
 	}
-	return NonRetryable
+	return Fatal
 }
 
 // Decision is a verdict on one error. Plain data: safe for concurrent use while nothing changes it.
@@ -36,15 +36,15 @@ type Decision struct {
 	Err error
 }
 
-// Policy is a board's own opinion. It answers Retryable or NonRetryable, asks next for the built-in verdict, or fails,
+// Override is a board's own opinion. It answers Retry or Fatal, asks next for the built-in verdict, or fails,
 // in which case the built-in verdict holds and the failure is shown beside it.
 // A Classifier calls it from the goroutine that calls Decide; one that several goroutines share calls it concurrently.
-type Policy func(err error, next func(error) Class) (Class, error)
+type Override func(err error, next func(error) Class) (Class, error)
 
 // Classifier asks the rules in their order. The zero value has the built-in rules alone.
 // Safe for concurrent use if its functions are.
 type Classifier struct {
-	Policy Policy
+	Override Override
 	// OnUnknown hears of an error that no rule knows, once per decision, with the stack of the one who asked.
 	OnUnknown func(err error, stack []byte)
 }
@@ -55,12 +55,12 @@ func (c *Classifier) Decide(cause, err error) Decision {
 	case err == nil:
 		return Decision{}
 	case Find(err, Internal) != nil:
-		return Decision{NonRetryable, RuleInternal, err}
+		return Decision{Fatal, RuleInternal, err}
 	case Find(err, ScriptLimit) != nil:
-		return Decision{NonRetryable, RuleLimit, err}
+		return Decision{Fatal, RuleLimit, err}
 	case cause != nil:
-		return Decision{NonRetryable, RuleRunCancelled, cancelledBy(cause, err)}
-	case c.Policy == nil:
+		return Decision{Fatal, RuleRunCancelled, cancelledBy(cause, err)}
+	case c.Override == nil:
 		return c.builtin(err)
 	}
 	return c.ask(err)
@@ -68,7 +68,7 @@ func (c *Classifier) Decide(cause, err error) Decision {
 
 // cancelledBy makes the run's cause the primary error and keeps what it interrupted.
 func cancelledBy(cause, err error) error {
-	if holds(err, cause) {
+	if contains(err, cause) {
 		return err
 	}
 	f := Facts(err)
@@ -78,9 +78,9 @@ func cancelledBy(cause, err error) error {
 // ask puts err before the policy. When the policy hands back what next told it about err, the built-in rule decided.
 func (c *Classifier) ask(err error) Decision {
 	var said *Decision
-	class, perr := c.Policy(err, func(e error) Class {
+	class, perr := c.Override(err, func(e error) Class {
 		d := c.builtin(e)
-		if said = nil; holds(e, err) || holds(err, e) {
+		if said = nil; contains(e, err) || contains(err, e) {
 			said = &d
 		}
 		return d.Class
@@ -116,7 +116,7 @@ func (c *Classifier) builtin(err error) Decision {
 // named and the cause kept.
 func unknown(err, named error, stack []byte) error {
 	return &Error{
-		Kind: Unknown, Class: Retryable, Cause: err, Detail: string(stack),
+		Kind: Unknown, Class: Retry, Cause: err, Detail: string(stack),
 		Msg: fmt.Sprintf("unknown error of type %s, %q", typeOf(named), named.Error()),
 	}
 }
@@ -140,9 +140,9 @@ func decide(err error) (rule Rule, decisive error) {
 	}
 	Walk(err, func(err error) bool {
 		switch classOf(err) {
-		case NonRetryable:
+		case Fatal:
 			fatal = err
-		case Retryable:
+		case Retry:
 			first(&retry, err)
 		default:
 			switch {
@@ -170,7 +170,7 @@ func decide(err error) (rule Rule, decisive error) {
 
 // isCancel reports whether a leaf is context.Canceled or says so itself, as net's errors do.
 func isCancel(leaf error) (yes bool) {
-	if same(leaf, context.Canceled) {
+	if identical(leaf, context.Canceled) {
 		return true
 	}
 	x, ok := leaf.(interface{ Is(error) bool })
@@ -190,5 +190,5 @@ func classOf(err error) Class {
 	if e, ok := err.(*Error); ok && e != nil {
 		return e.class()
 	}
-	return Unmarked
+	return None
 }

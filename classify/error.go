@@ -9,9 +9,9 @@ import (
 type Class int
 
 const (
-	Unmarked     Class = iota // says nothing
-	Retryable                 // another attempt may help
-	NonRetryable              // another attempt cannot help
+	None  Class = iota // says nothing
+	Retry              // another attempt may help
+	Fatal              // another attempt cannot help
 )
 
 // String gives the word that policies, verdicts and reports use.
@@ -65,7 +65,7 @@ func (e *Error) Error() string {
 			parts = append(parts, x.Msg)
 		}
 		if err = x.Cause; err == nil && len(parts) == 0 {
-			parts = append(parts, x.Kind.fallback())
+			parts = append(parts, x.Kind.defaultText())
 		}
 	}
 	if _, cycle := err.(*Error); err != nil && !cycle {
@@ -74,8 +74,8 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-func (k Kind) fallback() string {
-	if m := k.Means(); m != "" {
+func (k Kind) defaultText() string {
+	if m := k.Summary(); m != "" {
 		return m
 	}
 	return "failed"
@@ -91,7 +91,7 @@ func (e *Error) Unwrap() error {
 
 // class is what the node itself says: its mark, else the default of its kind.
 func (e *Error) class() Class {
-	if e.Class != Unmarked {
+	if e.Class != None {
 		return e.Class
 	}
 	return e.Kind.Class()
@@ -143,11 +143,11 @@ func WithSecondary(err error, secondary ...error) error {
 	return decorate(err, Error{Secondary: kept})
 }
 
-// Retry marks err as worth another attempt.
-func Retry(err error) error { return decorate(err, Error{Class: Retryable}) }
+// MarkRetry marks err as worth another attempt.
+func MarkRetry(err error) error { return decorate(err, Error{Class: Retry}) }
 
-// Fatal marks err as not worth another attempt.
-func Fatal(err error) error { return decorate(err, Error{Class: NonRetryable}) }
+// MarkFatal marks err as not worth another attempt.
+func MarkFatal(err error) error { return decorate(err, Error{Class: Fatal}) }
 
 func decorate(err error, fact Error) error {
 	if err == nil {

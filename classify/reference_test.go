@@ -12,7 +12,7 @@ import (
 // TestReferenceTable is what the public tests of the reference, jumpstarter's flasher client, assert of its categorization,
 // in our words. Where our answer is better, it is said how.
 func TestReferenceTable(t *testing.T) {
-	fatal, retry := Fatal(errors.New("config error")), Retry(errors.New("network timeout"))
+	fatal, retry := MarkFatal(errors.New("config error")), MarkRetry(errors.New("network timeout"))
 	for _, tt := range []struct {
 		asserts string
 		err     error
@@ -38,7 +38,7 @@ func TestReferenceTable(t *testing.T) {
 			"row 10: what failed beside it is shown and never changes the verdict",
 		},
 		{
-			"an error of an earlier attempt counts", WithSecondary(over(dhcp, 1), Fatal(errors.New("partial file of attempt 1"))), RuleRetryable, dhcp, "",
+			"an error of an earlier attempt counts", WithSecondary(over(dhcp, 1), MarkFatal(errors.New("partial file of attempt 1"))), RuleRetryable, dhcp, "",
 			"row 15: an earlier attempt is a fact beside the last one, not a part of it",
 		},
 	} {
@@ -58,9 +58,9 @@ func model(err error) Rule {
 	var count func(error)
 	count = func(err error) {
 		switch classOf(err) {
-		case NonRetryable:
+		case Fatal:
 			fatal++
-		case Retryable:
+		case Retry:
 			retry++
 		}
 		var below []error
@@ -75,7 +75,7 @@ func model(err error) Rule {
 		for _, e := range below {
 			count(e)
 		}
-		if len(below) == 0 && classOf(err) == Unmarked {
+		if len(below) == 0 && classOf(err) == None {
 			if err == context.Canceled {
 				cancelled++
 			} else {
@@ -120,11 +120,11 @@ func grow(script []byte) (rest []byte, err error) {
 		return rest, WithStep(err, "step")
 	case 6:
 		rest, err := grow(rest)
-		return rest, WithSecondary(err, Fatal(errPlain))
+		return rest, WithSecondary(err, MarkFatal(errPlain))
 	case 7:
 		rest, err := grow(rest)
 		if op/9%2 == 0 {
-			return rest, Retry(err)
+			return rest, MarkRetry(err)
 		}
 		return rest, &wrapper{err}
 	}

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// A walk remembers nodes only after untracked of them, so that the usual short chain costs no allocation, and stops
+// A walk remembers nodes only after trackAfter of them, so that the usual short chain costs no allocation, and stops
 // after maxNodes, so that a tree that makes itself up as it goes ends too.
 const (
-	untracked = 64
-	maxNodes  = 1 << 17
+	trackAfter = 64
+	maxNodes   = 1 << 17
 )
 
 // Walk visits the nodes of an error tree until visit answers false. The members of a group come before the group, a
@@ -36,7 +36,7 @@ func Walk(err error, visit func(error) bool) {
 			}
 			continue
 		}
-		if n >= untracked && !seen.add(f.err) {
+		if n >= trackAfter && !seen.add(f.err) {
 			continue
 		}
 		group, cause := unwrap(f.err)
@@ -147,7 +147,7 @@ func Chain(err error) []error {
 	tree, seen := []step{{err, -1}}, nodes{}
 	for i := 0; i < len(tree) && i < maxNodes; i++ {
 		at := tree[i]
-		if same(at.err, decisive) {
+		if identical(at.err, decisive) {
 			var path []error
 			for ; ; at = tree[at.from] {
 				path = append(path, at.err)
@@ -156,10 +156,10 @@ func Chain(err error) []error {
 				}
 			}
 			slices.Reverse(path)
-			return append(path, below(decisive)...)
+			return append(path, pathToLeaf(decisive)...)
 		}
 		if seen.add(at.err) {
-			for _, next := range members(at.err) {
+			for _, next := range children(at.err) {
 				tree = append(tree, step{next, i})
 			}
 		}
@@ -167,22 +167,22 @@ func Chain(err error) []error {
 	return []error{err}
 }
 
-// Besides gives the leaves that did not decide, the other members of a group; the first ten.
-func Besides(err error) []error {
+// Siblings gives the leaves that did not decide, the other members of a group; the first ten.
+func Siblings(err error) []error {
 	chain := Chain(err)
 	var others []error
 	for _, leaf := range Leaves(err) {
-		if len(others) < 10 && len(chain) > 0 && !same(leaf, chain[len(chain)-1]) {
+		if len(others) < 10 && len(chain) > 0 && !identical(leaf, chain[len(chain)-1]) {
 			others = append(others, leaf)
 		}
 	}
 	return others
 }
 
-// below follows causes, and the first member of a group, from a node to a leaf.
-func below(err error) (path []error) {
+// pathToLeaf follows causes, and the first member of a group, from a node to a leaf.
+func pathToLeaf(err error) (path []error) {
 	for seen := (nodes{}); seen.add(err) && len(path) < maxNodes; {
-		next := members(err)
+		next := children(err)
 		if len(next) == 0 {
 			break
 		}
@@ -192,8 +192,8 @@ func below(err error) (path []error) {
 	return path
 }
 
-// members gives what a node holds, its cause or its group, without nil ones.
-func members(err error) []error {
+// children gives what a node holds, its cause or its group, without nil ones.
+func children(err error) []error {
 	group, cause := unwrap(err)
 	if group == nil {
 		group = []error{cause}
@@ -207,17 +207,17 @@ func members(err error) []error {
 	return kept
 }
 
-func holds(tree, node error) bool {
+func contains(tree, node error) bool {
 	found := false
 	Walk(tree, func(err error) bool {
-		found = same(err, node)
+		found = identical(err, node)
 		return !found
 	})
 	return found
 }
 
-// same compares identity without panicking on uncomparable values.
-func same(a, b error) bool {
+// identical compares identity without panicking on uncomparable values.
+func identical(a, b error) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
@@ -237,7 +237,7 @@ func Messages(err error) []string {
 			if e.Msg != "" {
 				out = append(out, e.Msg)
 			} else if e.Cause == nil {
-				out = append(out, e.Kind.fallback())
+				out = append(out, e.Kind.defaultText())
 			}
 			continue
 		}

@@ -214,10 +214,10 @@ func TestProgramWithoutAccess(t *testing.T) {
 	for name, do := range map[string]func(ctx context.Context, p *Program) error{
 		"Image": func(ctx context.Context, p *Program) error { _, err := p.Image(ctx, "f", ""); return err },
 		"WriteDevice's image": func(ctx context.Context, p *Program) error {
-			return p.WriteDevice(ctx, LocalJob{Image: "f", To: "/dev/null"}).Err
+			return p.WriteDevice(ctx, WriteJob{Image: "f", To: "/dev/null"}).Err
 		},
 		"WriteDevice's target": func(ctx context.Context, p *Program) error {
-			return p.WriteDevice(ctx, LocalJob{Image: "http://127.0.0.1:1/x", To: "out/f"}).Err
+			return p.WriteDevice(ctx, WriteJob{Image: "http://127.0.0.1:1/x", To: "out/f"}).Err
 		},
 		"Flash's image": func(ctx context.Context, p *Program) error { return p.Flash(ctx, &Policy{}, Job{Image: "f"}).Err },
 		"Flash's part": func(ctx context.Context, p *Program) error {
@@ -294,8 +294,8 @@ func TestTheEngineAsksAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, err := range map[string]error{
-		"the target of a write":    e.WriteLocal(t.Context(), LocalJob{Image: "in/image.raw", To: "out/f"}).Err,
-		"the new file of a write":  e.WriteLocal(t.Context(), LocalJob{Image: "in/image.raw", To: "out/new"}).Err,
+		"the target of a write":    e.Write(t.Context(), WriteJob{Image: "in/image.raw", To: "out/f"}).Err,
+		"the new file of a write":  e.Write(t.Context(), WriteJob{Image: "in/image.raw", To: "out/new"}).Err,
 		"the image of a flash":     e.Run(t.Context(), policy("in/f"), Job{Image: "out/f", Power: "none", DryRun: true}).Err,
 		"a boot file, by TFTP":     run(root+"/out/f", ""),
 		"a boot file, by a folder": run(root+"/out/f", tftp),

@@ -19,17 +19,17 @@ func (g *grants) canUse(spec string) error {
 	return nil
 }
 
-// canStage returns an error unless an image may be read. What comes from the web or by the standard input may be.
-func (g *grants) canStage(from string) error {
-	if from == "" || from == image.Stdin || web.Is(from) {
+// canReadImage returns an error unless an image may be read. What comes from the web or by the standard input may be.
+func (g *grants) canReadImage(from string) error {
+	if from == "" || from == image.Stdin || web.IsURL(from) {
 		return nil
 	}
 	return g.canRead(from)
 }
 
-// canFill returns an error unless the medium at path may be written. What is neither a block device nor a file is left
+// canWriteMedium returns an error unless the medium at path may be written. What is neither a block device nor a file is left
 // to what opens it.
-func (g *grants) canFill(path string) error {
+func (g *grants) canWriteMedium(path string) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return nil
 	}
@@ -39,7 +39,7 @@ func (g *grants) canFill(path string) error {
 // canFlash returns an error unless all files of a job and its policy may be read, and its sockets connected to.
 func (g *grants) canFlash(p *Policy, j Job) error {
 	for _, part := range j.parts() {
-		if err := g.canStage(part.Image); err != nil {
+		if err := g.canReadImage(part.Image); err != nil {
 			return err
 		}
 	}

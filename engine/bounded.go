@@ -9,12 +9,12 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// driverTime is how long a driver may take to return when its context has ended: it may have a command to end.
-const driverTime = 1500 * time.Millisecond
+// driverGrace is how long a driver may take to return when its context has ended: it may have a command to end.
+const driverGrace = 1500 * time.Millisecond
 
-// callBounded runs f, which should end with ctx. An f that does not is left behind driverTime later; what it returns then is
+// callAbandonable runs f, which should end with ctx. An f that does not is left behind driverTime later; what it returns then is
 // dropped.
-func callBounded[T any](ctx context.Context, clk clock.Clock, what string, f func() (T, error), drop func(T)) (T, error) {
+func callAbandonable[T any](ctx context.Context, clk clock.Clock, what string, f func() (T, error), drop func(T)) (T, error) {
 	type result struct {
 		v   T
 		err error
@@ -30,7 +30,7 @@ func callBounded[T any](ctx context.Context, clk clock.Clock, what string, f fun
 	case <-ctx.Done():
 	}
 	over := make(chan struct{})
-	defer clk.AfterFunc(driverTime, func() { close(over) })()
+	defer clk.AfterFunc(driverGrace, func() { close(over) })()
 	select {
 	case r := <-done:
 		return r.v, r.err
@@ -47,8 +47,8 @@ func callBounded[T any](ctx context.Context, clk clock.Clock, what string, f fun
 
 // openPort is Engine.OpenPort, bounded.
 func (r *run) openPort(ctx context.Context, spec string, line transport.Line) (transport.Port, error) {
-	return callBounded(ctx, r.Clock, "the opening of the console port "+spec, func() (port transport.Port, err error) {
-		err = r.guard(func() (err error) {
+	return callAbandonable(ctx, r.Clock, "the opening of the console port "+spec, func() (port transport.Port, err error) {
+		err = r.recoverPanic(func() (err error) {
 			port, err = r.OpenPort(ctx, spec, line)
 			return err
 		})
@@ -65,7 +65,7 @@ func newTurns() turns { return make(turns, 1) }
 // take waits for the turn, for driverTime at most: an action that does not end with its context is overtaken.
 func (t turns) take(clk clock.Clock) (give func()) {
 	late := make(chan struct{})
-	defer clk.AfterFunc(driverTime, func() { close(late) })()
+	defer clk.AfterFunc(driverGrace, func() { close(late) })()
 	select {
 	case t <- struct{}{}:
 		return func() { <-t }

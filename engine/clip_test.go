@@ -21,18 +21,18 @@ func TestLongTexts(t *testing.T) {
 		more = append(more, fmt.Errorf("%d: %s", i, long))
 	}
 	err = classify.WithConsole(classify.WithSecondary(classify.WithStep(err, long), more...), long)
-	r := Refused(err)
+	r := RefusedReport(err)
 	raw, jerr := r.MarshalIndent()
 	if jerr != nil || len(raw) > 4<<20 {
 		t.Errorf("a verdict of %d bytes, %v", len(raw), jerr)
 	}
-	if !strings.Contains(r.Error, "bytes left out) … ") || len(r.Chain) != mostTexts+1 || !strings.Contains(r.Chain[mostTexts/2], "left out") {
+	if !strings.Contains(r.Error, "bytes left out) … ") || len(r.Chain) != maxTexts+1 || !strings.Contains(r.Chain[maxTexts/2], "left out") {
 		t.Errorf("error %.100q, chain of %d", r.Error, len(r.Chain))
 	}
-	if n := len(r.Secondary); n != mostTexts+1 || r.Secondary[n-1][:4] != "999:" {
+	if n := len(r.Secondary); n != maxTexts+1 || r.Secondary[n-1][:4] != "999:" {
 		t.Errorf("%d others, ending in %.10q", n, r.Secondary[n-1])
 	}
-	short := Refused(classify.WithHint(classify.New(classify.Usage, "short"), "hint"))
+	short := RefusedReport(classify.WithHint(classify.New(classify.Usage, "short"), "hint"))
 	if short.Error != "short" || short.Hint != "hint" || len(short.Chain) != 1 {
 		t.Errorf("a short error = %+v", short)
 	}
@@ -47,7 +47,7 @@ func TestLongEvents(t *testing.T) {
 	r.emit(Event{Type: EventStepEnd, Step: long, Error: long, Kind: long})
 	r.emit(Event{Type: EventNote, Text: "short"})
 	for _, e := range got {
-		if n := len(e.Text) + len(e.Error) + len(e.Step) + len(e.Kind); n > 4*mostText {
+		if n := len(e.Text) + len(e.Error) + len(e.Step) + len(e.Kind); n > 4*maxText {
 			t.Errorf("an event of %d bytes", n)
 		}
 	}

@@ -38,7 +38,7 @@ func TestRunsAtOnce(t *testing.T) {
 	}
 	policy := &engine.Policy{
 		Name: "shared",
-		Reach: func(ctx context.Context, _ *engine.Session, _ engine.Place) error {
+		Transition: func(ctx context.Context, _ *engine.Session, _ engine.BoardState) error {
 			return fmt.Errorf("call %d", own(ctx))
 		},
 		Classify: func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
@@ -59,7 +59,7 @@ func TestRunsAtOnce(t *testing.T) {
 				return
 			}
 			defer done()
-			if rep := e.Reach(context.Background(), policy, engine.Job{}, engine.AtUBoot, nil); rep.Err == nil || errors.Unwrap(rep.Err) == nil || errors.Unwrap(rep.Err).Error() != "call 1" {
+			if rep := e.Interactive(context.Background(), policy, engine.Job{}, engine.BoardUBoot, nil); rep.Err == nil || errors.Unwrap(rep.Err) == nil || errors.Unwrap(rep.Err).Error() != "call 1" {
 				t.Errorf("run %d: %v; want call 1", i, rep.Err)
 			}
 		})
@@ -68,7 +68,7 @@ func TestRunsAtOnce(t *testing.T) {
 			if err := os.WriteFile(to, make([]byte, 1<<20), 0o600); err != nil {
 				t.Error(err)
 			}
-			if rep := shared.WriteLocal(context.Background(), engine.LocalJob{Image: from, To: to}); rep.Err != nil {
+			if rep := shared.Write(context.Background(), engine.WriteJob{Image: from, To: to}); rep.Err != nil {
 				t.Errorf("medium %d: %v", i, rep.Err)
 			}
 		})

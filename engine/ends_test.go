@@ -54,8 +54,8 @@ func TestASubscriberThatBlocks(t *testing.T) {
 				b.job.Timeout = 10 * time.Second
 				began := time.Now()
 				r := b.Run(t.Context(), b.policy, b.job)
-				if took := time.Since(began); r.Exit != ExitDeadline || took > 10*time.Second+2*subscriberTime {
-					t.Errorf("exit %d after %s; want %d, at most %s after 10 s", r.Exit, took, ExitDeadline, 2*subscriberTime)
+				if took := time.Since(began); r.Exit != ExitDeadline || took > 10*time.Second+2*subscriberTimeout {
+					t.Errorf("exit %d after %s; want %d, at most %s after 10 s", r.Exit, took, ExitDeadline, 2*subscriberTimeout)
 				}
 				if strings.Join(b.switched, " ") != "off" {
 					t.Errorf("power was switched %v; want off", b.switched)
@@ -114,9 +114,9 @@ func TestHurry(t *testing.T) {
 		hurry time.Duration // after the signal; 0 is never
 		took  time.Duration // from the signal to the end
 	}{
-		"never":   {0, returnTime + slowness + undoTime},
-		"at once": {time.Millisecond, time.Millisecond + slowness + hurriedTime},
-		"later":   {time.Second, time.Second + slowness + hurriedTime},
+		"never":   {0, scriptReturnGrace + slowness + cleanupTimeout},
+		"at once": {time.Millisecond, time.Millisecond + slowness + hurriedCleanupTimeout},
+		"later":   {time.Second, time.Second + slowness + hurriedCleanupTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestHurry(t *testing.T) {
 				hurry := make(chan struct{})
 				b.Hurry = hurry
 				const signal = time.Second
-				time.AfterFunc(signal, func() { cancel(Signal("SIGTERM", 15)) })
+				time.AfterFunc(signal, func() { cancel(InterruptedBy("SIGTERM", 15)) })
 				if tt.hurry > 0 {
 					time.AfterFunc(signal+tt.hurry, func() { close(hurry) })
 				}
@@ -188,8 +188,8 @@ func TestDriversThatIgnoreTheirContext(t *testing.T) {
 		took     time.Duration
 		exit     int
 	}{
-		"check":      {deaf{check: long}, "", powerTime + driverTime, ExitPlan},
-		"off":        {deaf{off: long}, "on", 20*time.Second + powerTime + driverTime, ExitDeadline},
+		"check":      {deaf{check: long}, "", defaultPowerTimeout + driverGrace, ExitPlan},
+		"off":        {deaf{off: long}, "on", 20*time.Second + defaultPowerTimeout + driverGrace, ExitDeadline},
 		"on":         {deaf{on: long}, "off", 20 * time.Second, ExitDeadline},
 		"a late on":  {deaf{on: 21 * time.Second}, "on off", 21 * time.Second, ExitDeadline},
 		"in a hurry": {deaf{on: 21 * time.Second, hurried: true}, "on off", 21 * time.Second, ExitDeadline},
@@ -216,7 +216,7 @@ func TestDriversThatIgnoreTheirContext(t *testing.T) {
 				tt.driver.mu.Lock()
 				took, switched := time.Since(began), strings.Join(b.switched, " ")
 				tt.driver.mu.Unlock()
-				if r.Exit != tt.exit || took < tt.took || took > tt.took+2*driverTime || switched != tt.switched {
+				if r.Exit != tt.exit || took < tt.took || took > tt.took+2*driverGrace || switched != tt.switched {
 					t.Errorf("exit %d after %s, power %q; want %d after %s, %q\n%v", r.Exit, took, switched, tt.exit, tt.took, tt.switched, r.Err)
 				}
 				time.Sleep(2 * long)
@@ -237,8 +237,8 @@ func TestAPortThatOpensTooLate(t *testing.T) {
 		b.job.Timeout = 5 * time.Second
 		began := time.Now()
 		r := b.Run(t.Context(), b.policy, b.job)
-		if took := time.Since(began); r.Exit != ExitDeadline || took != 5*time.Second+driverTime || b.switched != nil {
-			t.Errorf("exit %d after %s, power %v; want %d after %s, untouched\n%v", r.Exit, took, b.switched, ExitDeadline, 5*time.Second+driverTime, r.Err)
+		if took := time.Since(began); r.Exit != ExitDeadline || took != 5*time.Second+driverGrace || b.switched != nil {
+			t.Errorf("exit %d after %s, power %v; want %d after %s, untouched\n%v", r.Exit, took, b.switched, ExitDeadline, 5*time.Second+driverGrace, r.Err)
 		}
 		if _, err := board.Read(make([]byte, 1)); err == nil {
 			t.Error("the port was not closed")

@@ -28,18 +28,18 @@ import (
 // Safe for concurrent use once its fields are set: runs that are under way at the same time may share an Engine, and call
 // its functions concurrently. Console and Stdin are for one run. Simulate changes the Engine that it is called on.
 type Engine struct {
-	Clock     clock.Clock
-	OpenPort  func(ctx context.Context, spec string, line transport.Line) (transport.Port, error)
-	OpenPower func(spec string) (power.Driver, error)
-	Listen    func(ctx context.Context, network, address string) (net.Listener, error)   // for HTTP; ctx is for the opening
-	ListenUDP func(ctx context.Context, network, address string) (net.PacketConn, error) // for TFTP
-	Source    func(ctx context.Context, board string) (string, error)                    // the station's address on the way to a board
-	Simulated bool                                                                       // what the above lead to is no hardware; the verdict says so
-	Events    func(Event)                                                                // subscriber; called from one goroutine at a time. A run waits for its calls, for 2 s in all
-	Hurry     <-chan struct{}                                                            // closed: a run that ends waits for its power driver alone; nil is never
-	Console   *console.Transcript                                                        // record of the console; may be nil
-	Cache     *image.Cache                                                               // of unpacked images; nil keeps none
-	Stdin     io.Reader                                                                  // what the image "-" is read from; nil is nothing
+	Clock      clock.Clock
+	OpenPort   func(ctx context.Context, spec string, line transport.Line) (transport.Port, error)
+	OpenPower  func(spec string) (power.Driver, error)
+	Listen     func(ctx context.Context, network, address string) (net.Listener, error)   // for HTTP; ctx is for the opening
+	ListenUDP  func(ctx context.Context, network, address string) (net.PacketConn, error) // for TFTP
+	SourceAddr func(ctx context.Context, board string) (string, error)                    // the station's address on the way to a board
+	Simulated  bool                                                                       // what the above lead to is no hardware; the verdict says so
+	Events     func(Event)                                                                // subscriber; called from one goroutine at a time. A run waits for its calls, for 2 s in all
+	Hurry      <-chan struct{}                                                            // closed: a run that ends waits for its power driver alone; nil is never
+	Console    *console.Transcript                                                        // record of the console; may be nil
+	Cache      *image.Cache                                                               // of unpacked images; nil keeps none
+	Stdin      io.Reader                                                                  // what the image "-" is read from; nil is nothing
 
 	grants *grants          // of the program that runs; nil allows every file
 	known  *console.Secrets // of the program that runs, with those of every board that it flashes; nil outside of a program
@@ -48,36 +48,36 @@ type Engine struct {
 // run is one run under way.
 type run struct {
 	Engine
-	policy *Policy
-	job    Job
-	mode   string // of the report
-	limits Limits
-	began  time.Time
-	ctx    context.Context // the run's own; its end is final
+	policy  *Policy
+	job     Job
+	mode    string // of the report
+	limits  Limits
+	started time.Time
+	ctx     context.Context // the run's own; its end is final
 
-	hide    *console.Secrets
-	ledger  ledger
-	staging *staging
-	files   map[string]bootFile
-	http    *serve.HTTP
-	tftp    *serve.TFTP
-	power   power.Driver
-	gate    powerGate
-	port    string // by the name that lasts, once it was open
-	console *console.Console
+	secrets  *console.Secrets
+	ledger   ledger
+	staging  *staging
+	files    map[string]bootFile
+	http     *serve.HTTP
+	tftp     *serve.TFTP
+	power    power.Driver
+	gate     powerGate
+	portSpec string // by the name that lasts, once it was open
+	console  *console.Console
 
-	spare      int // CPUs that staging leaves to the console and the servers
-	windowSize int // of TFTP, as learned; 0: not yet
+	reservedCPUs int // CPUs that staging leaves to the console and the servers
+	tftpWindow   int // of TFTP, as learned; 0: not yet
 
-	cleanups   []cleanup
-	attempt    atomic.Int64
-	powered    bool // an attempt began: the power state is ours to set
-	emitting   sync.Mutex
-	progressed map[string]progressed // by step
-	sub        *subscriber           // behind Events; nil if there is none
-	turns      turns                 // of the power driver
-	wedged     atomic.Bool           // the policy did not return when it was told to: it is asked nothing any more
-	inner      chan struct{}         // full while a program flashes a board; nil of a board
+	cleanups      []cleanup
+	attemptNumber atomic.Int64
+	touched       bool // an attempt began: the power state is ours to set
+	eventMu       sync.Mutex
+	lastProgress  map[string]progressMark // by step
+	sub           *subscriber             // behind Events; nil if there is none
+	turns         turns                   // of the power driver
+	scriptHung    atomic.Bool             // the policy did not return when it was told to: it is asked nothing any more
+	nestedRun     chan struct{}           // full while a program flashes a board; nil of a board
 
 	report Report
 }
@@ -108,8 +108,8 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 	if e.ListenUDP == nil {
 		e.ListenUDP = new(net.ListenConfig).ListenPacket
 	}
-	if e.Source == nil {
-		e.Source = serve.SourceAddress
+	if e.SourceAddr == nil {
+		e.SourceAddr = serve.SourceAddress
 	}
 	var sub *subscriber
 	if e.Events != nil {
@@ -125,7 +125,7 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 		e.Console.Hide(hide)
 	}
 	return &run{
-		Engine: e, policy: p, job: j, mode: j.Mode(), hide: hide, ctx: withValues(ctx), began: e.Clock.Now(), sub: sub, turns: newTurns(),
+		Engine: e, policy: p, job: j, mode: j.Mode(), secrets: hide, ctx: withValues(ctx), started: e.Clock.Now(), sub: sub, turns: newTurns(),
 		ledger: ledger{clock: e.Clock, readOnly: j.VerifyOnly, idle: Untouched},
 	}
 }
@@ -134,103 +134,103 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
 	r := e.newRun(ctx, p, j)
 	var d classify.Decision
-	if err := r.guard(r.planAll); err != nil {
-		d = (&classify.Classifier{OnUnknown: r.unknown}).Decide(context.Cause(r.ctx), err)
+	if err := r.recoverPanic(r.prepare); err != nil {
+		d = (&classify.Classifier{OnUnknown: r.logUnknown}).Decide(context.Cause(r.ctx), err)
 	} else if !j.DryRun {
-		d = r.attempts()
+		d = r.attemptLoop()
 	}
-	r.setPower(d.Err)
+	r.applyPowerAfter(d.Err)
 	r.cleanUp()
 	return r.finish(d)
 }
 
-// planAll does everything that can fail before the board is touched.
-func (r *run) planAll() error {
-	if err := r.bound(); err != nil {
+// prepare does everything that can fail before the board is touched.
+func (r *run) prepare() error {
+	if err := r.resolveLimits(); err != nil {
 		return err
 	}
 	late := classify.WithHint(classify.New(classify.DeadlineTotal, "the total deadline of %s passed", r.limits.Total), "raise limits.total in the policy or --timeout")
 	var cancel context.CancelFunc
 	r.ctx, cancel = clock.WithTimeout(r.ctx, r.Clock, r.limits.Total, late)
-	r.defers("deadline", func() error { cancel(); return nil })
-	if err := r.plan(r.ctx); err != nil {
+	r.onCleanup("deadline", func() error { cancel(); return nil })
+	if err := r.check(r.ctx); err != nil {
 		return err
 	}
-	r.emit(Event{Type: EventPlan, Text: r.planText()})
+	r.emit(Event{Type: EventPlan, Text: r.planSummary()})
 	return nil
 }
 
-// bound finds the deadlines, to which the power driver has something to say.
-func (r *run) bound() (err error) {
+// resolveLimits finds the deadlines, to which the power driver has something to say.
+func (r *run) resolveLimits() (err error) {
 	if r.power, err = r.OpenPower(r.job.Power); err == nil {
-		r.limits, err = r.policy.limits(r.job, r.powerTime())
+		r.limits, err = r.policy.limits(r.job, r.powerTimeout())
 	}
 	return err
 }
 
-// attempts is the loop: it gives the decision on the last attempt, a zero one after success.
-func (r *run) attempts() classify.Decision {
+// attemptLoop is the loop: it gives the decision on the last attempt, a zero one after success.
+func (r *run) attemptLoop() classify.Decision {
 	for n := 0; ; n++ {
-		r.powered = true
-		r.attempt.Store(int64(n + 1))
+		r.touched = true
+		r.attemptNumber.Store(int64(n + 1))
 		r.emit(Event{Type: EventAttempt})
 		began := r.Clock.Now()
-		err := r.try()
+		err := r.tryOnce()
 		took := r.Clock.Now().Sub(began)
 		if err == nil {
-			r.report.add(n+1, took, classify.Decision{})
+			r.report.addAttempt(n+1, took, classify.Decision{})
 			r.emit(Event{Type: EventAttemptEnd, Took: took})
 			return classify.Decision{}
 		}
-		d := r.decide(r.ctx, classify.WithTarget(classify.WithAttempt(err, n+1), r.mediumState()))
-		a := r.report.add(n+1, took, d)
+		d := r.classifyError(r.ctx, classify.WithTarget(classify.WithAttempt(err, n+1), r.mediaState()))
+		a := r.report.addAttempt(n+1, took, d)
 		r.emit(Event{Type: EventAttemptEnd, Took: took, Error: d.Err.Error(), Kind: a.Kind, Class: a.Class, Rule: a.Rule, Step: a.Step})
-		if d.Class == classify.NonRetryable || n >= *r.limits.Retries {
+		if d.Class == classify.Fatal || n >= *r.limits.Retries {
 			return d
 		}
 		var wait time.Duration
-		wait, d.Err = r.backoff(n, d.Err)
-		if wait >= r.left() {
-			r.report.Stopped = fmt.Sprintf("the next attempt would begin after the total deadline of %s", r.limits.Total)
+		wait, d.Err = r.nextWait(n, d.Err)
+		if wait >= r.remaining() {
+			r.report.StopReason = fmt.Sprintf("the next attempt would begin after the total deadline of %s", r.limits.Total)
 			return d
 		}
 		a.Wait = wait.String()
 		r.emit(Event{Type: EventRetry, Wait: wait})
 		if err := r.Clock.Sleep(r.ctx, wait); err != nil {
-			return r.decide(r.ctx, classify.WithSecondary(err, d.Err))
+			return r.classifyError(r.ctx, classify.WithSecondary(err, d.Err))
 		}
 	}
 }
 
-// left is what remains of the total.
-func (r *run) left() time.Duration { return r.limits.Total - r.Clock.Now().Sub(r.began) }
+// remaining is what remains of the total.
+func (r *run) remaining() time.Duration { return r.limits.Total - r.Clock.Now().Sub(r.started) }
 
-// try makes one attempt.
-func (r *run) try() error {
-	late := classify.WithHint(classify.New(classify.DeadlineTry, "the attempt took longer than %s", r.limits.Attempt), "raise limits.attempt in the policy")
+// tryOnce makes one attempt.
+func (r *run) tryOnce() error {
+	late := classify.WithHint(classify.New(classify.DeadlineAttempt, "the attempt took longer than %s", r.limits.Attempt), "raise limits.attempt in the policy")
 	ctx := r.ctx
-	if r.limits.Attempt < r.left() { // else the total ends it, and is to be named
+	if r.limits.Attempt < r.remaining() { // else the total ends it, and is to be named
 		var cancel context.CancelFunc
 		ctx, cancel = clock.WithTimeout(ctx, r.Clock, r.limits.Attempt, late)
 		defer cancel()
 	}
-	ctx, stop := r.whileStaging(ctx)
+	ctx, stop := r.cancelIfStagingFails(ctx)
 	defer stop()
-	r.forget()
+	r.voidReceipts()
 	s := &Session{run: r, LastError: r.report.lastError()}
-	defer s.over.Store(true)
-	err := r.ask(ctx, func() error {
+	defer s.ended.Store(true)
+	err := r.callScript(ctx, func() error {
 		defer func() { r.console.EndEpoch(ctx, "the attempt is over") }()
 		if err := r.policy.Flash(ctx, s); err != nil {
 			return err
 		}
-		return s.prove(ctx)
+		return s.reverify(ctx)
 	})
 	if cause := context.Cause(ctx); err == nil && cause != nil {
 		err = cause
 	}
 	if err == nil {
-		err = r.unproven()
+		err = r.proofError()
 	}
 	return err
 }

@@ -140,13 +140,13 @@ func TestFatalStopsAtOnce(t *testing.T) {
 func TestUnverifiedIsAFailure(t *testing.T) {
 	b := newBench(t, failing(nil))
 	r, _ := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.FlashUnproven, 1)
+	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.FlashUnverified, 1)
 }
 
 func TestPanicIsABug(t *testing.T) {
 	b := newBench(t, func(context.Context, *Session) error { panic("oops") })
 	b.policy.Classify = func(context.Context, error, func(error) classify.Class) (classify.Class, error) {
-		return classify.Retryable, nil
+		return classify.Retry, nil
 	}
 	r, _ := b.run(t)
 	wantReport(t, r, ExitInternal, classify.RuleInternal, classify.Internal, 1)
@@ -175,10 +175,10 @@ func TestDeadlines(t *testing.T) {
 		took   time.Duration
 	}{
 		{"step", Limits{}, 0, ExitExhausted, classify.RuleRetryable, classify.DeadlineStep, 4, 20*time.Minute + 7*time.Second},
-		{"attempt", Limits{Attempt: time.Minute}, 0, ExitExhausted, classify.RuleRetryable, classify.DeadlineTry, 4, 4*time.Minute + 7*time.Second},
+		{"attempt", Limits{Attempt: time.Minute}, 0, ExitExhausted, classify.RuleRetryable, classify.DeadlineAttempt, 4, 4*time.Minute + 7*time.Second},
 		{"total", Limits{Total: 3 * time.Minute}, 0, ExitDeadline, classify.RuleRunCancelled, classify.DeadlineTotal, 1, 3 * time.Minute},
 		{"total of the job", Limits{}, 6 * time.Minute, ExitDeadline, classify.RuleRunCancelled, classify.DeadlineTotal, 2, 6 * time.Minute},
-		{"no time for the next wait", Limits{Total: time.Hour, Attempt: 4 * time.Minute}, 4*time.Minute + time.Second, ExitDeadline, classify.RuleRetryable, classify.DeadlineTry, 1, 4 * time.Minute},
+		{"no time for the next wait", Limits{Total: time.Hour, Attempt: 4 * time.Minute}, 4*time.Minute + time.Second, ExitDeadline, classify.RuleRetryable, classify.DeadlineAttempt, 1, 4 * time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, nil)
@@ -211,7 +211,7 @@ func TestAnAttemptMustFitTheTotal(t *testing.T) {
 func TestSecretsAreInNoReport(t *testing.T) {
 	b := newBench(t, func(_ context.Context, s *Session) error {
 		s.Note("typed s3cret!")
-		return classify.WithHint(classify.Fatal(classify.WithConsole(classify.New("lab.login", "s3cret! was refused"), "Password: s3cret!")), "not s3cret!")
+		return classify.WithHint(classify.MarkFatal(classify.WithConsole(classify.New("lab.login", "s3cret! was refused"), "Password: s3cret!")), "not s3cret!")
 	})
 	b.policy.Linux.Password = "s3cret!"
 	r, _ := b.run(t)
@@ -253,7 +253,7 @@ func TestStepRetries(t *testing.T) {
 func TestTheInnermostStepIsNamed(t *testing.T) {
 	b := newBench(t, func(ctx context.Context, s *Session) error {
 		return s.Step(ctx, "outer", StepOptions{}, func(ctx context.Context) error {
-			return s.Step(ctx, "inner", StepOptions{}, func(context.Context) error { return classify.Fatal(noLease) })
+			return s.Step(ctx, "inner", StepOptions{}, func(context.Context) error { return classify.MarkFatal(noLease) })
 		})
 	})
 	if r, _ := b.run(t); r.Step != "inner" || r.Exit != ExitFatal {
@@ -275,7 +275,7 @@ func TestSwallowedCancellation(t *testing.T) {
 	none := 0
 	b.job.Retries = &none
 	r, _ := b.run(t)
-	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.DeadlineTry, 1)
+	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.DeadlineAttempt, 1)
 }
 
 func TestPolicyOverrides(t *testing.T) {
@@ -294,7 +294,7 @@ func TestPolicyOverrides(t *testing.T) {
 	}{
 		{"fatal", func(*bench) class {
 			return func(context.Context, error, func(error) classify.Class) (classify.Class, error) {
-				return classify.NonRetryable, nil
+				return classify.Fatal, nil
 			}
 		}, nil, ExitFatal, classify.RulePolicy, 1, 0, ""},
 		{"classify fails", func(*bench) class {
@@ -302,9 +302,9 @@ func TestPolicyOverrides(t *testing.T) {
 		}, nil, ExitExhausted, classify.RuleRetryable, 4, 7 * time.Second, "the policy's classify failed: board.lua:3"},
 		{"classify hangs", func(b *bench) class {
 			return func(ctx context.Context, _ error, _ func(error) classify.Class) (classify.Class, error) {
-				return classify.NonRetryable, b.clk.Sleep(ctx, time.Hour)
+				return classify.Fatal, b.clk.Sleep(ctx, time.Hour)
 			}
-		}, nil, ExitExhausted, classify.RuleRetryable, 4, 7*time.Second + 4*hookTime, "classify took longer than 10m0s"},
+		}, nil, ExitExhausted, classify.RuleRetryable, 4, 7*time.Second + 4*hookTimeout, "classify took longer than 10m0s"},
 		{"backoff", nil, func(*bench) backoff {
 			return func(_ context.Context, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
 				return 10*time.Second + next(n, err), nil
@@ -358,8 +358,8 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 		kind    classify.Kind
 	}{
 		"after its attempt": {false, false, ExitFatal, classify.RuleLimit, classify.ScriptLimit},
-		"after a signal":    {true, false, 130, classify.RuleRunCancelled, classify.Interrupted},
-		"in a program":      {true, true, 130, classify.RuleRunCancelled, classify.Interrupted},
+		"after a signal":    {true, false, 130, classify.RuleRunCancelled, classify.RunInterrupted},
+		"in a program":      {true, true, 130, classify.RuleRunCancelled, classify.RunInterrupted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -377,7 +377,7 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 				ended := time.Minute
 				if tt.signal {
 					ended = time.Second
-					time.AfterFunc(ended, func() { cancel(Signal("SIGINT", 2)) })
+					time.AfterFunc(ended, func() { cancel(InterruptedBy("SIGINT", 2)) })
 				}
 				began := time.Now()
 				var r *Report
@@ -394,7 +394,7 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 					attempts = 0
 				}
 				wantReport(t, r, tt.exit, tt.rule, tt.kind, attempts)
-				if strings.Join(b.switched, " ") != "off" || time.Since(began) != ended+returnTime+slowness {
+				if strings.Join(b.switched, " ") != "off" || time.Since(began) != ended+scriptReturnGrace+slowness {
 					t.Errorf("power was switched %v, after %s", b.switched, time.Since(began))
 				}
 			})
@@ -408,26 +408,26 @@ func TestSignal(t *testing.T) {
 		b := newBench(t, nil)
 		b.policy.PowerAfter = PowerAfter{Failure: PowerOn, Cancel: PowerOff}
 		b.policy.Flash = func(ctx context.Context, s *Session) error {
-			b.clk.AfterFunc(time.Second, func() { cancel(Signal("SIGINT", number)) })
+			b.clk.AfterFunc(time.Second, func() { cancel(InterruptedBy("SIGINT", number)) })
 			return s.Step(ctx, "write", StepOptions{}, func(ctx context.Context) error { return b.clk.Sleep(ctx, time.Hour) })
 		}
 		r := b.Run(ctx, b.policy, b.job)
-		wantReport(t, r, want, classify.RuleRunCancelled, classify.Interrupted, 1)
+		wantReport(t, r, want, classify.RuleRunCancelled, classify.RunInterrupted, 1)
 		if strings.Join(b.switched, " ") != "off" || r.Step != "write" {
 			t.Errorf("power was switched %v, step %s", b.switched, r.Step)
 		}
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(Signal("SIGTERM", 15))
+	cancel(InterruptedBy("SIGTERM", 15))
 	b := newBench(t, failing(nil))
 	if r := b.Run(ctx, b.policy, b.job); r.Exit != 143 || len(b.switched) != 0 {
 		t.Errorf("a signal before the first attempt: exit %d, power %v", r.Exit, b.switched)
 	}
 	ctx, cancel = context.WithCancelCause(t.Context())
 	b = newBench(t, failing(noLease))
-	b.clk.AfterFunc(2*time.Second, func() { cancel(Signal("SIGINT", 2)) })
+	b.clk.AfterFunc(2*time.Second, func() { cancel(InterruptedBy("SIGINT", 2)) })
 	r := b.Run(ctx, b.policy, b.job)
-	wantReport(t, r, 130, classify.RuleRunCancelled, classify.Interrupted, 2)
+	wantReport(t, r, 130, classify.RuleRunCancelled, classify.RunInterrupted, 2)
 	if b.clk.Now().Unix() != 2 || len(r.Secondary) == 0 || !strings.Contains(r.Secondary[0], "no lease") {
 		t.Errorf("a signal during the backoff: at %d s, beside it %q", b.clk.Now().Unix(), r.Secondary)
 	}
@@ -438,7 +438,7 @@ func TestPowerCycleRests(t *testing.T) {
 		if err := s.PowerCycle(ctx); err != nil {
 			return err
 		}
-		return classify.Fatal(noLease)
+		return classify.MarkFatal(noLease)
 	})
 	b.policy.OffTime = 3 * time.Second
 	if _, took := b.run(t); took != 3*time.Second || strings.Join(b.switched, " ") != "off on off" {
@@ -448,7 +448,7 @@ func TestPowerCycleRests(t *testing.T) {
 
 func TestPowerAfter(t *testing.T) {
 	for state, want := range map[PowerState]string{"": "off", PowerOff: "off", PowerOn: "on", PowerKeep: ""} {
-		b := newBench(t, failing(classify.Fatal(noLease)))
+		b := newBench(t, failing(classify.MarkFatal(noLease)))
 		b.policy.PowerAfter.Failure = state
 		b.run(t)
 		if got := strings.Join(b.switched, " "); got != want {
@@ -467,7 +467,7 @@ func TestPowerAfter(t *testing.T) {
 // person is a driver that takes its time.
 type person struct{ *bench }
 
-func (p person) Patience() time.Duration { return 5 * time.Minute }
+func (p person) Timeout() time.Duration { return 5 * time.Minute }
 func (p person) Off(ctx context.Context) error {
 	p.bench.Off(ctx)
 	return p.clk.Sleep(ctx, 4*time.Minute)
@@ -479,7 +479,7 @@ func TestAPatientPowerDriver(t *testing.T) {
 		if err := s.PowerOff(ctx); err != nil {
 			return err
 		}
-		return classify.Fatal(s.PowerOn(ctx))
+		return classify.MarkFatal(s.PowerOn(ctx))
 	})
 	b.OpenPower = func(string) (power.Driver, error) { return person{b}, nil }
 	r, took := b.run(t)
@@ -510,14 +510,14 @@ func TestCleanUpTriesEverything(t *testing.T) {
 			"bad":   func() error { return errors.New("cannot") },
 			"panic": func() error { panic("oops") },
 		} {
-			s.run.defers(name, undo)
+			s.run.onCleanup(name, undo)
 		}
-		s.run.defers("hangs", func() error {
-			b.clk.Sleep(context.Background(), undoTime)
+		s.run.onCleanup("hangs", func() error {
+			b.clk.Sleep(context.Background(), cleanupTimeout)
 			<-never
 			return nil
 		})
-		return classify.Fatal(noLease)
+		return classify.MarkFatal(noLease)
 	}
 	r, _ := b.run(t)
 	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.NetDHCPTimeout, 1)
@@ -530,7 +530,7 @@ func TestCleanUpTriesEverything(t *testing.T) {
 func TestImageOfTheWeb(t *testing.T) {
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "image") }))
 	defer site.Close()
-	b := newBench(t, failing(classify.Fatal(noLease)))
+	b := newBench(t, failing(classify.MarkFatal(noLease)))
 	b.job.Image = strings.Replace(site.URL, "://", "://me:s3cret@", 1) + "/x.raw?sig=s3cret"
 	r, _ := b.run(t)
 	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.NetDHCPTimeout, 1)
@@ -603,7 +603,7 @@ func TestDryRunTouchesNothing(t *testing.T) {
 	b.checkErr = errors.New("the PDU was asked")
 	r, _ := b.run(t)
 	wantReport(t, r, ExitVerified, "", "", 0)
-	if r.Result != Planned || r.Mode != ModeDryRun || r.Target.State != Untouched || len(b.switched) != 0 {
+	if r.Result != ResultPlanned || r.Mode != ModeDryRun || r.Target.State != Untouched || len(b.switched) != 0 {
 		t.Errorf("%s, mode %s, target %s, power %v", r.Result, r.Mode, r.Target.State, b.switched)
 	}
 	b.job.Port, b.events = "ttyUSB0", nil
@@ -614,11 +614,11 @@ func TestDryRunTouchesNothing(t *testing.T) {
 func TestVerifyOnly(t *testing.T) {
 	var refused error
 	b := newBench(t, func(ctx context.Context, s *Session) error {
-		if err := s.Touch(); err != nil { // outside of a step that destroys
+		if err := s.BeforeCommand(); err != nil { // outside of a step that destroys
 			t.Error(err)
 		}
 		return s.Step(ctx, "wipe", StepOptions{Destroys: true}, func(context.Context) error {
-			refused = s.Touch()
+			refused = s.BeforeCommand()
 			return refused
 		})
 	})
@@ -646,8 +646,8 @@ func TestMismatchIsFinalWhereNothingIsWritten(t *testing.T) {
 		{false, mismatch, 4, Written},
 	} {
 		b := newBench(t, func(_ context.Context, s *Session) error {
-			s.run.mark(tt.state)
-			return s.final(tt.err)
+			s.run.markMedia(tt.state)
+			return s.fatalIfVerifyOnly(tt.err)
 		})
 		b.job.VerifyOnly = tt.only
 		if r, _ := b.run(t); len(r.Attempts) != tt.tries || r.Target.State != tt.state {
@@ -670,7 +670,7 @@ func TestASessionEndsWithItsAttempt(t *testing.T) {
 		"Step": func() error {
 			return kept.Step(t.Context(), "late", StepOptions{}, func(context.Context) error { t.Error("it ran"); return nil })
 		},
-		"Touch": kept.Touch, "PowerOn": func() error { return kept.PowerOn(t.Context()) },
+		"Touch": kept.BeforeCommand, "PowerOn": func() error { return kept.PowerOn(t.Context()) },
 		"UBoot": func() error { _, err := kept.UBoot(t.Context()); return err },
 		"Shell": func() error { _, err := kept.Shell(t.Context()); return err },
 		"DHCP":  func() error { _, err := kept.DHCP(t.Context(), nil); return err },
@@ -701,9 +701,9 @@ func TestWindows(t *testing.T) {
 	} {
 		r := &run{tftp: &serve.TFTP{}}
 		for _, err := range tt.loads {
-			r.learnWindow(tt.size, err)
+			r.adaptTFTPWindow(tt.size, err)
 		}
-		if got := r.window(); got != tt.want {
+		if got := r.currentTFTPWindow(); got != tt.want {
 			t.Errorf("after %v of files of %d bytes: %d blocks at once, want %d", tt.loads, tt.size, got, tt.want)
 		}
 	}

@@ -46,43 +46,43 @@ func (r *run) emit(e Event) {
 	if r.Events == nil {
 		return
 	}
-	r.emitting.Lock()
-	defer r.emitting.Unlock()
-	r.tell(e)
+	r.eventMu.Lock()
+	defer r.eventMu.Unlock()
+	r.deliver(e)
 }
 
-func (r *run) tell(e Event) {
-	e.Text, e.Error, e.Step = masked(r.hide, e.Text), masked(r.hide, e.Error), masked(r.hide, e.Step)
+func (r *run) deliver(e Event) {
+	e.Text, e.Error, e.Step = masked(r.secrets, e.Text), masked(r.secrets, e.Error), masked(r.secrets, e.Step)
 	e.clip()
 	e.Time = r.Clock.Now()
-	e.Attempt = int(r.attempt.Load())
+	e.Attempt = int(r.attemptNumber.Load())
 	r.Events(e)
 }
 
-// progressEvery is how often it is told at most how far a step got: nobody looks more often.
-const progressEvery = 100 * time.Millisecond
+// progressInterval is how often it is told at most how far a step got: nobody looks more often.
+const progressInterval = 100 * time.Millisecond
 
 // progress tells how far a step got, in bytes.
 func (r *run) progress(step string, done, total int64) {
 	if r.Events == nil {
 		return
 	}
-	r.emitting.Lock()
-	defer r.emitting.Unlock()
-	if r.progressed == nil {
-		r.progressed = map[string]progressed{}
+	r.eventMu.Lock()
+	defer r.eventMu.Unlock()
+	if r.lastProgress == nil {
+		r.lastProgress = map[string]progressMark{}
 	}
-	last, ok := r.progressed[step]
+	last, ok := r.lastProgress[step]
 	switch now := r.Clock.Now(); {
 	case ok && done == last.done && total == last.total:
-	case !ok || done < last.done || done == total || now.Sub(last.at) >= progressEvery:
-		r.progressed[step] = progressed{now, done, total}
-		r.tell(Event{Type: EventProgress, Step: step, Done: done, Total: total})
+	case !ok || done < last.done || done == total || now.Sub(last.at) >= progressInterval:
+		r.lastProgress[step] = progressMark{now, done, total}
+		r.deliver(Event{Type: EventProgress, Step: step, Done: done, Total: total})
 	}
 }
 
-// progressed is how far a step got when that was told last.
-type progressed struct {
+// progressMark is how far a step got when that was told last.
+type progressMark struct {
 	at          time.Time
 	done, total int64
 }

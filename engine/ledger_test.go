@@ -34,12 +34,12 @@ func newBooks(t *testing.T, names string) *books {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { im.Close() })
-	target, err := flash.Local{Path: out}.Open(in)
+	target, err := flash.BlockTarget{Path: out}.Open(in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	w, err := target.Begin(im)
+	w, err := target.NewWriter(im)
 	if err == nil {
 		err = w.Write(t.Context())
 	}

@@ -64,12 +64,12 @@ func TestMaxSizeBeforeAndAfterPower(t *testing.T) {
 func TestMaxSizeOfALocalWrite(t *testing.T) {
 	b := newBench(t, nil)
 	to := filepath.Join(t.TempDir(), "medium")
-	r := b.WriteLocal(t.Context(), LocalJob{Image: b.job.Image, To: to, MaxSize: 4})
+	r := b.Write(t.Context(), WriteJob{Image: b.job.Image, To: to, MaxSize: 4})
 	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.ImageTooLarge, 0)
 	if _, err := os.Stat(to); !os.IsNotExist(err) {
 		t.Errorf("%s: %v", to, err)
 	}
-	if r := b.WriteLocal(t.Context(), LocalJob{Image: b.job.Image, To: to, MaxSize: 5}); r.Exit != ExitVerified {
+	if r := b.Write(t.Context(), WriteJob{Image: b.job.Image, To: to, MaxSize: 5}); r.Exit != ExitVerified {
 		t.Errorf("an image of the largest size: %v", r.Err)
 	}
 }

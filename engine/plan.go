@@ -25,18 +25,18 @@ import (
 // bootFile is a file of the policy, open and offered.
 type bootFile struct {
 	File
-	wire string // its name by TFTP
-	size int64
+	tftpName string // its name by TFTP
+	size     int64
 }
 
-// plan checks what can be checked and opens what will be needed, the cheap things first: a download comes last.
-func (r *run) plan(ctx context.Context) error {
-	steps := []func(context.Context) error{r.planTarget, r.planFiles, r.planImage, r.planPower, r.planConsole, r.planServers, r.planConnected}
+// check checks what can be checked and opens what will be needed, the cheap things first: a download comes last.
+func (r *run) check(ctx context.Context) error {
+	steps := []func(context.Context) error{r.resolveTargets, r.findBootFiles, r.stageImages, r.checkPower, r.openConsole, r.startServers, r.checkConnected}
 	switch {
 	case r.job.DryRun:
-		steps = []func(context.Context) error{r.planTarget, r.planFiles, r.planImage, r.planPort}
-	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return web.Is(p.Image) }):
-		steps = slices.Insert(slices.Delete(steps, 2, 3), 5, r.planImage) // before planConnected
+		steps = []func(context.Context) error{r.resolveTargets, r.findBootFiles, r.stageImages, r.checkPortSpec}
+	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return web.IsURL(p.Image) }):
+		steps = slices.Insert(slices.Delete(steps, 2, 3), 5, r.stageImages) // before planConnected
 	}
 	for _, do := range steps {
 		if err := do(ctx); err != nil {
@@ -46,8 +46,8 @@ func (r *run) plan(ctx context.Context) error {
 	return nil
 }
 
-// planTarget finds out what goes where.
-func (r *run) planTarget(context.Context) error {
+// resolveTargets finds out what goes where.
+func (r *run) resolveTargets(context.Context) error {
 	target, err := r.policy.target(r.job.Target)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (r *run) planTarget(context.Context) error {
 				"each image needs a place of its own: give every part another label, and write the whole target in a run of its own")
 		}
 		taken[t.Part] = true
-		r.ledger.add(&medium{part: p, target: t})
+		r.ledger.add(&medium{source: p, target: t})
 	}
 	return nil
 }
@@ -85,13 +85,13 @@ func (j Job) file(p *Policy, name string) string {
 	return filepath.Join(cmp.Or(j.FilesDir, p.Dir), path)
 }
 
-func (r *run) planFiles(ctx context.Context) error {
+func (r *run) findBootFiles(ctx context.Context) error {
 	r.files = map[string]bootFile{}
 	wire := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(r.policy.Files)) {
 		f := r.policy.Files[name]
 		f.Path = r.job.file(r.policy, name)
-		st, err := callBounded(ctx, r.Clock, "the look at "+f.Path, func() (os.FileInfo, error) { return os.Stat(f.Path) }, func(os.FileInfo) {})
+		st, err := callAbandonable(ctx, r.Clock, "the look at "+f.Path, func() (os.FileInfo, error) { return os.Stat(f.Path) }, func(os.FileInfo) {})
 		if err == nil && !st.Mode().IsRegular() {
 			err = fmt.Errorf("%s is not a regular file", f.Path)
 		}
@@ -100,29 +100,29 @@ func (r *run) planFiles(ctx context.Context) error {
 				"put it there, or name its folder with --files")
 		}
 		b := bootFile{f, filepath.Base(f.Path), st.Size()}
-		if wire[b.wire] {
-			b.wire = name + "-" + b.wire
+		if wire[b.tftpName] {
+			b.tftpName = name + "-" + b.tftpName
 		}
-		wire[b.wire] = true
+		wire[b.tftpName] = true
 		r.files[name] = b
 	}
 	return nil
 }
 
-// planImage has the images staged. Large ones are not waited for: the board can boot meanwhile.
-func (r *run) planImage(ctx context.Context) error {
+// stageImages has the images staged. Large ones are not waited for: the board can boot meanwhile.
+func (r *run) stageImages(ctx context.Context) error {
 	for _, m := range r.ledger.media {
-		if _, err := callBounded(ctx, r.Clock, "the opening of the image "+web.Mask(m.part.Image), func() (struct{}, error) { // its file system may stall
-			return struct{}{}, image.Check(m.part.Image)
+		if _, err := callAbandonable(ctx, r.Clock, "the opening of the image "+web.Mask(m.source.Image), func() (struct{}, error) { // its file system may stall
+			return struct{}{}, image.CheckExists(m.source.Image)
 		}, func(struct{}) {}); err != nil {
 			return err
 		}
 	}
 	if !r.job.DryRun {
-		r.spare = 1
+		r.reservedCPUs = 1
 	}
-	r.staging = r.stage(ctx)
-	enough := r.staging.long
+	r.staging = r.startStaging(ctx)
+	enough := r.staging.slow
 	if r.job.DryRun {
 		enough = r.staging.done
 	}
@@ -139,41 +139,41 @@ func (r *run) planImage(ctx context.Context) error {
 	}
 }
 
-func (r *run) planPower(ctx context.Context) error {
+func (r *run) checkPower(ctx context.Context) error {
 	if r.power == nil {
 		return nil
 	}
-	return r.switchPower(ctx, r.power.Check)
+	return r.withPowerTimeout(ctx, r.power.Check)
 }
 
-// planPort is what a dry run checks of the port: that there is such a kind.
-func (r *run) planPort(context.Context) error {
+// checkPortSpec is what a dry run checks of the port: that there is such a kind.
+func (r *run) checkPortSpec(context.Context) error {
 	if r.Simulated {
 		return nil
 	}
 	return transport.Check(r.job.Port)
 }
 
-// planConsole opens the console before the board gets power, so that nothing it says is lost.
-func (r *run) planConsole(ctx context.Context) error {
+// openConsole opens the console before the board gets power, so that nothing it says is lost.
+func (r *run) openConsole(ctx context.Context) error {
 	p := r.policy.Console
-	if r.port == "" {
-		r.port = r.job.Port
+	if r.portSpec == "" {
+		r.portSpec = r.job.Port
 	}
-	port, err := r.openPort(ctx, r.port, p.Line)
+	port, err := r.openPort(ctx, r.portSpec, p.Line)
 	if err != nil {
 		return err
 	}
-	r.port = transport.Lasting(r.port)
-	cfg := console.Config{Clock: r.Clock, Typing: p.Typing, Watch: p.Watch, Secrets: r.hide, Reopen: console.Reopen{
-		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return r.openPort(ctx, r.port, p.Line) },
-		Patience: cmp.Or(p.Reopen, DefaultReopen),
+	r.portSpec = transport.StableName(r.portSpec)
+	cfg := console.Config{Clock: r.Clock, Typing: p.Typing, Watch: p.Watch, Secrets: r.secrets, Reopen: console.Reopen{
+		Open:    func(ctx context.Context) (io.ReadWriteCloser, error) { return r.openPort(ctx, r.portSpec, p.Line) },
+		Timeout: cmp.Or(p.Reopen, DefaultReopen),
 	}}
 	if r.Console != nil {
 		cfg.Recorder = r.Console
 	}
 	if r.console == nil {
-		r.defers("console", func() error { return r.console.Close() })
+		r.onCleanup("console", func() error { return r.console.Close() })
 	}
 	r.console = console.New(port, cfg)
 	return nil
@@ -182,57 +182,57 @@ func (r *run) planConsole(ctx context.Context) error {
 // tftpPort is where U-Boot asks; it cannot be told otherwise.
 const tftpPort = "69"
 
-func (r *run) planServers(ctx context.Context) error {
+func (r *run) startServers(ctx context.Context) error {
 	address := net.JoinHostPort(r.policy.Net.Listen, "0")
 	l, err := r.Listen(ctx, "tcp", address)
 	if err != nil {
 		return serve.ListenError(err, "tcp", address)
 	}
 	r.http = serve.NewHTTP(l)
-	r.defers("HTTP server", r.http.Close)
+	r.onCleanup("HTTP server", r.http.Close)
 	switch {
 	case len(r.files) == 0:
 		return nil
 	case r.job.TFTPDir != "":
-		return r.lendFiles()
+		return r.copyToTFTPDir()
 	}
-	return r.serveFiles(ctx)
+	return r.serveTFTP(ctx)
 }
 
-// serveFiles offers the policy's files by our own TFTP server.
-func (r *run) serveFiles(ctx context.Context) error {
-	address := net.JoinHostPort(r.tftpHost(ctx), tftpPort)
+// serveTFTP offers the policy's files by our own TFTP server.
+func (r *run) serveTFTP(ctx context.Context) error {
+	address := net.JoinHostPort(r.tftpListenHost(ctx), tftpPort)
 	conn, err := r.ListenUDP(ctx, "udp", address)
 	if err != nil {
 		return serve.ListenError(err, "udp", address)
 	}
 	host, _, _ := net.SplitHostPort(address)
 	r.tftp = serve.NewTFTP(conn, func() (net.PacketConn, error) { return r.ListenUDP(ctx, "udp", net.JoinHostPort(host, "0")) })
-	r.defers("TFTP server", r.tftp.Close)
+	r.onCleanup("TFTP server", r.tftp.Close)
 	for name, b := range r.files {
 		f, err := r.grants.open(b.Path)
 		if err != nil {
 			return classify.Wrap(err, classify.ImageMissing, "the %s file cannot be read", name)
 		}
-		r.defers(name, f.Close)
-		r.tftp.Offer(serve.Content{Name: b.wire, Size: b.size, ReaderAt: f})
+		r.onCleanup(name, f.Close)
+		r.tftp.Offer(serve.Content{Name: b.tftpName, Size: b.size, ReaderAt: f})
 	}
 	return nil
 }
 
-// lendFiles puts the policy's files where another TFTP server finds them, for the time of the run.
-func (r *run) lendFiles() error {
-	dir, remove, err := folder(r.job.TFTPDir, "flashlua")
+// copyToTFTPDir puts the policy's files where another TFTP server finds them, for the time of the run.
+func (r *run) copyToTFTPDir() error {
+	dir, remove, err := lockedTempDir(r.job.TFTPDir, "flashlua")
 	if err != nil {
 		return classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "nothing can be put into the folder of the TFTP server"), "check --tftp-dir: it must be writable")
 	}
-	r.defers("files for TFTP", remove)
+	r.onCleanup("files for TFTP", remove)
 	err = os.Chmod(dir, 0o755) // another user serves it
 	for name, b := range r.files {
 		if err == nil {
-			err = r.copyFile(filepath.Join(dir, b.wire), b.Path)
+			err = r.copyFile(filepath.Join(dir, b.tftpName), b.Path)
 		}
-		b.wire = filepath.Base(dir) + "/" + b.wire
+		b.tftpName = filepath.Base(dir) + "/" + b.tftpName
 		r.files[name] = b
 	}
 	return classify.Wrap(err, classify.ConfigPlan, "cannot copy the policy's files to %s", dir)
@@ -252,16 +252,16 @@ func (r *run) copyFile(to, from string) error {
 	return errors.Join(err, out.Chmod(0o644), out.Close())
 }
 
-// tftpHost is where the TFTP server listens: where the board is told to ask, if that is here.
-func (r *run) tftpHost(ctx context.Context) string {
+// tftpListenHost is where the TFTP server listens: where the board is told to ask, if that is here.
+func (r *run) tftpListenHost(ctx context.Context) string {
 	if told := r.policy.Net.TFTP; told != "" && serve.IsLocal(ctx, told) {
 		return told
 	}
 	return r.policy.Net.Listen
 }
 
-// planText is the plan for people.
-func (r *run) planText() string {
+// planSummary is the plan for people.
+func (r *run) planSummary() string {
 	l := r.limits
 	attempts := time.Duration(*l.Retries + 1)
 	worst := attempts * l.Attempt
@@ -277,11 +277,11 @@ func (r *run) planText() string {
 		if m.image != nil {
 			fmt.Fprintln(&b, m.describe())
 		} else {
-			fmt.Fprintf(&b, "%s, which is made ready while the board boots\n", web.Mask(m.part.Image))
+			fmt.Fprintf(&b, "%s, which is made ready while the board boots\n", web.Mask(m.source.Image))
 		}
 		fmt.Fprintf(&b, format, m.target, r.policy.Name, m.target.Name)
 	})
-	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), cleanupTime+r.powerTime())
+	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), attemptReserve+r.powerTimeout())
 	return b.String()
 }
 

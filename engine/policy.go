@@ -42,7 +42,7 @@ type Policy struct {
 	// Flash does the work. It is called once per attempt and ends with ctx.
 	Flash func(ctx context.Context, s *Session) error
 	// Reach brings the board to a place by the default sequence. It ends with ctx.
-	Reach func(ctx context.Context, s *Session, to Place) error
+	Transition func(ctx context.Context, s *Session, to BoardState) error
 	// Classify and Backoff override the built-in rules; they may be nil. They end with ctx.
 	Classify func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error)
 	Backoff  func(ctx context.Context, n int, err error, next func(n int, err error) time.Duration) (time.Duration, error)
@@ -100,19 +100,19 @@ const (
 const (
 	maxRetries = 1000
 
-	// cleanupTime is what an attempt needs to end, besides switching power.
-	cleanupTime = 2 * time.Second
-	// undoTime bounds one entry of the clean-up stack.
-	undoTime = 500 * time.Millisecond
-	// hurriedTime is what is left of it when Engine.Hurry is closed.
-	hurriedTime = 50 * time.Millisecond
-	// powerTime bounds one action of a power driver that does not ask for more.
-	powerTime = 15 * time.Second
-	// hookTime bounds one call of a policy's classify or backoff that waits for something. Its work has limits of its own,
+	// attemptReserve is what an attempt needs to end, besides switching power.
+	attemptReserve = 2 * time.Second
+	// cleanupTimeout bounds one entry of the clean-up stack.
+	cleanupTimeout = 500 * time.Millisecond
+	// hurriedCleanupTimeout is what is left of it when Engine.Hurry is closed.
+	hurriedCleanupTimeout = 50 * time.Millisecond
+	// defaultPowerTimeout bounds one action of a power driver that does not ask for more.
+	defaultPowerTimeout = 15 * time.Second
+	// hookTimeout bounds one call of a policy's classify or backoff that waits for something. Its work has limits of its own,
 	// which a loaded station must not reach later than this.
-	hookTime = 10 * time.Minute
-	// returnTime is how long a cancelled policy may take to return.
-	returnTime = 2 * time.Second
+	hookTimeout = 10 * time.Minute
+	// scriptReturnGrace is how long a cancelled policy may take to return.
+	scriptReturnGrace = 2 * time.Second
 )
 
 // PowerState is what becomes of the board's power. Its values are constants: safe for concurrent use.
@@ -180,9 +180,9 @@ func (j Job) Mode() string {
 	return ModeFlash
 }
 
-// Fits refuses a policy whose single attempt and its clean-up do not fit its total.
-func (p *Policy) Fits() error {
-	_, err := p.limits(Job{}, powerTime)
+// CheckLimits refuses a policy whose single attempt and its clean-up do not fit its total.
+func (p *Policy) CheckLimits() error {
+	_, err := p.limits(Job{}, defaultPowerTimeout)
 	return err
 }
 
@@ -192,9 +192,9 @@ func (p *Policy) limits(j Job, power time.Duration) (Limits, error) {
 	if l.Total == 0 {
 		l.Total = DefaultTotal
 	}
-	if need := l.Attempt + cleanupTime + power; l.Attempt > 0 && need > l.Total {
+	if need := l.Attempt + attemptReserve + power; l.Attempt > 0 && need > l.Total {
 		return l, classify.WithHint(
-			classify.New(classify.ConfigPlan, "one attempt of %s and its clean-up of %s do not fit the total of %s", l.Attempt, cleanupTime+power, l.Total),
+			classify.New(classify.ConfigPlan, "one attempt of %s and its clean-up of %s do not fit the total of %s", l.Attempt, attemptReserve+power, l.Total),
 			"raise limits.total or lower limits.attempt")
 	}
 	if j.Timeout > MaxDuration {

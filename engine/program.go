@@ -21,7 +21,7 @@ import (
 // ModeProgram is the mode of a program's report, and Done its result when it ended well.
 const (
 	ModeProgram = "program"
-	Done        = "done"
+	ResultDone  = "done"
 )
 
 // ProgramJob is what the operator asks of a program. Plain data: safe for concurrent use while nothing changes it.
@@ -36,16 +36,16 @@ type ProgramJob struct {
 // Program is a script's own run under way: it opens what it needs itself. What it opened is closed in the end, and what it
 // switched on is left as it wants. One goroutine at a time uses it.
 type Program struct {
-	run     *run
-	job     ProgramJob
-	flashed []flashed
-	power   []*ProgramPower
-	open    []*console.Console
-	typed   atomic.Bool // on a console of its own, since the last flash that touched a medium
+	run          *run
+	job          ProgramJob
+	flashResults []flashResult
+	power        []*ProgramPower
+	open         []*console.Console
+	typed        atomic.Bool // on a console of its own, since the last flash that touched a medium
 }
 
-// flashed is what became of a medium that the program had flashed.
-type flashed struct {
+// flashResult is what became of a medium that the program had flashed.
+type flashResult struct {
 	port, target string
 	err          error
 	state        string // of the target
@@ -56,38 +56,38 @@ type flashed struct {
 func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Context, *Program) error) *Report {
 	e.grants = j.Access.resolve()
 	r := e.newRun(ctx, &Policy{Name: j.Name}, Job{Timeout: j.Timeout})
-	r.mode, r.inner = ModeProgram, make(chan struct{}, 1)
-	r.known = r.hide
+	r.mode, r.nestedRun = ModeProgram, make(chan struct{}, 1)
+	r.known = r.secrets
 	p := &Program{run: r, job: j}
 	var d classify.Decision
-	if err := p.perform(f); err != nil {
-		d = r.decide(r.ctx, classify.WithAttempt(err, int(r.attempt.Load())))
+	if err := p.execute(f); err != nil {
+		d = r.classifyError(r.ctx, classify.WithAttempt(err, int(r.attemptNumber.Load())))
 	}
-	p.setPower(d.Err)
+	p.applyPowerAfter(d.Err)
 	r.cleanUp()
 	return r.finish(d)
 }
 
-// perform runs f under the total deadline.
-func (p *Program) perform(f func(context.Context, *Program) error) (err error) {
+// execute runs f under the total deadline.
+func (p *Program) execute(f func(context.Context, *Program) error) (err error) {
 	r := p.run
-	if r.limits, err = r.policy.limits(r.job, r.powerTime()); err != nil {
+	if r.limits, err = r.policy.limits(r.job, r.powerTimeout()); err != nil {
 		return err
 	}
 	late := classify.WithHint(classify.New(classify.DeadlineTotal, "the total deadline of %s passed", r.limits.Total), "raise --timeout")
 	var cancel context.CancelFunc
 	r.ctx, cancel = clock.WithTimeout(r.ctx, r.Clock, r.limits.Total, late)
-	r.defers("deadline", func() error { cancel(); return nil })
-	err = r.ask(r.ctx, func() error { return f(r.ctx, p) })
+	r.onCleanup("deadline", func() error { cancel(); return nil })
+	err = r.callScript(r.ctx, func() error { return f(r.ctx, p) })
 	if cause := context.Cause(r.ctx); err == nil && cause != nil {
 		return cause
 	}
 	if err != nil {
 		return err
 	}
-	for _, x := range p.flashed {
+	for _, x := range p.flashResults {
 		if x.err != nil {
-			return classify.WithSecondary(classify.WithHint(classify.New(classify.FlashUnproven, "the program ended, but the last flash%s%s did not end verified",
+			return classify.WithSecondary(classify.WithHint(classify.New(classify.FlashUnverified, "the program ended, but the last flash%s%s did not end verified",
 				prefixed(" of ", x.target), prefixed(" on ", x.port)),
 				"a failed flash that is caught is a failure all the same: flash it again until it succeeds, or let the error go on"), x.err)
 		}
@@ -102,10 +102,10 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
-// touch notes that from now on a failure is one of a board's.
-func (p *Program) touch() {
-	p.run.powered = true
-	p.run.attempt.Store(1)
+// markTouched notes that from now on a failure is one of a board's.
+func (p *Program) markTouched() {
+	p.run.touched = true
+	p.run.attemptNumber.Store(1)
 }
 
 // Note tells the people who watch.
@@ -127,27 +127,27 @@ func (p *Program) Open(ctx context.Context, spec string, c Console) (*console.Co
 		if err != nil {
 			return nil, err
 		}
-		return typedPort{port, p.wroteItself}, nil
+		return typedPort{port, p.markTyped}, nil
 	}
 	port, err := open(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	p.touch()
-	lasting := transport.Lasting(spec)
-	cfg := console.Config{Clock: p.run.Clock, Typing: c.Typing, Watch: c.Watch, Secrets: p.run.hide, Reopen: console.Reopen{
-		Open:     func(ctx context.Context) (io.ReadWriteCloser, error) { return open(ctx, lasting) },
-		Patience: max(c.Reopen, 0),
+	p.markTouched()
+	lasting := transport.StableName(spec)
+	cfg := console.Config{Clock: p.run.Clock, Typing: c.Typing, Watch: c.Watch, Secrets: p.run.secrets, Reopen: console.Reopen{
+		Open:    func(ctx context.Context) (io.ReadWriteCloser, error) { return open(ctx, lasting) },
+		Timeout: max(c.Reopen, 0),
 	}}
 	if c.Reopen == 0 {
-		cfg.Reopen.Patience = DefaultReopen
+		cfg.Reopen.Timeout = DefaultReopen
 	}
 	if p.run.Console != nil {
 		cfg.Recorder = p.run.Console
 	}
 	con := console.New(port, cfg)
 	p.open = append(slices.DeleteFunc(p.open, (*console.Console).Closed), con)
-	p.run.defers("console "+spec, con.Close)
+	p.run.onCleanup("console "+spec, con.Close)
 	return con, nil
 }
 
@@ -173,7 +173,7 @@ func (p *Program) Power(ctx context.Context, spec string, after PowerAfter, offT
 		return nil, classify.New(classify.Usage, "%q is no power driver that could switch", spec)
 	}
 	x := &ProgramPower{program: p, driver: d, after: after, offTime: offTime}
-	if err := p.run.switchWith(ctx, d, d.Check); err != nil {
+	if err := p.run.withDriverTimeout(ctx, d, d.Check); err != nil {
 		return nil, err
 	}
 	p.power = append(p.power, x)
@@ -181,10 +181,12 @@ func (p *Program) Power(ctx context.Context, spec string, after PowerAfter, offT
 }
 
 // On switches the board on.
-func (x *ProgramPower) On(ctx context.Context) error { return x.do(ctx, PowerOn, x.driver.On) }
+func (x *ProgramPower) On(ctx context.Context) error { return x.switchPower(ctx, PowerOn, x.driver.On) }
 
 // Off switches it off.
-func (x *ProgramPower) Off(ctx context.Context) error { return x.do(ctx, PowerOff, x.driver.Off) }
+func (x *ProgramPower) Off(ctx context.Context) error {
+	return x.switchPower(ctx, PowerOff, x.driver.Off)
+}
 
 // Cycle switches it off, lets it rest, and switches it on.
 func (x *ProgramPower) Cycle(ctx context.Context) error {
@@ -199,11 +201,11 @@ func (x *ProgramPower) Cycle(ctx context.Context) error {
 	return x.On(ctx)
 }
 
-func (x *ProgramPower) do(ctx context.Context, state PowerState, do func(context.Context) error) error {
-	x.program.touch()
+func (x *ProgramPower) switchPower(ctx context.Context, state PowerState, do func(context.Context) error) error {
+	x.program.markTouched()
 	x.program.endEpoch(ctx, "the board was switched "+string(state))
 	x.switched = true
-	return x.program.run.switchWith(ctx, x.driver, do)
+	return x.program.run.withDriverTimeout(ctx, x.driver, do)
 }
 
 // endEpoch ends the epoch of the console's prompt or shell if one console is open. Of several, the driver may switch any.
@@ -214,27 +216,27 @@ func (p *Program) endEpoch(ctx context.Context, event string) {
 	}
 }
 
-// setPower leaves every board as the program wants.
-func (p *Program) setPower(failure error) {
+// applyPowerAfter leaves every board as the program wants.
+func (p *Program) applyPowerAfter(failure error) {
 	r := p.run
 	for _, x := range p.power {
 		if !x.switched {
 			continue
 		}
 		r.power, r.policy.PowerAfter = x.driver, x.after
-		r.setPower(failure)
+		r.applyPowerAfter(failure)
 	}
 	r.power = nil
 }
 
 // Image opens an image, a file or a web address, and compares its digest if one is given. It is closed in the end.
 func (p *Program) Image(ctx context.Context, path, sha256 string) (*image.Image, error) {
-	if err := p.run.grants.canStage(path); err != nil {
+	if err := p.run.grants.canReadImage(path); err != nil {
 		return nil, err
 	}
-	sub := &run{Engine: p.run.Engine, policy: p.run.policy, job: Job{DryRun: true}, ctx: ctx, hide: p.run.hide}
-	sub.ledger.add(&medium{part: Part{Image: path, SHA256: sha256}})
-	err := sub.planImage(ctx)
+	sub := &run{Engine: p.run.Engine, policy: p.run.policy, job: Job{DryRun: true}, ctx: ctx, secrets: p.run.secrets}
+	sub.ledger.add(&medium{source: Part{Image: path, SHA256: sha256}})
+	err := sub.stageImages(ctx)
 	p.run.cleanups = append(p.run.cleanups, sub.cleanups...)
 	return sub.ledger.media[0].image, err
 }
@@ -246,17 +248,19 @@ func (p *Program) Serve(ctx context.Context, address string) (*serve.HTTP, error
 		return nil, serve.ListenError(err, "tcp", address)
 	}
 	h := serve.NewHTTP(l)
-	p.run.defers("HTTP server", h.Close)
+	p.run.onCleanup("HTTP server", h.Close)
 	return h, nil
 }
 
-// Refuse notes that a flash could not even begin, which counts as one that failed.
-func (p *Program) Refuse(j Job, err error) { p.note(flashed{port: j.Port, target: j.Target, err: err}) }
+// RecordRefusal notes that a flash could not even begin, which counts as one that failed.
+func (p *Program) RecordRefusal(j Job, err error) {
+	p.recordResult(flashResult{port: j.Port, target: j.Target, err: err})
+}
 
-// note keeps the last flash of each medium. One that never came to a medium is made good by any of that port.
-func (p *Program) note(last flashed) {
-	p.flashed = slices.DeleteFunc(p.flashed, func(x flashed) bool { return x.port == last.port && (x.target == last.target || x.target == "") })
-	p.flashed = append(p.flashed, last)
+// recordResult keeps the last flash of each medium. One that never came to a medium is made good by any of that port.
+func (p *Program) recordResult(last flashResult) {
+	p.flashResults = slices.DeleteFunc(p.flashResults, func(x flashResult) bool { return x.port == last.port && (x.target == last.target || x.target == "") })
+	p.flashResults = append(p.flashResults, last)
 }
 
 // Flash runs a policy as flashlua run does. What became of it counts for the program: a medium whose last flash failed is
@@ -264,45 +268,45 @@ func (p *Program) note(last flashed) {
 func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	e := p.run.Engine
 	if err := e.grants.canFlash(policy, j); err != nil {
-		p.Refuse(j, err)
-		return Refused(err)
+		p.RecordRefusal(j, err)
+		return RefusedReport(err)
 	}
 	e.Console = p.run.Console
 	if p.job.Simulate != nil {
 		done, err := p.job.Simulate(&e, policy, j.Port)
 		if err != nil {
-			p.Refuse(j, err)
-			return Refused(err)
+			p.RecordRefusal(j, err)
+			return RefusedReport(err)
 		}
 		defer done()
 		p.run.Simulated = p.run.Simulated || e.Simulated
 	}
-	p.touch()
-	p.run.inner <- struct{}{}
+	p.markTouched()
+	p.run.nestedRun <- struct{}{}
 	rep := e.Run(ctx, policy, j)
-	<-p.run.inner
-	p.took(flashed{port: j.Port, target: cmp.Or(rep.Target.Name, j.Target), err: rep.Err}, j.Image, rep)
+	<-p.run.nestedRun
+	p.recordReport(flashResult{port: j.Port, target: cmp.Or(rep.Target.Name, j.Target), err: rep.Err}, j.Image, rep)
 	return rep
 }
 
 // WriteDevice writes an image to a medium of this machine as flashlua write does. It counts as Flash does.
-func (p *Program) WriteDevice(ctx context.Context, j LocalJob) *Report {
+func (p *Program) WriteDevice(ctx context.Context, j WriteJob) *Report {
 	e := p.run.Engine
-	if err := cmp.Or(e.grants.canStage(j.Image), e.grants.canFill(j.To)); err != nil {
-		p.note(flashed{port: j.To, err: err})
-		return Refused(err)
+	if err := cmp.Or(e.grants.canReadImage(j.Image), e.grants.canWriteMedium(j.To)); err != nil {
+		p.recordResult(flashResult{port: j.To, err: err})
+		return RefusedReport(err)
 	}
-	p.touch()
+	p.markTouched()
 	e.Simulated = false // whatever board was flashed before
-	rep := e.WriteLocal(ctx, j)
-	p.took(flashed{port: j.To, err: rep.Err}, j.Image, rep)
+	rep := e.Write(ctx, j)
+	p.recordReport(flashResult{port: j.To, err: rep.Err}, j.Image, rep)
 	return rep
 }
 
-// took records what became of a medium.
-func (p *Program) took(last flashed, image string, rep *Report) {
+// recordReport records what became of a medium.
+func (p *Program) recordReport(last flashResult, image string, rep *Report) {
 	last.state = p.leftAs(last.port, last.target, rep.Target.State)
-	p.note(last)
+	p.recordResult(last)
 	p.run.job.Image, p.run.report.Image, p.run.report.Target, p.run.report.Parts = image, rep.Image, rep.Target, rep.Parts
-	p.run.mark(last.state)
+	p.run.markMedia(last.state)
 }

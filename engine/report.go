@@ -22,35 +22,35 @@ const (
 	ExitSignal    = 128 // plus the number of the signal
 )
 
-// Planned is the result of a dry run whose plan can work.
-const Planned = "planned"
+// ResultPlanned is the result of a dry run whose plan can work.
+const ResultPlanned = "planned"
 
 // Report says what came of a run. Its JSON form is the verdict.
 // Plain data: safe for concurrent use once the run has returned it.
 type Report struct {
-	Result    string        `json:"result"` // verified, failed, or planned by a dry run
-	Mode      string        `json:"mode"`   // flash, verify, dry-run, program or write
-	Exit      int           `json:"exit"`
-	Class     string        `json:"class,omitempty"` // retry or fatal
-	Rule      string        `json:"rule,omitempty"`  // that decided on the class
-	Kind      string        `json:"kind,omitempty"`
-	Error     string        `json:"error,omitempty"`
-	Chain     []string      `json:"chain,omitempty"` // outermost first
-	Hint      string        `json:"hint,omitempty"`
-	Stopped   string        `json:"stopped,omitempty"` // why no further attempt was made, if not by class or count
-	Step      string        `json:"step,omitempty"`
-	Attempt   int           `json:"attempt"` // the last one, 0 if none was made
-	Attempts  []*Attempt    `json:"attempts"`
-	Secondary []string      `json:"secondary,omitempty"` // what failed beside it
-	Console   []string      `json:"console,omitempty"`   // the last lines
-	Detail    string        `json:"detail,omitempty"`
-	Board     string        `json:"board"`
-	Image     ImageReport   `json:"image"`
-	Target    TargetReport  `json:"target"`
-	Parts     []PartReport  `json:"parts,omitempty"` // of the job, each for itself; image and target are then the first, state is of all
-	Duration  time.Duration `json:"duration_ns"`
-	Simulated bool          `json:"simulated"`
-	Lost      []Loss        `json:"lost,omitempty"` // output that was not taken in time
+	Result     string        `json:"result"` // verified, failed, or planned by a dry run
+	Mode       string        `json:"mode"`   // flash, verify, dry-run, program or write
+	Exit       int           `json:"exit"`
+	Class      string        `json:"class,omitempty"` // retry or fatal
+	Rule       string        `json:"rule,omitempty"`  // that decided on the class
+	Kind       string        `json:"kind,omitempty"`
+	Error      string        `json:"error,omitempty"`
+	Chain      []string      `json:"chain,omitempty"` // outermost first
+	Hint       string        `json:"hint,omitempty"`
+	StopReason string        `json:"stopped,omitempty"` // why no further attempt was made, if not by class or count
+	Step       string        `json:"step,omitempty"`
+	Attempt    int           `json:"attempt"` // the last one, 0 if none was made
+	Attempts   []*Attempt    `json:"attempts"`
+	Secondary  []string      `json:"secondary,omitempty"` // what failed beside it
+	Console    []string      `json:"console,omitempty"`   // the last lines
+	Detail     string        `json:"detail,omitempty"`
+	Board      string        `json:"board"`
+	Image      ImageReport   `json:"image"`
+	Target     TargetReport  `json:"target"`
+	Parts      []PartReport  `json:"parts,omitempty"` // of the job, each for itself; image and target are then the first, state is of all
+	Duration   time.Duration `json:"duration_ns"`
+	Simulated  bool          `json:"simulated"`
+	Lost       []Loss        `json:"lost,omitempty"` // output that was not taken in time
 
 	Err        error `json:"-"` // nil after success
 	powerError error
@@ -108,8 +108,8 @@ type PartReport struct {
 	Target TargetReport `json:"target"`
 }
 
-// add records an attempt.
-func (r *Report) add(n int, took time.Duration, d classify.Decision) *Attempt {
+// addAttempt records an attempt.
+func (r *Report) addAttempt(n int, took time.Duration, d classify.Decision) *Attempt {
 	a := &Attempt{Number: n, Duration: took}
 	if d.Err != nil {
 		f := classify.Facts(d.Err)
@@ -129,25 +129,25 @@ func (r *Report) lastError() error {
 // finish fills the report from what the run knows.
 func (r *run) finish(d classify.Decision) *Report {
 	rep := &r.report
-	rep.Result, rep.Attempt, rep.Duration = "failed", int(r.attempt.Load()), r.Clock.Now().Sub(r.began)
+	rep.Result, rep.Attempt, rep.Duration = "failed", int(r.attemptNumber.Load()), r.Clock.Now().Sub(r.started)
 	rep.Mode, rep.Board, rep.Image.Path, rep.Simulated = r.mode, r.policy.Name, web.Mask(r.job.Image), r.Simulated
-	rep.addMedia(r)
+	rep.setMedia(r)
 	if rep.Attempts == nil {
 		rep.Attempts = []*Attempt{}
 	}
 	err := d.Err
 	if err == nil {
-		rep.Result = r.success()
-		err = classify.Fatal(rep.powerError)
+		rep.Result = r.successResult()
+		err = classify.MarkFatal(rep.powerError)
 		if err != nil {
-			d.Class, d.Rule = classify.NonRetryable, classify.RuleNonRetryable
+			d.Class, d.Rule = classify.Fatal, classify.RuleNonRetryable
 		}
 	} else {
 		err = classify.WithSecondary(err, rep.powerError)
 	}
-	rep.Exit = exit(d, rep, r.powered, err)
-	rep.describe(d, classify.WithSecondary(err, rep.secondary...))
-	rep.mask(r.hide)
+	rep.Exit = exitCode(d, rep, r.touched, err)
+	rep.setError(d, classify.WithSecondary(err, rep.secondary...))
+	rep.mask(r.secrets)
 	rep.clip()
 	r.emit(Event{Type: EventEnd, Text: rep.Result, Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
 	r.endEvents(rep)
@@ -168,26 +168,26 @@ func (r *run) endEvents(rep *Report) {
 	}
 }
 
-// success is the result of a run of this mode that ended well.
-func (r *run) success() string {
+// successResult is the result of a run of this mode that ended well.
+func (r *run) successResult() string {
 	switch r.mode {
 	case ModeDryRun:
-		return Planned
+		return ResultPlanned
 	case ModeProgram:
-		return Done
+		return ResultDone
 	}
 	return Verified
 }
 
-// addMedia records what became of the media.
-func (r *Report) addMedia(run *run) {
+// setMedia records what became of the media.
+func (r *Report) setMedia(run *run) {
 	first := true
 	run.ledger.each(func(m *medium) {
 		p := m.report()
 		if first {
 			r.Image, r.Target = p.Image, p.Target
 		}
-		if first = false; m.part.Label != "" {
+		if first = false; m.source.Label != "" {
 			r.Parts = append(r.Parts, p)
 		}
 	})
@@ -196,7 +196,7 @@ func (r *Report) addMedia(run *run) {
 
 // report is what became of a medium. The caller holds the ledger's lock.
 func (m *medium) report() PartReport {
-	p := PartReport{Label: m.part.Label, Image: ImageReport{Path: web.Mask(m.part.Image)}, Target: TargetReport{
+	p := PartReport{Label: m.source.Label, Image: ImageReport{Path: web.Mask(m.source.Image)}, Target: TargetReport{
 		Name: m.target.Name, Device: m.device, State: m.state, Rewritten: m.rewritten, LastWrite: timeOf(m.lastWriteAt),
 	}}
 	if m.image != nil {
@@ -208,8 +208,8 @@ func (m *medium) report() PartReport {
 	return p
 }
 
-// describe puts an error into the report.
-func (r *Report) describe(d classify.Decision, err error) {
+// setError puts an error into the report.
+func (r *Report) setError(d classify.Decision, err error) {
 	if r.Err = err; err == nil {
 		return
 	}
@@ -219,7 +219,7 @@ func (r *Report) describe(d classify.Decision, err error) {
 	if f.Console != "" {
 		r.Console = strings.Split(f.Console, "\n")
 	}
-	for _, s := range append(classify.Besides(err), f.Secondary...) {
+	for _, s := range append(classify.Siblings(err), f.Secondary...) {
 		r.Secondary = append(r.Secondary, s.Error())
 	}
 }
@@ -229,7 +229,7 @@ func masked(hide *console.Secrets, text string) string { return web.Redact(hide.
 
 // mask hides secrets that a script, the board or a command line put into an error.
 func (r *Report) mask(hide *console.Secrets) {
-	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.Stopped, &r.Step} {
+	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.StopReason, &r.Step} {
 		*text = masked(hide, *text)
 	}
 	for _, list := range [][]string{r.Chain, r.Secondary, r.Console} {
@@ -242,20 +242,20 @@ func (r *Report) mask(hide *console.Secrets) {
 	}
 }
 
-// Refused is the report of a run that could not even be planned.
-func Refused(err error) *Report {
+// RefusedReport is the report of a run that could not even be planned.
+func RefusedReport(err error) *Report {
 	r := &Report{Result: "failed", Attempts: []*Attempt{}, Target: TargetReport{State: Untouched}}
 	d := (&classify.Classifier{}).Decide(nil, err)
-	r.Exit = exit(d, r, false, d.Err)
-	r.describe(d, d.Err)
+	r.Exit = exitCode(d, r, false, d.Err)
+	r.setError(d, d.Err)
 	r.mask(nil)
 	r.clip()
 	return r
 }
 
-// exit gives the exit code: where the run ended says more than why.
-func exit(d classify.Decision, r *Report, began bool, err error) int {
-	var sig *signal
+// exitCode gives the exit code: where the run ended says more than why.
+func exitCode(d classify.Decision, r *Report, began bool, err error) int {
+	var sig *interruptCause
 	switch {
 	case err == nil:
 		return ExitVerified
@@ -263,27 +263,27 @@ func exit(d classify.Decision, r *Report, began bool, err error) int {
 		return ExitInternal
 	case errors.As(err, &sig):
 		return ExitSignal + sig.number
-	case d.Rule == classify.RuleRunCancelled && classify.Find(err, classify.DeadlineTotal) != nil, r.Stopped != "":
+	case d.Rule == classify.RuleRunCancelled && classify.Find(err, classify.DeadlineTotal) != nil, r.StopReason != "":
 		return ExitDeadline
 	case !began:
 		return ExitPlan
-	case d.Class == classify.NonRetryable:
+	case d.Class == classify.Fatal:
 		return ExitFatal
 	}
 	return ExitExhausted
 }
 
-// signal is the cause of a run that a signal ended.
-type signal struct {
+// interruptCause is the cause of a run that a signal ended.
+type interruptCause struct {
 	error
 	number int
 }
 
-func (s *signal) Unwrap() error { return s.error }
+func (s *interruptCause) Unwrap() error { return s.error }
 
-// Signal gives the cause to cancel a run's context with when a signal arrived.
-func Signal(name string, number int) error {
-	return &signal{classify.New(classify.Interrupted, "interrupted by %s", name), number}
+// InterruptedBy gives the cause to cancel a run's context with when a signal arrived.
+func InterruptedBy(name string, number int) error {
+	return &interruptCause{classify.New(classify.RunInterrupted, "interrupted by %s", name), number}
 }
 
 // MarshalIndent is the verdict, readable.

@@ -24,24 +24,24 @@ import (
 type Session struct {
 	LastError error // of the attempt before, nil in the first
 
-	run        *run
-	over       atomic.Bool
-	steps      []string
-	fresh      bool         // the power driver has just switched the board on
-	destroying int          // how many of the steps under way may destroy the medium
-	lease      string       // the board's address in U-Boot
-	shell      *shell.Shell // the last one
+	run              *run
+	ended            atomic.Bool
+	steps            []string
+	justPoweredOn    bool         // the power driver has just switched the board on
+	destructiveSteps int          // how many of the steps under way may destroy the medium
+	boardAddr        string       // the board's address in U-Boot
+	shell            *shell.Shell // the last one
 
-	written *writes // what Write did last, nil if its shell is gone
-	stale   bool    // the script ran commands since
+	lastWrite           *writes // what Write did last, nil if its shell is gone
+	commandsSinceVerify bool    // the script ran commands since
 }
 
 // Attempt counts from 1.
-func (s *Session) Attempt() int { return int(s.run.attempt.Load()) }
+func (s *Session) Attempt() int { return int(s.run.attemptNumber.Load()) }
 
-// Live gives an error once the attempt is over.
-func (s *Session) Live() error {
-	if !s.over.Load() {
+// CheckActive gives an error once the attempt is over.
+func (s *Session) CheckActive() error {
+	if !s.ended.Load() {
 		return nil
 	}
 	return classify.WithHint(classify.New(classify.ScriptStale, "it belongs to an attempt that is over"),
@@ -77,7 +77,7 @@ func (s *Session) Image(ctx context.Context) (flash.Image, error) {
 	if len(s.run.ledger.media) == 0 {
 		return nil, nil
 	}
-	if err := s.run.await(ctx); err != nil {
+	if err := s.run.waitNow(ctx); err != nil {
 		return nil, err
 	}
 	return s.run.ledger.media[0].image, nil
@@ -100,20 +100,20 @@ type StepOptions struct {
 
 // Step runs f as a named step, with its deadline and its own retries.
 func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(context.Context) error) error {
-	if err := s.Live(); err != nil {
+	if err := s.CheckActive(); err != nil {
 		return err
 	}
 	s.steps = append(s.steps, name)
 	defer func() { s.steps = s.steps[:len(s.steps)-1] }()
 	if o.Destroys {
-		s.destroying++
-		defer func() { s.destroying-- }()
+		s.destructiveSteps++
+		defer func() { s.destructiveSteps-- }()
 	}
 	var earlier []error
 	for n := 0; ; n++ {
 		s.run.emit(Event{Type: EventStep, Step: name})
 		began := s.run.Clock.Now()
-		err := s.tryStep(ctx, name, o, f)
+		err := s.runStepOnce(ctx, name, o, f)
 		e := Event{Type: EventStepEnd, Step: name, Took: s.run.Clock.Now().Sub(began)}
 		if err == nil {
 			s.run.emit(e)
@@ -122,11 +122,11 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 		e.Error, e.Kind = err.Error(), string(classify.Facts(err).Kind)
 		s.run.emit(e)
 		err = classify.WithSecondary(err, earlier...)
-		if n >= o.Retries || context.Cause(ctx) != nil || lost(err) {
+		if n >= o.Retries || context.Cause(ctx) != nil || needsNewAttempt(err) {
 			return err
 		}
-		d := s.run.decide(ctx, err)
-		if d.Class == classify.NonRetryable {
+		d := s.run.classifyError(ctx, err)
+		if d.Class == classify.Fatal {
 			return d.Err
 		}
 		earlier = append(earlier, d.Err)
@@ -138,19 +138,19 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 	}
 }
 
-// lost reports whether the board is not where the step found it: only another attempt can help then.
-func lost(err error) bool {
+// needsNewAttempt reports whether the board is not where the step found it: only another attempt can help then.
+func needsNewAttempt(err error) bool {
 	return classify.Find(err, "board") != nil || classify.Find(err, classify.TransportLost) != nil || classify.Find(err, classify.TransportBusy) != nil
 }
 
-func (s *Session) tryStep(ctx context.Context, name string, o StepOptions, f func(context.Context) error) error {
+func (s *Session) runStepOnce(ctx context.Context, name string, o StepOptions, f func(context.Context) error) error {
 	if limit := o.Timeout; limit > 0 {
 		late := classify.WithHint(classify.New(classify.DeadlineStep, "step %s took longer than %s", name, limit), "raise the step's timeout if the board needs longer")
 		var cancel context.CancelFunc
 		ctx, cancel = clock.WithTimeout(ctx, s.run.Clock, limit, late)
 		defer cancel()
 	}
-	defer s.run.console.Arm(o.Watch)()
+	defer s.run.console.PushAborts(o.Watch)()
 	err := f(ctx)
 	if cause := context.Cause(ctx); err == nil && cause != nil {
 		err = cause // whoever swallowed the cancellation does not change it
@@ -159,10 +159,10 @@ func (s *Session) tryStep(ctx context.Context, name string, o StepOptions, f fun
 }
 
 // PowerOn switches the board on, which resets it if it is on.
-func (s *Session) PowerOn(ctx context.Context) error { return s.switchTo(ctx, PowerOn) }
+func (s *Session) PowerOn(ctx context.Context) error { return s.setPower(ctx, PowerOn) }
 
 // PowerOff switches the board off.
-func (s *Session) PowerOff(ctx context.Context) error { return s.switchTo(ctx, PowerOff) }
+func (s *Session) PowerOff(ctx context.Context) error { return s.setPower(ctx, PowerOff) }
 
 // PowerCycle switches the board off, lets it rest and switches it on. What it said before is forgotten.
 func (s *Session) PowerCycle(ctx context.Context) error {
@@ -177,7 +177,7 @@ func (s *Session) PowerCycle(ctx context.Context) error {
 	return s.PowerOn(ctx)
 }
 
-func (s *Session) switchTo(ctx context.Context, state PowerState) error {
+func (s *Session) setPower(ctx context.Context, state PowerState) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
@@ -200,9 +200,9 @@ func (s *Session) switchTo(ctx context.Context, state PowerState) error {
 		do = s.run.power.On
 		con.Skip()
 	}
-	err = s.run.switchPower(ctx, do)
+	err = s.run.withPowerTimeout(ctx, do)
 	s.run.gate.switched(state, err)
-	s.fresh = err == nil && state == PowerOn
+	s.justPoweredOn = err == nil && state == PowerOn
 	if s.run.Console != nil && err == nil {
 		s.run.Console.Note(s.run.Clock.Now(), "power "+string(state))
 	}
@@ -211,7 +211,7 @@ func (s *Session) switchTo(ctx context.Context, state PowerState) error {
 
 // console gives the live console, reopened if it was lost.
 func (s *Session) console(ctx context.Context) (*console.Console, error) {
-	if err := s.Live(); err != nil {
+	if err := s.CheckActive(); err != nil {
 		return nil, err
 	}
 	select {
@@ -222,7 +222,7 @@ func (s *Session) console(ctx context.Context) (*console.Console, error) {
 	s.run.console.EndEpoch(ctx, "the console was lost, and opened again")
 	s.run.console.Close()
 	s.run.gate.lost = true
-	err := s.run.planConsole(ctx)
+	err := s.run.openConsole(ctx)
 	return s.run.console, err
 }
 
@@ -233,29 +233,29 @@ func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 		return nil, err
 	}
 	cfg := s.run.policy.UBoot
-	cfg.Fresh, s.fresh = s.fresh, false
-	s.written = nil // its shell is gone
+	cfg.JustReset, s.justPoweredOn = s.justPoweredOn, false
+	s.lastWrite = nil // its shell is gone
 	return uboot.Interrupt(ctx, con, cfg)
 }
 
 // DHCP gets the board a lease, or gives it the address that the policy has for it.
 func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
-	if err := s.Live(); err != nil {
+	if err := s.CheckActive(); err != nil {
 		return "", err
 	}
 	if own := s.run.policy.Net.Address; own.IsValid() {
-		s.lease = own.Addr().String()
-		return s.lease, ub.SetAddress(ctx, own, s.run.policy.Net.Gateway)
+		s.boardAddr = own.Addr().String()
+		return s.boardAddr, ub.SetAddress(ctx, own, s.run.policy.Net.Gateway)
 	}
 	address, err := ub.DHCP(ctx)
-	s.lease = address
+	s.boardAddr = address
 	return address, err
 }
 
 // Load fetches the policy's files into the board's RAM, all of them without names. For each, NAME_addr and NAME_size
 // are set in U-Boot's environment, in hexadecimal.
 func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) error {
-	if err := s.Live(); err != nil {
+	if err := s.CheckActive(); err != nil {
 		return err
 	}
 	if len(names) == 0 {
@@ -266,15 +266,15 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 		if !ok {
 			return classify.New(classify.ConfigPolicy, "board %s has no file %q", s.run.policy.Name, name)
 		}
-		server, err := s.station(ctx, s.run.policy.Net.TFTP, s.lease)
+		server, err := s.stationAddr(ctx, s.run.policy.Net.TFTP, s.boardAddr)
 		if err != nil {
 			return err
 		}
 		if s.run.tftp != nil {
-			s.run.tftp.Only(s.lease)
+			s.run.tftp.RestrictTo(s.boardAddr)
 		}
-		err = ub.Load(ctx, server, f.wire, f.Address, f.size, s.run.window())
-		s.run.learnWindow(f.size, err)
+		err = ub.Load(ctx, server, f.tftpName, f.Address, f.size, s.run.currentTFTPWindow())
+		s.run.adaptTFTPWindow(f.size, err)
 		if err != nil {
 			return err
 		}
@@ -287,25 +287,25 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 	return nil
 }
 
-// window is how many blocks the board's network card is trusted to take at once.
-func (r *run) window() int { return cmp.Or(r.windowSize, uboot.FirstWindow) }
+// currentTFTPWindow is how many blocks the board's network card is trusted to take at once.
+func (r *run) currentTFTPWindow() int { return cmp.Or(r.tftpWindow, uboot.FirstWindow) }
 
-// learnWindow makes of it four times as many after a file of some windows, and 1 once something was lost. Of another's
+// adaptTFTPWindow makes of it four times as many after a file of some windows, and 1 once something was lost. Of another's
 // server nobody knows.
-func (r *run) learnWindow(size int64, err error) {
+func (r *run) adaptTFTPWindow(size int64, err error) {
 	const some = 16
 	if r.tftp == nil {
 		return
 	}
-	if r.tftp.Resent() > 0 || err != nil {
-		r.windowSize = 1
-	} else if r.windowSize != 1 && size >= int64(some*r.window()*uboot.BlockSize) {
-		r.windowSize = min(4*r.window(), uboot.MostWindow)
+	if r.tftp.TakeResent() > 0 || err != nil {
+		r.tftpWindow = 1
+	} else if r.tftpWindow != 1 && size >= int64(some*r.currentTFTPWindow()*uboot.BlockSize) {
+		r.tftpWindow = min(4*r.currentTFTPWindow(), uboot.MostWindow)
 	}
 }
 
-// station is this machine's address as the board sees it: what it was told to be, else the one on the way to the board.
-func (s *Session) station(ctx context.Context, told, board string) (string, error) {
+// stationAddr is this machine's address as the board sees it: what it was told to be, else the one on the way to the board.
+func (s *Session) stationAddr(ctx context.Context, told, board string) (string, error) {
 	if told != "" {
 		return told, nil
 	}
@@ -313,14 +313,14 @@ func (s *Session) station(ctx context.Context, told, board string) (string, erro
 		return "", classify.WithHint(classify.New(classify.ConfigPlan, "the station's address is not known: the board has no lease"),
 			"run dhcp first, or set net.tftp and net.http in the policy")
 	}
-	return s.run.Source(ctx, board)
+	return s.run.SourceAddr(ctx, board)
 }
 
 // Boot starts Linux with a U-Boot command and logs in. Who knows what a command that is not the policy's does on the way.
 func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell.Shell, error) {
 	con, err := s.console(ctx)
 	if err == nil && cmd != s.run.policy.Boot {
-		err = s.Touch()
+		err = s.BeforeCommand()
 	}
 	if err != nil {
 		return nil, err
@@ -334,15 +334,15 @@ func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell
 	if err != nil {
 		return nil, err
 	}
-	s.shell, err = shell.Login(ctx, con, s.linux(), returned)
+	s.shell, err = shell.Login(ctx, con, s.linuxConfig(), returned)
 	if classify.Find(err, classify.UBootBoot) != nil { // a script may boot something else
 		ub.Resume()
 	}
 	return s.shell, err
 }
 
-// linux is the policy's Linux with what the policy says elsewhere.
-func (s *Session) linux() shell.Config {
+// linuxConfig is the policy's Linux with what the policy says elsewhere.
+func (s *Session) linuxConfig() shell.Config {
 	cfg := s.run.policy.Linux
 	cfg.Note = s.Note
 	cfg.Address, cfg.Gateway = s.run.policy.Net.Address, s.run.policy.Net.Gateway
@@ -356,12 +356,12 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := s.linux()
-	cfg.Running, s.fresh = !s.fresh, false
+	cfg := s.linuxConfig()
+	cfg.Running, s.justPoweredOn = !s.justPoweredOn, false
 	same := s.shell != nil && s.shell.Live(ctx) == nil
 	if s.shell, err = shell.Login(ctx, con, cfg); err == nil && same {
-		if s.written != nil {
-			s.written.dut.Rejoin(s.shell)
+		if s.lastWrite != nil {
+			s.lastWrite.dut.Rejoin(s.shell)
 		}
 	}
 	return s.shell, err
@@ -370,22 +370,22 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 // VerifyOnly reports whether the medium is to be compared and not to be written.
 func (s *Session) VerifyOnly() bool { return s.run.job.VerifyOnly }
 
-// Touch is called before a script's own command runs. Who knows what it does to the medium: what was verified before is
+// BeforeCommand is called before a script's own command runs. Who knows what it does to the medium: what was verified before is
 // proven no more, and read once more in the end. Inside a step that destroys, nothing is proven any more; where nothing may be written, such
 // a command is refused.
-func (s *Session) Touch() error {
-	if err := s.Live(); err != nil {
+func (s *Session) BeforeCommand() error {
+	if err := s.CheckActive(); err != nil {
 		return err
 	}
-	s.stale = true
+	s.commandsSinceVerify = true
 	switch {
-	case s.destroying == 0:
-		s.run.forget()
+	case s.destructiveSteps == 0:
+		s.run.voidReceipts()
 	case s.VerifyOnly():
 		return classify.WithHint(classify.New(classify.ConfigPolicy, "step %s may destroy the medium, and nothing is to be written: its commands do not run", s.steps[len(s.steps)-1]),
 			"in the policy, leave the command out if job.verify_only is true")
 	default:
-		s.run.mark(Partial)
+		s.run.markMedia(Partial)
 	}
 	return nil
 }

@@ -15,13 +15,13 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// SimulatedBoard makes a simulated board that a policy fits: its prompts, its login, its media. For the settings see
+// NewSimulatedBoard makes a simulated board that a policy fits: its prompts, its login, its media. For the settings see
 // simboard.Parse. The caller calls done in the end, which also removes the media if no folder was named for them.
-func SimulatedBoard(p *Policy, settings string, network simboard.Network) (b *simboard.Board, done func(), err error) {
-	return simulatedBoard(nil, p, settings, network)
+func NewSimulatedBoard(p *Policy, settings string, network simboard.Network) (b *simboard.Board, done func(), err error) {
+	return newSimulatedBoard(nil, p, settings, network)
 }
 
-func simulatedBoard(g *grants, p *Policy, settings string, network simboard.Network) (b *simboard.Board, done func(), err error) {
+func newSimulatedBoard(g *grants, p *Policy, settings string, network simboard.Network) (b *simboard.Board, done func(), err error) {
 	cfg, err := simConfig(p, settings)
 	if err != nil {
 		return nil, nil, err
@@ -35,7 +35,7 @@ func simulatedBoard(g *grants, p *Policy, settings string, network simboard.Netw
 	}
 	remove := func() error { return nil }
 	if cfg.Dir == "" {
-		if cfg.Dir, remove, err = folder(os.TempDir(), "flashlua-sim"); err != nil {
+		if cfg.Dir, remove, err = lockedTempDir(os.TempDir(), "flashlua-sim"); err != nil {
 			return nil, nil, classify.Wrap(err, classify.Config, "there is no place for the simulated board's media")
 		}
 	}
@@ -52,22 +52,22 @@ func simulatedBoard(g *grants, p *Policy, settings string, network simboard.Netw
 // simConfig is the board that a policy fits.
 func simConfig(p *Policy, settings string) (cfg simboard.Config, err error) {
 	cfg = simboard.Config{
-		Prompt: first(p.UBoot.Prompts), Autoboot: p.UBoot.Autoboot, Keys: p.UBoot.Keys, BootPassword: p.UBoot.Password,
-		Login: p.Linux.Login, User: p.Linux.User, Password: p.Linux.Password, ShellPrompt: first(p.Linux.Prompts),
+		Prompt: firstPrompt(p.UBoot.Prompts), Autoboot: p.UBoot.Autoboot, Keys: p.UBoot.Keys, BootPassword: p.UBoot.Password,
+		Login: p.Linux.Login, User: p.Linux.User, Password: p.Linux.Password, ShellPrompt: firstPrompt(p.Linux.Prompts),
 	}
 	if err = simboard.Parse(settings, &cfg); err == nil {
-		cfg.Media, err = media(p)
+		cfg.Media, err = simMedia(p)
 	}
 	return cfg, err
 }
 
-// first is the prompt that a simulated board has.
-func first(prompts []string) string { return strings.Join(prompts[:min(1, len(prompts))], "") }
+// firstPrompt is the prompt that a simulated board has.
+func firstPrompt(prompts []string) string { return strings.Join(prompts[:min(1, len(prompts))], "") }
 
 var simDevice = regexp.MustCompile(`^/dev/([A-Za-z0-9_-]+)$`)
 
-// media are the block devices that a policy's targets lead to.
-func media(p *Policy) (all []simboard.Medium, err error) {
+// simMedia are the block devices that a policy's targets lead to.
+func simMedia(p *Policy) (all []simboard.Medium, err error) {
 	taken := map[string]bool{}
 	add := func(m simboard.Medium) {
 		if !taken[m.Name] {
@@ -99,8 +99,8 @@ func media(p *Policy) (all []simboard.Medium, err error) {
 	return all, nil
 }
 
-// PretendToSimulate checks what Simulate would be given, for a run that touches nothing.
-func (e *Engine) PretendToSimulate(p *Policy, settings string) error {
+// SimulateDryRun checks what Simulate would be given, for a run that touches nothing.
+func (e *Engine) SimulateDryRun(p *Policy, settings string) error {
 	_, err := simConfig(p, settings)
 	e.Simulated = true
 	e.OpenPower = func(string) (power.Driver, error) { return nil, nil }
@@ -111,7 +111,7 @@ func (e *Engine) PretendToSimulate(p *Policy, settings string) error {
 // the run.
 func (e *Engine) Simulate(p *Policy, settings string) (b *simboard.Board, done func(), err error) {
 	wire := &simboard.Wire{}
-	b, done, err = simulatedBoard(e.grants, p, settings, wire)
+	b, done, err = newSimulatedBoard(e.grants, p, settings, wire)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,6 +125,6 @@ func (e *Engine) Simulate(p *Policy, settings string) (b *simboard.Board, done f
 	}
 	e.OpenPower = func(string) (power.Driver, error) { return b, nil }
 	e.Listen, e.ListenUDP = wire.Listen, wire.ListenPacket
-	e.Source = func(context.Context, string) (string, error) { return simboard.Station.String(), nil }
+	e.SourceAddr = func(context.Context, string) (string, error) { return simboard.Station.String(), nil }
 	return b, done, nil
 }

@@ -19,7 +19,7 @@ func TestSimulatedMedia(t *testing.T) {
 		{map[string]flash.Target{"emmc": {Path: "/dev/mmcblk0"}, "usd": {Sysfs: "4fb0000"}}, "[{mmcblk0 } {mmcblk1 4fb0000.mmc}]"},
 		{map[string]flash.Target{"card": {Sysfs: "4fb0000"}, "emmc": {Path: "/dev/mmcblk0"}, "other": {Sysfs: "4f80000"}}, "[{mmcblk0 } {mmcblk1 4fb0000.mmc} {mmcblk2 4f80000.mmc}]"},
 	} {
-		if got, err := media(&Policy{Targets: tt.targets}); err != nil || fmt.Sprint(got) != tt.want {
+		if got, err := simMedia(&Policy{Targets: tt.targets}); err != nil || fmt.Sprint(got) != tt.want {
 			t.Errorf("media(%v) = %v, %v; want %s", tt.targets, got, err, tt.want)
 		}
 	}
@@ -34,7 +34,7 @@ func TestSimulatedMediaStayInside(t *testing.T) {
 	}
 	for _, path := range []string{"/dev/../outside", "/dev/sub/vda", "/outside", "/dev/..", "/dev/.", "/dev/"} {
 		p := &Policy{Targets: map[string]flash.Target{"disk": {Path: path}}}
-		_, _, err := SimulatedBoard(p, "size=1,dir="+dir, nil)
+		_, _, err := NewSimulatedBoard(p, "size=1,dir="+dir, nil)
 		if f := classify.Facts(err); f.Kind != classify.Config || f.Hint == "" {
 			t.Errorf("%s: %v, hint %q", path, err, f.Hint)
 		}

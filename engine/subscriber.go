@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// subscriberTime is how long the calls of a subscriber may keep a run waiting, all together.
-	subscriberTime = 2 * time.Second
+	// subscriberTimeout is how long the calls of a subscriber may keep a run waiting, all together.
+	subscriberTimeout = 2 * time.Second
 	// maxEvents is how many events wait for a subscriber that is behind.
 	maxEvents = 4096
 )
@@ -21,17 +21,17 @@ type subscriber struct {
 	clk  clock.Clock
 	call func(Event)
 
-	mu       sync.Mutex
-	patience time.Duration // what is left of subscriberTime
-	queue    []Event
-	idle     chan struct{} // closed when the queue is empty and no call is under way; nil before the first event
-	calling  bool
-	lost     int64
-	failed   error // the subscriber panicked, and is not called any more
+	mu        sync.Mutex
+	remaining time.Duration // what is left of subscriberTime
+	queue     []Event
+	idle      chan struct{} // closed when the queue is empty and no call is under way; nil before the first event
+	calling   bool
+	lost      int64
+	failed    error // the subscriber panicked, and is not called any more
 }
 
 func newSubscriber(clk clock.Clock, call func(Event)) *subscriber {
-	return &subscriber{clk: clk, call: call, patience: subscriberTime}
+	return &subscriber{clk: clk, call: call, remaining: subscriberTimeout}
 }
 
 // deliver passes an event on. It blocks for what is left of the patience at most.
@@ -47,7 +47,7 @@ func (s *subscriber) deliver(e Event) {
 		s.calling, s.idle = true, make(chan struct{})
 		go s.work()
 	}
-	patience := s.patience
+	patience := s.remaining
 	s.mu.Unlock()
 	if patience <= 0 {
 		return
@@ -56,7 +56,7 @@ func (s *subscriber) deliver(e Event) {
 	s.wait(patience, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.patience -= s.clk.Now().Sub(began)
+	s.remaining -= s.clk.Now().Sub(began)
 }
 
 // wait waits until every event was delivered, for d at most and not beyond hurry.
@@ -107,7 +107,7 @@ func (s *subscriber) guarded(e Event) {
 
 // close waits for the subscriber for a last moment, and returns how many events it did not get, and how it failed.
 func (s *subscriber) close(hurry <-chan struct{}) (lost int64, failed error) {
-	s.wait(subscriberTime, hurry)
+	s.wait(subscriberTimeout, hurry)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lost + int64(len(s.queue)), s.failed

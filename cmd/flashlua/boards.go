@@ -35,8 +35,8 @@ func (env Env) boardsCommand() *cli.Command {
 	}
 }
 
-// misused is a wrong command line of one command.
-func misused(command, format string, args ...any) error {
+// usageErrorFor is a wrong command line of one command.
+func usageErrorFor(command, format string, args ...any) error {
 	return classify.WithHint(classify.New(classify.Usage, format, args...), "see flashlua %s --help", command)
 }
 
@@ -44,17 +44,17 @@ func (env Env) boards(c *cli.Context) error {
 	args := c.Args().Slice()
 	switch {
 	case len(args) == 0 && c.Bool("source"):
-		return misused("boards", "--source needs a board: flashlua boards show SCRIPT --source")
+		return usageErrorFor("boards", "--source needs a board: flashlua boards show SCRIPT --source")
 	case len(args) == 0:
 		return env.listBoards(c.Bool("json"))
 	case args[0] != "show":
-		return misused("boards", "flashlua boards cannot %q, only show", args[0])
+		return usageErrorFor("boards", "flashlua boards cannot %q, only show", args[0])
 	case len(args) == 1:
-		return misused("boards", "name the board: flashlua boards show SCRIPT")
+		return usageErrorFor("boards", "name the board: flashlua boards show SCRIPT")
 	case len(args) > 2:
-		return misused("boards", "%q is one argument too many", args[2])
+		return usageErrorFor("boards", "%q is one argument too many", args[2])
 	case c.Bool("source") && c.Bool("json"):
-		return misused("boards", "--source and --json do not go together")
+		return usageErrorFor("boards", "--source and --json do not go together")
 	}
 	s, err := bindings.Inspect(args[1], bindings.Options{})
 	if err == nil && !c.Bool("source") {
@@ -71,7 +71,7 @@ func (env Env) boards(c *cli.Context) error {
 		_, err = env.Stdout.Write(text)
 		return printed(err)
 	case c.Bool("json"):
-		return printJSON(env.Stdout, shown(s))
+		return printJSON(env.Stdout, boardDetail(s))
 	}
 	return printBoard(env.Stdout, s)
 }
@@ -120,12 +120,12 @@ type boardShown struct {
 	Settings  map[string]any  `json:"settings"` // by policy key, dotted as --set takes it
 }
 
-func shown(s *bindings.Script) boardShown {
+func boardDetail(s *bindings.Script) boardShown {
 	settings := map[string]any{}
 	for _, x := range s.Settings {
 		settings[x.Key] = x.Value
 	}
-	return boardShown{boardLine{s.Policy.Name, s.Policy.Description, s.Policy.Tested}, s.File, s.Embedded, folder(s.Policy), s.Own, settings}
+	return boardShown{boardLine{s.Policy.Name, s.Policy.Description, s.Policy.Tested}, s.File, s.Embedded, folder(s.Policy), s.Overrides, settings}
 }
 
 // folder is where a policy's boot files are looked for unless --files says otherwise.
@@ -146,21 +146,21 @@ func printBoard(out io.Writer, s *bindings.Script) error {
 	row("script", from)
 	row("run", tested(s.Policy.Tested))
 	row("boot files", "from "+folder(s.Policy)+", or --files")
-	for _, name := range slices.Sorted(maps.Keys(s.Own)) {
+	for _, name := range slices.Sorted(maps.Keys(s.Overrides)) {
 		what := "flashlua's"
-		if s.Own[name] {
+		if s.Overrides[name] {
 			what = "the script's own"
 		}
 		row(name, what)
 	}
 	for _, x := range s.Settings {
-		row(x.Key, literal(x.Value))
+		row(x.Key, luaLiteral(x.Value))
 	}
 	return printed(w.Flush())
 }
 
-// literal writes a value as Lua does.
-func literal(v any) string {
+// luaLiteral writes a value as Lua does.
+func luaLiteral(v any) string {
 	switch v := v.(type) {
 	case string:
 		return strconv.Quote(v)
@@ -169,7 +169,7 @@ func literal(v any) string {
 	case []any:
 		var all []string
 		for _, x := range v {
-			all = append(all, literal(x))
+			all = append(all, luaLiteral(x))
 		}
 		return strings.TrimRight("{ "+strings.Join(all, ", "), " ") + " }"
 	}

@@ -23,7 +23,7 @@ func (env Env) checkCommand() *cli.Command {
 
 func (env Env) check(c *cli.Context) error {
 	if c.NArg() == 0 {
-		return misused("check", "name the scripts: flashlua check SCRIPT...")
+		return usageErrorFor("check", "name the scripts: flashlua check SCRIPT...")
 	}
 	all := []bindings.Finding{}
 	for _, spec := range c.Args().Slice() {

@@ -97,7 +97,7 @@ func TestDocExamplesAreUnderstood(t *testing.T) {
 		for _, cmd := range app.Commands {
 			cmd.Action = func(*cli.Context) error { reached = cmd.Name; return nil }
 		}
-		args, err := arrange(app, words(line))
+		args, err := reorderArgs(app, words(line))
 		if err == nil {
 			err = app.Run(args)
 		}

@@ -32,7 +32,7 @@ func (env Env) completionCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			shell := c.Args().First()
 			if c.NArg() != 1 || !slices.Contains(shells, shell) {
-				return misused("completion", "name one shell: flashlua completion %s", strings.Join(shells, "|"))
+				return usageErrorFor("completion", "name one shell: flashlua completion %s", strings.Join(shells, "|"))
 			}
 			script, err := completions.ReadFile("completion/flashlua." + shell)
 			if err != nil {

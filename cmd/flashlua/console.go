@@ -32,7 +32,7 @@ func (env Env) consoleCommand() *cli.Command {
 			&cli.StringFlag{Name: "board", Usage: "`SCRIPT` of the board, a Lua file or a name; says how to get there, and the console's speed"},
 			&cli.StringFlag{Name: "power", Usage: "with --at: power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", "), Value: "none"},
 			&cli.StringFlag{Name: "files", Usage: "with --at linux: `DIR` where the policy's boot files are"},
-			&cli.GenericFlag{Name: "set", Value: &pairs{}, Usage: "set a policy key, `KEY=VALUE`; may be repeated"},
+			&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "set a policy key, `KEY=VALUE`; may be repeated"},
 			&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`; what you type is not in it, the board's echo is"},
 		},
 		OnUsageError: onUsageError,
@@ -70,9 +70,9 @@ func (env Env) console(c *cli.Context) error {
 		return err
 	}
 	defer done()
-	report := e.Reach(inv.Context, policy, job, to, func(ctx context.Context, con *console.Console) error {
+	report := e.Interactive(inv.Context, policy, job, to, func(ctx context.Context, con *console.Console) error {
 		p.end()
-		return env.talk(ctx, inv, con, job.Port, to != engine.AsItIs)
+		return env.interact(ctx, inv, con, job.Port, to != engine.BoardAsIs)
 	})
 	if e.Console != nil {
 		e.Console.Close() // whose error the sink has, too
@@ -84,7 +84,7 @@ func (env Env) console(c *cli.Context) error {
 		env.printFailure(report)
 	}
 	switch {
-	case to == engine.AsItIs || report.Attempt == 0 || isSim(job.Port): // the last is gone
+	case to == engine.BoardAsIs || report.Attempt == 0 || isSim(job.Port): // the last is gone
 	case report.Err == nil:
 		fmt.Fprintln(env.Stderr, "the board is left on")
 	default:
@@ -97,30 +97,30 @@ func (env Env) console(c *cli.Context) error {
 }
 
 // placeOf reads the flags. One that would mean nothing is refused.
-func placeOf(c *cli.Context) (engine.Job, engine.Place, error) {
+func placeOf(c *cli.Context) (engine.Job, engine.BoardState, error) {
 	j := engine.Job{Port: c.String("port"), Power: c.String("power"), FilesDir: c.String("files")}
-	to := engine.Place(c.String("at"))
+	to := engine.BoardState(c.String("at"))
 	var err error
 	switch {
 	case c.NArg() > 0:
-		err = misused("console", "flashlua console takes no argument, not %q", c.Args().First())
+		err = usageErrorFor("console", "flashlua console takes no argument, not %q", c.Args().First())
 	case j.Port == "":
 		err = classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(ports(), ", "))
-	case c.IsSet("at") && to != engine.AtUBoot && to != engine.AtLinux:
-		err = misused("console", "--at must be uboot or linux, not %q", string(to))
+	case c.IsSet("at") && to != engine.BoardUBoot && to != engine.BoardLinux:
+		err = usageErrorFor("console", "--at must be uboot or linux, not %q", string(to))
 	case c.IsSet("at") && !c.IsSet("board"):
-		err = misused("console", "--at needs --board, whose policy says how to get there")
+		err = usageErrorFor("console", "--at needs --board, whose policy says how to get there")
 	case c.IsSet("power") && !c.IsSet("at"):
-		err = misused("console", "--power needs --at: a console alone switches nothing")
-	case c.IsSet("files") && to != engine.AtLinux:
-		err = misused("console", "--files needs --at linux: nothing else is loaded")
+		err = usageErrorFor("console", "--power needs --at: a console alone switches nothing")
+	case c.IsSet("files") && to != engine.BoardLinux:
+		err = usageErrorFor("console", "--files needs --at linux: nothing else is loaded")
 	}
 	return j, to, err
 }
 
 // boardOf loads the policy, of a board that may be unknown.
 func boardOf(c *cli.Context, p *printer) (*engine.Policy, error) {
-	set, err := settings(c.Generic("set").(*pairs))
+	set, err := parseSet(c.Generic("set").(*repeated))
 	if err != nil {
 		return nil, err
 	}
@@ -128,5 +128,5 @@ func boardOf(c *cli.Context, p *printer) (*engine.Policy, error) {
 	if c.IsSet("board") {
 		return bindings.Load(c.String("board"), o)
 	}
-	return bindings.Unknown(o)
+	return bindings.DefaultPolicy(o)
 }

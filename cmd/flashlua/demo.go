@@ -27,7 +27,7 @@ func (env Env) demoCommand() *cli.Command {
 // demo is the command demo: one that anybody could type, and what to try next.
 func (env Env) demo(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return misused("demo", "demo takes no argument, not %q", c.Args().First())
+		return usageErrorFor("demo", "demo takes no argument, not %q", c.Args().First())
 	}
 	inv, end := env.begin(clock.Real{})
 	defer end()

@@ -55,11 +55,11 @@ func TestEveryPolicyKeyIsDocumented(t *testing.T) {
 			if !ok {
 				t.Errorf("%s is not documented", x.Key)
 			}
-			if code := "`" + literal(x.Value) + "`"; strings.HasPrefix(text, "`") && text != code {
+			if code := "`" + luaLiteral(x.Value) + "`"; strings.HasPrefix(text, "`") && text != code {
 				t.Errorf("%s is said to be %s by default, it is %s", x.Key, text, code)
 			}
 		}
-		for name := range s.Own {
+		for name := range s.Overrides {
 			known[name] = true
 			if _, ok := documented[name]; !ok {
 				t.Errorf("%s is not documented", name)
@@ -114,9 +114,9 @@ func TestOutputsAreDocumented(t *testing.T) {
 		}
 	}
 	for field, values := range map[string][]string{
-		"result": {engine.Verified, "failed", engine.Planned, engine.Done},
+		"result": {engine.Verified, "failed", engine.ResultPlanned, engine.ResultDone},
 		"mode":   {engine.ModeFlash, engine.ModeVerify, engine.ModeDryRun, engine.ModeProgram, engine.ModeWrite},
-		"class":  {classify.Retryable.String(), classify.NonRetryable.String()},
+		"class":  {classify.Retry.String(), classify.Fatal.String()},
 		"rule": {
 			string(classify.RuleInternal), string(classify.RuleLimit), string(classify.RuleRunCancelled), string(classify.RulePolicy),
 			string(classify.RuleNonRetryable), string(classify.RuleRetryable), string(classify.RuleCancelled), string(classify.RuleUnknown),

@@ -31,27 +31,27 @@ func (env Env) explain(c *cli.Context) error {
 	case 0:
 		w := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 		for _, k := range classify.Kinds() {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", k, classify.Kind(k).Class(), classify.Kind(k).Means())
+			fmt.Fprintf(w, "%s\t%s\t%s\n", k, classify.Kind(k).Class(), classify.Kind(k).Summary())
 		}
 		return printed(w.Flush())
 	case 1:
 	default:
-		return misused("explain", "%q is one argument too many", c.Args().Get(1))
+		return usageErrorFor("explain", "%q is one argument too many", c.Args().Get(1))
 	}
 	k := classify.Kind(c.Args().First())
 	if !classify.Known(k) {
 		return classify.WithHint(classify.New(classify.Usage, "there is no kind %q%s", k, bindings.DidYouMean(string(k), classify.Kinds())), "flashlua explain lists them; a kind that a script makes is explained by who wrote it")
 	}
-	_, err := fmt.Fprint(env.Stdout, explained(k))
+	_, err := fmt.Fprint(env.Stdout, explainText(k))
 	return printed(err)
 }
 
-// explained is all there is to say about a kind.
-func explained(k classify.Kind) string {
+// explainText is all there is to say about a kind.
+func explainText(k classify.Kind) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", k, k.Means())
+	fmt.Fprintf(&b, "%s: %s\n", k, k.Summary())
 	tried := "is not tried again, unless the policy says so"
-	if k.Class() == classify.Retryable {
+	if k.Class() == classify.Retry {
 		tried = "is tried again"
 	}
 	fmt.Fprintf(&b, "  by default it %s\n", tried)

@@ -64,7 +64,7 @@ func (env Env) run() int {
 		complete(app, words)
 		return 0
 	}
-	args, err := arrange(app, env.Args)
+	args, err := reorderArgs(app, env.Args)
 	if err == nil {
 		err = app.Run(args)
 	}
@@ -74,15 +74,15 @@ func (env Env) run() int {
 	case exit:
 		return int(err)
 	case cli.ExitCoder: // only cli's own help says that
-		return env.refused(app, usage("%s", err))
+		return env.refused(app, usageError("%s", err))
 	}
 	return env.refused(app, err)
 }
 
 // refused tells that a command line could not be obeyed.
 func (env Env) refused(app *cli.App, err error) int {
-	report := engine.Refused(err)
-	env.leaveVerdict(app, report)
+	report := engine.RefusedReport(err)
+	env.writeRefusal(app, report)
 	env.printFailure(report)
 	return report.Exit
 }
@@ -104,14 +104,14 @@ func (env Env) app() *cli.App {
 					known = append(known, cmd.Name)
 				}
 				name := c.Args().First()
-				return usage("there is no command %q%s", name, bindings.DidYouMean(name, known))
+				return usageError("there is no command %q%s", name, bindings.DidYouMean(name, known))
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}
 }
 
-func (env Env) printFailure(r *engine.Report) { printFailure(env.Stderr, env.palette(env.Stderr), r) }
+func (env Env) printFailure(r *engine.Report) { printFailure(env.Stderr, env.colors(env.Stderr), r) }
 
 // badValue is how the flag package complains of a value.
 var badValue = regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:flag )?-(\w[\w-]*)`)
@@ -120,16 +120,16 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 	if m := badValue.FindStringSubmatch(err.Error()); m != nil && c != nil && c.Command != nil {
 		for _, f := range c.Command.Flags {
 			if _, ok := f.(*cli.DurationFlag); ok && slices.Contains(f.Names(), m[2]) {
-				return usage(`--%s must be a duration with its unit, "90s" or "5m", not %q`, m[2], m[1])
+				return usageError(`--%s must be a duration with its unit, "90s" or "5m", not %q`, m[2], m[1])
 			}
 			if _, ok := f.(*cli.IntFlag); ok && slices.Contains(f.Names(), m[2]) {
-				return usage("--%s must be a whole number, not %q", m[2], m[1])
+				return usageError("--%s must be a whole number, not %q", m[2], m[1])
 			}
 		}
 	}
-	return usage("%s", strings.TrimSuffix(err.Error(), ": parse error"))
+	return usageError("%s", strings.TrimSuffix(err.Error(), ": parse error"))
 }
 
-func usage(format string, args ...any) error {
+func usageError(format string, args ...any) error {
 	return classify.WithHint(classify.New(classify.Usage, format, args...), "see flashlua --help, flashlua run --help")
 }

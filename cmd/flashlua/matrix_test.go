@@ -23,8 +23,8 @@ func matrix() (all []cell) {
 	stages := []string{"uboot", "autoboot", "dhcp", "load", "linux", "login", "shell", "write", "output", "output:300", "output:900"}
 	for _, stage := range stages {
 		reset := []classify.Kind{classify.BoardReset}
-		silent := []classify.Kind{classify.ConsoleStall, classify.ConsoleTimeout, classify.ConsoleEcho, classify.ConsoleGarbled, classify.UBootSilent, classify.ShellLogin, "deadline"}
-		gone := []classify.Kind{classify.UBootSilent, classify.ConsoleGap, classify.ConsoleGarbled}
+		silent := []classify.Kind{classify.ConsoleStall, classify.ConsoleTimeout, classify.ConsoleEcho, classify.ConsoleGarbled, classify.UBootAutoboot, classify.ShellLogin, "deadline"}
+		gone := []classify.Kind{classify.UBootAutoboot, classify.ConsoleGap, classify.ConsoleGarbled}
 		all = append(all, cell{"reset=" + stage, reset}, cell{"silent=" + stage, silent}, cell{"gone=" + stage, gone})
 	}
 	for _, stage := range []string{"login", "shell", "shell:7", "write"} {

@@ -32,12 +32,12 @@ var boardName = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*$`)
 
 func (env Env) new(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return misused("new", "name the board: flashlua new NAME")
+		return usageErrorFor("new", "name the board: flashlua new NAME")
 	}
 	path := strings.TrimSuffix(c.Args().First(), ".lua") + ".lua"
 	name := strings.TrimSuffix(filepath.Base(path), ".lua")
 	if !boardName.MatchString(name) {
-		return misused("new", "%q is no name for a board: letters, digits, dots and dashes", name)
+		return usageErrorFor("new", "%q is no name for a board: letters, digits, dots and dashes", name)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {

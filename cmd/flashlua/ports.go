@@ -20,7 +20,7 @@ func (env Env) portsCommand() *cli.Command {
 
 func (env Env) listPorts(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return misused("ports", "flashlua ports takes no argument, not %q", c.Args().First())
+		return usageErrorFor("ports", "flashlua ports takes no argument, not %q", c.Args().First())
 	}
 	ports := env.Ports()
 	if c.Bool("json") {

@@ -22,7 +22,7 @@ const (
 
 // printer tells people what happens, a line at a time.
 type printer struct {
-	palette
+	colors
 	mu      sync.Mutex
 	w       io.Writer // must not block
 	clk     clock.Clock
@@ -32,21 +32,21 @@ type printer struct {
 	stop    func() bool
 	over    bool
 
-	attempt int
-	phase   activity   // what the run does outside of steps
-	steps   []activity // under way, the innermost last
-	pause   *activity  // a wait before another try; nil if there is none
-	step    string     // whose progress was told last
-	told    int64      // per cent of it
-	live    *live      // nil where lines stay
+	attempt         int
+	phase           activity    // what the run does outside of steps
+	steps           []activity  // under way, the innermost last
+	pause           *activity   // a wait before another try; nil if there is none
+	step            string      // whose progress was told last
+	reportedPercent int64       // per cent of it
+	live            *statusLine // nil where lines stay
 }
 
 // newPrinter begins to tell, on a standard error that does not block. The caller ends it.
 func (env Env) newPrinter(clk clock.Clock, level level) *printer {
 	now := clk.Now()
-	p := &printer{palette: env.palette(env.Stderr), w: env.Stderr, clk: clk, level: level, began: now, printed: now, phase: activity{"preparing", now}}
-	if env.movable(env.Stderr) {
-		p.live = &live{width: func() int { return env.Terminal(env.Stderr) }}
+	p := &printer{colors: env.colors(env.Stderr), w: env.Stderr, clk: clk, level: level, began: now, printed: now, phase: activity{"preparing", now}}
+	if env.canRedraw(env.Stderr) {
+		p.live = &statusLine{width: func() int { return env.Terminal(env.Stderr) }}
 	}
 	if level > quiet {
 		p.mu.Lock() // the first tick may come before it is kept
@@ -111,8 +111,8 @@ func (p *printer) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// every is how much of a write passes between two lines, in per cent.
-const every = 10
+// progressStep is how much of a write passes between two lines, in per cent.
+const progressStep = 10
 
 // event subscribes to the engine.
 func (p *printer) event(e engine.Event) {
@@ -122,7 +122,7 @@ func (p *printer) event(e engine.Event) {
 		return
 	}
 	e.Text, e.Error, e.Step = plain(e.Text), strings.ReplaceAll(plain(e.Error), "\n", "\n  | "), inline(e.Step)
-	p.follow(e)
+	p.track(e)
 	switch e.Type {
 	case engine.EventPlan:
 		p.printf("plan: %s\n", strings.ReplaceAll(e.Text, "\n", "\n      "))
@@ -178,15 +178,15 @@ func (p *printer) progress(e engine.Event) {
 		return // nobody knows how much is to come
 	}
 	done := e.Done * 100 / e.Total
-	if e.Step != p.step || done < p.told {
-		p.step, p.told = e.Step, 0
+	if e.Step != p.step || done < p.reportedPercent {
+		p.step, p.reportedPercent = e.Step, 0
 	}
-	if done == 100 && p.told == 0 {
+	if done == 100 && p.reportedPercent == 0 {
 		return // it was over at once
 	}
-	if done >= p.told+every {
-		p.told = done - done%every
-		p.printf("  %-10s %3d %%  %s of %s\n", e.Step, p.told, mebibytes(e.Done), mebibytes(e.Total))
+	if done >= p.reportedPercent+progressStep {
+		p.reportedPercent = done - done%progressStep
+		p.printf("  %-10s %3d %%  %s of %s\n", e.Step, p.reportedPercent, mebibytes(e.Done), mebibytes(e.Total))
 	}
 }
 

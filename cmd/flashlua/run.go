@@ -34,12 +34,12 @@ func (env Env) runCommand() *cli.Command {
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
 			"5 total deadline, 130 and 143 interrupted.",
 		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address, or -: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
-			&cli.GenericFlag{Name: "allow-exec", Value: &pairs{}, Usage: "let a program run a command of this machine, `NAME`; may be repeated"},
-			&cli.GenericFlag{Name: "allow-read", Value: &pairs{}, Usage: "let a program read `DIR` with all that is in it, or a file; may be repeated"},
-			&cli.GenericFlag{Name: "allow-write", Value: &pairs{}, Usage: "let a program read, write and make `PATH`, a file, or a folder with all that is in it; may be repeated"}),
+			&cli.GenericFlag{Name: "allow-exec", Value: &repeated{}, Usage: "let a program run a command of this machine, `NAME`; may be repeated"},
+			&cli.GenericFlag{Name: "allow-read", Value: &repeated{}, Usage: "let a program read `DIR` with all that is in it, or a file; may be repeated"},
+			&cli.GenericFlag{Name: "allow-write", Value: &repeated{}, Usage: "let a program read, write and make `PATH`, a file, or a folder with all that is in it; may be repeated"}),
 		OnUsageError: onUsageError,
 		BashComplete: completeBoards,
-		Action:       env.flash,
+		Action:       env.runOrVerify,
 	}
 }
 
@@ -49,13 +49,13 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "image", Usage: imageUsage},
 		&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
 		maxSizeFlag(),
-		&cli.GenericFlag{Name: "part", Value: &pairs{}, Usage: "write `LABEL:FILE`, an image for a partition of the target, instead of --image; may be repeated"},
+		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "write `LABEL:FILE`, an image for a partition of the target, instead of --image; may be repeated"},
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(ports(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
 		&cli.StringFlag{Name: "files", Usage: "`DIR` where the policy's boot files are"},
 		&cli.StringFlag{Name: "tftp-dir", Usage: "use the TFTP server that is there, which serves `DIR`: the boot files are put there for the time of the run"},
-		&cli.GenericFlag{Name: "set", Value: &pairs{}, Usage: "set a policy key, `KEY=VALUE`, as in --set linux.timeout=5m; may be repeated"},
+		&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "set a policy key, `KEY=VALUE`, as in --set linux.timeout=5m; may be repeated"},
 		&cli.IntFlag{Name: "retries", Usage: "attempts after the first, `N`", DefaultText: "the policy's"},
 		&cli.DurationFlag{Name: "timeout", Usage: "total time, `D` as in 30m", DefaultText: "the policy's"},
 		&cli.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "print the plan and touch nothing: no port, no power"},
@@ -76,11 +76,11 @@ func modeOf(command string, dry bool) string {
 	return engine.Job{VerifyOnly: command == "verify", DryRun: dry}.Mode()
 }
 
-// flash is the commands run and verify.
-func (env Env) flash(c *cli.Context) error { return env.leaving(c, Env.attempt) }
+// runOrVerify is the commands run and verify.
+func (env Env) runOrVerify(c *cli.Context) error { return env.withOutputs(c, Env.runScript) }
 
-// leaving is a command that leaves a verdict, whatever comes of it.
-func (env Env) leaving(c *cli.Context, do func(Env, *invocation, *cli.Context, artefacts) (*engine.Report, error)) error {
+// withOutputs is a command that leaves a verdict, whatever comes of it.
+func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Context, artefacts) (*engine.Report, error)) error {
 	inv, end := env.begin(clock.Real{})
 	defer end()
 	out, err := until(inv, drainTime, func() (artefacts, error) { return openArtefacts(c, inv.clk) })
@@ -90,24 +90,24 @@ func (env Env) leaving(c *cli.Context, do func(Env, *invocation, *cli.Context, a
 		report, err = do(env, inv, c, out)
 	}
 	if err != nil {
-		report = engine.Refused(err)
+		report = engine.RefusedReport(err)
 		report.Image.Path, report.Mode = web.Mask(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
 		out.event(engine.Event{Time: inv.clk.Now(), Type: engine.EventEnd, Text: report.Result, Error: report.Error, Kind: report.Kind, Rule: report.Rule})
 	}
-	return env.conclude(inv, report, out)
+	return env.finish(inv, report, out)
 }
 
-// conclude leaves the verdict and tells how it ended.
-func (env Env) conclude(inv *invocation, report *engine.Report, out artefacts) error {
+// finish leaves the verdict and tells how it ended.
+func (env Env) finish(inv *invocation, report *engine.Report, out artefacts) error {
 	inv.wait(out.transcript, out.events)
 	env.close(out.transcript, report)
 	env.close(out.events, report)
 	report.Lost = appendLost(report.Lost, inv.stderr)
 	if err := out.verdict.write(inv.clk, report); err != nil {
-		lost := engine.Refused(err)
-		printChain(env.Stderr, env.palette(env.Stderr), lost) // and no summary: the run has its own
-		switch {                                              // whoever acts on the verdict has none
-		case report.Result == engine.Planned:
+		lost := engine.RefusedReport(err)
+		printChain(env.Stderr, env.colors(env.Stderr), lost) // and no summary: the run has its own
+		switch {                                             // whoever acts on the verdict has none
+		case report.Result == engine.ResultPlanned:
 			report.Exit = lost.Exit
 		case report.Exit == engine.ExitVerified:
 			report.Exit = engine.ExitFatal
@@ -127,14 +127,14 @@ func (env Env) conclude(inv *invocation, report *engine.Report, out artefacts) e
 // printSuccess prints the line that everybody waits for.
 func (env Env) printSuccess(r *engine.Report) {
 	switch r.Result {
-	case engine.Done:
+	case engine.ResultDone:
 		rest := ""
 		if r.Simulated {
 			rest = "; the board was simulated"
 		}
-		fmt.Fprintf(env.Stdout, "%s %s in %s%s\n", env.palette(env.Stdout).green("done:"), inline(r.Board), r.Duration.Round(100*time.Millisecond), rest)
-	case engine.Planned:
-		fmt.Fprintf(env.Stdout, "planned: %s of %s; nothing was touched\n", where(r), inline(r.Board))
+		fmt.Fprintf(env.Stdout, "%s %s in %s%s\n", env.colors(env.Stdout).green("done:"), inline(r.Board), r.Duration.Round(100*time.Millisecond), rest)
+	case engine.ResultPlanned:
+		fmt.Fprintf(env.Stdout, "planned: %s of %s; nothing was touched\n", describeTargets(r), inline(r.Board))
 	case engine.Verified:
 		rest := ""
 		if r.Mode == engine.ModeVerify {
@@ -144,15 +144,15 @@ func (env Env) printSuccess(r *engine.Report) {
 			rest += "; the board was simulated"
 		}
 		if r.Mode == engine.ModeWrite {
-			fmt.Fprintf(env.Stdout, "%s %s on %s in %s\n", env.palette(env.Stdout).green("verified:"), inline(r.Image.Path), inline(r.Target.Device), r.Duration.Round(100*time.Millisecond))
+			fmt.Fprintf(env.Stdout, "%s %s on %s in %s\n", env.colors(env.Stdout).green("verified:"), inline(r.Image.Path), inline(r.Target.Device), r.Duration.Round(100*time.Millisecond))
 			return
 		}
-		fmt.Fprintf(env.Stdout, "%s %s of %s in %s, attempt %d%s\n", env.palette(env.Stdout).green("verified:"), where(r), inline(r.Board), r.Duration.Round(100*time.Millisecond), r.Attempt, rest)
+		fmt.Fprintf(env.Stdout, "%s %s of %s in %s, attempt %d%s\n", env.colors(env.Stdout).green("verified:"), describeTargets(r), inline(r.Board), r.Duration.Round(100*time.Millisecond), r.Attempt, rest)
 	}
 }
 
-// where tells what is on which medium.
-func where(r *engine.Report) string {
+// describeTargets tells what is on which medium.
+func describeTargets(r *engine.Report) string {
 	on := func(image, name, device string) string {
 		if device != "" {
 			name += " (" + device + ")"
@@ -169,12 +169,12 @@ func where(r *engine.Report) string {
 	return strings.Join(all, ", ")
 }
 
-// attempt runs the job that the flags describe. An error means that it could not even be planned.
-func (env Env) attempt(inv *invocation, c *cli.Context, out artefacts) (*engine.Report, error) {
+// runScript runs the job that the flags describe. An error means that it could not even be planned.
+func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engine.Report, error) {
 	if c.NArg() == 0 {
-		return nil, usage("name the script: flashlua %s SCRIPT", c.Command.Name)
+		return nil, usageError("name the script: flashlua %s SCRIPT", c.Command.Name)
 	}
-	set, err := settings(c.Generic("set").(*pairs))
+	set, err := parseSet(c.Generic("set").(*repeated))
 	if err != nil {
 		return nil, err
 	}
@@ -188,14 +188,14 @@ func (env Env) attempt(inv *invocation, c *cli.Context, out artefacts) (*engine.
 	p := env.newPrinter(inv.clk, level)
 	defer p.end()
 	o := bindings.Options{Set: set, Log: p.note}
-	if allow, ok := c.Generic("allow-exec").(*pairs); ok {
+	if allow, ok := c.Generic("allow-exec").(*repeated); ok {
 		o.Allow = *allow
 	}
 	script, err := until(inv, 0, func() (*bindings.Script, error) { return bindings.Inspect(c.Args().First(), o) })
 	if err != nil {
 		return nil, err
 	}
-	cache, err := image.CacheOf(env.Getenv)
+	cache, err := image.CacheFromEnv(env.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func (env Env) attempt(inv *invocation, c *cli.Context, out artefacts) (*engine.
 func (env Env) board(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
 	for _, name := range onlyForPrograms {
 		if c.IsSet(name) {
-			return nil, usage("%s is a board's policy: --%s is for programs", script.File, name)
+			return nil, usageError("%s is a board's policy: --%s is for programs", script.File, name)
 		}
 	}
 	job, err := jobOf(c)
@@ -237,8 +237,8 @@ func (env Env) board(inv *invocation, c *cli.Context, e engine.Engine, script *b
 	return e.Run(inv.Context, script.Policy, job), nil
 }
 
-// forPrograms are the flags that a program leaves to whoever runs it.
-var forPrograms = append([]string{"timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript"}, onlyForPrograms...)
+// programFlags are the flags that a program leaves to whoever runs it.
+var programFlags = append([]string{"timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript"}, onlyForPrograms...)
 
 // onlyForPrograms are the flags that mean nothing to a board's policy.
 var onlyForPrograms = []string{"allow-exec", "allow-read", "allow-write"}
@@ -246,14 +246,14 @@ var onlyForPrograms = []string{"allow-exec", "allow-read", "allow-write"}
 // program runs a program.
 func (env Env) program(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
 	if c.Command.Name != "run" {
-		return nil, usage("%s is a program, which only flashlua run runs", script.File)
+		return nil, usageError("%s is a program, which only flashlua run runs", script.File)
 	}
 	for _, name := range c.FlagNames() {
-		if !slices.Contains(forPrograms, name) && c.IsSet(name) {
-			return nil, usage("%s is a program: --%s is for boards, a program takes its arguments behind --", script.File, name)
+		if !slices.Contains(programFlags, name) && c.IsSet(name) {
+			return nil, usageError("%s is a program: --%s is for boards, a program takes its arguments behind --", script.File, name)
 		}
 	}
-	access := engine.Access{Read: *c.Generic("allow-read").(*pairs), Write: *c.Generic("allow-write").(*pairs)}
+	access := engine.Access{Read: *c.Generic("allow-read").(*repeated), Write: *c.Generic("allow-write").(*repeated)}
 	job := engine.ProgramJob{Timeout: c.Duration("timeout"), Access: access, Simulate: func(e *engine.Engine, p *engine.Policy, port string) (func(), error) {
 		return simulate(e, p, engine.Job{Port: port})
 	}}
@@ -264,9 +264,9 @@ func (env Env) program(inv *invocation, c *cli.Context, e engine.Engine, script 
 func checkFlags(c *cli.Context) error {
 	switch {
 	case c.IsSet("timeout") && c.Duration("timeout") <= 0:
-		return usage("--timeout must be more than 0")
+		return usageError("--timeout must be more than 0")
 	case c.IsSet("retries") && c.Int("retries") < 0:
-		return usage("--retries must be 0 or more")
+		return usageError("--retries must be 0 or more")
 	}
 	return nil
 }
@@ -289,7 +289,7 @@ func recorder(p *printer, out artefacts) *console.Transcript {
 func levelOf(c *cli.Context) (level, error) {
 	switch v, q := c.Bool("verbose"), c.Bool("quiet"); {
 	case v && q:
-		return normal, usage("--verbose and --quiet exclude each other")
+		return normal, usageError("--verbose and --quiet exclude each other")
 	case v:
 		return verbose, nil
 	case q:
@@ -313,25 +313,25 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	}
 	switch {
 	case c.NArg() > 1:
-		return j, usage("%q is one argument too many", web.Mask(c.Args().Get(1)))
+		return j, usageError("%q is one argument too many", web.Mask(c.Args().Get(1)))
 	case j.Image == "" && len(j.Parts) == 0:
-		return j, usage("--image is missing: name the file")
+		return j, usageError("--image is missing: name the file")
 	case j.Image != "" && len(j.Parts) > 0:
-		return j, usage("--image and --part exclude each other: one is for the whole target, the other for partitions of it")
+		return j, usageError("--image and --part exclude each other: one is for the whole target, the other for partitions of it")
 	case len(j.Parts) > 0 && c.IsSet("sha256"):
-		return j, usage("--sha256 is of --image: with --part there is more than one")
+		return j, usageError("--sha256 is of --image: with --part there is more than one")
 	case j.Port == "":
 		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(ports(), ", "))
 	case !isSim(j.Port) && transport.Check(j.Port) != nil:
 		return j, transport.Check(j.Port)
 	case isSim(j.Port) && j.Power != "":
-		return j, usage("--power %s: a simulated board has its own power", j.Power)
+		return j, usageError("--power %s: a simulated board has its own power", j.Power)
 	case !isSim(j.Port) && j.Power == "":
 		return j, classify.WithHint(classify.New(classify.Usage, "--power is missing: name the power driver"),
 			"it is one of %s; none means that you reset the board by hand", strings.Join(power.Examples(), ", "))
 	}
 	if text := c.String("sha256"); c.IsSet("sha256") {
-		if j.SHA256, err = image.Expected(text, j.Image); err != nil {
+		if j.SHA256, err = image.ParseDigest(text, j.Image); err != nil {
 			return j, err
 		}
 	}
@@ -345,13 +345,13 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 // partsOf reads --part LABEL:FILE.
 func partsOf(c *cli.Context) (parts []engine.Part, err error) {
 	seen := map[string]bool{}
-	for _, text := range *c.Generic("part").(*pairs) {
+	for _, text := range *c.Generic("part").(*repeated) {
 		label, file, ok := strings.Cut(text, ":")
 		switch {
 		case !ok || label == "" || file == "":
-			return nil, usage("--part %s: write LABEL:FILE, as in --part rootfs:rootfs.img", web.Mask(text))
+			return nil, usageError("--part %s: write LABEL:FILE, as in --part rootfs:rootfs.img", web.Mask(text))
 		case seen[label]:
-			return nil, usage("--part %s: the label is there twice", label)
+			return nil, usageError("--part %s: the label is there twice", label)
 		}
 		seen[label] = true
 		parts = append(parts, engine.Part{Label: label, Image: file})
@@ -362,23 +362,23 @@ func partsOf(c *cli.Context) (parts []engine.Part, err error) {
 // ports shows a specification of every kind of port.
 func ports() []string { return append(transport.Examples(), "sim:") }
 
-// pairs are the values of a flag that may be repeated, as they were typed: cli's own would cut blanks off their ends.
-type pairs []string
+// repeated are the values of a flag that may be repeated, as they were typed: cli's own would cut blanks off their ends.
+type repeated []string
 
-func (p *pairs) Set(value string) error {
+func (p *repeated) Set(value string) error {
 	*p = append(*p, value)
 	return nil
 }
 
-func (p *pairs) String() string { return strings.Join(*p, " ") }
+func (p *repeated) String() string { return strings.Join(*p, " ") }
 
-// settings reads KEY=VALUE pairs.
-func settings(given *pairs) (map[string]string, error) {
+// parseSet reads KEY=VALUE pairs.
+func parseSet(given *repeated) (map[string]string, error) {
 	set := map[string]string{}
 	for _, p := range *given {
 		k, v, ok := strings.Cut(p, "=")
 		if _, twice := set[k]; !ok || k == "" || twice {
-			return nil, usage("--set %s: write KEY=VALUE, each key once", k) // the value may be a password
+			return nil, usageError("--set %s: write KEY=VALUE, each key once", k) // the value may be a password
 		}
 		set[k] = v
 	}

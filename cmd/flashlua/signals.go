@@ -12,15 +12,15 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// ending are the signals that end a run in an orderly way.
-var ending = map[os.Signal]string{syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP", syscall.SIGQUIT: "SIGQUIT"}
+// exitSignals are the signals that end a run in an orderly way.
+var exitSignals = map[os.Signal]string{syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP", syscall.SIGQUIT: "SIGQUIT"}
 
 // systemSignals also keeps a closed pipe from ending the process: the reader of our lines may go, the board must still be
 // switched off. A SIGHUP that nohup has the process ignore is ignored.
 func systemSignals() (<-chan os.Signal, func()) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore, which commands that we start would inherit
 	arrived := make(chan os.Signal, 8)
-	for s := range ending {
+	for s := range exitSignals {
 		if s != syscall.SIGHUP || !signal.Ignored(s) {
 			signal.Notify(arrived, s)
 		}
@@ -72,14 +72,14 @@ func (env Env) untilSignal(clk clock.Clock) (w work, stop func()) {
 	hurry, done, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	i := &interrupts{
 		clk: clk,
-		end: func(s os.Signal) { cancel(engine.Signal(ending[s], number(s))) },
+		end: func(s os.Signal) { cancel(engine.InterruptedBy(exitSignals[s], number(s))) },
 		hurry: func(s os.Signal) {
 			close(hurry)
 			wiped := ""
-			if env.movable(env.Stderr) {
+			if env.canRedraw(env.Stderr) {
 				wiped = wipe
 			}
-			fmt.Fprintf(env.Stderr, "%s%s again: only the power driver is waited for; one more ends flashlua at once, and may leave the board on\n", wiped, ending[s])
+			fmt.Fprintf(env.Stderr, "%s%s again: only the power driver is waited for; one more ends flashlua at once, and may leave the board on\n", wiped, exitSignals[s])
 		},
 		kill: func(s os.Signal) { env.Exit(engine.ExitSignal + number(s)) },
 	}

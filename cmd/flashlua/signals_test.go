@@ -58,8 +58,8 @@ func TestSignals(t *testing.T) {
 					select {
 					case <-w.Done():
 						if !seen["end"] {
-							note("end " + ending[s])
-							if err := context.Cause(w); classify.Find(err, classify.Interrupted) == nil || !strings.HasSuffix(err.Error(), ending[s]) {
+							note("end " + exitSignals[s])
+							if err := context.Cause(w); classify.Find(err, classify.RunInterrupted) == nil || !strings.HasSuffix(err.Error(), exitSignals[s]) {
 								t.Errorf("the cause is %v", err)
 							}
 						}
@@ -69,7 +69,7 @@ func TestSignals(t *testing.T) {
 					select {
 					case <-w.hurry:
 						if !seen["hurry"] {
-							note("hurry " + ending[s])
+							note("hurry " + exitSignals[s])
 						}
 						seen["hurry"] = true
 					default:

@@ -41,7 +41,7 @@ func simulate(e *engine.Engine, p *engine.Policy, job engine.Job) (done func(), 
 	case !sim:
 		return func() {}, nil
 	case job.DryRun:
-		return func() {}, e.PretendToSimulate(p, settings)
+		return func() {}, e.SimulateDryRun(p, settings)
 	}
 	_, done, err = e.Simulate(p, settings)
 	return done, err
@@ -77,7 +77,7 @@ func simSettingsHelp() string {
 func (env Env) sim(c *cli.Context) error {
 	script := c.Args().First()
 	if c.NArg() > 1 {
-		return misused("sim", "%q is one argument too many", c.Args().Get(1))
+		return usageErrorFor("sim", "%q is one argument too many", c.Args().Get(1))
 	}
 	if script == "" {
 		script = "sim"
@@ -88,7 +88,7 @@ func (env Env) sim(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	b, done, err := engine.SimulatedBoard(p, c.String("set"), nil)
+	b, done, err := engine.NewSimulatedBoard(p, c.String("set"), nil)
 	if err != nil {
 		return err
 	}
@@ -143,13 +143,13 @@ func serveConsole(ctx context.Context, b *simboard.Board, spec string) (port str
 		}
 		go func() {
 			defer pty.Slave.Close()
-			join(ctx, b, pty.Master)
+			proxy(ctx, b, pty.Master)
 		}()
 		return "serial:" + name, err
 	}
 	address, ok := strings.CutPrefix(spec, "tcp:")
 	if !ok {
-		return "", misused("sim", "--listen %s: it is pty or tcp:HOST:PORT", spec)
+		return "", usageErrorFor("sim", "--listen %s: it is pty or tcp:HOST:PORT", spec)
 	}
 	l, err := listen(ctx, address)
 	if err != nil {
@@ -162,7 +162,7 @@ func serveConsole(ctx context.Context, b *simboard.Board, spec string) (port str
 			if err != nil {
 				return
 			}
-			join(ctx, b, conn)
+			proxy(ctx, b, conn)
 		}
 	}()
 	return "tcp:" + l.Addr().String(), nil
@@ -176,8 +176,8 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
-// join connects the board's serial line with whoever came, until they leave.
-func join(ctx context.Context, b *simboard.Board, far io.ReadWriteCloser) {
+// proxy connects the board's serial line with whoever came, until they leave.
+func proxy(ctx context.Context, b *simboard.Board, far io.ReadWriteCloser) {
 	near, err := b.Open()
 	if err != nil {
 		far.Close()

@@ -190,7 +190,7 @@ func TestSimulatedFaults(t *testing.T) {
 		{"reset=linux", []classify.Kind{classify.BoardReset}, 0},
 		{"reset=write", []classify.Kind{classify.BoardReset}, 0},
 		{"reset=uboot", nil, 0}, // nobody sees it but the board
-		{"silent=uboot", []classify.Kind{classify.UBootSilent}, 0},
+		{"silent=uboot", []classify.Kind{classify.UBootAutoboot}, 0},
 		{"silent=load", []classify.Kind{classify.ConsoleStall}, 0},
 		{"silent=linux", []classify.Kind{classify.ShellLogin}, 0},
 		{"silent=write", []classify.Kind{classify.ConsoleStall}, 0},
@@ -246,8 +246,8 @@ var rightKinds = map[string][]classify.Kind{
 	"dhcp": {classify.NetDHCPTimeout}, "tftp": {classify.NetTFTPTimeout}, "http": {classify.NetHTTPCut}, "block": {classify.VerifyMismatch}, "flip": {classify.VerifyMismatch},
 	"reset":  {classify.BoardReset},
 	"off":    {classify.BoardOff},
-	"silent": {classify.UBootSilent, "console", classify.ShellLogin, classify.ShellSync, "deadline"},
-	"gone":   {classify.UBootSilent, "console", "shell", "deadline"},
+	"silent": {classify.UBootAutoboot, "console", classify.ShellLogin, classify.ShellSync, "deadline"},
+	"gone":   {classify.UBootAutoboot, "console", "shell", "deadline"},
 	"drop":   anything, "double": anything, "garble": anything, "delay": anything, "noise": anything, "first": anything, "fifo": anything, "echo": anything,
 }
 

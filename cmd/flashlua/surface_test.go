@@ -157,8 +157,8 @@ func TestErrorsAreDocumented(t *testing.T) {
 	want := "# Kinds of errors\n\nMade from the table that `flashlua explain` prints; general first: `net.dhcp.timeout` is a `net.dhcp`, which is a `net`. The class is the\ndefault; a policy's `classify` may say otherwise.\n\n```console\n$ flashlua explain net.dhcp.timeout\n```\n\n| kind | class | means | what to do |\n|---|---|---|---|\n"
 	for _, k := range classify.Kinds() {
 		k := classify.Kind(k)
-		want += "| `" + string(k) + "` | " + k.Class().String() + " | " + k.Means() + " | " + k.Advice() + " |\n"
-		if k.Advice() == "" || k.Means() == "" {
+		want += "| `" + string(k) + "` | " + k.Class().String() + " | " + k.Summary() + " | " + k.Advice() + " |\n"
+		if k.Advice() == "" || k.Summary() == "" {
 			t.Errorf("%s: what does it mean, and what is to be done?", k)
 		}
 	}

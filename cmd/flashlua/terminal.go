@@ -23,23 +23,23 @@ func systemTerminal(w io.Writer) int {
 	return 80
 }
 
-// movable reports whether what was written to w can be painted over. In CI nobody watches, and logs keep every control
+// canRedraw reports whether what was written to w can be painted over. In CI nobody watches, and logs keep every control
 // character.
-func (env Env) movable(w io.Writer) bool {
+func (env Env) canRedraw(w io.Writer) bool {
 	return env.Getenv("TERM") != "dumb" && env.Getenv("CI") == "" && env.Terminal(w) > 0
 }
 
-// palette colours text, or leaves it as it is.
-type palette bool
+// colors colours text, or leaves it as it is.
+type colors bool
 
-func (env Env) palette(w io.Writer) palette {
-	return palette(env.Getenv("NO_COLOR") == "" && env.movable(w))
+func (env Env) colors(w io.Writer) colors {
+	return colors(env.Getenv("NO_COLOR") == "" && env.canRedraw(w))
 }
 
-func (p palette) red(text string) string   { return p.paint("31", text) }
-func (p palette) green(text string) string { return p.paint("32", text) }
+func (p colors) red(text string) string   { return p.paint("31", text) }
+func (p colors) green(text string) string { return p.paint("32", text) }
 
-func (p palette) paint(code, text string) string {
+func (p colors) paint(code, text string) string {
 	if !p || text == "" {
 		return text
 	}

@@ -11,6 +11,6 @@ func (env Env) verifyCommand() *cli.Command {
 		Flags:        jobFlags("`FILE` to compare with: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
 		OnUsageError: onUsageError,
 		BashComplete: completeBoards,
-		Action:       env.flash,
+		Action:       env.runOrVerify,
 	}
 }

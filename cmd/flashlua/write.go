@@ -28,23 +28,23 @@ func (env Env) writeCommand() *cli.Command {
 	}
 }
 
-func (env Env) write(c *cli.Context) error { return env.leaving(c, Env.writeLocal) }
+func (env Env) write(c *cli.Context) error { return env.withOutputs(c, Env.writeLocal) }
 
 func (env Env) writeLocal(inv *invocation, c *cli.Context, out artefacts) (_ *engine.Report, err error) {
-	job := engine.LocalJob{Image: c.String("image"), To: c.String("to"), Force: c.Bool("force")}
+	job := engine.WriteJob{Image: c.String("image"), To: c.String("to"), Force: c.Bool("force")}
 	switch {
 	case c.NArg() > 0:
-		return nil, misused("write", "%q is one argument too many", c.Args().First())
+		return nil, usageErrorFor("write", "%q is one argument too many", c.Args().First())
 	case job.Image == "":
-		return nil, misused("write", "--image is missing: name the file")
+		return nil, usageErrorFor("write", "--image is missing: name the file")
 	case job.To == "":
-		return nil, misused("write", "--to is missing: name the block device, or the file")
+		return nil, usageErrorFor("write", "--to is missing: name the block device, or the file")
 	}
 	if job.MaxSize, err = maxSizeOf(c); err != nil {
 		return nil, err
 	}
 	if text := c.String("sha256"); c.IsSet("sha256") {
-		if job.SHA256, err = image.Expected(text, job.Image); err != nil {
+		if job.SHA256, err = image.ParseDigest(text, job.Image); err != nil {
 			return nil, err
 		}
 	}
@@ -52,7 +52,7 @@ func (env Env) writeLocal(inv *invocation, c *cli.Context, out artefacts) (_ *en
 	if c.Bool("quiet") {
 		level = quiet
 	}
-	cache, err := image.CacheOf(env.Getenv)
+	cache, err := image.CacheFromEnv(env.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (env Env) writeLocal(inv *invocation, c *cli.Context, out artefacts) (_ *en
 	report := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Hurry: inv.work.hurry, Events: func(e engine.Event) {
 		p.event(e)
 		out.event(e)
-	}}.WriteLocal(inv.Context, job)
+	}}.Write(inv.Context, job)
 	p.end()
 	return report, nil
 }

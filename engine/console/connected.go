@@ -12,7 +12,7 @@ import (
 func (c *Console) Connected(ctx context.Context) error {
 	const doing = "waiting for the console port"
 	for {
-		port, back := c.line(), c.whenBack()
+		port, back := c.currentPort(), c.reconnected()
 		p, tells := port.(interface{ Connected(context.Context) error })
 		if !tells {
 			return nil
@@ -21,7 +21,7 @@ func (c *Console) Connected(ctx context.Context) error {
 			if err := p.Connected(ctx); err != nil {
 				return c.Fail(err)
 			}
-			if back = c.whenBack(); back == nil {
+			if back = c.reconnected(); back == nil {
 				break
 			}
 		}
@@ -44,13 +44,13 @@ func (c *Console) Connected(ctx context.Context) error {
 // Stays is Connected for a console whose port was lost: a server may refuse long after it took the connection. It waits as
 // long as a port that is away is waited for, and returns an error if the port is away meanwhile.
 func (c *Console) Stays(ctx context.Context) error {
-	if _, tells := c.line().(interface{ Connected(context.Context) error }); !tells {
+	if _, tells := c.currentPort().(interface{ Connected(context.Context) error }); !tells {
 		return nil
 	}
 	const doing = "waiting whether the console port stays"
 	gaps := c.Gaps()
-	for until := c.clk.Now().Add(c.how.Patience); c.clk.Now().Before(until); {
-		if err := c.clk.Sleep(ctx, knockEvery); err != nil {
+	for until := c.clk.Now().Add(c.reopenCfg.Timeout); c.clk.Now().Before(until); {
+		if err := c.clk.Sleep(ctx, reopenInterval); err != nil {
 			return c.Fail(classify.Wrap(err, "", "%s", doing))
 		}
 		select {
@@ -58,7 +58,7 @@ func (c *Console) Stays(ctx context.Context) error {
 			return c.lostError(doing)
 		default:
 		}
-		if c.whenBack() == nil && c.Gaps() == gaps {
+		if c.reconnected() == nil && c.Gaps() == gaps {
 			continue
 		}
 		c.mu.Lock()

@@ -44,8 +44,8 @@ func TestConnected(t *testing.T) {
 		"is":                 {},
 		"refuses":            {now: busy, want: busy, kind: classify.TransportBusy},
 		"is lost":            {ends: true, want: io.EOF, kind: classify.TransportLost},
-		"comes back":         {ends: true, again: func(n int) (*telling, error) { return sooner(n, 20, newTelling(nil), busy) }, after: 20 * knockEvery},
-		"comes back refused": {ends: true, again: func(n int) (*telling, error) { return sooner(n, 3, newTelling(busy), errNoDevice) }, want: busy, kind: classify.TransportBusy, after: 3 * knockEvery},
+		"comes back":         {ends: true, again: func(n int) (*telling, error) { return sooner(n, 20, newTelling(nil), busy) }, after: 20 * reopenInterval},
+		"comes back refused": {ends: true, again: func(n int) (*telling, error) { return sooner(n, 3, newTelling(busy), errNoDevice) }, want: busy, kind: classify.TransportBusy, after: 3 * reopenInterval},
 		"stays another's":    {ends: true, again: func(int) (*telling, error) { return nil, busy }, want: busy, kind: classify.TransportLost, after: patience},
 		"cannot tell": {
 			port: func(p *telling) io.ReadWriteCloser { return silent{p} }, ends: true,
@@ -61,7 +61,7 @@ func TestConnected(t *testing.T) {
 				}
 				cfg, tries := Config{}, 0
 				if tt.again != nil {
-					cfg.Reopen = Reopen{Patience: patience, Open: func(context.Context) (io.ReadWriteCloser, error) {
+					cfg.Reopen = Reopen{Timeout: patience, Open: func(context.Context) (io.ReadWriteCloser, error) {
 						tries++
 						p, err := tt.again(tries)
 						if err != nil {
@@ -120,7 +120,7 @@ func TestStays(t *testing.T) {
 				if tt.port != nil {
 					rw = tt.port(port)
 				}
-				cfg := Config{Reopen: Reopen{Patience: patience}}
+				cfg := Config{Reopen: Reopen{Timeout: patience}}
 				if tt.reopen {
 					cfg.Reopen.Open = func(context.Context) (io.ReadWriteCloser, error) { return newTelling(nil), nil }
 				}
@@ -134,7 +134,7 @@ func TestStays(t *testing.T) {
 				if f := classify.Facts(err); f.Kind != tt.kind || (err == nil) != (tt.kind == "") {
 					t.Errorf("Stays = %v of kind %q; want kind %q", err, f.Kind, tt.kind)
 				}
-				if took := time.Since(began); took < tt.after || took > tt.after+2*knockEvery {
+				if took := time.Since(began); took < tt.after || took > tt.after+2*reopenInterval {
 					t.Errorf("Stays took %s; want %s", took, tt.after)
 				}
 			})
@@ -146,7 +146,7 @@ func TestStays(t *testing.T) {
 func TestConnectedEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		port := newTelling(nil)
-		c := New(port, Config{Reopen: Reopen{Patience: time.Hour, Open: func(context.Context) (io.ReadWriteCloser, error) { return nil, errNoDevice }}})
+		c := New(port, Config{Reopen: Reopen{Timeout: time.Hour, Open: func(context.Context) (io.ReadWriteCloser, error) { return nil, errNoDevice }}})
 		defer c.Close()
 		port.end.Close()
 		over := errors.New("interrupted")
@@ -163,7 +163,7 @@ func TestConnectedEndsWithItsContext(t *testing.T) {
 func TestCloseWhileAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		port := newTelling(nil)
-		c := New(&closeOnce{telling: port}, Config{Reopen: Reopen{Patience: time.Hour, Open: func(context.Context) (io.ReadWriteCloser, error) { return nil, errNoDevice }}})
+		c := New(&closeOnce{telling: port}, Config{Reopen: Reopen{Timeout: time.Hour, Open: func(context.Context) (io.ReadWriteCloser, error) { return nil, errNoDevice }}})
 		port.end.Close()
 		synctest.Wait()
 		if err := c.Close(); err != nil {

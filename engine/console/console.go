@@ -25,7 +25,7 @@ import (
 
 const (
 	window    = 32 << 10 // what is kept of the stream while nobody waits, and the most that a wait looks back
-	lineReach = 4 << 10  // the longest match that is promised
+	maxMatch  = 4 << 10  // the longest match that is promised
 	maxOutput = 16 << 20 // the largest output of one command
 )
 
@@ -54,11 +54,11 @@ type Typing struct {
 // Console is one connection to a board. One goroutine at a time talks through it; Close may come from any.
 type Console struct {
 	Typing
-	clk   clock.Clock
-	rec   Recorder
-	hide  *Secrets // never nil
-	e     *expect.GExpect
-	chunk []byte // the last read, not yet looked at because goexpect does not have it yet
+	clk         clock.Clock
+	recorder    Recorder
+	secrets     *Secrets // never nil
+	exp         *expect.GExpect
+	unpublished []byte // the last read, not yet looked at because goexpect does not have it yet
 
 	queue   chan []byte   // what goexpect wants written, at most one
 	written chan error    // the true result of that write
@@ -68,59 +68,59 @@ type Console struct {
 	cause   error
 	closing sync.Once
 
-	unsure bool // a command did not end as it should: its rest may still come
-	synced int  // the gaps until then are made good
+	needsSync   bool // a command did not end as it should: its rest may still come
+	syncedAtGap int  // the gaps until then are made good
 
 	running string // the command that Run waits for
 
 	// What typing has learned about the board.
-	piece    int    // bytes that it takes at once, 0 for a line
-	mute     bool   // it does not echo
-	heard    bool   // it echoed the last line
-	prompt   string // a prompt that is not the dialect's
-	short    bool   // the dialect's setup was done
-	prompted bool   // the last thing that was taken from the stream is a prompt
+	chunkSize int    // bytes that it takes at once, 0 for a line
+	noEcho    bool   // it does not echo
+	sawEcho   bool   // it echoed the last line
+	prompt    string // a prompt that is not the dialect's
+	setupDone bool   // the dialect's setup was done
+	atPrompt  bool   // the last thing that was taken from the stream is a prompt
 
-	how      Reopen
-	until    time.Time // when a port that is away is given up
-	returned time.Time // when it came back last
+	reopenCfg      Reopen
+	reopenDeadline time.Time // when a port that is away is given up
+	reopenedAt     time.Time // when it came back last
 
-	mu      sync.Mutex
-	port    io.ReadWriteCloser
-	away    error         // why there is no port now
-	wasAway error         // why there was none the last time
-	back    chan struct{} // closed and made anew when there is one again
-	gaps    int           // how often that was
-	hist    []byte        // the stream from base to in
-	base    int64         // offset of hist[0]
-	in      int64         // bytes seen
-	taken   int64         // bytes that goexpect no longer holds
-	pos     int64         // where the next wait begins to look
-	last    time.Time     // when the last byte came
-	wait    *waiting      // who waits now
-	capture *capture      // who collects now
-	tap     func([]byte)
-	watches []Watch
-	epoch   *Epoch // of the interpreter that is there now
-	banner  int64  // offset of the last bootloader's banner
-	echoes  echoes // of secrets in the stream
+	mu         sync.Mutex
+	port       io.ReadWriteCloser
+	portErr    error         // why there is no port now
+	wasAway    error         // why there was none the last time
+	reopened   chan struct{} // closed and made anew when there is one again
+	gaps       int           // how often that was
+	buf        []byte        // the stream from base to in
+	base       int64         // offset of hist[0]
+	received   int64         // bytes seen
+	consumed   int64         // bytes that goexpect no longer holds
+	pos        int64         // where the next wait begins to look
+	lastByteAt time.Time     // when the last byte came
+	wait       *waiter       // who waits now
+	capture    *capture      // who collects now
+	tap        func([]byte)
+	watches    []Watch
+	epoch      *Epoch // of the interpreter that is there now
+	banner     int64  // offset of the last bootloader's banner
+	echoes     echoes // of secrets in the stream
 }
 
 // New starts to read from port at once. The caller closes the Console, which closes port.
 func New(port io.ReadWriteCloser, cfg Config) *Console {
 	c := &Console{
-		Typing: cfg.Typing, port: port, mute: cfg.Typing.NoEcho, prompted: true, clk: cfg.Clock, rec: cfg.Recorder, hide: cfg.Secrets,
+		Typing: cfg.Typing, port: port, noEcho: cfg.Typing.NoEcho, atPrompt: true, clk: cfg.Clock, recorder: cfg.Recorder, secrets: cfg.Secrets,
 		queue: make(chan []byte, 1), written: make(chan error, 1), sending: make(chan struct{}, 1),
-		closed: make(chan struct{}), lost: make(chan struct{}), back: make(chan struct{}), how: cfg.Reopen,
+		closed: make(chan struct{}), lost: make(chan struct{}), reopened: make(chan struct{}), reopenCfg: cfg.Reopen,
 	}
 	if c.clk == nil {
 		c.clk = clock.Real{}
 	}
-	if c.hide == nil {
-		c.hide = NewSecrets()
+	if c.secrets == nil {
+		c.secrets = NewSecrets()
 	}
-	c.last = c.clk.Now()
-	c.Arm(cfg.Watch)
+	c.lastByteAt = c.clk.Now()
+	c.PushAborts(cfg.Watch)
 	ready := make(chan struct{})
 	e, _, err := expect.SpawnGeneric(&expect.GenOptions{
 		In:    sender{c},
@@ -132,7 +132,7 @@ func New(port io.ReadWriteCloser, cfg Config) *Console {
 	if err != nil {
 		panic(err) // only an incomplete GenOptions does that
 	}
-	c.e = e
+	c.exp = e
 	close(ready)
 	go c.write()
 	return c
@@ -144,7 +144,7 @@ func (c *Console) Close() error {
 	c.closing.Do(func() {
 		close(c.closed)
 		c.mu.Lock()
-		port, away := c.port, c.away
+		port, away := c.port, c.portErr
 		c.mu.Unlock()
 		if away == nil { // else reopen has closed it
 			err = port.Close()
@@ -170,12 +170,12 @@ type receiver struct {
 func (r receiver) Read(p []byte) (int, error) {
 	<-r.ready
 	c := r.Console
-	c.settle()
+	c.publishRead()
 	for c.cause == nil || c.reopen(c.cause) {
 		var n int
-		n, c.cause = c.line().Read(p)
+		n, c.cause = c.currentPort().Read(p)
 		if n > 0 {
-			c.chunk = p[:n]
+			c.unpublished = p[:n]
 			return n, nil
 		}
 	}
@@ -183,31 +183,31 @@ func (r receiver) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
-// settle makes the last read visible: to the transcript, to who collects, to who waits.
-func (c *Console) settle() {
-	if len(c.chunk) == 0 {
+// publishRead makes the last read visible: to the transcript, to who collects, to who waits.
+func (c *Console) publishRead() {
+	if len(c.unpublished) == 0 {
 		return
 	}
-	p := c.chunk
-	c.chunk = nil
+	p := c.unpublished
+	c.unpublished = nil
 	now := c.clk.Now()
-	if c.rec != nil {
-		c.rec.Record(now, false, p)
+	if c.recorder != nil {
+		c.recorder.Record(now, false, p)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last = now
-	c.in += int64(len(p))
-	c.hist = append(c.hist, p...)
+	c.lastByteAt = now
+	c.received += int64(len(p))
+	c.buf = append(c.buf, p...)
 	c.watchBanner(len(p))
-	c.echoes.follow(c.hist, c.base)
+	c.echoes.follow(c.buf, c.base)
 	if c.capture != nil {
 		c.capture.add(p)
 	}
 	if c.tap != nil {
 		c.tap(p)
 	}
-	if c.wait != nil && c.wait.scan(c.hist, c.base) {
+	if c.wait != nil && c.wait.scan(c.buf, c.base) {
 		return // the one who waits takes it from here; nothing is dropped before
 	}
 	c.trim()
@@ -215,35 +215,35 @@ func (c *Console) settle() {
 
 // trim drops the oldest bytes of a stream that nobody has matched, here and in goexpect.
 func (c *Console) trim() {
-	if len(c.hist) <= 2*window {
+	if len(c.buf) <= 2*window {
 		return
 	}
-	cut := len(c.hist) - window
-	c.hist = append(c.hist[:0], c.hist[cut:]...)
+	cut := len(c.buf) - window
+	c.buf = append(c.buf[:0], c.buf[cut:]...)
 	c.base += int64(cut)
 	c.pos = max(c.pos, c.base)
-	c.drop(c.base)
+	c.discard(c.base)
 }
 
-// drop discards what goexpect holds before offset to.
-func (c *Console) drop(to int64) {
-	if to > c.taken {
-		n, _ := io.CopyN(io.Discard, c.e, to-c.taken)
-		c.taken += n
+// discard discards what goexpect holds before offset to.
+func (c *Console) discard(to int64) {
+	if to > c.consumed {
+		n, _ := io.CopyN(io.Discard, c.exp, to-c.consumed)
+		c.consumed += n
 	}
 }
 
-// take lets goexpect match text, which is known to lie at offset lo, and so consumes the stream up to its end.
-func (c *Console) take(lo int64, text string) {
+// consume lets goexpect match text, which is known to lie at offset lo, and so consumes the stream up to its end.
+func (c *Console) consume(lo int64, text string) {
 	c.pos = lo + int64(len(text))
 	if !utf8.ValidString(text) { // no regular expression matches such bytes
-		c.drop(c.pos)
+		c.discard(c.pos)
 		return
 	}
-	c.drop(lo)
+	c.discard(lo)
 	found := &expect.Case{R: regexp.MustCompile(regexp.QuoteMeta(text)), T: expect.OK()}
-	out, _, _, _ := c.e.ExpectSwitchCase([]expect.Caser{found, never{}}, time.Hour)
-	c.taken += int64(len(out))
+	out, _, _, _ := c.exp.ExpectSwitchCase([]expect.Caser{found, never{}}, time.Hour)
+	c.consumed += int64(len(out))
 }
 
 // never is a last case that always matches and consumes nothing, so that goexpect does not wait on its own.
@@ -271,19 +271,19 @@ func (c *Console) write() {
 	for {
 		select {
 		case p := <-c.queue:
-			c.written <- c.put(p)
+			c.written <- c.writeAll(p)
 		case <-c.closed:
 			return
 		}
 	}
 }
 
-// rest gives the board time to take what was written.
-func (c *Console) rest() {
+// pause gives the board time to take what was written.
+func (c *Console) pause() {
 	if c.Delay <= 0 {
 		return
 	}
-	rest := c.after(c.Delay)
+	rest := c.newTimer(c.Delay)
 	select {
 	case <-rest.c:
 	case <-c.closed:
@@ -297,11 +297,11 @@ func (c *Console) Send(ctx context.Context, text string) error { return c.send(c
 // SendSecret types text, which is a secret from then on. Stars are recorded for it, for every text that is the same, and for
 // what the board echoes of it.
 func (c *Console) SendSecret(ctx context.Context, text string) error {
-	c.hide.Add(text)
+	c.secrets.Add(text)
 	c.mu.Lock()
-	c.echoes.typed(text, c.in)
+	c.echoes.typed(text, c.received)
 	c.mu.Unlock()
-	if r, ok := c.rec.(interface{ typed(string) }); ok {
+	if r, ok := c.recorder.(interface{ typed(string) }); ok {
 		r.typed(text)
 	}
 	return c.send(ctx, text, secretShown+"\n")
@@ -323,10 +323,10 @@ func (c *Console) send(ctx context.Context, text, shown string) error {
 		return c.Fail(classify.Wrap(context.Cause(ctx), "", "the console port takes no bytes"))
 	case c.sending <- struct{}{}:
 	}
-	if c.rec != nil && shown != "" {
-		c.rec.Record(c.clk.Now(), true, []byte(shown))
+	if c.recorder != nil && shown != "" {
+		c.recorder.Record(c.clk.Now(), true, []byte(shown))
 	}
-	if err := c.e.Send(text); err != nil {
+	if err := c.exp.Send(text); err != nil {
 		<-c.sending
 		return c.Fail(classify.Wrap(err, classify.TransportWrite, "cannot send"))
 	}
@@ -335,18 +335,18 @@ func (c *Console) send(ctx context.Context, text, shown string) error {
 		<-c.sending
 		return c.Fail(classify.Wrap(err, classify.TransportLost, "cannot send to the console"))
 	case <-c.lost:
-		go c.settleWrite()
+		go c.releaseWriter()
 		return c.lostError("sending")
 	case <-c.closed:
 		return c.lostError("sending")
 	case <-ctx.Done():
-		go c.settleWrite()
+		go c.releaseWriter()
 		return c.Fail(classify.Wrap(context.Cause(ctx), "", "the console port takes no bytes"))
 	}
 }
 
-// settleWrite frees the sending side once a write that nobody waits for any more has ended, by Close at the latest.
-func (c *Console) settleWrite() {
+// releaseWriter frees the sending side once a write that nobody waits for any more has ended, by Close at the latest.
+func (c *Console) releaseWriter() {
 	select {
 	case <-c.written:
 		<-c.sending
@@ -380,17 +380,17 @@ const tailLines = 12
 // Tail gives the last lines that came, without escape sequences.
 func (c *Console) Tail() string {
 	c.mu.Lock()
-	from := max(0, len(c.hist)-lineReach)
-	before := max(0, from-c.hide.longest()) // a secret may lie across from
-	spans := c.hide.spans(string(c.hist[before:]))
+	from := max(0, len(c.buf)-maxMatch)
+	before := max(0, from-c.secrets.longest()) // a secret may lie across from
+	spans := c.secrets.spans(string(c.buf[before:]))
 	for i := range spans {
 		spans[i] = span{spans[i].from + before, spans[i].to + before}
 	}
-	spans = within(append(spans, c.echoes.spans(c.hist, c.base)...), from)
-	raw := string(c.hist[from:])
+	spans = within(append(spans, c.echoes.spans(c.buf, c.base)...), from)
+	raw := string(c.buf[from:])
 	c.mu.Unlock()
 	var kept []string
-	for line := range strings.Lines(c.hide.Mask(Clean(starred(raw, spans)))) {
+	for line := range strings.Lines(c.secrets.Mask(Clean(starred(raw, spans)))) {
 		if line = strings.TrimRight(line, " \n"); line != "" {
 			kept = append(kept, line)
 		}

@@ -85,12 +85,12 @@ func TestPromptSettles(t *testing.T) {
 		go func() {
 			for _, text := range []string{"==> ", "not a prompt\r\n=> ", "nor this\r\n", "=> "} {
 				say(board, 99, text)
-				time.Sleep(settle - time.Millisecond) // virtual
+				time.Sleep(promptSettle - time.Millisecond) // virtual
 			}
 		}()
 		began := time.Now()
 		m, err := c.Expect(t.Context(), Wait{For: []Pattern{Prompt("=> ")}})
-		if err != nil || m.Text != "=> " || time.Since(began) != 4*settle-3*time.Millisecond {
+		if err != nil || m.Text != "=> " || time.Since(began) != 4*promptSettle-3*time.Millisecond {
 			t.Errorf("Expect = %v, %v after %s", m, err, time.Since(began))
 		}
 		go say(board, 1, "next")
@@ -102,7 +102,7 @@ func TestPromptSettles(t *testing.T) {
 
 func TestWaitEnds(t *testing.T) {
 	oops := errors.New("step deadline")
-	panicking := []Abort{{Pattern: Text("Kernel panic"), Kind: classify.BoardPanic, Says: "the kernel panicked"}}
+	panicking := []Abort{{Pattern: Text("Kernel panic"), Kind: classify.BoardPanic, Message: "the kernel panicked"}}
 	for _, tt := range []struct {
 		name  string
 		wait  Wait
@@ -171,7 +171,7 @@ func TestArm(t *testing.T) {
 		c, board := dial(t)
 		wait := Wait{For: []Pattern{Text("login: ")}, Abort: []Abort{Reset}, Timeout: time.Second}
 		const reset, ddr = "\r\nU-Boot 2023.01 (Jan 01 2024)\r\n", "\r\nDDR init failed\r\n"
-		disarm := c.Arm(Watch{Also: []Abort{{Pattern: Text("DDR init"), Kind: classify.ConsoleAbort, Says: "no memory"}}, Not: []string{"reset"}})
+		disarm := c.PushAborts(Watch{Add: []Abort{{Pattern: Text("DDR init"), Kind: classify.ConsoleAbort, Message: "no memory"}}, Disable: []string{"reset"}})
 		go say(board, 9, reset+"login: ")
 		if _, err := c.Expect(t.Context(), wait); err != nil {
 			t.Errorf("a reset that means nothing: %v", err)
@@ -191,11 +191,11 @@ func TestArm(t *testing.T) {
 func TestLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, board := dial(t)
-		go fakeShell(board, func(cmd, begin string, w word) string {
+		go fakeShell(board, func(cmd, begin string, w marker) string {
 			return begin + "\r\none\r\ntw[   12.000000] usb 1-1: new\r\no\r\nthe rest" + exit(w, 0) + "\r\n=> "
 		})
 		d := Hush("=> ", 500)
-		d.Booted, d.Loud = time.Now().Add(-12*time.Second), true
+		d.BootTime, d.KernelOnConsole = time.Now().Add(-12*time.Second), true
 		var told []string
 		each := func(line string) error { told = append(told, line); return nil }
 		res, err := c.Run(t.Context(), d, Command{Text: "version", Timeout: time.Minute, Line: each})
@@ -221,10 +221,10 @@ func TestLargeResults(t *testing.T) {
 	for _, tt := range []struct {
 		lines int
 		kind  classify.Kind
-	}{{maxOutput>>10 - 1, ""}, {maxOutput>>10 + 200, classify.ConsoleLong}} {
+	}{{maxOutput>>10 - 1, ""}, {maxOutput>>10 + 200, classify.ConsoleOverflow}} {
 		synctest.Test(t, func(t *testing.T) {
 			c, board := dial(t)
-			go fakeShell(board, func(cmd, begin string, w word) string {
+			go fakeShell(board, func(cmd, begin string, w marker) string {
 				say(board, 32<<10, begin+"\r\n\xff\xfe\x00\r\n"+strings.Repeat(line, tt.lines)+exit(w, 7)+"\r\n=> ")
 				return ""
 			})
@@ -314,8 +314,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if held := c.in - c.taken; cap(c.hist) > 8*window || held > 4*window {
-		t.Errorf("%d bytes kept, %d bytes in goexpect; want at most %d", cap(c.hist), held, 4*window)
+	if held := c.received - c.consumed; cap(c.buf) > 8*window || held > 4*window {
+		t.Errorf("%d bytes kept, %d bytes in goexpect; want at most %d", cap(c.buf), held, 4*window)
 	}
 }
 
@@ -323,10 +323,10 @@ func TestMemoryIsBounded(t *testing.T) {
 var typed = regexp.MustCompile(`^ echo '(\w{3})''(\w{3}):b';setenv fl;(.*);fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
 
 // exit is the second echo of a command.
-func exit(w word, code int) string { return fmt.Sprintf("%s%s:%d:%[2]s:%[3]d:e", w.a, w.b, code) }
+func exit(w marker, code int) string { return fmt.Sprintf("%s%s:%d:%[2]s:%[3]d:e", w.a, w.b, code) }
 
 // fakeShell echoes what is typed, a piece at a time, and answers each framed command by reply.
-func fakeShell(board net.Conn, reply func(cmd, begin string, w word) string) {
+func fakeShell(board net.Conn, reply func(cmd, begin string, w marker) string) {
 	var line []byte
 	for buf := make([]byte, 1000); ; {
 		n, err := board.Read(buf)
@@ -349,7 +349,7 @@ func fakeShell(board net.Conn, reply func(cmd, begin string, w word) string) {
 			say(board, 80, l.Begin()+"=> ")
 		}
 		if m := typed.FindStringSubmatch(string(line)); m != nil {
-			say(board, 5, reply(m[3], m[1]+m[2]+":b", word{m[1], m[2]}))
+			say(board, 5, reply(m[3], m[1]+m[2]+":b", marker{m[1], m[2]}))
 		}
 		line = line[:0]
 	}
@@ -372,7 +372,7 @@ func TestRun(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, board := dial(t)
-				go fakeShell(board, func(cmd, begin string, w word) string {
+				go fakeShell(board, func(cmd, begin string, w marker) string {
 					return tt.before + begin + "\r\n" + tt.output + exit(w, tt.code) + tt.after
 				})
 				for range 3 {
@@ -459,7 +459,7 @@ func TestTranscript(t *testing.T) {
 
 // TestKernelLineInTheMarker tears the end of a command at every place by a line of the kernel's.
 func TestKernelLineInTheMarker(t *testing.T) {
-	w := word{"abcde", "fghij"}
+	w := marker{"abcde", "fghij"}
 	const noise = "[  165.850406] usb 1-1: new high-speed USB device number 91\r\n"
 	whole := exit(w, 42)
 	for i := range len(whole) + 1 {

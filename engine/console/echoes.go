@@ -25,7 +25,7 @@ func (e *echoes) follow(buf []byte, base int64) {
 	for e.secrets.open() {
 		rest := e.rest(buf, base)
 		n := bytes.IndexByte(rest, '\n') + 1
-		if n == 0 && len(rest) < lineReach {
+		if n == 0 && len(rest) < maxMatch {
 			break
 		}
 		if n == 0 {

@@ -69,7 +69,7 @@ func (e *Epoch) Err() error {
 func (c *Console) NewEpoch(name string) *Epoch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.epoch = &Epoch{name: name, since: c.in}
+	c.epoch = &Epoch{name: name, since: c.received}
 	return c.epoch
 }
 
@@ -101,8 +101,8 @@ func (i *Interpreter) Live(ctx context.Context) error {
 	if !reset {
 		return nil
 	}
-	e.end(line, Reset.Says)
-	return i.Fail(&classify.Error{Kind: Reset.Kind, Msg: Reset.Says, Hint: Reset.Hint})
+	e.end(line, Reset.Message)
+	return i.Fail(&classify.Error{Kind: Reset.Kind, Msg: Reset.Message, Hint: Reset.Hint})
 }
 
 // takesDown is a command after which a Linux ends, whatever it still answers.
@@ -117,7 +117,7 @@ func (i *Interpreter) ran(ctx context.Context, cmd Command, res Result, err erro
 			e.End(ctx, failed.Error())
 		}
 	case res.Code == 0 && takesDown.MatchString(cmd.Text):
-		e.End(ctx, brief(cmd.Text)+" takes the system down")
+		e.End(ctx, abbreviate(cmd.Text)+" takes the system down")
 	default:
 		seen := i.matched()
 		e.mu.Lock()
@@ -134,7 +134,7 @@ func (i *Interpreter) Leave(ctx context.Context, cmd string) (returned Pattern, 
 	}
 	returned, err = i.Console.Start(ctx, i.Dialect, cmd)
 	if classify.Find(err, classify.ConsoleText) == nil { // else nothing was typed
-		i.Epoch.End(ctx, brief(cmd)+" was to boot the board")
+		i.Epoch.End(ctx, abbreviate(cmd)+" was to boot the board")
 	}
 	return returned, err
 }
@@ -155,24 +155,24 @@ func (c *Console) lastBanner() int64 {
 
 // watchBanner looks for a bootloader's banner in the n newest bytes. The caller holds mu.
 func (c *Console) watchBanner(n int) {
-	from := len(c.hist) - n
-	if !bytes.Contains(c.hist[max(0, from-bannerReach):], []byte("U-Boot ")) {
+	from := len(c.buf) - n
+	if !bytes.Contains(c.buf[max(0, from-bannerReach):], []byte("U-Boot ")) {
 		return
 	}
 	for _, w := range c.watches {
-		for _, name := range w.Not {
+		for _, name := range w.Disable {
 			if name == Reset.Name {
 				return
 			}
 		}
 	}
-	for from < len(c.hist) {
-		m := Reset.Pattern.find(c.hist, from)
+	for from < len(c.buf) {
+		m := Reset.Pattern.find(c.buf, from)
 		if m == nil {
 			return
 		}
 		c.banner = max(c.banner, c.base+int64(m[1]))
-		next := bytes.IndexByte(c.hist[m[1]:], '\n')
+		next := bytes.IndexByte(c.buf[m[1]:], '\n')
 		if next < 0 {
 			return
 		}

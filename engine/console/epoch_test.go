@@ -25,7 +25,7 @@ func TestEpoch(t *testing.T) {
 		got := ""
 		if err := e.Err(); err != nil {
 			got = err.Error()
-			if f := classify.Facts(err); f.Kind != classify.ScriptStale || f.Class != classify.NonRetryable || f.Hint == "" {
+			if f := classify.Facts(err); f.Kind != classify.ScriptStale || f.Class != classify.Fatal || f.Hint == "" {
 				t.Errorf("%s: %+v; want kind script.stale, fatal, with a hint", tt.name, f)
 			}
 		}
@@ -74,11 +74,11 @@ func TestBanners(t *testing.T) {
 		{[]string{"\r\nU-Boot 2024.01 (x)\r\n"}, "panic", classify.BoardReset},
 	} {
 		c := &Console{}
-		c.Arm(Watch{Not: []string{tt.not}})
+		c.PushAborts(Watch{Disable: []string{tt.not}})
 		i := &Interpreter{Console: c, Epoch: c.NewEpoch("shell")}
 		for _, chunk := range tt.chunks {
-			c.in += int64(len(chunk))
-			c.hist = append(c.hist, chunk...)
+			c.received += int64(len(chunk))
+			c.buf = append(c.buf, chunk...)
 			c.watchBanner(len(chunk))
 		}
 		if got := classify.Facts(i.Live(t.Context())).Kind; got != tt.want {

@@ -9,7 +9,7 @@ import (
 
 // dispensable are the kinds of a command that failed, or whose answer did not come. Families count.
 var dispensable = []classify.Kind{
-	classify.ConsoleTimeout, classify.ConsoleStall, classify.ConsoleEcho, classify.ConsoleGarbled, classify.ConsoleLong, classify.ConsoleGap,
+	classify.ConsoleTimeout, classify.ConsoleStall, classify.ConsoleEcho, classify.ConsoleGarbled, classify.ConsoleOverflow, classify.ConsoleGap,
 	classify.ShellExit, classify.ShellSync, classify.UBootExit, classify.UBootSync, classify.VerifyRead, classify.NetHTTP,
 }
 

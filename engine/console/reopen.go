@@ -13,17 +13,17 @@ import (
 // Reopen says how a console outlives its port: an adapter that loses its power with the board, a server that restarts, a
 // cable that was bumped. What the board says meanwhile is lost, and known to be.
 type Reopen struct {
-	Open     func(context.Context) (io.ReadWriteCloser, error) // nil: the console is lost with its port
-	Patience time.Duration                                     // from the loss until the console is given up
+	Open    func(context.Context) (io.ReadWriteCloser, error) // nil: the console is lost with its port
+	Timeout time.Duration                                     // from the loss until the console is given up
 }
 
-// knockEvery is how often a port that is away is tried.
-const knockEvery = 100 * time.Millisecond
+// reopenInterval is how often a port that is away is tried.
+const reopenInterval = 100 * time.Millisecond
 
 var errPatience = errors.New("it was away again and again")
 
-// line is the port that is open now.
-func (c *Console) line() io.ReadWriteCloser {
+// currentPort is the port that is open now.
+func (c *Console) currentPort() io.ReadWriteCloser {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.port
@@ -32,21 +32,21 @@ func (c *Console) line() io.ReadWriteCloser {
 // reopen tries to get the port back, and reports whether the console goes on. A port that comes back and fails at once
 // is one failure, with one patience.
 func (c *Console) reopen(cause error) bool {
-	if c.how.Open == nil || c.isClosed() {
+	if c.reopenCfg.Open == nil || c.isClosed() {
 		return false
 	}
 	began := c.clk.Now()
-	afresh := began.Sub(c.returned) > c.how.Patience
+	afresh := began.Sub(c.reopenedAt) > c.reopenCfg.Timeout
 	if afresh {
-		c.until = began.Add(c.how.Patience)
+		c.reopenDeadline = began.Add(c.reopenCfg.Timeout)
 		c.note(fmt.Sprintf("the console port is away: %v", cause))
 	}
 	c.mu.Lock()
-	c.away, c.wasAway = cause, cause
+	c.portErr, c.wasAway = cause, cause
 	old := c.port
 	c.mu.Unlock()
 	old.Close()
-	ctx, cancel := clock.WithTimeout(context.Background(), c.clk, c.until.Sub(began), errPatience)
+	ctx, cancel := clock.WithTimeout(context.Background(), c.clk, c.reopenDeadline.Sub(began), errPatience)
 	defer cancel()
 	go func() {
 		select {
@@ -56,9 +56,9 @@ func (c *Console) reopen(cause error) bool {
 		}
 	}()
 	err := errPatience
-	for c.clk.Sleep(ctx, knockEvery) == nil {
+	for c.clk.Sleep(ctx, reopenInterval) == nil {
 		var port io.ReadWriteCloser
-		if port, err = c.how.Open(ctx); err == nil && c.adopt(port) {
+		if port, err = c.reopenCfg.Open(ctx); err == nil && c.setPort(port) {
 			if afresh {
 				c.note(fmt.Sprintf("the console port is back after %s; what the board said meanwhile is lost", round(c.clk.Now().Sub(began))))
 			}
@@ -66,28 +66,28 @@ func (c *Console) reopen(cause error) bool {
 		}
 	}
 	if !c.isClosed() {
-		c.cause = fmt.Errorf("%w; it did not come back within %s: %w", cause, c.how.Patience, err)
+		c.cause = fmt.Errorf("%w; it did not come back within %s: %w", cause, c.reopenCfg.Timeout, err)
 	}
 	return false
 }
 
-// adopt makes port the one that is open, unless the console was closed meanwhile.
-func (c *Console) adopt(port io.ReadWriteCloser) bool {
+// setPort makes port the one that is open, unless the console was closed meanwhile.
+func (c *Console) setPort(port io.ReadWriteCloser) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.isClosed() {
 		port.Close()
 		return false
 	}
-	c.port, c.away = port, nil
-	c.returned = c.clk.Now()
-	c.last = c.returned
+	c.port, c.portErr = port, nil
+	c.reopenedAt = c.clk.Now()
+	c.lastByteAt = c.reopenedAt
 	c.gaps++
 	if c.capture != nil {
 		c.capture.gap = true
 	}
-	close(c.back)
-	c.back = make(chan struct{})
+	close(c.reopened)
+	c.reopened = make(chan struct{})
 	return true
 }
 
@@ -108,19 +108,19 @@ func (c *Console) Gaps() int {
 }
 
 // gapped reports whether it was since somebody last answered.
-func (c *Console) gapped() bool { return c.Gaps() > c.synced }
+func (c *Console) gapped() bool { return c.Gaps() > c.syncedAtGap }
 
 func (c *Console) note(text string) {
-	if n, ok := c.rec.(interface{ Note(time.Time, string) }); ok {
+	if n, ok := c.recorder.(interface{ Note(time.Time, string) }); ok {
 		n.Note(c.clk.Now(), text)
 	}
 }
 
-// put writes p, and goes on with what is left once a port that failed is back.
-func (c *Console) put(p []byte) error {
+// writeAll writes p, and goes on with what is left once a port that failed is back.
+func (c *Console) writeAll(p []byte) error {
 	for len(p) > 0 {
 		c.mu.Lock()
-		port, back := c.port, c.back
+		port, back := c.port, c.reopened
 		c.mu.Unlock()
 		n := len(p)
 		if c.Chunk > 0 {
@@ -132,7 +132,7 @@ func (c *Console) put(p []byte) error {
 			err = io.ErrShortWrite
 		}
 		if err != nil {
-			if c.how.Open == nil {
+			if c.reopenCfg.Open == nil {
 				return err
 			}
 			select {
@@ -144,7 +144,7 @@ func (c *Console) put(p []byte) error {
 			}
 			continue
 		}
-		c.rest()
+		c.pause()
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func TestAdapterComesBack(t *testing.T) {
 		go func() {
 			say(board, 9, "before\r\n")
 			p.out(board)
-			time.Sleep(3*time.Second + knockEvery/2) // virtual
+			time.Sleep(3*time.Second + reopenInterval/2) // virtual
 			board = p.in()
 			time.Sleep(time.Second)
 			say(board, 9, "login: ")
@@ -109,7 +109,7 @@ func TestAdapterStaysAway(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c, p, board, _ := plugged(t)
 			if flap {
-				c.how.Open = func(context.Context) (io.ReadWriteCloser, error) { return &half{read: true}, nil }
+				c.reopenCfg.Open = func(context.Context) (io.ReadWriteCloser, error) { return &half{read: true}, nil }
 			}
 			p.out(board)
 			began := time.Now()
@@ -138,7 +138,7 @@ func TestWaitsOutliveAGap(t *testing.T) {
 			c, p, board, _ := plugged(t)
 			p.out(board)
 			go func() {
-				time.Sleep(3*time.Second + knockEvery/2)
+				time.Sleep(3*time.Second + reopenInterval/2)
 				board = p.in()
 				time.Sleep(150 * time.Millisecond) // in which it is tried, and waited for again
 				say(board, 9, "login: ")
@@ -155,9 +155,9 @@ func TestWaitsOutliveAGap(t *testing.T) {
 func TestGapInACommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, board, _ := plugged(t)
-		var w word
+		var w marker
 		serve := func() {
-			fakeShell(board, func(cmd, begin string, now word) string {
+			fakeShell(board, func(cmd, begin string, now marker) string {
 				if cmd != "long" {
 					return begin + "\r\nfine\r\n" + exit(now, 0) + "\r\n=> "
 				}

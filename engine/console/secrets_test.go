@@ -262,11 +262,11 @@ func fakeEcho(board io.ReadWriter) { io.Copy(board, board) }
 // A line without an end is written in pieces, and no secret lies across two of them.
 func TestSecretInAnEndlessLine(t *testing.T) {
 	for _, secret := range []string{"s3cret!pass", "papapa"} {
-		for before := lineReach - len(secret); before <= lineReach+len(secret); before++ {
+		for before := maxMatch - len(secret); before <= maxMatch+len(secret); before++ {
 			var record strings.Builder
 			tr := NewTranscript(&record)
 			tr.Hide(NewSecrets(secret))
-			text := strings.Repeat(".", before) + secret + strings.Repeat(".", 5*lineReach)
+			text := strings.Repeat(".", before) + secret + strings.Repeat(".", 5*maxMatch)
 			for at := 0; at < len(text); at += 1000 {
 				tr.Record(time.Time{}, false, []byte(text[at:min(at+1000, len(text))]))
 			}
@@ -278,8 +278,8 @@ func TestSecretInAnEndlessLine(t *testing.T) {
 	}
 	var record strings.Builder
 	tr := NewTranscript(&record)
-	tr.Hide(NewSecrets("papa", strings.Repeat("pa", 2*lineReach)))
-	for range 10 * lineReach {
+	tr.Hide(NewSecrets("papa", strings.Repeat("pa", 2*maxMatch)))
+	for range 10 * maxMatch {
 		tr.Record(time.Time{}, false, []byte("pa"))
 	}
 	tr.Close()
@@ -294,7 +294,7 @@ func TestASecretAtTheStartOfTheConsoleLines(t *testing.T) {
 	for before := range len(secret) + 2 {
 		synctest.Test(t, func(t *testing.T) {
 			board, c := pair(t, Config{Secrets: NewSecrets(secret)})
-			go say(board, 100, secret+strings.Repeat(".", lineReach-before))
+			go say(board, 100, secret+strings.Repeat(".", maxMatch-before))
 			c.Expect(t.Context(), Wait{For: []Pattern{Text("never")}, Timeout: time.Second})
 			if got := strings.Trim(c.Tail(), "."); got != "" && got != secretShown {
 				t.Errorf("%d bytes of the secret are in reach: %q", before, got)

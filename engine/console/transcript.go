@@ -102,10 +102,10 @@ func (t *Transcript) part(n int) []byte {
 
 // wrap writes most of a line that does not end. The stars of secrets that overlap without an end are cut.
 func (t *Transcript) wrap() {
-	for len(t.line) >= 2*lineReach {
+	for len(t.line) >= 2*maxMatch {
 		n, cut := t.whole(), 0
 		if n == 0 {
-			n = lineReach
+			n = maxMatch
 			for _, p := range merged(t.spans()) {
 				if p.from < n && n < p.to {
 					cut = p.to - n

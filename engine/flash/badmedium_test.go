@@ -51,15 +51,15 @@ func loop(t *testing.T, backing string, options ...string) string {
 func TestLoopsAreRefused(t *testing.T) {
 	path := full(t, mib)
 	device := loop(t, path)
-	if _, err := (Local{Path: path}).Open(""); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), device) {
+	if _, err := (BlockTarget{Path: path}).Open(""); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), device) {
 		t.Errorf("the file of %s: %v", device, err)
 	}
-	forced, err := Local{Path: path, Force: true}.Open("")
+	forced, err := BlockTarget{Path: path, Force: true}.Open("")
 	if err != nil {
 		t.Fatalf("--force: %v", err)
 	}
 	forced.Close()
-	if _, err := (Local{Path: loop(t, full(t, mib), "--read-only"), Force: true}).Open(""); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), "is read-only") {
+	if _, err := (BlockTarget{Path: loop(t, full(t, mib), "--read-only"), Force: true}).Open(""); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), "is read-only") {
 		t.Errorf("read-only: %v", err)
 	}
 }
@@ -99,7 +99,7 @@ func (s slow) Exec(ctx context.Context, cmd console.Command) (console.Result, er
 }
 
 func local(t *testing.T, path string, im Image) error {
-	target, err := Local{Path: path}.Open("")
+	target, err := BlockTarget{Path: path}.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}

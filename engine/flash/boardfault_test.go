@@ -77,8 +77,8 @@ func TestShortRead(t *testing.T) {
 	m := holding(t, bytes.Repeat(half, 2)[:31*mib])
 	d, _ := newDUT(t, newHostShell(t))
 	for _, by := range []string{"pipe", "file"} {
-		w := d.Begin(m, im)
-		w.way = way{by, "sha256sum"}
+		w := d.NewWriter(m, im)
+		w.way = readMethod{by, "sha256sum"}
 		if r, err := w.Verify(t.Context()); r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
 			t.Errorf("%s: %+v, %v", by, r, err)
 		}
@@ -89,7 +89,7 @@ func TestShortRead(t *testing.T) {
 func TestReadFails(t *testing.T) {
 	const size = 6 * mib
 	want := random(size, 1)
-	for _, by := range []way{{"pipe", "sha256sum"}, {"file", "sha256sum"}, {"back", "nc"}, {"back", "curl"}} {
+	for _, by := range []readMethod{{"pipe", "sha256sum"}, {"file", "sha256sum"}, {"back", "nc"}, {"back", "curl"}} {
 		t.Run(by.name+" "+by.program, func(t *testing.T) {
 			sh := newHostShell(t)
 			if by.program == "curl" {
@@ -99,7 +99,7 @@ func TestReadFails(t *testing.T) {
 			b.Content().WriteAt(want, 0)
 			d, _ := newDUT(t, sh)
 			for _, path := range []string{b.Path, "/no/such/device"} {
-				w := d.Begin(on(path, size), newImage(t, want))
+				w := d.NewWriter(on(path, size), newImage(t, want))
 				w.way = by
 				if _, err := w.Verify(t.Context()); classify.Facts(err).Kind != classify.VerifyRead {
 					t.Errorf("%s: %v", path, err)
@@ -120,8 +120,8 @@ func TestImageChangesOnTheWayBack(t *testing.T) {
 	defer f.Close()
 	f.WriteAt([]byte{want[5*mib] ^ 1}, 5*mib)
 	d, _ := newDUT(t, newHostShell(t))
-	w := d.Begin(m, im)
-	w.way = way{"back", "nc"}
+	w := d.NewWriter(m, im)
+	w.way = readMethod{"back", "nc"}
 	if _, err := w.Verify(t.Context()); classify.Facts(err).Kind != classify.ImageChanged {
 		t.Errorf("%v", err)
 	}
@@ -181,10 +181,10 @@ func TestReadsOnceSoAndOnceSo(t *testing.T) {
 	for _, mend := range []bool{false, true} {
 		m := holding(t, want)
 		d, _ := newDUT(t, &flaky{hostShell: newHostShell(t), path: m.Device})
-		w := d.Begin(m, newImage(t, want))
-		verify := (*Writing).Verify
+		w := d.NewWriter(m, newImage(t, want))
+		verify := (*ShellWriter).Verify
 		if mend {
-			verify = func(w *Writing, ctx context.Context) (Receipt, error) { return repaired(ctx, w) }
+			verify = func(w *ShellWriter, ctx context.Context) (Receipt, error) { return repaired(ctx, w) }
 		}
 		r, err := verify(w, t.Context())
 		if r.Valid() != mend || mend && w.counts.Rewritten == 0 || !mend && classify.Facts(err).Kind != classify.VerifyMismatch {

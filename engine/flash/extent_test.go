@@ -193,7 +193,7 @@ func TestImageOnItsTarget(t *testing.T) {
 		"a link to the device": link(t, device), "a device of the device": nested,
 	} {
 		for _, force := range []bool{false, true} {
-			target, err := Local{Path: to, Force: force}.Open(path)
+			target, err := BlockTarget{Path: to, Force: force}.Open(path)
 			if f := classify.Facts(err); f.Kind != classify.TargetUnsafe || f.Hint == "" || !strings.Contains(err.Error(), "image") {
 				t.Errorf("Open(%s), force %t = %v, hint %q; want a refusal that names the image", name, force, err, f.Hint)
 			}
@@ -203,7 +203,7 @@ func TestImageOnItsTarget(t *testing.T) {
 		}
 	}
 	// The image of a compressed file is another one, which may lie there, too.
-	target, err := Local{Path: device}.Open("image.xz")
+	target, err := BlockTarget{Path: device}.Open("image.xz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestImageOnItsTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer im.Close()
-	if _, err := target.Begin(im); classify.Facts(err).Kind != classify.TargetUnsafe {
+	if _, err := target.NewWriter(im); classify.Facts(err).Kind != classify.TargetUnsafe {
 		t.Errorf("Begin with an image behind the target = %v", err)
 	}
 }
@@ -257,7 +257,7 @@ func TestImageInAFileSystemOfItsTarget(t *testing.T) {
 		"the file behind, forced":      {file, source, true, "lies on " + file},
 		"another file in there, force": {filepath.Join(at, "other"), source, true, ""},
 	} {
-		target, err := Local{Path: tt.to, Force: tt.force}.Open(tt.source)
+		target, err := BlockTarget{Path: tt.to, Force: tt.force}.Open(tt.source)
 		if (tt.says == "") != (err == nil) || err != nil && (classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), tt.says)) {
 			t.Errorf("Open(%s) = %v; want %q", name, err, tt.says)
 		}

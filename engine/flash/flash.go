@@ -73,7 +73,7 @@ type Image interface {
 	SHA256() string // hex
 	Ranges() []image.Range
 	ReadRange(r image.Range, buf []byte) error
-	Unchanged() error
+	CheckUnchanged() error
 }
 
 // Receipt proves that a medium holds an image. Only Verify makes a valid one.
@@ -88,8 +88,8 @@ type Receipt struct {
 // Valid reports whether the read-back gave the right digest.
 func (r Receipt) Valid() bool { return r.valid }
 
-// DUT flashes through a board's shell.
-type DUT struct {
+// ShellFlasher flashes through a board's shell.
+type ShellFlasher struct {
 	Shell    Shell
 	HTTP     *serve.HTTP
 	Station  string // the station's address as the board sees it
@@ -97,27 +97,29 @@ type DUT struct {
 	ReadOnly bool                                 // nothing will be written: a write-protected medium will do
 	Progress func(step string, done, total int64) // in bytes; may be nil, called from other goroutines
 
-	loaded  bool
-	peer    string // the address from which the board asks
-	surveys map[string]survey
+	loaded    bool
+	boardAddr string // the address from which the board asks
+	surveys   map[string]profile
 }
 
-// offer serves a content to the board alone.
-func (d *DUT) offer(c serve.Content, sent func(int64)) (url string, withdraw func()) {
-	path, withdraw := d.HTTP.Offer(serve.Offer{Content: c, To: d.peer, Sent: sent})
+// serve serves a content to the board alone.
+func (d *ShellFlasher) serve(c serve.Content, sent func(int64)) (url string, withdraw func()) {
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: c, Peer: d.boardAddr, OnSent: sent})
 	return d.url(path), withdraw
 }
 
-func (d *DUT) url(path string) string { return "http://" + d.Station + ":" + d.HTTP.Port() + path }
+func (d *ShellFlasher) url(path string) string {
+	return "http://" + d.Station + ":" + d.HTTP.Port() + path
+}
 
-// load puts the helper into a variable of the board's shell and checks that it arrived whole.
-func (d *DUT) load(ctx context.Context) error {
+// loadHelper puts the helper into a variable of the board's shell and checks that it arrived whole.
+func (d *ShellFlasher) loadHelper(ctx context.Context) error {
 	if d.loaded {
 		return nil
 	}
 	var mu sync.Mutex
 	peer := ""
-	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Text("flashlua.sh", helper), Asked: func(from string) {
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Text("flashlua.sh", helper), OnRequest: func(from string) {
 		mu.Lock()
 		defer mu.Unlock()
 		peer = from
@@ -126,7 +128,7 @@ func (d *DUT) load(ctx context.Context) error {
 	url := d.url(path)
 	sum := sha256.Sum256([]byte(helper))
 	var res console.Result
-	for range askTries { // noise may spoil the command as well as its answer
+	for range queryRetries { // noise may spoil the command as well as its answer
 		var err error
 		res, err = d.Shell.Exec(ctx, console.Command{Text: fmt.Sprintf(
 			`export FLASHLUA="$(if command -v wget >/dev/null; then wget -q -O - %[1]s; else curl -fsS %[1]s; fi)"; printf %%s "$FLASHLUA" | sha256sum`, url)})
@@ -136,7 +138,7 @@ func (d *DUT) load(ctx context.Context) error {
 		if d.loaded = strings.Contains(res.Output, hex.EncodeToString(sum[:])); d.loaded {
 			mu.Lock()
 			defer mu.Unlock()
-			d.peer = peer
+			d.boardAddr = peer
 			return nil
 		}
 		if digest.MatchString(res.Output) {
@@ -147,13 +149,13 @@ func (d *DUT) load(ctx context.Context) error {
 		"check net.http in the policy, a firewall on the station, and that the board has wget or curl, and sha256sum")
 }
 
-// answer is what the helper said.
-type answer struct {
+// reply is what the helper said.
+type reply struct {
 	fields map[string][]string
 	text   string
 }
 
-func (a answer) get(key string) string {
+func (a reply) get(key string) string {
 	if v := a.fields[key]; len(v) > 0 {
 		return v[0]
 	}
@@ -161,10 +163,10 @@ func (a answer) get(key string) string {
 }
 
 // number gives -1 for what is none. An exit code comes twice, so that one that noise spoiled is none, too.
-func (a answer) number(key string) int64 { return number(a.get(key)) }
+func (a reply) number(key string) int64 { return number(a.get(key)) }
 
 // numbers are all of a key.
-func (a answer) numbers(key string) (all []int64) {
+func (a reply) numbers(key string) (all []int64) {
 	for _, v := range a.fields[key] {
 		all = append(all, number(v))
 	}
@@ -188,10 +190,10 @@ const mostAnswer = 1 << 50
 
 var field = regexp.MustCompile(`(?m)^([a-z0-9.]+)=(.*)$`)
 
-// call runs a command of the helper.
-func (d *DUT) call(ctx context.Context, l limit, args ...string) (answer, error) {
-	if err := d.load(ctx); err != nil {
-		return answer{}, err
+// exec runs a command of the helper.
+func (d *ShellFlasher) exec(ctx context.Context, l limit, args ...string) (reply, error) {
+	if err := d.loadHelper(ctx); err != nil {
+		return reply{}, err
 	}
 	cmd := `sh -c "$FLASHLUA" flashlua`
 	for _, a := range args {
@@ -200,22 +202,22 @@ func (d *DUT) call(ctx context.Context, l limit, args ...string) (answer, error)
 	run := console.Command{Text: cmd}
 	l.apply(&run)
 	res, err := d.Shell.Exec(ctx, run)
-	a := answer{fields: map[string][]string{}, text: res.Output}
+	a := reply{fields: map[string][]string{}, text: res.Output}
 	for _, m := range field.FindAllStringSubmatch(res.Output, -1) {
 		a.fields[m[1]] = append(a.fields[m[1]], m[2])
 	}
 	return a, err
 }
 
-// askTries is how often the board is asked again when console noise spoiled its answer.
-const askTries = 5
+// queryRetries is how often the board is asked again when console noise spoiled its answer.
+const queryRetries = 5
 
-var seal = regexp.MustCompile(`^([0-9a-f]{64})\b`)
+var checksum = regexp.MustCompile(`^([0-9a-f]{64})\b`)
 
-// ask runs a command whose answer is sealed, again if the question or the answer was spoiled on the way.
-func (d *DUT) ask(ctx context.Context, args ...string) (a answer, err error) {
-	for range askTries {
-		if a, err = d.call(ctx, limit{silence: infoStall}, append([]string{"sealed"}, args...)...); err != nil {
+// query runs a command whose answer is sealed, again if the question or the answer was spoiled on the way.
+func (d *ShellFlasher) query(ctx context.Context, args ...string) (a reply, err error) {
+	for range queryRetries {
+		if a, err = d.exec(ctx, limit{silence: infoStall}, append([]string{"sealed"}, args...)...); err != nil {
 			return a, err
 		}
 		var lines string
@@ -228,35 +230,35 @@ func (d *DUT) ask(ctx context.Context, args ...string) (a answer, err error) {
 			lines = "\n" // an empty answer is sealed as echo prints it
 		}
 		sum := sha256.Sum256([]byte(strings.Join(args, " ") + "\n" + lines))
-		if m := seal.FindStringSubmatch(a.get("seal")); m != nil && m[1] == hex.EncodeToString(sum[:]) {
+		if m := checksum.FindStringSubmatch(a.get("seal")); m != nil && m[1] == hex.EncodeToString(sum[:]) {
 			return a, nil
 		}
 	}
-	return a, classify.WithHint(fail(classify.ShellSync, a, "the board's answer is spoiled, %d times in a row", askTries),
+	return a, classify.WithHint(newError(classify.ShellSync, a, "the board's answer is spoiled, %d times in a row", queryRetries),
 		"something prints on the console all the time: find out what, and stop it")
 }
 
-// checked runs a command that the board runs only if it arrived as it was meant.
-func (d *DUT) checked(ctx context.Context, l limit, args ...string) (a answer, err error) {
+// execChecked runs a command that the board runs only if it arrived as it was meant.
+func (d *ShellFlasher) execChecked(ctx context.Context, l limit, args ...string) (a reply, err error) {
 	sum := sha256.Sum256([]byte(strings.Join(args, " ") + "\n"))
-	for range askTries {
-		a, err = d.call(ctx, l, append([]string{"checked", hex.EncodeToString(sum[:8])}, args...)...)
+	for range queryRetries {
+		a, err = d.exec(ctx, l, append([]string{"checked", hex.EncodeToString(sum[:8])}, args...)...)
 		if err != nil || a.get("error") != "mangled" {
 			return a, err
 		}
 	}
-	return a, classify.WithHint(fail(classify.ShellSync, a, "the board receives other commands than it is sent, %d times in a row", askTries),
+	return a, classify.WithHint(newError(classify.ShellSync, a, "the board receives other commands than it is sent, %d times in a row", queryRetries),
 		"the console loses bytes: check cable, speed and flow control")
 }
 
-func fail(kind classify.Kind, a answer, format string, args ...any) error {
+func newError(kind classify.Kind, a reply, format string, args ...any) error {
 	return classify.WithConsole(classify.New(kind, format, args...), a.text)
 }
 
 var digest = regexp.MustCompile(`(?m)^([0-9a-f]{64})\b`)
 
-// legible reports whether all of these answers arrived as numbers.
-func (a answer) legible(keys ...string) bool {
+// hasNumbers reports whether all of these answers arrived as numbers.
+func (a reply) hasNumbers(keys ...string) bool {
 	for _, k := range keys {
 		if a.number(k) < 0 {
 			return false
@@ -265,8 +267,8 @@ func (a answer) legible(keys ...string) bool {
 	return true
 }
 
-// garbled is the error of an answer that noise spoiled.
-func garbled(a answer, what string, m Medium) error {
-	return classify.WithHint(fail(classify.ConsoleGarbled, a, "what became of %s %s arrived garbled", what, m.Device),
+// errGarbled is the error of an answer that noise spoiled.
+func errGarbled(a reply, what string, m Medium) error {
+	return classify.WithHint(newError(classify.ConsoleGarbled, a, "what became of %s %s arrived garbled", what, m.Device),
 		"the console loses or changes bytes: check cable, speed and flow control")
 }

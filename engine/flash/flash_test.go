@@ -76,7 +76,7 @@ type picture struct {
 	err error
 }
 
-func (p *picture) Unchanged() error { return p.err }
+func (p *picture) CheckUnchanged() error { return p.err }
 
 func newImage(t *testing.T, b []byte) *picture {
 	path := filepath.Join(t.TempDir(), "image")
@@ -92,17 +92,17 @@ func newImage(t *testing.T, b []byte) *picture {
 }
 
 // write does what Write of a new Writing does.
-func write(t *testing.T, d *DUT, m Medium, im Image) (*Writing, error) {
-	w := d.Begin(m, im)
+func write(t *testing.T, d *ShellFlasher, m Medium, im Image) (*ShellWriter, error) {
+	w := d.NewWriter(m, im)
 	return w, w.Write(t.Context())
 }
 
 // verify reads all of an image back.
-func verify(t *testing.T, d *DUT, m Medium, im Image) (Receipt, error) {
-	return d.Begin(m, im).Verify(t.Context())
+func verify(t *testing.T, d *ShellFlasher, m Medium, im Image) (Receipt, error) {
+	return d.NewWriter(m, im).Verify(t.Context())
 }
 
-func newDUT(t *testing.T, sh Shell) (*DUT, *cutter) {
+func newDUT(t *testing.T, sh Shell) (*ShellFlasher, *cutter) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func newDUT(t *testing.T, sh Shell) (*DUT, *cutter) {
 	cut := &cutter{Listener: l}
 	h := serve.NewHTTP(cut)
 	t.Cleanup(func() { h.Close() })
-	return &DUT{Shell: sh, HTTP: h, Station: "127.0.0.1", Clock: clock.Real{}}, cut
+	return &ShellFlasher{Shell: sh, HTTP: h, Station: "127.0.0.1", Clock: clock.Real{}}, cut
 }
 
 // cutter is a listener whose connections can be cut.
@@ -198,21 +198,21 @@ func (m Medium) damage(t *testing.T, on []byte, size int) []Image {
 func TestWriteFailures(t *testing.T) {
 	big := newImage(t, bytes.Repeat([]byte("data"), 2*mib))
 	for name, tt := range map[string]struct {
-		bend func(d *DUT, cut *cutter, sh *hostShell, m *Medium)
+		bend func(d *ShellFlasher, cut *cutter, sh *hostShell, m *Medium)
 		kind classify.Kind
 		text string
 	}{
-		"cut": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) {
+		"cut": {func(d *ShellFlasher, cut *cutter, sh *hostShell, m *Medium) {
 			d.Progress = func(step string, done, total int64) {
 				if done > total/4 {
 					cut.cut()
 				}
 			}
 		}, classify.NetHTTPCut, "broke off after"},
-		"no such device": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) { m.Device = "/no/such/device" }, classify.FlashWrite, "went away"},
-		"device full":    {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) { m.Device = "/dev/full" }, classify.FlashWrite, "dd exited 1"},
-		"no station":     {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) { d.Station = "127.0.0.99" }, classify.NetHTTP, "cannot fetch from the station"},
-		"no tools": {func(d *DUT, cut *cutter, sh *hostShell, m *Medium) {
+		"no such device": {func(d *ShellFlasher, cut *cutter, sh *hostShell, m *Medium) { m.Device = "/no/such/device" }, classify.WriteFailed, "went away"},
+		"device full":    {func(d *ShellFlasher, cut *cutter, sh *hostShell, m *Medium) { m.Device = "/dev/full" }, classify.WriteFailed, "dd exited 1"},
+		"no station":     {func(d *ShellFlasher, cut *cutter, sh *hostShell, m *Medium) { d.Station = "127.0.0.99" }, classify.NetHTTP, "cannot fetch from the station"},
+		"no tools": {func(d *ShellFlasher, cut *cutter, sh *hostShell, m *Medium) {
 			sh.prefix, sh.shell = "PATH=/nowhere; ", []string{"sh", "-c"}
 		}, classify.NetHTTP, "cannot fetch from the station"},
 	} {
@@ -222,9 +222,9 @@ func TestWriteFailures(t *testing.T) {
 				d, cut := newDUT(t, sh)
 				m := medium(t, mib)
 				tt.bend(d, cut, sh, &m)
-				w := d.Begin(m, big)
-				w.way, w.nc = plainWay, nc
-				err := w.put(t.Context(), big.Ranges())
+				w := d.NewWriter(m, big)
+				w.way, w.nc = defaultReadMethod, nc
+				err := w.writeRanges(t.Context(), big.Ranges())
 				if f := classify.Facts(err); f.Kind != tt.kind || !strings.Contains(fmt.Sprint(err), tt.text) {
 					t.Errorf("put = %v of kind %s; want %q of %s\n%s", err, f.Kind, tt.text, tt.kind, f.Console)
 				}
@@ -264,12 +264,12 @@ func TestABoardThatFetchesNothing(t *testing.T) {
 	clk := &clock.Virtual{}
 	d.Clock = clk
 	over := make(chan error, 1)
-	w := d.Begin(medium(t, mib), newImage(t, []byte("image")))
+	w := d.NewWriter(medium(t, mib), newImage(t, []byte("image")))
 	go func() { over <- w.Write(t.Context()) }()
 	for began := clk.Now(); ; {
 		select {
 		case err := <-over:
-			if classify.Facts(err).Kind != classify.ConsoleStall || clk.Now().Sub(began) < fetchStall {
+			if classify.Facts(err).Kind != classify.ConsoleStall || clk.Now().Sub(began) < stallTimeout {
 				t.Errorf("Write = %v after %s", err, clk.Now().Sub(began))
 			}
 			return
@@ -287,7 +287,7 @@ func TestResolveRefuses(t *testing.T) {
 		"/tmp":            classify.TargetUnsafe,
 	} {
 		_, err := d.Resolve(t.Context(), Target{Name: "x", Path: path})
-		if f := classify.Facts(err); f.Kind != want || f.Class != classify.NonRetryable {
+		if f := classify.Facts(err); f.Kind != want || f.Class != classify.Fatal {
 			t.Errorf("Resolve(%s) = %v of kind %s; want %s", path, err, f.Kind, want)
 		}
 	}
@@ -300,7 +300,7 @@ func TestResolveRefuses(t *testing.T) {
 // TestExitCodesComeTwice: noise in one makes it none, and not another one.
 func TestExitCodesComeTwice(t *testing.T) {
 	for text, want := range map[string]int64{"0=0": 0, "1=1": 1, "0=1": -1, "1=0": -1, "0=": -1, "=0": -1, "0?0": -1, "": -1, "512": 512} {
-		if got := (answer{fields: map[string][]string{"dd": {text}}}).number("dd"); got != want {
+		if got := (reply{fields: map[string][]string{"dd": {text}}}).number("dd"); got != want {
 			t.Errorf("%q is %d, want %d", text, got, want)
 		}
 	}
@@ -314,7 +314,7 @@ func TestWaysToReadBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, by := range []way{{"pipe", "sha256sum"}, {"pipe", "sha512sum"}, {"file", "sha256sum"}, {"back", "nc"}, {"back", "curl"}} {
+	for _, by := range []readMethod{{"pipe", "sha256sum"}, {"pipe", "sha512sum"}, {"file", "sha256sum"}, {"back", "nc"}, {"back", "curl"}} {
 		t.Run(by.name+" "+by.program, func(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(sh.dir, by.program)); err != nil {
 				t.Skipf("LEFT OUT: %v", err)
@@ -323,9 +323,9 @@ func TestWaysToReadBack(t *testing.T) {
 			want := random(5*mib+777, 1)
 			clear(want[2*mib : 4*mib])
 			im, m := newImage(t, want), medium(t, 8*mib)
-			w := d.Begin(m, im)
+			w := d.NewWriter(m, im)
 			w.way, w.nc = by, by.program == "nc"
-			if err := w.put(t.Context(), im.Ranges()); err != nil {
+			if err := w.writeRanges(t.Context(), im.Ranges()); err != nil {
 				t.Fatal(err)
 			}
 			if r, err := w.Verify(t.Context()); err != nil || !r.Valid() {
@@ -392,10 +392,10 @@ func TestForceRO(t *testing.T) {
 // TestOnlyTheBoardIsServed asks for an image from where the board's helper was asked for, and from elsewhere.
 func TestOnlyTheBoardIsServed(t *testing.T) {
 	d, _ := newDUT(t, newHostShell(t))
-	if err := d.load(t.Context()); err != nil {
+	if err := d.loadHelper(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	url, withdraw := d.offer(serve.Text("image", "content"), nil)
+	url, withdraw := d.serve(serve.Text("image", "content"), nil)
 	defer withdraw()
 	for from, want := range map[string]int{"127.0.0.1": http.StatusOK, "127.0.0.9": http.StatusNotFound} {
 		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}

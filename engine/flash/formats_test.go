@@ -346,7 +346,7 @@ func TestEveryFormatByABoard(t *testing.T) {
 				d, _ := newDUT(t, slow{sh})
 				m := medium(t, int64(l.size())+8192)
 				free := strings.HasSuffix(format, "*")
-				flash := func(l layout) *Writing {
+				flash := func(l layout) *ShellWriter {
 					t.Helper()
 					im := staged(t, format, l)
 					w, err := write(t, d, m, im)
@@ -386,8 +386,8 @@ func TestEveryWayToReadBack(t *testing.T) {
 	for program := range hashes {
 		for _, name := range []string{"pipe", "file"} {
 			d, _ := newDUT(t, newHostShell(t))
-			w := d.Begin(m, im)
-			w.way = way{name, program}
+			w := d.NewWriter(m, im)
+			w.way = readMethod{name, program}
 			if r, err := w.Verify(t.Context()); err != nil || !r.Valid() {
 				t.Errorf("%v: %v", w.way, err)
 			}
@@ -422,7 +422,7 @@ func TestOneSurvey(t *testing.T) {
 	im := staged(t, "raw", l)
 	sh := &counted{hostShell: newHostShell(t)}
 	d, _ := newDUT(t, sh)
-	if err := d.Survey(t.Context(), medium(t, mib)); err != nil || sh.surveys != 0 {
+	if err := d.ProfileReads(t.Context(), medium(t, mib)); err != nil || sh.surveys != 0 {
 		t.Errorf("a medium on which it does not pay: %d surveys, %v", sh.surveys, err)
 	}
 	for _, early := range []bool{false, true} {
@@ -430,7 +430,7 @@ func TestOneSurvey(t *testing.T) {
 		sh := &counted{hostShell: newHostShell(t)}
 		d, _ := newDUT(t, sh)
 		if early {
-			if err := d.Survey(t.Context(), m); err != nil {
+			if err := d.ProfileReads(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
 			if sh.surveys != 1 || sh.copies != 0 {

@@ -23,7 +23,7 @@ func TestLocalBitRot(t *testing.T) {
 	want := random(size, 8)
 	im, device := newImage(t, want), loop(t, backing)
 	var rot sync.Once
-	target, err := Local{Path: device, Progress: func(step string, done, total int64) {
+	target, err := BlockTarget{Path: device, Progress: func(step string, done, total int64) {
 		if step == "verify" { // the last range is not read yet
 			rot.Do(func() { disk.WriteAt([]byte{want[size-7] ^ 1}, size-7) })
 		}

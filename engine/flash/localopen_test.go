@@ -14,12 +14,12 @@ import (
 // TestLocalWritesWhatWasOpened holds that a file is written by the descriptor that OpenFile returned, also where the cache
 // is passed by: what the path leads to by then may be another file.
 func TestLocalWritesWhatWasOpened(t *testing.T) {
-	dir, data, other := t.TempDir(), random(2*image.Piece+123, 1), random(3*image.Piece, 2)
+	dir, data, other := t.TempDir(), random(2*image.MaxRange+123, 1), random(3*image.MaxRange, 2)
 	path, opened := filepath.Join(dir, "path"), filepath.Join(dir, "opened")
 	if err := errors.Join(os.WriteFile(path, other, 0o600), os.WriteFile(opened, other, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	target, err := Local{Path: path, OpenFile: func(string) (*os.File, error) { return os.OpenFile(opened, os.O_RDWR, 0) }}.Open("")
+	target, err := BlockTarget{Path: path, OpenFile: func(string) (*os.File, error) { return os.OpenFile(opened, os.O_RDWR, 0) }}.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestLocalWritesWhatWasOpened(t *testing.T) {
 		}
 	}
 	refuse := classify.New(classify.ScriptGrant, "not this one")
-	_, err = Local{Path: path, OpenFile: func(string) (*os.File, error) { return nil, refuse }}.Open("")
+	_, err = BlockTarget{Path: path, OpenFile: func(string) (*os.File, error) { return nil, refuse }}.Open("")
 	if !errors.Is(err, refuse) {
 		t.Errorf("Open = %v; want %v", err, refuse)
 	}

@@ -11,12 +11,12 @@ import (
 // it, and so does every byte that it fetches or sends. The helper prints a line between two entries of a list, so that
 // the longest silence is that of one entry.
 const (
-	infoStall  = 30 * time.Second // silence of a command that moves no data
-	fetchStall = time.Minute      // more, for a card's own housekeeping takes seconds
-	slowest    = 32 << 10         // bytes a second; a medium that does less hangs
-	slower     = 10               // so many times slower than measured is slow, more is hung
-	flushMost  = 64 * mib         // what a board may hold in memory once it has fetched all
-	zeroEntry  = 4 * mib          // an entry of a list while the board's speed is not known
+	infoStall    = 30 * time.Second // silence of a command that moves no data
+	stallTimeout = time.Minute      // more, for a card's own housekeeping takes seconds
+	slowest      = 32 << 10         // bytes a second; a medium that does less hangs
+	slower       = 10               // so many times slower than measured is slow, more is hung
+	flushMost    = 64 * mib         // what a board may hold in memory once it has fetched all
+	zeroEntry    = 4 * mib          // an entry of a list while the board's speed is not known
 
 	gaveUpTries = 20
 	gaveUpTime  = 5 * time.Minute // in which a command that was given up must end
@@ -40,15 +40,15 @@ func (l limit) apply(cmd *console.Command) {
 	cmd.Line = func(string) error { l.line(); return nil }
 }
 
-// patience is how long a board may be silent over n bytes. The rate is what it was measured to do, in bytes a second; 0 if
+// timeoutFor is how long a board may be silent over n bytes. The rate is what it was measured to do, in bytes a second; 0 if
 // that is not known.
-func patience(n, rate int64) time.Duration {
-	return fetchStall + time.Duration(n/max(slowest, rate/slower))*time.Second
+func timeoutFor(n, rate int64) time.Duration {
+	return stallTimeout + time.Duration(n/max(slowest, rate/slower))*time.Second
 }
 
 // optional takes the error of a step that need not succeed, and returns it if the run must end. Otherwise it waits until
 // the board answers again, for the command may still run.
-func (d *DUT) optional(ctx context.Context, err error) error {
+func (d *ShellFlasher) optional(ctx context.Context, err error) error {
 	if err == nil || !console.Optional(ctx, err) {
 		return err
 	}

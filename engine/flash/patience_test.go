@@ -59,7 +59,7 @@ func TestProbesAreOptional(t *testing.T) {
 		"the board went off":       {probes: []error{nil, kind(classify.BoardOff)}, want: classify.BoardOff},
 		"the console was lost":     {probes: []error{kind(classify.TransportLost)}, want: classify.TransportLost},
 		"the policy's failure":     {probes: []error{nil, kind(classify.ConsoleAbort)}, want: classify.ConsoleAbort},
-		"the deadline":             {probes: []error{kind(classify.DeadlineTry)}, want: classify.DeadlineTry},
+		"the deadline":             {probes: []error{kind(classify.DeadlineAttempt)}, want: classify.DeadlineAttempt},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sh := &watched{hostShell: newHostShell(t), probes: tt.probes, asks: tt.asks}
@@ -95,7 +95,7 @@ func TestInterruptedProbe(t *testing.T) {
 	over := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(over)
-	d := &DUT{}
+	d := &ShellFlasher{}
 	for _, err := range []error{over, classify.New(classify.ConsoleStall, "silence")} {
 		if got := d.optional(ctx, err); got != err {
 			t.Errorf("optional(%v) = %v; want it back", err, got)
@@ -110,12 +110,12 @@ func TestPatience(t *testing.T) {
 		n, rate int64
 		want    time.Duration
 	}{
-		{0, 0, fetchStall},
-		{4 * mib, 0, fetchStall + 128*time.Second},
-		{64 * mib, 20 * mib, fetchStall + 32*time.Second},
-		{64 * mib, 1000, fetchStall + 2048*time.Second}, // what was measured may have been a hiccup
+		{0, 0, stallTimeout},
+		{4 * mib, 0, stallTimeout + 128*time.Second},
+		{64 * mib, 20 * mib, stallTimeout + 32*time.Second},
+		{64 * mib, 1000, stallTimeout + 2048*time.Second}, // what was measured may have been a hiccup
 	} {
-		if got := patience(tt.n, tt.rate); got != tt.want {
+		if got := timeoutFor(tt.n, tt.rate); got != tt.want {
 			t.Errorf("patience(%d, %d) = %s; want %s", tt.n, tt.rate, got, tt.want)
 		}
 	}
@@ -124,13 +124,13 @@ func TestPatience(t *testing.T) {
 // TestUnknownBoardSpeaksOften: while a board's speed is not known, no entry of a list takes it longer than patience allows
 // for a few MiB.
 func TestUnknownBoardSpeaksOften(t *testing.T) {
-	p := pace{limit: 4 * zeroEntry}
-	l, _ := zeros([]run{{0, 1 << 40, mib}}, p.limit)
+	p := batchSizer{limit: 4 * zeroEntry}
+	l, _ := zeros([]ddRun{{0, 1 << 40, mib}}, p.limit)
 	if l.entry > zeroEntry || l.size < p.limit {
 		t.Errorf("a list of %d bytes has an entry of %d; want %d, and %d at most", l.size, l.entry, p.limit, zeroEntry)
 	}
 	im := newImage(t, random(40*mib, 1))
-	for _, g := range set(im.Ranges()).groups(medium(t, 40*mib), leastGroup) {
+	for _, g := range ranges(im.Ranges()).groups(medium(t, 40*mib), minGroup) {
 		if g.len > zeroEntry {
 			t.Errorf("a group of %d bytes; want %d at most", g.len, zeroEntry)
 		}
@@ -141,23 +141,23 @@ func TestUnknownBoardSpeaksOften(t *testing.T) {
 func TestTransferStalls(t *testing.T) {
 	const idle, after, total = time.Minute, 5 * time.Minute, 1000
 	for name, tt := range map[string]struct {
-		step   func(i int, t *transfer) // every 50 s
+		step   func(i int, t *stallWatch) // every 50 s
 		steps  int
 		within time.Duration // the stall after the last step
 		want   string
 	}{
 		"nothing":        {nil, 0, idle, "the board fetched nothing for 1m0s, after 0 of 1000 bytes"},
-		"bytes":          {func(_ int, t *transfer) { t.add(1) }, 900, idle, "the board fetched nothing for 1m0s, after 900 of 1000 bytes"},
-		"lines":          {func(_ int, t *transfer) { t.renew() }, 100, idle, "the board fetched nothing for 1m0s, after 0 of 1000 bytes"},
-		"in turn":        {func(i int, t *transfer) { t.add(int64(i % 2)); t.renew() }, 50, idle, "nothing for 1m0s, after 25 of 1000 bytes"},
-		"all, then none": {func(_ int, t *transfer) { t.add(total) }, 1, after, "the board fetched all 1000 bytes, and made no progress for 5m0s"},
-		"all, and lines": {func(i int, t *transfer) { t.add(total / 10); t.renew() }, 40, after, "the board fetched all 1000 bytes, and made no progress for 5m0s"},
+		"bytes":          {func(_ int, t *stallWatch) { t.add(1) }, 900, idle, "the board fetched nothing for 1m0s, after 900 of 1000 bytes"},
+		"lines":          {func(_ int, t *stallWatch) { t.renew() }, 100, idle, "the board fetched nothing for 1m0s, after 0 of 1000 bytes"},
+		"in turn":        {func(i int, t *stallWatch) { t.add(int64(i % 2)); t.renew() }, 50, idle, "nothing for 1m0s, after 25 of 1000 bytes"},
+		"all, then none": {func(_ int, t *stallWatch) { t.add(total) }, 1, after, "the board fetched all 1000 bytes, and made no progress for 5m0s"},
+		"all, and lines": {func(i int, t *stallWatch) { t.add(total / 10); t.renew() }, 40, after, "the board fetched all 1000 bytes, and made no progress for 5m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clk := &clock.Virtual{}
-			d := &DUT{Clock: clk}
-			x := &transfer{verb: "fetched", total: total, idle: idle, after: after, progress: func(int64) {}}
-			ctx, stop := d.watch(t.Context(), x)
+			d := &ShellFlasher{Clock: clk}
+			x := &stallWatch{verb: "fetched", total: total, idle: idle, after: after, progress: func(int64) {}}
+			ctx, stop := d.withStallTimeout(t.Context(), x)
 			defer stop()
 			for i := range tt.steps {
 				if err := clk.Sleep(ctx, 50*time.Second); err != nil {
@@ -181,14 +181,14 @@ func TestTransferStalls(t *testing.T) {
 func TestSlowBoardIsAskedLess(t *testing.T) {
 	for _, tt := range []struct {
 		first string
-		want  survey
+		want  profile
 	}{
-		{"first=80=80\nfirst=90=90\n", survey{way: plainWay, took: 90 * 64, group: slowGroup}},                     // 71 KiB a second
-		{"first=16=16\nfirst=16=16\n", survey{way: plainWay, took: 16 * 64, group: 4 * mib * 100 * 6 / (16 * 64)}}, // 400 KiB a second
-		{"first=0=0\n", survey{way: plainWay}},
-		{"", survey{way: plainWay}},
+		{"first=80=80\nfirst=90=90\n", profile{way: defaultReadMethod, took: 90 * 64, group: slowGroup}},                     // 71 KiB a second
+		{"first=16=16\nfirst=16=16\n", profile{way: defaultReadMethod, took: 16 * 64, group: 4 * mib * 100 * 6 / (16 * 64)}}, // 400 KiB a second
+		{"first=0=0\n", profile{way: defaultReadMethod}},
+		{"", profile{way: defaultReadMethod}},
 	} {
-		a := answer{fields: map[string][]string{}}
+		a := reply{fields: map[string][]string{}}
 		for _, m := range field.FindAllStringSubmatch(tt.first, -1) {
 			a.fields[m[1]] = append(a.fields[m[1]], m[2])
 		}

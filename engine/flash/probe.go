@@ -25,43 +25,43 @@ const (
 	mostProbe   = 2 * probeBlock * probeBlocks // bytes that are taken of what it sends, which is half of that
 )
 
-// survey is what is known of how a board reads a medium back.
-type survey struct {
-	way   way
+// profile is what is known of how a board reads a medium back.
+type profile struct {
+	way   readMethod
 	took  int64 // to read probeBlocks, in hundredths of a second; 0 if that is not known
 	nc    bool  // its busybox lets a command talk to the station
 	group int64 // how much it hashes at once, in bytes; 0 for the least
 }
 
 // rate is how fast the board reads, in bytes a second; 0 if that is not known.
-func (s survey) rate() int64 {
+func (s profile) rate() int64 {
 	if s.took == 0 {
 		return 0
 	}
 	return probeBlock * probeBlocks * 100 / s.took
 }
 
-// Survey finds out how the board reads a medium back fastest. Nothing is written. It is done when it is needed, if not
+// ProfileReads finds out how the board reads a medium back fastest. Nothing is written. It is done when it is needed, if not
 // before: while the image is on its way, the board has time.
-func (d *DUT) Survey(ctx context.Context, m Medium) error {
+func (d *ShellFlasher) ProfileReads(ctx context.Context, m Medium) error {
 	if _, known := d.surveys[m.Device]; known || m.Size < probeFrom {
 		return nil
 	}
-	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, To: d.peer, Take: func(r io.Reader) { io.CopyN(io.Discard, r, mostProbe) }})
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, Peer: d.boardAddr, OnPut: func(r io.Reader) { io.CopyN(io.Discard, r, mostProbe) }})
 	defer withdraw()
 	programs := slices.Sorted(maps.Keys(hashes))
 	slices.Reverse(programs) // the first has to wait for its memory, which MD5 should not
-	var l list
+	var l commandList
 	fmt.Fprintln(&l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(programs, " "))
-	a, err := d.look(ctx, m, limit{silence: fetchStall}, &l, "probe")
+	a, err := d.runReadList(ctx, m, limit{silence: stallTimeout}, &l, "probe")
 	if classify.Facts(err).Kind == classify.VerifyRead { // it may heal when it is written; reading back has the last word
 		return nil
 	}
 	if d.surveys == nil {
-		d.surveys = map[string]survey{}
+		d.surveys = map[string]profile{}
 	}
 	if err != nil { // a board that hangs here is asked no more, and read back as every board can
-		d.surveys[m.Device] = survey{way: plainWay, group: slowGroup}
+		d.surveys[m.Device] = profile{way: defaultReadMethod, group: slowGroup}
 		return d.optional(ctx, err)
 	}
 	if s := surveyed(a); s.took > 0 {
@@ -71,16 +71,16 @@ func (d *DUT) Survey(ctx context.Context, m Medium) error {
 }
 
 // surveyed is what the board found out. A slow one reads a part, once.
-func surveyed(a answer) (s survey) {
+func surveyed(a reply) (s profile) {
 	if s.way, s.took = fastest(a); s.took == 0 {
-		s.way, s.took = plainWay, slices.Max(append(a.numbers("first"), 0))*probeBlock*probeBlocks/firstPart
+		s.way, s.took = defaultReadMethod, slices.Max(append(a.numbers("first"), 0))*probeBlock*probeBlocks/firstPart
 	}
 	if s.took == 0 {
 		return s
 	}
-	s.nc, s.group = a.number("nc") == 1, mostGroup
+	s.nc, s.group = a.number("nc") == 1, maxGroup
 	if s.way.name == "file" {
-		s.group = min(max(a.number("free"), 0)<<10/16, mostGroup)
+		s.group = min(max(a.number("free"), 0)<<10/16, maxGroup)
 	}
 	if in := s.rate() * int64(batchTime/time.Second); in < s.group {
 		s.group = max(in, slowGroup)
@@ -88,45 +88,45 @@ func surveyed(a answer) (s survey) {
 	return s
 }
 
-// choose finds the way in which the board reads back.
-func (w *Writing) choose(ctx context.Context) error {
+// chooseReadMethod finds the way in which the board reads back.
+func (w *ShellWriter) chooseReadMethod(ctx context.Context) error {
 	if w.way.name != "" {
 		return nil
 	}
-	if set(w.im.Ranges()).size() >= probeFrom {
-		if err := w.dut.Survey(ctx, w.Medium); err != nil {
+	if ranges(w.im.Ranges()).size() >= probeFrom {
+		if err := w.dut.ProfileReads(ctx, w.Medium); err != nil {
 			return err
 		}
 	}
-	w.survey = w.dut.surveys[w.Medium.Device]
+	w.profile = w.dut.surveys[w.Medium.Device]
 	if w.way.name == "" {
-		w.way = plainWay
+		w.way = defaultReadMethod
 	}
 	return nil
 }
 
-// probe looks at some of the medium. It gives the kinds of ranges that are right already so often that finding out which
+// sampleMedium looks at some of the medium. It gives the kinds of ranges that are right already so often that finding out which
 // costs less than writing them all.
-func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err error) {
-	if err := w.choose(ctx); err != nil || w.took == 0 || set(w.im.Ranges()).size() < probeFrom {
+func (w *ShellWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]bool, err error) {
+	if err := w.chooseReadMethod(ctx); err != nil || w.took == 0 || ranges(w.im.Ranges()).size() < probeFrom {
 		return nil, err
 	}
-	var l list
+	var l commandList
 	looked := w.samples()
-	buf := make([]byte, image.Piece)
+	buf := make([]byte, image.MaxRange)
 	for _, r := range looked {
 		if err := w.im.ReadRange(r, buf); err != nil {
 			return nil, err
 		}
-		n := min(r.Len, image.Block)
-		l.add("look", run{r.Off, n, n}, fmt.Sprintf("%x", sha256.Sum256(buf[:n])))
+		n := min(r.Len, image.BlockSize)
+		l.add("look", ddRun{r.Off, n, n}, fmt.Sprintf("%x", sha256.Sum256(buf[:n])))
 	}
 	blocks := min(max(w.rate()/probeBlock, 1), probeBlocks) // about as much as it reads in a second
 	if !w.Medium.Target.ClearForceRO {
-		l.add("copy", run{0, probeBlock * blocks, probeBlock})
+		l.add("copy", ddRun{0, probeBlock * blocks, probeBlock})
 		w.changing() // it writes what it read
 	}
-	a, err := w.dut.look(ctx, w.Medium, limit{silence: fetchStall}, &l, "probe")
+	a, err := w.dut.runReadList(ctx, w.Medium, limit{silence: stallTimeout}, &l, "probe")
 	switch {
 	case classify.Facts(err).Kind == classify.VerifyRead: // as in Survey
 		return nil, nil
@@ -145,7 +145,7 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 	}
 	copied = copied * probeBlocks / blocks
 	if copied > 0 {
-		w.copies = probeBlock * probeBlocks * 100 / copied
+		w.copyRate = probeBlock * probeBlocks * 100 / copied
 	}
 	likely = map[image.Kind]bool{}
 	for kind, n := range count(looked) {
@@ -157,18 +157,18 @@ func (w *Writing) probe(ctx context.Context) (likely map[image.Kind]bool, err er
 
 // fastest is the way that took the shortest, and its time, in hundredths of a second; 0 if there was none. To send all back
 // takes the network and the station, which others want, too, so that it must be a good deal faster.
-func fastest(a answer) (way, int64) {
-	best, by := int64(-1), plainWay
+func fastest(a reply) (readMethod, int64) {
+	best, by := int64(-1), defaultReadMethod
 	for _, program := range slices.Sorted(maps.Keys(hashes)) {
 		for _, name := range []string{"pipe", "file"} {
 			if t := a.number(name + "." + program); t >= 0 && (best < 0 || t < best) {
-				best, by = t, way{name, program}
+				best, by = t, readMethod{name, program}
 			}
 		}
 	}
 	for _, program := range []string{"curl", "nc"} {
 		if t := a.number("back." + program); t >= 0 && 3*t < 2*best {
-			best, by = t, way{"back", program}
+			best, by = t, readMethod{"back", program}
 		}
 	}
 	if best < 0 {
@@ -178,16 +178,16 @@ func fastest(a answer) (way, int64) {
 }
 
 // samples are some ranges of each kind that have a whole block, far from each other.
-func (w *Writing) samples() (some set) {
+func (w *ShellWriter) samples() (some ranges) {
 	for _, kind := range []image.Kind{image.Data, image.Zero} {
-		all := slices.DeleteFunc(set(w.im.Ranges()).of(kind), func(r image.Range) bool { return r.Len < image.Block })
-		some = append(some, all.few(samples)...)
+		all := slices.DeleteFunc(ranges(w.im.Ranges()).ofKind(kind), func(r image.Range) bool { return r.Len < image.BlockSize })
+		some = append(some, all.sample(samples)...)
 	}
 	return some
 }
 
-// few are at most n ranges, far from each other.
-func (s set) few(n int) (few set) {
+// sample are at most n ranges, far from each other.
+func (s ranges) sample(n int) (few ranges) {
 	n = min(n, len(s))
 	for i := range n {
 		few = append(few, s[(2*i+1)*len(s)/(2*n)])
@@ -195,7 +195,7 @@ func (s set) few(n int) (few set) {
 	return few
 }
 
-func count(s set) map[image.Kind]int {
+func count(s ranges) map[image.Kind]int {
 	n := map[image.Kind]int{}
 	for _, r := range s {
 		n[r.Kind]++
@@ -204,28 +204,28 @@ func count(s set) map[image.Kind]int {
 }
 
 // only gives the ranges of some kinds.
-func (s set) only(kinds map[image.Kind]bool) set {
+func (s ranges) only(kinds map[image.Kind]bool) ranges {
 	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return !kinds[r.Kind] })
 }
 
-// look has the board work off a list of what to look at.
-func (d *DUT) look(ctx context.Context, m Medium, until limit, l *list, command string, args ...string) (answer, error) {
-	if err := d.load(ctx); err != nil {
-		return answer{}, err
+// runReadList has the board work off a list of what to look at.
+func (d *ShellFlasher) runReadList(ctx context.Context, m Medium, until limit, l *commandList, command string, args ...string) (reply, error) {
+	if err := d.loadHelper(ctx); err != nil {
+		return reply{}, err
 	}
 	text, sum := l.text()
-	url, withdraw := d.offer(serve.Text("list", text), nil)
+	url, withdraw := d.serve(serve.Text("list", text), nil)
 	defer withdraw()
-	a, err := d.checked(ctx, until, append([]string{command, m.Device, url, sum}, args...)...)
+	a, err := d.execChecked(ctx, until, append([]string{command, m.Device, url, sum}, args...)...)
 	switch what := a.get("error"); {
 	case err != nil:
 		return a, classify.Wrap(err, "", "cannot read %s", m.Device)
 	case what == "cached":
-		return a, fail(classify.VerifyRead, a, "%s cannot be read past the board's cache: neither direct reads nor drop_caches work", m.Device)
+		return a, newError(classify.VerifyRead, a, "%s cannot be read past the board's cache: neither direct reads nor drop_caches work", m.Device)
 	case what == "list":
-		return a, fail(classify.NetHTTPCut, a, "the board did not get the list of what to read of %s", m.Device)
+		return a, newError(classify.NetHTTPCut, a, "the board did not get the list of what to read of %s", m.Device)
 	case what != "":
-		return a, fail(classify.VerifyRead, a, "%s cannot be read back: it is %s", m.Device, what)
+		return a, newError(classify.VerifyRead, a, "%s cannot be read back: it is %s", m.Device, what)
 	}
 	return a, nil
 }

@@ -42,7 +42,7 @@ func TestResolveRefusesImpossibleSizes(t *testing.T) {
 		{"2048", "4611686018427387904", 0},
 	} {
 		const device = "/dev/mmcblk0"
-		d := &DUT{loaded: true, Shell: claims{device, fmt.Sprintf("device=%s\ndisk=179:0\nfirst=0\nsectors=%s\nsector=%s\n", device, c.sectors, c.sector)}}
+		d := &ShellFlasher{loaded: true, Shell: claims{device, fmt.Sprintf("device=%s\ndisk=179:0\nfirst=0\nsectors=%s\nsector=%s\n", device, c.sectors, c.sector)}}
 		m, err := d.Resolve(t.Context(), Target{Name: "emmc", Path: device})
 		switch {
 		case c.want > 0 && (err != nil || m.Size != c.want):
@@ -80,8 +80,8 @@ func (e *endless) Read(p []byte) (int, error) {
 func TestBoardSendsWithoutEnd(t *testing.T) {
 	content := random(mib, 1)
 	im, m := newImage(t, content), medium(t, 2*mib)
-	w := (&DUT{}).Begin(m, im)
-	groups := set(im.Ranges()).groups(m, leastGroup)
+	w := (&ShellFlasher{}).NewWriter(m, im)
+	groups := ranges(im.Ranges()).groups(m, minGroup)
 	bad, err := w.compareStream(groups, io.MultiReader(strings.NewReader(string(content)), &endless{t, 4 * mib}))
 	if bad != nil || err == nil || !strings.Contains(err.Error(), "goes on after the last byte") {
 		t.Errorf("compareStream = %v, %v; want an error", bad, err)

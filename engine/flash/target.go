@@ -12,7 +12,7 @@ import (
 )
 
 // Resolve finds a target on the board and refuses one that must not be written.
-func (d *DUT) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
+func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 	device := t.Path
 	if device == "" {
 		if device, err = d.only(ctx, t, "find_sysfs", t.Sysfs); err != nil {
@@ -24,7 +24,7 @@ func (d *DUT) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 			return Medium{}, err
 		}
 	}
-	a, err := d.ask(ctx, "info", device)
+	a, err := d.query(ctx, "info", device)
 	if err != nil {
 		return Medium{}, err
 	}
@@ -32,7 +32,7 @@ func (d *DUT) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 	m.Extents = []Extent{{Disk: a.get("disk"), First: a.number("first") * 512, Length: m.Size}}
 	switch {
 	case a.get("error") == "missing":
-		return Medium{}, missing(t, a)
+		return Medium{}, errNotFound(t, a)
 	case a.get("error") == "notblock":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is not a block device", t.Name, t)
 	case a.get("error") == "blind":
@@ -44,7 +44,7 @@ func (d *DUT) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected"))
 	case a.get("used") != "":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s", t.Name, strings.Join(a.fields["used"], ", "))
-	case m.Size <= 0 || m.Sector <= 0 || m.Sector > image.Block || m.Sector&(m.Sector-1) != 0 || m.Extents[0].Disk == "" || m.Extents[0].First < 0:
+	case m.Size <= 0 || m.Sector <= 0 || m.Sector > image.BlockSize || m.Sector&(m.Sector-1) != 0 || m.Extents[0].Disk == "" || m.Extents[0].First < 0:
 		return Medium{}, classify.WithConsole(classify.New(classify.TargetMissing, "target %s: the board does not tell where %s lies and its size", t.Name, device), a.text)
 	}
 	return m, nil
@@ -71,14 +71,14 @@ func tooLarge(what string, room, size int64, all bool) error {
 }
 
 // only gives the one device that a search of the helper finds.
-func (d *DUT) only(ctx context.Context, t Target, search ...string) (string, error) {
-	a, err := d.ask(ctx, search...)
+func (d *ShellFlasher) only(ctx context.Context, t Target, search ...string) (string, error) {
+	a, err := d.query(ctx, search...)
 	if err != nil {
 		return "", err
 	}
 	switch found := a.fields["device"]; len(found) {
 	case 0:
-		return "", missing(t, a)
+		return "", errNotFound(t, a)
 	case 1:
 		return found[0], nil
 	default:
@@ -86,7 +86,7 @@ func (d *DUT) only(ctx context.Context, t Target, search ...string) (string, err
 	}
 }
 
-func missing(t Target, a answer) error {
+func errNotFound(t Target, a reply) error {
 	if t.Part != "" && a.get("error") == "" {
 		hint := "the disk has no partition with a label: is it the right one, and does it have a table?"
 		if labels := a.fields["label"]; len(labels) > 0 {

@@ -12,32 +12,32 @@ import (
 	"github.com/flashlua/flashlua/engine/serve"
 )
 
-// Writing writes an image through a board's shell. It implements Writer.
-type Writing struct {
+// ShellWriter writes an image through a board's shell. It implements Writer.
+type ShellWriter struct {
 	Medium      Medium
 	BeforeWrite func() // called before each command that changes the medium; may be nil
 
-	dut    *DUT
-	im     Image
-	unread set // what must yet be read back
-	wrong  set // what the last Verify read back wrong
-	counts Counts
-	survey
-	copies int64  // how fast it reads and writes, in bytes a second; 0 if that is not known
-	said   answer // the last one about what it read
-	done   int64
-	total  int64
+	dut        *ShellFlasher
+	im         Image
+	unverified ranges // what must yet be read back
+	wrong      ranges // what the last Verify read back wrong
+	counts     Counts
+	profile
+	copyRate  int64 // how fast it reads and writes, in bytes a second; 0 if that is not known
+	lastReply reply // the last one about what it read
+	done      int64
+	total     int64
 
-	sums sync.Map // of groups, once they are known
+	digests sync.Map // of groups, once they are known
 }
 
-// Begin is the first step of Write or Verify. It touches nothing.
-func (d *DUT) Begin(m Medium, im Image) *Writing {
-	return &Writing{Medium: m, dut: d, im: im, unread: im.Ranges()}
+// NewWriter is the first step of Write or Verify. It touches nothing.
+func (d *ShellFlasher) NewWriter(m Medium, im Image) *ShellWriter {
+	return &ShellWriter{Medium: m, dut: d, im: im, unverified: im.Ranges()}
 }
 
 // changing must be called before the medium changes.
-func (w *Writing) changing() {
+func (w *ShellWriter) changing() {
 	if w.BeforeWrite != nil {
 		w.BeforeWrite()
 	}
@@ -45,9 +45,9 @@ func (w *Writing) changing() {
 
 // Write makes the medium hold the image, padded to whole sectors, and flushes it. What is right already is left alone,
 // if a look at some of it promises that this is worth the reading. That all arrived is for Verify to say.
-func (w *Writing) Write(ctx context.Context) error {
-	all := set(w.im.Ranges())
-	likely, err := w.probe(ctx)
+func (w *ShellWriter) Write(ctx context.Context) error {
+	all := ranges(w.im.Ranges())
+	likely, err := w.sampleMedium(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,29 +63,29 @@ func (w *Writing) Write(ctx context.Context) error {
 	}
 	w.counts.Written, w.counts.Skipped = wrong.size(), all.size()-wrong.size()
 	if len(wrong) > 0 {
-		defer w.foresee(ctx)()
+		defer w.precomputeDigests(ctx)()
 	}
-	w.unread = all // a medium that is smaller than it says keeps one block in the place of another
+	w.unverified = all // a medium that is smaller than it says keeps one block in the place of another
 	if len(wrong) == 0 {
-		w.unread = nil
+		w.unverified = nil
 	}
-	return w.put(ctx, wrong)
+	return w.writeRanges(ctx, wrong)
 }
 
-// put writes some ranges, those with the partition table last. What is there of the old one goes first: neither boots a
+// writeRanges writes some ranges, those with the partition table last. What is there of the old one goes first: neither boots a
 // medium that is only half written.
-func (w *Writing) put(ctx context.Context, wrong set) error {
-	first, _ := set(w.im.Ranges()).apart()
+func (w *ShellWriter) writeRanges(ctx context.Context, wrong ranges) error {
+	first, _ := ranges(w.im.Ranges()).splitBootRanges()
 	others := wrong.minus(first)
 	if len(others) == 0 {
 		first = wrong
 	}
 	all := others.plus(first)
-	empty := all.of(image.Zero)
+	empty := all.ofKind(image.Zero)
 	if len(others) > 0 {
-		empty = others.of(image.Zero).plus(first)
+		empty = others.ofKind(image.Zero).plus(first)
 	}
-	full := slices.Concat(others.of(image.Data).runs(w.Medium), first.of(image.Data).runs(w.Medium))
+	full := slices.Concat(others.ofKind(image.Data).runs(w.Medium), first.ofKind(image.Data).runs(w.Medium))
 	w.total = w.Medium.padded(all.size())
 	w.done = w.total - w.Medium.padded(empty.size()) // what goes twice does not count twice
 	for _, r := range full {
@@ -95,32 +95,32 @@ func (w *Writing) put(ctx context.Context, wrong set) error {
 	if err != nil {
 		return err
 	}
-	return w.send(ctx, last, full)
+	return w.writeData(ctx, last, full)
 }
 
 // batchTime is about how long one command of the board's should take: between two, it is told how far it got.
 const batchTime = 6 * time.Second
 
-// pace finds out how much the board does in batchTime.
-type pace struct {
+// batchSizer finds out how much the board does in batchTime.
+type batchSizer struct {
 	limit int64
 	began time.Time
 }
 
-func (p *pace) begin(now time.Time) { p.began = now }
+func (p *batchSizer) begin(now time.Time) { p.began = now }
 
-func (p *pace) end(now time.Time, done int64) {
+func (p *batchSizer) end(now time.Time, done int64) {
 	took := max(now.Sub(p.began), time.Millisecond)
 	p.limit = min(max(int64(float64(done)*float64(batchTime)/float64(took)), 16*mib), 2*p.limit)
 }
 
 // zero fills runs with zeros, which the board makes itself. It gives what is left of it for the next command.
-func (w *Writing) zero(ctx context.Context, runs []run) (*list, error) {
-	p := pace{limit: max(4*zeroEntry, w.copies*int64(batchTime/time.Second))}
+func (w *ShellWriter) zero(ctx context.Context, runs []ddRun) (*commandList, error) {
+	p := batchSizer{limit: max(4*zeroEntry, w.copyRate*int64(batchTime/time.Second))}
 	l, runs := zeros(runs, p.limit)
 	for len(runs) > 0 {
 		p.begin(w.dut.Clock.Now())
-		if err := w.apply(ctx, l, nil); err != nil {
+		if err := w.runWriteList(ctx, l, nil); err != nil {
 			return nil, err
 		}
 		p.end(w.dut.Clock.Now(), l.size)
@@ -132,8 +132,8 @@ func (w *Writing) zero(ctx context.Context, runs []run) (*list, error) {
 }
 
 // zeros is a list for about so many bytes of runs, and the other runs.
-func zeros(runs []run, limit int64) (*list, []run) {
-	l := &list{}
+func zeros(runs []ddRun, limit int64) (*commandList, []ddRun) {
+	l := &commandList{}
 	for len(runs) > 0 && l.size < limit {
 		r := runs[0]
 		if most := limit / 4 / mib * mib; r.len > most { // a long run in parts
@@ -143,14 +143,14 @@ func zeros(runs []run, limit int64) (*list, []run) {
 		if r.len == runs[0].len {
 			runs = runs[1:]
 		} else {
-			runs = append([]run{{r.off + r.len, runs[0].len - r.len, r.block}}, runs[1:]...)
+			runs = append([]ddRun{{r.off + r.len, runs[0].len - r.len, r.block}}, runs[1:]...)
 		}
 	}
 	return l, runs
 }
 
-// send has the board work off a list, and then what it streams: runs of data.
-func (w *Writing) send(ctx context.Context, l *list, runs []run) error {
+// writeData has the board work off a list, and then what it streams: runs of data.
+func (w *ShellWriter) writeData(ctx context.Context, l *commandList, runs []ddRun) error {
 	w.done += l.size
 	var s *stream
 	if len(runs) > 0 {
@@ -162,41 +162,41 @@ func (w *Writing) send(ctx context.Context, l *list, runs []run) error {
 	if l.size == 0 {
 		return nil
 	}
-	if err := w.apply(ctx, l, s); err != nil {
+	if err := w.runWriteList(ctx, l, s); err != nil {
 		return err
 	}
 	w.progress(w.total)
 	return nil
 }
 
-func (w *Writing) progress(done int64) {
+func (w *ShellWriter) progress(done int64) {
 	if w.dut.Progress != nil {
 		w.dut.Progress("write", max(min(done, w.total), 0), w.total)
 	}
 }
 
-// apply has the board work off a list.
-func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
+// runWriteList has the board work off a list.
+func (w *ShellWriter) runWriteList(ctx context.Context, l *commandList, s *stream) error {
 	d, m := w.dut, w.Medium
-	if err := d.load(ctx); err != nil {
+	if err := d.loadHelper(ctx); err != nil {
 		return err
 	}
 	text, sum := l.text()
-	url, withdraw := d.offer(serve.Text("list", text), nil)
+	url, withdraw := d.serve(serve.Text("list", text), nil)
 	defer withdraw()
 	from, by, clear := "", "", ""
-	size, sent := int64(0), &transfer{}
+	size, sent := int64(0), &stallWatch{}
 	if s != nil {
 		size = s.size
 		var stop func()
-		sent = &transfer{
-			verb: "fetched", total: size, idle: patience(l.entry, w.copies), after: patience(min(size, flushMost), w.copies),
+		sent = &stallWatch{
+			verb: "fetched", total: size, idle: timeoutFor(l.entry, w.copyRate), after: timeoutFor(min(size, flushMost), w.copyRate),
 			progress: func(n int64) { w.progress(w.done + n) },
 		}
-		ctx, stop = d.watch(ctx, sent)
+		ctx, stop = d.withStallTimeout(ctx, sent)
 		defer stop()
 		var withdraw func()
-		from, withdraw = d.offer(serve.Content{Name: "image", Size: size, ReaderAt: s}, sent.add)
+		from, withdraw = d.serve(serve.Content{Name: "image", Size: size, ReaderAt: s}, sent.add)
 		defer withdraw()
 	}
 	if w.nc && s != nil {
@@ -205,27 +205,27 @@ func (w *Writing) apply(ctx context.Context, l *list, s *stream) error {
 	if m.Target.ClearForceRO {
 		clear = "clear"
 	}
-	until := limit{silence: patience(l.entry, w.copies)}
+	until := limit{silence: timeoutFor(l.entry, w.copyRate)}
 	if s != nil {
 		until.line = sent.renew
 	}
 	w.changing()
-	a, err := d.checked(ctx, until, "apply", m.Device, url, sum, from, by, clear)
+	a, err := d.execChecked(ctx, until, "apply", m.Device, url, sum, from, by, clear)
 	switch {
 	case err != nil:
 		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)
 	case a.get("error") == "gone":
-		return fail(classify.FlashWrite, a, "%s went away", m.Device)
+		return newError(classify.WriteFailed, a, "%s went away", m.Device)
 	case a.get("error") == "list":
-		return fail(classify.NetHTTPCut, a, "the board did not get the list of what to write to %s", m.Device)
+		return newError(classify.NetHTTPCut, a, "the board did not get the list of what to write to %s", m.Device)
 	case a.number("dd") > 0:
-		return fail(classify.FlashWrite, a, "writing %s failed: dd exited %d", m.Device, a.number("dd"))
+		return newError(classify.WriteFailed, a, "writing %s failed: dd exited %d", m.Device, a.number("dd"))
 	case a.number("fetch") > 0 || a.number("cut") > 0: // what was sent may be counted a moment later than it arrived; Verify has the last word
-		return fail(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes", min(sent.count(), size), size)
-	case !a.legible("fetch", "dd", "cut", "sync"):
-		return garbled(a, "writing", m)
+		return newError(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes", min(sent.count(), size), size)
+	case !a.hasNumbers("fetch", "dd", "cut", "sync"):
+		return errGarbled(a, "writing", m)
 	case a.number("sync") != 0:
-		return fail(classify.FlashWrite, a, "writing %s did not end as it must", m.Device)
+		return newError(classify.WriteFailed, a, "writing %s did not end as it must", m.Device)
 	}
 	return nil
 }

@@ -43,12 +43,12 @@ type mapped struct {
 // newHash makes the hash of the ranges' digests.
 func (b *bmap) newHash() hash.Hash { return b.digest() }
 
-// dialect is how a version of the format names its digests.
-type dialect struct{ own, attr string }
+// bmapVersion is how a version of the format names its digests.
+type bmapVersion struct{ checksumElement, attr string }
 
-// dialects are the versions whose maps have a digest of their own: without one, a damaged map would be a failed flash.
+// bmapVersions are the versions whose maps have a digest of their own: without one, a damaged map would be a failed flash.
 // 1.4 is 2.0 under a number that was given by mistake.
-var dialects = map[string]dialect{
+var bmapVersions = map[string]bmapVersion{
 	"1.3": {"BmapFileSHA1", "sha1"},
 	"1.4": {"BmapFileChecksum", "chksum"},
 	"2.0": {"BmapFileChecksum", "chksum"},
@@ -65,7 +65,7 @@ func readBmap(r io.Reader) (*bmap, error) {
 	case err != nil:
 		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the block map")
 	case len(data) > maxBmap:
-		return nil, foreign("the block map has more than %d MiB", maxBmap>>20)
+		return nil, errUnsupported("the block map has more than %d MiB", maxBmap>>20)
 	case bytes.HasPrefix(data, []byte("-----BEGIN PGP ")):
 		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the block map is wrapped in a signature"), "check and unwrap it with gpg --decrypt")
 	}
@@ -81,23 +81,23 @@ func readBmap(r io.Reader) (*bmap, error) {
 	return m, err
 }
 
-// foreign is a map that may be sound and is of no use here.
-func foreign(format string, args ...any) error {
+// errUnsupported is a map that may be sound and is of no use here.
+func errUnsupported(format string, args ...any) error {
 	return classify.WithHint(classify.New(classify.ImageFormat, format, args...), makeAgain)
 }
 
 // bmapText is what a map says, unchecked.
 type bmapText struct {
 	version string
-	dialect dialect
+	format  bmapVersion
 	fields  map[string][]byte // without the space around them
 	own     int               // where the map's own digest is
 	sum     string            // of the range under way
-	runs    []run
+	runs    []blockRange
 }
 
-// run is a range of blocks; last belongs to it.
-type run struct {
+// blockRange is a range of blocks; last belongs to it.
+type blockRange struct {
 	first, last int64
 	sum         string
 }
@@ -179,17 +179,17 @@ func (t *bmapText) begin(path string, e xml.StartElement, depth int) error {
 	case depth == 1 && (path != "bmap" || t.version != ""):
 		return fmt.Errorf("it has an element %.40q where only bmap belongs", e.Name.Local)
 	case depth == 1:
-		return t.speak(attr(e, "version"))
+		return t.setVersion(attr(e, "version"))
 	case path == "bmap/BlockMap/Range":
-		t.sum = attr(e, t.dialect.attr)
+		t.sum = attr(e, t.format.attr)
 	}
 	return nil
 }
 
-func (t *bmapText) speak(version string) error {
+func (t *bmapText) setVersion(version string) error {
 	var ok bool
-	if t.dialect, ok = dialects[version]; !ok {
-		return foreign("the block map is of format version %.40q; 1.3, 1.4 and 2.0 are known here", version)
+	if t.format, ok = bmapVersions[version]; !ok {
+		return errUnsupported("the block map is of format version %.40q; 1.3, 1.4 and 2.0 are known here", version)
 	}
 	t.version = version
 	return nil
@@ -217,7 +217,7 @@ func (t *bmapText) end(e element, raw []byte) error {
 		r.sum = t.sum
 		t.runs = append(t.runs, r)
 		return err
-	case t.dialect.own:
+	case t.format.checksumElement:
 		t.own = int(e.begin) + len(raw) - len(bytes.TrimLeft(raw, space))
 	case "ImageSize", "BlockSize", "BlocksCount", "MappedBlocksCount", "ChecksumType", "BlockMap":
 	default:
@@ -235,7 +235,7 @@ const space = " \t\r\n"
 func trim(raw []byte) []byte { return bytes.Trim(raw, space) }
 
 // parseRun reads two blocks, or one.
-func parseRun(raw []byte) (run, error) {
+func parseRun(raw []byte) (blockRange, error) {
 	first, last, two := bytes.Cut(raw, []byte("-"))
 	if !two {
 		last = first
@@ -243,9 +243,9 @@ func parseRun(raw []byte) (run, error) {
 	a, err := number(first)
 	b, err2 := number(last)
 	if err != nil || err2 != nil {
-		return run{}, fmt.Errorf("its range %.40q is none", trim(raw))
+		return blockRange{}, fmt.Errorf("its range %.40q is none", trim(raw))
 	}
-	return run{first: a, last: b}, nil
+	return blockRange{first: a, last: b}, nil
 }
 
 func number(raw []byte) (int64, error) {
@@ -281,7 +281,7 @@ func (t *bmapText) bmap(data []byte) (*bmap, error) {
 		return nil, err
 	}
 	m := &bmap{digest: digest}
-	if err := t.sound(data, m.newHash()); err != nil {
+	if err := t.verifyChecksum(data, m.newHash()); err != nil {
 		return nil, err
 	}
 	if _, err := t.field("BlockMap"); err != nil {
@@ -297,7 +297,7 @@ func (t *bmapText) bmap(data []byte) (*bmap, error) {
 	if m.size == 0 || m.block == 0 || (m.size-1)/m.block+1 != n[2] {
 		return nil, fmt.Errorf("an image of %d bytes has not %d blocks of %d", m.size, n[2], m.block)
 	}
-	if err := m.take(t.runs, n[2], n[3]); err != nil {
+	if err := m.addRanges(t.runs, n[2], n[3]); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -314,20 +314,20 @@ func (t *bmapText) digest() (func() hash.Hash, error) {
 	}
 	digest := digests[string(name)]
 	if digest == nil {
-		return nil, foreign("the block map has digests of the type %.40q; md5, sha1, sha256 and sha512 are known here", name)
+		return nil, errUnsupported("the block map has digests of the type %.40q; md5, sha1, sha256 and sha512 are known here", name)
 	}
 	return digest, nil
 }
 
-// sound compares the map with its own digest, which counts as zeros in itself.
-func (t *bmapText) sound(data []byte, h hash.Hash) error {
-	want, err := t.field(t.dialect.own)
+// verifyChecksum compares the map with its own digest, which counts as zeros in itself.
+func (t *bmapText) verifyChecksum(data []byte, h hash.Hash) error {
+	want, err := t.field(t.format.checksumElement)
 	if err != nil {
 		return err
 	}
 	digits := 2 * h.Size()
 	if len(want) != digits {
-		return fmt.Errorf("its %s has %d digits, not %d", t.dialect.own, len(want), digits)
+		return fmt.Errorf("its %s has %d digits, not %d", t.format.checksumElement, len(want), digits)
 	}
 	h.Write(data[:t.own])
 	h.Write(bytes.Repeat([]byte("0"), digits))
@@ -338,8 +338,8 @@ func (t *bmapText) sound(data []byte, h hash.Hash) error {
 	return nil
 }
 
-// take checks the ranges and makes bytes of them.
-func (m *bmap) take(runs []run, blocks, want int64) error {
+// addRanges checks the ranges and makes bytes of them.
+func (m *bmap) addRanges(runs []blockRange, blocks, want int64) error {
 	digits := 2 * m.newHash().Size()
 	m.ranges = make([]mapped, 0, len(runs))
 	next, count := int64(0), int64(0)

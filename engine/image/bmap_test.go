@@ -154,7 +154,7 @@ func TestBmapEveryBit(t *testing.T) {
 		check := func(what string, at int, text []byte) {
 			m, err := readBmap(bytes.NewReader(text))
 			f := classify.Facts(err)
-			if m != nil || f.Kind != classify.ImageDecode && f.Kind != classify.ImageFormat || f.Class != classify.NonRetryable || f.Hint == "" {
+			if m != nil || f.Kind != classify.ImageDecode && f.Kind != classify.ImageFormat || f.Class != classify.Fatal || f.Hint == "" {
 				t.Errorf("%s: %s %d: %v of kind %s, hint %q", tt, what, at, err, f.Kind, f.Hint)
 			}
 		}
@@ -227,7 +227,7 @@ func TestBmapRefused(t *testing.T) {
 		text := sealed(strings.ReplaceAll(good, tt.old, tt.new), digests["md5"])
 		m, err := readBmap(strings.NewReader(text))
 		facts := classify.Facts(err)
-		if m != nil || err == nil || err.Error() != tt.text || facts.Kind != tt.kind || facts.Class != classify.NonRetryable || facts.Hint == "" {
+		if m != nil || err == nil || err.Error() != tt.text || facts.Kind != tt.kind || facts.Class != classify.Fatal || facts.Hint == "" {
 			t.Errorf("%.40q for %.40q: %v of kind %s, hint %q\n\twant %s", tt.new, tt.old, err, facts.Kind, facts.Hint, tt.text)
 		}
 	}
@@ -293,7 +293,7 @@ func FuzzBmap(f *testing.F) {
 				t.Fatalf("%v, %v, then %v", m, err, err2)
 			}
 			if err != nil {
-				if facts := classify.Facts(err); facts.Class != classify.NonRetryable || facts.Hint == "" {
+				if facts := classify.Facts(err); facts.Class != classify.Fatal || facts.Hint == "" {
 					t.Fatalf("%v is %v, hint %q", err, facts.Class, facts.Hint)
 				}
 				continue

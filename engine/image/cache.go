@@ -38,7 +38,7 @@ type entry struct {
 	Seal   string `json:"seal"` // digest of the above
 }
 
-func (e entry) sealed() entry {
+func (e entry) withSeal() entry {
 	e.Seal = ""
 	raw, _ := json.Marshal(e)
 	sum := sha256.Sum256(raw)
@@ -63,8 +63,8 @@ const (
 	defaultLimit  = 20 << 30
 )
 
-// CacheOf gives the cache that an environment names, nil for none.
-func CacheOf(getenv func(string) string) (*Cache, error) {
+// CacheFromEnv gives the cache that an environment names, nil for none.
+func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 	c := &Cache{Dir: getenv(CacheVariable), Limit: defaultLimit}
 	if text := getenv(LimitVariable); text != "" {
 		var ok bool
@@ -90,8 +90,8 @@ func CacheOf(getenv func(string) string) (*Cache, error) {
 	return c, nil
 }
 
-// scratch makes a file without a name: it goes when it is closed, however the process ends.
-func (c *Cache) scratch(what string) (*os.File, error) {
+// tempFile makes a file without a name: it goes when it is closed, however the process ends.
+func (c *Cache) tempFile(what string) (*os.File, error) {
 	if c != nil && c.create() == nil {
 		if fd, err := unix.Open(c.images(), unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600); err == nil {
 			return os.NewFile(uintptr(fd), filepath.Join(c.images(), what)), nil
@@ -105,19 +105,19 @@ func (c *Cache) scratch(what string) (*os.File, error) {
 	return f, nil
 }
 
-// noRoom is the error of a file of scratch that cannot grow.
-func (c *Cache) noRoom(f *os.File, full error, path, done string) error {
+// errDiskFull is the error of a file of scratch that cannot grow.
+func (c *Cache) errDiskFull(f *os.File, full error, path, done string) error {
 	dir, variable := c.where(f)
 	return classify.WithHint(classify.Wrap(full, classify.ConfigPlan, "the image %s cannot be %s to %s", path, done, dir),
 		"set %s to a folder with room for the %s image", variable, done)
 }
 
-// keep makes an entry of a file of scratch.
-func (c *Cache) keep(f *os.File, key string, im *Image, skips []skip, now time.Time) error {
+// store makes an entry of a file of scratch.
+func (c *Cache) store(f *os.File, key string, im *Image, skips []skip, now time.Time) error {
 	if c == nil || filepath.Dir(f.Name()) != c.images() {
 		return nil
 	}
-	raw, err := json.Marshal(entry{Packed: key, Size: im.size, SHA256: im.sum, Skips: skips}.sealed())
+	raw, err := json.Marshal(entry{Packed: key, Size: im.size, SHA256: im.sum, Skips: skips}.withSeal())
 	if err != nil {
 		return err
 	}
@@ -130,10 +130,10 @@ func (c *Cache) keep(f *os.File, key string, im *Image, skips []skip, now time.T
 	if err := os.Rename(half, at+imageSuffix); err != nil {
 		return err
 	}
-	if err := c.place(at+entrySuffix, raw); err != nil {
+	if err := c.writeAtomic(at+entrySuffix, raw); err != nil {
 		return err
 	}
-	c.trim(c.Limit, now)
+	c.evict(c.Limit, now)
 	return nil
 }
 
@@ -147,8 +147,8 @@ func (c *Cache) originFile(address string) string {
 	return filepath.Join(c.images(), fmt.Sprintf("%x%s", sha256.Sum256([]byte(address)), originSuffix))
 }
 
-// recall gives what an earlier run knew of an address, nothing if no run did.
-func (c *Cache) recall(address string) (o origin) {
+// lookupOrigin gives what an earlier run knew of an address, nothing if no run did.
+func (c *Cache) lookupOrigin(address string) (o origin) {
 	if c == nil || c.owned() != nil {
 		return o
 	}
@@ -159,20 +159,20 @@ func (c *Cache) recall(address string) (o origin) {
 	return o
 }
 
-// remember notes what is known of an address. Without an entity tag that is nothing.
-func (c *Cache) remember(address string, o origin) error {
+// saveOrigin notes what is known of an address. Without an entity tag that is nothing.
+func (c *Cache) saveOrigin(address string, o origin) error {
 	if c == nil || o.ETag == "" || c.create() != nil {
 		return nil
 	}
 	raw, err := json.Marshal(o)
 	if err == nil {
-		err = c.place(c.originFile(address), raw)
+		err = c.writeAtomic(c.originFile(address), raw)
 	}
 	return err
 }
 
-// place makes a file appear whole.
-func (c *Cache) place(path string, raw []byte) error {
+// writeAtomic makes a file appear whole.
+func (c *Cache) writeAtomic(path string, raw []byte) error {
 	half := path + "-" + rand.Text() + halfSuffix
 	if err := os.WriteFile(half, raw, 0o600); err != nil {
 		return err
@@ -180,15 +180,15 @@ func (c *Cache) place(path string, raw []byte) error {
 	return os.Rename(half, path)
 }
 
-// drop removes an entry. Whoever reads it goes on reading.
-func (c *Cache) drop(key string) {
+// removeEntry removes an entry. Whoever reads it goes on reading.
+func (c *Cache) removeEntry(key string) {
 	c.remove(key + entrySuffix)
 	c.remove(key + imageSuffix)
 }
 
-// trim removes the entries that were not used for the longest time, and what killed processes left, until no more than
+// evict removes the entries that were not used for the longest time, and what killed processes left, until no more than
 // limit is taken. It reports whether it removed any.
-func (c *Cache) trim(limit int64, now time.Time) (removed bool) {
+func (c *Cache) evict(limit int64, now time.Time) (removed bool) {
 	type used struct {
 		key  string
 		at   time.Time
@@ -224,14 +224,14 @@ func (c *Cache) trim(limit int64, now time.Time) (removed bool) {
 		if total <= limit {
 			break
 		}
-		c.drop(u.key)
+		c.removeEntry(u.key)
 		total, removed = total-u.size, true
 	}
 	return removed
 }
 
-// kept opens an entry, nil if there is none. One that is not what it was is removed.
-func (s Stager) kept(ctx context.Context, key string) (*Image, error) {
+// lookup opens an entry, nil if there is none. One that is not what it was is removed.
+func (s Stager) lookup(ctx context.Context, key string) (*Image, error) {
 	if s.Cache == nil || s.Cache.owned() != nil {
 		return nil, nil
 	}
@@ -245,7 +245,7 @@ func (s Stager) kept(ctx context.Context, key string) (*Image, error) {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil:
-		s.Cache.drop(key)
+		s.Cache.removeEntry(key)
 		s.Note(fmt.Sprintf("what an earlier run unpacked to %s is damaged: unpacking it again", at+imageSuffix))
 		return nil, nil
 	}
@@ -261,14 +261,14 @@ func (s Stager) entry(ctx context.Context, key, at string, raw []byte) (*Image, 
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return nil, err
 	}
-	if e.sealed().Seal != e.Seal || e.Packed != key {
+	if e.withSeal().Seal != e.Seal || e.Packed != key {
 		return nil, errors.New("its record was changed, or is of another")
 	}
 	f, err := os.OpenFile(at+imageSuffix, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0) // nobody waits for the other end of a pipe
 	if err != nil {
 		return nil, err
 	}
-	s.Found = nil // it may yet turn out to be another one
+	s.OnRange = nil // it may yet turn out to be another one
 	im := &Image{path: at + imageSuffix, f: f}
 	st, err := f.Stat()
 	if err == nil && st.Size() != e.Size {

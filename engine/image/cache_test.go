@@ -107,7 +107,7 @@ func TestCacheIsUsedAgain(t *testing.T) {
 // TestCacheKeepsWhatDoesNotMatter: of a sparse image that is known already.
 func TestCacheKeepsWhatDoesNotMatter(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
-	file, raw := sparseFile(Piece, chunkRaw, chunkSkip, chunkFill)
+	file, raw := sparseFile(MaxRange, chunkRaw, chunkSkip, chunkFill)
 	path := write(t, "x.simg", string(file))
 	first, _ := staged(t, c, path, raw)
 	again, notes := staged(t, c, path, raw)
@@ -282,7 +282,7 @@ func TestTwoAtOnce(t *testing.T) {
 		if _, notes := staged(t, c, path, want); notes != reused {
 			t.Errorf("then it says %q", notes)
 		}
-		c.drop(keyOf(t, path))
+		c.removeEntry(keyOf(t, path))
 	}
 }
 
@@ -290,7 +290,7 @@ func TestTwoAtOnce(t *testing.T) {
 const stagingChild = "FLASHLUA_TEST_STAGING_CHILD"
 
 func stageForever(dir, path string) {
-	Stager{Cache: &Cache{Dir: dir, Limit: 1 << 30}, Long: func() {
+	Stager{Cache: &Cache{Dir: dir, Limit: 1 << 30}, OnSlow: func() {
 		fmt.Println("half")
 		select {}
 	}}.Open(context.Background(), path)
@@ -300,7 +300,7 @@ func stageForever(dir, path string) {
 // TestKilledWhileStaging: a process that is killed leaves nothing that can be seen, and is in nobody's way.
 func TestKilledWhileStaging(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
-	want := make([]byte, moment+8<<20) // more than the file itself counts for
+	want := make([]byte, slowAfter+8<<20) // more than the file itself counts for
 	mathrand.NewChaCha8([32]byte{6}).Read(want[:2<<20])
 	path := gzipped(t, want)
 	child := exec.CommandContext(t.Context(), os.Args[0], path)
@@ -373,7 +373,7 @@ func TestFullCache(t *testing.T) {
 			f := classify.Facts(err)
 			switch {
 			case tt.done != "":
-				if f.Kind != classify.ConfigPlan || f.Class != classify.NonRetryable || !strings.Contains(f.Hint, CacheVariable) || !strings.Contains(err.Error(), "cannot be "+tt.done+" to "+c.Dir) || !errors.Is(err, syscall.ENOSPC) {
+				if f.Kind != classify.ConfigPlan || f.Class != classify.Fatal || !strings.Contains(f.Hint, CacheVariable) || !strings.Contains(err.Error(), "cannot be "+tt.done+" to "+c.Dir) || !errors.Is(err, syscall.ENOSPC) {
 					t.Errorf("%v of kind %s, hint %q", err, f.Kind, f.Hint)
 				}
 			case tt.want == nil:
@@ -414,7 +414,7 @@ func TestCacheOf(t *testing.T) {
 		{"/x", "20G", &Cache{"/x", 20 << 30}},
 		{"/x", "3T", &Cache{"/x", 3 << 40}},
 	} {
-		c, err := CacheOf(func(name string) string {
+		c, err := CacheFromEnv(func(name string) string {
 			return map[string]string{CacheVariable: tt.dir, LimitVariable: tt.size}[name]
 		})
 		if err != nil || (c == nil) != (tt.want == nil) || c != nil && *c != *tt.want {
@@ -423,7 +423,7 @@ func TestCacheOf(t *testing.T) {
 	}
 	for _, size := range []string{"G", "-1", "-1G", "1.5G", "20 G", " 20G", "20GB", "20g", "x", "9223372036854775808", "9999999999T", "0x10"} {
 		for _, dir := range []string{"", "/x", "none"} {
-			c, err := CacheOf(func(name string) string {
+			c, err := CacheFromEnv(func(name string) string {
 				return map[string]string{CacheVariable: dir, LimitVariable: size}[name]
 			})
 			if f := classify.Facts(err); c != nil || f.Kind != classify.Usage || f.Hint == "" || !strings.Contains(err.Error(), LimitVariable+"="+size) {

@@ -76,14 +76,14 @@ func TestCacheLeavesTheRest(t *testing.T) {
 	}
 	want := content(7, 1<<20)
 	staged(t, c, gzipped(t, want), want) // keeps an entry, which is too much
-	if !c.trim(0, time.Now()) && exists(made) {
+	if !c.evict(0, time.Now()) && exists(made) {
 		t.Error("trim(0) removed nothing of its own")
 	}
 	for range 2 { // whether there is something of its own or not
-		c.trim(0, time.Now())
-		c.drop(key)
-		c.drop(strings.Repeat("b", 64))
-		c.drop(strings.Repeat("c", 64))
+		c.evict(0, time.Now())
+		c.removeEntry(key)
+		c.removeEntry(strings.Repeat("b", 64))
+		c.removeEntry(strings.Repeat("c", 64))
 	}
 	if got := contents(t, dir); !maps.Equal(got, before) {
 		t.Errorf("the folder has %q; want %q", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(before)))
@@ -120,7 +120,7 @@ func TestCacheFolderOfAnother(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := contents(t, dir)
-			_, err := CacheOf(func(name string) string { return map[string]string{CacheVariable: dir}[name] })
+			_, err := CacheFromEnv(func(name string) string { return map[string]string{CacheVariable: dir}[name] })
 			if f := classify.Facts(err); f.Kind != classify.Usage || !strings.Contains(err.Error(), "cannot be used") ||
 				!strings.Contains(strings.Join(classify.Messages(err), "\n"), images+" "+tt.says) || !strings.Contains(f.Hint, CacheVariable) {
 				t.Errorf("CacheOf = %v, kind %s, hint %q; want usage, %q", err, f.Kind, f.Hint, tt.says)
@@ -133,7 +133,7 @@ func TestCacheFolderOfAnother(t *testing.T) {
 					t.Errorf("it says %q", notes)
 				}
 			}
-			c.trim(0, time.Now())
+			c.evict(0, time.Now())
 			if got := contents(t, dir); !maps.Equal(got, before) || len(contents(t, outside)) != 1 {
 				t.Errorf("there are %q and outside %q; want %q and nothing", got, contents(t, outside), before)
 			}

@@ -24,7 +24,7 @@ func (p *format) declares(r io.ReaderAt, size int64) int64 {
 }
 
 func declaredXZ(r io.ReaderAt, size int64) int64 {
-	blocks, _ := outline(context.Background(), r, size)
+	blocks, _ := readIndexes(context.Background(), r, size)
 	sum, ok := int64(0), true
 	for i := range blocks {
 		if sum, ok = bounded.Add(sum, blocks[i].unpacked); !ok {

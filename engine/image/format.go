@@ -70,9 +70,9 @@ const headSize = 257 + 5
 // skippable begins a frame that a zstd file may have anywhere; its first byte ends in any hex digit.
 const skippable = "\x50\x2a\x4d\x18"
 
-// named gives the format that a file's name promises. A file that does not keep the promise is damaged, or a page that
+// formatByName gives the format that a file's name promises. A file that does not keep the promise is damaged, or a page that
 // a server sent in its place: written as it is, it would be a failed flash.
-func named(name string) string {
+func formatByName(name string) string {
 	for _, f := range formats {
 		if f.ext != "" && strings.HasSuffix(strings.ToLower(name), f.ext) {
 			return f.name
@@ -89,18 +89,18 @@ func decodeGzip(r io.Reader, _ int64) (io.ReadCloser, error) {
 		return nil, err
 	}
 	z.Multistream(false)
-	return &members{z, in}, nil
+	return &gzipMembers{z, in}, nil
 }
 
-// members are the members of a gzip file. The reader is not embedded: its WriteTo would leave out Read.
-type members struct {
+// gzipMembers are the members of a gzip file. The reader is not embedded: its WriteTo would leave out Read.
+type gzipMembers struct {
 	z  *gzip.Reader
 	in *bufio.Reader
 }
 
-func (m *members) Close() error { return m.z.Close() }
+func (m *gzipMembers) Close() error { return m.z.Close() }
 
-func (m *members) Read(p []byte) (int, error) {
+func (m *gzipMembers) Read(p []byte) (int, error) {
 	for {
 		n, err := m.z.Read(p)
 		if err != io.EOF {
@@ -108,7 +108,7 @@ func (m *members) Read(p []byte) (int, error) {
 		}
 		next, err := m.in.Peek(1)
 		if err == nil && next[0] == 0 {
-			return n, zeros(m.in)
+			return n, onlyZeros(m.in)
 		}
 		if err == nil {
 			if err = m.z.Reset(m.in); err == nil {
@@ -121,8 +121,8 @@ func (m *members) Read(p []byte) (int, error) {
 	}
 }
 
-// zeros reads to the end, which it answers if there was nothing else before it.
-func zeros(r io.ByteReader) error {
+// onlyZeros reads to the end, which it answers if there was nothing else before it.
+func onlyZeros(r io.ByteReader) error {
 	for {
 		c, err := r.ReadByte()
 		if err == nil && c != 0 {
@@ -141,15 +141,15 @@ func decodeBzip2(r io.Reader, _ int64) (io.ReadCloser, error) {
 // decodeLZ4 takes several frames one after another, as lz4 does.
 func decodeLZ4(r io.Reader, _ int64) (io.ReadCloser, error) {
 	in := bufio.NewReader(r)
-	return io.NopCloser(&frames{lz4.NewReader(in), in}), nil
+	return io.NopCloser(&lz4Frames{lz4.NewReader(in), in}), nil
 }
 
-type frames struct {
+type lz4Frames struct {
 	*lz4.Reader
 	in *bufio.Reader
 }
 
-func (f *frames) Read(p []byte) (int, error) {
+func (f *lz4Frames) Read(p []byte) (int, error) {
 	for {
 		n, err := f.Reader.Read(p)
 		if err != io.EOF || n > 0 {

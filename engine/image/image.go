@@ -20,14 +20,14 @@ import (
 // Image is an open image whose digest and ranges are known. A packed one was unpacked into a file of its own. ReadAt may
 // be called from many goroutines.
 type Image struct {
-	path   string
-	size   int64
-	sum    string // of what is written
-	source string // digest of the file, if that is packed
-	ranges []Range
-	f      *os.File
-	mtime  time.Time // of the file, if it is written as it is
-	own    bool      // nobody else changes the file
+	path    string
+	size    int64
+	sum     string // of what is written
+	source  string // digest of the file, if that is packed
+	ranges  []Range
+	f       *os.File
+	mtime   time.Time // of the file, if it is written as it is
+	private bool      // nobody else changes the file
 }
 
 // Open opens an image file and keeps nothing of it; a Stager does that.
@@ -54,14 +54,14 @@ func (im *Image) ReadRange(r Range, buf []byte) error {
 	if _, err := im.f.ReadAt(buf[:r.Len], r.Off); err != nil && err != io.EOF {
 		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
 	}
-	if !r.Holds(buf[:r.Len]) {
-		return im.changed(nil)
+	if !r.Matches(buf[:r.Len]) {
+		return im.errChanged(nil)
 	}
 	return nil
 }
 
-// Holds reports whether p, of the range's length, is what the image had there when the digest was made.
-func (r Range) Holds(p []byte) bool {
+// Matches reports whether p, of the range's length, is what the image had there when the digest was made.
+func (r Range) Matches(p []byte) bool {
 	if r.Kind == Zero {
 		for b := range chunks(p) {
 			if !zero(b) {
@@ -79,10 +79,10 @@ func (im *Image) Size() int64 { return im.size }
 // SHA256 is the digest of exactly Size bytes, in hex.
 func (im *Image) SHA256() string { return im.sum }
 
-// Unchanged reports whether the file is still the one that was opened; its digest is of no use otherwise. What was
+// CheckUnchanged reports whether the file is still the one that was opened; its digest is of no use otherwise. What was
 // downloaded or unpacked cannot change.
-func (im *Image) Unchanged() error {
-	if im.own {
+func (im *Image) CheckUnchanged() error {
+	if im.private {
 		return nil
 	}
 	st, err := os.Stat(im.path)
@@ -92,10 +92,10 @@ func (im *Image) Unchanged() error {
 			return nil
 		}
 	}
-	return im.changed(err)
+	return im.errChanged(err)
 }
 
-func (im *Image) changed(cause error) error {
+func (im *Image) errChanged(cause error) error {
 	return classify.WithHint(&classify.Error{Kind: classify.ImageChanged, Msg: "the image " + im.path + " was changed while it was in use", Cause: cause},
 		"write to another name and rename, then run again")
 }
@@ -103,8 +103,8 @@ func (im *Image) changed(cause error) error {
 // Close closes the file.
 func (im *Image) Close() error { return im.f.Close() }
 
-// Matches compares the image with a digest that the operator expects, of the file or of what is packed in it.
-func (im *Image) Matches(sha256 string) error {
+// CheckDigest compares the image with a digest that the operator expects, of the file or of what is packed in it.
+func (im *Image) CheckDigest(sha256 string) error {
 	if strings.EqualFold(sha256, im.sum) || strings.EqualFold(sha256, im.source) {
 		return nil
 	}
@@ -121,9 +121,9 @@ const maxSums = 16 << 20
 
 var hexSum = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
 
-// Expected reads a digest: 64 hex digits, or a file as sha256sum writes it, with a line for the image, which is found by
+// ParseDigest reads a digest: 64 hex digits, or a file as sha256sum writes it, with a line for the image, which is found by
 // the last element of its path or address.
-func Expected(text, imagePath string) (string, error) {
+func ParseDigest(text, imagePath string) (string, error) {
 	if address, err := web.Parse(imagePath); err == nil {
 		imagePath = address.Name()
 	}

@@ -73,7 +73,7 @@ func TestRefused(t *testing.T) {
 		{write(t, "a.img", "<html><head>"), classify.ImageFormat, "is a web page"},
 	} {
 		_, err := Open(t.Context(), tt.path)
-		if f := classify.Facts(err); f.Kind != tt.kind || f.Class != classify.NonRetryable || !strings.Contains(err.Error(), tt.text) {
+		if f := classify.Facts(err); f.Kind != tt.kind || f.Class != classify.Fatal || !strings.Contains(err.Error(), tt.text) {
 			t.Errorf("Open(%s) = %v of kind %s; want %q of kind %s", tt.path, err, f.Kind, tt.text, tt.kind)
 		}
 	}
@@ -92,18 +92,18 @@ func TestUnchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer im.Close()
-	if err := im.Unchanged(); err != nil {
-		t.Errorf("Unchanged = %v", err)
+	if err := im.CheckUnchanged(); err != nil {
+		t.Errorf("CheckUnchanged = %v", err)
 	}
 	if err := os.WriteFile(path, []byte("abcd"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := im.Unchanged(); classify.Facts(err).Kind != classify.ImageChanged {
-		t.Errorf("Unchanged after a change = %v", err)
+	if err := im.CheckUnchanged(); classify.Facts(err).Kind != classify.ImageChanged {
+		t.Errorf("CheckUnchanged after a change = %v", err)
 	}
 	os.Remove(path)
-	if err := im.Unchanged(); classify.Facts(err).Kind != classify.ImageChanged {
-		t.Errorf("Unchanged after removal = %v", err)
+	if err := im.CheckUnchanged(); classify.Facts(err).Kind != classify.ImageChanged {
+		t.Errorf("CheckUnchanged after removal = %v", err)
 	}
 }
 
@@ -144,10 +144,10 @@ func TestPacked(t *testing.T) {
 				if _, err := im.ReadAt(got, 0); err != nil || im.Size() != tt.size || !bytes.Equal(got[:len(content)], content) {
 					t.Errorf("%s: %d bytes, %v; want %d", name, im.Size(), err, tt.size)
 				}
-				if name == "one" && (im.SHA256() != sum || im.Matches(sum) != nil || im.Matches(fmt.Sprintf("%X", sha256.Sum256(packed))) != nil || im.Matches(sum[:63]+"x") == nil) {
+				if name == "one" && (im.SHA256() != sum || im.CheckDigest(sum) != nil || im.CheckDigest(fmt.Sprintf("%X", sha256.Sum256(packed))) != nil || im.CheckDigest(sum[:63]+"x") == nil) {
 					t.Errorf("digest %s; want %s", im.SHA256(), sum)
 				}
-				if err := im.Unchanged(); err != nil {
+				if err := im.CheckUnchanged(); err != nil {
 					t.Error(err)
 				}
 			}
@@ -162,7 +162,7 @@ func TestPacked(t *testing.T) {
 			}
 			for name, data := range damaged {
 				_, err := Open(t.Context(), write(t, "x", string(data)))
-				if f := classify.Facts(err); f.Kind != classify.ImageDecode || f.Class != classify.NonRetryable {
+				if f := classify.Facts(err); f.Kind != classify.ImageDecode || f.Class != classify.Fatal {
 					t.Errorf("%s: %v of kind %s; want image.decode", name, err, f.Kind)
 				}
 			}
@@ -195,7 +195,7 @@ func TestEveryBit(t *testing.T) {
 					}
 					return
 				}
-				if f := classify.Facts(err); !slices.Contains([]classify.Kind{classify.ImageDecode, classify.ImageFormat, classify.ImageEmpty}, f.Kind) || f.Class != classify.NonRetryable || f.Hint == "" && f.Kind != classify.ImageEmpty {
+				if f := classify.Facts(err); !slices.Contains([]classify.Kind{classify.ImageDecode, classify.ImageFormat, classify.ImageEmpty}, f.Kind) || f.Class != classify.Fatal || f.Hint == "" && f.Kind != classify.ImageEmpty {
 					t.Errorf("%s: %v of kind %s, hint %q", what, err, f.Kind, f.Hint)
 				}
 			}
@@ -276,7 +276,7 @@ func TestExpected(t *testing.T) {
 		write(t, "list", other+"  other.img\n"+sum+" *dir/x.raw\n"): sum,
 		write(t, "missing", other+"  other.img\n"):                  "", "/no/such": "", sum[1:]: "", fifo: "",
 	} {
-		got, err := Expected(text, "/images/x.raw")
+		got, err := ParseDigest(text, "/images/x.raw")
 		if got != want || (err == nil) != (want != "") || err != nil && classify.Facts(err).Kind != classify.Usage {
 			t.Errorf("Expected(%.20s) = %s, %v; want %s", text, got, err, want)
 		}

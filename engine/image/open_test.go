@@ -49,7 +49,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte("\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00")) // zstd, a window of 128 MiB
 	f.Add([]byte("\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00")) // of 2 GiB
 	f.Add(pack(f, []string{"xz", "-c", "--lzma2=preset=0,dict=128MiB"}, content[:100]))
-	for i := range documents {
+	for i := range nonImages {
 		f.Add([]byte([]string{"version https://git-lfs.github.com/spec/v1\n", "<!doctype html>", "<?xml version='1.0'?>", `{"error": 1}`}[i%4]))
 	}
 	f.Fuzz(checkOpen)
@@ -91,7 +91,7 @@ func openOnce(t *testing.T, path string) (o outcome) {
 	}
 	if err != nil {
 		f := classify.Facts(err)
-		if f.Kind == "" || f.Kind == classify.Internal || f.Class != classify.NonRetryable {
+		if f.Kind == "" || f.Kind == classify.Internal || f.Class != classify.Fatal {
 			t.Errorf("Open = %v of kind %q, %s", err, f.Kind, f.Class)
 		}
 		return outcome{kind: f.Kind}
@@ -107,10 +107,10 @@ func checkImage(t *testing.T, im *Image) {
 	if n, err := im.ReadAt(all, 0); int64(n) != im.Size() || err != nil && err != io.EOF || fmt.Sprintf("%x", sha256.Sum256(all)) != im.SHA256() {
 		t.Errorf("%d bytes of %d can be read, %v", n, im.Size(), err)
 	}
-	buf, end := make([]byte, Piece), int64(0)
+	buf, end := make([]byte, MaxRange), int64(0)
 	for _, r := range im.Ranges() {
 		switch {
-		case r.Off < end || r.Len <= 0 || r.Len > Piece || r.Off/Piece != (r.Off+r.Len-1)/Piece || r.Off+r.Len > im.Size():
+		case r.Off < end || r.Len <= 0 || r.Len > MaxRange || r.Off/MaxRange != (r.Off+r.Len-1)/MaxRange || r.Off+r.Len > im.Size():
 			t.Fatalf("range %d+%d of an image of %d, after %d", r.Off, r.Len, im.Size(), end)
 		case im.ReadRange(r, buf) != nil || !bytes.Equal(buf[:r.Len], all[r.Off:r.Off+r.Len]):
 			t.Errorf("range %d+%d does not hold what the image has there", r.Off, r.Len)

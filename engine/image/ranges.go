@@ -29,39 +29,39 @@ type Range struct {
 }
 
 const (
-	// Block is what is told apart: it is data if any byte of it is not zero. Ranges begin at multiples of it.
-	Block = 256 << 10
-	// Piece is the longest range.
-	Piece = 4 << 20
-	// gap is how much zero or nothing between data is not worth a range of its own.
-	gap = 1 << 20
+	// BlockSize is what is told apart: it is data if any byte of it is not zero. Ranges begin at multiples of it.
+	BlockSize = 256 << 10
+	// MaxRange is the longest range.
+	MaxRange = 4 << 20
+	// minGap is how much zero or nothing between data is not worth a range of its own.
+	minGap = 1 << 20
 )
 
 // zeroBlock is a block of zeros.
-var zeroBlock [Block]byte
+var zeroBlock [BlockSize]byte
 
 // zero reports whether a block is one of zeros.
 func zero(b []byte) bool { return bytes.Equal(b, zeroBlock[:len(b)]) }
 
 // scanner takes an image in order and finds its digest and its ranges.
 type scanner struct {
-	out   *file                   // gets the data, with holes for the rest; may be nil
-	cares func(off, n int64) bool // tells what matters; nil is all of it
-	work  func(n int)             // is told of what was done
-	tell  func(Range)             // is told of what was found
-	least func(size int64)        // is told of what was taken
-	buf   *[Piece]byte
-	fill  int
-	size  int64 // what was taken from buf
-	whole hash.Hash
-	found []Range
+	out     *file                   // gets the data, with holes for the rest; may be nil
+	include func(off, n int64) bool // tells what matters; nil is all of it
+	work    func(n int)             // is told of what was done
+	onRange func(Range)             // is told of what was found
+	onSize  func(size int64)        // is told of what was taken
+	buf     *[MaxRange]byte
+	fill    int
+	size    int64 // what was taken from buf
+	digest  hash.Hash
+	ranges  []Range
 }
 
 // pieces are buffers that are used again: a small image is not worth a new one.
-var pieces = sync.Pool{New: func() any { return new([Piece]byte) }}
+var pieces = sync.Pool{New: func() any { return new([MaxRange]byte) }}
 
 func newScanner(work func(int)) *scanner {
-	return &scanner{whole: sha256.New(), work: work, tell: func(Range) {}, least: func(int64) {}, buf: pieces.Get().(*[Piece]byte)}
+	return &scanner{digest: sha256.New(), work: work, onRange: func(Range) {}, onSize: func(int64) {}, buf: pieces.Get().(*[MaxRange]byte)}
 }
 
 // ReadFrom implements io.ReaderFrom: io.Copy reads to where it is looked at.
@@ -92,10 +92,10 @@ func (s *scanner) finish() (string, error) {
 	err := s.flush()
 	if err == nil && s.out != nil {
 		if err = s.out.f.Truncate(s.size); err != nil {
-			err = &stagingError{err}
+			err = &diskError{err}
 		}
 	}
-	return hex.EncodeToString(s.whole.Sum(nil)), err
+	return hex.EncodeToString(s.digest.Sum(nil)), err
 }
 
 // flush looks at a piece. The digest of the whole takes as long as everything else, and is made beside it.
@@ -104,23 +104,23 @@ func (s *scanner) flush() error {
 	hashed := make(chan struct{})
 	go func() {
 		defer close(hashed)
-		s.whole.Write(piece)
+		s.digest.Write(piece)
 	}()
-	err := s.look(piece)
+	err := s.splitPiece(piece)
 	<-hashed
 	s.size += int64(len(piece))
 	s.fill = 0
 	s.work(len(piece))
-	s.least(s.size)
+	s.onSize(s.size)
 	return err
 }
 
-// look finds the ranges of a piece.
-func (s *scanner) look(piece []byte) error {
+// splitPiece finds the ranges of a piece.
+func (s *scanner) splitPiece(piece []byte) error {
 	var kinds []Kind // of its blocks; 0 is what does not matter
 	for b := range chunks(piece) {
-		switch off := s.size + int64(len(kinds)*Block); {
-		case s.cares != nil && !s.cares(off, int64(len(b))):
+		switch off := s.size + int64(len(kinds)*BlockSize); {
+		case s.include != nil && !s.include(off, int64(len(b))):
 			kinds = append(kinds, 0)
 		case zero(b):
 			kinds = append(kinds, Zero)
@@ -128,15 +128,15 @@ func (s *scanner) look(piece []byte) error {
 			kinds = append(kinds, Data)
 		}
 	}
-	bridge(kinds, Data)
-	bridge(kinds, Zero)
-	whole := len(piece) / Block // an odd end is a range of its own, so that all others have large blocks
+	mergeGaps(kinds, Data)
+	mergeGaps(kinds, Zero)
+	whole := len(piece) / BlockSize // an odd end is a range of its own, so that all others have large blocks
 	for from := 0; from < len(kinds); {
 		to := from + 1
 		for to < whole && kinds[to] == kinds[from] {
 			to++
 		}
-		if err := s.add(kinds[from], piece, from*Block, min(to*Block, len(piece))); err != nil {
+		if err := s.add(kinds[from], piece, from*BlockSize, min(to*BlockSize, len(piece))); err != nil {
 			return err
 		}
 		from = to
@@ -147,20 +147,20 @@ func (s *scanner) look(piece []byte) error {
 // chunks gives the blocks of a piece.
 func chunks(piece []byte) func(func([]byte) bool) {
 	return func(yield func([]byte) bool) {
-		for len(piece) > 0 && yield(piece[:min(Block, len(piece))]) {
-			piece = piece[min(Block, len(piece)):]
+		for len(piece) > 0 && yield(piece[:min(BlockSize, len(piece))]) {
+			piece = piece[min(BlockSize, len(piece)):]
 		}
 	}
 }
 
-// bridge makes short gaps between blocks of a kind, or above it, part of what is around them.
-func bridge(kinds []Kind, over Kind) {
+// mergeGaps makes short gaps between blocks of a kind, or above it, part of what is around them.
+func mergeGaps(kinds []Kind, over Kind) {
 	last := -1
 	for i, k := range kinds {
 		if k == 0 || k > over {
 			continue
 		}
-		if last >= 0 && (i-last-1)*Block < gap {
+		if last >= 0 && (i-last-1)*BlockSize < minGap {
 			for j := last + 1; j < i; j++ {
 				if kinds[j] == 0 || kinds[j] > over {
 					kinds[j] = over
@@ -185,13 +185,13 @@ func (s *scanner) add(kind Kind, piece []byte, from, to int) error {
 			}
 		}
 	}
-	s.found = append(s.found, r)
-	s.tell(r)
+	s.ranges = append(s.ranges, r)
+	s.onRange(r)
 	return nil
 }
 
-// holey reads a file and does not read its holes.
-type holey struct {
+// sparseReader reads a file and does not read its holes.
+type sparseReader struct {
 	ctx  context.Context
 	f    *os.File
 	size int64
@@ -200,7 +200,7 @@ type holey struct {
 	hole int64 // where that data ends
 }
 
-func (h *holey) Read(p []byte) (int, error) {
+func (h *sparseReader) Read(p []byte) (int, error) {
 	if err := h.ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -209,7 +209,7 @@ func (h *holey) Read(p []byte) (int, error) {
 	}
 	p = p[:min(int64(len(p)), h.size-h.off)]
 	if h.off >= h.hole {
-		h.seek()
+		h.nextData()
 	}
 	if h.off < h.data {
 		n := int(min(int64(len(p)), h.data-h.off))
@@ -225,8 +225,8 @@ func (h *holey) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// seek finds the next data. A file system that knows no holes has data to the end.
-func (h *holey) seek() {
+// nextData finds the next data. A file system that knows no holes has data to the end.
+func (h *sparseReader) nextData() {
 	var err error
 	h.data, err = unix.Seek(int(h.f.Fd()), h.off, unix.SEEK_DATA)
 	switch {

@@ -49,9 +49,9 @@ func layoutOf(text []byte) (l layout) {
 
 // kinds is what each block is, by looking at each byte.
 func (l layout) kinds() (kinds []Kind) {
-	for from := 0; from < len(l.content); from += Block {
+	for from := 0; from < len(l.content); from += BlockSize {
 		kind := Kind(0)
-		for at := from; at < min(from+Block, len(l.content)); at++ {
+		for at := from; at < min(from+BlockSize, len(l.content)); at++ {
 			if l.cares[at] && kind == 0 {
 				kind = Zero
 			}
@@ -68,20 +68,20 @@ func (l layout) kinds() (kinds []Kind) {
 // check holds ranges to a layout.
 func (l layout) check(t *testing.T, ranges []Range) {
 	t.Helper()
-	kinds, got := l.kinds(), make([]Kind, (len(l.content)+Block-1)/Block)
+	kinds, got := l.kinds(), make([]Kind, (len(l.content)+BlockSize-1)/BlockSize)
 	end := int64(0)
 	for _, r := range ranges {
-		if r.Off < end || r.Len <= 0 || r.Off+r.Len > int64(len(l.content)) || r.Off%Block != 0 || r.Off/Piece != (r.Off+r.Len-1)/Piece || r.Kind != Data && r.Kind != Zero {
+		if r.Off < end || r.Len <= 0 || r.Off+r.Len > int64(len(l.content)) || r.Off%BlockSize != 0 || r.Off/MaxRange != (r.Off+r.Len-1)/MaxRange || r.Kind != Data && r.Kind != Zero {
 			t.Fatalf("the range of kind %d from %d, %d bytes, after byte %d of %d", r.Kind, r.Off, r.Len, end, len(l.content))
 		}
 		end = r.Off + r.Len
-		if end%Block != 0 && (end != int64(len(l.content)) || r.Off < end/Block*Block) {
+		if end%BlockSize != 0 && (end != int64(len(l.content)) || r.Off < end/BlockSize*BlockSize) {
 			t.Fatalf("the range from %d to %d is not of whole blocks", r.Off, end)
 		}
 		if r.Kind == Data && r.sum != sha256.Sum256(l.content[r.Off:end]) {
 			t.Errorf("the range from %d has another digest", r.Off)
 		}
-		for i := r.Off / Block; i*Block < end; i++ {
+		for i := r.Off / BlockSize; i*BlockSize < end; i++ {
 			got[i] = r.Kind
 		}
 	}
@@ -90,9 +90,9 @@ func (l layout) check(t *testing.T, ranges []Range) {
 		case kind == got[i]:
 		case kind == 0 && got[i] != 0, kind == Zero && got[i] == Data: // is it in a gap that does not pay?
 			from, to := i, i
-			piece := i / (Piece / Block) * (Piece / Block)
+			piece := i / (MaxRange / BlockSize) * (MaxRange / BlockSize)
 			for within := func(j int) bool {
-				return j >= piece && j < min(piece+Piece/Block, len(kinds)) && (kinds[j] == 0 || kinds[j] > got[i])
+				return j >= piece && j < min(piece+MaxRange/BlockSize, len(kinds)) && (kinds[j] == 0 || kinds[j] > got[i])
 			}; within(from) || within(to); {
 				if within(from) {
 					from--
@@ -101,7 +101,7 @@ func (l layout) check(t *testing.T, ranges []Range) {
 					to++
 				}
 			}
-			if from < piece || to >= min(piece+Piece/Block, len(kinds)) || (to-from-1)*Block >= gap {
+			if from < piece || to >= min(piece+MaxRange/BlockSize, len(kinds)) || (to-from-1)*BlockSize >= minGap {
 				t.Errorf("block %d is of kind %d, its range of kind %d", i, kind, got[i])
 			}
 		default:
@@ -123,8 +123,8 @@ func checkRanges(t *testing.T, text []byte) {
 	}
 	defer out.Close()
 	sc := newScanner(func(int) {})
-	sc.out = Stager{}.file(out)
-	sc.cares = func(off, n int64) bool { return !covered(l.skips, off, n) }
+	sc.out = Stager{}.scratchFile(out)
+	sc.include = func(off, n int64) bool { return !covered(l.skips, off, n) }
 	for rest, n := l.content, 1; len(rest) > 0; n = 2*n + 1 { // pieces of any size
 		m, err := sc.ReadFrom(bytes.NewReader(rest[:min(n, len(rest))]))
 		if err != nil {
@@ -136,7 +136,7 @@ func checkRanges(t *testing.T, text []byte) {
 	if staged, rerr := os.ReadFile(out.Name()); err != nil || rerr != nil || got != sum || !bytes.Equal(staged, l.content) {
 		t.Errorf("digest %s, %v, %v; want %s", got, err, rerr, sum)
 	}
-	l.check(t, sc.found)
+	l.check(t, sc.ranges)
 
 	im, err := Open(t.Context(), out.Name())
 	if err != nil {

@@ -113,7 +113,7 @@ func (r *room) holds(n int64) bool {
 	if r.half < 0 || n <= r.half {
 		return true
 	}
-	if c := r.s.Cache; c != nil && n <= r.all/2 && c.trim(0, r.s.Clock.Now()) {
+	if c := r.s.Cache; c != nil && n <= r.all/2 && c.evict(0, r.s.Clock.Now()) {
 		r.measure()
 	}
 	return n <= r.half

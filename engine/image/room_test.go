@@ -74,7 +74,7 @@ func refused(t *testing.T, what string, st Stager, from, text, hint string) {
 	t.Helper()
 	_, err := st.Open(t.Context(), from)
 	f := classify.Facts(err)
-	if f.Kind != classify.ImageTooLarge || f.Class != classify.NonRetryable || !strings.Contains(fmt.Sprint(err), text) || !strings.Contains(f.Hint, hint) {
+	if f.Kind != classify.ImageTooLarge || f.Class != classify.Fatal || !strings.Contains(fmt.Sprint(err), text) || !strings.Contains(f.Hint, hint) {
 		t.Errorf("%s: %v of kind %s, hint %q; want %s: …%s…, hint …%s…", what, err, f.Kind, f.Hint, classify.ImageTooLarge, text, hint)
 	}
 	if st.Cache != nil {
@@ -293,7 +293,7 @@ func TestDeclaredSizesThatLie(t *testing.T) {
 // TestMeteredTellsOnce: the error comes with the bytes that are too many, and not after the next read.
 func TestMeteredTellsOnce(t *testing.T) {
 	st := Stager{MaxSize: 10}
-	st.fillIn()
+	st.setDefaults()
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)

@@ -62,7 +62,7 @@ func TestLongRecords(t *testing.T) {
 	if err := os.Truncate(sums, maxSums+1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Expected(sums, "disk.img"); classify.Facts(err).Kind != classify.Usage || !strings.Contains(err.Error(), fmt.Sprintf("has more than %d bytes", maxSums)) {
+	if _, err := ParseDigest(sums, "disk.img"); classify.Facts(err).Kind != classify.Usage || !strings.Contains(err.Error(), fmt.Sprintf("has more than %d bytes", maxSums)) {
 		t.Errorf("Expected of a long file = %v", err)
 	}
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}

@@ -45,7 +45,7 @@ func (s *sparse) skips() []skip { return s.skipped }
 func decodeSparse(in io.Reader, _ int64) (io.ReadCloser, error) {
 	var h [sparseHeader]byte
 	if _, err := io.ReadFull(in, h[:]); err != nil {
-		return nil, short(err)
+		return nil, unexpectedEOF(err)
 	}
 	u16, u32 := binary.LittleEndian.Uint16, binary.LittleEndian.Uint32
 	s := &sparse{in: in, block: int64(u32(h[12:])), blocks: int64(u32(h[16:])), chunks: u32(h[20:])}
@@ -61,11 +61,11 @@ func decodeSparse(in io.Reader, _ int64) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("its header has %d blocks of %d bytes", s.blocks, s.block)
 	}
 	_, err := io.CopyN(io.Discard, in, int64(head-sparseHeader))
-	return s, short(err)
+	return s, unexpectedEOF(err)
 }
 
-// short is a file that ends too early.
-func short(err error) error {
+// unexpectedEOF is a file that ends too early.
+func unexpectedEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}
@@ -83,10 +83,10 @@ func (s *sparse) next() error {
 	s.chunks--
 	var h [chunkHeader]byte
 	if _, err := io.ReadFull(s.in, h[:]); err != nil {
-		return short(err)
+		return unexpectedEOF(err)
 	}
 	if _, err := io.CopyN(io.Discard, s.in, int64(s.pad)); err != nil {
-		return short(err)
+		return unexpectedEOF(err)
 	}
 	kind, blocks, size := binary.LittleEndian.Uint16(h[:]), int64(binary.LittleEndian.Uint32(h[4:])), int64(binary.LittleEndian.Uint32(h[8:]))-chunkHeader-int64(s.pad)
 	if blocks > s.blocks {
@@ -100,7 +100,7 @@ func (s *sparse) next() error {
 	case chunkFill, chunkCRC:
 		want, s.fill = 4, new([4]byte)
 		if _, err := io.ReadFull(s.in, s.fill[:]); err != nil {
-			return short(err)
+			return unexpectedEOF(err)
 		}
 	case chunkSkip:
 		want, s.fill = 0, new([4]byte)
@@ -126,7 +126,7 @@ func (s *sparse) skip(n int64) {
 			before.End += n
 			return
 		}
-		if (before.Off+Block-1)/Block*Block+Block > before.End {
+		if (before.Off+BlockSize-1)/BlockSize*BlockSize+BlockSize > before.End {
 			s.skipped = s.skipped[:last]
 		}
 	}
@@ -144,7 +144,7 @@ func (s *sparse) Read(p []byte) (int, error) {
 	if s.fill == nil {
 		var err error
 		if n, err = s.in.Read(p); err != nil && n == 0 {
-			return 0, short(err)
+			return 0, unexpectedEOF(err)
 		}
 	} else {
 		for i := range p {

@@ -71,10 +71,10 @@ func TestPackedSparse(t *testing.T) {
 // TestManySmallHoles: what has no whole block is not remembered.
 func TestManySmallHoles(t *testing.T) {
 	var kinds []uint16
-	for range 3 * Block / 4096 { // of one to three blocks each
+	for range 3 * BlockSize / 4096 { // of one to three blocks each
 		kinds = append(kinds, chunkSkip, chunkFill)
 	}
-	kinds = append(kinds, slices.Repeat([]uint16{chunkSkip}, Block/4096)...)
+	kinds = append(kinds, slices.Repeat([]uint16{chunkSkip}, BlockSize/4096)...)
 	kinds = append(kinds, chunkFill, chunkSkip)
 	file, raw := sparseFile(4096, kinds...)
 	s, err := decodeSparse(bytes.NewReader(file), 0)
@@ -86,7 +86,7 @@ func TestManySmallHoles(t *testing.T) {
 		t.Errorf("%d bytes, want %d: %v", len(got), len(raw), err)
 	}
 	skips := s.(*sparse).skips()
-	if len(skips) != 2 || skips[0].End-skips[0].Off < Block || skips[1].End != int64(len(raw)) {
+	if len(skips) != 2 || skips[0].End-skips[0].Off < BlockSize || skips[1].End != int64(len(raw)) {
 		t.Errorf("%d holes: %v", len(skips), skips)
 	}
 }
@@ -136,10 +136,10 @@ func TestSparseWithoutEnd(t *testing.T) {
 	file = le.AppendUint32(le.AppendUint32(le.AppendUint32(file, chunkSkip), 1<<32-1), chunkHeader)
 	path := write(t, "a.simg", string(file))
 	for who, st := range map[string]func(enough func()) Stager{
-		"a moment": func(enough func()) Stager { return Stager{Long: enough} },
+		"a moment": func(enough func()) Stager { return Stager{OnSlow: enough} },
 		"three pieces": func(enough func()) Stager {
-			return Stager{Least: func(size int64) {
-				if size >= 3*Piece {
+			return Stager{OnMinSize: func(size int64) {
+				if size >= 3*MaxRange {
 					enough()
 				}
 			}}
@@ -160,11 +160,11 @@ func TestSparseWithoutEnd(t *testing.T) {
 // TestLeast: how large an image is at least is told while it is unpacked, and of a file that is raw before all of it is
 // read.
 func TestLeast(t *testing.T) {
-	content := content(7, 2*Piece+5)
+	content := content(7, 2*MaxRange+5)
 	var told []int64
-	st := Stager{Least: func(size int64) { told = append(told, size) }}
+	st := Stager{OnMinSize: func(size int64) { told = append(told, size) }}
 	for path, want := range map[string][]int64{
-		gzipped(t, content): {Piece, 2 * Piece, 2*Piece + 5}, write(t, "raw", string(content)): {2*Piece + 5}, Stdin: nil,
+		gzipped(t, content): {MaxRange, 2 * MaxRange, 2*MaxRange + 5}, write(t, "raw", string(content)): {2*MaxRange + 5}, Stdin: nil,
 	} {
 		told, st.Stdin = nil, bytes.NewReader(content)
 		im, err := st.Open(t.Context(), path)
@@ -182,7 +182,7 @@ func TestLeast(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")
-	if _, err := (Stager{Least: func(size int64) { cancel(stop) }}).Open(ctx, large); !errors.Is(err, stop) {
+	if _, err := (Stager{OnMinSize: func(size int64) { cancel(stop) }}).Open(ctx, large); !errors.Is(err, stop) {
 		t.Errorf("Open = %v", err)
 	}
 }

@@ -18,14 +18,14 @@ const (
 	maxBlocks = 1 << 16
 	// maxMemory is the most that the blocks in work and the decoders' dictionaries may take together.
 	maxMemory = 160 << 20
-	// frame is the size of a stream's header, and of its footer.
-	frame = 12
+	// headerSize is the size of a stream's header, and of its footer.
+	headerSize = 12
 )
 
 // cpus are those that there are, and how many of them are left to others until they are in a hurry.
 type cpus struct {
-	all, spare int
-	hurry      <-chan struct{}
+	all, reservedCPUs int
+	useAllCPUs        <-chan struct{}
 }
 
 // checks are those that the decoder knows: none, CRC32, CRC64 and SHA-256. It refuses others; nobody else would look at
@@ -48,7 +48,7 @@ func (b *block) padded() int64 { return (b.unpadded + 3) &^ 3 }
 // how many before an error may differ. It ends with ctx, or with Close, which waits for its goroutines. The error here
 // is only that ctx has ended.
 func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc io.ReadCloser, ok bool, err error) {
-	list, err := outline(ctx, r, size)
+	list, err := readIndexes(ctx, r, size)
 	if err != nil || len(list) < 2 {
 		return nil, false, err
 	}
@@ -63,7 +63,7 @@ func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc 
 		}
 		largest, dict = max(largest, list[i].unpacked), max(dict, d)
 	}
-	workers, buffers := share(min(c.all, len(list)), largest, dict)
+	workers, buffers := planWorkers(min(c.all, len(list)), largest, dict)
 	if workers < 2 {
 		return nil, false, nil
 	}
@@ -71,9 +71,9 @@ func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc 
 	x.ctx, x.cancel = context.WithCancel(ctx)
 	for i := range workers {
 		x.workers.Go(func() {
-			if i > 0 && i >= c.all-c.spare {
+			if i > 0 && i >= c.all-c.reservedCPUs {
 				select {
-				case <-c.hurry:
+				case <-c.useAllCPUs:
 				case <-x.ctx.Done():
 					return
 				}
@@ -87,9 +87,9 @@ func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc 
 	return x, true, nil
 }
 
-// share gives as many workers as there is memory for. One buffer more than there are workers lets all of them go on
+// planWorkers gives as many workers as there is memory for. One buffer more than there are workers lets all of them go on
 // while it is read; without it, they are still faster than one.
-func share(workers int, largest, dict int64) (int, int) {
+func planWorkers(workers int, largest, dict int64) (int, int) {
 	for ; workers > 1; workers-- {
 		for buffers := workers + 1; buffers >= workers; buffers-- {
 			if int64(workers)*dict+int64(buffers)*largest <= maxMemory {
@@ -100,16 +100,16 @@ func share(workers int, largest, dict int64) (int, int) {
 	return 0, 0
 }
 
-// outline finds the blocks of all streams, from the last to the first, as only its end tells where a stream begins. It
+// readIndexes finds the blocks of all streams, from the last to the first, as only its end tells where a stream begins. It
 // finds none unless streams and their padding are all of the file.
-func outline(ctx context.Context, r io.ReaderAt, size int64) ([]block, error) {
+func readIndexes(ctx context.Context, r io.ReaderAt, size int64) ([]block, error) {
 	var streams [][]block
 	total := 0
 	for at := size; at > 0; {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		list, start, ok := stream(r, unpad(r, at))
+		list, start, ok := stream(r, skipPadding(r, at))
 		total += len(list) + 1
 		if !ok || total > maxBlocks {
 			return nil, nil
@@ -123,8 +123,8 @@ func outline(ctx context.Context, r io.ReaderAt, size int64) ([]block, error) {
 	return all, nil
 }
 
-// unpad gives where the stream ends that has its padding end at end, or -1.
-func unpad(r io.ReaderAt, end int64) int64 {
+// skipPadding gives where the stream ends that has its padding end at end, or -1.
+func skipPadding(r io.ReaderAt, end int64) int64 {
 	tail := make([]byte, min(end, 4096))
 	if !readAt(r, tail, end-int64(len(tail))) {
 		return -1
@@ -138,27 +138,27 @@ func unpad(r io.ReaderAt, end int64) int64 {
 
 // stream finds the blocks of the stream that ends at end, and where it starts.
 func stream(r io.ReaderAt, end int64) (list []block, start int64, ok bool) {
-	var foot, head [frame]byte
-	if end < 2*frame+8 || !readAt(r, foot[:], end-frame) || string(foot[10:]) != "YZ" || !summed(foot[4:10], foot[:4]) {
+	var foot, head [headerSize]byte
+	if end < 2*headerSize+8 || !readAt(r, foot[:], end-headerSize) || string(foot[10:]) != "YZ" || !crcOK(foot[4:10], foot[:4]) {
 		return nil, 0, false
 	}
 	if foot[8] != 0 || !bytes.Contains(checks, foot[9:10]) {
 		return nil, 0, false
 	}
 	indexSize := (int64(binary.LittleEndian.Uint32(foot[4:])) + 1) * 4
-	if indexSize > min(end-2*frame, maxBlocks*16) {
+	if indexSize > min(end-2*headerSize, maxBlocks*16) {
 		return nil, 0, false
 	}
 	raw := make([]byte, indexSize)
-	if !readAt(r, raw, end-frame-indexSize) {
+	if !readAt(r, raw, end-headerSize-indexSize) {
 		return nil, 0, false
 	}
-	list, sum, ok := index(raw, end-2*frame-indexSize)
-	start = end - 2*frame - indexSize - sum
+	list, sum, ok := index(raw, end-2*headerSize-indexSize)
+	start = end - 2*headerSize - indexSize - sum
 	if !ok || start < 0 || !readAt(r, head[:], start) || head != header([2]byte(foot[8:10])) {
 		return nil, 0, false
 	}
-	at := start + frame
+	at := start + headerSize
 	for i := range list {
 		list[i].start, list[i].flags = at, [2]byte(foot[8:10])
 		at += list[i].padded()
@@ -169,7 +169,7 @@ func stream(r io.ReaderAt, end int64) (list []block, start int64, ok bool) {
 // index reads the records of blocks that take up to most bytes, and gives how many they take.
 func index(raw []byte, most int64) (list []block, sum int64, ok bool) {
 	body, crc := raw[:len(raw)-4], raw[len(raw)-4:]
-	if body[0] != 0 || !summed(body, crc) {
+	if body[0] != 0 || !crcOK(body, crc) {
 		return nil, 0, false
 	}
 	v := vli{body[1:], true}
@@ -239,13 +239,13 @@ func readAt(r io.ReaderAt, p []byte, at int64) bool {
 	return n == len(p)
 }
 
-func summed(content, sum []byte) bool {
+func crcOK(content, sum []byte) bool {
 	return crc32.ChecksumIEEE(content) == binary.LittleEndian.Uint32(sum)
 }
 
 // header is the one of a stream.
-func header(flags [2]byte) [frame]byte {
-	h := [frame]byte{0xfd, '7', 'z', 'X', 'Z', 0, flags[0], flags[1]}
+func header(flags [2]byte) [headerSize]byte {
+	h := [headerSize]byte{0xfd, '7', 'z', 'X', 'Z', 0, flags[0], flags[1]}
 	binary.LittleEndian.PutUint32(h[8:], crc32.ChecksumIEEE(flags[:]))
 	return h
 }
@@ -253,11 +253,11 @@ func header(flags [2]byte) [frame]byte {
 // trailer is the index and the footer of a stream with this block only.
 func (b *block) trailer() []byte {
 	t := binary.AppendUvarint([]byte{0, 1}, uint64(b.unpadded))
-	return footed(binary.AppendUvarint(t, uint64(b.unpacked)), b.flags)
+	return appendFooter(binary.AppendUvarint(t, uint64(b.unpacked)), b.flags)
 }
 
-// footed completes an index that ends after its records, and adds the stream's footer.
-func footed(t []byte, flags [2]byte) []byte {
+// appendFooter completes an index that ends after its records, and adds the stream's footer.
+func appendFooter(t []byte, flags [2]byte) []byte {
 	for len(t)%4 != 0 {
 		t = append(t, 0)
 	}
@@ -267,8 +267,8 @@ func footed(t []byte, flags [2]byte) []byte {
 	return append(append(t, foot...), "YZ"...)
 }
 
-// alone makes a stream of a block: the decoder then holds the block to its record, and can take nothing else for it.
-func (b *block) alone(r io.ReaderAt) io.Reader {
+// standaloneStream makes a stream of a block: the decoder then holds the block to its record, and can take nothing else for it.
+func (b *block) standaloneStream(r io.ReaderAt) io.Reader {
 	head := header(b.flags)
 	return io.MultiReader(bytes.NewReader(head[:]), io.NewSectionReader(r, b.start, b.padded()), bytes.NewReader(b.trailer()))
 }
@@ -314,7 +314,7 @@ func (x *blocks) work(dict uint32) {
 			return
 		case j := <-x.jobs:
 			var n int
-			n, j.err = j.decode(z, &reader{x.ctx, j.alone(x.r), func(int) {}})
+			n, j.err = j.decode(z, &reader{x.ctx, j.standaloneStream(x.r), func(int) {}})
 			j.content = j.content[:n]
 			close(j.done)
 		}
@@ -324,20 +324,20 @@ func (x *blocks) work(dict uint32) {
 // decode fills content from a stream of just this block. Its end is proof that all was checked.
 func (j *job) decode(z *xz.Reader, in io.Reader) (int, error) {
 	if err := z.Reset(in); err != nil {
-		return 0, damage(err)
+		return 0, dataError(err)
 	}
 	n, err := io.ReadFull(z, j.content[:j.unpacked])
 	if err != nil {
-		return n, damage(err)
+		return n, dataError(err)
 	}
 	if more, err := z.Read(make([]byte, 1)); more != 0 || err != io.EOF {
-		return n, damage(err)
+		return n, dataError(err)
 	}
 	return n, nil
 }
 
-// damage is the error of a block that is not as its record says, unless the decoder has one.
-func damage(err error) error {
+// dataError is the error of a block that is not as its record says, unless the decoder has one.
+func dataError(err error) error {
 	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
 		return xz.ErrData
 	}

@@ -126,7 +126,7 @@ func TestEveryBitOfXZBlocks(t *testing.T) {
 	if !ok {
 		t.Fatal("it is not decoded in parallel")
 	}
-	list, err := outline(t.Context(), bytes.NewReader(data), int64(len(data)))
+	list, err := readIndexes(t.Context(), bytes.NewReader(data), int64(len(data)))
 	if err != nil || len(list) != 4 {
 		t.Fatalf("outline = %v, %v", list, err)
 	}
@@ -164,7 +164,7 @@ func TestRecordsOfOtherBlocks(t *testing.T) {
 	content := make([]byte, 20_000)
 	rand.New(rand.NewSource(1)).Read(content)
 	data := pack(t, []string{"xz", "-c", "-0", "-T1", "--block-size=4096"}, content)
-	list, _ := outline(t.Context(), bytes.NewReader(data), int64(len(data)))
+	list, _ := readIndexes(t.Context(), bytes.NewReader(data), int64(len(data)))
 	if len(list) != 5 {
 		t.Fatalf("outline = %v", list)
 	}
@@ -232,7 +232,7 @@ func ending(list []block, flags [2]byte) []byte {
 	for _, b := range list {
 		t = binary.AppendUvarint(binary.AppendUvarint(t, uint64(b.unpadded)), uint64(b.unpacked))
 	}
-	return footed(t, flags)
+	return appendFooter(t, flags)
 }
 
 func TestMemoryIsShared(t *testing.T) {
@@ -251,7 +251,7 @@ func TestMemoryIsShared(t *testing.T) {
 		{1, 1, 4096, 0, 0},
 		{4, 0, 4096, 4, 5},
 	} {
-		workers, slots := share(tt.cores, tt.largest, tt.dict)
+		workers, slots := planWorkers(tt.cores, tt.largest, tt.dict)
 		if workers != tt.wantWorkers || slots != tt.wantSlots {
 			t.Errorf("share(%d, %d MiB, %d MiB) = %d, %d; want %d, %d", tt.cores, tt.largest/mib, tt.dict/mib, workers, slots, tt.wantWorkers, tt.wantSlots)
 		}

@@ -15,7 +15,7 @@ import (
 
 func init() {
 	Register("command", `"command:pdu -port 3 {}"`, func(text string) (Driver, error) {
-		if !switches(text) {
+		if !hasPlaceholder(text) {
 			return nil, classify.WithHint(classify.New(classify.Usage, "the power command %q has neither {}, which becomes on or off, nor {A|B}", text),
 				`write it as in --power "command:pdu -port 3 {}"; what needs two commands goes into a script`)
 		}
@@ -56,7 +56,7 @@ func shell(ctx context.Context, text string) *exec.Cmd {
 }
 
 func (c command) run(ctx context.Context, state string) error {
-	text := fill(string(c), state)
+	text := expand(string(c), state)
 	out, err := output(shell(ctx, text))
 	for n := 1; n < strayTries && stray(err) && ctx.Err() == nil; n++ {
 		out, err = output(shell(ctx, text))

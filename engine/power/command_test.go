@@ -40,7 +40,7 @@ func TestCommandErrors(t *testing.T) {
 		t.Errorf("Check of a missing program = %v", err)
 	}
 	err := command("echo relay stuck; test {} = on").Off(t.Context())
-	if f := classify.Facts(err); f.Kind != classify.PowerCommand || f.Class != classify.Retryable || !strings.Contains(err.Error(), "`echo relay stuck; test off = on` failed: relay stuck: exit status 1") {
+	if f := classify.Facts(err); f.Kind != classify.PowerCommand || f.Class != classify.Retry || !strings.Contains(err.Error(), "`echo relay stuck; test off = on` failed: relay stuck: exit status 1") {
 		t.Errorf("a failure = %v of kind %s", err, f.Kind)
 	}
 	late := errors.New("late")

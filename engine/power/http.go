@@ -31,10 +31,10 @@ func init() {
 // controller switches a board by one HTTP request for each state. Controllers are in the lab's own network: no proxy
 // is used, whatever the environment says, and a redirection is not followed, for it would carry the switching
 // elsewhere; where it leads is told.
-type controller struct{ on, off order }
+type controller struct{ on, off request }
 
-// order is one request and what counts as its success.
-type order struct {
+// request is one request and what counts as its success.
+type request struct {
 	method string
 	to     web.Address
 	expect int // 0 is any 2xx
@@ -44,14 +44,14 @@ type order struct {
 const httpForm = `[METHOD] URL [expect=STATUS] [body=TEXT]`
 
 func openHTTP(text string) (Driver, error) {
-	if !switches(text) {
+	if !hasPlaceholder(text) {
 		return nil, classify.WithHint(classify.New(classify.Usage, "the HTTP power driver has neither {}, which becomes on or off, nor {A|B}"),
 			"write it as in --power %s", schemes["http"].example)
 	}
 	var c controller
 	var err error
-	if c.on, err = parseOrder(fill(text, on)); err == nil {
-		c.off, err = parseOrder(fill(text, off))
+	if c.on, err = parseOrder(expand(text, on)); err == nil {
+		c.off, err = parseOrder(expand(text, off))
 	}
 	if err != nil {
 		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the HTTP power driver is not written as %s", httpForm),
@@ -63,7 +63,7 @@ func openHTTP(text string) (Driver, error) {
 var method = regexp.MustCompile(`^[A-Z]+$`)
 
 // parseOrder reads httpForm. Its errors show nothing of the text, which may hold secrets.
-func parseOrder(text string) (o order, err error) {
+func parseOrder(text string) (o request, err error) {
 	word, rest, _ := strings.Cut(text, " ")
 	if method.MatchString(word) {
 		o.method = word
@@ -108,7 +108,7 @@ func (c controller) Check(ctx context.Context) error {
 }
 
 // dial connects to the controller.
-func (o order) dial(ctx context.Context) (conn net.Conn, err error) {
+func (o request) dial(ctx context.Context) (conn net.Conn, err error) {
 	if o.to.TLS() {
 		conn, err = new(tls.Dialer).DialContext(ctx, "tcp", o.to.Host())
 	} else {
@@ -123,7 +123,7 @@ func (o order) dial(ctx context.Context) (conn net.Conn, err error) {
 	return nil, classify.WithHint(classify.Wrap(err, classify.PowerConnect, "cannot reach the power controller %s", o.to), "check the URL after --power")
 }
 
-func (o order) send(ctx context.Context) error {
+func (o request) send(ctx context.Context) error {
 	req, err := o.to.Request(ctx, o.method, o.body, false)
 	if err != nil {
 		return classify.Wrap(err, classify.PowerCommand, "%s %s cannot be sent", o.method, o.to)
@@ -139,10 +139,10 @@ func (o order) send(ctx context.Context) error {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return classify.Wrap(o.to.Safe(err), classify.PowerCommand, "%s %s got no answer", o.method, o.to)
+		return classify.Wrap(o.to.RedactError(err), classify.PowerCommand, "%s %s got no answer", o.method, o.to)
 	}
 	defer resp.Body.Close()
-	return o.judge(resp)
+	return o.checkResponse(resp)
 }
 
 // contentType tells JSON from what curl -d sends.
@@ -153,19 +153,19 @@ func contentType(body string) string {
 	return "application/x-www-form-urlencoded"
 }
 
-// judge tells whether an answer means success.
-func (o order) judge(resp *http.Response) error {
+// checkResponse tells whether an answer means success.
+func (o request) checkResponse(resp *http.Response) error {
 	if resp.StatusCode == o.expect || o.expect == 0 && resp.StatusCode/100 == 2 {
 		return nil
 	}
-	err := error(classify.New(classify.PowerCommand, "%s %s was answered with %s", o.method, o.to, o.to.Refusal(resp)))
+	err := error(classify.New(classify.PowerCommand, "%s %s was answered with %s", o.method, o.to, o.to.DescribeStatus(resp)))
 	switch {
 	case o.expect != 0:
 		return classify.WithHint(err, "only %d counts as success, as expect= says", o.expect)
 	case resp.StatusCode == http.StatusUnauthorized:
 		return classify.WithHint(err, "put USER:PASSWORD@ before the host in the URL after --power")
 	case resp.Header.Get("Location") != "":
-		if to, lerr := o.to.To(resp.Header.Get("Location")); lerr == nil {
+		if to, lerr := o.to.Resolve(resp.Header.Get("Location")); lerr == nil {
 			return classify.WithHint(err, "it wants to be asked at %s: write that after --power", to)
 		}
 	}

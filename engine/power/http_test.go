@@ -144,7 +144,7 @@ func TestHTTPErrors(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), limit, errors.New("too late"))
 		err = d.On(ctx)
 		f := classify.Facts(err)
-		if err == nil || !strings.Contains(err.Error(), want.text) || f.Kind != want.kind || f.Class != classify.Retryable || f.Hint != want.hint || strings.Contains(err.Error(), "s3cret") {
+		if err == nil || !strings.Contains(err.Error(), want.text) || f.Kind != want.kind || f.Class != classify.Retry || f.Hint != want.hint || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v of kind %s, hint %q; want %q", spec, err, f.Kind, f.Hint, want.text)
 		}
 		if cerr := d.Check(ctx); (cerr != nil) != (want.kind == classify.PowerConnect || errors.Is(err, context.Cause(ctx))) {

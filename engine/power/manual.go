@@ -20,14 +20,16 @@ func init() {
 // mostTyped is how long a line of a person may be, in bytes.
 const mostTyped = 64 << 10
 
-// patience is how long a person may take.
-const patience = 5 * time.Minute
+// personTimeout bounds one action of a person.
+const personTimeout = 5 * time.Minute
 
 // manual asks the person at a terminal to switch the board.
 type manual string
 
-// Patience is that of a person.
-func (m manual) Patience() time.Duration { return patience }
+var _ Slow = manual("")
+
+// Timeout implements Slow.
+func (m manual) Timeout() time.Duration { return personTimeout }
 
 // Check finds out whether there is anybody to ask.
 func (m manual) Check(context.Context) error {

@@ -83,7 +83,7 @@ func TestManualNeedsATerminal(t *testing.T) {
 	for _, do := range []func(context.Context) error{m.Check, m.On, m.Off} {
 		err := do(t.Context())
 		f := classify.Facts(err)
-		if f.Kind != classify.ConfigPlan || f.Class != classify.NonRetryable || !strings.HasPrefix(err.Error(), "manual power asks a person, and there is no terminal here: ") || !strings.Contains(f.Hint, "none means") {
+		if f.Kind != classify.ConfigPlan || f.Class != classify.Fatal || !strings.HasPrefix(err.Error(), "manual power asks a person, and there is no terminal here: ") || !strings.Contains(f.Hint, "none means") {
 			t.Errorf("%v of kind %s, hint %q", err, f.Kind, f.Hint)
 		}
 	}

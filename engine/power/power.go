@@ -25,10 +25,10 @@ type Driver interface {
 // Safe for concurrent use, as it answers the same at all times.
 type Instant interface{ Instant() }
 
-// Patient is implemented by drivers whose actions may take longer than switching a relay does.
+// Slow is implemented by drivers whose actions may take longer than switching a relay does.
 // Safe for concurrent use, as it answers the same at all times.
-type Patient interface {
-	Patience() time.Duration // for one action
+type Slow interface {
+	Timeout() time.Duration // for one action
 }
 
 type scheme struct {

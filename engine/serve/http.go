@@ -42,10 +42,10 @@ type HTTP struct {
 // Offer is a content and who may have it.
 type Offer struct {
 	Content
-	To    string            // the only address that gets it; "" is any
-	Sent  func(n int64)     // told of every piece that went out; may be nil
-	Asked func(from string) // told of the address that asks; may be nil
-	Take  func(r io.Reader) // gets what a PUT brings; may be nil
+	Peer      string            // the only address that gets it; "" is any
+	OnSent    func(n int64)     // told of every piece that went out; may be nil
+	OnRequest func(from string) // told of the address that asks; may be nil
+	OnPut     func(r io.Reader) // gets what a PUT brings; may be nil
 }
 
 // mostHeader is how long the header of a request may be, in bytes.
@@ -85,42 +85,42 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o, ok := h.offers[r.URL.Path]
 	h.mu.Unlock()
 	peer, _, _ := net.SplitHostPort(r.RemoteAddr)
-	if !ok || o.To != "" && o.To != peer {
+	if !ok || o.Peer != "" && o.Peer != peer {
 		http.NotFound(w, r)
 		return
 	}
-	if o.Asked != nil {
-		o.Asked(peer)
+	if o.OnRequest != nil {
+		o.OnRequest(peer)
 	}
-	if o.Take != nil && r.Method == http.MethodPut {
-		o.Take(&patient{r.Body, http.NewResponseController(w)})
+	if o.OnPut != nil && r.Method == http.MethodPut {
+		o.OnPut(&stallReader{r.Body, http.NewResponseController(w)})
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	from, length := part(r.URL.Query(), o.Size)
+	from, length := queryRange(r.URL.Query(), o.Size)
 	c := &cursor{content: o.Content, from: from, size: length}
 	defer c.close()
-	http.ServeContent(counter{w, o.Sent}, r, "", time.Time{}, c)
+	http.ServeContent(countingWriter{w, o.OnSent}, r, "", time.Time{}, c)
 }
 
 // putStall is how long a board may send nothing of what it promised: one that sends less waits for an answer.
 const putStall = 20 * time.Second
 
-// patient reads until nothing comes.
-type patient struct {
+// stallReader reads until nothing comes.
+type stallReader struct {
 	body io.Reader
 	conn *http.ResponseController
 }
 
-func (p *patient) Read(b []byte) (int, error) {
+func (p *stallReader) Read(b []byte) (int, error) {
 	if err := p.conn.SetReadDeadline(clock.Real{}.Now().Add(putStall)); err != nil {
 		return 0, err
 	}
 	return p.body.Read(b)
 }
 
-// part is what a query for from and length asks for: busybox's wget cannot ask for a range.
-func part(q url.Values, size int64) (from, length int64) {
+// queryRange is what a query for from and length asks for: busybox's wget cannot ask for a range.
+func queryRange(q url.Values, size int64) (from, length int64) {
 	from, err := strconv.ParseInt(q.Get("from"), 10, 64)
 	if err != nil || from < 0 || from > size {
 		return 0, size

@@ -43,7 +43,7 @@ func TestHTTP(t *testing.T) {
 	h := NewHTTP(l)
 	defer h.Close()
 	var sent atomic.Int64
-	path, withdraw := h.Offer(Offer{Content: Text("x.raw", "hello"), Sent: func(n int64) { sent.Add(n) }})
+	path, withdraw := h.Offer(Offer{Content: Text("x.raw", "hello"), OnSent: func(n int64) { sent.Add(n) }})
 	base := "http://127.0.0.1:" + h.Port()
 	if len(path) < 26 || !strings.HasSuffix(path, "/x.raw") {
 		t.Errorf("path %q can be guessed", path)
@@ -250,12 +250,12 @@ func TestTFTPWindows(t *testing.T) {
 		rand.NewChaCha8([32]byte{byte(seed)}).Read(want)
 		name := fmt.Sprint("file", seed)
 		s.Offer(Content{name, int64(tt.size), bytes.NewReader(want)})
-		s.Resent()
+		s.TakeResent()
 		got := lossy(t, addr, name, tt.window, tt.block, tt.loss, uint64(seed))
 		if !bytes.Equal(got, want) {
 			t.Errorf("%+v: %d bytes arrived, and not those that were sent", tt, len(got))
 		}
-		if resent := s.Resent(); tt.loss > 0 && tt.size >= 100_000 && resent == 0 { // a busy machine may be late without a loss, too
+		if resent := s.TakeResent(); tt.loss > 0 && tt.size >= 100_000 && resent == 0 { // a busy machine may be late without a loss, too
 			t.Errorf("%+v: nothing was counted as sent again", tt)
 		}
 	}
@@ -266,7 +266,7 @@ func TestTFTPWindows(t *testing.T) {
 func TestTFTPLateAnswer(t *testing.T) {
 	s, addr := tftpServer(t)
 	const blocks = 400
-	s.Offer(Text("file", strings.Repeat("x", (blocks-1)*plainBlock)))
+	s.Offer(Text("file", strings.Repeat("x", (blocks-1)*defaultBlock)))
 	for _, window := range []int{1, 4, 16} {
 		client, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
@@ -287,10 +287,10 @@ func TestTFTPLateAnswer(t *testing.T) {
 		answer := func(block int) { client.WriteTo([]byte{0, opAck, byte(block >> 8), byte(block)}, to) }
 		answer(0)
 		got, packets, told, late := 0, 0, -1, true
-		for size := plainBlock; size == plainBlock; {
+		for size := defaultBlock; size == defaultBlock; {
 			number, n, _ := read()
 			if packets++; number == got+1 {
-				if got, size = number, n; got%window == 0 && !(late && got == window) || n < plainBlock {
+				if got, size = number, n; got%window == 0 && !(late && got == window) || n < defaultBlock {
 					answer(got)
 				}
 				continue
@@ -349,7 +349,7 @@ func TestTFTPEnds(t *testing.T) {
 	}
 	first, from := asking(t, conn.LocalAddr(), client, "file", "")
 	again, same := asking(t, conn.LocalAddr(), client, "file", "") // as a bridge may double it
-	if len(first) != 4+plainBlock || len(again) != len(first) || same.String() != from.String() {
+	if len(first) != 4+defaultBlock || len(again) != len(first) || same.String() != from.String() {
 		t.Fatalf("%d bytes from %s, then %d from %s", len(first), from, len(again), same)
 	}
 	second, newer := asking(t, conn.LocalAddr(), client, "file", "blksize\x001000\x00")

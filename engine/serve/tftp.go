@@ -31,16 +31,16 @@ const (
 	errAccess   = 2
 	errIllegal  = 4
 
-	plainBlock = 512 // bytes, without the option
-	leastBlock = 8
-	mostBlock  = 65464
-	mostWindow = 64
+	defaultBlock = 512 // bytes, without the option
+	minBlock     = 8
+	maxBlock     = 65464
+	maxWindow    = 64
 	// mostInFlight is how many bytes are sent before an answer: more than a board's network card holds are lost.
 	mostInFlight = 128 << 10
 	// A board that lost a block waits for it. One that is only slow still holds the window: sent again, the two together
 	// may be more than its network card has room for, and U-Boot does not always get over that.
 	resendAfter = 500 * time.Millisecond // doubled with every further one
-	mostResend  = time.Second
+	maxResend   = time.Second
 	silence     = 10 * time.Second // without an answer that ends a transfer
 )
 
@@ -71,10 +71,10 @@ func (t *TFTP) Offer(c Content) {
 	t.files[c.Name] = c
 }
 
-// Only serves nobody but the board at an address, where that address is one of a network that this machine is in: behind a
+// RestrictTo serves nobody but the board at an address, where that address is one of a network that this machine is in: behind a
 // router it may look like another. What is on this machine is always served.
-func (t *TFTP) Only(address string) {
-	if !attached(address) {
+func (t *TFTP) RestrictTo(address string) {
+	if !onLocalNetwork(address) {
 		address = ""
 	}
 	t.mu.Lock()
@@ -82,8 +82,8 @@ func (t *TFTP) Only(address string) {
 	t.only = address
 }
 
-// attached reports whether an address is of a network of this machine's.
-func attached(address string) bool {
+// onLocalNetwork reports whether an address is of a network of this machine's.
+func onLocalNetwork(address string) bool {
 	ip := net.ParseIP(address)
 	nets, err := net.InterfaceAddrs()
 	return err == nil && ip != nil && slices.ContainsFunc(nets, func(a net.Addr) bool {
@@ -92,16 +92,16 @@ func attached(address string) bool {
 	})
 }
 
-// welcome reports whether an address may ask.
-func (t *TFTP) welcome(from net.Addr) bool {
+// allowed reports whether an address may ask.
+func (t *TFTP) allowed(from net.Addr) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	host, _, err := net.SplitHostPort(from.String())
 	return t.only == "" || err == nil && (host == t.only || net.ParseIP(host).IsLoopback())
 }
 
-// Resent tells how many blocks had to be sent again since it was last asked.
-func (t *TFTP) Resent() int64 { return t.resent.Swap(0) }
+// TakeResent tells how many blocks had to be sent again since it was last asked.
+func (t *TFTP) TakeResent() int64 { return t.resent.Swap(0) }
 
 // Close frees the port and ends the transfers under way.
 func (t *TFTP) Close() error {
@@ -122,7 +122,7 @@ func (t *TFTP) serve() {
 			continue
 		}
 		switch op := binary.BigEndian.Uint16(buf); {
-		case !t.welcome(from) && op != opError:
+		case !t.allowed(from) && op != opError:
 			t.refuse(t.conn, from, errAccess, "this server is for another board")
 		case op == opRead:
 			t.begin(from, string(buf[2:n]))
@@ -147,14 +147,14 @@ func (t *TFTP) begin(from net.Addr, request string) {
 	case !ok:
 		t.refuse(t.conn, from, errNotFound, "File not found")
 		return
-	case t.live.answered(from, request):
+	case t.live.isRetransmit(from, request):
 		return
 	}
 	conn, err := t.listen()
 	if err != nil {
 		return
 	}
-	x := &transfer{server: t, conn: conn, to: from, request: request, began: clock.Real{}.Now(), content: content, block: plainBlock, window: 1}
+	x := &transfer{server: t, conn: conn, to: from, request: request, began: clock.Real{}.Now(), content: content, block: defaultBlock, window: 1}
 	if !t.live.admit(x) {
 		conn.Close()
 		t.refuse(t.conn, from, errOther, "too many transfers at once")
@@ -212,8 +212,8 @@ func (x *transfer) negotiate(words []string) string {
 		switch _, twice := values[name]; {
 		case err != nil || n < 0 || twice:
 			continue
-		case name == "blksize" && n >= leastBlock:
-			x.block = int(min(n, mostBlock))
+		case name == "blksize" && n >= minBlock:
+			x.block = int(min(n, maxBlock))
 			n = int64(x.block)
 		case name == "windowsize" && n >= 1:
 		case name == "tsize":
@@ -225,7 +225,7 @@ func (x *transfer) negotiate(words []string) string {
 		names, values[name] = append(names, name), n
 	}
 	if n, ok := values["windowsize"]; ok {
-		x.window = int(min(n, mostWindow, max(mostInFlight/int64(x.block), 1)))
+		x.window = int(min(n, maxWindow, max(mostInFlight/int64(x.block), 1)))
 		values["windowsize"] = int64(x.window)
 	}
 	var answer strings.Builder
@@ -267,7 +267,7 @@ func (x *transfer) run(options string) {
 			if (clock.Real{}).Now().Sub(heard) > silence {
 				return
 			}
-			resend, sent, again, echo = min(2*resend, mostResend), acked, true, true
+			resend, sent, again, echo = min(2*resend, maxResend), acked, true, true
 			continue
 		}
 		block := acked + int64(uint16(n)-uint16(acked)) // where the 16 bits stand

@@ -48,8 +48,8 @@ func hostOf(client net.Addr) string {
 	return host
 }
 
-// answered reports whether a request came twice: the answer is on its way, or will be sent again soon.
-func (t *transfers) answered(from net.Addr, request string) bool {
+// isRetransmit reports whether a request came twice: the answer is on its way, or will be sent again soon.
+func (t *transfers) isRetransmit(from net.Addr, request string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x := t.active[from.String()]

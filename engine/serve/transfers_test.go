@@ -181,7 +181,7 @@ func TestTFTPNeverAcknowledged(t *testing.T) {
 		onWire(t, func(t *testing.T, w *wire, s *TFTP) {
 			w.listen("10.0.0.9", 5).ask(options)
 			time.Sleep(time.Minute)
-			if packets, bytes := w.sent("10.0.0.9"); packets != mostUnheard || bytes > mostUnheard*(plainBlock+4) {
+			if packets, bytes := w.sent("10.0.0.9"); packets != mostUnheard || bytes > mostUnheard*(defaultBlock+4) {
 				t.Errorf("%.20q: %d packets, %d bytes; want %d packets", options, packets, bytes, mostUnheard)
 			}
 			if n := s.underWay(); n != 0 {
@@ -263,11 +263,11 @@ func TestTFTPInFlight(t *testing.T) {
 			w.sent("10.0.0.9")
 			board.ack(0, from)
 			synctest.Wait()
-			if _, bytes := w.sent("10.0.0.9"); bytes > mostInFlight+mostWindow*4 || bytes == 0 {
+			if _, bytes := w.sent("10.0.0.9"); bytes > mostInFlight+maxWindow*4 || bytes == 0 {
 				t.Errorf("%q: %d bytes are sent before an answer", c.options, bytes)
 			}
 			time.Sleep(time.Minute)
-			if _, bytes := w.sent("10.0.0.9"); bytes > 12*(mostInFlight+mostWindow*4) || s.underWay() != 0 {
+			if _, bytes := w.sent("10.0.0.9"); bytes > 12*(mostInFlight+maxWindow*4) || s.underWay() != 0 {
 				t.Errorf("%q: %d bytes more to a client that fell silent, %d transfers", c.options, bytes, s.underWay())
 			}
 		})

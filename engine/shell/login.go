@@ -33,28 +33,28 @@ const (
 	atPrompt // and what follows: which prompt
 )
 
-// entry is the way from a booting kernel to a prompt.
-type entry struct {
+// loginDialogue is the way from a booting kernel to a prompt.
+type loginDialogue struct {
 	*Shell
 	prompts []string // the longest last: of two that fit it is the one that is meant
 	alarms  []console.Abort
 	until   time.Time
 	nudge   time.Duration // after which Enter is pressed
 
-	names    int       // so many were typed
-	answerBy time.Time // when what follows a name or a password must be there; zero while none was typed
-	password bool      // was asked for
+	namesTyped int       // so many were typed
+	answerBy   time.Time // when what follows a name or a password must be there; zero while none was typed
+	password   bool      // was asked for
 }
 
 // enter gets from a booting kernel to something that looks like a prompt, and gives it.
 func (s *Shell) enter(ctx context.Context, until time.Time, alarms []console.Abort) (prompt string, err error) {
-	e := &entry{Shell: s, alarms: alarms, until: until, nudge: nudgeAfter}
+	e := &loginDialogue{Shell: s, alarms: alarms, until: until, nudge: nudgeAfter}
 	if s.cfg.Running {
 		e.nudge = nudgeFirst
 	}
 	e.prompts = slices.SortedFunc(slices.Values(s.cfg.Prompts), func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 	for {
-		if err := e.late(); err != nil {
+		if err := e.checkDeadlines(); err != nil {
 			return "", err
 		}
 		what, err := e.next(ctx)
@@ -75,10 +75,10 @@ func (s *Shell) enter(ctx context.Context, until time.Time, alarms []console.Abo
 	}
 }
 
-func (e *entry) answering() bool { return !e.answerBy.IsZero() }
+func (e *loginDialogue) answering() bool { return !e.answerBy.IsZero() }
 
-// late ends the way when its time is over.
-func (e *entry) late() error {
+// checkDeadlines ends the way when its time is over.
+func (e *loginDialogue) checkDeadlines() error {
 	switch now := e.Now(); {
 	case e.answering() && !now.Before(e.answerBy):
 		return classify.WithHint(e.Fail(classify.New(classify.ShellLogin, "no prompt within %s after the login", answerTime)),
@@ -91,7 +91,7 @@ func (e *entry) late() error {
 }
 
 // next waits for what the board does.
-func (e *entry) next(ctx context.Context) (event, error) {
+func (e *loginDialogue) next(ctx context.Context) (event, error) {
 	left := e.until.Sub(e.Now())
 	if e.answering() {
 		left = min(left, e.answerBy.Sub(e.Now()))
@@ -107,7 +107,7 @@ func (e *entry) next(ctx context.Context) (event, error) {
 		}
 	}
 	add(asksEnter, pressEnter)
-	add(asksUser, console.Prompt(e.cfg.Login), disturbed(e.cfg.Login))
+	add(asksUser, console.Prompt(e.cfg.Login), promptThenKernelLine(e.cfg.Login))
 	if e.answering() {
 		add(refuses, console.Text("Login incorrect"))
 		if !e.password {
@@ -115,7 +115,7 @@ func (e *entry) next(ctx context.Context) (event, error) {
 		}
 	}
 	for i, p := range e.prompts {
-		add(atPrompt+event(i), console.Prompt(p), disturbed(p))
+		add(atPrompt+event(i), console.Prompt(p), promptThenKernelLine(p))
 	}
 	m, err := e.Expect(ctx, w)
 	if err != nil {
@@ -124,22 +124,22 @@ func (e *entry) next(ctx context.Context) (event, error) {
 	return events[m.Index], nil
 }
 
-// disturbed is a prompt that a line of the kernel's followed, so that it does not end the stream.
-func disturbed(prompt string) console.Pattern {
+// promptThenKernelLine is a prompt that a line of the kernel's followed, so that it does not end the stream.
+func promptThenKernelLine(prompt string) console.Pattern {
 	return console.Regexp(regexp.QuoteMeta(prompt) + `(?: |\x1b\[[0-9;?]*[A-Za-z])*\[ *\d+\.\d{6}\] `)
 }
 
 // answer types what the board asks for.
-func (e *entry) answer(ctx context.Context, what event) error {
+func (e *loginDialogue) answer(ctx context.Context, what event) error {
 	switch {
 	case what == asksEnter:
 		return e.Send(ctx, "\n")
-	case (what == asksUser || what == refuses) && e.names == loginTries:
+	case (what == asksUser || what == refuses) && e.namesTyped == loginTries:
 		hint := "check linux.user and linux.password in the policy"
 		if e.password && e.cfg.Password == "" {
 			hint = "the board asks for a password: set linux.password in the policy"
 		}
-		return classify.WithHint(e.Fail(classify.New(classify.ShellDenied, "the board does not let %q in", e.cfg.User)), "%s", hint)
+		return classify.WithHint(e.Fail(classify.New(classify.ShellLoginDenied, "the board does not let %q in", e.cfg.User)), "%s", hint)
 	case what == refuses:
 		e.answerBy, e.nudge = time.Time{}, nudgeAfter
 		return nil
@@ -149,7 +149,7 @@ func (e *entry) answer(ctx context.Context, what event) error {
 		e.password = true
 		return e.SendSecret(ctx, e.cfg.Password+"\n")
 	}
-	e.names++
+	e.namesTyped++
 	e.password = false
 	return e.Send(ctx, e.cfg.User+"\n")
 }

@@ -13,35 +13,35 @@ import (
 
 const networkTime = 90 * time.Second
 
-// dhcp asks for an address on each interface in turn until one has it.
-const dhcp = `for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] && continue; ` +
+// dhcpCmd asks for an address on each interface in turn until one has it.
+const dhcpCmd = `for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] && continue; ` +
 	`ip link set $i up 2>/dev/null || ifconfig $i up; udhcpc -i $i -n -q -t 10 -T 2 && break; done`
 
-// address prints the first address that is not the loopback's.
-const address = `(ip -4 addr show scope global 2>/dev/null || ifconfig) | sed -n 's/.*inet \(addr:\)\{0,1\}\([0-9.]*\).*/\2/p' | grep -v '^127\.' | head -n 1`
+// addressCmd prints the first address that is not the loopback's.
+const addressCmd = `(ip -4 addr show scope global 2>/dev/null || ifconfig) | sed -n 's/.*inet \(addr:\)\{0,1\}\([0-9.]*\).*/\2/p' | grep -v '^127\.' | head -n 1`
 
 // ipv4 is a line of an address and nothing else: other lines are noise of the console.
 var ipv4 = regexp.MustCompile(`(?m)^\d+\.\d+\.\d+\.\d+$`)
 
 // address gives the board's first address, "" if it has none.
 func (s *Shell) address(ctx context.Context) (string, error) {
-	out, err := s.Run(ctx, console.Command{Text: address})
+	out, err := s.Run(ctx, console.Command{Text: addressCmd})
 	return ipv4.FindString(out), err
 }
 
-// up switches every interface on, linked prints the first that has a link then.
+// upCmd switches every interface on, linked prints the first that has a link then.
 const (
-	up     = `for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] || ip link set $i up 2>/dev/null || ifconfig $i up; done`
-	linked = `for n in 1 2 3 4 5 6 7 8 9 10; do for i in /sys/class/net/*; do ` +
+	upCmd     = `for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] || ip link set $i up 2>/dev/null || ifconfig $i up; done`
+	linkedCmd = `for n in 1 2 3 4 5 6 7 8 9 10; do for i in /sys/class/net/*; do ` +
 		`[ ${i##*/} != lo ] && [ "$(cat $i/carrier 2>/dev/null)" = 1 ] && echo ${i##*/} && break 2; done; sleep 1; done`
 )
 
 // static gives the board its own address.
 func (s *Shell) static(ctx context.Context) error {
-	if _, err := s.Exec(ctx, console.Command{Text: up}); err != nil {
+	if _, err := s.Exec(ctx, console.Command{Text: upCmd}); err != nil {
 		return err
 	}
-	out, err := s.Exec(ctx, console.Command{Text: linked})
+	out, err := s.Exec(ctx, console.Command{Text: linkedCmd})
 	if err != nil {
 		return err
 	}
@@ -69,13 +69,13 @@ func (s *Shell) Network(ctx context.Context) (string, error) {
 	}
 	switch own := s.cfg.Address; {
 	case s.cfg.Network != "":
-		have, err = s.ask(ctx, s.cfg.Network)
+		have, err = s.runDHCP(ctx, s.cfg.Network)
 	case own.IsValid():
 		if have != own.Addr().String() {
 			have, err = own.Addr().String(), s.static(ctx)
 		}
 	case have == "":
-		have, err = s.ask(ctx, dhcp)
+		have, err = s.runDHCP(ctx, dhcpCmd)
 	}
 	if err != nil {
 		return "", err
@@ -84,8 +84,8 @@ func (s *Shell) Network(ctx context.Context) (string, error) {
 	return have, nil
 }
 
-// ask runs a command that gets an address.
-func (s *Shell) ask(ctx context.Context, cmd string) (string, error) {
+// runDHCP runs a command that gets an address.
+func (s *Shell) runDHCP(ctx context.Context, cmd string) (string, error) {
 	res, err := s.Exec(ctx, console.Command{Text: cmd, Timeout: networkTime, Kind: classify.NetDHCPTimeout})
 	if err != nil {
 		return "", err

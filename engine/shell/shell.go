@@ -60,14 +60,14 @@ func Login(ctx context.Context, con *console.Console, cfg Config, alarms ...cons
 			return s, s.prepare(ctx)
 		}
 		// What looked like a prompt was none, or the board is busy: back to where a login may come.
-		if !con.Now().Before(until) || !deaf(err) {
+		if !con.Now().Before(until) || !isNoAnswer(err) {
 			return nil, classify.Wrap(err, classify.ShellSync, "logged in, but the shell does not answer")
 		}
 	}
 }
 
-// deaf reports whether err says that nobody understood, rather than what went wrong.
-func deaf(err error) bool {
+// isNoAnswer reports whether err says that nobody understood, rather than what went wrong.
+func isNoAnswer(err error) bool {
 	for _, k := range []classify.Kind{classify.ConsoleTimeout, classify.ConsoleEcho, classify.ConsoleGarbled} {
 		if classify.Find(err, k) != nil {
 			return true

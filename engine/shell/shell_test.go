@@ -51,7 +51,7 @@ func wellBehaved(cmd string) (output, code string) {
 	case strings.HasPrefix(cmd, "date"):
 		return fmt.Sprintf("%d\r\n", time.Now().Unix()), "0"
 	}
-	return matters + "\r\n", "0"
+	return probeText + "\r\n", "0"
 }
 
 func (b *board) serve() {
@@ -148,7 +148,7 @@ func TestLogin(t *testing.T) {
 			{"root\n", "Password: "},
 			{"s3cret\n", "\r\nLogin incorrect\r\n"},
 			{"never", ""},
-		}, classify.ShellDenied, quickly, ""},
+		}, classify.ShellLoginDenied, quickly, ""},
 		"denied in other words": {secret, [][2]string{
 			{"", "login: "},
 			{"root\n", "Password: "},
@@ -158,7 +158,7 @@ func TestLogin(t *testing.T) {
 			{"root\n", "Password: "},
 			{"s3cret\n", "\r\nPermission denied\r\nlogin: "},
 			{"never", ""},
-		}, classify.ShellDenied, quickly, ""},
+		}, classify.ShellLoginDenied, quickly, ""},
 		"no answer to the name": {Default, [][2]string{{"", "login: "}, {"never", ""}}, classify.ShellLogin, answerTime + quickly, ""},
 		"a prompt of its own":   {Default, [][2]string{{"", "login: "}, {"root\n", "\r\n$ "}, {"never", ""}}, classify.ShellLogin, answerTime + quickly, ""},
 		"it asks forever":       {Default, [][2]string{{"", strings.Repeat("Please press Enter to activate this console.\r\n", 100)}, {"never", ""}}, classify.ShellLogin, Default.Timeout, ""},
@@ -196,7 +196,7 @@ func TestDeniedHint(t *testing.T) {
 				talk = append(talk, [2]string{"root\n", "Password: "}, [2]string{password + "\n", "\r\nLogin incorrect\r\nlogin: "})
 			}
 			_, err := login(t, with(func(c *Config) { c.Password = password }), &board{talk: append(talk, [2]string{"never", ""})})
-			if f := classify.Facts(err); f.Kind != classify.ShellDenied || !strings.Contains(f.Hint, want) {
+			if f := classify.Facts(err); f.Kind != classify.ShellLoginDenied || !strings.Contains(f.Hint, want) {
 				t.Errorf("%v, hint %q; want %q", err, f.Hint, want)
 			}
 		})
@@ -218,13 +218,13 @@ func TestPrepare(t *testing.T) {
 			return mangled + "\r\n", "0", strings.HasPrefix(cmd, "echo 'AZ")
 		}, classify.ShellSync, "", ""},
 		"an echo that never ends": {func(_ int, cmd string) (string, string, bool) {
-			return matters[:5], "", strings.HasPrefix(cmd, "echo 'AZ")
+			return probeText[:5], "", strings.HasPrefix(cmd, "echo 'AZ")
 		}, classify.ShellSync, "", ""},
 		"an echo mangled once": {func(n int, cmd string) (string, string, bool) {
 			return mangled + "\r\n", "0", n == 1
 		}, "", "", ""},
 		"noise beside the echo": {func(n int, cmd string) (string, string, bool) {
-			return "[    5.123456] usb 1-1: new device\r\n" + matters + "\r\n", "0", n == 1
+			return "[    5.123456] usb 1-1: new device\r\n" + probeText + "\r\n", "0", n == 1
 		}, "", "", ""},
 		"printk stays": {func(_ int, cmd string) (string, string, bool) {
 			return "7\t4\t1\t7\r\n12.34 10.00\r\n", "0", strings.Contains(cmd, "printk")
@@ -348,7 +348,7 @@ func TestStaticAddress(t *testing.T) {
 				cfg.Address, cfg.Gateway = netip.MustParsePrefix("192.168.7.5/23"), netip.MustParseAddr("192.168.6.1")
 				var typed []string
 				s, err := login(t, cfg, &board{talk: [][2]string{{"", "# "}}, reply: func(cmd string) (string, string) {
-					if typed = append(typed, cmd); cmd == linked {
+					if typed = append(typed, cmd); cmd == linkedCmd {
 						return tt.link, "0"
 					}
 					return "", "0"
@@ -391,7 +391,7 @@ func TestNetwork(t *testing.T) {
 				cfg, asked := Default, 0
 				cfg.Network = tt.cfg
 				s, err := login(t, cfg, &board{talk: [][2]string{{"", "# "}}, reply: func(cmd string) (string, string) {
-					if cmd == address {
+					if cmd == addressCmd {
 						asked++
 					}
 					if strings.HasPrefix(cmd, "dmesg") {

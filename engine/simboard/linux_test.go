@@ -221,7 +221,7 @@ func TestPassword(t *testing.T) {
 			}
 			return err
 		}
-		if err := login(); classify.Facts(err).Kind != classify.ShellDenied {
+		if err := login(); classify.Facts(err).Kind != classify.ShellLoginDenied {
 			t.Errorf("with a wrong password: %v\n%s", err, con.Tail())
 		}
 		cfg.Password = "secret"

@@ -280,10 +280,10 @@ func TestMissedAutoboot(t *testing.T) {
 		b.con.Skip()
 		b.On(t.Context())
 		cfg := uboot.Default
-		cfg.Autoboot, cfg.Fresh = "Press a key", true
+		cfg.Autoboot, cfg.JustReset = "Press a key", true
 		began := time.Now()
 		_, err := uboot.Interrupt(t.Context(), b.con, cfg)
-		if f := classify.Facts(err); f.Kind != classify.UBootSilent || !strings.Contains(f.Hint, "uboot.autoboot") || time.Since(began) > 5*time.Second {
+		if f := classify.Facts(err); f.Kind != classify.UBootAutoboot || !strings.Contains(f.Hint, "uboot.autoboot") || time.Since(began) > 5*time.Second {
 			t.Errorf("after %s: %v, hint %q", time.Since(began), err, f.Hint)
 		}
 	})
@@ -311,11 +311,11 @@ func TestOneConnection(t *testing.T) {
 func TestMissedAutobootIsNotHeldAgainstTheNextTry(t *testing.T) {
 	onBench(t, "", func(t *testing.T, b *bench) {
 		fresh := uboot.Default
-		fresh.Autoboot, fresh.Fresh = "Press a key", true
+		fresh.Autoboot, fresh.JustReset = "Press a key", true
 		for _, cfg := range []uboot.Config{fresh, uboot.Default} {
 			b.On(t.Context())
-			if _, err := uboot.Interrupt(t.Context(), b.con, cfg); (err == nil) == cfg.Fresh {
-				t.Errorf("fresh %v: %v", cfg.Fresh, err)
+			if _, err := uboot.Interrupt(t.Context(), b.con, cfg); (err == nil) == cfg.JustReset {
+				t.Errorf("fresh %v: %v", cfg.JustReset, err)
 			}
 		}
 	})

@@ -22,13 +22,13 @@ func init() {
 type child struct {
 	cmd      *exec.Cmd
 	in       *os.File
-	early    []byte       // the reader's: what came while it was opened
+	preRead  []byte       // the reader's: what came while it was opened
 	count    int          // the reader's: bytes that came
 	heard    bounded.Tail // of what came, while that may be a refusal
 	takes    bool         // it counts as connected; of probe alone
 	takeTime time.Duration
 	out      *os.File
-	said     bounded.Tail  // on its standard error
+	stderr   bounded.Tail  // on its standard error
 	endTime  time.Duration // for the program to end once it has closed its output or its input
 	ended    chan struct{} // closed when the program was reaped; err says how
 	err      error
@@ -41,10 +41,10 @@ type child struct {
 func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 	c := &child{
 		cmd: exec.Command("sh", "-c", text), ended: make(chan struct{}), closed: make(chan struct{}), takeTime: takeTime, endTime: endTime,
-		heard: bounded.Tail{Limit: maxSaid}, said: bounded.Tail{Limit: maxSaid},
+		heard: bounded.Tail{Limit: maxSaid}, stderr: bounded.Tail{Limit: maxSaid},
 	}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	c.cmd.Stderr = &c.said
+	c.cmd.Stderr = &c.stderr
 	c.cmd.WaitDelay = time.Second // for who holds on to it when the command is gone
 	stdin, in, err := os.Pipe()
 	if err != nil {
@@ -69,8 +69,8 @@ func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 		c.err = c.cmd.Wait()
 		close(c.ended)
 	}()
-	c.early, err = settle(ctx, clock.Real{}, c.out, settleNear)
-	c.hear(c.early)
+	c.preRead, err = settle(ctx, clock.Real{}, c.out, settleNear)
+	c.hear(c.preRead)
 	if err != nil {
 		if err = context.Cause(ctx); err == nil {
 			c.eof.Do(func() { close(c.closed) })
@@ -84,9 +84,9 @@ func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 
 // Read implements io.Reader. The end of the program is told with what it had to say.
 func (c *child) Read(p []byte) (int, error) {
-	if len(c.early) > 0 {
-		n := copy(p, c.early)
-		c.early = c.early[n:]
+	if len(c.preRead) > 0 {
+		n := copy(p, c.preRead)
+		c.preRead = c.preRead[n:]
 		return n, nil
 	}
 	n, err := c.out.Read(p)
@@ -126,7 +126,7 @@ func (c *child) over() error {
 	if c.err != nil {
 		how = c.err.Error()
 	}
-	words := oneLine(c.heard.String() + " " + c.said.String())
+	words := oneLine(c.heard.String() + " " + c.stderr.String())
 	if words != "" {
 		how += ": " + words
 	}

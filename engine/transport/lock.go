@@ -107,11 +107,11 @@ func acquireIn(dir, spec, name string) (*lock, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		holder := input.Line(f, maxHolder)
 		f.Close()
-		return nil, busy(spec, cmp.Or(holder, "another program"))
+		return nil, errBusy(spec, cmp.Or(holder, "another program"))
 	}
 	f.Chmod(0o666) // past the umask: any user may lock
 	f.Truncate(0)
-	fmt.Fprintf(f, "process %d (%s)\n", os.Getpid(), self())
+	fmt.Fprintf(f, "process %d (%s)\n", os.Getpid(), programName())
 	return &lock{f: f}, nil
 }
 
@@ -130,8 +130,8 @@ func onlyName(f *os.File) error {
 // release leaves the file: removing it would let two holders have a lock each.
 func (l *lock) release() { l.once.Do(func() { l.f.Close() }) }
 
-// self names this program, for whoever finds the port in use.
-func self() string {
+// programName names this program, for whoever finds the port in use.
+func programName() string {
 	path, err := os.Executable()
 	if err != nil {
 		return "flashlua"

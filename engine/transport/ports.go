@@ -27,7 +27,7 @@ type PortInfo struct {
 
 // Ports gives the serial ports of this machine. None is opened: GetPortsList of the library would open and reconfigure
 // every port that it finds, also one in use.
-func Ports() []PortInfo { return here.ports() }
+func Ports() []PortInfo { return thisMachine.ports() }
 
 // machine is where /sys, /dev, /proc and /run lie.
 type machine struct{ root string }

@@ -103,7 +103,7 @@ func TestLasting(t *testing.T) {
 			t.Errorf("%s is found again as %s; want %s", path, got, want)
 		}
 	}
-	if got := Lasting("tcp:lab:4001"); got != "tcp:lab:4001" {
+	if got := StableName("tcp:lab:4001"); got != "tcp:lab:4001" {
 		t.Errorf("Lasting = %s", got)
 	}
 }

@@ -73,11 +73,11 @@ func (r *remoteLine) set(ctx context.Context) error {
 	case codec.us.state[optComPort] == optOff:
 		return r.refused("the server at %s refuses RFC 2217's COM-PORT option", r.address)
 	case codec.us.state[optComPort] == optAsked:
-		return r.wayOut(classify.New(classify.TransportOpen, "the server at %s does not answer to RFC 2217's COM-PORT option", r.address))
+		return r.hint(classify.New(classify.TransportOpen, "the server at %s does not answer to RFC 2217's COM-PORT option", r.address))
 	}
 	for _, s := range r.settings {
 		if s.got == nil {
-			return r.wayOut(classify.New(classify.TransportOpen, "the server at %s does not answer to %s %s", r.address, s.what, s.text(s.want)))
+			return r.hint(classify.New(classify.TransportOpen, "the server at %s does not answer to %s %s", r.address, s.what, s.text(s.want)))
 		}
 		if !s.agreed() {
 			return r.refused("the server at %s refuses %s %s, it has %s", r.address, s.what, s.text(s.want), s.text(s.got))
@@ -87,10 +87,10 @@ func (r *remoteLine) set(ctx context.Context) error {
 }
 
 func (r *remoteLine) refused(format string, args ...any) error {
-	return r.wayOut(classify.New(classify.TransportLine, format, args...))
+	return r.hint(classify.New(classify.TransportLine, format, args...))
 }
 
-func (r *remoteLine) wayOut(err error) error {
+func (r *remoteLine) hint(err error) error {
 	return classify.WithHint(err, "telnet:%s takes the line as the server has it, tcp:%s too if the server does not speak telnet", r.address, r.address)
 }
 

@@ -19,11 +19,11 @@ func init() {
 	Register("serial", "serial:/dev/ttyUSB0", openSerial)
 }
 
-// Lasting gives the specification under which the port that spec names is found again when its adapter was unplugged and
+// StableName gives the specification under which the port that spec names is found again when its adapter was unplugged and
 // has another number now. It must be asked while the port is there.
-func Lasting(spec string) string {
+func StableName(spec string) string {
 	if path, is := strings.CutPrefix(spec, "serial:"); is {
-		return "serial:" + here.lasting(path)
+		return "serial:" + thisMachine.lasting(path)
 	}
 	return spec
 }
@@ -62,7 +62,7 @@ func openSerial(_ context.Context, path string, line Line) (Port, error) {
 		return nil, err
 	}
 	t := &tty{File: f, lock: lock}
-	if err := t.claim(device); err != nil {
+	if err := t.acquire(device); err != nil {
 		t.Close()
 		return nil, err
 	}
@@ -70,22 +70,22 @@ func openSerial(_ context.Context, path string, line Line) (Port, error) {
 		t.Close()
 		return nil, fmt.Errorf("%s: %w", device, err)
 	}
-	if err := t.tune(line); err != nil {
+	if err := t.configure(line); err != nil {
 		t.Close()
 		return nil, fmt.Errorf("%s: %w", device, err)
 	}
 	return t, nil
 }
 
-// claim makes sure that nobody else has the port. Root passes by the kernel's own exclusive mode, so it is asked for.
-func (t *tty) claim(device string) error {
+// acquire makes sure that nobody else has the port. Root passes by the kernel's own exclusive mode, so it is asked for.
+func (t *tty) acquire(device string) error {
 	return t.control(func(fd int) error {
 		if _, err := unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
 			return classify.WithHint(classify.New(classify.Usage, "%s is not a serial port", device), "there is %s", list(serialNames()))
 		}
 		exclusive, err := unix.IoctlGetInt(fd, unix.TIOCGEXCL)
 		if err == nil && exclusive != 0 || unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
-			return busy("serial:"+device, userOf(device))
+			return errBusy("serial:"+device, userOf(device))
 		}
 		return nil
 	})
@@ -104,9 +104,9 @@ func (t *tty) control(f func(fd int) error) error {
 	return ferr
 }
 
-// tune sets what the library has no option for: flow control, and that closing leaves DTR and RTS alone. A pseudo
+// configure sets what the library has no option for: flow control, and that closing leaves DTR and RTS alone. A pseudo
 // terminal is not kept exclusive: there that outlives a process which is killed, as long as the other end is open.
-func (t *tty) tune(line Line) error {
+func (t *tty) configure(line Line) error {
 	return t.control(func(fd int) error {
 		if strings.HasPrefix(t.Name(), "/dev/pts/") {
 			unix.IoctlSetInt(fd, unix.TIOCNXCL, 0)
@@ -171,8 +171,8 @@ func (l Line) mode() (*serial.Mode, error) {
 	return m, nil
 }
 
-// here is this machine.
-var here = machine{"/"}
+// thisMachine is this machine.
+var thisMachine = machine{"/"}
 
 func serialNames() []string {
 	var names []string
@@ -191,7 +191,7 @@ func list(names []string) string {
 
 // userOf names the process that has a device, as far as can be seen.
 func userOf(device string) string {
-	if holder := here.holder(device); holder != "" {
+	if holder := thisMachine.holder(device); holder != "" {
 		return holder
 	}
 	return "another program"
@@ -203,7 +203,7 @@ type uucpLock string
 // uucp takes the lock of a device, or names who has it. A lock whose process is gone is stale. Where the folder cannot
 // be written there is no lock: the others cannot have made one either.
 func uucp(device string) (uucpLock, error) {
-	path := here.lockFile(device)
+	path := thisMachine.lockFile(device)
 	for range 2 {
 		err := linked(path, fmt.Sprintf("%10d\n", os.Getpid()))
 		if err == nil {
@@ -212,8 +212,8 @@ func uucp(device string) (uucpLock, error) {
 		if !errors.Is(err, os.ErrExist) {
 			return "", nil
 		}
-		if pid := here.uucpHolder(device); pid != "" {
-			return "", busy("serial:"+device, here.process(pid))
+		if pid := thisMachine.uucpHolder(device); pid != "" {
+			return "", errBusy("serial:"+device, thisMachine.process(pid))
 		}
 		if st, err := os.Lstat(path); err != nil || !st.Mode().IsRegular() || os.Remove(path) != nil { // any user may have put it there
 			return "", nil

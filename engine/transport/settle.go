@@ -126,8 +126,8 @@ func refusal(words string) classify.Kind {
 // settled is a connection that stayed open.
 type settled struct {
 	Port
-	early []byte   // the reader's: what came while it was opened
-	first farewell // the reader's
+	preRead []byte   // the reader's: what came while it was opened
+	first   farewell // the reader's
 }
 
 // connect opens a connection that must outlive near, or more if it leads to another machine.
@@ -140,7 +140,7 @@ func connect(ctx context.Context, clk clock.Clock, near time.Duration, dial func
 		}
 		early, err := settle(ctx, clk, conn, near+2*clk.Now().Sub(began))
 		if err == nil {
-			return &settled{Port: conn, early: early}, nil
+			return &settled{Port: conn, preRead: early}, nil
 		}
 		conn.Close()
 		if cause := context.Cause(ctx); cause != nil {
@@ -158,9 +158,9 @@ type streamConn interface {
 
 // Read implements io.Reader.
 func (s *settled) Read(p []byte) (int, error) {
-	if len(s.early) > 0 {
-		n := copy(p, s.early)
-		s.early = s.early[n:]
+	if len(s.preRead) > 0 {
+		n := copy(p, s.preRead)
+		s.preRead = s.preRead[n:]
 		s.first.hear(p[:n])
 		return n, nil
 	}

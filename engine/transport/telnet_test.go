@@ -276,7 +276,7 @@ func TestTelnetOpenIsCancelled(t *testing.T) {
 func TestTelnetBoardThatTalksMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		port, server := pipe(t)
-		text := strings.Repeat("0123456789abcdef", 2*maxEarly/16)
+		text := strings.Repeat("0123456789abcdef", 2*maxPreReadBuffer/16)
 		go func() {
 			server.hears(asksBinary)
 			server.says(text)
@@ -285,7 +285,7 @@ func TestTelnetBoardThatTalksMuch(t *testing.T) {
 		if err := greet(t.Context(), port); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(port.early); n > maxEarly+writeChunk {
+		if n := len(port.preRead); n > maxPreReadBuffer+writeChunk {
 			t.Errorf("%d bytes are kept", n)
 		}
 		if got, err := io.ReadAll(port); err != nil || string(got) != text {

@@ -20,19 +20,19 @@ const (
 	// greetTime is how long a telnet server may take to answer to what we asked. Then the board is talked to as if it
 	// had refused.
 	greetTime = 2 * time.Second
-	// maxEarly bounds what the board may say before the port is open, and maxReplies what a server may ask without
+	// maxPreReadBuffer bounds what the board may say before the port is open, and maxReplies what a server may ask without
 	// taking the answers.
-	maxEarly   = 4 << 20
-	maxReplies = 64 << 10
-	writeChunk = 4 << 10
+	maxPreReadBuffer = 4 << 20
+	maxReplies       = 64 << 10
+	writeChunk       = 4 << 10
 )
 
 // telnetPort is a console behind a telnet server.
 type telnetPort struct {
 	net.Conn
-	codec *telnet  // the reader's
-	early []byte   // the reader's: data that came while the port was opened
-	first farewell // the reader's
+	codec   *telnet  // the reader's
+	preRead []byte   // the reader's: data that came while the port was opened
+	first   farewell // the reader's
 
 	writing sync.Mutex // held to send, so that what was agreed and what is sent by it stay in order
 
@@ -75,7 +75,7 @@ func dialTelnet(ctx context.Context, address string, negotiate func(context.Cont
 
 // stays reads for limit, and fails if the server hangs up meanwhile.
 func (t *telnetPort) stays(ctx context.Context, limit time.Duration) error {
-	err := t.until(ctx, limit, func() bool { return len(t.early) > settleData })
+	err := t.until(ctx, limit, func() bool { return len(t.preRead) > settleData })
 	if errors.Is(err, errNoAnswer) {
 		return nil
 	}
@@ -114,28 +114,28 @@ func (t *telnetPort) until(ctx context.Context, limit time.Duration, done func()
 	}()
 	buf := make([]byte, writeChunk)
 	for {
-		finished := done() || len(t.early) > maxEarly
+		finished := done() || len(t.preRead) > maxPreReadBuffer
 		if err := t.answer(); err != nil || finished {
 			return err
 		}
 		n, err := t.Conn.Read(buf)
-		t.early = append(t.early, t.codec.decode(buf[:n])...)
+		t.preRead = append(t.preRead, t.codec.decode(buf[:n])...)
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		default:
-			return hungUp(t.early, err)
+			return hungUp(t.preRead, err)
 		}
 	}
 }
 
 // Read implements io.Reader.
 func (t *telnetPort) Read(p []byte) (int, error) {
-	if len(t.early) > 0 {
-		n := copy(p, t.early)
-		if t.early = t.early[n:]; len(t.early) == 0 {
-			t.early = nil
+	if len(t.preRead) > 0 {
+		n := copy(p, t.preRead)
+		if t.preRead = t.preRead[n:]; len(t.preRead) == 0 {
+			t.preRead = nil
 		}
 		t.first.hear(p[:n])
 		return n, nil

@@ -113,8 +113,8 @@ func (l *locked) Close() error {
 	return err
 }
 
-// busy is the error of a port that somebody else holds.
-func busy(spec, holder string) error {
+// errBusy is the error of a port that somebody else holds.
+func errBusy(spec, holder string) error {
 	return classify.WithHint(classify.New(classify.TransportBusy, "the console port %s is in use by %s", spec, holder),
 		"end that program, or use another port")
 }

@@ -14,9 +14,9 @@ import (
 
 func init() {
 	Register("unix", "unix:/path/to/socket", func(ctx context.Context, path string, _ Line) (Port, error) {
-		for try := 0; served(path); try++ {
+		for try := 0; listenOnce(path); try++ {
 			if try == patience {
-				return nil, busy("unix:"+path, "another program (`ss -xp` shows which)")
+				return nil, errBusy("unix:"+path, "another program (`ss -xp` shows which)")
 			}
 			if err := (clock.Real{}).Sleep(ctx, time.Second/patience); err != nil {
 				return nil, err
@@ -35,9 +35,9 @@ const patience = 20
 // connected is the state of a socket with a peer in /proc/net/unix.
 const connected = "03"
 
-// served reports whether the server at path, which takes one client at a time as QEMU does, has one already: to connect
+// listenOnce reports whether the server at path, which takes one client at a time as QEMU does, has one already: to connect
 // would succeed, and nothing would ever be answered. Without /proc it reports false.
-func served(path string) bool {
+func listenOnce(path string) bool {
 	f, err := input.Open("/proc/net/unix")
 	if err != nil {
 		return false

@@ -19,20 +19,20 @@ import (
 
 // Config is how one board's U-Boot behaves.
 type Config struct {
-	Prompts  []string      // how the prompt ends, in each U-Boot that the board may have
-	Autoboot string        // what it prints when it can be stopped
-	Keys     string        // what to type then: a key, or a word; Enter only if it is in it
-	Every    time.Duration // how often, until the prompt is there
-	Password string        // typed with Enter when asked for, and at Autoboot if there are no Keys; it appears in no record
-	Timeout  time.Duration // from power-on to the prompt
-	Line     int           // the longest line that it takes, in bytes
-	Network  string        // a command that finds the network card; "" where U-Boot does so by itself
-	Fresh    bool          // it was just reset by its power driver: a kernel that starts now was not stopped
+	Prompts     []string      // how the prompt ends, in each U-Boot that the board may have
+	Autoboot    string        // what it prints when it can be stopped
+	Keys        string        // what to type then: a key, or a word; Enter only if it is in it
+	KeyInterval time.Duration // how often, until the prompt is there
+	Password    string        // typed with Enter when asked for, and at Autoboot if there are no Keys; it appears in no record
+	Timeout     time.Duration // from power-on to the prompt
+	Line        int           // the longest line that it takes, in bytes
+	Network     string        // a command that finds the network card; "" where U-Boot does so by itself
+	JustReset   bool          // it was just reset by its power driver: a kernel that starts now was not stopped
 }
 
 // Default is U-Boot as it comes.
 var Default = Config{
-	Prompts: []string{"=> "}, Autoboot: "Hit any key to stop autoboot", Keys: " ", Every: 200 * time.Millisecond,
+	Prompts: []string{"=> "}, Autoboot: "Hit any key to stop autoboot", Keys: " ", KeyInterval: 200 * time.Millisecond,
 	Timeout: time.Minute, Line: 480,
 }
 
@@ -60,7 +60,7 @@ type UBoot struct {
 func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, error) {
 	con.EndEpoch(ctx, "a new U-Boot prompt was asked for")
 	u := &UBoot{network: cfg.Network, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTime}}
-	for until := con.Now().Add(cfg.Timeout); ; cfg.Fresh = false {
+	for until := con.Now().Add(cfg.Timeout); ; cfg.JustReset = false {
 		prompt, err := u.stop(ctx, cfg, until)
 		if err != nil {
 			return nil, err
@@ -70,7 +70,7 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, e
 		// The first byte after the interrupt may be lost, and what was typed beyond need lies in U-Boot's input now: clear
 		// it with a byte that may go, let it settle, then ask.
 		if err = con.Send(ctx, interrupt); err == nil {
-			err = u.settle(ctx)
+			err = u.drain(ctx)
 		}
 		if err != nil {
 			return nil, err
@@ -89,8 +89,8 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, e
 	}
 }
 
-// settle waits until the board says nothing any more, and forgets what it said.
-func (u *UBoot) settle(ctx context.Context) error {
+// drain waits until the board says nothing any more, and forgets what it said.
+func (u *UBoot) drain(ctx context.Context) error {
 	_, err := u.Expect(ctx, console.Wait{What: "silence", Stall: quiet, Timeout: drainLimit, Abort: alarms})
 	u.Skip()
 	if classify.Find(err, classify.ConsoleStall) != nil || classify.Find(err, classify.ConsoleTimeout) != nil {
@@ -134,8 +134,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// findCard has U-Boot look for its network card, where it must be told to.
-func (u *UBoot) findCard(ctx context.Context) error {
+// initNetwork has U-Boot look for its network card, where it must be told to.
+func (u *UBoot) initNetwork(ctx context.Context) error {
 	if u.network == "" {
 		return nil
 	}
@@ -145,7 +145,7 @@ func (u *UBoot) findCard(ctx context.Context) error {
 
 // DHCP gets a lease, and nothing else: autoload is off. It gives the board's address.
 func (u *UBoot) DHCP(ctx context.Context) (string, error) {
-	if err := u.findCard(ctx); err != nil {
+	if err := u.initNetwork(ctx); err != nil {
 		return "", err
 	}
 	if _, err := u.Run(ctx, console.Command{Text: "setenv autoload no; setenv netretry no"}); err != nil {
@@ -172,7 +172,7 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 
 // SetAddress gives the board an address without asking anybody. A gateway that is not valid is none.
 func (u *UBoot) SetAddress(ctx context.Context, address netip.Prefix, gateway netip.Addr) error {
-	if err := u.findCard(ctx); err != nil {
+	if err := u.initNetwork(ctx); err != nil {
 		return err
 	}
 	router := ""
@@ -197,7 +197,7 @@ var transferred = regexp.MustCompile(`Bytes transferred = (\d+)`)
 var unanswered = console.Abort{
 	Pattern: console.Regexp(`(?:T ){10}|Retry count exceeded`),
 	Kind:    classify.NetTFTPTimeout,
-	Says:    "the TFTP server does not answer",
+	Message: "the TFTP server does not answer",
 	Hint:    "check net.tftp in the policy and that UDP port 69 of the station is reachable from the board",
 }
 
@@ -232,7 +232,7 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	case notFound.MatchString(res.Output) && strings.Contains(res.Output, "Filename '"+name+"'."): // else it asked for something else
 		return u.Failed(classify.NetTFTPMissing, cmd, res)
 	case strings.Contains(res.Output, "Retry count exceeded"):
-		err := u.Fail(&classify.Error{Kind: unanswered.Kind, Msg: unanswered.Says, Hint: unanswered.Hint})
+		err := u.Fail(&classify.Error{Kind: unanswered.Kind, Msg: unanswered.Message, Hint: unanswered.Hint})
 		return classify.Wrap(err, "", "cannot load %s from %s", name, server)
 	case res.Code != 0:
 		return u.Failed(classify.NetTFTP, cmd, res)
@@ -260,7 +260,7 @@ func (u *UBoot) Boot(ctx context.Context, cmd string) (console.Abort, error) {
 	return console.Abort{
 		Pattern: returned,
 		Kind:    classify.UBootBoot,
-		Says:    fmt.Sprintf("U-Boot could not start the kernel: `%s` came back", cmd),
+		Message: fmt.Sprintf("U-Boot could not start the kernel: `%s` came back", cmd),
 		Hint:    "the console lines say why; check the addresses and the files",
 	}, err
 }

@@ -105,7 +105,7 @@ func with(change func(*Config)) Config {
 // harms no command.
 func TestInterrupt(t *testing.T) {
 	word := with(func(c *Config) { c.Keys = "stop" })
-	fresh := with(func(c *Config) { c.Fresh = true })
+	fresh := with(func(c *Config) { c.JustReset = true })
 	secret := with(func(c *Config) { c.Keys, c.Password = "", "s3cret" })
 	both := with(func(c *Config) { c.Password = "s3cret" })
 	two := with(func(c *Config) { c.Prompts = []string{"=> ", "J7 => ", "vendor# "} })
@@ -207,7 +207,7 @@ func TestInterrupt(t *testing.T) {
 
 // Row 9, row 17: what cannot be stopped, or goes wrong meanwhile, is told at once and by its name.
 func TestInterruptFails(t *testing.T) {
-	fresh := with(func(c *Config) { c.Fresh = true })
+	fresh := with(func(c *Config) { c.JustReset = true })
 	secret := with(func(c *Config) { c.Keys, c.Password = "", "s3cret" })
 	both := with(func(c *Config) { c.Password = "s3cret" })
 	for name, tt := range map[string]struct {
@@ -216,24 +216,24 @@ func TestInterruptFails(t *testing.T) {
 		kind   classify.Kind
 		within time.Duration
 	}{
-		"nothing at all":            {Default, func(b *board) { drain(b) }, classify.UBootSilent, Default.Timeout},
-		"Linux instead":             {Default, func(b *board) { b.say("Debian login: "); drain(b) }, classify.UBootSilent, Default.Timeout},
+		"nothing at all":            {Default, func(b *board) { drain(b) }, classify.UBootAutoboot, Default.Timeout},
+		"Linux instead":             {Default, func(b *board) { b.say("Debian login: "); drain(b) }, classify.UBootAutoboot, Default.Timeout},
 		"a crash":                   {Default, func(b *board) { b.say("\"Synchronous Abort\" handler, esr 0x96000010\r\n"); drain(b) }, classify.BoardPanic, 0},
 		"Linux shuts down":          {Default, func(b *board) { b.say("[    9.123456] reboot: System halted\r\n"); drain(b) }, classify.BoardOff, 0},
 		"gone":                      {Default, func(b *board) { b.Close() }, classify.TransportLost, 0},
-		"a kernel after a reset":    {fresh, func(b *board) { b.say(banner1 + "Starting kernel ...\r\n"); drain(b) }, classify.UBootSilent, 0},
-		"a kernel though it typed":  {Default, func(b *board) { b.say(banner1 + countdown); b.until(" "); b.say("Starting kernel ...\r\n"); drain(b) }, classify.UBootSilent, 0},
-		"a reset in the countdown":  {fresh, func(b *board) { b.say(banner1 + countdown); b.until("  "); b.say(banner1 + countdown); drain(b) }, classify.BoardReset, Default.Every},
+		"a kernel after a reset":    {fresh, func(b *board) { b.say(banner1 + "Starting kernel ...\r\n"); drain(b) }, classify.UBootAutoboot, 0},
+		"a kernel though it typed":  {Default, func(b *board) { b.say(banner1 + countdown); b.until(" "); b.say("Starting kernel ...\r\n"); drain(b) }, classify.UBootAutoboot, 0},
+		"a reset in the countdown":  {fresh, func(b *board) { b.say(banner1 + countdown); b.until("  "); b.say(banner1 + countdown); drain(b) }, classify.BoardReset, Default.KeyInterval},
 		"a reset to SPL":            {fresh, func(b *board) { b.say(banner1 + "\r\nU-Boot SPL 2023.04\r\n"); drain(b) }, classify.BoardReset, 0},
 		"a reset behind the prompt": {fresh, func(b *board) { b.say(banner1 + "=> "); b.until("\x03"); b.say(banner1); drain(b) }, classify.BoardReset, 2 * quiet},
 		"a reset at the question":   {fresh, func(b *board) { b.say(banner1 + "=> "); b.until("s'"); b.say(banner1); drain(b) }, classify.BoardReset, 2 * quiet},
-		"a password it has not":     {Default, func(b *board) { b.say(countdown); b.until(" "); b.say("Password: "); drain(b) }, classify.UBootDenied, 0},
+		"a password it has not":     {Default, func(b *board) { b.say(countdown); b.until(" "); b.say("Password: "); drain(b) }, classify.UBootAutobootDenied, 0},
 		"a wrong password, a word": {secret, func(b *board) {
 			b.say(banner1 + countdown)
 			b.until("s3cret\n")
 			b.say("\r\nStarting kernel ...\r\n")
 			drain(b)
-		}, classify.UBootDenied, 0},
+		}, classify.UBootAutobootDenied, 0},
 		"a wrong password": {both, func(b *board) {
 			b.say(countdown)
 			b.until(" ")
@@ -243,7 +243,7 @@ func TestInterruptFails(t *testing.T) {
 			}
 			b.say("Password: ")
 			drain(b)
-		}, classify.UBootDenied, 0},
+		}, classify.UBootAutobootDenied, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -24,11 +24,11 @@ type Address struct {
 	user         *url.Userinfo
 }
 
-// hidden stands for what is secret.
-const hidden = "…"
+// redacted stands for what is secret.
+const redacted = "…"
 
-// Is reports whether text is meant as an address of the web.
-func Is(text string) bool {
+// IsURL reports whether text is meant as an address of the web.
+func IsURL(text string) bool {
 	scheme, _, ok := strings.Cut(text, "://")
 	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
 }
@@ -36,7 +36,7 @@ func Is(text string) bool {
 // Parse takes an address apart. What its error says is safe to show.
 func Parse(text string) (Address, error) {
 	scheme, rest, _ := strings.Cut(text, "://")
-	if !Is(text) {
+	if !IsURL(text) {
 		return Address{}, fmt.Errorf("the address does not begin with http:// or https://")
 	}
 	rest, _, _ = strings.Cut(rest, "#")
@@ -45,7 +45,7 @@ func Parse(text string) (Address, error) {
 		end = len(rest)
 	}
 	authority, target := rest[:end], rest[end:]
-	a := Address{scheme: strings.ToLower(scheme), target: sendable(target)}
+	a := Address{scheme: strings.ToLower(scheme), target: escapeTarget(target)}
 	if !strings.HasPrefix(target, "/") {
 		a.target = "/" + a.target
 	}
@@ -54,7 +54,7 @@ func Parse(text string) (Address, error) {
 	}
 	u, err := url.Parse(a.scheme + "://" + authority)
 	if err != nil || u.Hostname() == "" {
-		return Address{}, fmt.Errorf("%s has no valid host", a.scheme+"://"+hidden) // what is wrong may be a password
+		return Address{}, fmt.Errorf("%s has no valid host", a.scheme+"://"+redacted) // what is wrong may be a password
 	}
 	a.host = u.Host
 	return a, nil
@@ -76,8 +76,8 @@ func unescape(text string) string {
 	return text
 }
 
-// sendable escapes the bytes that cannot stand in a request line, and no others.
-func sendable(target string) string {
+// escapeTarget escapes the bytes that cannot stand in a request line, and no others.
+func escapeTarget(target string) string {
 	var b strings.Builder
 	for i := range len(target) {
 		if c := target[i]; c <= ' ' || c >= 0x7f {
@@ -93,20 +93,20 @@ func sendable(target string) string {
 func (a Address) String() string {
 	place, _, query := strings.Cut(a.target, "?")
 	if query {
-		place += "?" + hidden
+		place += "?" + redacted
 	}
 	return a.scheme + "://" + a.host + place
 }
 
 // Mask is text without what is secret in it, if it is an address, and text itself if not.
 func Mask(text string) string {
-	if !Is(text) {
+	if !IsURL(text) {
 		return text
 	}
 	a, err := Parse(text)
 	if err != nil {
 		scheme, _, _ := strings.Cut(text, "://")
-		return scheme + "://" + hidden
+		return scheme + "://" + redacted
 	}
 	return a.String()
 }
@@ -115,7 +115,7 @@ func Mask(text string) string {
 var credentials = regexp.MustCompile(`//[^\s/?"'@:]*:[^\s/?"']*@`)
 
 // Redact returns text without the users and passwords of the addresses in it, whatever else is wrong with them.
-func Redact(text string) string { return credentials.ReplaceAllLiteralString(text, "//"+hidden+"@") }
+func Redact(text string) string { return credentials.ReplaceAllLiteralString(text, "//"+redacted+"@") }
 
 // Name is the last element of the path, which is what a file got from there would be called.
 func (a Address) Name() string {
@@ -139,15 +139,15 @@ func (a Address) Host() string {
 // TLS reports whether what is sent is encrypted.
 func (a Address) TLS() bool { return a.scheme == "https" }
 
-// To gives the address that a redirection names. User and password go along only to the same host, and what was
+// Resolve gives the address that a redirection names. User and password go along only to the same host, and what was
 // encrypted stays so.
-func (a Address) To(location string) (Address, error) {
+func (a Address) Resolve(location string) (Address, error) {
 	switch {
-	case Is(location):
+	case IsURL(location):
 	case strings.HasPrefix(location, "//"):
 		location = a.scheme + ":" + location
 	default:
-		location = a.scheme + "://" + a.host + a.beside(location)
+		location = a.scheme + "://" + a.host + a.resolvePath(location)
 	}
 	to, err := Parse(location)
 	if err == nil && a.TLS() && !to.TLS() {
@@ -159,9 +159,9 @@ func (a Address) To(location string) (Address, error) {
 	return to, err
 }
 
-// beside is what a relative reference means here. What it names itself stays as it is, but for . and .. in front of it.
+// resolvePath is what a relative reference means here. What it names itself stays as it is, but for . and .. in front of it.
 // Source: RFC 3986, 5.2.
-func (a Address) beside(reference string) string {
+func (a Address) resolvePath(reference string) string {
 	place, _, _ := strings.Cut(a.target, "?")
 	if strings.HasPrefix(reference, "/") {
 		return reference
@@ -221,8 +221,8 @@ func Transport() *http.Transport {
 // maxAnswer is how much of a refusal is told.
 const maxAnswer = 300
 
-// Refusal tells what a server answered: the status and how its body begins, without what was secret in the request.
-func (a Address) Refusal(resp *http.Response) string {
+// DescribeStatus tells what a server answered: the status and how its body begins, without what was secret in the request.
+func (a Address) DescribeStatus(resp *http.Response) string {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // more than is told: a secret that is cut off is not found
 	printable := strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
@@ -230,9 +230,9 @@ func (a Address) Refusal(resp *http.Response) string {
 		}
 		return r
 	}, strings.ToValidUTF8(string(body), "?"))
-	said := strings.Join(strings.Fields(a.hide(printable)), " ")
+	said := strings.Join(strings.Fields(a.redact(printable)), " ")
 	if runes := []rune(said); len(runes) > maxAnswer {
-		said = string(runes[:maxAnswer]) + " " + hidden
+		said = string(runes[:maxAnswer]) + " " + redacted
 	}
 	if said != "" {
 		said = ": " + said
@@ -240,16 +240,16 @@ func (a Address) Refusal(resp *http.Response) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))) + said
 }
 
-// Safe gives an error of a request without what is secret in it: what is no answer of HTTP is quoted there.
-func (a Address) Safe(err error) error {
-	if err == nil || a.hide(err.Error()) == err.Error() {
+// RedactError gives an error of a request without what is secret in it: what is no answer of HTTP is quoted there.
+func (a Address) RedactError(err error) error {
+	if err == nil || a.redact(err.Error()) == err.Error() {
 		return err
 	}
-	return errors.New(a.hide(err.Error()))
+	return errors.New(a.redact(err.Error()))
 }
 
-// hide takes what is secret out of a text of the server's: pages of errors like to repeat the request, or parts of it.
-func (a Address) hide(text string) string {
+// redact takes what is secret out of a text of the server's: pages of errors like to repeat the request, or parts of it.
+func (a Address) redact(text string) string {
 	var secrets []string
 	if _, query, _ := strings.Cut(a.target, "?"); len(query) > 3 { // a shorter one is no secret, and part of any word
 		secrets = append(secrets, query)
@@ -270,7 +270,7 @@ func (a Address) hide(text string) string {
 		}
 		for _, form := range []string{s, html.EscapeString(s), plain, html.EscapeString(plain)} {
 			if form != "" {
-				text = strings.ReplaceAll(text, form, hidden)
+				text = strings.ReplaceAll(text, form, redacted)
 			}
 		}
 	}

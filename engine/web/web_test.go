@@ -23,7 +23,7 @@ func TestAddress(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"http://", "https://me:s3cret@", "http://me:s3cret/x@pdu/", "http://a b/s3cret", "ftp://s3cret", "x"} {
-		if _, err := Parse(text); err == nil || strings.Contains(err.Error(), "s3cret") || Is(text) && !strings.HasSuffix(Mask(text), "://…") {
+		if _, err := Parse(text); err == nil || strings.Contains(err.Error(), "s3cret") || IsURL(text) && !strings.HasSuffix(Mask(text), "://…") {
 			t.Errorf("Parse(%s) = %v, shown as %s", text, err, Mask(text))
 		}
 	}
@@ -93,7 +93,7 @@ func TestRedirection(t *testing.T) {
 		"/x": {"http://host/x", true}, "x": {"http://host/a/x", true}, "http://host/": {"http://host/", true},
 		"?d": {"http://host/a/b?…", true}, "../x": {"http://host/x", true}, "../../x/../y": {"http://host/x/../y", true}, "./x": {"http://host/a/x", true},
 	} {
-		to, err := from.To(location)
+		to, err := from.Resolve(location)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,10 +112,10 @@ func TestEncryptedStaysEncrypted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := from.To("http://host/b?s3cret"); err == nil || err.Error() != "http://host/b?… is not encrypted" {
+	if _, err := from.Resolve("http://host/b?s3cret"); err == nil || err.Error() != "http://host/b?… is not encrypted" {
 		t.Errorf("To = %v", err)
 	}
-	if to, err := from.To("/b"); err != nil || to.String() != "https://host/b" {
+	if to, err := from.Resolve("/b"); err != nil || to.String() != "https://host/b" {
 		t.Errorf("To = %s, %v", to, err)
 	}
 }
@@ -134,7 +134,7 @@ func TestRefusal(t *testing.T) {
 		strings.Repeat("x", maxAnswer+1) + "y": "403 Forbidden: " + strings.Repeat("x", maxAnswer) + " …",
 	} {
 		resp := &http.Response{StatusCode: 403, Body: io.NopCloser(strings.NewReader(body))}
-		if got := a.Refusal(resp); got != want {
+		if got := a.DescribeStatus(resp); got != want {
 			t.Errorf("Refusal(%q) = %q; want %q", body, got, want)
 		}
 	}
@@ -153,11 +153,11 @@ func TestPartsOfASecret(t *testing.T) {
 		"Expires 1234":                                        "403 Forbidden: Expires 1234",
 	} {
 		resp := &http.Response{StatusCode: 403, Body: io.NopCloser(strings.NewReader(body))}
-		if got := a.Refusal(resp); got != want {
+		if got := a.DescribeStatus(resp); got != want {
 			t.Errorf("Refusal = %.200q; want %q", got, want)
 		}
 	}
-	if err := a.Safe(io.EOF); err != io.EOF || a.Safe(nil) != nil {
+	if err := a.RedactError(io.EOF); err != io.EOF || a.RedactError(nil) != nil {
 		t.Errorf("Safe = %v", err)
 	}
 }
@@ -181,7 +181,7 @@ func TestEcho(t *testing.T) {
 	tr := Transport()
 	tr.DialContext = func(context.Context, string, string) (net.Conn, error) { return near, nil }
 	_, err = tr.RoundTrip(req)
-	if err = a.Safe(err); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "malformed HTTP") {
+	if err = a.RedactError(err); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "malformed HTTP") {
 		t.Errorf("an echo = %v", err)
 	}
 }

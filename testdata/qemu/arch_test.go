@@ -73,7 +73,7 @@ func TestOtherUBoots(t *testing.T) {
 						t.Errorf("SetEnv(%q), Env = %q, %v", value, got, err)
 					}
 				}
-				frame := len(ub.Dialect.Frame("abc", "fgh", "echo ")) + len("\n")
+				frame := len(ub.Dialect.Wrap("abc", "fgh", "echo ")) + len("\n")
 				longest := strings.Repeat("a", p.UBoot.Line-frame)
 				for cmd, want := range map[string]console.Result{
 					"false": {Code: 1},

@@ -212,13 +212,13 @@ func (r *rig) driveWithin(limit string, f func(ctx context.Context, s *engine.Se
 	retries := 9
 	p.Classify = func(_ context.Context, err error, _ func(error) classify.Class) (classify.Class, error) {
 		if slices.Contains(lost, classify.Facts(err).Kind) {
-			return classify.Retryable, nil
+			return classify.Retry, nil
 		}
-		return classify.NonRetryable, nil
+		return classify.Fatal, nil
 	}
 	r.wake()
 	rep := engine.Engine{}.Run(r.t.Context(), p, engine.Job{Image: r.image, Port: r.Port, Power: r.Power, FilesDir: r.Arch.BootDir(), Retries: &retries})
-	if rep.Exit != 0 && rep.Kind != string(classify.FlashUnproven) {
+	if rep.Exit != 0 && rep.Kind != string(classify.FlashUnverified) {
 		r.t.Errorf("%v\n%s", rep.Err, strings.Join(rep.Console, "\n"))
 	}
 }
@@ -357,7 +357,7 @@ func TestSignals(t *testing.T) {
 			if code := cmd.ProcessState.ExitCode(); code != want || v.Exit != want || sent.IsZero() {
 				t.Errorf("exit %d %s after the signal, verdict %d; want %d\n%s", code, took, v.Exit, want, out.String())
 			}
-			if v.Target.State != engine.Partial || v.Kind != string(classify.Interrupted) {
+			if v.Target.State != engine.Partial || v.Kind != string(classify.RunInterrupted) {
 				t.Errorf("target %s, kind %s", v.Target.State, v.Kind)
 			}
 			r.power("paused")

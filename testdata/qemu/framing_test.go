@@ -24,11 +24,11 @@ func TestFraming(t *testing.T) {
 			return err
 		}
 		// Enter may arrive twice; U-Boot would run the line once more.
-		if err := ub.Send(ctx, ub.Frame("abc", "fgh", "echo on''ce")+"\n\n"); err != nil {
+		if err := ub.Send(ctx, ub.Wrap("abc", "fgh", "echo on''ce")+"\n\n"); err != nil {
 			return err
 		}
 		var raw []byte
-		stop := ub.Tap(func(p []byte) { raw = append(raw, p...) })
+		stop := ub.Subscribe(func(p []byte) { raw = append(raw, p...) })
 		if _, err := ub.Exec(ctx, console.Command{Text: "true"}); err != nil { // what was typed before was run before
 			return err
 		}

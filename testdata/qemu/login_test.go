@@ -65,7 +65,7 @@ func TestLogin(t *testing.T) {
 // by the time that the login took.
 func prepared(ctx context.Context, t *testing.T, sh *shell.Shell, began time.Time) {
 	t.Helper()
-	if sh.Booted.IsZero() {
+	if sh.BootTime.IsZero() {
 		t.Error("the kernel's clock is not known")
 	}
 	level, err := sh.Run(ctx, console.Command{Text: "cat /proc/sys/kernel/printk"})

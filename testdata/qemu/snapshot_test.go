@@ -99,7 +99,7 @@ func (a Arch) saveLinux(ctx context.Context, dir, path string) error {
 		return err
 	}
 	rep := engine.Engine{}.Run(ctx, p, engine.Job{Image: image, Port: b.Port, Power: b.Power, FilesDir: a.BootDir()})
-	if rep.Kind != string(classify.FlashUnproven) {
+	if rep.Kind != string(classify.FlashUnverified) {
 		return rep.Err
 	}
 	// It is stopped now. The Enter waits in its serial port.

@@ -87,7 +87,7 @@ func TestSignalWhileTheImageArrives(t *testing.T) {
 	go io.CopyN(image, zeros{}, 64<<20)
 	out := lineOf(t, cmd, "uboot", func() { cmd.Process.Signal(syscall.SIGINT) })
 	v := r.verdict()
-	if code := cmd.ProcessState.ExitCode(); code != 130 || v.Exit != 130 || v.Kind != string(classify.Interrupted) || v.Target.State != engine.Untouched || r.digest() != before {
+	if code := cmd.ProcessState.ExitCode(); code != 130 || v.Exit != 130 || v.Kind != string(classify.RunInterrupted) || v.Target.State != engine.Untouched || r.digest() != before {
 		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
 	}
 	if len(v.Secondary) > 0 {

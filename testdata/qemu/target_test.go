@@ -37,7 +37,7 @@ func TestTargets(t *testing.T) {
 		if _, err := sh.Network(ctx); err != nil {
 			return err
 		}
-		d := &flash.DUT{Shell: sh, HTTP: h, Station: p.Net.HTTP, Clock: clock.Real{}}
+		d := &flash.ShellFlasher{Shell: sh, HTTP: h, Station: p.Net.HTTP, Clock: clock.Real{}}
 		sizes := map[string]int64{"/dev/vda": usualDisk, "/dev/vda2": partitions[1].Size, "/dev/node": partitions[1].Size}
 		found := map[string]flash.Medium{} // by the target
 		for _, tt := range []struct {

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/bindings"
+)
+
+// reorderArgs puts the flags of a command before its arguments, because cli stops to look for flags at the first argument,
+// and would take the rest for arguments too. What follows -- stays where it is.
+func reorderArgs(app *cli.App, args []string) ([]string, error) {
+	if len(args) < 2 {
+		return args, nil
+	}
+	cmd := app.Command(args[1])
+	if cmd == nil {
+		return args, nil
+	}
+	takes := valueFlags(cmd)
+	given := map[string]bool{}
+	flags, rest := []string{args[0], args[1]}, []string(nil)
+	for i := 2; i < len(args); i++ {
+		a := args[i]
+		if a == "--" {
+			rest = append(rest, args[i+1:]...)
+			break
+		}
+		if !strings.HasPrefix(a, "-") || a == "-" {
+			rest = append(rest, a)
+			continue
+		}
+		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		needs, known := takes[name]
+		if !known {
+			return nil, usageErrorFor(args[1], "flashlua %s has no flag %s%s", args[1], a, bindings.DidYouMean(name, slices.Collect(maps.Keys(takes))))
+		}
+		if once := onlyOnce(cmd, name); once != "" && given[once] {
+			return nil, usageErrorFor(args[1], "--%s is there twice", once)
+		} else if once != "" {
+			given[once] = true
+		}
+		flags = append(flags, a)
+		if needs && !hasValue {
+			if i++; i == len(args) {
+				return nil, usageError("flag %s needs a value", a)
+			}
+			flags = append(flags, args[i])
+		}
+	}
+	return append(append(flags, "--"), rest...), nil
+}
+
+// onlyOnce gives the first name of a flag that has one value, "" of another flag.
+func onlyOnce(cmd *cli.Command, name string) string {
+	for _, f := range cmd.Flags {
+		if !slices.Contains(f.Names(), name) {
+			continue
+		}
+		switch f.(type) {
+		case *cli.BoolFlag, *cli.GenericFlag: // of the latter, all collect
+		default:
+			return f.Names()[0]
+		}
+	}
+	return ""
+}
+
+// valueFlags tells for each name of a command's flags whether a value follows.
+func valueFlags(cmd *cli.Command) map[string]bool {
+	takes := map[string]bool{"help": false, "h": false}
+	for _, f := range cmd.Flags {
+		_, isBool := f.(*cli.BoolFlag)
+		for _, name := range f.Names() {
+			takes[name] = !isBool
+		}
+	}
+	return takes
+}

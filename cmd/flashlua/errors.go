@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/flashlua/flashlua/engine"
+)
+
+// printFailure is the one place that renders an error: what failed, why, what to do, and what it was judged by.
+func printFailure(w io.Writer, p colors, r *engine.Report) {
+	if r.Attempt > 0 {
+		fmt.Fprintln(w)
+	}
+	printChain(w, p, r)
+	if r.Hint != "" {
+		block(w, "Hint", r.Hint)
+	}
+	for _, s := range r.Secondary {
+		block(w, "Beside it", s)
+	}
+	if len(r.Console) > 0 {
+		block(w, "Console", strings.Join(r.Console, "\n"))
+	}
+	if r.Rule == "internal" {
+		block(w, "Detail", r.Detail)
+	}
+	fmt.Fprintln(w, p.red(summary(r)))
+}
+
+// printChain prints what failed and why.
+func printChain(w io.Writer, p colors, r *engine.Report) {
+	chain := r.Chain
+	if len(chain) == 0 {
+		chain = []string{r.Error}
+	}
+	for i, text := range chain {
+		label := "Caused by"
+		if i == 0 {
+			label = p.red("Error")
+		}
+		block(w, label, text)
+	}
+}
+
+// block prints a label and a text, whose further lines are indented.
+func block(w io.Writer, label, text string) {
+	fmt.Fprintf(w, "%s: %s\n", label, strings.ReplaceAll(strings.TrimSpace(plain(text)), "\n", "\n  | "))
+}
+
+// summary is the verdict in one line.
+func summary(r *engine.Report) string {
+	if r.Attempt == 0 {
+		what := r.Kind
+		if what == "" {
+			what = r.Class + " by rule " + r.Rule
+		}
+		return fmt.Sprintf("nothing was touched: %s (exit %d)", inline(what), r.Exit)
+	}
+	verdict := r.Class
+	if r.Exit == engine.ExitExhausted {
+		verdict = "every attempt, the last one"
+	}
+	s := fmt.Sprintf("%s: %s by rule %s", r.Result, verdict, r.Rule)
+	if r.Kind != "" {
+		s += ", " + inline(r.Kind)
+	}
+	if r.Step != "" {
+		s += ", step " + inline(r.Step)
+	}
+	s += fmt.Sprintf(", attempt %d, target %s", r.Attempt, r.Target.State)
+	if r.Mode == engine.ModeVerify {
+		s += "; flashlua wrote nothing"
+	}
+	if r.Simulated {
+		s += "; the board was simulated"
+	}
+	if r.StopReason != "" {
+		s += "; " + r.StopReason
+	}
+	return s + fmt.Sprintf(" (exit %d)", r.Exit)
+}

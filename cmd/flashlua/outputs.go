@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// What a run leaves, by the flag that names it and its name in the folder of --out.
+var artefactNames = map[string]string{"verdict": "verdict.json", "events": "events.jsonl", "transcript": "transcript.log"}
+
+// artefacts are the files that a run writes. All are opened before it, so that a bad path costs nothing.
+type artefacts struct {
+	verdict    *verdict
+	events     *sink // nil without --events and --out
+	transcript *sink // nil without --transcript and --out
+	files      []io.Closer
+}
+
+// openArtefacts opens what the flags ask for. The verdict can be written even if something else cannot.
+func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
+	a.verdict = &verdict{}
+	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
+	path := func(flag string) string { return artefactPath(c.String(flag), c.String("out"), flag) }
+	others := func(flag string) []string {
+		all := slices.Clone(inputs)
+		for other := range artefactNames {
+			if other != flag {
+				all = append(all, path(other))
+			}
+		}
+		return all
+	}
+	failed := func(flag string, err error) error {
+		return unreadHint(classify.Wrap(err, classify.Usage, "--%s %s cannot be written", flag, path(flag)))
+	}
+	open := func() error {
+		v, err := newVerdict(path("verdict"), others("verdict")...)
+		if err == nil {
+			a.verdict = v
+		}
+		return err
+	}
+	named := c.String("verdict") != "" // it is written even if the folder for the others cannot be
+	if named {
+		if err := open(); err != nil {
+			return a, err
+		}
+	}
+	if dir := c.String("out"); dir != "" {
+		if err := prepareOutDir(dir, inputs); err != nil {
+			return a, classify.Wrap(err, classify.Usage, "--out %s cannot be used", dir)
+		}
+	}
+	if !named {
+		if err := open(); err != nil {
+			return a, err
+		}
+	}
+	if p := path("events"); p != "" {
+		f, err := create(p, others("events")...)
+		if err != nil {
+			return a, failed("events", err)
+		}
+		a.events, a.files = newSink("events", f, eventsMark(clk)), append(a.files, f)
+	}
+	if p := path("transcript"); p != "" {
+		f, err := newRotating(p, others("transcript")...)
+		if err != nil {
+			return a, failed("transcript", err)
+		}
+		a.transcript, a.files = newSink("transcript", f, transcriptMark(clk)), append(a.files, f)
+	}
+	return a, nil
+}
+
+// artefactPath is where an artefact goes: the file that is named for it, else its place in the folder for all.
+func artefactPath(named, dir, flag string) string {
+	if named == "" && dir != "" {
+		return filepath.Join(dir, artefactNames[flag])
+	}
+	return named
+}
+
+// prepareOutDir makes the folder if need be and removes what an earlier run left there, so that none of it passes for this
+// run's. Everything else in it stays. A file that has the name of an artefact and is none is an error.
+func prepareOutDir(dir string, inputs []string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	flagOf := map[string]string{filepath.Join(dir, rotatedName(artefactNames["transcript"])): "transcript"}
+	for flag, name := range artefactNames {
+		flagOf[filepath.Join(dir, name)] = flag
+	}
+	paths := slices.Sorted(maps.Keys(flagOf))
+	for _, path := range paths { // all of them before the first is removed
+		if err := cmp.Or(checkNotInput(path, inputs), foreign(path, flagOf[path])); err != nil {
+			return err
+		}
+	}
+	for _, path := range paths {
+		st, err := os.Lstat(path)
+		if err == nil && (st.Mode().IsRegular() || st.Mode()&fs.ModeSymlink != 0) {
+			err = os.Remove(path)
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a artefacts) close() {
+	for _, f := range a.files {
+		f.Close()
+	}
+}
+
+// event writes one, a line of JSON.
+func (a artefacts) event(e engine.Event) {
+	if a.events != nil {
+		a.events.Write(eventLine(e))
+	}
+}
+
+func eventLine(e engine.Event) []byte {
+	line, _ := json.Marshal(e) // strings and numbers
+	return append(line, '\n')
+}
+
+// eventsMark is a note where events are missing.
+func eventsMark(clk clock.Clock) func(engine.Loss) []byte {
+	return func(lost engine.Loss) []byte {
+		return eventLine(engine.Event{Time: clk.Now(), Type: engine.EventNote, Text: missing(lost)})
+	}
+}
+
+// transcriptMark is a remark where lines of the console are missing.
+func transcriptMark(clk clock.Clock) func(engine.Loss) []byte {
+	return func(lost engine.Loss) (line []byte) {
+		var b bytes.Buffer
+		console.NewTranscript(&b).Note(clk.Now(), missing(lost))
+		return b.Bytes()
+	}
+}
+
+// writeRefusal writes the verdict on a command line that could not even be read, so that nobody takes an earlier one for
+// this run's.
+func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
+	cmd, words := (*cli.Command)(nil), env.Args[min(2, len(env.Args)):]
+	if len(words) > 0 {
+		cmd = app.Command(env.Args[1])
+	}
+	if cmd == nil || !hasFlag(cmd, "verdict") {
+		return
+	}
+	_, stop := env.untilSignal(clock.Real{})
+	defer stop()
+	named, inputs := map[string]string{}, []string(nil)
+	for i := 0; i < len(words); i++ {
+		name, value, ok := strings.Cut(strings.TrimLeft(words[i], "-"), "=")
+		if words[i] == name || name != "verdict" && name != "out" {
+			inputs = append(inputs, words[i], value)
+			continue
+		}
+		if !ok && i+1 < len(words) {
+			i++
+			value = words[i]
+		}
+		named[name] = value
+	}
+	if !hasFlag(cmd, "out") {
+		delete(named, "out")
+	}
+	if named["out"] != "" && prepareOutDir(named["out"], inputs) != nil {
+		return
+	}
+	if v, err := newVerdict(artefactPath(named["verdict"], named["out"], "verdict"), inputs...); err == nil {
+		r.Mode = modeOf(cmd.Name, false)
+		v.write(clock.Real{}, r) // the error that is shown is why there was no run
+	}
+}
+
+func hasFlag(cmd *cli.Command, name string) bool {
+	return slices.ContainsFunc(cmd.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestATranscriptIsRotated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.log")
+	r, err := newRotating(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.limit = 10
+	for _, line := range []string{"one\n", "two\n", "three\n", "a line that is longer than all\n", "four\n"} {
+		if n, err := r.Write([]byte(line)); n != len(line) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	r.Close()
+	for p, want := range map[string]string{path: "four\n", rotatedName(path): "a line that is longer than all\n"} {
+		if got, err := os.ReadFile(p); string(got) != want {
+			t.Errorf("%s: %q, %v; want %q", p, got, err, want)
+		}
+	}
+	null, err := newRotating(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	null.limit = 1
+	for range 3 {
+		if _, err := null.Write([]byte("line\n")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestARotatedTranscriptReplacesNoOtherFile holds that what stands at NAME.1 and is no transcript stays, whether it was
+// there when the run began or came later.
+func TestARotatedTranscriptReplacesNoOtherFile(t *testing.T) {
+	for _, tt := range []struct {
+		name, there string
+		ok          bool
+	}{
+		{"notes", "my notes\n", false},
+		{"a log with times", "2026-11-28 10:00:00 started\n", false},
+		{"an image", "\x00\x00\x00", false},
+		{"an empty file", "", true},
+		{"a transcript", "2026-11-28T10:00:00.000Z < U-Boot 2026.01\n", true},
+		{"the end of a transcript that was cut", "2026-11-28T10:00:00.000Z # x", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "t.log")
+			put := func(p, text string) {
+				if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			put(path, "2026-11-27T10:00:00.000Z < before\n")
+			put(rotatedName(path), tt.there)
+			if r, err := newRotating(path); (err == nil) != tt.ok {
+				t.Errorf("newRotating = %v; want success %t", err, tt.ok)
+			} else if err == nil {
+				r.Close()
+			}
+			if got, _ := os.ReadFile(path); !tt.ok && len(got) == 0 {
+				t.Error("the refused run emptied the transcript that was there")
+			}
+			os.Remove(rotatedName(path))
+			r, err := newRotating(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { r.Close() }()
+			r.limit = 1
+			put(rotatedName(path), tt.there)
+			for i := range 3 {
+				if _, err := r.Write([]byte("line\n")); (err == nil) != (tt.ok || i == 0) {
+					t.Errorf("Write %d = %v; want success %t", i, err, tt.ok)
+				}
+			}
+			if got, _ := os.ReadFile(rotatedName(path)); (string(got) != tt.there) != tt.ok {
+				t.Errorf("NAME.1 holds %q; it held %q", got, tt.there)
+			}
+		})
+	}
+	image := filepath.Join(t.TempDir(), "t.log.1")
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newRotating(image[:len(image)-2], image); err == nil {
+		t.Error("newRotating = nil; want an error: the run reads what NAME.1 would replace")
+	}
+}

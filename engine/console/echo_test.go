@@ -1,0 +1,276 @@
+package console
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console/consoletest"
+)
+
+// editor is a shell behind a line editor and a bad line. It runs framed commands by giving back their text.
+type editor struct {
+	net.Conn
+	prompt string
+	width  int    // the echo wraps there; 0: never
+	wrap   string // how
+	mute   bool
+	fifo   int                         // bytes that it takes at once; 0: all
+	harm   func(p string) (out string) // what the line does to bytes, either way
+
+	ran []string // commands, as they arrived
+	fl  string
+}
+
+func (e *editor) say(text string) { say(e.Conn, len(text)+1, e.harm(text)) }
+
+func (e *editor) serve() {
+	var line []byte
+	column := len(e.prompt)
+	for buf := make([]byte, 4096); ; {
+		n, err := e.Read(buf)
+		if err != nil {
+			return
+		}
+		keys := e.harm(string(buf[:n]))
+		if e.fifo > 0 {
+			keys = keys[:min(len(keys), e.fifo)]
+		}
+		var out strings.Builder
+		for _, k := range []byte(keys) {
+			switch k {
+			case 3:
+				line, column = nil, len(e.prompt)
+				out.WriteString("^C\r\n" + e.prompt)
+			case 0x15:
+				line = nil
+			case '\n', '\r':
+				out.WriteString("\r\n" + e.run(string(line)) + e.prompt)
+				line, column = nil, len(e.prompt)
+			default:
+				line = append(line, k)
+				if !e.mute {
+					out.WriteByte(k)
+				}
+				if column++; column == e.width {
+					out.WriteString(e.wrap)
+					column = 0
+				}
+			}
+		}
+		if out.Len() > 0 {
+			e.say(out.String())
+		}
+	}
+}
+
+func (e *editor) run(line string) string {
+	if l, ok := consoletest.Parse(line); ok {
+		if l.Sync {
+			return l.Begin()
+		}
+		e.ran = append(e.ran, l.Command)
+		end := l.End("3")
+		e.fl = end[5:strings.Index(end, ":3:")] + ":3"
+		return l.Begin() + "out of " + l.Command + "\r\n" + end
+	}
+	if a, ok := strings.CutPrefix(line, " echo '"); ok {
+		if a, ok := strings.CutSuffix(a, "'$fl:$fl:e"); ok {
+			return a + e.fl + ":" + e.fl + ":e\r\n"
+		}
+	}
+	if strings.TrimSpace(line) == "" {
+		return ""
+	}
+	return "syntax error\r\n"
+}
+
+// edited gives a Console and the board behind it.
+func edited(t *testing.T, e *editor, cfg Config) *Console {
+	wire, port := net.Pipe()
+	e.Conn = wire
+	if e.prompt == "" {
+		e.prompt = "board # "
+	}
+	if e.harm == nil {
+		e.harm = func(p string) string { return p }
+	}
+	go e.serve()
+	c := New(port, cfg)
+	t.Cleanup(func() { c.Close(); wire.Close() })
+	return c
+}
+
+// runs types a few commands and holds what ran to what was typed.
+func runs(t *testing.T, c *Console, e *editor, d Dialect) error {
+	t.Helper()
+	for i := range 4 {
+		cmd := fmt.Sprintf("command %d %s", i, strings.Repeat("with words ", 4*i))
+		res, err := c.Run(t.Context(), d, Command{Text: cmd, Timeout: time.Minute})
+		if err != nil {
+			return err
+		}
+		if want := "out of " + cmd; res.Code != 3 || res.Output != want {
+			t.Errorf("Run = %+v; want %q, 3", res, want)
+		}
+	}
+	if len(e.ran) != 4 {
+		t.Errorf("%d commands ran: %q", len(e.ran), e.ran)
+	}
+	return nil
+}
+
+// Rows 3 and 4: boards that differ in how they echo.
+func TestEchoes(t *testing.T) {
+	const readline = " \r"
+	for name, tt := range map[string]struct {
+		e      editor
+		typing Typing
+	}{
+		"plain":               {editor{}, Typing{}},
+		"wrapped by busybox":  {editor{width: 80, wrap: "\r\r\n"}, Typing{}},
+		"wrapped by readline": {editor{width: 80, wrap: readline}, Typing{}},
+		"wrapped narrowly":    {editor{width: 7, wrap: "\r\n"}, Typing{}},
+		"no echo":             {editor{mute: true}, Typing{}},
+		"no echo, known":      {editor{mute: true}, Typing{NoEcho: true}},
+		"a path before":       {editor{prompt: "\x1b[1mroot@host:/very/long/path# \x1b[0m"}, Typing{}},
+		"another prompt":      {editor{prompt: "busy $ "}, Typing{}},
+		"no blank behind":     {editor{prompt: "board#"}, Typing{}},
+		"small receiver":      {editor{fifo: 16}, Typing{}},
+		"one byte":            {editor{fifo: 1}, Typing{}},
+		"paced":               {editor{fifo: 8}, Typing{Chunk: 8, Delay: 5 * time.Millisecond}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := tt.e
+				c := edited(t, &e, Config{Typing: tt.typing})
+				for _, d := range []Dialect{Hush("# ", 500), POSIX("# ", 500)} {
+					if err := c.Sync(t.Context(), d, 3, time.Second); err != nil {
+						t.Fatal(err)
+					}
+					e.ran = nil
+					if err := runs(t, c, &e, d); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Row 4: a kernel that is never silent delays nothing, and what is not recognised between its lines is given up in time.
+func TestEchoesBetweenKernelLines(t *testing.T) {
+	for name, tt := range map[string]struct {
+		e      editor
+		within time.Duration
+	}{
+		"plain":          {editor{prompt: "/root # "}, time.Second},
+		"wrapped":        {editor{prompt: "/root # ", width: 80, wrap: "\r\r\n"}, time.Second},
+		"another prompt": {editor{prompt: "busy $ "}, 6 * echoLimit},
+		"no echo":        {editor{mute: true}, time.Minute}, // that cannot be told from a bad line then
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := tt.e
+				c, d := edited(t, &e, Config{}), POSIX("# ", 500)
+				over := make(chan struct{})
+				defer close(over)
+				go func() {
+					for n := 0; ; n++ {
+						select {
+						case <-over:
+							return
+						case <-time.After(60 * time.Millisecond): // virtual
+							fmt.Fprintf(e.Conn, "[    4.%06d] noise\r\n", n)
+						}
+					}
+				}()
+				began := time.Now()
+				err := c.Sync(t.Context(), d, 3, time.Second)
+				if took := time.Since(began); e.mute && took <= tt.within && classify.Facts(err).Kind == classify.ConsoleEcho {
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				e.ran = nil
+				d.BootTime = time.Now().Add(-4 * time.Second)
+				if err := runs(t, c, &e, d); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(began); took > tt.within {
+					t.Errorf("took %s, want at most %s", took, tt.within)
+				}
+			})
+		})
+	}
+}
+
+// Row 3: whatever the line does to bytes, a command runs as it was typed, or it does not run.
+func TestBadLines(t *testing.T) {
+	harms := map[string]func(r *rand.Rand, c byte) string{
+		"drop":   func(*rand.Rand, byte) string { return "" },
+		"double": func(_ *rand.Rand, c byte) string { return string([]byte{c, c}) },
+		"garble": func(r *rand.Rand, c byte) string { return string([]byte{c ^ 1<<r.IntN(7)}) },
+	}
+	const seeds = 10
+	for name, harm := range harms {
+		for _, percent := range []float64{0.1, 0.5, 1, 2} {
+			t.Run(fmt.Sprintf("%s %v%%", name, percent), func(t *testing.T) {
+				good, fired := 0, 0
+				for seed := range uint64(seeds) {
+					synctest.Test(t, func(t *testing.T) {
+						r := rand.New(rand.NewPCG(seed, 1))
+						e := &editor{prompt: "=> ", harm: func(p string) string {
+							var out strings.Builder
+							for _, c := range []byte(p) {
+								if r.Float64()*100 < percent {
+									fired++
+									out.WriteString(harm(r, c))
+									continue
+								}
+								out.WriteByte(c)
+							}
+							return out.String()
+						}}
+						c, d := edited(t, e, Config{}), Hush("=> ", 500)
+						began := time.Now()
+						for i := range 4 {
+							cmd := fmt.Sprintf("mmc write %d %s", i, strings.Repeat("0123456789 ", i))
+							res, err := c.Run(t.Context(), d, Command{Text: cmd, Timeout: time.Minute})
+							switch kind := classify.Facts(err).Kind; {
+							case err == nil && res.Code == 3:
+								good++
+							case err == nil:
+								t.Errorf("seed %d: %s exited %d", seed, cmd, res.Code)
+							case kind != classify.ConsoleEcho && kind != classify.ConsoleGarbled && kind != classify.ConsoleTimeout:
+								t.Errorf("seed %d: %v of kind %s", seed, err, kind)
+							}
+							for _, ran := range e.ran {
+								if ran != cmd {
+									t.Errorf("seed %d: %q ran; want %q", seed, ran, cmd)
+								}
+							}
+							if len(e.ran) > 1 && name != "double" || err == nil && len(e.ran) == 0 {
+								t.Errorf("seed %d: ran %q, %v", seed, e.ran, err)
+							}
+							e.ran = nil
+						}
+						if took := time.Since(began); took > 5*time.Minute {
+							t.Errorf("seed %d took %s", seed, took)
+						}
+					})
+				}
+				t.Logf("%d of %d commands ran, %d bytes were harmed", good, 4*seeds, fired)
+				if fired == 0 || percent <= 0.5 && good < 4*seeds*3/4 {
+					t.Errorf("too few")
+				}
+			})
+		}
+	}
+}

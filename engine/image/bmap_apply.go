@@ -1,0 +1,169 @@
+package image
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/input"
+)
+
+const bmapSuffix = ".bmap"
+
+// mask takes what the block map beside an image says does not matter out of its ranges. The map must be of this very
+// image: all of its digests are compared.
+func (s Stager) mask(ctx context.Context, im *Image, path string) error {
+	f, err := findBmap(path)
+	if f == nil || err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := s.Permit(f); err != nil {
+		return err
+	}
+	b, err := readBmap(&reader{ctx, f, s.addWork})
+	if err != nil {
+		return classify.Wrap(err, "", "%s", f.Name())
+	}
+	if b.size != im.size {
+		return errWrongImage(f.Name(), im, fmt.Errorf("it is of an image of %d bytes, this one has %d", b.size, im.size))
+	}
+	if err := s.fits(ctx, b, im, f.Name()); err != nil {
+		return err
+	}
+	if im.ranges, err = b.filter(im); err != nil {
+		return err
+	}
+	s.Note(fmt.Sprintf("%s: %d of %d bytes matter", f.Name(), b.mappedBytes(), im.size))
+	return nil
+}
+
+// fits compares the digests of a map with an image, as many at once as there are CPUs.
+func (s Stager) fits(ctx context.Context, b *bmap, im *Image, name string) error {
+	errs := make([]error, len(b.ranges))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(max(runtime.GOMAXPROCS(0)-s.ReservedCPUs, 1), len(b.ranges)) {
+		all.Go(func() {
+			buf := make([]byte, BlockSize)
+			for i := int(next.Add(1)) - 1; i < len(b.ranges); i = int(next.Add(1)) - 1 {
+				if errs[i] = s.verifyRange(ctx, b, b.ranges[i], im, name, buf); errs[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	i := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case i >= 0:
+		return errs[i]
+	}
+	return nil
+}
+
+func (s Stager) verifyRange(ctx context.Context, b *bmap, m mapped, im *Image, name string, buf []byte) error {
+	h := b.newHash()
+	if _, err := io.CopyBuffer(h, &reader{ctx, io.NewSectionReader(im.f, m.off, m.end-m.off), s.addWork}, buf); err != nil {
+		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
+	}
+	if sum := hex.EncodeToString(h.Sum(nil)); sum != m.sum {
+		return errWrongImage(name, im, fmt.Errorf("bytes %d to %d have the digest %s, not %s", m.off, m.end, sum, m.sum))
+	}
+	return nil
+}
+
+// filter gives the ranges of an image of which a map cares for something. Those of which it does not care for every block
+// are looked at again.
+func (b *bmap) filter(im *Image) ([]Range, error) {
+	sc := newScanner(func(int) {})
+	defer sc.release()
+	sc.include = b.maps
+	for _, r := range im.ranges {
+		switch blocks, n := (r.Len+BlockSize-1)/BlockSize, b.mappedBlocks(r); n {
+		case 0:
+		case blocks:
+			sc.ranges = append(sc.ranges, r)
+		default:
+			if err := im.ReadRange(r, sc.buf[:]); err != nil {
+				return nil, err
+			}
+			sc.size = r.Off
+			if err := sc.splitPiece(sc.buf[:r.Len]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return sc.ranges, nil
+}
+
+// mappedBlocks tells of how many blocks of a range any byte is mapped.
+func (b *bmap) mappedBlocks(r Range) (n int64) {
+	for off := int64(0); off < r.Len; off += BlockSize {
+		if b.maps(r.Off+off, min(BlockSize, r.Len-off)) {
+			n++
+		}
+	}
+	return n
+}
+
+// errWrongImage is a map that does not fit its image: one of them is not what it should be.
+func errWrongImage(name string, im *Image, why error) error {
+	return classify.WithHint(classify.Wrap(why, classify.ImageMismatch, "the block map %s is not of the image %s", name, im.path),
+		"build or download both again; without the block map all of the image is written")
+}
+
+// BlockMaps are the paths at which the block map of an image may be, as bmaptool has it: of disk.img.xz it may be
+// disk.img.xz.bmap, disk.img.bmap or disk.bmap.
+func BlockMaps(path string) (all []string) {
+	dir, base := filepath.Split(path)
+	for {
+		all = append(all, filepath.Join(dir, base+bmapSuffix))
+		dot := strings.LastIndexByte(base, '.')
+		if dot <= 0 {
+			return all
+		}
+		base = base[:dot]
+	}
+}
+
+// findBmap opens the first block map of an image that is there, nil if there is none.
+func findBmap(path string) (*os.File, error) {
+	for _, name := range BlockMaps(path) {
+		f, err := input.Open(name)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, classify.Wrap(err, classify.ImageRead, "cannot read the block map beside the image")
+		}
+	}
+	return nil, nil
+}
+
+// maps reports whether any byte of a part is mapped.
+func (b *bmap) maps(off, n int64) bool {
+	i := sort.Search(len(b.ranges), func(i int) bool { return b.ranges[i].end > off })
+	return i < len(b.ranges) && b.ranges[i].off < off+n
+}
+
+// mappedBytes is how many bytes are mapped.
+func (b *bmap) mappedBytes() (n int64) {
+	for _, m := range b.ranges {
+		n += m.end - m.off
+	}
+	return n
+}

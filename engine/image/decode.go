@@ -1,0 +1,243 @@
+package image
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// openPacked unpacks an image, unless that was done before. The digest of the packed file says whether it was.
+func (s Stager) openPacked(ctx context.Context, src source, p *format) (*Image, error) {
+	if p.decode == nil {
+		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.path, p.name),
+			"unpack it first: %s", strings.Replace(p.tool, "FILE", src.path, 1))
+	}
+	declared := p.declares(src, src.size)
+	if err := s.allowed(src.path, " when unpacked", declared, false); err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	_, err := io.Copy(h, s.countingReader(ctx, io.NewSectionReader(src, 0, src.size)))
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.path)
+	}
+	key := hex.EncodeToString(h.Sum(nil))
+	im, err := s.lookup(ctx, key)
+	if im == nil && err == nil {
+		im, err = s.decodeToFile(ctx, src, p, key, declared)
+	}
+	if err != nil {
+		return nil, err
+	}
+	im.path, im.source, im.private = src.path, key, true
+	return im, nil
+}
+
+// decodeToFile decodes a whole image into a file of its own, so that nothing of it is ever written before all of it is known to
+// be sound.
+func (s Stager) decodeToFile(ctx context.Context, src source, p *format, key string, declared int64) (*Image, error) {
+	staged, err := s.Cache.tempFile("unpack")
+	if err != nil {
+		return nil, err
+	}
+	room := s.room(staged, src.path, " when unpacked")
+	if err := room.check(declared, false); err != nil {
+		staged.Close()
+		return nil, err
+	}
+	im := &Image{path: src.path, f: staged, private: true}
+	sc := newScanner(s.addWork)
+	defer sc.release()
+	sc.out = s.scratchFile(staged)
+	sc.onRange, sc.onSize = s.rangeCallback(im), s.OnMinSize
+	d := &decoder{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.workedFor.Load() >= slowAfter }, cpus: cpus{runtime.GOMAXPROCS(0), s.ReservedCPUs, s.UseAllCPUs}, room: room}
+	skips, err := d.copy(p, sc)
+	if err == nil {
+		im.sum, err = sc.finish()
+	}
+	if err == nil && sc.size == 0 {
+		err = classify.New(classify.ImageEmpty, "the image %s is empty when unpacked", src.path)
+	}
+	if err != nil {
+		staged.Close()
+		return nil, s.unpackError(ctx, err, src, staged, d.name, d.window, sc.size+int64(sc.fill))
+	}
+	im.size, im.ranges = sc.size, sc.ranges
+	if err := s.Cache.store(staged, key, im, skips, s.Clock.Now()); err != nil {
+		s.Note(fmt.Sprintf("what was unpacked is not kept for another run: %v", err))
+	}
+	return im, nil
+}
+
+// rangeCallback tells of the ranges of an image that is being read.
+func (s Stager) rangeCallback(im *Image) func(Range) {
+	if s.OnRange == nil {
+		return func(Range) {}
+	}
+	return func(r Range) { s.OnRange(im, r) }
+}
+
+// unpackError explains what went wrong with a format after n bytes.
+func (s Stager) unpackError(ctx context.Context, err error, src source, staged *os.File, name string, window, n int64) error {
+	var full *diskError
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &full):
+		return s.Cache.errDiskFull(staged, full.error, src.path, "unpacked")
+	case classify.Facts(err).Kind != "":
+		return err
+	case errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, xz.ErrMemlimit):
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s needs more than %d MiB of memory to be unpacked", src.path, window>>20),
+			"pack it with a smaller window, zstd --long=27 or xz -9 at most, and once, or unpack it first")
+	case errors.Is(err, zstd.ErrUnknownDictionary) || errors.Is(err, xz.ErrOptions) || errors.Is(err, errLayer):
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s, in %s format, cannot be unpacked here", src.path, name), "unpack it first")
+	}
+	return classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s cannot be decoded after %d bytes", src.path, name, n), "download or build it again")
+}
+
+// decoder is the unpacking of one file, which may be packed more than once: a sparse image is often sent compressed.
+type decoder struct {
+	ctx      context.Context
+	src      source
+	progress func(step string, done, total int64)
+	long     func() bool // whether it takes long enough for people to ask
+	cpus     cpus
+	room     *room  // for what is in it, and for what is in that
+	name     string // of the format at work, for errors
+	window   int64  // that it may have
+	read     atomic.Int64
+	opened   []io.Closer
+}
+
+// maxNesting is how often a file may be packed.
+const maxNesting = 3
+
+var errLayer = errors.New("what is in it cannot be unpacked here")
+
+// skip is a part of an image that does not matter.
+type skip struct{ Off, End int64 }
+
+// copy decodes to sc. All of the file must belong to what is packed in it.
+func (d *decoder) copy(p *format, sc *scanner) ([]skip, error) {
+	defer func() {
+		for _, c := range d.opened {
+			c.Close()
+		}
+	}()
+	var inputs []*bufio.Reader
+	out, in, err := d.openOuter(p)
+	for depth := 1; err == nil; depth++ {
+		d.opened = append(d.opened, out)
+		inputs = append(inputs, in)
+		// A few bytes of a file may unpack for days, and to more of another format that unpacks to nothing.
+		content := &metered{r: &reader{d.ctx, out, func(int) {}}, check: d.room.check}
+		in = bufio.NewReaderSize(content, 256<<10)
+		var head []byte
+		if head, err = in.Peek(headSize); err != nil && err != io.EOF {
+			return nil, err
+		}
+		if p = formatBy(head); p == nil {
+			break
+		}
+		content.check = d.room.checkPacked
+		if d.name += " in it, " + p.name; p.decode == nil || depth == maxNesting {
+			return nil, errLayer
+		}
+		if err := d.room.check(p.declares(bytes.NewReader(head), int64(len(head))), false); err != nil {
+			return nil, err
+		}
+		d.window = innerWindow
+		out, err = p.decode(in, d.window)
+	}
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	sparse, _ := out.(interface{ skips() []skip })
+	if sparse != nil {
+		sc.include = func(off, n int64) bool { return !covered(sparse.skips(), off, n) }
+	}
+	if _, err := sc.ReadFrom(in); err != nil {
+		return nil, err
+	}
+	for _, in := range slices.Backward(inputs) { // the end of what is within takes what is left of what is around it
+		if err := expectEOF(in); err != nil {
+			return nil, err
+		}
+	}
+	if sparse == nil {
+		return nil, nil
+	}
+	return sparse.skips(), nil
+}
+
+// openOuter opens the outermost format, in parallel where it lets itself be split: then all of the file is accounted for,
+// and there is no in.
+func (d *decoder) openOuter(p *format) (out io.ReadCloser, in *bufio.Reader, err error) {
+	d.name, d.window = p.name, maxWindow
+	if p.blocks != nil {
+		out, ok, err := p.blocks(d.ctx, d, d.src.size, d.cpus)
+		if ok || err != nil {
+			return out, nil, err
+		}
+	}
+	in = bufio.NewReaderSize(io.NewSectionReader(d, 0, d.src.size), int(min(d.src.size, 1<<20)))
+	out, err = p.decode(in, d.window)
+	return out, in, err
+}
+
+// ReadAt reads the file, until the context ends, and tells how far it got.
+func (d *decoder) ReadAt(p []byte, off int64) (int, error) {
+	if err := d.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := d.src.ReadAt(p, off)
+	if done := min(d.read.Add(int64(n)), d.src.size); d.long() {
+		d.progress("unpack", done, d.src.size)
+	}
+	return n, err
+}
+
+// expectEOF reports whether nothing is left; nil is a file that was accounted for.
+func expectEOF(in *bufio.Reader) error {
+	if in == nil {
+		return nil
+	}
+	_, err := in.ReadByte()
+	switch err {
+	case nil:
+		return errors.New("something else follows it")
+	case io.EOF:
+		return nil
+	}
+	return err
+}
+
+// covered reports whether all of a part is skipped.
+func covered(skips []skip, off, n int64) bool {
+	i, _ := slices.BinarySearchFunc(skips, off, func(s skip, off int64) int {
+		if s.End <= off {
+			return -1
+		}
+		return 1
+	})
+	return i < len(skips) && skips[i].Off <= off && off+n <= skips[i].End
+}

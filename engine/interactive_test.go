@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/transport"
+)
+
+func TestReach(t *testing.T) {
+	broken := errors.New("broken")
+	for name, tt := range map[string]struct {
+		to       BoardState
+		way, use error
+		noPort   bool
+		exit     int
+		state    string
+		asked    BoardState
+		switched int
+	}{
+		"plain":       {to: BoardAsIs, state: Unknown},
+		"uboot":       {to: BoardUBoot, state: Unknown, asked: BoardUBoot, switched: 1},
+		"not there":   {to: BoardUBoot, way: classify.New(classify.UBootAutoboot, "silent"), exit: ExitExhausted, state: Untouched, asked: BoardUBoot, switched: 1},
+		"denied":      {to: BoardLinux, way: classify.New(classify.ShellLoginDenied, "denied"), exit: ExitFatal, state: Untouched, asked: BoardLinux, switched: 1},
+		"use":         {to: BoardUBoot, use: broken, exit: ExitExhausted, state: Unknown, asked: BoardUBoot, switched: 1},
+		"no console":  {to: BoardUBoot, noPort: true, exit: ExitPlan, state: Untouched},
+		"bug":         {to: BoardAsIs, use: errPanic, exit: ExitInternal, state: Unknown},
+		"interrupted": {to: BoardAsIs, use: InterruptedBy("SIGTERM", 15), exit: 143, state: Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			if tt.noPort {
+				b.OpenPort = func(context.Context, string, transport.Line) (transport.Port, error) {
+					return nil, classify.New(classify.TransportOpen, "no such port")
+				}
+			}
+			var asked BoardState
+			b.policy.Transition = func(ctx context.Context, s *Session, to BoardState) error {
+				asked = to
+				if im, err := s.Image(ctx); im != nil || err != nil {
+					t.Error("there is an image")
+				}
+				return errors.Join(s.PowerOn(ctx), tt.way)
+			}
+			var lent *console.Console
+			r := b.Interactive(t.Context(), b.policy, Job{}, tt.to, func(_ context.Context, c *console.Console) error {
+				lent = c
+				if tt.use == errPanic {
+					panic("ouch")
+				}
+				return tt.use
+			})
+			if r.Exit != tt.exit || r.Target.State != tt.state || asked != tt.asked || len(b.switched) != tt.switched {
+				t.Errorf("exit %d, target %s, asked for %q, switched %v: %v", r.Exit, r.Target.State, asked, b.switched, r.Err)
+			}
+			if (r.Err == nil) != (r.Result == ResultReached) || r.Err == nil && lent == nil {
+				t.Errorf("%s: %v", r.Result, r.Err)
+			}
+			if lent != nil {
+				<-lent.Lost() // closed by the engine
+			}
+		})
+	}
+}
+
+var errPanic = errors.New("panic")
+
+func TestReachIsBounded(t *testing.T) {
+	b := newBench(t, nil)
+	b.policy.Limits.Attempt = 5e9
+	b.policy.Transition = func(ctx context.Context, s *Session, _ BoardState) error { return b.clk.Sleep(ctx, 1e12) }
+	r := b.Interactive(t.Context(), b.policy, Job{}, BoardUBoot, nil)
+	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.DeadlineAttempt, 0)
+	if want := "the board was not at uboot within 5s"; r.Err.Error() != want || r.Hint != "raise limits.attempt in the policy" {
+		t.Errorf("%q, hint %q; want %q", r.Err, r.Hint, want)
+	}
+}

@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/flash"
+)
+
+// writing is a medium and what writes it.
+type writing struct {
+	*medium
+	flash.Writer
+	repaired bool // what read back wrong was written again, which is done once
+}
+
+// writes are the media that are written together. All of them are written before the first one is read back.
+type writes struct {
+	ledger *ledger
+	dut    *flash.ShellFlasher // nil where a medium of this machine is written
+	all    []*writing
+}
+
+// changing must be called before bytes of a medium change. The other media on its disk must be read again, in whole.
+func (ws *writes) changing(m *medium) {
+	others := ws.ledger.changing(m)
+	for _, w := range ws.all {
+		if slices.Contains(others, w.medium) {
+			w.Distrust()
+		}
+	}
+}
+
+// write writes one of the media, and reads nothing back.
+func (ws *writes) write(ctx context.Context, w *writing) error {
+	if err := w.Write(ctx); err != nil {
+		return err
+	}
+	ws.ledger.complete(w.medium)
+	return nil
+}
+
+// prove reads back every medium that is not known to hold its image, by verify, until all are. What verify repairs of one
+// medium is a write to its disk, so that the others on it are read again. It ends because a medium is repaired once.
+func (ws *writes) prove(ctx context.Context, verify func(context.Context, *writing) error) error {
+	for again := true; again; {
+		again = false
+		for _, w := range ws.all {
+			if ws.ledger.holds(w.medium) {
+				continue
+			}
+			if err := verify(ctx, w); err != nil {
+				return err
+			}
+			again = true
+		}
+	}
+	return nil
+}
+
+// verify reads one medium back and records its receipt. With repair, what is wrong is written again, once, and read again.
+func (ws *writes) verify(ctx context.Context, w *writing, repair bool) error {
+	err := ws.readBack(ctx, w)
+	if classify.Find(err, classify.VerifyMismatch) != nil && repair && !w.repaired {
+		w.repaired = true
+		err = w.Repair(ctx)
+		ws.ledger.rewrote(w.medium, w.Counts().Rewritten)
+		if err == nil {
+			ws.ledger.complete(w.medium)
+			err = ws.readBack(ctx, w)
+		}
+	}
+	if err != nil {
+		ws.ledger.void(w.medium)
+	}
+	return err
+}
+
+func (ws *writes) readBack(ctx context.Context, w *writing) error {
+	reading := ws.ledger.reading(w.medium)
+	receipt, err := w.Verify(ctx)
+	if err == nil && !ws.ledger.prove(w.medium, receipt, reading) {
+		err = classify.New(classify.FlashUnverified, "the read-back of %s proves nothing: its disk was written to meanwhile, or it was another medium", w.target)
+	}
+	return err
+}
