@@ -17,7 +17,7 @@ LIMITS   = -timeout 1h -parallel 4
 RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
 # Tests of much decoding or compiling in one goroutine, which the race detector makes five times slower and has nothing to find in.
 HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestSyntaxLimits)$$
-HEAVY_IN = ./bindings ./engine/flash ./engine/image
+HEAVY_IN = ./bindings ./engine/internal/flash ./engine/internal/image
 # The benchmarks of bench-flash, which take their time.
 RACES    = BenchmarkFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards
 
@@ -68,9 +68,9 @@ soak: ## flash 1,000 simulated boards with random faults, N=100 for another numb
 	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestSoakEnds$$|TestMatrix|TestDifferential' -v -timeout 2h ./cmd/flashlua ./bindings | grep -v -e '^=== ' -e '--- PASS'
 	FLASHLUA_SOAK=1 $(GO) test -run 'TestFraming$$' ./testdata/qemu
 	$(GO) test -run '^$$' -fuzz FuzzTelnet -fuzztime 5m -fuzzminimizetime 100x ./engine/transport
-	$(GO) test -run '^$$' -fuzz FuzzOpen -fuzztime 2m -fuzzminimizetime 100x ./engine/image
-	for f in console/FuzzFraming console/FuzzMask console/FuzzQuoting image/FuzzBmap image/FuzzRanges simboard/FuzzShell; do $(GO) test -run '^$$' -fuzz $${f#*/} -fuzztime 2m ./engine/$${f%/*} || exit; done
-	for f in classify/FuzzTree bindings/FuzzBridge bindings/FuzzPolicy; do $(GO) test -run '^$$' -fuzz $${f#*/} -fuzztime 2m ./$${f%/*} || exit; done
+	$(GO) test -run '^$$' -fuzz FuzzOpen -fuzztime 2m -fuzzminimizetime 100x ./engine/internal/image
+	for f in console/FuzzFraming console/FuzzMask console/FuzzQuoting internal/image/FuzzBmap internal/image/FuzzRanges internal/simboard/FuzzShell; do $(GO) test -run '^$$' -fuzz $${f##*/} -fuzztime 2m ./engine/$${f%/*} || exit; done
+	for f in classify/FuzzTree bindings/FuzzBridge bindings/FuzzPolicy; do $(GO) test -run '^$$' -fuzz $${f##*/} -fuzztime 2m ./$${f%/*} || exit; done
 
 clean: ## remove what was built
 	rm -rf bin build

@@ -16,7 +16,7 @@ import (
 )
 
 // public are the packages that a program embeds.
-var public = []string{"bindings", "classify", "engine", "engine/transport", "engine/power"}
+var public = []string{"bindings", "classify", "engine", "engine/simulate", "engine/transport", "engine/power"}
 
 // TestAPI holds what an embedding program sees to testdata/api.txt, so that no change of it goes unnoticed, and every name
 // of it to have a comment. UPDATE=1 writes the file.

@@ -13,6 +13,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/simulate"
 )
 
 // counting is a policy that counts in a local, in a module of its own and in one of flashlua's, and tells where it got to.
@@ -83,12 +84,12 @@ func TestOnePolicyInManyRuns(t *testing.T) {
 				said.add(e.Text)
 			}
 		}}
-		_, done, err := e.Simulate(policy, "size=16")
+		sim, err := simulate.Attach(&e, policy, "size=16")
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		defer done()
+		defer sim.Close()
 		rep := e.Run(context.Background(), policy, engine.Job{Image: image})
 		if got, want := said.with("counted"), "counted 1 1 1, counted 12 2 2"; rep.Result != engine.Verified || got != want {
 			t.Errorf("%s: %s, %v; it %s; want %s", name, rep.Result, rep.Err, got, want)
@@ -127,8 +128,8 @@ local own = require("boards.sim")
 own.classify = function(err, next) n = n + 10 return next(err) end
 return function(args)
 	n = n + 1
-	flash.run("mine.lua", { image = args[1], port = "sim:1" })
-	flash.run(own, { image = args[1], port = "sim:2", set = { ["power.off_time"] = "1ms" } })
+	flash.run("mine.lua", { image = args[1], port = "sim:size=16" })
+	flash.run(own, { image = args[1], port = "sim:size=17", set = { ["power.off_time"] = "1ms" } })
 	log.info("counted " .. n)
 end`})
 	s, err := bindings.Inspect(filepath.Join(dir, "program.lua"), bindings.Options{})
@@ -140,11 +141,7 @@ end`})
 		all.Go(func() {
 			var said notes
 			e := engine.Engine{Events: func(e engine.Event) { said.add(e.Text) }}
-			simulate := func(e *engine.Engine, p *engine.Policy, _ string) (func(), error) {
-				_, done, err := e.Simulate(p, "size=16")
-				return done, err
-			}
-			rep := s.Program.Run(context.Background(), e, engine.ProgramJob{Simulate: simulate}, filepath.Join(dir, "x.raw"))
+			rep := s.Program.Run(context.Background(), e, engine.ProgramJob{}, filepath.Join(dir, "x.raw"))
 			if got := said.with("counted"); rep.Result != engine.ResultDone || got != "counted 1" {
 				t.Errorf("run %d: %s, %v; it %q; want counted 1", i, rep.Result, rep.Err, got)
 			}
@@ -165,12 +162,12 @@ func TestBoardsAtOnce(t *testing.T) {
 				return
 			}
 			var e engine.Engine
-			_, done, err := e.Simulate(policy, "size=16")
+			sim, err := simulate.Attach(&e, policy, "size=16")
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			defer done()
+			defer sim.Close()
 			if rep := e.Run(context.Background(), policy, engine.Job{Image: image}); rep.Result != engine.Verified || rep.Board != policy.Name {
 				t.Errorf("board %d: %s of %s, %v", i, rep.Result, rep.Board, rep.Err)
 			}

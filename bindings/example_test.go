@@ -10,6 +10,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/simulate"
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
@@ -36,12 +37,12 @@ func Example() {
 		return
 	}
 	var e engine.Engine
-	_, done, err := e.Simulate(policy, "size=16")
+	sim, err := simulate.Attach(&e, policy, "size=16")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer done()
+	defer sim.Close()
 	report := e.Run(context.Background(), policy, engine.Job{Image: image})
 	fmt.Println(report.Result, report.Target.Name, report.Exit)
 	// Output: verified disk 0
@@ -57,8 +58,8 @@ func Example_events() {
 			fmt.Println(e.Step)
 		}
 	}}
-	_, done, _ := e.Simulate(policy, "size=16")
-	defer done()
+	sim, _ := simulate.Attach(&e, policy, "size=16")
+	defer sim.Close()
 	e.Run(context.Background(), policy, engine.Job{Image: image})
 	// Output:
 	// power
@@ -117,8 +118,8 @@ func Example_rule() {
 		return next(err), nil
 	}
 	var e engine.Engine
-	_, done, _ := e.Simulate(policy, "size=16,dhcp=9")
-	defer done()
+	sim, _ := simulate.Attach(&e, policy, "size=16,dhcp=9")
+	defer sim.Close()
 	report := e.Run(context.Background(), policy, engine.Job{Image: image})
 	fmt.Println(report.Class, report.Rule, report.Attempt)
 	// Output: fatal policy 1

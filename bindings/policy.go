@@ -15,7 +15,6 @@ import (
 
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/transport"
 	"github.com/flashlua/flashlua/engine/uboot"
@@ -183,10 +182,10 @@ func (d *decoder) files(s *section) map[string]engine.File {
 	return files
 }
 
-func (d *decoder) targets(s *section) map[string]flash.Target {
-	targets := map[string]flash.Target{}
+func (d *decoder) targets(s *section) map[string]engine.Target {
+	targets := map[string]engine.Target{}
 	for _, name := range s.names() {
-		t := flash.Target{Name: name}
+		t := engine.Target{Name: name}
 		switch v := s.get(name).(type) {
 		case lua.LString:
 			t.Path = string(v)

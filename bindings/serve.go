@@ -5,8 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/flashlua/flashlua/engine/image"
-	"github.com/flashlua/flashlua/engine/serve"
+	"github.com/flashlua/flashlua/engine"
 )
 
 func init() { register("serve", (*host).serveModule) }
@@ -28,20 +27,19 @@ func (h *host) serveHTTP(c *args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	offer := func(c *args) ([]lua.LValue, error) {
-		content := serve.Content{Name: "file"}
+		var path string
 		switch v := c.any(1, "content").(type) {
 		case lua.LString:
-			content = serve.Text("file", string(v))
+			path = srv.OfferText(string(v))
 		case *lua.LUserData:
-			im, ok := v.Value.(*image.Image)
+			im, ok := v.Value.(engine.Image)
 			if !ok {
 				c.fail("argument 1, the content, must be a text or an image, not %s", v)
 			}
-			content.Size, content.ReaderAt = im.Size(), im
+			path = srv.OfferImage(im)
 		default:
 			c.fail("argument 1, the content, must be a text or an image, not a %s", v.Type())
 		}
-		path, _ := srv.Offer(serve.Offer{Content: content})
 		return ret(lua.LString("http://" + net.JoinHostPort(c.str(2, "host"), srv.Port()) + path))
 	}
 	return ret(h.object("server", map[string]builtin{"offer": offer}, map[string]lua.LValue{"port": lua.LString(srv.Port())}))

@@ -14,6 +14,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/simulate"
 )
 
 // onSim runs a script, a policy or a program, on a simulated board with its own time, and returns the report and the record
@@ -40,11 +41,11 @@ func onSim(t *testing.T, settings, script string) (rep *engine.Report, record st
 			}
 		}
 		e := engine.Engine{Console: console.NewTranscript(&out)}
-		_, done, err := e.Simulate(board, strings.Trim("size=16,"+settings, ","))
+		sim, err := simulate.Attach(&e, board, strings.Trim("size=16,"+settings, ","))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer done()
+		defer sim.Close()
 		if s.Program != nil {
 			rep = s.Program.Run(t.Context(), e, engine.ProgramJob{}, image)
 		} else {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/image"
 	"github.com/flashlua/flashlua/engine/input"
+	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
 // Access is which files of the station a program may use. Block devices may always be written, as flashlua write does.

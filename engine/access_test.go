@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/input"
 )
 
@@ -210,7 +209,7 @@ func TestAccessFollowsTheDescriptor(t *testing.T) {
 // that this is said before anything is touched.
 func TestProgramWithoutAccess(t *testing.T) {
 	station(t)
-	policy := &Policy{Files: map[string]File{"kernel": {Path: "out/f"}}, Targets: map[string]flash.Target{"disk": {Path: "/dev/vda"}}}
+	policy := &Policy{Files: map[string]File{"kernel": {Path: "out/f"}}, Targets: map[string]Target{"disk": {Path: "/dev/vda"}}}
 	for name, do := range map[string]func(ctx context.Context, p *Program) error{
 		"Image": func(ctx context.Context, p *Program) error { _, err := p.Image(ctx, "f", ""); return err },
 		"WriteDevice's image": func(ctx context.Context, p *Program) error {
@@ -237,11 +236,7 @@ func TestProgramWithoutAccess(t *testing.T) {
 		},
 		"OpenFile": func(_ context.Context, p *Program) error { _, err := p.OpenFile("f"); return err },
 		"Simulate": func(ctx context.Context, p *Program) error {
-			p.job.Simulate = func(e *Engine, _ *Policy, _ string) (func(), error) {
-				_, done, err := e.Simulate(&Policy{Targets: policy.Targets}, "size=1,dir=out")
-				return done, err
-			}
-			return p.Flash(ctx, &Policy{Targets: policy.Targets}, Job{Image: "-"}).Err
+			return p.Flash(ctx, &Policy{Targets: policy.Targets}, Job{Image: "-", Port: "sim:size=1,dir=out"}).Err
 		},
 	} {
 		r := Engine{}.RunProgram(t.Context(), ProgramJob{}, do)
@@ -277,18 +272,12 @@ func TestTheEngineAsksAgain(t *testing.T) {
 	tftp := t.TempDir()
 	policy := func(path string) *Policy {
 		return &Policy{
-			Name: "b", Targets: map[string]flash.Target{"disk": {Path: "/dev/vda"}}, Files: map[string]File{"kernel": {Path: path}},
+			Name: "b", Targets: map[string]Target{"disk": {Path: "/dev/vda"}}, Files: map[string]File{"kernel": {Path: path}},
 			Flash: func(context.Context, *Session) error { return nil },
 		}
 	}
 	run := func(path, dir string) error {
-		e, p := e, policy(path)
-		_, done, err := e.Simulate(p, "size=1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer done()
-		return e.Run(t.Context(), p, Job{Image: "in/image.raw", TFTPDir: dir}).Err
+		return e.Run(t.Context(), policy(path), Job{Image: "in/image.raw", TFTPDir: dir, Port: "sim:size=1"}).Err
 	}
 	if err := os.WriteFile("in/image.raw", []byte("image"), 0o600); err != nil {
 		t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flashlua/flashlua/engine/image"
-	"github.com/flashlua/flashlua/engine/web"
+	"github.com/flashlua/flashlua/engine/internal/image"
+	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
 // canUse returns an error unless the port or power driver of a program may be used, as far as it is a socket of the

@@ -12,7 +12,6 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/image"
 )
 
 // TestRunsAtOnce: runs that share an engine, a policy and a cache each keep their own state.
@@ -48,18 +47,17 @@ func TestRunsAtOnce(t *testing.T) {
 			return next(err), nil
 		},
 	}
-	shared := engine.Engine{Events: func(engine.Event) {}, Cache: &image.Cache{Dir: filepath.Join(dir, "cache"), Limit: 1 << 20}}
+	cache, err := engine.CacheFromEnv(func(name string) string {
+		return map[string]string{"FLASHLUA_CACHE": filepath.Join(dir, "cache"), "FLASHLUA_CACHE_SIZE": "1M"}[name]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := engine.Engine{Events: func(engine.Event) {}, Cache: cache}
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			e := shared
-			_, done, err := e.Simulate(policy, "size=1")
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer done()
-			if rep := e.Interactive(context.Background(), policy, engine.Job{}, engine.BoardUBoot, nil); rep.Err == nil || errors.Unwrap(rep.Err) == nil || errors.Unwrap(rep.Err).Error() != "call 1" {
+			if rep := shared.Interactive(context.Background(), policy, engine.Job{Port: "sim:size=1"}, engine.BoardUBoot, nil); rep.Err == nil || errors.Unwrap(rep.Err) == nil || errors.Unwrap(rep.Err).Error() != "call 1" {
 				t.Errorf("run %d: %v; want call 1", i, rep.Err)
 			}
 		})

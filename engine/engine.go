@@ -17,16 +17,15 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/power"
-	"github.com/flashlua/flashlua/engine/serve"
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
 // Engine is where runs take place: the edges that a test replaces. Nil fields are the real ones.
 //
 // Safe for concurrent use once its fields are set: runs that are under way at the same time may share an Engine, and call
-// its functions concurrently. Console and Stdin are for one run. Simulate changes the Engine that it is called on.
+// its functions concurrently. Console and Stdin are for one run.
 type Engine struct {
 	Clock      clock.Clock
 	OpenPort   func(ctx context.Context, spec string, line transport.Line) (transport.Port, error)
@@ -38,7 +37,7 @@ type Engine struct {
 	Events     func(Event)                                                                // subscriber; called from one goroutine at a time. A run waits for its calls, for 2 s in all
 	Hurry      <-chan struct{}                                                            // closed: a run that ends waits for its power driver alone; nil is never
 	Console    *console.Transcript                                                        // record of the console; may be nil
-	Cache      *image.Cache                                                               // of unpacked images; nil keeps none
+	Cache      *Cache                                                                     // of unpacked images; nil keeps none
 	Stdin      io.Reader                                                                  // what the image "-" is read from; nil is nothing
 
 	grants *grants          // of the program that runs; nil allows every file
@@ -132,9 +131,14 @@ func (e Engine) newRun(ctx context.Context, p *Policy, j Job) *run {
 
 // Run plans and flashes. What went wrong is in the report; it is never nil.
 func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
+	done, err := e.simulate(p, j)
+	defer done()
 	r := e.newRun(ctx, p, j)
 	var d classify.Decision
-	if err := r.recoverPanic(r.prepare); err != nil {
+	if err == nil {
+		err = r.recoverPanic(r.prepare)
+	}
+	if err != nil {
 		d = (&classify.Classifier{OnUnknown: r.logUnknown}).Decide(context.Cause(r.ctx), err)
 	} else if !j.DryRun {
 		d = r.attemptLoop()

@@ -19,9 +19,8 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
-	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/power"
-	"github.com/flashlua/flashlua/engine/serve"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/transport"
 	"github.com/flashlua/flashlua/engine/uboot"
@@ -61,7 +60,7 @@ func newBench(t *testing.T, f func(ctx context.Context, s *Session) error) *benc
 	}
 	b.policy = &Policy{
 		Name: "fake", UBoot: uboot.Default, Linux: shell.Default, Flash: f, Net: Net{Listen: "127.0.0.1"},
-		Targets: map[string]flash.Target{"disk": {Name: "disk", Path: "/dev/vda"}},
+		Targets: map[string]Target{"disk": {Name: "disk", Path: "/dev/vda"}},
 	}
 	b.job = Job{Image: image}
 	return b

@@ -24,9 +24,14 @@ const ResultReached = "reached"
 // use ends with its context. Of the job it takes Port, Power and FilesDir. Everything is cleaned up afterwards, but the
 // board's power is left as it is, whatever the policy's power_after says: a person was at work. The report is never nil.
 func (e Engine) Interactive(ctx context.Context, p *Policy, j Job, to BoardState, use func(context.Context, *console.Console) error) *Report {
+	done, err := e.simulate(p, j)
+	defer done()
 	r := e.newRun(ctx, p, j)
 	var d classify.Decision
-	if err := r.recoverPanic(func() error { return r.prepareInteractive(to) }); err != nil {
+	if err == nil {
+		err = r.recoverPanic(func() error { return r.prepareInteractive(to) })
+	}
+	if err != nil {
 		d = (&classify.Classifier{OnUnknown: r.logUnknown}).Decide(context.Cause(r.ctx), err)
 	} else if err := r.runInteractive(to, use); err != nil {
 		d = r.classifyError(r.ctx, classify.WithTarget(classify.WithAttempt(err, 1), r.mediaState()))

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/engine/clock"
-	"github.com/flashlua/flashlua/engine/flash"
-	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/internal/flash"
+	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
 // ledger records what became of the media of a run: where each of them lies, its state, and the receipt that proves it.

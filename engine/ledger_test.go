@@ -9,8 +9,8 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
-	"github.com/flashlua/flashlua/engine/flash"
-	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/internal/flash"
+	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
 // books is a ledger of three media: a and b are on one disk, c is on another one. They all have the image of one receipt,

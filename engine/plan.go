@@ -16,10 +16,12 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/image"
-	"github.com/flashlua/flashlua/engine/serve"
+	"github.com/flashlua/flashlua/engine/internal/flash"
+	"github.com/flashlua/flashlua/engine/internal/image"
+	"github.com/flashlua/flashlua/engine/internal/serve"
+	"github.com/flashlua/flashlua/engine/internal/tempdir"
+	"github.com/flashlua/flashlua/engine/internal/web"
 	"github.com/flashlua/flashlua/engine/transport"
-	"github.com/flashlua/flashlua/engine/web"
 )
 
 // bootFile is a file of the policy, open and offered.
@@ -71,7 +73,7 @@ func (r *run) resolveTargets(context.Context) error {
 				"each image needs a place of its own: give every part another label, and write the whole target in a run of its own")
 		}
 		taken[t.Part] = true
-		r.ledger.add(&medium{source: p, target: t})
+		r.ledger.add(&medium{source: p, target: flash.Target(t)})
 	}
 	return nil
 }
@@ -222,7 +224,7 @@ func (r *run) serveTFTP(ctx context.Context) error {
 
 // copyToTFTPDir puts the policy's files where another TFTP server finds them, for the time of the run.
 func (r *run) copyToTFTPDir() error {
-	dir, remove, err := lockedTempDir(r.job.TFTPDir, "flashlua")
+	dir, remove, err := tempdir.Make(r.job.TFTPDir, "flashlua")
 	if err != nil {
 		return classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "nothing can be put into the folder of the TFTP server"), "check --tftp-dir: it must be writable")
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/transport"
 	"github.com/flashlua/flashlua/engine/uboot"
@@ -32,7 +31,7 @@ type Policy struct {
 	Files         map[string]File // what U-Boot loads, by a name of the policy's own
 	Boot          string          // the U-Boot command that starts Linux
 	BootArgs      string          // the kernel's command line; "" leaves the board's own
-	Targets       map[string]flash.Target
+	Targets       map[string]Target
 	DefaultTarget string
 	Net           Net
 	Limits        Limits
@@ -222,7 +221,7 @@ func (p *Policy) limits(j Job, power time.Duration) (Limits, error) {
 }
 
 // target finds the medium to write.
-func (p *Policy) target(name string) (flash.Target, error) {
+func (p *Policy) target(name string) (Target, error) {
 	if name == "" {
 		name = p.DefaultTarget
 	}

@@ -12,9 +12,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/power"
-	"github.com/flashlua/flashlua/engine/serve"
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
@@ -29,8 +28,6 @@ type ProgramJob struct {
 	Name    string
 	Timeout time.Duration // 0 is DefaultTotal
 	Access  Access        // files of the station that the program may use; of the zero value none
-	// Simulate puts a simulated board behind a port that asks for one; it may be nil.
-	Simulate func(e *Engine, p *Policy, port string) (done func(), err error)
 }
 
 // Program is a script's own run under way: it opens what it needs itself. What it opened is closed in the end, and what it
@@ -230,7 +227,7 @@ func (p *Program) applyPowerAfter(failure error) {
 }
 
 // Image opens an image, a file or a web address, and compares its digest if one is given. It is closed in the end.
-func (p *Program) Image(ctx context.Context, path, sha256 string) (*image.Image, error) {
+func (p *Program) Image(ctx context.Context, path, sha256 string) (Image, error) {
 	if err := p.run.grants.canReadImage(path); err != nil {
 		return nil, err
 	}
@@ -238,18 +235,21 @@ func (p *Program) Image(ctx context.Context, path, sha256 string) (*image.Image,
 	sub.ledger.add(&medium{source: Part{Image: path, SHA256: sha256}})
 	err := sub.stageImages(ctx)
 	p.run.cleanups = append(p.run.cleanups, sub.cleanups...)
-	return sub.ledger.media[0].image, err
+	if err != nil {
+		return nil, err
+	}
+	return sub.ledger.media[0].image, nil
 }
 
 // Serve starts an HTTP server on an address of this machine, ":0" on all and any port. It is closed in the end.
-func (p *Program) Serve(ctx context.Context, address string) (*serve.HTTP, error) {
+func (p *Program) Serve(ctx context.Context, address string) (*FileServer, error) {
 	l, err := p.run.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, serve.ListenError(err, "tcp", address)
 	}
 	h := serve.NewHTTP(l)
 	p.run.onCleanup("HTTP server", h.Close)
-	return h, nil
+	return &FileServer{h}, nil
 }
 
 // RecordRefusal notes that a flash could not even begin, which counts as one that failed.
@@ -272,15 +272,13 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 		return RefusedReport(err)
 	}
 	e.Console = p.run.Console
-	if p.job.Simulate != nil {
-		done, err := p.job.Simulate(&e, policy, j.Port)
-		if err != nil {
-			p.RecordRefusal(j, err)
-			return RefusedReport(err)
-		}
-		defer done()
-		p.run.Simulated = p.run.Simulated || e.Simulated
+	done, err := e.simulate(policy, j)
+	if err != nil {
+		p.RecordRefusal(j, err)
+		return RefusedReport(err)
 	}
+	defer done()
+	p.run.Simulated = p.run.Simulated || e.Simulated
 	p.markTouched()
 	p.run.nestedRun <- struct{}{}
 	rep := e.Run(ctx, policy, j)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/web"
+	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
 // Exit codes of a run.

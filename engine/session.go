@@ -12,7 +12,6 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/flash"
 	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
@@ -52,11 +51,11 @@ func (s *Session) CheckActive() error {
 func (s *Session) Policy() *Policy { return s.run.policy }
 
 // Target is the medium to write, the first one if there are several.
-func (s *Session) Target() flash.Target {
+func (s *Session) Target() Target {
 	if len(s.run.ledger.media) == 0 {
-		return flash.Target{}
+		return Target{}
 	}
-	return s.run.ledger.media[0].target
+	return Target(s.run.ledger.media[0].target)
 }
 
 // Staged reports whether Image has an answer at once.
@@ -73,7 +72,7 @@ func (s *Session) Staged() bool {
 }
 
 // Image waits for what is to be written, the first one if there are several, nil if nothing is.
-func (s *Session) Image(ctx context.Context) (flash.Image, error) {
+func (s *Session) Image(ctx context.Context) (Image, error) {
 	if len(s.run.ledger.media) == 0 {
 		return nil, nil
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/internal/flash"
 	"github.com/flashlua/flashlua/engine/shell"
 )
 

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/flash"
-	"github.com/flashlua/flashlua/engine/image"
-	"github.com/flashlua/flashlua/engine/web"
+	"github.com/flashlua/flashlua/engine/internal/flash"
+	"github.com/flashlua/flashlua/engine/internal/image"
+	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
 // medium is one image of a run, where it goes, and what became of it.
@@ -128,7 +128,7 @@ func (r *run) stageAll(ctx context.Context, s *staging, long func()) error {
 // newStager opens an image and tells how it goes.
 func (r *run) newStager(p Part) image.Stager {
 	return image.Stager{
-		Clock: r.Clock, SHA256: p.SHA256, MaxSize: r.job.MaxSize, Stdin: r.Stdin, Cache: r.Cache, Permit: r.grants.permitRead,
+		Clock: r.Clock, SHA256: p.SHA256, MaxSize: r.job.MaxSize, Stdin: r.Stdin, Cache: r.Cache.inner(), Permit: r.grants.permitRead,
 		Progress: r.progress,
 		Note:     func(text string) { r.emit(Event{Type: EventNote, Text: text}) },
 	}

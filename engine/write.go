@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/flash"
-	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/internal/flash"
+	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
 // ModeWrite is the mode of a report on a medium of this machine.

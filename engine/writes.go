@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/flash"
+	"github.com/flashlua/flashlua/engine/internal/flash"
 )
 
 // writing is a medium and what writes it.

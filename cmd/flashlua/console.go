@@ -65,11 +65,6 @@ func (env Env) console(c *cli.Context) error {
 		transcript = newSink("transcript", f, transcriptMark(inv.clk))
 		e.Console = console.NewTranscript(transcript)
 	}
-	done, err := simulate(&e, policy, job)
-	if err != nil {
-		return err
-	}
-	defer done()
 	report := e.Interactive(inv.Context, policy, job, to, func(ctx context.Context, con *console.Console) error {
 		p.end()
 		return env.interact(ctx, inv, con, job.Port, to != engine.BoardAsIs)
@@ -84,7 +79,7 @@ func (env Env) console(c *cli.Context) error {
 		env.printFailure(report)
 	}
 	switch {
-	case to == engine.BoardAsIs || report.Attempt == 0 || isSim(job.Port): // the last is gone
+	case to == engine.BoardAsIs || report.Attempt == 0 || engine.IsSimulated(job.Port): // the last is gone
 	case report.Err == nil:
 		fmt.Fprintln(env.Stderr, "the board is left on")
 	default:

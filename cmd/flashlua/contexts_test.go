@@ -21,7 +21,7 @@ var endless = []struct{ call, instead string }{
 	{`net\.(Dial(Timeout|IP|TCP|UDP|Unix)?|Lookup\w+|Resolve\w+Addr)`, "net.Dialer.DialContext and net.Resolver"},
 	{`net\.Listen(Packet|IP|TCP|UDP|Unix|Unixgram|MulticastUDP)?`, "net.ListenConfig"},
 	{`crypto/tls\.Dial(WithDialer)?`, "tls.Dialer.DialContext"},
-	{`net/http\.(Get|Head|Post|PostForm|NewRequest|DefaultClient|ListenAndServe(TLS)?)`, "engine/web"},
+	{`net/http\.(Get|Head|Post|PostForm|NewRequest|DefaultClient|ListenAndServe(TLS)?)`, "engine/internal/web"},
 	{`os/exec\.Command|os\.StartProcess|syscall\.(ForkExec|StartProcess|Exec)`, "exec.CommandContext"},
 	{`os\.(Open|ReadFile)`, "engine/input"},
 	{`os\.WriteFile`, "a file that is new, O_EXCL"},
@@ -32,10 +32,10 @@ var endlessMethods = []string{"Dial", "DialTimeout"}
 
 // excused are the exceptions, by file and call.
 var excused = map[string]string{
-	"engine/transport/exec.go os/exec.Command": "the command outlives the opening of its port; Close ends it",
-	"engine/flash/local.go os.OpenFile":        "block devices and regular files, O_RDWR",
-	"engine/image/cache.go os.WriteFile":       "a new name",
-	"cmd/flashlua/demo.go os.WriteFile":        "a folder that was just made",
+	"engine/transport/exec.go os/exec.Command":      "the command outlives the opening of its port; Close ends it",
+	"engine/internal/flash/blockdev.go os.OpenFile": "block devices and regular files, O_RDWR",
+	"engine/internal/image/cache.go os.WriteFile":   "a new name",
+	"cmd/flashlua/demo.go os.WriteFile":             "a folder that was just made",
 }
 
 // found is one call that is refused.

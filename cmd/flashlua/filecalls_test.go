@@ -24,37 +24,37 @@ var fileCalls = map[string][]string{
 
 // filePlaces are the files of the source that call one of them, and what keeps each from the files of others.
 var filePlaces = map[string]string{
-	"cmd/flashlua/artefacts.go":           "--out: only artefacts, which foreign knows by their content",
-	"cmd/flashlua/demo.go":                "a temporary folder of its own",
-	"cmd/flashlua/foreign.go":             "reads",
-	"cmd/flashlua/new.go":                 "makes a file that is not there, by O_EXCL",
-	"cmd/flashlua/output.go":              "a file that a flag names, and no input; the temporary file of the verdict is its own",
-	"cmd/flashlua/rotate.go":              "FILE.1 only if it is a transcript",
-	"engine/access.go":                    "what an operator names, or Access allows",
-	"engine/flash/local.go":               "what an operator names, or Access allows",
-	"engine/folder.go":                    "folders with names that it makes, of this user, without a lock",
-	"engine/image/cache.go":               "the cache's own folder",
-	"cmd/flashlua/half.go":                "the verdict's temporary file, and those of killed runs, which no one holds",
-	"engine/input/input.go":               "regular files that its callers name: lock files with names that transport makes",
-	"engine/image/cachefolder.go":         "the cache's own folder, names that it makes",
-	"engine/image/stage.go":               "reads",
-	"engine/plan.go":                      "a folder of its own in --tftp-dir, by O_EXCL",
-	"engine/power/manual.go":              "the terminal",
-	"engine/simboard/mediafile.go":        "media in the folder that an operator names, or Access allows",
-	"engine/simboard/simboard.go":         "makes the folder of the media",
-	"engine/transport/serial.go":          "the serial port, and its lock file LCK..NAME when its process is gone",
-	"engine/flash/flashtest/flashtest.go": "a medium for tests",
+	"cmd/flashlua/outputs.go":                "--out: only artefacts, which foreign knows by their content",
+	"cmd/flashlua/demo.go":                   "a temporary folder of its own",
+	"cmd/flashlua/foreign.go":                "reads",
+	"cmd/flashlua/new.go":                    "makes a file that is not there, by O_EXCL",
+	"cmd/flashlua/outfile.go":                "a file that a flag names, and no input; the temporary file of the verdict is its own",
+	"cmd/flashlua/rotating_file.go":          "FILE.1 only if it is a transcript",
+	"engine/access.go":                       "what an operator names, or Access allows",
+	"engine/internal/flash/blockdev.go":      "what an operator names, or Access allows",
+	"engine/internal/tempdir/tempdir.go":     "folders with names that it makes, of this user, without a lock",
+	"engine/internal/image/cache.go":         "the cache's own folder",
+	"cmd/flashlua/half.go":                   "the verdict's temporary file, and those of killed runs, which no one holds",
+	"engine/input/input.go":                  "regular files that its callers name: lock files with names that transport makes",
+	"engine/internal/image/cachefolder.go":   "the cache's own folder, names that it makes",
+	"engine/internal/image/open.go":          "reads",
+	"engine/plan.go":                         "a folder of its own in --tftp-dir, by O_EXCL",
+	"engine/power/manual.go":                 "the terminal",
+	"engine/internal/simboard/mediafile.go":  "media in the folder that an operator names, or Access allows",
+	"engine/internal/simboard/simboard.go":   "makes the folder of the media",
+	"engine/transport/serial.go":             "the serial port, and its lock file LCK..NAME when its process is gone",
+	"engine/internal/flashtest/flashtest.go": "a medium for tests",
 }
 
 // readCalls are the functions that read files, in packages that scripts reach, and readPlaces where they are called.
 var (
 	readCalls  = map[string][]string{"os": {"Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadFile", "ReadDir", "DirFS"}, "input": {"Open", "OpenFile", "Read"}}
 	readPlaces = map[string]string{
-		"bindings/host.go":    "the script that the operator names; the open function of a program's own",
-		"bindings/require.go": "os.Root on the folder of the script",
-		"engine/access.go":    "what an operator names, or Access allows",
-		"engine/folder.go":    "finds the folders of killed runs",
-		"engine/plan.go":      "a copy of its own in --tftp-dir; the policy's files by what Access allows",
+		"bindings/host.go":                   "the script that the operator names; the open function of a program's own",
+		"bindings/require.go":                "os.Root on the folder of the script",
+		"engine/access.go":                   "what an operator names, or Access allows",
+		"engine/internal/tempdir/tempdir.go": "finds the folders of killed runs",
+		"engine/plan.go":                     "a copy of its own in --tftp-dir; the policy's files by what Access allows",
 	}
 )
 

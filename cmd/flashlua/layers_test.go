@@ -21,12 +21,12 @@ var owners = map[string]string{
 	"github.com/google/goexpect": "engine/console",
 	"go.bug.st/serial":           "engine/transport",
 	"github.com/urfave/cli":      "cmd/flashlua",
-	"mvdan.cc/sh":                "engine/simboard/linux",
-	"github.com/pin/tftp":        "engine/serve",
+	"mvdan.cc/sh":                "engine/internal/simboard/linux",
+	"github.com/pin/tftp":        "engine/internal/serve",
 }
 
 // layers go from the top down; a package imports its own layer and lower ones.
-var layers = []string{"cmd/", "bindings", "engine", "engine/", "classify"}
+var layers = []string{"cmd/", "bindings", "engine/enginetest", "engine/simulate", "engine", "engine/", "classify"}
 
 func layer(pkg string) int {
 	for i, l := range layers {
@@ -121,7 +121,8 @@ func TestNoTestSleeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	deeper, _ := filepath.Glob("../../*/*/*_test.go")
-	for _, file := range slices.Concat(files, deeper) {
+	deepest, _ := filepath.Glob("../../*/*/*/*_test.go")
+	for _, file := range slices.Concat(files, deeper, deepest) {
 		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 		if err != nil {
 			t.Fatal(err)

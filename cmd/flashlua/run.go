@@ -14,10 +14,8 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/image"
 	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/transport"
-	"github.com/flashlua/flashlua/engine/web"
 )
 
 // scriptText says what SCRIPT may be.
@@ -91,7 +89,7 @@ func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Contex
 	}
 	if err != nil {
 		report = engine.RefusedReport(err)
-		report.Image.Path, report.Mode = web.Mask(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
+		report.Image.Path, report.Mode = engine.MaskAddress(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
 		out.event(engine.Event{Time: inv.clk.Now(), Type: engine.EventEnd, Text: report.Result, Error: report.Error, Kind: report.Kind, Rule: report.Rule})
 	}
 	return env.finish(inv, report, out)
@@ -195,7 +193,7 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	if err != nil {
 		return nil, err
 	}
-	cache, err := image.CacheFromEnv(env.Getenv)
+	cache, err := engine.CacheFromEnv(env.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -229,11 +227,6 @@ func (env Env) board(inv *invocation, c *cli.Context, e engine.Engine, script *b
 	if err != nil {
 		return nil, err
 	}
-	done, err := simulate(&e, script.Policy, job)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	return e.Run(inv.Context, script.Policy, job), nil
 }
 
@@ -254,9 +247,7 @@ func (env Env) program(inv *invocation, c *cli.Context, e engine.Engine, script 
 		}
 	}
 	access := engine.Access{Read: *c.Generic("allow-read").(*repeated), Write: *c.Generic("allow-write").(*repeated)}
-	job := engine.ProgramJob{Timeout: c.Duration("timeout"), Access: access, Simulate: func(e *engine.Engine, p *engine.Policy, port string) (func(), error) {
-		return simulate(e, p, engine.Job{Port: port})
-	}}
+	job := engine.ProgramJob{Timeout: c.Duration("timeout"), Access: access}
 	return script.Program.Run(inv.Context, e, job, c.Args().Tail()...), nil
 }
 
@@ -313,7 +304,7 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	}
 	switch {
 	case c.NArg() > 1:
-		return j, usageError("%q is one argument too many", web.Mask(c.Args().Get(1)))
+		return j, usageError("%q is one argument too many", engine.MaskAddress(c.Args().Get(1)))
 	case j.Image == "" && len(j.Parts) == 0:
 		return j, usageError("--image is missing: name the file")
 	case j.Image != "" && len(j.Parts) > 0:
@@ -322,16 +313,16 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 		return j, usageError("--sha256 is of --image: with --part there is more than one")
 	case j.Port == "":
 		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(ports(), ", "))
-	case !isSim(j.Port) && transport.Check(j.Port) != nil:
+	case !engine.IsSimulated(j.Port) && transport.Check(j.Port) != nil:
 		return j, transport.Check(j.Port)
-	case isSim(j.Port) && j.Power != "":
+	case engine.IsSimulated(j.Port) && j.Power != "":
 		return j, usageError("--power %s: a simulated board has its own power", j.Power)
-	case !isSim(j.Port) && j.Power == "":
+	case !engine.IsSimulated(j.Port) && j.Power == "":
 		return j, classify.WithHint(classify.New(classify.Usage, "--power is missing: name the power driver"),
 			"it is one of %s; none means that you reset the board by hand", strings.Join(power.Examples(), ", "))
 	}
 	if text := c.String("sha256"); c.IsSet("sha256") {
-		if j.SHA256, err = image.ParseDigest(text, j.Image); err != nil {
+		if j.SHA256, err = engine.ParseDigest(text, j.Image); err != nil {
 			return j, err
 		}
 	}
@@ -349,7 +340,7 @@ func partsOf(c *cli.Context) (parts []engine.Part, err error) {
 		label, file, ok := strings.Cut(text, ":")
 		switch {
 		case !ok || label == "" || file == "":
-			return nil, usageError("--part %s: write LABEL:FILE, as in --part rootfs:rootfs.img", web.Mask(text))
+			return nil, usageError("--part %s: write LABEL:FILE, as in --part rootfs:rootfs.img", engine.MaskAddress(text))
 		case seen[label]:
 			return nil, usageError("--part %s: the label is there twice", label)
 		}

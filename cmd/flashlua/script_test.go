@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/flashlua/flashlua/engine/image"
 )
 
 // hurry is the race detector's setting with which a process ends when it ends. It sleeps for a second otherwise, and there
@@ -17,7 +15,7 @@ const hurry = "atexit_sleep_ms=0"
 
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != "flashlua" { // which has what its test gave it
-		os.Setenv(image.CacheVariable, "none") // nobody's own cache
+		os.Setenv("FLASHLUA_CACHE", "none") // nobody's own cache
 		os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" "+hurry))
 	}
 	testscript.Main(m, map[string]func(){"flashlua": main})
@@ -29,7 +27,7 @@ func TestScript(t *testing.T) {
 		Dir:                 "../../testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv(image.CacheVariable, filepath.Join(e.WorkDir, ".cache"))
+			e.Setenv("FLASHLUA_CACHE", filepath.Join(e.WorkDir, ".cache"))
 			e.Setenv("GORACE", hurry)
 			return nil
 		},

@@ -13,39 +13,9 @@ import (
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
-	"github.com/flashlua/flashlua/engine/simboard"
+	"github.com/flashlua/flashlua/engine/simulate"
 )
-
-const simScheme = "sim:"
-
-// simSettings is what stands behind the scheme of a simulated board's port; with nothing behind it, the colon may be left
-// out.
-func simSettings(port string) (settings string, ok bool) {
-	if port+":" == simScheme {
-		return "", true
-	}
-	return strings.CutPrefix(port, simScheme)
-}
-
-func isSim(port string) bool {
-	_, ok := simSettings(port)
-	return ok
-}
-
-// simulate puts a simulated board behind a port that asks for one.
-func simulate(e *engine.Engine, p *engine.Policy, job engine.Job) (done func(), err error) {
-	settings, sim := simSettings(job.Port)
-	switch {
-	case !sim:
-		return func() {}, nil
-	case job.DryRun:
-		return func() {}, e.SimulateDryRun(p, settings)
-	}
-	_, done, err = e.Simulate(p, settings)
-	return done, err
-}
 
 func (env Env) simCommand() *cli.Command {
 	return &cli.Command{
@@ -67,7 +37,7 @@ func (env Env) simCommand() *cli.Command {
 // simSettingsHelp lists the settings, a line each.
 func simSettingsHelp() string {
 	var lines []string
-	for _, s := range simboard.Settings {
+	for _, s := range simulate.Settings() {
 		lines = append(lines, fmt.Sprintf("  %-14s %s", s.Name+"="+s.Value, s.Does))
 	}
 	return strings.Join(lines, "\n")
@@ -88,11 +58,11 @@ func (env Env) sim(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	b, done, err := engine.NewSimulatedBoard(p, c.String("set"), nil)
+	b, err := simulate.New(p, c.String("set"))
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer b.Close()
 	port, err := serveConsole(inv.Context, b, c.String("listen"))
 	if err != nil {
 		return err
@@ -112,7 +82,7 @@ func (env Env) sim(c *cli.Context) error {
 }
 
 // powerSwitch is a relay with an HTTP server, as labs have them.
-type powerSwitch struct{ *simboard.Board }
+type powerSwitch struct{ *simulate.Board }
 
 func (s powerSwitch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
@@ -126,7 +96,7 @@ func (s powerSwitch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveConsole offers the board's serial line until ctx ends, and gives the port to open.
-func serveConsole(ctx context.Context, b *simboard.Board, spec string) (port string, err error) {
+func serveConsole(ctx context.Context, b *simulate.Board, spec string) (port string, err error) {
 	if spec == "pty" {
 		pty, err := term.OpenPTY()
 		if err != nil {
@@ -177,7 +147,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // proxy connects the board's serial line with whoever came, until they leave.
-func proxy(ctx context.Context, b *simboard.Board, far io.ReadWriteCloser) {
+func proxy(ctx context.Context, b *simulate.Board, far io.ReadWriteCloser) {
 	near, err := b.Open()
 	if err != nil {
 		far.Close()

@@ -19,7 +19,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/simboard"
+	"github.com/flashlua/flashlua/engine/simulate"
 )
 
 // viaTFTP is the board sim with files to load, so that every part of the sequence is there.
@@ -78,15 +78,15 @@ func flashSim(t *testing.T, script string, size int, settings string, pack ...st
 			t.Fatal(err)
 		}
 		var e engine.Engine
-		b, done, err := e.Simulate(p, "size=64,dir="+dir+","+settings)
+		sim, err := simulate.Attach(&e, p, "size=64,dir="+dir+","+settings)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer done()
+		defer sim.Close()
 		got.report = e.Run(t.Context(), p, engine.Job{Image: image})
 		time.Sleep(time.Minute) // for the retries of the TFTP server's library
-		got.fired = b.Faults().Fired()
-		disk, err := os.Open(b.File("vda"))
+		got.fired = sim.Fired()
+		disk, err := os.Open(sim.File("vda"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	_, table, _ := strings.Cut(string(text), "| setting | the board |\n|---|---|\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	var want []string
-	for _, s := range simboard.Settings {
+	for _, s := range simulate.Settings() {
 		want = append(want, fmt.Sprintf("| %s=%s | %s |", s.Name, s.Value, s.Does))
 	}
 	if got := strings.Split(strings.ReplaceAll(table, "`", ""), "\n"); !slices.Equal(got, want) {
@@ -335,12 +335,12 @@ func BenchmarkHundredBoards(b *testing.B) {
 					return
 				}
 				var e engine.Engine
-				_, done, err := e.Simulate(p, "size=32")
+				sim, err := simulate.Attach(&e, p, "size=32")
 				if err != nil {
 					b.Error(err)
 					return
 				}
-				defer done()
+				defer sim.Close()
 				if r := e.Run(b.Context(), p, engine.Job{Image: image}); r.Exit != 0 || len(r.Attempts) != 1 {
 					b.Errorf("exit %d after %d attempts: %v", r.Exit, len(r.Attempts), r.Err)
 				}

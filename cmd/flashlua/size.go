@@ -4,7 +4,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine"
 )
 
 // maxSizeFlag is of every command that opens an image.
@@ -18,7 +18,7 @@ func maxSizeOf(c *cli.Context) (int64, error) {
 		return 0, nil
 	}
 	text := c.String("max-size")
-	n, ok := image.ParseSize(text)
+	n, ok := engine.ParseSize(text)
 	if !ok || n == 0 {
 		return 0, classify.WithHint(classify.New(classify.Usage, "--max-size %q is not a size", text), "write bytes, or a number with K, M, G or T after it: 8G")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/simulate"
 )
 
 // surface asks every object and every module for a name that none has: the answer lists those it has.
@@ -79,11 +80,11 @@ func TestStubIsTrue(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := engine.Engine{Events: func(e engine.Event) { note(e.Text) }}
-		_, done, err := e.Simulate(p, "size=16")
+		sim, err := simulate.Attach(&e, p, "size=16")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer done()
+		defer sim.Close()
 		e.Run(t.Context(), p, engine.Job{Image: image})
 	})
 	s, err := bindings.Inspect(program, bindings.Options{Allow: []string{"true", "cat"}})

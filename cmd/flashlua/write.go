@@ -4,7 +4,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/image"
 )
 
 func (env Env) writeCommand() *cli.Command {
@@ -44,7 +43,7 @@ func (env Env) writeLocal(inv *invocation, c *cli.Context, out artefacts) (_ *en
 		return nil, err
 	}
 	if text := c.String("sha256"); c.IsSet("sha256") {
-		if job.SHA256, err = image.ParseDigest(text, job.Image); err != nil {
+		if job.SHA256, err = engine.ParseDigest(text, job.Image); err != nil {
 			return nil, err
 		}
 	}
@@ -52,7 +51,7 @@ func (env Env) writeLocal(inv *invocation, c *cli.Context, out artefacts) (_ *en
 	if c.Bool("quiet") {
 		level = quiet
 	}
-	cache, err := image.CacheFromEnv(env.Getenv)
+	cache, err := engine.CacheFromEnv(env.Getenv)
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,12 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/flashlua/flashlua/engine/flash/flashtest"
+	"github.com/flashlua/flashlua/engine/enginetest"
 	"github.com/flashlua/flashlua/testdata/built"
 )
 
 // mounted is a medium that does as it is told.
-func mounted(t *testing.T, m *flashtest.Medium) *flashtest.Medium {
+func mounted(t *testing.T, m *enginetest.Medium) *enginetest.Medium {
 	t.Helper()
 	if err := m.Mount(t.TempDir(), false); err != nil {
 		t.Skipf("LEFT OUT: a medium of our own cannot be mounted: %v", err)
@@ -110,7 +110,7 @@ func TestWriteInterrupted(t *testing.T) {
 					var wrote atomic.Int64
 					var armed atomic.Bool
 					arrived, release := make(chan bool, 1000), make(chan bool)
-					m := mounted(t, &flashtest.Medium{Size: size, Before: func(write bool, off int64, n int) {
+					m := mounted(t, &enginetest.Medium{Size: size, Before: func(write bool, off int64, n int) {
 						if !armed.Load() {
 							return
 						}
@@ -262,7 +262,7 @@ func TestWriteTakesLittleMemory(t *testing.T) {
 			var mu sync.Mutex
 			var peak int64
 			var process *os.Process
-			m := mounted(t, &flashtest.Medium{Size: size, Before: func(bool, int64, int) {
+			m := mounted(t, &enginetest.Medium{Size: size, Before: func(bool, int64, int) {
 				mu.Lock()
 				defer mu.Unlock()
 				if process != nil {

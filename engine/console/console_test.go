@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/console/consoletest"
+	"github.com/flashlua/flashlua/engine/internal/consoletest"
 )
 
 // dial gives a Console and the board's end of its wire.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/console/consoletest"
+	"github.com/flashlua/flashlua/engine/internal/consoletest"
 )
 
 // editor is a shell behind a line editor and a bad line. It runs framed commands by giving back their text.

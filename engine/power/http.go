@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/web"
+	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
 func init() {

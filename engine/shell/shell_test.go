@@ -15,7 +15,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/console/consoletest"
+	"github.com/flashlua/flashlua/engine/internal/consoletest"
 )
 
 // board is a Linux at the wire. Each of talk is said when what stands before it was typed.

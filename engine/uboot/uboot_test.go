@@ -12,7 +12,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/console/consoletest"
+	"github.com/flashlua/flashlua/engine/internal/consoletest"
 )
 
 // board is U-Boot at the wire: it echoes, answers frames, and asks reply what a command prints and how it exits.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/simulate"
 )
 
 // shutdowns has Linux end in every way in which it waits for the switch, and notes what that is called.
@@ -46,11 +47,11 @@ func TestShutDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := engine.Engine{Events: notes(&simulated)}
-	_, done, err := e.Simulate(p, "size=1")
+	sim, err := simulate.Attach(&e, p, "size=1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer done()
+	defer sim.Close()
 	none := 0
 	e.Run(t.Context(), p, engine.Job{Image: r.image, FilesDir: r.Arch.BootDir(), Retries: &none})
 	if len(real) != 2 || !strings.Contains(real[0], "board.off") || !strings.Contains(real[1], "board.off") || !slices.Equal(real, simulated) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/image"
+	"github.com/flashlua/flashlua/engine/enginetest"
 )
 
 // pattern is an image of stretches of data, of zeros and of what does not matter.
@@ -48,7 +48,7 @@ func newPattern(seed int64) *pattern {
 // change makes other data of some bytes, one of them a zero. They are where the probe does not look, behind the beginnings
 // of ranges: what it finds decides whether comparing pays.
 func (p *pattern) change() {
-	for _, at := range []int{1 << 20, 5 << 20, (long + image.BlockSize/unit + 1) * unit, len(p.raw) - 1} {
+	for _, at := range []int{1 << 20, 5 << 20, (long + enginetest.BlockSize/unit + 1) * unit, len(p.raw) - 1} {
 		p.raw[at] ^= 1
 		p.kind[at/unit] = data
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/simulate"
 	"github.com/flashlua/flashlua/testdata/gpt"
 )
 
@@ -103,13 +104,13 @@ func TestSimulatedBoardIsLikeThisOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := engine.Engine{Events: seen(&simulated)}
-		_, done, err := e.Simulate(p, fmt.Sprintf("size=%d,dir=%s", usualDisk>>20, dir))
+		board, err := simulate.Attach(&e, p, fmt.Sprintf("size=%d,dir=%s", usualDisk>>20, dir))
 		if err != nil {
 			t.Fatal(err)
 		}
 		none := 0
 		sim := e.Run(t.Context(), p, engine.Job{Image: r.image, FilesDir: r.Arch.BootDir(), Retries: &none})
-		done()
+		board.Close()
 		sim.Target.LastWrite, sim.Target.ReadBack = rep.Target.LastWrite, rep.Target.ReadBack // of course at another time
 		if sim.Exit != 0 || sim.Image != rep.Image || sim.Target != rep.Target || sim.Attempt != rep.Attempt || sim.Result != rep.Result || !sim.Simulated || rep.Simulated {
 			t.Errorf("%s: simulated %+v %v; QEMU %+v", name, sim, sim.Err, rep)

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flashlua/flashlua/engine/serve"
+	"github.com/flashlua/flashlua/engine/enginetest"
 )
 
 const (
@@ -51,10 +51,9 @@ func serveContent(b *testing.B) (url string, err error) {
 	if err != nil {
 		return "", err
 	}
-	h := serve.NewHTTP(l)
-	b.Cleanup(func() { h.Close() })
-	path, _ := h.Offer(serve.Offer{Content: serve.Content{Name: "image", Size: boardsSize, ReaderAt: f}})
-	return "http://127.0.0.1:" + h.Port() + path, nil
+	path, stop := enginetest.ServeHTTP(l, f, boardsSize)
+	b.Cleanup(func() { stop() })
+	return "http://" + l.Addr().String() + path, nil
 }
 
 // cpuPerByte has boards fetch at once, and gives the CPU that serving 1 KiB took, in ns.

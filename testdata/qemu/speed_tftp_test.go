@@ -17,7 +17,7 @@ import (
 
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/serve"
+	"github.com/flashlua/flashlua/engine/enginetest"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
@@ -96,9 +96,8 @@ func serveOurs(b *testing.B, name string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	t := serve.NewTFTP(conn, func() (net.PacketConn, error) { return net.ListenPacket("udp", net.JoinHostPort(tftpOurs, "0")) })
-	b.Cleanup(func() { t.Close() })
-	t.Offer(serve.Text(name, string(content)))
+	stop := enginetest.ServeTFTP(conn, func() (net.PacketConn, error) { return net.ListenPacket("udp", net.JoinHostPort(tftpOurs, "0")) }, name, string(content))
+	b.Cleanup(func() { stop() })
 	return nil
 }
 

@@ -1,0 +1,231 @@
+package flash
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/image"
+	"github.com/flashlua/flashlua/engine/internal/serve"
+)
+
+const (
+	// probeFrom is the size of an image from which on a probe pays, in bytes.
+	probeFrom   = 16 * mib
+	probeBlock  = 512 << 10
+	probeBlocks = 8                            // that are read in every way
+	samples     = 3                            // of each kind
+	firstPart   = 64 << 10                     // what is read first, in bytes; a slow board reads no more
+	mostProbe   = 2 * probeBlock * probeBlocks // bytes that are taken of what it sends, which is half of that
+)
+
+// profile is what is known of how a board reads a medium back.
+type profile struct {
+	way   readMethod
+	took  int64 // to read probeBlocks, in hundredths of a second; 0 if that is not known
+	nc    bool  // its busybox lets a command talk to the station
+	group int64 // how much it hashes at once, in bytes; 0 for the least
+}
+
+// rate is how fast the board reads, in bytes a second; 0 if that is not known.
+func (s profile) rate() int64 {
+	if s.took == 0 {
+		return 0
+	}
+	return probeBlock * probeBlocks * 100 / s.took
+}
+
+// ProfileReads finds out how the board reads a medium back fastest. Nothing is written. It is done when it is needed, if not
+// before: while the image is on its way, the board has time.
+func (d *ShellFlasher) ProfileReads(ctx context.Context, m Medium) error {
+	if _, known := d.surveys[m.Device]; known || m.Size < probeFrom {
+		return nil
+	}
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, Peer: d.boardAddr, OnPut: func(r io.Reader) { io.CopyN(io.Discard, r, mostProbe) }})
+	defer withdraw()
+	programs := slices.Sorted(maps.Keys(hashes))
+	slices.Reverse(programs) // the first has to wait for its memory, which MD5 should not
+	var l commandList
+	fmt.Fprintln(&l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(programs, " "))
+	a, err := d.runReadList(ctx, m, limit{silence: stallTimeout}, &l, "probe")
+	if classify.Facts(err).Kind == classify.VerifyRead { // it may heal when it is written; reading back has the last word
+		return nil
+	}
+	if d.surveys == nil {
+		d.surveys = map[string]profile{}
+	}
+	if err != nil { // a board that hangs here is asked no more, and read back as every board can
+		d.surveys[m.Device] = profile{way: defaultReadMethod, group: slowGroup}
+		return d.optional(ctx, err)
+	}
+	if s := surveyed(a); s.took > 0 {
+		d.surveys[m.Device] = s
+	}
+	return nil
+}
+
+// surveyed is what the board found out. A slow one reads a part, once.
+func surveyed(a reply) (s profile) {
+	if s.way, s.took = fastest(a); s.took == 0 {
+		s.way, s.took = defaultReadMethod, slices.Max(append(a.numbers("first"), 0))*probeBlock*probeBlocks/firstPart
+	}
+	if s.took == 0 {
+		return s
+	}
+	s.nc, s.group = a.number("nc") == 1, maxGroup
+	if s.way.name == "file" {
+		s.group = min(max(a.number("free"), 0)<<10/16, maxGroup)
+	}
+	if in := s.rate() * int64(batchTime/time.Second); in < s.group {
+		s.group = max(in, slowGroup)
+	}
+	return s
+}
+
+// chooseReadMethod finds the way in which the board reads back.
+func (w *ShellWriter) chooseReadMethod(ctx context.Context) error {
+	if w.way.name != "" {
+		return nil
+	}
+	if ranges(w.im.Ranges()).size() >= probeFrom {
+		if err := w.dut.ProfileReads(ctx, w.Medium); err != nil {
+			return err
+		}
+	}
+	w.profile = w.dut.surveys[w.Medium.Device]
+	if w.way.name == "" {
+		w.way = defaultReadMethod
+	}
+	return nil
+}
+
+// sampleMedium looks at some of the medium. It gives the kinds of ranges that are right already so often that finding out which
+// costs less than writing them all.
+func (w *ShellWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]bool, err error) {
+	if err := w.chooseReadMethod(ctx); err != nil || w.took == 0 || ranges(w.im.Ranges()).size() < probeFrom {
+		return nil, err
+	}
+	var l commandList
+	looked := w.samples()
+	buf := make([]byte, image.MaxRange)
+	for _, r := range looked {
+		if err := w.im.ReadRange(r, buf); err != nil {
+			return nil, err
+		}
+		n := min(r.Len, image.BlockSize)
+		l.add("look", ddRun{r.Off, n, n}, fmt.Sprintf("%x", sha256.Sum256(buf[:n])))
+	}
+	blocks := min(max(w.rate()/probeBlock, 1), probeBlocks) // about as much as it reads in a second
+	if !w.Medium.Target.ClearForceRO {
+		l.add("copy", ddRun{0, probeBlock * blocks, probeBlock})
+		w.changing() // it writes what it read
+	}
+	a, err := w.dut.runReadList(ctx, w.Medium, limit{silence: stallTimeout}, &l, "probe")
+	switch {
+	case classify.Facts(err).Kind == classify.VerifyRead: // as in Survey
+		return nil, nil
+	case err != nil:
+		return nil, w.dut.optional(ctx, err)
+	}
+	wrong := map[image.Kind]int{}
+	for _, n := range a.numbers("bad") {
+		if n >= 1 && n <= int64(len(looked)) {
+			wrong[looked[n-1].Kind]++
+		}
+	}
+	copied := max(a.number("copy"), 0)
+	if a.number("copy") == 0 { // as read: less than can be measured is not nothing
+		copied = 1
+	}
+	copied = copied * probeBlocks / blocks
+	if copied > 0 {
+		w.copyRate = probeBlock * probeBlocks * 100 / copied
+	}
+	likely = map[image.Kind]bool{}
+	for kind, n := range count(looked) {
+		right := int64(n - wrong[kind])
+		likely[kind] = right*(copied+w.took) >= int64(n)*w.took
+	}
+	return likely, nil
+}
+
+// fastest is the way that took the shortest, and its time, in hundredths of a second; 0 if there was none. To send all back
+// takes the network and the station, which others want, too, so that it must be a good deal faster.
+func fastest(a reply) (readMethod, int64) {
+	best, by := int64(-1), defaultReadMethod
+	for _, program := range slices.Sorted(maps.Keys(hashes)) {
+		for _, name := range []string{"pipe", "file"} {
+			if t := a.number(name + "." + program); t >= 0 && (best < 0 || t < best) {
+				best, by = t, readMethod{name, program}
+			}
+		}
+	}
+	for _, program := range []string{"curl", "nc"} {
+		if t := a.number("back." + program); t >= 0 && 3*t < 2*best {
+			best, by = t, readMethod{"back", program}
+		}
+	}
+	if best < 0 {
+		return by, 0
+	}
+	return by, max(best, 1)
+}
+
+// samples are some ranges of each kind that have a whole block, far from each other.
+func (w *ShellWriter) samples() (some ranges) {
+	for _, kind := range []image.Kind{image.Data, image.Zero} {
+		all := slices.DeleteFunc(ranges(w.im.Ranges()).ofKind(kind), func(r image.Range) bool { return r.Len < image.BlockSize })
+		some = append(some, all.sample(samples)...)
+	}
+	return some
+}
+
+// sample are at most n ranges, far from each other.
+func (s ranges) sample(n int) (few ranges) {
+	n = min(n, len(s))
+	for i := range n {
+		few = append(few, s[(2*i+1)*len(s)/(2*n)])
+	}
+	return few
+}
+
+func count(s ranges) map[image.Kind]int {
+	n := map[image.Kind]int{}
+	for _, r := range s {
+		n[r.Kind]++
+	}
+	return n
+}
+
+// only gives the ranges of some kinds.
+func (s ranges) only(kinds map[image.Kind]bool) ranges {
+	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return !kinds[r.Kind] })
+}
+
+// runReadList has the board work off a list of what to look at.
+func (d *ShellFlasher) runReadList(ctx context.Context, m Medium, until limit, l *commandList, command string, args ...string) (reply, error) {
+	if err := d.loadHelper(ctx); err != nil {
+		return reply{}, err
+	}
+	text, sum := l.text()
+	url, withdraw := d.serve(serve.Text("list", text), nil)
+	defer withdraw()
+	a, err := d.execChecked(ctx, until, append([]string{command, m.Device, url, sum}, args...)...)
+	switch what := a.get("error"); {
+	case err != nil:
+		return a, classify.Wrap(err, "", "cannot read %s", m.Device)
+	case what == "cached":
+		return a, newError(classify.VerifyRead, a, "%s cannot be read past the board's cache: neither direct reads nor drop_caches work", m.Device)
+	case what == "list":
+		return a, newError(classify.NetHTTPCut, a, "the board did not get the list of what to read of %s", m.Device)
+	case what != "":
+		return a, newError(classify.VerifyRead, a, "%s cannot be read back: it is %s", m.Device, what)
+	}
+	return a, nil
+}

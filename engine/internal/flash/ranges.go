@@ -1,0 +1,246 @@
+package flash
+
+import (
+	"cmp"
+	"crypto/md5"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"math/bits"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/flashlua/flashlua/engine/internal/image"
+)
+
+const (
+	mib = 1 << 20
+
+	// A board hashes as much at once as its memory allows: a command costs it some milliseconds.
+	slowGroup = 1 << 20
+	minGroup  = 4 << 20 // of a board whose speed is not known
+	maxGroup  = 64 << 20
+)
+
+// ranges is some of an image's ranges, in order.
+type ranges []image.Range
+
+// ddRun is what a DUT does with one dd: adjacent ranges of one kind, in blocks of one size.
+type ddRun struct {
+	off, len int64 // bytes
+	block    int64 // bytes; divides both
+}
+
+// ddArgs are those of dd.
+func (r ddRun) ddArgs() string {
+	return fmt.Sprintf("%d %d %d", r.block, r.off/r.block, r.len/r.block)
+}
+
+// size is how many bytes the set has.
+func (s ranges) size() (n int64) {
+	for _, r := range s {
+		n += r.Len
+	}
+	return n
+}
+
+// ofKind gives the ranges of one kind.
+func (s ranges) ofKind(k image.Kind) ranges {
+	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return r.Kind != k })
+}
+
+// splitBootRanges gives the first ranges of the image, where its partition table is, and the others. A disk without a table does not
+// boot, so that they come last.
+func (s ranges) splitBootRanges() (first, others ranges) {
+	n := 0
+	for n < len(s) && s[n].Off < mib {
+		n++
+	}
+	return s[:n], s[n:]
+}
+
+// runs joins what is adjacent, and cuts it where blocks of another size begin. The last one is padded to a whole sector.
+func (s ranges) runs(m Medium) (all []ddRun) {
+	for i := 0; i < len(s); {
+		off, end := s[i].Off, s[i].Off+s[i].Len
+		for i++; i < len(s) && s[i].Off == end; i++ {
+			end += s[i].Len
+		}
+		all = append(all, splitBlocks(off, m.padded(end))...)
+	}
+	return all
+}
+
+// splitBlocks gives runs whose blocks are as large as pays: a mebibyte, if the run is long.
+func splitBlocks(off, end int64) (all []ddRun) {
+	add := func(to int64) {
+		if to > off {
+			block := min(int64(1)<<bits.TrailingZeros64(uint64(off|to|mib)), mib)
+			all = append(all, ddRun{off, to - off, block})
+			off = to
+		}
+	}
+	const worth = 32 * mib // a command more, or smaller blocks
+	if end-off >= worth {
+		add((off + mib - 1) / mib * mib)
+		add(end / mib * mib)
+	}
+	add(end / image.BlockSize * image.BlockSize)
+	add(end)
+	return all
+}
+
+// hashGroup is what a DUT hashes at once.
+type hashGroup struct {
+	ddRun
+	ranges ranges
+}
+
+// groups joins what is adjacent, of any kind, to no more than most bytes each.
+func (s ranges) groups(m Medium, most int64) (all []hashGroup) {
+	for i := 0; i < len(s); {
+		from := i
+		end := s[i].Off + s[i].Len
+		whole := end%image.BlockSize == 0
+		for i++; whole && i < len(s) && s[i].Off == end && s[i].Off+s[i].Len-s[from].Off <= most; i++ {
+			if s[i].Len%image.BlockSize != 0 { // the image's end has blocks of its own
+				break
+			}
+			end += s[i].Len
+		}
+		block := min(int64(1)<<bits.TrailingZeros64(uint64(s[from].Off|m.padded(end)|mib)), mib)
+		all = append(all, hashGroup{ddRun{s[from].Off, m.padded(end) - s[from].Off, block}, s[from:i]})
+	}
+	return all
+}
+
+// digest is the sum of a group as it must read back, in hex. What the image has now is compared with what it had when
+// its own digest was made.
+func (g hashGroup) digest(im Image, h hash.Hash, buf []byte) (string, error) {
+	for _, r := range g.ranges {
+		if err := im.ReadRange(r, buf); err != nil {
+			return "", err
+		}
+		h.Write(buf[:r.Len])
+	}
+	last := g.ranges[len(g.ranges)-1]
+	h.Write(make([]byte, g.off+g.len-last.Off-last.Len))
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// commandList is a list of commands for the helper.
+type commandList struct {
+	strings.Builder
+	size  int64 // bytes of the medium that it is about
+	entry int64 // the most of them that the board works on without a line or a transfer
+}
+
+func (l *commandList) add(command string, r ddRun, rest ...string) {
+	fmt.Fprintln(l, command, r.ddArgs(), strings.Join(rest, " "))
+	l.size += r.len
+	if command != "put" {
+		l.entry = max(l.entry, r.len)
+	}
+}
+
+// sum is the list's own digest, of the form in which a shell has it.
+func (l *commandList) text() (text, sum string) {
+	text = strings.TrimRight(l.String(), "\n")
+	return text, fmt.Sprintf("%x", sha256.Sum256([]byte(text+"\n")))
+}
+
+// hashes are those that a DUT may have, by the name of its program. They are to find damage, and not an attacker, who would
+// have to be on the board, where he could say what he likes: MD5 does, and is the fastest on many boards.
+var hashes = map[string]func() hash.Hash{"md5sum": md5.New, "sha256sum": sha256.New, "sha512sum": sha512.New}
+
+// stream is the content of runs of an image, one after another, with zeros behind the image's end.
+type stream struct {
+	im   Image
+	runs []ddRun
+	at   []int64 // of each run in the stream
+	size int64
+}
+
+func newStream(im Image, runs []ddRun) *stream {
+	s := &stream{im: im, runs: runs}
+	for _, r := range runs {
+		s.at = append(s.at, s.size)
+		s.size += r.len
+	}
+	return s
+}
+
+// runIndex gives the run in which a place of the stream lies.
+func (s *stream) runIndex(off int64) int {
+	i, found := slices.BinarySearch(s.at, off)
+	if !found {
+		i--
+	}
+	return i
+}
+
+// File implements serve.Filed: all but the padding lies in the image's file.
+func (s *stream) File(off int64) (f *os.File, at, n int64) {
+	if off >= s.size {
+		return nil, 0, 0
+	}
+	i := s.runIndex(off)
+	at = s.runs[i].off + off - s.at[i]
+	return s.im.File(), at, min(s.runs[i].off+s.runs[i].len, s.im.Size()) - at
+}
+
+// ReadAt implements io.ReaderAt.
+func (s *stream) ReadAt(p []byte, off int64) (n int, err error) {
+	for n < len(p) {
+		if off >= s.size {
+			return n, io.EOF
+		}
+		i := s.runIndex(off)
+		r := s.runs[i]
+		part := p[n:min(int64(len(p)), int64(n)+r.len-(off-s.at[i]))]
+		m, err := s.im.ReadAt(part, r.off+off-s.at[i])
+		if err != nil && err != io.EOF {
+			return n + m, err
+		}
+		clear(part[m:])
+		n += len(part)
+		off += int64(len(part))
+	}
+	return n, nil
+}
+
+// minus gives the ranges that are not in other.
+func (s ranges) minus(other ranges) ranges {
+	in := map[int64]bool{}
+	for _, r := range other {
+		in[r.Off] = true
+	}
+	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return in[r.Off] })
+}
+
+// plus gives the ranges of both, in order.
+func (s ranges) plus(other ranges) ranges {
+	all := append(slices.Clone(s), other.minus(s)...)
+	slices.SortFunc(all, func(a, b image.Range) int { return cmp.Compare(a.Off, b.Off) })
+	return all
+}
+
+// describe tells where the ranges are, the first of them.
+func (s ranges) describe() string {
+	var at []string
+	for i := 0; i < len(s) && len(at) < 3; {
+		off, end := s[i].Off, s[i].Off+s[i].Len
+		for i++; i < len(s) && s[i].Off == end; i++ {
+			end += s[i].Len
+		}
+		at = append(at, fmt.Sprintf("bytes %d to %d", off, end-1))
+	}
+	if n := s.size(); len(at) == 3 {
+		return fmt.Sprintf("%s, …, %d bytes in all,", strings.Join(at, ", "), n)
+	}
+	return strings.Join(at, ", ")
+}

@@ -1,0 +1,102 @@
+package flash
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/image"
+	"github.com/flashlua/flashlua/engine/internal/serve"
+)
+
+// compareOnStation has the board send groups, and compares them on the station.
+func (w *ShellWriter) compareOnStation(ctx context.Context, groups []hashGroup) (bad ranges, err error) {
+	d, m := w.dut, w.Medium
+	var l commandList
+	for _, g := range groups {
+		l.add("send", g.ddRun)
+	}
+	type arrival struct {
+		bad ranges
+		err error
+	}
+	sent := &stallWatch{verb: "sent", total: l.size, idle: stallTimeout, after: stallTimeout, progress: func(int64) {}}
+	ctx, stop := d.withStallTimeout(ctx, sent)
+	defer stop()
+	var begun atomic.Bool
+	arrived := make(chan arrival, 1)
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, Peer: d.boardAddr, OnPut: func(r io.Reader) {
+		if !begun.Swap(true) {
+			bad, err := w.compareStream(groups, arriving{r, sent.add})
+			arrived <- arrival{bad, err}
+		}
+	}})
+	defer withdraw()
+	a, err := d.runReadList(ctx, m, limit{line: sent.renew}, &l, "upload", w.way.program, d.url(path), fmt.Sprint(l.size))
+	if err != nil {
+		return nil, err
+	}
+	nothing := errors.New("nothing came")
+	came := arrival{err: nothing}
+	if begun.Load() { // the board is done with it, and so its connection is over, or will be
+		select {
+		case came = <-arrived:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	w.lastReply = a
+	switch {
+	case classify.Facts(came.err).Kind != "":
+		return nil, came.err
+	case a.number("read") > 0 && (came.err == nil || came.err == nothing || errors.Is(came.err, io.ErrUnexpectedEOF)): // not if the connection broke off
+		return nil, newError(classify.VerifyRead, a, "%s cannot be read back: dd exited %d", m.Device, a.number("read"))
+	case came.err != nil:
+		return nil, classify.WithConsole(classify.Wrap(came.err, classify.NetHTTPCut, "what the board reads of %s does not arrive", m.Device), a.text)
+	}
+	return came.bad, nil
+}
+
+// arriving tells how much is read.
+type arriving struct {
+	io.Reader
+	add func(n int64)
+}
+
+func (c arriving) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.add(int64(n))
+	return n, err
+}
+
+// compareStream compares what comes with groups. All of it must come.
+func (w *ShellWriter) compareStream(groups []hashGroup, r io.Reader) (bad ranges, err error) {
+	want, got := make([]byte, image.MaxRange), make([]byte, image.MaxRange)
+	for _, g := range groups {
+		for _, part := range g.ranges {
+			if err := w.im.ReadRange(part, want); err != nil {
+				return nil, err
+			}
+			padded := w.Medium.padded(part.Len)
+			clear(want[part.Len:padded])
+			if _, err := io.ReadFull(r, got[:padded]); err != nil {
+				return nil, err
+			}
+			if !bytes.Equal(got[:padded], want[:padded]) {
+				bad = append(bad, part)
+			}
+		}
+	}
+	switch _, err := io.ReadFull(r, got[:1]); err { // and no more: a board may send without end
+	case io.EOF:
+		return bad, nil
+	case nil:
+		return nil, errors.New("it goes on after the last byte that was asked for")
+	default:
+		return nil, err
+	}
+}

@@ -1,0 +1,109 @@
+package flash
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/bounded"
+	"github.com/flashlua/flashlua/engine/internal/image"
+)
+
+// Resolve finds a target on the board and refuses one that must not be written.
+func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
+	device := t.Path
+	if device == "" {
+		if device, err = d.only(ctx, t, "find_sysfs", t.Sysfs); err != nil {
+			return Medium{}, err
+		}
+	}
+	if t.Part != "" {
+		if device, err = d.only(ctx, t, "find_part", device, t.Part); err != nil {
+			return Medium{}, err
+		}
+	}
+	a, err := d.query(ctx, "info", device)
+	if err != nil {
+		return Medium{}, err
+	}
+	m := Medium{Target: t, Device: a.get("device"), Size: a.number("sectors") * 512, Sector: a.number("sector")}
+	m.Extents = []Extent{{Disk: a.get("disk"), First: a.number("first") * 512, Length: m.Size}}
+	switch {
+	case a.get("error") == "missing":
+		return Medium{}, errNotFound(t, a)
+	case a.get("error") == "notblock":
+		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is not a block device", t.Name, t)
+	case a.get("error") == "blind":
+		return Medium{}, classify.WithConsole(classify.New(classify.TargetUnsafe, "target %s: the board cannot tell whether %s is mounted: it has no grep or no /proc", t.Name, t), a.text)
+	case a.get("protected") != "" && !d.ReadOnly && a.get("force") != "" && !t.ClearForceRO:
+		return Medium{}, classify.WithHint(classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected")),
+			"an eMMC's boot partition is read-only by force_ro: clear_force_ro = true in the policy's target clears it for the time of the write")
+	case a.get("protected") != "" && !d.ReadOnly && a.get("force") == "":
+		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected"))
+	case a.get("used") != "":
+		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s", t.Name, strings.Join(a.fields["used"], ", "))
+	case m.Size <= 0 || m.Sector <= 0 || m.Sector > image.BlockSize || m.Sector&(m.Sector-1) != 0 || m.Extents[0].Disk == "" || m.Extents[0].First < 0:
+		return Medium{}, classify.WithConsole(classify.New(classify.TargetMissing, "target %s: the board does not tell where %s lies and its size", t.Name, device), a.text)
+	}
+	return m, nil
+}
+
+// Fits refuses an image of size bytes, or of more if that is not all, that is larger than the medium.
+func (m Medium) Fits(size int64, all bool) error {
+	if m.padded(size) <= m.Size {
+		return nil
+	}
+	what := m.Device
+	if m.Target.Part != "" { // of several, this one
+		what = m.Target.String()
+	}
+	return tooLarge(fmt.Sprintf("target %s: %s", m.Target.Name, what), m.Size, size, all)
+}
+
+func tooLarge(what string, room, size int64, all bool) error {
+	more := ""
+	if !all {
+		more = " or more"
+	}
+	return classify.New(classify.TargetUnsafe, "%s has %d bytes, the image has %d%s", what, room, size, more)
+}
+
+// only gives the one device that a search of the helper finds.
+func (d *ShellFlasher) only(ctx context.Context, t Target, search ...string) (string, error) {
+	a, err := d.query(ctx, search...)
+	if err != nil {
+		return "", err
+	}
+	switch found := a.fields["device"]; len(found) {
+	case 0:
+		return "", errNotFound(t, a)
+	case 1:
+		return found[0], nil
+	default:
+		return "", classify.New(classify.TargetUnsafe, "target %s: %s is ambiguous, it is %s", t.Name, t, strings.Join(found, " and "))
+	}
+}
+
+func errNotFound(t Target, a reply) error {
+	if t.Part != "" && a.get("error") == "" {
+		hint := "the disk has no partition with a label: is it the right one, and does it have a table?"
+		if labels := a.fields["label"]; len(labels) > 0 {
+			hint = "its partitions are " + strings.Join(labels, ", ")
+		}
+		return classify.WithConsole(classify.WithHint(classify.New(classify.TargetMissing, "target %s: %s is not on the board", t.Name, t), "%s", hint), a.text)
+	}
+	return classify.WithConsole(classify.WithHint(classify.New(classify.TargetMissing, "target %s: %s is not on the board", t.Name, t),
+		"check targets in the policy against /sys/class/block on the board"), a.text)
+}
+
+// padded is size, rounded up to whole sectors. What no number holds is larger than any medium.
+func (m Medium) padded(size int64) int64 { return roundUp(size, m.Sector) }
+
+func roundUp(size, sector int64) int64 {
+	if n, ok := bounded.RoundUp(size, sector); ok {
+		return n
+	}
+	return math.MaxInt64
+}

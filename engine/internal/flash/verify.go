@@ -1,0 +1,173 @@
+package flash
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/image"
+)
+
+// readMethod is how the board reads a medium back: a function of the helper, which hashes or sends, and its program.
+type readMethod struct{ name, program string }
+
+// defaultReadMethod is what every board has.
+var defaultReadMethod = readMethod{"pipe", "sha256sum"}
+
+// Verify implements Writer. What it was asked to read once, it reads whole the next time.
+func (w *ShellWriter) Verify(ctx context.Context) (Receipt, error) {
+	bad, err := w.differing(ctx, "verify", w.unverified)
+	w.unverified, w.wrong = w.im.Ranges(), bad
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := w.im.CheckUnchanged(); err != nil {
+		return Receipt{}, err
+	}
+	m := w.Medium
+	if len(bad) > 0 {
+		return Receipt{}, newError(classify.VerifyMismatch, w.lastReply, "%s does not hold the image: %s read back wrong", m.Device, bad.describe())
+	}
+	return Receipt{m.Target, m.Device, w.im.Size(), w.im.SHA256(), true}, nil
+}
+
+// Repair implements Writer.
+func (w *ShellWriter) Repair(ctx context.Context) error {
+	bad := w.wrong
+	w.wrong = nil
+	w.counts.Rewritten += len(bad)
+	return w.writeRanges(ctx, bad)
+}
+
+// Distrust implements Writer.
+func (w *ShellWriter) Distrust() { w.unverified = w.im.Ranges() }
+
+// Counts implements Writer.
+func (w *ShellWriter) Counts() Counts { return w.counts }
+
+// differing reads ranges back and gives those that do not hold the image.
+func (w *ShellWriter) differing(ctx context.Context, step string, s ranges) (bad ranges, err error) {
+	if err := w.chooseReadMethod(ctx); err != nil {
+		return nil, err
+	}
+	if bad, err = w.read(ctx, step, s.groups(w.Medium, cmp.Or(w.group, minGroup))); err != nil || len(bad) == 0 {
+		return bad, err
+	}
+	which, err := w.read(ctx, step, bad.groups(w.Medium, 0))
+	if err == nil && len(which) == 0 { // it reads once so and once so: who knows which of them
+		which = bad
+	}
+	return which, err
+}
+
+// read has the board hash groups, as many at once as it does in batchTime, and gives the ranges of those that differ.
+func (w *ShellWriter) read(ctx context.Context, step string, groups []hashGroup) (bad ranges, err error) {
+	p := batchSizer{limit: max(64*mib, w.rate()*int64(batchTime/time.Second))}
+	var total, done int64
+	for _, g := range groups {
+		total += g.len
+	}
+	for len(groups) > 0 {
+		n, size := 0, int64(0)
+		limit := p.limit
+		if left := total - done; left < limit+limit/2 { // what little is left is not worth a command of its own
+			limit = left
+		}
+		for n < len(groups) && (n == 0 || size+groups[n].len <= limit) {
+			size += groups[n].len
+			n++
+		}
+		p.begin(w.dut.Clock.Now())
+		compare := w.compare
+		if w.way.name == "back" {
+			compare = w.compareOnStation
+		}
+		wrong, err := compare(ctx, groups[:n])
+		for range queryRetries - 1 { // noise may spoil the answer
+			if classify.Facts(err).Kind == classify.ConsoleGarbled {
+				wrong, err = compare(ctx, groups[:n])
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.end(w.dut.Clock.Now(), size)
+		bad = append(bad, wrong...)
+		groups = groups[n:]
+		if done += size; w.dut.Progress != nil {
+			w.dut.Progress(step, done, total)
+		}
+	}
+	return bad, nil
+}
+
+// compare has the board hash groups.
+func (w *ShellWriter) compare(ctx context.Context, groups []hashGroup) (bad ranges, err error) {
+	m := w.Medium
+	var l commandList
+	var sums strings.Builder
+	buf := make([]byte, image.MaxRange)
+	for _, g := range groups {
+		sum, err := w.sum(g, buf)
+		if err != nil {
+			return nil, err
+		}
+		l.add("check", g.ddRun, sum)
+		fmt.Fprintln(&sums, sum)
+	}
+	a, err := w.dut.runReadList(ctx, m, limit{silence: timeoutFor(l.entry, w.rate())}, &l, "compare", w.way.name, w.way.program)
+	if err != nil {
+		return nil, err
+	}
+	w.lastReply = a
+	for _, n := range a.numbers("bad") {
+		if n < 1 || n > int64(len(groups)) {
+			return nil, errGarbled(a, "reading back", m)
+		}
+		bad = append(bad, groups[n-1].ranges...)
+	}
+	got, want := a.get("sum"), fmt.Sprintf("%x", sha256.Sum256([]byte(sums.String())))
+	switch {
+	case a.number("read") > 0:
+		return nil, newError(classify.VerifyRead, a, "%s cannot be read back: dd exited %d", m.Device, a.number("read"))
+	case !digest.MatchString(got) || got != a.get("again") || (got == want) != (len(bad) == 0), a.number("bads") != int64(len(a.fields["bad"])):
+		return nil, errGarbled(a, "reading back", m)
+	}
+	return bad, nil
+}
+
+// sum is the digest of a group.
+func (w *ShellWriter) sum(g hashGroup, buf []byte) (string, error) {
+	if sum, ok := w.digests.Load(g.ddRun); ok {
+		return sum.(string), nil
+	}
+	return g.digest(w.im, hashes[w.way.program](), buf)
+}
+
+// precomputeDigests finds the digests of what will be read back while the board writes. The caller ends it.
+func (w *ShellWriter) precomputeDigests(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, image.MaxRange)
+		for _, g := range ranges(w.im.Ranges()).groups(w.Medium, cmp.Or(w.group, minGroup)) {
+			if ctx.Err() != nil || w.way.name == "back" {
+				return
+			}
+			sum, err := w.sum(g, buf)
+			if err != nil {
+				return // it will fail again
+			}
+			w.digests.Store(g.ddRun, sum)
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}

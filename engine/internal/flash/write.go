@@ -1,0 +1,231 @@
+package flash
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/image"
+	"github.com/flashlua/flashlua/engine/internal/serve"
+)
+
+// ShellWriter writes an image through a board's shell. It implements Writer.
+type ShellWriter struct {
+	Medium      Medium
+	BeforeWrite func() // called before each command that changes the medium; may be nil
+
+	dut        *ShellFlasher
+	im         Image
+	unverified ranges // what must yet be read back
+	wrong      ranges // what the last Verify read back wrong
+	counts     Counts
+	profile
+	copyRate  int64 // how fast it reads and writes, in bytes a second; 0 if that is not known
+	lastReply reply // the last one about what it read
+	done      int64
+	total     int64
+
+	digests sync.Map // of groups, once they are known
+}
+
+// NewWriter is the first step of Write or Verify. It touches nothing.
+func (d *ShellFlasher) NewWriter(m Medium, im Image) *ShellWriter {
+	return &ShellWriter{Medium: m, dut: d, im: im, unverified: im.Ranges()}
+}
+
+// changing must be called before the medium changes.
+func (w *ShellWriter) changing() {
+	if w.BeforeWrite != nil {
+		w.BeforeWrite()
+	}
+}
+
+// Write makes the medium hold the image, padded to whole sectors, and flushes it. What is right already is left alone,
+// if a look at some of it promises that this is worth the reading. That all arrived is for Verify to say.
+func (w *ShellWriter) Write(ctx context.Context) error {
+	all := ranges(w.im.Ranges())
+	likely, err := w.sampleMedium(ctx)
+	if err != nil {
+		return err
+	}
+	wrong := all
+	if maybe := all.only(likely); len(maybe) > 0 {
+		switch bad, err := w.differing(ctx, "compare", maybe); {
+		case classify.Facts(err).Kind == classify.VerifyRead: // what cannot be read may heal when it is written
+		case err != nil:
+			return err
+		default:
+			wrong = all.minus(maybe.minus(bad))
+		}
+	}
+	w.counts.Written, w.counts.Skipped = wrong.size(), all.size()-wrong.size()
+	if len(wrong) > 0 {
+		defer w.precomputeDigests(ctx)()
+	}
+	w.unverified = all // a medium that is smaller than it says keeps one block in the place of another
+	if len(wrong) == 0 {
+		w.unverified = nil
+	}
+	return w.writeRanges(ctx, wrong)
+}
+
+// writeRanges writes some ranges, those with the partition table last. What is there of the old one goes first: neither boots a
+// medium that is only half written.
+func (w *ShellWriter) writeRanges(ctx context.Context, wrong ranges) error {
+	first, _ := ranges(w.im.Ranges()).splitBootRanges()
+	others := wrong.minus(first)
+	if len(others) == 0 {
+		first = wrong
+	}
+	all := others.plus(first)
+	empty := all.ofKind(image.Zero)
+	if len(others) > 0 {
+		empty = others.ofKind(image.Zero).plus(first)
+	}
+	full := slices.Concat(others.ofKind(image.Data).runs(w.Medium), first.ofKind(image.Data).runs(w.Medium))
+	w.total = w.Medium.padded(all.size())
+	w.done = w.total - w.Medium.padded(empty.size()) // what goes twice does not count twice
+	for _, r := range full {
+		w.done -= r.len
+	}
+	last, err := w.zero(ctx, empty.runs(w.Medium))
+	if err != nil {
+		return err
+	}
+	return w.writeData(ctx, last, full)
+}
+
+// batchTime is about how long one command of the board's should take: between two, it is told how far it got.
+const batchTime = 6 * time.Second
+
+// batchSizer finds out how much the board does in batchTime.
+type batchSizer struct {
+	limit int64
+	began time.Time
+}
+
+func (p *batchSizer) begin(now time.Time) { p.began = now }
+
+func (p *batchSizer) end(now time.Time, done int64) {
+	took := max(now.Sub(p.began), time.Millisecond)
+	p.limit = min(max(int64(float64(done)*float64(batchTime)/float64(took)), 16*mib), 2*p.limit)
+}
+
+// zero fills runs with zeros, which the board makes itself. It gives what is left of it for the next command.
+func (w *ShellWriter) zero(ctx context.Context, runs []ddRun) (*commandList, error) {
+	p := batchSizer{limit: max(4*zeroEntry, w.copyRate*int64(batchTime/time.Second))}
+	l, runs := zeros(runs, p.limit)
+	for len(runs) > 0 {
+		p.begin(w.dut.Clock.Now())
+		if err := w.runWriteList(ctx, l, nil); err != nil {
+			return nil, err
+		}
+		p.end(w.dut.Clock.Now(), l.size)
+		w.done += l.size
+		w.progress(w.done)
+		l, runs = zeros(runs, p.limit)
+	}
+	return l, nil
+}
+
+// zeros is a list for about so many bytes of runs, and the other runs.
+func zeros(runs []ddRun, limit int64) (*commandList, []ddRun) {
+	l := &commandList{}
+	for len(runs) > 0 && l.size < limit {
+		r := runs[0]
+		if most := limit / 4 / mib * mib; r.len > most { // a long run in parts
+			r.len = most
+		}
+		l.add("zero", r)
+		if r.len == runs[0].len {
+			runs = runs[1:]
+		} else {
+			runs = append([]ddRun{{r.off + r.len, runs[0].len - r.len, r.block}}, runs[1:]...)
+		}
+	}
+	return l, runs
+}
+
+// writeData has the board work off a list, and then what it streams: runs of data.
+func (w *ShellWriter) writeData(ctx context.Context, l *commandList, runs []ddRun) error {
+	w.done += l.size
+	var s *stream
+	if len(runs) > 0 {
+		s = newStream(w.im, runs)
+		for i, r := range runs {
+			l.add("put", r, fmt.Sprint(s.at[i], " ", r.len))
+		}
+	}
+	if l.size == 0 {
+		return nil
+	}
+	if err := w.runWriteList(ctx, l, s); err != nil {
+		return err
+	}
+	w.progress(w.total)
+	return nil
+}
+
+func (w *ShellWriter) progress(done int64) {
+	if w.dut.Progress != nil {
+		w.dut.Progress("write", max(min(done, w.total), 0), w.total)
+	}
+}
+
+// runWriteList has the board work off a list.
+func (w *ShellWriter) runWriteList(ctx context.Context, l *commandList, s *stream) error {
+	d, m := w.dut, w.Medium
+	if err := d.loadHelper(ctx); err != nil {
+		return err
+	}
+	text, sum := l.text()
+	url, withdraw := d.serve(serve.Text("list", text), nil)
+	defer withdraw()
+	from, by, clear := "", "", ""
+	size, sent := int64(0), &stallWatch{}
+	if s != nil {
+		size = s.size
+		var stop func()
+		sent = &stallWatch{
+			verb: "fetched", total: size, idle: timeoutFor(l.entry, w.copyRate), after: timeoutFor(min(size, flushMost), w.copyRate),
+			progress: func(n int64) { w.progress(w.done + n) },
+		}
+		ctx, stop = d.withStallTimeout(ctx, sent)
+		defer stop()
+		var withdraw func()
+		from, withdraw = d.serve(serve.Content{Name: "image", Size: size, ReaderAt: s}, sent.add)
+		defer withdraw()
+	}
+	if w.nc && s != nil {
+		by = "nc"
+	}
+	if m.Target.ClearForceRO {
+		clear = "clear"
+	}
+	until := limit{silence: timeoutFor(l.entry, w.copyRate)}
+	if s != nil {
+		until.line = sent.renew
+	}
+	w.changing()
+	a, err := d.execChecked(ctx, until, "apply", m.Device, url, sum, from, by, clear)
+	switch {
+	case err != nil:
+		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)
+	case a.get("error") == "gone":
+		return newError(classify.WriteFailed, a, "%s went away", m.Device)
+	case a.get("error") == "list":
+		return newError(classify.NetHTTPCut, a, "the board did not get the list of what to write to %s", m.Device)
+	case a.number("dd") > 0:
+		return newError(classify.WriteFailed, a, "writing %s failed: dd exited %d", m.Device, a.number("dd"))
+	case a.number("fetch") > 0 || a.number("cut") > 0: // what was sent may be counted a moment later than it arrived; Verify has the last word
+		return newError(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes", min(sent.count(), size), size)
+	case !a.hasNumbers("fetch", "dd", "cut", "sync"):
+		return errGarbled(a, "writing", m)
+	case a.number("sync") != 0:
+		return newError(classify.WriteFailed, a, "writing %s did not end as it must", m.Device)
+	}
+	return nil
+}

@@ -1,0 +1,364 @@
+package image
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/web"
+)
+
+const (
+	// fetchTries is how often a download is tried in a row without getting further.
+	fetchTries = 5
+	// stallTime is how long a server may send nothing.
+	stallTime = 30 * time.Second
+	// maxRedirects is how many redirections are followed.
+	maxRedirects = 10
+	// progressStep is how much comes between two reports of progress.
+	progressStep = 1 << 20
+)
+
+// openWeb opens an image of the web. One that is kept is not fetched again, if its digest is asked for or the server says
+// that it is still the same.
+func (s Stager) openWeb(ctx context.Context, address string) (*Image, error) {
+	from, err := web.Parse(address)
+	if err != nil {
+		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the image's address cannot be used"), "check the address after --image")
+	}
+	if s.SHA256 != "" {
+		if im, err := s.lookupAs(ctx, from, strings.ToLower(s.SHA256)); im != nil || err != nil {
+			return im, err
+		}
+	}
+	known := s.Cache.lookupOrigin(address)
+	d, err := s.fetch(ctx, from, known.ETag)
+	if err != nil {
+		return nil, err
+	}
+	if d.notModified {
+		d.to.Close()
+		if im, err := s.lookupAs(ctx, from, known.Key); im != nil || err != nil {
+			return im, err
+		}
+		if d, err = s.fetch(ctx, from, ""); err != nil {
+			return nil, err
+		}
+	}
+	im, err := s.openSource(ctx, source{File: d.to, path: from.String(), name: from.Name(), private: true})
+	if err != nil {
+		return nil, err
+	}
+	key := im.source
+	if key == "" { // of a raw one that is what was downloaded
+		key = im.sum
+		err = s.Cache.store(im.f, key, im, nil, s.Clock.Now())
+	}
+	if err == nil {
+		err = s.Cache.saveOrigin(address, origin{d.etag, key})
+	}
+	if err != nil {
+		s.Note(fmt.Sprintf("what was downloaded is not kept for another run: %v", err))
+	}
+	return im, nil
+}
+
+// lookupAs opens what is kept of an image of the web, nil if nothing is.
+func (s Stager) lookupAs(ctx context.Context, from web.Address, key string) (*Image, error) {
+	im, err := s.lookup(ctx, key)
+	if im == nil || err != nil {
+		return nil, err
+	}
+	if im.path, im.private = from.String(), true; im.sum != key {
+		im.source = key
+	}
+	return im, nil
+}
+
+// fetch downloads an image into a file of its own, unless the server says that it is the one with an entity tag. A download
+// that breaks off goes on where it was, if the server can tell that the image is still the same, and begins again
+// otherwise. The proxy that the environment names is used.
+func (s Stager) fetch(ctx context.Context, from web.Address, unless string) (*download, error) {
+	to, err := s.Cache.tempFile("download")
+	if err != nil {
+		return nil, err
+	}
+	d := &download{Stager: s, from: from, to: to, proxy: http.ProxyFromEnvironment, ifNoneMatch: unless, room: s.room(to, from.String(), "")}
+	if err := d.run(ctx); err != nil {
+		to.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// download is one under way.
+type download struct {
+	Stager
+	from  web.Address
+	to    *os.File
+	proxy func(*http.Request) (*url.URL, error)
+
+	current  web.Address // that was asked last, from or where it redirects to
+	done     int64
+	total    int64  // 0 if it is not known
+	etag     string // tells one version of the image from another, byte for byte; "" if the server does not say
+	reported int64  // done at the last report of progress
+	room     *room  // for what comes
+
+	ifNoneMatch string // the entity tag of what is there already, "" if nothing is
+	notModified bool   // the server has nothing else
+}
+
+// run tries until the image is there.
+func (d *download) run(ctx context.Context) error {
+	best := int64(0)
+	for n := 0; ; n++ {
+		err := d.try(ctx)
+		if err == nil {
+			return nil
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			return classify.Wrap(cause, "", "downloading %s", d.from)
+		}
+		if d.done > best {
+			best, n = d.done, 0
+		}
+		err = d.explain(err)
+		if n+1 >= fetchTries || classify.Facts(err).Class == classify.Fatal {
+			return err
+		}
+		wait := classify.Backoff{}.Wait(n)
+		d.Note(fmt.Sprintf("%s; again in %s", err, wait))
+		if err := d.Clock.Sleep(ctx, wait); err != nil {
+			return classify.Wrap(err, "", "downloading %s", d.from)
+		}
+	}
+}
+
+// try makes one request and takes what it brings.
+func (d *download) try(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stall := func() { cancel(fmt.Errorf("the server sent nothing for %s", stallTime)) }
+	stop := d.Clock.AfterFunc(stallTime, stall)
+	defer func() { stop() }()
+	resp, err := d.request(ctx)
+	if err == nil {
+		defer resp.Body.Close()
+		if err = d.acceptResponse(resp); err == nil {
+			err = d.copyBody(resp.Body, func() {
+				stop()
+				stop = d.Clock.AfterFunc(stallTime, stall)
+			})
+		}
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
+
+// request requests what is missing and follows redirections.
+func (d *download) request(ctx context.Context) (*http.Response, error) {
+	to := d.from
+	for range maxRedirects {
+		d.current = to
+		resp, err := d.send(ctx, to)
+		if err != nil {
+			return nil, to.RedactError(err)
+		}
+		location := resp.Header.Get("Location")
+		if resp.StatusCode/100 != 3 || location == "" {
+			return resp, nil
+		}
+		resp.Body.Close()
+		if to, err = to.Resolve(location); err != nil {
+			return nil, classify.MarkFatal(fmt.Errorf("the server redirects to an address that cannot be used: %w", err))
+		}
+	}
+	return nil, classify.MarkFatal(fmt.Errorf("the server redirects more than %d times", maxRedirects))
+}
+
+// send makes one request. The rest of an image is asked for only where a strong validator keeps two versions of it
+// from being mixed. Source: RFC 9110, 13.1.5 and 14.2.
+func (d *download) send(ctx context.Context, to web.Address) (*http.Response, error) {
+	req, err := to.Request(ctx, http.MethodGet, "", false)
+	if err != nil {
+		return nil, err
+	}
+	t := web.Transport()
+	t.Proxy = d.proxy
+	if proxy, err := d.proxy(req); err == nil && proxy != nil {
+		if req, err = to.Request(ctx, http.MethodGet, "", true); err != nil {
+			return nil, err
+		}
+	}
+	if d.done > 0 && d.etag == "" {
+		d.done = 0
+	}
+	if d.done == 0 && d.ifNoneMatch != "" {
+		req.Header.Set("If-None-Match", d.ifNoneMatch)
+	}
+	if d.done > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.done))
+		req.Header.Set("If-Range", d.etag)
+	}
+	return t.RoundTrip(req)
+}
+
+// acceptResponse finds out where what follows belongs.
+func (d *download) acceptResponse(resp *http.Response) error {
+	switch code := resp.StatusCode; {
+	case code == http.StatusNotModified && d.ifNoneMatch != "":
+		d.notModified = true
+		return nil
+	case code == http.StatusOK && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && d.SHA256 == "":
+		return classify.MarkFatal(classify.WithHint(errors.New("the server does not say how long the image is, so that nobody could tell its end from a break"),
+			"give its digest with --sha256, or have it served with a length"))
+	case code == http.StatusOK:
+		d.done, d.reported, d.total, d.etag = 0, 0, max(resp.ContentLength, 0), ""
+		if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // W/ would be a weak one
+			d.etag = tag
+		}
+		if err := d.room.checkPacked(d.total, true); err != nil {
+			return err
+		}
+		if err := d.to.Truncate(0); err != nil {
+			return &diskError{err}
+		}
+		return nil
+	case code == http.StatusPartialContent:
+		var from, last, total int64
+		_, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-%d/%d", &from, &last, &total)
+		if err == nil && resp.Header.Get("ETag") == d.etag && from == d.done && d.done > 0 && last == total-1 && (d.total == 0 || total == d.total) {
+			d.total = total
+			return nil
+		}
+		return d.restart(fmt.Errorf("the server sent another part than it was asked for"))
+	case code == http.StatusRequestedRangeNotSatisfiable && d.done > 0:
+		return d.restart(fmt.Errorf("the image ends before byte %d, where the server broke off", d.done))
+	}
+	return &statusError{resp.StatusCode, d.current.DescribeStatus(resp)}
+}
+
+// restart has the next try begin again.
+func (d *download) restart(err error) error {
+	d.etag = ""
+	return err
+}
+
+// statusError is a status other than success.
+type statusError struct {
+	code int
+	text string
+}
+
+func (a *statusError) Error() string { return "the server answers " + a.text }
+
+// copyBody copies what comes, and calls alive when something did.
+func (d *download) copyBody(body io.Reader, alive func()) error {
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			alive()
+			if err := d.fits(d.done + int64(n)); err != nil {
+				return err
+			}
+			if _, werr := d.scratchFile(d.to).WriteAt(buf[:n], d.done); werr != nil {
+				return werr
+			}
+			d.done += int64(n)
+			d.addWork(n)
+			d.report(progressStep)
+		}
+		if err == io.EOF {
+			d.report(1)
+			return d.checkComplete()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// fits refuses what there is no room for, and what is more than was announced.
+func (d *download) fits(n int64) error {
+	if d.total > 0 && n > d.total {
+		return d.restart(fmt.Errorf("the server sent more than the %d bytes that it announced", d.total))
+	}
+	return d.room.checkPacked(n, n == d.total)
+}
+
+// checkComplete reports whether what came is all that was announced.
+func (d *download) checkComplete() error {
+	switch {
+	case d.total == 0 || d.done == d.total:
+		return nil
+	}
+	return io.ErrUnexpectedEOF
+}
+
+// report tells the progress if there is some.
+func (d *download) report(step int64) {
+	if d.done-d.reported >= step {
+		d.reported = d.done
+		d.Progress("download", d.done, d.total)
+	}
+}
+
+// explain says what failed, whether another attempt may help, and the way out.
+func (d *download) explain(err error) error {
+	var full *diskError
+	if errors.As(err, &full) {
+		return d.Cache.errDiskFull(d.to, full.error, d.from.String(), "downloaded")
+	}
+	if classify.Facts(err).Kind == classify.ImageTooLarge {
+		return err
+	}
+	fatal, hint := d.advice(err)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("the server broke off after %d bytes", d.done)
+		if d.total > 0 {
+			err = fmt.Errorf("the server broke off after %d of %d bytes", d.done, d.total)
+		}
+	}
+	if fatal {
+		err = classify.MarkFatal(err)
+	}
+	return classify.WithHint(classify.Wrap(err, classify.ImageFetch, "cannot download %s", d.from), "%s", hint)
+}
+
+// advice judges an error of a download.
+func (d *download) advice(err error) (fatal bool, hint string) {
+	const check = "check the address after --image, and that its server runs"
+	var (
+		a       *statusError
+		trust   *tls.CertificateVerificationError
+		plain   tls.RecordHeaderError
+		unknown *net.DNSError
+	)
+	switch {
+	case errors.As(err, &a) && (a.code == http.StatusUnauthorized || a.code == http.StatusForbidden):
+		return true, "the address may need USER:PASSWORD@ before its host, or it was signed and has expired"
+	case errors.As(err, &a):
+		again := a.code >= 500 || a.code == http.StatusRequestTimeout || a.code == http.StatusTooEarly || a.code == http.StatusTooManyRequests
+		return !again, check
+	case errors.As(err, &trust):
+		return true, "set SSL_CERT_FILE to a file with the certificate that signs for the server, or download the image and name the file"
+	case errors.As(err, &plain):
+		return true, "the server does not speak TLS there: write http:// or another port"
+	case errors.As(err, &unknown) && unknown.IsNotFound:
+		return true, check
+	}
+	return false, check
+}

@@ -1,0 +1,322 @@
+// Package simboard is a simulated board: a U-Boot and a Linux behind a serial line, power, media that are files, and
+// faults that strike where a seed says.
+//
+// It owns everything on the board's side of the serial line, the network cable and the power switch. It reaches the
+// station's servers only through its Network, opens no file but its media, and runs no program. It knows nothing of
+// policies, of the engine, or of what the station is up to.
+package simboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/internal/simboard/linux"
+)
+
+// Network is the board's cable.
+type Network interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)        // TCP
+	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) // UDP
+}
+
+// Medium is a block device of the board.
+type Medium struct {
+	Name string // "vda": it is /dev/vda, and the file vda.img
+	Bus  string // its address on the bus as it stands in sysfs, "4f80000.mmc"; "" for none
+}
+
+// Config is what a board is like. The zero value is a board with U-Boot's and busybox's usual prompts and one medium.
+type Config struct {
+	Dir     string      // where the media's files are
+	Clock   clock.Clock // nil is the real one
+	Network Network     // nil is this machine's
+	Media   []Medium    // none is one, vda
+	Size    int64       // of each medium, bytes; 0 is 8 GiB; only what is written takes room
+	Faults  *Faults     // nil for none
+
+	Permit func(f *os.File) error // refuses a file in Dir that was just opened, before it is written; nil refuses none
+
+	Prompt, Autoboot                            string // of U-Boot
+	Keys, BootPassword                          string // that stop its autoboot: a word of more than one key, a password
+	Login, User, Password, ShellPrompt, Command string // of Linux; Command is the kernel's command line
+}
+
+const defaultSize = 8 << 30
+
+// Board is one simulated board. It begins without power. It is a power.Driver.
+type Board struct {
+	cfg    Config
+	faults *Faults
+	media  []*medium
+	input  *queue // what was typed and not read yet
+
+	typed, printed line
+
+	mu     sync.Mutex
+	port   *Port
+	away   bool                    // the station's adapter
+	off    context.CancelFunc      // nil while the power is off
+	life   context.Context         // the one under way
+	end    context.CancelCauseFunc // ends it
+	linux  bool                    // runs now
+	booted time.Time               // when that began
+	done   chan struct{}           // closed when the power is off and everything stands still
+	saved  map[string]string       // U-Boot's environment in flash; of the goroutine that lives
+
+	switching sync.Mutex // held by On and Off
+}
+
+// New makes a board with its media in cfg.Dir. What stands on them from an earlier time stays. A file that has the name of
+// a medium and was not made by a board is an error.
+func New(cfg Config) (*Board, error) {
+	for _, d := range []struct {
+		field *string
+		value string
+	}{
+		{&cfg.Prompt, "=> "},
+		{&cfg.Autoboot, "Hit any key to stop autoboot"},
+		{&cfg.Login, "login:"},
+		{&cfg.User, "root"},
+		{&cfg.ShellPrompt, "# "},
+	} {
+		if *d.field == "" {
+			*d.field = d.value
+		}
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.Real{}
+	}
+	if cfg.Network == nil {
+		cfg.Network = real{}
+	}
+	if len(cfg.Media) == 0 {
+		cfg.Media = []Medium{{Name: "vda"}}
+	}
+	if cfg.Size == 0 {
+		cfg.Size = defaultSize
+	}
+	if cfg.Faults == nil {
+		cfg.Faults = &Faults{}
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		return nil, classify.Wrap(err, classify.Config, "the simulated board's media have no place")
+	}
+	b := &Board{cfg: cfg, faults: cfg.Faults, input: newQueue(cfg.Clock, input)}
+	b.typed, b.printed = line{b: b, way: Typed}, line{b: b, way: Printed}
+	for _, m := range cfg.Media {
+		f, err := openMedium(cfg.Dir, m.Name+mediumSuffix, cfg.Permit)
+		if err == nil {
+			b.media = append(b.media, &medium{Medium: m, f: f, size: cfg.Size})
+			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		}
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = errors.New("another simulated board has it")
+		}
+		if err == nil {
+			err = f.Truncate(cfg.Size)
+		}
+		if err != nil {
+			b.Close()
+			return nil, classify.Wrap(err, classify.Config, "the simulated board's medium %s cannot be had", b.File(m.Name))
+		}
+	}
+	return b, nil
+}
+
+// Faults gives the faults, as far as they did not strike yet.
+func (b *Board) Faults() *Faults { return b.faults }
+
+// File is the file behind a medium.
+func (b *Board) File(medium string) string { return filepath.Join(b.cfg.Dir, medium+mediumSuffix) }
+
+// Files are the files behind all media.
+func (b *Board) Files() []string {
+	var all []string
+	for _, m := range b.media {
+		all = append(all, b.File(m.Name))
+	}
+	return all
+}
+
+// Close switches the board off and closes its media; their files stay.
+func (b *Board) Close() error {
+	err := b.Off(context.Background())
+	b.mu.Lock()
+	port := b.port
+	b.mu.Unlock()
+	if port != nil {
+		port.Close()
+	}
+	for _, m := range b.media {
+		err = errors.Join(err, m.f.Close())
+	}
+	return err
+}
+
+func (b *Board) isOn() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.off != nil
+}
+
+// inLinux reports whether Linux runs, and how long.
+func (b *Board) inLinux() (uptime time.Duration, linux bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cfg.Clock.Now().Sub(b.booted), b.linux
+}
+
+// Check answers that the power can be switched.
+func (b *Board) Check(context.Context) error { return nil }
+
+// Instant says that a simulated board has no capacitors.
+func (b *Board) Instant() {}
+
+// Off takes the power away. When it returns, nothing moves any more and what was in memory is gone.
+func (b *Board) Off(context.Context) error {
+	b.switching.Lock()
+	defer b.switching.Unlock()
+	b.powerOff()
+	return nil
+}
+
+func (b *Board) powerOff() {
+	b.mu.Lock()
+	off, done := b.off, b.done
+	b.mu.Unlock()
+	if off == nil {
+		return
+	}
+	off()
+	<-done
+	b.mu.Lock()
+	b.off = nil
+	if b.port != nil {
+		b.port.queue.empty() // what nobody took is no news any more
+	}
+	b.mu.Unlock()
+	b.input.empty()
+	b.typed.empty()
+	b.printed.empty()
+}
+
+// On gives power, or resets a board that has it.
+func (b *Board) On(context.Context) error {
+	b.switching.Lock()
+	defer b.switching.Unlock()
+	b.powerOff()
+	ctx, off := context.WithCancel(context.Background())
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.off, b.done = off, make(chan struct{})
+	go b.live(ctx, b.done)
+	return nil
+}
+
+// These end a life of the board. One that halted waits for the switch.
+var (
+	errReset  = errors.New("reset")
+	errHalted = errors.New("halted")
+)
+
+// live goes from one reset to the next until the power goes.
+func (b *Board) live(ctx context.Context, done chan struct{}) {
+	defer close(done)
+	for ctx.Err() == nil {
+		life, end := context.WithCancelCause(ctx)
+		b.mu.Lock()
+		b.life, b.end = life, end
+		b.mu.Unlock()
+		err := b.boot(life)
+		if cause := context.Cause(life); cause != nil {
+			err = cause
+		}
+		end(nil)
+		b.setLinux(false)
+		if errors.Is(err, errHalted) {
+			<-ctx.Done()
+		}
+	}
+}
+
+// boot is one life: from the reset vector to the next reset.
+func (b *Board) boot(ctx context.Context) error {
+	line := &tty{b: b, ctx: ctx}
+	b.input.empty() // a receiver that was not set up hears nothing
+	args, err := newBootloader(b, line).run(ctx)
+	if err == nil {
+		err = b.reach(StageLinux)
+	}
+	if err != nil {
+		return err
+	}
+	b.setLinux(true)
+	halt, err := linux.Boot(ctx, line, b.system(args))
+	if err == nil && halt == linux.PowerOff {
+		return errHalted
+	}
+	return err
+}
+
+// reach tells that a stage was reached, and how the life ends there if a fault strikes.
+func (b *Board) reach(stage string) error { return b.reached(stage, 1) }
+
+// reached is reach for what happens n times at once.
+func (b *Board) reached(stage string, n int) error {
+	if b.faults.at(FaultGone, stage, n) {
+		b.unplug()
+	}
+	var err error
+	switch {
+	case b.faults.at(FaultReset, stage, n):
+		err = errReset
+	case b.faults.at(FaultOff, stage, n):
+		b.shutDown()
+		err = errHalted
+	case b.faults.at(FaultSilent, stage, n):
+		err = errHalted
+	default:
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.end(err)
+	return err
+}
+
+// shutDown prints the kernel's last line.
+func (b *Board) shutDown() {
+	b.mu.Lock()
+	line := tty{b, b.life}
+	b.mu.Unlock()
+	at, _ := b.inLinux()
+	line.print(fmt.Appendf(nil, "[%5d.%06d] %s\r\n", at/time.Second, at%time.Second/time.Microsecond, linux.PowerDown))
+}
+
+func (b *Board) setLinux(on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.linux, b.booted = on, b.cfg.Clock.Now()
+}
+
+// system is the Linux of this life.
+func (b *Board) system(args string) linux.Config {
+	cfg := linux.Config{
+		Clock: b.cfg.Clock, Dial: b.dial, Lease: lease, Hostname: "flashlua", Cmdline: args,
+		Login: b.cfg.Login, User: b.cfg.User, Password: b.cfg.Password, Prompt: b.cfg.ShellPrompt,
+		Loud: b.faults.loud(), Echo: b.faults.echoes, Columns: b.faults.Wrap, Reached: func(stage string) { b.reach(stage) },
+	}
+	for _, m := range b.media {
+		cfg.Disks = append(cfg.Disks, linux.Disk{Name: m.Name, Bus: m.Bus, Size: m.size, Storage: &disk{medium: m, b: b, wrong: -1}})
+	}
+	return cfg
+}
