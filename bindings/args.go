@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -90,10 +89,7 @@ func (h *host) invoke(c *args, f builtin) (results []lua.LValue, err error) {
 		case argError:
 			err = v.err
 		default:
-			h.bug = &classify.Error{
-				Kind: classify.Internal, Msg: fmt.Sprintf("panic in %s: %v", c.name, v), Detail: string(debug.Stack()),
-				Hint: "this is a bug in flashlua; please report it with the detail",
-			}
+			h.bug = classify.Wrap(classify.FromPanic(v), "", "in %s", c.name)
 			err = h.bug
 		}
 	}()

@@ -102,7 +102,7 @@ func TestASubscriberThatPanics(t *testing.T) {
 		}
 	}
 	r := b.Run(t.Context(), b.policy, b.job)
-	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.NetDHCPTimeout, 4)
+	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.NetDHCPTimeout, 4)
 	if got := strings.Join(r.Secondary, "\n"); got != "the subscriber of the events panicked: oops" || strings.Join(b.switched, " ") != "off" {
 		t.Errorf("beside it: %q, power %v", got, b.switched)
 	}

@@ -112,7 +112,7 @@ func TestRetriesWithBackoff(t *testing.T) {
 		return noLease
 	})
 	r, took := b.run(t)
-	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.NetDHCPTimeout, 4)
+	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.NetDHCPTimeout, 4)
 	if took != 7*time.Second {
 		t.Errorf("took %s; want 1 s + 2 s + 4 s", took)
 	}
@@ -130,7 +130,7 @@ func TestRetriesWithBackoff(t *testing.T) {
 func TestFatalStopsAtOnce(t *testing.T) {
 	b := newBench(t, failing(errors.Join(noLease, classify.New(classify.TargetUnsafe, "mounted"))))
 	r, took := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.TargetUnsafe, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.TargetUnsafe, 1)
 	if took != 0 {
 		t.Errorf("waited %s", took)
 	}
@@ -139,7 +139,7 @@ func TestFatalStopsAtOnce(t *testing.T) {
 func TestUnverifiedIsAFailure(t *testing.T) {
 	b := newBench(t, failing(nil))
 	r, _ := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.FlashUnverified, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.FlashUnverified, 1)
 }
 
 func TestPanicIsABug(t *testing.T) {
@@ -173,11 +173,11 @@ func TestDeadlines(t *testing.T) {
 		tries  int
 		took   time.Duration
 	}{
-		{"step", Limits{}, 0, ExitExhausted, classify.RuleRetryable, classify.DeadlineStep, 4, 20*time.Minute + 7*time.Second},
-		{"attempt", Limits{Attempt: time.Minute}, 0, ExitExhausted, classify.RuleRetryable, classify.DeadlineAttempt, 4, 4*time.Minute + 7*time.Second},
+		{"step", Limits{}, 0, ExitExhausted, classify.RuleRetry, classify.DeadlineStep, 4, 20*time.Minute + 7*time.Second},
+		{"attempt", Limits{Attempt: time.Minute}, 0, ExitExhausted, classify.RuleRetry, classify.DeadlineAttempt, 4, 4*time.Minute + 7*time.Second},
 		{"total", Limits{Total: 3 * time.Minute}, 0, ExitDeadline, classify.RuleRunCancelled, classify.DeadlineTotal, 1, 3 * time.Minute},
 		{"total of the job", Limits{}, 6 * time.Minute, ExitDeadline, classify.RuleRunCancelled, classify.DeadlineTotal, 2, 6 * time.Minute},
-		{"no time for the next wait", Limits{Total: time.Hour, Attempt: 4 * time.Minute}, 4*time.Minute + time.Second, ExitDeadline, classify.RuleRetryable, classify.DeadlineAttempt, 1, 4 * time.Minute},
+		{"no time for the next wait", Limits{Total: time.Hour, Attempt: 4 * time.Minute}, 4*time.Minute + time.Second, ExitDeadline, classify.RuleRetry, classify.DeadlineAttempt, 1, 4 * time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, nil)
@@ -200,7 +200,7 @@ func TestAnAttemptMustFitTheTotal(t *testing.T) {
 	b := newBench(t, failing(nil))
 	b.policy.Limits = Limits{Total: time.Minute, Attempt: 50 * time.Second}
 	r, _ := b.run(t)
-	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.ConfigPlan, 0)
+	wantReport(t, r, ExitPlan, classify.RuleFatal, classify.ConfigPlan, 0)
 	if !strings.Contains(r.Error, "50s") || r.Hint == "" || len(b.switched) != 0 {
 		t.Errorf("error %q, hint %q, power %v", r.Error, r.Hint, b.switched)
 	}
@@ -274,7 +274,7 @@ func TestSwallowedCancellation(t *testing.T) {
 	none := 0
 	b.job.Retries = &none
 	r, _ := b.run(t)
-	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.DeadlineAttempt, 1)
+	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.DeadlineAttempt, 1)
 }
 
 func TestPolicyOverrides(t *testing.T) {
@@ -298,22 +298,22 @@ func TestPolicyOverrides(t *testing.T) {
 		}, nil, ExitFatal, classify.RulePolicy, 1, 0, ""},
 		{"classify fails", func(*bench) class {
 			return func(context.Context, error, func(error) classify.Class) (classify.Class, error) { return 0, broken }
-		}, nil, ExitExhausted, classify.RuleRetryable, 4, 7 * time.Second, "the policy's classify failed: board.lua:3"},
+		}, nil, ExitExhausted, classify.RuleRetry, 4, 7 * time.Second, "the policy's classify failed: board.lua:3"},
 		{"classify hangs", func(b *bench) class {
 			return func(ctx context.Context, _ error, _ func(error) classify.Class) (classify.Class, error) {
 				return classify.Fatal, b.clk.Sleep(ctx, time.Hour)
 			}
-		}, nil, ExitExhausted, classify.RuleRetryable, 4, 7*time.Second + 4*hookTimeout, "classify took longer than 10m0s"},
+		}, nil, ExitExhausted, classify.RuleRetry, 4, 7*time.Second + 4*hookTimeout, "classify took longer than 10m0s"},
 		{"backoff", nil, func(*bench) backoff {
 			return func(_ context.Context, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
 				return 10*time.Second + next(n, err), nil
 			}
-		}, ExitExhausted, classify.RuleRetryable, 4, 37 * time.Second, ""},
+		}, ExitExhausted, classify.RuleRetry, 4, 37 * time.Second, ""},
 		{"backoff fails", nil, func(*bench) backoff {
 			return func(context.Context, int, error, func(int, error) time.Duration) (time.Duration, error) {
 				return 0, broken
 			}
-		}, ExitExhausted, classify.RuleRetryable, 4, 7 * time.Second, ""},
+		}, ExitExhausted, classify.RuleRetry, 4, 7 * time.Second, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, failing(noLease))
@@ -457,7 +457,7 @@ func TestPowerAfter(t *testing.T) {
 	b := newBench(t, failing(noLease))
 	b.powerErr = errors.New("the PDU is on fire")
 	r, _ := b.run(t)
-	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.NetDHCPTimeout, 4)
+	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.NetDHCPTimeout, 4)
 	if !strings.Contains(strings.Join(r.Secondary, "\n"), "could not be switched off: the PDU is on fire") {
 		t.Errorf("beside it: %q", r.Secondary)
 	}
@@ -482,7 +482,7 @@ func TestAPatientPowerDriver(t *testing.T) {
 	})
 	b.OpenPower = func(string) (power.Driver, error) { return person{b}, nil }
 	r, took := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.Power, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.Power, 1)
 	if took != 4*time.Minute+5*time.Minute+4*time.Minute || !strings.Contains(r.Error, "did not answer within 5m0s") || len(r.Secondary) != 0 {
 		t.Errorf("took %s: %s; beside it %q", took, r.Error, r.Secondary)
 	}
@@ -492,7 +492,7 @@ func TestAPatientPowerDriver(t *testing.T) {
 	b.events = nil
 	b.policy.Limits = Limits{Total: 10 * time.Minute, Attempt: 6 * time.Minute}
 	r, _ = b.run(t)
-	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.ConfigPlan, 0)
+	wantReport(t, r, ExitPlan, classify.RuleFatal, classify.ConfigPlan, 0)
 	if want := "one attempt of 6m0s and its clean-up of 5m2s do not fit the total of 10m0s"; r.Error != want {
 		t.Errorf("error %q; want %q", r.Error, want)
 	}
@@ -519,7 +519,7 @@ func TestCleanUpTriesEverything(t *testing.T) {
 		return classify.MarkFatal(noLease)
 	}
 	r, _ := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.NetDHCPTimeout, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.NetDHCPTimeout, 1)
 	beside := strings.Join(r.Secondary, "\n")
 	if len(undone) != 1 || !strings.Contains(beside, "bad: cannot") || !strings.Contains(beside, "panic: panic: oops") || !strings.Contains(beside, "hangs: it did not end within") {
 		t.Errorf("undone %v, beside it:\n%s", undone, beside)
@@ -532,7 +532,7 @@ func TestImageOfTheWeb(t *testing.T) {
 	b := newBench(t, failing(classify.MarkFatal(noLease)))
 	b.job.Image = strings.Replace(site.URL, "://", "://me:s3cret@", 1) + "/x.raw?sig=s3cret"
 	r, _ := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.NetDHCPTimeout, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.NetDHCPTimeout, 1)
 	if e := b.events[0]; e.Type != EventProgress || e.Step != "download" || e.Done != 5 || e.Total != 5 {
 		t.Errorf("the first event is %+v", e)
 	}
@@ -543,7 +543,7 @@ func TestImageOfTheWeb(t *testing.T) {
 	b.events = nil
 	began := b.clk.Now()
 	r, _ = b.run(t)
-	wantReport(t, r, ExitPlan, classify.RuleRetryable, classify.ImageFetch, 0)
+	wantReport(t, r, ExitPlan, classify.RuleRetry, classify.ImageFetch, 0)
 	if took := b.clk.Now().Sub(began); took != 15*time.Second || b.events[3].Type != EventNote || !strings.HasSuffix(b.events[3].Text, "again in 8s") {
 		t.Errorf("took %s, events %+v", took, b.events)
 	}
@@ -607,7 +607,7 @@ func TestDryRunTouchesNothing(t *testing.T) {
 	}
 	b.job.Port, b.events = "ttyUSB0", nil
 	r, _ = b.run(t)
-	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.Usage, 0)
+	wantReport(t, r, ExitPlan, classify.RuleFatal, classify.Usage, 0)
 }
 
 func TestVerifyOnly(t *testing.T) {
@@ -623,7 +623,7 @@ func TestVerifyOnly(t *testing.T) {
 	})
 	b.job.VerifyOnly = true
 	r, _ := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.ConfigPolicy, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.ConfigPolicy, 1)
 	if r.Mode != ModeVerify || r.Target.State != Untouched || refused == nil || !strings.Contains(r.Error, "step wipe may destroy") {
 		t.Errorf("mode %s, target %s, %v", r.Mode, r.Target.State, r.Err)
 	}

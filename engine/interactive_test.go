@@ -73,7 +73,7 @@ func TestReachIsBounded(t *testing.T) {
 	b.policy.Limits.Attempt = 5e9
 	b.policy.Transition = func(ctx context.Context, s *Session, _ BoardState) error { return b.clk.Sleep(ctx, 1e12) }
 	r := b.Interactive(t.Context(), b.policy, Job{}, BoardUBoot, nil)
-	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.DeadlineAttempt, 0)
+	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.DeadlineAttempt, 0)
 	if want := "the board was not at uboot within 5s"; r.Err.Error() != want || r.Hint != "raise limits.attempt in the policy" {
 		t.Errorf("%q, hint %q; want %q", r.Err, r.Hint, want)
 	}

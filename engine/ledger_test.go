@@ -299,7 +299,7 @@ func TestPlanRefusesOnePlaceTwice(t *testing.T) {
 			b.job.Parts = append(b.job.Parts, Part{Label: label, Image: b.job.Image})
 		}
 		r, _ := b.run(t)
-		wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.TargetUnsafe, 0)
+		wantReport(t, r, ExitPlan, classify.RuleFatal, classify.TargetUnsafe, 0)
 		if r.Target.State != Untouched || r.Hint == "" || len(b.switched) > 0 {
 			t.Errorf("parts %q: target %s, hint %q, power %v", labels, r.Target.State, r.Hint, b.switched)
 		}

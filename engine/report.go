@@ -140,7 +140,7 @@ func (r *run) finish(d classify.Decision) *Report {
 		rep.Result = r.successResult()
 		err = classify.MarkFatal(rep.powerError)
 		if err != nil {
-			d.Class, d.Rule = classify.Fatal, classify.RuleNonRetryable
+			d.Class, d.Rule = classify.Fatal, classify.RuleFatal
 		}
 	} else {
 		err = classify.WithSecondary(err, rep.powerError)

@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -51,10 +49,7 @@ func (r *run) callScript(ctx context.Context, f func() error) error {
 func (r *run) recoverPanic(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &classify.Error{
-				Kind: classify.Internal, Msg: fmt.Sprintf("panic: %v", v), Detail: string(debug.Stack()),
-				Hint: "this is a bug in flashlua; please report it with the detail",
-			}
+			err = classify.FromPanic(v)
 		}
 	}()
 	return f()

@@ -119,7 +119,7 @@ func TestOutputsAreDocumented(t *testing.T) {
 		"class":  {classify.Retry.String(), classify.Fatal.String()},
 		"rule": {
 			string(classify.RuleInternal), string(classify.RuleLimit), string(classify.RuleRunCancelled), string(classify.RulePolicy),
-			string(classify.RuleNonRetryable), string(classify.RuleRetryable), string(classify.RuleCancelled), string(classify.RuleUnknown),
+			string(classify.RuleFatal), string(classify.RuleRetry), string(classify.RuleCancelled), string(classify.RuleUnknown),
 		},
 	} {
 		row := regexp.MustCompile("(?m)^\\| `" + field + "` \\|.*$").FindString(verdict)

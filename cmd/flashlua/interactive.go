@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/term"
@@ -78,7 +77,7 @@ func (s *sink) quit(ctx context.Context) error {
 func safely(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &classify.Error{Kind: classify.Internal, Msg: fmt.Sprintf("panic: %v", v), Detail: string(debug.Stack())}
+			err = classify.FromPanic(v)
 		}
 	}()
 	return f()
