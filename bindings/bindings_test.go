@@ -476,7 +476,7 @@ func TestSessionFromLua(t *testing.T) {
 			for i := range notes {
 				notes[i] = regexp.MustCompile(`/\S*board.lua:2`).ReplaceAllString(notes[i], "board.lua:1")
 			}
-			if r.Exit != tt.exit || r.Rule != string(tt.rule) || !strings.Contains(r.Error, tt.text) || strings.Join(notes, "|") != tt.notes {
+			if int(r.Exit) != tt.exit || r.Rule != string(tt.rule) || !strings.Contains(r.Error, tt.text) || strings.Join(notes, "|") != tt.notes {
 				t.Errorf("exit %d by %s: %s\nnotes %q; want %d by %s: %s, %q\nbeside it %q", r.Exit, r.Rule, r.Error, strings.Join(notes, "|"), tt.exit, tt.rule, tt.text, tt.notes, r.Secondary)
 			}
 		})

@@ -40,8 +40,8 @@ func chatty(n int) func(context.Context, *Session) error {
 
 // TestASubscriberThatBlocks holds nothing up: the run ends at its deadline, the board is off, and the report counts what is lost.
 func TestASubscriberThatBlocks(t *testing.T) {
-	for at, want := range map[string]int64{EventPlan: 1, EventNote: 1, EventPower: 0} {
-		t.Run(at, func(t *testing.T) {
+	for at, want := range map[EventType]int64{EventPlan: 1, EventNote: 1, EventPower: 0} {
+		t.Run(string(at), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				over := make(chan struct{})
 				defer close(over)
@@ -186,7 +186,7 @@ func TestDriversThatIgnoreTheirContext(t *testing.T) {
 		driver   deaf
 		switched string
 		took     time.Duration
-		exit     int
+		exit     ExitCode
 	}{
 		"check":      {deaf{check: long}, "", defaultPowerTimeout + driverGrace, ExitPlan},
 		"off":        {deaf{off: long}, "on", 20*time.Second + defaultPowerTimeout + driverGrace, ExitDeadline},

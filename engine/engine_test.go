@@ -19,6 +19,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/shell"
@@ -79,7 +80,7 @@ var order = regexp.MustCompile(`^(l((a(s+|S+|r)*A)(r?a(s+|S+|r)*A)*)?)?p*c*e$`)
 
 func (b *bench) checkOrder(t *testing.T) {
 	t.Helper()
-	letter := map[string]string{
+	letter := map[EventType]string{
 		EventPlan: "l", EventAttempt: "a", EventAttemptEnd: "A", EventStep: "s", EventStepEnd: "S", EventRetry: "r",
 		EventPower: "p", EventCleanup: "c", EventEnd: "e",
 	}
@@ -98,7 +99,7 @@ func failing(err error) func(context.Context, *Session) error {
 	return func(context.Context, *Session) error { return err }
 }
 
-func wantReport(t *testing.T, r *Report, exit int, rule classify.Rule, kind classify.Kind, attempts int) {
+func wantReport(t *testing.T, r *Report, exit ExitCode, rule classify.Rule, kind classify.Kind, attempts int) {
 	t.Helper()
 	if r.Exit != exit || r.Rule != string(rule) || r.Kind != string(kind) || len(r.Attempts) != attempts {
 		t.Errorf("report: exit %d, rule %s, kind %s, %d attempts; want %d, %s, %s, %d\n%v", r.Exit, r.Rule, r.Kind, len(r.Attempts), exit, rule, kind, attempts, r.Err)
@@ -122,7 +123,7 @@ func TestRetriesWithBackoff(t *testing.T) {
 	if strings.Join(b.switched, " ") != "off" {
 		t.Errorf("power was switched %v; want off, once, at the end", b.switched)
 	}
-	if r.Result != "failed" || r.Target.State != Untouched || r.Attempts[2].Wait != "4s" || r.Attempt != 4 {
+	if r.Result != ResultFailed || r.Target.State != Untouched || r.Attempts[2].Wait != "4s" || r.Attempt != 4 {
 		t.Errorf("report = %+v", r)
 	}
 }
@@ -167,7 +168,7 @@ func TestDeadlines(t *testing.T) {
 		name   string
 		limits Limits
 		job    time.Duration
-		exit   int
+		exit   ExitCode
 		rule   classify.Rule
 		kind   classify.Kind
 		tries  int
@@ -285,7 +286,7 @@ func TestPolicyOverrides(t *testing.T) {
 		name    string
 		class   func(*bench) class
 		backoff func(*bench) backoff
-		exit    int
+		exit    ExitCode
 		rule    classify.Rule
 		tries   int
 		took    time.Duration
@@ -352,7 +353,7 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 	for name, tt := range map[string]struct {
 		signal  bool
 		program bool
-		exit    int
+		exit    ExitCode
 		rule    classify.Rule
 		kind    classify.Kind
 	}{
@@ -402,7 +403,7 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 }
 
 func TestSignal(t *testing.T) {
-	for number, want := range map[int]int{2: 130, 15: 143} {
+	for number, want := range map[int]ExitCode{2: 130, 15: 143} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		b := newBench(t, nil)
 		b.policy.PowerAfter = PowerAfter{Failure: PowerOn, Cancel: PowerOff}
@@ -429,6 +430,50 @@ func TestSignal(t *testing.T) {
 	wantReport(t, r, 130, classify.RuleRunCancelled, classify.RunInterrupted, 2)
 	if b.clk.Now().Unix() != 2 || len(r.Secondary) == 0 || !strings.Contains(r.Secondary[0], "no lease") {
 		t.Errorf("a signal during the backoff: at %d s, beside it %q", b.clk.Now().Unix(), r.Secondary)
+	}
+}
+
+// TestACancelledContext: a run whose caller cancels its context, without a cause, is of kind run.cancelled, and leaves the power as
+// power_after.cancel says.
+func TestACancelledContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := newBench(t, nil)
+	b.policy.PowerAfter = PowerAfter{Failure: PowerOff, Cancel: PowerOn}
+	b.policy.Flash = func(ctx context.Context, s *Session) error {
+		b.clk.AfterFunc(time.Second, cancel)
+		return b.clk.Sleep(ctx, time.Hour)
+	}
+	r := b.Run(ctx, b.policy, b.job)
+	wantReport(t, r, ExitFatal, classify.RuleRunCancelled, classify.RunCancelled, 1)
+	if strings.Join(b.switched, " ") != "on" || r.Error != "the run was cancelled: context canceled" {
+		t.Errorf("power %v, error %q; want on, the run was cancelled: context canceled", b.switched, r.Error)
+	}
+	b = newBench(t, nil)
+	r = b.Run(ctx, b.policy, b.job)
+	wantReport(t, r, ExitPlan, classify.RuleRunCancelled, classify.RunCancelled, 0)
+}
+
+// TestPowerAfterState holds the power state for each outcome.
+func TestPowerAfterState(t *testing.T) {
+	after := PowerAfter{Success: "s", Failure: "f", Cancel: "c"}
+	for _, tt := range []struct {
+		after   PowerAfter
+		failure error
+		want    PowerState
+	}{
+		{PowerAfter{}, nil, PowerOff},
+		{PowerAfter{}, noLease, PowerOff},
+		{PowerAfter{Success: PowerKeep}, nil, PowerKeep},
+		{PowerAfter{Failure: PowerOn}, noLease, PowerOn},
+		{PowerAfter{Failure: PowerOn}, nil, PowerOff},
+		{PowerAfter{Cancel: PowerOn}, InterruptedBy("SIGINT", 2), PowerOn},
+		{PowerAfter{Cancel: PowerKeep}, classify.New(classify.RunCancelled, "x"), PowerKeep},
+		{PowerAfter{Cancel: PowerKeep}, classify.New(classify.DeadlineTotal, "x"), PowerOff},
+		{after, noLease, PowerOff}, // unknown values
+	} {
+		if got := tt.after.state(tt.failure); got != tt.want {
+			t.Errorf("%+v.state(%v) = %s; want %s", tt.after, tt.failure, got, tt.want)
+		}
 	}
 }
 
@@ -509,9 +554,9 @@ func TestCleanUpTriesEverything(t *testing.T) {
 			"bad":   func() error { return errors.New("cannot") },
 			"panic": func() error { panic("oops") },
 		} {
-			s.run.onCleanup(name, undo)
+			s.run.cleanups.push(name, undo)
 		}
-		s.run.onCleanup("hangs", func() error {
+		s.run.cleanups.push("hangs", func() error {
 			b.clk.Sleep(context.Background(), cleanupTimeout)
 			<-never
 			return nil
@@ -638,14 +683,14 @@ func TestMismatchIsFinalWhereNothingIsWritten(t *testing.T) {
 		only  bool
 		err   error
 		tries int
-		state string
+		state State
 	}{
 		{true, mismatch, 1, Untouched},
 		{true, classify.New(classify.VerifyRead, "unreadable"), 4, Untouched},
 		{false, mismatch, 4, Written},
 	} {
 		b := newBench(t, func(_ context.Context, s *Session) error {
-			s.run.markMedia(tt.state)
+			s.run.ledger.mark(tt.state)
 			return s.fatalIfVerifyOnly(tt.err)
 		})
 		b.job.VerifyOnly = tt.only
@@ -698,34 +743,34 @@ func TestWindows(t *testing.T) {
 		{1 << 20, []error{lost}, 1},
 		{1 << 20, []error{nil, lost, nil, nil}, 1},
 	} {
-		r := &run{tftp: &serve.TFTP{}}
+		files := bootFiles{tftp: &serve.TFTP{}}
 		for _, err := range tt.loads {
-			r.adaptTFTPWindow(tt.size, err)
+			files.adaptWindow(tt.size, err)
 		}
-		if got := r.currentTFTPWindow(); got != tt.want {
+		if got := files.currentWindow(); got != tt.want {
 			t.Errorf("after %v of files of %d bytes: %d blocks at once, want %d", tt.loads, tt.size, got, tt.want)
 		}
 	}
 }
 
-// TestProgressIsToldNowAndThen: a step's first and its last, and between them no more than anybody looks at.
-func TestProgressIsToldNowAndThen(t *testing.T) {
+// TestProgressIsReportedAtIntervals: every step has its first and its last progress event, and at most ten a second between them.
+func TestProgressIsReportedAtIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told []string
-		r := &run{Engine: Engine{Clock: clock.Real{}, Events: func(e Event) { told = append(told, fmt.Sprint(e.Step, " ", e.Done)) }}}
+		var got []string
+		events := newEmitter(clock.Real{}, console.NewSecrets(), func(e Event) { got = append(got, fmt.Sprint(e.Step, " ", e.Done)) })
 		for done := int64(1); done <= 1000; done++ {
-			r.progress("write", done, 1000)
-			r.progress("unpack", done, 0)
+			events.progress("write", done, 1000)
+			events.progress("unpack", done, 0)
 			time.Sleep(time.Millisecond)
 		}
-		r.progress("write", 1000, 1000) // is told already
-		r.progress("write", 1, 1000)    // begins again
+		events.progress("write", 1000, 1000) // is reported already
+		events.progress("write", 1, 1000)    // begins again
 		want := []string{"write 1", "unpack 1"}
 		for done := 101; done < 1000; done += 100 {
 			want = append(want, fmt.Sprint("write ", done), fmt.Sprint("unpack ", done))
 		}
-		if want = append(want, "write 1000", "write 1"); !slices.Equal(told, want) {
-			t.Errorf("told %q, want %q", told, want)
+		if want = append(want, "write 1000", "write 1"); !slices.Equal(got, want) {
+			t.Errorf("progress events = %q; want %q", got, want)
 		}
 	})
 }

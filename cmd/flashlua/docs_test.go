@@ -114,9 +114,12 @@ func TestOutputsAreDocumented(t *testing.T) {
 		}
 	}
 	for field, values := range map[string][]string{
-		"result": {engine.Verified, "failed", engine.ResultPlanned, engine.ResultDone},
-		"mode":   {engine.ModeFlash, engine.ModeVerify, engine.ModeDryRun, engine.ModeProgram, engine.ModeWrite},
-		"class":  {classify.Retry.String(), classify.Fatal.String()},
+		"result": {string(engine.ResultVerified), string(engine.ResultFailed), string(engine.ResultPlanned), string(engine.ResultReached), string(engine.ResultDone)},
+		"mode": {
+			string(engine.ModeFlash), string(engine.ModeVerify), string(engine.ModeDryRun), string(engine.ModeProgram), string(engine.ModeWrite),
+			string(engine.ModeConsole),
+		},
+		"class": {classify.Retry.String(), classify.Fatal.String()},
 		"rule": {
 			string(classify.RuleInternal), string(classify.RuleLimit), string(classify.RuleRunCancelled), string(classify.RulePolicy),
 			string(classify.RuleFatal), string(classify.RuleRetry), string(classify.RuleCancelled), string(classify.RuleUnknown),

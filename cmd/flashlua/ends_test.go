@@ -97,7 +97,7 @@ func TestStalledReaders(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args    []string
 		stalled []string // outputs
-		exit    int
+		exit    engine.ExitCode
 		lost    []string // as the verdict says
 	}{
 		"events":              {silent, []string{"events"}, engine.ExitDeadline, []string{"events"}},
@@ -133,7 +133,7 @@ func TestStalledReaders(t *testing.T) {
 				}
 			}
 			cmd.Run()
-			if code := cmd.ProcessState.ExitCode(); code != tt.exit {
+			if code := engine.ExitCode(cmd.ProcessState.ExitCode()); code != tt.exit {
 				t.Errorf("exit %d (%s); want %d\n%s", code, cmd.ProcessState, tt.exit, &stderr)
 			}
 			if tt.exit == engine.ExitDeadline && lastPower(dir) != "off end" {
@@ -168,7 +168,7 @@ func TestStalledReadersOfOtherCommands(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args    []string
 		stalled []string
-		exit    int
+		exit    engine.ExitCode
 	}{
 		"console":          {[]string{"console", "--port", "exec:seq 1 100000; exec sleep 1000 # write"}, []string{"stdout"}, 0},
 		"console, all":     {[]string{"console", "--port", "exec:seq 1 100000; exec sleep 1000 # all"}, []string{"stdout", "stderr", "transcript"}, 0},
@@ -209,7 +209,7 @@ func TestStalledReadersOfOtherCommands(t *testing.T) {
 				}
 			}
 			cmd.Run()
-			if code := cmd.ProcessState.ExitCode(); code != tt.exit {
+			if code := engine.ExitCode(cmd.ProcessState.ExitCode()); code != tt.exit {
 				t.Errorf("%v: %s; want exit %d\n%s", cmd.Args, cmd.ProcessState, tt.exit, &stderr)
 			}
 		})
@@ -258,7 +258,7 @@ func TestSignalled(t *testing.T) {
 			cmd.Wait()
 			r := verdictOf(filepath.Join(dir, "out/verdict.json"))
 			code := cmd.ProcessState.ExitCode()
-			if !endedBy(code, burst) || r == nil || r.Exit != code || lastPower(dir) != "off end" {
+			if !endedBy(code, burst) || r == nil || int(r.Exit) != code || lastPower(dir) != "off end" {
 				t.Errorf("%v: %s, verdict %+v, power %q; want the exit code of one of them in both, and off", burst, cmd.ProcessState, r, lastPower(dir))
 			}
 		})
@@ -267,7 +267,7 @@ func TestSignalled(t *testing.T) {
 
 // endedBy reports whether an exit code is that of one of some signals: the kernel delivers those that wait in an order of its own.
 func endedBy(code int, signals []syscall.Signal) bool {
-	return slices.ContainsFunc(signals, func(s syscall.Signal) bool { return code == engine.ExitSignal+int(s) })
+	return slices.ContainsFunc(signals, func(s syscall.Signal) bool { return code == int(engine.ExitSignal)+int(s) })
 }
 
 // holdScript is a power command that does not return while there is a file hold.
@@ -500,7 +500,7 @@ func endOne(t *testing.T, r *rand.Rand, patient bool) string {
 		t.Errorf("after %q of %q the power command ended with %q, exit %d", said, args, power, code)
 	}
 	killed := len(sent) > 2 && verdict == nil
-	if !killed && (!endedBy(code, sent) || verdict == nil || verdict.Exit != code) {
+	if !killed && (!endedBy(code, sent) || verdict == nil || int(verdict.Exit) != code) {
 		t.Errorf("after %q of %q: %s, verdict %+v; want the exit code of a signal in both", said, cmd.Args, cmd.ProcessState, verdict)
 	}
 	switch {

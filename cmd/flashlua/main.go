@@ -84,7 +84,7 @@ func (env Env) refused(app *cli.App, err error) int {
 	report := engine.RefusedReport(err)
 	env.writeRefusal(app, report)
 	env.printFailure(report)
-	return report.Exit
+	return int(report.Exit)
 }
 
 func (env Env) app() *cli.App {

@@ -255,7 +255,7 @@ func TestColours(t *testing.T) {
 	} {
 		var out, errs strings.Builder
 		env := Env{Stdout: &out, Stderr: &errs, Getenv: func(n string) string { return tt.environ[n] }, Terminal: func(io.Writer) int { return tt.width }}
-		env.printSuccess(&engine.Report{Result: engine.Verified, Mode: engine.ModeVerify, Image: engine.ImageReport{Path: "x.raw"}, Board: "b", Attempt: 1, Target: engine.TargetReport{Name: "disk", Device: "/dev/vda"}})
+		env.printSuccess(&engine.Report{Result: engine.ResultVerified, Mode: engine.ModeVerify, Image: engine.ImageReport{Path: "x.raw"}, Board: "b", Attempt: 1, Target: engine.TargetReport{Name: "disk", Device: "/dev/vda"}})
 		env.printFailure(&engine.Report{Result: "failed", Mode: engine.ModeVerify, Exit: 3, Class: "fatal", Rule: "fatal", Kind: "verify.mismatch", Error: "it\x9b \adiffers \u009b ü", Attempt: 1, Console: []string{"last \x1b[1mline"}, Target: engine.TargetReport{State: engine.Untouched}})
 		success, failure := "verified: x.raw on disk (/dev/vda) of b in 0s, attempt 1; flashlua wrote nothing\n",
 			"\nError: it\\x9b \\x07differs \\x9b ü\nConsole: last \\x1b[1mline\nfailed: fatal by rule fatal, verify.mismatch, attempt 1, target untouched; flashlua wrote nothing (exit 3)\n"

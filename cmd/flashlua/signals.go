@@ -81,7 +81,7 @@ func (env Env) untilSignal(clk clock.Clock) (w work, stop func()) {
 			}
 			fmt.Fprintf(env.Stderr, "%s%s again: only the power driver is waited for; one more ends flashlua at once, and may leave the board on\n", wiped, exitSignals[s])
 		},
-		kill: func(s os.Signal) { env.Exit(engine.ExitSignal + number(s)) },
+		kill: func(s os.Signal) { env.Exit(int(engine.ExitSignal) + number(s)) },
 	}
 	arrived, ignore := env.Signals()
 	go func() {

@@ -161,7 +161,7 @@ func (r *rig) command(policy string, args ...string) *exec.Cmd {
 }
 
 // flash runs flashlua and gives its exit code, what it printed and the verdict.
-func (r *rig) flash(policy string, args ...string) (code int, text string, v engine.Report) {
+func (r *rig) flash(policy string, args ...string) (code engine.ExitCode, text string, v engine.Report) {
 	r.t.Helper()
 	cmd := r.command(policy, args...)
 	out, err := cmd.CombinedOutput()
@@ -169,7 +169,7 @@ func (r *rig) flash(policy string, args ...string) (code int, text string, v eng
 	if err != nil && !errors.As(err, &exit) {
 		r.t.Fatal(err)
 	}
-	return cmd.ProcessState.ExitCode(), string(out), r.verdict()
+	return engine.ExitCode(cmd.ProcessState.ExitCode()), string(out), r.verdict()
 }
 
 func (r *rig) verdict() (v engine.Report) {
@@ -327,7 +327,7 @@ func TestOverrides(t *testing.T) {
 }
 
 func TestSignals(t *testing.T) {
-	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+	for sig, want := range map[syscall.Signal]engine.ExitCode{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
 		t.Run(sig.String(), func(t *testing.T) {
 			start, policy := inLinux, (*rig).fromShell
 			if sig == syscall.SIGINT { // from the power switch on
@@ -354,7 +354,7 @@ func TestSignals(t *testing.T) {
 			cmd.Wait()
 			took := time.Since(sent)
 			v := r.verdict()
-			if code := cmd.ProcessState.ExitCode(); code != want || v.Exit != want || sent.IsZero() {
+			if code := engine.ExitCode(cmd.ProcessState.ExitCode()); code != want || v.Exit != want || sent.IsZero() {
 				t.Errorf("exit %d %s after the signal, verdict %d; want %d\n%s", code, took, v.Exit, want, out.String())
 			}
 			if v.Target.State != engine.Partial || v.Kind != string(classify.RunInterrupted) {

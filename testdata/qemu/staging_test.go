@@ -118,7 +118,7 @@ func TestKilledAnywhereAndRunAgain(t *testing.T) {
 		lineOf(t, cmd, at, func() { cmd.Process.Kill() })
 	}
 	code, out, v := r.flash(policyFile())
-	if code != 0 || v.Result != engine.Verified || len(failures(v.Attempts)) > 0 || !strings.Contains(out, "unpacked by an earlier run") {
+	if code != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 || !strings.Contains(out, "unpacked by an earlier run") {
 		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
 	}
 	if want := fmt.Sprintf("%d bytes of /dev/vda were right already", len(r.want)); !strings.Contains(out, want) {
@@ -142,7 +142,7 @@ func TestTwoBoardsShareACache(t *testing.T) {
 		cmd.Env = append(cmd.Env, "FLASHLUA_CACHE="+cache)
 		both.Go(func() {
 			out, _ := cmd.CombinedOutput()
-			if v := r.verdict(); cmd.ProcessState.ExitCode() != 0 || v.Result != engine.Verified || len(failures(v.Attempts)) > 0 {
+			if v := r.verdict(); cmd.ProcessState.ExitCode() != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 {
 				t.Errorf("exit %d, verdict %+v\n%s", cmd.ProcessState.ExitCode(), v, out)
 			}
 		})

@@ -48,7 +48,7 @@ func TestTFTPServerThatIsThere(t *testing.T) {
 	defer tftpd.Process.Kill()
 
 	code, out, v := r.flash(policyFile(), "--tftp-dir", root)
-	if code != 0 || v.Result != engine.Verified || len(failures(v.Attempts)) > 0 || len(v.Secondary) > 0 {
+	if code != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 || len(v.Secondary) > 0 {
 		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
 	}
 	if left, err := os.ReadDir(root); err != nil || len(left) > 0 {

@@ -16,12 +16,12 @@ import (
 )
 
 // compare runs flashlua verify on this rig.
-func (r *rig) compare(policy string, args ...string) (int, string, engine.Report) {
+func (r *rig) compare(policy string, args ...string) (engine.ExitCode, string, engine.Report) {
 	r.t.Helper()
 	cmd := r.command(policy, args...)
 	cmd.Args[1] = "verify"
 	out, _ := cmd.CombinedOutput()
-	return cmd.ProcessState.ExitCode(), string(out), r.verdict()
+	return engine.ExitCode(cmd.ProcessState.ExitCode()), string(out), r.verdict()
 }
 
 // digest is of the whole medium.
@@ -47,7 +47,7 @@ func TestVerify(t *testing.T) {
 	r.inLinux = true // where that left it
 	before := r.digest()
 	code, out, v := r.compare(r.fromShell(), "--out", filepath.Join(r.dir, "out"))
-	if code != 0 || v.Result != engine.Verified || v.Mode != engine.ModeVerify || v.Target.State != engine.Verified || v.Target.Device != "/dev/vda" {
+	if code != 0 || v.Result != engine.ResultVerified || v.Mode != engine.ModeVerify || v.Target.State != engine.Verified || v.Target.Device != "/dev/vda" {
 		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
 	}
 	if !strings.Contains(out, fmt.Sprintf("attempt %d; flashlua wrote nothing\n", v.Attempt)) || len(failures(v.Attempts)) > 0 || strings.Contains(out, "is lost") || r.digest() != before {
@@ -109,7 +109,7 @@ func (r *rig) checkEvents(path string) {
 		events = append(events, e)
 	}
 	first, last := events[0], events[len(events)-1]
-	if first.Type != engine.EventPlan || last.Type != engine.EventEnd || last.Text != engine.Verified || !bytes.Contains(raw, []byte(`"step":"verify","duration_ns":`)) {
+	if first.Type != engine.EventPlan || last.Type != engine.EventEnd || last.Text != string(engine.ResultVerified) || !bytes.Contains(raw, []byte(`"step":"verify","duration_ns":`)) {
 		r.t.Errorf("events from %+v to %+v", first, last)
 	}
 }
