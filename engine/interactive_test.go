@@ -14,13 +14,13 @@ import (
 func TestInteractive(t *testing.T) {
 	broken := errors.New("broken")
 	for name, tt := range map[string]struct {
-		to       BoardState
+		to              BoardState
 		transition, use error
-		noPort   bool
-		exit     ExitCode
-		state    State
-		asked    BoardState
-		switched int
+		noPort          bool
+		exit            ExitCode
+		state           State
+		asked           BoardState
+		switched        int
 	}{
 		"plain":       {to: BoardAsIs, state: Unknown},
 		"uboot":       {to: BoardUBoot, state: Unknown, asked: BoardUBoot, switched: 1},

@@ -15,13 +15,13 @@ type run struct {
 	mode    Mode
 	started time.Time
 
-	secrets   *console.Secrets
-	events    *emitter
-	cleanups  cleanups
-	ledger    ledger
-	staging   *staging
-	script    scriptCaller
-	decider   decider
+	secrets  *console.Secrets
+	events   *emitter
+	cleanups cleanups
+	ledger   ledger
+	staging  *staging
+	script   scriptCaller
+	decider  decider
 
 	powerError error   // the final power state could not be set
 	secondary  []error // errors other than the run's, for the report
