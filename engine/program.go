@@ -278,7 +278,7 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 		return RefusedReport(err)
 	}
 	defer done()
-	p.run.Simulated = p.run.Simulated || e.Simulated
+	p.run.report.Simulated = p.run.report.Simulated || e.Simulated
 	p.markTouched()
 	p.run.nestedRun <- struct{}{}
 	rep := e.Run(ctx, policy, j)

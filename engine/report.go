@@ -130,7 +130,7 @@ func (r *Report) lastError() error {
 func (r *run) finish(d classify.Decision) *Report {
 	rep := &r.report
 	rep.Result, rep.Attempt, rep.Duration = "failed", int(r.attemptNumber.Load()), r.Clock.Now().Sub(r.started)
-	rep.Mode, rep.Board, rep.Image.Path, rep.Simulated = r.mode, r.policy.Name, web.Mask(r.job.Image), r.Simulated
+	rep.Mode, rep.Board, rep.Image.Path, rep.Simulated = r.mode, r.policy.Name, web.Mask(r.job.Image), rep.Simulated || r.Simulated
 	rep.setMedia(r)
 	if rep.Attempts == nil {
 		rep.Attempts = []*Attempt{}

@@ -184,7 +184,7 @@ var claims = []claim{
 	{says: "A transcript that is put aside replaces `FILE.1` only if that is a transcript.", by: []string{"TestARotatedTranscriptReplacesNoOtherFile"}},
 	{says: "A simulated board writes only `NAME.img` in its `dir`, a regular file.", by: []string{"TestMediaAreRegularFiles"}},
 	{says: "A program needs `--allow-write` for that folder.", by: []string{"access.txtar"}},
-	{says: "The folder that a killed run left in `--tftp-dir` is removed by the next run of the same user.", by: []string{"TestFolder", "TestKilledLeavesNoFolder"}},
+	{says: "The folder that a killed run left in `--tftp-dir` is removed by the next run of the same user.", by: []string{"TestMake", "TestKilledLeavesNoFolder"}},
 	{says: "No output is written over a file that the command line names, or over a Lua script.", by: []string{"artefacts.txtar", "programs.txtar"}},
 
 	{says: "A script that breaks one ends with `script.limit`: fatal, by rule `limit`, which no `pcall` and no policy overrides.", by: []string{"TestHostileScripts", "TestWhatScriptsRaise"}},
