@@ -93,7 +93,7 @@ func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 // tempFile makes a file without a name: it goes when it is closed, however the process ends.
 func (c *Cache) tempFile(what string) (*os.File, error) {
 	if c != nil && c.create() == nil {
-		if fd, err := unix.Open(c.images(), unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600); err == nil {
+		if fd, err := openUnnamed(c.images()); err == nil {
 			return os.NewFile(uintptr(fd), filepath.Join(c.images(), what)), nil
 		}
 	}
