@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -31,6 +30,9 @@ type BlockTarget struct {
 
 // Open checks the target and opens it for an image, which is not source, nor lies on the target. It writes nothing.
 func (l BlockTarget) Open(source string) (*LocalTarget, error) {
+	if err := checkWriteSupport(); err != nil {
+		return nil, err
+	}
 	st, err := os.Stat(l.Path)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && strings.HasPrefix(l.Path, "/dev/"):
@@ -142,7 +144,7 @@ func (t *LocalTarget) create() error {
 		return classify.WithHint(classify.New(classify.TargetUnsafe, "%s is in use", path), "another flashlua may be writing it")
 	}
 	t.f = f
-	if t.direct, err = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDWR|unix.O_DIRECT, 0); err != nil { // no file system in RAM knows it
+	if t.direct, err = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDWR|directFlag, 0); err != nil { // no file system in RAM knows it
 		t.direct = nil
 	}
 	return nil
@@ -173,7 +175,7 @@ func (l BlockTarget) openDevice(st os.FileInfo) (*LocalTarget, error) {
 			return nil, refuse("%s is not a removable device", l.Path)
 		}
 	}
-	flags := os.O_RDWR | unix.O_DIRECT
+	flags := os.O_RDWR | directFlag
 	if !l.Force {
 		flags |= os.O_EXCL // the kernel's own word on whether it is in use
 	}
@@ -186,11 +188,11 @@ func (l BlockTarget) openDevice(st os.FileInfo) (*LocalTarget, error) {
 	case err != nil:
 		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", l.Path)
 	}
-	if ro, err := unix.IoctlGetInt(int(f.Fd()), unix.BLKROGET); err == nil && ro != 0 {
+	if isReadOnly(f) {
 		f.Close()
 		return nil, classify.WithHint(classify.New(classify.TargetUnsafe, "%s is read-only", l.Path), "a card may have a switch for that, losetup -r makes it so")
 	}
-	sector, err := unix.IoctlGetInt(int(f.Fd()), unix.BLKSSZGET)
+	sector, err := sectorSize(f)
 	if err != nil {
 		f.Close()
 		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", l.Path)
@@ -200,7 +202,7 @@ func (l BlockTarget) openDevice(st os.FileInfo) (*LocalTarget, error) {
 		f.Close()
 		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", l.Path)
 	}
-	return &LocalTarget{local: l, f: f, direct: f, sector: int64(sector), device: true, end: end, oldSectors: newHeld()}, nil
+	return &LocalTarget{local: l, f: f, direct: f, sector: sector, device: true, end: end, oldSectors: newHeld()}, nil
 }
 
 // Fits refuses an image of size bytes, or of more if that is not all, that is too large.
@@ -273,18 +275,12 @@ func (t *LocalTarget) write(p []byte, off int64) error {
 	return err
 }
 
-const blkZeroOut = 0x127f // BLKZEROOUT of linux/fs.h
-
 // zero has the kernel fill a part with zeros, if it can. Whether it did is for reading back to say.
 func (t *LocalTarget) zero(off, n int64) error {
 	if !t.device {
-		return unix.Fallocate(int(t.f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
+		return punchHole(t.f, off, n)
 	}
-	part := [2]uint64{uint64(off), uint64(n)}
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, t.f.Fd(), blkZeroOut, uintptr(unsafe.Pointer(&part))); errno != 0 {
-		return errno
-	}
-	return nil
+	return zeroOut(t.f, off, n)
 }
 
 // sync has the medium keep what was written.

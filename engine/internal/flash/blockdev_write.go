@@ -384,7 +384,7 @@ func (t *LocalTarget) read(p []byte, off int64) error {
 		_, err := io.ReadFull(io.NewSectionReader(t.direct, off, int64(len(p))), p)
 		return err
 	}
-	unix.Fadvise(int(t.f.Fd()), off, int64(len(p)), unix.FADV_DONTNEED)
+	dropCached(t.f, off, int64(len(p)))
 	_, err := io.ReadFull(io.NewSectionReader(t.f, off, int64(len(p))), p)
 	return err
 }
