@@ -39,14 +39,14 @@ func (env Env) completionCommand() *cli.Command {
 				return err
 			}
 			_, err = env.Stdout.Write(script)
-			return printed(err)
+			return stdoutError(err)
 		},
 	}
 }
 
-// completing gives the words of a command line that is being typed. The scripts put the mark of cli behind them; the
+// completionWords gives the words of a command line that is being typed. The scripts put the mark of cli behind them; the
 // last word is the one under the cursor, and may be empty.
-func completing(args []string) ([]string, bool) {
+func completionWords(args []string) ([]string, bool) {
 	last := len(args) - 1
 	if last < 1 || args[last] != "--generate-bash-completion" {
 		return nil, false
@@ -73,7 +73,7 @@ func complete(app *cli.App, words []string) {
 	for len(rest) > 0 && subcommand(cmd, rest[0]) != nil {
 		cmd, rest = subcommand(cmd, rest[0]), rest[1:]
 	}
-	args, wantsValue := arguments(cmd, rest)
+	args, wantsValue := positionalArgs(cmd, rest)
 	switch {
 	case wantsValue: // a file, or what only a person knows
 	case strings.HasPrefix(cur, "-"):
@@ -106,8 +106,8 @@ func subcommand(cmd *cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// arguments are the words that are neither flags of the command nor their values, and whether the next word is a value.
-func arguments(cmd *cli.Command, words []string) (args []string, wantsValue bool) {
+// positionalArgs are the words that are neither flags of the command nor their values, and whether the next word is a value.
+func positionalArgs(cmd *cli.Command, words []string) (args []string, wantsValue bool) {
 	takes := valueFlags(cmd)
 	for _, w := range words {
 		name, _, hasValue := strings.Cut(strings.TrimLeft(w, "-"), "=")

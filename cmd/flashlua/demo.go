@@ -47,15 +47,15 @@ func (env Env) demo(c *cli.Context) error {
 	args := []string{"flashlua", "run", "sim", "--image", image, "--port", "sim:dhcp=1,block=1,seed=1"}
 	fmt.Fprintf(env.Stderr, "A board that is simulated: DHCP fails once, and its medium keeps one byte wrong once.\n\n$ %s\n", strings.Join(args, " "))
 	env.Args = args
-	inv.stderr.settle(inv.clk)
+	inv.stderr.flush(inv.clk)
 	if code := env.run(); code != 0 {
-		return exit(code)
+		return exitCode(code)
 	}
-	fmt.Fprint(env.Stdout, next)
+	fmt.Fprint(env.Stdout, demoNext)
 	return nil
 }
 
-const next = `
+const demoNext = `
 What to try next:
   flashlua run sim --image FILE --port sim:               your own image, a board without faults
   flashlua run sim --image FILE --port sim:reset=write    a board that resets itself in the middle

@@ -152,7 +152,7 @@ func TestStalledReaders(t *testing.T) {
 			var lost []string
 			for _, l := range r.Lost {
 				lost = append(lost, l.Output)
-				if l.Output != "messages" && !strings.Contains(stderr.String(), fmt.Sprintf("incomplete: %s", missing(l))) {
+				if l.Output != "messages" && !strings.Contains(stderr.String(), fmt.Sprintf("incomplete: %s", describeLoss(l))) {
 					t.Errorf("the standard error does not tell of %+v:\n%s", l, &stderr)
 				}
 			}
@@ -313,7 +313,7 @@ func TestThreeRequests(t *testing.T) {
 			}
 			cmd.Process.Signal(syscall.SIGTERM)
 			eventually(t, func() bool { return lastPower(dir) == "off begin" }) // the first request has begun
-			clock.Real{}.Sleep(t.Context(), oneRequest)
+			clock.Real{}.Sleep(t.Context(), requestWindow)
 			cmd.Process.Signal(syscall.SIGTERM)
 			line, err := bufio.NewReader(said).ReadString('\n')
 			if want := "SIGTERM again: only the power driver is waited for; one more ends flashlua at once, and may leave the board on\n"; line != want {
@@ -322,7 +322,7 @@ func TestThreeRequests(t *testing.T) {
 			want := 143
 			if third {
 				want = 130
-				clock.Real{}.Sleep(t.Context(), oneRequest)
+				clock.Real{}.Sleep(t.Context(), requestWindow)
 				cmd.Process.Signal(syscall.SIGINT)
 				cmd.Wait()
 			}

@@ -46,7 +46,7 @@ func printChain(w io.Writer, p colors, r *engine.Report) {
 
 // block prints a label and a text, whose further lines are indented.
 func block(w io.Writer, label, text string) {
-	fmt.Fprintf(w, "%s: %s\n", label, strings.ReplaceAll(strings.TrimSpace(plain(text)), "\n", "\n  | "))
+	fmt.Fprintf(w, "%s: %s\n", label, strings.ReplaceAll(strings.TrimSpace(escapeControl(text)), "\n", "\n  | "))
 }
 
 // summary is the verdict in one line.

@@ -36,7 +36,7 @@ func (env Env) interact(ctx context.Context, inv *invocation, con *console.Conso
 	in := func() error { return forwardLines(ctx, con, env.Stdin) }
 	if fd := int(env.Stdin.Fd()); term.IsTerminal(fd) {
 		fmt.Fprintf(env.Stderr, "console on %s; Ctrl-] quits\n", port)
-		inv.stderr.settle(inv.clk) // a raw terminal would break the line otherwise
+		inv.stderr.flush(inv.clk) // a raw terminal would break the line otherwise
 		was, err := term.MakeRaw(fd)
 		if err != nil {
 			return classify.Wrap(err, classify.Usage, "the terminal cannot be used")
@@ -54,7 +54,7 @@ func (env Env) interact(ctx context.Context, inv *invocation, con *console.Conso
 	defer con.Subscribe(func(p []byte) { out.Write(p) })()
 	ended := make(chan error, 3)
 	for _, f := range []func() error{in, func() error { return out.quit(ctx) }, func() error { return con.WaitLost(ctx) }} {
-		go func() { ended <- safely(f) }()
+		go func() { ended <- recoverPanic(f) }()
 	}
 	err := <-ended
 	inv.wait(out) // what came is shown
@@ -74,8 +74,8 @@ func (s *sink) quit(ctx context.Context) error {
 	}
 }
 
-// safely makes an error of a panic, so that the terminal is restored.
-func safely(f func() error) (err error) {
+// recoverPanic makes an error of a panic, so that the terminal is restored.
+func recoverPanic(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &classify.Error{Kind: classify.Internal, Msg: fmt.Sprintf("panic: %v", v), Detail: string(debug.Stack())}

@@ -12,15 +12,15 @@ import (
 
 // invocation is a command that works on a board: signals end it, and none of its outputs can block it.
 type invocation struct {
-	work
-	drains
+	signalContext
+	drainBudget
 	stdout, stderr *sink
 }
 
 // begin listens to signals and puts sinks in the place of the standard streams, before the command makes its first file. The
 // caller calls end last.
 func (env *Env) begin(clk clock.Clock) (inv *invocation, end func()) {
-	mark := func(lost engine.Loss) []byte { return fmt.Appendf(nil, "[flashlua: %s]\n", missing(lost)) }
+	mark := func(lost engine.Loss) []byte { return fmt.Appendf(nil, "[flashlua: %s]\n", describeLoss(lost)) }
 	inv = &invocation{stdout: newSink("messages", env.Stdout, mark), stderr: newSink("messages", env.Stderr, mark)}
 	terminal := env.Terminal
 	env.Terminal = func(w io.Writer) int {
@@ -31,8 +31,8 @@ func (env *Env) begin(clk clock.Clock) (inv *invocation, end func()) {
 	}
 	env.Stdout, env.Stderr = inv.stdout, inv.stderr
 	var stop func()
-	inv.work, stop = env.untilSignal(clk)
-	inv.drains = drains{clk: clk, hurry: inv.work.hurry}
+	inv.signalContext, stop = env.withSignals(clk)
+	inv.drainBudget = drainBudget{clk: clk, hurry: inv.signalContext.hurry}
 	return inv, func() {
 		inv.wait(inv.stderr, inv.stdout)
 		stop()
@@ -49,7 +49,7 @@ func until[T any](inv *invocation, grace time.Duration, f func() (T, error)) (T,
 	done := make(chan result, 1)
 	go func() {
 		var r result
-		r.err = safely(func() (err error) {
+		r.err = recoverPanic(func() (err error) {
 			r.v, err = f()
 			return err
 		})
@@ -77,12 +77,12 @@ func (env Env) close(s *sink, report *engine.Report) {
 		return
 	}
 	s.end()
-	if err := s.incomplete(); err != nil {
+	if err := s.lossError(); err != nil {
 		are := "is"
 		if s.name == "events" {
 			are = "are"
 		}
-		fmt.Fprintf(env.Stderr, "the %s %s incomplete: %s\n", s.name, are, plain(err.Error()))
+		fmt.Fprintf(env.Stderr, "the %s %s incomplete: %s\n", s.name, are, escapeControl(err.Error()))
 	}
 	report.Lost = appendLost(report.Lost, s)
 }

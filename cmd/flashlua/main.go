@@ -31,12 +31,12 @@ type Env struct {
 	Ports          func() []transport.PortInfo
 }
 
-// memory is how much the process takes before the collector works harder, in bytes: garbage of scripts and images is not
+// memoryLimit is how much the process takes before the collector works harder, in bytes: garbage of scripts and images is not
 // what a station's memory is for.
-const memory = 256 << 20
+const memoryLimit = 256 << 20
 
 func main() {
-	debug.SetMemoryLimit(memory)
+	debug.SetMemoryLimit(memoryLimit)
 	os.Exit(Env{
 		Exit: os.Exit,
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
@@ -52,15 +52,15 @@ func (env Env) stdin() io.Reader {
 	return env.Stdin
 }
 
-// exit carries an exit code whose text is printed already.
-type exit int
+// exitCode carries an exit code whose text is printed already.
+type exitCode int
 
-func (exit) Error() string { return "" }
+func (exitCode) Error() string { return "" }
 
 // run runs one command line and gives the exit code.
 func (env Env) run() int {
 	app := env.app()
-	if words, asked := completing(env.Args); asked {
+	if words, asked := completionWords(env.Args); asked {
 		complete(app, words)
 		return 0
 	}
@@ -71,16 +71,16 @@ func (env Env) run() int {
 	switch err := err.(type) {
 	case nil:
 		return 0
-	case exit:
+	case exitCode:
 		return int(err)
 	case cli.ExitCoder: // only cli's own help says that
-		return env.refused(app, usageError("%s", err))
+		return env.reportRefusal(app, usageError("%s", err))
 	}
-	return env.refused(app, err)
+	return env.reportRefusal(app, err)
 }
 
-// refused tells that a command line could not be obeyed.
-func (env Env) refused(app *cli.App, err error) int {
+// reportRefusal tells that a command line could not be obeyed.
+func (env Env) reportRefusal(app *cli.App, err error) int {
 	report := engine.RefusedReport(err)
 	env.writeRefusal(app, report)
 	env.printFailure(report)

@@ -1,15 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"syscall"
-
-	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/clock"
 )
 
 // create opens a file to write, and refuses one that the run reads. What is there and no regular file, a device or a
@@ -45,83 +44,94 @@ func checkNotInput(path string, others []string) error {
 	return nil
 }
 
-// verdict is where the verdict goes. It is opened before the run, so that a bad path costs nothing. A regular file is
-// written beside its place and renamed when it is whole; anything else is written as it is.
-type verdict struct {
-	path string // to rename to; "" for what is written in place
-	f    *os.File
+// artefactPrefix is how each artefact begins, by its flag.
+var artefactPrefix = map[string]*regexp.Regexp{
+	"verdict":    regexp.MustCompile(`^\{\s*"result": "`),
+	"events":     regexp.MustCompile(`^\{"time":"`),
+	"transcript": regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [<>#] `),
 }
 
-func newVerdict(path string, others ...string) (*verdict, error) {
-	if path == "" {
-		return &verdict{}, nil
-	}
-	v, err := openVerdict(path, others)
-	return v, unreadHint(classify.Wrap(err, classify.Usage, "--verdict %s cannot be written", path))
-}
-
-func openVerdict(path string, others []string) (*verdict, error) {
-	if err := checkNotInput(path, others); err != nil {
-		return nil, err
-	}
-	st, err := os.Stat(path)
-	switch {
-	case err == nil && st.IsDir():
-		return nil, syscall.EISDIR
-	case err == nil && !st.Mode().IsRegular():
-		f, err := create(path)
-		return &verdict{f: f}, err
-	case err == nil:
-		if path, err = filepath.EvalSymlinks(path); err != nil {
-			return nil, err
-		}
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, err
-	}
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	f, err := newHalf(filepath.Dir(path))
-	return &verdict{path, f}, err
-}
-
-// unreadHint explains the error of a FIFO that nothing reads.
-func unreadHint(err error) error {
-	if errors.Is(err, syscall.ENXIO) {
-		return classify.WithHint(err, "start the reader of the FIFO first, or name a file")
-	}
-	return err
-}
-
-// write writes the verdict and puts it in its place. A FIFO that is not read, or a file system that stalls, has drainTime.
-func (v *verdict) write(clk clock.Clock, r *engine.Report) error {
-	if v == nil || v.f == nil {
+// checkArtefact returns an error if the file at path has content that is not such an artefact: flashlua did not make it, and
+// must not remove it. An empty file has nothing to lose.
+func checkArtefact(path, flag string) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO without a writer would hang
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	text, err := r.MarshalIndent()
 	if err != nil {
 		return err
 	}
-	done, late := make(chan error, 1), make(chan struct{})
-	defer clk.AfterFunc(drainTime, func() { close(late) })()
-	go func() { done <- v.put(text) }()
-	select {
-	case err = <-done:
-	case <-late:
-		err = classify.New(classify.Config, "it was not taken within %s", drainTime)
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return err
 	}
-	return classify.Wrap(err, classify.Config, "the verdict could not be written")
+	head := make([]byte, 64)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return err
+	}
+	if n > 0 && !artefactPrefix[flag].Match(head[:n]) {
+		return fmt.Errorf("%s would be replaced, and flashlua did not make it: move it away, or name another path", path)
+	}
+	return nil
 }
 
-func (v *verdict) put(text []byte) error {
-	_, err := v.f.Write(text)
-	if v.path != "" {
-		defer os.Remove(v.f.Name())
-		err = errors.Join(err, v.f.Chmod(0o644))
+// rotateAt is the size of a transcript, in bytes, at which another one is begun.
+const rotateAt = 64 << 20
+
+// rotatingFile is a file that is put aside as NAME.1 when it is large, in the place of an older one: a board that prints
+// without end does not fill the disk. What is no regular file is written as it is. A NAME.1 that is no transcript is not
+// replaced.
+type rotatingFile struct {
+	*os.File
+	path    string
+	limit   int64
+	size    int64 // negative: not a regular file
+	rotated bool  // what is put aside is of this run
+}
+
+func newRotatingFile(path string, others ...string) (*rotatingFile, error) {
+	if st, err := os.Stat(path); err != nil || st.Mode().IsRegular() {
+		if err := cmp.Or(checkNotInput(rotatedName(path), others), checkArtefact(rotatedName(path), "transcript")); err != nil {
+			return nil, err
+		}
 	}
-	err = errors.Join(err, v.f.Close())
-	if err == nil && v.path != "" {
-		err = os.Rename(v.f.Name(), v.path)
+	f, err := create(path, others...)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	r := &rotatingFile{File: f, path: path, limit: rotateAt}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		r.size = -1
+	}
+	return r, nil
+}
+
+// rotatedName is where an older part of a transcript is.
+func rotatedName(path string) string { return path + ".1" }
+
+// Write writes one line.
+func (r *rotatingFile) Write(line []byte) (int, error) {
+	if r.size > 0 && r.size+int64(len(line)) > r.limit {
+		if !r.rotated { // it may be there since the run began
+			if err := checkArtefact(rotatedName(r.path), "transcript"); err != nil {
+				return 0, err
+			}
+		}
+		if err := os.Rename(r.path, rotatedName(r.path)); err != nil {
+			return 0, err
+		}
+		r.rotated = true
+		f, err := create(r.path)
+		if err != nil {
+			return 0, err
+		}
+		r.Close()
+		r.File, r.size = f, 0
+	}
+	n, err := r.File.Write(line)
+	if r.size >= 0 {
+		r.size += int64(n)
+	}
+	return n, err
 }

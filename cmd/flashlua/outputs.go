@@ -80,7 +80,7 @@ func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 		a.events, a.files = newSink("events", f, eventsMark(clk)), append(a.files, f)
 	}
 	if p := path("transcript"); p != "" {
-		f, err := newRotating(p, others("transcript")...)
+		f, err := newRotatingFile(p, others("transcript")...)
 		if err != nil {
 			return a, failed("transcript", err)
 		}
@@ -109,7 +109,7 @@ func prepareOutDir(dir string, inputs []string) error {
 	}
 	paths := slices.Sorted(maps.Keys(flagOf))
 	for _, path := range paths { // all of them before the first is removed
-		if err := cmp.Or(checkNotInput(path, inputs), foreign(path, flagOf[path])); err != nil {
+		if err := cmp.Or(checkNotInput(path, inputs), checkArtefact(path, flagOf[path])); err != nil {
 			return err
 		}
 	}
@@ -146,7 +146,7 @@ func eventLine(e engine.Event) []byte {
 // eventsMark is a note where events are missing.
 func eventsMark(clk clock.Clock) func(engine.Loss) []byte {
 	return func(lost engine.Loss) []byte {
-		return eventLine(engine.Event{Time: clk.Now(), Type: engine.EventNote, Text: missing(lost)})
+		return eventLine(engine.Event{Time: clk.Now(), Type: engine.EventNote, Text: describeLoss(lost)})
 	}
 }
 
@@ -154,7 +154,7 @@ func eventsMark(clk clock.Clock) func(engine.Loss) []byte {
 func transcriptMark(clk clock.Clock) func(engine.Loss) []byte {
 	return func(lost engine.Loss) (line []byte) {
 		var b bytes.Buffer
-		console.NewTranscript(&b).Note(clk.Now(), missing(lost))
+		console.NewTranscript(&b).Note(clk.Now(), describeLoss(lost))
 		return b.Bytes()
 	}
 }
@@ -169,7 +169,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	if cmd == nil || !hasFlag(cmd, "verdict") {
 		return
 	}
-	_, stop := env.untilSignal(clock.Real{})
+	_, stop := env.withSignals(clock.Real{})
 	defer stop()
 	named, inputs := map[string]string{}, []string(nil)
 	for i := 0; i < len(words); i++ {

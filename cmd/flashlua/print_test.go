@@ -133,26 +133,26 @@ power off
 func TestHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t, 0, normal)
-		time.Sleep(heartbeat + apart)
+		time.Sleep(heartbeatInterval + apart)
 		w.want(t, "  preparing: still waiting after 30s (30s in all)\n")
-		time.Sleep(heartbeat - time.Second - apart)
+		time.Sleep(heartbeatInterval - time.Second - apart)
 		w.tell(engine.Event{Type: engine.EventAttempt, Attempt: 1})
 		w.tell(engine.Event{Type: engine.EventStep, Step: "write"})
 		w.tell(engine.Event{Type: engine.EventStep, Step: "verify"})
 		w.said()
-		time.Sleep(heartbeat - apart)
+		time.Sleep(heartbeatInterval - apart)
 		w.want(t, "") // what was printed counts, not a fixed beat
-		time.Sleep(heartbeat + 2*apart)
+		time.Sleep(heartbeatInterval + 2*apart)
 		w.want(t, "  write > verify: still waiting after 30s (attempt 1, 1m29s in all)\n"+
 			"  write > verify: still waiting after 1m0s (attempt 1, 1m59s in all)\n")
 		w.tell(engine.Event{Type: engine.EventStepEnd, Step: "verify"})
 		w.tell(engine.Event{Type: engine.EventRetry, Step: "verify", Wait: time.Minute})
 		w.said()
-		time.Sleep(heartbeat + apart)
+		time.Sleep(heartbeatInterval + apart)
 		w.want(t, "  verify again: still waiting after 30s (attempt 1, 2m29s in all)\n")
 		w.tell(engine.Event{Type: engine.EventRetry, Wait: time.Minute})
 		w.said()
-		time.Sleep(heartbeat + apart)
+		time.Sleep(heartbeatInterval + apart)
 		w.want(t, "  next attempt: still waiting after 30s (attempt 1, 2m59s in all)\n")
 		w.end()
 		time.Sleep(time.Hour)
@@ -167,8 +167,8 @@ func shows(t *testing.T, out string, width int) string {
 	line := ""
 	for out != "" {
 		switch {
-		case strings.HasPrefix(out, wipe):
-			line, out = "", out[len(wipe):]
+		case strings.HasPrefix(out, clearLine):
+			line, out = "", out[len(clearLine):]
 		case out[0] == '\n':
 			lines, line, out = append(lines, line), "", out[1:]
 		default:
@@ -206,7 +206,7 @@ func TestTerminal(t *testing.T) {
 		}
 		w.tell(engine.Event{Type: engine.EventNote, Text: "in between"})
 		w.tell(engine.Event{Type: engine.EventProgress, Step: "write", Done: 64 << 20, Total: 64 << 20})
-		if all += w.said(); !strings.HasSuffix(all, "in between\n  write  75% [=================>......] (48/64 MiB, 16 MiB/s)  1s left"+wipe+"  write  4s") {
+		if all += w.said(); !strings.HasSuffix(all, "in between\n  write  75% [=================>......] (48/64 MiB, 16 MiB/s)  1s left"+clearLine+"  write  4s") {
 			t.Errorf("a full bar stays: %q", all)
 		}
 		w.tell(engine.Event{Type: engine.EventStepEnd, Step: "write", Took: 4 * time.Second, Error: "no"})

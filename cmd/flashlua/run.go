@@ -48,7 +48,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
 		maxSizeFlag(),
 		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "write `LABEL:FILE`, an image for a partition of the target, instead of --image; may be repeated"},
-		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(ports(), ", ")},
+		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
 		&cli.StringFlag{Name: "files", Usage: "`DIR` where the policy's boot files are"},
@@ -117,7 +117,7 @@ func (env Env) finish(inv *invocation, report *engine.Report, out artefacts) err
 	inv.wait(inv.stderr) // on a terminal it comes before what is on the standard output
 	env.printSuccess(report)
 	if report.Exit != 0 {
-		return exit(report.Exit)
+		return exitCode(report.Exit)
 	}
 	return nil
 }
@@ -197,13 +197,13 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, out), Hurry: inv.work.hurry, Events: func(e engine.Event) {
+	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, out), Hurry: inv.signalContext.hurry, Events: func(e engine.Event) {
 		p.event(e)
 		out.event(e)
 	}}
-	do := env.board
+	do := env.runBoard
 	if script.Program != nil {
-		do = env.program
+		do = env.runProgram
 	}
 	report, err := do(inv, c, e, script)
 	if err != nil {
@@ -216,8 +216,8 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	return report, nil
 }
 
-// board flashes a board, or verifies it.
-func (env Env) board(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
+// runBoard flashes a board, or verifies it.
+func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
 	for _, name := range onlyForPrograms {
 		if c.IsSet(name) {
 			return nil, usageError("%s is a board's policy: --%s is for programs", script.File, name)
@@ -236,8 +236,8 @@ var programFlags = append([]string{"timeout", "verbose", "v", "quiet", "q", "out
 // onlyForPrograms are the flags that mean nothing to a board's policy.
 var onlyForPrograms = []string{"allow-exec", "allow-read", "allow-write"}
 
-// program runs a program.
-func (env Env) program(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
+// runProgram runs a program.
+func (env Env) runProgram(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
 	if c.Command.Name != "run" {
 		return nil, usageError("%s is a program, which only flashlua run runs", script.File)
 	}
@@ -312,7 +312,7 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	case len(j.Parts) > 0 && c.IsSet("sha256"):
 		return j, usageError("--sha256 is of --image: with --part there is more than one")
 	case j.Port == "":
-		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(ports(), ", "))
+		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(portExamples(), ", "))
 	case !engine.IsSimulated(j.Port) && transport.Check(j.Port) != nil:
 		return j, transport.Check(j.Port)
 	case engine.IsSimulated(j.Port) && j.Power != "":
@@ -350,8 +350,8 @@ func partsOf(c *cli.Context) (parts []engine.Part, err error) {
 	return parts, nil
 }
 
-// ports shows a specification of every kind of port.
-func ports() []string { return append(transport.Examples(), "sim:") }
+// portExamples shows a specification of every kind of port.
+func portExamples() []string { return append(transport.Examples(), "sim:") }
 
 // repeated are the values of a flag that may be repeated, as they were typed: cli's own would cut blanks off their ends.
 type repeated []string

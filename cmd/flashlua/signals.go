@@ -28,9 +28,9 @@ func systemSignals() (<-chan os.Signal, func()) {
 	return arrived, func() { signal.Stop(arrived) }
 }
 
-// oneRequest is the time in which several signals are one request: timeout(1) sends one to its child and one to the child's
+// requestWindow is the time in which several signals are one request: timeout(1) sends one to its child and one to the child's
 // group, a terminal that hangs up and a service manager send different ones.
-const oneRequest = 2 * time.Second
+const requestWindow = 2 * time.Second
 
 // interrupts counts what signals ask for. One goroutine calls arrive.
 type interrupts struct {
@@ -43,9 +43,9 @@ type interrupts struct {
 	last     time.Time // when the last request began
 }
 
-func (i *interrupts) arrive(s os.Signal) {
+func (i *interrupts) handle(s os.Signal) {
 	now := i.clk.Now()
-	if i.requests > 0 && now.Sub(i.last) < oneRequest {
+	if i.requests > 0 && now.Sub(i.last) < requestWindow {
 		return
 	}
 	i.requests++
@@ -60,28 +60,28 @@ func (i *interrupts) arrive(s os.Signal) {
 	}
 }
 
-// work is a command under way that signals end.
-type work struct {
+// signalContext is a command under way that signals end.
+type signalContext struct {
 	context.Context                 // ends with the first request
 	hurry           <-chan struct{} // closed by the second
 }
 
-// untilSignal begins to listen to signals. The caller calls stop when nothing is left that a signal could harm.
-func (env Env) untilSignal(clk clock.Clock) (w work, stop func()) {
+// withSignals begins to listen to signals. The caller calls stop when nothing is left that a signal could harm.
+func (env Env) withSignals(clk clock.Clock) (w signalContext, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	hurry, done, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	i := &interrupts{
 		clk: clk,
-		end: func(s os.Signal) { cancel(engine.InterruptedBy(exitSignals[s], number(s))) },
+		end: func(s os.Signal) { cancel(engine.InterruptedBy(exitSignals[s], signalNumber(s))) },
 		hurry: func(s os.Signal) {
 			close(hurry)
 			wiped := ""
 			if env.canRedraw(env.Stderr) {
-				wiped = wipe
+				wiped = clearLine
 			}
 			fmt.Fprintf(env.Stderr, "%s%s again: only the power driver is waited for; one more ends flashlua at once, and may leave the board on\n", wiped, exitSignals[s])
 		},
-		kill: func(s os.Signal) { env.Exit(engine.ExitSignal + number(s)) },
+		kill: func(s os.Signal) { env.Exit(engine.ExitSignal + signalNumber(s)) },
 	}
 	arrived, ignore := env.Signals()
 	go func() {
@@ -89,13 +89,13 @@ func (env Env) untilSignal(clk clock.Clock) (w work, stop func()) {
 		for {
 			select {
 			case s := <-arrived:
-				i.arrive(s)
+				i.handle(s)
 			case <-done:
 				return
 			}
 		}
 	}()
-	return work{ctx, hurry}, func() {
+	return signalContext{ctx, hurry}, func() {
 		close(done)
 		<-over
 		ignore()
@@ -103,7 +103,7 @@ func (env Env) untilSignal(clk clock.Clock) (w work, stop func()) {
 	}
 }
 
-func number(s os.Signal) int {
+func signalNumber(s os.Signal) int {
 	n, _ := s.(syscall.Signal)
 	return int(n)
 }

@@ -51,7 +51,7 @@ func TestSignals(t *testing.T) {
 					Exit:    func(code int) { note(fmt.Sprint("exit ", code)) },
 				}
 				env.Getenv = func(name string) string { return map[string]string{"TERM": "dumb"}[name] }
-				w, stop := env.untilSignal(clock.Real{})
+				w, stop := env.withSignals(clock.Real{})
 				seen := map[string]bool{}
 				look := func(s os.Signal) {
 					synctest.Wait()

@@ -31,7 +31,7 @@ type sink struct {
 
 	mu      sync.Mutex
 	queue   [][]byte
-	held    int  // bytes in the queue
+	queued  int  // bytes in the queue
 	full    bool // nothing is taken until half of the queue is written
 	ended   bool // nothing is taken any more
 	writing bool
@@ -52,7 +52,7 @@ func (s *sink) Write(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
-	if s.full = s.full && s.held > s.size/2 || s.held > 0 && s.held+len(p) > s.size || s.ended; s.full {
+	if s.full = s.full && s.queued > s.size/2 || s.queued > 0 && s.queued+len(p) > s.size || s.ended; s.full {
 		s.drop(p)
 		return len(p), nil
 	}
@@ -81,22 +81,22 @@ func (s *sink) markGap() {
 // add queues p. The caller holds mu.
 func (s *sink) add(p []byte) {
 	s.queue = append(s.queue, p)
-	s.held += len(p)
+	s.queued += len(p)
 	if !s.writing {
 		s.writing, s.idle = true, make(chan struct{})
-		go s.work()
+		go s.writeQueue()
 	}
 }
 
-// work writes until the queue is empty.
-func (s *sink) work() {
+// writeQueue writes until the queue is empty.
+func (s *sink) writeQueue() {
 	for {
 		s.mu.Lock()
 		if len(s.queue) == 0 && s.err == nil && !s.ended {
 			s.markGap()
 		}
 		if len(s.queue) == 0 || s.err != nil {
-			s.queue, s.held, s.writing = nil, 0, false
+			s.queue, s.queued, s.writing = nil, 0, false
 			close(s.idle)
 			s.mu.Unlock()
 			return
@@ -104,9 +104,9 @@ func (s *sink) work() {
 		p := s.queue[0]
 		s.queue = s.queue[1:]
 		s.mu.Unlock()
-		err := safely(func() error { _, err := s.w.Write(p); return err })
+		err := recoverPanic(func() error { _, err := s.w.Write(p); return err })
 		s.mu.Lock()
-		s.held -= len(p)
+		s.queued -= len(p)
 		if err != nil {
 			s.err = err
 			close(s.failed)
@@ -132,7 +132,7 @@ func (s *sink) end() {
 	s.ended = true
 	for _, p := range s.queue {
 		s.drop(p)
-		s.held -= len(p)
+		s.queued -= len(p)
 	}
 	s.queue = nil
 }
@@ -144,22 +144,22 @@ func (s *sink) state() (engine.Loss, error) {
 	return s.lost, s.err
 }
 
-// missing describes what was dropped.
-func missing(lost engine.Loss) string {
+// describeLoss describes what was dropped.
+func describeLoss(lost engine.Loss) string {
 	return fmt.Sprintf("%d lines (%d bytes) are missing: they were not taken in time", lost.Lines, lost.Bytes)
 }
 
-// incomplete is the error of an output that was not taken whole, nil if it was.
-func (s *sink) incomplete() error {
+// lossError is the error of an output that was not taken whole, nil if it was.
+func (s *sink) lossError() error {
 	lost, err := s.state()
 	if err == nil && lost.Bytes > 0 {
-		err = classify.New(classify.Config, "%s", missing(lost))
+		err = classify.New(classify.Config, "%s", describeLoss(lost))
 	}
 	return err
 }
 
-// settle waits until s has written everything, for briefTime at most: what comes next goes elsewhere.
-func (s *sink) settle(clk clock.Clock) {
+// flush waits until s has written everything, for briefTime at most: what comes next goes elsewhere.
+func (s *sink) flush(clk clock.Clock) {
 	late := make(chan struct{})
 	defer clk.AfterFunc(briefTime, func() { close(late) })()
 	if done := s.pending(); done != nil {
@@ -170,15 +170,15 @@ func (s *sink) settle(clk clock.Clock) {
 	}
 }
 
-// drains is the time that the sinks of a command have in the end, all together.
-type drains struct {
+// drainBudget is the time that the sinks of a command have in the end, all together.
+type drainBudget struct {
 	clk   clock.Clock
 	hurry <-chan struct{} // closed: there is only briefTime
 	began time.Time       // zero before the first wait
 }
 
 // wait waits until sinks have written everything, as long as there is time.
-func (d *drains) wait(sinks ...*sink) {
+func (d *drainBudget) wait(sinks ...*sink) {
 	if d.began.IsZero() {
 		d.began = d.clk.Now()
 	}

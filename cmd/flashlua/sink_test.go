@@ -87,8 +87,8 @@ func TestASinkKeepsItsError(t *testing.T) {
 			s.Write([]byte("a\n"))
 			synctest.Wait()
 			_, err := s.Write([]byte("b\n"))
-			if err == nil || err.Error() != tt.text || classify.Facts(err).Kind != tt.kind || fmt.Sprint(s.incomplete()) != tt.text {
-				t.Errorf("%s: Write = %v, incomplete = %v; want %s", name, err, s.incomplete(), tt.text)
+			if err == nil || err.Error() != tt.text || classify.Facts(err).Kind != tt.kind || fmt.Sprint(s.lossError()) != tt.text {
+				t.Errorf("%s: Write = %v, incomplete = %v; want %s", name, err, s.lossError(), tt.text)
 			}
 			select {
 			case <-s.failed:
@@ -131,7 +131,7 @@ func TestDrains(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hurry := make(chan struct{})
-				d := drains{clk: clock.Real{}, hurry: hurry}
+				d := drainBudget{clk: clock.Real{}, hurry: hurry}
 				var sinks []*sink
 				for _, each := range tt.each {
 					s := newSink("x", &slowReader{each: each}, marked)
@@ -163,7 +163,7 @@ func TestDrains(t *testing.T) {
 // TestTheEndIsShort: what is waited for later has what is left of the time, and briefTime in any case.
 func TestTheEndIsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := drains{clk: clock.Real{}}
+		d := drainBudget{clk: clock.Real{}}
 		stalled := newSink("x", &slowReader{each: time.Hour}, nil)
 		stalled.Write([]byte("x"))
 		began := time.Now()

@@ -46,10 +46,10 @@ func (p colors) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// plain shows control characters, and bytes that are none, instead of obeying them: text of a board or a script shall not
+// escapeControl shows control characters, and bytes that are none, instead of obeying them: text of a board or a script shall not
 // move the cursor.
-func plain(text string) string {
-	if utf8.ValidString(text) && !strings.ContainsFunc(text, control) {
+func escapeControl(text string) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, isControl) {
 		return text
 	}
 	var b strings.Builder
@@ -58,7 +58,7 @@ func plain(text string) string {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			fmt.Fprintf(&b, `\x%02x`, text[0])
-		case control(r):
+		case isControl(r):
 			fmt.Fprintf(&b, `\x%02x`, r)
 		default:
 			b.WriteRune(r)
@@ -70,7 +70,7 @@ func plain(text string) string {
 
 // inline is plain for text within a line: a line end or a tab of a policy would forge another line, or column.
 func inline(text string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(plain(text))
+	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(escapeControl(text))
 }
 
-func control(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
+func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }

@@ -1,14 +1,56 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
 )
+
+// TestForeignKnowsArtefacts holds artefactBegins to what a run writes.
+func TestForeignKnowsArtefacts(t *testing.T) {
+	var transcript bytes.Buffer
+	console.NewTranscript(&transcript).Note(time.Unix(0, 0), "a remark")
+	event, err := json.Marshal(engine.Event{Type: engine.EventNote})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict, err := (&engine.Report{}).MarshalIndent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := map[string][]byte{"verdict": verdict, "events": event, "transcript": transcript.Bytes()}
+	for flag := range artefactNames {
+		for of, text := range made {
+			path := filepath.Join(t.TempDir(), "file")
+			if err := os.WriteFile(path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := checkArtefact(path, flag); (err == nil) != (of == flag) {
+				t.Errorf("checkArtefact(%q, %s) = %v; want success %t", text, flag, err, of == flag)
+			}
+		}
+	}
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{fifo, t.TempDir(), filepath.Join(t.TempDir(), "gone")} {
+		if err := checkArtefact(path, "events"); err != nil {
+			t.Errorf("checkArtefact(%s) = %v; want nil", path, err)
+		}
+	}
+}
 
 func TestATranscriptIsRotated(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "t.log")
-	r, err := newRotating(path)
+	r, err := newRotatingFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +66,7 @@ func TestATranscriptIsRotated(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", p, got, err, want)
 		}
 	}
-	null, err := newRotating(os.DevNull)
+	null, err := newRotatingFile(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +102,7 @@ func TestARotatedTranscriptReplacesNoOtherFile(t *testing.T) {
 			}
 			put(path, "2026-11-27T10:00:00.000Z < before\n")
 			put(rotatedName(path), tt.there)
-			if r, err := newRotating(path); (err == nil) != tt.ok {
+			if r, err := newRotatingFile(path); (err == nil) != tt.ok {
 				t.Errorf("newRotating = %v; want success %t", err, tt.ok)
 			} else if err == nil {
 				r.Close()
@@ -69,7 +111,7 @@ func TestARotatedTranscriptReplacesNoOtherFile(t *testing.T) {
 				t.Error("the refused run emptied the transcript that was there")
 			}
 			os.Remove(rotatedName(path))
-			r, err := newRotating(path)
+			r, err := newRotatingFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +132,7 @@ func TestARotatedTranscriptReplacesNoOtherFile(t *testing.T) {
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newRotating(image[:len(image)-2], image); err == nil {
+	if _, err := newRotatingFile(image[:len(image)-2], image); err == nil {
 		t.Error("newRotating = nil; want an error: the run reads what NAME.1 would replace")
 	}
 }

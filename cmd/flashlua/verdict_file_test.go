@@ -13,25 +13,25 @@ import (
 func TestOnlyWhatAKilledRunLeftIsRemoved(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
-	alive, err := newHalf(dir)
+	alive, err := newVerdictTemp(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer alive.Close()
 	kept := []string{
-		filepath.Base(alive.Name()), ".verdict-mine", ".verdict-123", ".verdict-00000000-1", halfName() + "notes", halfName() + "7.bak", "verdict.json",
-		halfName() + "folder", halfName() + "22", halfName() + "33", halfName() + "44", "other",
+		filepath.Base(alive.Name()), ".verdict-mine", ".verdict-123", ".verdict-00000000-1", verdictTempPrefix() + "notes", verdictTempPrefix() + "7.bak", "verdict.json",
+		verdictTempPrefix() + "folder", verdictTempPrefix() + "22", verdictTempPrefix() + "33", verdictTempPrefix() + "44", "other",
 	}
 	for _, name := range kept[1:] {
 		switch name {
-		case halfName() + "folder":
+		case verdictTempPrefix() + "folder":
 			err = os.Mkdir(path(name), 0o700)
-		case halfName() + "22":
+		case verdictTempPrefix() + "22":
 			err = unix.Mkfifo(path(name), 0o600)
-		case halfName() + "33":
+		case verdictTempPrefix() + "33":
 			err = os.Symlink("other", path(name))
 		case "other":
-			err = os.Link(path(halfName()+"44"), path(name))
+			err = os.Link(path(verdictTempPrefix()+"44"), path(name))
 		default:
 			err = os.WriteFile(path(name), nil, 0o600)
 		}
@@ -40,13 +40,13 @@ func TestOnlyWhatAKilledRunLeftIsRemoved(t *testing.T) {
 		}
 	}
 	for range 3 {
-		f, err := newHalf(dir)
+		f, err := newVerdictTemp(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.Close() // as by the end of its process
 	}
-	removeHalves(dir)
+	removeStaleVerdicts(dir)
 	var got []string
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
