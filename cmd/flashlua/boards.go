@@ -35,7 +35,7 @@ func (env Env) boardsCommand() *cli.Command {
 	}
 }
 
-// usageErrorFor is a wrong command line of one command.
+// usageErrorFor returns the error of a wrong command line, with a hint to the help of the command.
 func usageErrorFor(command, format string, args ...any) error {
 	return classify.WithHint(classify.New(classify.Usage, format, args...), "see flashlua %s --help", command)
 }
@@ -65,7 +65,7 @@ func (env Env) boards(c *cli.Context) error {
 		return err
 	case c.Bool("source"):
 		text := s.Text
-		if env.Terminal(env.Stdout) > 0 { // into a file or a pipe it goes as it is
+		if env.Terminal(env.Stdout) > 0 { // to a file or a pipe the script is written unchanged
 			text = []byte(escapeControl(string(text)))
 		}
 		_, err = env.Stdout.Write(text)
@@ -76,11 +76,11 @@ func (env Env) boards(c *cli.Context) error {
 	return printBoard(env.Stdout, s)
 }
 
-// boardLine is a board in the list.
+// boardLine is one row of the list of boards.
 type boardLine struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
-	Tested      string `json:"tested"` // "" is never on hardware
+	Tested      string `json:"tested"` // where; "" if never on hardware
 }
 
 func (env Env) listBoards(asJSON bool) error {
@@ -102,7 +102,7 @@ func (env Env) listBoards(asJSON bool) error {
 	return stdoutError(w.Flush())
 }
 
-// tested says where a board was run.
+// tested describes where a policy was run.
 func tested(where string) string {
 	if where == "" {
 		return "never run on hardware"
@@ -110,7 +110,7 @@ func tested(where string) string {
 	return "tested: " + where
 }
 
-// boardDetail is a board in full.
+// boardDetail is the JSON of flashlua boards show.
 type boardDetail struct {
 	boardLine
 	File      string          `json:"file"`
@@ -128,7 +128,7 @@ func newBoardDetail(s *bindings.Script) boardDetail {
 	return boardDetail{boardLine{s.Policy.Name, s.Policy.Description, s.Policy.Tested}, s.File, s.Embedded, bootFilesDir(s.Policy), s.Overrides, settings}
 }
 
-// bootFilesDir is where a policy's boot files are looked for unless --files says otherwise.
+// bootFilesDir returns the directory of a policy's boot files, which --files overrides.
 func bootFilesDir(p *engine.Policy) string {
 	if p.Dir == "" {
 		return "."
@@ -159,7 +159,7 @@ func printBoard(out io.Writer, s *bindings.Script) error {
 	return stdoutError(w.Flush())
 }
 
-// luaLiteral writes a value as Lua does.
+// luaLiteral formats a value as a Lua literal.
 func luaLiteral(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -176,7 +176,7 @@ func luaLiteral(v any) string {
 	return fmt.Sprint(v)
 }
 
-// stdoutError names the standard output in an error of writing to it.
+// stdoutError adds to a write error that it concerns the standard output.
 func stdoutError(err error) error {
 	return classify.Wrap(err, classify.Usage, "the standard output cannot be written")
 }
@@ -193,7 +193,8 @@ func printJSON(w io.Writer, v any) error {
 	return stdoutError(err)
 }
 
-// escapeJSON escapes what encoding/json leaves as it is and a terminal would obey. It stands only within strings.
+// escapeJSON escapes the control characters that encoding/json leaves and a terminal would interpret. In JSON they occur only
+// within strings.
 func escapeJSON(text []byte) []byte {
 	if !bytes.ContainsFunc(text, isControl) {
 		return text

@@ -44,8 +44,8 @@ func (env Env) completionCommand() *cli.Command {
 	}
 }
 
-// completionWords gives the words of a command line that is being typed. The scripts put the mark of cli behind them; the
-// last word is the one under the cursor, and may be empty.
+// completionWords returns the words of the command line to complete, and whether completion was requested. The completion
+// scripts append the flag --generate-bash-completion to them. The last word is the one at the cursor and may be empty.
 func completionWords(args []string) ([]string, bool) {
 	last := len(args) - 1
 	if last < 1 || args[last] != "--generate-bash-completion" {
@@ -57,8 +57,8 @@ func completionWords(args []string) ([]string, bool) {
 	return args[1:last], true
 }
 
-// complete prints what may stand under the cursor, a word a line. It does not leave that to cli, which looks for flags
-// only up to the first argument. A command says with BashComplete what its arguments may be.
+// complete prints the possible words at the cursor, one per line. urfave/cli's own completion does not serve: it parses flags
+// only up to the first argument. BashComplete of a command prints its possible arguments.
 func complete(app *cli.App, words []string) {
 	done, cur := words[:len(words)-1], words[len(words)-1]
 	if len(done) == 0 {
@@ -75,7 +75,7 @@ func complete(app *cli.App, words []string) {
 	}
 	args, wantsValue := positionalArgs(cmd, rest)
 	switch {
-	case wantsValue: // a file, or what only a person knows
+	case wantsValue: // the shell completes file names; other values are unknown
 	case strings.HasPrefix(cur, "-"):
 		for _, f := range append(cmd.Flags, cli.HelpFlag) {
 			fmt.Fprintln(app.Writer, "--"+f.Names()[0])
@@ -106,7 +106,8 @@ func subcommand(cmd *cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// positionalArgs are the words that are neither flags of the command nor their values, and whether the next word is a value.
+// positionalArgs returns the words that are neither flags of the command nor their values, and whether the next word is the
+// value of a flag.
 func positionalArgs(cmd *cli.Command, words []string) (args []string, wantsValue bool) {
 	takes := valueFlags(cmd)
 	for _, w := range words {
@@ -123,7 +124,7 @@ func positionalArgs(cmd *cli.Command, words []string) (args []string, wantsValue
 	return args, wantsValue
 }
 
-// completeBoards prints what SCRIPT may be, besides a file.
+// completeBoards prints the names of the built-in boards, which SCRIPT may be.
 func completeBoards(c *cli.Context) {
 	if c.NArg() == 0 {
 		fmt.Fprintln(c.App.Writer, strings.Join(bindings.Boards(), "\n"))

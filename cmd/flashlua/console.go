@@ -40,7 +40,7 @@ func (env Env) consoleCommand() *cli.Command {
 	}
 }
 
-// console is the command.
+// console runs the command console.
 func (env Env) console(c *cli.Context) error {
 	job, to, err := consoleJob(c)
 	if err != nil {
@@ -70,7 +70,7 @@ func (env Env) console(c *cli.Context) error {
 		return env.interact(ctx, inv, con, job.Port, to != engine.BoardAsIs)
 	})
 	if e.Console != nil {
-		e.Console.Close() // whose error the sink has, too
+		e.Console.Close() // the sink keeps the same error
 		inv.wait(transcript)
 		env.close(transcript, report)
 	}
@@ -79,7 +79,7 @@ func (env Env) console(c *cli.Context) error {
 		env.printFailure(report)
 	}
 	switch {
-	case to == engine.BoardAsIs || report.Attempt == 0 || engine.IsSimulated(job.Port): // the last is gone
+	case to == engine.BoardAsIs || report.Attempt == 0 || engine.IsSimulated(job.Port): // the simulated board ended with the command
 	case report.Err == nil:
 		fmt.Fprintln(env.Stderr, "the board is left on")
 	default:
@@ -91,7 +91,7 @@ func (env Env) console(c *cli.Context) error {
 	return nil
 }
 
-// consoleJob reads the flags. One that would mean nothing is refused.
+// consoleJob reads the flags. It refuses a flag that would have no effect.
 func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 	j := engine.Job{Port: c.String("port"), Power: c.String("power"), FilesDir: c.String("files")}
 	to := engine.BoardState(c.String("at"))
@@ -113,7 +113,7 @@ func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 	return j, to, err
 }
 
-// loadBoard loads the policy, of a board that may be unknown.
+// loadBoard loads the policy that --board names, or the default policy without --board.
 func loadBoard(c *cli.Context, p *printer) (*engine.Policy, error) {
 	set, err := parseSet(c.Generic("set").(*repeated))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// demoSize is enough to see the write, and few enough not to wait for it.
+// demoSize is the size of the image in bytes: large enough that the write is visible, small enough to finish soon.
 const demoSize = 24 << 20
 
 func (env Env) demoCommand() *cli.Command {
@@ -24,7 +24,7 @@ func (env Env) demoCommand() *cli.Command {
 	}
 }
 
-// demo is the command demo: one that anybody could type, and what to try next.
+// demo runs the command demo: it prints a flashlua run command line, runs it, and prints commands to try next.
 func (env Env) demo(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return usageErrorFor("demo", "demo takes no argument, not %q", c.Args().First())

@@ -46,7 +46,7 @@ func (env Env) explain(c *cli.Context) error {
 	return stdoutError(err)
 }
 
-// explainText is all there is to say about a kind.
+// explainText describes a kind: its meaning, class, advice and more specific kinds.
 func explainText(k classify.Kind) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", k, k.Summary())

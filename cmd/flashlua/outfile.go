@@ -11,13 +11,13 @@ import (
 	"syscall"
 )
 
-// create opens a file to write, and refuses one that the run reads. What is there and no regular file, a device or a
-// pipe, is written as it is.
+// create opens a file for writing and truncates it. It refuses a file that the run reads. A device or a FIFO is opened as it
+// is.
 func create(path string, inputs ...string) (*os.File, error) {
 	if err := checkNotInput(path, inputs); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|syscall.O_NONBLOCK, 0o644) // a FIFO without a reader would hang
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|syscall.O_NONBLOCK, 0o644) // O_NONBLOCK: opening a FIFO without a reader would block
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func create(path string, inputs ...string) (*os.File, error) {
 	return f, nil
 }
 
-// checkNotInput refuses to write over what the run reads, or writes too. A Lua script is never an output.
+// checkNotInput returns an error if path is one of the other files of the run, or a Lua script: flashlua overwrites neither.
 func checkNotInput(path string, others []string) error {
 	st, err := os.Stat(path)
 	for _, other := range others {
@@ -39,22 +39,22 @@ func checkNotInput(path string, others []string) error {
 		}
 	}
 	if err == nil && st.Mode().IsRegular() && filepath.Ext(path) == ".lua" {
-		return fmt.Errorf("it is a Lua script, which nothing writes over")
+		return fmt.Errorf("it is a Lua script, which is never overwritten")
 	}
 	return nil
 }
 
-// artefactPrefix is how each artefact begins, by its flag.
+// artefactPrefix matches the beginning of each artefact, by its flag.
 var artefactPrefix = map[string]*regexp.Regexp{
 	"verdict":    regexp.MustCompile(`^\{\s*"result": "`),
 	"events":     regexp.MustCompile(`^\{"time":"`),
 	"transcript": regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [<>#] `),
 }
 
-// checkArtefact returns an error if the file at path has content that is not such an artefact: flashlua did not make it, and
-// must not remove it. An empty file has nothing to lose.
+// checkArtefact returns an error if the file at path has content that is not an artefact of the flag: flashlua did not write
+// the file and must not replace it. An empty file may be replaced.
 func checkArtefact(path, flag string) error {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO without a writer would hang
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: opening a FIFO without a writer would block
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -76,18 +76,17 @@ func checkArtefact(path, flag string) error {
 	return nil
 }
 
-// rotateAt is the size of a transcript, in bytes, at which another one is begun.
+// rotateAt is the size in bytes at which a transcript is rotated.
 const rotateAt = 64 << 20
 
-// rotatingFile is a file that is put aside as NAME.1 when it is large, in the place of an older one: a board that prints
-// without end does not fill the disk. What is no regular file is written as it is. A NAME.1 that is no transcript is not
-// replaced.
+// rotatingFile is a transcript that is renamed to NAME.1 at limit bytes, replacing an older NAME.1, so that a board that prints
+// without end does not fill the disk. It does not replace a NAME.1 that is no transcript. A device or a FIFO is not rotated.
 type rotatingFile struct {
 	*os.File
 	path    string
 	limit   int64
 	size    int64 // negative: not a regular file
-	rotated bool  // what is put aside is of this run
+	rotated bool  // NAME.1 is of this run
 }
 
 func newRotatingFile(path string, others ...string) (*rotatingFile, error) {
@@ -107,13 +106,13 @@ func newRotatingFile(path string, others ...string) (*rotatingFile, error) {
 	return r, nil
 }
 
-// rotatedName is where an older part of a transcript is.
+// rotatedName returns the path of the older part of a transcript.
 func rotatedName(path string) string { return path + ".1" }
 
 // Write writes one line.
 func (r *rotatingFile) Write(line []byte) (int, error) {
 	if r.size > 0 && r.size+int64(len(line)) > r.limit {
-		if !r.rotated { // it may be there since the run began
+		if !r.rotated { // another program may have created it since the run began
 			if err := checkArtefact(rotatedName(r.path), "transcript"); err != nil {
 				return 0, err
 			}

@@ -11,37 +11,37 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// level is how much is told.
+// level is how much is printed.
 type level int
 
 const (
-	quiet   level = iota // nothing but how it ends
-	normal               // what happens
-	verbose              // what begins, and the console
+	quiet   level = iota // only the result
+	normal               // steps as they end, notes, progress
+	verbose              // also steps as they begin, and the console
 )
 
-// printer tells people what happens, a line at a time.
+// printer prints the events of a run for people, as lines. Its methods may be called from any goroutine.
 type printer struct {
 	colors
-	mu        sync.Mutex
-	w         io.Writer // must not block
-	clk       clock.Clock
-	level     level
-	started   time.Time
-	lastPrint time.Time // when the last line was
-	stop      func() bool
-	ended     bool
+	w       io.Writer // must not block
+	clk     clock.Clock
+	level   level
+	started time.Time
 
+	mu              sync.Mutex // guards the following fields, and the order of lines on w
+	lastPrint       time.Time
+	stop            func() bool // stops the next tick
+	ended           bool
 	attempt         int
-	phase           activity    // what the run does outside of steps
-	steps           []activity  // under way, the innermost last
-	pause           *activity   // a wait before another try; nil if there is none
-	step            string      // whose progress was told last
-	reportedPercent int64       // per cent of it
-	status          *statusLine // nil where lines stay
+	phase           activity    // outside of steps
+	steps           []activity  // current steps, the innermost last
+	pause           *activity   // wait before a retry; nil if there is none
+	step            string      // step of the last progress event
+	reportedPercent int64       // last printed progress of step
+	status          *statusLine // nil where lines cannot be redrawn
 }
 
-// newPrinter begins to tell, on a standard error that does not block. The caller ends it.
+// newPrinter returns a printer on the standard error, which must not block. The caller calls end.
 func (env Env) newPrinter(clk clock.Clock, level level) *printer {
 	now := clk.Now()
 	p := &printer{colors: env.colors(env.Stderr), w: env.Stderr, clk: clk, level: level, started: now, lastPrint: now, phase: activity{"preparing", now}}
@@ -49,14 +49,14 @@ func (env Env) newPrinter(clk clock.Clock, level level) *printer {
 		p.status = &statusLine{width: func() int { return env.Terminal(env.Stderr) }}
 	}
 	if level > quiet {
-		p.mu.Lock() // the first tick may come before it is kept
+		p.mu.Lock() // the first tick may run before stop is set
 		defer p.mu.Unlock()
 		p.stop = clk.AfterFunc(p.untilTick(), p.tick)
 	}
 	return p
 }
 
-// end wipes what is not to stay. What comes later is printed as it is.
+// end erases the status line and stops the ticks. Later lines are printed without a status line.
 func (p *printer) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,7 +69,8 @@ func (p *printer) end() {
 	p.write("", false)
 }
 
-// write writes lines above the live one, in one piece.
+// write prints lines above the status line, in one piece, and draws the status line again if again is true. The caller holds
+// mu.
 func (p *printer) write(lines string, again bool) {
 	if lines != "" {
 		p.lastPrint = p.clk.Now()
@@ -88,10 +89,10 @@ func (p *printer) write(lines string, again bool) {
 	}
 }
 
-// printf prints lines. Its arguments are made plain before.
+// printf prints lines. The caller holds mu and has escaped control characters in the arguments.
 func (p *printer) printf(format string, args ...any) { p.write(fmt.Sprintf(format, args...), true) }
 
-// note prints what a script says.
+// note prints a message of a script.
 func (p *printer) note(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +105,7 @@ func (p *printer) printText(text string) {
 	p.printf("  %s\n", strings.ReplaceAll(escapeControl(text), "\n", "\n  "))
 }
 
-// Write prints a line of the transcript, without its time.
+// Write implements io.Writer for a transcript: it prints a line without its time.
 func (p *printer) Write(line []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,7 +114,7 @@ func (p *printer) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// event subscribes to the engine.
+// event prints an event of the engine.
 func (p *printer) event(e engine.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

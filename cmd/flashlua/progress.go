@@ -12,16 +12,16 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// heartbeatInterval is how long nothing is printed where nothing can be painted over, before a line says that all is well.
+// heartbeatInterval is the silence after which a "still waiting" line is printed where no status line can be drawn.
 const heartbeatInterval = 30 * time.Second
 
-// activity is something that takes its time.
+// activity is what the run does now, and since when.
 type activity struct {
 	name  string
 	since time.Time
 }
 
-// untilTick is how long it is to the next tick.
+// untilTick returns the time to the next tick.
 func (p *printer) untilTick() time.Duration {
 	if p.status != nil {
 		return refreshInterval
@@ -29,7 +29,7 @@ func (p *printer) untilTick() time.Duration {
 	return heartbeatInterval - p.clk.Now().Sub(p.lastPrint)
 }
 
-// tick shows that time passes.
+// tick redraws the status line, or prints a "still waiting" line after heartbeatInterval.
 func (p *printer) tick() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,7 +54,7 @@ func (p *printer) attemptText() string {
 
 func roundToSeconds(d time.Duration) string { return d.Round(time.Second).String() }
 
-// current is what is being waited for.
+// current returns the innermost activity. The caller holds mu.
 func (p *printer) current() activity {
 	switch n := len(p.steps); {
 	case p.pause != nil:
@@ -70,7 +70,7 @@ func (p *printer) current() activity {
 	}
 }
 
-// track keeps track of what the run does.
+// track updates the activities from an event. The caller holds mu.
 func (p *printer) track(e engine.Event) {
 	switch e.Type {
 	case engine.EventAttempt:
@@ -94,10 +94,10 @@ func (p *printer) track(e engine.Event) {
 	}
 }
 
-// progressStep is how much of a write passes between two lines, in per cent.
+// progressStep is the progress between two printed lines, in per cent.
 const progressStep = 10
 
-// progress moves the bar, or prints a line now and then.
+// progress updates the progress bar, or prints a line every progressStep. The caller holds mu.
 func (p *printer) progress(e engine.Event) {
 	if p.status != nil {
 		p.status.progress(e)
@@ -107,14 +107,14 @@ func (p *printer) progress(e engine.Event) {
 		return
 	}
 	if e.Total <= 0 {
-		return // nobody knows how much is to come
+		return // the total is unknown
 	}
 	done := e.Done * 100 / e.Total
 	if e.Step != p.step || done < p.reportedPercent {
 		p.step, p.reportedPercent = e.Step, 0
 	}
 	if done == 100 && p.reportedPercent == 0 {
-		return // it was over at once
+		return // the transfer ended with its first event
 	}
 	if done >= p.reportedPercent+progressStep {
 		p.reportedPercent = done - done%progressStep
@@ -123,22 +123,22 @@ func (p *printer) progress(e engine.Event) {
 }
 
 const (
-	clearLine       = "\r\x1b[2K"            // the cursor's line
-	redrawInterval  = 100 * time.Millisecond // the shortest time between two pictures of a bar
-	refreshInterval = time.Second            // how often a line that only tells the time is drawn anew
+	clearLine       = "\r\x1b[2K"            // erases the line of the cursor
+	redrawInterval  = 100 * time.Millisecond // minimum time between two drawings of a progress bar
+	refreshInterval = time.Second            // time between two drawings of a status line without a bar
 )
 
-// statusLine is the last line of a terminal, which is painted over: the bar of a transfer, or what goes on and for how long.
-// The library makes the text of the bar; when and where it is drawn is decided here, so that no other line is torn.
+// statusLine is the last line of a terminal, which is redrawn: the progress bar of a transfer, or the current activity and its
+// duration. The library only formats the bar. The printer draws it, so that it never mixes with another line.
 type statusLine struct {
 	width func() int
-	bar   *progressbar.ProgressBar // of the transfer under way; nil if there is none
+	bar   *progressbar.ProgressBar // of the current transfer; nil if there is none
 	last  engine.Event             // of that transfer
 	drawn time.Time
 	shown bool
 }
 
-// progress moves the bar, and begins a new one for a new transfer.
+// progress sets the bar to the event. It creates a new bar for a new transfer.
 func (l *statusLine) progress(e engine.Event) {
 	if l.bar == nil || l.last.Step != e.Step || l.last.Total != e.Total || e.Done < l.last.Done {
 		l.bar = progressbar.NewOptions64(e.Total,
@@ -151,10 +151,10 @@ func (l *statusLine) progress(e engine.Event) {
 	l.bar.Set64(e.Done)
 }
 
-// endBar ends the bar.
+// endBar removes the bar.
 func (l *statusLine) endBar() { l.bar = nil }
 
-// text is the line now. A bar that is full makes room for the time: the board may have much to flush.
+// text returns the line at a time. A full bar is replaced by the activity and its duration: the board may still flush its cache.
 func (l *statusLine) text(now activity, at time.Time) string {
 	text := "  " + now.name + "  " + at.Sub(now.since).Round(time.Second).String()
 	switch {
@@ -167,16 +167,16 @@ func (l *statusLine) text(now activity, at time.Time) string {
 	return truncate(escapeControl(text), l.width()-1)
 }
 
-// timeLeft is how long the transfer will take at the rate it had so far.
+// timeLeft returns the remaining time of the transfer at its average rate, "" if it is too early to estimate.
 func (l *statusLine) timeLeft() string {
 	s := l.bar.State()
-	if s.CurrentNum < s.Max/1000 || s.CurrentNum == 0 { // too early to tell
+	if s.CurrentNum < s.Max/1000 || s.CurrentNum == 0 { // too early
 		return ""
 	}
 	return "  " + time.Duration(s.SecondsLeft*float64(time.Second)).Round(time.Second).String() + " left"
 }
 
-// truncate shortens a line to what fits: one that wraps could not be wiped.
+// truncate shortens a line to width columns: a line that wraps could not be erased.
 func truncate(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width || width < 0 {
 		return text

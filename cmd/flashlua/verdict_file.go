@@ -17,10 +17,11 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// verdict is where the verdict goes. It is opened before the run, so that a bad path costs nothing. A regular file is
-// written beside its place and renamed when it is whole; anything else is written as it is.
+// verdict is the output file of the verdict. It is opened before the run, so that a wrong path is an error at once. A regular
+// file is written under a temporary name in the same directory and renamed when it is complete; a device or a FIFO is written
+// directly.
 type verdict struct {
-	path string // to rename to; "" for what is written in place
+	path string // to rename f to; "" if f is written directly
 	f    *os.File
 }
 
@@ -57,7 +58,7 @@ func openVerdict(path string, others []string) (*verdict, error) {
 	return &verdict{path, f}, err
 }
 
-// unreadHint explains the error of a FIFO that nothing reads.
+// unreadHint adds a hint to the error of a FIFO without a reader.
 func unreadHint(err error) error {
 	if errors.Is(err, syscall.ENXIO) {
 		return classify.WithHint(err, "start the reader of the FIFO first, or name a file")
@@ -65,7 +66,8 @@ func unreadHint(err error) error {
 	return err
 }
 
-// write writes the verdict and puts it in its place. A FIFO that is not read, or a file system that stalls, has drainTime.
+// write writes the verdict and renames the file. It waits at most drainTime for a FIFO without a reader or a file system that
+// stalls.
 func (v *verdict) write(clk clock.Clock, r *engine.Report) error {
 	if v == nil || v.f == nil {
 		return nil
@@ -98,16 +100,17 @@ func (v *verdict) put(text []byte) error {
 	return err
 }
 
-// A verdict that is not yet in its place is a file .verdict-HOST-NUMBER with a lock on it. A process that is killed leaves
-// the file without the lock, and the next run into that folder removes it.
+// The temporary file of a verdict is .verdict-HOST-NUMBER, with a lock. A killed process leaves the file without the lock, and
+// the next run that writes a verdict to the directory removes it.
 
-// verdictTempPrefix returns how the names of this machine's files begin: the locks of other machines may not be seen.
+// verdictTempPrefix returns the beginning of the temporary files' names. It contains a checksum of the host's name, because on
+// a network file system the locks of other hosts may be invisible.
 func verdictTempPrefix() string {
 	host, _ := os.Hostname()
 	return fmt.Sprintf(".verdict-%08x-", crc32.ChecksumIEEE([]byte(host)))
 }
 
-// newVerdictTemp makes such a file in dir, and removes those of processes that were killed.
+// newVerdictTemp creates a locked temporary file in dir. It removes the files of killed processes first.
 func newVerdictTemp(dir string) (*os.File, error) {
 	removeStaleVerdicts(dir)
 	for {
@@ -118,13 +121,13 @@ func newVerdictTemp(dir string) (*os.File, error) {
 		var st unix.Stat_t
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err != unix.EWOULDBLOCK && (unix.Fstat(int(f.Fd()), &st) != nil || st.Nlink > 0) {
-			return f, nil // where there are no locks, nothing is removed either
+			return f, nil // on a file system without locks, no process removes files
 		}
-		f.Close() // another process took it for one without a maker
+		f.Close() // another process removed it before it was locked
 	}
 }
 
-// removeStaleVerdicts removes what has the name of such a file, belongs to this user and is not locked.
+// removeStaleVerdicts removes the temporary files in dir that belong to this user and are not locked.
 func removeStaleVerdicts(dir string) {
 	name := regexp.MustCompile("^" + regexp.QuoteMeta(verdictTempPrefix()) + "[0-9]+$")
 	entries, _ := os.ReadDir(dir)
