@@ -3,7 +3,7 @@
 return {
 	api = 1,
 	name = "sim",
-	description = "the simulated board as it comes, for --port sim:",
+	description = "the simulated board, for --port sim:",
 	tested = "simulated, every commit",
 	boot = "run bootcmd",
 	targets = { disk = "/dev/vda", emmc = { sysfs = "4f80000" } },
