@@ -273,20 +273,20 @@ func TestDocumentedLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	for limit, n := range map[string]string{
-		"| source of a script or module | %s KiB |":                        fmt.Sprint(maxSource >> 10),
-		"| expressions and blocks inside each other | %s |":                thousands(maxSyntax),
-		"| different names, texts and numbers in one function | %s |":      thousands(maxConstants),
-		"| loading a script, its modules included | %s million steps |":    fmt.Sprint(maxWork / 1_000_000),
-		"also in `classify` and `backoff` | %s million steps |":            fmt.Sprint(maxWork / 1_000_000),
-		"| memory that a script holds | %s MiB |":                          fmt.Sprint(maxHeld >> 20),
-		"a script that holds more than %s MiB ends":                        fmt.Sprint(maxHeld * 3 / 2 >> 20),
-		"| a string that one call makes | %s MiB |":                        fmt.Sprint(maxString >> 20),
-		"| steps of a pattern in one call | %s million |":                  fmt.Sprint(maxSteps / 1_000_000),
-		"| `pcall` inside each other, coroutines inside each other | %s |": fmt.Sprint(maxDepth),
-		"| coroutines made | %s |":                                         thousands(maxCoroutines),
-		"| results of one call, as of `unpack` | %s |":                     thousands(maxUnpack),
-		"reading the files of a script %s min":                             fmt.Sprint(loadTime.Minutes()),
-		"copying %s bytes":                                                 fmt.Sprint(perStep),
+		"| source of a script or module | %s KiB |":                     fmt.Sprint(maxSource >> 10),
+		"| nested expressions and blocks | %s |":                        thousands(maxSyntax),
+		"| different names, strings and numbers in one function | %s |": thousands(maxConstants),
+		"| loading a script and its modules | %s million steps |":       fmt.Sprint(maxWork / 1_000_000),
+		"also in `classify` and `backoff` | %s million steps |":         fmt.Sprint(maxWork / 1_000_000),
+		"| memory that a script holds | %s MiB |":                       fmt.Sprint(maxHeld >> 20),
+		"a script that holds more than %s MiB ends":                     fmt.Sprint(maxHeld * 3 / 2 >> 20),
+		"| a string that one call returns | %s MiB |":                   fmt.Sprint(maxString >> 20),
+		"| steps of a pattern in one call | %s million |":               fmt.Sprint(maxSteps / 1_000_000),
+		"| nested `pcall`, nested coroutines | %s |":                    fmt.Sprint(maxDepth),
+		"| coroutines | %s |":                                           thousands(maxCoroutines),
+		"| results of one call, for example of `unpack` | %s |":         thousands(maxUnpack),
+		"%s min for reading the files of a script":                      fmt.Sprint(loadTime.Minutes()),
+		"copying %s bytes":                                              fmt.Sprint(perStep),
 	} {
 		if want := fmt.Sprintf(limit, n); !strings.Contains(string(doc), want) {
 			t.Errorf("docs/security.md lacks %q", want)
