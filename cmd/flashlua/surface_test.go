@@ -155,7 +155,7 @@ func stubMembers(t *testing.T) map[string][]string {
 // TestErrorsAreDocumented holds docs/errors.md to the table of kinds. UPDATE=1 writes it.
 func TestErrorsAreDocumented(t *testing.T) {
 	const path = "../../docs/errors.md"
-	want := "# Kinds of errors\n\nMade from the table that `flashlua explain` prints; general first: `net.dhcp.timeout` is a `net.dhcp`, which is a `net`. The class is the\ndefault; a policy's `classify` may say otherwise.\n\n```console\n$ flashlua explain net.dhcp.timeout\n```\n\n| kind | class | means | what to do |\n|---|---|---|---|\n"
+	want := "# Kinds of errors\n\nKinds form a hierarchy: `net.dhcp.timeout` is a `net.dhcp`, which is a `net`. The class is the default; a policy's `classify` can override it.\n`flashlua explain` prints a row of this table. The README explains [words](../README.md#words) such as *station* and *medium*.\n\n```console\n$ flashlua explain net.dhcp.timeout\n```\n\n| kind | class | meaning | what to do |\n|---|---|---|---|\n"
 	for _, k := range classify.Kinds() {
 		k := classify.Kind(k)
 		want += "| `" + string(k) + "` | " + k.Class().String() + " | " + k.Summary() + " | " + k.Advice() + " |\n"
