@@ -1,7 +1,7 @@
 -- Defaults for the boards of a family.
 local M = {}
 
--- fill copies the defaults that t lacks into t, also in nested tables. It does not check the values of t: flashlua reports
+-- Copies the defaults that t lacks into t, also in nested tables. It does not check the values of t: flashlua reports
 -- a wrong key with its line.
 function M.fill(t, defaults)
 	for key, value in pairs(defaults) do

@@ -5,7 +5,7 @@ local fill = require("lib.family").fill
 
 local M = {}
 
--- ram is the load address of each file, by its name in the policy. RAM begins at 0x80000000.
+-- The load address of each file, by its name in the policy. RAM begins at 0x80000000.
 M.ram = { kernel = 0x82000000, dtb = 0x88000000, initrd = 0x88080000 }
 
 local family = {
@@ -15,7 +15,7 @@ local family = {
 	bootargs = "console=ttyS2,115200n8",
 }
 
--- board adds the defaults to the table of a board. A file without an address gets the one in ram.
+-- Adds the defaults to the table of a board. A file without an address gets the one in ram.
 function M.board(t)
 	if type(t) ~= "table" then error("k3.board takes the board's table, not a " .. type(t)) end
 	fill(t, family)

@@ -14,7 +14,7 @@ local family = {
 	net = { http = "10.0.2.2", tftp = "127.0.0.2", listen = "127.0.0.1" },
 }
 
--- board adds the defaults to the table of a machine.
+-- Adds the defaults to the table of a machine.
 function M.board(t) return fill(t, family) end
 
 return M

@@ -7,7 +7,7 @@
 local _, host = ... -- flashlua passes the second argument only to its own modules
 local M = {}
 
--- steps returns the default steps. A step has a name, the options of s:step, and run(s, job, at). Steps pass results to
+-- Returns the default steps. A step has a name, the options of s:step, and run(s, job, at). Steps pass results to
 -- later steps in at.uboot and at.shell.
 local function steps()
 	return {
@@ -20,7 +20,7 @@ local function steps()
 	}
 end
 
--- find returns the index of a step. It raises an error at the caller's caller if the step does not exist.
+-- Gives the place of a step, or complains in the name of whoever asked for it.
 local function find(list, name)
 	local names = {}
 	for i, step in ipairs(list) do
@@ -30,10 +30,10 @@ local function find(list, name)
 	error(("the sequence has no step %q; it has %s"):format(tostring(name), table.concat(names, ", ")), 3)
 end
 
--- kinds maps the fields of a step to their types.
+-- What a step may have.
 local kinds = { name = "string", run = "function", timeout = "string", retries = "number", aborts = "table", destroys = "boolean" }
 
--- wrong returns what is wrong with a field of a step, or nil.
+-- Says what is wrong with a value in a step, nil if nothing is.
 local function wrong(key, value)
 	if not kinds[key] then
 		local known = {}
@@ -47,7 +47,7 @@ local function wrong(key, value)
 	end
 end
 
--- check returns a step that a board adds, and raises an error if the step is not valid.
+-- Checks a step that a board adds; raises an error if it is not valid.
 local function check(step)
 	if type(step) ~= "table" or step.name == nil or step.run == nil then
 		error('a step is { name = "…", run = function(s, job, at) … end }, with the options of s:step', 3)
@@ -59,27 +59,27 @@ local function check(step)
 	return step
 end
 
--- callable returns the function of a step, and raises an error if it is not a function.
+-- Checks a function that a board gives.
 local function callable(run)
 	if type(run) ~= "function" then error("a step's function is missing", 3) end
 	return run
 end
 
--- perform runs one step.
+-- Runs one step.
 local function perform(step, s, job, at)
 	local options = { timeout = step.timeout, retries = step.retries, aborts = step.aborts }
 	if step.destroys then options.destroys = job.target end
 	s:step(step.name, options, function() step.run(s, job, at) end)
 end
 
--- sequence returns a copy of the default sequence, which the caller can change.
+-- Gives a copy of the default sequence to edit.
 function M.sequence()
 	local list, seq = steps(), {}
 
-	-- replace sets the function of a step. Its name, options and position do not change.
+	-- Replaces the function of a step. Its name, options and position do not change.
 	function seq:replace(name, run) list[find(list, name)].run = callable(run) end
 
-	-- wrap calls wrapper(next, s, job, at) instead of the function of a step; next() calls that function.
+	-- Calls wrapper(next, s, job, at) instead of the function of a step; next() calls that function.
 	function seq:wrap(name, wrapper)
 		local step = list[find(list, name)]
 		local inner = step.run
@@ -89,13 +89,13 @@ function M.sequence()
 		end
 	end
 
-	-- before and after add a step next to another one.
+	-- Add a step before or after another one.
 	function seq:before(name, step) table.insert(list, find(list, name), check(step)) end
 	function seq:after(name, step) table.insert(list, find(list, name) + 1, check(step)) end
 
 	function seq:remove(name) table.remove(list, find(list, name)) end
 
-	-- step returns a step, to change its options.
+	-- Gives a step, to change its options.
 	function seq:step(name)
 		local step = list[find(list, name)]
 		return setmetatable({}, {
@@ -111,7 +111,7 @@ function M.sequence()
 		})
 	end
 
-	-- run runs the steps up to and including last, or all steps if last is nil. It returns their results.
+	-- Does the steps up to and with the last one named, all of them without a name. Gives what they found.
 	function seq.run(s, job, last)
 		local to = last and find(list, last) or #list
 		local at = host.record("at", { "uboot", "shell" }, "at.uboot is there after the step uboot, at.shell after linux")
@@ -119,19 +119,19 @@ function M.sequence()
 		return at
 	end
 
-	-- flash is the flash function for a policy.
+	-- The flash function for a policy.
 	function seq.flash(s, job) seq.run(s, job) end
 
 	return host.closed("sequence", seq)
 end
 
--- boot boots a Linux in RAM and returns its shell. With to == "uboot" it returns U-Boot's prompt instead.
+-- Gets the board into a Linux in RAM and gives its shell. With to == "uboot" it stops at U-Boot's prompt.
 function M.boot(s, to)
 	if to == "uboot" then return M.sequence().run(s, nil, "uboot").uboot end
 	return M.sequence().run(s, nil, "linux").shell
 end
 
--- flash is the flash function of a policy that has none.
+-- The flash function of a policy that has none.
 function M.flash(s, job) M.sequence().flash(s, job) end
 
 return M

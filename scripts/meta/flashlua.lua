@@ -1,6 +1,5 @@
 ---@meta
--- Declarations of flashlua's modules and objects, for editors that support LuaCATS annotations. docs/policies.md describes
--- them.
+-- What flashlua's scripts find, for editors that know LuaCATS annotations. docs/policies.md says more about each.
 
 ---@alias duration string a number with its unit: "90s", "5m", "1h30m"
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
@@ -31,7 +30,7 @@ local session = {}
 ---@field retries? integer tries after the first, without a power cycle
 ---@field timeout? duration time for each try
 ---@field destroys? string job.target if the step's own commands can write the medium
----@field aborts? table<string, string|false> console output that ends the step; false disables crash, emergency, off, panic or reset
+---@field aborts? table<string, string|false> what else means failure on the console, and what does not: crash, emergency, off, panic, reset
 
 ---@generic T
 ---@param name string
@@ -55,7 +54,7 @@ function session:log(text) end
 ---@class flashlua.command_options
 ---@field timeout? duration
 ---@field stall? duration longest time without output
----@field line? fun(line: string) called with each line when it arrives
+---@field line? fun(line: string) told each line as it comes
 
 ---@class flashlua.uboot
 local uboot_object = {}
@@ -185,7 +184,7 @@ function error_object:chain() end
 function error_object:leaves() end
 
 ---@param pattern? string a Lua pattern
----@return string? match in the last console lines; these lines without a pattern
+---@return string? what string.match gives on the last console lines; all of them without a pattern
 function error_object:console(pattern) end
 
 ---@param message string
@@ -287,21 +286,21 @@ function flash.retry(f, options) end
 serial = {}
 
 ---@param port string a console port, as for --port
----@param options? table keys of a policy's console
+---@param options? table the keys of a policy's console
 ---@return flashlua.console
 function serial.open(port, options) end
 
 uboot = {}
 
 ---@param console flashlua.console
----@param options? table keys of a policy's uboot
+---@param options? table the keys of a policy's uboot
 ---@return flashlua.uboot
 function uboot.stop(console, options) end
 
 shell = {}
 
 ---@param console flashlua.console
----@param options? table keys of a policy's linux
+---@param options? table the keys of a policy's linux
 ---@return flashlua.shell
 function shell.login(console, options) end
 
