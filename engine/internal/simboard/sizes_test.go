@@ -23,9 +23,8 @@ func TestSizesOfPrograms(t *testing.T) {
 			{"seq 5 | tail -c --5 2>&1", "tail: invalid number '--5'", 1},
 			{"seq 5 | tail -c 9999999999G 2>&1", "tail: invalid number '9999999999G'", 1},
 			{"seq 5 | tail -c 2", "5", 0},
-			{"seq 3 | xargs -n -1 echo; seq 3 | xargs -n 0 echo", "1\n2\n3\n1\n2\n3", 0},
 			{"{ cat /dev/zero | tr '\\0' x; } 2>/dev/null | grep y 2>&1; echo left", "grep: -: Cannot allocate memory\nleft", 0},
-			{"yes | sort 2>&1", "sort: out of memory", 1},
+			{"yes | tail -n 99999999 2>&1", "tail: out of memory", 1},
 			{"x=$(cat /dev/zero 2>/dev/null | tr '\\0' x 2>/dev/null); echo $(( ${#x} > 60000000 )) $(( ${#x} <= 64 << 20 ))", "1 1", 0},
 		} {
 			if got, code := answer(t, sh, c.cmd); got != c.want || code != c.code {

@@ -114,29 +114,6 @@ func id(p *process) int {
 	return 0
 }
 
-// says makes an applet that always says the same.
-func says(text string) func(*process) int {
-	return func(p *process) int {
-		fmt.Fprintln(p.out, text)
-		return 0
-	}
-}
-
-func exits(code int) func(*process) int { return func(*process) int { return code } }
-
-// refuses makes an applet that the simulation does not have.
-func refuses(p *process) int { return p.fail("not in this simulation") }
-
-func env(p *process) int {
-	if len(p.args) > 0 {
-		return p.fail("running a program is not in this simulation")
-	}
-	for _, line := range exported(p.env) {
-		fmt.Fprintln(p.out, line)
-	}
-	return 0
-}
-
 func sleep(p *process) int {
 	var total time.Duration
 	for _, a := range p.args {
@@ -189,22 +166,6 @@ func goesDown(how Halt, said string) func(*process) int {
 		p.halt(how)
 		return 0
 	}
-}
-
-func ps(p *process) int {
-	fmt.Fprintln(p.out, "PID   USER     COMMAND\n    1 root     init\n  100 root     -sh")
-	return 0
-}
-
-func free(p *process) int {
-	left := p.free()
-	fmt.Fprintf(p.out, "              total        used        free      shared  buff/cache   available\nMem: %14d %11d %11d %11d %11d %11d\nSwap: %13d %11d %11d\n", memory, memory-left, left, 0, 0, left, 0, 0, 0)
-	return 0
-}
-
-func uptime(p *process) int {
-	fmt.Fprintf(p.out, " %s up %d min,  load average: 0.00, 0.00, 0.00\n", p.now().Format("15:04:05"), int(p.system.uptime().Minutes()))
-	return 0
 }
 
 func basename(p *process) int {

@@ -144,50 +144,30 @@ func (p *process) start() int {
 	if name, ours := strings.CutPrefix(p.name, hidden); ours {
 		return p.builtin(name)
 	}
-	at, err := p.lookup(p.dir, p.env, p.name)
-	if err == nil {
-		at, err = p.files.resolveProgram(at)
-	}
+	_, err := p.lookup(p.dir, p.env, p.name)
 	switch {
 	case errors.Is(err, syscall.EACCES):
 		fmt.Fprintf(p.err, "%s: %s: Permission denied\n", p.sh.said, p.name)
 		return 126
+	case err != nil && isMissing(p.name):
+		fmt.Fprintf(p.err, "%s: %s: not in this simulation\n", p.sh.said, p.name)
+		return 127
 	case err != nil:
 		fmt.Fprintf(p.err, "%s: %s: not found\n", p.sh.said, p.name)
 		return 127
-	case at != "":
-		return p.script(at)
 	}
 	p.name = path.Base(p.name)
 	return p.applet()
 }
 
-// resolveProgram gives "" for busybox, and the path of anything else.
-func (t *tree) resolveProgram(at string) (string, error) {
-	real, err := t.resolve(at)
-	if real == "/bin/busybox" {
-		real = ""
-	}
-	return real, err
-}
-
-// applet runs what busybox has under the name.
+// applet runs what busybox has under the name: every program of the board is a link to it.
 func (p *process) applet() int {
-	f, ok := applets[p.name]
+	run, ok := applet(p.name)
 	if !ok {
 		fmt.Fprintf(p.err, "%s: applet not found\n", p.name)
 		return 127
 	}
-	return f(p)
-}
-
-// script runs a file of commands.
-func (p *process) script(at string) int {
-	text, err := p.sh.readFile("/", at)
-	if err != nil {
-		return p.fail("can't open '%s': %v", at, err)
-	}
-	return p.shell(p.name, p.name, text, p.args)
+	return run(p)
 }
 
 // shell runs a script in a shell of its own.

@@ -43,25 +43,21 @@ func must(err error) {
 	}
 }
 
-// tools gives every applet a name in its directory, as busybox --install does.
+// tools links every program to busybox, as busybox --install does.
 func (s *system) tools() {
 	t := s.files
 	box, err := t.put("/bin/busybox", func() *node { return t.node(0o755) })
 	must(err)
 	box.text = func() string { return "\x7fELF" + toolset + "\n" }
-	for name := range applets {
-		dir := "/bin/"
-		if strings.Contains(adminTools, " "+name+" ") {
-			dir = "/sbin/"
-		}
-		if name != "busybox" {
-			must(t.symlink("/bin/busybox", dir+name))
+	for dir, all := range programs {
+		for name := range all {
+			if name != "busybox" {
+				must(t.symlink("/bin/busybox", dir+"/"+name))
+			}
 		}
 	}
 	must(t.symlink("/bin/busybox", "/init"))
 }
-
-const adminTools = " blockdev halt ifconfig ip poweroff reboot route udhcpc mkswap swapoff swapon mkfs.ext2 mkfs.vfat mke2fs "
 
 func (s *system) text(p, text string) {
 	f, err := s.files.open(p, 0o101, 0o644) // write only, create

@@ -47,8 +47,6 @@ func basic(re string) string {
 }
 
 func grep(p *process) int {
-	extended := p.name == "egrep"
-	fixed := p.name == "fgrep"
 	o, rest, ok := p.options("qvciEFonhHslwxe:m:")
 	if !ok {
 		return 2
@@ -62,9 +60,9 @@ func grep(p *process) int {
 		pattern, rest = rest[0], rest[1:]
 	}
 	switch {
-	case fixed || o['F'] != "":
+	case o['F'] != "":
 		pattern = regexp.QuoteMeta(pattern)
-	case !extended && o['E'] == "":
+	case o['E'] == "":
 		pattern = basic(pattern)
 	}
 	if o['w'] != "" {

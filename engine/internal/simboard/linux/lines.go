@@ -3,7 +3,6 @@ package linux
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -46,86 +45,6 @@ func cut(p *process) int {
 		fmt.Fprintln(p.out, strings.Join(kept, joint))
 		return true
 	})
-}
-
-func sortLines(p *process) int {
-	o, rest, ok := p.options("rnuk:t:f")
-	if !ok {
-		return 1
-	}
-	var all []string
-	var held holding
-	code := p.lines(rest, func(line string) bool { all = append(all, line); return held.keep(line) })
-	if held.used > treeLimit {
-		return p.fail("out of memory")
-	}
-	slices.SortStableFunc(all, func(a, b string) int {
-		c := strings.Compare(a, b)
-		if o['n'] != "" {
-			if d := number(strings.Fields(a + " x")[0], 0) - number(strings.Fields(b + " x")[0], 0); d != 0 {
-				c = d
-			}
-		}
-		if o['r'] != "" {
-			c = -c
-		}
-		return c
-	})
-	if o['u'] != "" {
-		all = slices.Compact(all)
-	}
-	for _, line := range all {
-		fmt.Fprintln(p.out, line)
-	}
-	return code
-}
-
-func uniq(p *process) int {
-	o, rest, ok := p.options("cdu")
-	if !ok {
-		return 1
-	}
-	last, n := "", 0
-	flush := func() {
-		switch {
-		case n == 0 || o['d'] != "" && n < 2 || o['u'] != "" && n > 1:
-		case o['c'] != "":
-			fmt.Fprintf(p.out, "%7d %s\n", n, last)
-		default:
-			fmt.Fprintln(p.out, last)
-		}
-	}
-	code := p.lines(rest, func(line string) bool {
-		if n > 0 && line == last {
-			n++
-			return true
-		}
-		flush()
-		last, n = line, 1
-		return true
-	})
-	flush()
-	return code
-}
-
-func tee(p *process) int {
-	o, rest, ok := p.options("ai")
-	if !ok {
-		return 1
-	}
-	all := []io.Writer{p.out}
-	for _, name := range rest {
-		w, err := p.output(name, o['a'] != "")
-		if err != nil {
-			return p.fail("%s: %s", name, strerror(err))
-		}
-		all = append(all, w)
-	}
-	readErr, _ := transfer(p.ctx, io.MultiWriter(all...), p.in)
-	if readErr != nil {
-		return 1
-	}
-	return 0
 }
 
 func seq(p *process) int {

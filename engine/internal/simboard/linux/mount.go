@@ -3,8 +3,6 @@ package linux
 import (
 	"fmt"
 	"path"
-	"slices"
-	"syscall"
 )
 
 func mountCmd(p *process) int {
@@ -47,21 +45,4 @@ func (p *process) holdsFileSystem(d *disk) bool {
 	var magic [2]byte
 	_, err := d.readAt(magic[:], 1024+0x38, false)
 	return err == nil && magic == [2]byte{0x53, 0xef}
-}
-
-func umount(p *process) int {
-	_, rest, ok := p.options("lfr")
-	if !ok {
-		return 1
-	}
-	return p.on(rest, "can't unmount", func(at string) error {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		i := slices.IndexFunc(p.mounts, func(m mount) bool { return m.at == path.Clean(at) || m.source == at })
-		if i <= 0 {
-			return syscall.EINVAL
-		}
-		p.mounts = slices.Delete(p.mounts, i, i+1)
-		return nil
-	})
 }

@@ -170,17 +170,3 @@ func ifconfig(p *process) int {
 	}
 	return 0
 }
-
-func ping(p *process) int {
-	_, rest, ok := p.options("c:w:W:i:q")
-	if !ok || len(rest) == 0 {
-		return 1
-	}
-	fmt.Fprintf(p.out, "PING %s (%[1]s): 56 data bytes\n", rest[0])
-	if _, _, up := p.net.address(); !up {
-		fmt.Fprintln(p.err, "ping: sendto: Network is unreachable")
-		return 1
-	}
-	fmt.Fprintf(p.out, "64 bytes from %s: seq=0 ttl=64 time=0.1 ms\n\n--- %[1]s ping statistics ---\n1 packets transmitted, 1 packets received, 0%% packet loss\n", rest[0])
-	return 0
-}

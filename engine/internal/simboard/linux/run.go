@@ -2,82 +2,9 @@ package linux
 
 import (
 	"fmt"
-	"maps"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
-
-// timeout ends a command after some seconds.
-func timeout(p *process) int {
-	o, rest, ok := p.options("s:k:t:")
-	if ok && o['t'] != "" {
-		rest = append([]string{o['t']}, rest...)
-	}
-	if !ok || len(rest) < 2 {
-		return 1
-	}
-	n, err := strconv.ParseFloat(strings.TrimSuffix(rest[0], "s"), 64)
-	if err != nil {
-		return p.fail("invalid number '%s'", rest[0])
-	}
-	return p.limited(time.Duration(n*float64(time.Second)), rest[1:])
-}
-
-// again runs another program in this one's place.
-func (p *process) again(args []string) int {
-	next := *p
-	next.name, next.args = args[0], args[1:]
-	return next.start()
-}
-
-func xargs(p *process) int {
-	o, rest, ok := p.options("rn:I:0")
-	if !ok {
-		return 1
-	}
-	if len(rest) == 0 {
-		rest = []string{"echo"}
-	}
-	var words []string
-	var held holding
-	p.lines(nil, func(line string) bool {
-		for word := range strings.FieldsSeq(line) {
-			if words = append(words, word); !held.keep(word) {
-				return false
-			}
-		}
-		return true
-	})
-	if held.used > treeLimit {
-		return p.fail("out of memory")
-	}
-	if len(words) == 0 && o['r'] != "" {
-		return 0
-	}
-	step := max(number(o['n'], len(words)+1), 1)
-	if o['I'] != "" {
-		step = 1
-	}
-	for {
-		n := min(step, len(words))
-		args := append(slices.Clone(rest), words[:n]...)
-		if o['I'] != "" && n == 1 {
-			args = nil
-			for _, r := range rest {
-				args = append(args, strings.ReplaceAll(r, o['I'], words[0]))
-			}
-		}
-		if code := p.again(args); code != 0 {
-			return 123
-		}
-		if words = words[n:]; len(words) == 0 {
-			return 0
-		}
-	}
-}
 
 // expr knows what a shell without $(( )) needs: two numbers or texts, and what stands between.
 func expr(p *process) int {
@@ -156,6 +83,6 @@ func busybox(p *process) int {
 	if len(p.args) == 0 {
 		fmt.Fprintln(p.out, toolset)
 	}
-	fmt.Fprintln(p.out, strings.Join(slices.Sorted(maps.Keys(applets)), "\n"))
+	fmt.Fprintln(p.out, strings.Join(appletNames(), "\n"))
 	return 0
 }

@@ -38,8 +38,8 @@ func transfer(ctx context.Context, w io.Writer, r io.Reader) (readErr, writeErr 
 	return context.Cause(ctx), nil
 }
 
-// pour copies a stream and gives what failed.
-func (p *process) pour(w io.Writer, r io.Reader) error {
+// copyOut copies a stream and returns what failed.
+func (p *process) copyOut(w io.Writer, r io.Reader) error {
 	readErr, writeErr := transfer(p.ctx, w, r)
 	if readErr != nil {
 		return readErr

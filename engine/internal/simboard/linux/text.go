@@ -46,7 +46,7 @@ func cat(p *process) int {
 		return 1
 	}
 	return p.each(rest, func(_ string, r io.Reader) error {
-		return p.pour(p.out, r)
+		return p.copyOut(p.out, r)
 	})
 }
 
@@ -62,7 +62,7 @@ func head(p *process) int {
 			return p.fail("invalid number '%s'", o['c'])
 		}
 		return p.each(rest, func(_ string, r io.Reader) error {
-			return p.pour(p.out, io.LimitReader(r, n))
+			return p.copyOut(p.out, io.LimitReader(r, n))
 		})
 	}
 	left := number(o['n'], 10)

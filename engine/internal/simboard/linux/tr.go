@@ -27,7 +27,7 @@ func tr(p *process) int {
 	}
 	last := -1
 	return p.each(nil, func(_ string, r io.Reader) error {
-		return p.pour(filter{p.out, func(b []byte) (out []byte) {
+		return p.copyOut(filter{p.out, func(b []byte) (out []byte) {
 			for _, c := range b {
 				at := bytes.IndexByte(from, c)
 				switch {

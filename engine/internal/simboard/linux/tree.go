@@ -248,41 +248,6 @@ func (t *tree) named(dir, n *node) bool {
 	return false
 }
 
-// rename moves a file or directory, over a file if there is one.
-func (t *tree) rename(old, p string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	from, name, n, err := t.walk(strings.TrimRight(old, "/"), false)
-	if err == nil && n == nil {
-		err = syscall.ENOENT
-	}
-	if err != nil {
-		return err
-	}
-	to, newName, there, err := t.walk(strings.TrimRight(p, "/"), false)
-	switch {
-	case err != nil:
-		return err
-	case n == t.root || from.kernel() || to.kernel() || n.kernel():
-		return syscall.EPERM
-	case n.mode.IsDir() && (to == n || t.named(n, to)):
-		return syscall.EINVAL
-	case there == n:
-		return nil
-	case there != nil && there.mode.IsDir() && len(there.links) > 0:
-		return syscall.ENOTEMPTY
-	case there != nil && there.mode.IsDir() != n.mode.IsDir():
-		return syscall.EISDIR
-	}
-	delete(from.links, name)
-	to.links[newName] = n
-	from.mtime, to.mtime = t.now(), t.now()
-	if there != nil {
-		t.forget(there)
-	}
-	return nil
-}
-
 // names lists a directory in order.
 func (t *tree) names(p string) ([]string, error) {
 	t.mu.Lock()
