@@ -1,10 +1,12 @@
 package linux
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -78,20 +80,39 @@ func (p *process) copying() (c copying, ok bool) {
 		default:
 			valid = false
 		}
-		if !valid {
-			if ddFlags[key] != "" || value == "" {
-				fmt.Fprintf(p.err, "dd: invalid argument '%s'\n", value)
-			} else {
-				p.fail("invalid number '%s'", value)
+		switch {
+		case valid:
+		case ddFlags[key] != "":
+			fmt.Fprintf(p.err, "dd: invalid argument '%s' to '%s'\n", value, key)
+			return c, false
+		case !slices.Contains([]string{"bs", "ibs", "obs", "count", "skip", "seek"}, key):
+			p.usage()
+			return c, false
+		case strings.Trim(value, "0123456789bckmwBGKM") == "" && value != "":
+			least := 0
+			if strings.HasSuffix(key, "bs") {
+				least = 1
 			}
+			p.outOfRange(value, least)
+			return c, false
+		default:
+			p.fail("invalid number '%s'", value)
 			return c, false
 		}
 	}
-	if c.ibs <= 0 || c.obs <= 0 || c.ibs > 64<<20 || c.obs > 64<<20 {
-		p.fail("number 0 is not in 1..67108864 range")
+	if c.ibs <= 0 || c.obs <= 0 {
+		p.outOfRange("0", 1)
+		return c, false
+	}
+	if c.ibs > 64<<20 || c.obs > 64<<20 {
+		p.fail("blocks above 64 MiB are not in this simulation")
 		return c, false
 	}
 	return c, true
+}
+
+func (p *process) outOfRange(value string, least int) {
+	p.fail("number %s is not in %d..9223372036854775807 range", value, least)
 }
 
 // dd copies block by block.
@@ -108,26 +129,8 @@ func dd(p *process) int {
 	code = r.run()
 	if !c.quiet {
 		fmt.Fprintf(p.err, "%d+%d records in\n%d+%d records out\n", r.fullIn, r.partIn, r.fullOut, r.partOut)
-		if !strings.Contains(fmt.Sprint(p.args), "status=noxfer") {
-			fmt.Fprintf(p.err, "%d bytes (%s) copied, 0.000000 seconds, %s\n", r.total, human(r.total), "0B/s")
-		}
 	}
 	return code
-}
-
-// human is a number of bytes as busybox shortens it.
-func human(n int64) string {
-	f := float64(n)
-	for _, unit := range []string{"B", "KB", "MB", "GB"} {
-		if f < 1024 || unit == "GB" {
-			if unit == "B" {
-				return fmt.Sprintf("%d%s", n, unit)
-			}
-			return fmt.Sprintf("%.1f%s", f, unit)
-		}
-		f /= 1024
-	}
-	return ""
 }
 
 // ddFiles opens both sides and goes to where they begin.
@@ -173,8 +176,11 @@ func (p *process) ddSeek(c *copying, in io.Reader, out io.Writer) int {
 	if c.flags["o:seek_bytes"] {
 		seek, okSeek = c.seek, true
 	}
-	if !okSkip || !okSeek {
-		return p.fail("%s", strerror(syscall.EOVERFLOW))
+	switch {
+	case !okSkip:
+		return p.fail("%s: %s", cmp.Or(c.in, "standard input"), strerror(syscall.EINVAL))
+	case !okSeek:
+		return p.fail("%s: %s", cmp.Or(c.out, "standard output"), strerror(syscall.EINVAL))
 	}
 	if f, ok := in.(*file); ok && (f.n.dev == nil || f.n.mode&fs.ModeCharDevice == 0) {
 		f.off = skip
@@ -197,7 +203,6 @@ type ddRun struct {
 	out                              io.Writer
 	buf, rest                        []byte
 	fullIn, partIn, fullOut, partOut int64
-	total                            int64
 }
 
 func (r *ddRun) run() int {
@@ -263,6 +268,11 @@ func (r *ddRun) block(n int) int {
 			clear(data[n:])
 		}
 	}
+	if r.flags["c:swab"] {
+		for i := 0; i+1 < len(data); i += 2 {
+			data[i], data[i+1] = data[i+1], data[i]
+		}
+	}
 	if r.ibs == r.obs && len(r.rest) == 0 {
 		return r.write(data)
 	}
@@ -300,7 +310,6 @@ func (r *ddRun) write(p []byte) int {
 		m, err = r.out.Write(p[n:])
 		n += m
 	}
-	r.total += int64(n)
 	if n == r.obs {
 		r.fullOut++
 	} else if n > 0 {

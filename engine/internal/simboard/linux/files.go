@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -21,7 +23,7 @@ func (p *process) on(names []string, verb string, f func(at string) error) int {
 }
 
 func ls(p *process) int {
-	o, rest, ok := p.options("1alnAdhRiFt")
+	o, rest, ok := p.options("1alnAdhRFr")
 	if !ok {
 		return 1
 	}
@@ -29,32 +31,59 @@ func ls(p *process) int {
 		rest = []string{"."}
 	}
 	code := 0
+	var files, dirs []string
 	for _, name := range rest {
-		at := absolute(p.dir, name)
-		i, err := p.files.stat(at, o['l'] == "")
-		if err != nil {
+		i, err := p.files.stat(absolute(p.dir, name), o['l'] == "")
+		switch {
+		case err != nil:
 			code = p.fail("%s: %s", name, strerror(err))
-			continue
-		}
-		if !i.IsDir() || o['d'] != "" {
-			p.list(at, name, o)
-			continue
-		}
-		if len(rest) > 1 {
-			fmt.Fprintf(p.out, "%s:\n", name)
-		}
-		names, _ := p.files.names(at)
-		if o['a'] != "" {
-			names = append([]string{".", ".."}, names...)
-		}
-		for _, child := range names {
-			if strings.HasPrefix(child, ".") && o['a']+o['A'] == "" {
-				continue
-			}
-			p.list(at+"/"+child, child, o)
+		case i.IsDir() && o['d'] == "":
+			dirs = append(dirs, name)
+		default:
+			files = append(files, name)
 		}
 	}
+	for _, all := range [][]string{files, dirs} {
+		slices.Sort(all)
+		if o['r'] != "" {
+			slices.Reverse(all)
+		}
+	}
+	for _, name := range files {
+		p.list(absolute(p.dir, name), name, o)
+	}
+	for i, dir := range dirs {
+		if len(files) > 0 || i > 0 {
+			fmt.Fprintln(p.out)
+		}
+		p.listDir(dir, len(rest) > 1 || o['R'] != "", o)
+	}
 	return code
+}
+
+// listDir prints what a directory holds as the options of ls have it, after its name if titled.
+func (p *process) listDir(dir string, titled bool, o map[byte]string) {
+	if titled {
+		fmt.Fprintf(p.out, "%s:\n", dir)
+	}
+	at := absolute(p.dir, dir)
+	names, _ := p.files.names(at)
+	if o['a'] != "" {
+		names = append([]string{".", ".."}, names...)
+	}
+	if o['r'] != "" {
+		slices.Reverse(names)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") && o['a']+o['A'] == "" })
+	for _, name := range names {
+		p.list(at+"/"+name, name, o)
+	}
+	for _, name := range names {
+		if i, err := p.files.stat(at+"/"+name, false); err == nil && i.IsDir() && o['R'] != "" && name != "." && name != ".." {
+			fmt.Fprintln(p.out)
+			p.listDir(dir+"/"+name, true, o)
+		}
+	}
 }
 
 // list prints one file as the options of ls have it.
@@ -90,7 +119,23 @@ func rm(p *process) int {
 	if !ok {
 		return 1
 	}
-	return p.on(rest, "can't remove", func(at string) error {
+	if len(rest) == 0 && o['f'] == "" {
+		return p.usage()
+	}
+	code := 0
+	rest = slices.DeleteFunc(slices.Clone(rest), func(name string) bool {
+		i, err := p.files.stat(absolute(p.dir, name), false)
+		switch last := path.Base(name); {
+		case last == "." || last == "..":
+			code = p.fail("can't remove '.' or '..'")
+			return true
+		case err == nil && i.IsDir() && o['r']+o['R'] == "":
+			code = p.fail("'%s' is a directory", name)
+			return true
+		}
+		return false
+	})
+	return code | p.on(rest, "can't remove", func(at string) error {
 		err := p.removeAll(at, o['r']+o['R'] != "")
 		if err == syscall.ENOENT && o['f'] != "" {
 			err = nil
@@ -128,56 +173,104 @@ func mkdir(p *process) int {
 	if !ok {
 		return 1
 	}
+	if len(rest) == 0 {
+		return p.usage()
+	}
+	mode := fs.FileMode(0o755)
+	if o['m'] != "" {
+		n, err := strconv.ParseUint(o['m'], 8, 9)
+		if err != nil {
+			return p.fail("mode %s is not in this simulation", o['m'])
+		}
+		mode = fs.FileMode(n)
+	}
 	return p.on(rest, "can't create directory", func(at string) error {
 		if o['p'] != "" {
 			return p.files.mkdirAll(at)
 		}
-		return p.files.mkdir(at, 0o755)
+		return p.files.mkdir(at, mode)
 	})
 }
 
 func ln(p *process) int {
 	o, rest, ok := p.options("sfn")
-	if !ok || len(rest) != 2 {
+	if !ok {
 		return 1
 	}
-	to := absolute(p.dir, rest[1])
-	if i, err := p.files.stat(to, o['n'] == ""); err == nil && i.IsDir() {
-		to += "/" + path.Base(rest[0])
+	if len(rest) == 0 {
+		return p.usage()
 	}
-	if o['f'] != "" {
-		p.files.remove(to, false)
+	if len(rest) == 1 {
+		rest = append(rest, path.Base(rest[0]))
 	}
-	err := error(nil)
-	if o['s'] != "" {
-		err = p.files.symlink(rest[0], to)
+	last := rest[len(rest)-1]
+	i, err := p.files.stat(absolute(p.dir, last), o['n'] == "")
+	into := err == nil && i.IsDir()
+	code := 0
+	for _, from := range rest[:len(rest)-1] {
+		to := last
+		if into {
+			to += "/" + path.Base(from)
+		}
+		code |= p.link(from, to, o['s'] != "", o['f'] != "")
+	}
+	return code
+}
+
+// link makes one link, over what is there if force is set.
+func (p *process) link(from, to string, symbolic, force bool) int {
+	at := absolute(p.dir, to)
+	if _, err := p.files.stat(absolute(p.dir, from), false); err != nil && !symbolic {
+		return p.fail("%s: %s", from, strerror(err))
+	}
+	if force {
+		p.files.remove(at, false)
+	}
+	var err error
+	if symbolic {
+		err = p.files.symlink(from, at)
 	} else {
-		err = p.files.link(absolute(p.dir, rest[0]), to)
+		err = p.files.link(absolute(p.dir, from), at)
 	}
 	if err != nil {
-		return p.fail("%s: %s", rest[1], strerror(err))
+		return p.fail("%s: %s", to, strerror(err))
 	}
 	return 0
 }
 
 func touch(p *process) int {
-	o, rest, ok := p.options("ct:d:")
+	o, rest, ok := p.options("c")
 	if !ok {
 		return 1
 	}
-	return p.on(rest, "can't touch", func(at string) error {
+	if len(rest) == 0 {
+		return p.usage()
+	}
+	code := 0
+	for _, name := range rest {
+		at := absolute(p.dir, name)
 		err := p.files.touch(at, p.now())
-		if err == syscall.ENOENT && o['c'] == "" {
+		switch {
+		case err == syscall.ENOENT && o['c'] != "":
+			err = nil
+		case err == syscall.ENOENT:
 			_, err = p.files.open(at, os.O_WRONLY|os.O_CREATE, 0o644)
 		}
-		return err
-	})
+		if err != nil {
+			code = p.fail("%s: %s", name, strerror(err))
+		}
+	}
+	return code
 }
 
 func readlink(p *process) int {
 	o, rest, ok := p.options("fnev")
 	if !ok || len(rest) == 0 {
 		return 1
+	}
+	end := "\n"
+	if o['n'] != "" {
+		end = ""
 	}
 	for _, name := range rest {
 		at := absolute(p.dir, name)
@@ -186,14 +279,26 @@ func readlink(p *process) int {
 			if err != nil {
 				return 1
 			}
-			fmt.Fprintln(p.out, to)
+			fmt.Fprint(p.out, to, end)
 			continue
 		}
 		i, err := p.files.stat(at, false)
-		if err != nil || i.mode&fs.ModeSymlink == 0 {
+		if err == nil && i.mode&fs.ModeSymlink == 0 {
+			err = syscall.EINVAL
+		}
+		if err != nil {
+			if o['v'] != "" {
+				p.fail("%s: cannot read link: %s", name, strerror(err))
+			}
 			return 1
 		}
-		fmt.Fprintln(p.out, i.target)
+		fmt.Fprint(p.out, i.target, end)
 	}
 	return 0
+}
+
+// usage is what a program does that was called in a way that it does not have.
+func (p *process) usage() int {
+	fmt.Fprintf(p.err, "%s\n\nUsage: see busybox %s --help\n", toolset, p.name)
+	return 1
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,6 +14,9 @@ func cut(p *process) int {
 		return 1
 	}
 	list := o['f'] + o['c'] + o['b']
+	if list == "" {
+		return p.usage()
+	}
 	wanted := func(n int) bool {
 		return slices.ContainsFunc(strings.Split(list, ","), func(r string) bool {
 			from, to, isRange := strings.Cut(r, "-")
@@ -48,16 +52,29 @@ func cut(p *process) int {
 }
 
 func seq(p *process) int {
-	v := []int{1, 1, 1}
-	switch n := len(p.args); n {
+	args := p.args
+	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' && (args[0][1] < '0' || args[0][1] > '9') {
+		return p.fail("option %s is not in this simulation", args[0])
+	}
+	var v []int
+	for _, a := range args {
+		n, err := strconv.Atoi(a)
+		if err != nil && strings.Trim(a, "0123456789.-") == "" {
+			return p.fail("%s: not in this simulation", a)
+		}
+		if err != nil {
+			return p.usage()
+		}
+		v = append(v, n)
+	}
+	switch len(v) {
 	case 1:
-		v[2] = number(p.args[0], 0)
+		v = []int{1, 1, v[0]}
 	case 2:
-		v[0], v[2] = number(p.args[0], 0), number(p.args[1], 0)
+		v = []int{v[0], 1, v[1]}
 	case 3:
-		v[0], v[1], v[2] = number(p.args[0], 0), number(p.args[1], 1), number(p.args[2], 0)
 	default:
-		return 1
+		return p.usage()
 	}
 	w := bufio.NewWriter(p.out)
 	for i := v[0]; v[1] > 0 && i <= v[2] || v[1] < 0 && i >= v[2]; i += v[1] {

@@ -20,7 +20,8 @@ func mountCmd(p *process) int {
 	}
 	at := path.Clean(absolute(p.dir, rest[len(rest)-1]))
 	if i, err := p.files.stat(at, true); err != nil || !i.IsDir() {
-		return p.fail("mounting %s on %s failed: No such file or directory", rest[0], at)
+		p.fail("mounting %s on %s failed: No such file or directory", rest[0], rest[len(rest)-1])
+		return mountFailed
 	}
 	switch o['t'] {
 	case "tmpfs", "proc", "sysfs", "devtmpfs", "debugfs":
@@ -37,8 +38,11 @@ func mountCmd(p *process) int {
 			return p.fail("mounted %s, whose files are not in this simulation", rest[0])
 		}
 	}
-	return p.fail("mounting %s on %s failed: Invalid argument", rest[0], at)
+	p.fail("mounting %s on %s failed: Invalid argument", rest[0], rest[len(rest)-1])
+	return mountFailed
 }
+
+const mountFailed = 255 // the exit code of a mount that failed
 
 // holdsFileSystem looks for ext's magic number. Source: Linux, Documentation/filesystems/ext4/super.rst.
 func (p *process) holdsFileSystem(d *disk) bool {

@@ -66,6 +66,9 @@ func udhcpc(p *process) int {
 	if !ok {
 		return 1
 	}
+	if o['i'] != "" && index(o['i']) < 0 {
+		return p.fail("SIOCGIFINDEX: No such device")
+	}
 	fmt.Fprintln(p.err, "udhcpc: started, v1.35.0")
 	for range max(number(o['t'], 3), 1) {
 		fmt.Fprintln(p.err, "udhcpc: broadcasting discover")
@@ -101,7 +104,14 @@ func ip(p *process) int {
 		}
 		p.net.set(i, strings.HasSuffix(text, " up"))
 	case len(args) == 0, strings.HasPrefix("address", args[0]), strings.HasPrefix("link", args[0]):
-		p.addresses(strings.Contains(text, "global"), len(args) == 0 || !strings.HasPrefix("link", args[0]))
+		name := ""
+		if last := len(args) - 1; last > 0 && args[last] != "show" && args[last] != "list" && args[last-1] != "scope" {
+			if name = args[last]; index(name) < 0 {
+				p.fail("can't find device '%s'", name)
+				return ipFailed
+			}
+		}
+		p.addresses(name, strings.Contains(text, "global"), len(args) == 0 || !strings.HasPrefix("link", args[0]))
 	case strings.HasPrefix("route", args[0]):
 		if addr, router, ok := p.net.address(); ok && router.IsValid() && len(args) < 3 {
 			fmt.Fprintf(p.out, "default via %s dev eth0 \n%s dev eth0 scope link  src %s \n", router, addr.Masked(), addr.Addr())
@@ -112,12 +122,14 @@ func ip(p *process) int {
 	return 0
 }
 
-// addresses prints the interfaces as ip does.
-func (p *process) addresses(global, inet bool) {
+const ipFailed = 2 // the exit code of a question that the kernel does not answer
+
+// addresses prints the interfaces as ip does, or the one that is named.
+func (p *process) addresses(name string, global, inet bool) {
 	addr, _, have := p.net.address()
 	for i := len(interfaces) - 1; i >= 0; i-- {
 		f := interfaces[i]
-		if global && (f.name == "lo" || !have) {
+		if global && (f.name == "lo" || !have) || name != "" && f.name != name {
 			continue
 		}
 		state, flags := "DOWN", "BROADCAST,MULTICAST"
@@ -156,9 +168,12 @@ func ifconfig(p *process) int {
 		}
 		return 0
 	}
+	if len(p.args) == 1 && index(p.args[0]) < 0 {
+		return p.fail("%s: error fetching interface information: Device not found", p.args[0])
+	}
 	addr, _, have := p.net.address()
 	for i, f := range interfaces {
-		if !p.net.isUp(i) {
+		if !p.net.isUp(i) && len(p.args) == 0 || len(p.args) == 1 && p.args[0] != f.name {
 			continue
 		}
 		fmt.Fprintf(p.out, "%-9s Link encap:Ethernet  HWaddr %s\n", f.name, f.mac)

@@ -1,48 +1,80 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 )
 
-// expr knows what a shell without $(( )) needs: two numbers or texts, and what stands between.
+// expr has what a shell without $(( )) needs: two numbers or texts, and what stands between.
 func expr(p *process) int {
 	a := p.args
-	if len(a) != 3 {
-		return p.fail("not in this simulation")
+	switch {
+	case len(a) == 0:
+		p.fail("too few arguments")
+		return exprError
+	case len(a) != 3:
+		p.fail("not in this simulation")
+		return exprError
 	}
-	x, y := number(a[0], 0), number(a[2], 0)
-	var text string
-	flag := func(v bool) string { return map[bool]string{true: "1", false: "0"}[v] }
-	switch a[1] {
-	case "+":
-		text = itoa(x + y)
-	case "-":
-		text = itoa(x - y)
-	case "*":
-		text = itoa(x * y)
-	case "/", "%":
-		if y == 0 {
-			return 2 * p.fail("division by zero")
-		}
-		text = itoa(map[string]int{"/": x / y, "%": x % y}[a[1]])
-	case "=":
-		text = flag(a[0] == a[2])
-	case "!=":
-		text = flag(a[0] != a[2])
-	case "<":
-		text = flag(x < y)
-	case ">":
-		text = flag(x > y)
-	default:
-		return p.fail("not in this simulation")
+	text, err := exprOf(a[0], a[1], a[2])
+	if err != nil {
+		p.fail("%v", err)
+		return exprError
 	}
 	fmt.Fprintln(p.out, text)
 	if text == "0" || text == "" {
 		return 1
 	}
 	return 0
+}
+
+const exprError = 2 // the exit code of an expression that is none
+
+func exprOf(a, op, b string) (string, error) {
+	x, errX := strconv.Atoi(a)
+	y, errY := strconv.Atoi(b)
+	order := x - y
+	if errX != nil || errY != nil {
+		order = strings.Compare(a, b)
+	}
+	flag := func(v bool) string { return map[bool]string{true: "1", false: "0"}[v] }
+	switch op {
+	case "=":
+		return flag(order == 0), nil
+	case "!=":
+		return flag(order != 0), nil
+	case "<":
+		return flag(order < 0), nil
+	case ">":
+		return flag(order > 0), nil
+	case "<=":
+		return flag(order <= 0), nil
+	case ">=":
+		return flag(order >= 0), nil
+	case "+", "-", "*", "/", "%":
+	default:
+		return "", errors.New("not in this simulation")
+	}
+	if errX != nil || errY != nil {
+		return "", errors.New("non-numeric argument")
+	}
+	if y == 0 && (op == "/" || op == "%") {
+		return "", errors.New("division by zero")
+	}
+	switch op {
+	case "+":
+		return itoa(x + y), nil
+	case "-":
+		return itoa(x - y), nil
+	case "*":
+		return itoa(x * y), nil
+	case "/":
+		return itoa(x / y), nil
+	}
+	return itoa(x % y), nil
 }
 
 // sh is a shell with a script.

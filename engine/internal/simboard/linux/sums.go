@@ -40,15 +40,15 @@ func sum(make func() hash.Hash) func(*process) int {
 }
 
 func (p *process) checkSums(lists []string, digest func(io.Reader) (string, error), silent bool) int {
-	bad, all := 0, 0
+	bad, all := 0, 0 // a line that is none counts as bad
 	code := p.each(lists, func(_ string, r io.Reader) error {
 		for lines := bufio.NewScanner(r); lines.Scan(); {
-			want, name, ok := strings.Cut(lines.Text(), " ")
+			all++
+			want, name, ok := strings.Cut(lines.Text(), "  ")
 			if !ok {
+				bad++
 				continue
 			}
-			all++
-			name = strings.TrimLeft(name, " *")
 			state := "FAILED"
 			if f, err := p.open(name); err == nil {
 				if got, err := digest(f); err == nil && strings.EqualFold(got, want) {
@@ -64,6 +64,9 @@ func (p *process) checkSums(lists []string, digest func(io.Reader) (string, erro
 		}
 		return nil
 	})
+	if bad > 0 && silent {
+		return 1
+	}
 	if bad > 0 {
 		return p.fail("WARNING: %d of %d computed checksums did NOT match", bad, all)
 	}
@@ -72,13 +75,18 @@ func (p *process) checkSums(lists []string, digest func(io.Reader) (string, erro
 
 // xzcat unpacks to the standard output.
 func xzcat(p *process) int {
-	return p.each(p.args, func(_ string, r io.Reader) error {
+	code := 0
+	failed := p.each(p.args, func(_ string, r io.Reader) error {
 		content, err := xz.NewReader(bufio.NewReaderSize(r, 64<<10), xz.DefaultDictMax)
-		if err != nil {
-			return err
+		if err == nil {
+			err = p.copyOut(p.out, content)
 		}
-		return p.copyOut(p.out, content)
+		if err != nil {
+			code = p.fail("corrupted data")
+		}
+		return nil
 	})
+	return code | failed
 }
 
 func newMD5() hash.Hash    { return md5.New() }
