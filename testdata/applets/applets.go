@@ -21,25 +21,34 @@ type Case struct {
 type Applet struct {
 	Name  string
 	Cases []Case
-	Board []Case // those that need a board's kernel, disk or network
 }
 
 // DiskSize is the size in bytes of a board's /dev/vda in the cases that need one. It holds zeros.
 const DiskSize = 96 << 20
 
-// All is the table.
-var All = slices.Concat(shell, files, texts, copies, digests, system)
+// Anywhere are the cases that any busybox can run.
+var Anywhere = slices.Concat(shell, files, texts, copies, digests, system)
+
+// Cases returns the cases of several applets.
+func Cases(of []Applet) (all []Case) {
+	for _, a := range of {
+		all = append(all, a.Cases...)
+	}
+	return all
+}
 
 const (
 	dir    = "/tmp/case" // where a case runs
 	header = "\n=== %d %d %d\n"
 )
 
-// Script returns a script for `sh` that runs the cases, each in a shell of its own, and prints what Results reads.
-func Script(cases []Case) string {
+// Script returns a script for `sh` that runs the cases, each in a shell of its own, and prints what Results reads. reset is what
+// the script does before each.
+func Script(cases []Case, reset string) string {
 	var b strings.Builder
 	for i, c := range cases {
 		fmt.Fprintf(&b, "cat >/tmp/script <<'END OF CASE'\n%s\nEND OF CASE\n", c.Script)
+		fmt.Fprintf(&b, "%s\n", reset)
 		fmt.Fprintf(&b, "rm -rf %s; mkdir %[1]s; cd %[1]s; sh -c \"$(cat /tmp/script)\" </dev/null >/tmp/out 2>&1; code=$?\n", dir)
 		fmt.Fprintf(&b, "cd /; printf '\\n=== %d %%d %%d\\n' $code $(wc -c </tmp/out); cat /tmp/out\n", i)
 	}

@@ -300,6 +300,9 @@ func echo(p *process) int {
 		}
 	}
 	if _, err := io.WriteString(p.out, line+end); err != nil {
+		if no := syscall.Errno(0); errors.As(err, &no) && no != syscall.EPIPE { // a closed pipe kills a real shell
+			fmt.Fprintf(p.err, "%s: write error: %s\n", p.sh.name, strerror(err))
+		}
 		return 1
 	}
 	return 0

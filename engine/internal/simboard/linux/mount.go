@@ -27,7 +27,11 @@ func mountCmd(p *process) int {
 	case "tmpfs", "proc", "sysfs", "devtmpfs", "debugfs":
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.mounts = append(p.mounts, mount{rest[0], at, o['t'], "rw,relatime", fmt.Sprintf("0:%d", 30+len(p.mounts))})
+		options := "rw,relatime"
+		if o['t'] == "tmpfs" {
+			options += ",inode64"
+		}
+		p.mounts = append(p.mounts, mount{rest[0], at, o['t'], options, fmt.Sprintf("0:%d", 30+len(p.mounts))})
 		return 0
 	}
 	for _, d := range p.disks {

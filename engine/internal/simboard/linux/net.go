@@ -44,6 +44,12 @@ func (n *network) configure(addr netip.Prefix, router netip.Addr) {
 	n.up[0], n.addr, n.router = true, addr, router
 }
 
+func (n *network) setRouter(router netip.Addr) {
+	n.guard.Lock()
+	defer n.guard.Unlock()
+	n.router = router
+}
+
 func (n *network) address() (netip.Prefix, netip.Addr, bool) {
 	n.guard.Lock()
 	defer n.guard.Unlock()
@@ -100,7 +106,8 @@ func ip(p *process) int {
 	case strings.HasPrefix(text, "link set") && (strings.HasSuffix(text, " up") || strings.HasSuffix(text, " down")):
 		i := index(strings.TrimPrefix(args[2], "dev "))
 		if i < 0 {
-			return p.fail("can't find device '%s'", args[2])
+			p.fail("SIOCGIFFLAGS: No such device")
+			return ipFailed
 		}
 		p.net.set(i, strings.HasSuffix(text, " up"))
 	case len(args) == 0, strings.HasPrefix("address", args[0]), strings.HasPrefix("link", args[0]):
@@ -112,6 +119,12 @@ func ip(p *process) int {
 			}
 		}
 		p.addresses(name, strings.Contains(text, "global"), len(args) == 0 || !strings.HasPrefix("link", args[0]))
+	case strings.HasPrefix("route", args[0]) && strings.Contains(text, " default via "):
+		router, err := netip.ParseAddr(args[min(4, len(args)-1)])
+		if err != nil {
+			return p.fail("an inet address is expected rather than \"%s\"", args[len(args)-1])
+		}
+		p.net.setRouter(router)
 	case strings.HasPrefix("route", args[0]):
 		if addr, router, ok := p.net.address(); ok && router.IsValid() && len(args) < 3 {
 			fmt.Fprintf(p.out, "default via %s dev eth0 \n%s dev eth0 scope link  src %s \n", router, addr.Masked(), addr.Addr())
