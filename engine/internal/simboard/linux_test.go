@@ -110,7 +110,7 @@ func TestTheHostIsOutOfReach(t *testing.T) {
 			"cat " + secret, ". " + secret, "source canary.sh", "echo " + canary + "/*", "type " + secret, "which " + secret, "test -O " + secret,
 			"echo $(<" + secret + ")", "echo overwritten >" + secret, "echo added >>" + secret, "touch " + canary + "/made", "mkdir -p " + canary + "/made",
 			"cp /bin/sh " + secret, "ln -s " + secret + " /tmp/l && cat /tmp/l", "dd if=" + secret, "find " + canary, "pwd -P", "echo $CANARY; env",
-			"echo ~root ~nobody", "cat <(echo x)", "eval 'cat <(echo x)'", "trap 'cat <(echo x)' EXIT; true", "cat /proc/1/environ", "cat /etc/shadow",
+			"echo ~root ~daemon", "cat <(echo x)", "eval 'cat <(echo x)'", "trap 'cat <(echo x)' EXIT; true", "cat /proc/1/environ", "cat /etc/shadow",
 			"echo x >/dev/tcp/127.0.0.1/1", "exec 2>" + secret,
 		} {
 			run(cmd)

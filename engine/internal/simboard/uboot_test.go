@@ -204,7 +204,7 @@ func TestStages(t *testing.T) {
 
 func TestLostBytesAreNoticed(t *testing.T) {
 	onBench(t, "", func(t *testing.T, b *bench) {
-		b.faults.Rate = map[OneWay]float64{{FaultLost, Typed}: 0.05, {FaultLost, Printed}: 0.05}
+		b.faults.Rate = map[DirectedFault]float64{{FaultLost, ToBoard}: 0.05, {FaultLost, FromBoard}: 0.05}
 		var err error
 		for range 20 {
 			if _, err = b.ub.Exec(t.Context(), console.Command{Text: "echo " + strings.Repeat("x", 50)}); err != nil {
@@ -256,7 +256,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := cfg.Faults
-	if cfg.Size != 3<<20 || f.Count["dhcp"] != 2 || f.Seed != 7 || !f.Torn || f.Rate[OneWay{FaultNoise, Printed}] != 0.5 || f.Stage["silent"] != (Moment{"write", 1}) {
+	if cfg.Size != 3<<20 || f.Count["dhcp"] != 2 || f.Seed != 7 || !f.Torn || f.Rate[DirectedFault{FaultNoise, FromBoard}] != 0.5 || f.Stage["silent"] != (StageTrigger{"write", 1}) {
 		t.Errorf("Parse = %+v, %+v", cfg, f)
 	}
 }
@@ -274,7 +274,7 @@ func TestPowerOffEndsEverything(t *testing.T) {
 	})
 }
 
-// TestMissedAutoboot: who waits for another text than the board prints is told when the kernel starts.
+// TestMissedAutoboot: a wait for a text that the board does not print ends when the kernel starts.
 func TestMissedAutoboot(t *testing.T) {
 	onBench(t, "", func(t *testing.T, b *bench) {
 		b.con.Skip()
@@ -289,7 +289,7 @@ func TestMissedAutoboot(t *testing.T) {
 	})
 }
 
-// TestOneConnection: whoever connects cuts the one before, for reading and for writing.
+// TestOneConnection: a connection cuts the one before, for reading and for writing.
 func TestOneConnection(t *testing.T) {
 	b, err := New(Config{Dir: t.TempDir(), Size: 1 << 20})
 	if err != nil {

@@ -28,7 +28,7 @@ func init() {
 	}
 }
 
-// missing are the names of busybox 1.35's other applets: a script that uses one is told that it is the simulation that lacks it.
+// missing are the names of busybox 1.35's other applets: the error of a script that uses one says that the simulation lacks it.
 const missing = " [[ acpid adjtimex ar arch arp arping ascii ash awk base64 bc brctl bunzip2 bzcat bzip2 cal chgrp chmod chown" +
 	" chroot chvt clear cmp cp cpio crc32 crond crontab cttyhack dc deallocvt depmod devmem df diff dnsdomainname dos2unix dpkg" +
 	" dpkg-deb du dumpkmap dumpleases ed egrep env expand factor fallocate fatattr fdisk fgrep find findfs fold free freeramdisk" +

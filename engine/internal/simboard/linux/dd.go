@@ -14,8 +14,8 @@ import (
 	"github.com/flashlua/flashlua/engine/bounded"
 )
 
-// copying is what dd was told.
-type copying struct {
+// ddArgs are the arguments of dd.
+type ddArgs struct {
 	in, out           string
 	ibs, obs          int
 	count, skip, seek int64
@@ -23,7 +23,7 @@ type copying struct {
 	quiet             bool
 }
 
-// size reads a number with busybox's suffixes. It is 0 if it is not ok.
+// size reads a number with busybox's suffixes. It is 0 if ok is false.
 func size(text string) (int64, bool) {
 	unit := int64(1)
 	for _, u := range []struct {
@@ -47,8 +47,8 @@ var ddFlags = map[string]string{
 	"conv": " notrunc sync noerror fsync swab ",
 }
 
-func (p *process) copying() (c copying, ok bool) {
-	c = copying{ibs: 512, obs: 512, count: -1, flags: map[string]bool{}}
+func (p *process) ddArgs() (c ddArgs, ok bool) {
+	c = ddArgs{ibs: 512, obs: 512, count: -1, flags: map[string]bool{}}
 	for _, a := range p.args {
 		key, value, _ := strings.Cut(a, "=")
 		n, valid := size(value)
@@ -117,7 +117,7 @@ func (p *process) outOfRange(value string, least int) {
 
 // dd copies block by block.
 func dd(p *process) int {
-	c, ok := p.copying()
+	c, ok := p.ddArgs()
 	if !ok {
 		return 1
 	}
@@ -125,7 +125,7 @@ func dd(p *process) int {
 	if code != 0 {
 		return code
 	}
-	r := &ddRun{copying: c, p: p, in: in, out: out, buf: make([]byte, c.ibs)}
+	r := &ddRun{ddArgs: c, p: p, in: in, out: out, buf: make([]byte, c.ibs)}
 	code = r.run()
 	if !c.quiet {
 		fmt.Fprintf(p.err, "%d+%d records in\n%d+%d records out\n", r.fullIn, r.partIn, r.fullOut, r.partOut)
@@ -133,8 +133,8 @@ func dd(p *process) int {
 	return code
 }
 
-// ddFiles opens both sides and goes to where they begin.
-func (p *process) ddFiles(c *copying) (in io.Reader, out io.Writer, code int) {
+// ddFiles opens both sides and seeks to where they begin.
+func (p *process) ddFiles(c *ddArgs) (in io.Reader, out io.Writer, code int) {
 	in, out = p.in, p.out
 	if c.in != "" {
 		flags := os.O_RDONLY
@@ -167,7 +167,7 @@ func (p *process) ddFiles(c *copying) (in io.Reader, out io.Writer, code int) {
 	return in, out, p.ddSeek(c, in, out)
 }
 
-func (p *process) ddSeek(c *copying, in io.Reader, out io.Writer) int {
+func (p *process) ddSeek(c *ddArgs, in io.Reader, out io.Writer) int {
 	skip, okSkip := bounded.Mul(c.skip, int64(c.ibs))
 	seek, okSeek := bounded.Mul(c.seek, int64(c.obs))
 	if c.flags["i:skip_bytes"] {
@@ -195,9 +195,9 @@ func (p *process) ddSeek(c *copying, in io.Reader, out io.Writer) int {
 	return 0
 }
 
-// ddRun is a copy under way.
+// ddRun is a running copy.
 type ddRun struct {
-	copying
+	ddArgs
 	p                                *process
 	in                               io.Reader
 	out                              io.Writer
@@ -233,15 +233,15 @@ func (r *ddRun) run() int {
 	return r.flush(len(r.rest))
 }
 
-// source is what is read, for messages.
+// source is the name of the input in messages.
 func (r *ddRun) source() string {
-	if r.copying.in == "" {
+	if r.ddArgs.in == "" {
 		return "standard input"
 	}
-	return r.copying.in
+	return r.ddArgs.in
 }
 
-// read is one read, or as many as fill the block. What cannot be read past the cache is read through it.
+// read reads once, or until the block is full. What cannot be read past the cache is read through it.
 func (r *ddRun) read(p []byte) (int, error) {
 	if f, ok := r.in.(*file); ok && f.direct() && f.n.dev != nil && int64(len(p))%sectorOf(f) != 0 {
 		f.flags &^= oDirect
@@ -294,7 +294,7 @@ func (r *ddRun) flush(n int) int {
 	return code
 }
 
-// sectorOf is what direct transfers of a device are a multiple of.
+// sectorOf returns the unit of direct transfers of a device, in bytes.
 func sectorOf(f *file) int64 {
 	if d, ok := f.n.dev.(*disk); ok {
 		return d.Sector
@@ -319,7 +319,7 @@ func (r *ddRun) write(p []byte) int {
 		if err == nil {
 			_, err = r.out.Write(p[n:])
 		}
-		name := r.copying.out
+		name := r.ddArgs.out
 		if name == "" {
 			name = "standard output"
 		}

@@ -17,8 +17,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// call sees every command before the interpreter does, and takes over those by which it would look at the host, or which it
-// does otherwise. A script's own function of such a name is not seen.
+// call is called with every command before the interpreter runs it. It replaces those that would ask the host, or that the
+// interpreter does differently. A script's own function of such a name is not replaced.
 func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 	switch args[0] {
 	case "command":
@@ -118,7 +118,7 @@ func trap(args []string) []string {
 	return known
 }
 
-// evaluate hands a text to the interpreter's eval once it was looked at.
+// evaluate hands a checked text to the interpreter's eval.
 func (sh *shell) evaluate(text string) ([]string, error) {
 	sh.said = sh.name + ": eval"
 	source, err := sh.source(text)
@@ -282,8 +282,8 @@ func (p *process) which(words bool) int {
 	return code
 }
 
-// echo writes its line at once, as real shells do: the interpreter's own comes in pieces, with room between them for what
-// the other end of a pipeline says.
+// echo writes its line at once, as real shells do: the interpreter's own comes in pieces, and the other end of a
+// pipeline could print between them.
 func echo(p *process) int {
 	args, end, escapes := p.args, "\n", false
 	for ; len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' && strings.Trim(args[0][1:], "neE") == ""; args = args[1:] {
@@ -308,13 +308,13 @@ func echo(p *process) int {
 	return 0
 }
 
-// fail prints an error as busybox does and gives its exit code.
+// fail prints an error as busybox does and returns the exit code 1.
 func (p *process) fail(format string, args ...any) int {
 	fmt.Fprintf(p.err, "%s: %s\n", p.name, fmt.Sprintf(format, args...))
 	return 1
 }
 
-// options reads flags, getopt's way: a letter with : behind it takes a value. Long ones are refused.
+// options reads flags as getopt does: a letter with : after it takes a value. Long ones are refused.
 func (p *process) options(spec string) (given map[byte]string, rest []string, ok bool) {
 	given = map[byte]string{}
 	args := p.args
@@ -348,7 +348,7 @@ func (p *process) options(spec string) (given map[byte]string, rest []string, ok
 	return given, args, true
 }
 
-// open opens a file for reading, and says why not.
+// open opens a file for reading, or prints why it cannot.
 func (p *process) open(name string) (io.Reader, error) {
 	if name == "-" {
 		return p.in, nil

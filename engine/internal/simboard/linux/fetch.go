@@ -51,7 +51,7 @@ func (p *process) sink(name string) (io.Writer, error) {
 	return p.files.open(absolute(p.dir, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 }
 
-// fileOf is what a download is called when nobody says.
+// fileOf is the name of a download without -O.
 func fileOf(text string) string {
 	if u, err := url.Parse(text); err == nil && path.Base(u.Path) != "/" && path.Base(u.Path) != "." {
 		return path.Base(u.Path)
@@ -175,7 +175,7 @@ func curl(p *process) int {
 	return 0
 }
 
-// pause waits on the board's clock.
+// pause waits on the board's clock and returns an exit code.
 func (p *process) pause(d time.Duration) int {
 	if p.clock.Sleep(p.ctx, d) != nil {
 		return 130

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// on runs f for every path, and says what fails.
+// on runs f for every path, and prints what fails.
 func (p *process) on(names []string, verb string, f func(at string) error) int {
 	code := 0
 	for _, name := range names {
@@ -144,7 +144,7 @@ func rm(p *process) int {
 	})
 }
 
-// removeAll removes what is there, and tells the first thing that stays.
+// removeAll removes what is there, and returns the first error.
 func (p *process) removeAll(at string, deep bool) error {
 	i, err := p.files.stat(at, false)
 	if err != nil {
@@ -297,7 +297,7 @@ func readlink(p *process) int {
 	return 0
 }
 
-// usage is what a program does that was called in a way that it does not have.
+// usage prints that a program was called wrongly.
 func (p *process) usage() int {
 	fmt.Fprintf(p.err, "%s\n\nUsage: see busybox %s --help\n", toolset, p.name)
 	return 1

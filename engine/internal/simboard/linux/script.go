@@ -30,7 +30,7 @@ func (sh *shell) parse(text string) (f *syntax.File, unfinished bool, err error)
 
 var quotedToken = regexp.MustCompile("`([^`]+)`")
 
-// complain says an error of the parser as busybox does, as far as it can.
+// complain returns an error of the parser in busybox's words, as far as it can.
 func complain(err error) error {
 	var p syntax.ParseError
 	switch {
@@ -105,7 +105,7 @@ func (sh *shell) check(n syntax.Node) error {
 	return nil
 }
 
-// constants puts in what is fixed for a shell, and what the interpreter would ask the host for.
+// constants inserts the values that are fixed for a shell, and those that the interpreter would ask the host for.
 func (sh *shell) constants(parts []syntax.WordPart) {
 	for i, part := range parts {
 		p, ok := part.(*syntax.ParamExp)
@@ -200,7 +200,7 @@ func checkRedirect(r *syntax.Redirect) error {
 	return nil
 }
 
-// source gives a script as the text that the interpreter's own eval and source may be handed.
+// source returns a script as text for the interpreter's own eval and source.
 func (sh *shell) source(text string) (string, error) {
 	f, _, err := sh.parse(text)
 	if err != nil {

@@ -17,7 +17,7 @@ func (k keyboard) Read(b []byte) (int, error) { return k.t.readLine(k.ctx, b) }
 // buffers are what streams go through: no more of an image than this is in memory at a time.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
-// transfer copies a stream. It tells a reader's failure from a writer's.
+// transfer copies a stream. It returns a reader's failure and a writer's apart.
 func transfer(ctx context.Context, w io.Writer, r io.Reader) (readErr, writeErr error) {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)

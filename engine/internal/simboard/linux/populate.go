@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// furnish fills the tree with what a Linux has.
-func (s *system) furnish() {
+// populate fills the tree with what a Linux has.
+func (s *system) populate() {
 	t := s.files
 	for _, dir := range []string{"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/etc", "/dev", "/proc/self", "/proc/sys/kernel", "/proc/sys/vm", homeDir, "/tmp", "/var/run", "/mnt", "/lib/modules/" + release, "/run"} {
 		must(t.mkdirAll(dir))
@@ -36,7 +36,7 @@ func (s *system) furnish() {
 	}
 }
 
-// must stops a board that cannot be furnished, which no input can bring about.
+// must panics if the tree cannot be populated, which no input can cause.
 func must(err error) {
 	if err != nil {
 		panic(fmt.Sprintf("linux: the board's own tree: %v", err))
@@ -66,8 +66,8 @@ func (s *system) text(p, text string) {
 	must(err)
 }
 
-// say adds a file of the kernel: what it says, and what it does when it is written to, nil when it cannot be.
-func (s *system) say(p string, text func() string, store func(string) error) {
+// addProcFile adds a file of the kernel: its content, and what a write to it does, nil if it cannot be written.
+func (s *system) addProcFile(p string, text func() string, store func(string) error) {
 	n, err := s.files.put(p, func() *node { return s.files.node(0o444) })
 	must(err)
 	n.text, n.store = text, store
@@ -86,11 +86,11 @@ func (s *system) device(name string, mode fs.FileMode, major, minor int, d devic
 
 func (s *system) devices() {
 	const char = fs.ModeDevice | fs.ModeCharDevice | 0o666
-	s.device("null", char, 1, 3, character{nothing, swallow})
-	s.device("zero", char, 1, 5, character{zeros, swallow})
+	s.device("null", char, 1, 3, character{nothing, discard})
+	s.device("zero", char, 1, 5, character{zeros, discard})
 	s.device("full", char, 1, 7, character{zeros, full})
-	s.device("random", char, 1, 8, character{random, swallow})
-	s.device("urandom", char, 1, 9, character{random, swallow})
+	s.device("random", char, 1, 8, character{random, discard})
+	s.device("urandom", char, 1, 9, character{random, discard})
 	s.device("kmsg", char, 1, 11, character{nothing, func(p []byte) (int, error) {
 		s.log.print(strings.TrimRight(string(p), "\n"))
 		return len(p), nil
@@ -111,21 +111,21 @@ func (s *system) devices() {
 }
 
 func (s *system) proc() {
-	s.say("/proc/cmdline", fixed(s.cfg.Cmdline+"\n"), nil)
-	s.say("/proc/version", fixed("Linux version "+release+" (flashlua@simboard) "+version+"\n"), nil)
-	s.say("/proc/cpuinfo", fixed("processor\t: 0\nBogoMIPS\t: 125.00\nFeatures\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x1\nCPU part\t: 0xd07\nCPU revision\t: 0\n\n"), nil)
-	s.say("/proc/meminfo", s.meminfo, nil)
-	s.say("/proc/uptime", func() string { return fmt.Sprintf("%.2f %.2f\n", s.uptime().Seconds(), s.uptime().Seconds()) }, nil)
-	s.say("/proc/loadavg", fixed("0.00 0.00 0.00 1/60 100\n"), nil)
-	s.say("/proc/mounts", s.mountTable, nil)
-	s.say("/proc/self/mounts", s.mountTable, nil)
-	s.say("/proc/self/mountinfo", s.mountInfo, nil)
-	s.say("/proc/swaps", fixed("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"), nil)
-	s.say("/proc/filesystems", fixed("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n"), nil)
-	s.say("/proc/partitions", s.partitions, nil)
-	s.say("/proc/sys/kernel/hostname", func() string { return s.hostname() + "\n" }, nil)
-	s.say("/proc/sys/kernel/osrelease", fixed(release+"\n"), nil)
-	s.say("/proc/sys/kernel/printk", func() string { return fmt.Sprintf("%d\t4\t1\t7\n", s.log.getLevel()) }, func(v string) error {
+	s.addProcFile("/proc/cmdline", fixed(s.cfg.Cmdline+"\n"), nil)
+	s.addProcFile("/proc/version", fixed("Linux version "+release+" (flashlua@simboard) "+version+"\n"), nil)
+	s.addProcFile("/proc/cpuinfo", fixed("processor\t: 0\nBogoMIPS\t: 125.00\nFeatures\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x1\nCPU part\t: 0xd07\nCPU revision\t: 0\n\n"), nil)
+	s.addProcFile("/proc/meminfo", s.meminfo, nil)
+	s.addProcFile("/proc/uptime", func() string { return fmt.Sprintf("%.2f %.2f\n", s.uptime().Seconds(), s.uptime().Seconds()) }, nil)
+	s.addProcFile("/proc/loadavg", fixed("0.00 0.00 0.00 1/60 100\n"), nil)
+	s.addProcFile("/proc/mounts", s.mountTable, nil)
+	s.addProcFile("/proc/self/mounts", s.mountTable, nil)
+	s.addProcFile("/proc/self/mountinfo", s.mountInfo, nil)
+	s.addProcFile("/proc/swaps", fixed("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"), nil)
+	s.addProcFile("/proc/filesystems", fixed("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n"), nil)
+	s.addProcFile("/proc/partitions", s.partitions, nil)
+	s.addProcFile("/proc/sys/kernel/hostname", func() string { return s.hostname() + "\n" }, nil)
+	s.addProcFile("/proc/sys/kernel/osrelease", fixed(release+"\n"), nil)
+	s.addProcFile("/proc/sys/kernel/printk", func() string { return fmt.Sprintf("%d\t4\t1\t7\n", s.log.getLevel()) }, func(v string) error {
 		level, err := strconv.Atoi(strings.Fields(v + " x")[0])
 		if err != nil {
 			return syscall.EINVAL
@@ -133,7 +133,7 @@ func (s *system) proc() {
 		s.log.setLevel(level)
 		return nil
 	})
-	s.say("/proc/sys/vm/drop_caches", fixed("0\n"), func(v string) error {
+	s.addProcFile("/proc/sys/vm/drop_caches", fixed("0\n"), func(v string) error {
 		if n, err := strconv.Atoi(v); err != nil || n < 1 || n > 4 {
 			return syscall.EINVAL
 		}
@@ -162,13 +162,13 @@ func (s *system) partitions() string {
 	return b.String()
 }
 
-// sys builds what scripts look at of /sys.
+// sys adds the part of /sys that scripts read.
 func (s *system) sys() {
 	t := s.files
 	for _, dir := range []string{"/sys/class/block", "/sys/block", "/sys/class/net", "/sys/devices/platform", "/sys/devices/virtual/net", "/sys/dev/block", "/sys/kernel"} {
 		must(t.mkdirAll(dir))
 	}
-	for _, d := range slices.Backward(s.disks) { // partitions first: nothing is made in a folder that is done
+	for _, d := range slices.Backward(s.disks) { // partitions first: a disk's directory is read-only afterwards
 		s.sysDisk(d)
 	}
 	for i := range interfaces {
@@ -193,17 +193,17 @@ func (s *system) sysDisk(d *disk) {
 	for _, sub := range subs {
 		must(t.mkdirAll(dir + sub))
 	}
-	s.say(dir+"/size", fixed(fmt.Sprintln(d.Size/512)), nil)
-	s.say(dir+"/ro", fixed("0\n"), nil)
-	s.say(dir+"/dev", fixed(fmt.Sprintf("%d:%d\n", diskMajor, d.minor)), nil)
-	s.say(dir+"/uevent", fixed(fmt.Sprintf("MAJOR=%d\nMINOR=%d\nDEVNAME=%s\nDEVTYPE=%s\n%s", diskMajor, d.minor, d.Name, kind, more)), nil)
+	s.addProcFile(dir+"/size", fixed(fmt.Sprintln(d.Size/512)), nil)
+	s.addProcFile(dir+"/ro", fixed("0\n"), nil)
+	s.addProcFile(dir+"/dev", fixed(fmt.Sprintf("%d:%d\n", diskMajor, d.minor)), nil)
+	s.addProcFile(dir+"/uevent", fixed(fmt.Sprintf("MAJOR=%d\nMINOR=%d\nDEVNAME=%s\nDEVTYPE=%s\n%s", diskMajor, d.minor, d.Name, kind, more)), nil)
 	if d.of != nil {
-		s.say(dir+"/partition", fixed(fmt.Sprintln(d.number)), nil)
-		s.say(dir+"/start", fixed(fmt.Sprintln(d.from/512)), nil)
+		s.addProcFile(dir+"/partition", fixed(fmt.Sprintln(d.number)), nil)
+		s.addProcFile(dir+"/start", fixed(fmt.Sprintln(d.from/512)), nil)
 	} else {
-		s.say(dir+"/removable", fixed("0\n"), nil)
-		s.say(dir+"/queue/logical_block_size", fixed(fmt.Sprintln(d.Sector)), nil)
-		s.say(dir+"/queue/physical_block_size", fixed(fmt.Sprintln(d.Sector)), nil)
+		s.addProcFile(dir+"/removable", fixed("0\n"), nil)
+		s.addProcFile(dir+"/queue/logical_block_size", fixed(fmt.Sprintln(d.Sector)), nil)
+		s.addProcFile(dir+"/queue/physical_block_size", fixed(fmt.Sprintln(d.Sector)), nil)
 		must(t.symlink("../devices/"+home, "/sys/block/"+d.Name))
 	}
 	for _, sub := range subs {
@@ -213,7 +213,7 @@ func (s *system) sysDisk(d *disk) {
 	must(t.symlink("../../devices/"+home, fmt.Sprintf("/sys/dev/block/%d:%d", diskMajor, d.minor)))
 }
 
-// home is where the kernel has a disk, below /sys/devices.
+// home is the directory of a disk below /sys/devices.
 func (d *disk) home() string {
 	switch {
 	case d.of != nil:
@@ -229,15 +229,15 @@ func (s *system) sysInterface(i int) {
 	name := interfaces[i].name
 	dir := "/sys/devices/" + interfaces[i].home
 	must(t.mkdirAll(dir))
-	s.say(dir+"/address", fixed(interfaces[i].mac+"\n"), nil)
-	s.say(dir+"/mtu", fixed(fmt.Sprintln(interfaces[i].mtu)), nil)
-	s.say(dir+"/operstate", func() string {
+	s.addProcFile(dir+"/address", fixed(interfaces[i].mac+"\n"), nil)
+	s.addProcFile(dir+"/mtu", fixed(fmt.Sprintln(interfaces[i].mtu)), nil)
+	s.addProcFile(dir+"/operstate", func() string {
 		if name == "lo" {
 			return "unknown\n"
 		}
 		return map[bool]string{true: "up\n", false: "down\n"}[s.net.isUp(i)]
 	}, nil)
-	s.say(dir+"/carrier", func() string { return map[bool]string{true: "1\n", false: "0\n"}[s.net.isUp(i)] }, nil)
+	s.addProcFile(dir+"/carrier", func() string { return map[bool]string{true: "1\n", false: "0\n"}[s.net.isUp(i)] }, nil)
 	must(t.chmod(dir, 0o555))
 	must(t.symlink("../../devices/"+interfaces[i].home, "/sys/class/net/"+name))
 }
