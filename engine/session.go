@@ -299,7 +299,7 @@ func (r *run) adaptTFTPWindow(size int64, err error) {
 	if r.tftp.TakeResent() > 0 || err != nil {
 		r.tftpWindow = 1
 	} else if r.tftpWindow != 1 && size >= int64(some*r.currentTFTPWindow()*uboot.BlockSize) {
-		r.tftpWindow = min(4*r.currentTFTPWindow(), uboot.MostWindow)
+		r.tftpWindow = min(4*r.currentTFTPWindow(), uboot.MaxWindow)
 	}
 }
 

@@ -65,7 +65,7 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, e
 		if err != nil {
 			return nil, err
 		}
-		u.Dialect = console.Hush(prompt, cfg.Line)
+		u.Dialect = console.UBoot(prompt, cfg.Line)
 		u.Abort = alarms
 		// The first byte after the interrupt may be lost, and what was typed beyond need lies in U-Boot's input now: clear
 		// it with a byte that may go, let it settle, then ask.
@@ -121,7 +121,7 @@ func (u *UBoot) SetEnv(ctx context.Context, name, value string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	_, err := u.Run(ctx, console.Command{Text: "setenv " + name + " " + console.QuoteHush(value)})
+	_, err := u.Run(ctx, console.Command{Text: "setenv " + name + " " + console.QuoteUBoot(value)})
 	return err
 }
 
@@ -208,7 +208,7 @@ var notFound = regexp.MustCompile(`TFTP error: '.*' \(1\)`)
 // boards hold less than the first; more than the most has been seen to wedge one.
 const (
 	FirstWindow = 4
-	MostWindow  = 16
+	MaxWindow  = 16
 	BlockSize   = 1468 // bytes that an Ethernet frame holds
 )
 
@@ -224,7 +224,7 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	if _, err := u.Exec(ctx, tune); err != nil && !console.Optional(ctx, err) { // a U-Boot that refuses a variable loads as it will
 		return err
 	}
-	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteHush(name))
+	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteUBoot(name))
 	res, err := u.Exec(ctx, console.Command{Text: cmd, Stall: loadStall, Abort: []console.Abort{unanswered}})
 	switch {
 	case err != nil:

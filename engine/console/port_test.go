@@ -109,7 +109,7 @@ func TestAdapterStaysAway(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c, p, board, _ := plugged(t)
 			if flap {
-				c.reopenCfg.Open = func(context.Context) (io.ReadWriteCloser, error) { return &half{read: true}, nil }
+				c.port.cfg.Open = func(context.Context) (io.ReadWriteCloser, error) { return &half{read: true}, nil }
 			}
 			p.out(board)
 			began := time.Now()
@@ -180,13 +180,13 @@ func TestGapInACommand(t *testing.T) {
 				}
 				line += string(buf[:n])
 				say(board, 9, strings.ReplaceAll(string(buf[:n]), "\n", "\r\n"))
-				if strings.HasSuffix(line, w.again()+"\n") {
+				if strings.HasSuffix(line, w.askEnd()+"\n") {
 					say(board, 9, exit(w, 3)+"\r\n=> ")
 					serve()
 				}
 			}
 		}()
-		res, err := c.Run(t.Context(), Hush("=> ", 500), Command{Text: "long", Timeout: time.Minute})
+		res, err := c.Run(t.Context(), UBoot("=> ", 500), Command{Text: "long", Timeout: time.Minute})
 		wantKind(t, err, classify.ConsoleGap, "`long` ran: it exited 3, a part of its output is lost")
 		if res.Code != 3 {
 			t.Errorf("Run = %+v", res)
