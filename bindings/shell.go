@@ -25,9 +25,7 @@ func (h *host) login(c *args) ([]lua.LValue, error) {
 	}
 	con := c.consoleArg(1)
 	s := h.settings(c, 2, "linux")
-	cfg := s.decoder.linux(s)
-	cfg.Running, cfg.Note = true, h.say
-	sh, err := shell.Login(c.ctx, con, cfg)
+	sh, err := shell.Login(c.ctx, con, s.decoder.linux(s), shell.Running, h.say)
 	if err != nil {
 		return nil, err
 	}

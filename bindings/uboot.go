@@ -17,7 +17,7 @@ func (h *host) stopUBoot(c *args) ([]lua.LValue, error) {
 	}
 	con := c.consoleArg(1)
 	s := h.settings(c, 2, "uboot")
-	ub, err := uboot.Interrupt(c.ctx, con, s.decoder.uboot(s))
+	ub, err := uboot.Interrupt(c.ctx, con, s.decoder.uboot(s), uboot.AnyState)
 	if err != nil {
 		return nil, err
 	}

@@ -231,10 +231,13 @@ func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := s.run.policy.UBoot
-	cfg.JustReset, s.justPoweredOn = s.justPoweredOn, false
+	state := uboot.AnyState
+	if s.justPoweredOn {
+		state = uboot.JustReset
+	}
+	s.justPoweredOn = false
 	s.lastWrite = nil // its shell is gone
-	return uboot.Interrupt(ctx, con, cfg)
+	return uboot.Interrupt(ctx, con, s.run.policy.UBoot, state)
 }
 
 // DHCP gets the board a lease, or gives it the address that the policy has for it.
@@ -333,7 +336,7 @@ func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell
 	if err != nil {
 		return nil, err
 	}
-	s.shell, err = shell.Login(ctx, con, s.linuxConfig(), returned)
+	s.shell, err = shell.Login(ctx, con, s.linuxConfig(), shell.Booting, s.Note, returned)
 	if classify.Find(err, classify.UBootBoot) != nil { // a script may boot something else
 		ub.Resume()
 	}
@@ -343,7 +346,6 @@ func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell
 // linuxConfig is the policy's Linux with what the policy says elsewhere.
 func (s *Session) linuxConfig() shell.Config {
 	cfg := s.run.policy.Linux
-	cfg.Note = s.Note
 	cfg.Address, cfg.Gateway = s.run.policy.Net.Address, s.run.policy.Net.Gateway
 	return cfg
 }
@@ -355,10 +357,13 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := s.linuxConfig()
-	cfg.Running, s.justPoweredOn = !s.justPoweredOn, false
+	state := shell.Running
+	if s.justPoweredOn {
+		state = shell.Booting
+	}
+	s.justPoweredOn = false
 	same := s.shell != nil && s.shell.Live(ctx) == nil
-	if s.shell, err = shell.Login(ctx, con, cfg); err == nil && same {
+	if s.shell, err = shell.Login(ctx, con, s.linuxConfig(), state, s.Note); err == nil && same {
 		if s.lastWrite != nil {
 			s.lastWrite.dut.Rejoin(s.shell)
 		}

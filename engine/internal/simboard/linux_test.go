@@ -25,7 +25,7 @@ func (b *bench) boot(t *testing.T) *shell.Shell {
 	if _, err := b.ub.Boot(t.Context(), "run bootcmd"); err != nil {
 		t.Fatal(err)
 	}
-	sh, err := shell.Login(t.Context(), b.con, shell.Default)
+	sh, err := shell.Login(t.Context(), b.con, shell.Default, shell.Booting, nil)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, b.con.Tail())
 	}
@@ -124,7 +124,7 @@ func TestTheHostIsOutOfReach(t *testing.T) {
 		}
 		b.On(t.Context()) // what it did to itself is gone
 		var err error
-		if b.ub, err = uboot.Interrupt(t.Context(), b.con, uboot.Default); err != nil {
+		if b.ub, err = uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState); err != nil {
 			t.Fatal(err)
 		}
 		if got, _ := answer(t, b.boot(t), "echo still here"); got != "still here" {
@@ -169,7 +169,7 @@ func TestInterruptAndLogout(t *testing.T) {
 		if err := sh.Send(t.Context(), "exit\n"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := shell.Login(t.Context(), b.con, shell.Default); err != nil {
+		if _, err := shell.Login(t.Context(), b.con, shell.Default, shell.Booting, nil); err != nil {
 			t.Error(err)
 		}
 	})
@@ -189,12 +189,12 @@ func TestPassword(t *testing.T) {
 		login := func() error {
 			con.Skip()
 			board.On(t.Context())
-			ub, err := uboot.Interrupt(t.Context(), con, uboot.Default)
+			ub, err := uboot.Interrupt(t.Context(), con, uboot.Default, uboot.AnyState)
 			if err == nil {
 				_, err = ub.Boot(t.Context(), "run bootcmd")
 			}
 			if err == nil {
-				_, err = shell.Login(t.Context(), con, cfg)
+				_, err = shell.Login(t.Context(), con, cfg, shell.Booting, nil)
 			}
 			return err
 		}
@@ -229,7 +229,7 @@ func FuzzShell(f *testing.F) {
 			sh.Send(t.Context(), "\x03")
 			sh.Send(t.Context(), "\n")
 			if err := b.con.Sync(t.Context(), sh.Dialect, 4, time.Minute); err != nil {
-				if _, lerr := shell.Login(t.Context(), b.con, shell.Default); lerr != nil { // it may have logged out
+				if _, lerr := shell.Login(t.Context(), b.con, shell.Default, shell.Booting, nil); lerr != nil { // it may have logged out
 					t.Fatalf("after %q: %v, %v\n%s", line, err, lerr, b.con.Tail())
 				}
 			}
