@@ -49,7 +49,7 @@ func (r *run) writeMedium(j WriteJob) error {
 		return err
 	}
 	r.onCleanup("medium", t.Close)
-	m.onRange = t.Early().Found // the medium is read while the image is unpacked
+	m.onRange = t.StartPrecompare().Add // the medium is read while the image is unpacked
 	r.staging = r.startStaging(r.ctx)
 	if err := r.waitStagedAndFits(r.ctx, func(_ int, size int64) error { return t.Fits(size, false) }); err != nil {
 		return err
