@@ -19,7 +19,7 @@ LIMITS   = -timeout 1h -parallel 4
 RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
 # Tests of much decoding or compiling in one goroutine, which the race detector makes five times slower and has nothing to find in.
 HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestSyntaxLimits)$$
-HEAVY_IN = ./bindings ./engine/internal/flash ./engine/internal/image
+HEAVY_IN = ./bindings/internal/lua51 ./bindings ./engine/internal/flash ./engine/internal/image
 # The benchmarks of bench-flash, which take their time.
 RACES    = BenchmarkFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards
 
@@ -70,7 +70,7 @@ picture: build ## draw the README's picture, docs/demo.svg
 	GO=$(GO) docs/picture.sh
 
 soak: ## flash 1,000 simulated boards with random faults, N=100 for another number; end half as many by random signals; fuzz for minutes
-	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestSoakEnds$$|TestMatrix|TestDifferential' -v -timeout 2h ./cmd/flashlua ./bindings | grep -v -e '^=== ' -e '--- PASS'
+	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestSoakEnds$$|TestMatrix|TestDifferential' -v -timeout 2h ./cmd/flashlua ./bindings/internal/lua51 | grep -v -e '^=== ' -e '--- PASS'
 	FLASHLUA_SOAK=1 $(GO) test -run 'TestFraming$$' ./testdata/qemu
 	$(GO) test -run '^$$' -fuzz FuzzTelnet -fuzztime 5m -fuzzminimizetime 100x ./engine/transport
 	$(GO) test -run '^$$' -fuzz FuzzOpen -fuzztime 2m -fuzzminimizetime 100x ./engine/internal/image

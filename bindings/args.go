@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
 )
@@ -19,133 +18,40 @@ import (
 // builtin is a function of ours as Lua sees it. An error is raised as an error object.
 type builtin func(c *args) ([]lua.LValue, error)
 
-// args are the arguments of one call. A getter that finds something else raises; that is the one use of panic here.
+// args are the arguments of one call.
 type args struct {
-	L    *lua.LState
+	*vm.Args
 	ctx  context.Context
-	name string
-	skip int // 1 in a method, whose first argument is the object
+	name string // of the function, for messages
 }
 
-// argError is how a getter gives up.
-type argError struct{ err error }
-
-// recoverWrong makes an error of a getter's complaint, deferred.
-func recoverWrong(err *error) {
-	switch v := recover().(type) {
-	case nil:
-	case argError:
-		*err = v.err
-	default:
-		panic(v)
-	}
-}
-
-// function makes a builtin callable from Lua. It is the one border: a cancelled context and a bug found earlier are
-// raised again on every call, and a panic poisons the host, so that no pcall can hide it.
+// function makes a builtin callable from Lua.
 func (h *host) function(name string, skip int, f builtin) *lua.LFunction {
-	return h.L.NewFunction(func(L *lua.LState) int {
-		c := &args{L: L, ctx: plain(L.Context()), name: name, skip: skip}
-		results, err := h.invoke(c, f)
-		if err != nil {
-			h.raise(L, err)
-		}
-		bytes := 0
-		for _, v := range results {
-			if s, ok := v.(lua.LString); ok {
-				bytes += len(s)
-			}
-			L.Push(v)
-		}
-		h.watchdog.work(len(results), bytes)
-		return len(results)
-	})
+	return h.Function(name, skip, func(c *vm.Args) ([]lua.LValue, error) { return f(&args{c, c.Ctx, c.Name}) })
 }
 
-// engineCall makes a builtin that asks the engine for something: the script's work is counted from zero then.
+// engineCall makes a builtin that calls the engine. The count of the script's steps begins anew with it.
 func (h *host) engineCall(name string, skip int, f builtin) *lua.LFunction {
 	return h.function(name, skip, func(c *args) ([]lua.LValue, error) {
-		h.watchdog.renew()
-		defer h.watchdog.renew()
-		c.ctx = console.WithCaller(c.ctx, h.line(c.L))
+		h.Watchdog.Renew()
+		defer h.Watchdog.Renew()
+		c.ctx = console.WithCaller(c.ctx, h.Line(c.L))
 		return f(c)
 	})
 }
 
-// line is where a script called, "board.lua:12"; "" if no script did. A call that pcall makes is of pcall's line.
-func (h *host) line(L *lua.LState) string {
-	line := strings.TrimSpace(L.Where(1))
-	for i := len(h.catching); line == "" && i > 0; i-- {
-		line = strings.TrimSpace(h.catching[i-1].Where(1))
-	}
-	return strings.TrimSuffix(line, ":")
-}
+// ret returns one result.
+func ret(v lua.LValue) ([]lua.LValue, error) { return vm.Ret(v) }
 
-func (h *host) invoke(c *args, f builtin) (results []lua.LValue, err error) {
-	defer func() {
-		switch v := recover().(type) {
-		case nil:
-		case *lua.ApiError:
-			panic(v) // an error of Lua on its way
-		case argError:
-			err = v.err
-		default:
-			h.bug = &classify.Error{
-				Kind: classify.Internal, Msg: fmt.Sprintf("panic in %s: %v", c.name, v), Detail: string(debug.Stack()),
-				Hint: "this is a bug in flashlua; please report it with the detail",
-			}
-			err = h.bug
-		}
-	}()
-	if h.bug != nil {
-		return nil, h.bug
-	}
-	if cause := context.Cause(c.ctx); cause != nil {
-		return nil, cause
-	}
-	return f(c)
-}
+// tableIn returns the table to read v by, if v is a table.
+func tableIn(v lua.LValue) (*lua.LTable, bool) { return vm.TableIn(v) }
 
-// fail raises a complaint about the arguments, with the line of the call.
-func (c *args) fail(format string, a ...any) {
-	where := strings.TrimSpace(c.L.Where(1))
-	panic(argError{classify.New(classify.ScriptArgument, "%s %s: %s", where, c.name, fmt.Sprintf(format, a...))})
-}
-
-// watchdog counts what the function does. Outside of a call there is nothing to count.
-func (c *args) watchdog() *watchdog {
-	if counts, ok := c.L.Context().(*counted); ok {
-		return counts.watchdog
-	}
-	return &watchdog{ended: true}
-}
-
-func (c *args) opt(i int) lua.LValue { return c.L.Get(i + c.skip) }
-
-func (c *args) any(i int, what string) lua.LValue {
-	if c.L.GetTop() < i+c.skip {
-		c.fail("argument %d, the %s, is missing", i, what)
-	}
-	return c.opt(i)
-}
-
-func (c *args) rest(i int) []lua.LValue {
-	var all []lua.LValue
-	for ; i+c.skip <= c.L.GetTop(); i++ {
-		all = append(all, c.opt(i))
-	}
-	return all
-}
-
-func (c *args) none(i int) bool { return c.opt(i) == lua.LNil }
-
-func (c *args) str(i int, what string) string {
-	s, ok := c.any(i, what).(lua.LString)
-	if !ok {
-		c.fail("argument %d, the %s, must be a string, not a %s", i, what, c.opt(i).Type())
-	}
-	return string(s)
-}
+func (c *args) fail(format string, a ...any)      { c.Fail(format, a...) }
+func (c *args) opt(i int) lua.LValue              { return c.Opt(i) }
+func (c *args) any(i int, what string) lua.LValue { return c.Any(i, what) }
+func (c *args) rest(i int) []lua.LValue           { return c.Rest(i) }
+func (c *args) none(i int) bool                   { return c.None(i) }
+func (c *args) str(i int, what string) string     { return c.Str(i, what) }
 
 func (c *args) strDefault(i int, what, otherwise string) string {
 	if c.none(i) {
@@ -154,16 +60,7 @@ func (c *args) strDefault(i int, what, otherwise string) string {
 	return c.str(i, what)
 }
 
-func (c *args) intDefault(i int, what string, otherwise int) int {
-	if c.none(i) {
-		return otherwise
-	}
-	n, ok := c.opt(i).(lua.LNumber)
-	if !ok || float64(n) != math.Trunc(float64(n)) {
-		c.fail("argument %d, the %s, must be a whole number", i, what)
-	}
-	return int(n)
-}
+func (c *args) intDefault(i int, what string, otherwise int) int { return c.Int(i, what, otherwise) }
 
 func (c *args) function(i int, what string) *lua.LFunction {
 	f, ok := c.any(i, what).(*lua.LFunction)

@@ -14,6 +14,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
@@ -30,14 +32,14 @@ func eval(t *testing.T, source string) (string, error) {
 func sourceNamed(name, dir string) source { return source{name: name, dir: dir} }
 
 func (h *host) eval(ctx context.Context, source string) (string, error) {
-	c, err := compile(h.name, []byte(source))
+	c, err := lua51.Compile(h.name, []byte(source))
 	if err != nil {
 		return "", err
 	}
-	results, err := h.call(ctx, h.L.NewFunctionFromProto(c.proto))
+	results, err := h.Call(ctx, h.L.NewFunctionFromProto(c.Proto))
 	var out []string
 	for _, v := range results {
-		if e := goError(v); e != nil {
+		if e := vm.GoError(v); e != nil {
 			out = append(out, "<"+e.Error()+">")
 			continue
 		}
@@ -118,7 +120,7 @@ func TestErrorObjectSurvives(t *testing.T) {
 		}
 	}
 	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("e", h.errorValue(classify.WithStep(original, "network")))
+	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("e", h.ErrorValue(classify.WithStep(original, "network")))
 	for source, want := range map[string]string{
 		"return e.kind, e.class, e.step, e.attempt":                                                                                       "net.dhcp.timeout retry network 0",
 		"return e:is('net'), e:is('net.dhcp'), e:is('network'), e:is('power')":                                                            "true true false false",
@@ -256,6 +258,11 @@ func TestWhatBecomesOfFaults(t *testing.T) {
 func TestFaultsOfTheStockLibrary(t *testing.T) {
 	if got, err := eval(t, "return string.find('abc', 'x', 10, true)"); got != "nil" || err != nil {
 		t.Errorf("find: %s, %v", got, err)
+	}
+	for _, source := range []string{"table.insert(1, 2)", "table.remove()", "table.getn(1)", "table.maxn('x')"} {
+		if _, err := eval(t, source); classify.Facts(err).Kind != classify.ScriptFault {
+			t.Errorf("%s: %v; want %s", source, err, classify.ScriptFault)
+		}
 	}
 	if _, err := eval(t, "return math.random(0)"); classify.Facts(err).Kind != classify.ScriptArgument {
 		t.Errorf("random: %v", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 	"github.com/yuin/gopher-lua/parse"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
@@ -64,14 +65,14 @@ func Check(spec string, o Options) ([]Finding, error) {
 		objects: objects{kinds: map[string]string{}}, hooked: map[*ast.FunctionExpr]bool{},
 	}
 	c.globals = c.host.globalNames()
-	if _, err := compile(src.name, src.text); err != nil {
+	if _, err := lua51.Compile(src.name, src.text); err != nil {
 		rule := "syntax"
 		if classify.Find(err, classify.ScriptLimit) != nil {
 			rule = "load"
 		}
 		c.failed(rule, err)
 	} else {
-		tree, err := parse.Parse(bytes.NewReader(stripBOMAndShebang(src.text)), src.name)
+		tree, err := parse.Parse(bytes.NewReader(lua51.StripBOMAndShebang(src.text)), src.name)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -87,7 +88,7 @@ func (c *checker) call(x *ast.FuncCallExpr) {
 	switch name {
 	case "find", "match", "gmatch", "gsub", "console":
 		if s, line, ok := arg(0); ok && !(name == "find" && len(x.Args) > 2) { // with more than two, it may be plain
-			if err := checkPattern(s); err != nil {
+			if err := lua51.CheckPattern(s); err != nil {
 				c.at(line, s, "bad-pattern", "%v: %q", err, s)
 			}
 		}
@@ -189,43 +190,4 @@ func (c *checker) options(t *ast.TableExpr, method string, known, durations []st
 			}
 		}
 	}
-}
-
-// checkPattern says what is wrong with a Lua pattern.
-func checkPattern(p string) (err error) {
-	m := &matcher{pat: p}
-	defer func() {
-		if g, ok := recover().(matchPanic); ok {
-			err = g.error
-		}
-	}()
-	open := 0
-	for i := 0; i < len(p); {
-		switch {
-		case p[i] == '(':
-			open++
-			i++
-		case p[i] == ')':
-			if open--; open < 0 {
-				return errCaptureEnd
-			}
-			i++
-		case p[i] == '%' && i+1 < len(p) && p[i+1] == 'b':
-			if i+3 >= len(p) {
-				return errPatternB
-			}
-			i += 4
-		case p[i] == '%' && i+1 < len(p) && p[i+1] == 'f':
-			if i+2 >= len(p) || p[i+2] != '[' {
-				return errPatternF
-			}
-			i = m.classEnd(i + 2)
-		default:
-			i = m.classEnd(i)
-		}
-	}
-	if open > 0 {
-		return errCaptureOpen
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 )
@@ -119,44 +120,15 @@ func (c *checker) expr(e ast.Expr, n *names) {
 		case *ast.AttrGetExpr:
 			c.get(x, n)
 		}
-		c.exprs(children(e), n)
+		c.exprs(lua51.Children(e), n)
 	}
-}
-
-// children are the parts of an expression that are expressions.
-func children(e ast.Expr) (all []ast.Expr) {
-	switch x := e.(type) {
-	case *ast.AttrGetExpr:
-		all = []ast.Expr{x.Object, x.Key}
-	case *ast.TableExpr:
-		for _, f := range x.Fields {
-			all = append(all, f.Key, f.Value)
-		}
-	case *ast.FuncCallExpr:
-		all = append([]ast.Expr{x.Func, x.Receiver}, x.Args...)
-	case *ast.LogicalOpExpr:
-		all = []ast.Expr{x.Lhs, x.Rhs}
-	case *ast.RelationalOpExpr:
-		all = []ast.Expr{x.Lhs, x.Rhs}
-	case *ast.StringConcatOpExpr:
-		all = []ast.Expr{x.Lhs, x.Rhs}
-	case *ast.ArithmeticOpExpr:
-		all = []ast.Expr{x.Lhs, x.Rhs}
-	case *ast.UnaryMinusOpExpr:
-		all = []ast.Expr{x.Expr}
-	case *ast.UnaryNotOpExpr:
-		all = []ast.Expr{x.Expr}
-	case *ast.UnaryLenOpExpr:
-		all = []ast.Expr{x.Expr}
-	}
-	return slices.DeleteFunc(all, func(e ast.Expr) bool { return e == nil })
 }
 
 // globalNames are the names that every script finds.
 func (h *host) globalNames() []string {
 	all := slices.Collect(maps.Keys(h.lazyGlobals))
 	h.L.Get(lua.GlobalsIndex).(*lua.LTable).ForEach(func(k, _ lua.LValue) {
-		if k.String() != concatName {
+		if k.String() != lua51.ConcatName {
 			all = append(all, k.String())
 		}
 	})

@@ -10,6 +10,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
@@ -42,7 +43,7 @@ func (h *host) flashRun(c *args) ([]lua.LValue, error) {
 
 // flashJob reads the arguments of flash.run, as far as they can be read.
 func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err error) {
-	defer recoverWrong(&err)
+	defer vm.CatchRefusal(&err)
 	o := c.options(2)
 	j.Port, j.Target = o.text("port"), o.text("target")
 	j.Image, j.Power, j.FilesDir = o.text("image"), o.text("power"), o.text("files")
@@ -152,12 +153,12 @@ func (h *host) flashRetry(c *args) ([]lua.LValue, error) {
 	}
 	var earlier []error
 	for n := 0; ; n++ {
-		results, err := h.call(c.ctx, f, lua.LNumber(n+1))
+		results, err := h.Call(c.ctx, f, lua.LNumber(n+1))
 		if err == nil {
 			return results, nil
 		}
 		d := (&classify.Classifier{}).Decide(nil, err)
-		if h.isUncatchable(c.ctx, err) || d.Class == classify.Fatal || n >= retries {
+		if h.IsUncatchable(c.ctx, err) || d.Class == classify.Fatal || n >= retries {
 			return nil, classify.WithSecondary(d.Err, earlier...)
 		}
 		earlier = append(earlier, d.Err)

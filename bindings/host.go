@@ -1,7 +1,6 @@
 package bindings
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
@@ -26,27 +27,17 @@ import (
 // does is bounded by its steps.
 const loadTime = 10 * time.Minute
 
-// host is one Lua state and what belongs to it. One goroutine at a time uses it.
+// host is one Lua state with flashlua's modules. One goroutine at a time uses it.
 type host struct {
-	L            *lua.LState
+	*vm.State
 	name         string // of the script, for messages
 	modules      modules
 	said         sayings
 	extraModules map[string]Module            // an embedder's
 	lazyGlobals  map[string]func() lua.LValue // globals that are made on first use
 	allow        []string                     // commands of the station that scripts may run
-	program      *engine.Program              // the program under way; nil in a policy and while a script loads
+	program      *engine.Program              // the program that runs; nil in a policy and while a script loads
 	clk          clock.Clock                  // nil while a script loads
-
-	catching          []*lua.LState // that are in a pcall, the innermost last
-	freeThreads, busy []*lua.LState // threads for protected calls
-	depth             int           // of protected calls
-	watchdog          watchdog
-	bug               error   // a bug was found: nothing works any more
-	lastRaised        *string // the last text that a script raised itself
-	lastFault         *string // the last fault of the code that was caught
-
-	errorMeta *lua.LTable
 }
 
 // Options are what Load needs besides the script.
@@ -149,17 +140,17 @@ func load(src source, o Options) (*Script, error) {
 	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
 		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
 	defer cancel()
-	h.watchdog.loading = true
-	defer func() { h.watchdog.loading = false }()
+	h.Watchdog.Loading = true
+	defer func() { h.Watchdog.Loading = false }()
 	c, err := h.modules.library.get("", func() (compiled, error) {
-		c, err := compile(src.name, src.text)
-		return compiled{file: src.name, chunk: c}, err
+		c, err := lua51.Compile(src.name, src.text)
+		return compiled{file: src.name, Chunk: c}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	h.modules.note(src.name, c.chunk)
-	results, err := h.call(ctx, h.L.NewFunctionFromProto(c.proto))
+	h.modules.note(src.name, c.Chunk)
+	results, err := h.Call(ctx, h.L.NewFunctionFromProto(c.Proto))
 	if err != nil {
 		return nil, asLoadFault(err)
 	}
@@ -220,8 +211,8 @@ func readSource(spec string, open func(path string) (*os.File, error)) (source, 
 			"name a file, or one of the boards %s%s", strings.Join(Boards(), ", "), DidYouMean(spec, Boards()))
 	case err == nil && !st.Mode().IsRegular():
 		err = fmt.Errorf("it is not a regular file")
-	case err == nil && st.Size() > maxSource:
-		return source{}, classify.New(classify.ScriptLimit, "%s has %d bytes, a script may have %d", spec, st.Size(), maxSource)
+	case err == nil && st.Size() > lua51.MaxSource:
+		return source{}, classify.New(classify.ScriptLimit, "%s has %d bytes, a script may have %d", spec, st.Size(), lua51.MaxSource)
 	}
 	var text []byte
 	if err == nil {
@@ -240,7 +231,7 @@ func readScript(path string, open func(path string) (*os.File, error)) ([]byte, 
 		return nil, err
 	}
 	defer f.Close()
-	return input.ReadAll(f, maxSource)
+	return input.ReadAll(f, lua51.MaxSource)
 }
 
 // DidYouMean suggests the known word that may have been meant; it is "" if none is near.
@@ -267,14 +258,24 @@ func newHost(src source, o Options) *host {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	h := &host{name: src.name, said: sayings{log: o.Log, secrets: console.NewSecrets()}, extraModules: o.Modules, allow: o.Allow, lazyGlobals: map[string]func() lua.LValue{}, L: lua.NewState(lua.Options{
-		SkipOpenLibs: true, CallStackSize: 200, RegistrySize: 1 << 10, RegistryMaxSize: 1 << 18, RegistryGrowStep: 1 << 12,
-	})}
-	h.watchdog.measure = h.holds
-	h.modules = modules{host: h, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: map[string]lua.LValue{}, keys: map[string]int{}}
-	h.openBase()
+	h := &host{
+		State: vm.New(), name: src.name, said: sayings{log: o.Log, secrets: console.NewSecrets()},
+		extraModules: o.Modules, allow: o.Allow, lazyGlobals: map[string]func() lua.LValue{},
+	}
+	h.RaisedHint = h.raisedHint
+	h.modules = newModules(h, src)
+	lua51.Open(h.State)
+	h.openGlobals()
 	h.openErrors()
 	h.openModules()
 	h.sealGlobals()
 	return h
+}
+
+// raisedHint is the hint of an error that a policy raised as a plain value.
+func (h *host) raisedHint() string {
+	if h.clk == nil || h.program != nil {
+		return ""
+	}
+	return "nothing is known about it, so it is tried again: raise errors.fatal(…) or errors.retryable(…) to say what it means"
 }

@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -37,7 +38,7 @@ func (h *host) jsonModule() map[string]builtin {
 			if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // a bound of what is in it
 				return nil, classify.New(classify.ScriptLimit, "%s: the text has more than %d values in it", c.name, maxValues)
 			}
-			c.watchdog().work(0, len(text))
+			c.Watchdog().Work(0, len(text))
 			var v any
 			if err := json.Unmarshal([]byte(text), &v); err != nil {
 				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.name)
@@ -95,11 +96,11 @@ func treeToGo(c *args, v lua.LValue, depth int, seen *int) (any, error) {
 	case lua.LString:
 		return string(v), nil
 	case *lua.LTable:
-		if x := closedIn(v); x != nil {
-			if err := x.complete(c.ctx, c.L); err != nil {
+		if x := vm.ReadOnlyIn(v); x != nil {
+			if err := x.Complete(c.ctx, c.L); err != nil {
 				return nil, err
 			}
-			v = x.data
+			v = x.Content()
 		}
 		return tableToGo(c, v, depth, seen)
 	}

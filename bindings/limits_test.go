@@ -13,6 +13,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -42,7 +44,7 @@ func TestStepsAreTheScripts(t *testing.T) {
 			if _, err := h.eval(t.Context(), source); err != nil {
 				t.Errorf("%s: %v", source, err)
 			}
-			counts = append(counts, h.watchdog.done())
+			counts = append(counts, h.Watchdog.Steps())
 		}
 		if counts[0] != counts[1] {
 			t.Errorf("%s\n\ttakes %d steps, then %d; want the same", source, counts[0], counts[1])
@@ -58,11 +60,11 @@ func TestStepsAreCountedBetweenCalls(t *testing.T) {
 	const source = "for i = 1, 3 do for i = 1, 1e5 do end json.encode({}) end"
 	for _, loading := range []bool{false, true} {
 		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-		h.watchdog.loading = loading
+		h.Watchdog.Loading = loading
 		if _, err := h.eval(t.Context(), source); err != nil {
 			t.Error(err)
 		}
-		if steps := h.watchdog.done(); loading != (steps > 300_000) || !loading && steps > 1000 {
+		if steps := h.Watchdog.Steps(); loading != (steps > 300_000) || !loading && steps > 1000 {
 			t.Errorf("loading %v: %d steps are counted in the end", loading, steps)
 		}
 	}
@@ -88,18 +90,18 @@ func TestMeasure(t *testing.T) {
 		"local s = ('x'):rep(1e6) for i = 1, 5 do t[i] = (s .. i):gmatch('y') end",
 	} {
 		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-		c, err := compile("test.lua", []byte("local t = {} "+source+" return t"))
+		c, err := lua51.Compile("test.lua", []byte("local t = {} "+source+" return t"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, heap := h.holds(seen{}), liveHeap()
-		results, err := h.call(t.Context(), h.L.NewFunctionFromProto(c.proto))
+		before, heap := h.Size(), liveHeap()
+		results, err := h.Call(t.Context(), h.L.NewFunctionFromProto(c.Proto))
 		if err != nil {
 			t.Fatal(source, err)
 		}
 		h.L.G.Registry.RawSetString("kept", results[0])
 		grew := liveHeap() - heap
-		got := h.holds(seen{}) - before
+		got := h.Size() - before
 		if ratio := float64(got) / float64(grew); ratio < 0.35 || ratio > 2 {
 			t.Errorf("%s\n\tmeasures %d bytes, the heap grew by %d: %.2f", source, got, grew, ratio)
 		}
@@ -119,12 +121,12 @@ func liveHeap() int {
 func TestPartsDoNotHoldTheWhole(t *testing.T) {
 	for _, cut := range []string{"s:sub(1, 4)", "s:match('^....')", "select(3, s:find('^(....)'))", "s:gmatch('....')()", "s:match('^(....)')"} {
 		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-		c, err := compile("test.lua", []byte("local t = {} for i = 1, 10 do local s = ('x'):rep(1e6) t[i] = "+cut+" end return t"))
+		c, err := lua51.Compile("test.lua", []byte("local t = {} for i = 1, 10 do local s = ('x'):rep(1e6) t[i] = "+cut+" end return t"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		heap := liveHeap()
-		results, err := h.call(t.Context(), h.L.NewFunctionFromProto(c.proto))
+		results, err := h.Call(t.Context(), h.L.NewFunctionFromProto(c.Proto))
 		if err != nil || results[0].(*lua.LTable).RawGetInt(10) != lua.LString("xxxx") {
 			t.Fatal(cut, results, err)
 		}
@@ -225,7 +227,7 @@ func TestSyntaxLimits(t *testing.T) {
 	numbers := func(n int) string { return "local t = {" + each(n, "%d,") + "}" }
 	const deep, many = "more than 1000 expressions or blocks inside each other", "more than 8192 different names, texts and numbers in one function"
 	for name, tt := range map[string]struct{ source, want string }{
-		"numbers that fit":   {numbers(maxConstants-10) + "local f = function()" + numbers(100) + " end", ""},
+		"numbers that fit":   {numbers(lua51.MaxConstants-10) + "local f = function()" + numbers(100) + " end", ""},
 		"40,000 numbers":     {numbers(40_000), many},
 		"many texts":         {"local t = {" + each(9000, "'k%d',") + "}", many},
 		"many names":         {"local t = {}" + each(9000, " t.k%d = 1"), many},
@@ -273,20 +275,20 @@ func TestDocumentedLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	for limit, n := range map[string]string{
-		"| source of a script or module | %s KiB |":                     fmt.Sprint(maxSource >> 10),
-		"| nested expressions and blocks | %s |":                        thousands(maxSyntax),
-		"| different names, strings and numbers in one function | %s |": thousands(maxConstants),
-		"| loading a script and its modules | %s million steps |":       fmt.Sprint(maxWork / 1_000_000),
-		"also in `classify` and `backoff` | %s million steps |":         fmt.Sprint(maxWork / 1_000_000),
-		"| memory that a script holds | %s MiB |":                       fmt.Sprint(maxHeld >> 20),
-		"a script that holds more than %s MiB ends":                     fmt.Sprint(maxHeld * 3 / 2 >> 20),
-		"| a string that one call returns | %s MiB |":                   fmt.Sprint(maxString >> 20),
-		"| steps of a pattern in one call | %s million |":               fmt.Sprint(maxSteps / 1_000_000),
-		"| nested `pcall`, nested coroutines | %s |":                    fmt.Sprint(maxDepth),
-		"| coroutines | %s |":                                           thousands(maxCoroutines),
-		"| results of one call, for example of `unpack` | %s |":         thousands(maxUnpack),
+		"| source of a script or module | %s KiB |":                     fmt.Sprint(lua51.MaxSource >> 10),
+		"| nested expressions and blocks | %s |":                        thousands(lua51.MaxSyntax),
+		"| different names, strings and numbers in one function | %s |": thousands(lua51.MaxConstants),
+		"| loading a script and its modules | %s million steps |":       fmt.Sprint(vm.MaxSteps / 1_000_000),
+		"also in `classify` and `backoff` | %s million steps |":         fmt.Sprint(vm.MaxSteps / 1_000_000),
+		"| memory that a script holds | %s MiB |":                       fmt.Sprint(vm.MaxSize >> 20),
+		"a script that holds more than %s MiB ends":                     fmt.Sprint(vm.MaxSize * 3 / 2 >> 20),
+		"| a string that one call returns | %s MiB |":                   fmt.Sprint(lua51.MaxString >> 20),
+		"| steps of a pattern in one call | %s million |":               fmt.Sprint(lua51.MaxPatternSteps / 1_000_000),
+		"| nested `pcall`, nested coroutines | %s |":                    fmt.Sprint(vm.MaxDepth),
+		"| coroutines | %s |":                                           thousands(lua51.MaxCoroutines),
+		"| results of one call, for example of `unpack` | %s |":         thousands(lua51.MaxResults),
 		"%s min for reading the files of a script":                      fmt.Sprint(loadTime.Minutes()),
-		"copying %s bytes":                                              fmt.Sprint(perStep),
+		"copying %s bytes":                                              fmt.Sprint(vm.BytesPerStep),
 	} {
 		if want := fmt.Sprintf(limit, n); !strings.Contains(string(doc), want) {
 			t.Errorf("docs/security.md lacks %q", want)

@@ -13,6 +13,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
@@ -26,7 +27,7 @@ const apiVersion = 1
 // policy makes an engine.Policy of the table that a script returned.
 func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (s *Script, err error) {
 	d := &decoder{host: h, file: src.name, set: set, used: map[string]bool{}, own: map[string]bool{}}
-	defer recoverWrong(&err)
+	defer vm.CatchRefusal(&err)
 	p := d.policy(t, src)
 	d.rejectUnused()
 	if err := h.hooks(ctx, p, t, d); err != nil {

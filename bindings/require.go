@@ -1,6 +1,7 @@
 package bindings
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/sys/unix"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/scripts"
 )
@@ -19,12 +21,21 @@ type modules struct {
 	host    *host
 	library *library
 	dir     string
-	loaded  map[string]lua.LValue
+	loaded  *lua.LTable // by name; in the registry, so that its size is measured
 	loading []string
 	keys    map[string]int // "file\x00key" -> line
 }
 
 var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
+
+// loadedKey is where the registry keeps what require loaded.
+const loadedKey = "flashlua.loaded"
+
+func newModules(h *host, src source) modules {
+	m := modules{host: h, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: h.L.NewTable(), keys: map[string]int{}}
+	h.L.G.Registry.RawSetString(loadedKey, m.loaded)
+	return m
+}
 
 // require is Lua's.
 func (m *modules) require(c *args) ([]lua.LValue, error) {
@@ -32,7 +43,7 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 	if !moduleName.MatchString(name) {
 		c.fail("%q is not a module's name: words with dots between them", name)
 	}
-	if v, ok := m.loaded[name]; ok {
+	if v := m.loaded.RawGetString(name); v != lua.LNil {
 		return []lua.LValue{v}, nil
 	}
 	for i, l := range m.loading {
@@ -45,21 +56,21 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 		if err != nil {
 			c.fail("no module %q: %v", name, err)
 		}
-		c.watchdog().work(compileSteps*len(text), 0)
-		chunk, err := compile(file, text)
+		c.Watchdog().Work(lua51.StepsPerByte*len(text), 0)
+		chunk, err := lua51.Compile(file, text)
 		return compiled{file, chunk, own}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	m.note(found.file, found.chunk)
+	m.note(found.file, found.Chunk)
 	m.loading = append(m.loading, name)
 	defer func() { m.loading = m.loading[:len(m.loading)-1] }()
 	arguments := []lua.LValue{lua.LString(name)}
 	if found.own {
 		arguments = append(arguments, m.host.librarian())
 	}
-	results, err := m.host.call(c.ctx, m.host.L.NewFunctionFromProto(found.proto), arguments...)
+	results, err := m.host.Call(c.ctx, m.host.L.NewFunctionFromProto(found.Proto), arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +78,7 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 	if len(results) > 0 && results[0] != lua.LNil {
 		v = results[0]
 	}
-	m.loaded[name] = v
+	m.loaded.RawSetString(name, v)
 	return []lua.LValue{v}, nil
 }
 
@@ -100,13 +111,13 @@ func (m *modules) read(name string) (file string, text []byte, own bool, err err
 	if err := input.Regular(f); err != nil {
 		return "", nil, false, err
 	}
-	text, err = io.ReadAll(io.LimitReader(f, maxSource+1))
+	text, err = io.ReadAll(io.LimitReader(f, lua51.MaxSource+1))
 	return path, text, false, err
 }
 
 // note remembers where a file's keys stand.
-func (m *modules) note(file string, c chunk) {
-	for key, line := range c.keys {
+func (m *modules) note(file string, c lua51.Chunk) {
+	for key, line := range c.Keys {
 		m.keys[file+"\x00"+key] = line
 	}
 }

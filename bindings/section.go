@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -47,7 +48,7 @@ func (s *section) fail(key, format string, a ...any) {
 	if _, ok := s.set[s.path+key]; ok {
 		where = "--set"
 	}
-	panic(argError{classify.New(classify.ConfigPolicy, "%s: %s%s %s", where, s.path, key, fmt.Sprintf(format, a...))})
+	vm.Refuse(classify.New(classify.ConfigPolicy, "%s: %s%s %s", where, s.path, key, fmt.Sprintf(format, a...)))
 }
 
 func (s *section) get(key string) lua.LValue {
@@ -222,7 +223,7 @@ func (s *section) rejectUnused() {
 func (d *decoder) rejectUnused() {
 	for _, k := range slices.Sorted(maps.Keys(d.set)) {
 		if !d.used[k] {
-			panic(argError{classify.New(classify.Usage, "--set %s=…: there is no policy key %[1]s%s", k, DidYouMean(k, d.all))})
+			vm.Refuse(classify.New(classify.Usage, "--set %s=…: there is no policy key %[1]s%s", k, DidYouMean(k, d.all)))
 		}
 	}
 }

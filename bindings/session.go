@@ -71,7 +71,7 @@ func (h *host) newSession(s *engine.Session) *session {
 			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
 		}, nil),
 		"attempt":    lua.LNumber(s.Attempt()),
-		"last_error": h.errorValue(s.LastError),
+		"last_error": h.ErrorValue(s.LastError),
 		"board":      lua.LString(s.Policy().Name),
 	})
 	return x
@@ -120,7 +120,7 @@ func (x *session) step(c *args) ([]lua.LValue, error) {
 	}
 	var results []lua.LValue
 	err := x.s.Step(c.ctx, name, o, func(ctx context.Context) (err error) {
-		results, err = x.call(ctx, f)
+		results, err = x.Call(ctx, f)
 		return err
 	})
 	return results, err
@@ -142,7 +142,7 @@ func (x *session) powerMethod(do func(context.Context) error) builtin {
 }
 
 func (x *session) note(c *args) ([]lua.LValue, error) {
-	x.s.Note(x.tostring(c, c.any(1, "text")))
+	x.s.Note(x.ToString(c.ctx, c.any(1, "text")))
 	return nil, nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 )
@@ -14,7 +15,9 @@ func init() { register("shell", (*host).shellModule) }
 func (h *host) shellModule() map[string]builtin {
 	return map[string]builtin{
 		"login": h.login,
-		"quote": func(c *args) ([]lua.LValue, error) { return ret(lua.LString(console.Quote(c.text(1, "word")))) },
+		"quote": func(c *args) ([]lua.LValue, error) {
+			return ret(lua.LString(console.Quote(lua51.Text(c.Args, 1, "word"))))
+		},
 	}
 }
 
@@ -60,7 +63,7 @@ func (h *host) command(c *args, touch func() error) (console.Command, error) {
 	case *lua.LNilType:
 	case *lua.LFunction:
 		cmd.Line = func(line string) error {
-			_, err := h.call(c.ctx, f, lua.LString(line))
+			_, err := h.Call(c.ctx, f, lua.LString(line))
 			return err
 		}
 	default:

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
@@ -106,7 +107,7 @@ type library struct {
 // compiled is a module that was found.
 type compiled struct {
 	file string
-	chunk
+	lua51.Chunk
 	own bool // it comes with flashlua
 }
 

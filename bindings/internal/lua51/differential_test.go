@@ -1,4 +1,4 @@
-package bindings
+package lua51
 
 import (
 	"bytes"
@@ -79,8 +79,7 @@ return table.concat(buf, " ") .. (ok and "" or " FAILED")`
 func ours(t *testing.T, program string) string {
 	ctx, cancel := clock.WithTimeout(t.Context(), clock.Real{}, time.Hour, context.DeadlineExceeded)
 	defer cancel()
-	h := newHost(sourceNamed("test.lua", ""), Options{})
-	got, err := h.eval(ctx, prelude+program+postlude)
+	got, err := evalIn(ctx, newState(), prelude+program+postlude)
 	if err != nil {
 		return "ERROR " + err.Error()
 	}

@@ -1,18 +1,21 @@
-package bindings
+package lua51
 
 import (
 	"context"
 	"strings"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
 // Lua 5.1's patterns, with a bound on their work: gopher-lua's own get %f and empty patterns wrong, and neither ends a
 // search that has no end.
 
 const (
-	maxCaptures = 32
-	maxNesting  = 200        // of captures and alternatives in one match
-	maxSteps    = 20_000_000 // in one call of a string function; some tenths of a second
-	checkEvery  = 1 << 16    // steps between two looks at the context
+	maxCaptures     = 32
+	maxNesting      = 200        // of captures and alternatives in one match
+	MaxPatternSteps = 20_000_000 // in one call of a string function; some tenths of a second
+	contextInterval = 1 << 16    // steps between two checks of the context
+	countInterval   = 64         // steps that are reported to the watchdog at once
 )
 
 const (
@@ -44,7 +47,7 @@ type caught struct{ from, length int }
 // matcher is one search. Its methods give up by panicking with an error, which match catches.
 type matcher struct {
 	ctx      context.Context
-	watchdog *watchdog
+	watchdog *vm.Watchdog
 	src, pat string
 	captures []caught
 	steps    int
@@ -57,15 +60,15 @@ func (m *matcher) fail(err error) { panic(matchPanic{err}) }
 
 // step counts work.
 func (m *matcher) step() {
-	if m.steps++; m.steps%lookEvery != 0 {
+	if m.steps++; m.steps%countInterval != 0 {
 		return
 	}
-	m.watchdog.work(lookEvery, 0)
-	if m.steps%checkEvery == 0 {
+	m.watchdog.Work(countInterval, 0)
+	if m.steps%contextInterval == 0 {
 		if err := context.Cause(m.ctx); err != nil {
 			m.fail(err)
 		}
-		if m.steps > maxSteps {
+		if m.steps > MaxPatternSteps {
 			m.fail(errPatternWork)
 		}
 	}
@@ -389,4 +392,43 @@ func (m *matcher) matchCapture(s, digit int) int {
 func (m *matcher) text(n int) string {
 	c := m.captures[n]
 	return m.src[c.from : c.from+max(c.length, 0)]
+}
+
+// CheckPattern returns what is wrong with a Lua pattern, nil if it is valid.
+func CheckPattern(p string) (err error) {
+	m := &matcher{pat: p}
+	defer func() {
+		if g, ok := recover().(matchPanic); ok {
+			err = g.error
+		}
+	}()
+	open := 0
+	for i := 0; i < len(p); {
+		switch {
+		case p[i] == '(':
+			open++
+			i++
+		case p[i] == ')':
+			if open--; open < 0 {
+				return errCaptureEnd
+			}
+			i++
+		case p[i] == '%' && i+1 < len(p) && p[i+1] == 'b':
+			if i+3 >= len(p) {
+				return errPatternB
+			}
+			i += 4
+		case p[i] == '%' && i+1 < len(p) && p[i+1] == 'f':
+			if i+2 >= len(p) || p[i+2] != '[' {
+				return errPatternF
+			}
+			i = m.classEnd(i + 2)
+		default:
+			i = m.classEnd(i)
+		}
+	}
+	if open > 0 {
+		return errCaptureOpen
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package bindings
+package lua51
 
 import (
 	"strconv"
@@ -157,14 +157,14 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 
 // concatCall makes a .. b .. c a call of our own function.
 func concatCall(x *ast.StringConcatOpExpr) ast.Expr {
-	name := &ast.IdentExpr{Value: concatName}
+	name := &ast.IdentExpr{Value: ConcatName}
 	copyPos(name, x)
 	call := &ast.FuncCallExpr{Func: name, Args: []ast.Expr{rewriteExpr(x.Lhs)}, AdjustRet: true}
 	copyPos(call, x)
 	truncateToOne(call.Args[0])
 	rhs := rewriteExpr(x.Rhs)
 	if more, ok := rhs.(*ast.FuncCallExpr); ok {
-		if id, ok := more.Func.(*ast.IdentExpr); ok && id.Value == concatName && len(more.Args) < 100 {
+		if id, ok := more.Func.(*ast.IdentExpr); ok && id.Value == ConcatName && len(more.Args) < 100 {
 			call.Args = append(call.Args, more.Args...)
 			return call
 		}

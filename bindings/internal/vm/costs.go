@@ -1,4 +1,4 @@
-package bindings
+package vm
 
 import (
 	"reflect"
@@ -7,14 +7,10 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// perMoved is how many values an instruction compares with nil or copies in the time of a step.
-const perMoved = 2
-
-// perGap is what a place costs that a table gets before it is used, in steps: the list is copied many times as it grows.
-const perGap = 4
-
-// perError is what an error costs that is made, raised and caught, in steps.
-const perError = 500
+const (
+	valuesPerStep = 2 // values that an instruction compares with nil or copies in the time of a step
+	stepsPerGap   = 4 // cost of a place that a table gets before it is used: the list is copied many times as it grows
+)
 
 // The fields of a call frame, which gopher-lua does not export, and of the registers.
 var (
@@ -31,7 +27,7 @@ func at[F any](p unsafe.Pointer, f reflect.StructField) F {
 	return *(*F)(unsafe.Add(p, f.Offset))
 }
 
-// instruction is the one that a thread is about to execute.
+// instruction is the next one that a thread executes.
 type instruction struct {
 	th    *lua.LState
 	frame unsafe.Pointer
@@ -56,7 +52,7 @@ func (i *instruction) a() int { return int(i.code>>18) & 0xff }
 func (i *instruction) b() int { return int(i.code & 0x1ff) }
 func (i *instruction) c() int { return int(i.code>>9) & 0x1ff }
 
-// operand is a register, or a constant.
+// operand returns the value of an operand, a register or a constant; nil if the register does not exist.
 func (i *instruction) operand(n int) lua.LValue {
 	if n&0x100 != 0 {
 		return i.proto.Constants[n&0xff]
@@ -67,7 +63,7 @@ func (i *instruction) operand(n int) lua.LValue {
 	return nil
 }
 
-// open is how many values an open list of arguments or results has: all registers from A on.
+// open returns the number of values in an open list of arguments or results, which has all registers from A on.
 func (i *instruction) open() int {
 	if i.b() != 0 {
 		return 0
@@ -76,20 +72,21 @@ func (i *instruction) open() int {
 	return max(top-at[int](i.frame, frameLocals)-i.a(), 0)
 }
 
-// cost is what an instruction does beyond a step, in steps: most do the same whatever their operands are.
+// cost returns the cost of an instruction beyond its own step, in steps. It is 0 for most, whose work does not depend on
+// their operands.
 func (i *instruction) cost() int {
 	switch int(i.code >> 26) {
 	case lua.OP_LEN:
-		return emptyTail(i.operand(i.b())) / perMoved
+		return emptyTail(i.operand(i.b())) / valuesPerStep
 	case lua.OP_EQ, lua.OP_LT, lua.OP_LE:
-		return comparison(i.operand(i.b()), i.operand(i.c()))
+		return CompareCost(i.operand(i.b()), i.operand(i.c()))
 	case lua.OP_GETTABLE:
-		return textCost(i.operand(i.c()))
+		return TextCost(i.operand(i.c()))
 	case lua.OP_SETTABLE:
 		key := i.operand(i.b())
-		return textCost(key) + perGap*gap(i.operand(i.a()), key)
+		return TextCost(key) + stepsPerGap*gap(i.operand(i.a()), key)
 	case lua.OP_CALL, lua.OP_RETURN:
-		return i.open() / perMoved
+		return i.open() / valuesPerStep
 	case lua.OP_SETLIST:
 		return i.open()
 	case lua.OP_VARARG:
@@ -97,21 +94,54 @@ func (i *instruction) cost() int {
 		if i.b() != 0 {
 			n = min(n, i.b())
 		}
-		return max(n, 0) / perMoved
+		return max(n, 0) / valuesPerStep
 	}
 	return 0
 }
 
-// textCost is the cost of a look at all of a text, 0 of any other value.
-func textCost(v lua.LValue) int {
+// TextCost returns the cost of reading all of a text, in steps. It is 0 for any other value.
+func TextCost(v lua.LValue) int {
 	s, _ := v.(lua.LString)
-	return len(s) / perStep
+	return len(s) / BytesPerStep
 }
 
-// comparison is the cost of comparing two values.
-func comparison(a, b lua.LValue) int { return min(textCost(a), textCost(b)) }
+// CompareCost returns the cost of comparing two values, in steps.
+func CompareCost(a, b lua.LValue) int { return min(TextCost(a), TextCost(b)) }
 
-// emptyTail is how many places at the end of a table's list part are empty. The length of the table is found from its end.
+// LengthCost returns the cost of finding the length of a table, in steps.
+func LengthCost(t *lua.LTable) int {
+	if t == nil {
+		return 0
+	}
+	return emptyTail(t) / valuesPerStep
+}
+
+// SkipCost returns the cost of the empty places that Lua's next passes between two keys of a table, in steps. As from,
+// nil is the start; as to, it is the end.
+func SkipCost(t *lua.LTable, from, to lua.LValue) int {
+	end := place(t, to)
+	if to == lua.LNil {
+		end = len(tableArray.of(t)) + len(tableKeys.of(t))
+	}
+	return max(end-place(t, from), 0) / valuesPerStep
+}
+
+// place returns how many places of a table next has passed at a key.
+func place(t *lua.LTable, key lua.LValue) int {
+	list, keys := len(tableArray.of(t)), tableKeys.of(t)
+	switch n, isNumber := key.(lua.LNumber); {
+	case key == lua.LNil || key == nil:
+		return 0
+	case isNumber && n >= 1 && n <= lua.LNumber(list):
+		return int(n)
+	case len(keys) == 0:
+		return list
+	}
+	return list + tablePlaces.of(t)[key]
+}
+
+// emptyTail returns the number of empty places at the end of a table's list part. gopher-lua searches for the length of
+// a table from there.
 func emptyTail(v lua.LValue) int {
 	t, ok := v.(*lua.LTable)
 	if !ok {
@@ -125,7 +155,7 @@ func emptyTail(v lua.LValue) int {
 	return n
 }
 
-// gap is how many empty places a table gets when a value is put behind the end of its list part.
+// gap returns the number of empty places that a table gets when a value is set after the end of its list part.
 func gap(v, key lua.LValue) int {
 	t, ok := v.(*lua.LTable)
 	n, isNumber := key.(lua.LNumber)
@@ -133,43 +163,4 @@ func gap(v, key lua.LValue) int {
 		return 0
 	}
 	return max(int(n)-1-len(tableArray.of(t)), 0)
-}
-
-// ends makes a stock function count that it looks for the end of the list that it is called for.
-func (h *host) ends(stock lua.LGFunction) lua.LGFunction {
-	return func(L *lua.LState) int {
-		t, _ := tableIn(L.Get(1))
-		h.watchdog.work(emptyTail(t)/perMoved, 0)
-		return stock(L)
-	}
-}
-
-// skips makes Lua's next count the empty places that it passes.
-func (h *host) skips(stock lua.LGFunction) lua.LGFunction {
-	place := func(t *lua.LTable, key lua.LValue) int {
-		list, keys := len(tableArray.of(t)), tableKeys.of(t)
-		switch n, isNumber := key.(lua.LNumber); {
-		case key == lua.LNil || key == nil:
-			return 0
-		case isNumber && n >= 1 && n <= lua.LNumber(list):
-			return int(n)
-		case len(keys) == 0:
-			return list
-		}
-		return list + tablePlaces.of(t)[key]
-	}
-	return func(L *lua.LState) int {
-		t, ok := L.Get(1).(*lua.LTable)
-		if !ok {
-			return stock(L)
-		}
-		from := place(t, L.Get(2))
-		n := stock(L)
-		to := place(t, L.Get(-n))
-		if n == 1 { // the end
-			to = len(tableArray.of(t)) + len(tableKeys.of(t))
-		}
-		h.watchdog.work(max(to-from, 0)/perMoved, 0)
-		return n
-	}
 }

@@ -1,7 +1,8 @@
-package bindings
+package vm
 
 import (
 	"reflect"
+	"slices"
 	"unsafe"
 
 	lua "github.com/yuin/gopher-lua"
@@ -9,13 +10,15 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Sizes in bytes of what gopher-lua makes, rounded to what Go's heap uses for it.
+// SizeValue is the size of a value in a list or a register: a Go interface.
+const SizeValue = 16
+
+// Sizes in bytes of gopher-lua's objects, rounded to what Go's heap uses for them.
 const (
-	sizeValue    = 16       // an interface
 	sizeText     = 16       // the header of a string in an interface
 	sizeNumber   = 8        // a number in an interface
 	sizeTable    = 96       // without contents
-	sizeNamed    = 1000     // maps of a table with a name: between 500 and 2,500, which nothing tells apart
+	sizeNamed    = 1000     // maps of a table with a name: between 500 and 2,500 in fact
 	sizeName     = 112      // a name in a table: in the map of values, in the list of keys and in the map of their places
 	sizeFunction = 80       // without upvalues
 	sizeUpvalue  = 64       // with the pointer to it
@@ -24,34 +27,28 @@ const (
 	sizeThread   = 20 << 10 // a coroutine without registers: mostly its call stack
 )
 
-// seen is what a measure has met.
+// seen are the objects that a measurement has counted.
 type seen map[unsafe.Pointer]struct{}
 
-// holding measures what is reachable in a Lua state. Everything counts once.
-type holding struct {
+// sizing measures what can be reached in a Lua state. Everything counts once.
+type sizing struct {
 	bytes int
 	seen  seen
-	open  []lua.LValue // found, and not yet looked into
-	errs  []error
+	open  []lua.LValue // counted as found, content still to be counted
+	errs  []error      // likewise
 }
 
-// holds is how many bytes the state holds. It stops once that is more than a script may.
-func (h *host) holds(met seen) int {
-	m := holding{seen: met}
-	m.value(h.L)
-	for _, th := range h.freeThreads {
+// size returns how many bytes the state holds. It stops at MaxSize.
+func (s *State) size(met seen) int {
+	m := sizing{seen: met}
+	m.value(s.L)
+	for _, th := range slices.Concat(s.threads.free, s.threads.busy) {
 		m.value(th)
 	}
-	for _, th := range h.busy {
-		m.value(th)
-	}
-	m.value(h.L.G.Registry)
-	m.value(h.L.G.Global)
-	m.value(h.errorMeta)
-	for _, v := range h.modules.loaded {
-		m.value(v)
-	}
-	for m.bytes <= maxHeld && (len(m.open) > 0 || len(m.errs) > 0) {
+	m.value(s.L.G.Registry)
+	m.value(s.L.G.Global)
+	m.value(s.ErrorMeta)
+	for m.bytes <= MaxSize && (len(m.open) > 0 || len(m.errs) > 0) {
 		if n := len(m.open) - 1; n >= 0 {
 			v := m.open[n]
 			m.open = m.open[:n]
@@ -66,15 +63,15 @@ func (h *host) holds(met seen) int {
 	return m.bytes
 }
 
-// first reports whether something is met for the first time.
-func (m *holding) first(p unsafe.Pointer) bool {
+// first reports whether an object is found for the first time.
+func (m *sizing) first(p unsafe.Pointer) bool {
 	n := len(m.seen)
 	m.seen[p] = struct{}{}
 	return len(m.seen) > n
 }
 
-// value counts a value that something refers to. What is in it is looked at later.
-func (m *holding) value(v lua.LValue) {
+// value counts a reference to a value. Its content is counted later.
+func (m *sizing) value(v lua.LValue) {
 	switch v := v.(type) {
 	case lua.LNumber:
 		m.bytes += sizeNumber
@@ -91,19 +88,19 @@ func (m *holding) value(v lua.LValue) {
 	}
 }
 
-func (m *holding) later(v lua.LValue, p unsafe.Pointer) {
+func (m *sizing) later(v lua.LValue, p unsafe.Pointer) {
 	if p != nil && m.first(p) {
 		m.open = append(m.open, v)
 	}
 }
 
-func (m *holding) text(s string) {
+func (m *sizing) text(s string) {
 	if s != "" && m.first(unsafe.Pointer(unsafe.StringData(s))) {
 		m.bytes += sizeText + len(s)
 	}
 }
 
-func (m *holding) into(v lua.LValue) {
+func (m *sizing) into(v lua.LValue) {
 	switch v := v.(type) {
 	case *lua.LTable:
 		m.table(v)
@@ -127,17 +124,17 @@ func (m *holding) into(v lua.LValue) {
 	}
 }
 
-func (m *holding) table(t *lua.LTable) {
+func (m *sizing) table(t *lua.LTable) {
 	m.bytes += sizeTable
 	m.value(t.Metatable)
 	m.values(tableArray.of(t))
-	keys := tableKeys.of(t) // also those of values that are gone
+	keys := tableKeys.of(t) // those of removed values too
 	if len(keys) > 0 {
 		m.bytes += sizeNamed
 	}
 	m.bytes += len(keys) * sizeName
 	for _, k := range keys {
-		if m.bytes > maxHeld {
+		if m.bytes > MaxSize {
 			return
 		}
 		m.value(k)
@@ -150,10 +147,10 @@ func (m *holding) table(t *lua.LTable) {
 	}
 }
 
-func (m *holding) values(all []lua.LValue) {
-	m.bytes += cap(all) * sizeValue
+func (m *sizing) values(all []lua.LValue) {
+	m.bytes += cap(all) * SizeValue
 	for _, v := range all {
-		if m.bytes > maxHeld {
+		if m.bytes > MaxSize {
 			return
 		}
 		if v != nil {
@@ -162,8 +159,8 @@ func (m *holding) values(all []lua.LValue) {
 	}
 }
 
-// err counts an error, and what is in it.
-func (m *holding) err(err error) {
+// err counts an error and its content.
+func (m *sizing) err(err error) {
 	if v := reflect.ValueOf(err); v.Kind() == reflect.Pointer && !m.first(v.UnsafePointer()) {
 		return
 	}
@@ -174,11 +171,11 @@ func (m *holding) err(err error) {
 			m.text(s)
 		}
 		m.errs = append(m.errs, e.Secondary...)
-	case *raisedValue:
-		m.text(e.text)
-		m.value(e.value)
+	case *RaisedValue:
+		m.text(e.Text)
+		m.value(e.Value)
 	default:
-		m.bytes += sizeValue
+		m.bytes += SizeValue
 	}
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
@@ -189,3 +186,9 @@ func (m *holding) err(err error) {
 		m.errs = append(m.errs, e.Unwrap()...)
 	}
 }
+
+// ThreadSize returns the size of a coroutine in bytes.
+func ThreadSize(th *lua.LState) int { return sizeThread + len(registers(th))*SizeValue }
+
+// Size returns how many bytes the state holds, as the watchdog measures it.
+func (s *State) Size() int { return s.size(seen{}) }

@@ -1,4 +1,4 @@
-package bindings
+package lua51
 
 import (
 	"github.com/yuin/gopher-lua/ast"
@@ -9,8 +9,8 @@ import (
 // What the compiler's time grows with: it folds constants at every level of an expression anew, and looks for every constant
 // among all of its function.
 const (
-	maxSyntax    = 1000 // expressions and blocks inside each other
-	maxConstants = 8192 // different names, texts and numbers in one function
+	MaxSyntax    = 1000 // expressions and blocks inside each other
+	MaxConstants = 8192 // different names, texts and numbers in one function
 )
 
 // syntax holds a tree to the limits, before anything else walks it.
@@ -46,16 +46,16 @@ func (s *syntax) fail(at ast.PositionHolder, hint, format string, a ...any) {
 
 // deeper counts a level of nesting, until what it returns is called.
 func (s *syntax) deeper(at ast.PositionHolder) (leave func()) {
-	if s.depth++; s.depth > maxSyntax {
-		s.fail(at, "split it by local variables or functions", "more than %d expressions or blocks inside each other", maxSyntax)
+	if s.depth++; s.depth > MaxSyntax {
+		s.fail(at, "split it by local variables or functions", "more than %d expressions or blocks inside each other", MaxSyntax)
 	}
 	return func() { s.depth-- }
 }
 
 // constant counts a name, a text or a number. A prefix keeps texts and numbers apart.
 func (s *syntax) constant(at ast.PositionHolder, c string) {
-	if s.constants[c] = true; len(s.constants) > maxConstants {
-		s.fail(at, "split a large table over several functions that each return a part of it", "more than %d different names, texts and numbers in one function", maxConstants)
+	if s.constants[c] = true; len(s.constants) > MaxConstants {
+		s.fail(at, "split a large table over several functions that each return a part of it", "more than %d different names, texts and numbers in one function", MaxConstants)
 	}
 }
 
@@ -102,41 +102,7 @@ func (s *syntax) expr(e ast.Expr) {
 		s.block(x.Stmts)
 		s.constants = outer
 	}
-	for _, inner := range children(e) {
+	for _, inner := range Children(e) {
 		s.expr(inner)
 	}
-}
-
-// parts are the expressions and blocks of a statement, and the elseif that follows an if.
-func parts(s ast.Stmt) (exprs []ast.Expr, blocks [][]ast.Stmt, next ast.Stmt) {
-	switch x := s.(type) {
-	case *ast.AssignStmt:
-		return append(append(exprs, x.Lhs...), x.Rhs...), nil, nil
-	case *ast.LocalAssignStmt:
-		return x.Exprs, nil, nil
-	case *ast.FuncCallStmt:
-		return []ast.Expr{x.Expr}, nil, nil
-	case *ast.DoBlockStmt:
-		return nil, [][]ast.Stmt{x.Stmts}, nil
-	case *ast.WhileStmt:
-		return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Stmts}, nil
-	case *ast.RepeatStmt:
-		return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Stmts}, nil
-	case *ast.IfStmt:
-		if len(x.Else) == 1 {
-			if other, ok := x.Else[0].(*ast.IfStmt); ok {
-				return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Then}, other
-			}
-		}
-		return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Then, x.Else}, nil
-	case *ast.NumberForStmt:
-		return []ast.Expr{x.Init, x.Limit, x.Step}, [][]ast.Stmt{x.Stmts}, nil
-	case *ast.GenericForStmt:
-		return x.Exprs, [][]ast.Stmt{x.Stmts}, nil
-	case *ast.FuncDefStmt:
-		return []ast.Expr{x.Name.Func, x.Name.Receiver, x.Func}, nil, nil
-	case *ast.ReturnStmt:
-		return x.Exprs, nil, nil
-	}
-	return nil, nil, nil
 }

@@ -1,4 +1,4 @@
-package bindings
+package vm
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// The fields of gopher-lua's values that have no accessor and are needed to measure them. They are looked up by name and
-// type, so that another version of gopher-lua that has changed them fails at the start instead of being misread.
+// Fields of gopher-lua's values that have no accessor. They are found by name and type when the program starts, so that
+// a version of gopher-lua that changed them panics instead of being misread.
 
 // interior is the offset of a field of type F in a struct S.
 type interior[S, F any] uintptr
@@ -21,11 +21,11 @@ func interiorOf[S, F any](name string) interior[S, F] {
 	return interior[S, F](field(reflect.TypeFor[S](), name, reflect.TypeFor[F]()).Offset)
 }
 
-// field finds a field of a type. A nil want is any type.
+// field finds a field of a type; a nil want accepts any type of it.
 func field(in reflect.Type, name string, want reflect.Type) reflect.StructField {
 	f, ok := in.FieldByName(name)
 	if !ok || want != nil && f.Type != want {
-		panic(fmt.Sprintf("%s has no field %s of type %v: this flashlua does not know this gopher-lua", in, name, want))
+		panic(fmt.Sprintf("%s has no field %s of type %v: this version of gopher-lua is not supported", in, name, want))
 	}
 	return f
 }
@@ -41,7 +41,7 @@ var (
 	regArray  = field(threadReg.Type.Elem(), "array", reflect.TypeFor[[]lua.LValue]())
 )
 
-// registers are those of a thread, used and unused ones.
+// registers returns those of a thread, unused ones too.
 func registers(th *lua.LState) []lua.LValue {
 	reg := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(th), threadReg.Offset))
 	array := *(*[]lua.LValue)(unsafe.Add(reg, regArray.Offset))

@@ -1,4 +1,4 @@
-package bindings
+package lua51
 
 import (
 	"bytes"
@@ -13,50 +13,50 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// maxSource bounds a script. Deeper nesting than it allows would exhaust the parser's stack.
-const maxSource = 256 << 10
+// MaxSource bounds a script. Deeper nesting than it allows would exhaust the parser's stack.
+const MaxSource = 256 << 10
 
-// compileSteps is what compiling a byte of source costs, in steps of a script.
-const compileSteps = 30
+// StepsPerByte is what compiling a byte of source costs, in steps of a script.
+const StepsPerByte = 30
 
 // chunk is compiled source, and where its table keys stand, for messages about them.
-type chunk struct {
-	proto *lua.FunctionProto
-	keys  map[string]int // key of a table constructor or a field assignment -> first line
+type Chunk struct {
+	Proto *lua.FunctionProto
+	Keys  map[string]int // key of a table constructor or a field assignment -> first line
 }
 
 // compile is the one way in for source.
-func compile(name string, source []byte) (c chunk, err error) {
+func Compile(name string, source []byte) (c Chunk, err error) {
 	defer func() {
 		if v := recover(); v != nil { // the parser and the generator panic on some of what they refuse
 			err = classify.New(classify.ScriptSyntax, "%s: %v", name, v)
 		}
 	}()
-	if len(source) > maxSource {
-		return c, classify.New(classify.ScriptLimit, "%s has %d bytes, a script may have %d", name, len(source), maxSource)
+	if len(source) > MaxSource {
+		return c, classify.New(classify.ScriptLimit, "%s has %d bytes, a script may have %d", name, len(source), MaxSource)
 	}
 	if bytes.HasPrefix(source, []byte("\x1bLua")) {
 		return c, classify.New(classify.ScriptSyntax, "%s is bytecode, not source", name)
 	}
-	tree, err := parse.Parse(bytes.NewReader(stripBOMAndShebang(source)), name)
+	tree, err := parse.Parse(bytes.NewReader(StripBOMAndShebang(source)), name)
 	if err != nil {
 		return c, syntaxError(name, err)
 	}
 	if err := checkSyntax(name, tree); err != nil {
 		return c, err
 	}
-	c.keys = map[string]int{}
-	collectKeys(tree, c.keys)
+	c.Keys = map[string]int{}
+	collectKeys(tree, c.Keys)
 	rewriteBlock(tree)
-	if c.proto, err = lua.Compile(tree, name); err != nil {
+	if c.Proto, err = lua.Compile(tree, name); err != nil {
 		return c, syntaxError(name, err)
 	}
-	dropTailCalls(c.proto)
+	dropTailCalls(c.Proto)
 	return c, nil
 }
 
-// stripBOMAndShebang is source without what some editors and systems put before it.
-func stripBOMAndShebang(source []byte) []byte {
+// StripBOMAndShebang is source without what some editors and systems put before it.
+func StripBOMAndShebang(source []byte) []byte {
 	source = bytes.TrimPrefix(source, []byte("\ufeff"))
 	if bytes.HasPrefix(source, []byte("#!")) {
 		source = append([]byte("--"), source...)

@@ -1,4 +1,4 @@
-package bindings
+package lua51
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
 // whitespace are what C's isspace knows.
@@ -27,28 +29,28 @@ func parseNumber(s string) (float64, bool) {
 	return f, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-func tonumber(c *args) ([]lua.LValue, error) {
-	if !c.none(2) && c.opt(2) != lua.LNumber(10) {
-		return inBase(c, toInt(c.number(2, "base")))
+func toNumber(c *vm.Args) ([]lua.LValue, error) {
+	if !c.None(2) && c.Opt(2) != lua.LNumber(10) {
+		return inBase(c, toInt(numberArg(c, 2, "base")))
 	}
-	switch v := c.any(1, "value").(type) {
+	switch v := c.Any(1, "value").(type) {
 	case lua.LNumber:
-		return ret(v)
+		return vm.Ret(v)
 	case lua.LString:
-		c.watchdog().work(len(v)/perStep, 0)
+		c.Watchdog().Work(len(v)/vm.BytesPerStep, 0)
 		if f, ok := parseNumber(string(v)); ok {
-			return ret(lua.LNumber(f))
+			return vm.Ret(lua.LNumber(f))
 		}
 	}
-	return ret(lua.LNil)
+	return vm.Ret(lua.LNil)
 }
 
 // inBase reads a whole number as C's strtoul does: a negative one wraps round.
-func inBase(c *args, base int) ([]lua.LValue, error) {
+func inBase(c *vm.Args, base int) ([]lua.LValue, error) {
 	if base < 2 || base > 36 {
-		c.fail("argument 2, the base, must be between 2 and 36")
+		c.Fail("argument 2, the base, must be between 2 and 36")
 	}
-	s := strings.Trim(c.text(1, "value"), whitespace)
+	s := strings.Trim(Text(c, 1, "value"), whitespace)
 	negative := strings.HasPrefix(s, "-")
 	s = strings.TrimPrefix(strings.TrimPrefix(s, "-"), "+")
 	if len(s) > 2 && base == 16 && s[0] == '0' && s[1]|0x20 == 'x' {
@@ -56,43 +58,43 @@ func inBase(c *args, base int) ([]lua.LValue, error) {
 	}
 	n, err := strconv.ParseUint(s, base, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return ret(lua.LNil)
+		return vm.Ret(lua.LNil)
 	}
 	if negative {
 		n = -n
 	}
-	return ret(lua.LNumber(n))
+	return vm.Ret(lua.LNumber(n))
 }
 
 // openMath mends what stock math does wrong: huge, random's faults and its seed, which all states share.
-func (h *host) openMath() {
-	lib := h.L.GetGlobal("math").(*lua.LTable)
+func openMath(s *vm.State) {
+	lib := s.L.GetGlobal("math").(*lua.LTable)
 	lib.RawSetString("huge", lua.LNumber(math.Inf(1)))
 	lib.RawSetString("mod", lib.RawGetString("fmod"))
 	r := rand.New(rand.NewPCG(0, 0))
-	lib.RawSetString("randomseed", h.function("math.randomseed", 0, func(c *args) ([]lua.LValue, error) {
-		r = rand.New(rand.NewPCG(math.Float64bits(c.number(1, "seed")), 0))
+	lib.RawSetString("randomseed", s.Function("math.randomseed", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		r = rand.New(rand.NewPCG(math.Float64bits(numberArg(c, 1, "seed")), 0))
 		return nil, nil
 	}))
-	lib.RawSetString("random", h.function("math.random", 0, func(c *args) ([]lua.LValue, error) {
-		if c.none(1) {
-			return ret(lua.LNumber(r.Float64()))
+	lib.RawSetString("random", s.Function("math.random", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		if c.None(1) {
+			return vm.Ret(lua.LNumber(r.Float64()))
 		}
-		low, high := 1, toInt(c.number(1, "limit"))
-		if !c.none(2) {
-			low, high = high, toInt(c.number(2, "limit"))
+		low, high := 1, toInt(numberArg(c, 1, "limit"))
+		if !c.None(2) {
+			low, high = high, toInt(numberArg(c, 2, "limit"))
 		}
 		if high < low || uint64(high)-uint64(low) >= math.MaxInt64 {
-			c.fail("the interval from %d to %d is empty, or too large", low, high)
+			c.Fail("the interval from %d to %d is empty, or too large", low, high)
 		}
-		return ret(lua.LNumber(low + int(r.Uint64N(uint64(high)-uint64(low)+1))))
+		return vm.Ret(lua.LNumber(low + int(r.Uint64N(uint64(high)-uint64(low)+1))))
 	}))
 }
 
 // openArithmetic makes strings numbers as Lua does: gopher-lua takes "010" for 8 and "1_0" for 10.
-func (h *host) openArithmetic() {
-	mt := h.L.NewTable()
-	mt.RawSetString("__index", h.L.GetGlobal("string"))
+func openArithmetic(s *vm.State) {
+	mt := s.L.NewTable()
+	mt.RawSetString("__index", s.L.GetGlobal("string"))
 	for event, do := range map[string]func(a, b float64) float64{
 		"__add": func(a, b float64) float64 { return a + b },
 		"__sub": func(a, b float64) float64 { return a - b },
@@ -102,20 +104,20 @@ func (h *host) openArithmetic() {
 		"__pow": math.Pow,
 		"__unm": func(a, _ float64) float64 { return -a },
 	} {
-		mt.RawSetString(event, h.function(strings.TrimPrefix(event, "__"), 0, func(c *args) ([]lua.LValue, error) {
-			c.watchdog().work(textCost(c.opt(1))+textCost(c.opt(2)), 0)
-			a, okA := operand(c.opt(1))
-			b, okB := operand(c.opt(2))
+		mt.RawSetString(event, s.Function(strings.TrimPrefix(event, "__"), 0, func(c *vm.Args) ([]lua.LValue, error) {
+			c.Watchdog().Work(vm.TextCost(c.Opt(1))+vm.TextCost(c.Opt(2)), 0)
+			a, okA := operand(c.Opt(1))
+			b, okB := operand(c.Opt(2))
 			if event == "__unm" {
 				b, okB = a, okA
 			}
 			if !okA || !okB {
-				c.L.RaiseError("attempt to perform arithmetic on a %s and a %s", c.opt(1).Type(), c.opt(2).Type())
+				c.L.RaiseError("attempt to perform arithmetic on a %s and a %s", c.Opt(1).Type(), c.Opt(2).Type())
 			}
-			return ret(lua.LNumber(do(a, b)))
+			return vm.Ret(lua.LNumber(do(a, b)))
 		}))
 	}
-	h.L.SetMetatable(lua.LString(""), mt)
+	s.L.SetMetatable(lua.LString(""), mt)
 }
 
 func operand(v lua.LValue) (float64, bool) {

@@ -1,4 +1,4 @@
-package bindings
+package lua51
 
 import (
 	"math"
@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// concatName is the function that stands for .. in what is compiled; no script can spell it. The interpreter's own has no
+// ConcatName is the function that stands for .. in what is compiled; no script can spell it. The interpreter's own has no
 // bound, and writes numbers as no Lua does.
-const concatName = "(concat)"
+const ConcatName = "(concat)"
 
 // textOf is a string or a number as text, as .. and every library function of Lua take it.
 func textOf(v lua.LValue) (string, bool) {
@@ -35,8 +37,8 @@ func numberText(f float64) string {
 }
 
 // concatenate is a .. b .. c, from the right.
-func (h *host) concatenate(c *args) ([]lua.LValue, error) {
-	values := c.rest(1)
+func concatenate(c *vm.Args) ([]lua.LValue, error) {
+	values := c.Rest(1)
 	last := values[len(values)-1]
 	for i := len(values) - 2; i >= 0; {
 		n, size := i, 0 // how far the texts reach
@@ -50,11 +52,11 @@ func (h *host) concatenate(c *args) ([]lua.LValue, error) {
 				size += len(t)
 			}
 		}
-		if size > maxString {
+		if size > MaxString {
 			return nil, errStringLimit(c)
 		}
 		if n == i { // one of the two is none
-			v, err := h.metaConcat(c, values[i], last)
+			v, err := metaConcat(c, values[i], last)
 			if err != nil {
 				return nil, err
 			}
@@ -71,11 +73,11 @@ func (h *host) concatenate(c *args) ([]lua.LValue, error) {
 		b.WriteString(t)
 		last, i = lua.LString(b.String()), n
 	}
-	return ret(last)
+	return vm.Ret(last)
 }
 
 // metaConcat asks the values' own __concat.
-func (h *host) metaConcat(c *args, a, b lua.LValue) (lua.LValue, error) {
+func metaConcat(c *vm.Args, a, b lua.LValue) (lua.LValue, error) {
 	f := c.L.GetMetaField(a, "__concat")
 	if f == lua.LNil {
 		f = c.L.GetMetaField(b, "__concat")
@@ -87,12 +89,12 @@ func (h *host) metaConcat(c *args, a, b lua.LValue) (lua.LValue, error) {
 		}
 		c.L.RaiseError("attempt to concatenate a %s value", bad.Type())
 	}
-	held := draft{watchdog: c.watchdog()}
-	defer held.release()
+	held := c.Watchdog().Draft()
+	defer held.Release()
 	if t, ok := b.(lua.LString); ok { // what came of the values behind, maybe
-		held.add(len(t))
+		held.Add(len(t))
 	}
-	results, err := h.call(c.ctx, f, a, b)
+	results, err := c.State.Call(c.Ctx, f, a, b)
 	if err != nil || len(results) == 0 {
 		return lua.LNil, err
 	}
@@ -100,17 +102,17 @@ func (h *host) metaConcat(c *args, a, b lua.LValue) (lua.LValue, error) {
 }
 
 // luaToString is Lua's tostring.
-func (h *host) luaToString(c *args) ([]lua.LValue, error) {
-	v := c.any(1, "value")
+func toString(c *vm.Args) ([]lua.LValue, error) {
+	v := c.Any(1, "value")
 	if t, ok := textOf(v); ok {
-		return ret(lua.LString(t))
+		return vm.Ret(lua.LString(t))
 	}
 	if f := c.L.GetMetaField(v, "__tostring"); f != lua.LNil {
-		results, err := h.call(c.ctx, f, v)
+		results, err := c.State.Call(c.Ctx, f, v)
 		if err == nil && len(results) == 0 {
 			results = []lua.LValue{lua.LNil}
 		}
 		return results, err
 	}
-	return ret(lua.LString(v.String()))
+	return vm.Ret(lua.LString(v.String()))
 }

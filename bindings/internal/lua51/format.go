@@ -1,4 +1,4 @@
-package bindings
+package lua51
 
 import (
 	"fmt"
@@ -7,14 +7,16 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
 // format is C's printf with Lua's %q. %s takes any value, as later versions of Lua do, so that errors can be shown.
-func (h *host) format(c *args) ([]lua.LValue, error) {
-	f := c.text(1, "format")
+func format(c *vm.Args) ([]lua.LValue, error) {
+	f := Text(c, 1, "format")
 	var out strings.Builder
-	held := draft{watchdog: c.watchdog()}
-	defer held.release()
+	held := c.Watchdog().Draft()
+	defer held.Release()
 	next := 1
 	for i := 0; i < len(f); i++ {
 		if f[i] != '%' {
@@ -27,18 +29,18 @@ func (h *host) format(c *args) ([]lua.LValue, error) {
 		}
 		spec, verb, n := formatSpec(f[i:])
 		if verb == 0 {
-			c.fail("invalid conversion %q", "%"+f[i:min(i+3, len(f))])
+			c.Fail("invalid conversion %q", "%"+f[i:min(i+3, len(f))])
 		}
 		i += n - 1
 		next++
-		text := h.formatOne(c, next, spec, verb)
-		if out.Len()+len(text) > maxString {
+		text := formatOne(c, next, spec, verb)
+		if out.Len()+len(text) > MaxString {
 			return nil, errStringLimit(c)
 		}
 		out.WriteString(text)
-		held.add(len(text))
+		held.Add(len(text))
 	}
-	return ret(lua.LString(out.String()))
+	return vm.Ret(lua.LString(out.String()))
 }
 
 // formatSpec splits "-5.2f…" into "-5.2" and 'f', and gives their length. The verb is 0 if it is none.
@@ -64,26 +66,26 @@ func formatSpec(s string) (spec string, verb byte, n int) {
 	return s[:i], s[i], i + 1
 }
 
-func (h *host) formatOne(c *args, i int, spec string, verb byte) string {
+func formatOne(c *vm.Args, i int, spec string, verb byte) string {
 	switch verb {
 	case 'c':
-		return fmt.Sprintf("%"+strings.ReplaceAll(spec, "0", "")+"s", string([]byte{byte(toInt(c.number(i, "character")))}))
+		return fmt.Sprintf("%"+strings.ReplaceAll(spec, "0", "")+"s", string([]byte{byte(toInt(numberArg(c, i, "character")))}))
 	case 'd', 'i':
-		return formatInt(spec, 'd', toInt(c.number(i, "number")))
+		return formatInt(spec, 'd', toInt(numberArg(c, i, "number")))
 	case 'u':
-		return formatInt(strings.ReplaceAll(strings.ReplaceAll(spec, "+", ""), " ", ""), 'd', uint64(toInt(c.number(i, "number"))))
+		return formatInt(strings.ReplaceAll(strings.ReplaceAll(spec, "+", ""), " ", ""), 'd', uint64(toInt(numberArg(c, i, "number"))))
 	case 'o', 'x', 'X':
-		return formatInt(strings.ReplaceAll(strings.ReplaceAll(spec, "+", ""), " ", ""), verb, uint64(toInt(c.number(i, "number"))))
+		return formatInt(strings.ReplaceAll(strings.ReplaceAll(spec, "+", ""), " ", ""), verb, uint64(toInt(numberArg(c, i, "number"))))
 	case 'q':
-		return quoted(c.text(i, "string"))
+		return quoted(Text(c, i, "string"))
 	case 's':
-		text := h.tostring(c, c.any(i, "value"))
+		text := c.State.ToString(c.Ctx, c.Any(i, "value"))
 		if spec == "" {
 			return text
 		}
 		return formatText(spec, text)
 	}
-	f := c.number(i, "number")
+	f := numberArg(c, i, "number")
 	if math.IsInf(f, 0) || f != f {
 		return formatOdd(spec, verb, f)
 	}

@@ -1,4 +1,4 @@
-package bindings
+package lua51
 
 import (
 	"fmt"
@@ -38,9 +38,9 @@ func TestInstructionsCountTheirOperands(t *testing.T) {
 // stepsOf runs a text of Lua and returns its steps.
 func stepsOf(t *testing.T, source string) int {
 	t.Helper()
-	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-	if _, err := h.eval(t.Context(), source); err != nil {
+	s := newState()
+	if _, err := evalIn(t.Context(), s, source); err != nil {
 		t.Errorf("%s: %v", source, err)
 	}
-	return h.watchdog.done()
+	return s.Watchdog.Steps()
 }
