@@ -197,7 +197,7 @@ func TestRequire(t *testing.T) {
 		"require('a')":           "modules require each other: a -> b -> a",
 		"require('broken')":      "broken.lua:1: syntax error",
 		"require('faulty')":      "faulty.lua:1: attempt to call",
-		"require('missing')":     "neither comes with flashlua nor lies beside the script",
+		"require('missing')":     "neither comes with flashlua nor lies in the script's folder",
 		"require('link')":        "escapes",
 		"require('folder')":      "not a regular file",
 		"require('../secret')":   "not a module's name",

@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
@@ -86,14 +87,14 @@ func (x *closed) suggest(key string) string {
 	if len(x.known) == 0 {
 		return ""
 	}
-	return suggest(key, x.known)
+	return suggest.Name(key, x.known)
 }
 
 // readOnly is the error of a write.
 func (x *closed) readOnly(L *lua.LState, does, key string) error {
 	near := ""
 	if !slices.Contains(x.known, key) {
-		near = DidYouMean(key, x.known)
+		near = suggest.Nearest(key, x.known)
 	}
 	err := classify.New(classify.ScriptArgument, "%s %s: %s cannot be set: scripts only read it%s", strings.TrimSpace(L.Where(1)), does, key, near)
 	if x.hint == "" {

@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
@@ -170,7 +171,7 @@ func (h *host) newError(class classify.Class) builtin {
 
 // cause takes an error object, or any value that a script may have caught.
 func (h *host) cause(c *args, v lua.LValue) error {
-	if v == lua.LNil {
+	if v == nil || v == lua.LNil {
 		return nil
 	}
 	if err := vm.GoError(v); err != nil {
@@ -179,23 +180,27 @@ func (h *host) cause(c *args, v lua.LValue) error {
 	return &vm.RaisedValue{Text: h.ToString(c.ctx, v), Value: v}
 }
 
+// errorOptions are the fields of an error that a script makes.
+type errorOptions struct {
+	Kind    string         `lua:"kind"`
+	Message string         `lua:"message"`
+	Class   classify.Class `lua:"class"`
+	Hint    string         `lua:"hint"`
+	Cause   lua.LValue     `lua:"cause,any"`
+}
+
+var errorsNewOptions = option.Declare[errorOptions](1, "errors.new")
+
+// errNew is errors.new{ … }.
 func (h *host) errNew(c *args) ([]lua.LValue, error) {
 	if c.none(1) {
 		c.fail("argument 1 must be a table: errors.new{ kind = …, message = … }")
 	}
-	o := c.options(1)
-	err := &classify.Error{Kind: classify.Kind(o.text("kind")), Msg: o.text("message"), Hint: o.text("hint"), Detail: c.L.Where(1), Cause: h.cause(c, o.get("cause"))}
-	switch class := o.text("class"); class {
-	case "":
-	case classify.Retry.String():
-		err.Class = classify.Retry
-	case classify.Fatal.String():
-		err.Class = classify.Fatal
-	default:
-		c.fail(`option class must be "retry" or "fatal", not %q`, class)
-	}
-	o.rejectUnknown()
-	return []lua.LValue{h.ErrorValue(err)}, nil
+	var o errorOptions
+	readOptions(c, errorsNewOptions, &o)
+	return ret(h.ErrorValue(&classify.Error{
+		Kind: classify.Kind(o.Kind), Class: o.Class, Msg: o.Message, Hint: o.Hint, Detail: c.L.Where(1), Cause: h.cause(c, o.Cause),
+	}))
 }
 
 func (h *host) errJoin(c *args) ([]lua.LValue, error) {

@@ -38,6 +38,7 @@ func (h *host) argumentList(words []string) *lua.LTable {
 func (h *host) librarian() *lua.LTable {
 	t := h.L.NewTable()
 	t.RawSetString("closed", h.function("closed", 0, h.makeClosed))
+	t.RawSetString("wrong_option", h.function("wrong_option", 0, h.wrongOption))
 	t.RawSetString("record", h.function("record", 0, h.makeRecord))
 	return t
 }

@@ -108,7 +108,7 @@ type library struct {
 type compiled struct {
 	file string
 	lua51.Chunk
-	own bool // it comes with flashlua
+	embedded bool // it comes with flashlua
 }
 
 // get returns a module; the first call finds it.

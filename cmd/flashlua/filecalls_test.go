@@ -49,10 +49,9 @@ var filePlaces = map[string]string{
 var (
 	readCalls  = map[string][]string{"os": {"Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadFile", "ReadDir", "DirFS"}, "input": {"Open", "OpenFile", "Read"}}
 	readPlaces = map[string]string{
-		"bindings/host.go":    "the script that the operator names; the open function of a program's own",
-		"bindings/require.go": "os.Root on the folder of the script",
-		"engine/access.go":    "what an operator names, or Access allows",
-		"engine/plan.go":      "a copy of its own in --tftp-dir; the policy's files by what Access allows",
+		"bindings/source.go": "the script that the operator names, or a program's open function; os.Root on the folder of the script",
+		"engine/access.go":   "what an operator names, or Access allows",
+		"engine/plan.go":     "a copy of its own in --tftp-dir; the policy's files by what Access allows",
 	}
 )
 

@@ -20,7 +20,7 @@ local function steps()
 	}
 end
 
--- Gives the place of a step, or complains in the name of whoever asked for it.
+-- Returns the position of a step. An unknown name is an error of the function's caller.
 local function find(list, name)
 	local names = {}
 	for i, step in ipairs(list) do
@@ -30,22 +30,8 @@ local function find(list, name)
 	error(("the sequence has no step %q; it has %s"):format(tostring(name), table.concat(names, ", ")), 3)
 end
 
--- What a step may have.
-local kinds = { name = "string", run = "function", timeout = "string", retries = "number", aborts = "table", destroys = "boolean" }
-
--- Says what is wrong with a value in a step, nil if nothing is.
-local function wrong(key, value)
-	if not kinds[key] then
-		local known = {}
-		for k in pairs(kinds) do table.insert(known, k) end
-		table.sort(known)
-		return ("a step has no %s; it has %s"):format(tostring(key), table.concat(known, ", "))
-	elseif type(value) ~= kinds[key] then
-		return ("%s of a step is a %s, not a %s"):format(key, kinds[key], type(value))
-	elseif key == "timeout" and not pcall(time.seconds, value) then
-		return ('timeout of a step is a duration with its unit, "90s" or "5m", not %q'):format(value)
-	end
-end
+-- Returns what is wrong with a field of a step, nil if nothing is. The options of before and after are declared in Go.
+local function wrong(key, value) return host.wrong_option("sequence:after", key, value) end
 
 -- Checks a step that a board adds; raises an error if it is not valid.
 local function check(step)
@@ -59,7 +45,7 @@ local function check(step)
 	return step
 end
 
--- Checks a function that a board gives.
+-- Checks a function that a board passes.
 local function callable(run)
 	if type(run) ~= "function" then error("a step's function is missing", 3) end
 	return run
@@ -72,7 +58,7 @@ local function perform(step, s, job, at)
 	s:step(step.name, options, function() step.run(s, job, at) end)
 end
 
--- Gives a copy of the default sequence to edit.
+-- Returns a copy of the default sequence to edit.
 function M.sequence()
 	local list, seq = steps(), {}
 
@@ -95,23 +81,24 @@ function M.sequence()
 
 	function seq:remove(name) table.remove(list, find(list, name)) end
 
-	-- Gives a step, to change its options.
+	-- Returns a step, to change its options.
 	function seq:step(name)
 		local step = list[find(list, name)]
 		return setmetatable({}, {
 			__index = function(_, key)
-				if not kinds[key] then error(wrong(key), 2) end
+				local what = wrong(key)
+				if what then error(what, 2) end
 				return step[key]
 			end,
 			__newindex = function(_, key, value)
-				local what = wrong(key, value)
+				local what = wrong(key, value) or value == nil and "an option of a step cannot be nil"
 				if what then error(what, 2) end
 				step[key] = value
 			end,
 		})
 	end
 
-	-- Does the steps up to and with the last one named, all of them without a name. Gives what they found.
+	-- Does the steps up to and with the last one named, all of them without a name. Returns what they found.
 	function seq.run(s, job, last)
 		local to = last and find(list, last) or #list
 		local at = host.record("at", { "uboot", "shell" }, "at.uboot is there after the step uboot, at.shell after linux")
@@ -125,7 +112,7 @@ function M.sequence()
 	return host.closed("sequence", seq)
 end
 
--- Gets the board into a Linux in RAM and gives its shell. With to == "uboot" it stops at U-Boot's prompt.
+-- Gets the board into a Linux in RAM and returns its shell. With to == "uboot" it stops at U-Boot and returns its prompt.
 function M.boot(s, to)
 	if to == "uboot" then return M.sequence().run(s, nil, "uboot").uboot end
 	return M.sequence().run(s, nil, "linux").shell

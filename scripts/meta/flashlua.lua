@@ -1,5 +1,5 @@
 ---@meta
--- What flashlua's scripts find, for editors that know LuaCATS annotations. docs/policies.md says more about each.
+-- The globals and objects of flashlua's scripts, for editors that read LuaCATS annotations. docs/policies.md describes each.
 
 ---@alias duration string a number with its unit: "90s", "5m", "1h30m"
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
@@ -11,6 +11,38 @@
 ---@field flash? fun(s: flashlua.session, job: flashlua.job)
 ---@field classify? fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"
 ---@field backoff? fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration
+---@field console? flashlua.console_options
+---@field uboot? flashlua.uboot_options
+---@field linux? flashlua.linux_options
+
+---@class flashlua.console_options
+---@field baud? integer
+---@field framing? string "8N1"
+---@field flow? string "none", "rtscts" or "xonxoff"
+---@field chunk? integer bytes typed at once; 0 is a whole line
+---@field delay? duration rest after each chunk
+---@field echo? boolean the board echoes what is typed
+---@field reopen? duration time for a port that vanished to come back
+---@field aborts? table<string, string|false> as in flashlua.step_options
+
+---@class flashlua.uboot_options
+---@field prompt? string|string[] how its prompt ends
+---@field autoboot? string what it prints when it can be stopped
+---@field keys? string what to type then
+---@field every? duration between two keys
+---@field password? string typed when asked for; in no record
+---@field network? string command before DHCP
+---@field timeout? duration from power-on to the prompt
+---@field line_limit? integer longest line that it takes, in bytes
+
+---@class flashlua.linux_options
+---@field login? string what asks for the user
+---@field user? string
+---@field password? string typed when asked for; in no record
+---@field prompt? string|string[] how the shell's prompt ends
+---@field network? string command that brings the network up
+---@field timeout? duration from the start of the kernel to the shell
+---@field line_limit? integer longest line that the shell takes, in bytes
 
 ---@class flashlua.job
 ---@field target string name of the target in the policy
@@ -28,9 +60,9 @@ local session = {}
 
 ---@class flashlua.step_options
 ---@field retries? integer tries after the first, without a power cycle
----@field timeout? duration time for each try
----@field destroys? string job.target if the step's own commands can write the medium
----@field aborts? table<string, string|false> what else means failure on the console, and what does not: crash, emergency, off, panic, reset
+---@field timeout? duration of each try
+---@field destroys? string job.target, if the step's own commands may write the medium
+---@field aborts? table<string, string|false> text on the console that ends the step, and its meaning; false switches a built-in one off: crash, emergency, off, panic, reset
 
 ---@generic T
 ---@param name string
@@ -49,12 +81,48 @@ function session:shell() end
 ---@param text any
 function session:log(text) end
 
+---@class flashlua.sequence require("lib.uboot_busybox").sequence() returns one
+---@field flash fun(s: flashlua.session, job: flashlua.job) a policy's flash
+---@field run fun(s: flashlua.session, job: flashlua.job, last?: string): table
+local sequence = {}
+
+---@class flashlua.sequence_step_options
+---@field name string
+---@field run fun(s: flashlua.session, job: flashlua.job, at: table)
+---@field retries? integer tries after the first, without a power cycle
+---@field timeout? duration of each try
+---@field destroys? boolean the step's own commands may write the medium
+---@field aborts? table<string, string|false> as in flashlua.step_options
+
+---@param name string
+---@param f fun(s: flashlua.session, job: flashlua.job, at: table)
+function sequence:replace(name, f) end
+
+---@param name string
+---@param f fun(next: function, s: flashlua.session, job: flashlua.job, at: table)
+function sequence:wrap(name, f) end
+
+---@param name string
+---@param step flashlua.sequence_step_options
+function sequence:before(name, step) end
+
+---@param name string
+---@param step flashlua.sequence_step_options
+function sequence:after(name, step) end
+
+---@param name string
+function sequence:remove(name) end
+
+---@param name string
+---@return flashlua.sequence_step_options
+function sequence:step(name) end
+
 --------------------------------------------------------------------------------------------------------------- objects
 
 ---@class flashlua.command_options
 ---@field timeout? duration
----@field stall? duration longest time without output
----@field line? fun(line: string) told each line as it comes
+---@field stall? duration silence that ends it
+---@field line? fun(line: string) called with each line as it comes
 
 ---@class flashlua.uboot
 local uboot_object = {}
@@ -184,7 +252,7 @@ function error_object:chain() end
 function error_object:leaves() end
 
 ---@param pattern? string a Lua pattern
----@return string? what string.match gives on the last console lines; all of them without a pattern
+---@return string? what string.match returns on the last console lines; all of them without a pattern
 function error_object:console(pattern) end
 
 ---@param message string
@@ -285,22 +353,22 @@ function flash.retry(f, options) end
 
 serial = {}
 
----@param port string a console port, as for --port
----@param options? table the keys of a policy's console
+---@param port string as --port takes it
+---@param options? flashlua.console_options
 ---@return flashlua.console
 function serial.open(port, options) end
 
 uboot = {}
 
 ---@param console flashlua.console
----@param options? table the keys of a policy's uboot
+---@param options? flashlua.uboot_options
 ---@return flashlua.uboot
 function uboot.stop(console, options) end
 
 shell = {}
 
 ---@param console flashlua.console
----@param options? table the keys of a policy's linux
+---@param options? flashlua.linux_options
 ---@return flashlua.shell
 function shell.login(console, options) end
 

@@ -3,6 +3,7 @@ package lua51
 import (
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/flashlua/flashlua/bindings/internal/luatree"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -102,7 +103,41 @@ func (s *syntax) expr(e ast.Expr) {
 		s.block(x.Stmts)
 		s.constants = outer
 	}
-	for _, inner := range Children(e) {
+	for _, inner := range luatree.Children(e) {
 		s.expr(inner)
 	}
+}
+
+// parts are the expressions and blocks of a statement, and the elseif that follows an if.
+func parts(s ast.Stmt) (exprs []ast.Expr, blocks [][]ast.Stmt, next ast.Stmt) {
+	switch x := s.(type) {
+	case *ast.AssignStmt:
+		return append(append(exprs, x.Lhs...), x.Rhs...), nil, nil
+	case *ast.LocalAssignStmt:
+		return x.Exprs, nil, nil
+	case *ast.FuncCallStmt:
+		return []ast.Expr{x.Expr}, nil, nil
+	case *ast.DoBlockStmt:
+		return nil, [][]ast.Stmt{x.Stmts}, nil
+	case *ast.WhileStmt:
+		return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Stmts}, nil
+	case *ast.RepeatStmt:
+		return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Stmts}, nil
+	case *ast.IfStmt:
+		if len(x.Else) == 1 {
+			if other, ok := x.Else[0].(*ast.IfStmt); ok {
+				return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Then}, other
+			}
+		}
+		return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Then, x.Else}, nil
+	case *ast.NumberForStmt:
+		return []ast.Expr{x.Init, x.Limit, x.Step}, [][]ast.Stmt{x.Stmts}, nil
+	case *ast.GenericForStmt:
+		return x.Exprs, [][]ast.Stmt{x.Stmts}, nil
+	case *ast.FuncDefStmt:
+		return []ast.Expr{x.Name.Func, x.Name.Receiver, x.Func}, nil, nil
+	case *ast.ReturnStmt:
+		return x.Exprs, nil, nil
+	}
+	return nil, nil, nil
 }
