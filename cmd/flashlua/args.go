@@ -10,8 +10,9 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 )
 
-// reorderArgs moves the flags of a command before its arguments, because urfave/cli stops parsing flags at the first
-// argument. Arguments after -- stay in place. It refuses unknown flags and repeated flags that take one value.
+// reorderArgs moves the flags of a command before its arguments, because urfave/cli stops parsing flags at the
+// first argument. Arguments after -- stay in place. It refuses unknown flags and repeated flags that take one
+// value.
 func reorderArgs(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 2 {
 		return args, nil

@@ -193,8 +193,8 @@ func printJSON(w io.Writer, v any) error {
 	return stdoutError(err)
 }
 
-// escapeJSON escapes the control characters that encoding/json leaves and a terminal would interpret. In JSON they occur only
-// within strings.
+// escapeJSON escapes the control characters that encoding/json leaves and a terminal would interpret. In JSON they
+// occur only within strings.
 func escapeJSON(text []byte) []byte {
 	if !bytes.ContainsFunc(text, isControl) {
 		return text

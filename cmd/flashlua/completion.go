@@ -44,8 +44,9 @@ func (env Env) completionCommand() *cli.Command {
 	}
 }
 
-// completionWords returns the words of the command line to complete, and whether completion was requested. The completion
-// scripts append the flag --generate-bash-completion to them. The last word is the one at the cursor and may be empty.
+// completionWords returns the words of the command line to complete, and whether completion was requested. The
+// completion scripts append the flag --generate-bash-completion to them. The last word is the one at the cursor
+// and may be empty.
 func completionWords(args []string) ([]string, bool) {
 	last := len(args) - 1
 	if last < 1 || args[last] != "--generate-bash-completion" {
@@ -57,8 +58,8 @@ func completionWords(args []string) ([]string, bool) {
 	return args[1:last], true
 }
 
-// complete prints the possible words at the cursor, one per line. urfave/cli's own completion does not serve: it parses flags
-// only up to the first argument. BashComplete of a command prints its possible arguments.
+// complete prints the possible words at the cursor, one per line. urfave/cli's own completion does not serve: it
+// parses flags only up to the first argument. BashComplete of a command prints its possible arguments.
 func complete(app *cli.App, words []string) {
 	done, cur := words[:len(words)-1], words[len(words)-1]
 	if len(done) == 0 {
@@ -106,8 +107,8 @@ func subcommand(cmd *cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// positionalArgs returns the words that are neither flags of the command nor their values, and whether the next word is the
-// value of a flag.
+// positionalArgs returns the words that are neither flags of the command nor their values, and whether the next
+// word is the value of a flag.
 func positionalArgs(cmd *cli.Command, words []string) (args []string, wantsValue bool) {
 	takes := valueFlags(cmd)
 	for _, w := range words {

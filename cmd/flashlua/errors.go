@@ -8,8 +8,8 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// printFailure renders the error of a report: what failed, why, what to do, and the rule that classified it. No other code
-// renders errors.
+// printFailure renders the error of a report: what failed, why, what to do, and the rule that classified it. No
+// other code renders errors.
 func printFailure(w io.Writer, p colors, r *engine.Report) {
 	if r.Attempt > 0 {
 		fmt.Fprintln(w)

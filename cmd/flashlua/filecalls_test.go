@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// fileCalls are the functions that make, change, replace or remove files.
+// fileCalls are the functions that create, change, replace or remove files.
 var fileCalls = map[string][]string{
 	"os": {
 		"Remove", "RemoveAll", "Rename", "Create", "OpenFile", "WriteFile", "Truncate", "Mkdir", "MkdirAll", "MkdirTemp", "CreateTemp", "Symlink", "Link", "Chmod", "Chown",
@@ -22,7 +22,7 @@ var fileCalls = map[string][]string{
 	"syscall": {"Open", "Unlink", "Rename", "Link", "Truncate", "Ftruncate", "Mkdir"},
 }
 
-// filePlaces are the files of the source that call one of them, and what keeps each from the files of others.
+// filePlaces are the source files that call one of them, and why each cannot damage files that are not flashlua's.
 var filePlaces = map[string]string{
 	"cmd/flashlua/outputs.go":                      "--out: only artefacts, which foreign knows by their content",
 	"cmd/flashlua/demo.go":                         "a temporary folder of its own",
@@ -45,7 +45,8 @@ var filePlaces = map[string]string{
 	"engine/internal/flashtest/flashtest_linux.go": "a medium for tests",
 }
 
-// readCalls are the functions that read files, in packages that scripts reach, and readPlaces where they are called.
+// readCalls are the functions that read files, and readPlaces the source files that call them in packages that
+// scripts reach.
 var (
 	readCalls  = map[string][]string{"os": {"Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadFile", "ReadDir", "DirFS"}, "input": {"Open", "OpenFile", "Read"}}
 	readPlaces = map[string]string{
@@ -55,8 +56,8 @@ var (
 	}
 )
 
-// TestFilesAreTouchedInKnownPlaces holds that whoever makes another place in which files are made, changed or removed, or
-// read for a script, says what keeps it from files that are not flashlua's.
+// TestFilesAreTouchedInKnownPlaces holds that files are created, changed or removed, or read for a script, only in
+// listed source files. A new entry states what protects files that are not flashlua's.
 func TestFilesAreTouchedInKnownPlaces(t *testing.T) {
 	for _, tt := range []struct {
 		what   string
@@ -74,20 +75,20 @@ func TestFilesAreTouchedInKnownPlaces(t *testing.T) {
 				for _, call := range callsIn(t, path, tt.calls) {
 					seen[path] = true
 					if tt.places[path] == "" {
-						t.Errorf("%s %s, by %s: list what keeps it from the files of others", path, tt.what, call)
+						t.Errorf("%s %s, by %s: list what protects other files", path, tt.what, call)
 					}
 				}
 			}
 		}
 		for _, path := range slices.Sorted(maps.Keys(tt.places)) {
 			if !seen[path] {
-				t.Errorf("%s is listed, and no longer %s", path, tt.what)
+				t.Errorf("%s is listed but no longer %s", path, tt.what)
 			}
 		}
 	}
 }
 
-// sources are the Go files of a folder that are no tests, and of those below it if deep.
+// sources returns the Go files of a directory that are no tests, with its subdirectories if deep.
 func sources(t *testing.T, dir string, deep bool) (all []string) {
 	t.Helper()
 	const root = "../../"
@@ -106,7 +107,7 @@ func sources(t *testing.T, dir string, deep bool) (all []string) {
 	return all
 }
 
-// callsIn are the uses of functions, by their packages, in a source file.
+// callsIn returns the calls of the given functions in a source file.
 func callsIn(t *testing.T, path string, functions map[string][]string) (found []string) {
 	t.Helper()
 	tree, err := parser.ParseFile(token.NewFileSet(), "../../"+path, nil, 0)

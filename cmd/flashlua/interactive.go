@@ -19,8 +19,9 @@ import (
 const (
 	quitKey = 0x1d // Ctrl-], as in telnet
 
-	// When the standard input is no terminal, the next line is sent when the board has been silent for lineQuiet, or after
-	// lineLimit: U-Boot loses input while it runs a command. The console closes lastQuiet after the last line's answer.
+	// When the standard input is no terminal, the next line is sent when the board has been silent for lineQuiet,
+	// or after lineLimit: U-Boot loses input while it runs a command. The console closes lastQuiet after the last
+	// line's answer.
 	lineQuiet = 100 * time.Millisecond
 	lineLimit = 2 * time.Second
 	lastQuiet = time.Second
@@ -28,8 +29,8 @@ const (
 	consoleSize = 16 << 20 // bytes of board output that may wait for the standard output
 )
 
-// interact connects the local terminal, or the standard streams if there is no terminal, to a board's console until the user
-// quits, the console is lost or ctx ends. It restores the terminal in every case.
+// interact connects the local terminal, or the standard streams if there is no terminal, to a board's console
+// until the user quits, the console is lost or ctx ends. It restores the terminal in every case.
 func (env Env) interact(ctx context.Context, inv *invocation, con *console.Console, port string, fresh bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -61,8 +62,8 @@ func (env Env) interact(ctx context.Context, inv *invocation, con *console.Conso
 	return err
 }
 
-// quit waits until w fails. It returns nil for a closed output, as that of `| head`, which is a way to quit, and the error of
-// a panic.
+// quit waits until w fails. It returns nil for a closed output, as that of `| head`, which is a way to quit, and
+// the error of a panic.
 func (s *sink) quit(ctx context.Context) error {
 	select {
 	case <-s.failed:
@@ -88,8 +89,8 @@ func recoverPanic(f func() error) (err error) {
 	return f()
 }
 
-// forwardKeys sends the keys from in to the board until the quit key. With fresh, the board is at a prompt that was printed
-// earlier; Ctrl-C makes it print the prompt again. Enter would make U-Boot repeat its last command.
+// forwardKeys sends the keys from in to the board until the quit key. With fresh, the board is at a prompt that
+// was printed earlier; Ctrl-C makes it print the prompt again. Enter would make U-Boot repeat its last command.
 func forwardKeys(ctx context.Context, con *console.Console, in io.Reader, fresh bool) error {
 	if fresh {
 		if err := con.SendRaw(ctx, []byte{0x03}); err != nil {
@@ -106,7 +107,8 @@ func forwardKeys(ctx context.Context, con *console.Console, in io.Reader, fresh 
 	}
 }
 
-// forwardLines sends the lines from in to the board. After each line, and at the end, it waits until the board is silent.
+// forwardLines sends the lines from in to the board. After each line, and at the end, it waits until the board is
+// silent.
 func forwardLines(ctx context.Context, con *console.Console, in io.Reader) error {
 	buf := make([]byte, 4<<10)
 	for {

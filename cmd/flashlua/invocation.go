@@ -17,8 +17,8 @@ type invocation struct {
 	stdout, stderr *sink
 }
 
-// begin starts to handle signals and replaces the standard streams of env by sinks. The command must call begin before it
-// creates its first file, and end last.
+// begin starts to handle signals and replaces the standard streams of env by sinks. The command must call begin
+// before it creates its first file, and end last.
 func (env *Env) begin(clk clock.Clock) (inv *invocation, end func()) {
 	mark := func(lost engine.Loss) []byte { return fmt.Appendf(nil, "[flashlua: %s]\n", describeLoss(lost)) }
 	inv = &invocation{stdout: newSink("messages", env.Stdout, mark), stderr: newSink("messages", env.Stderr, mark)}
@@ -39,8 +39,8 @@ func (env *Env) begin(clk clock.Clock) (inv *invocation, end func()) {
 	}
 }
 
-// until calls f, which takes no context, and returns its results. If the invocation is cancelled and f does not return within
-// grace, until abandons f and returns the cause of the cancellation.
+// until calls f, which takes no context, and returns its results. If the invocation is cancelled and f does not
+// return within grace, until abandons f and returns the cause of the cancellation.
 func until[T any](inv *invocation, grace time.Duration, f func() (T, error)) (T, error) {
 	type result struct {
 		v   T

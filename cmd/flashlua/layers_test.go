@@ -15,7 +15,7 @@ import (
 
 const module = "github.com/flashlua/flashlua/"
 
-// owners are the packages that alone may import a library, by the library's path.
+// owners are the only packages that may import a library, by its path.
 var owners = map[string][]string{
 	"github.com/yuin/gopher-lua": {"bindings", "bindings/internal/check", "bindings/internal/lua51", "bindings/internal/luatree", "bindings/internal/vm"},
 	"github.com/google/goexpect": {"engine/console"},
@@ -32,7 +32,7 @@ var imports = map[string][]string{
 	"bindings/internal/lua51": {"bindings/internal/luatree", "bindings/internal/vm", "classify"},
 }
 
-// layers go from the top down; a package imports its own layer and lower ones.
+// layers are listed from the top down. A package may import its own layer and lower ones.
 var layers = []string{"cmd/", "bindings", "bindings/internal/check", "bindings/internal/lua51", "bindings/internal/vm", "bindings/", "engine/enginetest", "engine/simulate", "engine", "engine/", "classify"}
 
 func layer(pkg string) int {
@@ -41,7 +41,7 @@ func layer(pkg string) int {
 			return i
 		}
 	}
-	return len(layers) // scripts: below everything
+	return len(layers) // scripts, the lowest layer
 }
 
 type pkg struct {
@@ -83,7 +83,7 @@ func TestImportsGoOneWay(t *testing.T) {
 				t.Errorf("%s imports %s; of this module it may import only [%s]", name, other, strings.Join(allowed, ", "))
 			}
 			if ours && layer(other) < layer(name) {
-				t.Errorf("%s imports %s, which lies above it", name, other)
+				t.Errorf("%s imports %s of a higher layer", name, other)
 			}
 			if name == "classify" && strings.Contains(strings.Split(imp, "/")[0], ".") {
 				t.Errorf("classify imports %s; it may import the standard library alone", imp)
@@ -92,7 +92,7 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 }
 
-// forbidden are selectors and who may use them.
+// forbidden are selectors, with the packages that may use them.
 var forbidden = map[string]string{
 	"os.Exit": "cmd/flashlua", "os.Stdout": "cmd/flashlua", "os.Stderr": "cmd/flashlua", "os.Stdin": "cmd/flashlua", "os.Args": "cmd/flashlua",
 	"time.Now": "engine/clock", "time.Sleep": "engine/clock", "time.After": "engine/clock", "time.NewTimer": "engine/clock", "time.AfterFunc": "engine/clock",

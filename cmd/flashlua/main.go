@@ -1,7 +1,8 @@
 // Command flashlua flashes embedded boards from Lua policies and verifies every byte that it wrote.
 //
-// This package owns the command line, the text for people and the exit code. It is the only importer of urfave/cli, and the
-// only package that exits the process or uses the standard streams. It must not know how a board is flashed.
+// This package owns the command line, the text for people and the exit code. It is the only importer of
+// urfave/cli, and the only package that exits the process or uses the standard streams. It must not know how a
+// board is flashed.
 package main
 
 import (
@@ -32,8 +33,8 @@ type Env struct {
 	Ports          func() []transport.PortInfo
 }
 
-// memoryLimit is the memory in bytes from which the garbage collector works harder, so that garbage of scripts and images does
-// not fill the memory of the host.
+// memoryLimit is the memory in bytes from which the garbage collector works harder, so that garbage of scripts and
+// images does not fill the memory of the host.
 const memoryLimit = 256 << 20
 
 func main() {

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// create opens a file for writing and truncates it. It refuses a file that the run reads. A device or a FIFO is opened as it
-// is.
+// create opens a file for writing and truncates it. It refuses a file that the run reads. A device or a FIFO is
+// opened as it is.
 func create(path string, inputs ...string) (*os.File, error) {
 	if err := checkNotInput(path, inputs); err != nil {
 		return nil, err
@@ -27,7 +27,8 @@ func create(path string, inputs ...string) (*os.File, error) {
 	return f, nil
 }
 
-// checkNotInput returns an error if path is one of the other files of the run, or a Lua script: flashlua overwrites neither.
+// checkNotInput returns an error if path is one of the other files of the run, or a Lua script: flashlua
+// overwrites neither.
 func checkNotInput(path string, others []string) error {
 	st, err := os.Stat(path)
 	for _, other := range others {
@@ -51,8 +52,8 @@ var artefactPrefix = map[string]*regexp.Regexp{
 	"transcript": regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [<>#] `),
 }
 
-// checkArtefact returns an error if the file at path has content that is not an artefact of the flag: flashlua did not write
-// the file and must not replace it. An empty file may be replaced.
+// checkArtefact returns an error if the file at path has content that is not an artefact of the flag: flashlua did
+// not write the file and must not replace it. An empty file may be replaced.
 func checkArtefact(path, flag string) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: opening a FIFO without a writer would block
 	if errors.Is(err, os.ErrNotExist) {
@@ -79,8 +80,9 @@ func checkArtefact(path, flag string) error {
 // rotateAt is the size in bytes at which a transcript is rotated.
 const rotateAt = 64 << 20
 
-// rotatingFile is a transcript that is renamed to NAME.1 at limit bytes, replacing an older NAME.1, so that a board that prints
-// without end does not fill the disk. It does not replace a NAME.1 that is no transcript. A device or a FIFO is not rotated.
+// rotatingFile is a transcript that is renamed to NAME.1 at limit bytes, replacing an older NAME.1, so that a
+// board that prints without end does not fill the disk. It does not replace a NAME.1 that is no transcript. A
+// device or a FIFO is not rotated.
 type rotatingFile struct {
 	*os.File
 	path    string

@@ -13,7 +13,7 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// TestForeignKnowsArtefacts holds artefactBegins to what a run writes.
+// TestForeignKnowsArtefacts holds that artefactPrefix matches what a run writes.
 func TestForeignKnowsArtefacts(t *testing.T) {
 	var transcript bytes.Buffer
 	console.NewTranscript(&transcript).Note(time.Unix(0, 0), "a remark")
@@ -79,8 +79,8 @@ func TestATranscriptIsRotated(t *testing.T) {
 	}
 }
 
-// TestARotatedTranscriptReplacesNoOtherFile holds that what stands at NAME.1 and is no transcript stays, whether it was
-// there when the run began or came later.
+// TestARotatedTranscriptReplacesNoOtherFile holds that a file NAME.1 that is no transcript is not replaced,
+// whether it existed before the run or was created during it.
 func TestARotatedTranscriptReplacesNoOtherFile(t *testing.T) {
 	for _, tt := range []struct {
 		name, there string
@@ -103,12 +103,12 @@ func TestARotatedTranscriptReplacesNoOtherFile(t *testing.T) {
 			put(path, "2026-11-27T10:00:00.000Z < before\n")
 			put(rotatedName(path), tt.there)
 			if r, err := newRotatingFile(path); (err == nil) != tt.ok {
-				t.Errorf("newRotating = %v; want success %t", err, tt.ok)
+				t.Errorf("newRotatingFile = %v; want success %t", err, tt.ok)
 			} else if err == nil {
 				r.Close()
 			}
 			if got, _ := os.ReadFile(path); !tt.ok && len(got) == 0 {
-				t.Error("the refused run emptied the transcript that was there")
+				t.Error("the refused run truncated the existing transcript")
 			}
 			os.Remove(rotatedName(path))
 			r, err := newRotatingFile(path)
@@ -124,7 +124,7 @@ func TestARotatedTranscriptReplacesNoOtherFile(t *testing.T) {
 				}
 			}
 			if got, _ := os.ReadFile(rotatedName(path)); (string(got) != tt.there) != tt.ok {
-				t.Errorf("NAME.1 holds %q; it held %q", got, tt.there)
+				t.Errorf("NAME.1 = %q; want %q", got, tt.there)
 			}
 		})
 	}
@@ -133,6 +133,6 @@ func TestARotatedTranscriptReplacesNoOtherFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := newRotatingFile(image[:len(image)-2], image); err == nil {
-		t.Error("newRotating = nil; want an error: the run reads what NAME.1 would replace")
+		t.Error("newRotatingFile = nil; want an error: the run reads NAME.1")
 	}
 }

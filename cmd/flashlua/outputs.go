@@ -24,7 +24,8 @@ import (
 // artefactNames are the names of a run's files in the directory of --out, by the flag that names the file itself.
 var artefactNames = map[string]string{"verdict": "verdict.json", "events": "events.jsonl", "transcript": "transcript.log"}
 
-// artefacts are the files that a run writes. They are opened before the run, so that a wrong path is an error at once.
+// artefacts are the files that a run writes. They are opened before the run, so that a wrong path is an error at
+// once.
 type artefacts struct {
 	verdict    *verdict
 	events     *sink // nil without --events and --out
@@ -32,7 +33,8 @@ type artefacts struct {
 	files      []io.Closer
 }
 
-// openArtefacts opens the files that the flags name. If one of them cannot be opened, the verdict can still be written.
+// openArtefacts opens the files that the flags name. If one of them cannot be opened, the verdict can still be
+// written.
 func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 	a.verdict = &verdict{}
 	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
@@ -89,8 +91,8 @@ func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 	return a, nil
 }
 
-// artefactPath returns the path of an artefact: the file that its own flag names, else its file in the directory of --out. ""
-// is no file.
+// artefactPath returns the path of an artefact: the file that its own flag names, else its file in the directory
+// of --out. "" is no file.
 func artefactPath(named, dir, flag string) string {
 	if named == "" && dir != "" {
 		return filepath.Join(dir, artefactNames[flag])
@@ -98,8 +100,9 @@ func artefactPath(named, dir, flag string) string {
 	return named
 }
 
-// prepareOutDir creates the directory if necessary and removes the artefacts of an earlier run, so that they are not mistaken
-// for this run's. It leaves all other files. A file with the name of an artefact and other content is an error.
+// prepareOutDir creates the directory if necessary and removes the artefacts of an earlier run, so that they are
+// not mistaken for this run's. It leaves all other files. A file with the name of an artefact and other content is
+// an error.
 func prepareOutDir(dir string, inputs []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -160,8 +163,8 @@ func transcriptMark(clk clock.Clock) func(engine.Loss) []byte {
 	}
 }
 
-// writeRefusal writes the verdict of a command line that could not be parsed, so that the verdict of an earlier run is not
-// mistaken for this one's. It finds the flags --verdict and --out without urfave/cli.
+// writeRefusal writes the verdict of a command line that could not be parsed, so that the verdict of an earlier
+// run is not mistaken for this one's. It finds the flags --verdict and --out without urfave/cli.
 func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	cmd, words := (*cli.Command)(nil), env.Args[min(2, len(env.Args)):]
 	if len(words) > 0 {

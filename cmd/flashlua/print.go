@@ -69,8 +69,8 @@ func (p *printer) end() {
 	p.write("", false)
 }
 
-// write prints lines above the status line, in one piece, and draws the status line again if again is true. The caller holds
-// mu.
+// write prints lines above the status line, in one piece, and draws the status line again if again is true. The
+// caller holds mu.
 func (p *printer) write(lines string, again bool) {
 	if lines != "" {
 		p.lastPrint = p.clk.Now()

@@ -11,10 +11,10 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// apart keeps a test off the instant of a tick: of two things at once either may come first.
+// apart is added to durations so that a test does not act at the time of a tick, where the order would be random.
 const apart = 150 * time.Millisecond
 
-// watched is a printer in a bubble, on a terminal of some width or, with 0, on none.
+// watched is a printer in a synctest bubble, on a terminal of a width, or on no terminal with 0.
 type watched struct {
 	*printer
 	out *strings.Builder
@@ -38,13 +38,13 @@ func watch(t *testing.T, width int, level level, environ ...string) watched {
 	return w
 }
 
-// tell sends an event that happens now.
+// tell sends an event with the current time.
 func (w watched) tell(e engine.Event) {
 	e.Time = w.clk.Now()
 	w.event(e)
 }
 
-// said gives what was printed since the last call.
+// said returns the output since the last call.
 func (w watched) said() string {
 	synctest.Wait()
 	w.mu.Lock()
@@ -60,7 +60,7 @@ func (w watched) want(t *testing.T, want string) {
 	}
 }
 
-// flashing is what a run tells.
+// flashing are the events of a run.
 func (w watched) flashing() {
 	w.tell(engine.Event{Type: engine.EventPlan, Text: "x.raw\nto disk"})
 	w.tell(engine.Event{Type: engine.EventAttempt, Attempt: 1})
@@ -141,7 +141,7 @@ func TestHeartbeat(t *testing.T) {
 		w.tell(engine.Event{Type: engine.EventStep, Step: "verify"})
 		w.said()
 		time.Sleep(heartbeatInterval - apart)
-		w.want(t, "") // what was printed counts, not a fixed beat
+		w.want(t, "") // the interval starts at the last line
 		time.Sleep(heartbeatInterval + 2*apart)
 		w.want(t, "  write > verify: still waiting after 30s (attempt 1, 1m29s in all)\n"+
 			"  write > verify: still waiting after 1m0s (attempt 1, 1m59s in all)\n")
@@ -160,7 +160,7 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
-// shows plays a terminal: the lines that stay, and the last one.
+// shows interprets output as a terminal does. It returns the lines on the screen.
 func shows(t *testing.T, out string, width int) string {
 	t.Helper()
 	var lines []string
@@ -228,7 +228,7 @@ func TestNarrowTerminalWithoutColour(t *testing.T) {
 		if got, want := shows(t, w.said(), 20), "  write  25% [=====>"; len(got) != 19 || !strings.HasPrefix(want, got) {
 			t.Errorf("the screen shows %q; want %q", got, want)
 		}
-		w.tell(engine.Event{Type: engine.EventProgress, Step: "download", Done: 3 << 20}) // of unknown size
+		w.tell(engine.Event{Type: engine.EventProgress, Step: "download", Done: 3 << 20}) // unknown total
 		time.Sleep(time.Second)
 		if got, want := shows(t, w.said(), 20), "  download  3.0 MiB"; got != want {
 			t.Errorf("the screen shows %q; want %q", got, want)

@@ -12,7 +12,8 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// heartbeatInterval is the silence after which a "still waiting" line is printed where no status line can be drawn.
+// heartbeatInterval is the silence after which a "still waiting" line is printed where no status line can be
+// drawn.
 const heartbeatInterval = 30 * time.Second
 
 // activity is what the run does now, and since when.
@@ -128,8 +129,9 @@ const (
 	refreshInterval = time.Second            // time between two drawings of a status line without a bar
 )
 
-// statusLine is the last line of a terminal, which is redrawn: the progress bar of a transfer, or the current activity and its
-// duration. The library only formats the bar. The printer draws it, so that it never mixes with another line.
+// statusLine is the last line of a terminal, which is redrawn: the progress bar of a transfer, or the current
+// activity and its duration. The library only formats the bar. The printer draws it, so that it never mixes with
+// another line.
 type statusLine struct {
 	width func() int
 	bar   *progressbar.ProgressBar // of the current transfer; nil if there is none
@@ -154,7 +156,8 @@ func (l *statusLine) progress(e engine.Event) {
 // endBar removes the bar.
 func (l *statusLine) endBar() { l.bar = nil }
 
-// text returns the line at a time. A full bar is replaced by the activity and its duration: the board may still flush its cache.
+// text returns the line at a time. A full bar is replaced by the activity and its duration: the board may still
+// flush its cache.
 func (l *statusLine) text(now activity, at time.Time) string {
 	text := "  " + now.name + "  " + at.Sub(now.since).Round(time.Second).String()
 	switch {

@@ -262,8 +262,8 @@ func checkFlags(c *cli.Context) error {
 	return nil
 }
 
-// recorder returns the transcript that writes the console to the printer (with --verbose) and to the transcript file, nil
-// without either. The printer is first because it never fails.
+// recorder returns the transcript that writes the console to the printer (with --verbose) and to the transcript
+// file, nil without either. The printer is first because it never fails.
 func recorder(p *printer, out artefacts) *console.Transcript {
 	var sinks []io.Writer
 	if p.level == verbose {

@@ -15,8 +15,8 @@ import (
 // exitSignals are the names of the signals that end a run in an orderly way.
 var exitSignals = map[os.Signal]string{syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP", syscall.SIGQUIT: "SIGQUIT"}
 
-// systemSignals subscribes to exitSignals. SIGHUP stays ignored under nohup. SIGPIPE no longer ends the process: the board must
-// be switched off even if the reader of the output has ended.
+// systemSignals subscribes to exitSignals. SIGHUP stays ignored under nohup. SIGPIPE no longer ends the process:
+// the board must be switched off even if the reader of the output has ended.
 func systemSignals() (<-chan os.Signal, func()) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not signal.Ignore, which child processes inherit
 	arrived := make(chan os.Signal, 8)
@@ -28,8 +28,8 @@ func systemSignals() (<-chan os.Signal, func()) {
 	return arrived, func() { signal.Stop(arrived) }
 }
 
-// requestWindow is the time within which several signals count as one request: timeout(1) sends one to its child and one to the
-// child's process group; a terminal that hangs up and a service manager send different ones.
+// requestWindow is the time within which several signals count as one request: timeout(1) sends one to its child
+// and one to the child's process group; a terminal that hangs up and a service manager send different ones.
 const requestWindow = 2 * time.Second
 
 // interrupts counts requests to end. Only one goroutine calls handle.

@@ -18,9 +18,9 @@ const (
 	briefTime = 250 * time.Millisecond // for each sink in any case
 )
 
-// sink writes to w in the background, so that a reader that stops reading (a terminal with Ctrl-S, a pager, a FIFO, a stalled
-// file system) never blocks the goroutine that writes. Data that does not fit into the queue is dropped and counted, and a
-// mark is written in its place. After an error of w nothing more is written.
+// sink writes to w in the background, so that a reader that stops reading (a terminal with Ctrl-S, a pager, a
+// FIFO, a stalled file system) never blocks the goroutine that writes. Data that does not fit into the queue is
+// dropped and counted, and a mark is written in its place. After an error of w nothing more is written.
 type sink struct {
 	name string // of the output, in a report
 	size int    // capacity of the queue in bytes
@@ -158,7 +158,8 @@ func (s *sink) lossError() error {
 	return err
 }
 
-// flush waits until the queue is empty, for briefTime at most, before the caller writes to the same terminal by another way.
+// flush waits until the queue is empty, for briefTime at most, before the caller writes to the same terminal by
+// another way.
 func (s *sink) flush(clk clock.Clock) {
 	late := make(chan struct{})
 	defer clk.AfterFunc(briefTime, func() { close(late) })()
@@ -177,8 +178,8 @@ type drainBudget struct {
 	began time.Time       // zero before the first wait
 }
 
-// wait waits until the queues of the sinks are empty, within what is left of drainTime since the first call. Nil sinks are
-// skipped.
+// wait waits until the queues of the sinks are empty, within what is left of drainTime since the first call. Nil
+// sinks are skipped.
 func (d *drainBudget) wait(sinks ...*sink) {
 	if d.began.IsZero() {
 		d.began = d.clk.Now()

@@ -23,8 +23,8 @@ func systemTerminal(w io.Writer) int {
 	return 80
 }
 
-// canRedraw reports whether a line on w can be overwritten: w is a terminal with cursor control and not a CI log, which keeps
-// every control character.
+// canRedraw reports whether a line on w can be overwritten: w is a terminal with cursor control and not a CI log,
+// which keeps every control character.
 func (env Env) canRedraw(w io.Writer) bool {
 	return env.Getenv("TERM") != "dumb" && env.Getenv("CI") == "" && env.Terminal(w) > 0
 }
@@ -46,8 +46,8 @@ func (p colors) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// escapeControl escapes control characters and invalid UTF-8, because text of a board or a script must not control the terminal.
-// Line ends and tabs stay.
+// escapeControl escapes control characters and invalid UTF-8, because text of a board or a script must not control
+// the terminal. Line ends and tabs stay.
 func escapeControl(text string) string {
 	if utf8.ValidString(text) && !strings.ContainsFunc(text, isControl) {
 		return text
@@ -68,7 +68,8 @@ func escapeControl(text string) string {
 	return b.String()
 }
 
-// inline is escapeControl for text within a line. It also escapes line ends and tabs, which would start another line or column.
+// inline is escapeControl for text within a line. It also escapes line ends and tabs, which would start another
+// line or column.
 func inline(text string) string {
 	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(escapeControl(text))
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// verdict is the output file of the verdict. It is opened before the run, so that a wrong path is an error at once. A regular
-// file is written under a temporary name in the same directory and renamed when it is complete; a device or a FIFO is written
-// directly.
+// verdict is the output file of the verdict. It is opened before the run, so that a wrong path is an error at
+// once. A regular file is written under a temporary name in the same directory and renamed when it is complete; a
+// device or a FIFO is written directly.
 type verdict struct {
 	path string // to rename f to; "" if f is written directly
 	f    *os.File
@@ -66,8 +66,8 @@ func unreadHint(err error) error {
 	return err
 }
 
-// write writes the verdict and renames the file. It waits at most drainTime for a FIFO without a reader or a file system that
-// stalls.
+// write writes the verdict and renames the file. It waits at most drainTime for a FIFO without a reader or a file
+// system that stalls.
 func (v *verdict) write(clk clock.Clock, r *engine.Report) error {
 	if v == nil || v.f == nil {
 		return nil
@@ -100,11 +100,11 @@ func (v *verdict) put(text []byte) error {
 	return err
 }
 
-// The temporary file of a verdict is .verdict-HOST-NUMBER, with a lock. A killed process leaves the file without the lock, and
-// the next run that writes a verdict to the directory removes it.
+// The temporary file of a verdict is .verdict-HOST-NUMBER, with a lock. A killed process leaves the file without
+// the lock, and the next run that writes a verdict to the directory removes it.
 
-// verdictTempPrefix returns the beginning of the temporary files' names. It contains a checksum of the host's name, because on
-// a network file system the locks of other hosts may be invisible.
+// verdictTempPrefix returns the beginning of the temporary files' names. It contains a checksum of the host's
+// name, because on a network file system the locks of other hosts may be invisible.
 func verdictTempPrefix() string {
 	host, _ := os.Hostname()
 	return fmt.Sprintf(".verdict-%08x-", crc32.ChecksumIEEE([]byte(host)))

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestOnlyWhatAKilledRunLeftIsRemoved from a folder that holds other things with such names.
+// TestOnlyWhatAKilledRunLeftIsRemoved holds that removeStaleVerdicts leaves all other files with similar names.
 func TestOnlyWhatAKilledRunLeftIsRemoved(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
@@ -44,7 +44,7 @@ func TestOnlyWhatAKilledRunLeftIsRemoved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.Close() // as by the end of its process
+		f.Close() // drops the lock, as the end of the process does
 	}
 	removeStaleVerdicts(dir)
 	var got []string
@@ -54,6 +54,6 @@ func TestOnlyWhatAKilledRunLeftIsRemoved(t *testing.T) {
 	}
 	slices.Sort(kept)
 	if !slices.Equal(got, kept) {
-		t.Errorf("the folder holds %q, %v; want %q", got, err, kept)
+		t.Errorf("files = %q, %v; want %q", got, err, kept)
 	}
 }
