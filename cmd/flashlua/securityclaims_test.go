@@ -90,7 +90,7 @@ var claims = []claim{
 	},
 	{says: "It refuses `..`, absolute paths, and links that lead out of the directory.", by: []string{"TestRequire"}},
 	{
-		says: "A policy can name any file that the user can read as a boot file; flashlua only reads it.",
+		says: "Any file that the user can read can be a boot file of a policy; flashlua only reads it.",
 		runs: []proof{{"run public.lua --image prog/in.raw --port sim:size=1 -q", 0, ""}, {"run asks.lua --image prog/in.raw --port sim:size=1", 3, "script.phase"}},
 	},
 	{says: "Boot files are served by TFTP while the board is flashed.", by: []string{"tftp.txtar", "TestLoad"}},
@@ -153,7 +153,7 @@ var claims = []claim{
 		runs: []proof{do("", "open exec:cat", 2, grant), do("--allow-exec cat", "open exec:cat", 0, ""), do("", "power command:true", 2, grant), do("--allow-exec true", "power command:true~{}", 0, "")},
 	},
 	{
-		says: "`--allow-exec NAME` allows a command that runs only that executable; any other command must be allowed literally.",
+		says: "`--allow-exec NAME` allows a command that runs only that executable; any other command must be named in full.",
 		runs: []proof{do("--allow-exec true", "power command:true;touch${IFS}ran", 2, grant), do("--allow-exec true~{};true", "power command:true~{};true", 0, ""), do("--allow-exec true", "power command:true~{};true", 2, grant)},
 	},
 	{says: "A policy cannot run commands of the station; the operator's command line can.", runs: []proof{{"run runs.lua --image prog/in.raw --port sim:size=1", 3, "script.phase"}, {"run prog/board.lua --image prog/in.raw --port exec:false --power command:true~{} --dry-run", 0, "planned: "}}},
@@ -228,8 +228,8 @@ var claims = []claim{
 	},
 	{says: "This includes an echo with lost characters, with a kernel line in the middle, or cut off by a reset.", by: []string{"TestEchoOfASecret", "TestLateEchoes", "TestSecretsAreMasked"}},
 	{says: "A secret of one or two characters is masked only in its echo, because it is part of too many words.", by: []string{"TestMask", "TestEchoOfASecret", "secrets.txtar"}},
-	{says: "Each line of a secret with line ends is a secret.", by: []string{"TestMask", "TestEchoOfASecret"}},
-	{says: "Output from before `con:secret` sent a secret is not masked.", by: []string{"secrets.txtar"}},
+	{says: "If a secret has several lines, each line is a secret.", by: []string{"TestMask", "TestEchoOfASecret"}},
+	{says: "Output that was shown before `con:secret` sent a secret is not masked.", by: []string{"secrets.txtar"}},
 	{says: "Names of kinds, boards, targets and files are not masked.", not: noLimit},
 	{says: "If a script fails while it loads, its secrets are unknown and not masked.", not: noLimit},
 	{says: "`flashlua boards show` masks only the values of the two password keys.", by: []string{"TestAPasswordIsNotShown", "secrets.txtar"}},
