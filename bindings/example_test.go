@@ -14,7 +14,7 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// temp writes a file to a temporary directory.
+// temp makes a file for an example.
 func temp(name, text string) (path string, remove func()) {
 	dir, err := os.MkdirTemp("", "flashlua-example-*")
 	if err != nil {
@@ -27,7 +27,7 @@ func temp(name, text string) (path string, remove func()) {
 	return path, func() { os.RemoveAll(dir) }
 }
 
-// Run a policy: load it, and pass it to the engine with a job. Attach replaces the hardware by a simulated board.
+// Run a policy: load it, and give the engine a job. Here a simulated board is in the place of the hardware.
 func Example() {
 	image, remove := temp("disk.img", "an image")
 	defer remove()
@@ -48,7 +48,7 @@ func Example() {
 	// Output: verified disk 0
 }
 
-// Receive the events of a run. engine.Event describes their order.
+// Subscribe to what happens. The order of events is documented at engine.Event.
 func Example_events() {
 	image, remove := temp("disk.img", "an image")
 	defer remove()
@@ -71,7 +71,7 @@ func Example_events() {
 	// write
 }
 
-// Add a Lua module. Scripts find it as a global.
+// Give scripts a Lua module of one's own.
 func ExampleModule() {
 	script, remove := temp("rack.lua", `return function() print(rack.slot("bench-7")) end`)
 	defer remove()
@@ -102,7 +102,7 @@ func ExampleModule() {
 	// done
 }
 
-// Add a rule that comes before the policy's classify and the built-in rules.
+// Add a rule of one's own before the policy's and the built-in ones.
 func Example_rule() {
 	image, remove := temp("disk.img", "an image")
 	defer remove()
@@ -111,7 +111,7 @@ func Example_rule() {
 	policy.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
 		switch {
 		case classify.Find(err, classify.NetDHCPTimeout) != nil:
-			return classify.Fatal, nil // in this lab a lease arrives immediately or never
+			return classify.Fatal, nil // in this lab a lease comes at once, or never
 		case inner != nil:
 			return inner(ctx, err, next)
 		}
@@ -125,16 +125,16 @@ func Example_rule() {
 	// Output: fatal policy 1
 }
 
-// Open consoles with your own function. The report contains its error.
+// Open consoles in a way of one's own. The error is the same one in the report.
 func Example_transport() {
 	image, remove := temp("disk.img", "an image")
 	defer remove()
 	policy, _ := bindings.Load("sim", bindings.Options{})
-	locked := errors.New("bench-7 is reserved by another user")
+	locked := errors.New("bench-7 is reserved by somebody else")
 	e := engine.Engine{OpenPort: func(_ context.Context, spec string, _ transport.Line) (transport.Port, error) {
 		return nil, classify.Wrap(locked, classify.TransportBusy, "cannot open %s", spec)
 	}}
 	report := e.Run(context.Background(), policy, engine.Job{Image: image, Port: "lab:bench-7", Power: "none"})
 	fmt.Println(report.Error, errors.Is(report.Err, locked), report.Exit)
-	// Output: cannot open lab:bench-7: bench-7 is reserved by another user true 2
+	// Output: cannot open lab:bench-7: bench-7 is reserved by somebody else true 2
 }
