@@ -36,6 +36,9 @@ func Check(spec string, o Options) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkModules(o.Modules); err != nil {
+		return nil, err
+	}
 	h := newHost(src, o)
 	in := check.Input{
 		File: src.name, Text: src.text, Globals: h.globalNames(), Members: h.members,

@@ -3,7 +3,6 @@ package bindings
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -43,7 +42,11 @@ func (h *host) jsonModule() map[string]builtin {
 			if err := json.Unmarshal([]byte(text), &v); err != nil {
 				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.name)
 			}
-			return ret(h.luaValue(v))
+			value, err := h.luaValue(v)
+			if err != nil {
+				return nil, classify.Wrap(err, classify.ScriptLimit, "%s", c.name)
+			}
+			return ret(value)
 		},
 	}
 }
@@ -141,33 +144,4 @@ func tableToGo(c *args, t *lua.LTable, depth int, seen *int) (any, error) {
 		return list, nil
 	}
 	return named, nil
-}
-
-// luaValue makes a Lua value of a Go one, of the kinds that goValue makes.
-func (h *host) luaValue(v any) lua.LValue {
-	switch v := v.(type) {
-	case bool:
-		return lua.LBool(v)
-	case float64:
-		return lua.LNumber(v)
-	case int:
-		return lua.LNumber(v)
-	case int64:
-		return lua.LNumber(v)
-	case string:
-		return lua.LString(v)
-	case []any:
-		t := h.L.NewTable()
-		for i, x := range v {
-			t.RawSetInt(i+1, h.luaValue(x))
-		}
-		return t
-	case map[string]any:
-		t := h.L.NewTable()
-		for _, k := range slices.Sorted(maps.Keys(v)) {
-			t.RawSetString(k, h.luaValue(v[k]))
-		}
-		return t
-	}
-	return lua.LNil
 }

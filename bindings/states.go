@@ -22,6 +22,9 @@ type states struct {
 
 // inspect loads a script. What it returns may be used by several runs at once.
 func inspect(src source, o Options) (*Script, error) {
+	if err := checkModules(o.Modules); err != nil {
+		return nil, err
+	}
 	src.library = &library{}
 	all := &states{src: src, options: o}
 	first, err := loadInTime(src, o)
