@@ -112,9 +112,7 @@ func stubOptions(f option.Function) []string {
 			}
 		}
 	} else {
-		for _, field := range splitFields(strings.Trim(p[1], "{} ")) {
-			all = append(all, field)
-		}
+		all = splitFields(strings.Trim(p[1], "{} "))
 	}
 	slices.Sort(all)
 	return all
