@@ -1,7 +1,9 @@
-// Package check is the static check of `flashlua check`: it finds mistakes in a script's syntax tree, without a board.
+// Package check is the static check of `flashlua check`: it finds mistakes in a script's syntax tree, without a
+// board.
 //
-// It owns the rules and the comments that silence them. It does not compile, load or run a script: its caller brings the
-// syntax tree, the names that scripts find, the options that functions take, and a function that loads the script.
+// It owns the rules and the comments that silence them. It does not compile, load or run a script: its caller
+// brings the syntax tree, the names that scripts find, the options that functions take, and a function that
+// loads the script.
 package check
 
 import (

@@ -81,12 +81,12 @@ func TestSuppressions(t *testing.T) {
 	const found = "unknown-option: lab.open has no option tiemout; did you mean timeout?"
 	for text, want := range map[string]string{
 		bad: found,
-		bad + " -- check: allow unknown-option because of the test":                         "",
-		"-- check: allow unknown-option because of the test\n" + bad:                        "",
-		"-- check: allow unknown-option because of the test\n\n" + bad:                      "silenced: nothing here breaks the rule unknown-option; " + found,
-		bad + " -- check: allow unknown-option":                                             found + "; silenced: say why: -- check: allow unknown-option because …",
-		bad + " -- check: allow unknown-optoin because of the test":                         found + "; silenced: there is no rule unknown-optoin; did you mean unknown-option?",
-		bad + " -- check: allow bad-option, unknown-option because of the test":             "silenced: nothing here breaks the rule bad-option",
+		bad + " -- check: allow unknown-option because of the test":                          "",
+		"-- check: allow unknown-option because of the test\n" + bad:                         "",
+		"-- check: allow unknown-option because of the test\n\n" + bad:                       "silenced: nothing here breaks the rule unknown-option; " + found,
+		bad + " -- check: allow unknown-option":                                              found + "; silenced: say why: -- check: allow unknown-option because …",
+		bad + " -- check: allow unknown-optoin because of the test":                          found + "; silenced: there is no rule unknown-optoin; did you mean unknown-option?",
+		bad + " -- check: allow bad-option, unknown-option because of the test":              "silenced: nothing here breaks the rule bad-option",
 		"string.find(\"a\", \"(\") -- check: allow bad-pattern because the test means it so": "",
 	} {
 		if got := run(t, text); got != want {

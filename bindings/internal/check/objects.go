@@ -13,8 +13,8 @@ import (
 	"github.com/flashlua/flashlua/scripts"
 )
 
-// objects infers which of flashlua's objects the names of a script stand for. A name has a type, "session" or "shell", only
-// if every assignment to it, anywhere in the script, has that type.
+// objects infers which of flashlua's objects the names of a script stand for. A name has a type, "session" or
+// "shell", only if every assignment to it, anywhere in the script, has that type.
 type objects struct {
 	kinds map[string]string // type by name; "" if it is not sure
 	uses  []memberUse
@@ -112,8 +112,8 @@ func (o *objects) kindOf(e ast.Expr) string {
 	return ""
 }
 
-// resultOf returns the type of object that a module's function returns. A module whose name is assigned anywhere in the
-// script before may be another value.
+// resultOf returns the type of object that a module's function returns. A module whose name is assigned anywhere
+// in the script before may be another value.
 func (o *objects) resultOf(function *ast.AttrGetExpr) string {
 	id, ok := function.Object.(*ast.IdentExpr)
 	if !ok {

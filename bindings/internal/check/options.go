@@ -20,8 +20,8 @@ type optionTable struct {
 	kind      string            // type of an object without a name, "" if it is not known
 }
 
-// findOptions notes the table of options of a call, to be checked once the types of names are known. A function that pcall
-// calls is called as well.
+// findOptions notes the table of options of a call, to be checked once the types of names are known. A function
+// that pcall calls is called as well.
 func (c *checker) findOptions(x *ast.FuncCallExpr, s *scope) {
 	if x.Receiver != nil {
 		id, _ := x.Receiver.(*ast.IdentExpr)

@@ -44,7 +44,8 @@ func (c *checker) checkPrompts(section string, prompts []string) {
 	}
 }
 
-// checkFlash reports a flash of the board's own that does not write and verify the image, and a sequence that is not used.
+// checkFlash reports a flash of the board's own that does not write and verify the image, and a sequence that is
+// not used.
 func (c *checker) checkFlash(own bool) {
 	if !own && c.calls["sequence"] {
 		c.report(c.line("sequence", ""), "sequence", "unused-sequence", "the sequence is not used: write board.flash = seq.flash")

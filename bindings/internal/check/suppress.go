@@ -10,7 +10,8 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 )
 
-// suppressionComment is `-- check: allow RULE, RULE because REASON`. It holds for its own line and for the one after it.
+// suppressionComment is `-- check: allow RULE, RULE because REASON`. It holds for its own line and for the one
+// after it.
 var suppressionComment = regexp.MustCompile(`--\s*check:\s*allow\s+([\w, -]+?)(?:\s+because\s+(\S.*))?$`)
 
 // suppression is one such comment.
@@ -20,8 +21,8 @@ type suppression struct {
 	used   map[string]bool // rules that it silenced
 }
 
-// applySuppressions returns the findings that no comment silences, sorted, with those about the comments themselves: an
-// unknown rule, a missing reason, a rule that is not broken there.
+// applySuppressions returns the findings that no comment silences, sorted, with those about the comments
+// themselves: an unknown rule, a missing reason, a rule that is not broken there.
 func (c *checker) applySuppressions() []Finding {
 	all := c.suppressions()
 	c.found = slices.DeleteFunc(c.found, func(f Finding) bool {

@@ -40,8 +40,8 @@ type Set[T any] struct {
 //	Line    *lua.LFunction `lua:"line,function"`
 //	Image   string         `lua:"image,required"`
 //
-// The tag holds its name, its kind where the Go type does not say it, and "required". It must be called while packages are
-// initialized, and panics if T is no such struct.
+// The tag holds its name, its kind where the Go type does not say it, and "required". It must be called while
+// packages are initialized, and panics if T is no such struct.
 func Declare[T any](arg int, functions ...string) *Set[T] {
 	s := &Set[T]{Arg: arg}
 	t := reflect.TypeFor[T]()
@@ -68,7 +68,8 @@ func ofField(f reflect.StructField) Option {
 	return o
 }
 
-// Assign sets the field of the option with index i to a value: one that Kind.Parse returned, or one of the field's type.
+// Assign sets the field of the option with index i to a value: one that Kind.Parse returned, or one of the
+// field's type.
 func (s *Set[T]) Assign(to *T, i int, value any) {
 	field, v := reflect.ValueOf(to).Elem().Field(i), reflect.ValueOf(value)
 	if field.Kind() == reflect.Pointer && v.Kind() != reflect.Pointer {

@@ -9,8 +9,8 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// Kind says which values an option takes. Its text is the option's type in the LuaCATS stub, but for a function, whose
-// parameters the stub names as well.
+// Kind says which values an option takes. Its text is the option's type in the LuaCATS stub, but for a function,
+// whose parameters the stub names as well.
 type Kind string
 
 // The kinds. A number without a unit is no duration: its unit could only be guessed.
@@ -38,9 +38,9 @@ const (
 	function Other = "function"
 )
 
-// Parse returns the Go value of an option: an int for an Integer, an int64 for a Size, a time.Duration, an engine.PowerState, a
-// classify.Class, and v itself for the other kinds. v is a string, a float64, a bool or an Other. The error completes
-// "option NAME …".
+// Parse returns the Go value of an option: an int for an Integer, an int64 for a Size, a time.Duration, an
+// engine.PowerState, a classify.Class, and v itself for the other kinds. v is a string, a float64, a bool or an
+// Other. The error completes "option NAME …".
 func (k Kind) Parse(v any) (any, error) {
 	text, isText := v.(string)
 	number, isNumber := v.(float64)
@@ -134,8 +134,8 @@ func ParseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// parseSize reads a number of bytes from 1 up: a whole number that a float64 holds exactly, or a text as engine.ParseSize
-// reads it.
+// parseSize reads a number of bytes from 1 up: a whole number that a float64 holds exactly, or a text as
+// engine.ParseSize reads it.
 func parseSize(v any) (int64, error) {
 	var n int64
 	ok := false

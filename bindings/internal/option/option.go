@@ -1,8 +1,10 @@
-// Package option holds the options of flashlua's Lua functions as data: their names, kinds, and which are required.
+// Package option holds the options of flashlua's Lua functions as data: their names, kinds, and which are
+// required.
 //
-// It owns the declarations. Each is made once, from the struct that a binding reads the options into, or from the keys of a
-// policy's section. The binding, `flashlua check`, and the tests of the LuaCATS stub and of the documents read them.
-// It does not know Lua's values or syntax: both sides bring an option's value as a Go value.
+// It owns the declarations. Each is made once, from the struct that a binding reads the options into, or from
+// the keys of a policy's section. The binding, `flashlua check`, and the tests of the LuaCATS stub and of the
+// documents read them. It does not know Lua's values or syntax: both sides bring an option's value as a Go
+// value.
 package option
 
 import (
@@ -56,7 +58,8 @@ func Declared() []Function {
 	return slices.SortedFunc(slices.Values(declared), func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// DeclareKeys declares that functions take these options in argument arg. It must be called while packages are initialized.
+// DeclareKeys declares that functions take these options in argument arg. It must be called while packages are
+// initialized.
 func DeclareKeys(arg int, options []Option, functions ...string) {
 	for _, name := range functions {
 		if slices.ContainsFunc(declared, func(f Function) bool { return f.Name == name }) {

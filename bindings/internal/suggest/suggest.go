@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Name returns "; did you mean NAME?" with the known name nearest to word, or "; known are …" with all of them if none is
-// near. It is appended to an error about word.
+// Name returns "; did you mean NAME?" with the known name nearest to word, or "; known are …" with all of them
+// if none is near. It is appended to an error about word.
 func Name(word string, known []string) string {
 	if best := nearest(word, known); best != "" {
 		return didYouMean(best)
@@ -44,7 +44,8 @@ func nearest(word string, known []string) string {
 	return best
 }
 
-// distance returns the number of bytes to insert, delete, replace or swap between two words (optimal string alignment).
+// distance returns the number of bytes to insert, delete, replace or swap between two words (optimal string
+// alignment).
 func distance(a, b string) int {
 	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
