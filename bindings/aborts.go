@@ -7,6 +7,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
 )
@@ -14,13 +16,13 @@ import (
 // aborts reads what means failure on a console: { ["DDR init failed"] = "the memory does not come up", reset = false }.
 // A text is looked for as it is; false switches one of the built-in ones off.
 func aborts(v lua.LValue) (w console.Watch, err error) {
-	t, ok := tableIn(v)
-	switch {
-	case v == lua.LNil:
+	if v == lua.LNil {
 		return w, nil
-	case !ok:
-		return w, fmt.Errorf(`must be a table, { ["text"] = "what it means" }, not a %s`, v.Type())
 	}
+	if _, err := option.Aborts.Parse(goOption(v)); err != nil {
+		return w, err
+	}
+	t, _ := tableIn(v)
 	t.ForEach(func(k, v lua.LValue) {
 		text, isText := k.(lua.LString)
 		says, isOn := v.(lua.LString)
@@ -32,7 +34,7 @@ func aborts(v lua.LValue) (w console.Watch, err error) {
 		case v == lua.LFalse && slices.Contains(console.AbortNames, string(text)):
 			w.Disable = append(w.Disable, string(text))
 		case v == lua.LFalse:
-			err = fmt.Errorf("cannot switch off %q%s", string(text), suggest(string(text), console.AbortNames))
+			err = fmt.Errorf("cannot switch off %q%s", string(text), suggest.Name(string(text), console.AbortNames))
 		default:
 			err = fmt.Errorf("must say what %q means, a string, or false", string(text))
 		}
@@ -45,7 +47,7 @@ func aborts(v lua.LValue) (w console.Watch, err error) {
 
 // aborts are those of the whole board.
 func (s *section) aborts() console.Watch {
-	s.known = append(s.known, "aborts")
+	s.declare("aborts", option.Aborts)
 	w, err := aborts(s.t.RawGetString("aborts"))
 	if err != nil {
 		s.fail("aborts", "%v", err)
@@ -58,14 +60,5 @@ func (s *section) aborts() console.Watch {
 		shown = append(shown, "not "+name)
 	}
 	s.note("aborts", shown)
-	return w
-}
-
-// aborts are those of one step.
-func (o *options) aborts() console.Watch {
-	w, err := aborts(o.get("aborts"))
-	if err != nil {
-		o.c.fail("option aborts %v", err)
-	}
 	return w
 }

@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -23,11 +24,11 @@ func perOp(n int, f func()) float64 {
 // as much.
 func BenchmarkClassify(b *testing.B) {
 	h := newHost(sourceNamed("bench.lua", ""), Options{})
-	c, err := compile("bench.lua", []byte(`return function(err, next) if err:is("shell.exit") then return "fatal" end return next(err) end, function() end`))
+	c, err := lua51.Compile("bench.lua", []byte(`return function(err, next) if err:is("shell.exit") then return "fatal" end return next(err) end, function() end`))
 	if err != nil {
 		b.Fatal(err)
 	}
-	results, err := h.call(b.Context(), h.L.NewFunctionFromProto(c.proto))
+	results, err := h.Call(b.Context(), h.L.NewFunctionFromProto(c.Proto))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func BenchmarkClassify(b *testing.B) {
 	next := func(err error) classify.Class { return classify.Retry }
 	var ask, none float64
 	for b.Loop() {
-		none = perOp(20_000, func() { h.call(b.Context(), empty) })
+		none = perOp(20_000, func() { h.Call(b.Context(), empty) })
 		ask = perOp(20_000, func() {
 			if class, err := h.classify(b.Context(), hook, failure, next); err != nil || class != classify.Retry {
 				b.Fatal(class, err)

@@ -14,6 +14,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
@@ -30,64 +32,20 @@ func eval(t *testing.T, source string) (string, error) {
 func sourceNamed(name, dir string) source { return source{name: name, dir: dir} }
 
 func (h *host) eval(ctx context.Context, source string) (string, error) {
-	c, err := compile(h.name, []byte(source))
+	c, err := lua51.Compile(h.name, []byte(source))
 	if err != nil {
 		return "", err
 	}
-	results, err := h.call(ctx, h.L.NewFunctionFromProto(c.proto))
+	results, err := h.Call(ctx, h.L.NewFunctionFromProto(c.Proto))
 	var out []string
 	for _, v := range results {
-		if e := goError(v); e != nil {
+		if e := vm.GoError(v); e != nil {
 			out = append(out, "<"+e.Error()+">")
 			continue
 		}
 		out = append(out, v.String())
 	}
 	return strings.Join(out, " "), err
-}
-
-// TestLuaMeansWhatItSays holds what stock gopher-lua gets wrong. The expected values are Lua 5.1's.
-func TestLuaMeansWhatItSays(t *testing.T) {
-	for source, want := range map[string]string{
-		"local a, b = 1, 2; a, b = b, a; return a, b":                                                           "2 1",
-		"local a, b, c = 1, 2, 3; a, b, c = c, a, b; return a, b, c":                                            "3 1 2",
-		"local t = {1, 2}; local i = 1; i, t[i] = i + 1, 20; return i, t[1], t[2]":                              "2 20 2",
-		"local retry = true; local e = {}; retry = e.offset and e.offset > 0; return retry":                     "nil",
-		"local x = 5; x = false or nil; return x":                                                               "nil",
-		"local x = 1; x = x and (x == 2 or nil); return x":                                                      "nil",
-		"local s = 'a'; local function f() return s end; pcall(error, 'x'); s = 'b'; return f()":                "b",
-		"local n = 0; local f = function() n = n + 1 end; pcall(function() f(); error('x') end); f(); return n": "2",
-		"local r = {}; for i = 1, 3 do r[i] = function() return i end; pcall(error) end; return r[1](), r[3]()": "1 3",
-		"local function f() return pcall(error, 'deep', 0) end; return f()":                                     "false deep",
-		"return pcall(error, {code = 7}) and 1 or 2":                                                            "2",
-		"local ok, e = pcall(error, {code = 7}); return e.code":                                                 "7",
-		"return select(2, pcall(error, 'x', 0))":                                                                "x",
-		"return select(2, pcall(error))":                                                                        "nil",
-		"local function f() error('m') end; return select(2, pcall(f))":                                         "test.lua:1: m",
-		"local function f() error('m', 2) end\nlocal function g()\nf()\nend\nreturn select(2, pcall(g))":        "test.lua:3: m",
-		"return xpcall(function() error('x', 0) end, function(m) return 'h' .. m end)":                          "false hx",
-		"return select(2, pcall(function() local x; return x.y end))":                                           "test.lua:1: attempt to index a non-table object(nil) with key 'y'",
-		"return assert(1, 2), select('#', assert(1, 2))":                                                        "1 2",
-		"return pcall(assert, nil, 'm')":                                                                        "false m",
-		"return pcall(assert, false)":                                                                           "false assertion failed!",
-		"local co = coroutine.wrap(function() coroutine.yield(1); return 2 end); return co(), co()":             "1 2",
-		"return coroutine.resume(coroutine.create(function() error('in', 0) end))":                              "false in",
-		// Two that resume each other, and one that resumes itself, also after an error that stock forgets to leave behind.
-		"local a, b; a = coroutine.create(function() return coroutine.resume(b) end); b = coroutine.create(function() return coroutine.resume(a) end); return coroutine.resume(a)": "true true false cannot resume non-suspended coroutine",
-		"local co; co = coroutine.create(function() pcall(coroutine.wrap(function() error('x') end)); return coroutine.resume(co) end); return coroutine.resume(co)":               "true false cannot resume non-suspended coroutine",
-		"local w; w = coroutine.wrap(function() return pcall(w) end); return w()":                                                                                                  "false  cannot resume non-suspended coroutine",
-		"local co = coroutine.create(function() return 1 end); coroutine.resume(co); return coroutine.resume(co)":                                                                  "false can not resume a dead thread",
-		"local co; co = coroutine.create(function() pcall(coroutine.wrap(function() error('x') end)); coroutine.yield(coroutine.status(co)) end); return coroutine.resume(co)":     "true running",
-		"local n = 0; for k in pairs({a = 1}) do n = n + 1 end; return n":                                                                                                          "1",
-		"if nil then return 1 elseif 0 then return 2 else return 3 end":                                                                                                            "2",
-		"return ('x'):rep(3), ('ab'):upper(), #'abc', 7 % 3, 2 ^ 3":                                                                                                                "xxx AB 3 1 8",
-		"local function f(...) return select('#', ...) end; return f(nil, nil)":                                                                                                    "2",
-		"local function loop(n) if n == 0 then return 'end' end return loop(n - 1) end; return loop(100)":                                                                          "end",
-	} {
-		if got, err := eval(t, source); err != nil || got != want {
-			t.Errorf("%s\n\t= %s, %v; want %s", source, got, err, want)
-		}
-	}
 }
 
 func TestErrorObjectSurvives(t *testing.T) {
@@ -118,7 +76,7 @@ func TestErrorObjectSurvives(t *testing.T) {
 		}
 	}
 	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("e", h.errorValue(classify.WithStep(original, "network")))
+	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("e", h.ErrorValue(classify.WithStep(original, "network")))
 	for source, want := range map[string]string{
 		"return e.kind, e.class, e.step, e.attempt":                                                                                       "net.dhcp.timeout retry network 0",
 		"return e:is('net'), e:is('net.dhcp'), e:is('network'), e:is('power')":                                                            "true true false false",
@@ -174,58 +132,6 @@ func TestWhatScriptsRaise(t *testing.T) {
 	}
 }
 
-func TestPanicPoisons(t *testing.T) {
-	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("bug", h.function("bug", 0, func(*args) ([]lua.LValue, error) { panic("oops") }))
-	for _, source := range []string{"pcall(bug); return 'went on'", "return 'again'"} {
-		if _, err := h.eval(t.Context(), source); classify.Find(err, classify.Internal) == nil {
-			t.Errorf("%s: %v; want the bug", source, err)
-		}
-	}
-}
-
-func TestCancelEndsEverything(t *testing.T) {
-	for _, source := range []string{
-		"while true do end",
-		"while true do pcall(function() while true do end end) end",
-		"local function loop() while true do end end; return pcall(loop)",
-		"local co = coroutine.wrap(function() while true do end end); co()",
-		"while true do pcall(error, 'x') end",
-		"while true do pcall(errors.fatal, 'x') end",
-		"while true do coroutine.wrap(function() coroutine.yield() end)() end",
-	} {
-		late := classify.New(classify.DeadlineStep, "late")
-		ctx, cancel := clock.WithTimeout(t.Context(), clock.Real{}, 20*time.Millisecond, late)
-		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-		if _, err := h.eval(ctx, source); !errors.Is(err, late) {
-			t.Errorf("%s: %v; want %v", source, err, late)
-		}
-		cancel()
-	}
-}
-
-func TestACoroutineRunsUnderItsResumer(t *testing.T) {
-	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-	early, cancel := context.WithCancel(t.Context())
-	h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("co", lua.LNil)
-	if _, err := h.eval(early, `rawset(_G, "co", coroutine.wrap(function() local n = 0 while true do n = n + 1 coroutine.yield(n) end end))`); err != nil {
-		t.Fatal(err)
-	}
-	cancel() // as the context of loading ends
-	if got, err := h.eval(t.Context(), "return co(), co()"); got != "1 2" || err != nil {
-		t.Errorf("resumed later: %s, %v", got, err)
-	}
-	late := classify.New(classify.DeadlineStep, "late")
-	ctx, cancel2 := clock.WithTimeout(t.Context(), clock.Real{}, 20*time.Millisecond, late)
-	defer cancel2()
-	if _, err := h.eval(t.Context(), `rawset(_G, "co", coroutine.create(function() while true do end end))`); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.eval(ctx, "coroutine.resume(co)"); !errors.Is(err, late) {
-		t.Errorf("resumed under a deadline: %v", err)
-	}
-}
-
 // TestWhatBecomesOfFaults: a fault stays one however it was caught, and a limit goes through everything.
 func TestWhatBecomesOfFaults(t *testing.T) {
 	for source, want := range map[string]classify.Kind{
@@ -249,16 +155,6 @@ func TestWhatBecomesOfFaults(t *testing.T) {
 		if _, err := eval(t, source); err == nil || classify.Facts(err).Kind != want {
 			t.Errorf("%s\n\t%v is %q, want %q", source, err, classify.Facts(err).Kind, want)
 		}
-	}
-}
-
-// What panics in the stock library, and so would pass for a bug of ours.
-func TestFaultsOfTheStockLibrary(t *testing.T) {
-	if got, err := eval(t, "return string.find('abc', 'x', 10, true)"); got != "nil" || err != nil {
-		t.Errorf("find: %s, %v", got, err)
-	}
-	if _, err := eval(t, "return math.random(0)"); classify.Facts(err).Kind != classify.ScriptArgument {
-		t.Errorf("random: %v", err)
 	}
 }
 
@@ -301,7 +197,7 @@ func TestRequire(t *testing.T) {
 		"require('a')":           "modules require each other: a -> b -> a",
 		"require('broken')":      "broken.lua:1: syntax error",
 		"require('faulty')":      "faulty.lua:1: attempt to call",
-		"require('missing')":     "neither comes with flashlua nor lies beside the script",
+		"require('missing')":     "neither comes with flashlua nor lies in the script's folder",
 		"require('link')":        "escapes",
 		"require('folder')":      "not a regular file",
 		"require('../secret')":   "not a module's name",

@@ -8,6 +8,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -26,9 +28,6 @@ type closed struct {
 	put  func(c *args, key string, v lua.LValue) bool                         // takes a write, or does not; nil takes none
 }
 
-// closedKey is where a metatable keeps its closed.
-const closedKey = "closed"
-
 // closedMeta returns the metatable of x.
 func (h *host) closedMeta(x *closed) *lua.LTable {
 	if x.data == nil {
@@ -37,12 +36,12 @@ func (h *host) closedMeta(x *closed) *lua.LTable {
 	meta := h.L.NewTable()
 	meta.RawSetString("__index", h.function(x.kind, 0, x.index))
 	meta.RawSetString("__newindex", h.function(x.kind, 0, x.newIndex))
-	meta.RawSetString("__tostring", h.function(x.kind, 0, func(*args) ([]lua.LValue, error) { return ret(lua.LString(x.kind)) }))
+	meta.RawSetString("__tostring", h.function(x.kind, 0, func(*args) ([]lua.LValue, error) { return vm.Ret(lua.LString(x.kind)) }))
 	if x.list {
-		meta.RawSetString("__len", h.function(x.kind, 0, func(*args) ([]lua.LValue, error) { return ret(lua.LNumber(x.data.Len())) }))
+		meta.RawSetString("__len", h.function(x.kind, 0, func(*args) ([]lua.LValue, error) { return vm.Ret(lua.LNumber(x.data.Len())) }))
 	}
 	meta.RawSetString("__metatable", lua.LString(x.kind))
-	meta.RawSetString(closedKey, &lua.LUserData{Value: x})
+	vm.SetReadOnly(meta, x)
 	return meta
 }
 
@@ -51,32 +50,6 @@ func (h *host) record(x *closed) *lua.LTable {
 	t := h.L.NewTable()
 	t.Metatable = h.closedMeta(x)
 	return t
-}
-
-// closedIn returns what is behind a closed table, nil for any other value.
-func closedIn(v lua.LValue) *closed {
-	t, ok := v.(*lua.LTable)
-	if !ok {
-		return nil
-	}
-	meta, ok := t.Metatable.(*lua.LTable)
-	if !ok {
-		return nil
-	}
-	if ud, ok := meta.RawGetString(closedKey).(*lua.LUserData); ok {
-		x, _ := ud.Value.(*closed)
-		return x
-	}
-	return nil
-}
-
-// tableIn returns the table to read v by, if v is a table.
-func tableIn(v lua.LValue) (*lua.LTable, bool) {
-	if x := closedIn(v); x != nil {
-		return x.data, true
-	}
-	t, ok := v.(*lua.LTable)
-	return t, ok
 }
 
 func (x *closed) index(c *args) ([]lua.LValue, error) {
@@ -105,7 +78,8 @@ func (x *closed) newIndex(c *args) ([]lua.LValue, error) {
 	if name, ok := key.(lua.LString); ok && x.put != nil && x.put(c, string(name), c.opt(3)) {
 		return nil, nil
 	}
-	panic(argError{x.readOnly(c.L, c.name, key.String())})
+	vm.Refuse(x.readOnly(c.L, c.name, key.String()))
+	return nil, nil
 }
 
 // suggest names the known word that may have been meant, or all of them.
@@ -113,14 +87,14 @@ func (x *closed) suggest(key string) string {
 	if len(x.known) == 0 {
 		return ""
 	}
-	return suggest(key, x.known)
+	return suggest.Name(key, x.known)
 }
 
 // readOnly is the error of a write.
 func (x *closed) readOnly(L *lua.LState, does, key string) error {
 	near := ""
 	if !slices.Contains(x.known, key) {
-		near = DidYouMean(key, x.known)
+		near = suggest.Nearest(key, x.known)
 	}
 	err := classify.New(classify.ScriptArgument, "%s %s: %s cannot be set: scripts only read it%s", strings.TrimSpace(L.Where(1)), does, key, near)
 	if x.hint == "" {
@@ -129,15 +103,23 @@ func (x *closed) readOnly(L *lua.LState, does, key string) error {
 	return classify.WithHint(err, "%s", x.hint)
 }
 
-// complete makes what is only made when it is asked for.
-func (x *closed) complete(ctx context.Context, L *lua.LState) error {
+// Content, Complete and WriteError are vm.ReadOnly's.
+
+func (x *closed) Content() *lua.LTable { return x.data }
+
+func (x *closed) Complete(ctx context.Context, L *lua.LState) error {
 	for _, key := range x.known {
 		if x.get == nil || x.data.RawGetString(key) != lua.LNil {
 			continue
 		}
-		if _, _, err := x.get(&args{L: L, ctx: ctx, name: x.kind}, lua.LNil, key); err != nil {
+		c := &args{&vm.Args{L: L, Ctx: ctx, Name: x.kind}, ctx, x.kind}
+		if _, _, err := x.get(c, lua.LNil, key); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (x *closed) WriteError(L *lua.LState, function string) error {
+	return x.readOnly(L, function, "the "+x.kind)
 }

@@ -8,6 +8,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -24,16 +26,16 @@ func (h *host) openErrors() {
 		v, ok := h.errField(h.receiver(c, self), key)
 		return v, ok, nil
 	}
-	h.errorMeta = h.closedMeta(x)
-	h.errorMeta.RawSetString("__tostring", h.function("tostring", 0, func(c *args) ([]lua.LValue, error) {
+	h.ErrorMeta = h.closedMeta(x)
+	h.ErrorMeta.RawSetString("__tostring", h.function("tostring", 0, func(c *args) ([]lua.LValue, error) {
 		return []lua.LValue{lua.LString(h.receiver(c, c.opt(1)).Error())}, nil
 	}))
-	h.errorMeta.RawSetString("__eq", h.function("==", 0, func(c *args) ([]lua.LValue, error) {
-		a, b := goError(c.opt(1)), goError(c.opt(2))
+	h.ErrorMeta.RawSetString("__eq", h.function("==", 0, func(c *args) ([]lua.LValue, error) {
+		a, b := vm.GoError(c.opt(1)), vm.GoError(c.opt(2))
 		return []lua.LValue{lua.LBool(a != nil && b != nil && (errors.Is(a, b) || errors.Is(b, a)))}, nil
 	}))
-	h.errorMeta.RawSetString("__concat", h.function("..", 0, h.errConcat))
-	h.errorMeta.RawSetString("__metatable", lua.LString("error"))
+	h.ErrorMeta.RawSetString("__concat", h.function("..", 0, h.errConcat))
+	h.ErrorMeta.RawSetString("__metatable", lua.LString("error"))
 
 	module := &closed{kind: "errors", data: h.L.NewTable()}
 	for name, f := range map[string]builtin{
@@ -53,15 +55,6 @@ func (h *host) openErrors() {
 // errorFields are those of an error object.
 var errorFields = []string{"kind", "class", "step", "attempt", "message", "hint", "target", "cause"}
 
-// goError gives the Go error in an error object, nil if v is none.
-func goError(v lua.LValue) error {
-	if ud, ok := v.(*lua.LUserData); ok {
-		err, _ := ud.Value.(error)
-		return err
-	}
-	return nil
-}
-
 // errClassify gives the built-in verdict on an error, or on any value that was caught, and the rule that made it.
 func (h *host) errClassify(c *args) ([]lua.LValue, error) {
 	err := h.cause(c, c.any(1, "error"))
@@ -74,27 +67,15 @@ func (h *host) errClassify(c *args) ([]lua.LValue, error) {
 
 // receiver is the object of a method. Only our metatable leads here, so there is one.
 func (h *host) receiver(c *args, v lua.LValue) error {
-	if err := goError(v); err != nil {
+	if err := vm.GoError(v); err != nil {
 		return err
 	}
 	if strings.HasPrefix(c.name, "errors.") && v != lua.LNil { // a value that a script raised and caught
-		return &raisedValue{valueText(v), v}
+		return vm.NewRaisedValue(v)
 	}
-	panic(argError{classify.New(classify.ScriptArgument, "call it with a colon: err:is(…), not err.is(…)")})
+	vm.Refuse(classify.New(classify.ScriptArgument, "call it with a colon: err:is(…), not err.is(…)"))
+	return nil
 }
-
-// errorValue makes an error object.
-func (h *host) errorValue(err error) lua.LValue {
-	if err == nil {
-		return lua.LNil
-	}
-	ud := h.L.NewUserData()
-	ud.Value, ud.Metatable = err, h.errorMeta
-	return ud
-}
-
-// raise raises an error object.
-func (h *host) raise(L *lua.LState, err error) { L.Error(h.errorValue(err), 1) }
 
 func (h *host) errField(err error, key string) (lua.LValue, bool) {
 	f := classify.Facts(err)
@@ -114,7 +95,7 @@ func (h *host) errField(err error, key string) (lua.LValue, bool) {
 	case "target":
 		return lua.LString(f.Target), true
 	case "cause":
-		return h.errorValue(errors.Unwrap(err)), true
+		return h.ErrorValue(errors.Unwrap(err)), true
 	}
 	return nil, false
 }
@@ -128,7 +109,7 @@ func (h *host) errFind(c *args) ([]lua.LValue, error) {
 	if found == nil {
 		return []lua.LValue{lua.LNil}, nil
 	}
-	return []lua.LValue{h.errorValue(found)}, nil
+	return []lua.LValue{h.ErrorValue(found)}, nil
 }
 
 func (h *host) errChain(c *args) ([]lua.LValue, error) {
@@ -142,7 +123,7 @@ func (h *host) errLeaves(c *args) ([]lua.LValue, error) {
 func (h *host) list(errs []error) ([]lua.LValue, error) {
 	t := h.L.NewTable()
 	for _, err := range errs {
-		t.Append(h.errorValue(err))
+		t.Append(h.ErrorValue(err))
 	}
 	return []lua.LValue{t}, nil
 }
@@ -154,7 +135,7 @@ func (h *host) errConsole(c *args) ([]lua.LValue, error) {
 		return []lua.LValue{tail}, nil
 	}
 	match := h.L.GetGlobal("string").(*lua.LTable).RawGetString("match")
-	results, err := h.call(c.ctx, match, tail, lua.LString(c.str(1, "pattern")))
+	results, err := h.Call(c.ctx, match, tail, lua.LString(c.str(1, "pattern")))
 	if err == nil && len(results) == 0 {
 		results = []lua.LValue{lua.LNil} // stock match gives nothing at all
 	}
@@ -162,15 +143,15 @@ func (h *host) errConsole(c *args) ([]lua.LValue, error) {
 }
 
 func (h *host) errWrap(c *args) ([]lua.LValue, error) {
-	return []lua.LValue{h.errorValue(classify.Wrap(h.receiver(c, c.opt(0)), "", "%s", c.str(1, "message")))}, nil
+	return []lua.LValue{h.ErrorValue(classify.Wrap(h.receiver(c, c.opt(0)), "", "%s", c.str(1, "message")))}, nil
 }
 
 // errConcat makes `"stage 2: " .. err` the same error with a text before it.
 func (h *host) errConcat(c *args) ([]lua.LValue, error) {
-	if err := goError(c.opt(2)); err != nil {
-		return []lua.LValue{h.errorValue(classify.Wrap(err, "", "%s", trimColon(h.tostring(c, c.opt(1)))))}, nil
+	if err := vm.GoError(c.opt(2)); err != nil {
+		return []lua.LValue{h.ErrorValue(classify.Wrap(err, "", "%s", trimColon(h.ToString(c.ctx, c.opt(1)))))}, nil
 	}
-	return []lua.LValue{lua.LString(h.receiver(c, c.opt(1)).Error() + h.tostring(c, c.opt(2)))}, nil
+	return []lua.LValue{lua.LString(h.receiver(c, c.opt(1)).Error() + h.ToString(c.ctx, c.opt(2)))}, nil
 }
 
 func trimColon(s string) string {
@@ -184,38 +165,42 @@ func trimColon(s string) string {
 func (h *host) newError(class classify.Class) builtin {
 	return func(c *args) ([]lua.LValue, error) {
 		err := &classify.Error{Class: class, Msg: c.str(1, "message"), Cause: h.cause(c, c.opt(2)), Detail: c.L.Where(1)}
-		return []lua.LValue{h.errorValue(err)}, nil
+		return []lua.LValue{h.ErrorValue(err)}, nil
 	}
 }
 
 // cause takes an error object, or any value that a script may have caught.
 func (h *host) cause(c *args, v lua.LValue) error {
-	if v == lua.LNil {
+	if v == nil || v == lua.LNil {
 		return nil
 	}
-	if err := goError(v); err != nil {
+	if err := vm.GoError(v); err != nil {
 		return err
 	}
-	return &raisedValue{h.tostring(c, v), v}
+	return &vm.RaisedValue{Text: h.ToString(c.ctx, v), Value: v}
 }
 
+// errorOptions are the fields of an error that a script makes.
+type errorOptions struct {
+	Kind    string         `lua:"kind"`
+	Message string         `lua:"message"`
+	Class   classify.Class `lua:"class"`
+	Hint    string         `lua:"hint"`
+	Cause   lua.LValue     `lua:"cause,any"`
+}
+
+var errorsNewOptions = option.Declare[errorOptions](1, "errors.new")
+
+// errNew is errors.new{ … }.
 func (h *host) errNew(c *args) ([]lua.LValue, error) {
 	if c.none(1) {
 		c.fail("argument 1 must be a table: errors.new{ kind = …, message = … }")
 	}
-	o := c.options(1)
-	err := &classify.Error{Kind: classify.Kind(o.text("kind")), Msg: o.text("message"), Hint: o.text("hint"), Detail: c.L.Where(1), Cause: h.cause(c, o.get("cause"))}
-	switch class := o.text("class"); class {
-	case "":
-	case classify.Retry.String():
-		err.Class = classify.Retry
-	case classify.Fatal.String():
-		err.Class = classify.Fatal
-	default:
-		c.fail(`option class must be "retry" or "fatal", not %q`, class)
-	}
-	o.rejectUnknown()
-	return []lua.LValue{h.errorValue(err)}, nil
+	var o errorOptions
+	readOptions(c, errorsNewOptions, &o)
+	return ret(h.ErrorValue(&classify.Error{
+		Kind: classify.Kind(o.Kind), Class: o.Class, Msg: o.Message, Hint: o.Hint, Detail: c.L.Where(1), Cause: h.cause(c, o.Cause),
+	}))
 }
 
 func (h *host) errJoin(c *args) ([]lua.LValue, error) {
@@ -229,7 +214,7 @@ func (h *host) errJoin(c *args) ([]lua.LValue, error) {
 	if left := maxErrors; !withinLimit(err, &left) {
 		return nil, classify.New(classify.ScriptLimit, "%s: more than %d errors in one", c.name, maxErrors)
 	}
-	return []lua.LValue{h.errorValue(err)}, nil
+	return []lua.LValue{h.ErrorValue(err)}, nil
 }
 
 // maxErrors bounds the tree that a script makes: one that joins an error with itself doubles it.

@@ -1,15 +1,20 @@
 package bindings
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
@@ -19,6 +24,38 @@ func init() { register("flash", (*host).flashModule) }
 func (h *host) flashModule() map[string]builtin {
 	return map[string]builtin{"run": h.flashRun, "retry": h.flashRetry, "device": h.flashDevice}
 }
+
+// runJobOptions are the job of flash.run. Port and Target are read first, so that a refusal of the rest counts for them.
+type runJobOptions struct {
+	Port     string            `lua:"port,required"`
+	Target   string            `lua:"target"`
+	Image    string            `lua:"image"`
+	Parts    map[string]string `lua:"parts"` // image by partition label
+	Power    string            `lua:"power"`
+	FilesDir string            `lua:"files"`
+	SHA256   string            `lua:"sha256"`
+	MaxSize  option.Bytes      `lua:"max_size"`
+	Timeout  time.Duration     `lua:"timeout"`
+	Retries  *int              `lua:"retries"`
+	Set      map[string]string `lua:"set"` // policy keys, as --set
+}
+
+type deviceJobOptions struct {
+	Image   string       `lua:"image,required"`
+	To      string       `lua:"to,required"`
+	SHA256  string       `lua:"sha256"`
+	MaxSize option.Bytes `lua:"max_size"`
+}
+
+type retryOptions struct {
+	Retries int `lua:"retries"`
+}
+
+var (
+	flashRunOptions    = option.Declare[runJobOptions](2, "flash.run")
+	flashDeviceOptions = option.Declare[deviceJobOptions](1, "flash.device")
+	flashRetryOptions  = option.Declare[retryOptions](2, "flash.retry")
+)
 
 // flashRun is flash.run(board, job): what flashlua run does, from a program. It gives the verdict, and raises what failed.
 // What cannot even begin counts for the program, too.
@@ -42,32 +79,26 @@ func (h *host) flashRun(c *args) ([]lua.LValue, error) {
 
 // flashJob reads the arguments of flash.run, as far as they can be read.
 func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err error) {
-	defer recoverWrong(&err)
-	o := c.options(2)
-	j.Port, j.Target = o.text("port"), o.text("target")
-	j.Image, j.Power, j.FilesDir = o.text("image"), o.text("power"), o.text("files")
-	j.SHA256, j.MaxSize, j.Timeout = strings.ToLower(o.text("sha256")), o.size("max_size"), o.duration("timeout")
-	if n := o.get("retries"); n != lua.LNil {
-		retries := o.count("retries")
-		j.Retries = &retries
+	defer vm.CatchRefusal(&err)
+	var o runJobOptions
+	defer func() { j.Port, j.Target = o.Port, o.Target }() // also if the rest cannot be read: a refusal counts for them
+	readOptions(c, flashRunOptions, &o)
+	if (o.Image == "") == (len(o.Parts) == 0) || o.Port == "" {
+		c.fail("options port, and image or parts, are required")
 	}
-	set, parts := o.strings("set"), o.strings("parts")
-	o.rejectUnknown()
-	for _, label := range slices.Sorted(maps.Keys(parts)) {
-		j.Parts = append(j.Parts, engine.Part{Label: label, Image: parts[label]})
+	*j = engine.Job{
+		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, SHA256: strings.ToLower(o.SHA256),
+		MaxSize: int64(o.MaxSize), Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target,
 	}
-	switch {
-	case (j.Image == "") == (len(parts) == 0) || j.Port == "":
-		c.fail("options port, and image or parts, are needed")
-	case j.Power == "":
-		j.Power = "none"
+	for _, label := range slices.Sorted(maps.Keys(o.Parts)) {
+		j.Parts = append(j.Parts, engine.Part{Label: label, Image: o.Parts[label]})
 	}
 	for _, spec := range []string{j.Port, j.Power} {
 		if err := h.checkExecAllowed(spec); err != nil {
 			return nil, err
 		}
 	}
-	return h.board(c, set)
+	return h.board(c, o.Set)
 }
 
 // flashDevice is flash.device(job): what flashlua write does, from a program. A device that is in use, or not removable,
@@ -77,12 +108,12 @@ func (h *host) flashDevice(c *args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := c.options(1)
-	j := engine.WriteJob{Image: o.text("image"), To: o.text("to"), SHA256: strings.ToLower(o.text("sha256")), MaxSize: o.size("max_size")}
-	o.rejectUnknown()
-	if j.Image == "" || j.To == "" {
-		c.fail("options image and to are needed")
+	var o deviceJobOptions
+	readOptions(c, flashDeviceOptions, &o)
+	if o.Image == "" || o.To == "" {
+		c.fail("options image and to must not be empty")
 	}
+	j := engine.WriteJob{Image: o.Image, To: o.To, SHA256: strings.ToLower(o.SHA256), MaxSize: int64(o.MaxSize)}
 	rep := p.WriteDevice(c.ctx, j)
 	if err := errorOf(rep); err != nil {
 		return nil, err
@@ -95,12 +126,15 @@ func (h *host) board(c *args, set map[string]string) (*engine.Policy, error) {
 	switch v := c.any(1, "board").(type) {
 	case lua.LString:
 		spec := string(v)
-		if strings.HasSuffix(spec, ".lua") && !filepath.IsAbs(spec) {
+		switch file := strings.HasSuffix(spec, ".lua"); {
+		case file && h.modules.fsys != nil:
+			spec = path.Join(h.modules.dir, spec)
+		case file && !filepath.IsAbs(spec):
 			spec = filepath.Join(h.modules.dir, spec)
 		}
 		return h.load(spec, set)
 	case *lua.LTable:
-		s, err := h.policy(c.ctx, v, source{name: h.name, dir: h.modules.dir}, set)
+		s, err := h.policy(c.ctx, v, source{name: h.name, fsys: h.modules.fsys, dir: h.modules.dir}, set)
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +147,7 @@ func (h *host) board(c *args, set map[string]string) (*engine.Policy, error) {
 // load loads the policy that a program names, if the program may read its file.
 func (h *host) load(spec string, set map[string]string) (*engine.Policy, error) {
 	var refused error
-	policy, err := Load(spec, Options{Set: set, Log: h.program.Note, Modules: h.extraModules, open: func(path string) (*os.File, error) {
+	policy, err := Load(spec, Options{Set: set, Log: h.program.Note, Modules: h.extraModules, FS: h.modules.fsys, open: func(path string) (*os.File, error) {
 		f, err := h.program.OpenFile(path)
 		if classify.Facts(err).Kind == classify.ScriptGrant {
 			refused = err
@@ -141,23 +175,19 @@ func errorOf(rep *engine.Report) error {
 // fails in a way that another try cannot mend.
 func (h *host) flashRetry(c *args) ([]lua.LValue, error) {
 	f := c.function(1, "function")
-	o := c.options(2)
-	retries := engine.DefaultRetries
-	if o.get("retries") != lua.LNil {
-		retries = o.count("retries")
-	}
-	o.rejectUnknown()
+	o := retryOptions{Retries: engine.DefaultRetries}
+	readOptions(c, flashRetryOptions, &o)
 	if h.clk == nil {
 		return nil, errLoadPhase(c)
 	}
 	var earlier []error
 	for n := 0; ; n++ {
-		results, err := h.call(c.ctx, f, lua.LNumber(n+1))
+		results, err := h.Call(c.ctx, f, lua.LNumber(n+1))
 		if err == nil {
 			return results, nil
 		}
 		d := (&classify.Classifier{}).Decide(nil, err)
-		if h.isUncatchable(c.ctx, err) || d.Class == classify.Fatal || n >= retries {
+		if h.IsUncatchable(c.ctx, err) || d.Class == classify.Fatal || n >= o.Retries {
 			return nil, classify.WithSecondary(d.Err, earlier...)
 		}
 		earlier = append(earlier, d.Err)

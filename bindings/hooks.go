@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
@@ -28,7 +29,7 @@ func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 	}
 	p.Flash = func(ctx context.Context, s *engine.Session) error {
 		session := h.newSession(s)
-		_, err := h.call(ctx, flash, session.value, session.job)
+		_, err := h.Call(ctx, flash, session.value, session.job)
 		return err
 	}
 	p.Transition = func(ctx context.Context, s *engine.Session, to engine.BoardState) error {
@@ -36,7 +37,7 @@ func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 		if err != nil {
 			return err
 		}
-		_, err = h.call(ctx, boot, h.newSession(s).value, lua.LString(to))
+		_, err = h.Call(ctx, boot, h.newSession(s).value, lua.LString(to))
 		return err
 	}
 	if f, ok := t.RawGetString("classify").(*lua.LFunction); ok {
@@ -54,7 +55,7 @@ func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 
 // sequence gives a function of the default sequence, which the script may have changed.
 func (h *host) sequence(ctx context.Context, name string) (*lua.LFunction, error) {
-	results, err := h.call(ctx, h.L.GetGlobal("require"), lua.LString(defaultSequence))
+	results, err := h.Call(ctx, h.L.GetGlobal("require"), lua.LString(defaultSequence))
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +72,13 @@ func (h *host) sequence(ctx context.Context, name string) (*lua.LFunction, error
 // classify asks a policy's classify(err, next).
 func (h *host) classify(ctx context.Context, f *lua.LFunction, err error, next func(error) classify.Class) (classify.Class, error) {
 	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
-		e := goError(c.any(1, "error"))
+		e := vm.GoError(c.any(1, "error"))
 		if e == nil {
 			c.fail("argument 1 must be an error, not a %s", c.opt(1).Type())
 		}
 		return []lua.LValue{lua.LString(next(e).String())}, nil
 	})
-	answer, cerr := h.callHook(ctx, f, h.errorValue(err), ask)
+	answer, cerr := h.callHook(ctx, f, h.ErrorValue(err), ask)
 	if cerr != nil {
 		return classify.None, cerr
 	}
@@ -92,9 +93,9 @@ func (h *host) classify(ctx context.Context, f *lua.LFunction, err error, next f
 // backoff asks a policy's backoff(n, err, next).
 func (h *host) backoff(ctx context.Context, f *lua.LFunction, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
 	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
-		return []lua.LValue{lua.LString(next(c.intDefault(1, "n", n), goError(c.opt(2))).String())}, nil
+		return []lua.LValue{lua.LString(next(c.intDefault(1, "n", n), vm.GoError(c.opt(2))).String())}, nil
 	})
-	answer, berr := h.callHook(ctx, f, lua.LNumber(n), h.errorValue(err), ask)
+	answer, berr := h.callHook(ctx, f, lua.LNumber(n), h.ErrorValue(err), ask)
 	if berr != nil {
 		return 0, berr
 	}
@@ -107,7 +108,7 @@ func (h *host) backoff(ctx context.Context, f *lua.LFunction, n int, err error, 
 }
 
 func (h *host) callHook(ctx context.Context, f *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
-	results, err := h.call(ctx, f, args...)
+	results, err := h.Call(ctx, f, args...)
 	if err != nil || len(results) == 0 {
 		return lua.LNil, err
 	}

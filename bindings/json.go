@@ -3,7 +3,6 @@ package bindings
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -37,12 +37,16 @@ func (h *host) jsonModule() map[string]builtin {
 			if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // a bound of what is in it
 				return nil, classify.New(classify.ScriptLimit, "%s: the text has more than %d values in it", c.name, maxValues)
 			}
-			c.watchdog().work(0, len(text))
+			c.Watchdog().Work(0, len(text))
 			var v any
 			if err := json.Unmarshal([]byte(text), &v); err != nil {
 				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.name)
 			}
-			return ret(h.luaValue(v))
+			value, err := h.luaValue(v)
+			if err != nil {
+				return nil, classify.Wrap(err, classify.ScriptLimit, "%s", c.name)
+			}
+			return ret(value)
 		},
 	}
 }
@@ -95,11 +99,11 @@ func treeToGo(c *args, v lua.LValue, depth int, seen *int) (any, error) {
 	case lua.LString:
 		return string(v), nil
 	case *lua.LTable:
-		if x := closedIn(v); x != nil {
-			if err := x.complete(c.ctx, c.L); err != nil {
+		if x := vm.ReadOnlyIn(v); x != nil {
+			if err := x.Complete(c.ctx, c.L); err != nil {
 				return nil, err
 			}
-			v = x.data
+			v = x.Content()
 		}
 		return tableToGo(c, v, depth, seen)
 	}
@@ -140,33 +144,4 @@ func tableToGo(c *args, t *lua.LTable, depth int, seen *int) (any, error) {
 		return list, nil
 	}
 	return named, nil
-}
-
-// luaValue makes a Lua value of a Go one, of the kinds that goValue makes.
-func (h *host) luaValue(v any) lua.LValue {
-	switch v := v.(type) {
-	case bool:
-		return lua.LBool(v)
-	case float64:
-		return lua.LNumber(v)
-	case int:
-		return lua.LNumber(v)
-	case int64:
-		return lua.LNumber(v)
-	case string:
-		return lua.LString(v)
-	case []any:
-		t := h.L.NewTable()
-		for i, x := range v {
-			t.RawSetInt(i+1, h.luaValue(x))
-		}
-		return t
-	case map[string]any:
-		t := h.L.NewTable()
-		for _, k := range slices.Sorted(maps.Keys(v)) {
-			t.RawSetString(k, h.luaValue(v[k]))
-		}
-		return t
-	}
-	return lua.LNil
 }

@@ -13,6 +13,9 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
@@ -26,13 +29,13 @@ const apiVersion = 1
 // policy makes an engine.Policy of the table that a script returned.
 func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (s *Script, err error) {
 	d := &decoder{host: h, file: src.name, set: set, used: map[string]bool{}, own: map[string]bool{}}
-	defer recoverWrong(&err)
+	defer vm.CatchRefusal(&err)
 	p := d.policy(t, src)
 	d.rejectUnused()
 	if err := h.hooks(ctx, p, t, d); err != nil {
 		return nil, err
 	}
-	return &Script{Policy: p, File: src.name, Embedded: src.dir == "", Text: src.text, Settings: d.settings, Overrides: d.own}, nil
+	return &Script{Policy: p, File: src.name, Embedded: src.embedded, Text: src.text, Settings: d.settings, Overrides: d.own}, nil
 }
 
 func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
@@ -43,8 +46,11 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
 	p := &engine.Policy{
 		Name: s.str("name", name), Description: s.str("description", ""), Tested: s.str("tested", ""),
-		Dir:  filepath.Join(src.dir, s.str("files_dir", "")),
+		Dir:  s.str("files_dir", ""),
 		Boot: s.str("boot", ""), BootArgs: s.str("bootargs", ""), DefaultTarget: s.str("default_target", ""),
+	}
+	if src.fsys == nil {
+		p.Dir = filepath.Join(src.dir, p.Dir)
 	}
 	if p.Name == "" {
 		s.fail("name", "must not be empty")
@@ -63,7 +69,7 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	s.function("backoff")
 	s.rejectUnused()
 	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok {
-		s.fail("default_target", "names %q, which is not in targets%s", p.DefaultTarget, DidYouMean(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
+		s.fail("default_target", "names %q, which is not in targets%s", p.DefaultTarget, suggest.Nearest(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
 	}
 	return p
 }
@@ -118,7 +124,7 @@ func (s *section) prompt(key, otherwise string) string {
 
 // prompts reads one text to wait for, or a list of them.
 func (s *section) prompts(key string, otherwise []string) []string {
-	t, ok := tableIn(s.get(key))
+	t, ok := tableIn(s.get(key, option.Prompts))
 	if !ok {
 		return []string{s.prompt(key, otherwise[0])}
 	}
@@ -186,7 +192,7 @@ func (d *decoder) targets(s *section) map[string]engine.Target {
 	targets := map[string]engine.Target{}
 	for _, name := range s.names() {
 		t := engine.Target{Name: name}
-		switch v := s.get(name).(type) {
+		switch v := s.get(name, option.Any).(type) {
 		case lua.LString:
 			t.Path = string(v)
 			s.note(name, t.Path)

@@ -2,9 +2,11 @@ package bindings
 
 import (
 	"context"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/engine"
 )
 
@@ -12,24 +14,29 @@ func init() { register("power", (*host).powerModule) }
 
 func (h *host) powerModule() map[string]builtin { return map[string]builtin{"open": h.openPower} }
 
-// openPower is power.open(spec, { off_time, success, failure, cancel }).
+// powerOptions say how a power driver cycles and leaves the board's power; a state that is not given is off.
+type powerOptions struct {
+	OffTime time.Duration     `lua:"off_time"`
+	Success engine.PowerState `lua:"success"`
+	Failure engine.PowerState `lua:"failure"`
+	Cancel  engine.PowerState `lua:"cancel"`
+}
+
+var powerOpenOptions = option.Declare[powerOptions](2, "power.open")
+
+// openPower is power.open(driver, [options]).
 func (h *host) openPower(c *args) ([]lua.LValue, error) {
 	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
 	spec := c.str(1, "driver")
-	o := c.options(2)
-	offTime := o.duration("off_time")
-	if offTime == 0 {
-		offTime = engine.DefaultOffTime
-	}
-	after := engine.PowerAfter{Success: o.powerState("success"), Failure: o.powerState("failure"), Cancel: o.powerState("cancel")}
-	o.rejectUnknown()
+	o := powerOptions{OffTime: engine.DefaultOffTime, Success: engine.PowerOff, Failure: engine.PowerOff, Cancel: engine.PowerOff}
+	readOptions(c, powerOpenOptions, &o)
 	if err := h.checkExecAllowed(spec); err != nil {
 		return nil, err
 	}
-	x, err := p.Power(c.ctx, spec, after, offTime)
+	x, err := p.Power(c.ctx, spec, engine.PowerAfter{Success: o.Success, Failure: o.Failure, Cancel: o.Cancel}, o.OffTime)
 	if err != nil {
 		return nil, err
 	}
@@ -37,17 +44,4 @@ func (h *host) openPower(c *args) ([]lua.LValue, error) {
 		return func(c *args) ([]lua.LValue, error) { return nil, f(c.ctx) }
 	}
 	return ret(h.object("power", map[string]builtin{"on": do(x.On), "off": do(x.Off), "cycle": do(x.Cycle)}, nil))
-}
-
-// powerState reads an option that says what becomes of the power.
-func (o *options) powerState(name string) engine.PowerState {
-	switch s := engine.PowerState(o.text(name)); s {
-	case "":
-		return engine.PowerOff
-	case engine.PowerOff, engine.PowerOn, engine.PowerKeep:
-		return s
-	default:
-		o.c.fail(`option %s must be "on", "off" or "keep", not %q`, name, s)
-		return ""
-	}
 }

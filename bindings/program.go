@@ -17,7 +17,7 @@ import (
 // state of its own.
 type Program struct {
 	Name  string
-	dir   string // of the script
+	dir   string // of the script on the station; "" for one that is no file there
 	start func(ctx context.Context, run *engine.Program, args []string) error
 }
 
@@ -25,16 +25,24 @@ type Program struct {
 // script, and the files and folders that the arguments name.
 func (p *Program) Run(ctx context.Context, e engine.Engine, j engine.ProgramJob, args ...string) *engine.Report {
 	j.Name = p.Name
-	j.Access.Read = slices.Concat(j.Access.Read, []string{p.dir}, named(args))
+	j.Access.Read = slices.Concat(j.Access.Read, p.dirs(), named(args))
 	return e.RunProgram(ctx, j, func(ctx context.Context, run *engine.Program) error { return p.start(ctx, run, args) })
+}
+
+// dirs returns the folder of the script, if it is a file of the station.
+func (p *Program) dirs() []string {
+	if p.dir == "" {
+		return nil
+	}
+	return []string{p.dir}
 }
 
 // newProgram makes the program that f is, in this state.
 func (h *host) newProgram(name string, f *lua.LFunction) *Program {
-	return &Program{name, h.modules.dir, func(ctx context.Context, run *engine.Program, args []string) error {
+	return &Program{name, h.modules.stationDir(), func(ctx context.Context, run *engine.Program, args []string) error {
 		h.program, h.clk = run, run.Clock()
 		defer func() { h.program = nil }()
-		_, err := h.call(ctx, f, h.argumentList(args))
+		_, err := h.Call(ctx, f, h.argumentList(args))
 		return err
 	}}
 }

@@ -1,30 +1,46 @@
 package bindings
 
 import (
+	"cmp"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"regexp"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
-	"golang.org/x/sys/unix"
 
-	"github.com/flashlua/flashlua/engine/input"
-	"github.com/flashlua/flashlua/scripts"
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 )
 
-// modules is what require finds: scripts that come with flashlua, and files beside the script.
+// modules is what require finds: scripts that come with flashlua, and files in the script's folder.
 type modules struct {
 	host    *host
 	library *library
+	fsys    fs.FS // file system of dir; nil is that of the station
 	dir     string
-	loaded  map[string]lua.LValue
+	loaded  *lua.LTable // by name; in the registry, so that its size is measured
 	loading []string
-	keys    map[string]int // "file\x00key" -> line
+	keys    map[string]int // line of a key by "file\x00key"
+}
+
+// stationDir returns the script's folder on the station, "" if it has none.
+func (m *modules) stationDir() string {
+	if m.fsys != nil {
+		return ""
+	}
+	return m.dir
 }
 
 var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
+
+// loadedKey is where the registry keeps what require loaded.
+const loadedKey = "flashlua.loaded"
+
+func newModules(h *host, src source) modules {
+	m := modules{host: h, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: h.L.NewTable(), keys: map[string]int{}}
+	h.L.G.Registry.RawSetString(loadedKey, m.loaded)
+	return m
+}
 
 // require is Lua's.
 func (m *modules) require(c *args) ([]lua.LValue, error) {
@@ -32,7 +48,7 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 	if !moduleName.MatchString(name) {
 		c.fail("%q is not a module's name: words with dots between them", name)
 	}
-	if v, ok := m.loaded[name]; ok {
+	if v := m.loaded.RawGetString(name); v != lua.LNil {
 		return []lua.LValue{v}, nil
 	}
 	for i, l := range m.loading {
@@ -41,25 +57,26 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 		}
 	}
 	found, err := m.library.get(name, func() (compiled, error) {
-		file, text, own, err := m.read(name)
+		file := strings.ReplaceAll(name, ".", "/") + ".lua"
+		text, embedded, err := m.readModule(file)
 		if err != nil {
 			c.fail("no module %q: %v", name, err)
 		}
-		c.watchdog().work(compileSteps*len(text), 0)
-		chunk, err := compile(file, text)
-		return compiled{file, chunk, own}, err
+		c.Watchdog().Work(lua51.StepsPerByte*len(text), 0)
+		chunk, err := lua51.Compile(file, text)
+		return compiled{file, chunk, embedded}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	m.note(found.file, found.chunk)
+	m.recordKeys(found.file, found.Chunk)
 	m.loading = append(m.loading, name)
 	defer func() { m.loading = m.loading[:len(m.loading)-1] }()
 	arguments := []lua.LValue{lua.LString(name)}
-	if found.own {
+	if found.embedded {
 		arguments = append(arguments, m.host.librarian())
 	}
-	results, err := m.host.call(c.ctx, m.host.L.NewFunctionFromProto(found.proto), arguments...)
+	results, err := m.host.Call(c.ctx, m.host.L.NewFunctionFromProto(found.Proto), arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -67,51 +84,18 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 	if len(results) > 0 && results[0] != lua.LNil {
 		v = results[0]
 	}
-	m.loaded[name] = v
+	m.loaded.RawSetString(name, v)
 	return []lua.LValue{v}, nil
 }
 
-// read finds a module's source, and whether it comes with flashlua. A file beside the script must lie in its folder, whatever links say.
-func (m *modules) read(name string) (file string, text []byte, own bool, err error) {
-	path := strings.ReplaceAll(name, ".", "/") + ".lua"
-	if text, err = scripts.FS.ReadFile(path); err == nil {
-		return path, text, true, nil
-	}
-	if m.dir == "" {
-		return "", nil, false, fmt.Errorf("it does not come with flashlua")
-	}
-	root, err := os.OpenRoot(m.dir)
-	if err != nil {
-		return "", nil, false, err
-	}
-	defer root.Close()
-	st, err := root.Stat(path)
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", path)
-	}
-	if err != nil {
-		return "", nil, false, fmt.Errorf("it neither comes with flashlua nor lies beside the script: %w", err)
-	}
-	f, err := root.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // it may be a FIFO by now
-	if err != nil {
-		return "", nil, false, err
-	}
-	defer f.Close()
-	if err := input.Regular(f); err != nil {
-		return "", nil, false, err
-	}
-	text, err = io.ReadAll(io.LimitReader(f, maxSource+1))
-	return path, text, false, err
-}
-
-// note remembers where a file's keys stand.
-func (m *modules) note(file string, c chunk) {
-	for key, line := range c.keys {
+// recordKeys records the lines of a file's keys.
+func (m *modules) recordKeys(file string, c lua51.Chunk) {
+	for key, line := range c.Keys {
 		m.keys[file+"\x00"+key] = line
 	}
 }
 
-// where gives "file:line" of a key, as far as it is known.
+// where returns "file:line" of a key, or the file alone if the line is not known.
 func (m *modules) where(file, key string) string {
 	if line := m.keys[file+"\x00"+key]; line > 0 {
 		return fmt.Sprintf("%s:%d", file, line)

@@ -11,6 +11,9 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -21,16 +24,24 @@ type decoder struct {
 	file string
 	set  map[string]string
 	used map[string]bool // settings that some key took
-	all  []string        // every key there is, for suggestions
+	keys []option.Option // every key that was read, with its full name
 
 	settings []Setting       // every key as it will be used
 	own      map[string]bool // function of a policy -> whether the script has its own
 }
 
-// settings reads an option table as that section of a policy is read.
-func (h *host) settings(c *args, i int, name string) *section {
+// section returns argument i as that section of a policy: a function's option table with the keys of the section.
+func (h *host) section(c *args, i int, name string) *section {
 	d := &decoder{host: h, file: strings.TrimSuffix(strings.TrimSpace(c.L.Where(1)), ":"), used: map[string]bool{}, own: map[string]bool{}}
-	return &section{decoder: d, path: name + ".", t: c.options(i).t}
+	return &section{decoder: d, path: name + ".", t: c.optionTable(i)}
+}
+
+// declareSection declares that a function takes the keys of a policy's section in argument arg: those that read reads from
+// an empty table.
+func declareSection(arg int, function string, read func(*decoder, *section)) {
+	d := &decoder{used: map[string]bool{}, own: map[string]bool{}}
+	read(d, &section{decoder: d, t: &lua.LTable{}})
+	option.DeclareKeys(arg, d.keys, function)
 }
 
 // section is one table of the policy.
@@ -47,12 +58,19 @@ func (s *section) fail(key, format string, a ...any) {
 	if _, ok := s.set[s.path+key]; ok {
 		where = "--set"
 	}
-	panic(argError{classify.New(classify.ConfigPolicy, "%s: %s%s %s", where, s.path, key, fmt.Sprintf(format, a...))})
+	vm.Refuse(classify.New(classify.ConfigPolicy, "%s: %s%s %s", where, s.path, key, fmt.Sprintf(format, a...)))
 }
 
-func (s *section) get(key string) lua.LValue {
-	s.known = append(s.known, key)
-	s.all = append(s.all, s.path+key)
+// declare notes that the section has a key. The first kind that is noted stays.
+func (s *section) declare(key string, kind option.Kind) {
+	if s.known = append(s.known, key); !slices.Contains(option.Names(s.keys), s.path+key) {
+		s.keys = append(s.keys, option.Option{Name: s.path + key, Kind: kind})
+	}
+}
+
+// get returns the value of a key, the operator's if there is one.
+func (s *section) get(key string, kind option.Kind) lua.LValue {
+	s.declare(key, kind)
 	if v, ok := s.set[s.path+key]; ok {
 		s.used[s.path+key] = true
 		s.t.RawSetString(key, lua.LString(v))
@@ -72,7 +90,7 @@ func (s *section) note(key string, value any) {
 }
 
 func (s *section) str(key, otherwise string) string {
-	switch v := s.get(key).(type) {
+	switch v := s.get(key, option.String).(type) {
 	case *lua.LNilType:
 		s.note(key, otherwise)
 		return otherwise
@@ -87,13 +105,13 @@ func (s *section) str(key, otherwise string) string {
 
 // number reads a number; one that the operator set is text, in Go's notation.
 func (s *section) number(key string, otherwise float64) float64 {
-	n := s.readNumber(key, otherwise)
+	n := s.readNumber(key, option.Number, otherwise)
 	s.note(key, n)
 	return n
 }
 
-func (s *section) readNumber(key string, otherwise float64) float64 {
-	v := s.get(key)
+func (s *section) readNumber(key string, kind option.Kind, otherwise float64) float64 {
+	v := s.get(key, kind)
 	if text, ok := v.(lua.LString); ok && s.used[s.path+key] {
 		n, err := strconv.ParseInt(string(text), 0, 64)
 		f := float64(n)
@@ -118,7 +136,8 @@ func (s *section) readNumber(key string, otherwise float64) float64 {
 }
 
 func (s *section) nonNegative(key string, otherwise int) int {
-	n := s.number(key, float64(otherwise))
+	n := s.readNumber(key, option.Integer, float64(otherwise))
+	s.note(key, n)
 	if n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
 		s.fail(key, "must be a whole number from 0 up")
 	}
@@ -127,7 +146,7 @@ func (s *section) nonNegative(key string, otherwise int) int {
 
 func (s *section) boolean(key string, otherwise bool) bool {
 	b := otherwise
-	switch v := s.get(key).(type) {
+	switch v := s.get(key, option.Boolean).(type) {
 	case *lua.LNilType:
 	case lua.LBool:
 		b = bool(v)
@@ -146,7 +165,7 @@ func (s *section) boolean(key string, otherwise bool) bool {
 
 func (s *section) duration(key string, otherwise time.Duration) time.Duration {
 	d := otherwise
-	if v := s.get(key); v != lua.LNil {
+	if v := s.get(key, option.Duration); v != lua.LNil {
 		var err error
 		if d, err = duration(v); err != nil {
 			s.fail(key, "%v", err)
@@ -213,7 +232,7 @@ func (s *section) names() []string {
 func (s *section) rejectUnused() {
 	s.t.ForEach(func(k, _ lua.LValue) {
 		if name, ok := k.(lua.LString); !ok || !slices.Contains(s.known, string(name)) {
-			s.fail(k.String(), "is not a policy key%s", suggest(k.String(), s.known))
+			s.fail(k.String(), "is not a policy key%s", suggest.Name(k.String(), s.known))
 		}
 	})
 }
@@ -222,7 +241,7 @@ func (s *section) rejectUnused() {
 func (d *decoder) rejectUnused() {
 	for _, k := range slices.Sorted(maps.Keys(d.set)) {
 		if !d.used[k] {
-			panic(argError{classify.New(classify.Usage, "--set %s=…: there is no policy key %[1]s%s", k, DidYouMean(k, d.all))})
+			vm.Refuse(classify.New(classify.Usage, "--set %s=…: there is no policy key %[1]s%s", k, suggest.Nearest(k, option.Names(d.keys))))
 		}
 	}
 }

@@ -6,13 +6,17 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// expectTime is how long a console is waited for if nobody says.
-const expectTime = time.Minute
+// expectTimeout is the default timeout of expect.
+const expectTimeout = time.Minute
 
-func init() { register("serial", (*host).serialModule) }
+func init() {
+	register("serial", (*host).serialModule)
+	declareSection(2, "serial.open", func(d *decoder, s *section) { d.console(s) })
+}
 
 func (h *host) serialModule() map[string]builtin { return map[string]builtin{"open": h.openSerial} }
 
@@ -23,7 +27,7 @@ func (h *host) openSerial(c *args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	spec := c.str(1, "port")
-	s := h.settings(c, 2, "console")
+	s := h.section(c, 2, "console")
 	settings := s.decoder.console(s)
 	if err := h.checkExecAllowed(spec); err != nil {
 		return nil, err
@@ -35,6 +39,21 @@ func (h *host) openSerial(c *args) ([]lua.LValue, error) {
 	return ret(h.newConsole(con))
 }
 
+type drainOptions struct {
+	Quiet   time.Duration `lua:"quiet,required"`
+	Timeout time.Duration `lua:"timeout,required"`
+}
+
+type expectOptions struct {
+	Timeout time.Duration `lua:"timeout"`
+	Stall   time.Duration `lua:"stall"`
+}
+
+var (
+	consoleDrainOptions  = option.Declare[drainOptions](1, "console:drain")
+	consoleExpectOptions = option.Declare[expectOptions](2, "console:expect")
+)
+
 // newConsole makes the object of a console.
 func (h *host) newConsole(con *console.Console) lua.LValue {
 	v := h.object("console", map[string]builtin{
@@ -44,13 +63,9 @@ func (h *host) newConsole(con *console.Console) lua.LValue {
 		"expect": func(c *args) ([]lua.LValue, error) { return expect(c, con) },
 		"tail":   func(*args) ([]lua.LValue, error) { return ret(lua.LString(con.Tail())) },
 		"drain": func(c *args) ([]lua.LValue, error) {
-			o := c.options(1)
-			quiet, limit := o.duration("quiet"), o.duration("timeout")
-			o.rejectUnknown()
-			if quiet == 0 || limit == 0 {
-				c.fail(`options quiet and timeout are needed: drain{ quiet = "1s", timeout = "30s" }`)
-			}
-			return nil, con.Drain(c.ctx, quiet, limit)
+			var o drainOptions
+			readOptions(c, consoleDrainOptions, &o)
+			return nil, con.Drain(c.ctx, o.Quiet, o.Timeout)
 		},
 		"close": func(c *args) ([]lua.LValue, error) {
 			con.EndEpoch(c.ctx, "its console was closed")
@@ -80,12 +95,9 @@ func expect(c *args, con *console.Console) ([]lua.LValue, error) {
 	if len(w.For) == 0 || slices.Contains(w.For, console.Text("")) {
 		c.fail("argument 1 must be a text, or a list of texts, that are not empty")
 	}
-	o := c.options(2)
-	w.Timeout, w.Stall = o.duration("timeout"), o.duration("stall")
-	o.rejectUnknown()
-	if w.Timeout == 0 {
-		w.Timeout = expectTime
-	}
+	o := expectOptions{Timeout: expectTimeout}
+	readOptions(c, consoleExpectOptions, &o)
+	w.Timeout, w.Stall = o.Timeout, o.Stall
 	w.Abort = []console.Abort{console.Panic, console.Off}
 	m, err := con.Expect(c.ctx, w)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/engine"
 )
 
@@ -12,17 +13,22 @@ func init() { register("serve", (*host).serveModule) }
 
 func (h *host) serveModule() map[string]builtin { return map[string]builtin{"http": h.serveHTTP} }
 
-// serveHTTP is serve.http({ listen }), a server whose offer(content, host) gives the URL of a text or an image, as a board
-// at which the station is called host asks for it.
+type serveOptions struct {
+	Listen string `lua:"listen"`
+}
+
+var serveHTTPOptions = option.Declare[serveOptions](1, "serve.http")
+
+// serveHTTP is serve.http([options]). The server's offer(content, host) returns the URL of a text or an image; host is the
+// station's address as the board sees it.
 func (h *host) serveHTTP(c *args) ([]lua.LValue, error) {
 	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
-	o := c.options(1)
-	listen := o.text("listen")
-	o.rejectUnknown()
-	srv, err := p.Serve(c.ctx, net.JoinHostPort(listen, "0"))
+	var o serveOptions
+	readOptions(c, serveHTTPOptions, &o)
+	srv, err := p.Serve(c.ctx, net.JoinHostPort(o.Listen, "0"))
 	if err != nil {
 		return nil, err
 	}

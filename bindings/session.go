@@ -5,11 +5,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
@@ -71,7 +74,7 @@ func (h *host) newSession(s *engine.Session) *session {
 			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
 		}, nil),
 		"attempt":    lua.LNumber(s.Attempt()),
-		"last_error": h.errorValue(s.LastError),
+		"last_error": h.ErrorValue(s.LastError),
 		"board":      lua.LString(s.Policy().Name),
 	})
 	return x
@@ -101,6 +104,29 @@ func (x *session) newJob() *lua.LTable {
 	return x.record(job)
 }
 
+// stepOptions are those of s:step.
+type stepOptions struct {
+	Retries  int           `lua:"retries"`
+	Timeout  time.Duration `lua:"timeout"`  // of each try
+	Destroys string        `lua:"destroys"` // job.target
+	Aborts   console.Watch `lua:"aborts"`
+}
+
+// sequenceStep is a step that a board adds to the default sequence, with the options that it is run with.
+type sequenceStep struct {
+	Name     string         `lua:"name,required"`
+	Run      *lua.LFunction `lua:"run,function,required"`
+	Retries  int            `lua:"retries"`
+	Timeout  time.Duration  `lua:"timeout"`
+	Destroys bool           `lua:"destroys"`
+	Aborts   console.Watch  `lua:"aborts"`
+}
+
+var (
+	sessionStepOptions = option.Declare[stepOptions](2, "session:step")
+	_                  = option.Declare[sequenceStep](2, "sequence:before", "sequence:after") // lib/uboot_busybox.lua reads them
+)
+
 // step is s:step(name, [options], function).
 func (x *session) step(c *args) ([]lua.LValue, error) {
 	name, at := c.str(1, "step's name"), 2
@@ -111,30 +137,21 @@ func (x *session) step(c *args) ([]lua.LValue, error) {
 	if !c.none(at + 1) {
 		c.fail("options come before the function: s:step(name, { … }, function)")
 	}
-	var o engine.StepOptions
+	var o stepOptions
 	if at == 3 {
-		opts := c.options(2)
-		o.Retries, o.Timeout = opts.count("retries"), opts.duration("timeout")
-		o.Destroys, o.Watch = x.destroys(c, opts.get("destroys")), opts.aborts()
-		opts.rejectUnknown()
+		readOptions(c, sessionStepOptions, &o)
+	}
+	if target := x.s.Target().Name; o.Destroys != "" && o.Destroys != target {
+		c.fail("option destroys must be job.target, %q, not %q", target, o.Destroys)
 	}
 	var results []lua.LValue
-	err := x.s.Step(c.ctx, name, o, func(ctx context.Context) (err error) {
-		results, err = x.call(ctx, f)
+	err := x.s.Step(c.ctx, name, engine.StepOptions{
+		Retries: o.Retries, Timeout: o.Timeout, Destroys: o.Destroys != "", Watch: o.Aborts,
+	}, func(ctx context.Context) (err error) {
+		results, err = x.Call(ctx, f)
 		return err
 	})
 	return results, err
-}
-
-// destroys checks the option: a step may destroy the job's target and no other.
-func (x *session) destroys(c *args, v lua.LValue) bool {
-	if v == lua.LNil {
-		return false
-	}
-	if v != lua.LString(x.s.Target().Name) {
-		c.fail("option destroys must be job.target, %q, not %s", x.s.Target().Name, v)
-	}
-	return true
 }
 
 func (x *session) powerMethod(do func(context.Context) error) builtin {
@@ -142,7 +159,7 @@ func (x *session) powerMethod(do func(context.Context) error) builtin {
 }
 
 func (x *session) note(c *args) ([]lua.LValue, error) {
-	x.s.Note(x.tostring(c, c.any(1, "text")))
+	x.s.Note(x.ToString(c.ctx, c.any(1, "text")))
 	return nil, nil
 }
 

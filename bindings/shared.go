@@ -38,13 +38,14 @@ func (h *host) argumentList(words []string) *lua.LTable {
 func (h *host) librarian() *lua.LTable {
 	t := h.L.NewTable()
 	t.RawSetString("closed", h.function("closed", 0, h.makeClosed))
+	t.RawSetString("wrong_option", h.function("wrong_option", 0, h.wrongOption))
 	t.RawSetString("record", h.function("record", 0, h.makeRecord))
 	return t
 }
 
 // makeClosed is closed(kind, table): the table, to read only.
 func (h *host) makeClosed(c *args) ([]lua.LValue, error) {
-	x := &closed{kind: c.str(1, "kind"), data: c.table(2, "table")}
+	x := &closed{kind: c.str(1, "kind"), data: c.Table(2, "table")}
 	x.data.ForEach(func(k, _ lua.LValue) { x.known = append(x.known, k.String()) })
 	return ret(h.record(x))
 }
@@ -53,7 +54,7 @@ func (h *host) makeClosed(c *args) ([]lua.LValue, error) {
 func (h *host) makeRecord(c *args) ([]lua.LValue, error) {
 	x := &closed{kind: c.str(1, "kind"), data: h.L.NewTable()}
 	x.absent, x.hint = c.str(3, "hint"), "what else functions share can be a local of the script"
-	c.table(2, "names").ForEach(func(_, name lua.LValue) { x.known = append(x.known, name.String()) })
+	c.Table(2, "names").ForEach(func(_, name lua.LValue) { x.known = append(x.known, name.String()) })
 	x.put = func(_ *args, key string, v lua.LValue) bool {
 		if !slices.Contains(x.known, key) {
 			return false

@@ -2,19 +2,27 @@ package bindings
 
 import (
 	"context"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-func init() { register("shell", (*host).shellModule) }
+func init() {
+	register("shell", (*host).shellModule)
+	declareSection(2, "shell.login", func(d *decoder, s *section) { d.linux(s) })
+}
 
 func (h *host) shellModule() map[string]builtin {
 	return map[string]builtin{
 		"login": h.login,
-		"quote": func(c *args) ([]lua.LValue, error) { return ret(lua.LString(console.Quote(c.text(1, "word")))) },
+		"quote": func(c *args) ([]lua.LValue, error) {
+			return ret(lua.LString(console.Quote(lua51.Text(c.Args, 1, "word"))))
+		},
 	}
 }
 
@@ -24,10 +32,8 @@ func (h *host) login(c *args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	con := c.consoleArg(1)
-	s := h.settings(c, 2, "linux")
-	cfg := s.decoder.linux(s)
-	cfg.Running, cfg.Note = true, h.say
-	sh, err := shell.Login(c.ctx, con, cfg)
+	s := h.section(c, 2, "linux")
+	sh, err := shell.Login(c.ctx, con, s.decoder.linux(s), shell.Running, h.say)
 	if err != nil {
 		return nil, err
 	}
@@ -53,22 +59,27 @@ func (h *host) shellMethods(sh *shell.Shell, touch func() error) map[string]buil
 	}
 }
 
-// command is (text, { timeout, stall, line }).
+// commandOptions are those of a command on a board.
+type commandOptions struct {
+	Timeout time.Duration  `lua:"timeout"`
+	Stall   time.Duration  `lua:"stall"`         // silence that ends the command
+	Line    *lua.LFunction `lua:"line,function"` // called with each line of output as it comes
+}
+
+var runOptions = option.Declare[commandOptions](2, "uboot:run", "uboot:exec", "shell:run", "shell:exec")
+
+// command reads the arguments of run and exec: a command, and options.
 func (h *host) command(c *args, touch func() error) (console.Command, error) {
 	cmd := console.Command{Text: c.str(1, "command")}
-	o := c.options(2)
-	cmd.Timeout, cmd.Stall = o.duration("timeout"), o.duration("stall")
-	switch f := o.get("line").(type) {
-	case *lua.LNilType:
-	case *lua.LFunction:
+	var o commandOptions
+	readOptions(c, runOptions, &o)
+	cmd.Timeout, cmd.Stall = o.Timeout, o.Stall
+	if o.Line != nil {
 		cmd.Line = func(line string) error {
-			_, err := h.call(c.ctx, f, lua.LString(line))
+			_, err := h.Call(c.ctx, o.Line, lua.LString(line))
 			return err
 		}
-	default:
-		c.fail("option line must be a function, not a %s", f.Type())
 	}
-	o.rejectUnknown()
 	return cmd, touch()
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
@@ -21,6 +22,9 @@ type states struct {
 
 // inspect loads a script. What it returns may be used by several runs at once.
 func inspect(src source, o Options) (*Script, error) {
+	if err := checkModules(o.Modules); err != nil {
+		return nil, err
+	}
 	src.library = &library{}
 	all := &states{src: src, options: o}
 	first, err := loadInTime(src, o)
@@ -106,8 +110,8 @@ type library struct {
 // compiled is a module that was found.
 type compiled struct {
 	file string
-	chunk
-	own bool // it comes with flashlua
+	lua51.Chunk
+	embedded bool // it comes with flashlua
 }
 
 // get returns a module; the first call finds it.

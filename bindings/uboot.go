@@ -6,7 +6,10 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-func init() { register("uboot", (*host).ubootModule) }
+func init() {
+	register("uboot", (*host).ubootModule)
+	declareSection(2, "uboot.stop", func(d *decoder, s *section) { d.uboot(s) })
+}
 
 func (h *host) ubootModule() map[string]builtin { return map[string]builtin{"stop": h.stopUBoot} }
 
@@ -16,8 +19,8 @@ func (h *host) stopUBoot(c *args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	con := c.consoleArg(1)
-	s := h.settings(c, 2, "uboot")
-	ub, err := uboot.Interrupt(c.ctx, con, s.decoder.uboot(s))
+	s := h.section(c, 2, "uboot")
+	ub, err := uboot.Interrupt(c.ctx, con, s.decoder.uboot(s), uboot.AnyState)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,10 @@ func (h *host) reflected(kind string, v reflect.Value) (lua.LValue, error) {
 	if err == nil {
 		err = json.Unmarshal(raw, &plain)
 	}
-	return h.luaValue(plain), err
+	if err != nil {
+		return nil, err
+	}
+	return h.luaValue(plain)
 }
 
 func (h *host) reflectedStruct(kind string, v reflect.Value) (lua.LValue, error) {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,7 +113,7 @@ func whereIs(f *os.File) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if cerr := c.Control(func(fd uintptr) { path, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)) }); cerr != nil {
+	if cerr := c.Control(func(fd uintptr) { path, err = descriptorPath(fd) }); cerr != nil {
 		return "", cerr
 	}
 	return path, err

@@ -139,6 +139,6 @@ func (b *bootFiles) adaptWindow(size int64, err error) {
 	if b.tftp.TakeResent() > 0 || err != nil {
 		b.window = 1
 	} else if b.window != 1 && size >= int64(enough*b.currentWindow()*uboot.BlockSize) {
-		b.window = min(4*b.currentWindow(), uboot.MostWindow)
+		b.window = min(4*b.currentWindow(), uboot.MaxWindow)
 	}
 }

@@ -21,7 +21,7 @@ func (g *powerGate) check(ctx context.Context, con *console.Console) error {
 	if err := con.Connected(ctx); err != nil || !g.lost {
 		return err
 	}
-	if err := con.Stays(ctx); err != nil {
+	if err := con.StaysConnected(ctx); err != nil {
 		return err
 	}
 	g.lost = false

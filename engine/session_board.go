@@ -15,10 +15,13 @@ func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := s.run.policy.UBoot
-	cfg.JustReset, s.justPoweredOn = s.justPoweredOn, false
+	state := uboot.AnyState
+	if s.justPoweredOn {
+		state = uboot.JustReset
+	}
+	s.justPoweredOn = false
 	s.write.dropShell()
-	return uboot.Interrupt(ctx, con, cfg)
+	return uboot.Interrupt(ctx, con, s.run.policy.UBoot, state)
 }
 
 // DHCP has the board request a lease, or sets the address of the policy. It returns the board's address.
@@ -97,7 +100,7 @@ func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell
 	if err != nil {
 		return nil, err
 	}
-	s.shell, err = shell.Login(ctx, con, s.linuxConfig(), returned)
+	s.shell, err = shell.Login(ctx, con, s.linuxConfig(), shell.Booting, s.Note, returned)
 	if classify.Find(err, classify.UBootBoot) != nil { // a script may boot something else
 		ub.Resume()
 	}
@@ -107,7 +110,6 @@ func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell
 // linuxConfig returns the policy's Linux section, with the settings of other sections that it needs.
 func (s *Session) linuxConfig() shell.Config {
 	cfg := s.run.policy.Linux
-	cfg.Note = s.Note
 	cfg.Address, cfg.Gateway = s.run.policy.Net.Address, s.run.policy.Net.Gateway
 	return cfg
 }
@@ -119,10 +121,13 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := s.linuxConfig()
-	cfg.Running, s.justPoweredOn = !s.justPoweredOn, false
+	state := shell.Running
+	if s.justPoweredOn {
+		state = shell.Booting
+	}
+	s.justPoweredOn = false
 	same := s.shell != nil && s.shell.Live(ctx) == nil
-	if s.shell, err = shell.Login(ctx, con, cfg); err == nil && same {
+	if s.shell, err = shell.Login(ctx, con, s.linuxConfig(), state, s.Note); err == nil && same {
 		s.write.rejoin(s.shell)
 	}
 	return s.shell, err

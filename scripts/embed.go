@@ -1,14 +1,14 @@
-// Package scripts holds the Lua that comes with flashlua: boards and the libraries that they share.
+// Package scripts embeds the Lua files that come with flashlua: boards and their libraries.
 package scripts
 
 import "embed"
 
-// FS has boards/NAME.lua and lib/NAME.lua.
+// FS contains boards/NAME.lua and lib/NAME.lua.
 //
 //go:embed boards/*.lua lib/*.lua
 var FS embed.FS
 
-// Stub declares what scripts find, for editors; a test holds it true.
+// Stub declares the modules and objects of scripts for editors. TestStubIsTrue compares it with the program.
 //
 //go:embed meta/flashlua.lua
 var Stub string

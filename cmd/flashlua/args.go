@@ -10,8 +10,9 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 )
 
-// reorderArgs puts the flags of a command before its arguments, because cli stops to look for flags at the first argument,
-// and would take the rest for arguments too. What follows -- stays where it is.
+// reorderArgs moves the flags of a command before its arguments, because urfave/cli stops parsing flags at the
+// first argument. Arguments after -- stay in place. It refuses unknown flags and repeated flags that take one
+// value.
 func reorderArgs(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 2 {
 		return args, nil
@@ -54,14 +55,14 @@ func reorderArgs(app *cli.App, args []string) ([]string, error) {
 	return append(append(flags, "--"), rest...), nil
 }
 
-// onlyOnce gives the first name of a flag that has one value, "" of another flag.
+// onlyOnce returns the first name of a flag that may be given once, "" for a flag that may be repeated.
 func onlyOnce(cmd *cli.Command, name string) string {
 	for _, f := range cmd.Flags {
 		if !slices.Contains(f.Names(), name) {
 			continue
 		}
 		switch f.(type) {
-		case *cli.BoolFlag, *cli.GenericFlag: // of the latter, all collect
+		case *cli.BoolFlag, *cli.GenericFlag: // every GenericFlag is a repeated
 		default:
 			return f.Names()[0]
 		}
@@ -69,7 +70,7 @@ func onlyOnce(cmd *cli.Command, name string) string {
 	return ""
 }
 
-// valueFlags tells for each name of a command's flags whether a value follows.
+// valueFlags returns, for each name of a command's flags, whether the flag takes a value.
 func valueFlags(cmd *cli.Command) map[string]bool {
 	takes := map[string]bool{"help": false, "h": false}
 	for _, f := range cmd.Flags {

@@ -18,7 +18,7 @@ import "fmt"
 func main() { fmt.Println("hello") }
 `
 
-// BenchmarkStart is the whole process of `flashlua version`, beside that of a Go program that prints one line.
+// BenchmarkStart measures a process of `flashlua version`, and one of a Go program that prints one line.
 func BenchmarkStart(b *testing.B) {
 	dir := b.TempDir()
 	source := filepath.Join(dir, "hello.go")
@@ -26,7 +26,7 @@ func BenchmarkStart(b *testing.B) {
 		b.Fatal(err)
 	}
 	ours, bare := built.Program(b), filepath.Join(dir, "hello")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", bare, source) // as ours is
+	cmd := exec.Command("go", "build", "-trimpath", "-o", bare, source) // the flags of the test binary
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
@@ -34,7 +34,7 @@ func BenchmarkStart(b *testing.B) {
 	const rounds, most = 200, 3
 	var times [2][]time.Duration
 	for b.Loop() {
-		for range rounds { // in turns, so that both see the same machine
+		for range rounds { // alternate, so that both run under the same load
 			for i, cmd := range []*exec.Cmd{exec.Command(bare), exec.Command(ours, "version")} {
 				began := time.Now()
 				if err := cmd.Run(); err != nil {

@@ -35,7 +35,7 @@ func (env Env) boardsCommand() *cli.Command {
 	}
 }
 
-// usageErrorFor is a wrong command line of one command.
+// usageErrorFor returns the error of a wrong command line, with a hint to the help of the command.
 func usageErrorFor(command, format string, args ...any) error {
 	return classify.WithHint(classify.New(classify.Usage, format, args...), "see flashlua %s --help", command)
 }
@@ -65,22 +65,22 @@ func (env Env) boards(c *cli.Context) error {
 		return err
 	case c.Bool("source"):
 		text := s.Text
-		if env.Terminal(env.Stdout) > 0 { // into a file or a pipe it goes as it is
-			text = []byte(plain(string(text)))
+		if env.Terminal(env.Stdout) > 0 { // to a file or a pipe the script is written unchanged
+			text = []byte(escapeControl(string(text)))
 		}
 		_, err = env.Stdout.Write(text)
-		return printed(err)
+		return stdoutError(err)
 	case c.Bool("json"):
-		return printJSON(env.Stdout, boardDetail(s))
+		return printJSON(env.Stdout, newBoardDetail(s))
 	}
 	return printBoard(env.Stdout, s)
 }
 
-// boardLine is a board in the list.
+// boardLine is one row of the list of boards.
 type boardLine struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
-	Tested      string `json:"tested"` // "" is never on hardware
+	Tested      string `json:"tested"` // where; "" if never on hardware
 }
 
 func (env Env) listBoards(asJSON bool) error {
@@ -99,10 +99,10 @@ func (env Env) listBoards(asJSON bool) error {
 	for _, b := range all {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", inline(b.Name), inline(b.Description), inline(tested(b.Tested)))
 	}
-	return printed(w.Flush())
+	return stdoutError(w.Flush())
 }
 
-// tested says where a board was run.
+// tested describes where a policy was run.
 func tested(where string) string {
 	if where == "" {
 		return "never run on hardware"
@@ -110,8 +110,8 @@ func tested(where string) string {
 	return "tested: " + where
 }
 
-// boardShown is a board in full.
-type boardShown struct {
+// boardDetail is the JSON of flashlua boards show.
+type boardDetail struct {
 	boardLine
 	File      string          `json:"file"`
 	BuiltIn   bool            `json:"built_in"`
@@ -120,16 +120,16 @@ type boardShown struct {
 	Settings  map[string]any  `json:"settings"` // by policy key, dotted as --set takes it
 }
 
-func boardDetail(s *bindings.Script) boardShown {
+func newBoardDetail(s *bindings.Script) boardDetail {
 	settings := map[string]any{}
 	for _, x := range s.Settings {
 		settings[x.Key] = x.Value
 	}
-	return boardShown{boardLine{s.Policy.Name, s.Policy.Description, s.Policy.Tested}, s.File, s.Embedded, folder(s.Policy), s.Overrides, settings}
+	return boardDetail{boardLine{s.Policy.Name, s.Policy.Description, s.Policy.Tested}, s.File, s.Embedded, bootFilesDir(s.Policy), s.Overrides, settings}
 }
 
-// folder is where a policy's boot files are looked for unless --files says otherwise.
-func folder(p *engine.Policy) string {
+// bootFilesDir returns the directory of a policy's boot files, which --files overrides.
+func bootFilesDir(p *engine.Policy) string {
 	if p.Dir == "" {
 		return "."
 	}
@@ -145,7 +145,7 @@ func printBoard(out io.Writer, s *bindings.Script) error {
 	}
 	row("script", from)
 	row("run", tested(s.Policy.Tested))
-	row("boot files", "from "+folder(s.Policy)+", or --files")
+	row("boot files", "from "+bootFilesDir(s.Policy)+", or --files")
 	for _, name := range slices.Sorted(maps.Keys(s.Overrides)) {
 		what := "flashlua's"
 		if s.Overrides[name] {
@@ -156,10 +156,10 @@ func printBoard(out io.Writer, s *bindings.Script) error {
 	for _, x := range s.Settings {
 		row(x.Key, luaLiteral(x.Value))
 	}
-	return printed(w.Flush())
+	return stdoutError(w.Flush())
 }
 
-// luaLiteral writes a value as Lua does.
+// luaLiteral formats a value as a Lua literal.
 func luaLiteral(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -176,8 +176,8 @@ func luaLiteral(v any) string {
 	return fmt.Sprint(v)
 }
 
-// printed names the standard output in an error of writing to it.
-func printed(err error) error {
+// stdoutError adds to a write error that it concerns the standard output.
+func stdoutError(err error) error {
 	return classify.Wrap(err, classify.Usage, "the standard output cannot be written")
 }
 
@@ -189,18 +189,19 @@ func printJSON(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	_, err := w.Write(escapeControl(text.Bytes()))
-	return printed(err)
+	_, err := w.Write(escapeJSON(text.Bytes()))
+	return stdoutError(err)
 }
 
-// escapeControl escapes what encoding/json leaves as it is and a terminal would obey. It stands only within strings.
-func escapeControl(text []byte) []byte {
-	if !bytes.ContainsFunc(text, control) {
+// escapeJSON escapes the control characters that encoding/json leaves and a terminal would interpret. In JSON they
+// occur only within strings.
+func escapeJSON(text []byte) []byte {
+	if !bytes.ContainsFunc(text, isControl) {
 		return text
 	}
 	var out []byte
 	for _, r := range string(text) {
-		if control(r) {
+		if isControl(r) {
 			out = fmt.Appendf(out, `\u%04x`, r)
 		} else {
 			out = utf8.AppendRune(out, r)

@@ -39,13 +39,13 @@ func (env Env) check(c *cli.Context) error {
 		}
 	} else {
 		for _, f := range all {
-			if _, err := fmt.Fprintln(env.Stdout, plain(f.String())); err != nil {
-				return printed(err)
+			if _, err := fmt.Fprintln(env.Stdout, escapeControl(f.String())); err != nil {
+				return stdoutError(err)
 			}
 		}
 	}
 	if len(all) > 0 {
-		return exit(2)
+		return exitCode(2)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ var (
 	docExample = regexp.MustCompile(`(?m)^(?:\$ )?(flashlua .*)$`)
 )
 
-// TestDocsAreTrue compares docs/cli.md with the program: every command, every flag, both ways.
+// TestDocsAreTrue holds that docs/cli.md has every command and every flag of the program, and no others.
 func TestDocsAreTrue(t *testing.T) {
 	raw, err := os.ReadFile("../../docs/cli.md")
 	if err != nil {
@@ -27,12 +27,12 @@ func TestDocsAreTrue(t *testing.T) {
 	for _, s := range strings.Split(string(raw), "\n## flashlua ")[1:] {
 		documented[strings.Fields(s)[0]] = s
 	}
-	delete(documented, "help") // cli's own
+	delete(documented, "help") // of urfave/cli
 	app := Env{}.app()
 	for _, cmd := range app.Commands {
 		section, ok := documented[cmd.Name]
 		if !ok {
-			t.Errorf("docs/cli.md says nothing of flashlua %s", cmd.Name)
+			t.Errorf("docs/cli.md lacks flashlua %s", cmd.Name)
 		}
 		delete(documented, cmd.Name)
 		compareFlags(t, cmd, section)
@@ -44,11 +44,11 @@ func TestDocsAreTrue(t *testing.T) {
 		}
 	}
 	for name := range documented {
-		t.Errorf("docs/cli.md has flashlua %s, the program does not", name)
+		t.Errorf("docs/cli.md has flashlua %s, which is no command", name)
 	}
 }
 
-// compareFlags looks at the tables of a section: prose may speak of other things.
+// compareFlags compares the tables of a section with the flags of a command. Flags in the prose are not checked.
 func compareFlags(t *testing.T, cmd *cli.Command, section string) {
 	said := map[string]bool{}
 	for line := range strings.Lines(section) {
@@ -66,14 +66,14 @@ func compareFlags(t *testing.T, cmd *cli.Command, section string) {
 					name = "-" + name
 				}
 				if !said[name] {
-					t.Errorf("docs/cli.md does not have flag %s of flashlua %s", name, cmd.Name)
+					t.Errorf("docs/cli.md lacks flag %s of flashlua %s", name, cmd.Name)
 				}
 				delete(said, name)
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(said)) {
-		t.Errorf("docs/cli.md has flag %s of flashlua %s, the program does not", name, cmd.Name)
+		t.Errorf("docs/cli.md has flag %s of flashlua %s, which is no flag", name, cmd.Name)
 	}
 }
 
@@ -84,7 +84,7 @@ func subcommandFlags(cmd *cli.Command) (all [][]cli.Flag) {
 	return all
 }
 
-// TestDocExamplesAreUnderstood gives every example of the documentation to the program, whose commands do nothing here.
+// TestDocExamplesAreUnderstood parses every command line of the documents, with commands that do nothing.
 func TestDocExamplesAreUnderstood(t *testing.T) {
 	raw, err := os.ReadFile("../../docs/cli.md")
 	if err != nil {
@@ -107,7 +107,7 @@ func TestDocExamplesAreUnderstood(t *testing.T) {
 	}
 }
 
-// words splits a line as a shell does, as far as the examples need it.
+// words splits a line into words as a shell does, with the quoting that the examples use.
 func words(line string) []string {
 	var all []string
 	for i, part := range strings.Split(line, `"`) {

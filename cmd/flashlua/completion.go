@@ -39,14 +39,15 @@ func (env Env) completionCommand() *cli.Command {
 				return err
 			}
 			_, err = env.Stdout.Write(script)
-			return printed(err)
+			return stdoutError(err)
 		},
 	}
 }
 
-// completing gives the words of a command line that is being typed. The scripts put the mark of cli behind them; the
-// last word is the one under the cursor, and may be empty.
-func completing(args []string) ([]string, bool) {
+// completionWords returns the words of the command line to complete, and whether completion was requested. The
+// completion scripts append the flag --generate-bash-completion to them. The last word is the one at the cursor
+// and may be empty.
+func completionWords(args []string) ([]string, bool) {
 	last := len(args) - 1
 	if last < 1 || args[last] != "--generate-bash-completion" {
 		return nil, false
@@ -57,8 +58,8 @@ func completing(args []string) ([]string, bool) {
 	return args[1:last], true
 }
 
-// complete prints what may stand under the cursor, a word a line. It does not leave that to cli, which looks for flags
-// only up to the first argument. A command says with BashComplete what its arguments may be.
+// complete prints the possible words at the cursor, one per line. urfave/cli's own completion does not serve: it
+// parses flags only up to the first argument. BashComplete of a command prints its possible arguments.
 func complete(app *cli.App, words []string) {
 	done, cur := words[:len(words)-1], words[len(words)-1]
 	if len(done) == 0 {
@@ -73,9 +74,9 @@ func complete(app *cli.App, words []string) {
 	for len(rest) > 0 && subcommand(cmd, rest[0]) != nil {
 		cmd, rest = subcommand(cmd, rest[0]), rest[1:]
 	}
-	args, wantsValue := arguments(cmd, rest)
+	args, wantsValue := positionalArgs(cmd, rest)
 	switch {
-	case wantsValue: // a file, or what only a person knows
+	case wantsValue: // the shell completes file names; other values are unknown
 	case strings.HasPrefix(cur, "-"):
 		for _, f := range append(cmd.Flags, cli.HelpFlag) {
 			fmt.Fprintln(app.Writer, "--"+f.Names()[0])
@@ -106,8 +107,9 @@ func subcommand(cmd *cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// arguments are the words that are neither flags of the command nor their values, and whether the next word is a value.
-func arguments(cmd *cli.Command, words []string) (args []string, wantsValue bool) {
+// positionalArgs returns the words that are neither flags of the command nor their values, and whether the next
+// word is the value of a flag.
+func positionalArgs(cmd *cli.Command, words []string) (args []string, wantsValue bool) {
 	takes := valueFlags(cmd)
 	for _, w := range words {
 		name, _, hasValue := strings.Cut(strings.TrimLeft(w, "-"), "=")
@@ -123,7 +125,7 @@ func arguments(cmd *cli.Command, words []string) (args []string, wantsValue bool
 	return args, wantsValue
 }
 
-// completeBoards prints what SCRIPT may be, besides a file.
+// completeBoards prints the names of the built-in boards, which SCRIPT may be.
 func completeBoards(c *cli.Context) {
 	if c.NArg() == 0 {
 		fmt.Fprintln(c.App.Writer, strings.Join(bindings.Boards(), "\n"))

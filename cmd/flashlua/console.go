@@ -27,7 +27,7 @@ func (env Env) consoleCommand() *cli.Command {
 			"Exit codes: 0 you quit, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 the board did not get there or the\n" +
 			"console was lost, 130 and 143 interrupted.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(ports(), ", ")},
+			&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 			&cli.StringFlag{Name: "at", Usage: "bring the board to `PLACE` first: uboot or linux"},
 			&cli.StringFlag{Name: "board", Usage: "`SCRIPT` of the board, a Lua file or a name; says how to get there, and the console's speed"},
 			&cli.StringFlag{Name: "power", Usage: "with --at: power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", "), Value: "none"},
@@ -40,9 +40,9 @@ func (env Env) consoleCommand() *cli.Command {
 	}
 }
 
-// console is the command.
+// console runs the command console.
 func (env Env) console(c *cli.Context) error {
-	job, to, err := placeOf(c)
+	job, to, err := consoleJob(c)
 	if err != nil {
 		return err
 	}
@@ -50,14 +50,14 @@ func (env Env) console(c *cli.Context) error {
 	defer end()
 	p := env.newPrinter(inv.clk, normal)
 	defer p.end()
-	policy, err := until(inv, 0, func() (*engine.Policy, error) { return boardOf(c, p) })
+	policy, err := until(inv, 0, func() (*engine.Policy, error) { return loadBoard(c, p) })
 	if err != nil {
 		return err
 	}
-	e := engine.Engine{Clock: inv.clk, Events: p.event, Hurry: inv.work.hurry}
+	e := engine.Engine{Clock: inv.clk, Events: p.event, Hurry: inv.signalContext.hurry}
 	var transcript *sink
 	if path := c.String("transcript"); path != "" {
-		f, err := newRotating(path, c.String("board"))
+		f, err := newRotatingFile(path, c.String("board"))
 		if err != nil {
 			return classify.Wrap(err, classify.Usage, "--transcript %s cannot be written", path)
 		}
@@ -70,7 +70,7 @@ func (env Env) console(c *cli.Context) error {
 		return env.interact(ctx, inv, con, job.Port, to != engine.BoardAsIs)
 	})
 	if e.Console != nil {
-		e.Console.Close() // whose error the sink has, too
+		e.Console.Close() // the sink keeps the same error
 		inv.wait(transcript)
 		env.close(transcript, report)
 	}
@@ -79,20 +79,20 @@ func (env Env) console(c *cli.Context) error {
 		env.printFailure(report)
 	}
 	switch {
-	case to == engine.BoardAsIs || report.Attempt == 0 || engine.IsSimulated(job.Port): // the last is gone
+	case to == engine.BoardAsIs || report.Attempt == 0 || engine.IsSimulated(job.Port): // the simulated board ended with the command
 	case report.Err == nil:
 		fmt.Fprintln(env.Stderr, "the board is left on")
 	default:
 		fmt.Fprintln(env.Stderr, "the board's power is left as it is")
 	}
 	if report.Exit != 0 {
-		return exit(report.Exit)
+		return exitCode(report.Exit)
 	}
 	return nil
 }
 
-// placeOf reads the flags. One that would mean nothing is refused.
-func placeOf(c *cli.Context) (engine.Job, engine.BoardState, error) {
+// consoleJob reads the flags. It refuses a flag that would have no effect.
+func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 	j := engine.Job{Port: c.String("port"), Power: c.String("power"), FilesDir: c.String("files")}
 	to := engine.BoardState(c.String("at"))
 	var err error
@@ -100,7 +100,7 @@ func placeOf(c *cli.Context) (engine.Job, engine.BoardState, error) {
 	case c.NArg() > 0:
 		err = usageErrorFor("console", "flashlua console takes no argument, not %q", c.Args().First())
 	case j.Port == "":
-		err = classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(ports(), ", "))
+		err = classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(portExamples(), ", "))
 	case c.IsSet("at") && to != engine.BoardUBoot && to != engine.BoardLinux:
 		err = usageErrorFor("console", "--at must be uboot or linux, not %q", string(to))
 	case c.IsSet("at") && !c.IsSet("board"):
@@ -113,8 +113,8 @@ func placeOf(c *cli.Context) (engine.Job, engine.BoardState, error) {
 	return j, to, err
 }
 
-// boardOf loads the policy, of a board that may be unknown.
-func boardOf(c *cli.Context, p *printer) (*engine.Policy, error) {
+// loadBoard loads the policy that --board names, or the default policy without --board.
+func loadBoard(c *cli.Context, p *printer) (*engine.Policy, error) {
 	set, err := parseSet(c.Generic("set").(*repeated))
 	if err != nil {
 		return nil, err

@@ -17,11 +17,11 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// screen collects what is printed, from any goroutine.
+// screen collects output. It is safe for concurrent use.
 type screen struct {
-	mu    sync.Mutex
+	mu    sync.Mutex // guards the buffer
 	buf   bytes.Buffer
-	wrote chan struct{} // after each write, if it is there
+	wrote chan struct{} // receives after each write; may be nil
 }
 
 func (s *screen) Write(p []byte) (int, error) {
@@ -40,10 +40,10 @@ func (s *screen) String() string {
 	return s.buf.String()
 }
 
-// desk is a person at a terminal, with a board whose console is a TCP server.
+// desk is a user at a terminal, and a board whose console is a TCP server.
 type desk struct {
 	t        *testing.T
-	person   *os.File // the person's side of the terminal
+	person   *os.File // the user's end of the terminal
 	terminal *os.File
 	before   *unix.Termios
 	listener net.Listener
@@ -82,7 +82,7 @@ func (d *desk) mode() *unix.Termios {
 	return m
 }
 
-// start runs the command and gives the board's end of the console.
+// start runs the command and returns the board's end of the console.
 func (d *desk) start() (board net.Conn, code chan int) {
 	code = make(chan int, 1)
 	go func() { code <- d.env.run() }()
@@ -94,24 +94,24 @@ func (d *desk) start() (board net.Conn, code chan int) {
 	return board, code
 }
 
-// greet has the board say something, and waits until it is shown: the terminal is raw by then.
+// greet sends board output and waits until it is shown. The terminal is in raw mode then.
 func (d *desk) greet(board io.Writer) {
 	io.WriteString(board, "early\r\n")
 	<-d.out.wrote
 }
 
-// ends checks how the command ended, and that the terminal is as it was.
+// ends checks the exit code and the standard error, and that the terminal has its former mode.
 func (d *desk) ends(code chan int, want int, stderr ...string) {
 	d.t.Helper()
 	if got := <-code; got != want {
 		d.t.Errorf("exit %d; want %d\n%s", got, want, &d.err)
 	}
 	if m := d.mode(); *m != *d.before {
-		d.t.Errorf("the terminal is not as it was: %+v; want %+v", m, d.before)
+		d.t.Errorf("terminal mode = %+v; want %+v", m, d.before)
 	}
 	for _, text := range stderr {
 		if !strings.Contains(d.err.String(), text) {
-			d.t.Errorf("%q is not in\n%s", text, &d.err)
+			d.t.Errorf("stderr lacks %q:\n%s", text, &d.err)
 		}
 	}
 }
@@ -135,13 +135,13 @@ func TestConsoleOnATerminal(t *testing.T) {
 	if m := d.mode(); m.Lflag&(unix.ECHO|unix.ICANON|unix.ISIG) != 0 {
 		t.Errorf("the terminal is not raw: %+v", m)
 	}
-	io.WriteString(d.person, "\x03\x1a\x04") // Ctrl-C, Ctrl-Z and Ctrl-D are the board's
+	io.WriteString(d.person, "\x03\x1a\x04") // Ctrl-C, Ctrl-Z and Ctrl-D go to the board
 	read(t, board, "\x03\x1a\x04")
 	io.WriteString(board, "a\x1b[6nb\xff")
 	io.WriteString(d.person, "last\x1dnot sent")
 	d.ends(code, 0, "console on "+d.env.Args[3]+"; Ctrl-] quits\n", "\nconsole closed\n")
 	if rest, _ := io.ReadAll(board); string(rest) != "last" {
-		t.Errorf("the board was sent %q", rest)
+		t.Errorf("sent to the board after the quit key: %q; want nothing", rest)
 	}
 	if !strings.HasPrefix(d.out.String(), "early\r\n") {
 		t.Errorf("shown: %q", d.out.String())
@@ -151,7 +151,7 @@ func TestConsoleOnATerminal(t *testing.T) {
 	}
 }
 
-// dead is an output that fails in its own way.
+// dead is an output whose writes return an error or panic.
 type dead struct{ f func() error }
 
 func (d dead) Write(p []byte) (int, error) { return 0, d.f() }
@@ -170,7 +170,7 @@ func TestConsoleEnds(t *testing.T) {
 		d := newDesk(t)
 		d.env.Args = append(d.env.Args, "--set", "console.reopen=200ms")
 		board, code := d.start()
-		d.greet(board) // a server that hangs up before that is one that does not open
+		d.greet(board) // a server that closes before output is one that cannot be opened
 		io.WriteString(board, "last words\r\n")
 		d.listener.Close()
 		board.Close()
@@ -196,7 +196,7 @@ func TestConsoleEnds(t *testing.T) {
 		_, code := d.start()
 		d.ends(code, 3, "Error: the standard input cannot be read\nCaused by: ", "is a directory")
 	})
-	t.Run("nobody looks", func(t *testing.T) {
+	t.Run("no reader", func(t *testing.T) {
 		d := newDesk(t)
 		d.env.Stdout = dead{func() error { return syscall.EPIPE }}
 		board, code := d.start()
@@ -225,7 +225,7 @@ func TestConsoleFromAPipe(t *testing.T) {
 	}
 }
 
-// TestConsoleIsLocked is a console on a serial port, which has one user at a time.
+// TestConsoleIsLocked holds that a serial port has one user at a time.
 func TestConsoleIsLocked(t *testing.T) {
 	p, err := pty.OpenPTY()
 	if err != nil {

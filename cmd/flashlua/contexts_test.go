@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// endless are calls that may wait for ever and that no context ends, by import path and name, and what stands in their place.
+// endless are calls that may block for ever and take no context, by import path and name, with their replacements.
 var endless = []struct{ call, instead string }{
 	{`net\.(Dial(Timeout|IP|TCP|UDP|Unix)?|Lookup\w+|Resolve\w+Addr)`, "net.Dialer.DialContext and net.Resolver"},
 	{`net\.Listen(Packet|IP|TCP|UDP|Unix|Unixgram|MulticastUDP)?`, "net.ListenConfig"},
@@ -27,10 +27,10 @@ var endless = []struct{ call, instead string }{
 	{`os\.WriteFile`, "a file that is new, O_EXCL"},
 }
 
-// endlessMethods are the same of methods, by name alone.
+// endlessMethods are such methods, by name.
 var endlessMethods = []string{"Dial", "DialTimeout"}
 
-// excused are the exceptions, by file and call.
+// excused are the exceptions, by file and call, with the reason.
 var excused = map[string]string{
 	"engine/transport/exec.go os/exec.Command":      "the command outlives the opening of its port; Close ends it",
 	"engine/internal/flash/blockdev.go os.OpenFile": "block devices and regular files, O_RDWR",
@@ -38,12 +38,12 @@ var excused = map[string]string{
 	"cmd/flashlua/demo.go os.WriteFile":             "a folder that was just made",
 }
 
-// found is one call that is refused.
+// found is a refused call.
 type found struct{ call, why string }
 
-// contextFree returns the calls of a file that no context ends.
+// contextFree returns the calls in a file that take no context and may block.
 func contextFree(tree *ast.File) (all []found) {
-	names := map[string]string{} // of packages, by how the file calls them
+	names := map[string]string{} // import paths by the package name in the file
 	for _, imp := range tree.Imports {
 		p, _ := strconv.Unquote(imp.Path.Value)
 		name := path.Base(p)
@@ -105,7 +105,8 @@ func contextFree(tree *ast.File) (all []found) {
 	return all
 }
 
-// TestEveryWaitTakesAContext refuses calls that nothing ends: of name resolution, dialling, listening, processes and files.
+// TestEveryWaitTakesAContext refuses blocking calls without a context: name resolution, dialling, listening,
+// processes, files.
 func TestEveryWaitTakesAContext(t *testing.T) {
 	unused := maps.Clone(excused)
 	for _, p := range packages(t) {
@@ -129,11 +130,11 @@ func TestEveryWaitTakesAContext(t *testing.T) {
 		}
 	}
 	for at := range unused {
-		t.Errorf("%s is excused, and is not there", at)
+		t.Errorf("excused call %s does not exist", at)
 	}
 }
 
-// TestContextFreeCallsAreFound holds the above to what it should find.
+// TestContextFreeCallsAreFound tests contextFree.
 func TestContextFreeCallsAreFound(t *testing.T) {
 	for body, want := range map[string]string{
 		`net.ResolveTCPAddr("tcp", "board:23")`:               "net.ResolveTCPAddr",

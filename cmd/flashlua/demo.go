@@ -13,7 +13,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// demoSize is enough to see the write, and few enough not to wait for it.
+// demoSize is the size of the image in bytes: large enough that the write is visible, small enough to finish soon.
 const demoSize = 24 << 20
 
 func (env Env) demoCommand() *cli.Command {
@@ -24,7 +24,7 @@ func (env Env) demoCommand() *cli.Command {
 	}
 }
 
-// demo is the command demo: one that anybody could type, and what to try next.
+// demo runs the command demo: it prints a flashlua run command line, runs it, and prints commands to try next.
 func (env Env) demo(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return usageErrorFor("demo", "demo takes no argument, not %q", c.Args().First())
@@ -47,15 +47,15 @@ func (env Env) demo(c *cli.Context) error {
 	args := []string{"flashlua", "run", "sim", "--image", image, "--port", "sim:dhcp=1,block=1,seed=1"}
 	fmt.Fprintf(env.Stderr, "A board that is simulated: DHCP fails once, and its medium keeps one byte wrong once.\n\n$ %s\n", strings.Join(args, " "))
 	env.Args = args
-	inv.stderr.settle(inv.clk)
+	inv.stderr.flush(inv.clk)
 	if code := env.run(); code != 0 {
-		return exit(code)
+		return exitCode(code)
 	}
-	fmt.Fprint(env.Stdout, next)
+	fmt.Fprint(env.Stdout, demoNext)
 	return nil
 }
 
-const next = `
+const demoNext = `
 What to try next:
   flashlua run sim --image FILE --port sim:               your own image, a board without faults
   flashlua run sim --image FILE --port sim:reset=write    a board that resets itself in the middle

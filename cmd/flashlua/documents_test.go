@@ -13,13 +13,13 @@ import (
 	"github.com/flashlua/flashlua/testdata/built"
 )
 
-// fence is a block of a document: its language, then its text.
+// fence matches a code block of a document: its language and its text.
 var fence = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
 
-// fileName is what a Lua block says that it is.
+// fileName matches the file name in the first comment of a Lua block.
 var fileName = regexp.MustCompile(`^-- (\S+\.lua)`)
 
-// hardware is what the documents' examples name and no machine of the tests has.
+// hardware are the devices that the examples name, with replacements for the tests.
 var hardware = []struct {
 	text *regexp.Regexp
 	with string
@@ -28,11 +28,11 @@ var hardware = []struct {
 	{regexp.MustCompile(` --power ("[^"]*"|'[^']*'|[^-\s]\S*)`), ""},
 }
 
-// exits is the comment behind a command that is to fail.
+// exits matches the comment after a command that must fail.
 var exits = regexp.MustCompile(`\s+# exit (\d+)$`)
 
-// TestDocuments runs every command of the documents, a line of a console block that begins with $. Lua blocks that name
-// a file are that file; hardware is simulated.
+// TestDocuments runs every command of the documents: the lines of console blocks that begin with $. A Lua block
+// that names a file is written to that file first. Hardware is simulated.
 func TestDocuments(t *testing.T) {
 	documents, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
@@ -55,13 +55,13 @@ func TestDocuments(t *testing.T) {
 				}
 			}
 			if ran == 0 {
-				t.Error("no command in it was run")
+				t.Error("the document has no command to run")
 			}
 		})
 	}
 }
 
-// prepare makes what the documents' commands find: an image, a kernel, a device tree, the scripts.
+// prepare creates the files that the commands use: an image, a kernel, a device tree, the scripts.
 func prepare(t *testing.T, dir, text string) {
 	kernel := make([]byte, 4096)
 	copy(kernel[56:], "ARM\x64")
@@ -98,10 +98,10 @@ func prepare(t *testing.T, dir, text string) {
 	}
 }
 
-// serves is a command that ends when it is told to.
+// serves matches a command that runs until it is interrupted.
 var serves = regexp.MustCompile(`^flashlua sim\b`)
 
-// runBlock runs the commands of one block. A line that ends with a backslash goes on.
+// runBlock runs the commands of one block. A line that ends with a backslash continues on the next one.
 func runBlock(t *testing.T, dir, bin, block string) (ran int) {
 	for line := range strings.Lines(strings.ReplaceAll(block, "\\\n", " ")) {
 		cmd, ok := strings.CutPrefix(strings.TrimSpace(line), "$ ")

@@ -25,19 +25,19 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// chattyBoard says much as soon as its console is open.
+// chattyBoard is a console command that prints much output at once.
 const chattyBoard = `local board = require("boards.sim")
 local seq = require("lib.uboot_busybox").sequence()
 seq:after("power", { name = "chat", run = function(s) for i = 1, 3000 do s:log(("x"):rep(100) .. i) end end })
 board.flash = seq.flash
 return board`
 
-// switchScript is a power command that takes its time and notes what it did.
+// switchScript is a slow power command that logs its actions.
 const switchScript = `#!/bin/sh
 echo "$1 begin" >>power.log; sleep ${SWITCH_TIME:-0.1}; echo "$1 end" >>power.log
 `
 
-// endsDir has a chatty policy, an image and a power command.
+// endsDir returns a directory with a policy, an image and a power command.
 func endsDir(t *testing.T) string {
 	dir := workDir(t)
 	for name, text := range map[string]string{"board.lua": chattyBoard, "switch.sh": switchScript} {
@@ -48,14 +48,14 @@ func endsDir(t *testing.T) string {
 	return dir
 }
 
-// lastPower is the last line that the power command noted, "" if it never ran.
+// lastPower returns the last line that the power command logged, "" if it never ran.
 func lastPower(dir string) string {
 	text, _ := os.ReadFile(filepath.Join(dir, "power.log"))
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return lines[len(lines)-1]
 }
 
-// verdictOf reads a verdict, nil if there is none.
+// verdictOf reads a verdict file. It returns nil if there is none.
 func verdictOf(path string) *engine.Report {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -68,7 +68,7 @@ func verdictOf(path string) *engine.Report {
 	return &r
 }
 
-// fullPipe makes a FIFO that has a reader and no room.
+// fullPipe creates a FIFO with a reader and a full buffer.
 func fullPipe(t *testing.T, path string) *os.File {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
@@ -90,15 +90,16 @@ func fullPipe(t *testing.T, path string) *os.File {
 	return f
 }
 
-// TestStalledReaders: whatever is not read, the run ends at its deadline, or well, and the board is off.
+// TestStalledReaders holds that a run whose outputs are not read ends normally or at its deadline, with the board
+// off.
 func TestStalledReaders(t *testing.T) {
 	silent := []string{"--power", "command:./switch.sh {}", "--timeout", "6s", "--retries", "0"}
 	simulated := []string{"--port", "sim:size=1"}
 	for name, tt := range map[string]struct {
 		args    []string
-		stalled []string // outputs
+		stalled []string // outputs without a reader
 		exit    engine.ExitCode
-		lost    []string // as the verdict says
+		lost    []string // outputs with losses in the verdict
 	}{
 		"events":              {silent, []string{"events"}, engine.ExitDeadline, []string{"events"}},
 		"transcript":          {silent, []string{"transcript"}, engine.ExitDeadline, []string{"transcript"}},
@@ -112,7 +113,7 @@ func TestStalledReaders(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := endsDir(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a hang
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // guards against a hang
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "flashlua", append([]string{"run", "board.lua", "--image", "x.raw", "--out", "out"}, tt.args...)...)
 			if !slices.Contains(tt.args, "--port") {
@@ -137,23 +138,23 @@ func TestStalledReaders(t *testing.T) {
 				t.Errorf("exit %d (%s); want %d\n%s", code, cmd.ProcessState, tt.exit, &stderr)
 			}
 			if tt.exit == engine.ExitDeadline && lastPower(dir) != "off end" {
-				t.Errorf("the power command ended with %q; want off end", lastPower(dir))
+				t.Errorf("last power action = %q; want off end", lastPower(dir))
 			}
 			r := verdictOf(filepath.Join(dir, "out/verdict.json"))
 			if slices.Contains(tt.stalled, "verdict") {
 				if want := "the verdict could not be written"; cmd.Stderr == &stderr && !strings.Contains(stderr.String(), want) {
-					t.Errorf("%q is not in\n%s", want, &stderr)
+					t.Errorf("stderr lacks %q:\n%s", want, &stderr)
 				}
 				return
 			}
 			if r == nil || r.Exit != tt.exit {
-				t.Fatalf("the verdict is %+v", r)
+				t.Fatalf("verdict = %+v", r)
 			}
 			var lost []string
 			for _, l := range r.Lost {
 				lost = append(lost, l.Output)
-				if l.Output != "messages" && !strings.Contains(stderr.String(), fmt.Sprintf("incomplete: %s", missing(l))) {
-					t.Errorf("the standard error does not tell of %+v:\n%s", l, &stderr)
+				if l.Output != "messages" && !strings.Contains(stderr.String(), fmt.Sprintf("incomplete: %s", describeLoss(l))) {
+					t.Errorf("stderr lacks the loss %+v:\n%s", l, &stderr)
 				}
 			}
 			if !slices.Equal(lost, tt.lost) {
@@ -163,7 +164,7 @@ func TestStalledReaders(t *testing.T) {
 	}
 }
 
-// TestStalledReadersOfOtherCommands: none of them is held up either.
+// TestStalledReadersOfOtherCommands holds that no other command blocks on an output either.
 func TestStalledReadersOfOtherCommands(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args    []string
@@ -191,7 +192,7 @@ func TestStalledReadersOfOtherCommands(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a hang
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // guards against a hang
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "flashlua", tt.args...)
 			cmd.Dir = dir
@@ -216,7 +217,7 @@ func TestStalledReadersOfOtherCommands(t *testing.T) {
 	}
 }
 
-// TestAFIFOWithoutAReader is refused before anything is touched.
+// TestAFIFOWithoutAReader holds that a FIFO without a reader is refused before anything is touched.
 func TestAFIFOWithoutAReader(t *testing.T) {
 	for _, output := range []string{"verdict", "events", "transcript"} {
 		dir := workDir(t)
@@ -230,12 +231,12 @@ Hint: start the reader of the FIFO first, or name a file
 nothing was touched: usage (exit 2)
 `, output)
 		if got != want {
-			t.Errorf("it says\n%s\nwant\n%s", got, want)
+			t.Errorf("stderr =\n%s\nwant\n%s", got, want)
 		}
 	}
 }
 
-// TestSignalled sends bursts of signals, as timeout(1) and terminals do, to a run whose board may be on.
+// TestSignalled sends bursts of signals, as timeout(1) and terminals do, to a run whose board is on.
 func TestSignalled(t *testing.T) {
 	for name, burst := range map[string][]syscall.Signal{
 		"timeout":         {syscall.SIGTERM, syscall.SIGTERM},
@@ -253,7 +254,7 @@ func TestSignalled(t *testing.T) {
 			untilAttempt(t, cmd)
 			for _, s := range burst {
 				cmd.Process.Signal(s)
-				syscall.Kill(-cmd.Process.Pid, s) // its group, too
+				syscall.Kill(-cmd.Process.Pid, s) // also to its process group
 			}
 			cmd.Wait()
 			r := verdictOf(filepath.Join(dir, "out/verdict.json"))
@@ -265,29 +266,31 @@ func TestSignalled(t *testing.T) {
 	}
 }
 
-// endedBy reports whether an exit code is that of one of some signals: the kernel delivers those that wait in an order of its own.
+// endedBy reports whether an exit code is that of one of the signals. The kernel may deliver pending signals in
+// any order.
 func endedBy(code int, signals []syscall.Signal) bool {
 	return slices.ContainsFunc(signals, func(s syscall.Signal) bool { return code == int(engine.ExitSignal)+int(s) })
 }
 
-// holdScript is a power command that does not return while there is a file hold.
+// holdScript is a power command that does not return while the file hold exists.
 const holdScript = `#!/bin/sh
 echo "$1 begin" >>power.log; while [ -e hold ]; do sleep 0.05; done; echo "$1 end" >>power.log
 `
 
-// eventually waits for something that is sure to come.
+// eventually waits until a condition holds, which it must.
 func eventually(t *testing.T, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a hang
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // guards against a hang
 	defer cancel()
 	for !ok() {
 		if err := (clock.Real{}).Sleep(ctx, 5*time.Millisecond); err != nil {
-			t.Fatal("it did not come")
+			t.Fatal("the condition did not become true")
 		}
 	}
 }
 
-// TestThreeRequests: after the second the power driver is still waited for, after the third nothing is.
+// TestThreeRequests holds that after the second request flashlua waits for the power driver alone, and exits at
+// the third.
 func TestThreeRequests(t *testing.T) {
 	for name, third := range map[string]bool{"two": false, "three": true} {
 		t.Run(name, func(t *testing.T) {
@@ -312,23 +315,23 @@ func TestThreeRequests(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd.Process.Signal(syscall.SIGTERM)
-			eventually(t, func() bool { return lastPower(dir) == "off begin" }) // the first request has begun
-			clock.Real{}.Sleep(t.Context(), oneRequest)
+			eventually(t, func() bool { return lastPower(dir) == "off begin" }) // the first request is handled
+			clock.Real{}.Sleep(t.Context(), requestWindow)
 			cmd.Process.Signal(syscall.SIGTERM)
 			line, err := bufio.NewReader(said).ReadString('\n')
 			if want := "SIGTERM again: only the power driver is waited for; one more ends flashlua at once, and may leave the board on\n"; line != want {
-				t.Errorf("after the second request it says %q, %v; want %q", line, err, want)
+				t.Errorf("stderr after the second request = %q, %v; want %q", line, err, want)
 			}
 			want := 143
 			if third {
 				want = 130
-				clock.Real{}.Sleep(t.Context(), oneRequest)
+				clock.Real{}.Sleep(t.Context(), requestWindow)
 				cmd.Process.Signal(syscall.SIGINT)
 				cmd.Wait()
 			}
 			os.Remove(hold)
 			cmd.Wait()
-			eventually(t, func() bool { return lastPower(dir) == "off end" }) // the command goes on when flashlua is gone
+			eventually(t, func() bool { return lastPower(dir) == "off end" }) // the command continues after flashlua has ended
 			r := verdictOf(filepath.Join(dir, "out/verdict.json"))
 			if code := cmd.ProcessState.ExitCode(); code != want || (r == nil) != third {
 				t.Errorf("%s, verdict %+v; want exit %d, and a verdict only after two requests", cmd.ProcessState, r, want)
@@ -337,7 +340,7 @@ func TestThreeRequests(t *testing.T) {
 	}
 }
 
-// TestKilledLeavesNoVerdict: the next run into the folder removes what one that was killed began.
+// TestKilledLeavesNoVerdict holds that a run removes the temporary verdict of a killed run in its directory.
 func TestKilledLeavesNoVerdict(t *testing.T) {
 	dir := endsDir(t)
 	run := func() *exec.Cmd {
@@ -356,12 +359,13 @@ func TestKilledLeavesNoVerdict(t *testing.T) {
 		got = append(got, e.Name())
 	}
 	if want := []string{"events.jsonl", "transcript.log", "verdict.json"}; !slices.Equal(got, want) {
-		t.Errorf("the folder holds %q, %v; want %q", got, err, want)
+		t.Errorf("files = %q, %v; want %q", got, err, want)
 	}
 }
 
-// TestSoakEnds ends runs by one to three signals 0 to 5 s apart, while outputs stall at random: the board is off in all of
-// them, and all but those that a third signal killed have a verdict. FLASHLUA_SOAK says how many.
+// TestSoakEnds ends runs by one to three signals 0 to 5 s apart, while outputs stall at random. In every run the
+// board must be off, and there must be a verdict unless a third request ended the process. FLASHLUA_SOAK is the
+// number of runs.
 func TestSoakEnds(t *testing.T) {
 	n, _ := strconv.Atoi(os.Getenv("FLASHLUA_SOAK"))
 	if n = n / 2; n < 10 {
@@ -371,7 +375,7 @@ func TestSoakEnds(t *testing.T) {
 	results := map[string]int{}
 	seeds := make(chan int)
 	var workers sync.WaitGroup
-	for range 20 { // they wait most of the time
+	for range 20 { // the runs mostly wait
 		workers.Go(func() {
 			for seed := range seeds {
 				t.Run(strconv.Itoa(seed), func(t *testing.T) {
@@ -391,13 +395,13 @@ func TestSoakEnds(t *testing.T) {
 	t.Logf("%d runs: %v", n, results)
 }
 
-// untilItListens waits for the first file that a run makes: from then on it listens to signals.
+// untilItListens waits until a run creates its first file. It handles signals by then.
 func untilItListens(t *testing.T, dir string, ended <-chan struct{}) {
 	t.Helper()
 	eventually(t, func() bool {
 		select {
 		case <-ended:
-			t.Fatal("it ended before it began")
+			t.Fatal("the process ended before it created a file")
 		default:
 		}
 		_, err := os.Stat(filepath.Join(dir, "out"))
@@ -405,7 +409,7 @@ func untilItListens(t *testing.T, dir string, ended <-chan struct{}) {
 	})
 }
 
-// TestSignalledEarly sends a signal as soon as there is a file: while the script is loaded, or earlier.
+// TestSignalledEarly sends a signal when the first file exists: at the latest while the script is loaded.
 func TestSignalledEarly(t *testing.T) {
 	for range 5 {
 		dir := endsDir(t)
@@ -431,17 +435,17 @@ func TestSignalledEarly(t *testing.T) {
 	}
 }
 
-// endOne is one run of TestSoakEnds. A patient one has the longest pauses.
+// endOne is one run of TestSoakEnds. If patient, it has the longest pauses.
 func endOne(t *testing.T, r *rand.Rand, patient bool) string {
 	dir := endsDir(t)
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
-	port := "exec:" + pick("exec sleep 1000", "seq 1 30000; exec sleep 1000", "while echo U-Boot; do sleep 0.01; done", "trap '' TERM; while :; do sleep 1; done") + " # " + dir // a port of its own
+	port := "exec:" + pick("exec sleep 1000", "seq 1 30000; exec sleep 1000", "while echo U-Boot; do sleep 0.01; done", "trap '' TERM; while :; do sleep 1; done") + " # " + dir // makes the port unique
 	args := []string{"run", pick("board.lua", "sim"), "--image", "x.raw", "--port", port, "--power", "command:./switch.sh {}", "--out", "out"}
 	args = append(args, pick("-v", "-q"))
 	cmd := exec.CommandContext(t.Context(), "flashlua", args...)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if patient { // with the longest, a third request ends flashlua while the board is switched off
+	if patient { // after the longest pause, a third request ends flashlua while the power command runs
 		cmd.Env = append(os.Environ(), "SWITCH_TIME="+pick("0.1", "0.1", "2.5", "6"))
 	}
 	for _, output := range []string{"events", "transcript", "stdout", "stderr"} {
@@ -492,12 +496,12 @@ func endOne(t *testing.T, r *rand.Rand, patient bool) string {
 		}
 	}
 	<-ended
-	if strings.HasSuffix(lastPower(dir), " begin") { // a command goes on when flashlua was killed
+	if strings.HasSuffix(lastPower(dir), " begin") { // the command continues after flashlua was killed
 		eventually(t, func() bool { return strings.HasSuffix(lastPower(dir), " end") })
 	}
 	code, verdict, power := cmd.ProcessState.ExitCode(), verdictOf(filepath.Join(dir, "out/verdict.json")), lastPower(dir)
 	if power != "off end" && power != "" {
-		t.Errorf("after %q of %q the power command ended with %q, exit %d", said, args, power, code)
+		t.Errorf("after %q of %q: last power action = %q, exit %d", said, args, power, code)
 	}
 	killed := len(sent) > 2 && verdict == nil
 	if !killed && (!endedBy(code, sent) || verdict == nil || int(verdict.Exit) != code) {

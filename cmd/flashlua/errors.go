@@ -8,7 +8,8 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// printFailure is the one place that renders an error: what failed, why, what to do, and what it was judged by.
+// printFailure renders the error of a report: what failed, why, what to do, and the rule that classified it. No
+// other code renders errors.
 func printFailure(w io.Writer, p colors, r *engine.Report) {
 	if r.Attempt > 0 {
 		fmt.Fprintln(w)
@@ -29,7 +30,7 @@ func printFailure(w io.Writer, p colors, r *engine.Report) {
 	fmt.Fprintln(w, p.red(summary(r)))
 }
 
-// printChain prints what failed and why.
+// printChain prints the error and its causes.
 func printChain(w io.Writer, p colors, r *engine.Report) {
 	chain := r.Chain
 	if len(chain) == 0 {
@@ -44,12 +45,12 @@ func printChain(w io.Writer, p colors, r *engine.Report) {
 	}
 }
 
-// block prints a label and a text, whose further lines are indented.
+// block prints a label and a text. It indents the second and further lines of the text.
 func block(w io.Writer, label, text string) {
-	fmt.Fprintf(w, "%s: %s\n", label, strings.ReplaceAll(strings.TrimSpace(plain(text)), "\n", "\n  | "))
+	fmt.Fprintf(w, "%s: %s\n", label, strings.ReplaceAll(strings.TrimSpace(escapeControl(text)), "\n", "\n  | "))
 }
 
-// summary is the verdict in one line.
+// summary returns the verdict in one line.
 func summary(r *engine.Report) string {
 	if r.Attempt == 0 {
 		what := r.Kind

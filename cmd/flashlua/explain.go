@@ -33,7 +33,7 @@ func (env Env) explain(c *cli.Context) error {
 		for _, k := range classify.Kinds() {
 			fmt.Fprintf(w, "%s\t%s\t%s\n", k, classify.Kind(k).Class(), classify.Kind(k).Summary())
 		}
-		return printed(w.Flush())
+		return stdoutError(w.Flush())
 	case 1:
 	default:
 		return usageErrorFor("explain", "%q is one argument too many", c.Args().Get(1))
@@ -43,10 +43,10 @@ func (env Env) explain(c *cli.Context) error {
 		return classify.WithHint(classify.New(classify.Usage, "there is no kind %q%s", k, bindings.DidYouMean(string(k), classify.Kinds())), "flashlua explain lists them; a kind that a script makes is explained by who wrote it")
 	}
 	_, err := fmt.Fprint(env.Stdout, explainText(k))
-	return printed(err)
+	return stdoutError(err)
 }
 
-// explainText is all there is to say about a kind.
+// explainText describes a kind: its meaning, class, advice and more specific kinds.
 func explainText(k classify.Kind) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", k, k.Summary())

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// fileCalls are the functions that make, change, replace or remove files.
+// fileCalls are the functions that create, change, replace or remove files.
 var fileCalls = map[string][]string{
 	"os": {
 		"Remove", "RemoveAll", "Rename", "Create", "OpenFile", "WriteFile", "Truncate", "Mkdir", "MkdirAll", "MkdirTemp", "CreateTemp", "Symlink", "Link", "Chmod", "Chown",
@@ -22,44 +22,42 @@ var fileCalls = map[string][]string{
 	"syscall": {"Open", "Unlink", "Rename", "Link", "Truncate", "Ftruncate", "Mkdir"},
 }
 
-// filePlaces are the files of the source that call one of them, and what keeps each from the files of others.
+// filePlaces are the source files that call one of them, and why each cannot damage files that are not flashlua's.
 var filePlaces = map[string]string{
-	"cmd/flashlua/outputs.go":                "--out: only artefacts, which foreign knows by their content",
-	"cmd/flashlua/demo.go":                   "a temporary folder of its own",
-	"cmd/flashlua/foreign.go":                "reads",
-	"cmd/flashlua/new.go":                    "makes a file that is not there, by O_EXCL",
-	"cmd/flashlua/outfile.go":                "a file that a flag names, and no input; the temporary file of the verdict is its own",
-	"cmd/flashlua/rotating_file.go":          "FILE.1 only if it is a transcript",
-	"engine/access.go":                       "what an operator names, or Access allows",
-	"engine/internal/flash/blockdev.go":      "what an operator names, or Access allows",
-	"engine/internal/tempdir/tempdir.go":     "folders with names that it makes, of this user, without a lock",
-	"engine/internal/image/cache.go":         "the cache's own folder",
-	"cmd/flashlua/half.go":                   "the verdict's temporary file, and those of killed runs, which no one holds",
-	"engine/input/input.go":                  "regular files that its callers name: lock files with names that transport makes",
-	"engine/internal/image/cachefolder.go":   "the cache's own folder, names that it makes",
-	"engine/internal/image/open.go":          "reads",
-	"engine/plan.go":                         "a folder of its own in --tftp-dir, by O_EXCL",
-	"engine/power/manual.go":                 "the terminal",
-	"engine/internal/simboard/mediafile.go":  "media in the folder that an operator names, or Access allows",
-	"engine/internal/simboard/simboard.go":   "makes the folder of the media",
-	"engine/transport/serial.go":             "the serial port, and its lock file LCK..NAME when its process is gone",
-	"engine/internal/flashtest/flashtest.go": "a medium for tests",
+	"cmd/flashlua/outputs.go":                      "--out: only artefacts, which foreign knows by their content",
+	"cmd/flashlua/demo.go":                         "a temporary folder of its own",
+	"cmd/flashlua/new.go":                          "makes a file that is not there, by O_EXCL",
+	"cmd/flashlua/verdict_file.go":                 "the verdict's temporary file, and unlocked ones of killed runs",
+	"cmd/flashlua/outfile.go":                      "a file that a flag names and that is no input; FILE.1 only if it is a transcript",
+	"engine/access.go":                             "what an operator names, or Access allows",
+	"engine/internal/flash/blockdev.go":            "what an operator names, or Access allows",
+	"engine/internal/tempdir/tempdir.go":           "folders with names that it makes, of this user, without a lock",
+	"engine/internal/image/cache.go":               "the cache's own folder",
+	"engine/internal/image/unnamed_linux.go":       "a file without a name, in the cache's own folder",
+	"engine/input/input.go":                        "regular files that its callers name: lock files with names that transport makes",
+	"engine/internal/image/cachefolder.go":         "the cache's own folder, names that it makes",
+	"engine/internal/image/open.go":                "reads",
+	"engine/plan.go":                               "a folder of its own in --tftp-dir, by O_EXCL",
+	"engine/power/manual.go":                       "the terminal",
+	"engine/internal/simboard/mediafile.go":        "media in the folder that an operator names, or Access allows",
+	"engine/internal/simboard/simboard.go":         "makes the folder of the media",
+	"engine/transport/serial.go":                   "the serial port, and its lock file LCK..NAME when its process is gone",
+	"engine/internal/flashtest/flashtest_linux.go": "a medium for tests",
 }
 
-// readCalls are the functions that read files, in packages that scripts reach, and readPlaces where they are called.
+// readCalls are the functions that read files, and readPlaces the source files that call them in packages that
+// scripts reach.
 var (
 	readCalls  = map[string][]string{"os": {"Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadFile", "ReadDir", "DirFS"}, "input": {"Open", "OpenFile", "Read"}}
 	readPlaces = map[string]string{
-		"bindings/host.go":                   "the script that the operator names; the open function of a program's own",
-		"bindings/require.go":                "os.Root on the folder of the script",
-		"engine/access.go":                   "what an operator names, or Access allows",
-		"engine/internal/tempdir/tempdir.go": "finds the folders of killed runs",
-		"engine/plan.go":                     "a copy of its own in --tftp-dir; the policy's files by what Access allows",
+		"bindings/source.go": "the script that the operator names, or a program's open function; os.Root on the folder of the script",
+		"engine/access.go":   "what an operator names, or Access allows",
+		"engine/plan.go":     "a copy of its own in --tftp-dir; the policy's files by what Access allows",
 	}
 )
 
-// TestFilesAreTouchedInKnownPlaces holds that whoever makes another place in which files are made, changed or removed, or
-// read for a script, says what keeps it from files that are not flashlua's.
+// TestFilesAreTouchedInKnownPlaces holds that files are created, changed or removed, or read for a script, only in
+// listed source files. A new entry states what protects files that are not flashlua's.
 func TestFilesAreTouchedInKnownPlaces(t *testing.T) {
 	for _, tt := range []struct {
 		what   string
@@ -77,20 +75,20 @@ func TestFilesAreTouchedInKnownPlaces(t *testing.T) {
 				for _, call := range callsIn(t, path, tt.calls) {
 					seen[path] = true
 					if tt.places[path] == "" {
-						t.Errorf("%s %s, by %s: list what keeps it from the files of others", path, tt.what, call)
+						t.Errorf("%s %s, by %s: list what protects other files", path, tt.what, call)
 					}
 				}
 			}
 		}
 		for _, path := range slices.Sorted(maps.Keys(tt.places)) {
 			if !seen[path] {
-				t.Errorf("%s is listed, and no longer %s", path, tt.what)
+				t.Errorf("%s is listed but no longer %s", path, tt.what)
 			}
 		}
 	}
 }
 
-// sources are the Go files of a folder that are no tests, and of those below it if deep.
+// sources returns the Go files of a directory that are no tests, with its subdirectories if deep.
 func sources(t *testing.T, dir string, deep bool) (all []string) {
 	t.Helper()
 	const root = "../../"
@@ -109,7 +107,7 @@ func sources(t *testing.T, dir string, deep bool) (all []string) {
 	return all
 }
 
-// callsIn are the uses of functions, by their packages, in a source file.
+// callsIn returns the calls of the given functions in a source file.
 func callsIn(t *testing.T, path string, functions map[string][]string) (found []string) {
 	t.Helper()
 	tree, err := parser.ParseFile(token.NewFileSet(), "../../"+path, nil, 0)

@@ -13,8 +13,7 @@ import (
 	"github.com/flashlua/flashlua/testdata/built"
 )
 
-// hostile are scripts that would take the station with them, what ends them, and the exit code. The part before the dash is
-// run while the board is on.
+// hostile are scripts that would exhaust the host, the limit that ends each, and the exit code.
 var hostile = []struct {
 	lua  string
 	says string
@@ -27,11 +26,11 @@ var hostile = []struct {
 	{`pcall(function() local s = "x" while true do s = s .. s end end)`, ".. would make more than 16 MiB", 3},
 	{`local t, s = {}, ("x"):rep(1e6) while true do t[#t + 1] = s .. #t end`, "holds more than 64 MiB", 3},
 	{`local t = {} for i = 1, 1e9 do t["k" .. i] = i end`, "holds more than 64 MiB", 3},
-	{`local t = {} for i = 1, 1e9 do t["k" .. i] = i t["k" .. i] = nil end`, "holds more than 64 MiB", 3}, // a name stays
+	{`local t = {} for i = 1, 1e9 do t["k" .. i] = i t["k" .. i] = nil end`, "holds more than 64 MiB", 3}, // the key strings stay
 	{`local t = {} for i = 1, 1e9 do t[i] = {} t[i][1048575] = 1 end`, "holds more than 64 MiB", 3},
 	{`local t = {} for i = 1, 1e9 do t[i] = errors.new{ message = ("x"):rep(1000) } end`, "holds more than 64 MiB", 3},
 	{`local t, s = {}, ("x"):rep(1e6) for i = 1, 1e9 do t[i] = (s .. i):gmatch("y") end`, "holds more than 64 MiB", 3},
-	{`local t = {} while true do t[#t + 1] = json.decode("[1]") end`, "holds more than 64 MiB", 3}, // calls of flashlua between
+	{`local t = {} while true do t[#t + 1] = json.decode("[1]") end`, "holds more than 64 MiB", 3}, // with calls of flashlua in between
 	{`local s = ("x"):rep(8e6) .. " y" local function f() s:gsub("%S+", function(w) if w == "y" then f() end end) end f()`, "holds more than 64 MiB", 3},
 	{`local t = {} for i = 1, 600 do t[i] = ("x"):rep(1e6):sub(1, 10) end error(errors.fatal("no harm done"))`, "no harm done", 3},
 	{`local function f() coroutine.wrap(f)() end f()`, "inside each other", 3},
@@ -46,8 +45,8 @@ var hostile = []struct {
 	{`local s = "` + strings.Repeat("a", 10_000_000) + `"`, "a script may have 262144", 2},
 }
 
-// TestHostileScripts holds that a script ends, whatever it does and catches, by the limit that it breaks on a machine of any
-// speed, with the exit code for it, in little memory, and that the board is switched off.
+// TestHostileScripts holds that a script that exceeds a limit ends with that limit's error and exit code, on a
+// machine of any speed, whatever it catches, that memory stays bounded, and that the board is switched off.
 func TestHostileScripts(t *testing.T) {
 	dir := t.TempDir()
 	program, image := built.Program(t), filepath.Join(dir, "x.raw")

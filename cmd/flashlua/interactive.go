@@ -16,26 +16,27 @@ import (
 )
 
 const (
-	quitKey = 0x1d // Ctrl-], as telnet has it
+	quitKey = 0x1d // Ctrl-], as in telnet
 
-	// A program's lines are typed when the board seems to be done with the one before: what is typed while a U-Boot
-	// works is lost.
+	// When the standard input is no terminal, the next line is sent when the board has been silent for lineQuiet,
+	// or after lineLimit: U-Boot loses input while it runs a command. The console closes lastQuiet after the last
+	// line's answer.
 	lineQuiet = 100 * time.Millisecond
 	lineLimit = 2 * time.Second
 	lastQuiet = time.Second
 
-	consoleSize = 16 << 20 // bytes of the board's that wait for the output
+	consoleSize = 16 << 20 // bytes of board output that may wait for the standard output
 )
 
-// interact connects the local terminal to a board's console, or the standard streams where there is none, until somebody
-// quits, the console is lost or ctx ends. The terminal is as it was afterwards, whatever happened.
+// interact connects the local terminal, or the standard streams if there is no terminal, to a board's console
+// until the user quits, the console is lost or ctx ends. It restores the terminal in every case.
 func (env Env) interact(ctx context.Context, inv *invocation, con *console.Console, port string, fresh bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	in := func() error { return forwardLines(ctx, con, env.Stdin) }
 	if fd := int(env.Stdin.Fd()); term.IsTerminal(fd) {
 		fmt.Fprintf(env.Stderr, "console on %s; Ctrl-] quits\n", port)
-		inv.stderr.settle(inv.clk) // a raw terminal would break the line otherwise
+		inv.stderr.flush(inv.clk) // in raw mode the line end would not return the cursor
 		was, err := term.MakeRaw(fd)
 		if err != nil {
 			return classify.Wrap(err, classify.Usage, "the terminal cannot be used")
@@ -53,14 +54,15 @@ func (env Env) interact(ctx context.Context, inv *invocation, con *console.Conso
 	defer con.Subscribe(func(p []byte) { out.Write(p) })()
 	ended := make(chan error, 3)
 	for _, f := range []func() error{in, func() error { return out.quit(ctx) }, func() error { return con.WaitLost(ctx) }} {
-		go func() { ended <- safely(f) }()
+		go func() { ended <- recoverPanic(f) }()
 	}
 	err := <-ended
-	inv.wait(out) // what came is shown
+	inv.wait(out) // show the rest of the output
 	return err
 }
 
-// quit waits until w fails. An output that is closed, as that of `| head`, is a way to quit; a panic is not.
+// quit waits until w fails. It returns nil for a closed output, as that of `| head`, which is a way to quit, and
+// the error of a panic.
 func (s *sink) quit(ctx context.Context) error {
 	select {
 	case <-s.failed:
@@ -73,8 +75,8 @@ func (s *sink) quit(ctx context.Context) error {
 	}
 }
 
-// safely makes an error of a panic, so that the terminal is restored.
-func safely(f func() error) (err error) {
+// recoverPanic calls f and returns a panic as an error, so that the terminal is restored.
+func recoverPanic(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = classify.FromPanic(v)
@@ -83,8 +85,8 @@ func safely(f func() error) (err error) {
 	return f()
 }
 
-// forwardKeys types what a person types until the key that quits. A board that was just brought to a prompt is asked to show
-// it: Ctrl-C does no harm there, Enter would have U-Boot run its last command again.
+// forwardKeys sends the keys from in to the board until the quit key. With fresh, the board is at a prompt that
+// was printed earlier; Ctrl-C makes it print the prompt again. Enter would make U-Boot repeat its last command.
 func forwardKeys(ctx context.Context, con *console.Console, in io.Reader, fresh bool) error {
 	if fresh {
 		if err := con.SendRaw(ctx, []byte{0x03}); err != nil {
@@ -96,12 +98,13 @@ func forwardKeys(ctx context.Context, con *console.Console, in io.Reader, fresh 
 		n, rerr := in.Read(buf)
 		typed, _, quit := bytes.Cut(buf[:n], []byte{quitKey})
 		if err := con.SendRaw(ctx, typed); err != nil || quit || rerr != nil {
-			return err // a terminal that is gone has quit too
+			return err // a closed terminal quits too
 		}
 	}
 }
 
-// forwardLines types what a program writes, and waits for the board's answer to the end of it.
+// forwardLines sends the lines from in to the board. After each line, and at the end, it waits until the board is
+// silent.
 func forwardLines(ctx context.Context, con *console.Console, in io.Reader) error {
 	buf := make([]byte, 4<<10)
 	for {

@@ -10,17 +10,17 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// invocation is a command that works on a board: signals end it, and none of its outputs can block it.
+// invocation is a running command that works on a board. Signals cancel its context, and no output can block it.
 type invocation struct {
-	work
-	drains
+	signalContext
+	drainBudget
 	stdout, stderr *sink
 }
 
-// begin listens to signals and puts sinks in the place of the standard streams, before the command makes its first file. The
-// caller calls end last.
+// begin starts to handle signals and replaces the standard streams of env by sinks. The command must call begin
+// before it creates its first file, and end last.
 func (env *Env) begin(clk clock.Clock) (inv *invocation, end func()) {
-	mark := func(lost engine.Loss) []byte { return fmt.Appendf(nil, "[flashlua: %s]\n", missing(lost)) }
+	mark := func(lost engine.Loss) []byte { return fmt.Appendf(nil, "[flashlua: %s]\n", describeLoss(lost)) }
 	inv = &invocation{stdout: newSink("messages", env.Stdout, mark), stderr: newSink("messages", env.Stderr, mark)}
 	terminal := env.Terminal
 	env.Terminal = func(w io.Writer) int {
@@ -31,16 +31,16 @@ func (env *Env) begin(clk clock.Clock) (inv *invocation, end func()) {
 	}
 	env.Stdout, env.Stderr = inv.stdout, inv.stderr
 	var stop func()
-	inv.work, stop = env.untilSignal(clk)
-	inv.drains = drains{clk: clk, hurry: inv.work.hurry}
+	inv.signalContext, stop = env.withSignals(clk)
+	inv.drainBudget = drainBudget{clk: clk, hurry: inv.signalContext.hurry}
 	return inv, func() {
 		inv.wait(inv.stderr, inv.stdout)
 		stop()
 	}
 }
 
-// until returns what f returns, or the reason why the command is to end if f takes more than grace from then on: f has no
-// context of its own, and is left behind.
+// until calls f, which takes no context, and returns its results. If the invocation is cancelled and f does not
+// return within grace, until abandons f and returns the cause of the cancellation.
 func until[T any](inv *invocation, grace time.Duration, f func() (T, error)) (T, error) {
 	type result struct {
 		v   T
@@ -49,7 +49,7 @@ func until[T any](inv *invocation, grace time.Duration, f func() (T, error)) (T,
 	done := make(chan result, 1)
 	go func() {
 		var r result
-		r.err = safely(func() (err error) {
+		r.err = recoverPanic(func() (err error) {
 			r.v, err = f()
 			return err
 		})
@@ -71,18 +71,18 @@ func until[T any](inv *invocation, grace time.Duration, f func() (T, error)) (T,
 	}
 }
 
-// close ends an output and reports what it did not take: on the standard error, and to the report.
+// close ends an output. It reports dropped data on the standard error and in the report. s may be nil.
 func (env Env) close(s *sink, report *engine.Report) {
 	if s == nil {
 		return
 	}
 	s.end()
-	if err := s.incomplete(); err != nil {
+	if err := s.lossError(); err != nil {
 		are := "is"
 		if s.name == "events" {
 			are = "are"
 		}
-		fmt.Fprintf(env.Stderr, "the %s %s incomplete: %s\n", s.name, are, plain(err.Error()))
+		fmt.Fprintf(env.Stderr, "the %s %s incomplete: %s\n", s.name, are, escapeControl(err.Error()))
 	}
 	report.Lost = appendLost(report.Lost, s)
 }

@@ -1,6 +1,8 @@
-// Command flashlua flashes boards as Lua policies say.
+// Command flashlua flashes embedded boards from Lua policies and verifies every byte that it wrote.
 //
-// This package owns flags, text and exit codes. It is the only importer of urfave/cli and the only place that exits.
+// This package owns the command line, the text for people and the exit code. It is the only importer of
+// urfave/cli, and the only package that exits the process or uses the standard streams. It must not know how a
+// board is flashed.
 package main
 
 import (
@@ -19,24 +21,24 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// Env is the outside world.
+// Env is the environment of a command: arguments, streams and the calls of the system that tests replace.
 type Env struct {
 	Args           []string
 	Stdin          *os.File
 	Stdout, Stderr io.Writer
 	Getenv         func(name string) string
-	Terminal       func(w io.Writer) (width int)                  // 0 if w is none
-	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop a signal ends the process
-	Exit           func(code int)                                 // at once
+	Terminal       func(w io.Writer) (width int)                  // 0 if w is no terminal
+	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop, signals have their default effect
+	Exit           func(code int)                                 // ends the process at once
 	Ports          func() []transport.PortInfo
 }
 
-// memory is how much the process takes before the collector works harder, in bytes: garbage of scripts and images is not
-// what a station's memory is for.
-const memory = 256 << 20
+// memoryLimit is the memory in bytes from which the garbage collector works harder, so that garbage of scripts and
+// images does not fill the memory of the host.
+const memoryLimit = 256 << 20
 
 func main() {
-	debug.SetMemoryLimit(memory)
+	debug.SetMemoryLimit(memoryLimit)
 	os.Exit(Env{
 		Exit: os.Exit,
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
@@ -44,7 +46,7 @@ func main() {
 	}.run())
 }
 
-// stdin is the standard input, nil if there is none.
+// stdin returns the standard input, nil if there is none.
 func (env Env) stdin() io.Reader {
 	if env.Stdin == nil {
 		return nil
@@ -52,15 +54,15 @@ func (env Env) stdin() io.Reader {
 	return env.Stdin
 }
 
-// exit carries an exit code whose text is printed already.
-type exit int
+// exitCode is the error of a command that has printed its failure already.
+type exitCode int
 
-func (exit) Error() string { return "" }
+func (exitCode) Error() string { return "" }
 
-// run runs one command line and gives the exit code.
+// run runs one command line and returns the exit code.
 func (env Env) run() int {
 	app := env.app()
-	if words, asked := completing(env.Args); asked {
+	if words, asked := completionWords(env.Args); asked {
 		complete(app, words)
 		return 0
 	}
@@ -71,16 +73,16 @@ func (env Env) run() int {
 	switch err := err.(type) {
 	case nil:
 		return 0
-	case exit:
+	case exitCode:
 		return int(err)
-	case cli.ExitCoder: // only cli's own help says that
-		return env.refused(app, usageError("%s", err))
+	case cli.ExitCoder: // only urfave/cli's help command returns one
+		return env.reportRefusal(app, usageError("%s", err))
 	}
-	return env.refused(app, err)
+	return env.reportRefusal(app, err)
 }
 
-// refused tells that a command line could not be obeyed.
-func (env Env) refused(app *cli.App, err error) int {
+// reportRefusal reports an error that prevented the command from starting, and returns the exit code.
+func (env Env) reportRefusal(app *cli.App, err error) int {
 	report := engine.RefusedReport(err)
 	env.writeRefusal(app, report)
 	env.printFailure(report)
@@ -113,7 +115,7 @@ func (env Env) app() *cli.App {
 
 func (env Env) printFailure(r *engine.Report) { printFailure(env.Stderr, env.colors(env.Stderr), r) }
 
-// badValue is how the flag package complains of a value.
+// badValue matches the error of package flag for a value that it cannot parse.
 var badValue = regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:flag )?-(\w[\w-]*)`)
 
 func onUsageError(c *cli.Context, err error, _ bool) error {

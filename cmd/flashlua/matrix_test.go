@@ -12,13 +12,14 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// cell is a fault at a place, and what it may be called; nothing, if it must be overcome without losing an attempt.
+// cell is a fault and the kinds that its errors may have: none if a run must recover from it within one attempt.
 type cell struct {
 	faults string
 	kinds  []classify.Kind
 }
 
-// matrix is every kind of fault of the line at every rate and way, and every fault of a stage at every stage.
+// matrix has every fault of the serial line at every rate and in both directions, and every stage fault at every
+// stage.
 func matrix() (all []cell) {
 	stages := []string{"uboot", "autoboot", "dhcp", "load", "linux", "login", "shell", "write", "output", "output:300", "output:900"}
 	for _, stage := range stages {
@@ -49,10 +50,10 @@ func matrix() (all []cell) {
 	return all
 }
 
-// TestMatrix flashes a simulated board with every fault at every step: each ends verified with the medium right, or with
-// a kind that is right for it, within its deadlines; and each fault strikes.
+// TestMatrix flashes a simulated board with every fault at every step. Each fault must occur, and each run must
+// end within its deadlines, verified with the right content on the medium or with one of the cell's kinds.
 func TestMatrix(t *testing.T) {
-	var struck [3]int // cells by how they ended
+	var struck [3]int // number of cells by result
 	seeds, _ := strconv.Atoi(os.Getenv("FLASHLUA_SOAK"))
 	for i, c := range matrix() {
 		for seed := range max(seeds/100, 1) {
@@ -60,7 +61,7 @@ func TestMatrix(t *testing.T) {
 			got := flashSim(t, viaTFTP, 300_001, faults)
 			name, _, _ := strings.Cut(c.faults, "=")
 			if got.fired[name] == 0 && !strings.Contains(c.faults, "=0.1%") {
-				t.Errorf("%s: it did not strike: %v", faults, got.fired)
+				t.Errorf("%s: the fault did not occur: %v", faults, got.fired)
 			}
 			for _, a := range got.report.Attempts {
 				if a.Error != "" && !slices.ContainsFunc(c.kinds, classify.Kind(a.Kind).Is) {

@@ -51,5 +51,5 @@ func (env Env) new(c *cli.Context) error {
 		return classify.Wrap(err, classify.Usage, "cannot write %s", path)
 	}
 	_, err = fmt.Fprintf(env.Stdout, "%s is written; next:\n  flashlua check %[1]s\n  flashlua console --port serial:/dev/ttyUSB0 --board %[1]s --at uboot\n", path)
-	return printed(err)
+	return stdoutError(err)
 }

@@ -1,24 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"syscall"
-
-	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// create opens a file to write, and refuses one that the run reads. What is there and no regular file, a device or a
-// pipe, is written as it is.
+// create opens a file for writing and truncates it. It refuses a file that the run reads. A device or a FIFO is
+// opened as it is.
 func create(path string, inputs ...string) (*os.File, error) {
 	if err := checkNotInput(path, inputs); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|syscall.O_NONBLOCK, 0o644) // a FIFO without a reader would hang
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|syscall.O_NONBLOCK, 0o644) // O_NONBLOCK: opening a FIFO without a reader would block
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +27,8 @@ func create(path string, inputs ...string) (*os.File, error) {
 	return f, nil
 }
 
-// checkNotInput refuses to write over what the run reads, or writes too. A Lua script is never an output.
+// checkNotInput returns an error if path is one of the other files of the run, or a Lua script: flashlua
+// overwrites neither.
 func checkNotInput(path string, others []string) error {
 	st, err := os.Stat(path)
 	for _, other := range others {
@@ -40,88 +40,99 @@ func checkNotInput(path string, others []string) error {
 		}
 	}
 	if err == nil && st.Mode().IsRegular() && filepath.Ext(path) == ".lua" {
-		return fmt.Errorf("it is a Lua script, which nothing writes over")
+		return fmt.Errorf("it is a Lua script, which is never overwritten")
 	}
 	return nil
 }
 
-// verdict is where the verdict goes. It is opened before the run, so that a bad path costs nothing. A regular file is
-// written beside its place and renamed when it is whole; anything else is written as it is.
-type verdict struct {
-	path string // to rename to; "" for what is written in place
-	f    *os.File
+// artefactPrefix matches the beginning of each artefact, by its flag.
+var artefactPrefix = map[string]*regexp.Regexp{
+	"verdict":    regexp.MustCompile(`^\{\s*"result": "`),
+	"events":     regexp.MustCompile(`^\{"time":"`),
+	"transcript": regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [<>#] `),
 }
 
-func newVerdict(path string, others ...string) (*verdict, error) {
-	if path == "" {
-		return &verdict{}, nil
-	}
-	v, err := openVerdict(path, others)
-	return v, unreadHint(classify.Wrap(err, classify.Usage, "--verdict %s cannot be written", path))
-}
-
-func openVerdict(path string, others []string) (*verdict, error) {
-	if err := checkNotInput(path, others); err != nil {
-		return nil, err
-	}
-	st, err := os.Stat(path)
-	switch {
-	case err == nil && st.IsDir():
-		return nil, syscall.EISDIR
-	case err == nil && !st.Mode().IsRegular():
-		f, err := create(path)
-		return &verdict{f: f}, err
-	case err == nil:
-		if path, err = filepath.EvalSymlinks(path); err != nil {
-			return nil, err
-		}
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, err
-	}
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	f, err := newHalf(filepath.Dir(path))
-	return &verdict{path, f}, err
-}
-
-// unreadHint explains the error of a FIFO that nothing reads.
-func unreadHint(err error) error {
-	if errors.Is(err, syscall.ENXIO) {
-		return classify.WithHint(err, "start the reader of the FIFO first, or name a file")
-	}
-	return err
-}
-
-// write writes the verdict and puts it in its place. A FIFO that is not read, or a file system that stalls, has drainTime.
-func (v *verdict) write(clk clock.Clock, r *engine.Report) error {
-	if v == nil || v.f == nil {
+// checkArtefact returns an error if the file at path has content that is not an artefact of the flag: flashlua did
+// not write the file and must not replace it. An empty file may be replaced.
+func checkArtefact(path, flag string) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: opening a FIFO without a writer would block
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	text, err := r.MarshalIndent()
 	if err != nil {
 		return err
 	}
-	done, late := make(chan error, 1), make(chan struct{})
-	defer clk.AfterFunc(drainTime, func() { close(late) })()
-	go func() { done <- v.put(text) }()
-	select {
-	case err = <-done:
-	case <-late:
-		err = classify.New(classify.Config, "it was not taken within %s", drainTime)
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return err
 	}
-	return classify.Wrap(err, classify.Config, "the verdict could not be written")
+	head := make([]byte, 64)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return err
+	}
+	if n > 0 && !artefactPrefix[flag].Match(head[:n]) {
+		return fmt.Errorf("%s would be replaced, and flashlua did not make it: move it away, or name another path", path)
+	}
+	return nil
 }
 
-func (v *verdict) put(text []byte) error {
-	_, err := v.f.Write(text)
-	if v.path != "" {
-		defer os.Remove(v.f.Name())
-		err = errors.Join(err, v.f.Chmod(0o644))
+// rotateAt is the size in bytes at which a transcript is rotated.
+const rotateAt = 64 << 20
+
+// rotatingFile is a transcript that is renamed to NAME.1 at limit bytes, replacing an older NAME.1, so that a
+// board that prints without end does not fill the disk. It does not replace a NAME.1 that is no transcript. A
+// device or a FIFO is not rotated.
+type rotatingFile struct {
+	*os.File
+	path    string
+	limit   int64
+	size    int64 // negative: not a regular file
+	rotated bool  // NAME.1 is of this run
+}
+
+func newRotatingFile(path string, others ...string) (*rotatingFile, error) {
+	if st, err := os.Stat(path); err != nil || st.Mode().IsRegular() {
+		if err := cmp.Or(checkNotInput(rotatedName(path), others), checkArtefact(rotatedName(path), "transcript")); err != nil {
+			return nil, err
+		}
 	}
-	err = errors.Join(err, v.f.Close())
-	if err == nil && v.path != "" {
-		err = os.Rename(v.f.Name(), v.path)
+	f, err := create(path, others...)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	r := &rotatingFile{File: f, path: path, limit: rotateAt}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		r.size = -1
+	}
+	return r, nil
+}
+
+// rotatedName returns the path of the older part of a transcript.
+func rotatedName(path string) string { return path + ".1" }
+
+// Write writes one line.
+func (r *rotatingFile) Write(line []byte) (int, error) {
+	if r.size > 0 && r.size+int64(len(line)) > r.limit {
+		if !r.rotated { // another program may have created it since the run began
+			if err := checkArtefact(rotatedName(r.path), "transcript"); err != nil {
+				return 0, err
+			}
+		}
+		if err := os.Rename(r.path, rotatedName(r.path)); err != nil {
+			return 0, err
+		}
+		r.rotated = true
+		f, err := create(r.path)
+		if err != nil {
+			return 0, err
+		}
+		r.Close()
+		r.File, r.size = f, 0
+	}
+	n, err := r.File.Write(line)
+	if r.size >= 0 {
+		r.size += int64(n)
+	}
+	return n, err
 }

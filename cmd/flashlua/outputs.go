@@ -21,10 +21,11 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// What a run leaves, by the flag that names it and its name in the folder of --out.
+// artefactNames are the names of a run's files in the directory of --out, by the flag that names the file itself.
 var artefactNames = map[string]string{"verdict": "verdict.json", "events": "events.jsonl", "transcript": "transcript.log"}
 
-// artefacts are the files that a run writes. All are opened before it, so that a bad path costs nothing.
+// artefacts are the files that a run writes. They are opened before the run, so that a wrong path is an error at
+// once.
 type artefacts struct {
 	verdict    *verdict
 	events     *sink // nil without --events and --out
@@ -32,7 +33,8 @@ type artefacts struct {
 	files      []io.Closer
 }
 
-// openArtefacts opens what the flags ask for. The verdict can be written even if something else cannot.
+// openArtefacts opens the files that the flags name. If one of them cannot be opened, the verdict can still be
+// written.
 func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 	a.verdict = &verdict{}
 	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
@@ -56,7 +58,7 @@ func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 		}
 		return err
 	}
-	named := c.String("verdict") != "" // it is written even if the folder for the others cannot be
+	named := c.String("verdict") != "" // it is written even if the directory of --out cannot be used
 	if named {
 		if err := open(); err != nil {
 			return a, err
@@ -80,7 +82,7 @@ func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 		a.events, a.files = newSink("events", f, eventsMark(clk)), append(a.files, f)
 	}
 	if p := path("transcript"); p != "" {
-		f, err := newRotating(p, others("transcript")...)
+		f, err := newRotatingFile(p, others("transcript")...)
 		if err != nil {
 			return a, failed("transcript", err)
 		}
@@ -89,7 +91,8 @@ func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 	return a, nil
 }
 
-// artefactPath is where an artefact goes: the file that is named for it, else its place in the folder for all.
+// artefactPath returns the path of an artefact: the file that its own flag names, else its file in the directory
+// of --out. "" is no file.
 func artefactPath(named, dir, flag string) string {
 	if named == "" && dir != "" {
 		return filepath.Join(dir, artefactNames[flag])
@@ -97,8 +100,9 @@ func artefactPath(named, dir, flag string) string {
 	return named
 }
 
-// prepareOutDir makes the folder if need be and removes what an earlier run left there, so that none of it passes for this
-// run's. Everything else in it stays. A file that has the name of an artefact and is none is an error.
+// prepareOutDir creates the directory if necessary and removes the artefacts of an earlier run, so that they are
+// not mistaken for this run's. It leaves all other files. A file with the name of an artefact and other content is
+// an error.
 func prepareOutDir(dir string, inputs []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -108,8 +112,8 @@ func prepareOutDir(dir string, inputs []string) error {
 		flagOf[filepath.Join(dir, name)] = flag
 	}
 	paths := slices.Sorted(maps.Keys(flagOf))
-	for _, path := range paths { // all of them before the first is removed
-		if err := cmp.Or(checkNotInput(path, inputs), foreign(path, flagOf[path])); err != nil {
+	for _, path := range paths { // check all of them before the first is removed
+		if err := cmp.Or(checkNotInput(path, inputs), checkArtefact(path, flagOf[path])); err != nil {
 			return err
 		}
 	}
@@ -131,7 +135,7 @@ func (a artefacts) close() {
 	}
 }
 
-// event writes one, a line of JSON.
+// event writes an event as a line of JSON.
 func (a artefacts) event(e engine.Event) {
 	if a.events != nil {
 		a.events.Write(eventLine(e))
@@ -139,28 +143,28 @@ func (a artefacts) event(e engine.Event) {
 }
 
 func eventLine(e engine.Event) []byte {
-	line, _ := json.Marshal(e) // strings and numbers
+	line, _ := json.Marshal(e) // cannot fail: strings and numbers
 	return append(line, '\n')
 }
 
-// eventsMark is a note where events are missing.
+// eventsMark returns the mark for lost events: an event of type note.
 func eventsMark(clk clock.Clock) func(engine.Loss) []byte {
 	return func(lost engine.Loss) []byte {
-		return eventLine(engine.Event{Time: clk.Now(), Type: engine.EventNote, Text: missing(lost)})
+		return eventLine(engine.Event{Time: clk.Now(), Type: engine.EventNote, Text: describeLoss(lost)})
 	}
 }
 
-// transcriptMark is a remark where lines of the console are missing.
+// transcriptMark returns the mark for lost lines of the console: a remark of the transcript.
 func transcriptMark(clk clock.Clock) func(engine.Loss) []byte {
 	return func(lost engine.Loss) (line []byte) {
 		var b bytes.Buffer
-		console.NewTranscript(&b).Note(clk.Now(), missing(lost))
+		console.NewTranscript(&b).Note(clk.Now(), describeLoss(lost))
 		return b.Bytes()
 	}
 }
 
-// writeRefusal writes the verdict on a command line that could not even be read, so that nobody takes an earlier one for
-// this run's.
+// writeRefusal writes the verdict of a command line that could not be parsed, so that the verdict of an earlier
+// run is not mistaken for this one's. It finds the flags --verdict and --out without urfave/cli.
 func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	cmd, words := (*cli.Command)(nil), env.Args[min(2, len(env.Args)):]
 	if len(words) > 0 {
@@ -169,7 +173,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	if cmd == nil || !hasFlag(cmd, "verdict") {
 		return
 	}
-	_, stop := env.untilSignal(clock.Real{})
+	_, stop := env.withSignals(clock.Real{})
 	defer stop()
 	named, inputs := map[string]string{}, []string(nil)
 	for i := 0; i < len(words); i++ {
@@ -192,7 +196,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	}
 	if v, err := newVerdict(artefactPath(named["verdict"], named["out"], "verdict"), inputs...); err == nil {
 		r.Mode = modeOf(cmd.Name, false)
-		v.write(clock.Real{}, r) // the error that is shown is why there was no run
+		v.write(clock.Real{}, r) // the error of the command line is the one to show
 	}
 }
 

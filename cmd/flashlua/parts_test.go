@@ -15,13 +15,13 @@ import (
 	"github.com/flashlua/flashlua/testdata/gpt"
 )
 
-// TestPartsThatOverlap: partitions with a sector in common are refused before the first byte is written, however they lie.
-// Comparing them with their images is not refused, and none of it holds the images here.
+// TestPartsThatOverlap holds that partitions with a common sector are refused before the first byte is written.
+// flashlua verify accepts them; here it reports a mismatch.
 func TestPartsThatOverlap(t *testing.T) {
 	const mib = 1 << 20
 	for name, tt := range map[string]struct {
 		boot, rootfs gpt.Partition
-		same         string // the bytes that both have; "" if they may be written
+		same         string // common byte range; "" if the parts are accepted
 	}{
 		"begins in the other":     {gpt.Partition{From: mib, Size: 4 * mib}, gpt.Partition{From: 3 * mib, Size: 8 * mib}, "3145728 to 5242879"},
 		"the other comes first":   {gpt.Partition{From: 4 * mib, Size: 4 * mib}, gpt.Partition{From: mib, Size: 4 * mib}, "4194304 to 5242879"},
@@ -68,7 +68,7 @@ func TestPartsThatOverlap(t *testing.T) {
 			}
 			code, out, v := run("run")
 			if got, err := os.ReadFile(disk); err != nil || !bytes.Equal(got, want) {
-				t.Errorf("the medium is not as it should be, %v", err)
+				t.Errorf("the content of the medium is wrong, %v", err)
 			}
 			if tt.same == "" {
 				if code != 0 || v.Result != engine.ResultVerified {
@@ -88,7 +88,7 @@ func TestPartsThatOverlap(t *testing.T) {
 	}
 }
 
-// TestPartsAfterACommand: a command of the script's voids the proofs of all parts, whichever of them it writes to.
+// TestPartsAfterACommand holds that a command of the script invalidates the receipts of all parts.
 func TestPartsAfterACommand(t *testing.T) {
 	const mib = 1 << 20
 	for command, tt := range map[string]struct {

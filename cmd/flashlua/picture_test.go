@@ -11,7 +11,7 @@ import (
 	"github.com/flashlua/flashlua/testdata/built"
 )
 
-// fleeting is what differs from one demo to the next, or between a terminal and none.
+// fleeting matches text that differs between two demos, or with and without a terminal.
 var fleeting = []struct {
 	text *regexp.Regexp
 	with string
@@ -34,7 +34,7 @@ var (
 	svgTag  = regexp.MustCompile(`<[^>]*>`)
 )
 
-// TestPicture holds the README's picture to what the demo prints: make picture draws it anew.
+// TestPicture holds that the README's picture shows the output of flashlua demo. make picture draws it.
 func TestPicture(t *testing.T) {
 	svg, err := os.ReadFile("../../docs/demo.svg")
 	if err != nil {

@@ -45,5 +45,5 @@ func (env Env) listPorts(c *cli.Context) error {
 			}
 		}
 	}
-	return printed(w.Flush())
+	return stdoutError(w.Flush())
 }

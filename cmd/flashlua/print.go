@@ -11,76 +11,77 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// level is how much is told.
+// level is how much is printed.
 type level int
 
 const (
-	quiet   level = iota // nothing but how it ends
-	normal               // what happens
-	verbose              // what begins, and the console
+	quiet   level = iota // only the result
+	normal               // steps as they end, notes, progress
+	verbose              // also steps as they begin, and the console
 )
 
-// printer tells people what happens, a line at a time.
+// printer prints the events of a run for people, as lines. Its methods may be called from any goroutine.
 type printer struct {
 	colors
-	mu      sync.Mutex
 	w       io.Writer // must not block
 	clk     clock.Clock
 	level   level
-	began   time.Time
-	printed time.Time // when the last line was
-	stop    func() bool
-	over    bool
+	started time.Time
 
+	mu              sync.Mutex // guards the following fields, and the order of lines on w
+	lastPrint       time.Time
+	stop            func() bool // stops the next tick
+	ended           bool
 	attempt         int
-	phase           activity    // what the run does outside of steps
-	steps           []activity  // under way, the innermost last
-	pause           *activity   // a wait before another try; nil if there is none
-	step            string      // whose progress was told last
-	reportedPercent int64       // per cent of it
-	live            *statusLine // nil where lines stay
+	phase           activity    // outside of steps
+	steps           []activity  // current steps, the innermost last
+	pause           *activity   // wait before a retry; nil if there is none
+	step            string      // step of the last progress event
+	reportedPercent int64       // last printed progress of step
+	status          *statusLine // nil where lines cannot be redrawn
 }
 
-// newPrinter begins to tell, on a standard error that does not block. The caller ends it.
+// newPrinter returns a printer on the standard error, which must not block. The caller calls end.
 func (env Env) newPrinter(clk clock.Clock, level level) *printer {
 	now := clk.Now()
-	p := &printer{colors: env.colors(env.Stderr), w: env.Stderr, clk: clk, level: level, began: now, printed: now, phase: activity{"preparing", now}}
+	p := &printer{colors: env.colors(env.Stderr), w: env.Stderr, clk: clk, level: level, started: now, lastPrint: now, phase: activity{"preparing", now}}
 	if env.canRedraw(env.Stderr) {
-		p.live = &statusLine{width: func() int { return env.Terminal(env.Stderr) }}
+		p.status = &statusLine{width: func() int { return env.Terminal(env.Stderr) }}
 	}
 	if level > quiet {
-		p.mu.Lock() // the first tick may come before it is kept
+		p.mu.Lock() // the first tick may run before stop is set
 		defer p.mu.Unlock()
-		p.stop = clk.AfterFunc(p.next(), p.tick)
+		p.stop = clk.AfterFunc(p.untilTick(), p.tick)
 	}
 	return p
 }
 
-// end wipes what is not to stay. What comes later is printed as it is.
+// end erases the status line and stops the ticks. Later lines are printed without a status line.
 func (p *printer) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over {
+	if p.ended {
 		return
 	}
-	if p.over = true; p.stop != nil {
+	if p.ended = true; p.stop != nil {
 		p.stop()
 	}
-	p.put("", false)
+	p.write("", false)
 }
 
-// put writes lines above the live one, in one piece.
-func (p *printer) put(lines string, again bool) {
+// write prints lines above the status line, in one piece, and draws the status line again if again is true. The
+// caller holds mu.
+func (p *printer) write(lines string, again bool) {
 	if lines != "" {
-		p.printed = p.clk.Now()
+		p.lastPrint = p.clk.Now()
 	}
-	if l := p.live; l != nil && p.level > quiet {
+	if l := p.status; l != nil && p.level > quiet {
 		if l.shown {
-			lines = wipe + lines
+			lines = clearLine + lines
 		}
-		if l.shown = again && !p.over; l.shown {
+		if l.shown = again && !p.ended; l.shown {
 			l.drawn = p.clk.Now()
-			lines += l.text(p.now(), l.drawn)
+			lines += l.text(p.current(), l.drawn)
 		}
 	}
 	if lines != "" {
@@ -88,21 +89,23 @@ func (p *printer) put(lines string, again bool) {
 	}
 }
 
-// printf prints lines. Its arguments are made plain before.
-func (p *printer) printf(format string, args ...any) { p.put(fmt.Sprintf(format, args...), true) }
+// printf prints lines. The caller holds mu and has escaped control characters in the arguments.
+func (p *printer) printf(format string, args ...any) { p.write(fmt.Sprintf(format, args...), true) }
 
-// note prints what a script says.
+// note prints a message of a script.
 func (p *printer) note(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.level > quiet {
-		p.say(text)
+		p.printText(text)
 	}
 }
 
-func (p *printer) say(text string) { p.printf("  %s\n", strings.ReplaceAll(plain(text), "\n", "\n  ")) }
+func (p *printer) printText(text string) {
+	p.printf("  %s\n", strings.ReplaceAll(escapeControl(text), "\n", "\n  "))
+}
 
-// Write prints a line of the transcript, without its time.
+// Write implements io.Writer for a transcript: it prints a line without its time.
 func (p *printer) Write(line []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,17 +114,14 @@ func (p *printer) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// progressStep is how much of a write passes between two lines, in per cent.
-const progressStep = 10
-
-// event subscribes to the engine.
+// event prints an event of the engine.
 func (p *printer) event(e engine.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.level == quiet {
 		return
 	}
-	e.Text, e.Error, e.Step = plain(e.Text), strings.ReplaceAll(plain(e.Error), "\n", "\n  | "), inline(e.Step)
+	e.Text, e.Error, e.Step = escapeControl(e.Text), strings.ReplaceAll(escapeControl(e.Error), "\n", "\n  | "), inline(e.Step)
 	p.track(e)
 	switch e.Type {
 	case engine.EventPlan:
@@ -132,7 +132,7 @@ func (p *printer) event(e engine.Event) {
 		if p.level == verbose {
 			p.printf("  %s%-10s begins\n", strings.Repeat("  ", len(p.steps)-1), e.Step)
 		} else {
-			p.put("", true)
+			p.write("", true)
 		}
 	case engine.EventStepEnd:
 		state := "ok"
@@ -157,36 +157,11 @@ func (p *printer) event(e engine.Event) {
 		}
 		p.printf("  %s in %s%s\n", what, e.Wait, rule)
 	case engine.EventNote:
-		p.say(e.Text)
+		p.printText(e.Text)
 	case engine.EventPower:
 		p.printf("power %s%s\n", e.Text, p.red(failure(e.Error)))
 	case engine.EventCleanup:
 		p.printf("%s\n", e.Error)
-	}
-}
-
-// progress moves the bar, or prints a line now and then.
-func (p *printer) progress(e engine.Event) {
-	if p.live != nil {
-		p.live.progress(e)
-		if e.Done >= e.Total || e.Time.Sub(p.live.drawn) >= redraw {
-			p.put("", true)
-		}
-		return
-	}
-	if e.Total <= 0 {
-		return // nobody knows how much is to come
-	}
-	done := e.Done * 100 / e.Total
-	if e.Step != p.step || done < p.reportedPercent {
-		p.step, p.reportedPercent = e.Step, 0
-	}
-	if done == 100 && p.reportedPercent == 0 {
-		return // it was over at once
-	}
-	if done >= p.reportedPercent+progressStep {
-		p.reportedPercent = done - done%progressStep
-		p.printf("  %-10s %3d %%  %s of %s\n", e.Step, p.reportedPercent, mebibytes(e.Done), mebibytes(e.Total))
 	}
 }
 
@@ -198,5 +173,3 @@ func failure(text string) string {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
-
-func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

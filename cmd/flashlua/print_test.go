@@ -11,10 +11,10 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// apart keeps a test off the instant of a tick: of two things at once either may come first.
+// apart is added to durations so that a test does not act at the time of a tick, where the order would be random.
 const apart = 150 * time.Millisecond
 
-// watched is a printer in a bubble, on a terminal of some width or, with 0, on none.
+// watched is a printer in a synctest bubble, on a terminal of a width, or on no terminal with 0.
 type watched struct {
 	*printer
 	out *strings.Builder
@@ -38,13 +38,13 @@ func watch(t *testing.T, width int, level level, environ ...string) watched {
 	return w
 }
 
-// tell sends an event that happens now.
+// tell sends an event with the current time.
 func (w watched) tell(e engine.Event) {
 	e.Time = w.clk.Now()
 	w.event(e)
 }
 
-// said gives what was printed since the last call.
+// said returns the output since the last call.
 func (w watched) said() string {
 	synctest.Wait()
 	w.mu.Lock()
@@ -60,7 +60,7 @@ func (w watched) want(t *testing.T, want string) {
 	}
 }
 
-// flashing is what a run tells.
+// flashing are the events of a run.
 func (w watched) flashing() {
 	w.tell(engine.Event{Type: engine.EventPlan, Text: "x.raw\nto disk"})
 	w.tell(engine.Event{Type: engine.EventAttempt, Attempt: 1})
@@ -133,26 +133,26 @@ power off
 func TestHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t, 0, normal)
-		time.Sleep(heartbeat + apart)
+		time.Sleep(heartbeatInterval + apart)
 		w.want(t, "  preparing: still waiting after 30s (30s in all)\n")
-		time.Sleep(heartbeat - time.Second - apart)
+		time.Sleep(heartbeatInterval - time.Second - apart)
 		w.tell(engine.Event{Type: engine.EventAttempt, Attempt: 1})
 		w.tell(engine.Event{Type: engine.EventStep, Step: "write"})
 		w.tell(engine.Event{Type: engine.EventStep, Step: "verify"})
 		w.said()
-		time.Sleep(heartbeat - apart)
-		w.want(t, "") // what was printed counts, not a fixed beat
-		time.Sleep(heartbeat + 2*apart)
+		time.Sleep(heartbeatInterval - apart)
+		w.want(t, "") // the interval starts at the last line
+		time.Sleep(heartbeatInterval + 2*apart)
 		w.want(t, "  write > verify: still waiting after 30s (attempt 1, 1m29s in all)\n"+
 			"  write > verify: still waiting after 1m0s (attempt 1, 1m59s in all)\n")
 		w.tell(engine.Event{Type: engine.EventStepEnd, Step: "verify"})
 		w.tell(engine.Event{Type: engine.EventRetry, Step: "verify", Wait: time.Minute})
 		w.said()
-		time.Sleep(heartbeat + apart)
+		time.Sleep(heartbeatInterval + apart)
 		w.want(t, "  verify again: still waiting after 30s (attempt 1, 2m29s in all)\n")
 		w.tell(engine.Event{Type: engine.EventRetry, Wait: time.Minute})
 		w.said()
-		time.Sleep(heartbeat + apart)
+		time.Sleep(heartbeatInterval + apart)
 		w.want(t, "  next attempt: still waiting after 30s (attempt 1, 2m59s in all)\n")
 		w.end()
 		time.Sleep(time.Hour)
@@ -160,15 +160,15 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
-// shows plays a terminal: the lines that stay, and the last one.
+// shows interprets output as a terminal does. It returns the lines on the screen.
 func shows(t *testing.T, out string, width int) string {
 	t.Helper()
 	var lines []string
 	line := ""
 	for out != "" {
 		switch {
-		case strings.HasPrefix(out, wipe):
-			line, out = "", out[len(wipe):]
+		case strings.HasPrefix(out, clearLine):
+			line, out = "", out[len(clearLine):]
 		case out[0] == '\n':
 			lines, line, out = append(lines, line), "", out[1:]
 		default:
@@ -206,7 +206,7 @@ func TestTerminal(t *testing.T) {
 		}
 		w.tell(engine.Event{Type: engine.EventNote, Text: "in between"})
 		w.tell(engine.Event{Type: engine.EventProgress, Step: "write", Done: 64 << 20, Total: 64 << 20})
-		if all += w.said(); !strings.HasSuffix(all, "in between\n  write  75% [=================>......] (48/64 MiB, 16 MiB/s)  1s left"+wipe+"  write  4s") {
+		if all += w.said(); !strings.HasSuffix(all, "in between\n  write  75% [=================>......] (48/64 MiB, 16 MiB/s)  1s left"+clearLine+"  write  4s") {
 			t.Errorf("a full bar stays: %q", all)
 		}
 		w.tell(engine.Event{Type: engine.EventStepEnd, Step: "write", Took: 4 * time.Second, Error: "no"})
@@ -228,7 +228,7 @@ func TestNarrowTerminalWithoutColour(t *testing.T) {
 		if got, want := shows(t, w.said(), 20), "  write  25% [=====>"; len(got) != 19 || !strings.HasPrefix(want, got) {
 			t.Errorf("the screen shows %q; want %q", got, want)
 		}
-		w.tell(engine.Event{Type: engine.EventProgress, Step: "download", Done: 3 << 20}) // of unknown size
+		w.tell(engine.Event{Type: engine.EventProgress, Step: "download", Done: 3 << 20}) // unknown total
 		time.Sleep(time.Second)
 		if got, want := shows(t, w.said(), 20), "  download  3.0 MiB"; got != want {
 			t.Errorf("the screen shows %q; want %q", got, want)

@@ -27,7 +27,7 @@ import (
 
 const silentBoard = `return { targets = { disk = "/dev/vda" }, boot = "booti" }`
 
-// workDir has a policy and an image.
+// workDir returns a directory with a policy and an image.
 func workDir(t *testing.T) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"board.lua": silentBoard, "x.raw": "image"} {
@@ -38,7 +38,7 @@ func workDir(t *testing.T) string {
 	return dir
 }
 
-// flashlua makes a process of the real program, with no terminal of its own.
+// flashlua returns a command of the real program without a terminal.
 func flashlua(t *testing.T, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), "flashlua", append([]string{"run", "board.lua"}, args...)...)
 	cmd.Dir = dir
@@ -46,7 +46,7 @@ func flashlua(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// refused runs a process that must touch nothing, and gives what it says.
+// refused runs a process that must touch nothing, and returns its standard error.
 func refused(t *testing.T, cmd *exec.Cmd) string {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -57,7 +57,7 @@ func refused(t *testing.T, cmd *exec.Cmd) string {
 	return stderr.String()
 }
 
-// untilAttempt starts a process and waits until it has the port.
+// untilAttempt starts a process and waits until it has opened the port.
 func untilAttempt(t *testing.T, cmd *exec.Cmd) {
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -79,7 +79,8 @@ func untilAttempt(t *testing.T, cmd *exec.Cmd) {
 	go io.Copy(io.Discard, stderr)
 }
 
-// Row 22: TestTwoRunsOnOnePort: the second is told of the first, and a first that was killed leaves nothing behind.
+// TestTwoRunsOnOnePort holds that a second run is refused and names the first, and that the lock of a killed run
+// is stale.
 func TestTwoRunsOnOnePort(t *testing.T) {
 	pty, err := term.OpenPTY()
 	if err != nil {
@@ -106,31 +107,32 @@ func TestTwoRunsOnOnePort(t *testing.T) {
 	pid := fmt.Sprint(first.Process.Pid)
 	want := fmt.Sprintf("Error: the console port serial:%s is in use by process %s (flashlua)\nHint: end that program, or use another port\nnothing was touched: transport.busy (exit 2)\n", port, pid)
 	if got := refused(t, run()); got != want {
-		t.Errorf("the second says\n%s\nwant\n%s", got, want)
+		t.Errorf("stderr of the second run =\n%s\nwant\n%s", got, want)
 	}
-	locked := held() == pid // else the folder is not ours to write
+	locked := held() == pid // else the lock directory is not writable
 	first.Process.Kill()
 	first.Wait()
 	if locked && held() != pid {
-		t.Errorf("the lock file holds %q; a killed process should leave it stale", held())
+		t.Errorf("lock file of a killed process = %q; want its pid", held())
 	}
 
 	next := run()
 	untilAttempt(t, next)
 	if locked && held() != fmt.Sprint(next.Process.Pid) {
-		t.Errorf("the lock file holds %q; want the next process %d", held(), next.Process.Pid)
+		t.Errorf("lock file = %q; want the pid %d", held(), next.Process.Pid)
 	}
 	next.Process.Signal(syscall.SIGTERM)
 	next.Wait()
 	if code := next.ProcessState.ExitCode(); code != 143 || held() != "" {
-		t.Errorf("exit %d, the lock file holds %q", code, held())
+		t.Errorf("exit %d, lock file = %q", code, held())
 	}
 	if !locked {
 		t.Log("LEFT OUT: /run/lock cannot be written, so there is no lock file")
 	}
 }
 
-// TestKilledLeavesNoFolder: the next run removes what one that was killed had for a TFTP server, and for its simulated board.
+// TestKilledLeavesNoFolder holds that a run removes a killed run's directories of TFTP files and of a simulated
+// board.
 func TestKilledLeavesNoFolder(t *testing.T) {
 	dir, root, tmp := workDir(t), t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{"board.lua": viaTFTP, "Image": string(kernelFile())} {
@@ -158,13 +160,13 @@ func TestKilledLeavesNoFolder(t *testing.T) {
 	first.Process.Kill()
 	first.Wait()
 	if got := left(); !slices.Equal(got, []int{1, 1}) {
-		t.Errorf("a killed run leaves %d folders", got)
+		t.Errorf("directories of the killed run = %d", got)
 	}
 	if out, err := run("--timeout", "300ms").CombinedOutput(); err == nil || !bytes.Contains(out, []byte("deadline.total")) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if got := left(); !slices.Equal(got, []int{0, 0}) {
-		t.Errorf("the next one leaves %d folders", got)
+		t.Errorf("directories after the next run = %d", got)
 	}
 }
 
@@ -176,11 +178,11 @@ Hint: run it at a terminal, or name a driver that needs nobody; none means that 
 nothing was touched: config.plan (exit 2)
 `
 	if got != want {
-		t.Errorf("it says\n%s\nwant\n%s", got, want)
+		t.Errorf("stderr =\n%s\nwant\n%s", got, want)
 	}
 }
 
-// TestImageOfTheWeb: what is secret in the address is nowhere in what people or programs see.
+// TestImageOfTheWeb holds that no output shows the secrets in an image's URL.
 func TestImageOfTheWeb(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); user != "me" || password != "s3cret" || r.URL.RawQuery != "sig=s3cret" {
@@ -203,7 +205,7 @@ Hint: check the address after --image, and that its server runs
 nothing was touched: image.fetch (exit 2)
 `, "HOST", at)
 	if got != want {
-		t.Errorf("it says\n%s\nwant\n%s", got, want)
+		t.Errorf("stderr =\n%s\nwant\n%s", got, want)
 	}
 	verdict, err := os.ReadFile(filepath.Join(dir, "v.json"))
 	if err != nil || bytes.Contains(verdict, []byte("s3cret")) || !bytes.Contains(verdict, []byte(`"path": "http://`+at+`/x.raw?…"`)) || !bytes.Contains(verdict, []byte(`"class": "fatal"`)) {
@@ -213,8 +215,8 @@ nothing was touched: image.fetch (exit 2)
 
 var simOffer = regexp.MustCompile(`--port (\S+) --power '(\S+)'`)
 
-// TestSimServesAgainAndAgain flashes a board behind flashlua sim more than once, with the garbage collector at its most
-// eager: nothing that holds the console may be forgotten.
+// TestSimServesAgainAndAgain flashes a board of flashlua sim more than once. GOGC=1 shows whether the pseudo
+// terminal is kept reachable: a finalizer would close it.
 func TestSimServesAgainAndAgain(t *testing.T) {
 	for _, listen := range []string{"pty", "tcp:127.0.0.1:0"} {
 		t.Run(listen, func(t *testing.T) {
@@ -234,7 +236,8 @@ func TestSimServesAgainAndAgain(t *testing.T) {
 	}
 }
 
-// TestBoardIsLookedAtWhileTheImageArrives sends the end of an image when the board has told how it reads, and not before.
+// TestBoardIsLookedAtWhileTheImageArrives holds that the board's read methods are measured while the image is
+// downloaded.
 func TestBoardIsLookedAtWhileTheImageArrives(t *testing.T) {
 	cmd := flashlua(t, t.TempDir())
 	cmd.Args = []string{"flashlua", "run", "sim", "--image", "-", "--port", "sim:", "-v"}
@@ -254,7 +257,7 @@ func TestBoardIsLookedAtWhileTheImageArrives(t *testing.T) {
 		late.Store(true)
 		stdin.Close()
 	})()
-	image := make([]byte, 40<<20) // more than what is waited for before the board is switched on
+	image := make([]byte, 40<<20) // more than flashlua downloads before it switches the board on
 	image[0] = 1
 	end := len(image) - 1
 	go stdin.Write(image[:end])
@@ -269,11 +272,12 @@ func TestBoardIsLookedAtWhileTheImageArrives(t *testing.T) {
 		}
 	}
 	if err := cmd.Wait(); err != nil || surveys != 1 || late.Load() {
-		t.Errorf("%v, the board told %d times, not before the image was there: %t\n%s", err, surveys, late.Load(), &all)
+		t.Errorf("%v, %d measurements, all after the image was complete: %t\n%s", err, surveys, late.Load(), &all)
 	}
 }
 
-// TestPartsOfASimulatedBoard writes partitions of a simulated medium, told by their labels, and nothing else.
+// TestPartsOfASimulatedBoard writes partitions of a simulated medium by label. The rest of the medium must not
+// change.
 func TestPartsOfASimulatedBoard(t *testing.T) {
 	dir := t.TempDir()
 	disk := filepath.Join(dir, "board/vda.img")
@@ -296,7 +300,7 @@ func TestPartsOfASimulatedBoard(t *testing.T) {
 		}
 		args = append(args, "--part", p.Label+":"+p.Label)
 		at := want[p.From:][:len(content)/512*512+512]
-		clear(at[copy(at, content):]) // the last sector is whole
+		clear(at[copy(at, content):]) // the rest of the last sector is zeros
 	}
 	cmd := flashlua(t, dir)
 	cmd.Args = append([]string{"flashlua"}, args...)
@@ -304,11 +308,11 @@ func TestPartsOfASimulatedBoard(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if got, err := os.ReadFile(disk); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("the medium is not as it should be, %v", err)
+		t.Errorf("the content of the medium is wrong, %v", err)
 	}
 	other := flashlua(t, dir)
 	other.Args = append([]string{"flashlua"}, append(args, "--part", "home:boot", "--retries", "0")...)
 	if out, _ := other.CombinedOutput(); other.ProcessState.ExitCode() != 3 || !strings.Contains(string(out), "Hint: its partitions are boot, rootfs\n") {
-		t.Errorf("a label that is not there: %s\n%s", other.ProcessState, out)
+		t.Errorf("unknown label: %s\n%s", other.ProcessState, out)
 	}
 }

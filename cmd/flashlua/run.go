@@ -18,7 +18,7 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// scriptText says what SCRIPT may be.
+// scriptText describes the argument SCRIPT.
 func scriptText() string {
 	return "SCRIPT is a Lua file or the name of a board that comes with flashlua: " + strings.Join(bindings.Boards(), ", ") + ".\n\n"
 }
@@ -41,14 +41,14 @@ func (env Env) runCommand() *cli.Command {
 	}
 }
 
-// jobFlags are the flags of every command that works on a board's medium.
+// jobFlags returns the flags of run and verify.
 func jobFlags(imageUsage string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "image", Usage: imageUsage},
 		&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
 		maxSizeFlag(),
 		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "write `LABEL:FILE`, an image for a partition of the target, instead of --image; may be repeated"},
-		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(ports(), ", ")},
+		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
 		&cli.StringFlag{Name: "files", Usage: "`DIR` where the policy's boot files are"},
@@ -66,7 +66,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 	}
 }
 
-// modeOf is what a command is for, as its verdict names it.
+// modeOf returns the verdict's mode of a command.
 func modeOf(command string, dry bool) engine.Mode {
 	if command == "write" {
 		return engine.ModeWrite
@@ -74,10 +74,10 @@ func modeOf(command string, dry bool) engine.Mode {
 	return engine.Job{VerifyOnly: command == "verify", DryRun: dry}.Mode()
 }
 
-// runOrVerify is the commands run and verify.
+// runOrVerify runs the commands run and verify.
 func (env Env) runOrVerify(c *cli.Context) error { return env.withOutputs(c, Env.runScript) }
 
-// withOutputs is a command that leaves a verdict, whatever comes of it.
+// withOutputs opens the artefacts, calls do, and writes the verdict, also after an error.
 func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Context, artefacts) (*engine.Report, error)) error {
 	inv, end := env.begin(clock.Real{})
 	defer end()
@@ -95,7 +95,7 @@ func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Contex
 	return env.finish(inv, report, out)
 }
 
-// finish leaves the verdict and tells how it ended.
+// finish writes the verdict, prints the result and returns the exit code.
 func (env Env) finish(inv *invocation, report *engine.Report, out artefacts) error {
 	inv.wait(out.transcript, out.events)
 	env.close(out.transcript, report)
@@ -103,8 +103,8 @@ func (env Env) finish(inv *invocation, report *engine.Report, out artefacts) err
 	report.Lost = appendLost(report.Lost, inv.stderr)
 	if err := out.verdict.write(inv.clk, report); err != nil {
 		lost := engine.RefusedReport(err)
-		printChain(env.Stderr, env.colors(env.Stderr), lost) // and no summary: the run has its own
-		switch {                                             // whoever acts on the verdict has none
+		printChain(env.Stderr, env.colors(env.Stderr), lost) // without a summary: the run has its own
+		switch {                                             // a missing verdict is no success
 		case report.Result == engine.ResultPlanned:
 			report.Exit = lost.Exit
 		case report.Exit == engine.ExitVerified:
@@ -114,15 +114,15 @@ func (env Env) finish(inv *invocation, report *engine.Report, out artefacts) err
 	if report.Err != nil {
 		env.printFailure(report)
 	}
-	inv.wait(inv.stderr) // on a terminal it comes before what is on the standard output
+	inv.wait(inv.stderr) // on a terminal, messages precede the result line
 	env.printSuccess(report)
 	if report.Exit != 0 {
-		return exit(report.Exit)
+		return exitCode(report.Exit)
 	}
 	return nil
 }
 
-// printSuccess prints the line that everybody waits for.
+// printSuccess prints the result line of a successful run. It prints nothing after a failure.
 func (env Env) printSuccess(r *engine.Report) {
 	switch r.Result {
 	case engine.ResultDone:
@@ -149,7 +149,7 @@ func (env Env) printSuccess(r *engine.Report) {
 	}
 }
 
-// describeTargets tells what is on which medium.
+// describeTargets names the images and their media.
 func describeTargets(r *engine.Report) string {
 	on := func(image, name, device string) string {
 		if device != "" {
@@ -167,7 +167,7 @@ func describeTargets(r *engine.Report) string {
 	return strings.Join(all, ", ")
 }
 
-// runScript runs the job that the flags describe. An error means that it could not even be planned.
+// runScript runs the job that the flags describe. An error means that no job could be made of the flags.
 func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engine.Report, error) {
 	if c.NArg() == 0 {
 		return nil, usageError("name the script: flashlua %s SCRIPT", c.Command.Name)
@@ -197,13 +197,13 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, out), Hurry: inv.work.hurry, Events: func(e engine.Event) {
+	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, out), Hurry: inv.signalContext.hurry, Events: func(e engine.Event) {
 		p.event(e)
 		out.event(e)
 	}}
-	do := env.board
+	do := env.runBoard
 	if script.Program != nil {
-		do = env.program
+		do = env.runProgram
 	}
 	report, err := do(inv, c, e, script)
 	if err != nil {
@@ -211,13 +211,13 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	}
 	p.end()
 	if e.Console != nil {
-		e.Console.Close() // whose error the sink has, too
+		e.Console.Close() // the sink keeps the same error
 	}
 	return report, nil
 }
 
-// board flashes a board, or verifies it.
-func (env Env) board(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
+// runBoard flashes or verifies a board with its policy.
+func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
 	for _, name := range onlyForPrograms {
 		if c.IsSet(name) {
 			return nil, usageError("%s is a board's policy: --%s is for programs", script.File, name)
@@ -230,14 +230,14 @@ func (env Env) board(inv *invocation, c *cli.Context, e engine.Engine, script *b
 	return e.Run(inv.Context, script.Policy, job), nil
 }
 
-// programFlags are the flags that a program leaves to whoever runs it.
+// programFlags are the flags that may be given to a program.
 var programFlags = append([]string{"timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript"}, onlyForPrograms...)
 
-// onlyForPrograms are the flags that mean nothing to a board's policy.
+// onlyForPrograms are the flags that a board's policy does not take.
 var onlyForPrograms = []string{"allow-exec", "allow-read", "allow-write"}
 
-// program runs a program.
-func (env Env) program(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
+// runProgram runs a program with the arguments after the script.
+func (env Env) runProgram(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
 	if c.Command.Name != "run" {
 		return nil, usageError("%s is a program, which only flashlua run runs", script.File)
 	}
@@ -251,7 +251,7 @@ func (env Env) program(inv *invocation, c *cli.Context, e engine.Engine, script 
 	return script.Program.Run(inv.Context, e, job, c.Args().Tail()...), nil
 }
 
-// checkFlags refuses what no script could want.
+// checkFlags refuses values that are out of range for every script.
 func checkFlags(c *cli.Context) error {
 	switch {
 	case c.IsSet("timeout") && c.Duration("timeout") <= 0:
@@ -262,7 +262,8 @@ func checkFlags(c *cli.Context) error {
 	return nil
 }
 
-// recorder writes the console to whoever wants it; nil is for nobody. The printer comes first: it never fails.
+// recorder returns the transcript that writes the console to the printer (with --verbose) and to the transcript
+// file, nil without either. The printer is first because it never fails.
 func recorder(p *printer, out artefacts) *console.Transcript {
 	var sinks []io.Writer
 	if p.level == verbose {
@@ -289,7 +290,7 @@ func levelOf(c *cli.Context) (level, error) {
 	return normal, nil
 }
 
-// jobOf reads the flags. What must be named is named.
+// jobOf reads the flags of run and verify, and refuses missing and conflicting ones.
 func jobOf(c *cli.Context) (engine.Job, error) {
 	j := engine.Job{
 		Image: c.String("image"), Port: c.String("port"), Power: c.String("power"), Target: c.String("target"),
@@ -312,7 +313,7 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	case len(j.Parts) > 0 && c.IsSet("sha256"):
 		return j, usageError("--sha256 is of --image: with --part there is more than one")
 	case j.Port == "":
-		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(ports(), ", "))
+		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(portExamples(), ", "))
 	case !engine.IsSimulated(j.Port) && transport.Check(j.Port) != nil:
 		return j, transport.Check(j.Port)
 	case engine.IsSimulated(j.Port) && j.Power != "":
@@ -333,7 +334,7 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	return j, nil
 }
 
-// partsOf reads --part LABEL:FILE.
+// partsOf reads the values of --part, LABEL:FILE.
 func partsOf(c *cli.Context) (parts []engine.Part, err error) {
 	seen := map[string]bool{}
 	for _, text := range *c.Generic("part").(*repeated) {
@@ -350,10 +351,10 @@ func partsOf(c *cli.Context) (parts []engine.Part, err error) {
 	return parts, nil
 }
 
-// ports shows a specification of every kind of port.
-func ports() []string { return append(transport.Examples(), "sim:") }
+// portExamples returns an example of every kind of port.
+func portExamples() []string { return append(transport.Examples(), "sim:") }
 
-// repeated are the values of a flag that may be repeated, as they were typed: cli's own would cut blanks off their ends.
+// repeated holds the values of a flag that may be repeated, unchanged: urfave/cli's own slice flag trims blanks.
 type repeated []string
 
 func (p *repeated) Set(value string) error {
@@ -363,7 +364,7 @@ func (p *repeated) Set(value string) error {
 
 func (p *repeated) String() string { return strings.Join(*p, " ") }
 
-// parseSet reads KEY=VALUE pairs.
+// parseSet reads the values of --set, KEY=VALUE.
 func parseSet(given *repeated) (map[string]string, error) {
 	set := map[string]string{}
 	for _, p := range *given {

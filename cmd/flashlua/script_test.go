@@ -9,19 +9,19 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// hurry is the race detector's setting with which a process ends when it ends. It sleeps for a second otherwise, and there
-// are hundreds of processes here.
+// hurry is the GORACE setting without the race detector's sleep of a second at the end of each process. The tests
+// run hundreds of processes.
 const hurry = "atexit_sleep_ms=0"
 
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) != "flashlua" { // which has what its test gave it
-		os.Setenv("FLASHLUA_CACHE", "none") // nobody's own cache
+	if filepath.Base(os.Args[0]) != "flashlua" { // the program itself gets its environment from the test
+		os.Setenv("FLASHLUA_CACHE", "none") // not the cache of the user
 		os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" "+hurry))
 	}
 	testscript.Main(m, map[string]func(){"flashlua": main})
 }
 
-// TestScript runs the command lines of testdata/script and compares what people see, word by word.
+// TestScript runs the command lines of testdata/script and compares their output.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",
@@ -31,6 +31,6 @@ func TestScript(t *testing.T) {
 			e.Setenv("GORACE", hurry)
 			return nil
 		},
-		UpdateScripts: os.Getenv("UPDATE") != "", // writes what is printed now into the golden parts
+		UpdateScripts: os.Getenv("UPDATE") != "", // replaces the golden parts by the output
 	})
 }

@@ -13,20 +13,20 @@ import (
 	"github.com/flashlua/flashlua/testdata/built"
 )
 
-// claim is a sentence or a row of docs/security.md and what proves it.
+// claim is a sentence or a table row of docs/security.md, with its proof.
 type claim struct {
 	says string
-	by   []string // tests of this repository: a function, or a file of testdata/script
+	by   []string // names of test functions, or of files of testdata/script
 	runs []proof
-	not  string // why there is nothing to prove
+	not  string // why no proof is possible or needed
 }
 
-// proof is a run of a script that shows it. In what follows, the program reads, writes, flashes and opens as its first
-// argument says.
+// proof is a run of a script that proves a claim. The script's first argument selects what it does: read, write,
+// flash, open.
 type proof struct {
-	args string // after flashlua, split at blanks; a ~ becomes a blank
+	args string // command line after flashlua, split at spaces; ~ is a space within an argument
 	exit int
-	says string // in what is printed; "" for anything
+	says string // text in the output; "" accepts any
 }
 
 const (
@@ -40,7 +40,7 @@ var (
 	blockEnd    = regexp.MustCompile(`\n\s*\n|\n- |\n#`)
 )
 
-// sentences are what a document says: its sentences and the rows of its tables.
+// sentences returns the sentences of a document and the rows of its tables.
 func sentences(text string) (all []string) {
 	text = fence.ReplaceAllString(text, "")
 	for _, block := range blockEnd.Split("\n"+text, -1) {
@@ -61,8 +61,8 @@ func sentences(text string) (all []string) {
 	return all
 }
 
-// TestSecurityIsProved walks docs/security.md: each sentence has a proof, and each proof still has its sentence. A proof
-// is a run, or a test that is there.
+// TestSecurityIsProved holds that each sentence of docs/security.md has a proof and each proof has its sentence. A
+// proof is a run or an existing test.
 func TestSecurityIsProved(t *testing.T) {
 	text, err := os.ReadFile("../../docs/security.md")
 	if err != nil {
@@ -75,20 +75,20 @@ func TestSecurityIsProved(t *testing.T) {
 	there := testNames(t)
 	for _, c := range claims {
 		if known[c.says] = true; !said[c.says] {
-			t.Errorf("docs/security.md does not say any more: %s", c.says)
+			t.Errorf("docs/security.md no longer has the sentence: %s", c.says)
 		}
 		if len(c.by) == 0 && len(c.runs) == 0 && c.not == "" {
-			t.Errorf("nothing proves: %s", c.says)
+			t.Errorf("no proof for: %s", c.says)
 		}
 		for _, name := range c.by {
 			if !there[name] {
-				t.Errorf("there is no test %s, which proves: %s", name, c.says)
+				t.Errorf("test %s does not exist; it is the proof of: %s", name, c.says)
 			}
 		}
 	}
 	for _, s := range sentences(string(text)) {
 		if !known[s] {
-			t.Errorf("docs/security.md says what no proof is listed for: %s", s)
+			t.Errorf("docs/security.md has a sentence without a proof: %s", s)
 		}
 	}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("image")) }))
@@ -106,7 +106,7 @@ func TestSecurityIsProved(t *testing.T) {
 	}
 }
 
-// run runs a proof on a station of its own.
+// run runs a proof in a directory of its own.
 func (p proof) run(t *testing.T, web string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -134,7 +134,7 @@ func (p proof) run(t *testing.T, web string) {
 	if code := cmd.ProcessState.ExitCode(); code != p.exit || !strings.Contains(string(out), p.says) {
 		t.Errorf("flashlua %q: exit %d; want %d and %q\n%s", args, code, p.exit, p.says, out)
 	}
-	for name, text := range files { // whatever was allowed, none of these is a target
+	for name, text := range files { // no proof may change these
 		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != text {
 			t.Errorf("flashlua %s changed %s: %v", p.args, name, err)
 		}
@@ -144,7 +144,7 @@ func (p proof) run(t *testing.T, web string) {
 	}
 }
 
-// testNames are the tests of this repository, functions and files of testdata/script.
+// testNames returns the names of the test functions of this repository and of the files of testdata/script.
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -172,7 +172,8 @@ func testNames(t *testing.T) map[string]bool {
 	return names
 }
 
-// TestProgramWritesABlockDevice holds that a program needs no flag for a card, and that a link to a file is no card.
+// TestProgramWritesABlockDevice holds that a program may write a block device without a flag, but not a link to a
+// file.
 func TestProgramWritesABlockDevice(t *testing.T) {
 	dir := t.TempDir()
 	backing := filepath.Join(dir, "card")

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// TestFlashThroughSer2net flashes a board whose serial port is another machine's.
+// TestFlashThroughSer2net flashes a board whose serial port is served by ser2net.
 func TestFlashThroughSer2net(t *testing.T) {
 	dir := workDir(t)
 	sim := exec.CommandContext(t.Context(), "flashlua", "sim", "--listen", "pty", "--set", "size=1")
@@ -28,7 +28,8 @@ func TestFlashThroughSer2net(t *testing.T) {
 	}
 }
 
-// startSer2net serves a serial port until the test ends, as accepter says, and returns the address and its first client.
+// startSer2net serves a serial port with the given accepter until the test ends. It returns the address and a
+// client.
 func startSer2net(t *testing.T, accepter, device string) (string, net.Conn) {
 	ser2net, err := exec.LookPath("ser2net")
 	if err != nil {
@@ -40,7 +41,7 @@ func startSer2net(t *testing.T, accepter, device string) (string, net.Conn) {
 		}
 		t.Skip("LEFT OUT: there is no ser2net; as root `make test-deps` installs it")
 	}
-	// The host is this process's own, lest another takes the port before ser2net does.
+	// A loopback address that only this process uses, so that no other process takes the port before ser2net does.
 	pid := os.Getpid()
 	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+pid>>16, pid>>8&255, pid&255))
 	if err != nil {
@@ -54,10 +55,10 @@ func startSer2net(t *testing.T, accepter, device string) (string, net.Conn) {
 		t.Fatal(err)
 	}
 	server := exec.CommandContext(t.Context(), ser2net, "-n", "-u", "-c", config)
-	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test run that is killed leaves no server
+	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a killed test run leaves no server
 	started, ended := make(chan error), make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // the signal comes when the thread that started the process ends
+		runtime.LockOSThread() // Pdeathsig is sent when the starting thread ends
 		started <- server.Start()
 		ended <- server.Wait()
 		close(ended)
@@ -81,7 +82,8 @@ func startSer2net(t *testing.T, accepter, device string) (string, net.Conn) {
 	}
 }
 
-// TestConsoleOfAnother is what a user sees whose console has another client: the board of that client is not switched.
+// TestConsoleOfAnother holds that a console with another client is refused, and that the board of that client is
+// not switched.
 func TestConsoleOfAnother(t *testing.T) {
 	dir := workDir(t)
 	sim := exec.CommandContext(t.Context(), "flashlua", "sim", "--listen", "pty", "--set", "size=1")
@@ -99,15 +101,15 @@ func TestConsoleOfAnother(t *testing.T) {
 		}
 		got := refused(t, flashlua(t, dir, "--image", "x.raw", "--port", port, "--power", "command:echo {} >>switched", "--tftp-dir", t.TempDir()))
 		if got != want+last {
-			t.Errorf("with --port %s it says\n%s\nwant\n%s", port, got, want+last)
+			t.Errorf("stderr with --port %s =\n%s\nwant\n%s", port, got, want+last)
 		}
 	}
 	if switched, err := os.ReadFile(filepath.Join(dir, "switched")); err == nil {
-		t.Errorf("the power was switched: %q", switched)
+		t.Errorf("power commands = %q; want none", switched)
 	}
 }
 
-// TestConsoleServerRefuses is what a user sees of a telnet server that leaves the line as it is.
+// TestConsoleServerRefuses holds the error for a telnet server that refuses to set the line.
 func TestConsoleServerRefuses(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -132,11 +134,11 @@ Hint: telnet:%[1]s takes the line as the server has it, tcp:%[1]s too if the ser
 nothing was touched: transport.line (exit 2)
 `, at)
 	if got != want {
-		t.Errorf("it says\n%s\nwant\n%s", got, want)
+		t.Errorf("stderr =\n%s\nwant\n%s", got, want)
 	}
 }
 
-// offered starts a simulated board, which ends with the test, and gives its port and its power driver.
+// offered starts a simulated board, which ends with the test, and returns its port and power driver.
 func offered(t *testing.T, sim *exec.Cmd) (port, power string) {
 	stdout, err := sim.StdoutPipe()
 	if err != nil {
@@ -154,6 +156,6 @@ func offered(t *testing.T, sim *exec.Cmd) (port, power string) {
 			return offer[1], offer[2]
 		}
 	}
-	t.Fatal("it offers no port")
+	t.Fatal("the simulated board printed no port")
 	return "", ""
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// exitSignals are the signals that end a run in an orderly way.
+// exitSignals are the names of the signals that end a run in an orderly way.
 var exitSignals = map[os.Signal]string{syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP", syscall.SIGQUIT: "SIGQUIT"}
 
-// systemSignals also keeps a closed pipe from ending the process: the reader of our lines may go, the board must still be
-// switched off. A SIGHUP that nohup has the process ignore is ignored.
+// systemSignals subscribes to exitSignals. SIGHUP stays ignored under nohup. SIGPIPE no longer ends the process:
+// the board must be switched off even if the reader of the output has ended.
 func systemSignals() (<-chan os.Signal, func()) {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore, which commands that we start would inherit
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not signal.Ignore, which child processes inherit
 	arrived := make(chan os.Signal, 8)
 	for s := range exitSignals {
 		if s != syscall.SIGHUP || !signal.Ignored(s) {
@@ -28,24 +28,24 @@ func systemSignals() (<-chan os.Signal, func()) {
 	return arrived, func() { signal.Stop(arrived) }
 }
 
-// oneRequest is the time in which several signals are one request: timeout(1) sends one to its child and one to the child's
-// group, a terminal that hangs up and a service manager send different ones.
-const oneRequest = 2 * time.Second
+// requestWindow is the time within which several signals count as one request: timeout(1) sends one to its child
+// and one to the child's process group; a terminal that hangs up and a service manager send different ones.
+const requestWindow = 2 * time.Second
 
-// interrupts counts what signals ask for. One goroutine calls arrive.
+// interrupts counts requests to end. Only one goroutine calls handle.
 type interrupts struct {
 	clk   clock.Clock
-	end   func(os.Signal) // first request: the run ends
-	hurry func(os.Signal) // second: it waits for nothing but the power driver
-	kill  func(os.Signal) // third: the process ends
+	end   func(os.Signal) // first request: cancel the run
+	hurry func(os.Signal) // second request: wait for the power driver alone
+	kill  func(os.Signal) // third request: end the process
 
 	requests int
 	last     time.Time // when the last request began
 }
 
-func (i *interrupts) arrive(s os.Signal) {
+func (i *interrupts) handle(s os.Signal) {
 	now := i.clk.Now()
-	if i.requests > 0 && now.Sub(i.last) < oneRequest {
+	if i.requests > 0 && now.Sub(i.last) < requestWindow {
 		return
 	}
 	i.requests++
@@ -60,28 +60,28 @@ func (i *interrupts) arrive(s os.Signal) {
 	}
 }
 
-// work is a command under way that signals end.
-type work struct {
-	context.Context                 // ends with the first request
-	hurry           <-chan struct{} // closed by the second
+// signalContext is a context that signals cancel.
+type signalContext struct {
+	context.Context                 // cancelled by the first request
+	hurry           <-chan struct{} // closed by the second request
 }
 
-// untilSignal begins to listen to signals. The caller calls stop when nothing is left that a signal could harm.
-func (env Env) untilSignal(clk clock.Clock) (w work, stop func()) {
+// withSignals starts to handle signals. The caller calls stop when the command has nothing left to clean up.
+func (env Env) withSignals(clk clock.Clock) (w signalContext, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	hurry, done, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	i := &interrupts{
 		clk: clk,
-		end: func(s os.Signal) { cancel(engine.InterruptedBy(exitSignals[s], number(s))) },
+		end: func(s os.Signal) { cancel(engine.InterruptedBy(exitSignals[s], signalNumber(s))) },
 		hurry: func(s os.Signal) {
 			close(hurry)
 			wiped := ""
 			if env.canRedraw(env.Stderr) {
-				wiped = wipe
+				wiped = clearLine
 			}
 			fmt.Fprintf(env.Stderr, "%s%s again: only the power driver is waited for; one more ends flashlua at once, and may leave the board on\n", wiped, exitSignals[s])
 		},
-		kill: func(s os.Signal) { env.Exit(int(engine.ExitSignal) + number(s)) },
+		kill: func(s os.Signal) { env.Exit(int(engine.ExitSignal) + signalNumber(s)) },
 	}
 	arrived, ignore := env.Signals()
 	go func() {
@@ -89,13 +89,13 @@ func (env Env) untilSignal(clk clock.Clock) (w work, stop func()) {
 		for {
 			select {
 			case s := <-arrived:
-				i.arrive(s)
+				i.handle(s)
 			case <-done:
 				return
 			}
 		}
 	}()
-	return work{ctx, hurry}, func() {
+	return signalContext{ctx, hurry}, func() {
 		close(done)
 		<-over
 		ignore()
@@ -103,7 +103,7 @@ func (env Env) untilSignal(clk clock.Clock) (w work, stop func()) {
 	}
 }
 
-func number(s os.Signal) int {
+func signalNumber(s os.Signal) int {
 	n, _ := s.(syscall.Signal)
 	return int(n)
 }

@@ -16,7 +16,7 @@ import (
 
 func noSignals() (<-chan os.Signal, func()) { return nil, func() {} }
 
-// TestSignals sends signals at times, and looks at what becomes of the command.
+// TestSignals sends signals at given times and checks how the command ends.
 func TestSignals(t *testing.T) {
 	const ms = time.Millisecond
 	type sent struct {
@@ -51,7 +51,7 @@ func TestSignals(t *testing.T) {
 					Exit:    func(code int) { note(fmt.Sprint("exit ", code)) },
 				}
 				env.Getenv = func(name string) string { return map[string]string{"TERM": "dumb"}[name] }
-				w, stop := env.untilSignal(clock.Real{})
+				w, stop := env.withSignals(clock.Real{})
 				seen := map[string]bool{}
 				look := func(s os.Signal) {
 					synctest.Wait()
@@ -60,7 +60,7 @@ func TestSignals(t *testing.T) {
 						if !seen["end"] {
 							note("end " + exitSignals[s])
 							if err := context.Cause(w); classify.Find(err, classify.RunInterrupted) == nil || !strings.HasSuffix(err.Error(), exitSignals[s]) {
-								t.Errorf("the cause is %v", err)
+								t.Errorf("cause = %v", err)
 							}
 						}
 						seen["end"] = true

@@ -34,7 +34,7 @@ func (env Env) simCommand() *cli.Command {
 	}
 }
 
-// simSettingsHelp lists the settings, a line each.
+// simSettingsHelp lists the settings of the simulated board, one per line.
 func simSettingsHelp() string {
 	var lines []string
 	for _, s := range simulate.Settings() {
@@ -43,7 +43,7 @@ func simSettingsHelp() string {
 	return strings.Join(lines, "\n")
 }
 
-// sim is the command sim.
+// sim runs the command sim.
 func (env Env) sim(c *cli.Context) error {
 	script := c.Args().First()
 	if c.NArg() > 1 {
@@ -81,7 +81,7 @@ func (env Env) sim(c *cli.Context) error {
 	return nil
 }
 
-// powerSwitch is a relay with an HTTP server, as labs have them.
+// powerSwitch serves the power of the board over HTTP, as a relay with a web server does.
 type powerSwitch struct{ *simulate.Board }
 
 func (s powerSwitch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -95,7 +95,7 @@ func (s powerSwitch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveConsole offers the board's serial line until ctx ends, and gives the port to open.
+// serveConsole serves the board's serial line until ctx ends, and returns the port specification to open.
 func serveConsole(ctx context.Context, b *simulate.Board, spec string) (port string, err error) {
 	if spec == "pty" {
 		pty, err := term.OpenPTY()
@@ -106,7 +106,7 @@ func serveConsole(ctx context.Context, b *simulate.Board, spec string) (port str
 		if err != nil {
 			return "", classify.Wrap(err, classify.Config, "there is no pseudo terminal")
 		}
-		var raw term.Termios // the slave stays open: a master without one cannot be read
+		var raw term.Termios // the slave stays open: without one, reads of the master fail
 		if raw, err = term.Attr(pty.Slave); err == nil {
 			raw.Raw()
 			err = raw.Set(pty.Slave)
@@ -138,7 +138,7 @@ func serveConsole(ctx context.Context, b *simulate.Board, spec string) (port str
 	return "tcp:" + l.Addr().String(), nil
 }
 
-// listen is net.Listen where an address was forgotten: that would be a port on every interface of this machine.
+// listen listens on HOST:PORT. Unlike net.Listen it refuses an empty host, which would listen on every interface.
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
 		return nil, fmt.Errorf("%q is not HOST:PORT", address)
@@ -146,7 +146,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
-// proxy connects the board's serial line with whoever came, until they leave.
+// proxy copies between the board's serial line and a client until either ends.
 func proxy(ctx context.Context, b *simulate.Board, far io.ReadWriteCloser) {
 	near, err := b.Open()
 	if err != nil {

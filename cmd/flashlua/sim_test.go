@@ -22,22 +22,22 @@ import (
 	"github.com/flashlua/flashlua/engine/simulate"
 )
 
-// viaTFTP is the board sim with files to load, so that every part of the sequence is there.
+// viaTFTP is the board sim with boot files, so that the sequence has every step.
 const viaTFTP = `local board = require("boards.sim")
 board.files = { kernel = { "Image", 0x40400000 } }
 board.boot = "booti ${kernel_addr} - ${fdtcontroladdr}"
 return board
 `
 
-// trial is one flash of a simulated board.
+// trial is the result of one flash of a simulated board.
 type trial struct {
 	report *engine.Report
-	equal  bool // the medium is the image
+	equal  bool // the medium has the content of the image
 	fired  map[string]int
 	kinds  []string // of the failed attempts
 }
 
-// kernelFile is a kernel as far as anyone looks at it, of arm64 and of a PC.
+// kernelFile returns a file with the header of a kernel, of arm64 or of a PC.
 func kernelFile() []byte {
 	kernel := make([]byte, 40<<10)
 	copy(kernel[56:], "ARM\x64")
@@ -45,8 +45,8 @@ func kernelFile() []byte {
 	return kernel
 }
 
-// flashSim flashes an image of the given size to a simulated board with faults, on a virtual clock.
-// A command may pack x.raw first.
+// flashSim flashes an image of the given size to a simulated board with faults, in virtual time. pack, if given,
+// is a command that compresses x.raw.
 func flashSim(t *testing.T, script string, size int, settings string, pack ...string) (got trial) {
 	dir := t.TempDir()
 	content := make([]byte, size)
@@ -114,7 +114,7 @@ func TestSimulatedFlash(t *testing.T) {
 	}
 }
 
-// TestSimulatedQEMUBoards flashes simulated boards by the sequences of the QEMU ones, a search for the network card and zboot among them.
+// TestSimulatedQEMUBoards flashes simulated boards with the policies of the QEMU boards.
 func TestSimulatedQEMUBoards(t *testing.T) {
 	for _, name := range bindings.Boards() {
 		if !strings.HasPrefix(name, "qemu-") {
@@ -127,8 +127,8 @@ func TestSimulatedQEMUBoards(t *testing.T) {
 	}
 }
 
-// Row 9, row 24: bootloaders that want more than a key, and a network without DHCP, end to end. What the policy says is
-// what the simulated board asks for.
+// The policies below change the login to U-Boot, or use a network without DHCP. The simulated board behaves as its
+// policy.
 func TestSimulatedBootloaders(t *testing.T) {
 	for _, change := range []string{
 		`board.uboot = { keys = "stop" }`,
@@ -152,7 +152,7 @@ func TestSimulatedBootloaders(t *testing.T) {
 	}
 }
 
-// TestSimulatedPacked has its like on the QEMU board. What is damaged is refused before anything is touched.
+// TestSimulatedPacked flashes compressed images. A damaged one is refused before anything is touched.
 func TestSimulatedPacked(t *testing.T) {
 	for _, pack := range []string{"gzip -q", "xz -q", "zstd -q", "bzip2 -q", "lz4 -q"} {
 		t.Run(pack, func(t *testing.T) {
@@ -170,14 +170,14 @@ func TestSimulatedPacked(t *testing.T) {
 	}
 }
 
-// TestSimulatedFaults shows that every fault strikes, is named as what it is, and is overcome.
+// TestSimulatedFaults holds that every fault occurs, has the right kind, and is overcome.
 func TestSimulatedFaults(t *testing.T) {
 	for _, tt := range []struct {
 		faults string
-		kinds  []classify.Kind // of the attempts that fail
+		kinds  []classify.Kind // of the failed attempts
 		exit   engine.ExitCode
 	}{
-		{"dhcp=1", nil, 0}, // the step's own retry
+		{"dhcp=1", nil, 0}, // retried within the step
 		{"dhcp=3", []classify.Kind{classify.NetDHCPTimeout}, 0},
 		{"dhcp=12", slices.Repeat([]classify.Kind{classify.NetDHCPTimeout}, 4), engine.ExitExhausted},
 		{"tftp=1", []classify.Kind{classify.NetTFTPTimeout}, 0},
@@ -185,11 +185,11 @@ func TestSimulatedFaults(t *testing.T) {
 		{"http=2", []classify.Kind{classify.NetHTTPCut, classify.NetHTTPCut}, 0},
 		{"block=1", []classify.Kind{classify.VerifyMismatch}, 0},
 		{"block=4", slices.Repeat([]classify.Kind{classify.VerifyMismatch}, 4), engine.ExitExhausted},
-		{"flip=1", nil, 0}, // written once more
+		{"flip=1", nil, 0}, // the range is rewritten
 		{"reset=load", []classify.Kind{classify.BoardReset}, 0},
 		{"reset=linux", []classify.Kind{classify.BoardReset}, 0},
 		{"reset=write", []classify.Kind{classify.BoardReset}, 0},
-		{"reset=uboot", nil, 0}, // nobody sees it but the board
+		{"reset=uboot", nil, 0}, // flashlua does not see this reset
 		{"silent=uboot", []classify.Kind{classify.UBootAutoboot}, 0},
 		{"silent=load", []classify.Kind{classify.ConsoleStall}, 0},
 		{"silent=linux", []classify.Kind{classify.ShellLogin}, 0},
@@ -205,14 +205,14 @@ func TestSimulatedFaults(t *testing.T) {
 			got := flashSim(t, viaTFTP, 3000001, tt.faults)
 			name, _, _ := strings.Cut(tt.faults, "=")
 			if got.fired[name] == 0 {
-				t.Errorf("it did not strike: %v", got.fired)
+				t.Errorf("the fault did not occur: %v", got.fired)
 			}
 			var want []string
 			for _, k := range tt.kinds {
 				want = append(want, string(k))
 			}
 			if name == "flip" && got.report.Target.Rewritten != 1 {
-				t.Errorf("rewritten: %d", got.report.Target.Rewritten)
+				t.Errorf("rewritten = %d; want 1", got.report.Target.Rewritten)
 			}
 			if r := got.report; r.Exit != tt.exit || !slices.Equal(got.kinds, want) || got.equal != (tt.exit == 0) {
 				t.Errorf("exit %d after %v, equal %v; want %d after %v\n%v\n%s", r.Exit, got.kinds, got.equal, tt.exit, want, r.Err, strings.Join(r.Console, "\n"))
@@ -221,7 +221,7 @@ func TestSimulatedFaults(t *testing.T) {
 	}
 }
 
-// TestSettingsAreDocumented holds docs/cli.md to what a simulated board can be set to, and in which order.
+// TestSettingsAreDocumented holds that docs/cli.md lists the settings of a simulated board in their order.
 func TestSettingsAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/cli.md")
 	if err != nil {
@@ -238,10 +238,10 @@ func TestSettingsAreDocumented(t *testing.T) {
 	}
 }
 
-// anything is what a disturbed console may make of a board.
+// anything are the kinds that a disturbed console may cause.
 var anything = []classify.Kind{"console", "uboot", "shell", "net", "deadline"}
 
-// rightKinds are what a fault may be called.
+// rightKinds are the kinds that each fault may cause.
 var rightKinds = map[string][]classify.Kind{
 	"dhcp": {classify.NetDHCPTimeout}, "tftp": {classify.NetTFTPTimeout}, "http": {classify.NetHTTPCut}, "block": {classify.VerifyMismatch}, "flip": {classify.VerifyMismatch},
 	"reset":  {classify.BoardReset},
@@ -251,8 +251,8 @@ var rightKinds = map[string][]classify.Kind{
 	"drop":   anything, "double": anything, "garble": anything, "delay": anything, "noise": anything, "first": anything, "fifo": anything, "echo": anything,
 }
 
-// TestSoak flashes boards with random faults: each ends verified or with a kind that fits its faults, none is verified
-// with a wrong medium. FLASHLUA_SOAK says how many.
+// TestSoak flashes boards with random faults. Each run ends verified with the right content, or with a kind that
+// its faults may cause. FLASHLUA_SOAK is the number of runs.
 func TestSoak(t *testing.T) {
 	n, _ := strconv.Atoi(os.Getenv("FLASHLUA_SOAK"))
 	n = max(n, 20)
@@ -265,7 +265,7 @@ func TestSoak(t *testing.T) {
 				t.Parallel()
 				got := flashSim(t, viaTFTP, 1+seed*7919%3000000, settings)
 				if got.report.Exit == 0 && !got.equal {
-					t.Errorf("%s: verified, and the medium is wrong", settings)
+					t.Errorf("%s: verified with wrong content on the medium", settings)
 				}
 				for _, a := range got.report.Attempts {
 					if a.Error != "" && !fits(a.Kind, got.fired) {
@@ -283,11 +283,11 @@ func TestSoak(t *testing.T) {
 	})
 	t.Logf("%d boards, by exit code: %v", n, results)
 	if results[engine.ExitInternal]+results[engine.ExitPlan] > 0 {
-		t.Error("a bug, or a plan that cannot work")
+		t.Error("a run ended with a bug or was refused")
 	}
 }
 
-// randomFaults gives one to three faults.
+// randomFaults returns one to three faults.
 func randomFaults(seed int) string {
 	r := rand.New(rand.NewPCG(uint64(seed), 1))
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }

@@ -13,29 +13,29 @@ import (
 )
 
 const (
-	sinkSize  = 4 << 20                // bytes that wait for a reader
-	drainTime = 2 * time.Second        // that all readers together have for the rest in the end
-	briefTime = 250 * time.Millisecond // that each of them has in any case
+	sinkSize  = 4 << 20                // capacity of a queue in bytes
+	drainTime = 2 * time.Second        // for all sinks together to write the rest at the end
+	briefTime = 250 * time.Millisecond // for each sink in any case
 )
 
-// sink writes to w in the background, so that a reader that stops reading (a terminal with Ctrl-S, a pager, a FIFO, a stalled
-// file system) never blocks the goroutine that writes. What does not fit is dropped and counted, and a mark stands in its
-// place. After an error of w nothing more is written.
+// sink writes to w in the background, so that a reader that stops reading (a terminal with Ctrl-S, a pager, a
+// FIFO, a stalled file system) never blocks the goroutine that writes. Data that does not fit into the queue is
+// dropped and counted, and a mark is written in its place. After an error of w nothing more is written.
 type sink struct {
 	name string // of the output, in a report
-	size int    // bytes that wait for the reader
+	size int    // capacity of the queue in bytes
 	w    io.Writer
-	mark func(lost engine.Loss) []byte // what stands in the place of what was dropped; nil is nothing
+	mark func(lost engine.Loss) []byte // returns what is written in the place of dropped data; may be nil
 
 	failed chan struct{} // closed at the first error of w
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards the following fields
 	queue   [][]byte
-	held    int  // bytes in the queue
-	full    bool // nothing is taken until half of the queue is written
-	ended   bool // nothing is taken any more
+	queued  int  // bytes in the queue
+	full    bool // drop data until half of the queue is written
+	ended   bool // drop all further data
 	writing bool
-	idle    chan struct{} // closed when nothing is left to write; nil before the first write
+	idle    chan struct{} // closed when the queue is empty; nil before the first write
 	gap     engine.Loss   // dropped since the last mark
 	lost    engine.Loss   // dropped in all
 	err     error
@@ -45,14 +45,14 @@ func newSink(name string, w io.Writer, mark func(engine.Loss) []byte) *sink {
 	return &sink{name: name, size: sinkSize, w: w, mark: mark, failed: make(chan struct{})}
 }
 
-// Write takes a copy of p, and never blocks. Its error is that of an earlier piece.
+// Write queues a copy of p. It never blocks. Its error is that of an earlier write to w.
 func (s *sink) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return 0, s.err
 	}
-	if s.full = s.full && s.held > s.size/2 || s.held > 0 && s.held+len(p) > s.size || s.ended; s.full {
+	if s.full = s.full && s.queued > s.size/2 || s.queued > 0 && s.queued+len(p) > s.size || s.ended; s.full {
 		s.drop(p)
 		return len(p), nil
 	}
@@ -81,22 +81,22 @@ func (s *sink) markGap() {
 // add queues p. The caller holds mu.
 func (s *sink) add(p []byte) {
 	s.queue = append(s.queue, p)
-	s.held += len(p)
+	s.queued += len(p)
 	if !s.writing {
 		s.writing, s.idle = true, make(chan struct{})
-		go s.work()
+		go s.writeQueue()
 	}
 }
 
-// work writes until the queue is empty.
-func (s *sink) work() {
+// writeQueue writes to w until the queue is empty or w fails.
+func (s *sink) writeQueue() {
 	for {
 		s.mu.Lock()
 		if len(s.queue) == 0 && s.err == nil && !s.ended {
 			s.markGap()
 		}
 		if len(s.queue) == 0 || s.err != nil {
-			s.queue, s.held, s.writing = nil, 0, false
+			s.queue, s.queued, s.writing = nil, 0, false
 			close(s.idle)
 			s.mu.Unlock()
 			return
@@ -104,9 +104,9 @@ func (s *sink) work() {
 		p := s.queue[0]
 		s.queue = s.queue[1:]
 		s.mu.Unlock()
-		err := safely(func() error { _, err := s.w.Write(p); return err })
+		err := recoverPanic(func() error { _, err := s.w.Write(p); return err })
 		s.mu.Lock()
-		s.held -= len(p)
+		s.queued -= len(p)
 		if err != nil {
 			s.err = err
 			close(s.failed)
@@ -115,7 +115,7 @@ func (s *sink) work() {
 	}
 }
 
-// pending returns a channel that is closed when all is written, nil if nothing is left.
+// pending returns a channel that is closed when the queue is empty, nil if it is empty now.
 func (s *sink) pending() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,41 +125,42 @@ func (s *sink) pending() <-chan struct{} {
 	return s.idle
 }
 
-// end drops what is left.
+// end drops the queue and all further data.
 func (s *sink) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
 	for _, p := range s.queue {
 		s.drop(p)
-		s.held -= len(p)
+		s.queued -= len(p)
 	}
 	s.queue = nil
 }
 
-// state returns what was dropped so far, and the error that ended the output.
+// state returns the loss so far, and the first error of w.
 func (s *sink) state() (engine.Loss, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lost, s.err
 }
 
-// missing describes what was dropped.
-func missing(lost engine.Loss) string {
+// describeLoss describes a loss for people.
+func describeLoss(lost engine.Loss) string {
 	return fmt.Sprintf("%d lines (%d bytes) are missing: they were not taken in time", lost.Lines, lost.Bytes)
 }
 
-// incomplete is the error of an output that was not taken whole, nil if it was.
-func (s *sink) incomplete() error {
+// lossError returns the error of w, or an error that describes the loss, nil if everything was written.
+func (s *sink) lossError() error {
 	lost, err := s.state()
 	if err == nil && lost.Bytes > 0 {
-		err = classify.New(classify.Config, "%s", missing(lost))
+		err = classify.New(classify.Config, "%s", describeLoss(lost))
 	}
 	return err
 }
 
-// settle waits until s has written everything, for briefTime at most: what comes next goes elsewhere.
-func (s *sink) settle(clk clock.Clock) {
+// flush waits until the queue is empty, for briefTime at most, before the caller writes to the same terminal by
+// another way.
+func (s *sink) flush(clk clock.Clock) {
 	late := make(chan struct{})
 	defer clk.AfterFunc(briefTime, func() { close(late) })()
 	if done := s.pending(); done != nil {
@@ -170,15 +171,16 @@ func (s *sink) settle(clk clock.Clock) {
 	}
 }
 
-// drains is the time that the sinks of a command have in the end, all together.
-type drains struct {
+// drainBudget is the time that all sinks of a command together have to write their queues at the end.
+type drainBudget struct {
 	clk   clock.Clock
-	hurry <-chan struct{} // closed: there is only briefTime
+	hurry <-chan struct{} // when closed, each sink has only briefTime
 	began time.Time       // zero before the first wait
 }
 
-// wait waits until sinks have written everything, as long as there is time.
-func (d *drains) wait(sinks ...*sink) {
+// wait waits until the queues of the sinks are empty, within what is left of drainTime since the first call. Nil
+// sinks are skipped.
+func (d *drainBudget) wait(sinks ...*sink) {
 	if d.began.IsZero() {
 		d.began = d.clk.Now()
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// stuck is a pipe without a reader until it is opened.
+// stuck is a writer that blocks until it is opened.
 type stuck struct {
 	open chan struct{}
 	strings.Builder
@@ -27,7 +27,7 @@ func (s *stuck) Write(p []byte) (int, error) {
 
 func marked(lost engine.Loss) []byte { return fmt.Appendf(nil, "[%d, %d]\n", lost.Lines, lost.Bytes) }
 
-// TestASinkNeverBlocks writes much more than fits while its reader is away, and then more when it is back.
+// TestASinkNeverBlocks writes much more than fits while the writer blocks, and more afterwards.
 func TestASinkNeverBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &stuck{open: make(chan struct{})}
@@ -50,7 +50,7 @@ func TestASinkNeverBlocks(t *testing.T) {
 		lines := strings.SplitAfter(out.String(), "\n")
 		want := fmt.Sprintf("[%d, %d]\n", lost.Lines, lost.Bytes)
 		if got := lines[len(lines)-3 : len(lines)-1]; got[0] != want || got[1] != "last\n" || int64(len(lines))-3 != n-lost.Lines {
-			t.Errorf("it wrote %d lines, and then %q; want %d, %q and last", len(lines)-3, got, n-lost.Lines, want)
+			t.Errorf("wrote %d lines, then %q; want %d, %q and last", len(lines)-3, got, n-lost.Lines, want)
 		}
 		if after, err := s.state(); after != lost || err != nil {
 			t.Errorf("lost %+v, %v; want %+v", after, err, lost)
@@ -58,7 +58,7 @@ func TestASinkNeverBlocks(t *testing.T) {
 	})
 }
 
-// TestASinkTakesOneLargePiece, which is in memory already.
+// TestASinkTakesOneLargePiece holds that an empty sink takes a piece that is larger than its capacity.
 func TestASinkTakesOneLargePiece(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
@@ -71,7 +71,7 @@ func TestASinkTakesOneLargePiece(t *testing.T) {
 	})
 }
 
-// TestASinkKeepsItsError and drops what follows, also after a panic.
+// TestASinkKeepsItsError holds that a sink returns the error or panic of its writer from then on.
 func TestASinkKeepsItsError(t *testing.T) {
 	full := errors.New("disk full")
 	for name, tt := range map[string]struct {
@@ -87,19 +87,19 @@ func TestASinkKeepsItsError(t *testing.T) {
 			s.Write([]byte("a\n"))
 			synctest.Wait()
 			_, err := s.Write([]byte("b\n"))
-			if err == nil || err.Error() != tt.text || classify.Facts(err).Kind != tt.kind || fmt.Sprint(s.incomplete()) != tt.text {
-				t.Errorf("%s: Write = %v, incomplete = %v; want %s", name, err, s.incomplete(), tt.text)
+			if err == nil || err.Error() != tt.text || classify.Facts(err).Kind != tt.kind || fmt.Sprint(s.lossError()) != tt.text {
+				t.Errorf("%s: Write = %v, lossError = %v; want %s", name, err, s.lossError(), tt.text)
 			}
 			select {
 			case <-s.failed:
 			default:
-				t.Errorf("%s: failed is open", name)
+				t.Errorf("%s: failed is not closed", name)
 			}
 		})
 	}
 }
 
-// slowReader takes its time for each piece.
+// slowReader is a writer that takes a fixed time for each piece.
 type slowReader struct {
 	each time.Duration
 	got  int
@@ -111,11 +111,11 @@ func (s *slowReader) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestDrains holds the time in the end to two seconds for all sinks together.
+// TestDrains holds that the sinks together have two seconds at the end.
 func TestDrains(t *testing.T) {
 	for name, tt := range map[string]struct {
-		each  []time.Duration // of a piece, by sink; each sink has ten
-		hurry time.Duration   // after the beginning; 0 is never
+		each  []time.Duration // time for a piece, by sink; each sink has ten pieces
+		hurry time.Duration   // from the start; 0 is never
 		took  time.Duration
 		lost  []int64
 	}{
@@ -131,7 +131,7 @@ func TestDrains(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hurry := make(chan struct{})
-				d := drains{clk: clock.Real{}, hurry: hurry}
+				d := drainBudget{clk: clock.Real{}, hurry: hurry}
 				var sinks []*sink
 				for _, each := range tt.each {
 					s := newSink("x", &slowReader{each: each}, marked)
@@ -160,10 +160,10 @@ func TestDrains(t *testing.T) {
 	}
 }
 
-// TestTheEndIsShort: what is waited for later has what is left of the time, and briefTime in any case.
+// TestTheEndIsShort holds that later waits have the rest of the time, and at least briefTime.
 func TestTheEndIsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := drains{clk: clock.Real{}}
+		d := drainBudget{clk: clock.Real{}}
 		stalled := newSink("x", &slowReader{each: time.Hour}, nil)
 		stalled.Write([]byte("x"))
 		began := time.Now()
@@ -176,7 +176,8 @@ func TestTheEndIsShort(t *testing.T) {
 	})
 }
 
-// TestAStalledTerminalHoldsUpNoPrinter, which goes on when it is read again.
+// TestAStalledTerminalHoldsUpNoPrinter holds that the printer does not block, and prints again when the terminal
+// is read.
 func TestAStalledTerminalHoldsUpNoPrinter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &stuck{open: make(chan struct{})}
@@ -188,7 +189,7 @@ func TestAStalledTerminalHoldsUpNoPrinter(t *testing.T) {
 			p.note(strings.Repeat("chatter ", sinkSize/40))
 		}
 		if time.Since(began) > 0 {
-			t.Errorf("the printer waited %s", time.Since(began))
+			t.Errorf("the printer blocked for %s", time.Since(began))
 		}
 		close(out.open)
 		p.end()

@@ -7,12 +7,12 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// maxSizeFlag is of every command that opens an image.
+// maxSizeFlag returns the flag --max-size of the commands that open an image.
 func maxSizeFlag() cli.Flag {
 	return &cli.StringFlag{Name: "max-size", Usage: "refuse an image of more than `SIZE` bytes when it is unpacked, as in 8G"}
 }
 
-// maxSizeOf returns what --max-size says, 0 if it is not there.
+// maxSizeOf returns the value of --max-size in bytes, 0 without the flag.
 func maxSizeOf(c *cli.Context) (int64, error) {
 	if !c.IsSet("max-size") {
 		return 0, nil

@@ -16,7 +16,7 @@ import (
 	"github.com/flashlua/flashlua/engine/simulate"
 )
 
-// surface asks every object and every module for a name that none has: the answer lists those it has.
+// surface is a script that indexes every object and module with an unknown name. Each error lists the known names.
 const surface = `
 local function members(what, x)
 	local ok, err = pcall(function() return x.zzzzzzzzzzzzzzzz end)
@@ -29,7 +29,7 @@ const surfaceOfPolicy = `local board = require("boards.sim")
 local seq = require("lib.uboot_busybox").sequence()
 board.classify = function(err, next) members("error", err) return next(err) end
 seq:after("linux", { name = "look", run = function(s, job, at)
-	members("session", s) members("power", s.power) members("uboot", at.uboot) members("shell", at.shell)
+	members("sequence", seq) members("session", s) members("power", s.power) members("uboot", at.uboot) members("shell", at.shell)
 	local names = {}
 	for k in pairs(job) do table.insert(names, k) end
 	table.sort(names)
@@ -56,7 +56,7 @@ const surfaceOfProgram = `return function(args)
 	members("server", serve.http({ listen = "127.0.0.1" }))
 end`
 
-// TestStubIsTrue holds scripts/meta/flashlua.lua, and docs/policies.md, to what scripts really find.
+// TestStubIsTrue holds that scripts/meta/flashlua.lua and docs/policies.md have the names that scripts find.
 func TestStubIsTrue(t *testing.T) {
 	real := map[string][]string{}
 	note := func(text string) {
@@ -99,18 +99,18 @@ func TestStubIsTrue(t *testing.T) {
 	stub := stubMembers(t)
 	for what, names := range real {
 		slices.Sort(names)
-		if want := slices.Sorted(slices.Values(stub[what])); what == "uboot" || what == "shell" { // a program's have other arguments, and no write
+		if want := slices.Sorted(slices.Values(stub[what])); what == "uboot" || what == "shell" { // those of a program take other arguments and lack write
 			for _, n := range names {
 				if !slices.Contains(want, n) {
 					t.Errorf("the stub lacks %s:%s", what, n)
 				}
 			}
 		} else if !slices.Equal(names, want) {
-			t.Errorf("%s has %v, the stub says %v", what, names, want)
+			t.Errorf("names of %s = %v; stub: %v", what, names, want)
 		}
 	}
 	if len(real) != len(stub) {
-		t.Errorf("%d kinds of things were looked at, the stub has %d: %v, %v", len(real), len(stub), slices.Sorted(maps.Keys(real)), slices.Sorted(maps.Keys(stub)))
+		t.Errorf("the script found %d objects and modules, the stub has %d: %v, %v", len(real), len(stub), slices.Sorted(maps.Keys(real)), slices.Sorted(maps.Keys(stub)))
 	}
 	doc, err := os.ReadFile("../../docs/policies.md")
 	if err != nil {
@@ -127,7 +127,7 @@ func TestStubIsTrue(t *testing.T) {
 	}
 }
 
-// stubMembers reads the stub: fields of classes, methods of objects, functions of modules.
+// stubMembers returns the fields of classes, methods of objects and functions of modules in the stub.
 func stubMembers(t *testing.T) map[string][]string {
 	text, err := os.ReadFile("../../scripts/meta/flashlua.lua")
 	if err != nil {
@@ -152,15 +152,15 @@ func stubMembers(t *testing.T) map[string][]string {
 	return all
 }
 
-// TestErrorsAreDocumented holds docs/errors.md to the table of kinds. UPDATE=1 writes it.
+// TestErrorsAreDocumented holds that docs/errors.md is made of the table of kinds. UPDATE=1 writes it.
 func TestErrorsAreDocumented(t *testing.T) {
 	const path = "../../docs/errors.md"
-	want := "# Kinds of errors\n\nMade from the table that `flashlua explain` prints; general first: `net.dhcp.timeout` is a `net.dhcp`, which is a `net`. The class is the\ndefault; a policy's `classify` may say otherwise.\n\n```console\n$ flashlua explain net.dhcp.timeout\n```\n\n| kind | class | means | what to do |\n|---|---|---|---|\n"
+	want := "# Kinds of errors\n\nKinds form a hierarchy: `net.dhcp.timeout` is a `net.dhcp`, which is a `net`. The class is the default; a policy's `classify` can override it.\n`flashlua explain` prints a row of this table. The README explains [words](../README.md#words) such as *station* and *medium*.\n\n```console\n$ flashlua explain net.dhcp.timeout\n```\n\n| kind | class | meaning | what to do |\n|---|---|---|---|\n"
 	for _, k := range classify.Kinds() {
 		k := classify.Kind(k)
 		want += "| `" + string(k) + "` | " + k.Class().String() + " | " + k.Summary() + " | " + k.Advice() + " |\n"
 		if k.Advice() == "" || k.Summary() == "" {
-			t.Errorf("%s: what does it mean, and what is to be done?", k)
+			t.Errorf("%s has no summary or no advice", k)
 		}
 	}
 	if os.Getenv("UPDATE") != "" {
@@ -169,6 +169,6 @@ func TestErrorsAreDocumented(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile(path); string(got) != want {
-		t.Errorf("docs/errors.md differs from the table, %v; UPDATE=1 go test -run TestErrorsAreDocumented ./cmd/flashlua writes it", err)
+		t.Errorf("docs/errors.md differs from the table of kinds, %v; UPDATE=1 go test -run TestErrorsAreDocumented ./cmd/flashlua writes it", err)
 	}
 }

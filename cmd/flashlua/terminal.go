@@ -11,7 +11,7 @@ import (
 	"golang.org/x/term"
 )
 
-// systemTerminal gives the width of the terminal behind w, 0 if there is none.
+// systemTerminal returns the width in columns of the terminal that w is, 0 if w is no terminal.
 func systemTerminal(w io.Writer) int {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
@@ -23,13 +23,13 @@ func systemTerminal(w io.Writer) int {
 	return 80
 }
 
-// canRedraw reports whether what was written to w can be painted over. In CI nobody watches, and logs keep every control
-// character.
+// canRedraw reports whether a line on w can be overwritten: w is a terminal with cursor control and not a CI log,
+// which keeps every control character.
 func (env Env) canRedraw(w io.Writer) bool {
 	return env.Getenv("TERM") != "dumb" && env.Getenv("CI") == "" && env.Terminal(w) > 0
 }
 
-// colors colours text, or leaves it as it is.
+// colors adds colours to text if it is true.
 type colors bool
 
 func (env Env) colors(w io.Writer) colors {
@@ -46,10 +46,10 @@ func (p colors) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// plain shows control characters, and bytes that are none, instead of obeying them: text of a board or a script shall not
-// move the cursor.
-func plain(text string) string {
-	if utf8.ValidString(text) && !strings.ContainsFunc(text, control) {
+// escapeControl escapes control characters and invalid UTF-8, because text of a board or a script must not control
+// the terminal. Line ends and tabs stay.
+func escapeControl(text string) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, isControl) {
 		return text
 	}
 	var b strings.Builder
@@ -58,7 +58,7 @@ func plain(text string) string {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			fmt.Fprintf(&b, `\x%02x`, text[0])
-		case control(r):
+		case isControl(r):
 			fmt.Fprintf(&b, `\x%02x`, r)
 		default:
 			b.WriteRune(r)
@@ -68,9 +68,10 @@ func plain(text string) string {
 	return b.String()
 }
 
-// inline is plain for text within a line: a line end or a tab of a policy would forge another line, or column.
+// inline is escapeControl for text within a line. It also escapes line ends and tabs, which would start another
+// line or column.
 func inline(text string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(plain(text))
+	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(escapeControl(text))
 }
 
-func control(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
+func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }

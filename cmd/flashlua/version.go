@@ -17,6 +17,6 @@ func (env Env) versionCommand() *cli.Command {
 			version = info.Main.Version
 		}
 		_, err := fmt.Fprintln(env.Stdout, "flashlua", version)
-		return printed(err)
+		return stdoutError(err)
 	}}
 }

@@ -21,11 +21,11 @@ import (
 	"github.com/flashlua/flashlua/testdata/built"
 )
 
-// mounted is a medium that does as it is told.
+// mounted mounts a medium with the given faults until the test ends.
 func mounted(t *testing.T, m *enginetest.Medium) *enginetest.Medium {
 	t.Helper()
 	if err := m.Mount(t.TempDir(), false); err != nil {
-		t.Skipf("LEFT OUT: a medium of our own cannot be mounted: %v", err)
+		t.Skipf("LEFT OUT: the faulty medium cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := m.Unmount(); err != nil {
@@ -35,7 +35,7 @@ func mounted(t *testing.T, m *enginetest.Medium) *enginetest.Medium {
 	return m
 }
 
-// device makes a block device of a file.
+// device attaches a loop device to a file until the test ends.
 func device(t *testing.T, backing string) string {
 	t.Helper()
 	out, err := exec.Command("losetup", "--find", "--show", backing).CombinedOutput()
@@ -57,7 +57,7 @@ func noise(n int, seed byte) []byte {
 	return p
 }
 
-// imageFile is a file of some noise.
+// imageFile returns a file with the given content.
 func imageFile(t *testing.T, content []byte) string {
 	path := filepath.Join(t.TempDir(), "disk.img")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -66,7 +66,7 @@ func imageFile(t *testing.T, content []byte) string {
 	return path
 }
 
-// writing is a process that writes an image to a medium of this machine.
+// writing returns a command that writes an image to a medium of this machine, and its standard error.
 func writing(t *testing.T, image, to string) (*exec.Cmd, *bytes.Buffer) {
 	cmd := exec.CommandContext(t.Context(), "flashlua", "write", "--image", image, "--to", to)
 	stderr := &bytes.Buffer{}
@@ -76,7 +76,7 @@ func writing(t *testing.T, image, to string) (*exec.Cmd, *bytes.Buffer) {
 
 var bytesWritten = regexp.MustCompile(`(\d+) bytes written`)
 
-// written runs a process to its end, which must be good, and gives how much it wrote.
+// written writes an image, which must succeed, and returns how many bytes were written.
 func written(t *testing.T, image, to string) int64 {
 	t.Helper()
 	cmd, stderr := writing(t, image, to)
@@ -93,12 +93,12 @@ func sameContent(t *testing.T, path string, want []byte) {
 	t.Helper()
 	got, err := os.ReadFile(path)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("the medium differs, %v", err)
+		t.Errorf("the content of the medium is wrong, %v", err)
 	}
 }
 
-// TestWriteInterrupted ends a process in the middle of writing or of reading back, by a kill or a signal: the next one
-// goes on where that was.
+// TestWriteInterrupted ends a process by a signal while it writes or reads back. The next process must continue:
+// it writes only what is missing.
 func TestWriteInterrupted(t *testing.T) {
 	const size = 24 << 20
 	image := noise(size, 1)
@@ -136,7 +136,7 @@ func TestWriteInterrupted(t *testing.T) {
 					select {
 					case <-arrived:
 					case err := <-over:
-						t.Fatalf("it is over: %v\n%s", err, stderr)
+						t.Fatalf("the process ended before the signal: %v\n%s", err, stderr)
 					}
 					armed.Store(false)
 					cmd.Process.Signal(by)
@@ -146,7 +146,7 @@ func TestWriteInterrupted(t *testing.T) {
 						t.Errorf("exit %d\n%s", cmd.ProcessState.ExitCode(), stderr)
 					}
 					if n := written(t, path, to); n >= size || step == "verifying" && n > 0 {
-						t.Errorf("the next one wrote %d bytes", n)
+						t.Errorf("the next process wrote %d bytes", n)
 					}
 					sameContent(t, to, image)
 				})
@@ -155,7 +155,7 @@ func TestWriteInterrupted(t *testing.T) {
 	}
 }
 
-// packedFile packs what a function writes.
+// packedFile compresses what content writes with a tool, and returns the file.
 func packedFile(t *testing.T, name string, content func(w io.Writer), tool ...string) string {
 	if _, err := exec.LookPath(tool[0]); err != nil {
 		t.Skipf("LEFT OUT: %s is not installed", tool[0])
@@ -185,7 +185,7 @@ func packedFile(t *testing.T, name string, content func(w io.Writer), tool ...st
 	return path
 }
 
-// TestWriteFromStdin takes an image from a pipe, packed or not.
+// TestWriteFromStdin writes images from a pipe, compressed or not.
 func TestWriteFromStdin(t *testing.T) {
 	image := noise(3<<20+17, 2)
 	packed, err := os.ReadFile(packedFile(t, "disk.img.xz", func(w io.Writer) { w.Write(image) }, "xz", "-0c", "-T2", "--block-size=1MiB"))
@@ -215,14 +215,14 @@ func TestWriteFromStdin(t *testing.T) {
 				t.Errorf("exit %d\n%s", code, stderr)
 			}
 			if _, err := os.Stat(to); err == nil {
-				t.Error("it made the file")
+				t.Error("the refused run created the file")
 			}
 		})
 	}
 }
 
-// TestWriteTooLarge: an image that its device has no room for is refused, however much of it is left to be read, and also
-// if it was unpacked before.
+// TestWriteTooLarge holds that an image larger than the device is refused before it is read to its end, and also
+// if it is in the cache.
 func TestWriteTooLarge(t *testing.T) {
 	t.Setenv("FLASHLUA_CACHE", t.TempDir())
 	held := noise(1<<20, 3)
@@ -243,10 +243,10 @@ func TestWriteTooLarge(t *testing.T) {
 	sameContent(t, backing, held)
 }
 
-// TestWriteTakesLittleMemory unpacks half a gigabyte: what the process takes is bounded.
+// TestWriteTakesLittleMemory holds that memory stays bounded while half a gigabyte is decompressed.
 func TestWriteTakesLittleMemory(t *testing.T) {
 	const size, most = 512 << 20, 256 << 20
-	some := make([]byte, 4<<20) // mostly zeros, which are on the medium already
+	some := make([]byte, 4<<20) // mostly zeros, which the medium has already
 	copy(some, noise(64<<10, 3))
 	content := func(w io.Writer) {
 		for range size / len(some) {
@@ -285,13 +285,13 @@ func TestWriteTakesLittleMemory(t *testing.T) {
 			defer mu.Unlock()
 			t.Logf("%d MiB", peak>>20)
 			if peak == 0 || peak > most {
-				t.Errorf("it took %d MiB", peak>>20)
+				t.Errorf("peak memory = %d MiB", peak>>20)
 			}
 		})
 	}
 }
 
-// highWater is the most that a process had in memory, in bytes; 0 if it is gone.
+// highWater returns the peak resident memory of a process in bytes, 0 if the process has ended.
 func highWater(pid int) int64 {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(status)) {

@@ -1,5 +1,6 @@
-// Package clock is where time comes from. Nothing else in flashlua reads the clock, sleeps or starts a timer, so that
-// every wait can run on a virtual clock. It knows nothing of what is being timed.
+// Package clock is the source of time. No other package of flashlua reads the system's clock, sleeps or starts a timer, so
+// that every wait can run on a virtual clock. The package does not know what is timed. It is used by programs that embed
+// flashlua to run it on a clock of their own, see engine.Engine.
 package clock
 
 import (
@@ -8,16 +9,16 @@ import (
 	"time"
 )
 
-// Clock tells the time and wakes.
+// Clock returns the time and waits. It must be safe for concurrent use.
 type Clock interface {
 	Now() time.Time
-	// AfterFunc calls f in its own goroutine after d, unless stop is called first.
+	// AfterFunc calls f in its own goroutine after d, unless stop is called first. stop reports whether it was in time.
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
-	// Sleep waits for d or until ctx is done, in which case it answers context.Cause(ctx).
+	// Sleep waits for d and returns nil, or returns context.Cause(ctx) as soon as ctx is done.
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Real is the system's clock.
+// Real is the system's clock. It is safe for concurrent use.
 type Real struct{}
 
 func (Real) Now() time.Time { return time.Now() }
@@ -35,7 +36,14 @@ func (Real) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// WithTimeout gives a context that c ends after d with a cause. No deadline is set on it: only c knows the time.
+// After returns a channel that is closed after d on c, unless stop is called first. stop reports whether it was in time.
+func After(c Clock, d time.Duration) (passed <-chan struct{}, stop func() bool) {
+	ch := make(chan struct{})
+	return ch, c.AfterFunc(d, func() { close(ch) })
+}
+
+// WithTimeout returns a context that c cancels after d with a cause. It has no deadline of its own, because only c knows
+// the time.
 func WithTimeout(ctx context.Context, c Clock, d time.Duration, cause error) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := c.AfterFunc(d, func() { cancel(cause) })
@@ -45,10 +53,11 @@ func WithTimeout(ctx context.Context, c Clock, d time.Duration, cause error) (co
 	}
 }
 
-// Virtual is a clock that moves only when somebody sleeps on it: Sleep returns at once, with every timer that fell due
-// on the way fired in order. The zero value starts at the Unix epoch. It is for one sleeping goroutine.
+// Virtual is a clock for tests that moves only in Sleep: Sleep advances the clock by its duration, calls the function of
+// each timer that is due meanwhile, in order, and returns. The zero value starts at the Unix epoch. It is safe for
+// concurrent use, but one goroutine at a time may call Sleep.
 type Virtual struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // mu guards what follows
 	now    time.Duration
 	timers map[*timer]bool
 }
@@ -95,7 +104,8 @@ func (v *Virtual) Sleep(ctx context.Context, d time.Duration) error {
 	return context.Cause(ctx)
 }
 
-// next moves the clock to the first timer that is due by until and gives it, or moves it to until and gives nil.
+// next advances the clock to the first timer that is due by until and returns it. If there is none, it advances the clock
+// to until and returns nil.
 func (v *Virtual) next(until time.Duration) *timer {
 	v.mu.Lock()
 	defer v.mu.Unlock()

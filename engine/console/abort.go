@@ -1,47 +1,20 @@
 package console
 
-import (
-	"slices"
+import "github.com/flashlua/flashlua/classify"
 
-	"github.com/flashlua/flashlua/classify"
-)
-
-// Watch changes which texts mean failure, for as long as it is armed.
-type Watch struct {
-	Add     []Abort  // armed wherever the built-in ones are
-	Disable []string // names of built-in ones that mean nothing on this board, or now
+// Abort is a text that means failure wherever it appears.
+type Abort struct {
+	Name    string // of a built-in abort, for Watch.Disable
+	Pattern Pattern
+	Kind    classify.Kind
+	Message string // what it means: "the kernel panicked"
+	Hint    string
 }
 
-// PushAborts adds to what is watched for until disarm is called, the last one first.
-func (c *Console) PushAborts(w Watch) (disarm func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := len(c.watches)
-	c.watches = append(c.watches, w)
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.watches = c.watches[:n]
-	}
-}
-
-// activeAborts gives what all watches make of a wait's own aborts. A wait without any is a look around, and stays one.
-func (c *Console) activeAborts(own []Abort) []Abort {
-	if len(own) == 0 {
-		return nil
-	}
-	all := slices.Clone(own)
-	for _, w := range c.watches {
-		all = slices.DeleteFunc(all, func(a Abort) bool { return a.Name != "" && slices.Contains(w.Disable, a.Name) })
-		all = append(all, w.Add...)
-	}
-	return all
-}
-
-// AbortNames are the names that Watch.Not may have.
+// AbortNames are the names of the built-in aborts, for Watch.Disable.
 var AbortNames = []string{Reset.Name, Panic.Name, Crash.Name, Emergency.Name, Off.Name}
 
-// Reset matches a bootloader's banner: whoever sees one while something else runs has a board that reset itself.
+// Reset matches a bootloader's banner. While anything else runs, a banner means that the board reset itself.
 var Reset = Abort{
 	Name:    "reset",
 	Pattern: Regexp(`(?m)^U-Boot (?:SPL |TPL )?20\d\d\.\d\d`),
@@ -50,7 +23,7 @@ var Reset = Abort{
 	Hint:    "look for a watchdog, a brown-out or a crash in the console lines before the banner",
 }
 
-// Panic matches a Linux kernel that gave up.
+// Panic matches the panic of a Linux kernel.
 var Panic = Abort{
 	Name:    "panic",
 	Pattern: Text("Kernel panic - not syncing"),
@@ -59,7 +32,7 @@ var Panic = Abort{
 	Hint:    "the console lines say why; check that kernel, device tree and boot arguments belong together",
 }
 
-// Crash matches a U-Boot that gave up.
+// Crash matches the exception messages of U-Boot.
 var Crash = Abort{
 	Name:    "crash",
 	Pattern: Regexp(`(?m)"Synchronous Abort" handler|### ERROR ### Please RESET the board|^(?:data|prefetch) abort\r?$|^undefined instruction\r?$|^Unhandled exception: `),
@@ -67,9 +40,9 @@ var Crash = Abort{
 	Message: "U-Boot crashed",
 }
 
-// Off matches what a Linux kernel prints at last: it stands still, or the power is off. What init says before it is not the
-// end. Source: Linux, kernel/reboot.c, and arch/arm/kernel/reboot.c for a reset that did not come; before Linux 3.10 there
-// was no "reboot: " and a full stop.
+// Off matches the last line of a Linux kernel that halted or switched the power off. What init prints before it is not the
+// end. Source: Linux, kernel/reboot.c, and arch/arm/kernel/reboot.c for a reset that failed; before Linux 3.10 the line had
+// no "reboot: " and ended with a full stop.
 var Off = Abort{
 	Name: "off",
 	Pattern: Regexp(`(?m)(?:^|[]#$>] )(?:reboot: (?:Power down|System halted|Power off not available: System halted instead)|` +
@@ -79,7 +52,7 @@ var Off = Abort{
 	Hint:    "the console lines say what did it; if it is meant, set console.aborts = { off = false } in the policy",
 }
 
-// Emergency matches a Linux that gave up on its way to the login.
+// Emergency matches a Linux that stopped before its login and asks for maintenance.
 var Emergency = Abort{
 	Name:    "emergency",
 	Pattern: Regexp(`You are in (?:emergency|rescue) mode|Dropping to a shell!|Give root password for maintenance`),

@@ -6,27 +6,32 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Connected waits until the port leads to the console, and returns the reason if it does not. It is for the moment before
-// the board's power is switched: a board whose console is another's must not be reset. A port that cannot tell, a serial
-// port, may be away: its adapter may have its power from the board.
+// connector is a port that can report whether it leads to the console. A serial port cannot.
+type connector interface {
+	Connected(context.Context) error
+}
+
+// Connected waits until the port leads to the console, and returns the reason if it does not. It is meant for the moment
+// before the board's power is switched: a board whose console is in use elsewhere must not be reset. A port that is no
+// connector may be lost at that moment, because its adapter may get its power from the board.
 func (c *Console) Connected(ctx context.Context) error {
 	const doing = "waiting for the console port"
 	for {
-		port, back := c.currentPort(), c.reconnected()
-		p, tells := port.(interface{ Connected(context.Context) error })
-		if !tells {
+		port, isConnector := c.port.current().(connector)
+		if !isConnector {
 			return nil
 		}
-		if back == nil {
-			if err := p.Connected(ctx); err != nil {
+		reconnected := c.port.reconnected()
+		if reconnected == nil {
+			if err := port.Connected(ctx); err != nil {
 				return c.Fail(err)
 			}
-			if back = c.reconnected(); back == nil {
+			if reconnected = c.port.reconnected(); reconnected == nil {
 				break
 			}
 		}
 		select {
-		case <-back:
+		case <-reconnected:
 		case <-c.lost:
 			return c.lostError(doing)
 		case <-ctx.Done():
@@ -41,15 +46,15 @@ func (c *Console) Connected(ctx context.Context) error {
 	}
 }
 
-// Stays is Connected for a console whose port was lost: a server may refuse long after it took the connection. It waits as
-// long as a port that is away is waited for, and returns an error if the port is away meanwhile.
-func (c *Console) Stays(ctx context.Context) error {
-	if _, tells := c.currentPort().(interface{ Connected(context.Context) error }); !tells {
+// StaysConnected waits whether a port that was opened again stays open: a server may hang up long after it has accepted a
+// connection. It waits for Reopen.Timeout, and returns an error if the port is lost meanwhile.
+func (c *Console) StaysConnected(ctx context.Context) error {
+	if _, ok := c.port.current().(connector); !ok {
 		return nil
 	}
 	const doing = "waiting whether the console port stays"
 	gaps := c.Gaps()
-	for until := c.clk.Now().Add(c.reopenCfg.Timeout); c.clk.Now().Before(until); {
+	for until := c.clk.Now().Add(c.port.cfg.Timeout); c.clk.Now().Before(until); {
 		if err := c.clk.Sleep(ctx, reopenInterval); err != nil {
 			return c.Fail(classify.Wrap(err, "", "%s", doing))
 		}
@@ -58,13 +63,9 @@ func (c *Console) Stays(ctx context.Context) error {
 			return c.lostError(doing)
 		default:
 		}
-		if c.reconnected() == nil && c.Gaps() == gaps {
-			continue
+		if c.port.reconnected() != nil || c.Gaps() != gaps {
+			return c.Fail(classify.Wrap(c.port.lastLoss(), classify.TransportLost, "the console was lost once more while %s", doing))
 		}
-		c.mu.Lock()
-		cause := c.wasAway
-		c.mu.Unlock()
-		return c.Fail(classify.Wrap(cause, classify.TransportLost, "the console was lost once more while %s", doing))
 	}
 	return nil
 }

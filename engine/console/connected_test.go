@@ -130,7 +130,7 @@ func TestStays(t *testing.T) {
 					time.AfterFunc(tt.ends, func() { port.end.CloseWithError(busy) })
 				}
 				began := time.Now()
-				err := c.Stays(t.Context())
+				err := c.StaysConnected(t.Context())
 				if f := classify.Facts(err); f.Kind != tt.kind || (err == nil) != (tt.kind == "") {
 					t.Errorf("Stays = %v of kind %q; want kind %q", err, f.Kind, tt.kind)
 				}

@@ -194,7 +194,7 @@ func TestLines(t *testing.T) {
 		go fakeShell(board, func(cmd, begin string, w marker) string {
 			return begin + "\r\none\r\ntw[   12.000000] usb 1-1: new\r\no\r\nthe rest" + exit(w, 0) + "\r\n=> "
 		})
-		d := Hush("=> ", 500)
+		d := UBoot("=> ", 500)
 		d.BootTime, d.KernelOnConsole = time.Now().Add(-12*time.Second), true
 		var told []string
 		each := func(line string) error { told = append(told, line); return nil }
@@ -228,13 +228,13 @@ func TestLargeResults(t *testing.T) {
 				say(board, 32<<10, begin+"\r\n\xff\xfe\x00\r\n"+strings.Repeat(line, tt.lines)+exit(w, 7)+"\r\n=> ")
 				return ""
 			})
-			res, err := c.Run(t.Context(), Hush("=> ", 500), Command{Text: "cat", Timeout: time.Minute})
+			res, err := c.Run(t.Context(), UBoot("=> ", 500), Command{Text: "cat", Timeout: time.Minute})
 			if got := classify.Facts(err).Kind; got != tt.kind && (err != nil || tt.kind != "") || res.Code != 7 {
 				t.Errorf("%d lines: %v, exit %d", tt.lines, err, res.Code)
 			}
 			if tt.kind != "" {
 				told := 0
-				_, err = c.Run(t.Context(), Hush("=> ", 500), Command{Text: "cat", Timeout: time.Minute, Line: func(string) error { told++; return nil }})
+				_, err = c.Run(t.Context(), UBoot("=> ", 500), Command{Text: "cat", Timeout: time.Minute, Line: func(string) error { told++; return nil }})
 				if classify.Facts(err).Kind != tt.kind || told == 0 {
 					t.Errorf("by line: %v after %d lines", err, told)
 				}
@@ -312,10 +312,11 @@ func TestMemoryIsBounded(t *testing.T) {
 	if _, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("=> ")}}); err != nil {
 		t.Fatal(err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if held := c.received - c.consumed; cap(c.buf) > 8*window || held > 4*window {
-		t.Errorf("%d bytes kept, %d bytes in goexpect; want at most %d", cap(c.buf), held, 4*window)
+	s := &c.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if held := s.received - s.consumed; cap(s.buf) > 8*window || held > 4*window {
+		t.Errorf("the stream has a buffer of %d bytes, goexpect holds %d bytes; want at most %d and %d", cap(s.buf), held, 8*window, 4*window)
 	}
 }
 
@@ -376,7 +377,7 @@ func TestRun(t *testing.T) {
 					return tt.before + begin + "\r\n" + tt.output + exit(w, tt.code) + tt.after
 				})
 				for range 3 {
-					res, err := c.Run(t.Context(), Hush("=> ", 500), Command{Text: "version", Timeout: time.Minute})
+					res, err := c.Run(t.Context(), UBoot("=> ", 500), Command{Text: "version", Timeout: time.Minute})
 					if err != nil || res.Output != tt.want || res.Code != tt.code {
 						t.Fatalf("Run = %+v, %v; want %q, %d", res, err, tt.want, tt.code)
 					}
@@ -397,7 +398,7 @@ func TestRunRefuses(t *testing.T) {
 		"a\tb":                   "or a tab",
 		strings.Repeat("x", 500): "when framed, U-Boot takes 500",
 	} {
-		_, err := c.Run(t.Context(), Hush("=> ", 500), Command{Text: cmd})
+		_, err := c.Run(t.Context(), UBoot("=> ", 500), Command{Text: cmd})
 		wantKind(t, err, classify.ConsoleText, want)
 	}
 }
@@ -407,7 +408,7 @@ func TestQuotes(t *testing.T) {
 		"plain": {true, true}, `'a'`: {true, true}, `"it's"`: {true, false}, `"it's 'x"`: {true, true}, `'a"b'`: {true, true}, `a\'b`: {true, true},
 		`'a\'`: {true, true}, `"a\"`: {false, false}, `'`: {false, false}, `echo # x`: {true, false}, `#`: {true, false}, `echo '# x' a#b "#"`: {true, true}, `\`: {false, false}, `"$(x 'y')"`: {true, true},
 	} {
-		if got := [2]bool{closedQuotes(cmd) == nil, closedQuotesHush(cmd) == nil}; got != want {
+		if got := [2]bool{closedQuotes(cmd) == nil, closedQuotesUBoot(cmd) == nil}; got != want {
 			t.Errorf("%s is closed: %v; want %v", cmd, got, want)
 		}
 	}
@@ -431,7 +432,7 @@ func TestSyncRecovers(t *testing.T) {
 				}
 			}
 		}()
-		if err := c.Sync(t.Context(), Hush("=> ", 500), 3, time.Second); err != nil {
+		if err := c.Sync(t.Context(), UBoot("=> ", 500), 3, time.Second); err != nil {
 			t.Error(err)
 		}
 	})
@@ -471,7 +472,7 @@ func TestKernelLineInTheMarker(t *testing.T) {
 			}
 		}
 	}
-	if m := w.ended().find([]byte(w.again()+"\r\n"+noise), 0); m != nil {
+	if m := w.ended().find([]byte(w.askEnd()+"\r\n"+noise), 0); m != nil {
 		t.Errorf("the echo matches: %v", m)
 	}
 }

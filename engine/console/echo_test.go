@@ -149,7 +149,7 @@ func TestEchoes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := tt.e
 				c := edited(t, &e, Config{Typing: tt.typing})
-				for _, d := range []Dialect{Hush("# ", 500), POSIX("# ", 500)} {
+				for _, d := range []Dialect{UBoot("# ", 500), POSIX("# ", 500)} {
 					if err := c.Sync(t.Context(), d, 3, time.Second); err != nil {
 						t.Fatal(err)
 					}
@@ -171,7 +171,7 @@ func TestEchoesBetweenKernelLines(t *testing.T) {
 	}{
 		"plain":          {editor{prompt: "/root # "}, time.Second},
 		"wrapped":        {editor{prompt: "/root # ", width: 80, wrap: "\r\r\n"}, time.Second},
-		"another prompt": {editor{prompt: "busy $ "}, 6 * echoLimit},
+		"another prompt": {editor{prompt: "busy $ "}, 6 * echoTimeout},
 		"no echo":        {editor{mute: true}, time.Minute}, // that cannot be told from a bad line then
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,7 +238,7 @@ func TestBadLines(t *testing.T) {
 							}
 							return out.String()
 						}}
-						c, d := edited(t, e, Config{}), Hush("=> ", 500)
+						c, d := edited(t, e, Config{}), UBoot("=> ", 500)
 						began := time.Now()
 						for i := range 4 {
 							cmd := fmt.Sprintf("mmc write %d %s", i, strings.Repeat("0123456789 ", i))

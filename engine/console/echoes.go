@@ -2,25 +2,25 @@ package console
 
 import "bytes"
 
-// echoes keeps where in the stream of a console secrets were echoed. The console's lock guards it.
+// echoes are the places in the stream of a console where secrets were echoed. The stream's mu guards it.
 type echoes struct {
 	secrets typedSecrets
-	from    int64      // offset of what was not looked at yet
-	found   []longSpan // echoes, by their offsets
+	from    int64        // offset from which the stream was not searched yet
+	found   []streamSpan // the echoes
 }
 
-// longSpan is a place in the stream.
-type longSpan struct{ from, to int64 }
+// streamSpan is a range of the stream, by its offsets.
+type streamSpan struct{ from, to int64 }
 
-// typed notes that a secret is typed when the stream has come to offset at.
-func (e *echoes) typed(text string, at int64) {
+// expect adds a secret that is typed when the stream has come to offset at.
+func (e *echoes) expect(secret string, at int64) {
 	if !e.secrets.open() {
 		e.from = at
 	}
-	e.secrets.typed(text)
+	e.secrets.expect(secret)
 }
 
-// follow looks at the lines that are complete by now. buf is the stream from base on.
+// follow searches the complete lines of the stream. buf is the stream from base on.
 func (e *echoes) follow(buf []byte, base int64) {
 	for e.secrets.open() {
 		rest := e.rest(buf, base)
@@ -32,7 +32,7 @@ func (e *echoes) follow(buf []byte, base int64) {
 			n = len(rest)
 		}
 		for _, p := range e.secrets.next(rest[:n]) {
-			e.found = append(e.found, longSpan{e.from + int64(p.from), e.from + int64(p.to)})
+			e.found = append(e.found, streamSpan{e.from + int64(p.from), e.from + int64(p.to)})
 		}
 		e.from += int64(n)
 	}
@@ -41,13 +41,13 @@ func (e *echoes) follow(buf []byte, base int64) {
 	}
 }
 
-// rest returns what was not looked at yet.
+// rest returns what was not searched yet.
 func (e *echoes) rest(buf []byte, base int64) []byte {
 	e.from = max(e.from, base)
 	return buf[e.from-base:]
 }
 
-// spans returns the echoes in buf, the stream from base on, with the one that may just be coming.
+// spans returns the echoes in buf, the stream from base on, an incomplete one at its end included.
 func (e *echoes) spans(buf []byte, base int64) (all []span) {
 	for _, p := range e.found {
 		all = append(all, span{int(max(p.from, base) - base), int(max(p.to, base) - base)})
@@ -61,7 +61,7 @@ func (e *echoes) spans(buf []byte, base int64) (all []span) {
 	return all
 }
 
-// within returns what lies behind from of spans, counted from there.
+// within returns the parts of spans after from, relative to from.
 func within(spans []span, from int) (all []span) {
 	for _, p := range spans {
 		if p.to > from {

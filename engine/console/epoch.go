@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"regexp"
 	"sync"
@@ -9,21 +8,22 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Epoch is the time in which one interpreter of a board can be talked to: from its first answer until the board is
-// switched, boots or resets, or until the console is asked for another interpreter. It ends once, and the first event
-// counts. Safe for concurrent use.
+// Epoch is the time in which one interpreter of a board can be used: from its first answer until the board is switched,
+// boots or resets, or until the console is asked for another interpreter. It ends once; the first event is the reason. A nil
+// Epoch does not end. It is safe for concurrent use.
 type Epoch struct {
 	name string // of the interpreter, for people: "U-Boot prompt"
 
-	mu    sync.Mutex
-	since int64  // mu guards it: offset in the stream; a banner after it is a reset
-	last  string // mu guards it: where the last command was called
-	ended error  // mu guards it: nil until the end
+	mu     sync.Mutex // mu guards what follows
+	since  int64      // offset in the stream: a banner after it is a reset
+	caller string     // the line of the script that ran the last command
+	ended  error      // nil until the end
 }
 
 type callerKey struct{}
 
-// WithCaller returns a context in which commands and switches are known to come from a line of a script, "board.lua:12".
+// WithCaller returns a context that names the line of a script, "board.lua:12", as the caller of commands and power
+// switches.
 func WithCaller(ctx context.Context, line string) context.Context {
 	if line == "" {
 		return ctx
@@ -36,10 +36,11 @@ func caller(ctx context.Context) string {
 	return line
 }
 
-// End ends the epoch by an event, "the board was switched off".
-func (e *Epoch) End(ctx context.Context, event string) { e.end(caller(ctx), event) }
+// end ends the epoch by an event, "the board was switched off".
+func (e *Epoch) end(ctx context.Context, event string) { e.endAt(caller(ctx), event) }
 
-func (e *Epoch) end(line, event string) {
+// endAt ends the epoch by an event at a line of a script.
+func (e *Epoch) endAt(line, event string) {
 	if e == nil {
 		return
 	}
@@ -55,8 +56,8 @@ func (e *Epoch) end(line, event string) {
 		"after a power switch, a boot or a reset, use the prompt or the shell that is returned next, and not the one from before")
 }
 
-// Err returns nil until the epoch has ended, then an error that names the event and its line. A nil epoch does not end.
-func (e *Epoch) Err() error {
+// err returns nil until the epoch has ended, then an error that names the event and its line.
+func (e *Epoch) err() error {
 	if e == nil {
 		return nil
 	}
@@ -65,120 +66,70 @@ func (e *Epoch) Err() error {
 	return e.ended
 }
 
-// NewEpoch begins an epoch. Banners that came until now do not count. The caller has ended the one before.
+// startCommand notes the line of the script that runs the next command. It returns the line before, and whether the board
+// has printed a banner at offset banner since the last command.
+func (e *Epoch) startCommand(line string, banner int64) (last string, reset bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	last, reset = e.caller, banner > e.since
+	e.caller = line
+	return last, reset
+}
+
+// ignoreBanners ignores banners before offset.
+func (e *Epoch) ignoreBanners(offset int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.since = max(e.since, offset)
+}
+
+// NewEpoch begins an epoch. Banners that came before do not count. The caller has ended the epoch before.
 func (c *Console) NewEpoch(name string) *Epoch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.epoch = &Epoch{name: name, since: c.received}
+	c.epoch = &Epoch{name: name, since: c.stream.end()}
 	return c.epoch
 }
 
-// EndEpoch ends the epoch of the console's present interpreter, if there is one.
+// EndEpoch ends the epoch of the present interpreter, if there is one.
 func (c *Console) EndEpoch(ctx context.Context, event string) {
 	c.mu.Lock()
 	e := c.epoch
 	c.mu.Unlock()
-	e.End(ctx, event)
+	e.end(ctx, event)
 }
 
-// Closed reports whether Close was called. It is safe for concurrent use.
-func (c *Console) Closed() bool { return c.isClosed() }
-
-// Live returns an error if the interpreter has ended. A reset that no command has reported is reported here, once.
+// Live returns an error if the epoch has ended. A reset between two commands ends it here.
 func (i *Interpreter) Live(ctx context.Context) error {
 	e := i.Epoch
 	if e == nil {
 		return nil
 	}
-	if err := e.Err(); err != nil {
+	if err := e.err(); err != nil {
 		return err
 	}
-	banner := i.lastBanner()
-	e.mu.Lock()
-	reset, line := banner > e.since, e.last
-	e.last = caller(ctx)
-	e.mu.Unlock()
+	line, reset := e.startCommand(caller(ctx), i.stream.lastBanner())
 	if !reset {
 		return nil
 	}
-	e.end(line, Reset.Message)
+	e.endAt(line, Reset.Message)
 	return i.Fail(&classify.Error{Kind: Reset.Kind, Msg: Reset.Message, Hint: Reset.Hint})
 }
 
-// takesDown is a command after which a Linux ends, whatever it still answers.
-var takesDown = regexp.MustCompile(`^\s*(?:/\S*/)?(?:(?:reboot|poweroff|halt)(?:\s+-[dfnp]+)*|systemctl\s+(?:reboot|poweroff|halt)|init\s+[06])\s*$`)
+// shutdownCommand matches a command after which Linux ends, whatever it still answers.
+var shutdownCommand = regexp.MustCompile(`^\s*(?:/\S*/)?(?:(?:reboot|poweroff|halt)(?:\s+-[dfnp]+)*|systemctl\s+(?:reboot|poweroff|halt)|init\s+[06])\s*$`)
 
-// ran looks at how a command ended. Banners in the output of a command that ended well are its own.
-func (i *Interpreter) ran(ctx context.Context, cmd Command, res Result, err error) {
+// updateEpoch ends the epoch if a command ended it. Banners in the output of a command that succeeded do not.
+func (i *Interpreter) updateEpoch(ctx context.Context, cmd Command, res Result, err error) {
 	switch e := i.Epoch; {
 	case e == nil:
 	case err != nil:
 		if failed := classify.Find(err, "board"); failed != nil {
-			e.End(ctx, failed.Error())
+			e.end(ctx, failed.Error())
 		}
-	case res.Code == 0 && takesDown.MatchString(cmd.Text):
-		e.End(ctx, abbreviate(cmd.Text)+" takes the system down")
+	case res.Code == 0 && shutdownCommand.MatchString(cmd.Text):
+		e.end(ctx, abbreviate(cmd.Text)+" takes the system down")
 	default:
-		seen := i.matched()
-		e.mu.Lock()
-		e.since = max(e.since, seen)
-		e.mu.Unlock()
+		e.ignoreBanners(i.stream.matched())
 	}
 }
-
-// Leave types a command that should not come back, such as a boot, and ends the epoch. The pattern matches if the command
-// comes back.
-func (i *Interpreter) Leave(ctx context.Context, cmd string) (returned Pattern, err error) {
-	if err := i.Live(ctx); err != nil {
-		return Pattern{}, err
-	}
-	returned, err = i.Console.Start(ctx, i.Dialect, cmd)
-	if classify.Find(err, classify.ConsoleText) == nil { // else nothing was typed
-		i.Epoch.End(ctx, abbreviate(cmd)+" was to boot the board")
-	}
-	return returned, err
-}
-
-// matched is the offset up to which the stream was matched.
-func (c *Console) matched() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.pos
-}
-
-// lastBanner is the offset of the last bootloader's banner, 0 if there was none.
-func (c *Console) lastBanner() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.banner
-}
-
-// watchBanner looks for a bootloader's banner in the n newest bytes. The caller holds mu.
-func (c *Console) watchBanner(n int) {
-	from := len(c.buf) - n
-	if !bytes.Contains(c.buf[max(0, from-bannerReach):], []byte("U-Boot ")) {
-		return
-	}
-	for _, w := range c.watches {
-		for _, name := range w.Disable {
-			if name == Reset.Name {
-				return
-			}
-		}
-	}
-	for from < len(c.buf) {
-		m := Reset.Pattern.find(c.buf, from)
-		if m == nil {
-			return
-		}
-		c.banner = max(c.banner, c.base+int64(m[1]))
-		next := bytes.IndexByte(c.buf[m[1]:], '\n')
-		if next < 0 {
-			return
-		}
-		from = m[1] + next + 1
-	}
-}
-
-// bannerReach is longer than what a bootloader's banner begins with.
-const bannerReach = 64

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 )
@@ -20,10 +21,10 @@ func TestEpoch(t *testing.T) {
 	} {
 		e := (&Console{}).NewEpoch("shell")
 		for i, line := range tt.lines {
-			e.End(WithCaller(t.Context(), line), "event "+string(rune('0'+i)))
+			e.end(WithCaller(t.Context(), line), "event "+string(rune('0'+i)))
 		}
 		got := ""
-		if err := e.Err(); err != nil {
+		if err := e.err(); err != nil {
 			got = err.Error()
 			if f := classify.Facts(err); f.Kind != classify.ScriptStale || f.Class != classify.Fatal || f.Hint == "" {
 				t.Errorf("%s: %+v; want kind script.stale, fatal, with a hint", tt.name, f)
@@ -34,8 +35,8 @@ func TestEpoch(t *testing.T) {
 		}
 	}
 	var none *Epoch
-	none.End(t.Context(), "x")
-	if err := none.Err(); err != nil {
+	none.end(t.Context(), "x")
+	if err := none.err(); err != nil {
 		t.Errorf("Err() of no epoch = %v; want nil", err)
 	}
 }
@@ -48,13 +49,13 @@ func TestCommandsThatEndAShell(t *testing.T) {
 	} {
 		c := &Console{}
 		i := &Interpreter{Console: c, Epoch: c.NewEpoch("shell")}
-		i.ran(context.Background(), Command{Text: cmd}, Result{}, nil)
-		if got := i.Epoch.Err() != nil; got != want {
+		i.updateEpoch(context.Background(), Command{Text: cmd}, Result{}, nil)
+		if got := i.Epoch.err() != nil; got != want {
 			t.Errorf("%q, exit 0, ends the shell: %t; want %t", cmd, got, want)
 		}
 		i.Epoch = c.NewEpoch("shell")
-		if i.ran(context.Background(), Command{Text: cmd}, Result{Code: 1}, nil); i.Epoch.Err() != nil {
-			t.Errorf("%q, exit 1: %v; want the shell to live", cmd, i.Epoch.Err())
+		if i.updateEpoch(context.Background(), Command{Text: cmd}, Result{Code: 1}, nil); i.Epoch.err() != nil {
+			t.Errorf("%q, exit 1: %v; want the shell to live", cmd, i.Epoch.err())
 		}
 	}
 }
@@ -74,12 +75,11 @@ func TestBanners(t *testing.T) {
 		{[]string{"\r\nU-Boot 2024.01 (x)\r\n"}, "panic", classify.BoardReset},
 	} {
 		c := &Console{}
+		c.stream.watches = &c.watches
 		c.PushAborts(Watch{Disable: []string{tt.not}})
 		i := &Interpreter{Console: c, Epoch: c.NewEpoch("shell")}
 		for _, chunk := range tt.chunks {
-			c.received += int64(len(chunk))
-			c.buf = append(c.buf, chunk...)
-			c.watchBanner(len(chunk))
+			c.stream.add([]byte(chunk), time.Time{})
 		}
 		if got := classify.Facts(i.Live(t.Context())).Kind; got != tt.want {
 			t.Errorf("after %q, without %q: Live() = %q; want %q", tt.chunks, tt.not, got, tt.want)

@@ -8,108 +8,108 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// capture collects the stream from the Enter of a command on.
+// capture collects the stream from the Enter of a command on. The fields above the blank line do not change; the others are
+// guarded by the stream's mu.
 type capture struct {
-	c      *Console
-	d      Dialect
-	marker marker
-	line   func(string) error
+	con     *Console
+	dialect Dialect
+	marker  marker
+	onLine  func(string) error
+	gaps    int           // the number of gaps of the port at Enter
+	since   time.Duration // the kernel's clock at Enter, if it is known
+	before  []byte        // what was kept of the stream at Enter, if the kernel's clock is known
 
-	since  time.Duration // the kernel's clock then, if it is known
-	before []byte        // what came until then
-
-	buf  []byte
-	over bool // more came than a result may hold; the end is kept, for the marker lies there
-	gap  bool // the port was away in between
-
-	asked      int    // where the board was first asked for the exit code; 0: it was not
-	from       int    // where the output begins, behind the line of the first marker; 0: not seen
-	delivered  int    // up to where lines were told
-	rest       string // of an unfinished line that was told up to its middle
-	kernelSeen []byte // the kernel's lines that were not
+	buf         []byte
+	overflow    bool   // more came than a result may have; the end is kept, because it has the marker
+	probedAt    int    // where the board was first asked for the exit code; 0: it was not
+	from        int    // where the output begins, after the line of the first marker; 0: not found
+	delivered   int    // up to where lines were delivered
+	partialLine string // the beginning of a line whose end has not come
+	kernelSeen  []byte // the kernel's lines, which were not delivered
 }
 
 var errOverflow = classify.New(classify.ConsoleOverflow, "a command printed more than %d MiB", maxOutput>>20)
 
+// startCapture collects the stream from now on.
+func (c *Console) startCapture(d Dialect, w marker, onLine func(string) error) *capture {
+	g := &capture{con: c, dialect: d, marker: w, onLine: onLine, gaps: c.Gaps()}
+	c.stream.mu.Lock()
+	defer c.stream.mu.Unlock()
+	if !d.BootTime.IsZero() {
+		g.since, g.before = c.clk.Now().Sub(d.BootTime), bytes.Clone(c.stream.buf)
+	}
+	c.stream.capture = g
+	return g
+}
+
+func (s *stream) stopCapture() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.capture = nil
+}
+
+// add appends bytes that came. The caller holds the stream's mu.
 func (g *capture) add(p []byte) {
 	if len(g.buf)+len(p) > maxOutput+window {
-		g.over = true
+		g.overflow = true
 		g.buf = append(g.buf[:0], g.buf[max(0, len(g.buf)-maxMatch):]...)
-		g.from, g.delivered, g.asked = 0, 0, 0
+		g.from, g.delivered, g.probedAt = 0, 0, 0
 	}
 	g.buf = append(g.buf, p...)
 }
 
-func (c *Console) collect(d Dialect, w marker, line func(string) error) *capture {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	g := &capture{c: c, d: d, marker: w, line: line}
-	if !d.BootTime.IsZero() {
-		g.since, g.before = c.clk.Now().Sub(d.BootTime), bytes.Clone(c.buf)
-	}
-	c.capture = g
-	return g
-}
-
-func (c *Console) endCollect() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.capture = nil
-}
-
-// state is what a board that has fallen silent seems to do.
-type state int
+// progress is what a silent board seems to do.
+type progress int
 
 const (
-	running   state = iota
-	enterLost       // nothing came since Enter: it was lost
-	atPrompt        // the prompt is back, or what came is not known
+	stillRunning progress = iota
+	enterLost             // nothing came since Enter: it was lost
+	promptBack            // the prompt is back, or output was lost
 )
 
-func (g *capture) state() state {
-	g.c.mu.Lock()
-	defer g.c.mu.Unlock()
+// progress returns what the output shows of the command.
+func (g *capture) progress() progress {
+	gap := g.hasGap()
+	g.con.stream.mu.Lock()
+	defer g.con.stream.mu.Unlock()
+	end := g.buf[max(0, len(g.buf)-maxMatch):]
 	switch {
-	case len(tokens(g.buf[max(0, len(g.buf)-maxMatch):])) == 0 && !g.gap:
+	case len(tokens(end)) == 0 && !gap:
 		return enterLost
-	case g.gap && g.asked == 0, g.d.atPrompt(g.buf[max(0, len(g.buf)-maxMatch):], g.c.prompt):
-		return atPrompt
+	case gap && g.probedAt == 0, g.dialect.endsWithPrompt(end, g.con.typist.prompt):
+		return promptBack
 	}
-	return running
+	return stillRunning
 }
 
-// gapped reports whether the port was away since Enter.
-func (g *capture) gapped() bool {
-	g.c.mu.Lock()
-	defer g.c.mu.Unlock()
-	return g.gap
-}
+// hasGap reports whether the port was lost since Enter.
+func (g *capture) hasGap() bool { return g.con.Gaps() > g.gaps }
 
-// ask notes that from here on it is not the command that prints.
-func (g *capture) ask() {
-	g.c.mu.Lock()
-	defer g.c.mu.Unlock()
-	if g.asked == 0 {
-		g.asked = len(g.buf)
+// markProbe notes that what comes from now on is not the output of the command.
+func (g *capture) markProbe() {
+	g.con.stream.mu.Lock()
+	defer g.con.stream.mu.Unlock()
+	if g.probedAt == 0 {
+		g.probedAt = len(g.buf)
 	}
 }
 
-// beginReach is how far behind Enter the first marker is looked for.
-const beginReach = 64 << 10
+// maxStart is how far after Enter the first marker is searched, in bytes.
+const maxStart = 64 << 10
 
-// findStart finds the line of the first marker.
-func (g *capture) findStart() bool {
+// findStartLocked finds the end of the line of the first marker. The caller holds the stream's mu.
+func (g *capture) findStartLocked() bool {
 	if g.from > 0 {
 		return true
 	}
-	head := g.buf[:min(len(g.buf), beginReach)]
+	head := g.buf[:min(len(g.buf), maxStart)]
 	m := g.marker.begun().find(head, 0)
 	if m == nil {
 		return false
 	}
 	typed := strings.ReplaceAll(text(tokens(head[:m[0]])), "\n", "")
-	if !g.c.sawEcho && !strings.Contains(typed, g.marker.a+"'") {
-		g.c.noEcho = true // the line runs, and nobody echoed it
+	if t := &g.con.typist; !t.sawEcho && !strings.Contains(typed, g.marker.a+"'") {
+		t.noEcho = true // the line runs and was not echoed
 	}
 	for row := m[1]; ; {
 		nl := bytes.IndexByte(g.buf[row:], '\n')
@@ -121,32 +121,32 @@ func (g *capture) findStart() bool {
 			g.from, g.delivered = end, end
 			return true
 		}
-		row = end // the kernel's came first
+		row = end // a line of the kernel came first
 	}
 }
 
-// output is what the command printed, up to its second echo, whose text is end. Where the kernel seems to have printed
-// between, all is what there was.
+// output returns what the command printed, up to its second echo, whose text is end. If there are lines that are taken for
+// the kernel's, own is without them and all has them; otherwise all is "".
 func (g *capture) output(end string) (own, all string) {
-	g.c.mu.Lock()
-	defer g.c.mu.Unlock()
-	g.findStart()
+	g.con.stream.mu.Lock()
+	defer g.con.stream.mu.Unlock()
+	g.findStartLocked()
 	out := g.buf[g.from:]
 	switch {
-	case g.asked > g.from:
-		out = g.trimPrompt(g.buf[g.from:g.asked])
+	case g.probedAt > g.from:
+		out = g.trimPrompt(g.buf[g.from:g.probedAt])
 	case end != "":
 		out, _, _ = bytes.Cut(out, []byte(end))
 	}
-	clean := func(out []byte) string { return strings.TrimSuffix(Clean(string(out)), "\n") }
-	theirs := g.kernelLinesIn(out, new([]byte))
-	if theirs == nil {
-		return clean(out), ""
+	toText := func(out []byte) string { return strings.TrimSuffix(clean(string(out)), "\n") }
+	lines := g.kernelLinesIn(out, new([]byte))
+	if lines == nil {
+		return toText(out), ""
 	}
-	return clean(removeLines(out, theirs)), clean(out)
+	return toText(removeLines(out, lines)), toText(out)
 }
 
-// trimPrompt takes the prompt from the end of out, and what is left of a garbled marker before it.
+// trimPrompt removes the prompt from the end of out, and what is left of a garbled marker before it.
 func (g *capture) trimPrompt(out []byte) []byte {
 	out = bytes.TrimRight(out[:bytes.LastIndexByte(out, '\n')+1], "\r\n")
 	row := bytes.LastIndexByte(out, '\n') + 1
@@ -159,39 +159,47 @@ func (g *capture) trimPrompt(out []byte) []byte {
 	return out[:row]
 }
 
-// deliverLines tells the lines that are complete by now, and at last the one that is not.
+// deliverLines passes the complete lines to onLine, and with last set the incomplete one too.
 func (g *capture) deliverLines(last bool) error {
-	g.c.mu.Lock()
-	if g.over {
-		g.c.mu.Unlock()
-		return errOverflow
+	raw, ok, err := g.takeLines()
+	if !ok || err != nil {
+		return err
 	}
-	if !g.findStart() {
-		g.c.mu.Unlock()
-		return nil
+	lines := g.partialLine + clean(string(raw))
+	g.partialLine = ""
+	for line := range strings.Lines(lines) {
+		if !strings.HasSuffix(line, "\n") && !last {
+			g.partialLine = line
+			break
+		}
+		if err := g.onLine(strings.TrimSuffix(line, "\n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeLines returns the complete lines that came since the last call, without the kernel's. ok is false before the output
+// begins.
+func (g *capture) takeLines() (lines []byte, ok bool, err error) {
+	g.con.stream.mu.Lock()
+	defer g.con.stream.mu.Unlock()
+	if g.overflow {
+		return nil, false, errOverflow
+	}
+	if !g.findStartLocked() {
+		return nil, false, nil
 	}
 	to := g.delivered + bytes.LastIndexByte(g.buf[g.delivered:], '\n') + 1
 	if m := g.marker.ended().find(g.buf[g.delivered:], 0); m != nil {
 		to = g.delivered + m[0]
 	} else if i := bytes.LastIndex(g.buf[g.delivered:to], []byte(g.marker.a)); i >= 0 {
-		to = g.delivered + i // the end of the command, or what is left of it
+		to = g.delivered + i // the end marker, or what is left of it
 	}
-	part := bytes.Clone(g.buf[g.delivered:to])
+	lines = bytes.Clone(g.buf[g.delivered:to])
 	g.delivered = to
-	if g.d.KernelOnConsole {
-		part = removeLines(part, g.kernelLinesIn(part, &g.kernelSeen))
+	if g.dialect.KernelOnConsole {
+		lines = removeLines(lines, g.kernelLinesIn(lines, &g.kernelSeen))
 	}
-	g.c.mu.Unlock()
-	all := g.rest + Clean(string(part))
-	g.rest = ""
-	for line := range strings.Lines(all) {
-		if !strings.HasSuffix(line, "\n") && !last {
-			g.rest = line
-			break
-		}
-		if err := g.line(strings.TrimSuffix(line, "\n")); err != nil {
-			return err
-		}
-	}
-	return nil
+	return lines, true, nil
 }

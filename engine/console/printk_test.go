@@ -31,7 +31,7 @@ func TestKernelLines(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, board := dial(t)
 				asked := 0
-				i := Interpreter{Console: c, Dialect: Hush("=> ", 500)}
+				i := Interpreter{Console: c, Dialect: UBoot("=> ", 500)}
 				i.BootTime = time.Now().Add(-12 * time.Second)
 				i.CheckKernelQuiet = func(context.Context) (bool, error) { asked++; return tt.quiet, nil }
 				say(board, 99, tt.before+"=> ")
@@ -66,7 +66,7 @@ func FuzzFraming(f *testing.F) {
 				out.WriteByte(b)
 			}
 		}
-		want := strings.TrimSuffix(Clean(out.String()), "\n")
+		want := strings.TrimSuffix(clean(out.String()), "\n")
 		synctest.Test(t, func(t *testing.T) {
 			r, foreign := rand.New(rand.NewPCG(seed, 1)), 0
 			c, board := dial(t)
@@ -83,7 +83,7 @@ func FuzzFraming(f *testing.F) {
 				}
 				return said + "=> "
 			})
-			d := Hush("=> ", 500)
+			d := UBoot("=> ", 500)
 			d.BootTime = time.Now().Add(-12 * time.Second)
 			for range 2 { // what one leaves behind must not reach the next
 				res, err := c.Run(t.Context(), d, Command{Text: "command", Timeout: time.Minute})

@@ -10,14 +10,14 @@ import (
 
 const (
 	secretShown = "********"
-	secretLeast = 3 // bytes; a shorter text is part of too many words to be masked outside of its own echo
+	minSecret   = 3 // bytes; a shorter text is part of too many words to be masked outside of its own echo
 )
 
-// Secrets are texts that no record shows. A text of several lines is a secret a line, because each line is typed and echoed
-// on its own. Nil masks nothing. Safe for concurrent use.
+// Secrets are texts that no record may show. Each line of a text is a secret of its own, because lines are typed and echoed
+// separately. A nil Secrets masks nothing. It is safe for concurrent use.
 type Secrets struct {
-	mu    sync.RWMutex
-	words []string // mu guards it: what is masked anywhere, the longest first
+	mu    sync.RWMutex // mu guards words
+	words []string     // what is masked anywhere, the longest first
 }
 
 // NewSecrets returns a set of secrets. Those of fewer than three bytes are masked only in the echo of their own typing.
@@ -27,13 +27,13 @@ func NewSecrets(texts ...string) *Secrets {
 	return s
 }
 
-// Add makes secrets of more texts.
+// Add adds more texts.
 func (s *Secrets) Add(texts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, text := range texts {
 		for _, line := range secretLines(text) {
-			if len(line) >= secretLeast {
+			if len(line) >= minSecret {
 				s.words = append(s.words, line)
 				s.words = append(s.words, quotedForms(line)...)
 			}
@@ -48,7 +48,7 @@ func secretLines(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 }
 
-// quotedForms returns what an error that quotes a text makes of it, where that differs.
+// quotedForms returns the forms of text within quotes, as errors print it, where they differ from text.
 func quotedForms(text string) (forms []string) {
 	for _, quote := range []func(string) string{strconv.Quote, strconv.QuoteToGraphic, strconv.QuoteToASCII} {
 		quoted := quote(text)
@@ -59,7 +59,7 @@ func quotedForms(text string) (forms []string) {
 	return forms
 }
 
-// Mask returns text with stars in the place of every whole secret. Secrets that overlap are masked together.
+// Mask returns text with stars in place of every whole secret. Secrets that overlap are masked together.
 func (s *Secrets) Mask(text string) string { return starred(text, s.spans(text)) }
 
 // longest returns the length of the longest secret.
@@ -95,28 +95,28 @@ func (s *Secrets) spans(text string) (all []span) {
 	return all
 }
 
-// begun returns how many bytes at the end of text may be the beginning of a secret.
-func (s *Secrets) begun(text string) int {
+// partialSuffix returns how many bytes at the end of text may be the beginning of a secret.
+func (s *Secrets) partialSuffix(text string) int {
 	if s == nil {
 		return 0
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	most := 0
+	longest := 0
 	for _, w := range s.words {
-		for n := min(len(w)-1, len(text)); n > most; n-- {
+		for n := min(len(w)-1, len(text)); n > longest; n-- {
 			if strings.HasSuffix(text, w[:n]) {
-				most = n
+				longest = n
 			}
 		}
 	}
-	return most
+	return longest
 }
 
-// span is a place in a text.
+// span is a range of a text, by its indexes.
 type span struct{ from, to int }
 
-// merged returns spans in their order. Those that overlap are one.
+// merged returns spans in order, with those that overlap merged.
 func merged(spans []span) (all []span) {
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(a.from-b.from, b.to-a.to) })
 	for _, p := range spans {
@@ -129,7 +129,7 @@ func merged(spans []span) (all []span) {
 	return all
 }
 
-// starred returns text with stars for spans.
+// starred returns text with stars in place of spans.
 func starred(text string, spans []span) string {
 	if len(spans) == 0 {
 		return text

@@ -85,7 +85,7 @@ func recorded(s *Secrets, typed string, pieces ...string) string {
 	var record strings.Builder
 	tr := NewTranscript(&record)
 	tr.Hide(s)
-	tr.typed(typed)
+	tr.expectEcho(typed)
 	for _, p := range pieces {
 		tr.Record(time.Time{}, false, []byte(p))
 	}
@@ -209,14 +209,14 @@ func TestLateEchoes(t *testing.T) {
 	came := func(text string) { tr.Record(time.Time{}, false, []byte(text)) }
 	sent := func(text string) { tr.Record(time.Time{}, true, []byte(text)) }
 	came("Password: ")
-	tr.typed("hunter2")
+	tr.expectEcho("hunter2")
 	sent(secretShown + "\n")
 	sent("\n")
 	came("un")
 	sent("\n")
 	came("ter2\r\nPassword: ")
-	tr.typed("hunter2")
-	tr.typed("hunter2")
+	tr.expectEcho("hunter2")
+	tr.expectEcho("hunter2")
 	came("hunter\r\nunter2\r\nunter\r\n")
 	tr.Close()
 	const want = "< Password: \n> ********\n> \n< ********\n> \n< ********\n< Password: \n< ********\n< ********\n< unter\n"

@@ -9,29 +9,30 @@ import (
 	"time"
 )
 
-// Transcript writes what passed, one line of the console a line, with the time and the direction (< from the board,
-// > to it). Control bytes and escape sequences are made visible. The first error of the writer is kept for Err.
+// Transcript is a Recorder that writes each line of the console as one line, with the time and the direction (< from the
+// board, > to it). Control bytes and escape sequences are made visible. Close returns the first error of the writer. It is
+// safe for concurrent use.
 type Transcript struct {
-	mu    sync.Mutex
-	w     io.Writer
-	hide  *Secrets
-	err   error
-	sent  bool
-	at    time.Time
-	line  []byte       // of the direction that sent names
-	cut   int          // bytes of line that are a part of a secret whose stars are written
-	other []byte       // of the other direction: the end of what was written, which a secret may begin with
-	echo  typedSecrets // in what comes from the board
+	mu       sync.Mutex // mu guards what follows
+	w        io.Writer
+	secrets  *Secrets
+	err      error
+	sent     bool         // the direction of line
+	at       time.Time    // when line began
+	line     []byte       // not written yet
+	masked   int          // bytes at the beginning of line that belong to a secret whose stars are written
+	heldBack []byte       // of the other direction: it may be the beginning of a secret
+	echo     typedSecrets // in what comes from the board
 }
 
-// NewTranscript writes to w, one Write a line. w must not block: the console waits for it.
+// NewTranscript returns a Transcript that writes to w, one Write a line. w must not block: the console waits for it.
 func NewTranscript(w io.Writer) *Transcript { return &Transcript{w: w} }
 
-// Hide makes stars of secrets from now on.
+// Hide writes stars in place of secrets from now on.
 func (t *Transcript) Hide(s *Secrets) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.hide = s
+	t.secrets = s
 }
 
 // Record implements Recorder.
@@ -39,7 +40,7 @@ func (t *Transcript) Record(at time.Time, sent bool, p []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if sent != t.sent {
-		t.turn()
+		t.switchDirection()
 		t.at = at
 	}
 	for len(p) > 0 {
@@ -58,33 +59,34 @@ func (t *Transcript) Record(at time.Time, sent bool, p []byte) {
 	}
 }
 
-// typed notes that a secret is typed: what comes next may be its echo.
-func (t *Transcript) typed(text string) {
+// expectEcho adds a secret that is typed: what comes next may be its echo.
+func (t *Transcript) expectEcho(secret string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.hide == nil {
-		t.hide = NewSecrets()
+	if t.secrets == nil {
+		t.secrets = NewSecrets()
 	}
-	t.end()
-	t.hide.Add(text)
-	t.echo.typed(text)
+	t.flushBoth()
+	t.secrets.Add(secret)
+	t.echo.expect(secret)
 }
 
-// turn goes on to the other direction. A secret that may have begun at the end of the line waits for what follows it.
-func (t *Transcript) turn() {
+// switchDirection writes the line and changes the direction. The end of the line is held back if it may be the beginning of
+// a secret.
+func (t *Transcript) switchDirection() {
 	n := len(t.line)
-	if t.cut == 0 {
-		n = t.whole()
+	if t.masked == 0 {
+		n = t.splitPoint()
 	}
-	rest := t.part(n)
-	t.sent, t.line, t.other = !t.sent, t.other, rest
+	rest := t.flushPrefix(n)
+	t.sent, t.line, t.heldBack = !t.sent, t.heldBack, rest
 }
 
-// whole returns the length of the beginning of the line across whose end no secret lies.
-func (t *Transcript) whole() int {
+// splitPoint returns the index in the line at which the line can be split without splitting a secret.
+func (t *Transcript) splitPoint() int {
 	text := string(t.line)
-	n := len(text) - t.hide.begun(text)
-	for _, p := range merged(t.hide.spans(text)) {
+	n := len(text) - t.secrets.partialSuffix(text)
+	for _, p := range merged(t.secrets.spans(text)) {
 		if p.from < n && n < p.to {
 			return p.from
 		}
@@ -92,49 +94,50 @@ func (t *Transcript) whole() int {
 	return n
 }
 
-// part writes the first n bytes of the line and returns the others.
-func (t *Transcript) part(n int) []byte {
+// flushPrefix writes the first n bytes of the line and returns the others.
+func (t *Transcript) flushPrefix(n int) []byte {
 	rest := bytes.Clone(t.line[n:])
 	t.line = t.line[:n]
 	t.flush()
 	return rest
 }
 
-// wrap writes most of a line that does not end. The stars of secrets that overlap without an end are cut.
+// wrap writes most of a line that does not end. Secrets that overlap without an end are split.
 func (t *Transcript) wrap() {
 	for len(t.line) >= 2*maxMatch {
-		n, cut := t.whole(), 0
+		n, masked := t.splitPoint(), 0
 		if n == 0 {
 			n = maxMatch
 			for _, p := range merged(t.spans()) {
 				if p.from < n && n < p.to {
-					cut = p.to - n
+					masked = p.to - n
 				}
 			}
 		}
-		t.line = t.part(n)
-		t.cut = cut
+		t.line = t.flushPrefix(n)
+		t.masked = masked
 	}
 }
 
-// spans returns the places of whole secrets in the line.
+// spans returns the whole secrets in the line.
 func (t *Transcript) spans() []span {
-	all := t.hide.spans(string(t.line))
-	if t.cut > 0 {
-		all = append(all, span{0, t.cut})
+	all := t.secrets.spans(string(t.line))
+	if t.masked > 0 {
+		all = append(all, span{0, t.masked})
 	}
 	return all
 }
 
-// Note writes a remark of flashlua's own, marked with #.
+// Note writes a remark of flashlua itself, marked with #.
 func (t *Transcript) Note(at time.Time, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.turn()
-	t.turn()
-	t.write(at, '#', t.hide.Mask(text))
+	t.switchDirection()
+	t.switchDirection()
+	t.write(at, '#', t.secrets.Mask(text))
 }
 
+// flush writes the line.
 func (t *Transcript) flush() {
 	if len(t.line) == 0 {
 		return
@@ -145,9 +148,10 @@ func (t *Transcript) flush() {
 		spans = append(spans, t.echo.next(t.line)...)
 	}
 	t.write(t.at, mark, starred(string(bytes.TrimSuffix(bytes.TrimSuffix(t.line, []byte("\n")), []byte("\r"))), spans))
-	t.line, t.cut = t.line[:0], 0
+	t.line, t.masked = t.line[:0], 0
 }
 
+// write writes one line of the transcript.
 func (t *Transcript) write(at time.Time, mark byte, line string) {
 	quoted := strconv.QuoteToGraphic(line)
 	text := bytes.ReplaceAll([]byte(quoted[1:len(quoted)-1]), []byte(`\"`), []byte(`"`))
@@ -156,18 +160,18 @@ func (t *Transcript) write(at time.Time, mark byte, line string) {
 	}
 }
 
-// Close writes the last lines if they have no end, and gives the first error.
+// Close writes the last line of each direction, and returns the first error of the writer.
 func (t *Transcript) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.end()
+	t.flushBoth()
 	return t.err
 }
 
-// end writes what waits, of both directions.
-func (t *Transcript) end() {
+// flushBoth writes the line of each direction.
+func (t *Transcript) flushBoth() {
 	t.flush()
-	t.turn()
+	t.switchDirection()
 	t.flush()
-	t.turn()
+	t.switchDirection()
 }

@@ -3,30 +3,31 @@ package console
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 const (
-	echoPart    = 3  // bytes of a secret in one piece, from which on a damaged echo is one
-	mostSecrets = 64 // lines of secrets whose echoes may be due at once
+	minEchoPart = 3  // the shortest part of a secret that is recognised as a damaged echo, in bytes
+	maxSecrets  = 64 // lines of secrets whose echoes are expected at once
 )
 
-// typedSecrets follows the stream after secrets were typed and finds their echoes, also where characters are missing, where
-// the kernel printed a line in between, or where the board was reset. An echo begins where the secret was typed and ends
-// with its line. What a board prints instead of it ends the search, so that no other text is masked.
+// typedSecrets follows the stream after secrets were typed and finds their echoes, also if characters are missing, if the
+// kernel printed a line within, or if the board was reset. An echo begins where the secret was typed and ends with its line.
+// Other text in its place ends the search, so that nothing else is masked.
 type typedSecrets struct {
-	due  []string // lines whose echo may come, the next one first
-	at   int      // bytes of the next one that came
-	torn bool     // other text stood behind a part of it: only a line that has nothing else is more of it
+	due       []string // lines whose echo may come, the next one first
+	matched   int      // bytes of the next one that were found
+	separated bool     // other text followed a part of it: only a line that has nothing else continues it
 }
 
 // open reports whether an echo may come.
 func (t *typedSecrets) open() bool { return len(t.due) > 0 }
 
-// typed notes that a secret is typed.
-func (t *typedSecrets) typed(text string) {
-	t.due = append(t.due, secretLines(text)...)
-	if more := len(t.due) - mostSecrets; more > 0 {
-		t.due, t.at, t.torn = slices.Clone(t.due[more:]), 0, false
+// expect adds a secret that is typed.
+func (t *typedSecrets) expect(secret string) {
+	t.due = append(t.due, secretLines(secret)...)
+	if more := len(t.due) - maxSecrets; more > 0 {
+		t.due, t.matched, t.separated = slices.Clone(t.due[more:]), 0, false
 	}
 }
 
@@ -40,71 +41,72 @@ func (t *typedSecrets) next(piece []byte) []span {
 		body, kernel = piece[:m[0]], true
 	}
 	ended := !kernel && bytes.HasSuffix(piece, []byte("\n"))
-	rest := t.due[0][t.at:]
+	rest := t.due[0][t.matched:]
 	toks := slices.DeleteFunc(tokens(body), func(x token) bool { return x.c == '\r' || x.c == '\n' })
 	for len(toks) > 0 && toks[0].c == ' ' && (rest == "" || rest[0] != ' ') { // of the prompt that asked for it
 		toks = toks[1:]
 	}
 	if len(toks) == 0 {
 		if ended {
-			t.done()
+			t.advance()
 		}
 		return nil
 	}
-	came, at, whole := len(toks), parts(toks, rest), true
-	if at == 0 && !t.torn {
-		came, at = damaged(toks, rest)
-		t.torn, whole = true, false
+	came, length, whole := len(toks), subsequence(toks, rest), true
+	if length == 0 && !t.separated {
+		came, length = damagedEcho(toks, rest)
+		t.separated, whole = true, false
 	}
 	switch {
-	case at == 0:
+	case length == 0:
 		*t = typedSecrets{} // the board does not echo it
 		return nil
 	case ended && whole:
-		t.done()
+		t.advance()
 	default:
-		t.at += at
+		t.matched += length
 	}
 	return []span{{toks[0].at, toks[came-1].at + 1}}
 }
 
-// done goes on to the next secret.
-func (t *typedSecrets) done() { t.due, t.at, t.torn = t.due[1:], 0, false }
+// advance continues with the next secret.
+func (t *typedSecrets) advance() { t.due, t.matched, t.separated = t.due[1:], 0, false }
 
-// parts returns how much of secret is over if toks are characters of it in their order and nothing else, otherwise 0.
-func parts(toks []token, secret string) (at int) {
+// subsequence returns how many bytes of secret are used up if toks are characters of it in their order and nothing else,
+// otherwise 0.
+func subsequence(toks []token, secret string) (length int) {
 	for _, x := range toks {
-		i := bytes.IndexByte([]byte(secret[at:]), x.c)
+		i := strings.IndexByte(secret[length:], x.c)
 		if i < 0 {
 			return 0
 		}
-		at += i + 1
+		length += i + 1
 	}
-	return at
+	return length
 }
 
-// damaged returns how many of toks are the echo of secret if other text follows it, or if single characters of it are wrong,
-// and how much of secret is over then. Both are 0 if toks do not begin with an echo.
-func damaged(toks []token, secret string) (came, at int) {
+// damagedEcho returns how many of toks are the echo of secret if other text follows it, or if single characters of it are
+// wrong, and how many bytes of secret are used up then. Both are 0 if toks do not begin with an echo.
+func damagedEcho(toks []token, secret string) (came, length int) {
 	same := 0
-	for i := 0; i < len(toks); i++ { // at the end of a turn, toks[i] may be a wrong character
-		n, from := longestRun(toks[i:], secret[at:])
-		if i > 0 && n < echoPart {
+	for i := 0; i < len(toks); i++ { // when an iteration ends, toks[i] may be a wrong character
+		n, from := longestRun(toks[i:], secret[length:])
+		if i > 0 && n < minEchoPart {
 			break
 		}
 		if n > 0 {
-			same, at = same+n, at+from+n
+			same, length = same+n, length+from+n
 			i += n
 			came = i
 		}
 	}
-	if same < echoPart {
+	if same < minEchoPart {
 		return 0, 0
 	}
-	return came, at
+	return came, length
 }
 
-// longestRun returns how many of toks, from the first on, stand in secret in one piece, and where.
+// longestRun returns how many of toks, from the first on, are contiguous in secret, and where.
 func longestRun(toks []token, secret string) (n, from int) {
 	for i := range len(secret) {
 		k := 0

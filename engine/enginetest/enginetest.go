@@ -10,7 +10,6 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/internal/flash"
-	"github.com/flashlua/flashlua/engine/internal/flashtest"
 	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/shell"
@@ -18,9 +17,6 @@ import (
 
 // BlockSize is the unit in which images are compared and written, in bytes.
 const BlockSize = image.BlockSize
-
-// Medium is a medium of this machine with faults.
-type Medium = flashtest.Medium
 
 // ServeHTTP serves size bytes of r on l as the engine does, and returns the path of the URL.
 func ServeHTTP(l net.Listener, r io.ReaderAt, size int64) (path string, stop func() error) {

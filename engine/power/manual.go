@@ -78,7 +78,7 @@ func question(tty *os.File, what string) error {
 	if err != nil {
 		return err
 	}
-	if err := conn.Control(func(fd uintptr) { unix.IoctlSetInt(int(fd), unix.TCFLSH, unix.TCIFLUSH) }); err != nil {
+	if err := conn.Control(func(fd uintptr) { discardTyped(int(fd)) }); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintf(tty, "\a\nflashlua: %s\n", what); err != nil {

@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	nudgeAfter  = 15 * time.Second // silence after which Enter is pressed: some consoles ask for it in words of their own
-	nudgeFirst  = time.Second      // time, silent or not, once, for a Linux that runs already
-	nudgeAnswer = 5 * time.Second  // likewise, for who logs in and gets no answer
-	answerTime  = 20 * time.Second // from the user's name, or the password, to what follows
-	loginTries  = 3
+	nudgeAfter    = 15 * time.Second // silence after which Enter is pressed: some consoles ask for it in words of their own
+	firstNudge    = time.Second      // time after which Enter is pressed once, silent or not, for a Linux that runs already
+	answerNudge   = 5 * time.Second  // likewise, after a name or a password that got no answer
+	answerTimeout = 20 * time.Second // from the user's name, or the password, to what follows
+	loginTries    = 3
 )
 
-// pressEnter is what busybox's init asks on a console.
+// pressEnter matches what busybox's init prints on a console.
 var pressEnter = console.Regexp(`(?i)press enter to activate`)
 
-// event is what the board does on the way to a prompt.
+// event is what the board did during the login.
 type event int
 
 const (
@@ -30,27 +30,27 @@ const (
 	asksPassword
 	refuses
 	asksEnter
-	atPrompt // and what follows: which prompt
+	atPrompt // plus the index of the prompt
 )
 
-// loginDialogue is the way from a booting kernel to a prompt.
+// loginDialogue is one login, from a booting kernel or a running Linux to a prompt.
 type loginDialogue struct {
 	*Shell
-	prompts []string // the longest last: of two that fit it is the one that is meant
-	alarms  []console.Abort
+	prompts []string // the longest last: if two match, the longer one is the prompt
+	aborts  []console.Abort
 	until   time.Time
 	nudge   time.Duration // after which Enter is pressed
 
-	namesTyped int       // so many were typed
-	answerBy   time.Time // when what follows a name or a password must be there; zero while none was typed
-	password   bool      // was asked for
+	namesTyped    int       // how many user names were typed
+	answerBy      time.Time // when the answer to a name or a password is due; zero if none was typed
+	askedPassword bool      // after the last name
 }
 
-// enter gets from a booting kernel to something that looks like a prompt, and gives it.
-func (s *Shell) enter(ctx context.Context, until time.Time, alarms []console.Abort) (prompt string, err error) {
-	e := &loginDialogue{Shell: s, alarms: alarms, until: until, nudge: nudgeAfter}
-	if s.cfg.Running {
-		e.nudge = nudgeFirst
+// logIn answers the login until something looks like a prompt, and returns it.
+func (s *Shell) logIn(ctx context.Context, state State, until time.Time, aborts []console.Abort) (prompt string, err error) {
+	e := &loginDialogue{Shell: s, aborts: aborts, until: until, nudge: nudgeAfter}
+	if state == Running {
+		e.nudge = firstNudge
 	}
 	e.prompts = slices.SortedFunc(slices.Values(s.cfg.Prompts), func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 	for {
@@ -64,7 +64,7 @@ func (s *Shell) enter(ctx context.Context, until time.Time, alarms []console.Abo
 		case err == nil:
 			err = e.answer(ctx, what)
 		case classify.Find(err, classify.ConsoleStall) != nil || classify.Find(err, classify.ConsoleTimeout) != nil:
-			if e.nudge == nudgeFirst {
+			if e.nudge == firstNudge {
 				e.nudge = nudgeAfter
 			}
 			err = s.Send(ctx, "\n")
@@ -75,13 +75,14 @@ func (s *Shell) enter(ctx context.Context, until time.Time, alarms []console.Abo
 	}
 }
 
+// answering reports whether an answer to a name or a password is due.
 func (e *loginDialogue) answering() bool { return !e.answerBy.IsZero() }
 
-// checkDeadlines ends the way when its time is over.
+// checkDeadlines returns an error when the time for the answer, or for the login, is over.
 func (e *loginDialogue) checkDeadlines() error {
 	switch now := e.Now(); {
 	case e.answering() && !now.Before(e.answerBy):
-		return classify.WithHint(e.Fail(classify.New(classify.ShellLogin, "no prompt within %s after the login", answerTime)),
+		return classify.WithHint(e.Fail(classify.New(classify.ShellLogin, "no prompt within %s after the login", answerTimeout)),
 			"check linux.prompt in the policy against the console lines: the shell's prompt must end with %q", e.cfg.Prompts)
 	case !now.Before(e.until):
 		return classify.WithHint(e.Fail(classify.New(classify.ShellLogin, "no login within %s", e.cfg.Timeout)),
@@ -90,14 +91,14 @@ func (e *loginDialogue) checkDeadlines() error {
 	return nil
 }
 
-// next waits for what the board does.
+// next waits for the next event.
 func (e *loginDialogue) next(ctx context.Context) (event, error) {
 	left := e.until.Sub(e.Now())
 	if e.answering() {
 		left = min(left, e.answerBy.Sub(e.Now()))
 	}
-	w := console.Wait{What: "a login", Abort: e.alarms, Timeout: min(left, e.nudge)}
-	if e.nudge == nudgeAfter { // a board that boots is left alone while it talks
+	w := console.Wait{What: "a login", Abort: e.aborts, Timeout: min(left, e.nudge)}
+	if e.nudge == nudgeAfter { // nothing is typed at a booting board while it prints
 		w.Timeout, w.Stall = left, min(left, nudgeAfter)
 	}
 	var events []event
@@ -110,7 +111,7 @@ func (e *loginDialogue) next(ctx context.Context) (event, error) {
 	add(asksUser, console.Prompt(e.cfg.Login), promptThenKernelLine(e.cfg.Login))
 	if e.answering() {
 		add(refuses, console.Text("Login incorrect"))
-		if !e.password {
+		if !e.askedPassword {
 			add(asksPassword, console.Text("assword:"))
 		}
 	}
@@ -124,7 +125,7 @@ func (e *loginDialogue) next(ctx context.Context) (event, error) {
 	return events[m.Index], nil
 }
 
-// promptThenKernelLine is a prompt that a line of the kernel's followed, so that it does not end the stream.
+// promptThenKernelLine matches a prompt after which the kernel printed, so that the prompt does not end the stream.
 func promptThenKernelLine(prompt string) console.Pattern {
 	return console.Regexp(regexp.QuoteMeta(prompt) + `(?: |\x1b\[[0-9;?]*[A-Za-z])*\[ *\d+\.\d{6}\] `)
 }
@@ -136,7 +137,7 @@ func (e *loginDialogue) answer(ctx context.Context, what event) error {
 		return e.Send(ctx, "\n")
 	case (what == asksUser || what == refuses) && e.namesTyped == loginTries:
 		hint := "check linux.user and linux.password in the policy"
-		if e.password && e.cfg.Password == "" {
+		if e.askedPassword && e.cfg.Password == "" {
 			hint = "the board asks for a password: set linux.password in the policy"
 		}
 		return classify.WithHint(e.Fail(classify.New(classify.ShellLoginDenied, "the board does not let %q in", e.cfg.User)), "%s", hint)
@@ -144,12 +145,12 @@ func (e *loginDialogue) answer(ctx context.Context, what event) error {
 		e.answerBy, e.nudge = time.Time{}, nudgeAfter
 		return nil
 	}
-	e.answerBy, e.nudge = e.Now().Add(answerTime), nudgeAnswer
+	e.answerBy, e.nudge = e.Now().Add(answerTimeout), answerNudge
 	if what == asksPassword {
-		e.password = true
+		e.askedPassword = true
 		return e.SendSecret(ctx, e.cfg.Password+"\n")
 	}
 	e.namesTyped++
-	e.password = false
+	e.askedPassword = false
 	return e.Send(ctx, e.cfg.User+"\n")
 }

@@ -11,33 +11,33 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-const networkTime = 90 * time.Second
+const networkTimeout = 90 * time.Second
 
-// dhcpCmd asks for an address on each interface in turn until one has it.
+// dhcpCmd runs DHCP on each interface in turn until one has an address.
 const dhcpCmd = `for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] && continue; ` +
 	`ip link set $i up 2>/dev/null || ifconfig $i up; udhcpc -i $i -n -q -t 10 -T 2 && break; done`
 
 // addressCmd prints the first address that is not the loopback's.
 const addressCmd = `(ip -4 addr show scope global 2>/dev/null || ifconfig) | sed -n 's/.*inet \(addr:\)\{0,1\}\([0-9.]*\).*/\2/p' | grep -v '^127\.' | head -n 1`
 
-// ipv4 is a line of an address and nothing else: other lines are noise of the console.
+// ipv4 matches a line that is an address and nothing else: other lines are noise of the console.
 var ipv4 = regexp.MustCompile(`(?m)^\d+\.\d+\.\d+\.\d+$`)
 
-// address gives the board's first address, "" if it has none.
+// address returns the board's first address, "" if it has none.
 func (s *Shell) address(ctx context.Context) (string, error) {
 	out, err := s.Run(ctx, console.Command{Text: addressCmd})
 	return ipv4.FindString(out), err
 }
 
-// upCmd switches every interface on, linked prints the first that has a link then.
+// upCmd brings every interface up, linkedCmd then prints the first that has a link.
 const (
 	upCmd     = `for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] || ip link set $i up 2>/dev/null || ifconfig $i up; done`
 	linkedCmd = `for n in 1 2 3 4 5 6 7 8 9 10; do for i in /sys/class/net/*; do ` +
 		`[ ${i##*/} != lo ] && [ "$(cat $i/carrier 2>/dev/null)" = 1 ] && echo ${i##*/} && break 2; done; sleep 1; done`
 )
 
-// static gives the board its own address.
-func (s *Shell) static(ctx context.Context) error {
+// setAddress gives the board its static address.
+func (s *Shell) setAddress(ctx context.Context) error {
 	if _, err := s.Exec(ctx, console.Command{Text: upCmd}); err != nil {
 		return err
 	}
@@ -58,21 +58,21 @@ func (s *Shell) static(ctx context.Context) error {
 	return err
 }
 
-// interfaceName is a line of a name and nothing else.
+// interfaceName matches a line that is a name and nothing else.
 var interfaceName = regexp.MustCompile(`(?m)^[\w.@-]+$`)
 
-// Network makes sure that the board has an address, and gives it.
+// Network makes sure that the board has an address, and returns it.
 func (s *Shell) Network(ctx context.Context) (string, error) {
 	have, err := s.address(ctx)
-	if err != nil || s.up {
+	if err != nil || s.networkUp {
 		return have, err
 	}
-	switch own := s.cfg.Address; {
+	switch static := s.cfg.Address; {
 	case s.cfg.Network != "":
 		have, err = s.runDHCP(ctx, s.cfg.Network)
-	case own.IsValid():
-		if have != own.Addr().String() {
-			have, err = own.Addr().String(), s.static(ctx)
+	case static.IsValid():
+		if have != static.Addr().String() {
+			have, err = static.Addr().String(), s.setAddress(ctx)
 		}
 	case have == "":
 		have, err = s.runDHCP(ctx, dhcpCmd)
@@ -80,13 +80,13 @@ func (s *Shell) Network(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.up = true
+	s.networkUp = true
 	return have, nil
 }
 
-// runDHCP runs a command that gets an address.
+// runDHCP runs a command that gets an address, and returns the address.
 func (s *Shell) runDHCP(ctx context.Context, cmd string) (string, error) {
-	res, err := s.Exec(ctx, console.Command{Text: cmd, Timeout: networkTime, Kind: classify.NetDHCPTimeout})
+	res, err := s.Exec(ctx, console.Command{Text: cmd, Timeout: networkTimeout, Kind: classify.NetDHCPTimeout})
 	if err != nil {
 		return "", err
 	}

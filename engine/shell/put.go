@@ -13,26 +13,25 @@ import (
 )
 
 const (
-	// MaxPut is the largest file that goes over the console, in bytes. It takes two minutes at 115200 baud.
-	MaxPut   = 256 << 10
+	maxPut   = 256 << 10 // the largest file that goes over the console, in bytes; it takes two minutes at 115200 baud
 	putTries = 2
 )
 
-// digest is what sha256sum prints.
+// digest matches what sha256sum prints.
 var digest = regexp.MustCompile(`(?m)^([0-9a-f]{64})\b`)
 
-// Put writes a file on the board through the console, in lines that the board takes, and makes sure by its SHA-256 that
-// it arrived. It is for what is needed before there is a network.
+// Put writes a file on the board through the console, and checks its SHA-256 there. It is meant for files that are needed
+// before there is a network; they have at most 256 KiB.
 func (s *Shell) Put(ctx context.Context, path, content string) error {
-	if len(content) > MaxPut {
-		return classify.WithHint(classify.New(classify.ConsoleText, "%s has %d bytes, over the console go %d", path, len(content), MaxPut),
+	if len(content) > maxPut {
+		return classify.WithHint(classify.New(classify.ConsoleText, "%s has %d bytes, over the console go %d", path, len(content), maxPut),
 			"fetch it from the station by wget")
 	}
 	sum := sha256.Sum256([]byte(content))
 	want := hex.EncodeToString(sum[:])
 	var got string
 	for range putTries {
-		if err := s.enterFile(ctx, path, content); err != nil {
+		if err := s.typeFile(ctx, path, content); err != nil {
 			return classify.Wrap(err, "", "cannot write %s on the board", path)
 		}
 		out, err := s.Run(ctx, console.Command{Text: "sha256sum <" + console.Quote(path)})
@@ -47,8 +46,8 @@ func (s *Shell) Put(ctx context.Context, path, content string) error {
 		"the console loses or changes bytes: check cable, speed and flow control")
 }
 
-// enterFile types the file.
-func (s *Shell) enterFile(ctx context.Context, path, content string) error {
+// typeFile types the commands that write the file, in lines that the board takes.
+func (s *Shell) typeFile(ctx context.Context, path, content string) error {
 	to := console.Quote(path)
 	if _, err := s.Run(ctx, console.Command{Text: ": >" + to}); err != nil {
 		return err
@@ -65,7 +64,7 @@ func (s *Shell) enterFile(ctx context.Context, path, content string) error {
 		return err
 	}
 	for i := range len(content) {
-		c := typed(content[i])
+		c := printfEscape(content[i])
 		if chunk.Len()+len(c) > room {
 			if err := flush(); err != nil {
 				return err
@@ -79,8 +78,8 @@ func (s *Shell) enterFile(ctx context.Context, path, content string) error {
 	return flush()
 }
 
-// typed is a byte as printf takes it between single quotes, on any line and in any shell.
-func typed(c byte) string {
+// printfEscape returns a byte as printf takes it between single quotes, in any shell and with any line editor.
+func printfEscape(c byte) string {
 	if c < ' ' || c > '~' || strings.IndexByte(`'%\!`, c) >= 0 {
 		return fmt.Sprintf(`\%03o`, c)
 	}

@@ -13,42 +13,44 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// prepare makes of a shell that answers one to work with.
-func (s *Shell) prepare(ctx context.Context) error {
+// prepare checks a shell that answers, keeps the kernel off the console and sets the clock. note gets what failed without
+// harm.
+func (s *Shell) prepare(ctx context.Context, note func(string)) error {
 	if err := s.checkRoundTrip(ctx); err != nil {
 		return err
 	}
 	for _, optional := range []struct {
 		what string
-		do   func(context.Context) error
+		do   func(context.Context, func(string)) error
 	}{{"the kernel's messages may stay on the console", s.quietKernel}, {"the board's clock may be wrong", s.setClock}} {
-		err := optional.do(ctx)
+		err := optional.do(ctx, note)
 		switch {
 		case err == nil:
 		case !console.Optional(ctx, err):
 			return err
 		default:
-			s.note(fmt.Sprintf("%s: %v", optional.what, err))
+			note(fmt.Sprintf("%s: %v", optional.what, err))
 		}
 	}
 	return nil
 }
 
-// probeText are the characters that commands are made of; a line that loses or changes one is no line to flash over.
+// probeText are the characters that commands consist of. A serial line that loses or changes one cannot be used.
 const probeText = "AZaz09!\"#$%&'()*+,-./:;<=>?@[]^_`{|} ~"
 
 const (
-	saneTries = 3
-	saneWait  = 5 * time.Second
+	roundTripTries   = 3
+	roundTripTimeout = 5 * time.Second
 )
 
-// checkRoundTrip makes sure that what is typed comes back byte for byte. A line of the kernel's may fall into it, not each time.
+// checkRoundTrip makes sure that typed characters come back unchanged. It tries more than once, because a line of the kernel
+// may interrupt the answer.
 func (s *Shell) checkRoundTrip(ctx context.Context) error {
 	const failed = "the shell does not give back what is typed"
 	var got string
 	var last error
-	for range saneTries {
-		res, err := s.Exec(ctx, console.Command{Text: "echo " + console.Quote(probeText), Timeout: saneWait})
+	for range roundTripTries {
+		res, err := s.Exec(ctx, console.Command{Text: "echo " + console.Quote(probeText), Timeout: roundTripTimeout})
 		if err != nil && !isNoAnswer(err) {
 			return err
 		}
@@ -57,23 +59,23 @@ func (s *Shell) checkRoundTrip(ctx context.Context) error {
 		}
 		got, last = res.Output, err
 	}
-	if last != nil && classify.Find(last, classify.ConsoleTimeout) == nil { // the console knows better
+	if last != nil && classify.Find(last, classify.ConsoleTimeout) == nil { // the console has a better reason
 		return classify.Wrap(last, classify.ShellSync, failed)
 	}
 	return classify.WithHint(s.Fail(classify.New(classify.ShellSync, failed+": %q came back as %q", probeText, got)),
 		"the serial line loses or changes characters: check console.baud, console.framing and console.flow in the policy, the cable and the ground")
 }
 
-// printk is the level below which the kernel prints on the console, and three others.
+// printk matches the four levels in /proc/sys/kernel/printk. The kernel prints messages below the first on the console.
 var printk = regexp.MustCompile(`(?m)^(\d+)\s+\d+\s+\d+\s+\d+$`)
 
-// uptime is how long Linux runs, in seconds, and how long it idled.
+// uptime matches /proc/uptime: the seconds since the boot, and the seconds that were idle.
 var uptime = regexp.MustCompile(`(?m)^(\d+\.\d+) \d+\.\d+$`)
 
-// quietKernel keeps kernel messages off the console, and looks whether it does. A board that does not let us is noisy, not
-// broken: framing copes, and the kernel's clock tells its lines from those of a command.
-func (s *Shell) quietKernel(ctx context.Context) error {
-	const lower = "dmesg -n 1 2>/dev/null || echo 1 >/proc/sys/kernel/printk; " + level + " /proc/uptime"
+// quietKernel keeps kernel messages off the console, and checks whether that worked. A board where it does not is noisy, not
+// broken: the framing tolerates kernel lines, and the kernel's clock tells them from the output of a command.
+func (s *Shell) quietKernel(ctx context.Context, note func(string)) error {
+	const lower = "dmesg -n 1 2>/dev/null || echo 1 >/proc/sys/kernel/printk; " + printLevels + " /proc/uptime"
 	res, err := s.Exec(ctx, console.Command{Text: lower})
 	if err != nil {
 		return err
@@ -83,38 +85,39 @@ func (s *Shell) quietKernel(ctx context.Context) error {
 			s.BootTime = s.Now().Add(-time.Duration(up * float64(time.Second)))
 		}
 	}
-	if s.KernelOnConsole, s.CheckKernelQuiet = !quiet(res.Output), s.quiet; s.KernelOnConsole {
-		s.note(fmt.Sprintf("kernel messages stay on the console: /proc/sys/kernel/printk says %q", strings.TrimSpace(uptime.ReplaceAllString(res.Output, ""))))
+	if s.KernelOnConsole, s.CheckKernelQuiet = !isQuiet(res.Output), s.checkQuiet; s.KernelOnConsole {
+		note(fmt.Sprintf("kernel messages stay on the console: /proc/sys/kernel/printk says %q", strings.TrimSpace(uptime.ReplaceAllString(res.Output, ""))))
 	}
 	return nil
 }
 
-// level prints printk.
-const level = "cat /proc/sys/kernel/printk"
+// printLevels prints the kernel's levels.
+const printLevels = "cat /proc/sys/kernel/printk"
 
-// quiet reports whether what level prints says that the kernel keeps to itself.
-func quiet(output string) bool {
+// isQuiet reports whether the output of printLevels means that the kernel prints nothing on the console.
+func isQuiet(output string) bool {
 	m := printk.FindStringSubmatch(output)
 	return m != nil && (m[1] == "0" || m[1] == "1")
 }
 
-// quiet asks for it.
-func (s *Shell) quiet(ctx context.Context) (bool, error) {
-	res, err := s.Console.Run(ctx, s.Dialect, console.Command{Text: level, Timeout: commandTime})
-	return quiet(res.Output), err
+// checkQuiet asks the board whether the kernel prints nothing on the console.
+func (s *Shell) checkQuiet(ctx context.Context) (bool, error) {
+	res, err := s.Console.Run(ctx, s.Dialect, console.Command{Text: printLevels, Timeout: commandTimeout})
+	return isQuiet(res.Output), err
 }
 
-// clockOff is how wrong a board's clock may be.
-const clockOff = 5 * time.Second
+// maxClockError is the largest error of the board's clock that is left alone.
+const maxClockError = 5 * time.Second
 
-// seconds is a line of the time since 1970 and nothing else.
+// seconds matches a line that is the number of seconds since 1970 and nothing else.
 var seconds = regexp.MustCompile(`(?m)^-?\d{1,12}$`)
 
-// setClock gives the board the station's time, for certificates and logs. A board that keeps its own is told of, and works.
-func (s *Shell) setClock(ctx context.Context) error {
+// setClock sets the board's clock from the station's, for certificates and logs. A clock that cannot be set is noted and is no
+// error.
+func (s *Shell) setClock(ctx context.Context, note func(string)) error {
 	const read = "date +%s"
 	off, known, err := s.clockError(ctx, read)
-	if err != nil || known && off.Abs() <= clockOff {
+	if err != nil || known && off.Abs() <= maxClockError {
 		return err
 	}
 	now := s.Now().UTC()
@@ -124,14 +127,14 @@ func (s *Shell) setClock(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !known:
-		s.note("the board's clock cannot be read: date does not print it")
-	case off.Abs() > clockOff:
-		s.note(fmt.Sprintf("the board's clock is off by %s and cannot be set", off.Round(time.Second)))
+		note("the board's clock cannot be read: date does not print it")
+	case off.Abs() > maxClockError:
+		note(fmt.Sprintf("the board's clock is off by %s and cannot be set", off.Round(time.Second)))
 	}
 	return nil
 }
 
-// clockError runs a command that prints the board's time, and tells how wrong that is.
+// clockError runs a command that prints the board's time, and returns its difference to the station's.
 func (s *Shell) clockError(ctx context.Context, cmd string) (off time.Duration, known bool, err error) {
 	res, err := s.Exec(ctx, console.Command{Text: cmd})
 	if err != nil {

@@ -1,6 +1,7 @@
 // Package shell drives a Linux shell over a console: log in, run commands, bring the network up.
 //
-// It owns the login dialogue and the quoting of commands. It does not know what the commands are for.
+// It owns the login dialogue and the preparation of the shell. It does not know what the commands are for. It is not meant
+// for embedders, except for Config, which is a part of engine.Policy.
 package shell
 
 import (
@@ -12,61 +13,72 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// Config is how one board's Linux behaves.
+// Config describes one board's Linux.
 type Config struct {
-	Login    string        // what asks for the user
-	User     string        // whom to log in as
-	Password string        // sent when asked for; it appears in no record
+	Login    string        // the text that asks for the user
+	User     string        // the user to log in as
+	Password string        // typed when asked for; it is never recorded
 	Prompts  []string      // how the shell's prompt ends, in each Linux that the board may have
 	Timeout  time.Duration // from the start of the kernel to the shell
 	Line     int           // the longest line that it takes, in bytes
-	Network  string        // a command that brings the network up; "" asks by DHCP on every interface
-	Address  netip.Prefix  // the board's own, where it cannot ask
-	Gateway  netip.Addr    // its router then; not valid is none
-
-	Running bool              // it may wait at its login or prompt already, and say so only when asked
-	Note    func(text string) // takes what is odd and harms nothing; may be nil
+	Network  string        // a command that brings the network up; "" uses DHCP on every interface
+	Address  netip.Prefix  // the board's static address; invalid means DHCP
+	Gateway  netip.Addr    // its router then; invalid means none
 }
 
-// Default is a Linux as an embedded one often is.
+// State is what is known of a board's Linux when Login is called.
+type State int
+
+// The states of a Linux.
+const (
+	Booting State = iota // its kernel has just started
+	Running              // it may be at its login or prompt already, which it prints only after Enter
+)
+
+// Default is the configuration of a common embedded Linux.
 var Default = Config{Login: "login:", User: "root", Prompts: []string{"# "}, Timeout: 3 * time.Minute, Line: 1000}
 
 const (
-	syncTries   = 2
-	syncWait    = 3 * time.Second
-	commandTime = time.Minute // for a command that has no limit of its own
+	syncTries      = 2
+	syncTimeout    = 3 * time.Second
+	commandTimeout = time.Minute // for a command that has no timeout of its own
 )
 
-// Shell is a shell that answers.
+// Shell is a shell that answers. It belongs to one goroutine.
 type Shell struct {
 	console.Interpreter
-	cfg Config
-	up  bool // the network is
+	cfg       Config
+	networkUp bool
 }
 
-// Login waits for a login or a prompt, logs in and makes sure that the shell answers. alarms end it early.
-func Login(ctx context.Context, con *console.Console, cfg Config, alarms ...console.Abort) (*Shell, error) {
+// Login waits for a login or a prompt, logs in, makes sure that the shell answers and prepares it. note gets a line for each
+// problem that does not stop the login; it may be nil. aborts end the login early.
+func Login(ctx context.Context, con *console.Console, cfg Config, state State, note func(text string), aborts ...console.Abort) (*Shell, error) {
 	con.EndEpoch(ctx, "a new shell was asked for")
-	s := &Shell{cfg: cfg, Interpreter: console.Interpreter{Console: con, Exit: classify.ShellExit, Limit: commandTime}}
+	if note == nil {
+		note = func(string) {}
+	}
+	s := &Shell{cfg: cfg, Interpreter: console.Interpreter{Console: con, Exit: classify.ShellExit, Limit: commandTimeout}}
+	aborts = append(aborts[:len(aborts):len(aborts)], console.Panic, console.Reset, console.Emergency, console.Off)
 	for until := con.Now().Add(cfg.Timeout); ; {
-		prompt, err := s.enter(ctx, until, append(alarms, console.Panic, console.Reset, console.Emergency, console.Off))
+		prompt, err := s.logIn(ctx, state, until, aborts)
 		if err != nil {
 			return nil, err
 		}
 		s.Dialect = console.POSIX(prompt, cfg.Line)
 		s.Abort = []console.Abort{console.Panic, console.Reset, console.Off}
-		if err = con.Sync(ctx, s.Dialect, syncTries, syncWait); err == nil {
+		if err = con.Sync(ctx, s.Dialect, syncTries, syncTimeout); err == nil {
 			s.Epoch = con.NewEpoch("shell")
-			return s, s.prepare(ctx)
+			return s, s.prepare(ctx, note)
 		}
-		// What looked like a prompt was none, or the board is busy: back to where a login may come.
+		// What looked like a prompt was none, or the board is busy: wait for a login or a prompt again.
 		if !con.Now().Before(until) || !isNoAnswer(err) {
 			return nil, classify.Wrap(err, classify.ShellSync, "logged in, but the shell does not answer")
 		}
 	}
 }
 
-// isNoAnswer reports whether err says that nobody understood, rather than what went wrong.
+// isNoAnswer reports whether err means that the shell did not answer, or not understandably.
 func isNoAnswer(err error) bool {
 	for _, k := range []classify.Kind{classify.ConsoleTimeout, classify.ConsoleEcho, classify.ConsoleGarbled} {
 		if classify.Find(err, k) != nil {
@@ -74,10 +86,4 @@ func isNoAnswer(err error) bool {
 		}
 	}
 	return false
-}
-
-func (s *Shell) note(text string) {
-	if s.cfg.Note != nil {
-		s.cfg.Note(text)
-	}
 }

@@ -1,11 +1,9 @@
 package shell
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -18,21 +16,18 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/consoletest"
 )
 
-// board is a Linux at the wire. Each of talk is said when what stands before it was typed.
+// board is a Linux at the other end of a console's wire.
 type board struct {
-	net.Conn
-	talk  [][2]string
-	reply func(cmd string) (output, code string)
-	odd   func(cmd string) (output, code string) // answers what Login asks, too
-	heard string
-
-	prompt string
+	talk   [][2]string                            // steps before the prompt: what is typed, and the answer
+	prompt string                                 // "" is one with an escape sequence
+	reply  func(cmd string) (output, code string) // answers the commands of the test; nil: all succeed
+	odd    func(cmd string) (output, code string) // answers all commands, those of Login too; nil: as a board without faults
 }
 
-// answer is what a command prints and how it exits.
+// answer returns what a command prints, and its exit code.
 func (b *board) answer(cmd string) (output, code string) {
 	switch {
-	case strings.HasPrefix(cmd, "fl(){"): // the console's own
+	case strings.HasPrefix(cmd, "fl(){"): // the console's setup
 	case b.odd != nil:
 		return b.odd(cmd)
 	case strings.Contains(cmd, "printk"), strings.HasPrefix(cmd, "date"), strings.HasPrefix(cmd, "echo 'AZ"):
@@ -43,7 +38,17 @@ func (b *board) answer(cmd string) (output, code string) {
 	return "", "0"
 }
 
-// wellBehaved answers what Login asks a board that has nothing wrong with it.
+// serve plays the login and then the shell.
+func (b *board) serve(wire *consoletest.Board) {
+	wire.Prompt, wire.Reply = cmp.Or(b.prompt, "/root # \x1b[6n"), b.answer
+	for _, step := range b.talk {
+		wire.Until(step[0])
+		wire.Say(step[1])
+	}
+	wire.Serve()
+}
+
+// wellBehaved answers the commands of Login as a board without faults.
 func wellBehaved(cmd string) (output, code string) {
 	switch {
 	case strings.Contains(cmd, "printk"):
@@ -54,92 +59,61 @@ func wellBehaved(cmd string) (output, code string) {
 	return probeText + "\r\n", "0"
 }
 
-func (b *board) serve() {
-	buf := make([]byte, 256)
-	for {
-		for len(b.talk) > 0 && strings.HasSuffix(b.heard, b.talk[0][0]) {
-			say := b.talk[0][1]
-			b.talk, b.heard = b.talk[1:], ""
-			b.Write([]byte(say))
-		}
-		n, err := b.Read(buf)
-		if err != nil {
-			return
-		}
-		b.heard += string(buf[:n])
-		if len(b.talk) > 0 {
-			continue
-		}
-		line, enter := strings.CutSuffix(b.heard, "\n")
-		b.Write(bytes.ReplaceAll(buf[:n], []byte("\n"), []byte("\r\n")))
-		if !enter {
-			continue
-		}
-		b.heard = ""
-		l, ok := consoletest.Parse(line)
-		switch {
-		case ok && l.Sync:
-			b.Write([]byte(l.Begin()))
-		case ok:
-			out, code := b.answer(l.Command)
-			if b.Write([]byte(l.Begin() + out)); code == "" {
-				continue
-			}
-			b.Write([]byte(l.End(code)))
-		}
-		b.Write([]byte(cmp.Or(b.prompt, "/root # \x1b[6n")))
-	}
-}
-
+// login logs in to b.
 func login(t *testing.T, cfg Config, b *board) (*Shell, error) {
 	t.Helper()
-	wire, port := net.Pipe()
-	c := console.New(port, console.Config{})
-	t.Cleanup(func() { c.Close(); wire.Close() })
-	b.Conn = wire
-	go b.serve()
-	return Login(t.Context(), c, cfg)
+	return loginIn(t, cfg, Booting, nil, b)
 }
 
-// with gives the default with something changed.
+// loginIn logs in to b, of which state is known.
+func loginIn(t *testing.T, cfg Config, state State, note func(string), b *board) (*Shell, error) {
+	t.Helper()
+	port, wire := consoletest.NewBoard(t)
+	c := console.New(port, console.Config{})
+	t.Cleanup(func() { c.Close() })
+	go b.serve(wire)
+	return Login(t.Context(), c, cfg, state, note)
+}
+
+// with returns Default with a change.
 func with(change func(*Config)) Config {
 	cfg := Default
 	change(&cfg)
 	return cfg
 }
 
-// Rows 4, 6, 9 and 17: whatever asks for a login gets one, and a refusal is told as soon as it is one.
+// TestLogin logs in to boards that ask for it in different ways. A refusal is an error at once.
 func TestLogin(t *testing.T) {
 	const kernel = "[    0.000000] Booting Linux # 1\r\n"
 	const noise = "[    5.123456] random: crng init done\r\n"
 	secret := with(func(c *Config) { c.Password = "s3cret" })
 	two := with(func(c *Config) { c.Prompts = []string{"# ", "root@evm:", "root@evm:~# "} })
-	running := with(func(c *Config) { c.Running = true })
 	const quickly = time.Second
 	for name, tt := range map[string]struct {
 		cfg    Config
+		state  State
 		talk   [][2]string
 		kind   classify.Kind
 		within time.Duration
 		prompt string
 	}{
-		"no password":           {Default, [][2]string{{"", kernel + "host login: "}, {"root\n", "root\r\n\r\n/root # \x1b[6n"}}, "", quickly, "# "},
-		"password":              {secret, [][2]string{{"", kernel + "host login: "}, {"root\n", "root\r\nPassword: "}, {"s3cret\n", "\r\nLast login: Thu\r\n# "}}, "", quickly, "# "},
-		"an empty password":     {Default, [][2]string{{"", "login: "}, {"root\n", "Password: "}, {"\n", "\r\n# "}}, "", quickly, "# "},
-		"a prompt at once":      {Default, [][2]string{{"", kernel + "/ # "}}, "", quickly, "# "},
-		"a long path":           {Default, [][2]string{{"", "login: "}, {"root\n", "\r\nroot@host:/very/long/path# "}}, "", quickly, "# "},
-		"the longest prompt":    {two, [][2]string{{"", "login: "}, {"root\n", "\r\nroot@evm:~# "}}, "", quickly, "root@evm:~# "},
-		"another prompt":        {two, [][2]string{{"", "login: "}, {"root\n", "\r\nroot@evm:"}}, "", quickly, "root@evm:"},
-		"press Enter":           {Default, [][2]string{{"", kernel + "Please press Enter to activate this console. "}, {"\n", "\r\n/ # "}}, "", quickly, "# "},
-		"press Enter, noise":    {Default, [][2]string{{"", "Please press Enter to activate this console. " + noise}, {"\n", "\r\n/ # "}}, "", quickly, "# "},
-		"noise at the login":    {Default, [][2]string{{"", "host login: " + noise}, {"root\n", "# "}}, "", quickly, "# "},
-		"noise at the prompt":   {Default, [][2]string{{"", "login: "}, {"root\n", "\r\n/root # \x1b[6n" + noise}}, "", quickly, "# "},
-		"noise at the password": {secret, [][2]string{{"", "login: "}, {"root\n", "Password: " + noise}, {"s3cret\n", "# "}}, "", quickly, "# "},
-		"another noise":         {Default, [][2]string{{"", "login: "}, {"root\n", "\r\n# eth0: link up\r\n"}, {"\n", "\r\n# "}}, "", nudgeAnswer + quickly, "# "},
-		"Enter, in other words": {Default, [][2]string{{"", kernel + "Hit return\r\n"}, {"\n", "login: "}, {"root\n", "# "}}, "", nudgeAfter + quickly, "# "},
-		"it runs already":       {running, [][2]string{{"\n", "\r\n/root # "}}, "", nudgeFirst + quickly, "# "},
-		"second try":            {Default, [][2]string{{"", "login: "}, {"root\n", "\r\nLogin incorrect\r\nlogin: "}, {"root\n", "# "}}, "", quickly, "# "},
-		"denied": {secret, [][2]string{
+		"no password":           {Default, Booting, [][2]string{{"", kernel + "host login: "}, {"root\n", "root\r\n\r\n/root # \x1b[6n"}}, "", quickly, "# "},
+		"password":              {secret, Booting, [][2]string{{"", kernel + "host login: "}, {"root\n", "root\r\nPassword: "}, {"s3cret\n", "\r\nLast login: Thu\r\n# "}}, "", quickly, "# "},
+		"an empty password":     {Default, Booting, [][2]string{{"", "login: "}, {"root\n", "Password: "}, {"\n", "\r\n# "}}, "", quickly, "# "},
+		"a prompt at once":      {Default, Booting, [][2]string{{"", kernel + "/ # "}}, "", quickly, "# "},
+		"a long path":           {Default, Booting, [][2]string{{"", "login: "}, {"root\n", "\r\nroot@host:/very/long/path# "}}, "", quickly, "# "},
+		"the longest prompt":    {two, Booting, [][2]string{{"", "login: "}, {"root\n", "\r\nroot@evm:~# "}}, "", quickly, "root@evm:~# "},
+		"another prompt":        {two, Booting, [][2]string{{"", "login: "}, {"root\n", "\r\nroot@evm:"}}, "", quickly, "root@evm:"},
+		"press Enter":           {Default, Booting, [][2]string{{"", kernel + "Please press Enter to activate this console. "}, {"\n", "\r\n/ # "}}, "", quickly, "# "},
+		"press Enter, noise":    {Default, Booting, [][2]string{{"", "Please press Enter to activate this console. " + noise}, {"\n", "\r\n/ # "}}, "", quickly, "# "},
+		"noise at the login":    {Default, Booting, [][2]string{{"", "host login: " + noise}, {"root\n", "# "}}, "", quickly, "# "},
+		"noise at the prompt":   {Default, Booting, [][2]string{{"", "login: "}, {"root\n", "\r\n/root # \x1b[6n" + noise}}, "", quickly, "# "},
+		"noise at the password": {secret, Booting, [][2]string{{"", "login: "}, {"root\n", "Password: " + noise}, {"s3cret\n", "# "}}, "", quickly, "# "},
+		"another noise":         {Default, Booting, [][2]string{{"", "login: "}, {"root\n", "\r\n# eth0: link up\r\n"}, {"\n", "\r\n# "}}, "", answerNudge + quickly, "# "},
+		"Enter, in other words": {Default, Booting, [][2]string{{"", kernel + "Hit return\r\n"}, {"\n", "login: "}, {"root\n", "# "}}, "", nudgeAfter + quickly, "# "},
+		"it runs already":       {Default, Running, [][2]string{{"\n", "\r\n/root # "}}, "", firstNudge + quickly, "# "},
+		"second try":            {Default, Booting, [][2]string{{"", "login: "}, {"root\n", "\r\nLogin incorrect\r\nlogin: "}, {"root\n", "# "}}, "", quickly, "# "},
+		"denied": {secret, Booting, [][2]string{
 			{"", "login: "},
 			{"root\n", "Password: "},
 			{"s3cret\n", "\r\nLogin incorrect\r\nlogin: "},
@@ -149,7 +123,7 @@ func TestLogin(t *testing.T) {
 			{"s3cret\n", "\r\nLogin incorrect\r\n"},
 			{"never", ""},
 		}, classify.ShellLoginDenied, quickly, ""},
-		"denied in other words": {secret, [][2]string{
+		"denied in other words": {secret, Booting, [][2]string{
 			{"", "login: "},
 			{"root\n", "Password: "},
 			{"s3cret\n", "\r\nPermission denied\r\nlogin: "},
@@ -159,35 +133,35 @@ func TestLogin(t *testing.T) {
 			{"s3cret\n", "\r\nPermission denied\r\nlogin: "},
 			{"never", ""},
 		}, classify.ShellLoginDenied, quickly, ""},
-		"no answer to the name": {Default, [][2]string{{"", "login: "}, {"never", ""}}, classify.ShellLogin, answerTime + quickly, ""},
-		"a prompt of its own":   {Default, [][2]string{{"", "login: "}, {"root\n", "\r\n$ "}, {"never", ""}}, classify.ShellLogin, answerTime + quickly, ""},
-		"it asks forever":       {Default, [][2]string{{"", strings.Repeat("Please press Enter to activate this console.\r\n", 100)}, {"never", ""}}, classify.ShellLogin, Default.Timeout, ""},
-		"panic":                 {Default, [][2]string{{"", kernel + "Kernel panic - not syncing: VFS: Unable to mount root fs\r\n"}, {"never", ""}}, classify.BoardPanic, 0, ""},
-		"reset":                 {Default, [][2]string{{"", kernel + "\r\nU-Boot 2023.01 (Jan 01 2024)\r\n"}, {"never", ""}}, classify.BoardReset, 0, ""},
-		"an emergency":          {Default, [][2]string{{"", kernel + "Give root password for maintenance\r\n(or press Control-D to continue): "}, {"never", ""}}, classify.ShellLogin, 0, ""},
-		"no login":              {Default, [][2]string{{"", kernel}, {"never", ""}}, classify.ShellLogin, Default.Timeout, ""},
+		"no answer to the name": {Default, Booting, [][2]string{{"", "login: "}, {"never", ""}}, classify.ShellLogin, answerTimeout + quickly, ""},
+		"a prompt of its own":   {Default, Booting, [][2]string{{"", "login: "}, {"root\n", "\r\n$ "}, {"never", ""}}, classify.ShellLogin, answerTimeout + quickly, ""},
+		"it asks forever":       {Default, Booting, [][2]string{{"", strings.Repeat("Please press Enter to activate this console.\r\n", 100)}, {"never", ""}}, classify.ShellLogin, Default.Timeout, ""},
+		"panic":                 {Default, Booting, [][2]string{{"", kernel + "Kernel panic - not syncing: VFS: Unable to mount root fs\r\n"}, {"never", ""}}, classify.BoardPanic, 0, ""},
+		"reset":                 {Default, Booting, [][2]string{{"", kernel + "\r\nU-Boot 2023.01 (Jan 01 2024)\r\n"}, {"never", ""}}, classify.BoardReset, 0, ""},
+		"an emergency":          {Default, Booting, [][2]string{{"", kernel + "Give root password for maintenance\r\n(or press Control-D to continue): "}, {"never", ""}}, classify.ShellLogin, 0, ""},
+		"no login":              {Default, Booting, [][2]string{{"", kernel}, {"never", ""}}, classify.ShellLogin, Default.Timeout, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				s, err := login(t, tt.cfg, &board{talk: tt.talk, prompt: tt.prompt})
+				s, err := loginIn(t, tt.cfg, tt.state, nil, &board{talk: tt.talk, prompt: tt.prompt})
 				took := time.Since(began)
 				if f := classify.Facts(err); f.Kind != tt.kind || tt.kind == "" && err != nil {
-					t.Fatalf("Login = %v of kind %s; want %s", err, f.Kind, tt.kind)
+					t.Fatalf("Login() = %v of kind %q; want kind %q", err, f.Kind, tt.kind)
 				}
 				prompt := ""
 				if err == nil {
 					prompt = s.Prompt
 				}
 				if took > tt.within || prompt != tt.prompt {
-					t.Errorf("took %s to prompt %q; want %q within %s", took, prompt, tt.prompt, tt.within)
+					t.Errorf("Login() = prompt %q after %s; want %q within %s", prompt, took, tt.prompt, tt.within)
 				}
 			})
 		})
 	}
 }
 
-// A board that asks for a password and a policy that has none: the hint names the key.
+// TestDeniedHint: if the board asks for a password and the policy has none, the hint names the key.
 func TestDeniedHint(t *testing.T) {
 	for password, want := range map[string]string{"": "set linux.password", "s3cret": "check linux.user and linux.password"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -197,21 +171,20 @@ func TestDeniedHint(t *testing.T) {
 			}
 			_, err := login(t, with(func(c *Config) { c.Password = password }), &board{talk: append(talk, [2]string{"never", ""})})
 			if f := classify.Facts(err); f.Kind != classify.ShellLoginDenied || !strings.Contains(f.Hint, want) {
-				t.Errorf("%v, hint %q; want %q", err, f.Hint, want)
+				t.Errorf("Login() with password %q = %v, hint %q; want kind %s, hint %q", password, err, f.Hint, classify.ShellLoginDenied, want)
 			}
 		})
 	}
 }
 
-// Rows 3, 4, 25 and 31: what Login does with a shell before anybody works with it, and what becomes of a board that does
-// not go along.
+// TestPrepare checks what Login does with a shell that answers, and how it reports a board on which that fails.
 func TestPrepare(t *testing.T) {
 	const mangled, day = "AZaz09!\"#$%&", 24 * time.Hour
 	for name, tt := range map[string]struct {
-		odd   func(n int, cmd string) (out, code string, ok bool) // n counts the commands; not ok is answered well
+		odd   func(n int, cmd string) (out, code string, ok bool) // n counts the commands; ok is false for a normal answer
 		kind  classify.Kind
 		note  string
-		typed string // that must be among the commands
+		typed string // a part of the commands
 	}{
 		"nothing odd": {func(int, string) (string, string, bool) { return "", "", false }, "", "", "dmesg -n 1"},
 		"a mangled echo": {func(_ int, cmd string) (string, string, bool) {
@@ -223,7 +196,7 @@ func TestPrepare(t *testing.T) {
 		"an echo mangled once": {func(n int, cmd string) (string, string, bool) {
 			return mangled + "\r\n", "0", n == 1
 		}, "", "", ""},
-		"noise beside the echo": {func(n int, cmd string) (string, string, bool) {
+		"noise before the echo": {func(n int, cmd string) (string, string, bool) {
 			return "[    5.123456] usb 1-1: new device\r\n" + probeText + "\r\n", "0", n == 1
 		}, "", "", ""},
 		"printk stays": {func(_ int, cmd string) (string, string, bool) {
@@ -233,7 +206,7 @@ func TestPrepare(t *testing.T) {
 			return "cat: can't open '/proc/sys/kernel/printk'\r\n", "1", strings.Contains(cmd, "printk")
 		}, "", "kernel messages stay on the console", ""},
 		"a little off": {func(_ int, cmd string) (string, string, bool) {
-			return fmt.Sprintln(time.Now().Add(time.Second - clockOff).Unix()), "0", cmd == "date +%s"
+			return fmt.Sprintln(time.Now().Add(time.Second - maxClockError).Unix()), "0", cmd == "date +%s"
 		}, "", "", ""},
 		"no clock before": {
 			func(_ int, cmd string) (string, string, bool) { return "0\r\n", "0", cmd == "date +%s" }, "", "",
@@ -261,8 +234,8 @@ func TestPrepare(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var notes, typed []string
-				cfg := with(func(c *Config) { c.Note = func(text string) { notes = append(notes, text) } })
-				_, err := login(t, cfg, &board{talk: [][2]string{{"", "# "}}, odd: func(cmd string) (string, string) {
+				note := func(text string) { notes = append(notes, text) }
+				_, err := loginIn(t, Default, Booting, note, &board{talk: [][2]string{{"", "# "}}, odd: func(cmd string) (string, string) {
 					typed = append(typed, cmd)
 					if out, code, ok := tt.odd(len(typed), cmd); ok {
 						return out, code
@@ -271,13 +244,13 @@ func TestPrepare(t *testing.T) {
 				}})
 				all := strings.Join(notes, "\n")
 				if f := classify.Facts(err); f.Kind != tt.kind || !strings.Contains(all, tt.note) || tt.note == "" && all != "" {
-					t.Errorf("%v of kind %s, noted %q; want %s, %q", err, f.Kind, all, tt.kind, tt.note)
+					t.Errorf("Login() = %v of kind %q, noted %q; want kind %q, note %q", err, f.Kind, all, tt.kind, tt.note)
 				}
 				if len(typed) == 0 || !strings.HasPrefix(typed[0], "echo 'AZ") || !strings.Contains(strings.Join(typed, "\n"), tt.typed) {
-					t.Errorf("typed %q; want %q", typed, tt.typed)
+					t.Errorf("commands = %q; want the round trip first, and %q", typed, tt.typed)
 				}
 				if set := strings.Contains(strings.Join(typed, "\n"), "date -u -s"); name == "nothing odd" && set || name == "a little off" && set {
-					t.Errorf("a clock that is right was set: %q", typed)
+					t.Errorf("commands = %q; want no setting of a clock that is right", typed)
 				}
 			})
 		})
@@ -288,21 +261,20 @@ func TestThePasswordIsNotRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var record strings.Builder
 		tr := console.NewTranscript(&record)
-		wire, port := net.Pipe()
+		port, wire := consoletest.NewBoard(t)
 		c := console.New(port, console.Config{Recorder: tr})
-		defer wire.Close()
 		defer c.Close()
-		b := &board{Conn: wire, talk: [][2]string{{"", "login: "}, {"root\n", "Password: "}, {"s3cret\n", "\r\n# "}}}
-		go b.serve()
+		b := &board{talk: [][2]string{{"", "login: "}, {"root\n", "Password: "}, {"s3cret\n", "\r\n# "}}}
+		go b.serve(wire)
 		cfg := Default
 		cfg.Password = "s3cret"
-		if _, err := Login(t.Context(), c, cfg); err != nil {
+		if _, err := Login(t.Context(), c, cfg, Booting, nil); err != nil {
 			t.Fatal(err)
 		}
 		c.Close()
 		tr.Close()
 		if s := record.String(); strings.Contains(s, "s3cret") || !strings.Contains(s, "> root") {
-			t.Errorf("transcript:\n%s", s)
+			t.Errorf("transcript:\n%s\nwant the user and no password", s)
 		}
 	})
 }
@@ -319,19 +291,19 @@ func TestRunReadsTheExitCode(t *testing.T) {
 			t.Fatal(err)
 		}
 		if out, err := s.Run(t.Context(), console.Command{Text: "it's"}); err == nil || out != "" {
-			t.Errorf("an open quote: %q, %v", out, err)
+			t.Errorf("Run(it's) = %q, %v; want an error", out, err)
 		}
 		if out, err := s.Run(t.Context(), console.Command{Text: "say 'x'"}); out != "say 'x'" || err != nil {
-			t.Errorf("Run = %q, %v", out, err)
+			t.Errorf("Run(say 'x') = %q, %v; want %q", out, err, "say 'x'")
 		}
 		out, err := s.Run(t.Context(), console.Command{Text: "false"})
 		if f := classify.Facts(err); f.Kind != classify.ShellExit || !strings.Contains(err.Error(), "the shell: `false` exited 1") || !strings.Contains(f.Console, "sorry") || out != "sorry" {
-			t.Errorf("Run(false) = %q, %v", out, err)
+			t.Errorf("Run(false) = %q, %v; want %q and kind %s with the console lines", out, err, "sorry", classify.ShellExit)
 		}
 	})
 }
 
-// Row 24: an address without DHCP. What has ip or only ifconfig, and a board without a link.
+// TestStaticAddress sets an address without DHCP, on a board with a link and on one without.
 func TestStaticAddress(t *testing.T) {
 	for name, tt := range map[string]struct {
 		link string
@@ -358,12 +330,12 @@ func TestStaticAddress(t *testing.T) {
 				}
 				got, err := s.Network(t.Context())
 				if f := classify.Facts(err); got != tt.want || f.Kind != tt.kind {
-					t.Errorf("Network = %q, %v of kind %s; want %q, %s", got, err, f.Kind, tt.want, tt.kind)
+					t.Errorf("Network() = %q, %v of kind %q; want %q, kind %q", got, err, f.Kind, tt.want, tt.kind)
 				}
 				all := strings.Join(typed, "\n")
 				for _, cmd := range []string{"ip addr add 192.168.7.5/23 dev lan0 2>/dev/null || ifconfig lan0 192.168.7.5 netmask 255.255.254.0", "ip route add default via 192.168.6.1 2>/dev/null || route add default gw 192.168.6.1"} {
 					if strings.Contains(all, cmd) != (tt.kind == "") {
-						t.Errorf("typed:\n%s\nabout %s", all, cmd)
+						t.Errorf("commands:\n%s\nwant %t: %s", all, tt.kind == "", cmd)
 					}
 				}
 			})
@@ -404,15 +376,14 @@ func TestNetwork(t *testing.T) {
 				}
 				got, err := s.Network(t.Context())
 				if f := classify.Facts(err); got != tt.want || f.Kind != tt.kind {
-					t.Errorf("Network = %q, %v of kind %s; want %q, %s", got, err, f.Kind, tt.want, tt.kind)
+					t.Errorf("Network() = %q, %v of kind %q; want %q, kind %q", got, err, f.Kind, tt.want, tt.kind)
 				}
 			})
 		})
 	}
 }
 
-// Row 20: a file goes over the console in lines that the board takes, and is checked there; what arrives changed is
-// typed once more.
+// TestPut writes a file over the console, in lines that the board takes. A file that arrives changed is typed again.
 func TestPut(t *testing.T) {
 	content := "it's 100 %\\\n" + strings.Repeat("\x00\xff0123456789", 200) + "!"
 	for name, tt := range map[string]struct {
@@ -445,17 +416,17 @@ func TestPut(t *testing.T) {
 				}
 				err := s.Put(t.Context(), "/tmp/f", content)
 				if got := classify.Facts(err).Kind; err != nil && got != tt.kind || err == nil && (tt.kind != "" || file != content) || lines < 3 {
-					t.Errorf("%v of kind %s after %d lines: %q", err, got, lines, file)
+					t.Errorf("Put() = %v of kind %q, %d lines, file %q; want kind %q, at least 3 lines, file %q", err, got, lines, file, tt.kind, content)
 				}
-				if err := s.Put(t.Context(), "/tmp/f", strings.Repeat("x", MaxPut+1)); classify.Facts(err).Kind != classify.ConsoleText {
-					t.Errorf("too large: %v", err)
+				if err := s.Put(t.Context(), "/tmp/f", strings.Repeat("x", maxPut+1)); classify.Facts(err).Kind != classify.ConsoleText {
+					t.Errorf("Put() of %d bytes = %v; want kind %s", maxPut+1, err, classify.ConsoleText)
 				}
 			})
 		})
 	}
 }
 
-// unescaped is what printf makes of octal escapes.
+// unescaped returns what printf makes of octal escapes.
 func unescaped(s string) string {
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {

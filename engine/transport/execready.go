@@ -67,7 +67,7 @@ func (c *child) unread() (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	cerr := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	cerr := raw.Control(func(fd uintptr) { n, err = unreadBytes(int(fd)) })
 	if cerr != nil {
 		err = cerr
 	}

@@ -132,7 +132,7 @@ func (m machine) locker(path string) string {
 	if unix.Stat(m.path(path), &st) != nil {
 		return ""
 	}
-	at := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
+	at := fmt.Sprintf("%02x:%02x:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)), st.Ino)
 	for line := range strings.Lines(read(m.path("/proc/locks"))) {
 		// 1: FLOCK ADVISORY WRITE pid major:minor:inode start end
 		if col := strings.Fields(line); len(col) > 5 && col[5] == at && col[4] != "-1" {

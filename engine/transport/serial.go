@@ -44,6 +44,9 @@ func openSerial(_ context.Context, path string, line Line) (Port, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSerialSupport(); err != nil {
+		return nil, err
+	}
 	device, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, classify.WithHint(err, "there is %s", list(serialNames()))
@@ -80,11 +83,10 @@ func openSerial(_ context.Context, path string, line Line) (Port, error) {
 // acquire makes sure that nobody else has the port. Root passes by the kernel's own exclusive mode, so it is asked for.
 func (t *tty) acquire(device string) error {
 	return t.control(func(fd int) error {
-		if _, err := unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
+		if !isTerminal(fd) {
 			return classify.WithHint(classify.New(classify.Usage, "%s is not a serial port", device), "there is %s", list(serialNames()))
 		}
-		exclusive, err := unix.IoctlGetInt(fd, unix.TIOCGEXCL)
-		if err == nil && exclusive != 0 || unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
+		if isExclusive(fd) || unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
 			return errBusy("serial:"+device, userOf(device))
 		}
 		return nil
@@ -109,20 +111,9 @@ func (t *tty) control(f func(fd int) error) error {
 func (t *tty) configure(line Line) error {
 	return t.control(func(fd int) error {
 		if strings.HasPrefix(t.Name(), "/dev/pts/") {
-			unix.IoctlSetInt(fd, unix.TIOCNXCL, 0)
+			clearExclusive(fd)
 		}
-		mode, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
-		if err != nil {
-			return err
-		}
-		mode.Cflag &^= unix.HUPCL
-		switch line.Flow {
-		case "rtscts":
-			mode.Cflag |= unix.CRTSCTS
-		case "xonxoff":
-			mode.Iflag |= unix.IXON | unix.IXOFF
-		}
-		return unix.IoctlSetTermios(fd, unix.TCSETS2, mode)
+		return configureTerminal(fd, line.Flow)
 	})
 }
 

@@ -11,18 +11,17 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// interrupt is Ctrl-C: it drops a line that was begun and ends a command, where Enter would run the one and repeat the
-// other.
+// interrupt is Ctrl-C. It drops an incomplete line and ends a command; Enter would run the line, or repeat the command.
 const interrupt = "\x03"
 
 const (
-	nudgeAfter    = 5 * time.Second        // silence after which a board is asked whether it waits at its prompt
-	nudgeFirst    = 500 * time.Millisecond // likewise, once, for a board that was not just reset
-	clearEvery    = 5                      // so many keys, then Ctrl-C: a word may lie behind the prompt and hide it
+	nudgeAfter    = 5 * time.Second        // silence after which Ctrl-C is typed, in case the board is at its prompt
+	firstNudge    = 500 * time.Millisecond // likewise, once, for a board that was not just reset
+	clearEvery    = 5                      // after so many keys, Ctrl-C is typed: a word of keys may follow the prompt and hide it
 	passwordTries = 3
 )
 
-// abortMissed is what shows that nobody stopped autoboot.
+// abortMissed matches the start of a kernel, which means that autoboot was not stopped.
 var abortMissed = console.Abort{
 	Pattern: console.Text("Starting kernel ..."),
 	Kind:    classify.UBootAutoboot,
@@ -30,7 +29,7 @@ var abortMissed = console.Abort{
 	Hint:    "check uboot.autoboot, the text that asks for a key, and uboot.keys and uboot.password in the policy against the console lines",
 }
 
-// abortPassword is the same after a password.
+// abortPassword matches the same after a password was typed.
 var abortPassword = console.Abort{
 	Pattern: abortMissed.Pattern,
 	Kind:    classify.UBootAutobootDenied,
@@ -38,50 +37,47 @@ var abortPassword = console.Abort{
 	Hint:    "check uboot.password in the policy",
 }
 
-// banner is what a U-Boot proper begins with. Its SPL may have said so before, more than once.
+// banner matches the first line of U-Boot proper. Its SPL may have printed a banner of its own before, more than once.
 var banner = console.Regexp(`(?m)^U-Boot 20\d\d\.\d\d`)
 
-// event is what the board did while it was being stopped.
+// event is what the board did while autoboot was being stopped.
 type event int
 
 const (
-	began event = iota
+	sawBanner event = iota
 	asksKeys
 	asksPassword
-	atPrompt // and what follows: which prompt
+	atPrompt // plus the index of the prompt
 )
 
-// stopper is the way to the prompt.
+// stopper stops autoboot once.
 type stopper struct {
 	*UBoot
 	cfg     Config
-	prompts []string // the longest last: of two that fit it is the one that is meant
+	state   State
+	prompts []string // the longest last: if two match, the longer one is the prompt
 	until   time.Time
-	nudge   time.Duration // silence after which the board is asked
+	nudge   time.Duration // silence after which Ctrl-C is typed
+	gaps    int           // of the console's port, at the beginning
 
-	booted    bool // the banner was seen: another one is a reset
-	asked     bool // autoboot's text was
-	typing    bool // keys go out every so often
-	ticks     int  // how often they did
-	passwords int  // that were typed
+	booted    bool // the banner came: another one is a reset
+	asked     bool // the autoboot text came
+	typing    bool // keys are typed every KeyInterval
+	keysTyped int  // how often they were typed
+	passwords int  // how many passwords were typed
 }
 
-// stop types the keys from the moment U-Boot asks for them until its prompt ends the stream, and gives that prompt.
-func (u *UBoot) stop(ctx context.Context, cfg Config, until time.Time) (prompt string, err error) {
-	gaps := u.Gaps()
-	s := &stopper{UBoot: u, cfg: cfg, until: until, nudge: nudgeFirst}
-	if cfg.JustReset {
+// stop types the keys from the moment U-Boot asks for them until its prompt ends the stream, and returns that prompt.
+func (u *UBoot) stop(ctx context.Context, cfg Config, state State, until time.Time) (prompt string, err error) {
+	s := &stopper{UBoot: u, cfg: cfg, state: state, until: until, nudge: firstNudge, gaps: u.Gaps()}
+	if state == JustReset {
 		s.nudge = nudgeAfter
 	}
 	s.prompts = slices.SortedFunc(slices.Values(cfg.Prompts), func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 	for {
 		left := until.Sub(u.Now())
 		if left <= 0 {
-			hint := "check that the board powers on and that uboot.prompt, uboot.autoboot and uboot.keys are right"
-			if u.Gaps() > gaps {
-				hint = "the console port was away meanwhile, and what U-Boot asked then is lost: look after the adapter, its cable and its power"
-			}
-			return "", classify.WithHint(u.Fail(classify.New(classify.UBootAutoboot, "U-Boot's prompt %q did not appear within %s", strings.Join(cfg.Prompts, `" or "`), cfg.Timeout)), "%s", hint)
+			return "", s.timeoutError()
 		}
 		what, err := s.next(ctx, left)
 		switch {
@@ -93,21 +89,30 @@ func (u *UBoot) stop(ctx context.Context, cfg Config, until time.Time) (prompt s
 			s.nudge = nudgeAfter
 			err = u.Send(ctx, interrupt)
 		case classify.Find(err, classify.ConsoleTimeout) != nil && s.typing:
-			err = s.key(ctx)
+			err = s.typeKeys(ctx)
 		case classify.Find(err, classify.ConsoleTimeout) != nil:
 			err = nil
 		}
 		if err != nil {
-			u.Skip() // it is told: a try without a power cycle begins with what comes now
+			u.Skip() // it is reported: a try without a power cycle must not find it again
 			return "", err
 		}
 	}
 }
 
-// next waits for what the board does.
+// timeoutError returns the error of a board that did not come to its prompt in time.
+func (s *stopper) timeoutError() error {
+	hint := "check that the board powers on and that uboot.prompt, uboot.autoboot and uboot.keys are right"
+	if s.Gaps() > s.gaps {
+		hint = "the console port was away meanwhile, and what U-Boot asked then is lost: check the adapter, its cable and its power"
+	}
+	return classify.WithHint(s.Fail(classify.New(classify.UBootAutoboot, "U-Boot's prompt %q did not appear within %s", strings.Join(s.cfg.Prompts, `" or "`), s.cfg.Timeout)), "%s", hint)
+}
+
+// next waits for the next event.
 func (s *stopper) next(ctx context.Context, left time.Duration) (event, error) {
 	w := console.Wait{What: "U-Boot's prompt", Abort: []console.Abort{console.Crash}, Timeout: left, Stall: min(left, s.nudge)}
-	if !s.cfg.JustReset { // what is off waits for a switch that nobody moves; a driver's own may have had Linux shut down
+	if s.state != JustReset { // a board that is off stays off; after a power driver's reset, Linux may have shut down before it
 		w.Abort = append(w.Abort, console.Off)
 	}
 	if s.typing {
@@ -118,7 +123,7 @@ func (s *stopper) next(ctx context.Context, left time.Duration) (event, error) {
 	if s.booted {
 		w.Abort = append(w.Abort, console.Reset)
 	} else {
-		add(began, banner)
+		add(sawBanner, banner)
 	}
 	if s.asked {
 		add(asksPassword, console.Text("assword:"))
@@ -128,10 +133,10 @@ func (s *stopper) next(ctx context.Context, left time.Duration) (event, error) {
 	switch {
 	case s.passwords > 0:
 		w.Abort = append(w.Abort, abortPassword)
-	case s.asked || s.cfg.JustReset:
+	case s.asked || s.state == JustReset:
 		w.Abort = append(w.Abort, abortMissed)
 	}
-	for i, p := range s.prompts { // keys that came too late may stand behind one
+	for i, p := range s.prompts { // keys that came too late may follow a prompt
 		add(atPrompt+event(i), console.Prompt(strings.TrimRight(p, " ")))
 	}
 	m, err := s.Expect(ctx, w)
@@ -144,26 +149,26 @@ func (s *stopper) next(ctx context.Context, left time.Duration) (event, error) {
 // answer types what the board asks for.
 func (s *stopper) answer(ctx context.Context, what event) error {
 	switch {
-	case what == began:
+	case what == sawBanner:
 		s.booted = true
 		return nil
 	case what == asksKeys && s.cfg.Keys != "":
 		s.asked, s.typing = true, true
-		return s.key(ctx)
+		return s.typeKeys(ctx)
 	case s.cfg.Password == "":
 		return classify.WithHint(s.Fail(classify.New(classify.UBootAutobootDenied, "U-Boot asks for a password")), "set uboot.password in the policy")
 	case s.passwords == passwordTries:
 		return classify.WithHint(s.Fail(classify.New(classify.UBootAutobootDenied, "U-Boot does not take the password")), "check uboot.password in the policy")
 	}
-	// Once for each time it is asked for: some compare everything that came, and give one chance.
+	// Once for each time it is asked for: some U-Boots compare everything that came, and accept one try.
 	s.asked, s.typing = true, false
 	s.passwords++
 	return s.SendSecret(ctx, s.cfg.Password+"\n")
 }
 
-// key types the keys once more.
-func (s *stopper) key(ctx context.Context) error {
-	if s.ticks++; s.ticks%clearEvery == 0 {
+// typeKeys types the keys, and Ctrl-C instead after every few times.
+func (s *stopper) typeKeys(ctx context.Context) error {
+	if s.keysTyped++; s.keysTyped%clearEvery == 0 {
 		return s.Send(ctx, interrupt)
 	}
 	return s.Send(ctx, s.cfg.Keys)

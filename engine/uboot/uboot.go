@@ -1,6 +1,7 @@
 // Package uboot drives U-Boot over a console: stop autoboot, run commands, get a lease, load files, start a kernel.
 //
-// It owns what U-Boot prints and means by it. It does not know which files a board needs or what comes after the boot.
+// It owns what U-Boot prints and what that means. It does not know which files a board needs or what comes after the boot.
+// It is not meant for embedders, except for Config, which is a part of engine.Policy.
 package uboot
 
 import (
@@ -17,39 +18,47 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// Config is how one board's U-Boot behaves.
+// Config describes one board's U-Boot.
 type Config struct {
 	Prompts     []string      // how the prompt ends, in each U-Boot that the board may have
-	Autoboot    string        // what it prints when it can be stopped
-	Keys        string        // what to type then: a key, or a word; Enter only if it is in it
-	KeyInterval time.Duration // how often, until the prompt is there
-	Password    string        // typed with Enter when asked for, and at Autoboot if there are no Keys; it appears in no record
+	Autoboot    string        // the text that it prints when autoboot can be stopped
+	Keys        string        // what to type then: a key, or a word; Enter is not added
+	KeyInterval time.Duration // how often the keys are typed until the prompt is there
+	Password    string        // typed with Enter when asked for, and at Autoboot if there are no Keys; it is never recorded
 	Timeout     time.Duration // from power-on to the prompt
 	Line        int           // the longest line that it takes, in bytes
-	Network     string        // a command that finds the network card; "" where U-Boot does so by itself
-	JustReset   bool          // it was just reset by its power driver: a kernel that starts now was not stopped
+	Network     string        // a command that finds the network card; "" if U-Boot needs none
 }
 
-// Default is U-Boot as it comes.
+// State is what is known of a board when Interrupt is called.
+type State int
+
+// The states of a board.
+const (
+	AnyState  State = iota // it may be off, booting, at its prompt, or in Linux
+	JustReset              // its power driver has reset it: a kernel that starts now means that autoboot was not stopped
+)
+
+// Default is the configuration of a stock U-Boot.
 var Default = Config{
 	Prompts: []string{"=> "}, Autoboot: "Hit any key to stop autoboot", Keys: " ", KeyInterval: 200 * time.Millisecond,
 	Timeout: time.Minute, Line: 480,
 }
 
 const (
-	quiet       = 100 * time.Millisecond // silence that ends the drain behind the prompt
-	drainLimit  = 2 * time.Second
-	syncTries   = 3
-	syncWait    = 2 * time.Second
-	commandTime = 30 * time.Second // for a command that has no limit of its own
-	dhcpTime    = time.Minute
-	loadStall   = 30 * time.Second // silence during a load
+	drainQuiet     = 100 * time.Millisecond // silence that ends the drain after the prompt
+	drainTimeout   = 2 * time.Second
+	syncTries      = 3
+	syncTimeout    = 2 * time.Second
+	commandTimeout = 30 * time.Second // for a command that has no timeout of its own
+	dhcpTimeout    = time.Minute
+	loadStall      = 30 * time.Second // silence that ends a load
 )
 
-// alarms are what ends every wait for U-Boot.
-var alarms = []console.Abort{console.Reset, console.Crash}
+// aborts end every wait for U-Boot.
+var aborts = []console.Abort{console.Reset, console.Crash}
 
-// UBoot is a prompt that answers.
+// UBoot is a U-Boot prompt that answers. It belongs to one goroutine.
 type UBoot struct {
 	console.Interpreter
 	network string
@@ -57,29 +66,29 @@ type UBoot struct {
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its prompt
 // already is recognised.
-func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, error) {
+func Interrupt(ctx context.Context, con *console.Console, cfg Config, state State) (*UBoot, error) {
 	con.EndEpoch(ctx, "a new U-Boot prompt was asked for")
-	u := &UBoot{network: cfg.Network, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTime}}
-	for until := con.Now().Add(cfg.Timeout); ; cfg.JustReset = false {
-		prompt, err := u.stop(ctx, cfg, until)
+	u := &UBoot{network: cfg.Network, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTimeout}}
+	for until := con.Now().Add(cfg.Timeout); ; state = AnyState {
+		prompt, err := u.stop(ctx, cfg, state, until)
 		if err != nil {
 			return nil, err
 		}
-		u.Dialect = console.Hush(prompt, cfg.Line)
-		u.Abort = alarms
-		// The first byte after the interrupt may be lost, and what was typed beyond need lies in U-Boot's input now: clear
-		// it with a byte that may go, let it settle, then ask.
+		u.Dialect = console.UBoot(prompt, cfg.Line)
+		u.Abort = aborts
+		// The first byte after the interrupt may be lost, and U-Boot's input may still hold keys. So clear it with a byte
+		// that may be lost, drain the output, and only then synchronise.
 		if err = con.Send(ctx, interrupt); err == nil {
 			err = u.drain(ctx)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err = con.Sync(ctx, u.Dialect, syncTries, syncWait); err == nil {
+		if err = con.Sync(ctx, u.Dialect, syncTries, syncTimeout); err == nil {
 			u.Resume()
 			return u, nil
 		}
-		// What looked like a prompt was none, or the board went on: back to where it can be stopped.
+		// What looked like a prompt was none, or the board went on booting: wait for the next time it can be stopped.
 		if classify.Find(err, classify.ConsoleTimeout) == nil && classify.Find(err, classify.ConsoleEcho) == nil {
 			return nil, err
 		}
@@ -89,9 +98,9 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config) (*UBoot, e
 	}
 }
 
-// drain waits until the board says nothing any more, and forgets what it said.
+// drain waits until the board is silent, and drops what it printed.
 func (u *UBoot) drain(ctx context.Context) error {
-	_, err := u.Expect(ctx, console.Wait{What: "silence", Stall: quiet, Timeout: drainLimit, Abort: alarms})
+	_, err := u.Expect(ctx, console.Wait{What: "silence", Stall: drainQuiet, Timeout: drainTimeout, Abort: aborts})
 	u.Skip()
 	if classify.Find(err, classify.ConsoleStall) != nil || classify.Find(err, classify.ConsoleTimeout) != nil {
 		return nil
@@ -99,7 +108,7 @@ func (u *UBoot) drain(ctx context.Context) error {
 	return err
 }
 
-// Env gives an environment variable, "" if it is not set.
+// Env returns an environment variable, "" if it is not set.
 func (u *UBoot) Env(ctx context.Context, name string) (string, error) {
 	if err := checkName(name); err != nil {
 		return "", err
@@ -116,12 +125,12 @@ func (u *UBoot) Env(ctx context.Context, name string) (string, error) {
 	return "", u.Fail(classify.New(classify.UBootExit, "U-Boot printed no value for %s", name))
 }
 
-// SetEnv sets an environment variable, literally. It is not saved.
+// SetEnv sets an environment variable to a literal value. It does not save the environment.
 func (u *UBoot) SetEnv(ctx context.Context, name, value string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	_, err := u.Run(ctx, console.Command{Text: "setenv " + name + " " + console.QuoteHush(value)})
+	_, err := u.Run(ctx, console.Command{Text: "setenv " + name + " " + console.QuoteUBoot(value)})
 	return err
 }
 
@@ -134,7 +143,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// initNetwork has U-Boot look for its network card, where it must be told to.
+// initNetwork runs the command that finds the network card, if the board needs one.
 func (u *UBoot) initNetwork(ctx context.Context) error {
 	if u.network == "" {
 		return nil
@@ -143,7 +152,7 @@ func (u *UBoot) initNetwork(ctx context.Context) error {
 	return classify.WithHint(err, "check uboot.network in the policy")
 }
 
-// DHCP gets a lease, and nothing else: autoload is off. It gives the board's address.
+// DHCP gets a lease and returns the board's address. It loads no file: autoload is off.
 func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	if err := u.initNetwork(ctx); err != nil {
 		return "", err
@@ -151,7 +160,7 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	if _, err := u.Run(ctx, console.Command{Text: "setenv autoload no; setenv netretry no"}); err != nil {
 		return "", err
 	}
-	res, err := u.Exec(ctx, console.Command{Text: "dhcp", Timeout: dhcpTime, Kind: classify.NetDHCPTimeout})
+	res, err := u.Exec(ctx, console.Command{Text: "dhcp", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
 	switch {
 	case err != nil:
 		return "", err
@@ -170,7 +179,7 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	return address, err
 }
 
-// SetAddress gives the board an address without asking anybody. A gateway that is not valid is none.
+// SetAddress sets the board's address without DHCP. An invalid gateway means none.
 func (u *UBoot) SetAddress(ctx context.Context, address netip.Prefix, gateway netip.Addr) error {
 	if err := u.initNetwork(ctx); err != nil {
 		return err
@@ -189,11 +198,12 @@ func (u *UBoot) SetAddress(ctx context.Context, address netip.Prefix, gateway ne
 	return nil
 }
 
-// transferred is how U-Boot reports a load. The number is what arrived, whatever the exit code says.
+// transferred matches U-Boot's report of a load. The number is what arrived, whatever the exit code says.
 var transferred = regexp.MustCompile(`Bytes transferred = (\d+)`)
 
-// unanswered is what U-Boot prints when a TFTP server does not answer ten times in a row, or when it gives up, and
-// sometimes starts all over again. By itself it gives up after so many in the whole of a load, however well that goes on.
+// unanswered matches what U-Boot prints when a TFTP server did not answer ten times in a row, or when U-Boot gives up, after
+// which it may start again. Without it U-Boot gives up after a number of lost answers in the whole load, however well the
+// load proceeds.
 var unanswered = console.Abort{
 	Pattern: console.Regexp(`(?:T ){10}|Retry count exceeded`),
 	Kind:    classify.NetTFTPTimeout,
@@ -201,35 +211,35 @@ var unanswered = console.Abort{
 	Hint:    "check net.tftp in the policy and that UDP port 69 of the station is reachable from the board",
 }
 
-// notFound is the server's answer with the code that means so; its words are its own. Source: RFC 1350.
+// notFound matches the server's error with the code for a missing file; the text is the server's own. Source: RFC 1350.
 var notFound = regexp.MustCompile(`TFTP error: '.*' \(1\)`)
 
-// Window is how many blocks a TFTP server may send before an answer, where U-Boot knows of windows. Few network cards of
-// boards hold less than the first; more than the most has been seen to wedge one.
+// The TFTP window is the number of blocks that a server may send before an answer, if U-Boot supports windows. Few network
+// cards of boards buffer less than FirstWindow; more than MaxWindow has been seen to hang one.
 const (
 	FirstWindow = 4
-	MostWindow  = 16
-	BlockSize   = 1468 // bytes that an Ethernet frame holds
+	MaxWindow   = 16
+	BlockSize   = 1468 // bytes of a block in an Ethernet frame
 )
 
-// Load fetches a file of a known size by TFTP from server to an address in RAM, so many blocks at once. An unanswered request is given up after
-// about 10 s.
+// Load loads a file of size bytes by TFTP from server to an address in RAM, with a window of that many blocks. It fails about
+// 10 s after the server has stopped to answer.
 func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, size int64, window int) error {
-	// Milliseconds, and how many of them in all; the environment is not saved.
-	const patience = "setenv netretry no; setenv tftptimeout 1000; setenv tftptimeoutcountmax 1000; "
-	tune := console.Command{Text: fmt.Sprintf("%ssetenv tftpblocksize %d; setenv tftpwindowsize %d", patience, BlockSize, window)}
+	// tftptimeout is in milliseconds, tftptimeoutcountmax counts the timeouts of a load. The environment is not saved.
+	const retries = "setenv netretry no; setenv tftptimeout 1000; setenv tftptimeoutcountmax 1000; "
+	tune := console.Command{Text: fmt.Sprintf("%ssetenv tftpblocksize %d; setenv tftpwindowsize %d", retries, BlockSize, window)}
 	if err := u.SetEnv(ctx, "serverip", server); err != nil {
 		return err
 	}
-	if _, err := u.Exec(ctx, tune); err != nil && !console.Optional(ctx, err) { // a U-Boot that refuses a variable loads as it will
+	if _, err := u.Exec(ctx, tune); err != nil && !console.Optional(ctx, err) { // a U-Boot that refuses a variable loads with its defaults
 		return err
 	}
-	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteHush(name))
+	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteUBoot(name))
 	res, err := u.Exec(ctx, console.Command{Text: cmd, Stall: loadStall, Abort: []console.Abort{unanswered}})
 	switch {
 	case err != nil:
 		return classify.Wrap(err, classify.NetTFTP, "cannot load %s from %s", name, server)
-	case notFound.MatchString(res.Output) && strings.Contains(res.Output, "Filename '"+name+"'."): // else it asked for something else
+	case notFound.MatchString(res.Output) && strings.Contains(res.Output, "Filename '"+name+"'."): // otherwise U-Boot asked for another name
 		return u.Failed(classify.NetTFTPMissing, cmd, res)
 	case strings.Contains(res.Output, "Retry count exceeded"):
 		err := u.Fail(&classify.Error{Kind: unanswered.Kind, Msg: unanswered.Message, Hint: unanswered.Hint})
@@ -240,7 +250,7 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	if m := transferred.FindStringSubmatch(res.Output); m != nil && m[1] == strconv.FormatInt(size, 10) {
 		return nil
 	}
-	got, err := u.Env(ctx, "filesize") // what was printed may have been spoiled
+	got, err := u.Env(ctx, "filesize") // the report may be garbled
 	switch {
 	case err != nil && classify.Find(err, classify.UBootExit) == nil:
 		return err
@@ -250,11 +260,11 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	return u.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
 }
 
-// Resume begins an epoch of the prompt, which must be there: after Boot, because its command came back.
+// Resume begins a new epoch of the prompt. It is called after Boot, when the boot command has returned.
 func (u *UBoot) Resume() { u.Epoch = u.NewEpoch("U-Boot prompt") }
 
-// Boot starts a kernel, which ends the prompt's epoch. It returns the alarm that means that the kernel did not start: the
-// command came back.
+// Boot starts a kernel, which ends the prompt's epoch. It returns the abort that matches when the command returns, which
+// means that the kernel did not start.
 func (u *UBoot) Boot(ctx context.Context, cmd string) (console.Abort, error) {
 	returned, err := u.Leave(ctx, cmd)
 	return console.Abort{

@@ -3,7 +3,6 @@ package uboot
 import (
 	"context"
 	"maps"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -15,244 +14,193 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/consoletest"
 )
 
-// board is U-Boot at the wire: it echoes, answers frames, and asks reply what a command prints and how it exits.
-type board struct {
-	net.Conn
-	reply func(cmd string) (output string, code string)
-	typed strings.Builder // everything that arrived
-	stale string          // what lies in its input when it begins to read lines
-	lose  int             // so many bytes are lost then
-
-	prompt string
-}
-
-// until reads keys until they end with text.
-func (b *board) until(text string) {
-	var got []byte
-	for buf := make([]byte, 1); !strings.HasSuffix(string(got), text); got = append(got, buf...) {
-		if _, err := b.Read(buf); err != nil {
-			return
-		}
-	}
-}
-
-func (b *board) say(text string) { b.Write([]byte(text)) }
-
-// serve answers lines until the wire is closed.
-func (b *board) serve() {
-	line := []byte(b.stale)
-	for buf := make([]byte, 1); ; {
-		if _, err := b.Read(buf); err != nil {
-			return
-		}
-		if b.lose > 0 {
-			b.lose--
-			continue
-		}
-		b.typed.Write(buf)
-		switch buf[0] {
-		case 3:
-			line = nil
-			b.say("<INTERRUPT>\r\n" + b.prompt)
-			continue
-		case '\n':
-		default:
-			line = append(line, buf[0])
-			b.say(string(buf))
-			continue
-		}
-		b.say("\r\n")
-		l, ok := consoletest.Parse(string(line))
-		line = nil
-		switch {
-		case !ok:
-			b.say(b.prompt)
-		case l.Sync:
-			b.say(l.Begin() + b.prompt)
-		default:
-			out, code := b.reply(l.Command)
-			b.say(l.Begin() + out)
-			if code != "" {
-				b.say(l.End(code) + b.prompt)
-			}
-		}
-	}
-}
-
-// bench gives a console and the board behind it.
-func bench(t *testing.T, reply func(string) (string, string)) (*console.Console, *board) {
-	wire, port := net.Pipe()
+// bench returns a console and the board at the other end of its wire.
+func bench(t *testing.T, reply func(string) (string, string)) (*console.Console, *consoletest.Board) {
+	port, b := consoletest.NewBoard(t)
+	b.Reply = reply
 	c := console.New(port, console.Config{})
-	t.Cleanup(func() { c.Close(); wire.Close() })
-	return c, &board{Conn: wire, reply: reply, prompt: "=> "}
+	t.Cleanup(func() { c.Close() })
+	return c, b
 }
-
-func ok(string) (string, string) { return "", "0" }
 
 const (
 	banner1   = "\r\nU-Boot 2023.01 (Jan 01 2024)\r\n\r\nNet: eth0\r\n"
 	countdown = "Hit any key to stop autoboot:  2 "
 )
 
-// with gives the default with something changed.
+// with returns Default with a change.
 func with(change func(*Config)) Config {
 	cfg := Default
 	change(&cfg)
 	return cfg
 }
 
-// Row 9: autoboot is stopped, whatever a board asks for. Row 19: what is lost, doubled or left over at the interrupt
-// harms no command.
+// TestInterrupt stops autoboot, whatever a board asks for. Bytes that are lost, doubled or left over then must not harm the
+// first command.
 func TestInterrupt(t *testing.T) {
 	word := with(func(c *Config) { c.Keys = "stop" })
-	fresh := with(func(c *Config) { c.JustReset = true })
 	secret := with(func(c *Config) { c.Keys, c.Password = "", "s3cret" })
 	both := with(func(c *Config) { c.Password = "s3cret" })
 	two := with(func(c *Config) { c.Prompts = []string{"=> ", "J7 => ", "vendor# "} })
-	stopped := func(stale string) func(*board) {
-		return func(b *board) {
-			b.say(banner1 + countdown)
-			b.until("stop")
-			b.stale = stale
-			b.say("\r\n=> " + stale)
-			b.serve()
+	stopped := func(stale string) func(*consoletest.Board) {
+		return func(b *consoletest.Board) {
+			b.Say(banner1 + countdown)
+			b.Until("stop")
+			b.Stale = stale
+			b.Say("\r\n=> " + stale)
+			b.Serve()
 		}
 	}
 	const quickly = time.Second
 	for name, tt := range map[string]struct {
 		cfg    Config
-		power  func(*board)
+		state  State
+		power  func(*consoletest.Board)
 		prompt string
 		within time.Duration
 	}{
-		"countdown": {Default, func(b *board) {
-			b.say(banner1 + countdown)
-			b.until(" ")
-			b.say("\b\b\b 0 \r\n=> ")
-			b.serve()
+		"countdown": {Default, AnyState, func(b *consoletest.Board) {
+			b.Say(banner1 + countdown)
+			b.Until(" ")
+			b.Say("\b\b\b 0 \r\n=> ")
+			b.Serve()
 		}, "=> ", quickly},
-		"the first keys are lost": {fresh, func(b *board) {
-			b.say(banner1 + countdown)
-			b.until("   ")
-			b.say("\r\n=> ")
-			b.serve()
+		"the first keys are lost": {Default, JustReset, func(b *consoletest.Board) {
+			b.Say(banner1 + countdown)
+			b.Until("   ")
+			b.Say("\r\n=> ")
+			b.Serve()
 		}, "=> ", quickly},
-		"at its prompt, silent":          {Default, func(b *board) { b.serve() }, "=> ", quickly},
-		"at its prompt after a reset":    {fresh, func(b *board) { b.serve() }, "=> ", nudgeAfter + quickly},
-		"at its prompt, a line begun":    {Default, func(b *board) { b.stale = "mmc erase 0 "; b.serve() }, "=> ", quickly},
-		"Linux shuts down at the switch": {fresh, func(b *board) { b.say("[  9.1] reboot: Power down\r\n" + banner1 + "=> "); b.serve() }, "=> ", quickly},
-		"no countdown text":              {Default, func(b *board) { b.say(banner1 + "=> "); b.serve() }, "=> ", quickly},
-		"noise behind the prompt":        {Default, func(b *board) { b.say(banner1 + "=> late message\r\n"); b.serve() }, "=> ", quickly},
-		"SPLs before it are no reset":    {fresh, func(b *board) { b.say("\r\nU-Boot SPL 2023.04\r\nU-Boot SPL 2023.04\r\n" + banner1 + "=> "); b.serve() }, "=> ", quickly},
-		"the first byte is lost":         {Default, func(b *board) { b.say(banner1 + "=> "); b.lose = 1; b.serve() }, "=> ", quickly},
-		"the first two bytes are lost":   {Default, func(b *board) { b.say(banner1 + "=> "); b.lose = 2; b.serve() }, "=> ", syncWait + quickly},
-		"a word":                         {word, stopped(""), "=> ", quickly},
-		"the word behind the prompt":     {word, stopped("stop"), "=> ", 2 * quickly},
-		"the word doubled":               {word, stopped("ssttoopp"), "=> ", 2 * quickly},
-		"the word, and a byte lost":      {word, func(b *board) { b.lose = 1; stopped("stopst")(b) }, "=> ", 2*quickly + syncWait},
-		"two prompts, the longer one":    {two, func(b *board) { b.prompt = "J7 => "; b.say(banner1 + b.prompt); b.serve() }, "J7 => ", quickly},
-		"two prompts, the shorter one":   {two, func(b *board) { b.say(banner1 + "=> "); b.serve() }, "=> ", quickly},
-		"two prompts, the vendor's own":  {two, func(b *board) { b.prompt = "vendor# "; b.say(banner1 + b.prompt); b.serve() }, "vendor# ", quickly},
-		"a password": {secret, func(b *board) {
-			b.say(banner1 + countdown)
-			b.until("s3cret\n")
-			b.say("\r\n=> ")
-			b.serve()
+		"at its prompt, silent":          {Default, AnyState, func(b *consoletest.Board) { b.Serve() }, "=> ", quickly},
+		"at its prompt after a reset":    {Default, JustReset, func(b *consoletest.Board) { b.Serve() }, "=> ", nudgeAfter + quickly},
+		"at its prompt, a line begun":    {Default, AnyState, func(b *consoletest.Board) { b.Stale = "mmc erase 0 "; b.Serve() }, "=> ", quickly},
+		"Linux shuts down at the switch": {Default, JustReset, func(b *consoletest.Board) { b.Say("[  9.1] reboot: Power down\r\n" + banner1 + "=> "); b.Serve() }, "=> ", quickly},
+		"no countdown text":              {Default, AnyState, func(b *consoletest.Board) { b.Say(banner1 + "=> "); b.Serve() }, "=> ", quickly},
+		"noise after the prompt":         {Default, AnyState, func(b *consoletest.Board) { b.Say(banner1 + "=> late message\r\n"); b.Serve() }, "=> ", quickly},
+		"SPLs before it are no reset": {Default, JustReset, func(b *consoletest.Board) {
+			b.Say("\r\nU-Boot SPL 2023.04\r\nU-Boot SPL 2023.04\r\n" + banner1 + "=> ")
+			b.Serve()
 		}, "=> ", quickly},
-		"a password after the key": {both, func(b *board) {
-			b.say(banner1 + countdown)
-			b.until(" ")
-			b.say("\r\nPassword: ")
-			b.until("s3cret\n")
-			b.say("\r\nPassword: ") // a key that came too late stood before it
-			b.until("s3cret\n")
-			b.say("\r\n=> ")
-			b.serve()
+		"the first byte is lost":        {Default, AnyState, func(b *consoletest.Board) { b.Say(banner1 + "=> "); b.Lose = 1; b.Serve() }, "=> ", quickly},
+		"the first two bytes are lost":  {Default, AnyState, func(b *consoletest.Board) { b.Say(banner1 + "=> "); b.Lose = 2; b.Serve() }, "=> ", syncTimeout + quickly},
+		"a word":                        {word, AnyState, stopped(""), "=> ", quickly},
+		"the word after the prompt":     {word, AnyState, stopped("stop"), "=> ", 2 * quickly},
+		"the word doubled":              {word, AnyState, stopped("ssttoopp"), "=> ", 2 * quickly},
+		"the word, and a byte lost":     {word, AnyState, func(b *consoletest.Board) { b.Lose = 1; stopped("stopst")(b) }, "=> ", 2*quickly + syncTimeout},
+		"two prompts, the longer one":   {two, AnyState, func(b *consoletest.Board) { b.Prompt = "J7 => "; b.Say(banner1 + b.Prompt); b.Serve() }, "J7 => ", quickly},
+		"two prompts, the shorter one":  {two, AnyState, func(b *consoletest.Board) { b.Say(banner1 + "=> "); b.Serve() }, "=> ", quickly},
+		"two prompts, the vendor's own": {two, AnyState, func(b *consoletest.Board) { b.Prompt = "vendor# "; b.Say(banner1 + b.Prompt); b.Serve() }, "vendor# ", quickly},
+		"a password": {secret, AnyState, func(b *consoletest.Board) {
+			b.Say(banner1 + countdown)
+			b.Until("s3cret\n")
+			b.Say("\r\n=> ")
+			b.Serve()
 		}, "=> ", quickly},
-		"what looks like a prompt is none": {fresh, func(b *board) {
-			b.say(banner1 + "=> ")
-			b.until("s'\n") // the question, which is typed at nobody
+		"a password after the key": {both, AnyState, func(b *consoletest.Board) {
+			b.Say(banner1 + countdown)
+			b.Until(" ")
+			b.Say("\r\nPassword: ")
+			b.Until("s3cret\n")
+			b.Say("\r\nPassword: ") // a late key came before the password
+			b.Until("s3cret\n")
+			b.Say("\r\n=> ")
+			b.Serve()
+		}, "=> ", quickly},
+		"what looks like a prompt is none": {Default, JustReset, func(b *consoletest.Board) {
+			b.Say(banner1 + "=> ")
+			b.Until("s'\n") // of the first Sync, which gets no answer
 			for range syncTries - 1 {
-				b.until("s'\n")
+				b.Until("s'\n")
 			}
-			b.say(countdown)
-			b.until(" ")
-			b.say("\r\n=> ")
-			b.serve()
+			b.Say(countdown)
+			b.Until(" ")
+			b.Say("\r\n=> ")
+			b.Serve()
 		}, "=> ", syncTries * 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, b := bench(t, ok)
+				c, b := bench(t, consoletest.OK)
 				go tt.power(b)
 				began := time.Now()
-				u, err := Interrupt(t.Context(), c, tt.cfg)
+				u, err := Interrupt(t.Context(), c, tt.cfg, tt.state)
 				if err != nil {
 					t.Fatalf("%v\n%s", err, c.Tail())
 				}
 				if took := time.Since(began); u.Prompt != tt.prompt || took > tt.within {
-					t.Errorf("prompt %q after %s; want %q within %s", u.Prompt, took, tt.prompt, tt.within)
+					t.Errorf("Interrupt() = prompt %q after %s; want %q within %s", u.Prompt, took, tt.prompt, tt.within)
 				}
-				b.typed.Reset()
+				b.Typed.Reset()
 				if _, err := u.Run(t.Context(), console.Command{Text: "version"}); err != nil {
 					t.Error(err)
 				}
-				if typed := b.typed.String(); strings.Count(typed, "version") != 1 || !strings.HasPrefix(typed, " echo") {
-					t.Errorf("the first command was typed as %q", typed)
+				if typed := b.Typed.String(); strings.Count(typed, "version") != 1 || !strings.HasPrefix(typed, " echo") {
+					t.Errorf("the first command was typed as %q; want it once, after a space and echo", typed)
 				}
 			})
 		})
 	}
 }
 
-// Row 9, row 17: what cannot be stopped, or goes wrong meanwhile, is told at once and by its name.
+// TestInterruptFails: an autoboot that cannot be stopped, or a board that fails meanwhile, is an error of its own kind at
+// once.
 func TestInterruptFails(t *testing.T) {
-	fresh := with(func(c *Config) { c.JustReset = true })
 	secret := with(func(c *Config) { c.Keys, c.Password = "", "s3cret" })
 	both := with(func(c *Config) { c.Password = "s3cret" })
 	for name, tt := range map[string]struct {
 		cfg    Config
-		power  func(*board)
+		state  State
+		power  func(*consoletest.Board)
 		kind   classify.Kind
 		within time.Duration
 	}{
-		"nothing at all":            {Default, func(b *board) { drain(b) }, classify.UBootAutoboot, Default.Timeout},
-		"Linux instead":             {Default, func(b *board) { b.say("Debian login: "); drain(b) }, classify.UBootAutoboot, Default.Timeout},
-		"a crash":                   {Default, func(b *board) { b.say("\"Synchronous Abort\" handler, esr 0x96000010\r\n"); drain(b) }, classify.BoardPanic, 0},
-		"Linux shuts down":          {Default, func(b *board) { b.say("[    9.123456] reboot: System halted\r\n"); drain(b) }, classify.BoardOff, 0},
-		"gone":                      {Default, func(b *board) { b.Close() }, classify.TransportLost, 0},
-		"a kernel after a reset":    {fresh, func(b *board) { b.say(banner1 + "Starting kernel ...\r\n"); drain(b) }, classify.UBootAutoboot, 0},
-		"a kernel though it typed":  {Default, func(b *board) { b.say(banner1 + countdown); b.until(" "); b.say("Starting kernel ...\r\n"); drain(b) }, classify.UBootAutoboot, 0},
-		"a reset in the countdown":  {fresh, func(b *board) { b.say(banner1 + countdown); b.until("  "); b.say(banner1 + countdown); drain(b) }, classify.BoardReset, Default.KeyInterval},
-		"a reset to SPL":            {fresh, func(b *board) { b.say(banner1 + "\r\nU-Boot SPL 2023.04\r\n"); drain(b) }, classify.BoardReset, 0},
-		"a reset behind the prompt": {fresh, func(b *board) { b.say(banner1 + "=> "); b.until("\x03"); b.say(banner1); drain(b) }, classify.BoardReset, 2 * quiet},
-		"a reset at the question":   {fresh, func(b *board) { b.say(banner1 + "=> "); b.until("s'"); b.say(banner1); drain(b) }, classify.BoardReset, 2 * quiet},
-		"a password it has not":     {Default, func(b *board) { b.say(countdown); b.until(" "); b.say("Password: "); drain(b) }, classify.UBootAutobootDenied, 0},
-		"a wrong password, a word": {secret, func(b *board) {
-			b.say(banner1 + countdown)
-			b.until("s3cret\n")
-			b.say("\r\nStarting kernel ...\r\n")
-			drain(b)
+		"nothing at all":         {Default, AnyState, func(b *consoletest.Board) { b.Discard() }, classify.UBootAutoboot, Default.Timeout},
+		"Linux instead":          {Default, AnyState, func(b *consoletest.Board) { b.Say("Debian login: "); b.Discard() }, classify.UBootAutoboot, Default.Timeout},
+		"a crash":                {Default, AnyState, func(b *consoletest.Board) { b.Say("\"Synchronous Abort\" handler, esr 0x96000010\r\n"); b.Discard() }, classify.BoardPanic, 0},
+		"Linux shuts down":       {Default, AnyState, func(b *consoletest.Board) { b.Say("[    9.123456] reboot: System halted\r\n"); b.Discard() }, classify.BoardOff, 0},
+		"gone":                   {Default, AnyState, func(b *consoletest.Board) { b.Close() }, classify.TransportLost, 0},
+		"a kernel after a reset": {Default, JustReset, func(b *consoletest.Board) { b.Say(banner1 + "Starting kernel ...\r\n"); b.Discard() }, classify.UBootAutoboot, 0},
+		"a kernel though it typed": {Default, AnyState, func(b *consoletest.Board) {
+			b.Say(banner1 + countdown)
+			b.Until(" ")
+			b.Say("Starting kernel ...\r\n")
+			b.Discard()
+		}, classify.UBootAutoboot, 0},
+		"a reset in the countdown": {Default, JustReset, func(b *consoletest.Board) {
+			b.Say(banner1 + countdown)
+			b.Until("  ")
+			b.Say(banner1 + countdown)
+			b.Discard()
+		}, classify.BoardReset, Default.KeyInterval},
+		"a reset to SPL":                {Default, JustReset, func(b *consoletest.Board) { b.Say(banner1 + "\r\nU-Boot SPL 2023.04\r\n"); b.Discard() }, classify.BoardReset, 0},
+		"a reset after the prompt":      {Default, JustReset, func(b *consoletest.Board) { b.Say(banner1 + "=> "); b.Until("\x03"); b.Say(banner1); b.Discard() }, classify.BoardReset, 2 * drainQuiet},
+		"a reset during the first Sync": {Default, JustReset, func(b *consoletest.Board) { b.Say(banner1 + "=> "); b.Until("s'"); b.Say(banner1); b.Discard() }, classify.BoardReset, 2 * drainQuiet},
+		"a password it has not":         {Default, AnyState, func(b *consoletest.Board) { b.Say(countdown); b.Until(" "); b.Say("Password: "); b.Discard() }, classify.UBootAutobootDenied, 0},
+		"a wrong password, a word": {secret, AnyState, func(b *consoletest.Board) {
+			b.Say(banner1 + countdown)
+			b.Until("s3cret\n")
+			b.Say("\r\nStarting kernel ...\r\n")
+			b.Discard()
 		}, classify.UBootAutobootDenied, 0},
-		"a wrong password": {both, func(b *board) {
-			b.say(countdown)
-			b.until(" ")
+		"a wrong password": {both, AnyState, func(b *consoletest.Board) {
+			b.Say(countdown)
+			b.Until(" ")
 			for range passwordTries {
-				b.say("Password: ")
-				b.until("s3cret\n")
+				b.Say("Password: ")
+				b.Until("s3cret\n")
 			}
-			b.say("Password: ")
-			drain(b)
+			b.Say("Password: ")
+			b.Discard()
 		}, classify.UBootAutobootDenied, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, b := bench(t, ok)
+				c, b := bench(t, consoletest.OK)
 				go tt.power(b)
 				began := time.Now()
-				_, err := Interrupt(t.Context(), c, tt.cfg)
+				_, err := Interrupt(t.Context(), c, tt.cfg, tt.state)
 				if got := classify.Facts(err).Kind; got != tt.kind || time.Since(began) > tt.within {
-					t.Errorf("%v of kind %s after %s; want %s within %s", err, got, time.Since(began), tt.kind, tt.within)
+					t.Errorf("Interrupt() = %v of kind %s after %s; want %s within %s", err, got, time.Since(began), tt.kind, tt.within)
 				}
 			})
 		})
@@ -263,29 +211,27 @@ func TestThePasswordIsNotRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var record strings.Builder
 		tr := console.NewTranscript(&record)
-		wire, port := net.Pipe()
+		port, b := consoletest.NewBoard(t)
 		c := console.New(port, console.Config{Recorder: tr})
-		defer wire.Close()
-		b := &board{Conn: wire, reply: ok, prompt: "=> "}
 		go func() {
-			b.say(banner1 + countdown)
-			b.until("s3cret\n")
-			b.say("3cret\r\n=> ") // the first one stopped autoboot
-			b.serve()
+			b.Say(banner1 + countdown)
+			b.Until("s3cret\n")
+			b.Say("3cret\r\n=> ") // the first one stopped autoboot
+			b.Serve()
 		}()
 		tr.Hide(console.NewSecrets("s3cret"))
-		if _, err := Interrupt(t.Context(), c, with(func(c *Config) { c.Keys, c.Password = "", "s3cret" })); err != nil {
+		if _, err := Interrupt(t.Context(), c, with(func(c *Config) { c.Keys, c.Password = "", "s3cret" }), AnyState); err != nil {
 			t.Fatal(err)
 		}
 		c.Close()
 		tr.Close()
 		if s := record.String(); strings.Contains(s, "cret") || !strings.Contains(s, "> ********") {
-			t.Errorf("transcript:\n%s", s)
+			t.Errorf("transcript:\n%s\nwant stars in place of the password", s)
 		}
 	})
 }
 
-// Row 24: an address without DHCP, with a router or without.
+// TestSetAddress sets an address without DHCP, with a gateway and without.
 func TestSetAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		env := map[string]string{}
@@ -301,33 +247,24 @@ func TestSetAddress(t *testing.T) {
 			}
 			want := map[string]string{"ipaddr": "192.168.7.5", "netmask": "255.255.254.0", "gatewayip": gateway}
 			if !maps.Equal(env, want) {
-				t.Errorf("environment %v; want %v", env, want)
+				t.Errorf("SetAddress(…, %q) set %v; want %v", gateway, env, want)
 			}
 		}
 	})
 }
 
-func drain(b *board) {
-	buf := make([]byte, 64)
-	for {
-		if _, err := b.Read(buf); err != nil {
-			return
-		}
-	}
-}
-
-// prompt gives a U-Boot whose commands are answered by reply.
-func prompt(t *testing.T, reply func(string) (string, string)) (*UBoot, *board) {
+// prompt returns a U-Boot at its prompt whose commands reply answers.
+func prompt(t *testing.T, reply func(string) (string, string)) (*UBoot, *consoletest.Board) {
 	c, b := bench(t, reply)
-	go b.serve()
-	u, err := Interrupt(t.Context(), c, Default)
+	go b.Serve()
+	u, err := Interrupt(t.Context(), c, Default, AnyState)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return u, b
 }
 
-// The outputs below were printed by Debian's U-Boot 2023.01 in QEMU.
+// TestCommands uses output of Debian's U-Boot 2023.01 in QEMU.
 func TestCommands(t *testing.T) {
 	dhcp := func(ctx context.Context, u *UBoot) error { _, err := u.DHCP(ctx); return err }
 	load := func(ctx context.Context, u *UBoot) error {
@@ -372,17 +309,17 @@ func TestCommands(t *testing.T) {
 				})
 				err := tt.do(t.Context(), u)
 				if f := classify.Facts(err); tt.kind == "" && err != nil || f.Kind != tt.kind || err != nil && !strings.Contains(err.Error(), tt.text) {
-					t.Errorf("%v of kind %s; want %q of %s", err, f.Kind, tt.text, tt.kind)
+					t.Errorf("error = %v of kind %s; want %q of kind %s", err, f.Kind, tt.text, tt.kind)
 				}
 				if all := strings.Join(cmds, "\n"); tt.cmd == "tftpboot" && !strings.Contains(all, `tftpboot 0x40400000 'it'\''s $x'`) {
-					t.Errorf("typed:\n%s", all)
+					t.Errorf("commands:\n%s\nwant tftpboot with the quoted name", all)
 				}
 			})
 		})
 	}
 }
 
-// TestTuningIsOptional: a U-Boot that refuses the variables that make a load quicker, or hangs over them, loads all the same.
+// TestTuningIsOptional: a U-Boot that refuses the variables that make a load faster, or hangs over them, loads the file too.
 func TestTuningIsOptional(t *testing.T) {
 	for _, code := range []string{"1", ""} {
 		synctest.Test(t, func(t *testing.T) {
@@ -396,7 +333,7 @@ func TestTuningIsOptional(t *testing.T) {
 				return "", "0"
 			})
 			if err := u.Load(t.Context(), "10.0.0.1", "file", 0x40400000, 1000, FirstWindow); err != nil {
-				t.Errorf("Load after exit code %q = %v", code, err)
+				t.Errorf("Load() after exit code %q = %v; want nil", code, err)
 			}
 		})
 	}
@@ -404,13 +341,13 @@ func TestTuningIsOptional(t *testing.T) {
 
 func TestNetworkCardIsLookedFor(t *testing.T) {
 	for name, tt := range map[string]struct {
-		network, scan string // the command, and how it exits
+		network, scan string // the command, and its exit code
 		kind          classify.Kind
 		hint          string
 	}{
-		"told":     {"virtio scan", "0", "", ""},
-		"not told": {"", "", classify.NetDHCP, "set uboot.network"},
-		"in vain":  {"usb start", "1", classify.UBootExit, "check uboot.network"},
+		"found":     {"virtio scan", "0", "", ""},
+		"not set":   {"", "", classify.NetDHCP, "set uboot.network"},
+		"not found": {"usb start", "1", classify.UBootExit, "check uboot.network"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -427,10 +364,10 @@ func TestNetworkCardIsLookedFor(t *testing.T) {
 					}
 					return "", "0"
 				})
-				go b.serve()
+				go b.Serve()
 				cfg := Default
 				cfg.Network = tt.network
-				u, err := Interrupt(t.Context(), c, cfg)
+				u, err := Interrupt(t.Context(), c, cfg, AnyState)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -455,14 +392,14 @@ func TestEnv(t *testing.T) {
 			return "", "0"
 		})
 		if v, err := u.Env(t.Context(), "bootcmd"); v != "run distro; a=b" || err != nil {
-			t.Errorf("Env = %q, %v", v, err)
+			t.Errorf("Env(bootcmd) = %q, %v; want %q", v, err, "run distro; a=b")
 		}
 		if v, err := u.Env(t.Context(), "missing"); v != "" || err != nil {
-			t.Errorf("Env of an unset variable = %q, %v", v, err)
+			t.Errorf("Env(missing) = %q, %v; want an empty value", v, err)
 		}
 		for _, name := range []string{"", "a b", "x;reset", "'"} {
 			if _, err := u.Env(t.Context(), name); classify.Facts(err).Kind != classify.ConsoleText {
-				t.Errorf("Env(%q) = %v", name, err)
+				t.Errorf("Env(%q) = %v; want kind %s", name, err, classify.ConsoleText)
 			}
 		}
 		if _, err := u.Run(t.Context(), console.Command{Text: "false"}); err != nil {

@@ -1,10 +1,10 @@
--- QEMU's arm64 "virt" machine with Debian's U-Boot: the board of flashlua's own tests (make qemu starts one).
+-- QEMU's arm64 "virt" machine with Debian's U-Boot; flashlua's tests use it, and make qemu starts it.
 local qemu = require("lib.qemu")
 
 return qemu.board {
 	name = "qemu-arm64",
 	description = "QEMU's arm64 virt machine with Debian's U-Boot",
-	files_dir = "../../build/qemu/arm64", -- seen from this file; make test-deps fills it
+	files_dir = "../../build/qemu/arm64", -- relative to this file; make test-deps fills it
 	files = {
 		kernel = { "Image", 0x40400000 },
 		initrd = { "initramfs.cpio.gz", 0x44000000 },

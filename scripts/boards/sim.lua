@@ -1,9 +1,9 @@
--- The simulated board as it comes: `flashlua run sim --image FILE --port sim:`.
--- It needs no files: its own flash holds a recovery Linux.
+-- The simulated board with its default settings: `flashlua run sim --image FILE --port sim:`.
+-- It needs no boot files: it boots a recovery Linux from its own flash.
 return {
 	api = 1,
 	name = "sim",
-	description = "the simulated board as it comes, for --port sim:",
+	description = "the simulated board, for --port sim:",
 	tested = "simulated, every commit",
 	boot = "run bootcmd",
 	targets = { disk = "/dev/vda", emmc = { sysfs = "4f80000" } },

@@ -1,4 +1,4 @@
--- Stops a board in U-Boot and prints its environment as JSON. Nothing is written.
+-- Stops a board in U-Boot and prints its environment as JSON. It writes nothing.
 --   flashlua run environment.lua -- tcp:127.0.0.1:4001 http://127.0.0.1:4002/{on|off}
 return function(args)
 	local con = serial.open(args[1])

@@ -1,4 +1,4 @@
--- Flashes the same image to several boards, one after the other, and says which of them failed.
+-- Flashes an image to several boards, one after the other. At the end it raises the errors of those that failed.
 --   flashlua run two_boards.lua -- disk.img sim: sim:dhcp=1
 return function(args)
 	local path = table.remove(args, 1)

@@ -1,7 +1,8 @@
--- What boards of one family have in common goes into each of them.
+-- Defaults for the boards of a family.
 local M = {}
 
--- Puts into t what it has not, one table deep. What it has stays, right or wrong: flashlua names the line of a wrong key.
+-- Copies the defaults that t lacks into t, also in nested tables. It does not check the values of t: flashlua reports
+-- a wrong key with its line.
 function M.fill(t, defaults)
 	for key, value in pairs(defaults) do
 		if type(value) == "table" and (t[key] == nil or type(t[key]) == "table") then

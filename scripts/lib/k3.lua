@@ -1,11 +1,11 @@
--- What TI's K3 boards (J7, AM6, TDA4) have in common: their U-Boot, their RAM, their console. Never run on hardware.
--- From public sources: the addresses are U-Boot's own, include/env/ti/ti_common.env (loadaddr, fdtaddr, rdaddr); booti
--- and ttyS2 at 115200 are in the boards' environments, such as board/ti/j784s4/j784s4.env.
+-- Defaults for TI's K3 boards (J7, AM6, TDA4): U-Boot, RAM and console. Never run on hardware.
+-- All facts are from public sources. The addresses are U-Boot's own, include/env/ti/ti_common.env (loadaddr, fdtaddr,
+-- rdaddr). booti and ttyS2 at 115200 are in the boards' environments, such as board/ti/j784s4/j784s4.env.
 local fill = require("lib.family").fill
 
 local M = {}
 
--- Where U-Boot loads what, by the name in the policy's files. RAM begins at 0x80000000.
+-- The load address of each file, by its name in the policy. RAM begins at 0x80000000.
 M.ram = { kernel = 0x82000000, dtb = 0x88000000, initrd = 0x88080000 }
 
 local family = {
@@ -15,7 +15,7 @@ local family = {
 	bootargs = "console=ttyS2,115200n8",
 }
 
--- Makes a policy of what is particular to a board. A file that is only a name is loaded where K3 boards load it.
+-- Adds the defaults to the table of a board. A file without an address gets the one in ram.
 function M.board(t)
 	if type(t) ~= "table" then error("k3.board takes the board's table, not a " .. type(t)) end
 	fill(t, family)

@@ -1,4 +1,4 @@
--- What the boards of flashlua's own tests have in common: a machine of QEMU, Debian's U-Boot in it, a busybox in RAM.
+-- Defaults for the boards of flashlua's tests: a QEMU machine with Debian's U-Boot, and a busybox in RAM.
 local fill = require("lib.family").fill
 
 local M = {}
@@ -14,7 +14,7 @@ local family = {
 	net = { http = "10.0.2.2", tftp = "127.0.0.2", listen = "127.0.0.1" },
 }
 
--- Makes a policy of what is particular to a machine.
+-- Adds the defaults to the table of a machine.
 function M.board(t) return fill(t, family) end
 
 return M

@@ -1,13 +1,14 @@
--- The default sequence: U-Boot loads a Linux into RAM, its busybox writes the image and reads it back. It is a list of
--- named steps; a board may replace, wrap, add or remove some:
+-- The default sequence: U-Boot loads a Linux into RAM; its busybox writes the image and reads it back. The sequence is a
+-- list of named steps. A board can replace, wrap, add or remove steps:
 --
 --   local seq = require("lib.uboot_busybox").sequence()
 --   seq:wrap("network", function(next) time.sleep("2s") next() end)
 --   board.flash = seq.flash
-local _, host = ... -- the second argument is for the modules that come with flashlua alone
+local _, host = ... -- flashlua passes the second argument only to its own modules
 local M = {}
 
--- A step has a name, the options of s:step, and run(s, job, at). What one finds, later ones have in at: at.uboot, at.shell.
+-- Returns the default steps. A step has a name, the options of s:step, and run(s, job, at). Steps pass results to
+-- later steps in at.uboot and at.shell.
 local function steps()
 	return {
 		{ name = "power", timeout = "1m", run = function(s) s.power:cycle() end },
@@ -19,7 +20,7 @@ local function steps()
 	}
 end
 
--- Gives the place of a step, or complains in the name of whoever asked for it.
+-- Returns the position of a step. An unknown name is an error of the function's caller.
 local function find(list, name)
 	local names = {}
 	for i, step in ipairs(list) do
@@ -29,24 +30,10 @@ local function find(list, name)
 	error(("the sequence has no step %q; it has %s"):format(tostring(name), table.concat(names, ", ")), 3)
 end
 
--- What a step may have.
-local kinds = { name = "string", run = "function", timeout = "string", retries = "number", aborts = "table", destroys = "boolean" }
+-- Returns what is wrong with a field of a step, nil if nothing is. The options of before and after are declared in Go.
+local function wrong(key, value) return host.wrong_option("sequence:after", key, value) end
 
--- Says what is wrong with a value in a step, nil if nothing is.
-local function wrong(key, value)
-	if not kinds[key] then
-		local known = {}
-		for k in pairs(kinds) do table.insert(known, k) end
-		table.sort(known)
-		return ("a step has no %s; it has %s"):format(tostring(key), table.concat(known, ", "))
-	elseif type(value) ~= kinds[key] then
-		return ("%s of a step is a %s, not a %s"):format(key, kinds[key], type(value))
-	elseif key == "timeout" and not pcall(time.seconds, value) then
-		return ('timeout of a step is a duration with its unit, "90s" or "5m", not %q'):format(value)
-	end
-end
-
--- Checks a step that a board adds.
+-- Checks a step that a board adds; raises an error if it is not valid.
 local function check(step)
 	if type(step) ~= "table" or step.name == nil or step.run == nil then
 		error('a step is { name = "…", run = function(s, job, at) … end }, with the options of s:step', 3)
@@ -58,27 +45,27 @@ local function check(step)
 	return step
 end
 
--- Checks a function that a board gives.
+-- Checks a function that a board passes.
 local function callable(run)
 	if type(run) ~= "function" then error("a step's function is missing", 3) end
 	return run
 end
 
--- Does one step.
+-- Runs one step.
 local function perform(step, s, job, at)
 	local options = { timeout = step.timeout, retries = step.retries, aborts = step.aborts }
 	if step.destroys then options.destroys = job.target end
 	s:step(step.name, options, function() step.run(s, job, at) end)
 end
 
--- Gives a copy of the default sequence to edit.
+-- Returns a copy of the default sequence to edit.
 function M.sequence()
 	local list, seq = steps(), {}
 
-	-- Replaces what a step does; its name, options and place stay.
+	-- Replaces the function of a step. Its name, options and position do not change.
 	function seq:replace(name, run) list[find(list, name)].run = callable(run) end
 
-	-- Puts a function around a step: wrapper(next, s, job, at), where next() does what the step did.
+	-- Calls wrapper(next, s, job, at) instead of the function of a step; next() calls that function.
 	function seq:wrap(name, wrapper)
 		local step = list[find(list, name)]
 		local inner = step.run
@@ -88,29 +75,30 @@ function M.sequence()
 		end
 	end
 
-	-- Adds a step before or after another one.
+	-- Add a step before or after another one.
 	function seq:before(name, step) table.insert(list, find(list, name), check(step)) end
 	function seq:after(name, step) table.insert(list, find(list, name) + 1, check(step)) end
 
 	function seq:remove(name) table.remove(list, find(list, name)) end
 
-	-- Gives a step, to change its options.
+	-- Returns a step, to change its options.
 	function seq:step(name)
 		local step = list[find(list, name)]
 		return setmetatable({}, {
 			__index = function(_, key)
-				if not kinds[key] then error(wrong(key), 2) end
+				local what = wrong(key)
+				if what then error(what, 2) end
 				return step[key]
 			end,
 			__newindex = function(_, key, value)
-				local what = wrong(key, value)
+				local what = wrong(key, value) or value == nil and "an option of a step cannot be nil"
 				if what then error(what, 2) end
 				step[key] = value
 			end,
 		})
 	end
 
-	-- Does the steps up to and with the last one named, all of them without a name. Gives what they found.
+	-- Does the steps up to and with the last one named, all of them without a name. Returns what they found.
 	function seq.run(s, job, last)
 		local to = last and find(list, last) or #list
 		local at = host.record("at", { "uboot", "shell" }, "at.uboot is there after the step uboot, at.shell after linux")
@@ -118,18 +106,19 @@ function M.sequence()
 		return at
 	end
 
-	-- Is a policy's flash.
+	-- The flash function for a policy.
 	function seq.flash(s, job) seq.run(s, job) end
 
 	return host.closed("sequence", seq)
 end
 
--- Gets the board into a Linux in RAM and gives its shell. With to == "uboot" it stops at U-Boot's prompt.
+-- Gets the board into a Linux in RAM and returns its shell. With to == "uboot" it stops at U-Boot and returns its prompt.
 function M.boot(s, to)
 	if to == "uboot" then return M.sequence().run(s, nil, "uboot").uboot end
 	return M.sequence().run(s, nil, "linux").shell
 end
 
+-- The flash function of a policy that has none.
 function M.flash(s, job) M.sequence().flash(s, job) end
 
 return M

@@ -1,5 +1,5 @@
 ---@meta
--- What flashlua's scripts find, for editors that know LuaCATS annotations. docs/policies.md says more about each.
+-- The globals and objects of flashlua's scripts, for editors that read LuaCATS annotations. docs/policies.md describes each.
 
 ---@alias duration string a number with its unit: "90s", "5m", "1h30m"
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
@@ -7,21 +7,53 @@
 
 --------------------------------------------------------------------------------------------------------------- policies
 
----@class flashlua.policy a board's policy, what a script returns; docs/boards.md has every key
+---@class flashlua.policy the table that a board's script returns; docs/boards.md lists all keys
 ---@field flash? fun(s: flashlua.session, job: flashlua.job)
 ---@field classify? fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"
 ---@field backoff? fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration
+---@field console? flashlua.console_options
+---@field uboot? flashlua.uboot_options
+---@field linux? flashlua.linux_options
+
+---@class flashlua.console_options
+---@field baud? integer
+---@field framing? string "8N1"
+---@field flow? string "none", "rtscts" or "xonxoff"
+---@field chunk? integer bytes typed at once; 0 is a whole line
+---@field delay? duration rest after each chunk
+---@field echo? boolean the board echoes what is typed
+---@field reopen? duration time for a port that vanished to come back
+---@field aborts? table<string, string|false> as in flashlua.step_options
+
+---@class flashlua.uboot_options
+---@field prompt? string|string[] how its prompt ends
+---@field autoboot? string what it prints when it can be stopped
+---@field keys? string what to type then
+---@field every? duration between two keys
+---@field password? string typed when asked for; in no record
+---@field network? string command before DHCP
+---@field timeout? duration from power-on to the prompt
+---@field line_limit? integer longest line that it takes, in bytes
+
+---@class flashlua.linux_options
+---@field login? string what asks for the user
+---@field user? string
+---@field password? string typed when asked for; in no record
+---@field prompt? string|string[] how the shell's prompt ends
+---@field network? string command that brings the network up
+---@field timeout? duration from the start of the kernel to the shell
+---@field line_limit? integer longest line that the shell takes, in bytes
 
 ---@class flashlua.job
----@field target string the name of the medium in the policy
----@field size integer of the image, in bytes
----@field sha256 string of the image, hexadecimal
+---@field target string name of the target in the policy
+---@field size integer size of the image in bytes
+---@field sha256 string digest of the image, hexadecimal
 ---@field attempt integer counts from 1
----@field verify_only boolean nothing may be written
+---@field verify_only boolean true if nothing may be written
 
 ---@class flashlua.session one attempt
 ---@field attempt integer counts from 1
----@field last_error? flashlua.error of the attempt before
+---@field last_error? flashlua.error error of the previous attempt
 ---@field board string
 ---@field power flashlua.power
 local session = {}
@@ -30,7 +62,7 @@ local session = {}
 ---@field retries? integer tries after the first, without a power cycle
 ---@field timeout? duration of each try
 ---@field destroys? string job.target, if the step's own commands may write the medium
----@field aborts? table<string, string|false> what else means failure on the console, and what does not: crash, emergency, off, panic, reset
+---@field aborts? table<string, string|false> text on the console that ends the step, and its meaning; false switches a built-in one off: crash, emergency, off, panic, reset
 
 ---@generic T
 ---@param name string
@@ -49,12 +81,48 @@ function session:shell() end
 ---@param text any
 function session:log(text) end
 
+---@class flashlua.sequence require("lib.uboot_busybox").sequence() returns one
+---@field flash fun(s: flashlua.session, job: flashlua.job) a policy's flash
+---@field run fun(s: flashlua.session, job: flashlua.job, last?: string): table
+local sequence = {}
+
+---@class flashlua.sequence_step_options
+---@field name string
+---@field run fun(s: flashlua.session, job: flashlua.job, at: table)
+---@field retries? integer tries after the first, without a power cycle
+---@field timeout? duration of each try
+---@field destroys? boolean the step's own commands may write the medium
+---@field aborts? table<string, string|false> as in flashlua.step_options
+
+---@param name string
+---@param f fun(s: flashlua.session, job: flashlua.job, at: table)
+function sequence:replace(name, f) end
+
+---@param name string
+---@param f fun(next: function, s: flashlua.session, job: flashlua.job, at: table)
+function sequence:wrap(name, f) end
+
+---@param name string
+---@param step flashlua.sequence_step_options
+function sequence:before(name, step) end
+
+---@param name string
+---@param step flashlua.sequence_step_options
+function sequence:after(name, step) end
+
+---@param name string
+function sequence:remove(name) end
+
+---@param name string
+---@return flashlua.sequence_step_options
+function sequence:step(name) end
+
 --------------------------------------------------------------------------------------------------------------- objects
 
 ---@class flashlua.command_options
 ---@field timeout? duration
 ---@field stall? duration silence that ends it
----@field line? fun(line: string) told each line as it comes
+---@field line? fun(line: string) called with each line as it comes
 
 ---@class flashlua.uboot
 local uboot_object = {}
@@ -80,13 +148,13 @@ function uboot_object:setenv(variable, value) end
 ---@return string address
 function uboot_object:dhcp() end
 
----@param files? string|string[]|table in a policy: which of its files; in a program: the server
----@param name? string in a program: the file's name there
+---@param files? string|string[]|table in a policy: names of its files; in a program: the server
+---@param name? string in a program: name of the file on the server
 ---@param address? integer in a program
 ---@param size? integer in a program: in bytes
 function uboot_object:load(files, name, address, size) end
 
----@param command? string by default the policy's
+---@param command? string default: the policy's boot
 ---@return flashlua.shell? shell in a policy
 function uboot_object:boot(command) end
 
@@ -104,13 +172,13 @@ function shell_object:run(command, options) end
 function shell_object:exec(command, options) end
 
 ---@param path string on the board
----@param content string of at most 256 KiB
+---@param content string at most 256 KiB
 function shell_object:put(path, content) end
 
 ---@return string address
 function shell_object:network() end
 
----@param job flashlua.job in a policy alone
+---@param job flashlua.job only in a policy
 function shell_object:write(job) end
 
 ---@class flashlua.power
@@ -122,24 +190,24 @@ function power_object:cycle() end
 ---@class flashlua.console
 local console_object = {}
 
----@param text string as it is
+---@param text string sent unchanged
 function console_object:send(text) end
 
----@param text string typed with Enter
+---@param text string sent with Enter
 function console_object:line(text) end
 
----@param text string typed with Enter, and shown in no record
+---@param text string sent with Enter, masked in all records
 function console_object:secret(text) end
 
 ---@param text string|string[]
----@param options? { timeout?: duration, stall?: duration } by default a minute
----@return string text that came, integer index
+---@param options? { timeout?: duration, stall?: duration } default: a minute
+---@return string text received, integer index of the text in the list
 function console_object:expect(text, options) end
 
 ---@param options { quiet: duration, timeout: duration }
 function console_object:drain(options) end
 
----@return string lines the last ones
+---@return string lines the last lines
 function console_object:tail() end
 
 function console_object:close() end
@@ -154,18 +222,18 @@ function console_object:close() end
 local server_object = {}
 
 ---@param content string|flashlua.image
----@param host string the station, as the board sees it
+---@param host string address of the station as the board sees it
 ---@return string url
 function server_object:offer(content, host) end
 
 ---@class flashlua.error
----@field kind string "net.dhcp.timeout"
+---@field kind string for example "net.dhcp.timeout"
 ---@field class "retry"|"fatal"|"none"
 ---@field step string
 ---@field attempt integer
 ---@field message string
 ---@field hint string
----@field target string the state of the medium
+---@field target string state of the medium
 ---@field cause? flashlua.error
 local error_object = {}
 
@@ -184,7 +252,7 @@ function error_object:chain() end
 function error_object:leaves() end
 
 ---@param pattern? string a Lua pattern
----@return string? what string.match gives on the last console lines; all of them without a pattern
+---@return string? what string.match returns on the last console lines; all of them without a pattern
 function error_object:console(pattern) end
 
 ---@param message string
@@ -267,12 +335,12 @@ function json.decode(text) end
 
 flash = {}
 
----@param board flashlua.policy|string a policy, or the name of a board or a file
+---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
 ---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, sha256?: string, max_size?: size, timeout?: duration, retries?: integer, set?: table<string, string> }
 ---@return table verdict
 function flash.run(board, job) end
 
----A file as `to` must be allowed with `--allow-write`, a block device need not.
+---If `to` is a file, it must be allowed with `--allow-write`.
 ---@param job { image: string, to: string, sha256?: string, max_size?: size }
 ---@return table verdict
 function flash.device(job) end
@@ -286,21 +354,21 @@ function flash.retry(f, options) end
 serial = {}
 
 ---@param port string as --port takes it
----@param options? table the keys of a policy's console
+---@param options? flashlua.console_options
 ---@return flashlua.console
 function serial.open(port, options) end
 
 uboot = {}
 
 ---@param console flashlua.console
----@param options? table the keys of a policy's uboot
+---@param options? flashlua.uboot_options
 ---@return flashlua.uboot
 function uboot.stop(console, options) end
 
 shell = {}
 
 ---@param console flashlua.console
----@param options? table the keys of a policy's linux
+---@param options? flashlua.linux_options
 ---@return flashlua.shell
 function shell.login(console, options) end
 
@@ -310,14 +378,14 @@ function shell.quote(word) end
 
 power = {}
 
----@param driver string as --power takes it
+---@param driver string a power driver, as for --power
 ---@param options? { off_time?: duration, success?: power_state, failure?: power_state, cancel?: power_state }
 ---@return flashlua.power
 function power.open(driver, options) end
 
 image = {}
 
----@param path string a file that the program may read, or a web address
+---@param path string a file that the program can read, or a web address
 ---@param options? { sha256?: string }
 ---@return flashlua.image
 function image.open(path, options) end

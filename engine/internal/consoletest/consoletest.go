@@ -1,5 +1,5 @@
-// Package consoletest understands the lines that a console types, for fakes at the other end of its wire. It knows how
-// commands are framed, and no board.
+// Package consoletest serves tests that play a board at the other end of a console's wire. It owns the parsing of framed
+// commands, and a Board that answers them; it does not know what the commands mean.
 package consoletest
 
 import (
@@ -10,24 +10,24 @@ import (
 
 // Line is one line as a console types it.
 type Line struct {
-	Command string // of a framed one, unquoted
-	Sync    bool   // it only asks whether somebody answers
-	a, b    string
+	Command string // the framed command, unquoted
+	Sync    bool   // there is no command: the console only checks that the interpreter answers
+	a, b    string // the halves of the marker
 }
 
 var (
-	hush  = regexp.MustCompile(`^ *echo '(\w{3})''(\w{3}):b';setenv fl;(.*);fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
+	uboot = regexp.MustCompile(`^ *echo '(\w{3})''(\w{3}):b';setenv fl;(.*);fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
 	posix = regexp.MustCompile(`^ *echo '(\w{3})''(\w{3}):b';command eval '(.*)' </dev/null;fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
 	short = regexp.MustCompile(`^ *fl (\w{3})(\w{3}) '?(.*?)'?$`)
 	sync  = regexp.MustCompile(`^ *echo '(\w{3})''(\w{3}):s'$`)
 )
 
-// Parse reads a line, without its Enter. It is not ok if nobody waits for an answer to it.
+// Parse parses a line, without its Enter. ok is false if the console waits for no answer to it.
 func Parse(line string) (l Line, ok bool) {
 	if m := sync.FindStringSubmatch(line); m != nil {
 		return Line{Sync: true, a: m[1], b: m[2]}, true
 	}
-	if m := hush.FindStringSubmatch(line); m != nil {
+	if m := uboot.FindStringSubmatch(line); m != nil {
 		return Line{Command: m[3], a: m[1], b: m[2]}, true
 	}
 	for _, form := range []*regexp.Regexp{posix, short} {
@@ -38,7 +38,7 @@ func Parse(line string) (l Line, ok bool) {
 	return Line{}, false
 }
 
-// Begin is what is printed before the output of the command. For a Sync it is the answer.
+// Begin returns what is printed before the output of the command. For a Sync it is the answer.
 func (l Line) Begin() string {
 	if l.Sync {
 		return l.a + l.b + ":s\r\n"
@@ -46,7 +46,7 @@ func (l Line) Begin() string {
 	return l.a + l.b + ":b\r\n"
 }
 
-// End is what is printed behind the output of the command, with its exit code.
+// End returns what is printed after the output of the command, with its exit code.
 func (l Line) End(code string) string {
 	return fmt.Sprintf("%s%s:%s:%[2]s:%[3]s:e\r\n", l.a, l.b, code)
 }

@@ -25,10 +25,10 @@ type oldSectors struct {
 	mu      sync.Mutex
 	seed    maphash.Seed
 	sectors map[uint64]struct{}
-	lost    bool // some of them could not be read
+	unknown bool // some of them could not be read
 }
 
-func newHeld() *oldSectors {
+func newOldSectors() *oldSectors {
 	return &oldSectors{seed: maphash.MakeSeed(), sectors: map[uint64]struct{}{}}
 }
 
@@ -49,7 +49,7 @@ func (h *oldSectors) note(ours, theirs []byte) {
 func (h *oldSectors) markUnknown() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.lost = true
+	h.unknown = true
 }
 
 // contains reports whether any sector of p was held by another.
@@ -65,9 +65,9 @@ func (h *oldSectors) contains(p []byte) bool {
 }
 
 // mayAlias reports whether what was written may be in the place of what was right, as far as that is known.
-func (t *LocalTarget) mayAlias(im Image, wrote []segment) (bool, error) {
+func (t *BlockDevice) mayAlias(im Image, wrote []segment) (bool, error) {
 	h := t.oldSectors
-	if h.lost || len(h.sectors) > maxOldSectors {
+	if h.unknown || len(h.sectors) > maxOldSectors {
 		return true, nil
 	}
 	written := map[int64][]segment{}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -30,7 +29,10 @@ type BlockTarget struct {
 }
 
 // Open checks the target and opens it for an image, which is not source, nor lies on the target. It writes nothing.
-func (l BlockTarget) Open(source string) (*LocalTarget, error) {
+func (l BlockTarget) Open(source string) (*BlockDevice, error) {
+	if err := checkWriteSupport(); err != nil {
+		return nil, err
+	}
 	st, err := os.Stat(l.Path)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && strings.HasPrefix(l.Path, "/dev/"):
@@ -39,7 +41,7 @@ func (l BlockTarget) Open(source string) (*LocalTarget, error) {
 		return nil, classify.Wrap(err, classify.TargetMissing, "cannot look at %s", l.Path)
 	case err == nil:
 		if in, err := os.Stat(source); err == nil {
-			if err := l.apart(st, in, source); err != nil {
+			if err := l.checkApart(st, in, source); err != nil {
 				return nil, err
 			}
 		}
@@ -54,18 +56,18 @@ func (l BlockTarget) Open(source string) (*LocalTarget, error) {
 		return nil, classify.WithHint(classify.New(classify.TargetUnsafe, "%s is what %s consists of", l.Path, device),
 			"name %s, or detach it with losetup --detach; --force writes the file all the same", device)
 	}
-	t := &LocalTarget{local: l, sector: 1, oldSectors: newHeld()}
+	t := &BlockDevice{cfg: l, sector: 1, oldSectors: newOldSectors()}
 	if err != nil { // it is made when there is something to write
 		if in, err := os.Stat(filepath.Dir(l.Path)); err != nil || !in.IsDir() {
 			return nil, classify.New(classify.TargetUnsafe, "cannot write %s: there is no such folder", l.Path)
 		}
 		return t, nil
 	}
-	return t, t.create()
+	return t, t.openFile()
 }
 
-// apart refuses a target that holds the image, which would be overwritten while it is read.
-func (l BlockTarget) apart(target, source os.FileInfo, name string) error {
+// checkApart refuses a target that holds the image, which would be overwritten while it is read.
+func (l BlockTarget) checkApart(target, source os.FileInfo, name string) error {
 	const hint = "name another target, or copy the image to another disk first; --force does not help"
 	if os.SameFile(target, source) {
 		return classify.WithHint(classify.New(classify.TargetUnsafe, "%s is the image itself", l.Path), hint)
@@ -82,32 +84,32 @@ func (l BlockTarget) apart(target, source os.FileInfo, name string) error {
 
 // prepare refuses the image if it is too large or lies on the target, and makes the file if there is none: nothing else is
 // left to be refused before the medium changes.
-func (t *LocalTarget) prepare(im Image) error {
+func (t *BlockDevice) prepare(im Image) error {
 	if err := t.Fits(im.Size(), true); err != nil {
 		return err
 	}
 	if !t.device {
-		if err := t.create(); err != nil {
+		if err := t.openFile(); err != nil {
 			return err
 		}
 	}
 	target, err := t.f.Stat()
 	if err != nil {
-		return classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", t.local.Path)
+		return classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", t.cfg.Path)
 	}
 	if f := im.File(); f != nil {
 		if in, err := f.Stat(); err == nil {
-			return t.local.apart(target, in, f.Name())
+			return t.cfg.checkApart(target, in, f.Name())
 		}
 	}
 	return nil
 }
 
 // Target is the target as a receipt names it.
-func (t *LocalTarget) Target() Target { return Target{Name: t.local.Path, Path: t.local.Path} }
+func (t *BlockDevice) Target() Target { return Target{Name: t.cfg.Path, Path: t.cfg.Path} }
 
 // Extents returns where the target lies, once it is there.
-func (t *LocalTarget) Extents() []Extent {
+func (t *BlockDevice) Extents() []Extent {
 	if t.f == nil {
 		return nil
 	}
@@ -121,13 +123,13 @@ func (t *LocalTarget) Extents() []Extent {
 // sys is this machine's.
 const sys = sysfs("/sys")
 
-// create opens the file, which is made if need be.
-func (t *LocalTarget) create() error {
+// openFile opens the file, which is made if need be.
+func (t *BlockDevice) openFile() error {
 	if t.f != nil {
 		return nil
 	}
-	path := t.local.Path
-	open := t.local.OpenFile
+	path := t.cfg.Path
+	open := t.cfg.OpenFile
 	if open == nil {
 		open = func(path string) (*os.File, error) {
 			return os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o644)
@@ -142,26 +144,26 @@ func (t *LocalTarget) create() error {
 		return classify.WithHint(classify.New(classify.TargetUnsafe, "%s is in use", path), "another flashlua may be writing it")
 	}
 	t.f = f
-	if t.direct, err = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDWR|unix.O_DIRECT, 0); err != nil { // no file system in RAM knows it
+	if t.direct, err = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDWR|directFlag, 0); err != nil { // no file system in RAM knows it
 		t.direct = nil
 	}
 	return nil
 }
 
-// LocalTarget is a target that is open.
-type LocalTarget struct {
-	local      BlockTarget
+// BlockDevice is a target that is open.
+type BlockDevice struct {
+	cfg        BlockTarget
 	f          *os.File // regular access, for a file's end
 	direct     *os.File // past the cache; nil where that cannot be
 	sector     int64    // bytes, of a device; 1 of a file
 	device     bool
 	end        int64 // bytes that fit, of a device
-	early      *Precompare
+	precompare *Precompare
 	oldSectors *oldSectors // what was there instead
 }
 
 // openDevice refuses what must not be overwritten.
-func (l BlockTarget) openDevice(st os.FileInfo) (*LocalTarget, error) {
+func (l BlockTarget) openDevice(st os.FileInfo) (*BlockDevice, error) {
 	refuse := func(format string, a ...any) error {
 		return classify.WithHint(classify.New(classify.TargetUnsafe, format, a...), "name the right device, lsblk lists them; --force writes it all the same")
 	}
@@ -173,7 +175,7 @@ func (l BlockTarget) openDevice(st os.FileInfo) (*LocalTarget, error) {
 			return nil, refuse("%s is not a removable device", l.Path)
 		}
 	}
-	flags := os.O_RDWR | unix.O_DIRECT
+	flags := os.O_RDWR | directFlag
 	if !l.Force {
 		flags |= os.O_EXCL // the kernel's own word on whether it is in use
 	}
@@ -186,11 +188,11 @@ func (l BlockTarget) openDevice(st os.FileInfo) (*LocalTarget, error) {
 	case err != nil:
 		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot write %s", l.Path)
 	}
-	if ro, err := unix.IoctlGetInt(int(f.Fd()), unix.BLKROGET); err == nil && ro != 0 {
+	if isReadOnly(f) {
 		f.Close()
 		return nil, classify.WithHint(classify.New(classify.TargetUnsafe, "%s is read-only", l.Path), "a card may have a switch for that, losetup -r makes it so")
 	}
-	sector, err := unix.IoctlGetInt(int(f.Fd()), unix.BLKSSZGET)
+	sector, err := sectorSize(f)
 	if err != nil {
 		f.Close()
 		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", l.Path)
@@ -200,20 +202,20 @@ func (l BlockTarget) openDevice(st os.FileInfo) (*LocalTarget, error) {
 		f.Close()
 		return nil, classify.Wrap(err, classify.TargetUnsafe, "cannot look at %s", l.Path)
 	}
-	return &LocalTarget{local: l, f: f, direct: f, sector: int64(sector), device: true, end: end, oldSectors: newHeld()}, nil
+	return &BlockDevice{cfg: l, f: f, direct: f, sector: sector, device: true, end: end, oldSectors: newOldSectors()}, nil
 }
 
 // Fits refuses an image of size bytes, or of more if that is not all, that is too large.
-func (t *LocalTarget) Fits(size int64, all bool) error {
+func (t *BlockDevice) Fits(size int64, all bool) error {
 	if t.device && t.end < size {
-		return tooLarge(t.local.Path, t.end, size, all)
+		return tooLarge(t.cfg.Path, t.end, size, all)
 	}
 	return nil
 }
 
 // Close closes the target.
-func (t *LocalTarget) Close() error {
-	t.early.end(nil)
+func (t *BlockDevice) Close() error {
+	t.precompare.stop(nil)
 	if t.f == nil {
 		return nil
 	}
@@ -239,31 +241,31 @@ func loopDevice(file os.FileInfo) string {
 	return ""
 }
 
-// changing must be called before the medium changes.
-func (t *LocalTarget) changing() {
-	if t.local.BeforeWrite != nil {
-		t.local.BeforeWrite()
+// beforeWrite must be called before the medium changes.
+func (t *BlockDevice) beforeWrite() {
+	if t.cfg.BeforeWrite != nil {
+		t.cfg.BeforeWrite()
 	}
 }
 
 // truncate makes a file as long as the image.
-func (t *LocalTarget) truncate(size int64) error {
+func (t *BlockDevice) truncate(size int64) error {
 	if t.device {
 		return nil
 	}
 	if st, err := t.f.Stat(); err == nil && st.Size() == size {
 		return nil
 	}
-	t.changing()
+	t.beforeWrite()
 	if err := t.f.Truncate(size); err != nil {
-		return t.failed(err, 0)
+		return t.writeError(err, 0)
 	}
 	return nil
 }
 
-func (t *LocalTarget) write(p []byte, off int64) error {
+func (t *BlockDevice) writeAt(p []byte, off int64) error {
 	f := t.f
-	if t.direct != nil && (t.device || whole(len(p))) {
+	if t.direct != nil && (t.device || isAligned(len(p))) {
 		f = t.direct
 	}
 	n, err := f.WriteAt(p, off)
@@ -273,22 +275,16 @@ func (t *LocalTarget) write(p []byte, off int64) error {
 	return err
 }
 
-const blkZeroOut = 0x127f // BLKZEROOUT of linux/fs.h
-
-// zero has the kernel fill a part with zeros, if it can. Whether it did is for reading back to say.
-func (t *LocalTarget) zero(off, n int64) error {
+// zeroRange has the kernel fill a part with zeros, if it can. Whether it did is for reading back to say.
+func (t *BlockDevice) zeroRange(off, n int64) error {
 	if !t.device {
-		return unix.Fallocate(int(t.f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
+		return punchHole(t.f, off, n)
 	}
-	part := [2]uint64{uint64(off), uint64(n)}
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, t.f.Fd(), blkZeroOut, uintptr(unsafe.Pointer(&part))); errno != 0 {
-		return errno
-	}
-	return nil
+	return zeroOut(t.f, off, n)
 }
 
 // sync has the medium keep what was written.
-func (t *LocalTarget) sync() error {
+func (t *BlockDevice) sync() error {
 	if t.direct != nil {
 		if err := t.direct.Sync(); err != nil {
 			return err

@@ -36,7 +36,7 @@ func writeLocal(t *testing.T, ctx context.Context, path string, data []byte) (Co
 }
 
 func TestLocalFile(t *testing.T) {
-	for _, size := range []int{1, 511, 512, 4096, 4097, localBlock - 1, localBlock, localBlock + 1, 3*localBlock + 12345} {
+	for _, size := range []int{1, 511, 512, 4096, 4097, writeBlock - 1, writeBlock, writeBlock + 1, 3*writeBlock + 12345} {
 		path, data := filepath.Join(t.TempDir(), "medium"), random(size, 1)
 		for _, before := range []struct {
 			what    string
@@ -45,7 +45,7 @@ func TestLocalFile(t *testing.T) {
 		}{
 			{"nothing", nil, 4},
 			{"what is right", data, 0},
-			{"something longer", random(size+localBlock, 2), 4},
+			{"something longer", random(size+writeBlock, 2), 4},
 			{"one wrong byte", append(append([]byte(nil), data[:size-1]...), data[size-1]^1), 1},
 		} {
 			if err := os.WriteFile(path, before.content, 0o600); err != nil {
@@ -53,7 +53,7 @@ func TestLocalFile(t *testing.T) {
 			}
 			r, err := writeLocal(t, t.Context(), path, data)
 			got, _ := os.ReadFile(path)
-			if err != nil || !bytes.Equal(got, data) || r.Rewritten != 0 || r.Written > int64(before.written*localBlock) {
+			if err != nil || !bytes.Equal(got, data) || r.Rewritten != 0 || r.Written > int64(before.written*writeBlock) {
 				t.Errorf("%d bytes over %s: %+v, %v, %d bytes there", size, before.what, r, err, len(got))
 			}
 		}
@@ -62,7 +62,7 @@ func TestLocalFile(t *testing.T) {
 
 // TestLocalDevice writes a loop device: to its last byte, again with one block changed, and too much.
 func TestLocalDevice(t *testing.T) {
-	const sectors = 2*localBlock/512 + 3
+	const sectors = 2*writeBlock/512 + 3
 	backing := filepath.Join(t.TempDir(), "backing")
 	if err := os.WriteFile(backing, bytes.Repeat([]byte{0xff}, sectors*512), 0o600); err != nil {
 		t.Fatal(err)
@@ -85,14 +85,14 @@ func TestLocalDevice(t *testing.T) {
 		}
 		return p
 	}
-	for _, written := range []int64{sectors * 512, 0, localBlock} {
+	for _, written := range []int64{sectors * 512, 0, writeBlock} {
 		r, err := writeLocal(t, t.Context(), device, data)
 		want := append(append([]byte(nil), data...), make([]byte, 100)...)
 		if err != nil || r != (Counts{Written: written}) || !bytes.Equal(content(), want) {
 			t.Fatalf("%+v, %v; want %d bytes written", r, err, written)
 		}
 		if written == 0 {
-			data[localBlock] ^= 1
+			data[writeBlock] ^= 1
 		}
 	}
 	before := content()
@@ -111,7 +111,7 @@ func TestLocalDevice(t *testing.T) {
 // TestLocalMismatch: what never reads back as the image is never verified.
 func TestLocalMismatch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "medium")
-	data := random(2*localBlock, 6)
+	data := random(2*writeBlock, 6)
 	target, err := BlockTarget{Path: path}.Open("")
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestBeginIsRight(t *testing.T) {
 	const size = 48 * mib // so much that the first range is none of those that are looked at
 	want := random(size, 12)
 	path := full(t, size)
-	if err := os.WriteFile(path, slices.Concat(want[:localBlock], bytes.Repeat([]byte{0xff}, size-localBlock)), 0o600); err != nil {
+	if err := os.WriteFile(path, slices.Concat(want[:writeBlock], bytes.Repeat([]byte{0xff}, size-writeBlock)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	target, err := BlockTarget{Path: path}.Open("")
@@ -138,13 +138,13 @@ func TestBeginIsRight(t *testing.T) {
 	}
 	defer target.Close()
 	im := newImage(t, want).Image
-	early := target.Early()
+	early := target.StartPrecompare()
 	for _, r := range im.Ranges() {
-		early.Found(im, r)
+		early.Add(im, r)
 	}
 	for looked := 0; looked < len(im.Ranges()); runtime.Gosched() {
 		early.mu.Lock()
-		looked = len(early.seen)
+		looked = len(early.results)
 		early.mu.Unlock()
 	}
 	if r, err := throughout(t.Context(), target, im); err != nil || r.Rewritten != 0 {
@@ -168,7 +168,7 @@ func (f *fickle) ReadAt(p []byte, off int64) (int, error) {
 
 // TestLocalImageChanges: a medium that holds what became of the image is not verified.
 func TestLocalImageChanges(t *testing.T) {
-	for _, size := range []int{3 * localBlock, 5 * mib} {
+	for _, size := range []int{3 * writeBlock, 5 * mib} {
 		data := random(size, 7)
 		path := filepath.Join(t.TempDir(), "image")
 		if err := os.WriteFile(path, data, 0o600); err != nil {

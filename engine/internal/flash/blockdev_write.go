@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// localBlock is what is written at least, in bytes.
-	localBlock = 64 << 10
-	// localWorkers read, compare and write side by side: a medium that can do both at once is kept busy both ways.
-	localWorkers = 3
+	// writeBlock is what is written at least, in bytes.
+	writeBlock = 64 << 10
+	// blockWorkers read, compare and write side by side: a medium that can do both at once is kept busy both ways.
+	blockWorkers = 3
 )
 
 // segment is a part of a range. On a device the image's last one reaches to the end of the sector.
@@ -28,8 +28,8 @@ type segment struct {
 	wrong    bool  // is known to be, without looking again
 }
 
-// spots are the whole ranges of a set.
-func (s ranges) spots() (all []segment) {
+// segments are the whole ranges of a set.
+func (s ranges) segments() (all []segment) {
 	for _, r := range s {
 		all = append(all, segment{Range: r, to: r.Len})
 	}
@@ -60,10 +60,10 @@ func (s ranges) remaining(seen map[image.Range][]segment) (all []segment) {
 	return all
 }
 
-// some are n spots, far from each other, of a block each.
-func (s ranges) some(n int) (some []segment) {
+// sampleSegments are n spots, far from each other, of a block each.
+func (s ranges) sampleSegments(n int) (some []segment) {
 	for _, r := range s.sample(n) {
-		some = append(some, segment{Range: r, to: min(r.Len, localBlock)})
+		some = append(some, segment{Range: r, to: min(r.Len, writeBlock)})
 	}
 	return some
 }
@@ -75,9 +75,9 @@ func bytesOf(spots []segment) (n int64) {
 	return n
 }
 
-// LocalWriting writes an image to a block device of this machine, or into a file. It implements Writer.
-type LocalWriting struct {
-	t          *LocalTarget
+// BlockWriter writes an image to a block device of this machine, or into a file. It implements Writer.
+type BlockWriter struct {
+	t          *BlockDevice
 	im         Image
 	unverified []segment // what must yet be read back
 	wrong      []segment // what the last Verify read back wrong
@@ -86,23 +86,23 @@ type LocalWriting struct {
 
 // NewWriter is the first step of Write or Verify. It refuses an image that does not fit, or lies on the target, and writes
 // nothing but an empty file, if the target is one that does not exist.
-func (t *LocalTarget) NewWriter(im Image) (*LocalWriting, error) {
+func (t *BlockDevice) NewWriter(im Image) (*BlockWriter, error) {
 	if err := t.prepare(im); err != nil {
 		return nil, err
 	}
-	return &LocalWriting{t: t, im: im, unverified: ranges(im.Ranges()).spots()}, nil
+	return &BlockWriter{t: t, im: im, unverified: ranges(im.Ranges()).segments()}, nil
 }
 
 // Counts implements Writer.
-func (w *LocalWriting) Counts() Counts { return w.counts }
+func (w *BlockWriter) Counts() Counts { return w.counts }
 
 // Distrust implements Writer.
-func (w *LocalWriting) Distrust() { w.unverified = ranges(w.im.Ranges()).spots() }
+func (w *BlockWriter) Distrust() { w.unverified = ranges(w.im.Ranges()).segments() }
 
 // Write implements Writer.
-func (w *LocalWriting) Write(ctx context.Context) error {
+func (w *BlockWriter) Write(ctx context.Context) error {
 	t, im, all := w.t, w.im, ranges(w.im.Ranges())
-	seen := t.early.end(im)
+	seen := t.precompare.stop(im)
 	if err := t.truncate(im.Size()); err != nil {
 		return err
 	}
@@ -120,9 +120,9 @@ func (w *LocalWriting) Write(ctx context.Context) error {
 	for _, part := range []ranges{others, first} { // a medium without a partition table does not boot: that comes last
 		spots := part.remaining(seen)
 		if !compare {
-			spots = part.spots() // what was right of the first is wiped
+			spots = part.segments() // what was right of the first is wiped
 		}
-		some, err := t.work(ctx, im, "write", spots, how{compare: compare, blind: true, mend: true})
+		some, err := t.process(ctx, im, "write", spots, pass{compare: compare, tolerateReadErrors: true, repair: true})
 		if err != nil {
 			return err
 		}
@@ -138,13 +138,13 @@ func (w *LocalWriting) Write(ctx context.Context) error {
 		}
 	}
 	if one {
-		w.unverified = all.spots()
+		w.unverified = all.segments()
 	}
 	return nil
 }
 
 // Verify implements Writer. What it was asked to read once, it reads whole the next time.
-func (w *LocalWriting) Verify(ctx context.Context) (Receipt, error) {
+func (w *BlockWriter) Verify(ctx context.Context) (Receipt, error) {
 	t := w.t
 	wrong, err := t.verify(ctx, w.im, w.unverified)
 	w.Distrust()
@@ -153,33 +153,33 @@ func (w *LocalWriting) Verify(ctx context.Context) (Receipt, error) {
 		return Receipt{}, err
 	}
 	if len(wrong) > 0 {
-		return Receipt{}, classify.New(classify.VerifyMismatch, "%s does not hold the image: the block at byte %d was written and read back wrong", t.local.Path, wrong[0].Off+wrong[0].from)
+		return Receipt{}, classify.New(classify.VerifyMismatch, "%s does not hold the image: the block at byte %d was written and read back wrong", t.cfg.Path, wrong[0].Off+wrong[0].from)
 	}
 	if err := w.im.CheckUnchanged(); err != nil {
 		return Receipt{}, err
 	}
-	return Receipt{t.Target(), t.local.Path, w.im.Size(), w.im.SHA256(), true}, nil
+	return Receipt{t.Target(), t.cfg.Path, w.im.Size(), w.im.SHA256(), true}, nil
 }
 
 // Repair implements Writer.
-func (w *LocalWriting) Repair(ctx context.Context) error {
+func (w *BlockWriter) Repair(ctx context.Context) error {
 	wrong := w.wrong
 	w.wrong = nil
 	w.counts.Rewritten += len(wrong)
-	_, err := w.t.work(ctx, w.im, "write", wrong, how{mend: true})
+	_, err := w.t.process(ctx, w.im, "write", wrong, pass{repair: true})
 	return err
 }
 
 // verify reads spots back, once what was written is on the medium, and gives what is wrong in them.
-func (t *LocalTarget) verify(ctx context.Context, im Image, spots []segment) ([]segment, error) {
+func (t *BlockDevice) verify(ctx context.Context, im Image, spots []segment) ([]segment, error) {
 	if err := t.sync(); err != nil {
-		return nil, classify.Wrap(err, classify.WriteFailed, "cannot flush %s", t.local.Path)
+		return nil, classify.Wrap(err, classify.WriteFailed, "cannot flush %s", t.cfg.Path)
 	}
-	return t.work(ctx, im, "verify", spots, how{compare: true})
+	return t.process(ctx, im, "verify", spots, pass{compare: true})
 }
 
 // worthComparing reports whether some of the medium is right already, so that looking at all of it pays.
-func (t *LocalTarget) worthComparing(ctx context.Context, im Image, seen map[image.Range][]segment) (bool, error) {
+func (t *BlockDevice) worthComparing(ctx context.Context, im Image, seen map[image.Range][]segment) (bool, error) {
 	s := ranges(im.Ranges())
 	if s.size() < probeFrom {
 		return true, nil
@@ -190,8 +190,8 @@ func (t *LocalTarget) worthComparing(ctx context.Context, im Image, seen map[ima
 		}
 	}
 	for _, kind := range []image.Kind{image.Data, image.Zero} {
-		some := s.ofKind(kind).some(samples * 2)
-		wrong, err := t.work(ctx, im, "", some, how{compare: true, blind: true})
+		some := s.ofKind(kind).sampleSegments(samples * 2)
+		wrong, err := t.process(ctx, im, "", some, pass{compare: true, tolerateReadErrors: true})
 		if err != nil {
 			return false, err
 		}
@@ -203,25 +203,25 @@ func (t *LocalTarget) worthComparing(ctx context.Context, im Image, seen map[ima
 }
 
 // clearBootRanges takes away what would boot.
-func (t *LocalTarget) clearBootRanges(first ranges) error {
-	t.changing()
+func (t *BlockDevice) clearBootRanges(first ranges) error {
+	t.beforeWrite()
 	for _, r := range first {
-		if err := t.write(make([]byte, t.padded(r.Len)), r.Off); err != nil {
-			return t.failed(err, r.Off)
+		if err := t.writeAt(make([]byte, t.padded(r.Len)), r.Off); err != nil {
+			return t.writeError(err, r.Off)
 		}
 	}
 	return nil
 }
 
-// how says what is done with spots.
-type how struct {
-	compare bool // read them first
-	blind   bool // what cannot be read is wrong: it may heal when it is written
-	mend    bool // write what is wrong
+// pass says what is done with spots.
+type pass struct {
+	compare            bool // read them first
+	tolerateReadErrors bool // what cannot be read is wrong: it may heal when it is written
+	repair             bool // write what is wrong
 }
 
-// work goes through spots, several at a time, and gives those that were not right, or not known to be.
-func (t *LocalTarget) work(ctx context.Context, im Image, step string, spots []segment, do how) (found []segment, err error) {
+// process goes through spots, several at a time, and gives those that were not right, or not known to be.
+func (t *BlockDevice) process(ctx context.Context, im Image, step string, spots []segment, do pass) (found []segment, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
@@ -230,9 +230,9 @@ func (t *LocalTarget) work(ctx context.Context, im Image, step string, spots []s
 		all        sync.WaitGroup
 	)
 	total := bytesOf(spots)
-	for range min(localWorkers, len(spots)) {
+	for range min(blockWorkers, len(spots)) {
 		all.Go(func() {
-			w, err := newLocalWorker(t, im, do)
+			w, err := newBlockWorker(t, im, do)
 			if err != nil {
 				cancel(err)
 				return
@@ -247,8 +247,8 @@ func (t *LocalTarget) work(ctx context.Context, im Image, step string, spots []s
 				mu.Lock()
 				found = append(found, some...)
 				mu.Unlock()
-				if n := done.Add(spots[i].to - spots[i].from); t.local.Progress != nil && step != "" {
-					t.local.Progress(step, n, total)
+				if n := done.Add(spots[i].to - spots[i].from); t.cfg.Progress != nil && step != "" {
+					t.cfg.Progress(step, n, total)
 				}
 			}
 		})
@@ -258,57 +258,57 @@ func (t *LocalTarget) work(ctx context.Context, im Image, step string, spots []s
 	return found, context.Cause(ctx)
 }
 
-// localWorker has the memory for one range, as it should be and as it is.
-type localWorker struct {
-	t            *LocalTarget
-	im           Image
-	do           how
-	ours, theirs []byte
+// blockWorker has the memory for one range, as it should be and as it is.
+type blockWorker struct {
+	t         *BlockDevice
+	im        Image
+	pass      pass
+	want, got []byte
 }
 
-func newLocalWorker(t *LocalTarget, im Image, do how) (*localWorker, error) {
-	w := &localWorker{t: t, im: im, do: do}
+func newBlockWorker(t *BlockDevice, im Image, do pass) (*blockWorker, error) {
+	w := &blockWorker{t: t, im: im, pass: do}
 	var err error
-	if w.ours, err = alignedBuffer(image.MaxRange); err == nil {
-		w.theirs, err = alignedBuffer(image.MaxRange)
+	if w.want, err = alignedBuffer(image.MaxRange); err == nil {
+		w.got, err = alignedBuffer(image.MaxRange)
 	}
 	return w, err
 }
 
-func (w *localWorker) close() {
-	unix.Munmap(w.ours)
-	if w.theirs != nil {
-		unix.Munmap(w.theirs)
+func (w *blockWorker) close() {
+	unix.Munmap(w.want)
+	if w.got != nil {
+		unix.Munmap(w.got)
 	}
 }
 
 // load reads a range as it is now. What is written of it is compared later, and then the digest is asked, too.
-func (w *localWorker) load(r image.Range) error {
+func (w *blockWorker) load(r image.Range) error {
 	if r.Kind == image.Zero {
-		clear(w.ours[:r.Len])
+		clear(w.want[:r.Len])
 		return nil
 	}
-	if _, err := w.im.ReadAt(w.ours[:r.Len], r.Off); err != nil && err != io.EOF {
+	if _, err := w.im.ReadAt(w.want[:r.Len], r.Off); err != nil && err != io.EOF {
 		return classify.Wrap(err, classify.ImageRead, "cannot read the image")
 	}
 	return nil
 }
 
 // process looks at one, if it should, and writes what is wrong.
-func (w *localWorker) process(s segment) (wrong []segment, err error) {
+func (w *blockWorker) process(s segment) (wrong []segment, err error) {
 	if err := w.load(s.Range); err != nil {
 		return nil, err
 	}
 	end := w.t.padded(s.Len)
-	clear(w.ours[s.Len:end])
+	clear(w.want[s.Len:end])
 	if s.to == s.Len {
 		s.to = end
 	}
-	look := w.do.compare && !s.wrong
+	look := w.pass.compare && !s.wrong
 	s.wrong = false // once it is written, nobody knows
 	wrong = []segment{s}
 	if look {
-		if wrong, err = w.compare(s); err != nil && !(w.do.blind && classify.Facts(err).Kind == classify.VerifyRead) {
+		if wrong, err = w.compare(s); err != nil && !(w.pass.tolerateReadErrors && classify.Facts(err).Kind == classify.VerifyRead) {
 			return nil, err
 		}
 		if err != nil {
@@ -316,14 +316,14 @@ func (w *localWorker) process(s segment) (wrong []segment, err error) {
 			w.t.oldSectors.markUnknown()
 		}
 	}
-	if w.do.mend && len(wrong) > 0 {
-		w.t.changing()
+	if w.pass.repair && len(wrong) > 0 {
+		w.t.beforeWrite()
 		for _, x := range wrong {
-			if x.Kind == image.Zero && w.t.zero(x.Off+x.from, x.to-x.from) == nil {
+			if x.Kind == image.Zero && w.t.zeroRange(x.Off+x.from, x.to-x.from) == nil {
 				continue
 			}
-			if err := w.t.write(w.ours[x.from:x.to], x.Off+x.from); err != nil {
-				return nil, w.t.failed(err, x.Off+x.from)
+			if err := w.t.writeAt(w.want[x.from:x.to], x.Off+x.from); err != nil {
+				return nil, w.t.writeError(err, x.Off+x.from)
 			}
 		}
 	}
@@ -331,31 +331,31 @@ func (w *localWorker) process(s segment) (wrong []segment, err error) {
 }
 
 // compare gives what is wrong in a spot that is loaded.
-func (w *localWorker) compare(s segment) (wrong []segment, err error) {
-	theirs := w.theirs[:s.to-s.from]
-	if err := w.t.read(theirs, s.Off+s.from); err != nil {
-		return nil, classify.Wrap(err, classify.VerifyRead, "cannot read %s back at byte %d", w.t.local.Path, s.Off+s.from)
+func (w *blockWorker) compare(s segment) (wrong []segment, err error) {
+	theirs := w.got[:s.to-s.from]
+	if err := w.t.readAt(theirs, s.Off+s.from); err != nil {
+		return nil, classify.Wrap(err, classify.VerifyRead, "cannot read %s back at byte %d", w.t.cfg.Path, s.Off+s.from)
 	}
-	wrong = differing(s, w.ours[s.from:s.to], theirs)
-	if (len(wrong) != 1 || wrong[0] != s) && !s.Matches(w.ours[:s.Len]) { // some is right: so the digest must say
-		if err := w.im.ReadRange(s.Range, w.ours); err != nil {
+	wrong = mismatchedBlocks(s, w.want[s.from:s.to], theirs)
+	if (len(wrong) != 1 || wrong[0] != s) && !s.Matches(w.want[:s.Len]) { // some is right: so the digest must say
+		if err := w.im.ReadRange(s.Range, w.want); err != nil {
 			return nil, err
 		}
-		wrong = differing(s, w.ours[s.from:s.to], theirs)
+		wrong = mismatchedBlocks(s, w.want[s.from:s.to], theirs)
 	}
 	if len(wrong) > 0 {
-		w.t.oldSectors.note(w.ours[s.from:s.to], theirs)
+		w.t.oldSectors.note(w.want[s.from:s.to], theirs)
 	}
 	return wrong, nil
 }
 
-// differing gives the blocks of a spot in which two texts differ, joined where they touch.
-func differing(s segment, ours, theirs []byte) (wrong []segment) {
+// mismatchedBlocks gives the blocks of a spot in which two texts differ, joined where they touch.
+func mismatchedBlocks(s segment, ours, theirs []byte) (wrong []segment) {
 	if bytes.Equal(ours, theirs) {
 		return nil
 	}
-	for at := 0; at < len(ours); at += localBlock {
-		to := min(at+localBlock, len(ours))
+	for at := 0; at < len(ours); at += writeBlock {
+		to := min(at+writeBlock, len(ours))
 		if bytes.Equal(ours[at:to], theirs[at:to]) {
 			continue
 		}
@@ -369,22 +369,22 @@ func differing(s segment, ours, theirs []byte) (wrong []segment) {
 	return wrong
 }
 
-func (t *LocalTarget) failed(err error, off int64) error {
-	return classify.Wrap(err, classify.WriteFailed, "cannot write %s at byte %d", t.local.Path, off)
+func (t *BlockDevice) writeError(err error, off int64) error {
+	return classify.Wrap(err, classify.WriteFailed, "cannot write %s at byte %d", t.cfg.Path, off)
 }
 
 // padded is size, rounded up to whole sectors.
-func (t *LocalTarget) padded(size int64) int64 { return roundUp(size, t.sector) }
+func (t *BlockDevice) padded(size int64) int64 { return roundUp(size, t.sector) }
 
-// whole reports whether n bytes may go past the cache.
-func whole(n int) bool { return n%4096 == 0 }
+// isAligned reports whether n bytes may go past the cache.
+func isAligned(n int) bool { return n%4096 == 0 }
 
-func (t *LocalTarget) read(p []byte, off int64) error {
-	if t.direct != nil && (t.device || whole(len(p))) {
+func (t *BlockDevice) readAt(p []byte, off int64) error {
+	if t.direct != nil && (t.device || isAligned(len(p))) {
 		_, err := io.ReadFull(io.NewSectionReader(t.direct, off, int64(len(p))), p)
 		return err
 	}
-	unix.Fadvise(int(t.f.Fd()), off, int64(len(p)), unix.FADV_DONTNEED)
+	dropCached(t.f, off, int64(len(p)))
 	_, err := io.ReadFull(io.NewSectionReader(t.f, off, int64(len(p))), p)
 	return err
 }

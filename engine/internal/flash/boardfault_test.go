@@ -78,7 +78,7 @@ func TestShortRead(t *testing.T) {
 	d, _ := newDUT(t, newHostShell(t))
 	for _, by := range []string{"pipe", "file"} {
 		w := d.NewWriter(m, im)
-		w.way = readMethod{by, "sha256sum"}
+		w.method = readMethod{by, "sha256sum"}
 		if r, err := w.Verify(t.Context()); r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
 			t.Errorf("%s: %+v, %v", by, r, err)
 		}
@@ -100,7 +100,7 @@ func TestReadFails(t *testing.T) {
 			d, _ := newDUT(t, sh)
 			for _, path := range []string{b.Path, "/no/such/device"} {
 				w := d.NewWriter(on(path, size), newImage(t, want))
-				w.way = by
+				w.method = by
 				if _, err := w.Verify(t.Context()); classify.Facts(err).Kind != classify.VerifyRead {
 					t.Errorf("%s: %v", path, err)
 				}
@@ -121,7 +121,7 @@ func TestImageChangesOnTheWayBack(t *testing.T) {
 	f.WriteAt([]byte{want[5*mib] ^ 1}, 5*mib)
 	d, _ := newDUT(t, newHostShell(t))
 	w := d.NewWriter(m, im)
-	w.way = readMethod{"back", "nc"}
+	w.method = readMethod{"back", "nc"}
 	if _, err := w.Verify(t.Context()); classify.Facts(err).Kind != classify.ImageChanged {
 		t.Errorf("%v", err)
 	}

@@ -99,7 +99,7 @@ type ShellFlasher struct {
 
 	loaded    bool
 	boardAddr string // the address from which the board asks
-	surveys   map[string]profile
+	profiles  map[string]profile
 }
 
 // serve serves a content to the board alone.
@@ -179,14 +179,14 @@ func number(text string) int64 {
 		return -1
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n > mostAnswer {
+	if err != nil || n > maxNumber {
 		return -1
 	}
 	return n
 }
 
-// mostAnswer bounds the numbers of a board's answers, so that products of them fit: more sectors than any medium has.
-const mostAnswer = 1 << 50
+// maxNumber bounds the numbers of a board's answers, so that products of them fit: more sectors than any medium has.
+const maxNumber = 1 << 50
 
 var field = regexp.MustCompile(`(?m)^([a-z0-9.]+)=(.*)$`)
 
@@ -217,7 +217,7 @@ var checksum = regexp.MustCompile(`^([0-9a-f]{64})\b`)
 // query runs a command whose answer is sealed, again if the question or the answer was spoiled on the way.
 func (d *ShellFlasher) query(ctx context.Context, args ...string) (a reply, err error) {
 	for range queryRetries {
-		if a, err = d.exec(ctx, limit{silence: infoStall}, append([]string{"sealed"}, args...)...); err != nil {
+		if a, err = d.exec(ctx, limit{stall: queryTimeout}, append([]string{"sealed"}, args...)...); err != nil {
 			return a, err
 		}
 		var lines string

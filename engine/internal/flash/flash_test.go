@@ -223,7 +223,7 @@ func TestWriteFailures(t *testing.T) {
 				m := medium(t, mib)
 				tt.bend(d, cut, sh, &m)
 				w := d.NewWriter(m, big)
-				w.way, w.nc = defaultReadMethod, nc
+				w.method, w.nc = defaultReadMethod, nc
 				err := w.writeRanges(t.Context(), big.Ranges())
 				if f := classify.Facts(err); f.Kind != tt.kind || !strings.Contains(fmt.Sprint(err), tt.text) {
 					t.Errorf("put = %v of kind %s; want %q of %s\n%s", err, f.Kind, tt.text, tt.kind, f.Console)
@@ -324,7 +324,7 @@ func TestWaysToReadBack(t *testing.T) {
 			clear(want[2*mib : 4*mib])
 			im, m := newImage(t, want), medium(t, 8*mib)
 			w := d.NewWriter(m, im)
-			w.way, w.nc = by, by.program == "nc"
+			w.method, w.nc = by, by.program == "nc"
 			if err := w.writeRanges(t.Context(), im.Ranges()); err != nil {
 				t.Fatal(err)
 			}

@@ -387,17 +387,17 @@ func TestEveryWayToReadBack(t *testing.T) {
 		for _, name := range []string{"pipe", "file"} {
 			d, _ := newDUT(t, newHostShell(t))
 			w := d.NewWriter(m, im)
-			w.way = readMethod{name, program}
+			w.method = readMethod{name, program}
 			if r, err := w.Verify(t.Context()); err != nil || !r.Valid() {
-				t.Errorf("%v: %v", w.way, err)
+				t.Errorf("%v: %v", w.method, err)
 			}
 			at := int64(4*mib + 5) // where there are zeros
 			disk.WriteAt([]byte{1}, at)
 			if r, err := w.Verify(t.Context()); r.Valid() || classify.Facts(err).Kind != classify.VerifyMismatch {
-				t.Errorf("%v, with a wrong byte: %v", w.way, err)
+				t.Errorf("%v, with a wrong byte: %v", w.method, err)
 			}
 			if r, err := repaired(t.Context(), w); err != nil || !r.Valid() || w.counts.Rewritten != 1 {
-				t.Errorf("%v, with a wrong byte, to be mended: %d ranges, %v", w.way, w.counts.Rewritten, err)
+				t.Errorf("%v, with a wrong byte, to be mended: %d ranges, %v", w.method, w.counts.Rewritten, err)
 			}
 		}
 	}
@@ -444,8 +444,8 @@ func TestOneSurvey(t *testing.T) {
 		if r, err := w.Verify(t.Context()); err != nil || !r.Valid() {
 			t.Error(err)
 		}
-		if sh.surveys != 1 || sh.copies != 1 || w.took == 0 {
-			t.Errorf("early %t: %d surveys, %d copies, reading took %d", early, sh.surveys, sh.copies, w.took)
+		if sh.surveys != 1 || sh.copies != 1 || w.probeTime == 0 {
+			t.Errorf("early %t: %d surveys, %d copies, reading took %d", early, sh.surveys, sh.copies, w.probeTime)
 		}
 	}
 }

@@ -84,7 +84,7 @@ func TestLocalReflash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "medium")
 	want := random(size, 11)
 	clear(want[6*mib : 15*mib])
-	for i, written := range []int64{size, 0, 2*localBlock + size%localBlock} {
+	for i, written := range []int64{size, 0, 2*writeBlock + size%writeBlock} {
 		if i == 2 {
 			want[5*mib] ^= 1
 			want[9*mib] = 1 // was zero

@@ -53,7 +53,7 @@ func TestProbesAreOptional(t *testing.T) {
 		"garbled":                  {probes: []error{kind(classify.ConsoleGarbled)}, asked: 1},
 		"spoiled":                  {probes: []error{nil, kind(classify.ShellSync)}, asked: 1},
 		"its list got lost":        {probes: []error{kind(classify.NetHTTPCut)}, asked: 1},
-		"it never answers":         {probes: []error{silent}, asks: []error{kind(classify.ConsoleTimeout)}, want: classify.ConsoleTimeout, asked: gaveUpTries},
+		"it never answers":         {probes: []error{silent}, asks: []error{kind(classify.ConsoleTimeout)}, want: classify.ConsoleTimeout, asked: abandonedTries},
 		"it resets then":           {probes: []error{silent}, asks: []error{kind(classify.BoardReset)}, want: classify.BoardReset, asked: 1},
 		"the board reset":          {probes: []error{kind(classify.BoardReset)}, want: classify.BoardReset},
 		"the board went off":       {probes: []error{nil, kind(classify.BoardOff)}, want: classify.BoardOff},
@@ -115,7 +115,7 @@ func TestPatience(t *testing.T) {
 		{64 * mib, 20 * mib, stallTimeout + 32*time.Second},
 		{64 * mib, 1000, stallTimeout + 2048*time.Second}, // what was measured may have been a hiccup
 	} {
-		if got := timeoutFor(tt.n, tt.rate); got != tt.want {
+		if got := stallTimeoutFor(tt.n, tt.rate); got != tt.want {
 			t.Errorf("patience(%d, %d) = %s; want %s", tt.n, tt.rate, got, tt.want)
 		}
 	}
@@ -125,7 +125,7 @@ func TestPatience(t *testing.T) {
 // for a few MiB.
 func TestUnknownBoardSpeaksOften(t *testing.T) {
 	p := batchSizer{limit: 4 * zeroEntry}
-	l, _ := zeros([]ddRun{{0, 1 << 40, mib}}, p.limit)
+	l, _ := takeZeros([]ddRun{{0, 1 << 40, mib}}, p.limit)
 	if l.entry > zeroEntry || l.size < p.limit {
 		t.Errorf("a list of %d bytes has an entry of %d; want %d, and %d at most", l.size, l.entry, p.limit, zeroEntry)
 	}
@@ -156,7 +156,7 @@ func TestTransferStalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			clk := &clock.Virtual{}
 			d := &ShellFlasher{Clock: clk}
-			x := &stallWatch{verb: "fetched", total: total, idle: idle, after: after, progress: func(int64) {}}
+			x := &stallWatch{verb: "fetched", total: total, idleTimeout: idle, afterTimeout: after, progress: func(int64) {}}
 			ctx, stop := d.withStallTimeout(t.Context(), x)
 			defer stop()
 			for i := range tt.steps {
@@ -183,16 +183,16 @@ func TestSlowBoardIsAskedLess(t *testing.T) {
 		first string
 		want  profile
 	}{
-		{"first=80=80\nfirst=90=90\n", profile{way: defaultReadMethod, took: 90 * 64, group: slowGroup}},                     // 71 KiB a second
-		{"first=16=16\nfirst=16=16\n", profile{way: defaultReadMethod, took: 16 * 64, group: 4 * mib * 100 * 6 / (16 * 64)}}, // 400 KiB a second
-		{"first=0=0\n", profile{way: defaultReadMethod}},
-		{"", profile{way: defaultReadMethod}},
+		{"first=80=80\nfirst=90=90\n", profile{method: defaultReadMethod, probeTime: 90 * 64, groupSize: slowGroup}},                     // 71 KiB a second
+		{"first=16=16\nfirst=16=16\n", profile{method: defaultReadMethod, probeTime: 16 * 64, groupSize: 4 * mib * 100 * 6 / (16 * 64)}}, // 400 KiB a second
+		{"first=0=0\n", profile{method: defaultReadMethod}},
+		{"", profile{method: defaultReadMethod}},
 	} {
 		a := reply{fields: map[string][]string{}}
 		for _, m := range field.FindAllStringSubmatch(tt.first, -1) {
 			a.fields[m[1]] = append(a.fields[m[1]], m[2])
 		}
-		if got := surveyed(a); got != tt.want {
+		if got := parseProfile(a); got != tt.want {
 			t.Errorf("surveyed(%q) = %+v; want %+v", tt.first, got, tt.want)
 		}
 	}

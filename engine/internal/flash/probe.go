@@ -22,75 +22,75 @@ const (
 	probeBlocks = 8                            // that are read in every way
 	samples     = 3                            // of each kind
 	firstPart   = 64 << 10                     // what is read first, in bytes; a slow board reads no more
-	mostProbe   = 2 * probeBlock * probeBlocks // bytes that are taken of what it sends, which is half of that
+	maxProbe    = 2 * probeBlock * probeBlocks // bytes that are taken of what it sends, which is half of that
 )
 
 // profile is what is known of how a board reads a medium back.
 type profile struct {
-	way   readMethod
-	took  int64 // to read probeBlocks, in hundredths of a second; 0 if that is not known
-	nc    bool  // its busybox lets a command talk to the station
-	group int64 // how much it hashes at once, in bytes; 0 for the least
+	method    readMethod
+	probeTime int64 // to read probeBlocks, in hundredths of a second; 0 if that is not known
+	nc        bool  // its busybox lets a command talk to the station
+	groupSize int64 // how much it hashes at once, in bytes; 0 for the least
 }
 
 // rate is how fast the board reads, in bytes a second; 0 if that is not known.
 func (s profile) rate() int64 {
-	if s.took == 0 {
+	if s.probeTime == 0 {
 		return 0
 	}
-	return probeBlock * probeBlocks * 100 / s.took
+	return probeBlock * probeBlocks * 100 / s.probeTime
 }
 
 // ProfileReads finds out how the board reads a medium back fastest. Nothing is written. It is done when it is needed, if not
 // before: while the image is on its way, the board has time.
 func (d *ShellFlasher) ProfileReads(ctx context.Context, m Medium) error {
-	if _, known := d.surveys[m.Device]; known || m.Size < probeFrom {
+	if _, known := d.profiles[m.Device]; known || m.Size < probeFrom {
 		return nil
 	}
-	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, Peer: d.boardAddr, OnPut: func(r io.Reader) { io.CopyN(io.Discard, r, mostProbe) }})
+	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, Peer: d.boardAddr, OnPut: func(r io.Reader) { io.CopyN(io.Discard, r, maxProbe) }})
 	defer withdraw()
 	programs := slices.Sorted(maps.Keys(hashes))
 	slices.Reverse(programs) // the first has to wait for its memory, which MD5 should not
 	var l commandList
 	fmt.Fprintln(&l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(programs, " "))
-	a, err := d.runReadList(ctx, m, limit{silence: stallTimeout}, &l, "probe")
+	a, err := d.runReadList(ctx, m, limit{stall: stallTimeout}, &l, "probe")
 	if classify.Facts(err).Kind == classify.VerifyRead { // it may heal when it is written; reading back has the last word
 		return nil
 	}
-	if d.surveys == nil {
-		d.surveys = map[string]profile{}
+	if d.profiles == nil {
+		d.profiles = map[string]profile{}
 	}
 	if err != nil { // a board that hangs here is asked no more, and read back as every board can
-		d.surveys[m.Device] = profile{way: defaultReadMethod, group: slowGroup}
+		d.profiles[m.Device] = profile{method: defaultReadMethod, groupSize: slowGroup}
 		return d.optional(ctx, err)
 	}
-	if s := surveyed(a); s.took > 0 {
-		d.surveys[m.Device] = s
+	if s := parseProfile(a); s.probeTime > 0 {
+		d.profiles[m.Device] = s
 	}
 	return nil
 }
 
-// surveyed is what the board found out. A slow one reads a part, once.
-func surveyed(a reply) (s profile) {
-	if s.way, s.took = fastest(a); s.took == 0 {
-		s.way, s.took = defaultReadMethod, slices.Max(append(a.numbers("first"), 0))*probeBlock*probeBlocks/firstPart
+// parseProfile is what the board found out. A slow one reads a part, once.
+func parseProfile(a reply) (s profile) {
+	if s.method, s.probeTime = fastestMethod(a); s.probeTime == 0 {
+		s.method, s.probeTime = defaultReadMethod, slices.Max(append(a.numbers("first"), 0))*probeBlock*probeBlocks/firstPart
 	}
-	if s.took == 0 {
+	if s.probeTime == 0 {
 		return s
 	}
-	s.nc, s.group = a.number("nc") == 1, maxGroup
-	if s.way.name == "file" {
-		s.group = min(max(a.number("free"), 0)<<10/16, maxGroup)
+	s.nc, s.groupSize = a.number("nc") == 1, maxGroup
+	if s.method.name == "file" {
+		s.groupSize = min(max(a.number("free"), 0)<<10/16, maxGroup)
 	}
-	if in := s.rate() * int64(batchTime/time.Second); in < s.group {
-		s.group = max(in, slowGroup)
+	if in := s.rate() * int64(batchTime/time.Second); in < s.groupSize {
+		s.groupSize = max(in, slowGroup)
 	}
 	return s
 }
 
 // chooseReadMethod finds the way in which the board reads back.
 func (w *ShellWriter) chooseReadMethod(ctx context.Context) error {
-	if w.way.name != "" {
+	if w.method.name != "" {
 		return nil
 	}
 	if ranges(w.im.Ranges()).size() >= probeFrom {
@@ -98,9 +98,9 @@ func (w *ShellWriter) chooseReadMethod(ctx context.Context) error {
 			return err
 		}
 	}
-	w.profile = w.dut.surveys[w.Medium.Device]
-	if w.way.name == "" {
-		w.way = defaultReadMethod
+	w.profile = w.dut.profiles[w.Medium.Device]
+	if w.method.name == "" {
+		w.method = defaultReadMethod
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func (w *ShellWriter) chooseReadMethod(ctx context.Context) error {
 // sampleMedium looks at some of the medium. It gives the kinds of ranges that are right already so often that finding out which
 // costs less than writing them all.
 func (w *ShellWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]bool, err error) {
-	if err := w.chooseReadMethod(ctx); err != nil || w.took == 0 || ranges(w.im.Ranges()).size() < probeFrom {
+	if err := w.chooseReadMethod(ctx); err != nil || w.probeTime == 0 || ranges(w.im.Ranges()).size() < probeFrom {
 		return nil, err
 	}
 	var l commandList
@@ -124,9 +124,9 @@ func (w *ShellWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]b
 	blocks := min(max(w.rate()/probeBlock, 1), probeBlocks) // about as much as it reads in a second
 	if !w.Medium.Target.ClearForceRO {
 		l.add("copy", ddRun{0, probeBlock * blocks, probeBlock})
-		w.changing() // it writes what it read
+		w.beforeWrite() // it writes what it read
 	}
-	a, err := w.dut.runReadList(ctx, w.Medium, limit{silence: stallTimeout}, &l, "probe")
+	a, err := w.dut.runReadList(ctx, w.Medium, limit{stall: stallTimeout}, &l, "probe")
 	switch {
 	case classify.Facts(err).Kind == classify.VerifyRead: // as in Survey
 		return nil, nil
@@ -150,14 +150,14 @@ func (w *ShellWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]b
 	likely = map[image.Kind]bool{}
 	for kind, n := range count(looked) {
 		right := int64(n - wrong[kind])
-		likely[kind] = right*(copied+w.took) >= int64(n)*w.took
+		likely[kind] = right*(copied+w.probeTime) >= int64(n)*w.probeTime
 	}
 	return likely, nil
 }
 
-// fastest is the way that took the shortest, and its time, in hundredths of a second; 0 if there was none. To send all back
+// fastestMethod is the way that took the shortest, and its time, in hundredths of a second; 0 if there was none. To send all back
 // takes the network and the station, which others want, too, so that it must be a good deal faster.
-func fastest(a reply) (readMethod, int64) {
+func fastestMethod(a reply) (readMethod, int64) {
 	best, by := int64(-1), defaultReadMethod
 	for _, program := range slices.Sorted(maps.Keys(hashes)) {
 		for _, name := range []string{"pipe", "file"} {
@@ -203,8 +203,8 @@ func count(s ranges) map[image.Kind]int {
 	return n
 }
 
-// only gives the ranges of some kinds.
-func (s ranges) only(kinds map[image.Kind]bool) ranges {
+// withKinds gives the ranges of some kinds.
+func (s ranges) withKinds(kinds map[image.Kind]bool) ranges {
 	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return !kinds[r.Kind] })
 }
 

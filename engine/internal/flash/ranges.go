@@ -159,16 +159,16 @@ var hashes = map[string]func() hash.Hash{"md5sum": md5.New, "sha256sum": sha256.
 
 // stream is the content of runs of an image, one after another, with zeros behind the image's end.
 type stream struct {
-	im   Image
-	runs []ddRun
-	at   []int64 // of each run in the stream
-	size int64
+	im      Image
+	runs    []ddRun
+	offsets []int64 // of each run in the stream
+	size    int64
 }
 
 func newStream(im Image, runs []ddRun) *stream {
 	s := &stream{im: im, runs: runs}
 	for _, r := range runs {
-		s.at = append(s.at, s.size)
+		s.offsets = append(s.offsets, s.size)
 		s.size += r.len
 	}
 	return s
@@ -176,7 +176,7 @@ func newStream(im Image, runs []ddRun) *stream {
 
 // runIndex gives the run in which a place of the stream lies.
 func (s *stream) runIndex(off int64) int {
-	i, found := slices.BinarySearch(s.at, off)
+	i, found := slices.BinarySearch(s.offsets, off)
 	if !found {
 		i--
 	}
@@ -189,7 +189,7 @@ func (s *stream) File(off int64) (f *os.File, at, n int64) {
 		return nil, 0, 0
 	}
 	i := s.runIndex(off)
-	at = s.runs[i].off + off - s.at[i]
+	at = s.runs[i].off + off - s.offsets[i]
 	return s.im.File(), at, min(s.runs[i].off+s.runs[i].len, s.im.Size()) - at
 }
 
@@ -201,8 +201,8 @@ func (s *stream) ReadAt(p []byte, off int64) (n int, err error) {
 		}
 		i := s.runIndex(off)
 		r := s.runs[i]
-		part := p[n:min(int64(len(p)), int64(n)+r.len-(off-s.at[i]))]
-		m, err := s.im.ReadAt(part, r.off+off-s.at[i])
+		part := p[n:min(int64(len(p)), int64(n)+r.len-(off-s.offsets[i]))]
+		m, err := s.im.ReadAt(part, r.off+off-s.offsets[i])
 		if err != nil && err != io.EOF {
 			return n + m, err
 		}
@@ -213,8 +213,8 @@ func (s *stream) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// minus gives the ranges that are not in other.
-func (s ranges) minus(other ranges) ranges {
+// without gives the ranges that are not in other.
+func (s ranges) without(other ranges) ranges {
 	in := map[int64]bool{}
 	for _, r := range other {
 		in[r.Off] = true
@@ -222,9 +222,9 @@ func (s ranges) minus(other ranges) ranges {
 	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return in[r.Off] })
 }
 
-// plus gives the ranges of both, in order.
-func (s ranges) plus(other ranges) ranges {
-	all := append(slices.Clone(s), other.minus(s)...)
+// union gives the ranges of both, in order.
+func (s ranges) union(other ranges) ranges {
+	all := append(slices.Clone(s), other.without(s)...)
 	slices.SortFunc(all, func(a, b image.Range) int { return cmp.Compare(a.Off, b.Off) })
 	return all
 }

@@ -24,7 +24,7 @@ func (w *ShellWriter) compareOnStation(ctx context.Context, groups []hashGroup) 
 		bad ranges
 		err error
 	}
-	sent := &stallWatch{verb: "sent", total: l.size, idle: stallTimeout, after: stallTimeout, progress: func(int64) {}}
+	sent := &stallWatch{verb: "sent", total: l.size, idleTimeout: stallTimeout, afterTimeout: stallTimeout, progress: func(int64) {}}
 	ctx, stop := d.withStallTimeout(ctx, sent)
 	defer stop()
 	var begun atomic.Bool
@@ -36,7 +36,7 @@ func (w *ShellWriter) compareOnStation(ctx context.Context, groups []hashGroup) 
 		}
 	}})
 	defer withdraw()
-	a, err := d.runReadList(ctx, m, limit{line: sent.renew}, &l, "upload", w.way.program, d.url(path), fmt.Sprint(l.size))
+	a, err := d.runReadList(ctx, m, limit{line: sent.renew}, &l, "upload", w.method.program, d.url(path), fmt.Sprint(l.size))
 	if err != nil {
 		return nil, err
 	}

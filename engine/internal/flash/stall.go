@@ -10,25 +10,25 @@ import (
 
 // stallWatch counts what the board fetched or sent, and how long it made no progress.
 type stallWatch struct {
-	verb  string        // "fetched" or "sent", for people
-	total int64         // bytes
-	idle  time.Duration // how long it may make no progress
-	after time.Duration // the same once all bytes have passed: it may still write them
+	verb         string        // "fetched" or "sent", for people
+	total        int64         // bytes
+	idleTimeout  time.Duration // how long it may make no progress
+	afterTimeout time.Duration // the same once all bytes have passed: it may still write them
 
 	now      func() time.Time
 	progress func(n int64)
 
-	mu   sync.Mutex // guards what follows
-	n    int64
-	at   time.Time // of the last byte, or line that the board printed
-	over bool
+	mu    sync.Mutex // guards what follows
+	n     int64
+	at    time.Time // of the last byte, or line that the board printed
+	ended bool
 }
 
 // add counts n more bytes. It is called from the server's goroutines, and does nothing once the transfer is over.
 func (t *stallWatch) add(n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.over {
+	if t.ended {
 		return
 	}
 	t.n += n
@@ -52,16 +52,16 @@ func (t *stallWatch) count() int64 {
 func (t *stallWatch) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.over = true
+	t.ended = true
 }
 
 // stalled returns how long the transfer may still make no progress, or the error if that time is over.
 func (t *stallWatch) stalled() (left time.Duration, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	limit := t.idle
+	limit := t.idleTimeout
 	if t.n >= t.total {
-		limit = t.after
+		limit = t.afterTimeout
 	}
 	left = limit - t.now().Sub(t.at)
 	switch {
@@ -87,7 +87,7 @@ func (d *ShellFlasher) withStallTimeout(ctx context.Context, t *stallWatch) (con
 			d.Clock.AfterFunc(left, check)
 		}
 	}
-	d.Clock.AfterFunc(t.idle, check)
+	d.Clock.AfterFunc(t.idleTimeout, check)
 	return ctx, func() {
 		t.end()
 		cancel(context.Canceled)

@@ -37,7 +37,7 @@ func (s sysfs) extents(file os.FileInfo, behind bool) []Extent {
 	case !ok:
 		return nil
 	case st.Mode&unix.S_IFMT == unix.S_IFBLK:
-		return s.device(s.dir(st.Rdev), behind, maxNesting)
+		return s.device(s.dir(uint64(st.Rdev)), behind, maxNesting)
 	}
 	return s.file(st, 0, math.MaxInt64, behind, maxNesting)
 }
@@ -49,9 +49,9 @@ func fileID(device, inode uint64) string {
 
 // file returns where so many bytes of a regular file lie.
 func (s sysfs) file(st *syscall.Stat_t, first, length int64, behind bool, depth int) []Extent {
-	all := []Extent{{Disk: fileID(st.Dev, st.Ino), First: first, Length: length}}
+	all := []Extent{{Disk: fileID(uint64(st.Dev), st.Ino), First: first, Length: length}}
 	if behind {
-		all = append(all, s.device(s.dir(st.Dev), behind, depth-1)...)
+		all = append(all, s.device(s.dir(uint64(st.Dev)), behind, depth-1)...)
 	}
 	return all
 }
@@ -101,7 +101,7 @@ func (s sysfs) loop(path string, offset, size int64, behind bool, depth int) []E
 	case !ok:
 		return nil
 	case st.Mode&unix.S_IFMT == unix.S_IFBLK:
-		return within(s.device(s.dir(st.Rdev), behind, depth-1), offset, size)
+		return within(s.device(s.dir(uint64(st.Rdev)), behind, depth-1), offset, size)
 	}
 	return s.file(st, offset, size, behind, depth)
 }
@@ -141,7 +141,7 @@ func (s sysfs) uses(target []Extent) (where []string) {
 		if unix.Stat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK {
 			return ""
 		}
-		return s.dir(st.Rdev)
+		return s.dir(uint64(st.Rdev))
 	}
 	mounts, _ := input.Read("/proc/self/mountinfo", maxFact)
 	for line := range strings.Lines(string(mounts)) {
@@ -174,7 +174,7 @@ func (s sysfs) removable(file os.FileInfo) bool {
 	if !ok {
 		return false
 	}
-	dir := s.dir(st.Rdev)
+	dir := s.dir(uint64(st.Rdev))
 	for _, bus := range []string{"/usb", "/mmc_host/", "/virtual/block/loop"} {
 		if strings.Contains(dir, bus) {
 			return true

@@ -15,12 +15,12 @@ import (
 func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 	device := t.Path
 	if device == "" {
-		if device, err = d.only(ctx, t, "find_sysfs", t.Sysfs); err != nil {
+		if device, err = d.findOne(ctx, t, "find_sysfs", t.Sysfs); err != nil {
 			return Medium{}, err
 		}
 	}
 	if t.Part != "" {
-		if device, err = d.only(ctx, t, "find_part", device, t.Part); err != nil {
+		if device, err = d.findOne(ctx, t, "find_part", device, t.Part); err != nil {
 			return Medium{}, err
 		}
 	}
@@ -70,8 +70,8 @@ func tooLarge(what string, room, size int64, all bool) error {
 	return classify.New(classify.TargetUnsafe, "%s has %d bytes, the image has %d%s", what, room, size, more)
 }
 
-// only gives the one device that a search of the helper finds.
-func (d *ShellFlasher) only(ctx context.Context, t Target, search ...string) (string, error) {
+// findOne gives the one device that a search of the helper finds.
+func (d *ShellFlasher) findOne(ctx context.Context, t Target, search ...string) (string, error) {
 	a, err := d.query(ctx, search...)
 	if err != nil {
 		return "", err

@@ -20,7 +20,7 @@ var defaultReadMethod = readMethod{"pipe", "sha256sum"}
 
 // Verify implements Writer. What it was asked to read once, it reads whole the next time.
 func (w *ShellWriter) Verify(ctx context.Context) (Receipt, error) {
-	bad, err := w.differing(ctx, "verify", w.unverified)
+	bad, err := w.mismatchedRanges(ctx, "verify", w.unverified)
 	w.unverified, w.wrong = w.im.Ranges(), bad
 	if err != nil {
 		return Receipt{}, err
@@ -49,12 +49,12 @@ func (w *ShellWriter) Distrust() { w.unverified = w.im.Ranges() }
 // Counts implements Writer.
 func (w *ShellWriter) Counts() Counts { return w.counts }
 
-// differing reads ranges back and gives those that do not hold the image.
-func (w *ShellWriter) differing(ctx context.Context, step string, s ranges) (bad ranges, err error) {
+// mismatchedRanges reads ranges back and gives those that do not hold the image.
+func (w *ShellWriter) mismatchedRanges(ctx context.Context, step string, s ranges) (bad ranges, err error) {
 	if err := w.chooseReadMethod(ctx); err != nil {
 		return nil, err
 	}
-	if bad, err = w.read(ctx, step, s.groups(w.Medium, cmp.Or(w.group, minGroup))); err != nil || len(bad) == 0 {
+	if bad, err = w.read(ctx, step, s.groups(w.Medium, cmp.Or(w.groupSize, minGroup))); err != nil || len(bad) == 0 {
 		return bad, err
 	}
 	which, err := w.read(ctx, step, bad.groups(w.Medium, 0))
@@ -83,7 +83,7 @@ func (w *ShellWriter) read(ctx context.Context, step string, groups []hashGroup)
 		}
 		p.begin(w.dut.Clock.Now())
 		compare := w.compare
-		if w.way.name == "back" {
+		if w.method.name == "back" {
 			compare = w.compareOnStation
 		}
 		wrong, err := compare(ctx, groups[:n])
@@ -112,14 +112,14 @@ func (w *ShellWriter) compare(ctx context.Context, groups []hashGroup) (bad rang
 	var sums strings.Builder
 	buf := make([]byte, image.MaxRange)
 	for _, g := range groups {
-		sum, err := w.sum(g, buf)
+		sum, err := w.groupDigest(g, buf)
 		if err != nil {
 			return nil, err
 		}
 		l.add("check", g.ddRun, sum)
 		fmt.Fprintln(&sums, sum)
 	}
-	a, err := w.dut.runReadList(ctx, m, limit{silence: timeoutFor(l.entry, w.rate())}, &l, "compare", w.way.name, w.way.program)
+	a, err := w.dut.runReadList(ctx, m, limit{stall: stallTimeoutFor(l.entry, w.rate())}, &l, "compare", w.method.name, w.method.program)
 	if err != nil {
 		return nil, err
 	}
@@ -140,12 +140,12 @@ func (w *ShellWriter) compare(ctx context.Context, groups []hashGroup) (bad rang
 	return bad, nil
 }
 
-// sum is the digest of a group.
-func (w *ShellWriter) sum(g hashGroup, buf []byte) (string, error) {
+// groupDigest is the digest of a group.
+func (w *ShellWriter) groupDigest(g hashGroup, buf []byte) (string, error) {
 	if sum, ok := w.digests.Load(g.ddRun); ok {
 		return sum.(string), nil
 	}
-	return g.digest(w.im, hashes[w.way.program](), buf)
+	return g.digest(w.im, hashes[w.method.program](), buf)
 }
 
 // precomputeDigests finds the digests of what will be read back while the board writes. The caller ends it.
@@ -155,11 +155,11 @@ func (w *ShellWriter) precomputeDigests(ctx context.Context) (end func()) {
 	go func() {
 		defer close(done)
 		buf := make([]byte, image.MaxRange)
-		for _, g := range ranges(w.im.Ranges()).groups(w.Medium, cmp.Or(w.group, minGroup)) {
-			if ctx.Err() != nil || w.way.name == "back" {
+		for _, g := range ranges(w.im.Ranges()).groups(w.Medium, cmp.Or(w.groupSize, minGroup)) {
+			if ctx.Err() != nil || w.method.name == "back" {
 				return
 			}
-			sum, err := w.sum(g, buf)
+			sum, err := w.groupDigest(g, buf)
 			if err != nil {
 				return // it will fail again
 			}

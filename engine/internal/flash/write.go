@@ -36,8 +36,8 @@ func (d *ShellFlasher) NewWriter(m Medium, im Image) *ShellWriter {
 	return &ShellWriter{Medium: m, dut: d, im: im, unverified: im.Ranges()}
 }
 
-// changing must be called before the medium changes.
-func (w *ShellWriter) changing() {
+// beforeWrite must be called before the medium changes.
+func (w *ShellWriter) beforeWrite() {
 	if w.BeforeWrite != nil {
 		w.BeforeWrite()
 	}
@@ -52,13 +52,13 @@ func (w *ShellWriter) Write(ctx context.Context) error {
 		return err
 	}
 	wrong := all
-	if maybe := all.only(likely); len(maybe) > 0 {
-		switch bad, err := w.differing(ctx, "compare", maybe); {
+	if maybe := all.withKinds(likely); len(maybe) > 0 {
+		switch bad, err := w.mismatchedRanges(ctx, "compare", maybe); {
 		case classify.Facts(err).Kind == classify.VerifyRead: // what cannot be read may heal when it is written
 		case err != nil:
 			return err
 		default:
-			wrong = all.minus(maybe.minus(bad))
+			wrong = all.without(maybe.without(bad))
 		}
 	}
 	w.counts.Written, w.counts.Skipped = wrong.size(), all.size()-wrong.size()
@@ -76,14 +76,14 @@ func (w *ShellWriter) Write(ctx context.Context) error {
 // medium that is only half written.
 func (w *ShellWriter) writeRanges(ctx context.Context, wrong ranges) error {
 	first, _ := ranges(w.im.Ranges()).splitBootRanges()
-	others := wrong.minus(first)
+	others := wrong.without(first)
 	if len(others) == 0 {
 		first = wrong
 	}
-	all := others.plus(first)
+	all := others.union(first)
 	empty := all.ofKind(image.Zero)
 	if len(others) > 0 {
-		empty = others.ofKind(image.Zero).plus(first)
+		empty = others.ofKind(image.Zero).union(first)
 	}
 	full := slices.Concat(others.ofKind(image.Data).runs(w.Medium), first.ofKind(image.Data).runs(w.Medium))
 	w.total = w.Medium.padded(all.size())
@@ -91,7 +91,7 @@ func (w *ShellWriter) writeRanges(ctx context.Context, wrong ranges) error {
 	for _, r := range full {
 		w.done -= r.len
 	}
-	last, err := w.zero(ctx, empty.runs(w.Medium))
+	last, err := w.writeZeros(ctx, empty.runs(w.Medium))
 	if err != nil {
 		return err
 	}
@@ -114,10 +114,10 @@ func (p *batchSizer) end(now time.Time, done int64) {
 	p.limit = min(max(int64(float64(done)*float64(batchTime)/float64(took)), 16*mib), 2*p.limit)
 }
 
-// zero fills runs with zeros, which the board makes itself. It gives what is left of it for the next command.
-func (w *ShellWriter) zero(ctx context.Context, runs []ddRun) (*commandList, error) {
+// writeZeros fills runs with zeros, which the board makes itself. It gives what is left of it for the next command.
+func (w *ShellWriter) writeZeros(ctx context.Context, runs []ddRun) (*commandList, error) {
 	p := batchSizer{limit: max(4*zeroEntry, w.copyRate*int64(batchTime/time.Second))}
-	l, runs := zeros(runs, p.limit)
+	l, runs := takeZeros(runs, p.limit)
 	for len(runs) > 0 {
 		p.begin(w.dut.Clock.Now())
 		if err := w.runWriteList(ctx, l, nil); err != nil {
@@ -126,13 +126,13 @@ func (w *ShellWriter) zero(ctx context.Context, runs []ddRun) (*commandList, err
 		p.end(w.dut.Clock.Now(), l.size)
 		w.done += l.size
 		w.progress(w.done)
-		l, runs = zeros(runs, p.limit)
+		l, runs = takeZeros(runs, p.limit)
 	}
 	return l, nil
 }
 
-// zeros is a list for about so many bytes of runs, and the other runs.
-func zeros(runs []ddRun, limit int64) (*commandList, []ddRun) {
+// takeZeros is a list for about so many bytes of runs, and the other runs.
+func takeZeros(runs []ddRun, limit int64) (*commandList, []ddRun) {
 	l := &commandList{}
 	for len(runs) > 0 && l.size < limit {
 		r := runs[0]
@@ -156,7 +156,7 @@ func (w *ShellWriter) writeData(ctx context.Context, l *commandList, runs []ddRu
 	if len(runs) > 0 {
 		s = newStream(w.im, runs)
 		for i, r := range runs {
-			l.add("put", r, fmt.Sprint(s.at[i], " ", r.len))
+			l.add("put", r, fmt.Sprint(s.offsets[i], " ", r.len))
 		}
 	}
 	if l.size == 0 {
@@ -190,7 +190,7 @@ func (w *ShellWriter) runWriteList(ctx context.Context, l *commandList, s *strea
 		size = s.size
 		var stop func()
 		sent = &stallWatch{
-			verb: "fetched", total: size, idle: timeoutFor(l.entry, w.copyRate), after: timeoutFor(min(size, flushMost), w.copyRate),
+			verb: "fetched", total: size, idleTimeout: stallTimeoutFor(l.entry, w.copyRate), afterTimeout: stallTimeoutFor(min(size, maxFlush), w.copyRate),
 			progress: func(n int64) { w.progress(w.done + n) },
 		}
 		ctx, stop = d.withStallTimeout(ctx, sent)
@@ -205,11 +205,11 @@ func (w *ShellWriter) runWriteList(ctx context.Context, l *commandList, s *strea
 	if m.Target.ClearForceRO {
 		clear = "clear"
 	}
-	until := limit{silence: timeoutFor(l.entry, w.copyRate)}
+	until := limit{stall: stallTimeoutFor(l.entry, w.copyRate)}
 	if s != nil {
 		until.line = sent.renew
 	}
-	w.changing()
+	w.beforeWrite()
 	a, err := d.execChecked(ctx, until, "apply", m.Device, url, sum, from, by, clear)
 	switch {
 	case err != nil:

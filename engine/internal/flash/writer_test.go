@@ -6,7 +6,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-var _, _ Writer = &ShellWriter{}, &LocalWriting{}
+var _, _ Writer = &ShellWriter{}, &BlockWriter{}
 
 // repaired verifies, and writes once more what read back wrong.
 func repaired(ctx context.Context, w Writer) (Receipt, error) {
@@ -21,7 +21,7 @@ func repaired(ctx context.Context, w Writer) (Receipt, error) {
 }
 
 // throughout writes an image to a target of this machine and verifies it.
-func throughout(ctx context.Context, t *LocalTarget, im Image) (Counts, error) {
+func throughout(ctx context.Context, t *BlockDevice, im Image) (Counts, error) {
 	w, err := t.NewWriter(im)
 	if err != nil {
 		return Counts{}, err

@@ -47,13 +47,13 @@ func (e entry) withSeal() entry {
 }
 
 const (
-	imageSuffix  = ".img"
-	entrySuffix  = ".json"
-	originSuffix = ".from"
-	halfSuffix   = ".half" // of a file that is being written
-	halfAge      = time.Hour
-	maxRecord    = 64 << 20            // bytes of a record; a million parts that do not matter
-	originAge    = 90 * 24 * time.Hour // after which nobody will ask for it again
+	imageSuffix   = ".img"
+	entrySuffix   = ".json"
+	originSuffix  = ".from"
+	partialSuffix = ".half" // of a file that is being written
+	partialAge    = time.Hour
+	maxRecord     = 64 << 20            // bytes of a record; a million parts that do not matter
+	originAge     = 90 * 24 * time.Hour // after which nobody will ask for it again
 )
 
 // The environment of a cache: its folder, "none" for no cache, and its limit, as 20G.
@@ -93,7 +93,7 @@ func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 // tempFile makes a file without a name: it goes when it is closed, however the process ends.
 func (c *Cache) tempFile(what string) (*os.File, error) {
 	if c != nil && c.create() == nil {
-		if fd, err := unix.Open(c.images(), unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600); err == nil {
+		if fd, err := openUnnamed(c.images()); err == nil {
 			return os.NewFile(uintptr(fd), filepath.Join(c.images(), what)), nil
 		}
 	}
@@ -122,7 +122,7 @@ func (c *Cache) store(f *os.File, key string, im *Image, skips []skip, now time.
 		return err
 	}
 	at := filepath.Join(c.images(), key)
-	half := at + "-" + rand.Text() + halfSuffix // others may make the same entry
+	half := at + "-" + rand.Text() + partialSuffix // others may make the same entry
 	defer os.Remove(half)
 	if err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.AT_FDCWD, half, unix.AT_SYMLINK_FOLLOW); err != nil {
 		return &os.LinkError{Op: "link", Old: f.Name(), New: half, Err: err}
@@ -173,7 +173,7 @@ func (c *Cache) saveOrigin(address string, o origin) error {
 
 // writeAtomic makes a file appear whole.
 func (c *Cache) writeAtomic(path string, raw []byte) error {
-	half := path + "-" + rand.Text() + halfSuffix
+	half := path + "-" + rand.Text() + partialSuffix
 	if err := os.WriteFile(half, raw, 0o600); err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (c *Cache) evict(limit int64, now time.Time) (removed bool) {
 			continue
 		}
 		key, isImage := strings.CutSuffix(f.Name(), imageSuffix)
-		if strings.HasSuffix(f.Name(), halfSuffix) && now.Sub(st.ModTime()) > halfAge {
+		if strings.HasSuffix(f.Name(), partialSuffix) && now.Sub(st.ModTime()) > partialAge {
 			c.remove(f.Name())
 		}
 		if strings.HasSuffix(f.Name(), originSuffix) && now.Sub(st.ModTime()) > originAge {

@@ -242,11 +242,11 @@ func TestCacheClearsUp(t *testing.T) {
 	want := content(4, 1<<20)
 	path := gzipped(t, want)
 	key := keyOf(t, path)
-	fresh := key + "-" + rand.Text() + halfSuffix
+	fresh := key + "-" + rand.Text() + partialSuffix
 	if err := c.create(); err != nil {
 		t.Fatal(err)
 	}
-	for name, age := range map[string]time.Duration{key + imageSuffix: 0, key + "-" + rand.Text() + halfSuffix: 2 * halfAge, fresh: 0} {
+	for name, age := range map[string]time.Duration{key + imageSuffix: 0, key + "-" + rand.Text() + partialSuffix: 2 * partialAge, fresh: 0} {
 		path := filepath.Join(c.images(), name)
 		at := time.Now().Add(-age)
 		if err := errors.Join(os.WriteFile(path, []byte("half"), 0o600), os.Chtimes(path, at, at)); err != nil {

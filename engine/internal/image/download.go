@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// fetchTries is how often a download is tried in a row without getting further.
-	fetchTries = 5
-	// stallTime is how long a server may send nothing.
-	stallTime = 30 * time.Second
+	// maxDownloadTries is how often a download is tried in a row without getting further.
+	maxDownloadTries = 5
+	// stallTimeout is how long a server may send nothing.
+	stallTimeout = 30 * time.Second
 	// maxRedirects is how many redirections are followed.
 	maxRedirects = 10
 	// progressStep is how much comes between two reports of progress.
@@ -133,7 +133,7 @@ func (d *download) run(ctx context.Context) error {
 			best, n = d.done, 0
 		}
 		err = d.explain(err)
-		if n+1 >= fetchTries || classify.Facts(err).Class == classify.Fatal {
+		if n+1 >= maxDownloadTries || classify.Facts(err).Class == classify.Fatal {
 			return err
 		}
 		wait := classify.Backoff{}.Wait(n)
@@ -148,8 +148,8 @@ func (d *download) run(ctx context.Context) error {
 func (d *download) try(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stall := func() { cancel(fmt.Errorf("the server sent nothing for %s", stallTime)) }
-	stop := d.Clock.AfterFunc(stallTime, stall)
+	stall := func() { cancel(fmt.Errorf("the server sent nothing for %s", stallTimeout)) }
+	stop := d.Clock.AfterFunc(stallTimeout, stall)
 	defer func() { stop() }()
 	resp, err := d.request(ctx)
 	if err == nil {
@@ -157,7 +157,7 @@ func (d *download) try(ctx context.Context) error {
 		if err = d.acceptResponse(resp); err == nil {
 			err = d.copyBody(resp.Body, func() {
 				stop()
-				stop = d.Clock.AfterFunc(stallTime, stall)
+				stop = d.Clock.AfterFunc(stallTimeout, stall)
 			})
 		}
 	}

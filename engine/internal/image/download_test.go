@@ -120,7 +120,7 @@ func TestFetch(t *testing.T) {
 		for done := int64(0); done < progressStep; {
 			done = <-s.arrived
 		}
-		s.clk.Sleep(r.Context(), stallTime)
+		s.clk.Sleep(r.Context(), stallTimeout)
 		<-r.Context().Done()
 	}
 	for name, tt := range map[string]struct {
@@ -143,7 +143,7 @@ func TestFetch(t *testing.T) {
 			return fmt.Sprintf("HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes %d-%d/%d\r\nConnection: close\r\n\r\n", got, len(s.content)-1, len(s.content)) + string(s.content[got:got+1000])
 		}), whole}, asked: []string{"", `bytes=1048593- "v1"`, `bytes=1049593- "v1"`}, waits: 2 * time.Second},
 		"comes and goes":   {ways: []way{status(503, "wait"), status(429, ""), part(0), part(3), whole}, asked: []string{"", "", "", "", ""}, waits: (1 + 2 + 4 + 1) * time.Second, note: "the server answers 503 Service Unavailable: wait; again in 1s"},
-		"silence":          {ways: []way{silent, whole}, asked: []string{"", `bytes=1048576- "v1"`}, waits: stallTime + time.Second, note: "the server sent nothing for 30s; again in 1s"},
+		"silence":          {ways: []way{silent, whole}, asked: []string{"", `bytes=1048576- "v1"`}, waits: stallTimeout + time.Second, note: "the server sent nothing for 30s; again in 1s"},
 		"length not known": {ways: []way{func(s *site, w http.ResponseWriter, r *http.Request) { w.Write(s.content) }}, asked: []string{""}},
 		"redirection": {ways: []way{func(_ *site, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/other?sig=%zz|")
@@ -202,10 +202,10 @@ func TestFetchFails(t *testing.T) {
 	}{
 		"missing":      {status(404, "no\nsuch image"), false, "cannot download URL: the server answers 404 Not Found: no such image", check, classify.ImageFetch, classify.Fatal, 1},
 		"forbidden":    {status(403, "<Code>AccessDenied</Code> sig=s3cret"), false, "cannot download URL: the server answers 403 Forbidden: <Code>AccessDenied</Code> …", "the address may need USER:PASSWORD@ before its host, or it was signed and has expired", classify.ImageFetch, classify.Fatal, 1},
-		"broken":       {status(500, ""), false, "cannot download URL: the server answers 500 Internal Server Error", check, classify.ImageFetch, classify.Retry, fetchTries},
+		"broken":       {status(500, ""), false, "cannot download URL: the server answers 500 Internal Server Error", check, classify.ImageFetch, classify.Retry, maxDownloadTries},
 		"odd":          {status(204, ""), false, "cannot download URL: the server answers 204 No Content", check, classify.ImageFetch, classify.Fatal, 1},
 		"empty":        {status(200, ""), false, "the image URL is empty", "", classify.ImageEmpty, classify.Fatal, 1},
-		"lying length": {part(100), false, "cannot download URL: the server broke off after 100 of 3145728 bytes", check, classify.ImageFetch, classify.Retry, fetchTries},
+		"lying length": {part(100), false, "cannot download URL: the server broke off after 100 of 3145728 bytes", check, classify.ImageFetch, classify.Retry, maxDownloadTries},
 		"circle":       {to("/again?s3cret"), false, "cannot download URL: the server redirects more than 10 times", check, classify.ImageFetch, classify.Fatal, maxRedirects},
 		"bad redirect": {to("https://me:s3cret/x@"), false, "cannot download URL: the server redirects to an address that cannot be used: https://… has no valid host", check, classify.ImageFetch, classify.Fatal, 1},
 		"not trusted":  {status(200, "x"), true, "cannot download URL: tls: failed to verify certificate: x509: certificate signed by unknown authority", "set SSL_CERT_FILE to a file with the certificate that signs for the server, or download the image and name the file", classify.ImageFetch, classify.Fatal, 0},
@@ -218,7 +218,7 @@ func TestFetchFails(t *testing.T) {
 			conn, _, _ := http.NewResponseController(w).Hijack()
 			io.WriteString(conn, "SSH-2.0-x\r\n\r\n")
 			conn.Close()
-		}, false, `cannot download URL: net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH-2.0-x"`, check, classify.ImageFetch, classify.Retry, fetchTries},
+		}, false, `cannot download URL: net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH-2.0-x"`, check, classify.ImageFetch, classify.Retry, maxDownloadTries},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, tt.way)

@@ -83,8 +83,8 @@ func diskSpace(f *os.File) (free, all int64, ok bool) {
 	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil || st.Blocks == 0 {
 		return 0, 0, false
 	}
-	free, okFree := bounded.Mul(int64(st.Bavail), st.Bsize)
-	all, okAll := bounded.Mul(int64(st.Blocks), st.Bsize)
+	free, okFree := bounded.Mul(int64(st.Bavail), int64(st.Bsize))
+	all, okAll := bounded.Mul(int64(st.Blocks), int64(st.Bsize))
 	return free, all, okFree && okAll
 }
 

@@ -48,13 +48,13 @@ type Offer struct {
 	OnPut     func(r io.Reader) // gets what a PUT brings; may be nil
 }
 
-// mostHeader is how long the header of a request may be, in bytes.
-const mostHeader = 16 << 10
+// maxHeader is how long the header of a request may be, in bytes.
+const maxHeader = 16 << 10
 
 // NewHTTP serves on l, which it closes in the end.
 func NewHTTP(l net.Listener) *HTTP {
 	h := &HTTP{l: l, offers: map[string]Offer{}}
-	h.srv = &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, MaxHeaderBytes: mostHeader}
+	h.srv = &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, MaxHeaderBytes: maxHeader}
 	go h.srv.Serve(l)
 	return h
 }

@@ -35,8 +35,8 @@ const (
 	minBlock     = 8
 	maxBlock     = 65464
 	maxWindow    = 64
-	// mostInFlight is how many bytes are sent before an answer: more than a board's network card holds are lost.
-	mostInFlight = 128 << 10
+	// maxInFlight is how many bytes are sent before an answer: more than a board's network card holds are lost.
+	maxInFlight = 128 << 10
 	// A board that lost a block waits for it. One that is only slow still holds the window: sent again, the two together
 	// may be more than its network card has room for, and U-Boot does not always get over that.
 	resendAfter = 500 * time.Millisecond // doubled with every further one
@@ -225,7 +225,7 @@ func (x *transfer) negotiate(words []string) string {
 		names, values[name] = append(names, name), n
 	}
 	if n, ok := values["windowsize"]; ok {
-		x.window = int(min(n, maxWindow, max(mostInFlight/int64(x.block), 1)))
+		x.window = int(min(n, maxWindow, max(maxInFlight/int64(x.block), 1)))
 		values["windowsize"] = int64(x.window)
 	}
 	var answer strings.Builder
@@ -284,7 +284,7 @@ func (x *transfer) run(options string) {
 				x.server.resent.Add(1)
 			}
 			acked, sent = block, block
-			x.server.live.hears(x)
+			x.server.live.markHeard(x)
 			heard, resend = clock.Real{}.Now(), resendAfter
 		}
 	}
@@ -292,10 +292,10 @@ func (x *transfer) run(options string) {
 
 // maySend reports whether the next window may be sent: to a client that never answered, only the first, and not often.
 func (x *transfer) maySend() bool {
-	if x.heard() {
+	if x.hasAnswered() {
 		return true
 	}
-	if x.unheard == mostUnheard || !x.server.live.mayStart(x.to) {
+	if x.unheard == maxUnheard || !x.server.live.mayStart(x.to) {
 		return false
 	}
 	x.unheard++

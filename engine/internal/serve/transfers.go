@@ -11,14 +11,14 @@ import (
 // The sender of a request by UDP may be forged. Until a client has acknowledged something, it gets little; and no client
 // gets many transfers.
 const (
-	mostUnheard     = 3  // sends of a transfer that was never acknowledged
-	mostUnheardHost = 12 // the same of all transfers of a host, in quietTime
-	quietTime       = 10 * time.Second
-	mostTransfers   = 64 // at once
-	mostOfHost      = 8
-	// livelyTime is how long after its last answer a transfer is not ended for the sake of another one.
-	livelyTime = 2 * time.Second
-	mostHosts  = 1 << 10 // that are remembered for what they did not answer
+	maxUnheard          = 3  // sends of a transfer that was never acknowledged
+	maxUnheardPerHost   = 12 // the same of all transfers of a host, in quietTime
+	quietPeriod         = 10 * time.Second
+	maxTransfers        = 64 // at once
+	maxTransfersPerHost = 8
+	// livelyPeriod is how long after its last answer a transfer is not ended for the sake of another one.
+	livelyPeriod = 2 * time.Second
+	maxHosts     = 1 << 10 // that are remembered for what they did not answer
 )
 
 // transfers are those under way.
@@ -65,7 +65,7 @@ func (t *transfers) admit(x *transfer) bool {
 		return false
 	}
 	if older := t.active[x.to.String()]; older != nil {
-		t.end(older)
+		t.endLocked(older)
 	}
 	host, ofHost := hostOf(x.to), 0
 	for _, other := range t.active {
@@ -73,30 +73,30 @@ func (t *transfers) admit(x *transfer) bool {
 			ofHost++
 		}
 	}
-	if ofHost >= mostOfHost && !t.evict(host) || len(t.active) >= mostTransfers && !t.evict("") {
+	if ofHost >= maxTransfersPerHost && !t.evictLocked(host) || len(t.active) >= maxTransfers && !t.evictLocked("") {
 		return false
 	}
 	t.active[x.to.String()] = x
 	return true
 }
 
-// evict ends the transfer that nothing was heard of for longest, of a host or of all. The caller holds mu.
-func (t *transfers) evict(host string) bool {
+// evictLocked ends the transfer that nothing was heard of for longest, of a host or of all. The caller holds mu.
+func (t *transfers) evictLocked(host string) bool {
 	var worst *transfer
 	for _, x := range t.active {
-		if (host == "" || hostOf(x.to) == host) && (worst == nil || x.staler(worst)) {
+		if (host == "" || hostOf(x.to) == host) && (worst == nil || x.isStaler(worst)) {
 			worst = x
 		}
 	}
-	if worst == nil || worst.heard() && (clock.Real{}).Now().Sub(worst.lastHeard()) < livelyTime {
+	if worst == nil || worst.hasAnswered() && (clock.Real{}).Now().Sub(worst.lastHeard()) < livelyPeriod {
 		return false
 	}
-	t.end(worst)
+	t.endLocked(worst)
 	return true
 }
 
-// end ends a transfer. The caller holds mu.
-func (t *transfers) end(x *transfer) {
+// endLocked ends a transfer. The caller holds mu.
+func (t *transfers) endLocked(x *transfer) {
 	x.conn.Close()
 	delete(t.active, x.to.String())
 }
@@ -116,22 +116,22 @@ func (t *transfers) mayStart(to net.Addr) bool {
 	defer t.mu.Unlock()
 	host, now := hostOf(to), clock.Real{}.Now()
 	q := t.quiet[host]
-	if q == nil || now.Sub(q.since) >= quietTime {
-		if len(t.quiet) >= mostHosts {
+	if q == nil || now.Sub(q.since) >= quietPeriod {
+		if len(t.quiet) >= maxHosts {
 			clear(t.quiet) // of so many hosts, no one gets much
 		}
 		q = &quietHost{since: now}
 		t.quiet[host] = q
 	}
-	if q.sends == mostUnheardHost {
+	if q.sends == maxUnheardPerHost {
 		return false
 	}
 	q.sends++
 	return true
 }
 
-// hears notes that a client answered: its host asked for what it was sent.
-func (t *transfers) hears(x *transfer) {
+// markHeard notes that a client answered: its host asked for what it was sent.
+func (t *transfers) markHeard(x *transfer) {
 	if x.answered.Swap(clock.Real{}.Now().UnixNano()) != 0 {
 		return
 	}
@@ -146,22 +146,22 @@ func (t *transfers) close() (before bool) {
 	defer t.mu.Unlock()
 	before, t.closed = t.closed, true
 	for _, x := range t.active {
-		t.end(x)
+		t.endLocked(x)
 	}
 	return before
 }
 
-// heard reports whether its client has ever answered.
-func (x *transfer) heard() bool { return x.answered.Load() != 0 }
+// hasAnswered reports whether its client has ever answered.
+func (x *transfer) hasAnswered() bool { return x.answered.Load() != 0 }
 
 func (x *transfer) lastHeard() time.Time { return time.Unix(0, x.answered.Load()) }
 
-// staler reports whether less was heard of x than of other.
-func (x *transfer) staler(other *transfer) bool {
-	if x.heard() != other.heard() {
-		return !x.heard()
+// isStaler reports whether less was heard of x than of other.
+func (x *transfer) isStaler(other *transfer) bool {
+	if x.hasAnswered() != other.hasAnswered() {
+		return !x.hasAnswered()
 	}
-	if !x.heard() {
+	if !x.hasAnswered() {
 		return x.began.Before(other.began)
 	}
 	return x.lastHeard().Before(other.lastHeard())

@@ -181,8 +181,8 @@ func TestTFTPNeverAcknowledged(t *testing.T) {
 		onWire(t, func(t *testing.T, w *wire, s *TFTP) {
 			w.listen("10.0.0.9", 5).ask(options)
 			time.Sleep(time.Minute)
-			if packets, bytes := w.sent("10.0.0.9"); packets != mostUnheard || bytes > mostUnheard*(defaultBlock+4) {
-				t.Errorf("%.20q: %d packets, %d bytes; want %d packets", options, packets, bytes, mostUnheard)
+			if packets, bytes := w.sent("10.0.0.9"); packets != maxUnheard || bytes > maxUnheard*(defaultBlock+4) {
+				t.Errorf("%.20q: %d packets, %d bytes; want %d packets", options, packets, bytes, maxUnheard)
 			}
 			if n := s.underWay(); n != 0 {
 				t.Errorf("%.20q: %d transfers are under way after a minute", options, n)
@@ -198,17 +198,17 @@ func TestTFTPManyRequests(t *testing.T) {
 			w.listen("10.0.0.9", 1+port).ask("")
 		}
 		synctest.Wait()
-		if n := s.underWay(); n != mostOfHost {
-			t.Errorf("%d transfers of a host are under way; want %d", n, mostOfHost)
+		if n := s.underWay(); n != maxTransfersPerHost {
+			t.Errorf("%d transfers of a host are under way; want %d", n, maxTransfersPerHost)
 		}
 		other := w.listen("10.0.0.8", 0)
 		other.begin(t, "blksize\x001468\x00")
 		if data, _ := other.next(); len(data) != 1472 {
 			t.Errorf("another host gets %d bytes", len(data))
 		}
-		time.Sleep(quietTime - 2*time.Second)
-		if packets, _ := w.sent("10.0.0.9"); packets != mostUnheardHost {
-			t.Errorf("%d packets; want %d", packets, mostUnheardHost)
+		time.Sleep(quietPeriod - 2*time.Second)
+		if packets, _ := w.sent("10.0.0.9"); packets != maxUnheardPerHost {
+			t.Errorf("%d packets; want %d", packets, maxUnheardPerHost)
 		}
 		time.Sleep(time.Minute)
 		late := w.listen("10.0.0.9", 0)
@@ -263,11 +263,11 @@ func TestTFTPInFlight(t *testing.T) {
 			w.sent("10.0.0.9")
 			board.ack(0, from)
 			synctest.Wait()
-			if _, bytes := w.sent("10.0.0.9"); bytes > mostInFlight+maxWindow*4 || bytes == 0 {
+			if _, bytes := w.sent("10.0.0.9"); bytes > maxInFlight+maxWindow*4 || bytes == 0 {
 				t.Errorf("%q: %d bytes are sent before an answer", c.options, bytes)
 			}
 			time.Sleep(time.Minute)
-			if _, bytes := w.sent("10.0.0.9"); bytes > 12*(mostInFlight+maxWindow*4) || s.underWay() != 0 {
+			if _, bytes := w.sent("10.0.0.9"); bytes > 12*(maxInFlight+maxWindow*4) || s.underWay() != 0 {
 				t.Errorf("%q: %d bytes more to a client that fell silent, %d transfers", c.options, bytes, s.underWay())
 			}
 		})
@@ -282,7 +282,7 @@ func TestTFTPManyTransfers(t *testing.T) {
 			server net.Addr
 		}
 		var loads []load
-		for range mostOfHost {
+		for range maxTransfersPerHost {
 			board := w.listen("10.0.0.9", 0)
 			loads = append(loads, load{board, board.begin(t, "blksize\x00512\x00")})
 		}
@@ -293,7 +293,7 @@ func TestTFTPManyTransfers(t *testing.T) {
 			t.Errorf("one too many is answered with %q", data)
 		}
 		w.listen("10.0.0.8", 0).begin(t, "blksize\x00512\x00")
-		time.Sleep(livelyTime) // all but the first go on
+		time.Sleep(livelyPeriod) // all but the first go on
 		for _, l := range loads[1:] {
 			l.board.ack(1, l.server)
 		}
@@ -313,7 +313,7 @@ func TestTFTPManyTransfers(t *testing.T) {
 // TestTFTPTransfersInAll: of many hosts, those that never answered make room.
 func TestTFTPTransfersInAll(t *testing.T) {
 	onWire(t, func(t *testing.T, w *wire, s *TFTP) {
-		for i := range mostTransfers - 1 {
+		for i := range maxTransfers - 1 {
 			w.listen(fmt.Sprintf("10.0.1.%d", i), 5).begin(t, "blksize\x00512\x00")
 		}
 		synctest.Wait()
@@ -322,8 +322,8 @@ func TestTFTPTransfersInAll(t *testing.T) {
 		}
 		w.listen("10.0.0.9", 0).begin(t, "blksize\x00512\x00")
 		synctest.Wait()
-		if n := s.underWay(); n != mostTransfers {
-			t.Errorf("%d transfers are under way; want %d", n, mostTransfers)
+		if n := s.underWay(); n != maxTransfers {
+			t.Errorf("%d transfers are under way; want %d", n, maxTransfers)
 		}
 		refused := w.listen("10.0.0.8", 0)
 		refused.ask("")
@@ -337,7 +337,7 @@ func TestTFTPTransfersInAll(t *testing.T) {
 // before.
 func TestTFTPAsksAgain(t *testing.T) {
 	onWire(t, func(t *testing.T, w *wire, s *TFTP) {
-		for try := range 5 * mostOfHost {
+		for try := range 5 * maxTransfersPerHost {
 			board := w.listen("10.0.0.9", 0)
 			server := board.begin(t, "blksize\x001468\x00windowsize\x0016\x00")
 			for range try % 3 {

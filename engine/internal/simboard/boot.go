@@ -47,7 +47,7 @@ func zboot(u *bootloader, _ context.Context, args []string) (int, error) {
 		u.printf("Error: Invalid Boot Flag (found 0x%04x, expected 0x%04x)\n## Kernel loading failed ...\n", flag, bzImageFlag)
 		return 1, nil
 	}
-	return 0, starts{u.env["bootargs"]}
+	return 0, errBootLinux{u.env["bootargs"]}
 }
 
 func bootm(u *bootloader, _ context.Context, args []string) (int, error) {
@@ -92,5 +92,5 @@ func (u *bootloader) start(args []string) (int, error) {
 	}
 	u.printf("## Flattened Device Tree blob at %08x\n   Booting using the fdt blob at %#x\n", addr, addr)
 	u.printf("   Loading Device Tree to 000000005edb3000, end 000000005edb9fff ... OK\n\nStarting kernel ...\n\n")
-	return 0, starts{u.env["bootargs"]}
+	return 0, errBootLinux{u.env["bootargs"]}
 }

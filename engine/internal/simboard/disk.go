@@ -38,7 +38,7 @@ func (d *disk) WriteAt(p []byte, off int64) (int, error) {
 		return n, err
 	}
 	at := d.bad(off, len(p))
-	if at < 0 && !bytes.Equal(p, make([]byte, len(p))) && d.b.faults.strike(FaultFlip) { // of zeros, others may come on top
+	if at < 0 && !bytes.Equal(p, make([]byte, len(p))) && d.b.faults.trigger(FaultFlip) { // of zeros, others may come on top
 		at = d.b.faults.place(FaultFlip, min(int64(len(p))-sector+1, worn))
 	}
 	if at >= 0 {
@@ -48,13 +48,13 @@ func (d *disk) WriteAt(p []byte, off int64) (int, error) {
 	return d.f.WriteAt(p, off)
 }
 
-// bad gives the place in a write that goes wrong, -1 for none. The first write of a life decides where that is.
+// bad returns the place in a write that goes wrong, -1 for none. The first write of a life decides where that is.
 func (d *disk) bad(off int64, n int) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.written {
 		d.written = true
-		if d.b.faults.strike(FaultBlock) {
+		if d.b.faults.trigger(FaultBlock) {
 			d.wrong = off + d.b.faults.place(FaultBlock, min(int64(n)-sector+1, worn)) // the last sector may be padding
 		}
 	}

@@ -13,11 +13,11 @@ import (
 
 // The faults that a board can have. A count is how often it strikes; a rate is per byte of the serial line.
 const (
-	FaultDHCP    = "dhcp"   // count: nobody answers U-Boot's request
+	FaultDHCP    = "dhcp"   // count: U-Boot's request gets no answer
 	FaultTFTP    = "tftp"   // count: the server's answers do not arrive, for one whole load
 	FaultHTTP    = "http"   // count: a download of Linux is cut somewhere
 	FaultBlock   = "block"  // count: the medium keeps another byte than was written, somewhere
-	FaultFlip    = "flip"   // count: a write to the medium gets a byte wrong, which another write mends
+	FaultFlip    = "flip"   // count: a write to the medium gets a byte wrong, and another write gets it right
 	FaultFirst   = "first"  // count: the first character typed at U-Boot's prompt after autoboot was stopped is lost
 	FaultReset   = "reset"  // a stage: the board resets there, once
 	FaultSilent  = "silent" // a stage: the board says nothing more from there until it is reset, once
@@ -27,7 +27,7 @@ const (
 	FaultLost    = "lost"   // the same
 	FaultDouble  = "double" // rate: bytes come twice
 	FaultGarble  = "garble" // rate: one bit of a byte is turned
-	FaultDelay   = "delay"  // rate: bytes are held back for a while, with everything behind them
+	FaultDelay   = "delay"  // rate: bytes are held back for a while, with everything after them
 	FaultNoise   = "noise"  // rate: a kernel line is printed in between, while Linux runs
 	FaultTorn    = "torn"   // 1: the station's reads come in pieces
 	FaultFIFO    = "fifo"   // bytes: the board's receiver holds no more and loses the rest
@@ -39,13 +39,16 @@ const (
 	noiseText    = "[%5d.%06d] usb 1-1: new high-speed USB device number %d using xhci_hcd\r\n"
 )
 
-// The two ways of the serial line.
+// Direction is a direction of the serial line.
+type Direction string
+
+// The directions, as they are called in settings.
 const (
-	Typed   = "typed"   // to the board
-	Printed = "printed" // from the board
+	ToBoard   Direction = "typed"
+	FromBoard Direction = "printed"
 )
 
-// The stages of a flash at which a board can be reset or fall silent.
+// The stages of a flash at which a board can reset or fall silent.
 const (
 	StageUBoot    = "uboot"       // before its first byte
 	StageAutoboot = "autoboot"    // before U-Boot's prompt
@@ -63,80 +66,84 @@ const (
 
 var stages = []string{StageUBoot, StageAutoboot, StageDHCP, StageLoad, StageLinux, StageLogin, StageShell, StageWrite, StageOutput}
 
-// Moment is when a fault strikes: when the stage is reached for the last of Left times.
-type Moment struct {
+// StageTrigger says when a fault strikes: when the stage has been reached Left times.
+type StageTrigger struct {
 	Stage string
-	Left  int // 0 of StageOutput is where the seed says
+	Left  int // 0 of StageOutput is a random number of bytes
 }
 
-// OneWay is a fault of the serial line, one way of it.
-type OneWay struct{ Fault, Way string }
+// DirectedFault is a fault of the serial line in one direction.
+type DirectedFault struct {
+	Fault     string
+	Direction Direction
+}
 
 // Faults says what goes wrong, by the names above. The zero value is a board without faults.
 type Faults struct {
 	Seed  uint64
 	Count map[string]int
-	Stage map[string]Moment
-	Rate  map[OneWay]float64
+	Stage map[string]StageTrigger
+	Rate  map[DirectedFault]float64
 	Torn  bool
-	FIFO  int  // bytes that the receiver holds, 0 for as many as come
-	Speed int  // bytes per second that are read from it
-	Mute  bool // no echo
-	Wrap  int  // columns, 0 for what U-Boot and Linux do by themselves
-	mu    sync.Mutex
-	dice  map[OneWay]*rand.Rand
+	FIFO  int        // bytes that the receiver holds, 0 for as many as come
+	Speed int        // bytes per second that are read from it
+	Mute  bool       // no echo
+	Wrap  int        // columns, 0 for what U-Boot and Linux do by themselves
+	mu    sync.Mutex // guards Count, Stage, dice and fired
+	dice  map[DirectedFault]*rand.Rand
 	fired map[string]int
 }
 
-// roll gives a fault's source of random places. Each has its own, so that the fate of the nth byte does not depend on what
-// happens beside it. The caller holds mu.
-func (f *Faults) roll(fault OneWay) *rand.Rand {
+// rng returns a fault's random numbers. Each fault has its own, so that what happens to the nth byte does not depend on the
+// other faults. The caller holds mu.
+func (f *Faults) rng(fault DirectedFault) *rand.Rand {
 	r := f.dice[fault]
 	if r == nil {
 		h := fnv.New64a()
-		h.Write([]byte(fault.Fault + " " + fault.Way))
+		h.Write([]byte(fault.Fault + " " + string(fault.Direction)))
 		r = rand.New(rand.NewPCG(f.Seed, h.Sum64()))
 		if f.dice == nil {
-			f.dice = map[OneWay]*rand.Rand{}
+			f.dice = map[DirectedFault]*rand.Rand{}
 		}
 		f.dice[fault] = r
 	}
 	return r
 }
 
-// hits reports whether a fault with a rate strikes the next byte. The caller holds mu.
-func (f *Faults) hits(fault OneWay) bool {
+// shouldHit reports whether a fault with a rate strikes the next byte. The caller holds mu.
+func (f *Faults) shouldHit(fault DirectedFault) bool {
 	rate := f.Rate[fault]
-	if rate == 0 || f.roll(fault).Float64() >= rate {
+	if rate == 0 || f.rng(fault).Float64() >= rate {
 		return false
 	}
-	f.fire(fault.Fault)
+	f.count(fault.Fault)
 	return true
 }
 
-func (f *Faults) fire(name string) {
+// count records that a fault struck. The caller holds mu.
+func (f *Faults) count(name string) {
 	if f.fired == nil {
 		f.fired = map[string]int{}
 	}
 	f.fired[name]++
 }
 
-// Fired tells how often each fault struck.
+// Fired returns how often each fault struck.
 func (f *Faults) Fired() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.fired)
 }
 
-// strike reports whether a counted fault strikes now.
-func (f *Faults) strike(name string) bool {
+// trigger reports whether a counted fault strikes now.
+func (f *Faults) trigger(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.Count[name] == 0 {
 		return false
 	}
 	f.Count[name]--
-	f.fire(name)
+	f.count(name)
 	return true
 }
 
@@ -148,27 +155,27 @@ func (f *Faults) at(name, stage string, n int) bool {
 	if m.Stage != stage {
 		return false
 	}
-	if m.Left == 0 { // only the seed says
-		m.Left = 1 + f.roll(OneWay{Fault: name}).IntN(outputReach)
+	if m.Left == 0 { // a random one
+		m.Left = 1 + f.rng(DirectedFault{Fault: name}).IntN(outputReach)
 	}
 	if m.Left -= n; m.Left > 0 {
 		f.Stage[name] = m
 		return false
 	}
 	delete(f.Stage, name)
-	f.fire(name)
+	f.count(name)
 	return true
 }
 
-// place gives a random number below n.
+// place returns a random number below n.
 func (f *Faults) place(name string, n int64) int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.roll(OneWay{Fault: name}).Int64N(max(n, 1))
+	return f.rng(DirectedFault{Fault: name}).Int64N(max(n, 1))
 }
 
-// wire gives what the line makes of bytes that go one way.
-func (f *Faults) wire(way string, data []byte) []byte {
+// wire returns what the line makes of bytes in one direction.
+func (f *Faults) wire(d Direction, data []byte) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.Rate) == 0 {
@@ -176,53 +183,53 @@ func (f *Faults) wire(way string, data []byte) []byte {
 	}
 	out := make([]byte, 0, len(data))
 	for _, c := range data {
-		switch garble := (OneWay{FaultGarble, way}); {
-		case f.hits(OneWay{FaultDrop, way}), f.hits(OneWay{FaultLost, way}):
+		switch garble := (DirectedFault{FaultGarble, d}); {
+		case f.shouldHit(DirectedFault{FaultDrop, d}), f.shouldHit(DirectedFault{FaultLost, d}):
 			continue
-		case f.hits(OneWay{FaultDouble, way}):
+		case f.shouldHit(DirectedFault{FaultDouble, d}):
 			out = append(out, c)
-		case f.hits(garble):
-			c ^= 1 << f.roll(garble).IntN(8)
+		case f.shouldHit(garble):
+			c ^= 1 << f.rng(garble).IntN(8)
 		}
 		out = append(out, c)
 	}
 	return out
 }
 
-// disturb puts kernel lines between the bytes of Linux.
+// disturb inserts kernel lines between the bytes that Linux prints.
 func (f *Faults) disturb(data []byte, uptime time.Duration, linux bool) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	noise := OneWay{FaultNoise, Printed}
+	noise := DirectedFault{FaultNoise, FromBoard}
 	if f.Rate[noise] == 0 || !linux {
 		return data
 	}
 	var out []byte
 	for _, c := range data {
 		out = append(out, c)
-		if f.hits(noise) {
+		if f.shouldHit(noise) {
 			out = fmt.Appendf(out, noiseText, uptime/time.Second, uptime%time.Second/time.Microsecond, f.fired[FaultNoise])
 		}
 	}
 	return out
 }
 
-// loud reports whether kernel lines come whatever is done about it.
+// loud reports whether kernel lines come at any log level.
 func (f *Faults) loud() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.Rate[OneWay{FaultNoise, Printed}] > 0
+	return f.Rate[DirectedFault{FaultNoise, FromBoard}] > 0
 }
 
-// tear shortens what a read may give.
+// tear shortens the buffer of a read.
 func (f *Faults) tear(buf []byte) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.Torn || len(buf) == 0 {
 		return buf
 	}
-	f.fire(FaultTorn)
-	return buf[:1+f.roll(OneWay{Fault: FaultTorn}).IntN(min(len(buf), 8))]
+	f.count(FaultTorn)
+	return buf[:1+f.rng(DirectedFault{Fault: FaultTorn}).IntN(min(len(buf), 8))]
 }
 
 // echoes reports whether a key that was typed shows.
@@ -230,7 +237,7 @@ func (f *Faults) echoes() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.Mute {
-		f.fire(FaultEcho)
+		f.count(FaultEcho)
 	}
 	return !f.Mute
 }
@@ -242,37 +249,38 @@ func (f *Faults) wraps(column int) bool {
 	if f.Wrap == 0 || column%f.Wrap != 0 {
 		return false
 	}
-	f.fire(FaultWrap)
+	f.count(FaultWrap)
 	return true
 }
 
-// timed reports whether bytes that go one way may come late or too fast.
-func (f *Faults) timed(way string) bool {
+// timed reports whether bytes in one direction may come late or too fast.
+func (f *Faults) timed(d Direction) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return way == Typed && f.FIFO > 0 || f.Rate[OneWay{FaultDelay, way}] > 0
+	return d == ToBoard && f.FIFO > 0 || f.Rate[DirectedFault{FaultDelay, d}] > 0
 }
 
-// delay gives for how long the next byte is held back.
-func (f *Faults) delay(way string) time.Duration {
+// delay returns for how long the next byte is held back.
+func (f *Faults) delay(d Direction) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fault := OneWay{FaultDelay, way}
-	if !f.hits(fault) {
+	fault := DirectedFault{FaultDelay, d}
+	if !f.shouldHit(fault) {
 		return 0
 	}
-	return minDelay + time.Duration(f.roll(fault).Int64N(int64(maxDelay-minDelay)))
+	return minDelay + time.Duration(f.rng(fault).Int64N(int64(maxDelay-minDelay)))
 }
 
-// receiver gives what the board's receiver holds, in bytes, and how many it is freed of in a second.
+// receiver returns how many bytes the board's receiver holds, and how many are read from it in a second.
 func (f *Faults) receiver() (size, speed int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.FIFO, f.Speed
 }
 
+// overrun records that the receiver lost a byte.
 func (f *Faults) overrun() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fire(FaultFIFO)
+	f.count(FaultFIFO)
 }

@@ -41,7 +41,7 @@ func TestEndlessLines(t *testing.T) {
 		"while true; do sleep 1000; done",
 	} {
 		onBench(t, "", func(t *testing.T, b *bench) {
-			// A line that floods pushes out what nobody waits for: who waits does so before it is typed.
+			// A flood pushes out what is not waited for, so the wait begins before the line is typed.
 			begins := func() {
 				t.Helper()
 				begun := make(chan error)
@@ -56,7 +56,7 @@ func TestEndlessLines(t *testing.T) {
 				}
 			}
 			b.want(t, "setenv k x x x x x x x x x x; for i in 1 2; do setenv k $k $k $k $k $k $k $k $k $k $k; done", "", 0)
-			for range 2 { // the prompt that Ctrl-C gives back works
+			for range 2 { // the prompt after Ctrl-C works
 				begins()
 				b.con.Send(t.Context(), "\x03")
 				if _, err := b.con.Expect(t.Context(), console.Wait{For: []console.Pattern{console.Text("<INTERRUPT>\r\n=> ")}}); err != nil {
@@ -65,7 +65,7 @@ func TestEndlessLines(t *testing.T) {
 			}
 			begins()
 			b.On(t.Context()) // which takes the power away first
-			if _, err := uboot.Interrupt(t.Context(), b.con, uboot.Default); err != nil {
+			if _, err := uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState); err != nil {
 				t.Errorf("%s: %v", line, err)
 			}
 		})

@@ -82,7 +82,7 @@ func (u *bootloader) simple(ctx context.Context, words []word) error {
 	return u.command(ctx, args)
 }
 
-// refuse tells that a line cannot be run. What follows it is.
+// refuse prints that a line cannot be run. The lines after it are run.
 func (u *bootloader) refuse(err error) error {
 	u.printf("%v\n", err)
 	u.status = 1

@@ -15,16 +15,16 @@ import (
 // queue is a bounded stream of bytes between two goroutines.
 type queue struct {
 	clk     clock.Clock
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	buf     []byte
-	held    []held // in order
+	delayed []delayed // in order
 	limit   int
 	closed  bool
-	changed chan struct{} // closed and made anew with every change
+	changed chan struct{} // closed and replaced at every change
 }
 
-// held is a place in a queue that is not passed before its time.
-type held struct {
+// delayed is a place in a queue that is not passed before its time.
+type delayed struct {
 	before int // bytes that stand before it
 	until  time.Time
 }
@@ -38,8 +38,8 @@ func (q *queue) announce() {
 	q.changed = make(chan struct{})
 }
 
-// put waits for room. What comes after close is lost, as on a cable that was pulled. What is not there before a time, zero
-// for now, keeps everything behind it waiting.
+// put waits for room and appends p. What comes after close is lost, as on a cable that was pulled. If until is not zero, p
+// and everything after it are not readable before that time.
 func (q *queue) put(ctx context.Context, p []byte, until time.Time) error {
 	for len(p) > 0 {
 		q.mu.Lock()
@@ -48,7 +48,7 @@ func (q *queue) put(ctx context.Context, p []byte, until time.Time) error {
 			n = len(p)
 		} else if n > 0 {
 			if !until.IsZero() {
-				q.held = append(q.held, held{len(q.buf), until})
+				q.delayed = append(q.delayed, delayed{len(q.buf), until})
 			}
 			q.buf = append(q.buf, p[:n]...)
 		}
@@ -70,15 +70,15 @@ func (q *queue) put(ctx context.Context, p []byte, until time.Time) error {
 	return nil
 }
 
-// get gives at least one byte and at most len(p).
+// get waits for bytes and returns at least one and at most len(p).
 func (q *queue) get(ctx context.Context, p []byte) (int, error) {
 	for {
 		q.mu.Lock()
 		ready, wait := q.ready()
 		n := copy(p, q.buf[:ready])
 		q.buf = q.buf[n:]
-		for i := range q.held {
-			q.held[i].before -= n
+		for i := range q.delayed {
+			q.delayed[i].before -= n
 		}
 		closed, changed := q.closed, q.changed
 		if n > 0 {
@@ -109,23 +109,23 @@ func (q *queue) get(ctx context.Context, p []byte) (int, error) {
 	}
 }
 
-// ready gives how many bytes may be taken, and if none may how long that lasts, 0 for until more come. The caller holds mu.
+// ready returns how many bytes can be read and, if none can, how long that lasts: 0 until more come. The caller holds mu.
 func (q *queue) ready() (n int, wait time.Duration) {
-	for len(q.held) > 0 {
-		next := q.held[0]
+	for len(q.delayed) > 0 {
+		next := q.delayed[0]
 		if wait = next.until.Sub(q.clk.Now()); wait > 0 {
 			return next.before, wait
 		}
-		q.held = q.held[1:]
+		q.delayed = q.delayed[1:]
 	}
 	return len(q.buf), 0
 }
 
-// empty forgets what is on the way.
+// empty discards what is in the queue.
 func (q *queue) empty() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.buf, q.held = nil, nil
+	q.buf, q.delayed = nil, nil
 	q.announce()
 }
 
@@ -139,27 +139,27 @@ func (q *queue) close() {
 }
 
 const (
-	input = 4 << 10  // what the board holds of what was typed before the station has to wait
-	cable = 64 << 10 // what is under way to the station before the board has to wait
+	input = 4 << 10  // bytes that the board buffers before the station has to wait
+	cable = 64 << 10 // bytes on the way to the station before the board has to wait
 )
 
-// byteTime is what a byte takes on the line: ten bits at 115200 baud.
+// byteTime is the duration of a byte on the line: ten bits at 115200 baud.
 const byteTime = 10 * time.Second / 115200
 
-// line is one way of the serial line.
-type line struct {
-	b   *Board
-	way string
+// uartDirection is the serial line in one direction.
+type uartDirection struct {
+	b         *Board
+	direction Direction
 
-	mu   sync.Mutex
+	mu   sync.Mutex  // guards what follows
 	free time.Time   // when the next byte can come
 	fifo []time.Time // when the bytes that the receiver holds are read
 }
 
-// carry brings bytes to the other end, as the faults let it.
-func (l *line) carry(ctx context.Context, data []byte, to *queue) error {
-	data = l.b.faults.wire(l.way, data)
-	if !l.b.faults.timed(l.way) {
+// transmit sends bytes to the other end, with the faults of the line.
+func (l *uartDirection) transmit(ctx context.Context, data []byte, to *queue) error {
+	data = l.b.faults.wire(l.direction, data)
+	if !l.b.faults.timed(l.direction) {
 		return to.put(ctx, data, time.Time{})
 	}
 	for i := range data {
@@ -174,17 +174,17 @@ func (l *line) carry(ctx context.Context, data []byte, to *queue) error {
 	return nil
 }
 
-// next tells when the next byte is there. It is lost if it finds the board's receiver full.
-func (l *line) next() (at time.Time, lost bool) {
+// next returns when the next byte arrives, and whether it is lost because the board's receiver is full.
+func (l *uartDirection) next() (at time.Time, lost bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at = later(l.b.cfg.Clock.Now(), l.free)
-	if d := l.b.faults.delay(l.way); d > 0 {
+	if d := l.b.faults.delay(l.direction); d > 0 {
 		at = at.Add(d)
 		l.free = at
 	}
 	size, speed := l.b.faults.receiver()
-	if l.way != Typed || size == 0 {
+	if l.direction != ToBoard || size == 0 {
 		return at, false
 	}
 	at = at.Add(byteTime)
@@ -202,8 +202,8 @@ func (l *line) next() (at time.Time, lost bool) {
 	return at, false
 }
 
-// empty forgets what is on the way.
-func (l *line) empty() {
+// empty discards what the receiver holds.
+func (l *uartDirection) empty() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.free, l.fifo = time.Time{}, nil
@@ -231,7 +231,7 @@ func (b *Board) Open() (*Port, error) {
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	b.mu.Lock()
 	old := b.port
-	if b.away {
+	if b.adapterUnplugged {
 		b.mu.Unlock()
 		return nil, &os.PathError{Op: "open", Path: adapter, Err: syscall.ENOENT}
 	}
@@ -248,16 +248,16 @@ const (
 	awayTime = 3 * time.Second
 )
 
-// unplug takes the station's adapter away for a while, with what it holds. An open port is as one whose device hung up.
-func (b *Board) unplug() {
+// unplugAdapter takes the station's adapter away for a while, with what it holds. An open port is as one whose device hung up.
+func (b *Board) unplugAdapter() {
 	b.mu.Lock()
 	p := b.port
-	b.port, b.away = nil, true
+	b.port, b.adapterUnplugged = nil, true
 	b.mu.Unlock()
 	b.cfg.Clock.AfterFunc(awayTime, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.away = false
+		b.adapterUnplugged = false
 	})
 	if p != nil {
 		p.queue.empty()
@@ -271,7 +271,7 @@ func (p *Port) cut(why error) {
 	p.cancel(why)
 }
 
-// Read implements io.Reader. A torn line gives a few bytes at a time.
+// Read implements io.Reader. A torn line returns a few bytes at a time.
 func (p *Port) Read(buf []byte) (int, error) {
 	return p.queue.get(context.Background(), p.b.faults.tear(buf))
 }
@@ -284,7 +284,7 @@ func (p *Port) Write(data []byte) (int, error) {
 	if !p.b.isOn() {
 		return len(data), nil
 	}
-	if err := p.b.typed.carry(p.ctx, data, p.b.input); err != nil {
+	if err := p.b.typed.transmit(p.ctx, data, p.b.input); err != nil {
 		return 0, err
 	}
 	return len(data), nil
@@ -307,7 +307,7 @@ type tty struct {
 	ctx context.Context
 }
 
-// Write sends to whoever is connected; nobody hears it otherwise.
+// Write sends to the station if it is connected; otherwise the bytes are lost.
 func (t tty) Write(data []byte) (int, error) {
 	if err := t.ctx.Err(); err != nil {
 		return 0, context.Cause(t.ctx)
@@ -327,7 +327,7 @@ func (t tty) print(data []byte) (int, error) {
 		return len(data), nil
 	}
 	uptime, linux := t.b.inLinux()
-	if err := t.b.printed.carry(t.ctx, t.b.faults.disturb(data, uptime, linux), p.queue); err != nil {
+	if err := t.b.printed.transmit(t.ctx, t.b.faults.disturb(data, uptime, linux), p.queue); err != nil {
 		return 0, err
 	}
 	return len(data), nil

@@ -27,7 +27,7 @@ func dhcp(u *bootloader, ctx context.Context, _ []string) (int, error) {
 // lease asks, longer and longer, for as long as bootpretryperiod says.
 func (u *bootloader) lease(ctx context.Context) (int, error) {
 	limit := time.Duration(u.number("bootpretryperiod", 28000)) * time.Millisecond
-	silent := u.b.faults.strike(FaultDHCP)
+	silent := u.b.faults.trigger(FaultDHCP)
 	for n, wait, passed := 1, dhcpFirst, time.Duration(0); ; n++ {
 		u.printf("BOOTP broadcast %d\n", n)
 		if n == 1 {

@@ -22,7 +22,7 @@ var (
 	Station = netip.MustParseAddr("10.0.2.2")
 )
 
-// lease is what the DHCP server gives.
+// lease is the DHCP server's answer.
 func lease(context.Context) (netip.Prefix, netip.Addr, error) { return address, Station, nil }
 
 // real is this machine's network.
@@ -37,7 +37,7 @@ func (real) ListenPacket(ctx context.Context, network, addr string) (net.PacketC
 	return new(net.ListenConfig).ListenPacket(ctx, network, addr)
 }
 
-// route gives the host to talk to for one that the board names: the station is here.
+// route returns the host to connect to for one that the board names: the station is this machine.
 func route(host string) string {
 	if host == Station.String() {
 		return "127.0.0.1"
@@ -72,7 +72,7 @@ const long = 64 << 10
 func (d *download) Read(p []byte) (int, error) {
 	if d.cut == 0 && d.read >= long {
 		d.cut = -1
-		if d.b.faults.strike(FaultHTTP) {
+		if d.b.faults.trigger(FaultHTTP) {
 			d.cut = d.read + d.b.faults.place(FaultHTTP, 1<<20)
 		}
 	}
@@ -88,7 +88,7 @@ func (d *download) Read(p []byte) (int, error) {
 // Wire is a network in memory between a board and the servers of one station, so that neither needs a port of this
 // machine. Hosts do not count on it, ports do. The zero value is ready.
 type Wire struct {
-	mu   sync.Mutex
+	mu   sync.Mutex // guards what follows
 	tcp  map[int]*wireListener
 	udp  map[int]*packets
 	next int
@@ -124,7 +124,7 @@ func (w *Wire) ListenPacket(_ context.Context, _, addr string) (net.PacketConn, 
 	return p, nil
 }
 
-// firstPort is where ports begin that nobody asked for.
+// firstPort is the first of the ports that the wire chooses.
 const firstPort = 30000
 
 // bind finds the port that addr asks for.

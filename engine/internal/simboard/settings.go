@@ -10,10 +10,10 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Setting is one thing that a simulated board can be told, as NAME=VALUE.
+// Setting is one setting of a simulated board, NAME=VALUE.
 type Setting struct {
 	Name, Value string // Value is a placeholder
-	Does        string // what a board that is told so does
+	Does        string // what a board with this setting does
 	set         func(s *settings, name, value string) error
 }
 
@@ -29,13 +29,13 @@ var Settings = []Setting{
 	{FaultSilent, "STAGE", "says nothing more from there, until it is reset, once", stage},
 	{FaultOff, "STAGE", "shuts itself down once, at login, shell or in the middle of a write, and says so as Linux does", stageOfLinux},
 	{FaultGone, "STAGE", "goes on while the station's adapter is away, once, from there for 3 s; what is printed meanwhile is lost", stage},
-	{FaultDrop, "RATE", "has a console that loses bytes, each with this probability: 0.005, 0.5%, or one way 0.5%:typed, 0.5%:printed", rateOfWays},
-	{FaultLost, "RATE", "the same as drop", rateOfWays},
-	{FaultDouble, "RATE", "has a console that gives some bytes twice", rateOfWays},
-	{FaultGarble, "RATE", "has a console that turns one bit of some bytes", rateOfWays},
-	{FaultDelay, "RATE", "has a console that holds some bytes back for 50 to 500 ms, with all behind them", rateOfWays},
+	{FaultDrop, "RATE", "has a console that loses bytes, each with this probability: 0.005, 0.5%, or one way 0.5%:typed, 0.5%:printed", rateOfDirections},
+	{FaultLost, "RATE", "the same as drop", rateOfDirections},
+	{FaultDouble, "RATE", "has a console that repeats some bytes", rateOfDirections},
+	{FaultGarble, "RATE", "has a console that turns one bit of some bytes", rateOfDirections},
+	{FaultDelay, "RATE", "has a console that holds some bytes back for 50 to 500 ms, with all after them", rateOfDirections},
 	{FaultNoise, "RATE", "prints a kernel line in between, while Linux runs", rateOfNoise},
-	{FaultTorn, "1", "has a console that gives a few bytes at a time", func(s *settings, _, value string) (err error) {
+	{FaultTorn, "1", "has a console that returns a few bytes at a time", func(s *settings, _, value string) (err error) {
 		if s.Torn, err = strconv.ParseBool(value); err != nil {
 			err = fmt.Errorf("%q is neither 1 nor 0", value)
 		}
@@ -75,15 +75,15 @@ const (
 	maxNth               = 1 << 30
 )
 
-// settings are the two things that are set.
+// settings are what a setting may change.
 type settings struct {
 	*Faults
 	cfg *Config
 }
 
-// Parse reads what stands behind "sim:", NAME=VALUE separated by commas, into a configuration. For the names see Settings.
+// Parse reads what follows "sim:", NAME=VALUE separated by commas, into a configuration. For the names see Settings.
 func Parse(text string, cfg *Config) error {
-	cfg.Faults = &Faults{Count: map[string]int{}, Stage: map[string]Moment{}, Rate: map[OneWay]float64{}}
+	cfg.Faults = &Faults{Count: map[string]int{}, Stage: map[string]StageTrigger{}, Rate: map[DirectedFault]float64{}}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		name, value, _ := strings.Cut(word, "=")
 		err := fmt.Errorf("there is no %q", name)
@@ -107,7 +107,7 @@ func count(s *settings, name, value string) error {
 	return nil
 }
 
-// between is a number in a range.
+// between reads a number in a range.
 func between(value string, low, high int) (int, error) {
 	n, err := strconv.Atoi(value)
 	if err != nil {
@@ -131,7 +131,7 @@ func stageOf(stages []string, s *settings, name, value string) error {
 	if !slices.Contains(stages, at) {
 		return fmt.Errorf("%q is not one of %s", at, strings.Join(stages, ", "))
 	}
-	m := Moment{at, 1}
+	m := StageTrigger{at, 1}
 	if given {
 		var err error
 		if m.Left, err = between(nth, 1, maxNth); err != nil {
@@ -144,22 +144,22 @@ func stageOf(stages []string, s *settings, name, value string) error {
 	return nil
 }
 
-// rateOfWays is a rate for both ways of the line, or for the one that it names.
-func rateOfWays(s *settings, name, value string) error {
+// rateOfDirections is a rate for both directions of the line, or for the one that it names.
+func rateOfDirections(s *settings, name, value string) error {
 	text, only, one := strings.Cut(value, ":")
-	if one && only != Typed && only != Printed {
-		return fmt.Errorf("%q is not one of %s, %s", only, Typed, Printed)
+	if one && Direction(only) != ToBoard && Direction(only) != FromBoard {
+		return fmt.Errorf("%q is not one of %s, %s", only, ToBoard, FromBoard)
 	}
 	rate, err := probability(text)
-	for _, way := range []string{Typed, Printed} {
-		if !one || way == only {
-			s.Rate[OneWay{name, way}] = rate
+	for _, d := range []Direction{ToBoard, FromBoard} {
+		if !one || d == Direction(only) {
+			s.Rate[DirectedFault{name, d}] = rate
 		}
 	}
 	return err
 }
 
-// receiver is how many bytes the receiver holds and, behind a colon, how many are read in a second.
+// receiver is how many bytes the receiver holds and, after a colon, how many are read in a second.
 func receiver(s *settings, _, value string) (err error) {
 	size, speed, given := strings.Cut(value, ":")
 	s.Speed = usualSpeed
@@ -170,7 +170,7 @@ func receiver(s *settings, _, value string) (err error) {
 }
 
 func rateOfNoise(s *settings, name, value string) (err error) {
-	s.Rate[OneWay{name, Printed}], err = probability(value)
+	s.Rate[DirectedFault{name, FromBoard}], err = probability(value)
 	return err
 }
 

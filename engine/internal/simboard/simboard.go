@@ -1,9 +1,9 @@
-// Package simboard is a simulated board: a U-Boot and a Linux behind a serial line, power, media that are files, and
-// faults that strike where a seed says.
+// Package simboard is a simulated board: a U-Boot and a Linux on a serial line, power, media that are files, and faults at
+// random places that a seed repeats.
 //
 // It owns everything on the board's side of the serial line, the network cable and the power switch. It reaches the
 // station's servers only through its Network, opens no file but its media, and runs no program. It knows nothing of
-// policies, of the engine, or of what the station is up to.
+// policies, of the engine, or of what the station does.
 package simboard
 
 import (
@@ -59,24 +59,24 @@ type Board struct {
 	media  []*medium
 	input  *queue // what was typed and not read yet
 
-	typed, printed line
+	typed, printed uartDirection
 
-	mu     sync.Mutex
-	port   *Port
-	away   bool                    // the station's adapter
-	off    context.CancelFunc      // nil while the power is off
-	life   context.Context         // the one under way
-	end    context.CancelCauseFunc // ends it
-	linux  bool                    // runs now
-	booted time.Time               // when that began
-	done   chan struct{}           // closed when the power is off and everything stands still
-	saved  map[string]string       // U-Boot's environment in flash; of the goroutine that lives
+	mu               sync.Mutex
+	port             *Port
+	adapterUnplugged bool                    // the station's adapter
+	off              context.CancelFunc      // nil while the power is off
+	life             context.Context         // the one under way
+	end              context.CancelCauseFunc // ends it
+	linux            bool                    // runs now
+	booted           time.Time               // when that began
+	done             chan struct{}           // closed when the power is off and everything stands still
+	saved            map[string]string       // U-Boot's environment in flash; of the goroutine that lives
 
 	switching sync.Mutex // held by On and Off
 }
 
-// New makes a board with its media in cfg.Dir. What stands on them from an earlier time stays. A file that has the name of
-// a medium and was not made by a board is an error.
+// New makes a board with its media in cfg.Dir. Media of an earlier board keep their content. A file that has the name of a
+// medium and was not made by a board is an error.
 func New(cfg Config) (*Board, error) {
 	for _, d := range []struct {
 		field *string
@@ -111,7 +111,7 @@ func New(cfg Config) (*Board, error) {
 		return nil, classify.Wrap(err, classify.Config, "the simulated board's media have no place")
 	}
 	b := &Board{cfg: cfg, faults: cfg.Faults, input: newQueue(cfg.Clock, input)}
-	b.typed, b.printed = line{b: b, way: Typed}, line{b: b, way: Printed}
+	b.typed, b.printed = uartDirection{b: b, direction: ToBoard}, uartDirection{b: b, direction: FromBoard}
 	for _, m := range cfg.Media {
 		f, err := openMedium(cfg.Dir, m.Name+mediumSuffix, cfg.Permit)
 		if err == nil {
@@ -132,13 +132,13 @@ func New(cfg Config) (*Board, error) {
 	return b, nil
 }
 
-// Faults gives the faults, as far as they did not strike yet.
+// Faults returns the faults that have not struck yet, and counts those that did.
 func (b *Board) Faults() *Faults { return b.faults }
 
-// File is the file behind a medium.
+// File returns the path of a medium's file.
 func (b *Board) File(medium string) string { return filepath.Join(b.cfg.Dir, medium+mediumSuffix) }
 
-// Files are the files behind all media.
+// Files returns the paths of all media's files.
 func (b *Board) Files() []string {
 	var all []string
 	for _, m := range b.media {
@@ -175,13 +175,13 @@ func (b *Board) inLinux() (uptime time.Duration, linux bool) {
 	return b.cfg.Clock.Now().Sub(b.booted), b.linux
 }
 
-// Check answers that the power can be switched.
+// Check reports that the power can be switched.
 func (b *Board) Check(context.Context) error { return nil }
 
-// Instant says that a simulated board has no capacitors.
+// Instant marks a driver whose board needs no time without power: a simulated board has no capacitors.
 func (b *Board) Instant() {}
 
-// Off takes the power away. When it returns, nothing moves any more and what was in memory is gone.
+// Off switches the power off. When it returns, nothing of the board runs any more and its memory is lost.
 func (b *Board) Off(context.Context) error {
 	b.switching.Lock()
 	defer b.switching.Unlock()
@@ -201,7 +201,7 @@ func (b *Board) powerOff() {
 	b.mu.Lock()
 	b.off = nil
 	if b.port != nil {
-		b.port.queue.empty() // what nobody took is no news any more
+		b.port.queue.empty() // what was not read is of the life before
 	}
 	b.mu.Unlock()
 	b.input.empty()
@@ -209,7 +209,7 @@ func (b *Board) powerOff() {
 	b.printed.empty()
 }
 
-// On gives power, or resets a board that has it.
+// On switches the power on, or resets a board that is on.
 func (b *Board) On(context.Context) error {
 	b.switching.Lock()
 	defer b.switching.Unlock()
@@ -267,13 +267,13 @@ func (b *Board) boot(ctx context.Context) error {
 	return err
 }
 
-// reach tells that a stage was reached, and how the life ends there if a fault strikes.
+// reach records that a stage was reached, and returns how the life ends there if a fault strikes.
 func (b *Board) reach(stage string) error { return b.reached(stage, 1) }
 
-// reached is reach for what happens n times at once.
+// reached is reach for a stage that is reached n times at once.
 func (b *Board) reached(stage string, n int) error {
 	if b.faults.at(FaultGone, stage, n) {
-		b.unplug()
+		b.unplugAdapter()
 	}
 	var err error
 	switch {

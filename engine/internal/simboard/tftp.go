@@ -41,7 +41,7 @@ type reply struct {
 	data []byte
 }
 
-// tftp loads a file into RAM and gives its size, -1 if it did not come.
+// tftp loads a file into RAM and returns its size, -1 if it did not come.
 func (u *bootloader) tftp(ctx context.Context, server, name string, addr uint64) (int64, error) {
 	conn, err := u.b.cfg.Network.ListenPacket(ctx, "udp", ":0")
 	if err != nil {
@@ -53,7 +53,7 @@ func (u *bootloader) tftp(ctx context.Context, server, name string, addr uint64)
 		u.printf("*** ERROR: `serverip' not set\n")
 		return -1, nil
 	}
-	l := &load{u: u, conn: conn, to: &net.UDPAddr{IP: ip, Port: u.number("tftpdstp", tftpPort)}, packets: make(chan reply, 1), size: 512, window: 1, silent: u.b.faults.strike(FaultTFTP)}
+	l := &load{u: u, conn: conn, to: &net.UDPAddr{IP: ip, Port: u.number("tftpdstp", tftpPort)}, packets: make(chan reply, 1), size: 512, window: 1, silent: u.b.faults.trigger(FaultTFTP)}
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -164,7 +164,7 @@ func (l *load) options(text []byte) {
 	}
 }
 
-// wait gives the next packet of at least a header, nil when time is up.
+// wait returns the next packet of at least a header, nil when time is up.
 func (l *load) wait(ctx context.Context) ([]byte, error) {
 	late := make(chan struct{})
 	defer l.u.b.cfg.Clock.AfterFunc(l.timeout(), func() { close(late) })()

@@ -61,16 +61,16 @@ var (
 	errDeep  = errors.New("too deep")    // of run inside of run
 )
 
-// starts is what a boot command ends with: a kernel takes over.
-type starts struct{ args string }
+// errBootLinux is what a boot command ends with: a kernel takes over.
+type errBootLinux struct{ args string }
 
-func (starts) Error() string { return "a kernel takes over" }
+func (errBootLinux) Error() string { return "a kernel takes over" }
 
 func (u *bootloader) printf(format string, args ...any) {
 	fmt.Fprintf(u.tty, "%s", strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "\r\n"))
 }
 
-// run is U-Boot from the reset until it starts a kernel, whose command line it gives.
+// run is U-Boot from the reset until it starts a kernel. It returns the kernel's command line.
 func (u *bootloader) run(ctx context.Context) (args string, err error) {
 	if err := u.b.cfg.Clock.Sleep(ctx, romTime); err != nil {
 		return "", err
@@ -104,7 +104,7 @@ func (u *bootloader) run(ctx context.Context) (args string, err error) {
 		}
 		err = u.line(ctx, text)
 	}
-	var kernel starts
+	var kernel errBootLinux
 	if errors.As(err, &kernel) {
 		return kernel.args, nil
 	}
@@ -150,7 +150,7 @@ func stopWord(keys string) string {
 	return ""
 }
 
-// stopped waits for one tick, and tells whether word was typed by then, or any key if it is "".
+// stopped waits for one tick, and reports whether word was typed by then, or any key if word is "".
 func (u *bootloader) stopped(ctx context.Context, word string, typed *string) (bool, error) {
 	wait, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -200,7 +200,7 @@ func (u *bootloader) edit(ctx context.Context) (string, error) {
 		first := u.fresh
 		u.fresh = false
 		switch {
-		case first && u.b.faults.strike(FaultFirst):
+		case first && u.b.faults.trigger(FaultFirst):
 		case c == '\r' || c == '\n':
 			fmt.Fprint(u.tty, "\r\n")
 			return string(text), nil

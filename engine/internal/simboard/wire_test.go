@@ -59,7 +59,7 @@ func (l *far) plug(t *testing.T) {
 	}()
 }
 
-// hears gives what the board says within d.
+// hears returns what the board prints within d.
 func (l *far) hears(d time.Duration) string {
 	time.Sleep(d)
 	synctest.Wait()
@@ -69,7 +69,7 @@ func (l *far) hears(d time.Duration) string {
 	return l.said.String()
 }
 
-// types gives what the board answers at once.
+// types returns what the board answers at once.
 func (l *far) types(t *testing.T, text string) string {
 	t.Helper()
 	if n, err := l.port.Write([]byte(text)); err != nil || n != len(text) {
@@ -100,7 +100,7 @@ func (l *far) fires(t *testing.T, want string) {
 	}
 }
 
-// without checks that nothing strikes a board without faults, which does the same.
+// without runs f with a board without faults, and checks that none struck.
 func without(t *testing.T, f func(t *testing.T, l *far)) {
 	t.Helper()
 	onLine(t, "", func(t *testing.T, l *far) {
@@ -109,23 +109,23 @@ func without(t *testing.T, f func(t *testing.T, l *far)) {
 	})
 }
 
-// TestWire: bytes are lost, doubled and garbled as often as they should be, the same with the same seed, and only the way
-// that is meant.
+// TestWire: bytes are lost, doubled and garbled as often as they should be, the same with the same seed, and only in the
+// direction that the setting names.
 func TestWire(t *testing.T) {
 	sent := bytes.Repeat([]byte("0123456789"), 2000)
-	pass := func(settings, way string) ([]byte, map[string]int) {
+	pass := func(settings string, d Direction) ([]byte, map[string]int) {
 		var cfg Config
 		if err := Parse(settings, &cfg); err != nil {
 			t.Fatal(err)
 		}
 		var got []byte
 		for p := sent; len(p) > 0; p = p[min(len(p), 7):] {
-			got = append(got, cfg.Faults.wire(way, p[:min(len(p), 7)])...)
+			got = append(got, cfg.Faults.wire(d, p[:min(len(p), 7)])...)
 		}
 		return got, cfg.Faults.Fired()
 	}
 	for fault, longer := range map[string]int{FaultDrop: -1, FaultLost: -1, FaultDouble: 1, FaultGarble: 0} {
-		got, fired := pass("seed=3,"+fault+"=2%", Typed)
+		got, fired := pass("seed=3,"+fault+"=2%", ToBoard)
 		n := fired[fault]
 		if n < 320 || n > 480 || len(fired) != 1 || len(got) != len(sent)+longer*n {
 			t.Errorf("%s: fired %v, %d bytes of %d", fault, fired, len(got), len(sent))
@@ -135,15 +135,15 @@ func TestWire(t *testing.T) {
 		}
 		for settings, same := range map[string]bool{"seed=3,%s=0.02": true, "seed=3,%s=2%%:typed": true, "seed=4,%s=2%%": false, "seed=3,%s=2%%,noise=0.5": true} {
 			settings = fmt.Sprintf(settings, fault)
-			if again, _ := pass(settings, Typed); bytes.Equal(again, got) != same {
+			if again, _ := pass(settings, ToBoard); bytes.Equal(again, got) != same {
 				t.Errorf("%s: the same %v; want %v", settings, !same, same)
 			}
 		}
-		if other, fired := pass(fault+"=2%:printed", Typed); !bytes.Equal(other, sent) || len(fired) != 0 {
-			t.Errorf("%s of the other way: fired %v", fault, fired)
+		if other, fired := pass(fault+"=2%:printed", ToBoard); !bytes.Equal(other, sent) || len(fired) != 0 {
+			t.Errorf("%s in the other direction: fired %v", fault, fired)
 		}
-		if other, _ := pass("seed=3,"+fault+"=2%", Printed); bytes.Equal(other, got) {
-			t.Errorf("%s: both ways suffer the same", fault)
+		if other, _ := pass("seed=3,"+fault+"=2%", FromBoard); bytes.Equal(other, got) {
+			t.Errorf("%s: both directions suffer the same", fault)
 		}
 	}
 }
@@ -166,12 +166,12 @@ func TestWireOfABoard(t *testing.T) {
 	if !strings.HasSuffix(clean, "=> "+text) {
 		t.Fatalf("the board says %q", clean)
 	}
-	for _, way := range []string{Typed, Printed} {
+	for _, d := range []Direction{ToBoard, FromBoard} {
 		for fault, longer := range map[string]int{FaultDrop: -1, FaultLost: -1, FaultDouble: 1} {
-			onLine(t, fault+"=2%:"+way, func(t *testing.T, l *far) {
+			onLine(t, fault+"=2%:"+string(d), func(t *testing.T, l *far) {
 				said := dialogue(t, l)
 				if n := l.faults.Fired()[fault]; n == 0 || len(said) != len(clean)+longer*n {
-					t.Errorf("%s, %s: %d bytes of %d, fired %d", fault, way, len(said), len(clean), n)
+					t.Errorf("%s, %s: %d bytes of %d, fired %d", fault, d, len(said), len(clean), n)
 				}
 			})
 		}
@@ -256,7 +256,7 @@ func TestWrap(t *testing.T) {
 	without(t, dialogue(nil, []int{80}))
 }
 
-// broken gives a line as it is echoed.
+// broken returns a line as it is echoed.
 func broken(line, end string, at []int) string {
 	for i := len(at) - 1; i >= 0; i-- {
 		line = line[:at[i]] + end + line[at[i]:]
@@ -448,8 +448,8 @@ func TestStagesOfABoot(t *testing.T) {
 func TestDelay(t *testing.T) {
 	const delays = 40
 	line := strings.Repeat("0123456789", delays)
-	for _, way := range []string{Typed, Printed} {
-		onLine(t, "delay=10%:"+way, func(t *testing.T, l *far) {
+	for _, d := range []Direction{ToBoard, FromBoard} {
+		onLine(t, "delay=10%:"+string(d), func(t *testing.T, l *far) {
 			l.stops(t)
 			l.hears(time.Minute)
 			l.types(t, "\x03")
@@ -464,15 +464,15 @@ func TestDelay(t *testing.T) {
 				}
 			}
 			if strings.Join(said, "") != line {
-				t.Errorf("%s: the board says %q", way, said)
+				t.Errorf("%s: the board says %q", d, said)
 			}
 			n := l.faults.Fired()[FaultDelay] - before
 			if low, high := time.Duration(n)*minDelay, time.Duration(n)*maxDelay; n < delays/2 || n > 2*delays || took < low || took > high || len(said) < n || len(said) > n+1 {
-				t.Errorf("%s: %d bursts in %s, fired %d", way, len(said), took, n)
+				t.Errorf("%s: %d bursts in %s, fired %d", d, len(said), took, n)
 			}
 		})
 	}
-	onLine(t, "delay=20%:printed", func(t *testing.T, l *far) { // nobody stops autoboot, however late it shows
+	onLine(t, "delay=20%:printed", func(t *testing.T, l *far) { // autoboot is not stopped, however late it shows
 		l.On(t.Context())
 		time.Sleep(romTime + 2*tick + time.Millisecond)
 		synctest.Wait()

@@ -207,15 +207,15 @@ func (a Address) Request(ctx context.Context, method, body string, proxied bool)
 	return req, nil
 }
 
-// mostHeader is how long the header of an answer may be, in bytes.
-const mostHeader = 64 << 10
+// maxHeader is how long the header of an answer may be, in bytes.
+const maxHeader = 64 << 10
 
 // Transport connects anew for each request, follows no redirection, uses no proxy and hands over the bytes as they
 // come.
 func Transport() *http.Transport {
 	plain := new(http.Protocols)
 	plain.SetHTTP1(true)
-	return &http.Transport{DisableKeepAlives: true, DisableCompression: true, Protocols: plain, MaxResponseHeaderBytes: mostHeader}
+	return &http.Transport{DisableKeepAlives: true, DisableCompression: true, Protocols: plain, MaxResponseHeaderBytes: maxHeader}
 }
 
 // maxAnswer is how much of a refusal is told.

@@ -25,75 +25,6 @@ func uname(p *process) int {
 	return 0
 }
 
-var dateForms = strings.NewReplacer("%Y", "2006", "%m", "01", "%d", "02", "%H", "15", "%M", "04", "%S", "05", "%F", "2006-01-02", "%T", "15:04:05", "%Z", "MST", "%b", "Jan", "%a", "Mon", "%e", "_2")
-
-// date tells the board's time, and sets it, which moves nothing but the board's own idea.
-func date(p *process) int {
-	o, rest, ok := p.options("us:d:D:I")
-	if !ok {
-		return 1
-	}
-	text := o['s'] + o['d']
-	now := p.now()
-	if len(rest) > 0 && !strings.HasPrefix(rest[0], "+") {
-		at, ok := timeArgument(rest[0], now)
-		if !ok {
-			return p.fail("invalid date '%s'", rest[0])
-		}
-		now = at
-		p.setDate(at)
-	}
-	if text != "" {
-		at, ok := dateOf(text)
-		if !ok {
-			return p.fail("invalid date '%s'", text)
-		}
-		if now = at; o['s'] != "" {
-			p.setDate(at)
-		}
-	}
-	form := "Mon Jan _2 15:04:05 MST 2006"
-	if len(rest) > 0 && strings.HasPrefix(rest[0], "+") {
-		if rest[0] == "+%s" {
-			fmt.Fprintln(p.out, now.Unix())
-			return 0
-		}
-		form = dateForms.Replace(rest[0][1:])
-	}
-	fmt.Fprintln(p.out, now.Format(form))
-	return 0
-}
-
-// timeArgument reads MMDDhhmm[[CC]YY][.ss], which stands where no option is.
-func timeArgument(text string, now time.Time) (time.Time, bool) {
-	for _, form := range []string{"010215042006", "0102150406", "01021504"} {
-		for _, seconds := range []string{".05", ""} {
-			t, err := time.Parse(form+seconds, text)
-			if err != nil {
-				continue
-			}
-			if t.Year() == 0 {
-				t = t.AddDate(now.Year(), 0, 0)
-			}
-			return t, true
-		}
-	}
-	return time.Time{}, false
-}
-
-func dateOf(text string) (time.Time, bool) {
-	if seconds, ok := strings.CutPrefix(text, "@"); ok {
-		n, err := strconv.ParseInt(seconds, 10, 64)
-		return time.Unix(n, 0).UTC(), err == nil
-	}
-	for _, form := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02", "200601021504.05", "200601021504", "2006.01.02-15:04:05", time.RFC3339} {
-		if t, err := time.Parse(form, text); err == nil {
-			return t, true
-		}
-	}
-	return time.Time{}, false
-}
-
 func hostname(p *process) int {
 	if len(p.args) > 0 {
 		p.mu.Lock()
@@ -114,30 +45,10 @@ func id(p *process) int {
 	return 0
 }
 
-// says makes an applet that always says the same.
-func says(text string) func(*process) int {
-	return func(p *process) int {
-		fmt.Fprintln(p.out, text)
-		return 0
-	}
-}
-
-func exits(code int) func(*process) int { return func(*process) int { return code } }
-
-// refuses makes an applet that the simulation does not have.
-func refuses(p *process) int { return p.fail("not in this simulation") }
-
-func env(p *process) int {
-	if len(p.args) > 0 {
-		return p.fail("running a program is not in this simulation")
-	}
-	for _, line := range exported(p.env) {
-		fmt.Fprintln(p.out, line)
-	}
-	return 0
-}
-
 func sleep(p *process) int {
+	if len(p.args) == 0 {
+		return p.usage()
+	}
 	var total time.Duration
 	for _, a := range p.args {
 		unit := time.Second
@@ -162,6 +73,9 @@ func dmesg(p *process) int {
 	}
 	if o['n'] != "" {
 		level := number(o['n'], -1)
+		if strings.Trim(o['n'], "0123456789") != "" {
+			return p.fail("invalid number '%s'", o['n'])
+		}
 		if level < 1 || level > 8 {
 			return p.fail("number %s is not in 1..8 range", o['n'])
 		}
@@ -191,27 +105,14 @@ func goesDown(how Halt, said string) func(*process) int {
 	}
 }
 
-func ps(p *process) int {
-	fmt.Fprintln(p.out, "PID   USER     COMMAND\n    1 root     init\n  100 root     -sh")
-	return 0
-}
-
-func free(p *process) int {
-	left := p.free()
-	fmt.Fprintf(p.out, "              total        used        free      shared  buff/cache   available\nMem: %14d %11d %11d %11d %11d %11d\nSwap: %13d %11d %11d\n", memory, memory-left, left, 0, 0, left, 0, 0, 0)
-	return 0
-}
-
-func uptime(p *process) int {
-	fmt.Fprintf(p.out, " %s up %d min,  load average: 0.00, 0.00, 0.00\n", p.now().Format("15:04:05"), int(p.system.uptime().Minutes()))
-	return 0
-}
-
 func basename(p *process) int {
-	if len(p.args) == 0 {
-		return 1
+	if len(p.args) == 0 || len(p.args) > 2 {
+		return p.usage()
 	}
-	name := path.Base(p.args[0])
+	name := ""
+	if p.args[0] != "" {
+		name = path.Base(p.args[0])
+	}
 	if len(p.args) > 1 && name != p.args[1] {
 		name = strings.TrimSuffix(name, p.args[1])
 	}
@@ -220,8 +121,8 @@ func basename(p *process) int {
 }
 
 func dirname(p *process) int {
-	if len(p.args) == 0 {
-		return 1
+	if len(p.args) != 1 {
+		return p.usage()
 	}
 	dir, _ := path.Split(strings.TrimRight(p.args[0], "/"))
 	if dir = strings.TrimRight(dir, "/"); dir == "" {

@@ -1,48 +1,71 @@
 package linux
 
 import (
-	"context"
-	"errors"
-	"time"
+	"slices"
+	"strings"
 )
 
-// applets are the programs of the board, by name. The map is filled by init because some of them look into it.
-var applets map[string]func(*process) int
+// programs are the board's programs, by the directory in which busybox installs them and their name. Each has a user in this
+// repository and cases in testdata/applets. The map is filled by init because busybox lists it.
+var programs map[string]map[string]func(*process) int
 
 func init() {
-	applets = map[string]func(*process) int{
-		"ash": sh, "bash": sh, "sh": sh, "busybox": busybox,
-		"basename": basename, "cat": cat, "chmod": chmod, "chown": exits(0), "cmp": compare, "cp": cp, "cut": cut, "dd": dd, "df": df,
-		"dirname": dirname, "du": du, "echo": echo, "egrep": grep, "fgrep": grep, "find": find, "grep": grep, "head": head, "hexdump": dump,
-		"ln": ln, "ls": ls, "mkdir": mkdir, "mv": mv, "od": dump, "readlink": readlink, "realpath": readlink, "rm": rm, "rmdir": rmdir,
-		"sed": sed, "seq": seq, "sort": sortLines, "stat": stat, "tail": tail, "tee": tee, "touch": touch, "tr": tr, "uniq": uniq,
-		"wc": wc, "xargs": xargs, "xxd": dump, "yes": yes,
-		"md5sum": sum(newMD5), "sha1sum": sum(newSHA1), "sha256sum": sum(newSHA256), "sha512sum": sum(newSHA512),
-		"bunzip2": bz2.inPlace, "bzcat": bz2.cat, "gunzip": gz.inPlace, "gzip": gz.packed, "unxz": xzs.inPlace, "unzstd": zst.inPlace,
-		"xz": xzs.packed, "xzcat": xzs.cat, "zcat": gz.cat, "zstd": zst.packed, "zstdcat": zst.cat,
-		"curl": curl, "wget": wget, "ifconfig": ifconfig, "ip": ip, "ping": ping, "udhcpc": udhcpc,
-		"blkdiscard": blkdiscard, "blockdev": blockdev, "date": date, "dmesg": dmesg, "env": env, "expr": expr, "false": exits(1),
-		"free": free, "halt": goesDown(PowerOff, "reboot: System halted"), "hostname": hostname, "id": id, "mount": mountCmd,
-		"poweroff": goesDown(PowerOff, PowerDown), "printenv": env, "ps": ps, "reboot": goesDown(Reboot, "reboot: Restarting system"),
-		"sleep": sleep, "sync": exits(0), "timeout": timeout, "true": exits(0), "umask": says("0022"), "umount": umount, "uname": uname,
-		"uptime": uptime, "whoami": says("root"),
-		"clear": exits(0), "fsync": exits(0), "kill": exits(0), "killall": exits(0), "stty": exits(0), "swapoff": exits(0),
-		"awk": refuses, "fdisk": refuses, "insmod": refuses, "mke2fs": refuses, "mkfs.ext2": refuses, "mkfs.vfat": refuses,
-		"mkswap": refuses, "modprobe": refuses, "nc": refuses, "nohup": refuses, "swapon": refuses, "tar": refuses, "vi": refuses,
+	programs = map[string]map[string]func(*process) int{
+		"/bin": {
+			"busybox": busybox, "cat": cat, "date": date, "dd": dd, "dmesg": dmesg, "echo": echo, "false": exitsWith(1), "grep": grep,
+			"hostname": hostname, "ln": ln, "ls": ls, "mkdir": mkdir, "mount": mountCmd, "readlink": readlink, "rm": rm, "sed": sed,
+			"sh": sh, "sleep": sleep, "sync": exitsWith(0), "touch": touch, "true": exitsWith(0), "uname": uname,
+		},
+		"/sbin": {
+			"blockdev": blockdev, "halt": goesDown(PowerOff, "reboot: System halted"), "ifconfig": ifconfig, "ip": ip,
+			"poweroff": goesDown(PowerOff, PowerDown), "reboot": goesDown(Reboot, "reboot: Restarting system"), "udhcpc": udhcpc,
+		},
+		"/usr/bin": {
+			"basename": basename, "blkdiscard": blkdiscard, "curl": curl, "cut": cut, "dirname": dirname, "expr": expr, "head": head,
+			"id": id, "md5sum": sum(newMD5), "od": od, "seq": seq, "sha256sum": sum(newSHA256), "sha512sum": sum(newSHA512), "tail": tail,
+			"tr": tr, "wc": wc, "wget": wget, "xzcat": xzcat, "yes": yes,
+		},
 	}
 }
 
-// limited runs a program for a while.
-func (p *process) limited(d time.Duration, args []string) int {
-	late := errors.New("timeout")
-	ctx, cancel := context.WithCancelCause(p.ctx)
-	defer cancel(nil)
-	defer p.clock.AfterFunc(d, func() { cancel(late) })()
-	next := *p
-	next.ctx = ctx
-	code := next.again(args)
-	if errors.Is(context.Cause(ctx), late) {
-		return 143
+// missing are the names of busybox 1.35's other applets: the error of a script that uses one says that the simulation lacks it.
+const missing = " [[ acpid adjtimex ar arch arp arping ascii ash awk base64 bc brctl bunzip2 bzcat bzip2 cal chgrp chmod chown" +
+	" chroot chvt clear cmp cp cpio crc32 crond crontab cttyhack dc deallocvt depmod devmem df diff dnsdomainname dos2unix dpkg" +
+	" dpkg-deb du dumpkmap dumpleases ed egrep env expand factor fallocate fatattr fdisk fgrep find findfs fold free freeramdisk" +
+	" fsfreeze fstrim ftpget ftpput getopt getty groups gunzip gzip hexdump hostid httpd hwclock i2cdetect i2cdump i2cget i2cset" +
+	" i2ctransfer ifdown ifup init insmod ionice ipcalc ipneigh kill killall klogd last less link linux32 linux64 linuxrc loadfont" +
+	" loadkmap logger login logname logread losetup lsmod lsscsi lzcat lzma lzop mdev microcom mim mkdosfs mke2fs mkfifo mknod" +
+	" mkpasswd mkswap mktemp modinfo modprobe more mt mv nameif nc netstat nl nologin nproc nsenter nslookup nuke openvt" +
+	" partprobe passwd paste patch pidof ping ping6 pivot_root ps rdate realpath renice reset resume rev rmdir rmmod route rpm" +
+	" rpm2cpio run-init run-parts setkeycodes setpriv setsid sha1sum sha3sum shred shuf sort ssl_client start-stop-daemon stat" +
+	" strings stty su sulogin svc svok swapoff swapon switch_root sysctl syslogd tac tar taskset tc tee telnet telnetd tftp time" +
+	" timeout top traceroute traceroute6 truncate ts tty tunctl ubirename udhcpd uevent umount uncompress unexpand uniq" +
+	" unix2dos unlink unlzma unshare unxz unzip uptime usleep uudecode uuencode vconfig vi w watch watchdog who whoami xargs xxd" +
+	" xz zcat "
+
+// isMissing reports whether the real busybox has an applet that this one does not.
+func isMissing(name string) bool { return strings.Contains(missing, " "+name+" ") }
+
+// applet returns the program of a name.
+func applet(name string) (run func(*process) int, ok bool) {
+	for _, dir := range programs {
+		if run, ok := dir[name]; ok {
+			return run, true
+		}
 	}
-	return code
+	return nil, false
 }
+
+// appletNames returns all names in order.
+func appletNames() (names []string) {
+	for _, dir := range programs {
+		for name := range dir {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// exitsWith makes an applet that does nothing else.
+func exitsWith(code int) func(*process) int { return func(*process) int { return code } }

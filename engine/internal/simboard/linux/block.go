@@ -3,20 +3,24 @@ package linux
 import (
 	"fmt"
 	"slices"
+	"syscall"
 )
 
-// block finds the disk that a path leads to.
-func (p *process) block(name string) *disk {
-	at, err := p.files.resolve(absolute(p.dir, name))
-	if err != nil {
-		return nil
+// block finds the disk that a path leads to. notDisk is the error of what is none.
+func (p *process) block(name string, notDisk string) (d *disk, ok bool) {
+	at := absolute(p.dir, name)
+	if _, err := p.files.stat(at, true); err != nil {
+		p.fail("can't open '%s': %s", name, strerror(err))
+		return nil, false
 	}
+	at, err := p.files.resolve(at)
 	for _, d := range p.disks {
-		if at == "/dev/"+d.Name {
-			return d
+		if err == nil && at == "/dev/"+d.Name {
+			return d, true
 		}
 	}
-	return nil
+	p.fail("%s: %s", notDisk, strerror(syscall.ENOTTY))
+	return nil, false
 }
 
 // blkdiscard forgets a range: it reads as zeros afterwards, which a real medium does not promise.
@@ -25,9 +29,9 @@ func blkdiscard(p *process) int {
 	if !ok || len(rest) != 1 {
 		return 1
 	}
-	d := p.block(rest[0])
-	if d == nil {
-		return p.fail("%s: not a block device", rest[0])
+	d, ok := p.block(rest[0], "BLKGETSIZE64")
+	if !ok {
+		return 1
 	}
 	from, _ := size(o['o'])
 	n := d.Size - from
@@ -55,9 +59,10 @@ func blockdev(p *process) int {
 	if len(p.args) < 2 {
 		return 1
 	}
-	d := p.block(p.args[len(p.args)-1])
-	if d == nil {
-		return p.fail("can't open '%s': No such file or directory", p.args[len(p.args)-1])
+	name := p.args[len(p.args)-1]
+	d, ok := p.block(name, name)
+	if !ok {
+		return 1
 	}
 	switch p.args[0] {
 	case "--getsize64":

@@ -27,7 +27,7 @@ func (c *content) readAt(p []byte, off int64) int {
 	return len(p)
 }
 
-// need is how many more bytes of memory a write of n bytes at off takes.
+// need returns how many more bytes of memory a write of n bytes at off takes.
 func (c *content) need(n int, off int64) int64 {
 	var need int64
 	for at := off; at < off+int64(n); {
@@ -77,7 +77,7 @@ func (c *content) writeAt(p []byte, off int64) {
 	}
 }
 
-// truncate sets the size and gives how many bytes of memory that freed.
+// truncate sets the size and returns how many bytes of memory that freed.
 func (c *content) truncate(size int64) int64 {
 	var freed int64
 	for keep := size/chunk + min(size%chunk, 1); int64(len(c.chunks)) > keep; {

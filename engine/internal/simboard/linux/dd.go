@@ -1,10 +1,12 @@
 package linux
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -12,8 +14,8 @@ import (
 	"github.com/flashlua/flashlua/engine/bounded"
 )
 
-// copying is what dd was told.
-type copying struct {
+// ddArgs are the arguments of dd.
+type ddArgs struct {
 	in, out           string
 	ibs, obs          int
 	count, skip, seek int64
@@ -21,7 +23,7 @@ type copying struct {
 	quiet             bool
 }
 
-// size reads a number with busybox's suffixes. It is 0 if it is not ok.
+// size reads a number with busybox's suffixes. It is 0 if ok is false.
 func size(text string) (int64, bool) {
 	unit := int64(1)
 	for _, u := range []struct {
@@ -45,8 +47,8 @@ var ddFlags = map[string]string{
 	"conv": " notrunc sync noerror fsync swab ",
 }
 
-func (p *process) copying() (c copying, ok bool) {
-	c = copying{ibs: 512, obs: 512, count: -1, flags: map[string]bool{}}
+func (p *process) ddArgs() (c ddArgs, ok bool) {
+	c = ddArgs{ibs: 512, obs: 512, count: -1, flags: map[string]bool{}}
 	for _, a := range p.args {
 		key, value, _ := strings.Cut(a, "=")
 		n, valid := size(value)
@@ -78,25 +80,44 @@ func (p *process) copying() (c copying, ok bool) {
 		default:
 			valid = false
 		}
-		if !valid {
-			if ddFlags[key] != "" || value == "" {
-				fmt.Fprintf(p.err, "dd: invalid argument '%s'\n", value)
-			} else {
-				p.fail("invalid number '%s'", value)
+		switch {
+		case valid:
+		case ddFlags[key] != "":
+			fmt.Fprintf(p.err, "dd: invalid argument '%s' to '%s'\n", value, key)
+			return c, false
+		case !slices.Contains([]string{"bs", "ibs", "obs", "count", "skip", "seek"}, key):
+			p.usage()
+			return c, false
+		case strings.Trim(value, "0123456789bckmwBGKM") == "" && value != "":
+			least := 0
+			if strings.HasSuffix(key, "bs") {
+				least = 1
 			}
+			p.outOfRange(value, least)
+			return c, false
+		default:
+			p.fail("invalid number '%s'", value)
 			return c, false
 		}
 	}
-	if c.ibs <= 0 || c.obs <= 0 || c.ibs > 64<<20 || c.obs > 64<<20 {
-		p.fail("number 0 is not in 1..67108864 range")
+	if c.ibs <= 0 || c.obs <= 0 {
+		p.outOfRange("0", 1)
+		return c, false
+	}
+	if c.ibs > 64<<20 || c.obs > 64<<20 {
+		p.fail("blocks above 64 MiB are not in this simulation")
 		return c, false
 	}
 	return c, true
 }
 
+func (p *process) outOfRange(value string, least int) {
+	p.fail("number %s is not in %d..9223372036854775807 range", value, least)
+}
+
 // dd copies block by block.
 func dd(p *process) int {
-	c, ok := p.copying()
+	c, ok := p.ddArgs()
 	if !ok {
 		return 1
 	}
@@ -104,34 +125,16 @@ func dd(p *process) int {
 	if code != 0 {
 		return code
 	}
-	r := &ddRun{copying: c, p: p, in: in, out: out, buf: make([]byte, c.ibs)}
+	r := &ddRun{ddArgs: c, p: p, in: in, out: out, buf: make([]byte, c.ibs)}
 	code = r.run()
 	if !c.quiet {
 		fmt.Fprintf(p.err, "%d+%d records in\n%d+%d records out\n", r.fullIn, r.partIn, r.fullOut, r.partOut)
-		if !strings.Contains(fmt.Sprint(p.args), "status=noxfer") {
-			fmt.Fprintf(p.err, "%d bytes (%s) copied, 0.000000 seconds, %s\n", r.total, human(r.total), "0B/s")
-		}
 	}
 	return code
 }
 
-// human is a number of bytes as busybox shortens it.
-func human(n int64) string {
-	f := float64(n)
-	for _, unit := range []string{"B", "KB", "MB", "GB"} {
-		if f < 1024 || unit == "GB" {
-			if unit == "B" {
-				return fmt.Sprintf("%d%s", n, unit)
-			}
-			return fmt.Sprintf("%.1f%s", f, unit)
-		}
-		f /= 1024
-	}
-	return ""
-}
-
-// ddFiles opens both sides and goes to where they begin.
-func (p *process) ddFiles(c *copying) (in io.Reader, out io.Writer, code int) {
+// ddFiles opens both sides and seeks to where they begin.
+func (p *process) ddFiles(c *ddArgs) (in io.Reader, out io.Writer, code int) {
 	in, out = p.in, p.out
 	if c.in != "" {
 		flags := os.O_RDONLY
@@ -164,7 +167,7 @@ func (p *process) ddFiles(c *copying) (in io.Reader, out io.Writer, code int) {
 	return in, out, p.ddSeek(c, in, out)
 }
 
-func (p *process) ddSeek(c *copying, in io.Reader, out io.Writer) int {
+func (p *process) ddSeek(c *ddArgs, in io.Reader, out io.Writer) int {
 	skip, okSkip := bounded.Mul(c.skip, int64(c.ibs))
 	seek, okSeek := bounded.Mul(c.seek, int64(c.obs))
 	if c.flags["i:skip_bytes"] {
@@ -173,8 +176,11 @@ func (p *process) ddSeek(c *copying, in io.Reader, out io.Writer) int {
 	if c.flags["o:seek_bytes"] {
 		seek, okSeek = c.seek, true
 	}
-	if !okSkip || !okSeek {
-		return p.fail("%s", strerror(syscall.EOVERFLOW))
+	switch {
+	case !okSkip:
+		return p.fail("%s: %s", cmp.Or(c.in, "standard input"), strerror(syscall.EINVAL))
+	case !okSeek:
+		return p.fail("%s: %s", cmp.Or(c.out, "standard output"), strerror(syscall.EINVAL))
 	}
 	if f, ok := in.(*file); ok && (f.n.dev == nil || f.n.mode&fs.ModeCharDevice == 0) {
 		f.off = skip
@@ -189,15 +195,14 @@ func (p *process) ddSeek(c *copying, in io.Reader, out io.Writer) int {
 	return 0
 }
 
-// ddRun is a copy under way.
+// ddRun is a running copy.
 type ddRun struct {
-	copying
+	ddArgs
 	p                                *process
 	in                               io.Reader
 	out                              io.Writer
 	buf, rest                        []byte
 	fullIn, partIn, fullOut, partOut int64
-	total                            int64
 }
 
 func (r *ddRun) run() int {
@@ -228,15 +233,15 @@ func (r *ddRun) run() int {
 	return r.flush(len(r.rest))
 }
 
-// source is what is read, for messages.
+// source is the name of the input in messages.
 func (r *ddRun) source() string {
-	if r.copying.in == "" {
+	if r.ddArgs.in == "" {
 		return "standard input"
 	}
-	return r.copying.in
+	return r.ddArgs.in
 }
 
-// read is one read, or as many as fill the block. What cannot be read past the cache is read through it.
+// read reads once, or until the block is full. What cannot be read past the cache is read through it.
 func (r *ddRun) read(p []byte) (int, error) {
 	if f, ok := r.in.(*file); ok && f.direct() && f.n.dev != nil && int64(len(p))%sectorOf(f) != 0 {
 		f.flags &^= oDirect
@@ -263,6 +268,11 @@ func (r *ddRun) block(n int) int {
 			clear(data[n:])
 		}
 	}
+	if r.flags["c:swab"] {
+		for i := 0; i+1 < len(data); i += 2 {
+			data[i], data[i+1] = data[i+1], data[i]
+		}
+	}
 	if r.ibs == r.obs && len(r.rest) == 0 {
 		return r.write(data)
 	}
@@ -284,7 +294,7 @@ func (r *ddRun) flush(n int) int {
 	return code
 }
 
-// sectorOf is what direct transfers of a device are a multiple of.
+// sectorOf returns the unit of direct transfers of a device, in bytes.
 func sectorOf(f *file) int64 {
 	if d, ok := f.n.dev.(*disk); ok {
 		return d.Sector
@@ -300,7 +310,6 @@ func (r *ddRun) write(p []byte) int {
 		m, err = r.out.Write(p[n:])
 		n += m
 	}
-	r.total += int64(n)
 	if n == r.obs {
 		r.fullOut++
 	} else if n > 0 {
@@ -310,7 +319,7 @@ func (r *ddRun) write(p []byte) int {
 		if err == nil {
 			_, err = r.out.Write(p[n:])
 		}
-		name := r.copying.out
+		name := r.ddArgs.out
 		if name == "" {
 			name = "standard output"
 		}

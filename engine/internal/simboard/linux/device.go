@@ -23,7 +23,7 @@ func (c character) readAt(p []byte, _ int64, _ bool) (int, error)  { return c.re
 func (c character) writeAt(p []byte, _ int64, _ bool) (int, error) { return c.write(p) }
 func (c character) size() int64                                    { return 0 }
 
-func swallow(p []byte) (int, error) { return len(p), nil }
+func discard(p []byte) (int, error) { return len(p), nil }
 func nothing([]byte) (int, error)   { return 0, io.EOF }
 func zeros(p []byte) (int, error)   { clear(p); return len(p), nil }
 func full([]byte) (int, error)      { return 0, syscall.ENOSPC }

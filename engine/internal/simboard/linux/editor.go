@@ -17,7 +17,7 @@ type editor struct {
 	echoed bytes.Buffer
 }
 
-// readCommand gives one line without its end: errInterrupt after Ctrl-C, io.EOF after Ctrl-D.
+// readCommand returns one line without its end: errInterrupt after Ctrl-C, io.EOF after Ctrl-D.
 func (t *terminal) readCommand(ctx context.Context, prompt string) (string, error) {
 	e := &editor{terminal: t, prompt: prompt}
 	if e.waiting() {

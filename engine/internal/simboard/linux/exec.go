@@ -8,27 +8,31 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
 )
 
-// call sees every command before the interpreter does, and takes over those by which it would look at the host, or which it
-// does otherwise. A script's own function of such a name is not seen.
+// call is called with every command before the interpreter runs it. It replaces those that would ask the host, or that the
+// interpreter does differently. A script's own function of such a name is not replaced.
 func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 	switch args[0] {
 	case "command":
 		switch {
 		case len(args) > 1 && (args[1] == "-v" || args[1] == "-V"):
-			return append([]string{hidden + "which"}, args[2:]...), nil
+			return append([]string{hidden + "which"}, args[2:min(3, len(args))]...), nil
 		case len(args) > 1:
 			return sh.call(ctx, args[1:])
 		}
 	case "type", "which":
-		return append([]string{hidden + "which"}, args[1:]...), nil
-	case "pwd", "echo":
+		return append([]string{hidden + args[0]}, args[1:]...), nil
+	case "cd":
+		return sh.changeDir(ctx, args)
+	case "pwd", "echo", "umask":
 		return append([]string{hidden + args[0]}, args[1:]...), nil
 	case "builtin", "help", "times", "shopt", "declare", "typeset", "mapfile", "readarray", "pushd", "popd", "dirs":
 		return append([]string{hidden + "missing"}, args...), nil
@@ -40,19 +44,54 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 		}
 		text, err := sh.readFile(interp.HandlerCtx(ctx).Dir, args[1])
 		if err != nil {
-			return sh.refuse("%s: %v", args[1], err)
+			return sh.leave("%s: %v", args[1], err)
 		}
 		return sh.evaluate(text)
 	case "trap":
 		return trap(args), nil
 	case "test", "[":
-		for _, a := range args {
-			if a == "-O" || a == "-G" || a == "-N" {
-				return sh.refuse("test: %s is not in this simulation", a)
+		return sh.test(args)
+	}
+	return args, nil
+}
+
+// test refuses what the interpreter would ask the host for, and numbers that are none.
+func (sh *shell) test(args []string) ([]string, error) {
+	for i, a := range args {
+		switch a {
+		case "-O", "-G", "-N":
+			return sh.refuse("test: %s is not in this simulation", a)
+		case "-eq", "-ne", "-lt", "-le", "-gt", "-ge":
+			if i < 2 || i+1 == len(args) {
+				continue
+			}
+			for _, n := range []string{args[i-1], args[i+1]} {
+				if _, err := strconv.ParseInt(strings.TrimSpace(n), 10, 64); err != nil {
+					return sh.refuse("%s: bad number", n)
+				}
 			}
 		}
 	}
 	return args, nil
+}
+
+// changeDir prints the error of a cd as busybox does: a shell that is not interactive adds the line, which it does not count.
+func (sh *shell) changeDir(ctx context.Context, args []string) ([]string, error) {
+	if len(args) != 2 || args[1] == "-" {
+		return args, nil
+	}
+	i, err := sh.files.stat(absolute(interp.HandlerCtx(ctx).Dir, args[1]), true)
+	if err == nil && !i.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	if err == nil {
+		return args, nil
+	}
+	line := "line 0: "
+	if strings.HasPrefix(sh.name, "-") {
+		line = ""
+	}
+	return []string{hidden + "fail", fmt.Sprintf("%s: cd: %scan't cd to %s: %s", sh.name, line, args[1], strerror(err))}, nil
 }
 
 // trap leaves out the signals, which the interpreter does not know and which end whatever runs here.
@@ -79,7 +118,7 @@ func trap(args []string) []string {
 	return known
 }
 
-// evaluate hands a text to the interpreter's eval once it was looked at.
+// evaluate hands a checked text to the interpreter's eval.
 func (sh *shell) evaluate(text string) ([]string, error) {
 	sh.said = sh.name + ": eval"
 	source, err := sh.source(text)
@@ -92,6 +131,18 @@ func (sh *shell) evaluate(text string) ([]string, error) {
 // refuse prints an error and exits with 2.
 func (sh *shell) refuse(format string, args ...any) ([]string, error) {
 	return []string{hidden + "refuse", fmt.Sprintf(format, args...)}, nil
+}
+
+// leave refuses, and ends a shell that is not interactive: what follows a special built-in command that failed is not run.
+func (sh *shell) leave(format string, args ...any) ([]string, error) {
+	if strings.HasPrefix(sh.name, "-") {
+		return sh.refuse(format, args...)
+	}
+	text, err := syntax.Quote(fmt.Sprintf(format, args...), syntax.LangBash)
+	if err != nil {
+		return sh.refuse(format, args...)
+	}
+	return []string{"eval", hidden + "refuse " + text + "; exit 2"}, nil
 }
 
 func (sh *shell) readFile(dir, name string) (string, error) {
@@ -144,50 +195,30 @@ func (p *process) start() int {
 	if name, ours := strings.CutPrefix(p.name, hidden); ours {
 		return p.builtin(name)
 	}
-	at, err := p.lookup(p.dir, p.env, p.name)
-	if err == nil {
-		at, err = p.files.resolveProgram(at)
-	}
+	_, err := p.lookup(p.dir, p.env, p.name)
 	switch {
 	case errors.Is(err, syscall.EACCES):
 		fmt.Fprintf(p.err, "%s: %s: Permission denied\n", p.sh.said, p.name)
 		return 126
+	case err != nil && isMissing(p.name):
+		fmt.Fprintf(p.err, "%s: %s: not in this simulation\n", p.sh.said, p.name)
+		return 127
 	case err != nil:
 		fmt.Fprintf(p.err, "%s: %s: not found\n", p.sh.said, p.name)
 		return 127
-	case at != "":
-		return p.script(at)
 	}
 	p.name = path.Base(p.name)
 	return p.applet()
 }
 
-// resolveProgram gives "" for busybox, and the path of anything else.
-func (t *tree) resolveProgram(at string) (string, error) {
-	real, err := t.resolve(at)
-	if real == "/bin/busybox" {
-		real = ""
-	}
-	return real, err
-}
-
-// applet runs what busybox has under the name.
+// applet runs what busybox has under the name: every program of the board is a link to it.
 func (p *process) applet() int {
-	f, ok := applets[p.name]
+	run, ok := applet(p.name)
 	if !ok {
 		fmt.Fprintf(p.err, "%s: applet not found\n", p.name)
 		return 127
 	}
-	return f(p)
-}
-
-// script runs a file of commands.
-func (p *process) script(at string) int {
-	text, err := p.sh.readFile("/", at)
-	if err != nil {
-		return p.fail("can't open '%s': %v", at, err)
-	}
-	return p.shell(p.name, p.name, text, p.args)
+	return run(p)
 }
 
 // shell runs a script in a shell of its own.
@@ -212,24 +243,47 @@ func (p *process) builtin(name string) int {
 	case "missing":
 		fmt.Fprintf(p.err, "%s: %s: not found\n", p.sh.name, p.args[0])
 		return 127
-	case "which":
-		code := 0
-		for _, a := range p.args {
-			if interp.IsBuiltin(a) {
-				fmt.Fprintln(p.out, a)
-			} else if at, err := p.lookup(p.dir, p.env, a); err == nil {
-				fmt.Fprintln(p.out, at)
-			} else {
-				code = 127
-			}
+	case "fail":
+		fmt.Fprintln(p.err, p.args[0])
+		return 1
+	case "umask":
+		if len(p.args) == 0 {
+			fmt.Fprintln(p.out, "0022")
 		}
-		return code
+	case "which", "type":
+		return p.which(name == "type")
 	}
 	return 0
 }
 
-// echo writes its line at once, as real shells do: the interpreter's own comes in pieces, with room between them for what
-// the other end of a pipeline says.
+// which prints where programs are, or in words what names are.
+func (p *process) which(words bool) int {
+	code := 0
+	for _, a := range p.args {
+		at, builtin := a, interp.IsBuiltin(a)
+		if !builtin {
+			var err error
+			if at, err = p.lookup(p.dir, p.env, a); err != nil {
+				if code = 127; words {
+					fmt.Fprintf(p.err, "%s: not found\n", a)
+				}
+				continue
+			}
+		}
+		switch {
+		case words && builtin:
+			fmt.Fprintf(p.out, "%s is a shell builtin\n", a)
+		case words:
+			fmt.Fprintf(p.out, "%s is %s\n", a, at)
+		default:
+			fmt.Fprintln(p.out, at)
+		}
+	}
+	return code
+}
+
+// echo writes its line at once, as real shells do: the interpreter's own comes in pieces, and the other end of a
+// pipeline could print between them.
 func echo(p *process) int {
 	args, end, escapes := p.args, "\n", false
 	for ; len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' && strings.Trim(args[0][1:], "neE") == ""; args = args[1:] {
@@ -240,21 +294,27 @@ func echo(p *process) int {
 	}
 	line := strings.Join(args, " ")
 	if escapes {
-		line, _, _ = expand.Format(nil, line, nil)
+		text, more := unescape(line, true)
+		if line = string(text); !more {
+			end = ""
+		}
 	}
 	if _, err := io.WriteString(p.out, line+end); err != nil {
+		if no := syscall.Errno(0); errors.As(err, &no) && no != syscall.EPIPE { // a closed pipe kills a real shell
+			fmt.Fprintf(p.err, "%s: write error: %s\n", p.sh.name, strerror(err))
+		}
 		return 1
 	}
 	return 0
 }
 
-// fail prints an error as busybox does and gives its exit code.
+// fail prints an error as busybox does and returns the exit code 1.
 func (p *process) fail(format string, args ...any) int {
 	fmt.Fprintf(p.err, "%s: %s\n", p.name, fmt.Sprintf(format, args...))
 	return 1
 }
 
-// options reads flags, getopt's way: a letter with : behind it takes a value. Long ones are refused.
+// options reads flags as getopt does: a letter with : after it takes a value. Long ones are refused.
 func (p *process) options(spec string) (given map[byte]string, rest []string, ok bool) {
 	given = map[byte]string{}
 	args := p.args
@@ -269,12 +329,15 @@ func (p *process) options(spec string) (given map[byte]string, rest []string, ok
 			word = word[1:]
 			at := strings.IndexByte(spec, c)
 			if at < 0 || c == ':' {
-				fmt.Fprintf(p.err, "%s: unrecognized option: %c\n%s\n", p.name, c, toolset)
+				fmt.Fprintf(p.err, "%s: option -%c is not in this simulation\n", p.name, c)
 				return nil, nil, false
 			}
 			if at+1 < len(spec) && spec[at+1] == ':' {
 				if word == "" && len(args) > 0 {
 					word, args = args[0], args[1:]
+				}
+				if old, ok := given[c]; ok { // sed and grep take several, each a line of a script
+					word = old + "\n" + word
 				}
 				given[c], word = word, ""
 				continue
@@ -285,17 +348,27 @@ func (p *process) options(spec string) (given map[byte]string, rest []string, ok
 	return given, args, true
 }
 
-// open opens a file for reading, and says why not.
+// open opens a file for reading, or prints why it cannot.
 func (p *process) open(name string) (io.Reader, error) {
 	if name == "-" {
 		return p.in, nil
 	}
 	f, err := p.files.open(absolute(p.dir, name), os.O_RDONLY, 0)
 	if err != nil {
-		p.fail("can't open '%s': %s", name, strerror(err))
+		p.cannotOpen(name, err)
 		return nil, err
 	}
 	return f, nil
+}
+
+// cannotOpen prints why a file does not open, in one of the two forms that busybox has.
+func (p *process) cannotOpen(name string, err error) {
+	switch p.name {
+	case "cat", "tail", "md5sum", "sha256sum", "sha512sum":
+		p.fail("can't open '%s': %s", name, strerror(err))
+	default:
+		p.fail("%s: %s", name, strerror(err))
+	}
 }
 
 // each runs f on every file that is named, or on the standard input.
@@ -308,7 +381,7 @@ func (p *process) each(names []string, f func(name string, r io.Reader) error) i
 		r, err := p.open(name)
 		if err == nil {
 			if err = f(name, r); err != nil {
-				p.fail("%s: %s", name, strerror(err))
+				p.cannotRead(name, err)
 			}
 		}
 		if err != nil {
@@ -316,4 +389,16 @@ func (p *process) each(names []string, f func(name string, r io.Reader) error) i
 		}
 	}
 	return code
+}
+
+// cannotRead prints why a file that is open cannot be read to its end.
+func (p *process) cannotRead(name string, err error) {
+	switch p.name {
+	case "cat", "tail", "tr":
+		p.fail("read error: %s", strerror(err))
+	case "md5sum", "sha256sum", "sha512sum":
+		p.fail("can't read '%s': %s", name, strerror(err))
+	default:
+		p.fail("%s: %s", name, strerror(err))
+	}
 }

@@ -16,16 +16,22 @@ import (
 
 // A fetch goes through Config.Dial, to an address: there is no resolver on the board.
 
-var errName = errors.New("bad address")
+var (
+	errName   = errors.New("bad address")
+	errScheme = errors.New("only http is in this simulation")
+)
 
 // get asks for a URL. Redirections are not followed.
 func (p *process) get(text string) (*http.Response, func(), error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" || net.ParseIP(u.Hostname()) == nil {
+	if err != nil || net.ParseIP(u.Hostname()) == nil {
 		return nil, nil, errName
 	}
 	if _, _, up := p.net.address(); !up {
 		return nil, nil, syscall.ENETUNREACH
+	}
+	if u.Scheme != "http" {
+		return nil, nil, errScheme
 	}
 	t := &http.Transport{DialContext: p.cfg.Dial, DisableKeepAlives: true, DisableCompression: true}
 	req, err := http.NewRequestWithContext(p.ctx, http.MethodGet, text, nil)
@@ -45,7 +51,7 @@ func (p *process) sink(name string) (io.Writer, error) {
 	return p.files.open(absolute(p.dir, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 }
 
-// fileOf is what a download is called when nobody says.
+// fileOf is the name of a download without -O.
 func fileOf(text string) string {
 	if u, err := url.Parse(text); err == nil && path.Base(u.Path) != "/" && path.Base(u.Path) != "." {
 		return path.Base(u.Path)
@@ -77,12 +83,14 @@ func (p *process) wget(address, to string, loud bool) int {
 		host = u.Hostname()
 	}
 	if loud && u != nil {
-		fmt.Fprintf(p.err, "Connecting to %s (%s)\n", host, u.Host)
+		fmt.Fprintf(p.err, "Connecting to %s (%[1]s)\n", u.Host)
 	}
 	resp, done, err := p.get(address)
 	switch {
 	case errors.Is(err, errName):
 		return p.fail("bad address '%s'", host)
+	case errors.Is(err, errScheme):
+		return p.fail("%v", err)
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ECONNREFUSED), errors.As(err, new(*net.OpError)):
 		return p.fail("can't connect to remote host (%s): %s", host, strerror(err))
 	case err != nil:
@@ -167,7 +175,7 @@ func curl(p *process) int {
 	return 0
 }
 
-// pause waits on the board's clock.
+// pause waits on the board's clock and returns an exit code.
 func (p *process) pause(d time.Duration) int {
 	if p.clock.Sleep(p.ctx, d) != nil {
 		return 130

@@ -12,17 +12,17 @@ import (
 	"github.com/flashlua/flashlua/engine/bounded"
 )
 
-// oDirect is the flag for transfers past the cache; not every system that flashlua runs on has one.
+// oDirect is the flag for transfers past the cache; not every system has one.
 const oDirect = 1 << 30
 
-// file is an open file. Of concurrent use only Write knows: both sides of a pipe may print to it.
+// file is an open file. Only Write is safe for concurrent use: both sides of a pipe may print to it.
 type file struct {
 	t     *tree
 	n     *node
 	flags int
-	print sync.Mutex // over a Write
+	print sync.Mutex // held during a Write
 	off   int64
-	text  []byte // what a file of the kernel said when it was opened
+	text  []byte // the content of a file of the kernel when it was opened
 }
 
 // open opens a file as the system call does.
@@ -161,7 +161,7 @@ func (f *file) Seek(off int64, whence int) (int64, error) {
 	return off, nil
 }
 
-// size is how many bytes there are to read, 0 when nobody knows.
+// size returns how many bytes there are to read, 0 if that is not known.
 func (f *file) size() int64 {
 	if f.n.dev != nil {
 		return f.n.dev.size()
@@ -187,7 +187,7 @@ func (f *file) direct() bool { return f.flags&oDirect != 0 }
 
 func (f *file) Close() error { return nil }
 
-// strerror is an error as the C library says it.
+// strerror returns an error as the C library prints it.
 func strerror(err error) string {
 	var no syscall.Errno
 	if !errors.As(err, &no) {

@@ -2,24 +2,16 @@ package linux
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
 
-func (p *process) output(name string, add bool) (io.Writer, error) {
-	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if add {
-		flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND
-	}
-	return p.files.open(absolute(p.dir, name), flags, 0o644)
-}
-
-// on runs f for every path, and says what fails.
+// on runs f for every path, and prints what fails.
 func (p *process) on(names []string, verb string, f func(at string) error) int {
 	code := 0
 	for _, name := range names {
@@ -31,7 +23,7 @@ func (p *process) on(names []string, verb string, f func(at string) error) int {
 }
 
 func ls(p *process) int {
-	o, rest, ok := p.options("1alnAdhRiFt")
+	o, rest, ok := p.options("1alnAdhRFr")
 	if !ok {
 		return 1
 	}
@@ -39,32 +31,59 @@ func ls(p *process) int {
 		rest = []string{"."}
 	}
 	code := 0
+	var files, dirs []string
 	for _, name := range rest {
-		at := absolute(p.dir, name)
-		i, err := p.files.stat(at, o['l'] == "")
-		if err != nil {
+		i, err := p.files.stat(absolute(p.dir, name), o['l'] == "")
+		switch {
+		case err != nil:
 			code = p.fail("%s: %s", name, strerror(err))
-			continue
-		}
-		if !i.IsDir() || o['d'] != "" {
-			p.list(at, name, o)
-			continue
-		}
-		if len(rest) > 1 {
-			fmt.Fprintf(p.out, "%s:\n", name)
-		}
-		names, _ := p.files.names(at)
-		if o['a'] != "" {
-			names = append([]string{".", ".."}, names...)
-		}
-		for _, child := range names {
-			if strings.HasPrefix(child, ".") && o['a']+o['A'] == "" {
-				continue
-			}
-			p.list(at+"/"+child, child, o)
+		case i.IsDir() && o['d'] == "":
+			dirs = append(dirs, name)
+		default:
+			files = append(files, name)
 		}
 	}
+	for _, all := range [][]string{files, dirs} {
+		slices.Sort(all)
+		if o['r'] != "" {
+			slices.Reverse(all)
+		}
+	}
+	for _, name := range files {
+		p.list(absolute(p.dir, name), name, o)
+	}
+	for i, dir := range dirs {
+		if len(files) > 0 || i > 0 {
+			fmt.Fprintln(p.out)
+		}
+		p.listDir(dir, len(rest) > 1 || o['R'] != "", o)
+	}
 	return code
+}
+
+// listDir prints what a directory holds as the options of ls have it, after its name if titled.
+func (p *process) listDir(dir string, titled bool, o map[byte]string) {
+	if titled {
+		fmt.Fprintf(p.out, "%s:\n", dir)
+	}
+	at := absolute(p.dir, dir)
+	names, _ := p.files.names(at)
+	if o['a'] != "" {
+		names = append([]string{".", ".."}, names...)
+	}
+	if o['r'] != "" {
+		slices.Reverse(names)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") && o['a']+o['A'] == "" })
+	for _, name := range names {
+		p.list(at+"/"+name, name, o)
+	}
+	for _, name := range names {
+		if i, err := p.files.stat(at+"/"+name, false); err == nil && i.IsDir() && o['R'] != "" && name != "." && name != ".." {
+			fmt.Fprintln(p.out)
+			p.listDir(dir+"/"+name, true, o)
+		}
+	}
 }
 
 // list prints one file as the options of ls have it.
@@ -100,7 +119,23 @@ func rm(p *process) int {
 	if !ok {
 		return 1
 	}
-	return p.on(rest, "can't remove", func(at string) error {
+	if len(rest) == 0 && o['f'] == "" {
+		return p.usage()
+	}
+	code := 0
+	rest = slices.DeleteFunc(slices.Clone(rest), func(name string) bool {
+		i, err := p.files.stat(absolute(p.dir, name), false)
+		switch last := path.Base(name); {
+		case last == "." || last == "..":
+			code = p.fail("can't remove '.' or '..'")
+			return true
+		case err == nil && i.IsDir() && o['r']+o['R'] == "":
+			code = p.fail("'%s' is a directory", name)
+			return true
+		}
+		return false
+	})
+	return code | p.on(rest, "can't remove", func(at string) error {
 		err := p.removeAll(at, o['r']+o['R'] != "")
 		if err == syscall.ENOENT && o['f'] != "" {
 			err = nil
@@ -109,7 +144,7 @@ func rm(p *process) int {
 	})
 }
 
-// removeAll removes what is there, and tells the first thing that stays.
+// removeAll removes what is there, and returns the first error.
 func (p *process) removeAll(at string, deep bool) error {
 	i, err := p.files.stat(at, false)
 	if err != nil {
@@ -133,125 +168,99 @@ func (p *process) removeAll(at string, deep bool) error {
 	return first
 }
 
-func cp(p *process) int { return p.place(false) }
-func mv(p *process) int { return p.place(true) }
-
-// place copies or moves files to a name or into a folder.
-func (p *process) place(move bool) int {
-	o, rest, ok := p.options("rRafpivn")
-	if !ok || len(rest) < 2 {
-		return 1
-	}
-	to := rest[len(rest)-1]
-	return p.on(rest[:len(rest)-1], "can't stat", func(from string) error {
-		at := absolute(p.dir, to)
-		if i, err := p.files.stat(at, true); err == nil && i.IsDir() {
-			at += "/" + path.Base(from)
-		}
-		if move {
-			return p.files.rename(from, at)
-		}
-		return p.copy(from, at, o['r']+o['R']+o['a'] != "")
-	})
-}
-
-func (p *process) copy(from, to string, deep bool) error {
-	i, err := p.files.stat(from, !deep)
-	switch {
-	case err != nil:
-		return err
-	case i.mode&fs.ModeSymlink != 0:
-		return p.files.symlink(i.target, to)
-	case i.IsDir() && !deep:
-		return syscall.EISDIR
-	case i.IsDir():
-		if err := p.files.mkdir(to, i.mode.Perm()); err != nil && err != syscall.EEXIST {
-			return err
-		}
-		names, err := p.files.names(from)
-		for _, name := range names {
-			if cerr := p.copy(from+"/"+name, to+"/"+name, true); cerr != nil {
-				err = cerr
-			}
-		}
-		return err
-	}
-	in, err := p.files.open(from, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	out, err := p.files.open(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, i.mode.Perm())
-	if err != nil {
-		return err
-	}
-	return p.pour(out, in)
-}
-
 func mkdir(p *process) int {
 	o, rest, ok := p.options("pm:")
 	if !ok {
 		return 1
 	}
+	if len(rest) == 0 {
+		return p.usage()
+	}
+	mode := fs.FileMode(0o755)
+	if o['m'] != "" {
+		n, err := strconv.ParseUint(o['m'], 8, 9)
+		if err != nil {
+			return p.fail("mode %s is not in this simulation", o['m'])
+		}
+		mode = fs.FileMode(n)
+	}
 	return p.on(rest, "can't create directory", func(at string) error {
 		if o['p'] != "" {
 			return p.files.mkdirAll(at)
 		}
-		return p.files.mkdir(at, 0o755)
+		return p.files.mkdir(at, mode)
 	})
-}
-
-func rmdir(p *process) int {
-	return p.on(p.args, "can't remove", func(at string) error { return p.files.remove(at, true) })
 }
 
 func ln(p *process) int {
 	o, rest, ok := p.options("sfn")
-	if !ok || len(rest) != 2 {
+	if !ok {
 		return 1
 	}
-	to := absolute(p.dir, rest[1])
-	if i, err := p.files.stat(to, o['n'] == ""); err == nil && i.IsDir() {
-		to += "/" + path.Base(rest[0])
+	if len(rest) == 0 {
+		return p.usage()
 	}
-	if o['f'] != "" {
-		p.files.remove(to, false)
+	if len(rest) == 1 {
+		rest = append(rest, path.Base(rest[0]))
 	}
-	err := error(nil)
-	if o['s'] != "" {
-		err = p.files.symlink(rest[0], to)
+	last := rest[len(rest)-1]
+	i, err := p.files.stat(absolute(p.dir, last), o['n'] == "")
+	into := err == nil && i.IsDir()
+	code := 0
+	for _, from := range rest[:len(rest)-1] {
+		to := last
+		if into {
+			to += "/" + path.Base(from)
+		}
+		code |= p.link(from, to, o['s'] != "", o['f'] != "")
+	}
+	return code
+}
+
+// link makes one link, over what is there if force is set.
+func (p *process) link(from, to string, symbolic, force bool) int {
+	at := absolute(p.dir, to)
+	if _, err := p.files.stat(absolute(p.dir, from), false); err != nil && !symbolic {
+		return p.fail("%s: %s", from, strerror(err))
+	}
+	if force {
+		p.files.remove(at, false)
+	}
+	var err error
+	if symbolic {
+		err = p.files.symlink(from, at)
 	} else {
-		err = p.files.link(absolute(p.dir, rest[0]), to)
+		err = p.files.link(absolute(p.dir, from), at)
 	}
 	if err != nil {
-		return p.fail("%s: %s", rest[1], strerror(err))
+		return p.fail("%s: %s", to, strerror(err))
 	}
 	return 0
 }
 
 func touch(p *process) int {
-	o, rest, ok := p.options("ct:d:")
+	o, rest, ok := p.options("c")
 	if !ok {
 		return 1
 	}
-	return p.on(rest, "can't touch", func(at string) error {
+	if len(rest) == 0 {
+		return p.usage()
+	}
+	code := 0
+	for _, name := range rest {
+		at := absolute(p.dir, name)
 		err := p.files.touch(at, p.now())
-		if err == syscall.ENOENT && o['c'] == "" {
+		switch {
+		case err == syscall.ENOENT && o['c'] != "":
+			err = nil
+		case err == syscall.ENOENT:
 			_, err = p.files.open(at, os.O_WRONLY|os.O_CREATE, 0o644)
 		}
-		return err
-	})
-}
-
-func chmod(p *process) int {
-	_, rest, ok := p.options("R")
-	if !ok || len(rest) < 2 {
-		return 1
+		if err != nil {
+			code = p.fail("%s: %s", name, strerror(err))
+		}
 	}
-	var mode fs.FileMode
-	if _, err := fmt.Sscanf(rest[0], "%o", &mode); err != nil {
-		mode = 0o755 // +x, the one that scripts write
-	}
-	return p.on(rest[1:], "can't change", func(at string) error { return p.files.chmod(at, mode&0o777) })
+	return code
 }
 
 func readlink(p *process) int {
@@ -259,176 +268,37 @@ func readlink(p *process) int {
 	if !ok || len(rest) == 0 {
 		return 1
 	}
+	end := "\n"
+	if o['n'] != "" {
+		end = ""
+	}
 	for _, name := range rest {
 		at := absolute(p.dir, name)
-		if o['f']+o['e'] != "" || p.name == "realpath" {
+		if o['f']+o['e'] != "" {
 			to, err := p.files.resolve(at)
 			if err != nil {
 				return 1
 			}
-			fmt.Fprintln(p.out, to)
+			fmt.Fprint(p.out, to, end)
 			continue
 		}
 		i, err := p.files.stat(at, false)
-		if err != nil || i.mode&fs.ModeSymlink == 0 {
-			return 1
+		if err == nil && i.mode&fs.ModeSymlink == 0 {
+			err = syscall.EINVAL
 		}
-		fmt.Fprintln(p.out, i.target)
-	}
-	return 0
-}
-
-func stat(p *process) int {
-	o, rest, ok := p.options("c:Lt")
-	if !ok {
-		return 1
-	}
-	return p.on(rest, "can't stat", func(at string) error {
-		i, err := p.files.stat(at, o['L'] != "")
 		if err != nil {
-			return err
-		}
-		format := o['c']
-		if format == "" {
-			format = "  File: %n\n  Size: %s"
-		}
-		kind := "regular file"
-		switch {
-		case i.IsDir():
-			kind = "directory"
-		case i.mode&fs.ModeSymlink != 0:
-			kind = "symbolic link"
-		case i.mode&fs.ModeCharDevice != 0:
-			kind = "character special file"
-		case i.mode&fs.ModeDevice != 0:
-			kind = "block special file"
-		}
-		fmt.Fprintln(p.out, strings.NewReplacer("%s", fmt.Sprint(i.size), "%n", at, "%F", kind, "%a", fmt.Sprintf("%o", i.mode.Perm()), "%Y", fmt.Sprint(i.mtime.Unix()), "%i", fmt.Sprint(i.ino)).Replace(format))
-		return nil
-	})
-}
-
-func find(p *process) int {
-	var roots []string
-	args := p.args
-	for len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		roots, args = append(roots, args[0]), args[1:]
-	}
-	if len(roots) == 0 {
-		roots = []string{"."}
-	}
-	name, kind, deepest := "*", "", 1<<30
-	for ; len(args) > 0; args = args[1:] {
-		if args[0] == "-print" {
-			continue
-		}
-		if len(args) < 2 || !slices.Contains([]string{"-name", "-type", "-maxdepth"}, args[0]) {
-			return p.fail("not in this simulation: %s", args[0])
-		}
-		switch args[0] {
-		case "-name":
-			name = args[1]
-		case "-type":
-			kind = args[1]
-		case "-maxdepth":
-			deepest = number(args[1], 0)
-		}
-		args = args[1:]
-	}
-	for _, root := range roots {
-		p.find(root, 0, deepest, func(at string, i info) {
-			fits, _ := path.Match(name, path.Base(at))
-			letter := map[bool]string{true: "d", false: "f"}[i.IsDir()]
-			switch {
-			case i.mode&fs.ModeSymlink != 0:
-				letter = "l"
-			case i.mode&fs.ModeCharDevice != 0:
-				letter = "c"
-			case i.mode&fs.ModeDevice != 0:
-				letter = "b"
+			if o['v'] != "" {
+				p.fail("%s: cannot read link: %s", name, strerror(err))
 			}
-			if fits && (kind == "" || kind == letter) {
-				fmt.Fprintln(p.out, at)
-			}
-		})
-	}
-	return 0
-}
-
-func (p *process) find(at string, depth, deepest int, f func(string, info)) {
-	i, err := p.files.stat(absolute(p.dir, at), false)
-	if err != nil || depth > deepest || p.ctx.Err() != nil {
-		return
-	}
-	f(at, i)
-	if !i.IsDir() {
-		return
-	}
-	names, _ := p.files.names(absolute(p.dir, at))
-	for _, name := range names {
-		p.find(strings.TrimSuffix(at, "/")+"/"+name, depth+1, deepest, f)
-	}
-}
-
-func df(p *process) int {
-	fmt.Fprintln(p.out, "Filesystem           1K-blocks      Used Available Use% Mounted on")
-	used := (memory - 21692 - p.free())
-	fmt.Fprintf(p.out, "%-20s %9d %9d %9d %3d%% %s\n", "rootfs", treeLimit>>10, used, treeLimit>>10-used, used*100/(treeLimit>>10), "/")
-	return 0
-}
-
-func du(p *process) int {
-	_, rest, ok := p.options("skhma")
-	if !ok {
-		return 1
-	}
-	if len(rest) == 0 {
-		rest = []string{"."}
-	}
-	for _, root := range rest {
-		var total int64
-		p.find(root, 0, 1<<30, func(_ string, i info) { total += (i.size + 1023) / 1024 })
-		fmt.Fprintf(p.out, "%d\t%s\n", total, root)
-	}
-	return 0
-}
-
-func compare(p *process) int {
-	o, rest, ok := p.options("sn:l")
-	if !ok || len(rest) == 0 {
-		return 2
-	}
-	if len(rest) == 1 {
-		rest = append(rest, "-")
-	}
-	a, err1 := p.open(rest[0])
-	b, err2 := p.open(rest[1])
-	if err1 != nil || err2 != nil {
-		return 2
-	}
-	if n, ok := size(o['n']); ok && o['n'] != "" {
-		a, b = io.LimitReader(a, n), io.LimitReader(b, n)
-	}
-	x, y := make([]byte, 64<<10), make([]byte, 64<<10)
-	for at := 0; p.ctx.Err() == nil; {
-		n, errA := io.ReadFull(a, x)
-		m, errB := io.ReadFull(b, y)
-		for i := range min(n, m) {
-			if x[i] != y[i] {
-				if o['s'] == "" {
-					fmt.Fprintf(p.out, "%s %s differ: char %d, line 1\n", rest[0], rest[1], at+i+1)
-				}
-				return 1
-			}
-		}
-		if n != m {
-			short := rest[map[bool]int{true: 0, false: 1}[n < m]]
-			fmt.Fprintf(p.err, "cmp: EOF on %s\n", short)
 			return 1
 		}
-		if at += n; errA != nil || errB != nil {
-			return 0
-		}
+		fmt.Fprint(p.out, i.target, end)
 	}
-	return 2
+	return 0
+}
+
+// usage prints that a program was called wrongly.
+func (p *process) usage() int {
+	fmt.Fprintf(p.err, "%s\n\nUsage: see busybox %s --help\n", toolset, p.name)
+	return 1
 }

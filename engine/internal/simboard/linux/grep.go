@@ -2,6 +2,8 @@ package linux
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"regexp"
 	"strings"
 )
@@ -47,26 +49,45 @@ func basic(re string) string {
 }
 
 func grep(p *process) int {
-	extended := p.name == "egrep"
-	fixed := p.name == "fgrep"
 	o, rest, ok := p.options("qvciEFonhHslwxe:m:")
 	if !ok {
 		return 2
 	}
-	pattern, given := o['e'], o['e'] != ""
+	patterns, given := o['e']
 	if !given {
 		if len(rest) == 0 {
-			p.fail("no pattern")
-			return 2
+			return 2 * p.usage()
 		}
-		pattern, rest = rest[0], rest[1:]
+		patterns, rest = rest[0], rest[1:]
 	}
-	switch {
-	case fixed || o['F'] != "":
-		pattern = regexp.QuoteMeta(pattern)
-	case !extended && o['E'] == "":
-		pattern = basic(pattern)
+	re, err := grepPattern(patterns, o)
+	if err != nil {
+		p.fail("%v", err)
+		return 2
 	}
+	g := &grepRun{process: p, options: o, re: re, most: number(o['m'], -1), named: len(rest) > 1 && o['h'] == "" || o['H'] != ""}
+	if code := g.files(rest); code != 0 && (!g.found || o['q'] == "") {
+		return 2
+	}
+	if g.found {
+		return 0
+	}
+	return 1
+}
+
+// grepPattern compiles patterns, one a line.
+func grepPattern(patterns string, o map[byte]string) (*regexp.Regexp, error) {
+	var all []string
+	for _, pattern := range strings.Split(patterns, "\n") {
+		switch {
+		case o['F'] != "":
+			pattern = regexp.QuoteMeta(pattern)
+		case o['E'] == "":
+			pattern = basic(pattern)
+		}
+		all = append(all, "(?:"+pattern+")")
+	}
+	pattern := strings.Join(all, "|")
 	if o['w'] != "" {
 		pattern = `\b(?:` + pattern + `)\b`
 	}
@@ -78,39 +99,83 @@ func grep(p *process) int {
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		p.fail("bad regex '%s'", pattern)
-		return 2
+		return nil, fmt.Errorf("regular expression '%s' is not in this simulation", patterns)
 	}
-	found, n, most := 0, 0, number(o['m'], -1)
-	code := p.lines(rest, func(line string) bool {
+	return re, nil
+}
+
+// grepRun is a search.
+type grepRun struct {
+	*process
+	options map[byte]string
+	re      *regexp.Regexp
+	most    int  // lines to find in a file, -1 for all
+	named   bool // lines begin with the name of their file
+	found   bool
+}
+
+// files searches the files, or the standard input. Directories are passed over.
+func (g *grepRun) files(names []string) int {
+	if len(names) == 0 {
+		names = []string{"-"}
+	}
+	code := 0
+	for _, name := range names {
+		if name == "-" {
+			code |= g.file("(standard input)", g.in)
+			continue
+		}
+		f, err := g.process.files.open(absolute(g.dir, name), os.O_RDONLY, 0)
+		switch {
+		case err != nil && g.options['s'] != "":
+			code = 1
+		case err != nil:
+			code = g.fail("%s: %s", name, strerror(err))
+		case !f.n.mode.IsDir():
+			code |= g.file(name, f)
+		}
+	}
+	return code
+}
+
+// file searches one file.
+func (g *grepRun) file(name string, r io.Reader) int {
+	o, prefix := g.options, ""
+	if g.named {
+		prefix = name + ":"
+	}
+	n, found := 0, 0
+	err := g.linesOf(r, func(line string) bool {
 		n++
-		if re.MatchString(line) == (o['v'] != "") {
+		if g.re.MatchString(line) == (o['v'] != "") {
 			return true
 		}
 		found++
 		switch {
-		case o['q'] != "":
+		case o['q'] != "" || o['l'] != "":
 			return false
-		case o['c'] != "" || o['l'] != "":
+		case o['c'] != "":
 		case o['o'] != "":
-			for _, m := range re.FindAllString(line, -1) {
-				fmt.Fprintln(p.out, m)
+			for _, m := range g.re.FindAllString(line, -1) {
+				fmt.Fprintln(g.out, prefix+m)
 			}
 		case o['n'] != "":
-			fmt.Fprintf(p.out, "%d:%s\n", n, line)
+			fmt.Fprintf(g.out, "%s%d:%s\n", prefix, n, line)
 		default:
-			fmt.Fprintln(p.out, line)
+			fmt.Fprintln(g.out, prefix+line)
 		}
-		return found != most
+		return found != g.most
 	})
-	if o['c'] != "" {
-		fmt.Fprintln(p.out, found)
-	}
 	switch {
-	case found > 0:
-		return 0
-	case code != 0:
-		return 2
+	case o['q'] != "":
+	case o['l'] != "" && found > 0:
+		fmt.Fprintln(g.out, name)
+	case o['c'] != "":
+		fmt.Fprintf(g.out, "%s%d\n", prefix, found)
 	}
-	return 1
+	g.found = g.found || found > 0
+	if err != nil {
+		return g.fail("%s: %s", name, strerror(err))
+	}
+	return 0
 }

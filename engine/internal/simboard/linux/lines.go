@@ -3,8 +3,8 @@ package linux
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,6 +14,9 @@ func cut(p *process) int {
 		return 1
 	}
 	list := o['f'] + o['c'] + o['b']
+	if list == "" {
+		return p.usage()
+	}
 	wanted := func(n int) bool {
 		return slices.ContainsFunc(strings.Split(list, ","), func(r string) bool {
 			from, to, isRange := strings.Cut(r, "-")
@@ -48,97 +51,30 @@ func cut(p *process) int {
 	})
 }
 
-func sortLines(p *process) int {
-	o, rest, ok := p.options("rnuk:t:f")
-	if !ok {
-		return 1
-	}
-	var all []string
-	var held holding
-	code := p.lines(rest, func(line string) bool { all = append(all, line); return held.keep(line) })
-	if held.used > treeLimit {
-		return p.fail("out of memory")
-	}
-	slices.SortStableFunc(all, func(a, b string) int {
-		c := strings.Compare(a, b)
-		if o['n'] != "" {
-			if d := number(strings.Fields(a + " x")[0], 0) - number(strings.Fields(b + " x")[0], 0); d != 0 {
-				c = d
-			}
-		}
-		if o['r'] != "" {
-			c = -c
-		}
-		return c
-	})
-	if o['u'] != "" {
-		all = slices.Compact(all)
-	}
-	for _, line := range all {
-		fmt.Fprintln(p.out, line)
-	}
-	return code
-}
-
-func uniq(p *process) int {
-	o, rest, ok := p.options("cdu")
-	if !ok {
-		return 1
-	}
-	last, n := "", 0
-	flush := func() {
-		switch {
-		case n == 0 || o['d'] != "" && n < 2 || o['u'] != "" && n > 1:
-		case o['c'] != "":
-			fmt.Fprintf(p.out, "%7d %s\n", n, last)
-		default:
-			fmt.Fprintln(p.out, last)
-		}
-	}
-	code := p.lines(rest, func(line string) bool {
-		if n > 0 && line == last {
-			n++
-			return true
-		}
-		flush()
-		last, n = line, 1
-		return true
-	})
-	flush()
-	return code
-}
-
-func tee(p *process) int {
-	o, rest, ok := p.options("ai")
-	if !ok {
-		return 1
-	}
-	all := []io.Writer{p.out}
-	for _, name := range rest {
-		w, err := p.output(name, o['a'] != "")
-		if err != nil {
-			return p.fail("%s: %s", name, strerror(err))
-		}
-		all = append(all, w)
-	}
-	readErr, _ := transfer(p.ctx, io.MultiWriter(all...), p.in)
-	if readErr != nil {
-		return 1
-	}
-	return 0
-}
-
 func seq(p *process) int {
-	v := []int{1, 1, 1}
-	switch n := len(p.args); n {
+	args := p.args
+	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' && (args[0][1] < '0' || args[0][1] > '9') {
+		return p.fail("option %s is not in this simulation", args[0])
+	}
+	var v []int
+	for _, a := range args {
+		n, err := strconv.Atoi(a)
+		if err != nil && strings.Trim(a, "0123456789.-") == "" {
+			return p.fail("%s: not in this simulation", a)
+		}
+		if err != nil {
+			return p.usage()
+		}
+		v = append(v, n)
+	}
+	switch len(v) {
 	case 1:
-		v[2] = number(p.args[0], 0)
+		v = []int{1, 1, v[0]}
 	case 2:
-		v[0], v[2] = number(p.args[0], 0), number(p.args[1], 0)
+		v = []int{v[0], 1, v[1]}
 	case 3:
-		v[0], v[1], v[2] = number(p.args[0], 0), number(p.args[1], 1), number(p.args[2], 0)
 	default:
-		return 1
+		return p.usage()
 	}
 	w := bufio.NewWriter(p.out)
 	for i := v[0]; v[1] > 0 && i <= v[2] || v[1] < 0 && i >= v[2]; i += v[1] {

@@ -2,8 +2,8 @@
 // in Go.
 //
 // It owns the board's file tree, its clock, its network settings and what runs on it. It knows nothing of the host it runs
-// on: no file of the host opens, no program of it runs, and the network is reached by Config.Dial alone. It does not know
-// the boot loader that started it, nor what is typed for.
+// on: it opens no file and runs no program of the host, and reaches the network by Config.Dial alone. It does not know the
+// boot loader that started it, nor what commands are typed for.
 package linux
 
 import (
@@ -39,9 +39,9 @@ type Storage interface {
 // Config is what one board has.
 type Config struct {
 	Clock clock.Clock
-	// Dial is the only way out.
+	// Dial opens every connection of the board.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Lease gives an address with its mask, and the router. An error means that nobody answers.
+	// Lease returns an address with its mask, and the router. An error means that no server answers.
 	Lease func(ctx context.Context) (netip.Prefix, netip.Addr, error)
 	Disks []Disk
 
@@ -52,13 +52,13 @@ type Config struct {
 	Prompt   string // what the shell's prompt ends with, "# "
 	Cmdline  string // the kernel's
 
-	Echo    func() bool        // asked for every key whether it shows; nil is yes
-	Reached func(stage string) // told of AtLogin and AtShell, before anything is printed there; it may end the context
+	Echo    func() bool        // reports for every key whether it is echoed; nil is yes
+	Reached func(stage string) // called with AtLogin and AtShell, before anything is printed there; it may end the context
 	Loud    bool               // the kernel cannot be kept off the console
 	Columns int                // of the terminal, where the shell's editor goes to the next line; 0 is 80
 }
 
-// The stages that a Config is told of.
+// The stages that Config.Reached is called with.
 const (
 	AtLogin = "login" // a login is offered
 	AtShell = "shell" // a line was typed
@@ -79,7 +79,7 @@ const (
 // returns context.Cause(ctx). Nothing of the board runs any more when it returns.
 func Boot(ctx context.Context, tty TTY, cfg Config) (Halt, error) {
 	ctx, down := context.WithCancelCause(ctx)
-	s := newSystem(ctx, cfg, tty, func(h Halt) { down(wentDown(h)) })
+	s := newSystem(ctx, cfg, tty, func(h Halt) { down(errHalt(h)) })
 	listening := make(chan struct{})
 	go func() {
 		defer close(listening)
@@ -88,16 +88,16 @@ func Boot(ctx context.Context, tty TTY, cfg Config) (Halt, error) {
 	s.run(ctx)
 	down(context.Canceled)
 	<-listening
-	if h, ok := context.Cause(ctx).(wentDown); ok {
+	if h, ok := context.Cause(ctx).(errHalt); ok {
 		return Halt(h), nil
 	}
 	return 0, context.Cause(ctx)
 }
 
-// wentDown ends a system that was told to.
-type wentDown Halt
+// errHalt ends a system that shuts down.
+type errHalt Halt
 
-func (w wentDown) Error() string {
+func (w errHalt) Error() string {
 	if Halt(w) == Reboot {
 		return "the board reboots"
 	}

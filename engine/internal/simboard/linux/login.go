@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// refuseAfter is how long login lets a wrong password wait.
+// refuseAfter is how long login delays the refusal of a password.
 const refuseAfter = 3 * time.Second
 
 func (s *system) reached(stage string) {
@@ -14,7 +14,7 @@ func (s *system) reached(stage string) {
 	}
 }
 
-// login offers a login until somebody is in or the board goes down.
+// login offers a login until a user has logged in or the board goes down.
 func (s *system) login(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		s.reached(AtLogin)

@@ -3,8 +3,6 @@ package linux
 import (
 	"fmt"
 	"path"
-	"slices"
-	"syscall"
 )
 
 func mountCmd(p *process) int {
@@ -22,13 +20,18 @@ func mountCmd(p *process) int {
 	}
 	at := path.Clean(absolute(p.dir, rest[len(rest)-1]))
 	if i, err := p.files.stat(at, true); err != nil || !i.IsDir() {
-		return p.fail("mounting %s on %s failed: No such file or directory", rest[0], at)
+		p.fail("mounting %s on %s failed: No such file or directory", rest[0], rest[len(rest)-1])
+		return mountFailed
 	}
 	switch o['t'] {
 	case "tmpfs", "proc", "sysfs", "devtmpfs", "debugfs":
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.mounts = append(p.mounts, mount{rest[0], at, o['t'], "rw,relatime", fmt.Sprintf("0:%d", 30+len(p.mounts))})
+		options := "rw,relatime"
+		if o['t'] == "tmpfs" {
+			options += ",inode64"
+		}
+		p.mounts = append(p.mounts, mount{rest[0], at, o['t'], options, fmt.Sprintf("0:%d", 30+len(p.mounts))})
 		return 0
 	}
 	for _, d := range p.disks {
@@ -39,29 +42,15 @@ func mountCmd(p *process) int {
 			return p.fail("mounted %s, whose files are not in this simulation", rest[0])
 		}
 	}
-	return p.fail("mounting %s on %s failed: Invalid argument", rest[0], at)
+	p.fail("mounting %s on %s failed: Invalid argument", rest[0], rest[len(rest)-1])
+	return mountFailed
 }
+
+const mountFailed = 255 // the exit code of a mount that failed
 
 // holdsFileSystem looks for ext's magic number. Source: Linux, Documentation/filesystems/ext4/super.rst.
 func (p *process) holdsFileSystem(d *disk) bool {
 	var magic [2]byte
 	_, err := d.readAt(magic[:], 1024+0x38, false)
 	return err == nil && magic == [2]byte{0x53, 0xef}
-}
-
-func umount(p *process) int {
-	_, rest, ok := p.options("lfr")
-	if !ok {
-		return 1
-	}
-	return p.on(rest, "can't unmount", func(at string) error {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		i := slices.IndexFunc(p.mounts, func(m mount) bool { return m.at == path.Clean(at) || m.source == at })
-		if i <= 0 {
-			return syscall.EINVAL
-		}
-		p.mounts = slices.Delete(p.mounts, i, i+1)
-		return nil
-	})
 }

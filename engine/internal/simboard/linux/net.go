@@ -44,6 +44,12 @@ func (n *network) configure(addr netip.Prefix, router netip.Addr) {
 	n.up[0], n.addr, n.router = true, addr, router
 }
 
+func (n *network) setRouter(router netip.Addr) {
+	n.guard.Lock()
+	defer n.guard.Unlock()
+	n.router = router
+}
+
 func (n *network) address() (netip.Prefix, netip.Addr, bool) {
 	n.guard.Lock()
 	defer n.guard.Unlock()
@@ -65,6 +71,9 @@ func udhcpc(p *process) int {
 	o, _, ok := p.options("i:nqt:T:fbRs:A:S")
 	if !ok {
 		return 1
+	}
+	if o['i'] != "" && index(o['i']) < 0 {
+		return p.fail("SIOCGIFINDEX: No such device")
 	}
 	fmt.Fprintln(p.err, "udhcpc: started, v1.35.0")
 	for range max(number(o['t'], 3), 1) {
@@ -97,11 +106,25 @@ func ip(p *process) int {
 	case strings.HasPrefix(text, "link set") && (strings.HasSuffix(text, " up") || strings.HasSuffix(text, " down")):
 		i := index(strings.TrimPrefix(args[2], "dev "))
 		if i < 0 {
-			return p.fail("can't find device '%s'", args[2])
+			p.fail("SIOCGIFFLAGS: No such device")
+			return ipFailed
 		}
 		p.net.set(i, strings.HasSuffix(text, " up"))
 	case len(args) == 0, strings.HasPrefix("address", args[0]), strings.HasPrefix("link", args[0]):
-		p.addresses(strings.Contains(text, "global"), len(args) == 0 || !strings.HasPrefix("link", args[0]))
+		name := ""
+		if last := len(args) - 1; last > 0 && args[last] != "show" && args[last] != "list" && args[last-1] != "scope" {
+			if name = args[last]; index(name) < 0 {
+				p.fail("can't find device '%s'", name)
+				return ipFailed
+			}
+		}
+		p.addresses(name, strings.Contains(text, "global"), len(args) == 0 || !strings.HasPrefix("link", args[0]))
+	case strings.HasPrefix("route", args[0]) && strings.Contains(text, " default via "):
+		router, err := netip.ParseAddr(args[min(4, len(args)-1)])
+		if err != nil {
+			return p.fail("an inet address is expected rather than \"%s\"", args[len(args)-1])
+		}
+		p.net.setRouter(router)
 	case strings.HasPrefix("route", args[0]):
 		if addr, router, ok := p.net.address(); ok && router.IsValid() && len(args) < 3 {
 			fmt.Fprintf(p.out, "default via %s dev eth0 \n%s dev eth0 scope link  src %s \n", router, addr.Masked(), addr.Addr())
@@ -112,12 +135,14 @@ func ip(p *process) int {
 	return 0
 }
 
-// addresses prints the interfaces as ip does.
-func (p *process) addresses(global, inet bool) {
+const ipFailed = 2 // the exit code of a question that the kernel does not answer
+
+// addresses prints the interfaces as ip does, or the one that is named.
+func (p *process) addresses(name string, global, inet bool) {
 	addr, _, have := p.net.address()
 	for i := len(interfaces) - 1; i >= 0; i-- {
 		f := interfaces[i]
-		if global && (f.name == "lo" || !have) {
+		if global && (f.name == "lo" || !have) || name != "" && f.name != name {
 			continue
 		}
 		state, flags := "DOWN", "BROADCAST,MULTICAST"
@@ -156,9 +181,12 @@ func ifconfig(p *process) int {
 		}
 		return 0
 	}
+	if len(p.args) == 1 && index(p.args[0]) < 0 {
+		return p.fail("%s: error fetching interface information: Device not found", p.args[0])
+	}
 	addr, _, have := p.net.address()
 	for i, f := range interfaces {
-		if !p.net.isUp(i) {
+		if !p.net.isUp(i) && len(p.args) == 0 || len(p.args) == 1 && p.args[0] != f.name {
 			continue
 		}
 		fmt.Fprintf(p.out, "%-9s Link encap:Ethernet  HWaddr %s\n", f.name, f.mac)
@@ -168,19 +196,5 @@ func ifconfig(p *process) int {
 			fmt.Fprintf(p.out, "          inet addr:%s  Mask:255.255.255.0\n", addr.Addr())
 		}
 	}
-	return 0
-}
-
-func ping(p *process) int {
-	_, rest, ok := p.options("c:w:W:i:q")
-	if !ok || len(rest) == 0 {
-		return 1
-	}
-	fmt.Fprintf(p.out, "PING %s (%[1]s): 56 data bytes\n", rest[0])
-	if _, _, up := p.net.address(); !up {
-		fmt.Fprintln(p.err, "ping: sendto: Network is unreachable")
-		return 1
-	}
-	fmt.Fprintf(p.out, "64 bytes from %s: seq=0 ttl=64 time=0.1 ms\n\n--- %[1]s ping statistics ---\n1 packets transmitted, 1 packets received, 0%% packet loss\n", rest[0])
 	return 0
 }

@@ -1,121 +1,80 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// timeout ends a command after some seconds.
-func timeout(p *process) int {
-	o, rest, ok := p.options("s:k:t:")
-	if ok && o['t'] != "" {
-		rest = append([]string{o['t']}, rest...)
-	}
-	if !ok || len(rest) < 2 {
-		return 1
-	}
-	n, err := strconv.ParseFloat(strings.TrimSuffix(rest[0], "s"), 64)
-	if err != nil {
-		return p.fail("invalid number '%s'", rest[0])
-	}
-	return p.limited(time.Duration(n*float64(time.Second)), rest[1:])
-}
-
-// again runs another program in this one's place.
-func (p *process) again(args []string) int {
-	next := *p
-	next.name, next.args = args[0], args[1:]
-	return next.start()
-}
-
-func xargs(p *process) int {
-	o, rest, ok := p.options("rn:I:0")
-	if !ok {
-		return 1
-	}
-	if len(rest) == 0 {
-		rest = []string{"echo"}
-	}
-	var words []string
-	var held holding
-	p.lines(nil, func(line string) bool {
-		for word := range strings.FieldsSeq(line) {
-			if words = append(words, word); !held.keep(word) {
-				return false
-			}
-		}
-		return true
-	})
-	if held.used > treeLimit {
-		return p.fail("out of memory")
-	}
-	if len(words) == 0 && o['r'] != "" {
-		return 0
-	}
-	step := max(number(o['n'], len(words)+1), 1)
-	if o['I'] != "" {
-		step = 1
-	}
-	for {
-		n := min(step, len(words))
-		args := append(slices.Clone(rest), words[:n]...)
-		if o['I'] != "" && n == 1 {
-			args = nil
-			for _, r := range rest {
-				args = append(args, strings.ReplaceAll(r, o['I'], words[0]))
-			}
-		}
-		if code := p.again(args); code != 0 {
-			return 123
-		}
-		if words = words[n:]; len(words) == 0 {
-			return 0
-		}
-	}
-}
-
-// expr knows what a shell without $(( )) needs: two numbers or texts, and what stands between.
+// expr has what a shell without $(( )) needs: two numbers or texts, and what stands between.
 func expr(p *process) int {
 	a := p.args
-	if len(a) != 3 {
-		return p.fail("not in this simulation")
+	switch {
+	case len(a) == 0:
+		p.fail("too few arguments")
+		return exprError
+	case len(a) != 3:
+		p.fail("not in this simulation")
+		return exprError
 	}
-	x, y := number(a[0], 0), number(a[2], 0)
-	var text string
-	flag := func(v bool) string { return map[bool]string{true: "1", false: "0"}[v] }
-	switch a[1] {
-	case "+":
-		text = itoa(x + y)
-	case "-":
-		text = itoa(x - y)
-	case "*":
-		text = itoa(x * y)
-	case "/", "%":
-		if y == 0 {
-			return 2 * p.fail("division by zero")
-		}
-		text = itoa(map[string]int{"/": x / y, "%": x % y}[a[1]])
-	case "=":
-		text = flag(a[0] == a[2])
-	case "!=":
-		text = flag(a[0] != a[2])
-	case "<":
-		text = flag(x < y)
-	case ">":
-		text = flag(x > y)
-	default:
-		return p.fail("not in this simulation")
+	text, err := exprOf(a[0], a[1], a[2])
+	if err != nil {
+		p.fail("%v", err)
+		return exprError
 	}
 	fmt.Fprintln(p.out, text)
 	if text == "0" || text == "" {
 		return 1
 	}
 	return 0
+}
+
+const exprError = 2 // the exit code of an expression that is none
+
+func exprOf(a, op, b string) (string, error) {
+	x, errX := strconv.Atoi(a)
+	y, errY := strconv.Atoi(b)
+	order := x - y
+	if errX != nil || errY != nil {
+		order = strings.Compare(a, b)
+	}
+	flag := func(v bool) string { return map[bool]string{true: "1", false: "0"}[v] }
+	switch op {
+	case "=":
+		return flag(order == 0), nil
+	case "!=":
+		return flag(order != 0), nil
+	case "<":
+		return flag(order < 0), nil
+	case ">":
+		return flag(order > 0), nil
+	case "<=":
+		return flag(order <= 0), nil
+	case ">=":
+		return flag(order >= 0), nil
+	case "+", "-", "*", "/", "%":
+	default:
+		return "", errors.New("not in this simulation")
+	}
+	if errX != nil || errY != nil {
+		return "", errors.New("non-numeric argument")
+	}
+	if y == 0 && (op == "/" || op == "%") {
+		return "", errors.New("division by zero")
+	}
+	switch op {
+	case "+":
+		return itoa(x + y), nil
+	case "-":
+		return itoa(x - y), nil
+	case "*":
+		return itoa(x * y), nil
+	case "/":
+		return itoa(x / y), nil
+	}
+	return itoa(x % y), nil
 }
 
 // sh is a shell with a script.
@@ -156,6 +115,6 @@ func busybox(p *process) int {
 	if len(p.args) == 0 {
 		fmt.Fprintln(p.out, toolset)
 	}
-	fmt.Fprintln(p.out, strings.Join(slices.Sorted(maps.Keys(applets)), "\n"))
+	fmt.Fprintln(p.out, strings.Join(appletNames(), "\n"))
 	return 0
 }

@@ -30,7 +30,7 @@ func (sh *shell) parse(text string) (f *syntax.File, unfinished bool, err error)
 
 var quotedToken = regexp.MustCompile("`([^`]+)`")
 
-// complain says an error of the parser as busybox does, as far as it can.
+// complain returns an error of the parser in busybox's words, as far as it can.
 func complain(err error) error {
 	var p syntax.ParseError
 	switch {
@@ -62,6 +62,7 @@ func (sh *shell) check(n syntax.Node) error {
 	switch n := n.(type) {
 	case *syntax.Word:
 		sh.constants(n.Parts)
+		n.Parts = literalBraces(n.Parts)
 	case *syntax.DblQuoted:
 		sh.constants(n.Parts)
 	case *syntax.Stmt:
@@ -72,6 +73,9 @@ func (sh *shell) check(n syntax.Node) error {
 			return unexpected(`"&"`)
 		}
 	case *syntax.ParamExp:
+		if _, err := strconv.Atoi(n.Param.Value); err == nil && len(n.Param.Value) > 1 && n.Slice == nil && !n.Length && n.Exp == nil {
+			sliceOf(n)
+		}
 		if n.Param != nil && (n.Param.Value == "$" || n.Param.Value == "PPID" || n.Excl) {
 			return &syntaxError{"syntax error: bad substitution"}
 		}
@@ -101,7 +105,7 @@ func (sh *shell) check(n syntax.Node) error {
 	return nil
 }
 
-// constants puts in what is fixed for a shell, and what the interpreter would ask the host for.
+// constants inserts the values that are fixed for a shell, and those that the interpreter would ask the host for.
 func (sh *shell) constants(parts []syntax.WordPart) {
 	for i, part := range parts {
 		p, ok := part.(*syntax.ParamExp)
@@ -121,6 +125,43 @@ func (sh *shell) constants(parts []syntax.WordPart) {
 		}
 		parts[i] = &syntax.SglQuoted{Value: text}
 	}
+}
+
+// sliceOf makes ${@:10:1} of ${10}, which the interpreter does not know.
+func sliceOf(n *syntax.ParamExp) {
+	number := func(text string) *syntax.Word {
+		return &syntax.Word{Parts: []syntax.WordPart{&syntax.Lit{Value: text}}}
+	}
+	n.Slice = &syntax.Slice{Offset: number(n.Param.Value), Length: number("1")}
+	n.Param.Value = "@"
+}
+
+// literalBraces quotes the braces of a word: a POSIX shell does not make two words of {a,b}.
+func literalBraces(parts []syntax.WordPart) (all []syntax.WordPart) {
+	for _, part := range parts {
+		lit, ok := part.(*syntax.Lit)
+		if !ok || !strings.Contains(lit.Value, "{") {
+			all = append(all, part)
+			continue
+		}
+		from := 0
+		for i := 0; i < len(lit.Value); i++ {
+			switch lit.Value[i] {
+			case '\\':
+				i++
+			case '{':
+				if i > from {
+					all = append(all, &syntax.Lit{Value: lit.Value[from:i]})
+				}
+				all = append(all, &syntax.SglQuoted{Value: "{"})
+				from = i + 1
+			}
+		}
+		if from < len(lit.Value) {
+			all = append(all, &syntax.Lit{Value: lit.Value[from:]})
+		}
+	}
+	return all
 }
 
 // timed makes the word time, which Bash takes for its own, the name of a program.
@@ -159,7 +200,7 @@ func checkRedirect(r *syntax.Redirect) error {
 	return nil
 }
 
-// source gives a script as the text that the interpreter's own eval and source may be handed.
+// source returns a script as text for the interpreter's own eval and source.
 func (sh *shell) source(text string) (string, error) {
 	f, _, err := sh.parse(text)
 	if err != nil {

@@ -1,13 +1,15 @@
 package linux
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 )
 
-// editing is one command of sed: what lines it is for, and what it does.
-type editing struct {
+// sedCommand is one command of sed: what lines it is for, and what it does.
+type sedCommand struct {
 	line   int // 0 for any, -1 for the last
 	match  *regexp.Regexp
 	verb   byte
@@ -26,65 +28,109 @@ func sed(p *process) int {
 	script, given := o['e'], o['e'] != ""
 	if !given {
 		if len(rest) == 0 {
-			return p.fail("no script")
+			return p.usage()
 		}
 		script, rest = rest[0], rest[1:]
 	}
-	var all []editing
+	var all []sedCommand
 	for script = strings.TrimSpace(script); script != ""; {
-		e, left, err := editingOf(script, o['E'] != "" || o['r'] != "")
+		e, left, err := parseSed(script, o['E'] != "" || o['r'] != "")
 		if err != nil {
 			return p.fail("%v", err)
 		}
 		all, script = append(all, e), strings.TrimLeft(left, "; \n\t")
 	}
-	n, quiet := 0, o['n'] != ""
+	r := &sedRun{process: p, commands: all, quiet: o['n'] != ""}
+	return r.files(rest)
+}
+
+// sedRun is an edit of a stream.
+type sedRun struct {
+	*process
+	commands []sedCommand
+	quiet    bool
+	n        int    // of the line
+	pending  string // the line feed of what was printed last, "" if its line had none
+	open     bool   // that line had none: it gets one if more is printed
+}
+
+// files edits the files as one stream. A line is edited when the next was read: $ is the last.
+func (r *sedRun) files(names []string) int {
 	var held *string
-	edit := func(line string, last bool) bool {
-		n++
-		more := true
-		for _, e := range all {
-			if e.line > 0 && e.line != n || e.line < 0 && !last || e.match != nil && !e.match.MatchString(line) {
-				continue
-			}
-			switch e.verb {
-			case 's':
-				done := false
-				line, done = e.substitute(line)
-				if done && e.print {
-					fmt.Fprintln(p.out, line)
+	more := true
+	code := r.each(names, func(_ string, f io.Reader) error {
+		in := bufio.NewReader(f)
+		for more && r.ctx.Err() == nil {
+			line, err := readLine(in)
+			if line != "" {
+				if held != nil {
+					more = r.edit(*held, false)
 				}
-			case 'p':
-				fmt.Fprintln(p.out, line)
-			case 'd':
-				return true
-			case 'q':
-				more = false
+				if held = &line; !more {
+					held = nil
+				}
+			}
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
 			}
 		}
-		if !quiet {
-			fmt.Fprintln(p.out, line)
-		}
-		return more
-	}
-	code := p.lines(rest, func(line string) bool { // one behind, to know the last
-		more := true
-		if held != nil {
-			more = edit(*held, false)
-		}
-		held = &line
-		if !more {
-			held = nil
-		}
-		return more
+		return nil
 	})
 	if held != nil {
-		edit(*held, true)
+		r.edit(*held, true)
 	}
+	io.WriteString(r.out, r.pending)
 	return code
 }
 
-func (e *editing) substitute(line string) (string, bool) {
+// edit runs the commands on a line, and reports whether there is more to do.
+func (r *sedRun) edit(line string, last bool) bool {
+	line, ended := strings.CutSuffix(line, "\n")
+	r.n++
+	more := true
+	for _, c := range r.commands {
+		if c.line > 0 && c.line != r.n || c.line < 0 && !last || c.match != nil && !c.match.MatchString(line) {
+			continue
+		}
+		switch c.verb {
+		case 's':
+			done := false
+			line, done = c.substitute(line)
+			if done && c.print {
+				r.print(line, ended)
+			}
+		case 'p': // ends the line, whether the input did or not
+			r.print(line, true)
+		case 'd':
+			return true
+		case 'q':
+			more = false
+		}
+		if !more {
+			break
+		}
+	}
+	if !r.quiet {
+		r.print(line, ended)
+	}
+	return more
+}
+
+// print prints a line, after the line feed of the one before.
+func (r *sedRun) print(line string, ended bool) {
+	if r.open {
+		r.pending = "\n"
+	}
+	io.WriteString(r.out, r.pending+line)
+	if r.pending, r.open = "\n", !ended; r.open {
+		r.pending = ""
+	}
+}
+
+func (e *sedCommand) substitute(line string) (string, bool) {
 	n := 1
 	if e.global {
 		n = -1
@@ -143,7 +189,7 @@ func delimited(s string, by byte) (part, rest string, ok bool) {
 	return "", "", false
 }
 
-func editingOf(s string, extended bool) (e editing, rest string, err error) {
+func parseSed(s string, extended bool) (e sedCommand, rest string, err error) {
 	compile := func(re string) (*regexp.Regexp, error) {
 		if !extended {
 			re = basic(re)
@@ -189,10 +235,13 @@ func editingOf(s string, extended bool) (e editing, rest string, err error) {
 			flags++
 		}
 		e.with, e.global, e.print = with, strings.Contains(left[:flags], "g"), strings.Contains(left[:flags], "p")
+		if !extended {
+			re = basic(re)
+		}
 		if strings.Contains(left[:flags], "I") {
 			re = "(?i)" + re
 		}
-		e.re, err = compile(re)
+		e.re, err = regexp.Compile(re)
 		return e, left[flags:], err
 	}
 	return e, "", unknown

@@ -20,7 +20,7 @@ import (
 type shell struct {
 	*system
 	name string // of the shell
-	said string // what its messages begin with: inside of eval they say so
+	said string // what its messages begin with: within eval also "eval: "
 	zero string // $0
 	pid  int
 	err  io.Writer
@@ -66,7 +66,7 @@ func (s *system) newShell(name, zero, dir string, env []string, std streams, par
 	return sh
 }
 
-// environ is what a shell starts with. It answers what the interpreter would otherwise ask the host.
+// environ is what a shell starts with. It has the values that the interpreter would otherwise ask the host for.
 type environ struct {
 	expand.Environ
 	ready bool
@@ -87,12 +87,12 @@ func (e *environ) Get(name string) expand.Variable {
 	return e.Environ.Get(name)
 }
 
-// environment is what a login finds.
+// environment is that of a login.
 func environment() []string {
 	return []string{"HOME=" + homeDir, "PATH=" + searchDir, "USER=root", "LOGNAME=root", "SHELL=/bin/sh", "TERM=vt100"}
 }
 
-// exported gives the variables that a program inherits.
+// exported returns the variables that a program inherits.
 func exported(env expand.Environ) []string {
 	values := map[string]string{}
 	for name, v := range env.Each {
@@ -125,7 +125,7 @@ func (sh *shell) statements(ctx context.Context, f *syntax.File) (code int, left
 	return code, false
 }
 
-// script runs a whole script and gives its exit code.
+// script runs a whole script and returns its exit code.
 func (sh *shell) script(ctx context.Context, text string) int {
 	f, _, err := sh.parse(text)
 	if err != nil {
@@ -147,7 +147,7 @@ func status(err error) int {
 	return 128 + int(syscall.SIGINT)
 }
 
-// absolute gives the path that a name means in a directory.
+// absolute returns the path that a name means in a directory.
 func absolute(dir, name string) string {
 	if name == "" || strings.HasPrefix(name, "/") {
 		return name
@@ -201,7 +201,7 @@ func (sh *shell) stat(_ context.Context, name string, follow bool) (fs.FileInfo,
 	return i, nil
 }
 
-// access is root's: everything may be read and written, and run if anybody may.
+// access is root's: everything may be read and written, and run if it is executable.
 func (sh *shell) access(_ context.Context, name string, mode interp.AccessMode) error {
 	i, err := sh.files.stat(name, true)
 	if err != nil {

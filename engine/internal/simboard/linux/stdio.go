@@ -17,7 +17,7 @@ func (k keyboard) Read(b []byte) (int, error) { return k.t.readLine(k.ctx, b) }
 // buffers are what streams go through: no more of an image than this is in memory at a time.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
-// transfer copies a stream. It tells a reader's failure from a writer's.
+// transfer copies a stream. It returns a reader's failure and a writer's apart.
 func transfer(ctx context.Context, w io.Writer, r io.Reader) (readErr, writeErr error) {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
@@ -38,8 +38,8 @@ func transfer(ctx context.Context, w io.Writer, r io.Reader) (readErr, writeErr 
 	return context.Cause(ctx), nil
 }
 
-// pour copies a stream and gives what failed.
-func (p *process) pour(w io.Writer, r io.Reader) error {
+// copyOut copies a stream and returns what failed.
+func (p *process) copyOut(w io.Writer, r io.Reader) error {
 	readErr, writeErr := transfer(p.ctx, w, r)
 	if readErr != nil {
 		return readErr

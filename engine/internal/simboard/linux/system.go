@@ -46,7 +46,7 @@ func newSystem(ctx context.Context, cfg Config, tty TTY, halt func(Halt)) *syste
 	s.term = newTerminal(ctx, tty, cfg)
 	s.log.level, s.log.since, s.log.console, s.log.stays = 7, s.uptime, s.term.kernel, cfg.Loud
 	s.files = newTree(s.now)
-	s.furnish()
+	s.populate()
 	return s
 }
 

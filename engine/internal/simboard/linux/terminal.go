@@ -18,7 +18,7 @@ const (
 	del       = 0x7f
 )
 
-// typeAhead is how much may be typed before somebody reads it; the kernel drops what comes then.
+// typeAhead is how many bytes may be typed before they are read; the kernel drops the rest.
 const typeAhead = 4095
 
 // terminal is the board's end of the serial line: the kernel's line discipline.
@@ -29,7 +29,7 @@ type terminal struct {
 	columns int
 	out     sync.Mutex // one writer at a time, so that a kernel line does not split a command's
 
-	mu    sync.Mutex
+	mu    sync.Mutex // guards what follows
 	queue []byte
 	more  chan struct{} // of capacity 1: the queue got longer, or the foreground changed
 	fg    *foreground   // nil while an editor reads the keys itself
@@ -74,7 +74,7 @@ func (t *terminal) listen(ctx context.Context) {
 	}
 }
 
-// typed keeps a key for whoever reads next, and gives its echo. While a command runs, Ctrl-C ends it.
+// typed queues a key for the next read, and returns its echo. While a command runs, Ctrl-C ends it.
 func (t *terminal) typed(b byte) (echo []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -113,7 +113,7 @@ func (t *terminal) typed(b byte) (echo []byte) {
 	return echo
 }
 
-// hand gives the terminal to a command, or with nil back to the editor.
+// hand makes a command the terminal's reader, or the editor if fg is nil.
 func (t *terminal) hand(fg *foreground) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -142,16 +142,16 @@ func (t *terminal) wait(ctx context.Context) error {
 	case <-t.more:
 		return nil
 	case <-ctx.Done():
-		t.wake() // for whoever waits beside us
+		t.wake() // for another reader that waits
 		return context.Cause(ctx)
 	}
 }
 
-// readLine gives a command the next line that was typed, or the part of it that fits. Ctrl-D ends the input.
+// readLine reads the next line that was typed, or the part of it that fits. Ctrl-D ends the input.
 func (t *terminal) readLine(ctx context.Context, p []byte) (int, error) {
 	for {
 		t.mu.Lock()
-		if ctx.Err() != nil { // Ctrl-C came: what was typed behind it is not for this command
+		if ctx.Err() != nil { // Ctrl-C came: what was typed after it is not for this command
 			t.mu.Unlock()
 			return 0, context.Cause(ctx)
 		}
@@ -179,7 +179,7 @@ func (t *terminal) readLine(ctx context.Context, p []byte) (int, error) {
 	}
 }
 
-// Read reads a line for whoever opened the terminal as a file.
+// Read reads a line of the terminal as a file.
 func (t *terminal) Read(p []byte) (int, error) {
 	t.mu.Lock()
 	ctx := t.life
@@ -190,7 +190,7 @@ func (t *terminal) Read(p []byte) (int, error) {
 	return t.readLine(ctx, p)
 }
 
-// Write prints what a command says: a line ends with CR and LF on the wire.
+// Write prints a command's output: a line ends with CR and LF on the wire.
 func (t *terminal) Write(p []byte) (int, error) {
 	if t.life.Err() != nil {
 		return 0, context.Cause(t.life)

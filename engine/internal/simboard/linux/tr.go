@@ -3,7 +3,6 @@ package linux
 import (
 	"bytes"
 	"io"
-	"strconv"
 	"strings"
 )
 
@@ -27,7 +26,7 @@ func tr(p *process) int {
 	}
 	last := -1
 	return p.each(nil, func(_ string, r io.Reader) error {
-		return p.pour(filter{p.out, func(b []byte) (out []byte) {
+		return p.copyOut(filter{p.out, func(b []byte) (out []byte) {
 			for _, c := range b {
 				at := bytes.IndexByte(from, c)
 				switch {
@@ -66,7 +65,7 @@ func charset(text string) []byte {
 	for class, set := range classes {
 		text = strings.ReplaceAll(text, class, set)
 	}
-	plain := unescape(text)
+	plain, _ := unescape(text, false)
 	var out []byte
 	for i := 0; i < len(plain); i++ {
 		if i+2 < len(plain) && plain[i+1] == '-' && plain[i] <= plain[i+2] {
@@ -77,34 +76,6 @@ func charset(text string) []byte {
 			continue
 		}
 		out = append(out, plain[i])
-	}
-	return out
-}
-
-// unescape reads \n, \t, \0 and the like.
-func unescape(text string) []byte {
-	var out []byte
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' || i+1 == len(text) {
-			out = append(out, text[i])
-			continue
-		}
-		i++
-		if at := strings.IndexByte("abfnrtv", text[i]); at >= 0 {
-			out = append(out, "\a\b\f\n\r\t\v"[at])
-			continue
-		}
-		n := 0
-		for n < 3 && i+n < len(text) && text[i+n] >= '0' && text[i+n] <= '7' {
-			n++
-		}
-		if n == 0 {
-			out = append(out, text[i])
-			continue
-		}
-		v, _ := strconv.ParseUint(text[i:i+n], 8, 16)
-		out = append(out, byte(v))
-		i += n - 1
 	}
 	return out
 }

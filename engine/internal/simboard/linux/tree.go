@@ -21,7 +21,7 @@ const maxLinks = 40
 
 // tree is a file system in memory.
 type tree struct {
-	mu   sync.Mutex
+	mu   sync.Mutex // guards what follows
 	root *node
 	used int64
 	inos uint64
@@ -38,7 +38,7 @@ type node struct {
 	links  map[string]*node // of a directory
 	target string           // of a symbolic link
 	data   content          // of a regular file
-	text   func() string    // what a file of /proc or /sys says
+	text   func() string    // the content of a file of /proc or /sys
 	store  func(string) error
 	dev    device // of a device
 }
@@ -117,7 +117,7 @@ func (t *tree) from(start *node, trail []*node, p string, follow bool, depth int
 	return dir, name, n, nil
 }
 
-// find gives what a path names.
+// find returns what a path names.
 func (t *tree) find(p string, follow bool) (*node, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -187,7 +187,7 @@ func (t *tree) symlink(target, p string) error {
 	return err
 }
 
-// link gives a file a second name.
+// link adds a second name of a file.
 func (t *tree) link(old, p string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -205,7 +205,7 @@ func (t *tree) link(old, p string) error {
 // kernel reports whether a directory belongs to the kernel: nothing of it can be removed.
 func (n *node) kernel() bool { return n.mode.IsDir() && n.mode&0o222 == 0 || n.text != nil }
 
-// remove takes a name away. dir says whether a directory is meant.
+// remove removes a name. dir says whether it must be a directory.
 func (t *tree) remove(p string, dir bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -232,7 +232,7 @@ func (t *tree) remove(p string, dir bool) error {
 	return nil
 }
 
-// forget frees what a file holds, once it has no name. A file that is still open reads as empty, which no script notices.
+// forget frees what a file holds when it has no name any more. A file that is still open reads as empty.
 func (t *tree) forget(n *node) {
 	if n.mode.IsRegular() && !t.named(t.root, n) {
 		t.used -= n.data.truncate(0)
@@ -246,41 +246,6 @@ func (t *tree) named(dir, n *node) bool {
 		}
 	}
 	return false
-}
-
-// rename moves a file or directory, over a file if there is one.
-func (t *tree) rename(old, p string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	from, name, n, err := t.walk(strings.TrimRight(old, "/"), false)
-	if err == nil && n == nil {
-		err = syscall.ENOENT
-	}
-	if err != nil {
-		return err
-	}
-	to, newName, there, err := t.walk(strings.TrimRight(p, "/"), false)
-	switch {
-	case err != nil:
-		return err
-	case n == t.root || from.kernel() || to.kernel() || n.kernel():
-		return syscall.EPERM
-	case n.mode.IsDir() && (to == n || t.named(n, to)):
-		return syscall.EINVAL
-	case there == n:
-		return nil
-	case there != nil && there.mode.IsDir() && len(there.links) > 0:
-		return syscall.ENOTEMPTY
-	case there != nil && there.mode.IsDir() != n.mode.IsDir():
-		return syscall.EISDIR
-	}
-	delete(from.links, name)
-	to.links[newName] = n
-	from.mtime, to.mtime = t.now(), t.now()
-	if there != nil {
-		t.forget(there)
-	}
-	return nil
 }
 
 // names lists a directory in order.
@@ -302,7 +267,7 @@ func (t *tree) names(p string) ([]string, error) {
 	return list, nil
 }
 
-// resolve gives the path without links to what p names, which may be missing in its last part.
+// resolve returns the path without links of p, whose last part may be missing.
 func (t *tree) resolve(p string) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -359,7 +324,7 @@ func (i info) ModTime() time.Time { return i.mtime }
 func (i info) IsDir() bool        { return i.mode.IsDir() }
 func (i info) Sys() any           { return nil }
 
-// stat tells about a file.
+// stat returns a file's properties.
 func (t *tree) stat(p string, follow bool) (info, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,0 +1,86 @@
+package check
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flashlua/flashlua/engine"
+)
+
+// checkLoaded loads the script, and checks the policy that it returns.
+func (c *checker) checkLoaded() {
+	loaded, err := c.in.Load()
+	if err != nil {
+		if !slices.ContainsFunc(c.found, func(f Finding) bool {
+			return strings.Contains(err.Error(), "undeclared global") && f.Rule == "undeclared-global"
+		}) {
+			c.reportError("load", err)
+		}
+		return
+	}
+	p := loaded.Policy
+	if p == nil {
+		return
+	}
+	if err := p.CheckLimits(); err != nil {
+		c.report(c.line("limits", "attempt"), "attempt", "deadlines", "%v", err)
+	}
+	c.checkPrompts("uboot", p.UBoot.Prompts)
+	c.checkPrompts("linux", p.Linux.Prompts)
+	c.checkFlash(loaded.OwnFlash)
+	if !loaded.OwnFlash {
+		c.checkFiles(p)
+	}
+}
+
+// checkPrompts reports prompts that much other text ends with, too.
+func (c *checker) checkPrompts(section string, prompts []string) {
+	for _, p := range prompts {
+		if bare := strings.TrimSpace(p); len(bare) == 1 && bare != "#" && bare != "$" {
+			c.report(c.line(section, "prompt"), "prompt", "generic-prompt", "%s.prompt %q also ends other text: write more of the prompt", section, p)
+		}
+	}
+}
+
+// checkFlash reports a flash of the board's own that does not write and verify the image, and a sequence that is
+// not used.
+func (c *checker) checkFlash(own bool) {
+	if !own && c.calls["sequence"] {
+		c.report(c.line("sequence", ""), "sequence", "unused-sequence", "the sequence is not used: write board.flash = seq.flash")
+	}
+	if own && c.removedWrite != nil && !c.calls["write"] {
+		c.report(c.removedWrite.Line(), "write", "never-written", "the sequence loses its step write, and nothing calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
+	}
+	if !own || c.calls["write"] || c.calls["sequence"] || c.calls["flash"] {
+		return
+	}
+	c.report(c.line("flash", ""), "flash", "never-written", "flash never calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
+	for _, w := range c.writes {
+		c.report(w.Line(), "", "unverified-write", "what this command writes is never verified: call write(job) after it")
+	}
+}
+
+// checkFiles reports boot files that the boot command does not use.
+func (c *checker) checkFiles(p *engine.Policy) {
+	used := addresses(p.Boot)
+	for name, f := range p.Files {
+		if !strings.Contains(p.Boot, name+"_addr") && !strings.Contains(p.Boot, name+"_size") && !used[f.Address] {
+			c.report(c.line("files", name), name, "unused-file", "files.%s is loaded, but boot uses neither ${%[1]s_addr} nor %#x", name, f.Address)
+		}
+	}
+}
+
+var number = regexp.MustCompile(`\b(?:0[xX])?[0-9a-fA-F]+\b`)
+
+// addresses returns the numbers in a U-Boot command, which reads them as hexadecimal.
+func addresses(cmd string) map[uint64]bool {
+	all := map[uint64]bool{}
+	for _, s := range number.FindAllString(cmd, -1) {
+		if n, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s), "0x"), 16, 64); err == nil {
+			all[n] = true
+		}
+	}
+	return all
+}

@@ -1,0 +1,145 @@
+package lua51
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+	"github.com/yuin/gopher-lua/parse"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// MaxSource bounds a script. Deeper nesting than it allows would exhaust the parser's stack.
+const MaxSource = 256 << 10
+
+// StepsPerByte is what compiling a byte of source costs, in steps of a script.
+const StepsPerByte = 30
+
+// chunk is compiled source, and where its table keys stand, for messages about them.
+type Chunk struct {
+	Proto *lua.FunctionProto
+	Keys  map[string]int // key of a table constructor or a field assignment -> first line
+}
+
+// compile is the one way in for source.
+func Compile(name string, source []byte) (c Chunk, err error) {
+	defer func() {
+		if v := recover(); v != nil { // the parser and the generator panic on some of what they refuse
+			err = classify.New(classify.ScriptSyntax, "%s: %v", name, v)
+		}
+	}()
+	if len(source) > MaxSource {
+		return c, classify.New(classify.ScriptLimit, "%s has %d bytes, a script may have %d", name, len(source), MaxSource)
+	}
+	if bytes.HasPrefix(source, []byte("\x1bLua")) {
+		return c, classify.New(classify.ScriptSyntax, "%s is bytecode, not source", name)
+	}
+	tree, err := parse.Parse(bytes.NewReader(StripBOMAndShebang(source)), name)
+	if err != nil {
+		return c, syntaxError(name, err)
+	}
+	if err := checkSyntax(name, tree); err != nil {
+		return c, err
+	}
+	c.Keys = map[string]int{}
+	collectKeys(tree, c.Keys)
+	rewriteBlock(tree)
+	if c.Proto, err = lua.Compile(tree, name); err != nil {
+		return c, syntaxError(name, err)
+	}
+	dropTailCalls(c.Proto)
+	return c, nil
+}
+
+// StripBOMAndShebang is source without what some editors and systems put before it.
+func StripBOMAndShebang(source []byte) []byte {
+	source = bytes.TrimPrefix(source, []byte("\ufeff"))
+	if bytes.HasPrefix(source, []byte("#!")) {
+		source = append([]byte("--"), source...)
+	}
+	return source
+}
+
+// syntaxError says file, line and what stands there in one line.
+func syntaxError(name string, err error) error {
+	var p *parse.Error
+	if errors.As(err, &p) {
+		at := p.Token
+		if at == "" {
+			at = "the end of the file"
+		} else {
+			at = fmt.Sprintf("%q", at)
+		}
+		line := p.Pos.Line
+		if line < 0 {
+			return classify.New(classify.ScriptSyntax, "%s: syntax error at the end of the file", name)
+		}
+		return classify.New(classify.ScriptSyntax, "%s:%d: %s near %s", name, line, strings.TrimSpace(p.Message), at)
+	}
+	return classify.New(classify.ScriptSyntax, "%s: %s", name, strings.TrimSpace(strings.TrimPrefix(err.Error(), name)))
+}
+
+// dropTailCalls makes every tail call a call: gopher-lua keeps a traceback line for each, without bound, and lets a context
+// end unnoticed behind one.
+func dropTailCalls(p *lua.FunctionProto) {
+	for i, inst := range p.Code {
+		if int(inst>>26) == lua.OP_TAILCALL {
+			p.Code[i] = inst&(1<<26-1) | uint32(lua.OP_CALL)<<26
+		}
+	}
+	for _, f := range p.FunctionPrototypes {
+		dropTailCalls(f)
+	}
+}
+
+// collectKeys notes the line of every `key = …` in a table constructor and of every `x.key = …`.
+func collectKeys(stmts []ast.Stmt, keys map[string]int) {
+	note := func(key ast.Expr, line int) {
+		if s, ok := key.(*ast.StringExpr); ok && keys[s.Value] == 0 {
+			keys[s.Value] = line
+		}
+	}
+	var expr func(ast.Expr)
+	expr = func(e ast.Expr) {
+		switch x := e.(type) {
+		case *ast.TableExpr:
+			for _, f := range x.Fields {
+				note(f.Key, f.Value.Line())
+				expr(f.Value)
+			}
+		case *ast.FuncCallExpr:
+			for _, a := range x.Args {
+				expr(a)
+			}
+		}
+	}
+	for _, s := range stmts {
+		switch x := s.(type) {
+		case *ast.LocalAssignStmt:
+			for _, e := range x.Exprs {
+				expr(e)
+			}
+		case *ast.AssignStmt:
+			for _, e := range x.Lhs {
+				if get, ok := e.(*ast.AttrGetExpr); ok {
+					note(get.Key, get.Line())
+				}
+			}
+			for _, e := range x.Rhs {
+				expr(e)
+			}
+		case *ast.ReturnStmt:
+			for _, e := range x.Exprs {
+				expr(e)
+			}
+		case *ast.FuncDefStmt:
+			if get, ok := x.Name.Func.(*ast.AttrGetExpr); ok {
+				note(get.Key, x.Line())
+			}
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package lua51
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+)
+
+// ConcatName is the function that stands for .. in what is compiled; no script can spell it. The interpreter's own has no
+// bound, and writes numbers as no Lua does.
+const ConcatName = "(concat)"
+
+// textOf is a string or a number as text, as .. and every library function of Lua take it.
+func textOf(v lua.LValue) (string, bool) {
+	switch v := v.(type) {
+	case lua.LString:
+		return string(v), true
+	case lua.LNumber:
+		return numberText(float64(v)), true
+	}
+	return "", false
+}
+
+// numberText is %.14g.
+func numberText(f float64) string {
+	switch {
+	case f == math.Trunc(f) && math.Abs(f) < 1e14 && (f != 0 || !math.Signbit(f)):
+		return strconv.FormatInt(int64(f), 10)
+	case math.IsInf(f, 0) || f != f:
+		return formatOdd("", 'g', f)
+	}
+	return formatFloat(".14", 'g', f)
+}
+
+// concatenate is a .. b .. c, from the right.
+func concatenate(c *vm.Args) ([]lua.LValue, error) {
+	values := c.Rest(1)
+	last := values[len(values)-1]
+	for i := len(values) - 2; i >= 0; {
+		n, size := i, 0 // how far the texts reach
+		if t, ok := textOf(last); ok {
+			size = len(t)
+			for ; n >= 0; n-- {
+				t, ok := textOf(values[n])
+				if !ok {
+					break
+				}
+				size += len(t)
+			}
+		}
+		if size > MaxString {
+			return nil, errStringLimit(c)
+		}
+		if n == i { // one of the two is none
+			v, err := metaConcat(c, values[i], last)
+			if err != nil {
+				return nil, err
+			}
+			last, i = v, i-1
+			continue
+		}
+		var b strings.Builder
+		b.Grow(size)
+		for _, v := range values[n+1 : i+1] {
+			t, _ := textOf(v)
+			b.WriteString(t)
+		}
+		t, _ := textOf(last)
+		b.WriteString(t)
+		last, i = lua.LString(b.String()), n
+	}
+	return vm.Ret(last)
+}
+
+// metaConcat asks the values' own __concat.
+func metaConcat(c *vm.Args, a, b lua.LValue) (lua.LValue, error) {
+	f := c.L.GetMetaField(a, "__concat")
+	if f == lua.LNil {
+		f = c.L.GetMetaField(b, "__concat")
+	}
+	if f == lua.LNil {
+		bad := a
+		if _, ok := textOf(a); ok {
+			bad = b
+		}
+		c.L.RaiseError("attempt to concatenate a %s value", bad.Type())
+	}
+	held := c.Watchdog().Draft()
+	defer held.Release()
+	if t, ok := b.(lua.LString); ok { // what came of the values behind, maybe
+		held.Add(len(t))
+	}
+	results, err := c.State.Call(c.Ctx, f, a, b)
+	if err != nil || len(results) == 0 {
+		return lua.LNil, err
+	}
+	return results[0], nil
+}
+
+// luaToString is Lua's tostring.
+func toString(c *vm.Args) ([]lua.LValue, error) {
+	v := c.Any(1, "value")
+	if t, ok := textOf(v); ok {
+		return vm.Ret(lua.LString(t))
+	}
+	if f := c.L.GetMetaField(v, "__tostring"); f != lua.LNil {
+		results, err := c.State.Call(c.Ctx, f, v)
+		if err == nil && len(results) == 0 {
+			results = []lua.LValue{lua.LNil}
+		}
+		return results, err
+	}
+	return vm.Ret(lua.LString(v.String()))
+}

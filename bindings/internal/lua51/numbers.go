@@ -1,0 +1,131 @@
+package lua51
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+)
+
+// whitespace are what C's isspace knows.
+const whitespace = " \t\n\v\f\r"
+
+// parseNumber reads a number as Lua 5.1 does. "inf" and "nan" are none.
+func parseNumber(s string) (float64, bool) {
+	s = strings.Trim(s, whitespace)
+	digits := strings.TrimLeft(s, "+-")
+	if len(s)-len(digits) > 1 || digits == "" || strings.Contains(digits, "_") || !isDigit(digits[0]) && digits[0] != '.' {
+		return 0, false
+	}
+	if len(digits) > 1 && digits[0] == '0' && digits[1]|0x20 == 'x' && !strings.ContainsAny(s, "pP") {
+		s += "p0"
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+func toNumber(c *vm.Args) ([]lua.LValue, error) {
+	if !c.None(2) && c.Opt(2) != lua.LNumber(10) {
+		return inBase(c, toInt(numberArg(c, 2, "base")))
+	}
+	switch v := c.Any(1, "value").(type) {
+	case lua.LNumber:
+		return vm.Ret(v)
+	case lua.LString:
+		c.Watchdog().Work(len(v)/vm.BytesPerStep, 0)
+		if f, ok := parseNumber(string(v)); ok {
+			return vm.Ret(lua.LNumber(f))
+		}
+	}
+	return vm.Ret(lua.LNil)
+}
+
+// inBase reads a whole number as C's strtoul does: a negative one wraps round.
+func inBase(c *vm.Args, base int) ([]lua.LValue, error) {
+	if base < 2 || base > 36 {
+		c.Fail("argument 2, the base, must be between 2 and 36")
+	}
+	s := strings.Trim(Text(c, 1, "value"), whitespace)
+	negative := strings.HasPrefix(s, "-")
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "-"), "+")
+	if len(s) > 2 && base == 16 && s[0] == '0' && s[1]|0x20 == 'x' {
+		s = s[2:]
+	}
+	n, err := strconv.ParseUint(s, base, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return vm.Ret(lua.LNil)
+	}
+	if negative {
+		n = -n
+	}
+	return vm.Ret(lua.LNumber(n))
+}
+
+// openMath mends what stock math does wrong: huge, random's faults and its seed, which all states share.
+func openMath(s *vm.State) {
+	lib := s.L.GetGlobal("math").(*lua.LTable)
+	lib.RawSetString("huge", lua.LNumber(math.Inf(1)))
+	lib.RawSetString("mod", lib.RawGetString("fmod"))
+	r := rand.New(rand.NewPCG(0, 0))
+	lib.RawSetString("randomseed", s.Function("math.randomseed", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		r = rand.New(rand.NewPCG(math.Float64bits(numberArg(c, 1, "seed")), 0))
+		return nil, nil
+	}))
+	lib.RawSetString("random", s.Function("math.random", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		if c.None(1) {
+			return vm.Ret(lua.LNumber(r.Float64()))
+		}
+		low, high := 1, toInt(numberArg(c, 1, "limit"))
+		if !c.None(2) {
+			low, high = high, toInt(numberArg(c, 2, "limit"))
+		}
+		if high < low || uint64(high)-uint64(low) >= math.MaxInt64 {
+			c.Fail("the interval from %d to %d is empty, or too large", low, high)
+		}
+		return vm.Ret(lua.LNumber(low + int(r.Uint64N(uint64(high)-uint64(low)+1))))
+	}))
+}
+
+// openArithmetic makes strings numbers as Lua does: gopher-lua takes "010" for 8 and "1_0" for 10.
+func openArithmetic(s *vm.State) {
+	mt := s.L.NewTable()
+	mt.RawSetString("__index", s.L.GetGlobal("string"))
+	for event, do := range map[string]func(a, b float64) float64{
+		"__add": func(a, b float64) float64 { return a + b },
+		"__sub": func(a, b float64) float64 { return a - b },
+		"__mul": func(a, b float64) float64 { return a * b },
+		"__div": func(a, b float64) float64 { return a / b },
+		"__mod": func(a, b float64) float64 { return a - math.Floor(a/b)*b },
+		"__pow": math.Pow,
+		"__unm": func(a, _ float64) float64 { return -a },
+	} {
+		mt.RawSetString(event, s.Function(strings.TrimPrefix(event, "__"), 0, func(c *vm.Args) ([]lua.LValue, error) {
+			c.Watchdog().Work(vm.TextCost(c.Opt(1))+vm.TextCost(c.Opt(2)), 0)
+			a, okA := operand(c.Opt(1))
+			b, okB := operand(c.Opt(2))
+			if event == "__unm" {
+				b, okB = a, okA
+			}
+			if !okA || !okB {
+				c.L.RaiseError("attempt to perform arithmetic on a %s and a %s", c.Opt(1).Type(), c.Opt(2).Type())
+			}
+			return vm.Ret(lua.LNumber(do(a, b)))
+		}))
+	}
+	s.L.SetMetatable(lua.LString(""), mt)
+}
+
+func operand(v lua.LValue) (float64, bool) {
+	switch v := v.(type) {
+	case lua.LNumber:
+		return float64(v), true
+	case lua.LString:
+		return parseNumber(string(v))
+	}
+	return 0, false
+}

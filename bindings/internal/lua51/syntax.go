@@ -1,0 +1,143 @@
+package lua51
+
+import (
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/flashlua/flashlua/bindings/internal/luatree"
+	"github.com/flashlua/flashlua/classify"
+)
+
+// What the compiler's time grows with: it folds constants at every level of an expression anew, and looks for every constant
+// among all of its function.
+const (
+	MaxSyntax    = 1000 // expressions and blocks inside each other
+	MaxConstants = 8192 // different names, texts and numbers in one function
+)
+
+// syntax holds a tree to the limits, before anything else walks it.
+type syntax struct {
+	name      string
+	depth     int
+	constants map[string]bool // of the function
+}
+
+// tooComplex gives up; compile recovers it.
+type tooComplex struct{ error }
+
+// checkSyntax returns an error for a tree that the compiler would take long for.
+func checkSyntax(name string, tree []ast.Stmt) (err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case tooComplex:
+			err = v.error
+		default:
+			panic(v)
+		}
+	}()
+	s := &syntax{name: name, constants: map[string]bool{}}
+	s.block(tree)
+	return nil
+}
+
+func (s *syntax) fail(at ast.PositionHolder, hint, format string, a ...any) {
+	err := classify.New(classify.ScriptLimit, "%s:%d: "+format, append([]any{s.name, at.Line()}, a...)...)
+	panic(tooComplex{classify.WithHint(err, "%s", hint)})
+}
+
+// deeper counts a level of nesting, until what it returns is called.
+func (s *syntax) deeper(at ast.PositionHolder) (leave func()) {
+	if s.depth++; s.depth > MaxSyntax {
+		s.fail(at, "split it by local variables or functions", "more than %d expressions or blocks inside each other", MaxSyntax)
+	}
+	return func() { s.depth-- }
+}
+
+// constant counts a name, a text or a number. A prefix keeps texts and numbers apart.
+func (s *syntax) constant(at ast.PositionHolder, c string) {
+	if s.constants[c] = true; len(s.constants) > MaxConstants {
+		s.fail(at, "split a large table over several functions that each return a part of it", "more than %d different names, texts and numbers in one function", MaxConstants)
+	}
+}
+
+func (s *syntax) block(stmts []ast.Stmt) {
+	for _, x := range stmts {
+		s.stmt(x)
+	}
+}
+
+func (s *syntax) stmt(x ast.Stmt) {
+	defer s.deeper(x)()
+	for {
+		exprs, blocks, next := parts(x)
+		for _, e := range exprs {
+			s.expr(e)
+		}
+		for _, b := range blocks {
+			s.block(b)
+		}
+		if next == nil {
+			return
+		}
+		x = next // an elseif is beside its if, not in it
+	}
+}
+
+func (s *syntax) expr(e ast.Expr) {
+	if e == nil {
+		return
+	}
+	defer s.deeper(e)()
+	switch x := e.(type) {
+	case *ast.NumberExpr:
+		s.constant(x, "n"+x.Value)
+	case *ast.StringExpr:
+		s.constant(x, "s"+x.Value)
+	case *ast.IdentExpr:
+		s.constant(x, "s"+x.Value)
+	case *ast.FuncCallExpr:
+		s.constant(x, "s"+x.Method)
+	case *ast.FunctionExpr:
+		outer := s.constants
+		s.constants = map[string]bool{}
+		s.block(x.Stmts)
+		s.constants = outer
+	}
+	for _, inner := range luatree.Children(e) {
+		s.expr(inner)
+	}
+}
+
+// parts are the expressions and blocks of a statement, and the elseif that follows an if.
+func parts(s ast.Stmt) (exprs []ast.Expr, blocks [][]ast.Stmt, next ast.Stmt) {
+	switch x := s.(type) {
+	case *ast.AssignStmt:
+		return append(append(exprs, x.Lhs...), x.Rhs...), nil, nil
+	case *ast.LocalAssignStmt:
+		return x.Exprs, nil, nil
+	case *ast.FuncCallStmt:
+		return []ast.Expr{x.Expr}, nil, nil
+	case *ast.DoBlockStmt:
+		return nil, [][]ast.Stmt{x.Stmts}, nil
+	case *ast.WhileStmt:
+		return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Stmts}, nil
+	case *ast.RepeatStmt:
+		return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Stmts}, nil
+	case *ast.IfStmt:
+		if len(x.Else) == 1 {
+			if other, ok := x.Else[0].(*ast.IfStmt); ok {
+				return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Then}, other
+			}
+		}
+		return []ast.Expr{x.Condition}, [][]ast.Stmt{x.Then, x.Else}, nil
+	case *ast.NumberForStmt:
+		return []ast.Expr{x.Init, x.Limit, x.Step}, [][]ast.Stmt{x.Stmts}, nil
+	case *ast.GenericForStmt:
+		return x.Exprs, [][]ast.Stmt{x.Stmts}, nil
+	case *ast.FuncDefStmt:
+		return []ast.Expr{x.Name.Func, x.Name.Receiver, x.Func}, nil, nil
+	case *ast.ReturnStmt:
+		return x.Exprs, nil, nil
+	}
+	return nil, nil, nil
+}

@@ -1,0 +1,142 @@
+package lua51
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+)
+
+// MaxResults bounds how many values one call gives, as Lua's own stack does.
+const MaxResults = 8000
+
+// openTables bounds what stock functions do without bound, and lets a context end them.
+func openTables(s *vm.State) {
+	lib := s.L.GetGlobal("table").(*lua.LTable)
+	lib.RawSetString("concat", s.Function("table.concat", 0, concat))
+	lib.RawSetString("sort", s.Function("table.sort", 0, sortTable))
+	for _, name := range []string{"insert", "remove"} {
+		lib.RawSetString(name, s.L.NewFunction(moves(s, lib.RawGetString(name).(*lua.LFunction).GFunction)))
+	}
+	s.L.SetGlobal("unpack", s.Function("unpack", 0, unpack))
+	s.L.SetGlobal("setmetatable", s.Function("setmetatable", 0, setmetatable))
+}
+
+// moves counts what a stock function moves in the list that it is called for: all values from a position on.
+func moves(s *vm.State, stock lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		t, isTable := L.Get(1).(*lua.LTable)
+		at, isNumber := L.Get(2).(lua.LNumber)
+		s.Watchdog.Work(vm.LengthCost(t), 0)
+		if isTable && isNumber {
+			n := t.Len() - toInt(float64(at))
+			s.Watchdog.Work(max(n, -n)/vm.BytesPerStep, 0)
+		}
+		return stock(L)
+	}
+}
+
+func concat(c *vm.Args) ([]lua.LValue, error) {
+	t, sep := c.Table(1, "table"), ""
+	if !c.None(2) {
+		sep = Text(c, 2, "separator")
+	}
+	from, to := intArg(c, 3, "start", 1), intArg(c, 4, "end", t.Len())
+	var texts []string
+	size := 0
+	for i := from; i <= to; i++ {
+		v := t.RawGetInt(i)
+		text, ok := textOf(v)
+		if !ok {
+			c.Fail("the value at index %d is a %s, which cannot be concatenated", i, v.Type())
+		}
+		c.Watchdog().Work(1, 0)
+		texts = append(texts, text)
+		if size += len(text) + len(sep); size > MaxString {
+			return nil, errStringLimit(c)
+		}
+	}
+	return vm.Ret(lua.LString(strings.Join(texts, sep)))
+}
+
+func unpack(c *vm.Args) ([]lua.LValue, error) {
+	t := c.Table(1, "table")
+	from, to := intArg(c, 2, "start", 1), intArg(c, 3, "end", t.Len())
+	if from > to {
+		return nil, nil
+	}
+	if n := uint64(to) - uint64(from); n >= MaxResults {
+		c.Fail("too many results to unpack, more than %d", MaxResults)
+	}
+	var all []lua.LValue
+	for i := from; i <= to; i++ {
+		all = append(all, t.RawGetInt(i))
+	}
+	return all, nil
+}
+
+// sortTable works on a copy, so that a comparison which changes the table, or fails, does no harm.
+func sortTable(c *vm.Args) ([]lua.LValue, error) {
+	t := c.Table(1, "table")
+	less := func(a, b lua.LValue) bool {
+		c.Watchdog().Work(vm.CompareCost(a, b), 0)
+		return c.L.LessThan(a, b)
+	}
+	if !c.None(2) {
+		by := c.Func(2, "comparison")
+		less = func(a, b lua.LValue) bool {
+			results, err := c.State.Call(c.Ctx, by, a, b)
+			if err != nil {
+				vm.Refuse(err)
+			}
+			return len(results) > 0 && lua.LVAsBool(results[0])
+		}
+	}
+	values := make([]lua.LValue, t.Len())
+	held := c.Watchdog().Draft()
+	defer held.Release()
+	held.Add(len(values) * vm.SizeValue)
+	for i := range values {
+		values[i] = t.RawGetInt(i + 1)
+	}
+	n := 0
+	slices.SortFunc(values, func(a, b lua.LValue) int {
+		c.Watchdog().Work(2, 0)
+		if n++; n%contextInterval == 0 {
+			if err := context.Cause(c.Ctx); err != nil {
+				vm.Refuse(err)
+			}
+		}
+		switch {
+		case less(a, b):
+			return -1
+		case less(b, a):
+			return 1
+		}
+		return 0
+	})
+	c.Watchdog().Work(len(values), 0)
+	for i, v := range values {
+		t.RawSetInt(i+1, v)
+	}
+	return nil, nil
+}
+
+// setmetatable takes tables alone: stock takes strings and our own objects too.
+func setmetatable(c *vm.Args) ([]lua.LValue, error) {
+	c.Table(1, "table")
+	t := c.Opt(1).(*lua.LTable)
+	meta := c.Any(2, "metatable")
+	if _, ok := meta.(*lua.LTable); !ok && meta != lua.LNil {
+		c.Fail("argument 2, the metatable, must be a table or nil, not a %s", meta.Type())
+	}
+	if old, ok := t.Metatable.(*lua.LTable); ok && old.RawGetString("__metatable") != lua.LNil {
+		return nil, fmt.Errorf("cannot change a protected metatable")
+	}
+	t.Metatable = meta
+	return vm.Ret(t)
+}

@@ -1,0 +1,93 @@
+package bindings
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+)
+
+// loadTime bounds the loading of a script on a station that does not answer, a network file system say. What a script itself
+// does is bounded by its steps.
+const loadTime = 10 * time.Minute
+
+// loadInTime loads a script into a state of its own.
+func loadInTime(src source, o Options) (*Script, error) {
+	type loaded struct {
+		s   *Script
+		err error
+	}
+	done, late := make(chan loaded, 1), make(chan struct{})
+	defer clock.Real{}.AfterFunc(loadTime, func() { close(late) })()
+	go func() {
+		s, err := load(src, o)
+		done <- loaded{s, err}
+	}()
+	select {
+	case l := <-done:
+		return l.s, l.err
+	case <-late: // reading a file does not end with a context
+		return nil, classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime)
+	}
+}
+
+func load(src source, o Options) (*Script, error) {
+	h := newHost(src, o)
+	if log := h.said.log; src.again { // what it prints while it loads was printed the first time
+		h.said.log = func(string) {}
+		defer func() { h.said.log = log }()
+	}
+	h.said.holding = true
+	defer h.said.release()
+	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
+		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
+	defer cancel()
+	h.Watchdog.Loading = true
+	defer func() { h.Watchdog.Loading = false }()
+	c, err := h.modules.library.get("", func() (compiled, error) {
+		c, err := lua51.Compile(src.name, src.text)
+		return compiled{file: src.name, Chunk: c}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.modules.recordKeys(src.name, c.Chunk)
+	results, err := h.Call(ctx, h.L.NewFunctionFromProto(c.Proto))
+	if err != nil {
+		return nil, asLoadFault(err)
+	}
+	var result lua.LValue = lua.LNil
+	if len(results) > 0 {
+		result = results[0]
+	}
+	switch v := result.(type) {
+	case *lua.LTable:
+		return h.policy(ctx, v, src, o.Set)
+	case *lua.LFunction:
+		name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
+		return &Script{Program: h.newProgram(name, v), File: src.name, Embedded: src.embedded, Text: src.text}, nil
+	}
+	return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns %s, not a table", src.name, article(result)),
+		"end the script with `return { name = …, targets = … }`, or a program with `return function(args) … end`")
+}
+
+// asLoadFault makes a fault of a plain value that a script raises while it loads: there is nothing to try again.
+func asLoadFault(err error) error {
+	if classify.Facts(err).Kind == "" {
+		return &classify.Error{Kind: classify.ScriptFault, Cause: err}
+	}
+	return err
+}
+
+func article(v lua.LValue) string {
+	if v == lua.LNil {
+		return "nothing"
+	}
+	return "a " + v.Type().String()
+}

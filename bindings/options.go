@@ -1,0 +1,124 @@
+package bindings
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
+)
+
+// readOptions reads the options of a call into to, in the order of their declaration, and raises script.argument for a wrong
+// value, an unknown name or a missing option. What was read before the error is in to.
+func readOptions[T any](c *args, set *option.Set[T], to *T) {
+	t := c.optionTable(set.Arg)
+	var missing []string
+	for i, o := range set.Options {
+		v := t.RawGetString(o.Name)
+		if v == lua.LNil {
+			if o.Required {
+				missing = append(missing, o.Name)
+			}
+			continue
+		}
+		value, err := optionValue(o.Kind, v)
+		if err != nil {
+			c.fail("option %s %v", o.Name, err)
+		}
+		set.Assign(to, i, value)
+	}
+	known := option.Names(set.Options)
+	t.ForEach(func(k, _ lua.LValue) {
+		if name, ok := k.(lua.LString); !ok || !slices.Contains(known, string(name)) {
+			c.fail("unknown option %s%s", k, suggest.Name(k.String(), known))
+		}
+	})
+	switch len(missing) {
+	case 0:
+	case 1:
+		c.fail("option %s is required", missing[0])
+	default:
+		c.fail("options %s are required", strings.Join(missing, ", "))
+	}
+}
+
+// optionTable returns the option table at i, an empty one if it is missing.
+func (c *args) optionTable(i int) *lua.LTable {
+	if c.none(i) {
+		return c.L.NewTable()
+	}
+	t, ok := tableIn(c.opt(i))
+	if !ok {
+		c.fail("argument %d must be a table of options, not a %s", i, c.opt(i).Type())
+	}
+	return t
+}
+
+// optionValue returns the value of an option as the field of its kind takes it.
+func optionValue(kind option.Kind, v lua.LValue) (any, error) {
+	value, err := kind.Parse(goOption(v))
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case option.Any, option.Func:
+		return v, nil
+	case option.Aborts:
+		return aborts(v)
+	case option.Texts:
+		return texts(v)
+	}
+	return value, nil
+}
+
+// goOption returns a value as option.Kind.Parse takes it.
+func goOption(v lua.LValue) any {
+	switch v := v.(type) {
+	case lua.LString:
+		return string(v)
+	case lua.LNumber:
+		return float64(v)
+	case lua.LBool:
+		return bool(v)
+	}
+	return option.Other(v.Type().String())
+}
+
+// texts reads a table of names and texts.
+func texts(v lua.LValue) (all map[string]string, err error) {
+	t, _ := tableIn(v)
+	all = map[string]string{}
+	t.ForEach(func(k, v lua.LValue) {
+		if _, ok := k.(lua.LString); !ok || !lua.LVCanConvToString(v) {
+			err = fmt.Errorf("must have names and texts")
+			return
+		}
+		all[k.String()] = v.String()
+	})
+	return all, err
+}
+
+// wrongOption is wrong_option(function, name, value), for the modules that come with flashlua: what is wrong with an option
+// of a function, nil if nothing is.
+func (h *host) wrongOption(c *args) ([]lua.LValue, error) {
+	function, name := c.str(1, "function"), c.opt(2).String()
+	i := slices.IndexFunc(option.Declared(), func(f option.Function) bool { return f.Name == function })
+	if i < 0 {
+		c.fail("%s takes no options", function)
+	}
+	f := option.Declared()[i]
+	o, ok := f.Option(name)
+	if !ok {
+		return ret(lua.LString(fmt.Sprintf("unknown option %s%s", name, suggest.Name(name, f.Names()))))
+	}
+	if c.none(3) {
+		return ret(lua.LNil)
+	}
+	if _, err := optionValue(o.Kind, c.opt(3)); err != nil {
+		return ret(lua.LString(fmt.Sprintf("option %s %v", name, err)))
+	}
+	return ret(lua.LNil)
+}

@@ -1,0 +1,56 @@
+package console
+
+import (
+	"crypto/rand"
+	"strings"
+)
+
+// marker identifies one command: a random word of 30 bits, in two halves.
+type marker struct{ a, b string }
+
+// halfMarker is the length of half a marker. It is short, because every character is typed.
+const halfMarker = 3
+
+func newMarker() marker {
+	var raw [2 * halfMarker]byte
+	rand.Read(raw[:])
+	for i := range raw {
+		raw[i] = "abcdefghijklmnopqrstuvwxyz234567"[raw[i]&31]
+	}
+	return marker{string(raw[:halfMarker]), string(raw[halfMarker:])}
+}
+
+// begun matches the first echo of a framed command.
+func (w marker) begun() Pattern { return RegexpAcrossKernelLines(w.a + w.b + ":b") }
+
+// ended matches the second echo of a framed command, with its exit code, twice.
+func (w marker) ended() Pattern {
+	return RegexpAcrossKernelLines(w.a + w.b + `:(\d+):` + w.b + `:(\d+):e`)
+}
+
+// foreignEnd matches an end marker that belongs to another command, or is garbled.
+func (w marker) foreignEnd() Pattern { return Regexp(w.a + `(?:(\w{3}):(\d+):(\w{3}):(\d+)|:):e`) }
+
+// isForeign reports whether a match of foreignEnd belongs to another command.
+func (w marker) isForeign(groups []string) bool { return groups[0] == groups[2] && groups[0] != w.b }
+
+// askEnd returns the line that prints the second echo of a framed command again.
+func (w marker) askEnd() string { return " echo '" + w.a + "'$fl:$fl:e" }
+
+// probe returns the line that prints answered.
+func (w marker) probe() string { return " echo '" + w.a + "''" + w.b + ":s'" }
+
+// answered matches what probe prints.
+func (w marker) answered() Pattern { return RegexpAcrossKernelLines(w.a + w.b + ":s") }
+
+// abbreviate shortens a command for an error text.
+func abbreviate(cmd string) string {
+	cmd, _, more := strings.Cut(cmd, "\n")
+	if len(cmd) > 60 {
+		cmd, more = cmd[:60], true
+	}
+	if more {
+		cmd += "…"
+	}
+	return "`" + cmd + "`"
+}

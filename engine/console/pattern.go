@@ -1,0 +1,128 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Pattern is something to wait for. It lies within one line and is at most 4 KiB long.
+type Pattern struct {
+	text              string
+	re                *regexp.Regexp
+	endsStream        bool  // text must be the end of the stream
+	acrossKernelLines bool  // a line of the kernel may lie within the match
+	echo              *echo // what is looked for is an echo
+}
+
+// Text returns the pattern of a literal, found anywhere.
+func Text(s string) Pattern { return Pattern{text: s} }
+
+// Prompt returns the pattern of a literal at the end of the stream: nothing follows it for a moment. Escape sequences and
+// blanks after it do not count.
+func Prompt(s string) Pattern { return Pattern{text: s, endsStream: true} }
+
+// Regexp returns the pattern of a regular expression, matched line by line. It panics if s is not one.
+func Regexp(s string) Pattern { return Pattern{re: regexp.MustCompile(s)} }
+
+// RegexpAcrossKernelLines is Regexp, but its matches may have lines of the kernel within.
+func RegexpAcrossKernelLines(s string) Pattern {
+	return Pattern{re: regexp.MustCompile(s), acrossKernelLines: true}
+}
+
+// String returns the pattern for people: "login:", /U-Boot 20\d\d/.
+func (p Pattern) String() string {
+	if p.echo != nil {
+		return p.echo.String()
+	}
+	if p.re != nil {
+		return "/" + p.re.String() + "/"
+	}
+	return fmt.Sprintf("%q", p.text)
+}
+
+// find returns the indexes of the first match in buf and of its groups, nil if there is none. The bytes before fresh were
+// searched earlier.
+func (p Pattern) find(buf []byte, fresh int) []int {
+	switch {
+	case p.echo != nil:
+		return p.echo.find(buf)
+	case p.endsStream:
+		return p.findAtEnd(buf)
+	case p.re == nil:
+		from := max(0, fresh-len(p.text)+1)
+		if i := bytes.Index(buf[from:], []byte(p.text)); i >= 0 {
+			return []int{from + i, from + i + len(p.text)}
+		}
+		return nil
+	}
+	from := max(bytes.LastIndexByte(buf[:fresh], '\n')+1, fresh-maxMatch)
+	m := p.re.FindSubmatchIndex(buf[from:])
+	if m == nil && p.acrossKernelLines {
+		from = max(0, fresh-maxMatch)
+		m = p.findAcrossKernelLines(buf[from:])
+	}
+	for i := range m {
+		if m[i] >= 0 {
+			m[i] += from
+		}
+	}
+	return m
+}
+
+// findAtEnd finds the literal at the end of buf.
+func (p Pattern) findAtEnd(buf []byte) []int {
+	end := len(buf) - trailingEscapes(buf)
+	if !strings.HasSuffix(p.text, " ") {
+		end = len(bytes.TrimRight(buf[:end], " "))
+	}
+	if p.text != "" && bytes.HasSuffix(buf[:end], []byte(p.text)) {
+		return []int{end - len(p.text), end}
+	}
+	return nil
+}
+
+// findAcrossKernelLines searches buf without the kernel's lines, and returns indexes into buf.
+func (p Pattern) findAcrossKernelLines(buf []byte) []int {
+	lines := kernelLines(buf)
+	if lines == nil {
+		return nil
+	}
+	m := p.re.FindSubmatchIndex(removeLines(buf, lines))
+	for i := range m {
+		switch {
+		case m[i] < 0:
+		case i%2 == 0:
+			m[i] = originalIndex(m[i], lines)
+		default:
+			m[i] = originalIndex(m[i]-1, lines) + 1
+		}
+	}
+	return m
+}
+
+// maxEscape is the longest escape sequence that is recognised, in bytes.
+const maxEscape = 64
+
+// trailingEscapes returns the length of the escape sequences at the end of buf, an incomplete one included.
+func trailingEscapes(buf []byte) int {
+	end := buf[max(0, len(buf)-maxEscape):]
+	return len(end) - tailEscapes.FindIndex(end)[0]
+}
+
+var tailEscapes = regexp.MustCompile(`(?:\x1b(?:\[[0-9;?]*[ -/]*[@-~]?)?)*\z`)
+
+// groups returns the texts of the groups of a match, without the kernel's lines.
+func groups(buf []byte, m []int) []string {
+	var texts []string
+	for i := 2; i+1 < len(m); i += 2 {
+		if m[i] < 0 {
+			texts = append(texts, "")
+			continue
+		}
+		group := buf[m[i]:m[i+1]]
+		texts = append(texts, string(removeLines(group, kernelLines(group))))
+	}
+	return texts
+}
