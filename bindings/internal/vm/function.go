@@ -37,6 +37,13 @@ func (s *State) Function(name string, skip int, f Builtin) *lua.LFunction {
 	})
 }
 
+// Poison makes the state unusable because of a bug: every call returns the error, whatever the script catches. It returns
+// the error.
+func (s *State) Poison(bug error) error {
+	s.bug = bug
+	return bug
+}
+
 func (s *State) invoke(c *Args, f Builtin) (results []lua.LValue, err error) {
 	defer func() {
 		switch v := recover().(type) {
@@ -46,11 +53,10 @@ func (s *State) invoke(c *Args, f Builtin) (results []lua.LValue, err error) {
 		case refusal:
 			err = v.err
 		default:
-			s.bug = &classify.Error{
+			err = s.Poison(&classify.Error{
 				Kind: classify.Internal, Msg: fmt.Sprintf("panic in %s: %v", c.Name, v), Detail: string(debug.Stack()),
 				Hint: "this is a bug in flashlua; please report it with the detail",
-			}
-			err = s.bug
+			})
 		}
 	}()
 	if s.bug != nil {
