@@ -116,7 +116,7 @@ func (c *converter) reflect(v reflect.Value, depth int) (lua.LValue, error) {
 	case time.Duration:
 		return lua.LString(x.String()), nil
 	case error:
-		return c.errorValue(x), nil
+		return c.ErrorValue(x), nil
 	case encoding.TextMarshaler:
 		text, err := x.MarshalText()
 		return lua.LString(text), err

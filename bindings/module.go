@@ -133,11 +133,10 @@ func (h *host) callEmbedder(c *args, f func(context.Context, []any) ([]any, erro
 
 // embedderBug returns the error of a bug in an embedder's function. The script cannot catch it, nor go on.
 func (h *host) embedderBug(msg, detail string) error {
-	h.bug = &classify.Error{
+	return h.Poison(&classify.Error{
 		Kind: classify.Internal, Msg: msg, Detail: detail,
 		Hint: "the function belongs to the program that embeds flashlua; report this to its authors",
-	}
-	return h.bug
+	})
 }
 
 // module makes the table of a module.

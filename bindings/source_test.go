@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -20,7 +21,7 @@ func TestLoadFromAFileSystem(t *testing.T) {
 		"lab/wrong.lua":      {Data: []byte("return {\n\ttragets = {},\n}")},
 		"top.lua":            {Data: []byte(`local b = require("boards.sim") b.name = require("lab.parts.name") return b`)},
 		"lab/folder.lua":     {Mode: fs.ModeDir},
-		"long.lua":           {Data: []byte(strings.Repeat(" ", maxSource+1))},
+		"long.lua":           {Data: []byte(strings.Repeat(" ", lua51.MaxSource+1))},
 	}
 	o := Options{FS: fsys}
 	for spec, dir := range map[string]string{"lab/bench.lua": "images", "top.lua": ""} {
@@ -93,7 +94,7 @@ func TestLoadText(t *testing.T) {
 	if _, err := LoadText("bench.lua", "return {\n\n= }", Options{}); err == nil || !strings.HasPrefix(err.Error(), "bench.lua:3: syntax error") {
 		t.Errorf("LoadText of a fault = %v; want its file and line", err)
 	}
-	if _, err := LoadText("bench.lua", strings.Repeat(" ", maxSource+1), Options{}); classify.Facts(err).Kind != classify.ScriptLimit {
+	if _, err := LoadText("bench.lua", strings.Repeat(" ", lua51.MaxSource+1), Options{}); classify.Facts(err).Kind != classify.ScriptLimit {
 		t.Errorf("LoadText of a long text = %v; want a limit", err)
 	}
 }

@@ -107,8 +107,7 @@ func (s *State) toGo(err error) error {
 	trace := strings.TrimSpace(api.StackTrace)
 	text, isText := api.Object.(lua.LString)
 	if api.Type == lua.ApiErrorPanic { // in the interpreter itself
-		s.bug = &classify.Error{Kind: classify.Internal, Msg: "panic in the Lua interpreter: " + string(text), Detail: trace}
-		return s.bug
+		return s.Poison(&classify.Error{Kind: classify.Internal, Msg: "panic in the Lua interpreter: " + string(text), Detail: trace})
 	}
 	if isText && s.raised.isFault(string(text)) {
 		return s.raised.newFault(string(text), trace)

@@ -35,6 +35,13 @@ func (s *State) Function(name string, skip int, f Builtin) *lua.LFunction {
 	})
 }
 
+// Poison makes the state unusable because of a bug: every call returns the error, whatever the script catches. It returns
+// the error.
+func (s *State) Poison(bug error) error {
+	s.bug = bug
+	return bug
+}
+
 func (s *State) invoke(c *Args, f Builtin) (results []lua.LValue, err error) {
 	defer func() {
 		switch v := recover().(type) {
@@ -44,8 +51,7 @@ func (s *State) invoke(c *Args, f Builtin) (results []lua.LValue, err error) {
 		case refusal:
 			err = v.err
 		default:
-			s.bug = classify.Wrap(classify.FromPanic(v), "", "in %s", c.Name)
-			err = s.bug
+			err = s.Poison(classify.Wrap(classify.FromPanic(v), "", "in %s", c.Name))
 		}
 	}()
 	if s.bug != nil {
