@@ -142,13 +142,13 @@ func (s *Session) openMedia(ctx context.Context, sh *shell.Shell) (*writes, erro
 	}
 	early := !s.Staged()
 	if early {
-		for _, at := range found {
-			if err := d.ProfileReads(ctx, at); err != nil {
+		for _, m := range found {
+			if err := d.ProfileReads(ctx, m.at); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if err := s.run.staging.waitFits(ctx, func(i int, size int64) error { return found[i].Fits(size, false) }); err != nil {
+	if err := s.run.staging.waitFits(ctx, found.fitMinSize); err != nil {
 		return nil, err
 	}
 	if early { // a target may have been mounted meanwhile
@@ -157,29 +157,48 @@ func (s *Session) openMedia(ctx context.Context, sh *shell.Shell) (*writes, erro
 		}
 	}
 	ws := &writes{ledger: &s.run.ledger, dut: d}
-	for i, m := range s.run.ledger.media {
-		if err := found[i].Fits(m.image().Size(), true); err != nil {
+	for _, m := range found {
+		if err := m.at.Fits(m.image().Size(), true); err != nil {
 			return nil, err
 		}
-		w := d.NewWriter(found[i], m.image())
-		w.BeforeWrite = func() { ws.changing(m) }
-		ws.all = append(ws.all, &writing{medium: m, Writer: w})
+		w := d.NewWriter(m.at, m.image())
+		w.BeforeWrite = func() { ws.changing(m.medium) }
+		ws.all = append(ws.all, &writing{medium: m.medium, Writer: w})
 	}
 	return ws, nil
 }
 
 // resolveTargets finds the targets on the board. It returns an error if one of them must not be written, or two overlap.
-func (s *Session) resolveTargets(ctx context.Context, d *flash.ShellFlasher) (found []flash.Medium, err error) {
+func (s *Session) resolveTargets(ctx context.Context, d *flash.ShellFlasher) (found foundMedia, err error) {
+	var all []flash.Medium
 	for _, m := range s.run.ledger.media {
 		at, err := d.Resolve(ctx, m.target)
 		if err != nil {
 			return nil, err
 		}
 		s.run.ledger.resolved(m, at.Device, at.Extents)
-		found = append(found, at)
+		found, all = append(found, foundMedium{m, at}), append(all, at)
 	}
 	if s.VerifyOnly() {
 		return found, nil
 	}
-	return found, flash.Apart(found)
+	return found, flash.Apart(all)
+}
+
+// foundMedium is a medium whose target was found on the board.
+type foundMedium struct {
+	*medium
+	at flash.Medium
+}
+
+type foundMedia []foundMedium
+
+// fitMinSize returns an error if an image already is known to be too large for its target.
+func (all foundMedia) fitMinSize() error {
+	for _, m := range all {
+		if err := m.at.Fits(m.minSize.Load(), false); err != nil {
+			return err
+		}
+	}
+	return nil
 }

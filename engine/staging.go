@@ -158,14 +158,11 @@ func (s *staging) waitReady(ctx context.Context) error {
 	}
 }
 
-// waitFits waits until all images are staged. It calls fits with the number of each image and the bytes that it has at least,
-// whenever one of these is found to be larger, and returns the error of fits at once.
-func (s *staging) waitFits(ctx context.Context, fits func(i int, size int64) error) error {
+// waitFits waits until all images are staged. It calls fit whenever the minSize of an image has grown, and returns its error at once.
+func (s *staging) waitFits(ctx context.Context, fit func() error) error {
 	for !s.isReady() {
-		for i, im := range s.images {
-			if err := fits(i, im.minSize.Load()); err != nil {
-				return err
-			}
+		if err := fit(); err != nil {
+			return err
 		}
 		select {
 		case <-s.sizeChanged:

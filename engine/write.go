@@ -49,7 +49,7 @@ func (r *run) writeMedium(ctx context.Context, j WriteJob, m *medium) error {
 	r.cleanups.push("medium", t.Close)
 	m.onRange = t.StartPrecompare().Add // the medium is read while the image is staged
 	r.cleanups.push("image", r.staging.start(ctx, 0))
-	if err := r.staging.waitFits(ctx, func(_ int, size int64) error { return t.Fits(size, false) }); err != nil {
+	if err := r.staging.waitFits(ctx, func() error { return t.Fits(m.minSize.Load(), false) }); err != nil {
 		return err
 	}
 	writer, err := t.NewWriter(m.image())
