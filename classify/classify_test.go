@@ -236,7 +236,8 @@ func TestFactsInnermostWins(t *testing.T) {
 	}
 }
 
-// TestACancelledContextHasAKind: a cause that names no kind is of kind run.cancelled, and what the run did is kept beside it.
+// TestACancelledContextHasAKind: a cause that names no kind is of kind run.cancelled, and what the run did is kept
+// beside it.
 func TestACancelledContextHasAKind(t *testing.T) {
 	stopped := errors.New("the operator of the rack left")
 	for _, tt := range []struct {

@@ -6,7 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// Rule is the name of the rule that decided. Every verdict has it. Its values are constants: safe for concurrent use.
+// Rule is the name of the rule that decided. Every verdict has it. Its values are constants: safe for concurrent
+// use.
 type Rule string
 
 // The rules, in their order. A policy cannot override the first three.
@@ -36,16 +37,17 @@ type Decision struct {
 	Err error
 }
 
-// Override is a policy's own rule. It returns Retry, Fatal, or the result of next, which is that of the built-in rules. If it
-// returns an error, the built-in rules decide, and its error is a secondary one. A Classifier calls it in the goroutine that
-// calls Decide: concurrently, if several goroutines share the Classifier.
+// Override is a policy's own rule. It returns Retry, Fatal, or the result of next, which is that of the built-in
+// rules. If it returns an error, the built-in rules decide, and its error is a secondary one. A Classifier calls
+// it in the goroutine that calls Decide: concurrently, if several goroutines share the Classifier.
 type Override func(err error, next func(error) Class) (Class, error)
 
 // Classifier applies the rules in their order. The zero value has only the built-in rules.
 // Safe for concurrent use if its functions are.
 type Classifier struct {
 	Override Override
-	// OnUnknown is called with an error that no rule knows, and the stack of the caller of Decide; at most once per decision.
+	// OnUnknown is called with an error that no rule knows, and the stack of the caller of Decide; at most once
+	// per decision.
 	OnUnknown func(err error, stack []byte)
 }
 
@@ -66,8 +68,8 @@ func (c *Classifier) Decide(cause, err error) Decision {
 	return c.override(err)
 }
 
-// cancelledBy makes the run's cause the primary error. The error that it interrupted becomes a secondary one. A cause
-// without a kind, as context.Canceled, is of kind run.cancelled.
+// cancelledBy makes the run's cause the primary error. The error that it interrupted becomes a secondary one. A
+// cause without a kind, as context.Canceled, is of kind run.cancelled.
 func cancelledBy(cause, err error) error {
 	named := Facts(cause).Kind != ""
 	f := Facts(err)
@@ -121,8 +123,8 @@ func (c *Classifier) builtin(err error) Decision {
 	return Decision{rule.class(), rule, err}
 }
 
-// unknown wraps an error that no rule knows in one of kind unknown, which is worth another attempt. Its message has the type
-// and the text of the node named.
+// unknown wraps an error that no rule knows in one of kind unknown, which is worth another attempt. Its message
+// has the type and the text of the node named.
 func unknown(err, named error, stack []byte) error {
 	return &Error{
 		Kind: Unknown, Class: Retry, Cause: err, Detail: string(stack),
@@ -138,8 +140,8 @@ func typeOf(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-// decide returns the built-in rule that applies, and the node because of which it does. If no node has a class, that is the
-// first leaf that is not a cancellation.
+// decide returns the built-in rule that applies, and the node because of which it does. If no node has a class,
+// that is the first leaf that is not a cancellation.
 func decide(err error) (rule Rule, decisive error) {
 	var fatal, retry, cancelled, unknown error
 	first := func(slot *error, err error) {

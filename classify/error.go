@@ -37,15 +37,16 @@ type Error struct {
 	Console string // the last lines that the board printed
 	Target  string // state of the medium: untouched, partial, written, verified
 
-	// Secondary holds failures other than the primary one: of clean-up, of a policy hook, of an earlier attempt. They are
-	// shown and never walked, so that they cannot change a verdict.
+	// Secondary holds failures other than the primary one: of clean-up, of a policy hook, of an earlier attempt.
+	// They are shown and never walked, so that they cannot change a verdict.
 	Secondary []error
 }
 
 const (
 	// maxText bounds how many nodes are joined into one line, so that a cycle ends.
 	maxText = 200
-	// maxJoined bounds the text of these nodes, in bytes: a script may wrap an error again and again in a long one.
+	// maxJoined bounds the text of these nodes, in bytes: a script may wrap an error again and again in a long
+	// one.
 	maxJoined = 1 << 20
 )
 
@@ -103,8 +104,8 @@ func New(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Msg: fmt.Sprintf(format, args...)}
 }
 
-// FromPanic returns an error of kind internal for a value that recover returned. It must be called by the deferred function,
-// so that its detail is the stack of the panic.
+// FromPanic returns an error of kind internal for a value that recover returned. It must be called by the deferred
+// function, so that its detail is the stack of the panic.
 func FromPanic(v any) error {
 	return &Error{
 		Kind: Internal, Msg: fmt.Sprintf("panic: %v", v), Detail: string(debug.Stack()),
@@ -120,7 +121,8 @@ func Wrap(cause error, k Kind, format string, args ...any) error {
 	return &Error{Kind: k, Msg: fmt.Sprintf(format, args...), Cause: cause}
 }
 
-// The functions below add one fact each. They return nil for nil, and change neither text nor class unless they say so.
+// The functions below add one fact each. They return nil for nil, and change neither text nor class unless they
+// say so.
 
 // WithHint adds what the user can do.
 func WithHint(err error, format string, args ...any) error {

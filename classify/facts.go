@@ -16,8 +16,8 @@ type FactSet struct {
 	Secondary []error
 }
 
-// Facts collects the facts of the nodes on the chain of err. If two nodes have a fact, the inner one wins; secondary errors
-// add up.
+// Facts collects the facts of the nodes on the chain of err. If two nodes have a fact, the inner one wins;
+// secondary errors add up.
 func Facts(err error) FactSet {
 	var f FactSet
 	for _, node := range Chain(err) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestReferenceTable is what the public tests of the reference, jumpstarter's flasher client, assert of its categorization,
-// in our words. Where our answer is better, it is said how.
+// TestReferenceTable is what the public tests of the reference, jumpstarter's flasher client, assert of its
+// categorization, in our words. Where our answer is better, it is said how.
 func TestReferenceTable(t *testing.T) {
 	fatal, retry := MarkFatal(errors.New("config error")), MarkRetry(errors.New("network timeout"))
 	for _, tt := range []struct {

@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// Walk tracks visited nodes only after trackAfter nodes, so that short chains do not allocate. It stops after maxNodes, so
-// that it ends on trees that Unwrap generates without end.
+// Walk tracks visited nodes only after trackAfter nodes, so that short chains do not allocate. It stops after
+// maxNodes, so that it ends on trees that Unwrap generates without end.
 const (
 	trackAfter = 64
 	maxNodes   = 1 << 17
 )
 
-// Walk visits the nodes of an error tree until visit returns false. The members of a group come before the group, a node
-// comes before its cause. Walk tolerates cycles, shared nodes, nil members, uncomparable values and an Unwrap that panics.
+// Walk visits the nodes of an error tree until visit returns false. The members of a group come before the group,
+// a node comes before its cause. Walk tolerates cycles, shared nodes, nil members, uncomparable values and an
+// Unwrap that panics.
 func Walk(err error, visit func(error) bool) {
 	type frame struct {
 		err    error
@@ -132,8 +133,8 @@ func (s nodes) add(err error) bool {
 	return true
 }
 
-// Chain returns the shortest path from err to the node that decides about it, and on to a leaf. Nodes that add facts and
-// no text are on it too.
+// Chain returns the shortest path from err to the node that decides about it, and on to a leaf. Nodes that add
+// facts and no text are on it too.
 func Chain(err error) []error {
 	_, decisive := decide(err)
 	if err == nil || decisive == nil {
@@ -220,8 +221,8 @@ func identical(a, b error) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
-// Messages returns the text that each node of the chain adds, outermost first: the report's "Error" and "Caused by". The
-// text of an error that is no *Error stands for the nodes below it, unless an *Error is among them.
+// Messages returns the text that each node of the chain adds, outermost first: the report's "Error" and "Caused
+// by". The text of an error that is no *Error stands for the nodes below it, unless an *Error is among them.
 func Messages(err error) []string {
 	var out []string
 	chain := Chain(err)

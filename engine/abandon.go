@@ -11,8 +11,8 @@ import (
 // driverGrace is how long a driver may take to return after its context ended: it may have to stop a command.
 const driverGrace = 1500 * time.Millisecond
 
-// callAbandonable calls f, which should end with ctx. If f has not returned driverGrace after ctx ended, callAbandonable
-// returns without it; drop is then called with a value that f returns later.
+// callAbandonable calls f, which should end with ctx. If f has not returned driverGrace after ctx ended,
+// callAbandonable returns without it; drop is then called with a value that f returns later.
 func callAbandonable[T any](ctx context.Context, clk clock.Clock, what string, f func() (T, error), drop func(T)) (T, error) {
 	type result struct {
 		v   T

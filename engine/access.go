@@ -12,20 +12,21 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// Access lists the files of the station that a program may use. The zero value allows none. Block devices may always be
-// written, as flashlua write does. Plain data: safe for concurrent use while nothing changes it.
+// Access lists the files of the station that a program may use. The zero value allows none. Block devices may
+// always be written, as flashlua write does. Plain data: safe for concurrent use while nothing changes it.
 //
-// Links in the listed paths are resolved when the program begins, and links in a used path at each use: a link in an allowed
-// folder that leads out of it is refused.
+// Links in the listed paths are resolved when the program begins, and links in a used path at each use: a link in
+// an allowed folder that leads out of it is refused.
 type Access struct {
-	// Read lists files, and folders with all their content, that may be read. A listed image includes its block maps. A
-	// listed socket may be connected to.
+	// Read lists files, and folders with all their content, that may be read. A listed image includes its block
+	// maps. A listed socket may be connected to.
 	Read []string
 	// Write lists files and folders that may be read, written and created. Sockets in them may be connected to.
 	Write []string
 }
 
-// grants is an Access as absolute paths without links. Nil grants allow everything: they are those outside of a program.
+// grants is an Access as absolute paths without links. Nil grants allow everything: they are those outside of a
+// program.
 type grants struct{ read, write []string }
 
 func (a Access) resolve() *grants {
@@ -86,8 +87,8 @@ func denied(verb, path, real, hint string, a ...any) error {
 	return classify.WithHint(classify.New(classify.ScriptGrant, "the script may not %s %q on the station%s", verb, path, which), hint, a...)
 }
 
-// permitRead returns an error unless an open file may be read. The kernel says where the file is: the path by which it was
-// opened may have changed.
+// permitRead returns an error unless an open file may be read. The kernel says where the file is: the path by
+// which it was opened may have changed.
 func (g *grants) permitRead(f *os.File) error {
 	if g == nil {
 		return nil

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// canUse returns an error if a console port or power driver is a socket of the station that may not be connected to.
+// canUse returns an error if a console port or power driver is a socket of the station that may not be connected
+// to.
 func (g *grants) canUse(spec string) error {
 	if path := socketOf(spec); path != "" {
 		return g.canConnect(path)
@@ -23,8 +24,8 @@ func (g *grants) canReadImage(from string) error {
 	return g.canRead(from)
 }
 
-// canWriteMedium returns an error if path is a file that may not be written. Block devices are allowed; the function that opens
-// the medium refuses the rest.
+// canWriteMedium returns an error if path is a file that may not be written. Block devices are allowed; the
+// function that opens the medium refuses the rest.
 func (g *grants) canWriteMedium(path string) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return nil
@@ -32,7 +33,8 @@ func (g *grants) canWriteMedium(path string) error {
 	return g.canWrite(path)
 }
 
-// canFlash returns an error unless all files of a job and its policy may be read, and its sockets may be connected to.
+// canFlash returns an error unless all files of a job and its policy may be read, and its sockets may be connected
+// to.
 func (g *grants) canFlash(p *Policy, j Job) error {
 	for _, part := range j.parts() {
 		if err := g.canReadImage(part.Image); err != nil {

@@ -5,8 +5,8 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
-// address is where an image comes from: a file, a web address, or the standard input. It may contain a password; String
-// returns it without.
+// address is where an image comes from: a file, a web address, or the standard input. It may contain a password;
+// String returns it without.
 type address string
 
 // String returns the address without user, password and query.

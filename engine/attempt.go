@@ -29,8 +29,8 @@ func (r *boardRun) execute(ctx context.Context) classify.Decision {
 	return r.attemptLoop(ctx)
 }
 
-// attemptLoop makes attempts until one succeeds, one fails for good, or there is neither time nor a retry left. It returns the
-// decision on the last error, the zero decision after success.
+// attemptLoop makes attempts until one succeeds, one fails for good, or there is neither time nor a retry left. It
+// returns the decision on the last error, the zero decision after success.
 func (r *boardRun) attemptLoop(ctx context.Context) classify.Decision {
 	var last error
 	for n := 0; ; n++ {

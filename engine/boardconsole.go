@@ -8,7 +8,8 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// openPort opens a port. An Engine.OpenPort that ignores the end of ctx is abandoned, and one that panics returns an error.
+// openPort opens a port. An Engine.OpenPort that ignores the end of ctx is abandoned, and one that panics returns
+// an error.
 func (e *Engine) openPort(ctx context.Context, spec string, line transport.Line) (transport.Port, error) {
 	return callAbandonable(ctx, e.Clock, "the opening of the console port "+spec, func() (port transport.Port, err error) {
 		err = recovered(func() (err error) {
@@ -19,8 +20,8 @@ func (e *Engine) openPort(ctx context.Context, spec string, line transport.Line)
 	}, func(port transport.Port) { port.Close() })
 }
 
-// openConsole opens a console, which reopens its port by the name that lasts. wrap wraps the port whenever it is opened; it
-// may be nil.
+// openConsole opens a console, which reopens its port by the name that lasts. wrap wraps the port whenever it is
+// opened; it may be nil.
 func (e *Engine) openConsole(ctx context.Context, spec string, c Console, secrets *console.Secrets, wrap func(transport.Port) transport.Port) (*console.Console, error) {
 	open := func(ctx context.Context, spec string) (io.ReadWriteCloser, error) {
 		port, err := e.openPort(ctx, spec, c.Line)
@@ -50,7 +51,8 @@ func (e *Engine) openConsole(ctx context.Context, spec string, c Console, secret
 	return console.New(port, cfg), nil
 }
 
-// boardConsole is the console of a board's run, which outlives the loss of its port. One goroutine at a time uses it.
+// boardConsole is the console of a board's run, which outlives the loss of its port. One goroutine at a time uses
+// it.
 type boardConsole struct {
 	engine           *Engine
 	secrets          *console.Secrets

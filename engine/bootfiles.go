@@ -22,8 +22,8 @@ import (
 // tftpPort is the port of U-Boot's requests, which it cannot change.
 const tftpPort = "69"
 
-// bootFiles are the files of a policy that U-Boot loads, and the TFTP server that serves them. The zero value has no files.
-// One goroutine at a time uses it.
+// bootFiles are the files of a policy that U-Boot loads, and the TFTP server that serves them. The zero value has
+// no files. One goroutine at a time uses it.
 type bootFiles struct {
 	files  map[string]bootFile // by the policy's names
 	tftp   *serve.TFTP         // nil: there are no files, or another server serves them
@@ -129,8 +129,8 @@ func (b *bootFiles) load(ctx context.Context, ub *uboot.UBoot, f bootFile, serve
 // currentWindow returns how many blocks the TFTP server may send at once.
 func (b *bootFiles) currentWindow() int { return cmp.Or(b.window, uboot.FirstWindow) }
 
-// adaptWindow quadruples the window after a file of at least 16 windows arrived without loss, and sets it to 1 after the first
-// loss. It does nothing if another TFTP server serves the files: its losses are not known.
+// adaptWindow quadruples the window after a file of at least 16 windows arrived without loss, and sets it to 1
+// after the first loss. It does nothing if another TFTP server serves the files: its losses are not known.
 func (b *bootFiles) adaptWindow(size int64, err error) {
 	const enough = 16
 	if b.tftp == nil {

@@ -36,7 +36,8 @@ func (c *cleanups) push(name string, undo func() error) {
 	c.stack = append(c.stack, cleanup{name, undo})
 }
 
-// run runs all clean-ups, the last one first, whether or not others fail. It calls failed with the error of each that fails.
+// run runs all clean-ups, the last one first, whether or not others fail. It calls failed with the error of each
+// that fails.
 func (c *cleanups) run(failed func(error)) {
 	c.mu.Lock()
 	stack := c.stack

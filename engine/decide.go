@@ -8,11 +8,12 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// hookTimeout bounds one call of a policy's classify or backoff. It is long because the Lua work of a hook has limits of its
-// own, which a loaded station must reach first.
+// hookTimeout bounds one call of a policy's classify or backoff. It is long because the Lua work of a hook has
+// limits of its own, which a loaded station must reach first.
 const hookTimeout = 10 * time.Minute
 
-// decider classifies errors and chooses the wait before the next attempt: by the built-in rules, and by those of a policy.
+// decider classifies errors and chooses the wait before the next attempt: by the built-in rules, and by those of a
+// policy.
 type decider struct {
 	clock  clock.Clock
 	script *scriptCaller
@@ -44,8 +45,8 @@ func (d *decider) classifyByPolicy(ctx context.Context, err error, next func(err
 	return class, hookErr
 }
 
-// nextWait returns the wait after the n-th failure, n counted from 0. An error of the policy's backoff becomes a secondary one
-// of err, and the wait is then that of b.
+// nextWait returns the wait after the n-th failure, n counted from 0. An error of the policy's backoff becomes a
+// secondary one of err, and the wait is then that of b.
 func (d *decider) nextWait(ctx context.Context, n int, err error, b classify.Backoff) (time.Duration, error) {
 	if d.policy == nil || d.policy.Backoff == nil {
 		return b.Wait(n), err

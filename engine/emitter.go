@@ -14,13 +14,13 @@ import (
 // progressInterval is the shortest time between two progress events of a step that is not complete.
 const progressInterval = 100 * time.Millisecond
 
-// emitter sends the events of a run to its subscriber: one at a time, in order, with secrets masked, and progress at
-// intervals. Safe for concurrent use.
+// emitter sends the events of a run to its subscriber: one at a time, in order, with secrets masked, and progress
+// at intervals. Safe for concurrent use.
 type emitter struct {
 	clock   clock.Clock
 	secrets *console.Secrets
 	sub     *subscriber  // nil: the run has none
-	attempt atomic.Int64 // number of the current or last attempt, which every event has; 0 until the board is touched
+	attempt atomic.Int64 // number of the current or last attempt; 0 until the board is touched
 
 	mu           sync.Mutex // guards what follows, and is held while an event is sent
 	lastProgress map[string]progressMark

@@ -38,7 +38,8 @@ func chatty(n int) func(context.Context, *Session) error {
 	}
 }
 
-// TestASubscriberThatBlocks holds nothing up: the run ends at its deadline, the board is off, and the report counts what is lost.
+// TestASubscriberThatBlocks holds nothing up: the run ends at its deadline, the board is off, and the report
+// counts what is lost.
 func TestASubscriberThatBlocks(t *testing.T) {
 	for at, want := range map[EventType]int64{EventPlan: 1, EventNote: 1, EventPower: 0} {
 		t.Run(string(at), func(t *testing.T) {

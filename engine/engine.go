@@ -1,8 +1,8 @@
-// Package engine runs a board policy: it checks the plan, makes attempts within deadlines, classifies errors, waits, cleans up,
-// sets the power state and reports the result.
+// Package engine runs a board policy: it checks the plan, makes attempts within deadlines, classifies errors,
+// waits, cleans up, sets the power state and reports the result.
 //
-// It owns the attempts, the clean-up and the proof of success, so that they work even when a script does not. It does not know
-// Lua or the command line: a policy is a struct with functions.
+// It owns the attempts, the clean-up and the proof of success, so that they work even when a script does not. It
+// does not know Lua or the command line: a policy is a struct with functions.
 package engine
 
 import (
@@ -18,27 +18,36 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// Engine is the environment of runs: hardware, network, clock and subscriber. The zero value is this machine; tests replace
-// fields.
+// Engine is the environment of runs: hardware, network, clock and subscriber. The zero value is this machine;
+// tests replace fields.
 //
-// Safe for concurrent use once its fields are set: concurrent runs may share an Engine, and call its functions concurrently.
-// Console and Stdin are for one run.
+// Safe for concurrent use once its fields are set: concurrent runs may share an Engine, and call its functions
+// concurrently. Console and Stdin are for one run.
 type Engine struct {
-	Clock      clock.Clock
-	OpenPort   func(ctx context.Context, spec string, line transport.Line) (transport.Port, error)
-	OpenPower  func(spec string) (power.Driver, error)
-	Listen     func(ctx context.Context, network, address string) (net.Listener, error)   // for HTTP; ctx is for the opening
-	ListenUDP  func(ctx context.Context, network, address string) (net.PacketConn, error) // for TFTP
-	SourceAddr func(ctx context.Context, board string) (string, error)                    // returns the station's address as a board sees it
-	Simulated  bool                                                                       // the functions above lead to no hardware; reported in the verdict
-	Events     func(Event)                                                                // subscriber; called from one goroutine at a time. A run waits for its calls, for 2 s in all
-	Hurry      <-chan struct{}                                                            // when closed, a run that ends waits only for its power driver; nil is never
-	Console    *console.Transcript                                                        // record of the console; may be nil
-	Cache      *Cache                                                                     // of decompressed images; nil keeps none
-	Stdin      io.Reader                                                                  // source of the image "-"; nil is none
+	Clock    clock.Clock
+	OpenPort func(ctx context.Context, spec string, line transport.Line) (transport.Port, error)
+	// OpenPower may return a nil driver: a person switches the board then.
+	OpenPower func(spec string) (power.Driver, error)
+	// Listen and ListenUDP open the sockets of the HTTP and the TFTP server. Their contexts are for the opening.
+	Listen    func(ctx context.Context, network, address string) (net.Listener, error)
+	ListenUDP func(ctx context.Context, network, address string) (net.PacketConn, error)
+	// SourceAddr returns the station's address as the board at address board sees it.
+	SourceAddr func(ctx context.Context, board string) (string, error)
+	// Simulated says that the functions above use no hardware. The report has it.
+	Simulated bool
+	// Events is the subscriber, called from one goroutine at a time. A run waits for its calls, for 2 s in all.
+	Events func(Event)
+	// Hurry is closed when a run that ends must wait for nothing but its power driver. Nil is never.
+	Hurry <-chan struct{}
+	// Console records the console. It may be nil.
+	Console *console.Transcript
+	// Cache keeps decompressed images. Nil keeps none.
+	Cache *Cache
+	// Stdin is the source of the image "-". Nil is none.
+	Stdin io.Reader
 
 	grants *grants          // of the program in which the run takes place; nil allows every file
-	known  *console.Secrets // of that program and of every board that it flashes; nil outside of a program
+	known  *console.Secrets // of that program and of all boards that it flashes; nil outside of a program
 }
 
 // setDefaults replaces nil fields by those of this machine.

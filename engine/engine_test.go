@@ -222,7 +222,8 @@ func TestSecretsAreInNoReport(t *testing.T) {
 	}
 }
 
-// Rows 8 and 28: a step is tried again where that can help, and what the earlier tries said is shown beside the last.
+// Rows 8 and 28: a step is tried again where that can help, and what the earlier tries said is shown beside the
+// last.
 func TestStepRetries(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -433,8 +434,8 @@ func TestSignal(t *testing.T) {
 	}
 }
 
-// TestACancelledContext: a run whose caller cancels its context, without a cause, is of kind run.cancelled, and leaves the power as
-// power_after.cancel says.
+// TestACancelledContext: a run whose caller cancels its context, without a cause, is of kind run.cancelled, and
+// leaves the power as power_after.cancel says.
 func TestACancelledContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	b := newBench(t, nil)
@@ -728,7 +729,8 @@ func TestASessionEndsWithItsAttempt(t *testing.T) {
 	}
 }
 
-// TestWindows: each file that arrives whole lets the next come in larger windows, and the first that does not ends them.
+// TestWindows: each file that arrives whole lets the next come in larger windows, and the first that does not ends
+// them.
 func TestWindows(t *testing.T) {
 	lost := errors.New("lost")
 	for _, tt := range []struct {
@@ -753,7 +755,8 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// TestProgressIsReportedAtIntervals: every step has its first and its last progress event, and at most ten a second between them.
+// TestProgressIsReportedAtIntervals: every step has its first and its last progress event, and at most ten a
+// second between them.
 func TestProgressIsReportedAtIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got []string

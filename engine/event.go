@@ -6,9 +6,10 @@ import "time"
 //
 //	plan (attempt (step … step-end)* attempt-end [retry])* power* cleanup* end
 //
-// and that of Interactive is (step … step-end)* cleanup* end. Steps nest. Progress, note and unknown come at any time; those
-// of the image's download come before the plan. A step has at most ten progress events a second, and one when it is complete.
-// Fields that mean nothing for a type are empty. Plain data: safe for concurrent use while nothing changes it.
+// and that of Interactive is (step … step-end)* cleanup* end. Steps nest. Progress, note and unknown come at any
+// time; those of the image's download come before the plan. A step has at most ten progress events a second, and
+// one when it is complete. Fields that mean nothing for a type are empty. Plain data: safe for concurrent use
+// while nothing changes it.
 type Event struct {
 	Time    time.Time     `json:"time"`
 	Type    EventType     `json:"type"`

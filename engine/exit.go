@@ -13,8 +13,8 @@ type ExitCode int
 const (
 	ExitVerified  ExitCode = 0 // every image is verified on its medium; a dry run's plan can work
 	ExitInternal  ExitCode = 1 // a bug in flashlua
-	ExitPlan      ExitCode = 2 // nothing was touched: usage, configuration, a script that cannot load, a plan that cannot work
-	ExitFatal     ExitCode = 3 // another attempt would fail the same way, or the final power state could not be set
+	ExitPlan      ExitCode = 2 // nothing was touched: the command line, a script or the plan cannot work
+	ExitFatal     ExitCode = 3 // another attempt cannot help, or the final power state could not be set
 	ExitExhausted ExitCode = 4 // every attempt failed
 	ExitDeadline  ExitCode = 5 // the total deadline passed
 	ExitSignal    ExitCode = 128
@@ -30,8 +30,8 @@ type outcome struct {
 	touched bool // an attempt began
 }
 
-// newOutcome returns the outcome of a run that ended with err. d is the decision on it. noTime means that the total deadline
-// left no time for another attempt.
+// newOutcome returns the outcome of a run that ended with err. d is the decision on it. noTime means that the
+// total deadline left no time for another attempt.
 func newOutcome(d classify.Decision, err error, touched, noTime bool) outcome {
 	o := outcome{failed: err != nil, rule: d.Rule, class: d.Class, touched: touched, late: noTime}
 	if d.Rule == classify.RuleRunCancelled && classify.Find(err, classify.DeadlineTotal) != nil {
@@ -71,7 +71,8 @@ type interruptCause struct {
 
 func (c *interruptCause) Unwrap() error { return c.error }
 
-// InterruptedBy returns the cause with which to cancel the context of a run when a signal arrives: its name and number.
+// InterruptedBy returns the cause with which to cancel the context of a run when a signal arrives: its name and
+// number.
 func InterruptedBy(name string, number int) error {
 	return &interruptCause{classify.New(classify.RunInterrupted, "interrupted by %s", name), number}
 }

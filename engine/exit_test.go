@@ -11,7 +11,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// TestExitCode holds the exit code of every kind of outcome, and that these are the codes in the table of docs/cli.md.
+// TestExitCode holds the exit code of every kind of outcome, and that these are the codes in the table of
+// docs/cli.md.
 func TestExitCode(t *testing.T) {
 	retry := outcome{failed: true, rule: classify.RuleRetry, class: classify.Retry}
 	fatal := outcome{failed: true, rule: classify.RuleFatal, class: classify.Fatal}

@@ -17,9 +17,10 @@ const (
 	BoardLinux BoardState = "linux" // at a shell of the Linux that the policy boots
 )
 
-// Interactive brings a board to a state, in one attempt, and calls use with its console. The limits are for reaching the
-// state; use must end with its context. Of the job it uses Port, Power and FilesDir. It leaves the board's power as it is,
-// whatever the policy's power_after says. The report is never nil; its result is ResultReached if use returned nil.
+// Interactive brings a board to a state, in one attempt, and calls use with its console. The limits are for
+// reaching the state; use must end with its context. Of the job it uses Port, Power and FilesDir. It leaves the
+// board's power as it is, whatever the policy's power_after says. The report is never nil; its result is
+// ResultReached if use returned nil.
 func (e Engine) Interactive(ctx context.Context, p *Policy, j Job, to BoardState, use func(context.Context, *console.Console) error) *Report {
 	done, err := e.simulate(p, j)
 	defer done()

@@ -16,7 +16,7 @@ type Job struct {
 	Power    string        // as power.Open takes it
 	Target   string        // "" is the policy's default
 	FilesDir string        // "" is the policy's own
-	TFTPDir  string        // root of an existing TFTP server, to which the policy's files are copied; "" is a server of the run
+	TFTPDir  string        // root of an existing TFTP server, for the policy's files; "" is a server of the run
 	Retries  *int          // nil is the policy's
 	Timeout  time.Duration // 0 is the policy's total
 

@@ -8,12 +8,12 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/flash"
 )
 
-// ledger records the location, the state and the receipt of each medium of a run. A write to a disk voids the receipts of all
-// media on that disk. A run succeeds only if the ledger is proven. Safe for concurrent use.
+// ledger records the location, the state and the receipt of each medium of a run. A write to a disk voids the
+// receipts of all media on that disk. A run succeeds only if the ledger is proven. Safe for concurrent use.
 //
-// The state of a medium changes from untouched to partial before its first byte changes, to written after its last byte was
-// written, and to verified with a receipt. When a receipt is voided, verified becomes written, or untouched if the run only
-// compares.
+// The state of a medium changes from untouched to partial before its first byte changes, to written after its last
+// byte was written, and to verified with a receipt. When a receipt is voided, verified becomes written, or
+// untouched if the run only compares.
 type ledger struct {
 	clock    clock.Clock
 	readOnly bool // the run only compares
@@ -96,8 +96,8 @@ func (l *ledger) reading(m *medium) int64 {
 	return l.reads
 }
 
-// prove records the receipt of a read-back, and reports whether it proves that the medium holds its image. It does not if the
-// disk was written to after the read-back began.
+// prove records the receipt of a read-back, and reports whether it proves that the medium holds its image. It does
+// not if the disk was written to after the read-back began.
 func (l *ledger) prove(m *medium, receipt flash.Receipt, reading int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

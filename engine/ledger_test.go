@@ -13,8 +13,8 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// books is a ledger of three media: a and b are on one disk, c is on another one. They all have the image of one receipt,
-// which is a true one, as no other can be made.
+// books is a ledger of three media: a and b are on one disk, c is on another one. They all have the image of one
+// receipt, which is a true one, as no other can be made.
 type books struct {
 	ledger
 	a, b, c  *medium
@@ -230,8 +230,8 @@ func (f *fake) Repair(context.Context) error {
 func (f *fake) Distrust()            { f.unread = true }
 func (f *fake) Counts() flash.Counts { return f.counts }
 
-// TestProofIsYoungerThanTheLastWrite: all media of a disk are written before the first of them is read back, and what is
-// written later, to repair one of them, makes the others read again.
+// TestProofIsYoungerThanTheLastWrite: all media of a disk are written before the first of them is read back, and
+// what is written later, to repair one of them, makes the others read again.
 func TestProofIsYoungerThanTheLastWrite(t *testing.T) {
 	for _, tt := range []struct {
 		media       string

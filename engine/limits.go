@@ -36,8 +36,8 @@ func (p *Policy) CheckLimits() error {
 	return err
 }
 
-// resolve returns the limits with those of the job, and with defaults. A nil retries and a zero total are not set by the job;
-// power bounds one action of the power driver.
+// resolve returns the limits with those of the job, and with defaults. A nil retries and a zero total are not set
+// by the job; power bounds one action of the power driver.
 func (l Limits) resolve(retries *int, total, power time.Duration) (Limits, error) {
 	if l.Total == 0 {
 		l.Total = DefaultTotal

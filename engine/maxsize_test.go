@@ -34,8 +34,8 @@ func (a *after) Read(p []byte) (int, error) {
 	return a.Reader.Read(p)
 }
 
-// TestMaxSizeBeforeAndAfterPower: a size that is known before the board has power ends the run there, exit 2, and one that
-// turns out later ends the attempt, exit 3. The medium is not touched.
+// TestMaxSizeBeforeAndAfterPower: a size that is known before the board has power ends the run there, exit 2, and
+// one that turns out later ends the attempt, exit 3. The medium is not touched.
 func TestMaxSizeBeforeAndAfterPower(t *testing.T) {
 	b := newBench(t, failing(nil))
 	b.job.MaxSize = 4

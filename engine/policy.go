@@ -17,9 +17,9 @@ import (
 
 // Policy describes a board, and what to do with it.
 //
-// Safe for concurrent use while nothing changes its fields: concurrent runs may share a policy if its functions are safe for
-// that. Those of package bindings are. Within a run, one goroutine at a time calls them; state that they keep for a run belongs
-// in PerRun.
+// Safe for concurrent use while nothing changes its fields: concurrent runs may share a policy if its functions
+// are safe for that. Those of package bindings are. Within a run, one goroutine at a time calls them; state that
+// they keep for a run belongs in PerRun.
 type Policy struct {
 	Name          string
 	Description   string // one line, for people
@@ -47,7 +47,8 @@ type Policy struct {
 	Backoff  func(ctx context.Context, n int, err error, next func(n int, err error) time.Duration) (time.Duration, error)
 }
 
-// Console is how to open a board's console and type on it. Plain data: safe for concurrent use while nothing changes it.
+// Console is how to open a board's console and type on it. Plain data: safe for concurrent use while nothing
+// changes it.
 type Console struct {
 	Line   transport.Line
 	Typing console.Typing

@@ -40,8 +40,8 @@ func (a PowerAfter) state(failure error) PowerState {
 	return want
 }
 
-// powerControl switches a board by a driver: one action at a time, each within the driver's own timeout. One goroutine at a
-// time uses it, but for actions that were abandoned.
+// powerControl switches a board by a driver: one action at a time, each within the driver's own timeout. One
+// goroutine at a time uses it, but for actions that were abandoned.
 type powerControl struct {
 	driver power.Driver // nil: a person switches the board
 	clock  clock.Clock
@@ -96,7 +96,8 @@ func (p *powerControl) rest(ctx context.Context, offTime time.Duration) error {
 	return p.clock.Sleep(ctx, offTime)
 }
 
-// applyAfter leaves the board in the state for the outcome, if the run used its power. The end of ctx does not end it.
+// applyAfter leaves the board in the state for the outcome, if the run used its power. The end of ctx does not end
+// it.
 func (p *powerControl) applyAfter(ctx context.Context, failure error) error {
 	if !p.used || p.driver == nil {
 		return nil
@@ -120,7 +121,8 @@ type powerTurns chan struct{}
 
 func newPowerTurns() powerTurns { return make(powerTurns, 1) }
 
-// acquire waits until the former action has ended, but at most driverGrace: one that ignores its context is not waited for.
+// acquire waits until the former action has ended, but at most driverGrace: one that ignores its context is not
+// waited for.
 func (t powerTurns) acquire(clk clock.Clock) (release func()) {
 	timedOut := make(chan struct{})
 	defer clk.AfterFunc(driverGrace, func() { close(timedOut) })()

@@ -6,10 +6,12 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// powerGate refuses to switch the power of a board whose console is not connected: another client may be working on the
-// board, and its output would be lost. One goroutine at a time uses it.
+// powerGate refuses to switch the power of a board whose console is not connected: another client may be working
+// on the board, and its output would be lost. One goroutine at a time uses it.
 type powerGate struct {
-	off  bool // the power was last switched off: an adapter or server that shares the board's supply returns only with it
+	// off means that the power was last switched off. An adapter or a server that shares the board's supply has no
+	// power either then, and is connected again only when the power is on.
+	off  bool
 	lost bool // the console was lost and opened again since the power was last switched
 }
 

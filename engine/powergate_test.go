@@ -140,8 +140,8 @@ func TestPowerNeedsAConsole(t *testing.T) {
 	}
 }
 
-// TestInteractiveNeedsAConsole: Interactive does not reset a board whose console has another client, but opens its console as
-// it is.
+// TestInteractiveNeedsAConsole: Interactive does not reset a board whose console has another client, but opens its
+// console as it is.
 func TestInteractiveNeedsAConsole(t *testing.T) {
 	busy := classify.New(classify.TransportBusy, "Port already in use")
 	for to, exit := range map[BoardState]ExitCode{BoardAsIs: 0, BoardUBoot: ExitPlan, BoardLinux: ExitPlan} {

@@ -14,8 +14,8 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// prepare checks all that can be checked before the board is touched, and opens what the attempts need. A download comes last,
-// so that other errors are found before it.
+// prepare checks all that can be checked before the board is touched, and opens what the attempts need. A download
+// comes last, so that other errors are found before it.
 func (r *boardRun) prepare(ctx context.Context) error {
 	steps := []func(context.Context) error{r.resolveTargets, r.findBootFiles, r.stageImages, r.power.check, r.openConsole, r.startServers, r.checkConnected}
 	switch {
@@ -73,7 +73,8 @@ func (r *boardRun) findBootFiles(ctx context.Context) (err error) {
 	return err
 }
 
-// stageImages starts to stage the images. It waits for small ones only: the board can boot while a large one is staged.
+// stageImages starts to stage the images. It waits for small ones only: the board can boot while a large one is
+// staged.
 func (r *boardRun) stageImages(ctx context.Context) error {
 	if err := r.staging.checkExist(ctx); err != nil {
 		return err

@@ -21,8 +21,8 @@ type ProgramJob struct {
 	Access  Access        // files of the station that the program may use; the zero value allows none
 }
 
-// Program is a running program, which opens consoles, power drivers, images and servers itself. They are closed when it ends.
-// One goroutine at a time uses it.
+// Program is a running program, which opens consoles, power drivers, images and servers itself. They are closed
+// when it ends. One goroutine at a time uses it.
 type Program struct {
 	run     *run
 	flashes flashRecords
@@ -31,8 +31,8 @@ type Program struct {
 	open    []*console.Console
 }
 
-// RunProgram calls f with a Program. The report is never nil; its result is ResultDone if f returned nil and every medium that
-// f flashed is verified. f must end with its context.
+// RunProgram calls f with a Program. The report is never nil; its result is ResultDone if f returned nil and every
+// medium that f flashed is verified. f must end with its context.
 func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Context, *Program) error) *Report {
 	e.grants = j.Access.resolve()
 	r := e.newRun(j.Name, ModeProgram, 0)
@@ -142,7 +142,8 @@ func (p *Program) RecordRefusal(j Job, err error) {
 	p.flashes.record(flashResult{port: j.Port, target: j.Target, err: err})
 }
 
-// Flash runs a policy as Engine.Run does. If the last flash of a medium failed, the program fails, whatever it returns.
+// Flash runs a policy as Engine.Run does. If the last flash of a medium failed, the program fails, whatever it
+// returns.
 func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	e := p.run.Engine
 	if err := e.grants.canFlash(policy, j); err != nil {

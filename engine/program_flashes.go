@@ -44,7 +44,8 @@ func (r *flashRecords) failure() error {
 	return nil
 }
 
-// stateAfter returns the state of a target after a flash that reported state, given what the program did to it before.
+// stateAfter returns the state of a target after a flash that reported state, given what the program did to it
+// before.
 func (r *flashRecords) stateAfter(port, target string, state State) State {
 	if state != Untouched {
 		r.typed.Store(false)

@@ -11,8 +11,8 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// TestWhatAProgramLeaves: once a program has typed on a console of its own, the state of the target is not known, until a
-// flash has touched it. A program that only listens, serves or switches power leaves it as it is.
+// TestWhatAProgramLeaves: once a program has typed on a console of its own, the state of the target is not known,
+// until a flash has touched it. A program that only listens, serves or switches power leaves it as it is.
 func TestWhatAProgramLeaves(t *testing.T) {
 	type does func(ctx context.Context, p *Program) error
 	open := func(ctx context.Context, p *Program) *console.Console {

@@ -10,8 +10,9 @@ import (
 // maxLinks is how many links Linux follows in a path.
 const maxLinks = 40
 
-// realPath returns the absolute path of a file without links, ".." and ".", as the kernel resolves it. The file need not exist.
-// A path with more links than the kernel follows, which cannot be opened, is resolved up to that limit.
+// realPath returns the absolute path of a file without links, ".." and ".", as the kernel resolves it. The file
+// need not exist. A path with more links than the kernel follows, which cannot be opened, is resolved up to that
+// limit.
 func realPath(path string) string {
 	if !filepath.IsAbs(path) {
 		wd, err := os.Getwd()

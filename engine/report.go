@@ -18,7 +18,7 @@ const (
 	ResultVerified Result = "verified" // every image is proven to be on its medium
 	ResultFailed   Result = "failed"
 	ResultPlanned  Result = "planned" // by a dry run: the plan can work
-	ResultReached  Result = "reached" // by Interactive: the board reached the state, and its use ended without error
+	ResultReached  Result = "reached" // by Interactive: the board reached the state, and its use ended well
 	ResultDone     Result = "done"    // by a program: it ended well
 )
 
@@ -47,7 +47,7 @@ type Report struct {
 	Error      string        `json:"error,omitempty"`
 	Chain      []string      `json:"chain,omitempty"` // outermost first
 	Hint       string        `json:"hint,omitempty"`
-	StopReason string        `json:"stopped,omitempty"` // why no further attempt was made, if not by class or count
+	StopReason string        `json:"stopped,omitempty"` // why there was no further attempt, if not by class or count
 	Step       string        `json:"step,omitempty"`
 	Attempt    int           `json:"attempt"` // the last one, 0 if none was made
 	Attempts   []*Attempt    `json:"attempts"`
@@ -57,7 +57,7 @@ type Report struct {
 	Board      string        `json:"board"`
 	Image      ImageReport   `json:"image"`
 	Target     TargetReport  `json:"target"`
-	Parts      []PartReport  `json:"parts,omitempty"` // each part of the job; image and target are then those of the first, state is that of all
+	Parts      []PartReport  `json:"parts,omitempty"` // Image and Target are those of the first; Target.State is of all
 	Duration   time.Duration `json:"duration_ns"`
 	Simulated  bool          `json:"simulated"`
 	Lost       []Loss        `json:"lost,omitempty"` // output that was not read in time
@@ -65,7 +65,8 @@ type Report struct {
 	Err error `json:"-"` // nil after success
 }
 
-// Loss is output that was dropped because it was not read in time. Plain data: safe for concurrent use while nothing changes it.
+// Loss is output that was dropped because it was not read in time. Plain data: safe for concurrent use while
+// nothing changes it.
 type Loss struct {
 	Output string `json:"output"`          // events, transcript, messages, or subscriber of an embedding program
 	Lines  int64  `json:"lines"`           // or events
@@ -98,15 +99,16 @@ type TargetReport struct {
 	Name   string `json:"name,omitempty"`
 	Device string `json:"device,omitempty"`
 	State  State  `json:"state"`
-	// LastWrite is when the run last wrote to the disk, to any partition of it. ReadBack is when the read-back that proves the
-	// medium began, which is later. RFC 3339; "" is never.
+	// LastWrite is when the run last wrote to the disk, to any partition of it. ReadBack is when the read-back
+	// that proves the medium began, which is later. RFC 3339; "" is never.
 	LastWrite string `json:"last_write,omitempty"`
 	ReadBack  string `json:"read_back,omitempty"`
 	// Rewritten is how many ranges read back wrong and were written again.
 	Rewritten int `json:"rewritten,omitempty"`
 }
 
-// PartReport is one partition of a run that writes several. Plain data: safe for concurrent use while nothing changes it.
+// PartReport is one partition of a run that writes several. Plain data: safe for concurrent use while nothing
+// changes it.
 type PartReport struct {
 	Label  string       `json:"label"`
 	Image  ImageReport  `json:"image"`
@@ -139,8 +141,8 @@ func (r *Report) setMedia(l *ledger) {
 	r.Target.State = l.state()
 }
 
-// complete adds the result, the exit code and the errors, without secrets. d is the decision on the run's error, the zero
-// decision after success.
+// complete adds the result, the exit code and the errors, without secrets. d is the decision on the run's error,
+// the zero decision after success.
 func (r *Report) complete(d classify.Decision, powerError error, secondary []error, secrets *console.Secrets) {
 	if r.Attempts == nil {
 		r.Attempts = []*Attempt{}

@@ -12,7 +12,8 @@ import (
 // scriptReturnGrace is how long a script may take to return after its context ended.
 const scriptReturnGrace = 2 * time.Second
 
-// scriptCaller calls into a script, which may panic, and may ignore the end of its context. Safe for concurrent use.
+// scriptCaller calls into a script, which may panic, and may ignore the end of its context. Safe for concurrent
+// use.
 type scriptCaller struct {
 	clock  clock.Clock
 	hurry  <-chan struct{}
@@ -20,9 +21,9 @@ type scriptCaller struct {
 	nested chan struct{} // semaphore that a program holds while it flashes a board; nil in a board's run
 }
 
-// call calls f, which should end with ctx. If f has not returned scriptReturnGrace after ctx ended, its goroutine is abandoned
-// and the script is never called again, so that the board can still be switched off. The error is then the cause of the run's
-// own context, if that has ended; else it is of kind script.limit.
+// call calls f, which should end with ctx. If f has not returned scriptReturnGrace after ctx ended, its goroutine
+// is abandoned and the script is never called again, so that the board can still be switched off. The error is
+// then the cause of the run's own context, if that has ended; else it is of kind script.limit.
 func (c *scriptCaller) call(run, ctx context.Context, f func() error) error {
 	if c.hung.Load() {
 		return classify.New(classify.ScriptLimit, "the script did not return from an earlier call")
@@ -34,7 +35,7 @@ func (c *scriptCaller) call(run, ctx context.Context, f func() error) error {
 		return err
 	case <-ctx.Done():
 	}
-	if c.nested != nil { // the flash that the program has called switches its board off first, within bounds of its own
+	if c.nested != nil { // wait until the flash that the program called has switched its board off, in a time of its own
 		c.nested <- struct{}{}
 		<-c.nested
 	}

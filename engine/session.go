@@ -9,9 +9,10 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-// Session is one attempt: what a policy's flash function works with. Its methods end with their context, and return an error
-// after the attempt has ended. A prompt or a shell that it returns belongs to a console.Epoch, which ends with a power switch, a
-// boot, a reset, the next prompt or shell, and the attempt. One goroutine at a time uses a session and what it returns.
+// Session is one attempt: what a policy's flash function works with. Its methods end with their context, and
+// return an error after the attempt has ended. A prompt or a shell that it returns belongs to a console.Epoch,
+// which ends with a power switch, a boot, a reset, the next prompt or shell, and the attempt. One goroutine at a
+// time uses a session and what it returns.
 type Session struct {
 	LastError error // of the attempt before, nil in the first
 

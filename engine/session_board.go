@@ -38,8 +38,8 @@ func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
 	return address, err
 }
 
-// Load loads files of the policy into the board's RAM; all files if there are no names. For each it sets NAME_addr and NAME_size
-// in U-Boot's environment, in hexadecimal.
+// Load loads files of the policy into the board's RAM; all files if there are no names. For each it sets NAME_addr
+// and NAME_size in U-Boot's environment, in hexadecimal.
 func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) error {
 	if err := s.CheckActive(); err != nil {
 		return err
@@ -68,8 +68,8 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 	return nil
 }
 
-// stationAddr returns the station's address as the board at address board sees it: the configured one, or that of the interface
-// to the board.
+// stationAddr returns the station's address as the board at address board sees it: the configured one, or that of
+// the interface to the board.
 func (s *Session) stationAddr(ctx context.Context, configured, board string) (string, error) {
 	if configured != "" {
 		return configured, nil
@@ -81,8 +81,8 @@ func (s *Session) stationAddr(ctx context.Context, configured, board string) (st
 	return s.run.SourceAddr(ctx, board)
 }
 
-// Boot starts Linux with a U-Boot command and logs in. A command other than the policy's may write to the medium, so it voids
-// the receipts.
+// Boot starts Linux with a U-Boot command and logs in. A command other than the policy's may write to the medium,
+// so it voids the receipts.
 func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell.Shell, error) {
 	con, err := s.console(ctx)
 	if err == nil && cmd != s.run.policy.Boot {
@@ -114,8 +114,8 @@ func (s *Session) linuxConfig() shell.Config {
 	return cfg
 }
 
-// Shell logs in to a Linux that runs already. If the shell before was live until now, the media that it wrote are read back
-// through the new one.
+// Shell logs in to a Linux that runs already. If the shell before was live until now, the media that it wrote are
+// read back through the new one.
 func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	con, err := s.console(ctx)
 	if err != nil {

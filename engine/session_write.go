@@ -25,9 +25,9 @@ func (w *writeState) rejoin(sh *shell.Shell) {
 	}
 }
 
-// BeforeCommand must be called before a command of the script, because the command may change the medium. It voids all
-// receipts, so that the media are read again at the end of the attempt. In a step with Destroys it marks the media Partial; if
-// the run only compares, it returns an error instead.
+// BeforeCommand must be called before a command of the script, because the command may change the medium. It voids
+// all receipts, so that the media are read again at the end of the attempt. In a step with Destroys it marks the
+// media Partial; if the run only compares, it returns an error instead.
 func (s *Session) BeforeCommand() error {
 	if err := s.CheckActive(); err != nil {
 		return err
@@ -45,8 +45,8 @@ func (s *Session) BeforeCommand() error {
 	return nil
 }
 
-// reverify reads the media again if the script ran commands after they were verified. It repairs nothing: the changes by
-// these commands were intended.
+// reverify reads the media again if the script ran commands after they were verified. It repairs nothing: the
+// changes by these commands were intended.
 func (s *Session) reverify(ctx context.Context) error {
 	if s.write.last == nil || !s.write.commands {
 		return nil
@@ -81,9 +81,9 @@ func (s *Session) fatalIfVerifyOnly(err error) error {
 	return classify.WithHint(classify.MarkFatal(err), "flash it with flashlua run; a file system that was mounted for writing since then differs, too")
 }
 
-// Write streams the images to their targets, reads them back and records the receipts. It writes nothing before all images are
-// staged and all targets are found, and reads nothing back before all media are written. If the run only compares, it does not
-// write.
+// Write streams the images to their targets, reads them back and records the receipts. It writes nothing before
+// all images are staged and all targets are found, and reads nothing back before all media are written. If the run
+// only compares, it does not write.
 func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
 	if err := s.CheckActive(); err != nil {
 		return err
@@ -168,7 +168,8 @@ func (s *Session) openMedia(ctx context.Context, sh *shell.Shell) (*writes, erro
 	return ws, nil
 }
 
-// resolveTargets finds the targets on the board. It returns an error if one of them must not be written, or two overlap.
+// resolveTargets finds the targets on the board. It returns an error if one of them must not be written, or two
+// overlap.
 func (s *Session) resolveTargets(ctx context.Context, d *flash.ShellFlasher) (found foundMedia, err error) {
 	var all []flash.Medium
 	for _, m := range s.run.ledger.media {

@@ -10,15 +10,15 @@ import (
 // simScheme is the prefix of the port of a simulated board. The board's settings follow it.
 const simScheme = "sim:"
 
-// Simulator replaces the hardware of e by a simulated board that fits p. For a dry run it only checks the settings. The engine
-// calls done after the run; done is not nil if err is nil. Concurrent runs call a Simulator concurrently: it must be safe for
-// that.
+// Simulator replaces the hardware of e by a simulated board that fits p. For a dry run it only checks the
+// settings. The engine calls done after the run; done is not nil if err is nil. Concurrent runs call a Simulator
+// concurrently: it must be safe for that.
 type Simulator func(e *Engine, p *Policy, settings string, dryRun bool) (done func(), err error)
 
 var simulator Simulator
 
-// RegisterSimulator sets the Simulator for the port "sim:SETTINGS". It must be called from init. Package simulate calls it when
-// it is imported.
+// RegisterSimulator sets the Simulator for the port "sim:SETTINGS". It must be called from init. Package simulate
+// calls it when it is imported.
 func RegisterSimulator(s Simulator) { simulator = s }
 
 // IsSimulated reports whether a console port is a simulated board: sim:SETTINGS, or sim.
@@ -34,7 +34,8 @@ func simSettings(port string) (settings string, ok bool) {
 	return strings.CutPrefix(port, simScheme)
 }
 
-// simulate replaces the hardware of e if the job's port asks for a simulated board. The caller calls done after the run.
+// simulate replaces the hardware of e if the job's port asks for a simulated board. The caller calls done after
+// the run.
 func (e *Engine) simulate(p *Policy, j Job) (done func(), err error) {
 	none := func() {}
 	settings, ok := simSettings(j.Port)
@@ -51,8 +52,8 @@ func (e *Engine) simulate(p *Policy, j Job) (done func(), err error) {
 	return done, nil
 }
 
-// CheckWrite returns an error unless the running program may write a file or folder of the station. Outside of a program every
-// file is allowed. It is for a Simulator.
+// CheckWrite returns an error unless the running program may write a file or folder of the station. Outside of a
+// program every file is allowed. It is for a Simulator.
 func (e *Engine) CheckWrite(path string) error { return e.grants.canWrite(path) }
 
 // PermitWrite is CheckWrite for an open file.

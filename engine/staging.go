@@ -29,8 +29,8 @@ func (s *stagedImage) describe() string {
 	return fmt.Sprintf("%s, %d bytes, sha256 %s", im.Path(), im.Size(), im.SHA256())
 }
 
-// staging opens the images of a run in a goroutine of its own, one after another: it downloads, decompresses and checks them.
-// Its methods are safe for concurrent use once it has started.
+// staging opens the images of a run in a goroutine of its own, one after another: it downloads, decompresses and
+// checks them. Its methods are safe for concurrent use once it has started.
 type staging struct {
 	stager image.Stager // what all images have in common
 	events *emitter
@@ -67,7 +67,8 @@ func (s *staging) checkExist(ctx context.Context) error {
 	return nil
 }
 
-// start begins to open the images, with reservedCPUs left to others until useAllCPUs. stop ends that, and closes the images.
+// start begins to open the images, with reservedCPUs left to others until useAllCPUs. stop ends that, and closes
+// the images.
 func (s *staging) start(ctx context.Context, reservedCPUs int) (stop func() error) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
@@ -148,7 +149,8 @@ func (s *staging) wait(ctx context.Context, enough <-chan struct{}) error {
 	}
 }
 
-// waitReady waits until all images are staged. An error of the staging is fatal then: another attempt would fail the same way.
+// waitReady waits until all images are staged. An error of the staging is fatal then: another attempt would fail
+// the same way.
 func (s *staging) waitReady(ctx context.Context) error {
 	select {
 	case <-s.done:
@@ -158,7 +160,8 @@ func (s *staging) waitReady(ctx context.Context) error {
 	}
 }
 
-// waitFits waits until all images are staged. It calls fit whenever the minSize of an image has grown, and returns its error at once.
+// waitFits waits until all images are staged. It calls fit whenever the minSize of an image has grown, and returns
+// its error at once.
 func (s *staging) waitFits(ctx context.Context, fit func() error) error {
 	for !s.isReady() {
 		if err := fit(); err != nil {

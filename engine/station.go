@@ -7,7 +7,8 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/serve"
 )
 
-// Image is an image on the station: decompressed, checked, and open for reading until its run ends. Safe for concurrent use.
+// Image is an image on the station: decompressed, checked, and open for reading until its run ends. Safe for
+// concurrent use.
 type Image interface {
 	io.ReaderAt
 	Path() string   // file, or web address without user, password and query
@@ -18,8 +19,9 @@ type Image interface {
 // Cache keeps decompressed images in a folder, which processes may share. Safe for concurrent use.
 type Cache struct{ images *image.Cache }
 
-// CacheFromEnv returns the cache that an environment configures: FLASHLUA_CACHE is a folder, or none; FLASHLUA_CACHE_SIZE is its
-// size, as in 20G. It returns nil for none, and an error of kind usage if the folder or the size cannot be used.
+// CacheFromEnv returns the cache that an environment configures: FLASHLUA_CACHE is a folder, or none;
+// FLASHLUA_CACHE_SIZE is its size, as in 20G. It returns nil for none, and an error of kind usage if the folder or
+// the size cannot be used.
 func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 	c, err := image.CacheFromEnv(getenv)
 	if c == nil || err != nil {
@@ -35,11 +37,12 @@ func (c *Cache) inner() *image.Cache {
 	return c.images
 }
 
-// ParseSize parses a number of bytes: digits, and K, M, G or T after them, as in 8G. It reports whether text is one.
+// ParseSize parses a number of bytes: digits, and K, M, G or T after them, as in 8G. It reports whether text is
+// one.
 func ParseSize(text string) (int64, bool) { return image.ParseSize(text) }
 
-// ParseDigest returns the SHA-256 of the image at path. text is 64 hex digits, or the path of a file of sha256sum with a line of
-// that image. The error is of kind usage.
+// ParseDigest returns the SHA-256 of the image at path. text is 64 hex digits, or the path of a file of sha256sum
+// with a line of that image. The error is of kind usage.
 func ParseDigest(text, path string) (string, error) { return image.ParseDigest(text, path) }
 
 // MaskAddress returns a web address without user, password and query. It returns other texts unchanged.

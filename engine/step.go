@@ -53,7 +53,8 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 	}
 }
 
-// needsNewAttempt reports whether the board has left the state in which the step began: a retry of the step cannot help then.
+// needsNewAttempt reports whether the board has left the state in which the step began: a retry of the step cannot
+// help then.
 func needsNewAttempt(err error) bool {
 	return classify.Find(err, "board") != nil || classify.Find(err, classify.TransportLost) != nil || classify.Find(err, classify.TransportBusy) != nil
 }

@@ -15,8 +15,9 @@ const (
 	maxEvents = 4096
 )
 
-// subscriber calls Engine.Events. A run waits until a call returns, so that a subscriber can act on an event before the run
-// goes on. After subscriberTimeout in all, the run does not wait any more: events are queued, and dropped when the queue is full.
+// subscriber calls Engine.Events. A run waits until a call returns, so that a subscriber can act on an event
+// before the run goes on. After subscriberTimeout in all, the run does not wait any more: events are queued, and
+// dropped when the queue is full.
 type subscriber struct {
 	clk  clock.Clock
 	call func(Event)
@@ -105,7 +106,8 @@ func (s *subscriber) callOne(e Event) {
 	s.call(e)
 }
 
-// close waits at most subscriberTimeout for the subscriber. It returns how many events the subscriber did not get, and its panic.
+// close waits at most subscriberTimeout for the subscriber. It returns how many events the subscriber did not get,
+// and its panic.
 func (s *subscriber) close(hurry <-chan struct{}) (lost int64, failed error) {
 	s.wait(subscriberTimeout, hurry)
 	s.mu.Lock()

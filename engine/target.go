@@ -2,8 +2,8 @@ package engine
 
 import "github.com/flashlua/flashlua/engine/internal/flash"
 
-// Target is where an image goes: a block device of the board, by its path or by its address in sysfs, or a partition of it.
-// Plain data: safe for concurrent use while nothing changes it.
+// Target is where an image goes: a block device of the board, by its path or by its address in sysfs, or a
+// partition of it. Plain data: safe for concurrent use while nothing changes it.
 type Target struct {
 	Name  string
 	Path  string // of a block device on the board, /dev/mmcblk0; or

@@ -9,7 +9,8 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// WriteJob is what the operator asks of a write to a medium of this machine. Plain data: safe for concurrent use while nothing changes it.
+// WriteJob is what the operator asks of a write to a medium of this machine. Plain data: safe for concurrent use
+// while nothing changes it.
 type WriteJob struct {
 	Image   string // file or web address
 	SHA256  string // that the image must have, hex; "" for any

@@ -22,7 +22,8 @@ type writes struct {
 	all    []*writing
 }
 
-// changing must be called before bytes of a medium change. It makes the writers of the other media on its disk read all again.
+// changing must be called before bytes of a medium change. It makes the writers of the other media on its disk
+// read all again.
 func (ws *writes) changing(m *medium) {
 	others := ws.ledger.changing(m)
 	for _, w := range ws.all {
@@ -41,8 +42,9 @@ func (ws *writes) write(ctx context.Context, w *writing) error {
 	return nil
 }
 
-// prove calls verify for every medium that is not known to hold its image, until all are. A repair of one medium is a write to
-// its disk, so that the others on it are read again. prove ends because each medium is repaired once.
+// prove calls verify for every medium that is not known to hold its image, until all are. A repair of one medium
+// is a write to its disk, so that the others on it are read again. prove ends because each medium is repaired
+// once.
 func (ws *writes) prove(ctx context.Context, verify func(context.Context, *writing) error) error {
 	for again := true; again; {
 		again = false
@@ -59,7 +61,8 @@ func (ws *writes) prove(ctx context.Context, verify func(context.Context, *writi
 	return nil
 }
 
-// verify reads one medium back and records its receipt. With repair, it writes wrong ranges again, once, and reads again.
+// verify reads one medium back and records its receipt. With repair, it writes wrong ranges again, once, and reads
+// again.
 func (ws *writes) verify(ctx context.Context, w *writing, repair bool) error {
 	err := ws.readBack(ctx, w)
 	if classify.Find(err, classify.VerifyMismatch) != nil && repair && !w.repaired {

@@ -1,5 +1,5 @@
-// Package enginetest makes parts of the engine's internal packages available to the tests of other packages of this repository.
-// It is not for programs that embed flashlua, and changes without notice.
+// Package enginetest makes parts of the engine's internal packages available to the tests of other packages of
+// this repository. It is not for programs that embed flashlua, and changes without notice.
 package enginetest
 
 import (
@@ -41,7 +41,8 @@ type Resolver struct {
 // Resolved is a target that was found.
 type Resolved struct{ medium flash.Medium }
 
-// NewResolver returns a resolver that serves files to the board on l. station is the address of l as the board sees it.
+// NewResolver returns a resolver that serves files to the board on l. station is the address of l as the board
+// sees it.
 func NewResolver(l net.Listener, sh *shell.Shell, station string) *Resolver {
 	h := serve.NewHTTP(l)
 	return &Resolver{h, &flash.ShellFlasher{Shell: sh, HTTP: h, Station: station, Clock: clock.Real{}}}
