@@ -59,10 +59,7 @@ func TestOtherUBoots(t *testing.T) {
 		t.Run(tt.arch.Name, func(t *testing.T) {
 			r := tt.arch.newRig(t, 1)
 			r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
-				if err := s.PowerCycle(ctx); err != nil {
-					return err
-				}
-				ub, err := s.UBoot(ctx)
+				ub, err := toUBoot(ctx, s)
 				if err != nil {
 					return err
 				}

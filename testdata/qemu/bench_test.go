@@ -17,21 +17,12 @@ func BenchmarkFramedCommand(b *testing.B) {
 	const rounds = 100
 	r := newRig(b, 1000)
 	r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
-		if err := s.PowerCycle(ctx); err != nil {
-			return err
-		}
-		ub, err := s.UBoot(ctx)
+		ub, err := toUBoot(ctx, s)
 		if err != nil {
 			return err
 		}
 		measure(ctx, b, rounds, "U-Boot", &ub.Interpreter)
-		if _, err := s.DHCP(ctx, ub); err != nil {
-			return err
-		}
-		if err := s.Load(ctx, ub); err != nil {
-			return err
-		}
-		sh, err := s.Boot(ctx, ub, p.Boot)
+		sh, err := fromUBoot(ctx, s, p, ub)
 		if err != nil {
 			return err
 		}

@@ -16,10 +16,7 @@ import (
 func TestFraming(t *testing.T) {
 	r := newRig(t, 3000001)
 	r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
-		if err := s.PowerCycle(ctx); err != nil {
-			return err
-		}
-		ub, err := s.UBoot(ctx)
+		ub, err := toUBoot(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -36,13 +33,7 @@ func TestFraming(t *testing.T) {
 		if n := strings.Count(string(raw), "\nonce\r"); n != 1 {
 			t.Errorf("ran %d times: %q", n, raw)
 		}
-		if _, err := s.DHCP(ctx, ub); err != nil {
-			return err
-		}
-		if err := s.Load(ctx, ub); err != nil {
-			return err
-		}
-		sh, err := s.Boot(ctx, ub, p.Boot)
+		sh, err := fromUBoot(ctx, s, p, ub)
 		if err != nil {
 			return err
 		}

@@ -21,21 +21,12 @@ func TestLogin(t *testing.T) {
 	r := newRig(t, 1000)
 	r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
 		p.UBoot.Prompts, p.Linux.Prompts = []string{"vendor# ", "=> "}, []string{"$ ", "/root # ", "# "}
-		if err := s.PowerCycle(ctx); err != nil {
-			return err
-		}
-		ub, err := s.UBoot(ctx)
+		ub, err := toUBoot(ctx, s)
 		if err != nil {
 			return err
 		}
-		if _, err := s.DHCP(ctx, ub); err != nil {
-			return err
-		}
-		if err := s.Load(ctx, ub); err != nil {
-			return err
-		}
 		booting := clock.Real{}.Now()
-		sh, err := s.Boot(ctx, ub, p.Boot)
+		sh, err := fromUBoot(ctx, s, p, ub)
 		if err != nil {
 			return err
 		}

@@ -5,9 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/simulate"
 )
 
 // shutdowns has Linux end in every way in which it waits for the switch, and notes what that is called.
@@ -42,18 +40,7 @@ func TestShutDown(t *testing.T) {
 		}
 	}
 	r.run(engine.Engine{Events: notes(&real)}, policy, 9)
-	p, err := bindings.Load(policy, bindings.Options{Set: map[string]string{"net.tftp": r.tftp}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := engine.Engine{Events: notes(&simulated)}
-	sim, err := simulate.Attach(&e, p, "size=1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sim.Close()
-	none := 0
-	e.Run(t.Context(), p, engine.Job{Image: r.image, FilesDir: r.Arch.BootDir(), Retries: &none})
+	r.simulate(engine.Engine{Events: notes(&simulated)}, policy, "size=1")
 	if len(real) != 2 || !strings.Contains(real[0], "board.off") || !strings.Contains(real[1], "board.off") || !slices.Equal(real, simulated) {
 		t.Errorf("QEMU notes %q; want board.off twice; the simulated board %q", real, simulated)
 	}

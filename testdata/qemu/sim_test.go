@@ -8,10 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/simulate"
 	"github.com/flashlua/flashlua/testdata/gpt"
 )
 
@@ -99,18 +97,7 @@ func TestSimulatedBoardIsLikeThisOne(t *testing.T) {
 		if rep.Exit != 0 {
 			t.Fatalf("%s: QEMU: %v", name, rep.Err)
 		}
-		p, err := bindings.Load(policy, bindings.Options{Set: map[string]string{"net.tftp": r.tftp}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		e := engine.Engine{Events: seen(&simulated)}
-		board, err := simulate.Attach(&e, p, fmt.Sprintf("size=%d,dir=%s", usualDisk>>20, dir))
-		if err != nil {
-			t.Fatal(err)
-		}
-		none := 0
-		sim := e.Run(t.Context(), p, engine.Job{Image: r.image, FilesDir: r.Arch.BootDir(), Retries: &none})
-		board.Close()
+		sim := r.simulate(engine.Engine{Events: seen(&simulated)}, policy, fmt.Sprintf("size=%d,dir=%s", usualDisk>>20, dir))
 		sim.Target.LastWrite, sim.Target.ReadBack = rep.Target.LastWrite, rep.Target.ReadBack // of course at another time
 		if sim.Exit != 0 || sim.Image != rep.Image || sim.Target != rep.Target || sim.Attempt != rep.Attempt || sim.Result != rep.Result || !sim.Simulated || rep.Simulated {
 			t.Errorf("%s: simulated %+v %v; QEMU %+v", name, sim, sim.Err, rep)

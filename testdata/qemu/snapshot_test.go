@@ -13,7 +13,6 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/shell"
 )
 
 // usualDisk is the size of a rig's disk in bytes.
@@ -49,24 +48,6 @@ func (s *saved) remove() error {
 	return os.RemoveAll(s.dir)
 }
 
-// bootLinux takes a board from its power switch to a shell.
-func bootLinux(ctx context.Context, s *engine.Session, p *engine.Policy) (*shell.Shell, error) {
-	if err := s.PowerCycle(ctx); err != nil {
-		return nil, err
-	}
-	ub, err := s.UBoot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.DHCP(ctx, ub); err != nil {
-		return nil, err
-	}
-	if err := s.Load(ctx, ub); err != nil {
-		return nil, err
-	}
-	return s.Boot(ctx, ub, p.Boot)
-}
-
 // saveLinux boots a board into Linux, as every run does, and saves it where the next Enter brings its login prompt.
 func (a Arch) saveLinux(ctx context.Context, dir, path string) error {
 	b, err := a.Start(ctx, dir, usualDisk)
@@ -83,7 +64,7 @@ func (a Arch) saveLinux(ctx context.Context, dir, path string) error {
 		return err
 	}
 	p.Flash = func(ctx context.Context, s *engine.Session) error {
-		sh, err := bootLinux(ctx, s, p)
+		sh, err := toLinux(ctx, s, p)
 		if err != nil {
 			return err
 		}

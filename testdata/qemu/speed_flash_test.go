@@ -12,7 +12,6 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
-	"github.com/flashlua/flashlua/engine/uboot"
 	"github.com/flashlua/flashlua/testdata/built"
 )
 
@@ -110,7 +109,7 @@ func (f *flashRace) theirs(l look) (write, all float64, err error) {
 func (f *flashRace) byHand(ctx context.Context, s *engine.Session, p *engine.Policy, l look) (write, all float64, err error) {
 	began := clock.Real{}.Now()
 	since := func() float64 { return clock.Real{}.Now().Sub(began).Seconds() }
-	sh, err := boardShell(ctx, s, p)
+	sh, err := toLinux(ctx, s, p)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -137,28 +136,4 @@ func (f *flashRace) byHand(ctx context.Context, s *engine.Session, p *engine.Pol
 		err = l(ctx, sh)
 	}
 	return write, all, err
-}
-
-// boardUBoot switches the board on and gives its U-Boot, with a lease.
-func boardUBoot(ctx context.Context, s *engine.Session) (*uboot.UBoot, error) {
-	if err := s.PowerCycle(ctx); err != nil {
-		return nil, err
-	}
-	ub, err := s.UBoot(ctx)
-	if err == nil {
-		_, err = s.DHCP(ctx, ub)
-	}
-	return ub, err
-}
-
-// boardShell switches the board on and gives its Linux.
-func boardShell(ctx context.Context, s *engine.Session, p *engine.Policy) (*shell.Shell, error) {
-	ub, err := boardUBoot(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Load(ctx, ub); err != nil {
-		return nil, err
-	}
-	return s.Boot(ctx, ub, p.Boot)
 }

@@ -52,8 +52,11 @@ func BenchmarkTFTP(b *testing.B) {
 }
 
 func raceTFTP(ctx context.Context, b *testing.B, s *engine.Session, name string, kernel []byte) ([]float64, error) {
-	ub, err := boardUBoot(ctx, s)
+	ub, err := toUBoot(ctx, s)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := s.DHCP(ctx, ub); err != nil {
 		return nil, err
 	}
 	from := func(server string) func() (float64, error) {

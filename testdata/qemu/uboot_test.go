@@ -26,10 +26,7 @@ func random(seed uint64) string {
 func TestUBoot(t *testing.T) {
 	r := newRig(t, 1000)
 	r.drive(func(ctx context.Context, s *engine.Session, _ *engine.Policy) error {
-		if err := s.PowerCycle(ctx); err != nil {
-			return err
-		}
-		ub, err := s.UBoot(ctx)
+		ub, err := toUBoot(ctx, s)
 		if err != nil {
 			return err
 		}
