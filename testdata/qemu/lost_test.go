@@ -8,7 +8,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// hang is the limit of what takes seconds here: it ends a test that hangs, and none on a slow machine.
+// hang limits what takes seconds: it ends a test that hangs, and is long enough for a slow machine.
 const hang = time.Hour
 
 // lost are the kinds of an attempt that ends because packets were lost. A slow machine loses some, and the next attempt

@@ -8,7 +8,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// shutdowns has Linux end in every way in which it waits for the switch, and notes what that is called.
+// shutdowns ends Linux in every way in which it waits for the power switch, and notes the kind of each error.
 const shutdowns = `
 function board.flash(s)
 	for _, cmd in ipairs({ "poweroff -f", "halt -f" }) do
@@ -23,7 +23,7 @@ function board.flash(s)
 end
 `
 
-// TestShutDown holds board.off, and the simulated board's last line, to what a real kernel prints though it is told to be
+// TestShutDown holds board.off, and the simulated board's last line, to what a real kernel prints even when its console is
 // quiet.
 func TestShutDown(t *testing.T) {
 	r := newRig(t, 1000)

@@ -32,7 +32,7 @@ func (a Arch) policyFile() string {
 	return filepath.Join(sourceDir(), "../../scripts/boards/qemu-"+a.Name+".lua")
 }
 
-// rig is a board, an image and a TFTP address of their own, so that tests run beside each other.
+// rig is a board with an image and a TFTP address of its own, so that tests can run in parallel.
 type rig struct {
 	*Board
 	t     testing.TB
@@ -61,15 +61,15 @@ func (r *rig) randomImage(imageSize int64) {
 	r.image = r.write("x.raw", string(r.want))
 }
 
-// newRigOf is a rig without an image, whose disk has diskSize bytes.
+// newRigOf returns a rig without an image, whose disk has diskSize bytes.
 func (a Arch) newRigOf(t testing.TB, diskSize int64) *rig {
 	return a.rig(t, func(dir string) (*Board, error) { return a.Start(context.Background(), dir, diskSize) })
 }
 
-// rig is a rig without an image, whose board start starts in a folder.
+// rig returns a rig without an image, whose board start starts in a folder.
 func (a Arch) rig(t testing.TB, start func(dir string) (*Board, error)) *rig {
 	if err := a.Available(); err != nil {
-		if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" && a.Name != RISCV64.Name { // whose suite is not released yet
+		if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" && a.Name != RISCV64.Name { // whose Debian suite is not released yet
 			t.Fatal(err)
 		}
 		t.Skipf("LEFT OUT: %v", err)
@@ -90,7 +90,7 @@ func (a Arch) rig(t testing.TB, start func(dir string) (*Board, error)) *rig {
 	return r
 }
 
-// tftpAddress gives every rig another one, of this and of other processes.
+// tftpAddress returns an address that no other rig of this or another process has.
 func tftpAddress() string {
 	pid := os.Getpid()
 	return fmt.Sprintf("127.%d.%d.%d", 64+pid>>8%64, pid%256, rigs.Add(1))
@@ -108,7 +108,7 @@ func (r *rig) write(name, content string) string {
 func (r *rig) power(want string) {
 	r.t.Helper()
 	if got, err := r.Status(context.Background()); got != want || err != nil {
-		r.t.Errorf("power is %q, %v; want %q", got, err, want)
+		r.t.Errorf("Status() = %q, %v; want %q", got, err, want)
 	}
 }
 
@@ -125,7 +125,7 @@ func (r *rig) equal() {
 		r.t.Fatal(err)
 	}
 	if !bytes.Equal(got[:len(r.want)], r.want) || bytes.ContainsFunc(got[len(r.want):], func(c rune) bool { return c != 0 }) {
-		r.t.Error("the medium does not hold the image")
+		r.t.Error("the medium differs from the image; want it with zeros after it")
 	}
 }
 
@@ -138,7 +138,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// command is flashlua run on this rig. What the arguments say is not said again.
+// command returns the command flashlua run on this rig. Arguments replace the rig's own of the same name.
 func (r *rig) command(policy string, args ...string) *exec.Cmd {
 	base := []string{
 		"run", policy, "--image", r.image, "--port", r.Port, "--power", r.Power, "--files", r.Arch.BootDir(),
@@ -157,7 +157,7 @@ func (r *rig) command(policy string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// flash runs flashlua and gives its exit code, what it printed and the verdict.
+// flash runs flashlua and returns its exit code, what it printed and the verdict.
 func (r *rig) flash(policy string, args ...string) (code int, text string, v engine.Report) {
 	r.t.Helper()
 	cmd := r.command(policy, args...)
@@ -167,6 +167,14 @@ func (r *rig) flash(policy string, args ...string) (code int, text string, v eng
 		r.t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), string(out), r.verdict()
+}
+
+// verified checks that a flash of this rig ended verified, in an attempt that lost no packets.
+func (r *rig) verified(code int, out string, v engine.Report) {
+	r.t.Helper()
+	if code != 0 || v.Result != engine.Verified || v.Target.State != engine.Verified || len(failures(v.Attempts)) > 0 || v.Target.Device != "/dev/vda" {
+		r.t.Errorf("flashlua = exit %d, verdict %+v; want 0, /dev/vda verified without a failure\n%s", code, v, out)
+	}
 }
 
 func (r *rig) verdict() (v engine.Report) {
@@ -181,7 +189,7 @@ func (r *rig) verdict() (v engine.Report) {
 	return v
 }
 
-// run runs a policy through the engine, for what needs a hand inside.
+// run runs a policy through the engine, for tests that need its events or replace a part of it.
 func (r *rig) run(e engine.Engine, policy string, retries int) *engine.Report {
 	r.t.Helper()
 	p := r.load(policy, nil)
@@ -220,7 +228,8 @@ func (r *rig) simulate(e engine.Engine, policy, settings string) *engine.Report 
 	return e.Run(r.t.Context(), p, j)
 }
 
-// drive runs f as the board's flash function, once, and again only if packets were lost. f proves nothing, and the run must end for that reason alone.
+// drive runs f as the board's flash function, once, and again only if packets were lost. f verifies nothing, so the run must end
+// as flash.unverified.
 func (r *rig) drive(f func(ctx context.Context, s *engine.Session, p *engine.Policy) error) {
 	r.t.Helper()
 	r.driveWithin(hang.String(), f)
@@ -240,7 +249,7 @@ func (r *rig) driveWithin(limit string, f func(ctx context.Context, s *engine.Se
 	r.wake()
 	rep := engine.Engine{}.Run(r.t.Context(), p, r.job(9))
 	if rep.Exit != 0 && rep.Kind != string(classify.FlashUnverified) {
-		r.t.Errorf("%v\n%s", rep.Err, strings.Join(rep.Console, "\n"))
+		r.t.Errorf("run = %v; want no error but flash.unverified\n%s", rep.Err, strings.Join(rep.Console, "\n"))
 	}
 }
 
