@@ -218,7 +218,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// Row 8: outer layers add facts and replace none.
+// TestFactsInnermostWins: outer layers add facts and replace none.
 func TestFactsInnermostWins(t *testing.T) {
 	err := WithHint(New(NetDHCPTimeout, "no lease"), "plug it in")
 	err = WithHint(WithStep(Wrap(err, UBootExit, "dhcp failed"), "network"), "give up")

@@ -26,7 +26,7 @@ func TestReferenceTable(t *testing.T) {
 		{"an unknown error is wrapped as retryable, with type, text and cause", errPlain, RuleUnknown, errPlain, `*errors.errorString, "boom"`, "it is logged once, with its stack"},
 		{
 			"a missing file of the system is unknown, hence retryable", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, RuleUnknown, fs.ErrNotExist, "file does not exist",
-			"row 13: our own code says image.missing, which is fatal, before the board gets power",
+			"our own code says image.missing, which is fatal, before the board gets power",
 		},
 		{"a cancelled operation is not retried", context.Canceled, RuleCancelled, context.Canceled, "operation cancelled", "a cancelled sibling beside a real cause does not hide it"},
 		{"the chain of causes is searched", over(retry, 2), RuleRetryable, retry, "", ""},
@@ -35,11 +35,11 @@ func TestReferenceTable(t *testing.T) {
 		{"non-retryable comes first", errors.Join(retry, fatal), RuleNonRetryable, fatal, "", "also if it lies deeper than the other"},
 		{
 			"a clean-up that fails counts as the error", WithSecondary(retry, fatal), RuleRetryable, retry, "network timeout",
-			"row 10: what failed beside it is shown and never changes the verdict",
+			"a secondary error is reported and never changes the verdict",
 		},
 		{
 			"an error of an earlier attempt counts", WithSecondary(over(dhcp, 1), MarkFatal(errors.New("partial file of attempt 1"))), RuleRetryable, dhcp, "",
-			"row 15: an earlier attempt is a fact beside the last one, not a part of it",
+			"the error of an earlier attempt is reported next to that of the last, and not a part of it",
 		},
 	} {
 		d := (&Classifier{}).Decide(nil, tt.err)

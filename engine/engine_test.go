@@ -195,7 +195,7 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-// Row 7: a policy whose attempt cannot fit the total is refused.
+// TestAnAttemptMustFitTheTotal: a policy whose attempt cannot fit the total is refused.
 func TestAnAttemptMustFitTheTotal(t *testing.T) {
 	b := newBench(t, failing(nil))
 	b.policy.Limits = Limits{Total: time.Minute, Attempt: 50 * time.Second}
@@ -206,7 +206,7 @@ func TestAnAttemptMustFitTheTotal(t *testing.T) {
 	}
 }
 
-// Row 29: what a script puts into an error or a note is masked as what the board prints is.
+// TestSecretsAreInNoReport: what a script puts into an error or a note is masked like the output of the board.
 func TestSecretsAreInNoReport(t *testing.T) {
 	b := newBench(t, func(_ context.Context, s *Session) error {
 		s.Note("typed s3cret!")
@@ -221,7 +221,7 @@ func TestSecretsAreInNoReport(t *testing.T) {
 	}
 }
 
-// Rows 8 and 28: a step is tried again where that can help, and what the earlier tries said is shown beside the last.
+// TestStepRetries: a step is retried where that can help, and the errors of earlier tries are reported with the last.
 func TestStepRetries(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -165,7 +165,7 @@ func TestAbortIsForgivenWhenTheMatchFollows(t *testing.T) {
 	})
 }
 
-// Row 17: a board adds texts that mean failure, and switches built-in ones off, for as long as it says.
+// TestArm: a policy adds texts that mean failure, and switches built-in ones off, until it disarms them.
 func TestArm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, board := dial(t)
