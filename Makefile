@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 STATIC   = $(GO) run $(STATICCHECK)
 DARWIN   = env GOOS=darwin GOARCH=arm64 CGO_ENABLED=0
 # The one whose tests take longest begins.
-PACKAGES = ./testdata/qemu ./... ./testdata/built ./testdata/gpt
+PACKAGES = ./testdata/qemu ./... ./testdata/applets ./testdata/built ./testdata/gpt
 # Without cli's generator of manual pages, whose tables cost every start a tenth of its time.
 LEAN     = -tags urfave_cli_no_docs
 # The boards in QEMU.
