@@ -43,8 +43,8 @@ end`)
 	}
 }
 
-// TestOtherUBoots holds what the U-Boots of those boards could differ in: quoting, exit codes, the longest line, a boot
-// that fails, a crash.
+// TestOtherUBoots holds what the U-Boots of those boards could differ in: quoting, exit codes, the longest line, a
+// boot that fails, a crash.
 func TestOtherUBoots(t *testing.T) {
 	for _, tt := range []struct {
 		arch                Arch

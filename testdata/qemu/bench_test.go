@@ -11,8 +11,9 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// BenchmarkFramedCommand compares a framed command on a real U-Boot and a real Linux with the same command typed bare. It may
-// cost 2 ms more or, on Linux in an emulator, where a typed character costs 0.1 ms, a fifth of the bare one.
+// BenchmarkFramedCommand compares a framed command on a real U-Boot and a real Linux with the same command typed
+// bare. It may cost 2 ms more or, on Linux in an emulator, where a typed character costs 0.1 ms, a fifth of the
+// bare one.
 func BenchmarkFramedCommand(b *testing.B) {
 	const rounds = 100
 	r := newRig(b, 1000)

@@ -222,7 +222,8 @@ func execute(conn net.Conn, replies *json.Decoder, request map[string]any) (json
 	}
 }
 
-// Stop ends QEMU, after a minute by force. The disk file stays. The error says why force was needed. A second call does nothing.
+// Stop ends QEMU, after a minute by force. The disk file stays. The error says why force was needed. A second call
+// does nothing.
 func (b *Board) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

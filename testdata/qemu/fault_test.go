@@ -218,7 +218,8 @@ func TestMediumThatKeepsChanging(t *testing.T) {
 	}
 }
 
-// TestBoardWithoutMemory takes away the room and the memory for reading back: another method is used until none is left.
+// TestBoardWithoutMemory takes away the room and the memory for reading back: another method is used until none is
+// left.
 func TestBoardWithoutMemory(t *testing.T) {
 	r := inLinux(t, 20<<20)
 	code, out, v := r.flash(r.variant(shellOf+`function board.flash(s, job)

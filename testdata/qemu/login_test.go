@@ -52,8 +52,8 @@ func TestLogin(t *testing.T) {
 	})
 }
 
-// prepared checks what a login that began then does with a shell. Its clock may be off by as much as is not corrected, and
-// by the time that the login took.
+// prepared checks what a login that began then does with a shell. Its clock may be off by as much as is not
+// corrected, and by the time that the login took.
 func prepared(ctx context.Context, t *testing.T, sh *shell.Shell, began time.Time) {
 	t.Helper()
 	if sh.BootTime.IsZero() {

@@ -23,8 +23,8 @@ function board.flash(s)
 end
 `
 
-// TestShutDown holds board.off, and the simulated board's last line, to what a real kernel prints even when its console is
-// quiet.
+// TestShutDown holds board.off, and the simulated board's last line, to what a real kernel prints even when its
+// console is quiet.
 func TestShutDown(t *testing.T) {
 	r := newRig(t, 1000)
 	policy := r.variant(shutdowns)

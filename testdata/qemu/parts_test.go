@@ -24,8 +24,8 @@ var partitions = []gpt.Partition{
 	{Label: "inner", From: 4 << 20, Size: 1 << 20}, // lies in rootfs
 }
 
-// TestParts: partitions that overlap are refused before the first byte is written, and of two that do not both are proven
-// after the last write to their disk.
+// TestParts: partitions that overlap are refused before the first byte is written, and of two that do not both are
+// proven after the last write to their disk.
 func TestParts(t *testing.T) {
 	r := inLinux(t, 3_000_001) // what goes to rootfs
 	r.fill()

@@ -27,7 +27,8 @@ const (
 	data, zero, hole = 'd', 'z', '-'
 )
 
-// newPattern makes a pattern: one stretch of each kind that is long enough for larger blocks, and many that are not.
+// newPattern makes a pattern: one stretch of each kind that is long enough for larger blocks, and many that are
+// not.
 func newPattern(seed int64) *pattern {
 	r := rand.New(rand.NewSource(seed))
 	p := &pattern{}
@@ -45,8 +46,8 @@ func newPattern(seed int64) *pattern {
 	return p
 }
 
-// change changes some bytes, one of them a zero. They lie where the probe does not read, after the beginnings of ranges: the
-// probe decides whether comparing pays.
+// change changes some bytes, one of them a zero. They lie where the probe does not read, after the beginnings of
+// ranges: the probe decides whether comparing pays.
 func (p *pattern) change() {
 	for _, at := range []int{1 << 20, 5 << 20, (long + enginetest.BlockSize/unit + 1) * unit, len(p.raw) - 1} {
 		p.raw[at] ^= 1
@@ -162,8 +163,8 @@ func (r *rig) holds(p *pattern, holes bool) {
 	}
 }
 
-// TestEveryRange flashes an image with data, zeros and holes, and then one that differs in some bytes: the medium holds it
-// wherever it matters, and nothing else changed.
+// TestEveryRange flashes an image with data, zeros and holes, and then one that differs in some bytes: the medium
+// holds it wherever it matters, and nothing else changed.
 func TestEveryRange(t *testing.T) {
 	tool := func(r *rig, name string, args ...string) {
 		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {

@@ -228,8 +228,8 @@ func (r *rig) simulate(e engine.Engine, policy, settings string) *engine.Report 
 	return e.Run(r.t.Context(), p, j)
 }
 
-// drive runs f as the board's flash function, once, and again only if packets were lost. f verifies nothing, so the run must end
-// as flash.unverified.
+// drive runs f as the board's flash function, once, and again only if packets were lost. f verifies nothing, so
+// the run must end as flash.unverified.
 func (r *rig) drive(f func(ctx context.Context, s *engine.Session, p *engine.Policy) error) {
 	r.t.Helper()
 	r.driveWithin(hang.String(), f)

@@ -71,8 +71,8 @@ func lostPackets(event string) bool {
 	return slices.ContainsFunc(lost, func(k classify.Kind) bool { return slices.Contains(strings.Fields(event), string(k)) })
 }
 
-// TestSimulatedBoardIsLikeThisOne runs one script on QEMU and on the simulated board. Every step, every answer and the
-// result must be the same.
+// TestSimulatedBoardIsLikeThisOne runs one script on QEMU and on the simulated board. Every step, every answer and
+// the result must be the same.
 func TestSimulatedBoardIsLikeThisOne(t *testing.T) {
 	r := newRig(t, 3000001)
 	r.tftp = "127.0.70.3"

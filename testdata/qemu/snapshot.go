@@ -22,8 +22,8 @@ func (b *Board) Save(ctx context.Context, path string) error {
 	})
 }
 
-// Resume starts a board from the saved state of another, with an empty disk in dir. QMP cont lets it go on. Its disk must have
-// the size of the other's, and the other must not have read from its disk.
+// Resume starts a board from the saved state of another, with an empty disk in dir. QMP cont lets it go on. Its
+// disk must have the size of the other's, and the other must not have read from its disk.
 func (a Arch) Resume(ctx context.Context, dir string, diskSize int64, path string) (*Board, error) {
 	b, err := a.start(ctx, dir, diskSize, "-incoming", "exec:cat '"+path+"'")
 	if err != nil {

@@ -48,7 +48,8 @@ func (s *saved) remove() error {
 	return os.RemoveAll(s.dir)
 }
 
-// saveLinux boots a board into Linux, as every run does, and saves it where the next Enter brings its login prompt.
+// saveLinux boots a board into Linux, as every run does, and saves it where the next Enter brings its login
+// prompt.
 func (a Arch) saveLinux(ctx context.Context, dir, path string) error {
 	b, err := a.Start(ctx, dir, usualDisk)
 	if err != nil {
@@ -95,8 +96,8 @@ func (a Arch) saveLinux(ctx context.Context, dir, path string) error {
 	return b.Save(ctx, path)
 }
 
-// inLinux returns a rig whose board is in Linux already, at its login. Each run finds it as the run before left it. A policy
-// for it, such as fromShell, must not switch it on: that resets it.
+// inLinux returns a rig whose board is in Linux already, at its login. Each run finds it as the run before left
+// it. A policy for it, such as fromShell, must not switch it on: that resets it.
 func inLinux(t testing.TB, imageSize int64) *rig {
 	r := ARM64.rig(t, resume)
 	r.inLinux = true

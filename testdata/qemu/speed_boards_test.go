@@ -20,8 +20,8 @@ const (
 	boardsWanted = 1.5 // of the CPU that a byte costs with one board
 )
 
-// BenchmarkBoards serves one content to many boards at once, compared with one. It measures the CPU time of this process for
-// each byte: the process does nothing else meanwhile, and the clients are processes of their own.
+// BenchmarkBoards serves one content to many boards at once, compared with one. It measures the CPU time of this
+// process for each byte: the process does nothing else meanwhile, and the clients are processes of their own.
 func BenchmarkBoards(b *testing.B) {
 	what := fmt.Sprintf("CPU for each byte that %d boards fetch at once, compared with one", boardsAtOnce)
 	if _, err := exec.LookPath("curl"); err != nil {

@@ -22,8 +22,8 @@ const (
 	flashLimit  = 30 * time.Minute
 )
 
-// BenchmarkFlash flashes a board from power-on to the proof, compared with a good script: the board's own tools fetch the
-// packed image, unpack it and write it, and then read the medium back.
+// BenchmarkFlash flashes a board from power-on to the proof, compared with a good script: the board's own tools
+// fetch the packed image, unpack it and write it, and then read the medium back.
 func BenchmarkFlash(b *testing.B) {
 	const what = "flash and verify 256 MiB in QEMU"
 	needBoard(b, what)
@@ -89,7 +89,8 @@ func (f *flashRace) ours(policy string) (took float64, err error) {
 // look is called with a shell before the network is up, and after the medium was read back.
 type look func(context.Context, *shell.Shell) error
 
-// theirs drives the board by hand. It is timed from power-on, until the medium is written and until it is read back.
+// theirs drives the board by hand. It is timed from power-on, until the medium is written and until it is read
+// back.
 func (f *flashRace) theirs(l look) (write, all float64, err error) {
 	if err := f.blank(); err != nil {
 		return 0, 0, err

@@ -43,7 +43,8 @@ func blankMedium(b *testing.B, im *scattered) {
 	mapped, unmapped := makeMap(b, im)
 	if unmapped == nil {
 		copied := fmt.Sprintf("bmaptool -q copy --bmap %s %s %s; ", mapped.path, im.packed, device)
-		// It does not write where the image has no data, so that only a medium of zeros holds all of the image afterwards.
+		// It does not write where the image has no data, so that only a medium of zeros holds all of the image
+		// afterwards.
 		sides = append(sides, side{"bmaptool, sha256sum", func() (float64, error) {
 			return oneWrite(fill(zeros{}), func() error { return scripted(im.sum, copied+readAll) }, device, im, whole)
 		}}, side{"bmaptool, sha256sum of the mapped ranges", func() (float64, error) {

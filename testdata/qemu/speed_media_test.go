@@ -108,8 +108,8 @@ func holds(path, file string, ranges ...extent) error {
 	return nil
 }
 
-// loopDevice returns a block device over a file of this machine. It is detached already and disappears when its last user
-// closes it, even if this process is killed.
+// loopDevice returns a block device over a file of this machine. It is detached already and disappears when its
+// last user closes it, even if this process is killed.
 func loopDevice(b *testing.B, size int64) (string, error) {
 	path := filepath.Join(b.TempDir(), "medium")
 	if err := sparseFile(path, size); err != nil {

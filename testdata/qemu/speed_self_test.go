@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestSpeedHarness has the parts that say what a benchmark proves prove themselves: places are as many as they must be and
-// apart, and a medium that differs by a byte is not taken for the image.
+// TestSpeedHarness has the parts that say what a benchmark proves prove themselves: places are as many as they
+// must be and apart, and a medium that differs by a byte is not taken for the image.
 func TestSpeedHarness(t *testing.T) {
 	const size, data = 64 << 20, 25 << 20
 	places := scatter(rand.New(rand.NewSource(1)), size, data, leastPiece, mostPiece)

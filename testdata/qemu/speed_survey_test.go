@@ -28,8 +28,8 @@ type reading struct {
 	wire float64 // bytes that its network card sent and received, headers and all
 }
 
-// survey flashes once more from each side, untimed, and reports the cost on the board and the wire. It is a flash of its own
-// because flashlua reads the medium a second time when a script runs a command after the proof.
+// survey flashes once more from each side, untimed, and reports the cost on the board and the wire. It is a flash
+// of its own because flashlua reads the medium a second time when a script runs a command after the proof.
 func (f *flashRace) survey(b *testing.B) error {
 	if _, err := f.ours(f.variant(surveyed)); err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// The benchmarks of make bench-flash compare flashlua with the usual tools. Both sides do the work in turn, in one run on one
-// machine, so that other load of the machine affects both; the medians are compared as a ratio.
+// The benchmarks of make bench-flash compare flashlua with the usual tools. Both sides do the work in turn, in one
+// run on one machine, so that other load of the machine affects both; the medians are compared as a ratio.
 
 // side is one way to do the work.
 type side struct {

@@ -28,8 +28,8 @@ const (
 	tftpTheirs = "127.0.69.202"
 )
 
-// BenchmarkTFTP has U-Boot load the board's kernel from flashlua's server and from Debian's. U-Boot asks both for the window
-// that a run asks for after some loads; tftpd-hpa ignores options that it does not know.
+// BenchmarkTFTP has U-Boot load the board's kernel from flashlua's server and from Debian's. U-Boot asks both for
+// the window that a run asks for after some loads; tftpd-hpa ignores options that it does not know.
 func BenchmarkTFTP(b *testing.B) {
 	const what = "load the kernel by TFTP compared with tftpd-hpa"
 	needBoard(b, what)
@@ -65,8 +65,8 @@ func raceTFTP(ctx context.Context, b *testing.B, s *engine.Session, name string,
 	return race(b, rounds(b), "s", side{"flashlua", from(tftpOurs)}, side{"tftpd-hpa", from(tftpTheirs)})
 }
 
-// loadFrom times one load, and checks what is in the board's RAM then. A load before it, which is not timed, leaves U-Boot
-// with the engine's settings: setting them costs as much with either server.
+// loadFrom times one load, and checks what is in the board's RAM then. A load before it, which is not timed,
+// leaves U-Boot with the engine's settings: setting them costs as much with either server.
 func loadFrom(ctx context.Context, ub *uboot.UBoot, server, name string, kernel []byte) (float64, error) {
 	const address = 0x40400000
 	size := int64(len(kernel))

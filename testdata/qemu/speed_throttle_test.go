@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// throttle returns a function that changes a command so that a device is as slow for it as an SD card; the rates are in bytes
-// a second. For other processes, which fill and check the medium, the device is fast.
+// throttle returns a function that changes a command so that a device is as slow for it as an SD card; the rates
+// are in bytes a second. For other processes, which fill and check the medium, the device is fast.
 func throttle(b *testing.B, device string, write, read int) (func(*exec.Cmd) *exec.Cmd, error) {
 	group, err := slowGroup(b, device, write, read)
 	if err != nil {

@@ -109,7 +109,8 @@ func cached(t *testing.T, dir string) (kinds []string) {
 	return kinds
 }
 
-// TestKilledAnywhereAndRunAgain kills runs, each later than the one before. What they left does not disturb the next.
+// TestKilledAnywhereAndRunAgain kills runs, each later than the one before. What they left does not disturb the
+// next.
 func TestKilledAnywhereAndRunAgain(t *testing.T) {
 	r := newRig(t, 8<<20)
 	r.packed(5)

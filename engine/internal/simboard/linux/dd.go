@@ -312,7 +312,7 @@ func sectorOf(f *file) int64 {
 
 func (r *ddRun) write(p []byte) int {
 	n, err := r.out.Write(p)
-	if f, ok := r.out.(*file); ok && err == syscall.EINVAL && f.direct() { // likewise
+	if f, ok := r.out.(*file); ok && err == syscall.EINVAL && f.direct() { // like a read
 		f.flags &^= oDirect
 		var m int
 		m, err = r.out.Write(p[n:])

@@ -17,8 +17,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// call is called with every command before the interpreter runs it. It replaces those that would ask the host, or that the
-// interpreter does differently. A script's own function of such a name is not replaced.
+// call is called with every command before the interpreter runs it. It replaces those that would ask the host, or
+// that the interpreter does differently. A script's own function of such a name is not replaced.
 func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 	switch args[0] {
 	case "command":
@@ -55,7 +55,8 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 	return args, nil
 }
 
-// test refuses what the interpreter would ask the host for, and numbers that are none.
+// test refuses operators for which the interpreter would ask the host, and operands that must be numbers and are
+// not.
 func (sh *shell) test(args []string) ([]string, error) {
 	for i, a := range args {
 		switch a {
@@ -75,7 +76,8 @@ func (sh *shell) test(args []string) ([]string, error) {
 	return args, nil
 }
 
-// changeDir prints the error of a cd as busybox does: a shell that is not interactive adds the line, which it does not count.
+// changeDir prints the error of a cd as busybox does: a shell that is not interactive adds a line number, which is
+// always 0.
 func (sh *shell) changeDir(ctx context.Context, args []string) ([]string, error) {
 	if len(args) != 2 || args[1] == "-" {
 		return args, nil
@@ -94,7 +96,7 @@ func (sh *shell) changeDir(ctx context.Context, args []string) ([]string, error)
 	return []string{hidden + "fail", fmt.Sprintf("%s: cd: %scan't cd to %s: %s", sh.name, line, args[1], strerror(err))}, nil
 }
 
-// trap leaves out the signals, which the interpreter does not know and which end whatever runs here.
+// trap removes the signals: the interpreter does not know them, and here they end every program.
 func trap(args []string) []string {
 	if len(args) > 1 && args[1] == "--" {
 		args = slices.Delete(slices.Clone(args), 1, 2)
@@ -133,7 +135,7 @@ func (sh *shell) refuse(format string, args ...any) ([]string, error) {
 	return []string{hidden + "refuse", fmt.Sprintf(format, args...)}, nil
 }
 
-// leave refuses, and ends a shell that is not interactive: what follows a special built-in command that failed is not run.
+// leave prints an error and ends a shell that is not interactive, as the error of a special built-in command does.
 func (sh *shell) leave(format string, args ...any) ([]string, error) {
 	if strings.HasPrefix(sh.name, "-") {
 		return sh.refuse(format, args...)
@@ -157,7 +159,7 @@ func (sh *shell) readFile(dir, name string) (string, error) {
 	return string(text), nil
 }
 
-// process is a program that runs.
+// process is a running program.
 type process struct {
 	*system
 	sh       *shell
@@ -170,7 +172,7 @@ type process struct {
 	out, err io.Writer
 }
 
-// exec runs a program: an applet, or a script.
+// exec runs a program.
 func (sh *shell) exec(ctx context.Context, args []string) error {
 	hc := interp.HandlerCtx(ctx)
 	p := &process{
@@ -211,7 +213,7 @@ func (p *process) start() int {
 	return p.applet()
 }
 
-// applet runs what busybox has under the name: every program of the board is a link to it.
+// applet runs the applet of the process' name: every program of the board is a link to busybox.
 func (p *process) applet() int {
 	run, ok := applet(p.name)
 	if !ok {
@@ -230,7 +232,7 @@ func (p *process) shell(name, zero, text string, params []string) int {
 	return p.newShell(name, zero, p.dir, exported(p.env), std, params).script(p.ctx, text)
 }
 
-// builtin is what the shell has itself, where the interpreter's own would look at the host.
+// builtin runs a built-in command for which the interpreter's own would ask the host.
 func (p *process) builtin(name string) int {
 	switch name {
 	case "pwd":

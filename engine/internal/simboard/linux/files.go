@@ -61,7 +61,7 @@ func ls(p *process) int {
 	return code
 }
 
-// listDir prints what a directory holds as the options of ls have it, after its name if titled.
+// listDir lists a directory by the options of ls, after its name if titled.
 func (p *process) listDir(dir string, titled bool, o map[byte]string) {
 	if titled {
 		fmt.Fprintf(p.out, "%s:\n", dir)
@@ -86,7 +86,7 @@ func (p *process) listDir(dir string, titled bool, o map[byte]string) {
 	}
 }
 
-// list prints one file as the options of ls have it.
+// list prints one file by the options of ls.
 func (p *process) list(at, name string, o map[byte]string) {
 	if o['l'] == "" {
 		fmt.Fprintln(p.out, name)
@@ -217,7 +217,7 @@ func ln(p *process) int {
 	return code
 }
 
-// link makes one link, over what is there if force is set.
+// link makes one link. force replaces an existing file.
 func (p *process) link(from, to string, symbolic, force bool) int {
 	at := absolute(p.dir, to)
 	if _, err := p.files.stat(absolute(p.dir, from), false); err != nil && !symbolic {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// sedCommand is one command of sed: what lines it is for, and what it does.
+// sedCommand is one command of sed: its address and what it does.
 type sedCommand struct {
 	line   int // 0 for any, -1 for the last
 	match  *regexp.Regexp
@@ -19,7 +19,7 @@ type sedCommand struct {
 	print  bool
 }
 
-// sed knows s, p, d and q, with a line number, $ or /RE/ before them.
+// sed has the commands s, p, d and q, with a line number, $ or /RE/ as address.
 func sed(p *process) int {
 	o, rest, ok := p.options("nrEe:")
 	if !ok {
@@ -44,7 +44,7 @@ func sed(p *process) int {
 	return r.files(rest)
 }
 
-// sedRun is an edit of a stream.
+// sedRun is a running sed.
 type sedRun struct {
 	*process
 	commands []sedCommand
@@ -169,7 +169,7 @@ func (e *sedCommand) substitute(line string) (string, bool) {
 	return b.String() + line[at:], true
 }
 
-// delimited reads up to a delimiter that no backslash stands before.
+// delimited reads up to a delimiter without a backslash before it.
 func delimited(s string, by byte) (part, rest string, ok bool) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -209,7 +209,7 @@ func parseSed(s string, extended bool) (c sedCommand, rest string, err error) {
 	return c, "", unknown
 }
 
-// address reads what lines the command is for: a number, $ or /RE/.
+// address reads the address: a number, $ or /RE/.
 func (c *sedCommand) address(s string, extended bool) (rest string, ok bool, err error) {
 	switch {
 	case s[0] == '$':

@@ -22,7 +22,7 @@ func number(text string, otherwise int) int {
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// lines runs f on every line of the files, without its end, until f says that it has enough.
+// lines runs f on every line of the files, without its end, until f returns false.
 func (p *process) lines(names []string, f func(line string) bool) int {
 	more := true
 	return p.each(names, func(_ string, r io.Reader) error {
@@ -33,7 +33,7 @@ func (p *process) lines(names []string, f func(line string) bool) int {
 	})
 }
 
-// linesOf runs f on every line of a stream, without its end, until f says that it has enough.
+// linesOf runs f on every line of a stream, without its end, until f returns false.
 func (p *process) linesOf(r io.Reader, f func(line string) bool) error {
 	in := bufio.NewReader(r)
 	for p.ctx.Err() == nil {
@@ -83,7 +83,7 @@ func head(p *process) int {
 	})
 }
 
-// count reads a number of lines or bytes with the suffixes of head and tail; invalid is what is none.
+// count reads a number of lines or bytes with the suffixes of head and tail. invalid is what is not a number.
 func count(text string) (n int64, invalid string) {
 	digits := strings.TrimLeft(text, "+-")
 	unit := int64(1)
@@ -103,7 +103,7 @@ func count(text string) (n int64, invalid string) {
 	return n, ""
 }
 
-// titled runs f on every file, with the file's name before what it prints if there are several.
+// titled runs f on every file, after a line with the file's name if there are several.
 func (p *process) titled(names []string, o map[byte]string, f func(r io.Reader) error) int {
 	title := "==> %s <==\n"
 	return p.each(names, func(name string, r io.Reader) error {
@@ -151,7 +151,7 @@ func (p *process) allBut(r io.Reader, n int64, lines bool) error {
 	return err
 }
 
-// dashNumber makes -n 5 of -5.
+// dashNumber replaces -5 by -n 5.
 func dashNumber(args []string) []string {
 	if len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' && args[0][1] >= '0' && args[0][1] <= '9' {
 		return append([]string{"-n", args[0][1:]}, args[1:]...)
@@ -198,7 +198,7 @@ func tail(p *process) int {
 	return code
 }
 
-// linesFrom copies the lines from a number on, which begins with 1.
+// linesFrom copies the lines from the nth on; the first is 1.
 func (p *process) linesFrom(r io.Reader, n int64) error {
 	in := bufio.NewReader(r)
 	for ; n > 1 && p.ctx.Err() == nil; n-- {
