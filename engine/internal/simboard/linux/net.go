@@ -20,39 +20,39 @@ var interfaces = []struct {
 
 // network is the board's network settings.
 type network struct {
-	guard  sync.Mutex // guards what follows
+	mu     sync.Mutex // guards what follows
 	up     [2]bool
 	addr   netip.Prefix
 	router netip.Addr
 }
 
 func (n *network) isUp(i int) bool {
-	n.guard.Lock()
-	defer n.guard.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	return n.up[i] || interfaces[i].name == "lo"
 }
 
 func (n *network) set(i int, up bool) {
-	n.guard.Lock()
-	defer n.guard.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.up[i] = up
 }
 
 func (n *network) configure(addr netip.Prefix, router netip.Addr) {
-	n.guard.Lock()
-	defer n.guard.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.up[0], n.addr, n.router = true, addr, router
 }
 
 func (n *network) setRouter(router netip.Addr) {
-	n.guard.Lock()
-	defer n.guard.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.router = router
 }
 
 func (n *network) address() (netip.Prefix, netip.Addr, bool) {
-	n.guard.Lock()
-	defer n.guard.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	return n.addr, n.router, n.up[0] && n.addr.IsValid()
 }
 
