@@ -1,5 +1,5 @@
--- The default sequence: U-Boot loads a Linux into RAM; its busybox writes the image and reads it back. The sequence is a
--- list of named steps. A board can replace, wrap, add or remove steps:
+-- The default sequence: U-Boot loads a Linux into RAM; its busybox writes the image and reads it back. The
+-- sequence is a list of named steps. A board can replace, wrap, add or remove steps:
 --
 --   local seq = require("lib.uboot_busybox").sequence()
 --   seq:wrap("network", function(next) time.sleep("2s") next() end)

@@ -1,6 +1,6 @@
 ---@meta
--- The globals and objects of flashlua's scripts, for editors that read LuaCATS annotations. docs/policies.md describes
--- them.
+-- The globals and objects of flashlua's scripts, for editors that read LuaCATS annotations. docs/policies.md
+-- describes them.
 
 ---@alias duration string a number with its unit: "90s", "5m", "1h30m"
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
