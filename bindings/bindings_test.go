@@ -86,8 +86,8 @@ func TestErrorObjectSurvives(t *testing.T) {
 		"return errors.new{kind = 'lab.fixture', message = 'm', class = 'fatal'}.kind":                                                    "lab.fixture",
 		"return #errors.join(e, 'x'):leaves(), type(e), e:find('usage')":                                                                  "2 userdata nil",
 		"return errors.is(e, 'net'), errors.find(e, 'net') == e, #errors.chain(e:wrap('x')), #errors.leaves(e), errors.is('text', 'net')": "true true 4 1 false",
-		"return errors.classify(e)":                                      "retry retryable",
-		"return errors.classify(errors.fatal('x', e))":                   "fatal non-retryable",
+		"return errors.classify(e)":                                      "retry retry",
+		"return errors.classify(errors.fatal('x', e))":                   "fatal fatal",
 		"return errors.classify('text')":                                 "retry unknown",
 		"return errors.classify(select(2, pcall(error, { code = 1 })))":  "retry unknown",
 		"return errors.retryable('cannot', 'text').message":              "cannot: text",
@@ -112,14 +112,14 @@ func TestWhatScriptsRaise(t *testing.T) {
 		"error({message = 'x'})":    {classify.RuleUnknown, classify.Unknown, "a table was raised: x"},
 		"error()":                   {classify.RuleUnknown, classify.Unknown, "a nil was raised"},
 		"assert(false, 'no lease')": {classify.RuleUnknown, classify.Unknown, "no lease"},
-		"local x; x.y = 1":          {classify.RuleNonRetryable, classify.ScriptFault, "test.lua:1: attempt to index"},
-		"local x; x()":              {classify.RuleNonRetryable, classify.ScriptFault, "test.lua:1: attempt to call"},
-		"return 1 + {}":             {classify.RuleNonRetryable, classify.ScriptFault, "test.lua:1: cannot perform"},
-		"nope = 1":                  {classify.RuleNonRetryable, classify.ScriptFault, `undeclared global "nope"`},
-		"return prnt":               {classify.RuleNonRetryable, classify.ScriptFault, `undeclared global "prnt"; did you mean print?`},
-		"local ok, e = pcall(function() local x; x() end); error(e, 0)": {classify.RuleNonRetryable, classify.ScriptFault, "attempt to call"},
-		"error(errors.fatal('wrong fixture'))":                          {classify.RuleNonRetryable, "", "wrong fixture"},
-		"error(errors.retryable('flaky'))":                              {classify.RuleRetryable, "", "flaky"},
+		"local x; x.y = 1":          {classify.RuleFatal, classify.ScriptFault, "test.lua:1: attempt to index"},
+		"local x; x()":              {classify.RuleFatal, classify.ScriptFault, "test.lua:1: attempt to call"},
+		"return 1 + {}":             {classify.RuleFatal, classify.ScriptFault, "test.lua:1: cannot perform"},
+		"nope = 1":                  {classify.RuleFatal, classify.ScriptFault, `undeclared global "nope"`},
+		"return prnt":               {classify.RuleFatal, classify.ScriptFault, `undeclared global "prnt"; did you mean print?`},
+		"local ok, e = pcall(function() local x; x() end); error(e, 0)": {classify.RuleFatal, classify.ScriptFault, "attempt to call"},
+		"error(errors.fatal('wrong fixture'))":                          {classify.RuleFatal, "", "wrong fixture"},
+		"error(errors.retryable('flaky'))":                              {classify.RuleRetry, "", "flaky"},
 		"local function f() return f() + 1 end f()":                     {classify.RuleLimit, classify.ScriptLimit, "stack overflow"},
 		"local function f() pcall(f) error('x') end f()":                {classify.RuleLimit, classify.ScriptLimit, "protected calls"},
 		"pcall(function() return ('x'):rep(1e11) end)":                  {classify.RuleLimit, classify.ScriptLimit, "string.rep"},
@@ -345,34 +345,34 @@ func TestSessionFromLua(t *testing.T) {
 		text  string
 		notes string
 	}{
-		"a flash that proves nothing": {"function board.flash() return true end", 3, classify.RuleNonRetryable, "without proof", ""},
-		"results of a step":           {"function board.flash(s) local a, b = s:step('x', function() return 1, nil end); s:log(tostring(a) .. tostring(b)) end", 3, classify.RuleNonRetryable, "", "1nil"},
+		"a flash that proves nothing": {"function board.flash() return true end", 3, classify.RuleFatal, "without proof", ""},
+		"results of a step":           {"function board.flash(s) local a, b = s:step('x', function() return 1, nil end); s:log(tostring(a) .. tostring(b)) end", 3, classify.RuleFatal, "", "1nil"},
 		"an error through a step": {`function board.flash(s)
 			local ok, e = pcall(function() s:step("net", function() error(errors.new{kind = "net.dhcp", message = "m"}) end) end)
 			print(e.kind, e.step, e.attempt, s.attempt, s.last_error)
-			error(e) end board.limits = { retries = 0 }`, 4, classify.RuleRetryable, "m", "net.dhcp\tnet\t0\t1\tnil"},
+			error(e) end board.limits = { retries = 0 }`, 4, classify.RuleRetry, "m", "net.dhcp\tnet\t0\t1\tnil"},
 		"the last error": {`function board.flash(s) if s.last_error then print(s.last_error.kind, s.last_error.attempt) error(errors.fatal("stop")) end
-			error(errors.new{kind = "power.relay", message = "m"}) end`, 3, classify.RuleNonRetryable, "stop", "wait 1s|power.relay\t1"},
-		"unknown member":         {"function board.flash(s) s:stpe() end", 3, classify.RuleNonRetryable, "it has no stpe; did you mean step?", ""},
-		"unknown option":         {"function board.flash(s) s:step('x', {retry = 2}, function() end) end", 3, classify.RuleNonRetryable, "board.lua:2: session:step: unknown option retry; did you mean retries?", ""},
-		"options behind":         {"function board.flash(s) s:step('x', function() end, {timeout = '1s'}) end", 3, classify.RuleNonRetryable, "options come before the function", ""},
-		"a group":                {"function board.flash() error(errors.join(errors.fatal('A'), 'B')) end", 3, classify.RuleNonRetryable, "A", ""},
-		"wrong argument":         {"function board.flash(s) s:step(function() end) end", 3, classify.RuleNonRetryable, "argument 1, the step's name, must be a string", ""},
-		"wrong target":           {"function board.flash(s) s:step('x', {destroys = 'emmc'}, function() end) end", 3, classify.RuleNonRetryable, "destroys must be job.target", ""},
-		"the job":                {"function board.flash(s, job) print(job.target, job.size > 0, #job.sha256, job.attempt) end", 3, classify.RuleNonRetryable, "", "disk\ttrue\t64\t1"},
-		"retries of a step":      {"local n = 0 function board.flash(s) s:step('x', {retries = 2}, function() n = n + 1 error(errors.retryable('m' .. n)) end) end board.limits = {retries = 0}", 4, classify.RuleRetryable, "m3", "wait 1s|wait 2s"},
+			error(errors.new{kind = "power.relay", message = "m"}) end`, 3, classify.RuleFatal, "stop", "wait 1s|power.relay\t1"},
+		"unknown member":         {"function board.flash(s) s:stpe() end", 3, classify.RuleFatal, "it has no stpe; did you mean step?", ""},
+		"unknown option":         {"function board.flash(s) s:step('x', {retry = 2}, function() end) end", 3, classify.RuleFatal, "board.lua:2: session:step: unknown option retry; did you mean retries?", ""},
+		"options behind":         {"function board.flash(s) s:step('x', function() end, {timeout = '1s'}) end", 3, classify.RuleFatal, "options come before the function", ""},
+		"a group":                {"function board.flash() error(errors.join(errors.fatal('A'), 'B')) end", 3, classify.RuleFatal, "A", ""},
+		"wrong argument":         {"function board.flash(s) s:step(function() end) end", 3, classify.RuleFatal, "argument 1, the step's name, must be a string", ""},
+		"wrong target":           {"function board.flash(s) s:step('x', {destroys = 'emmc'}, function() end) end", 3, classify.RuleFatal, "destroys must be job.target", ""},
+		"the job":                {"function board.flash(s, job) print(job.target, job.size > 0, #job.sha256, job.attempt) end", 3, classify.RuleFatal, "", "disk\ttrue\t64\t1"},
+		"retries of a step":      {"local n = 0 function board.flash(s) s:step('x', {retries = 2}, function() n = n + 1 error(errors.retryable('m' .. n)) end) end board.limits = {retries = 0}", 4, classify.RuleRetry, "m3", "wait 1s|wait 2s"},
 		"classify says nonsense": {"board.limits = {retries = 0} function board.flash() error('m') end function board.classify() return 'maybe' end", 4, classify.RuleUnknown, "m", "the policy's classify failed: board.lua:1: classify returned \"maybe\", not \"retry\", \"fatal\" or next(err)"},
 		"backoff says 3s":        {"board.limits = {retries = 2} function board.flash() error('m') end function board.backoff(n, e, next) if n == 0 then return '3s' end return next(n, e) end", 4, classify.RuleUnknown, "m", "wait 3s|wait 2s"},
 		"backoff says nonsense":  {"board.limits = {retries = 1} function board.flash() error('m') end function board.backoff() return 3 end", 4, classify.RuleUnknown, "m", "the policy's backoff failed: board.lua:1: backoff returned a number, not a duration with its unit, \"30s\", or next(n, err)|wait 1s"},
 		"classify by console":    {"function board.flash() error(errors.new{kind='net', message='m'}) end function board.classify(err, next) if err:is('net') then return 'fatal' end return next(err) end", 3, classify.RulePolicy, "m", ""},
-		"no power driver":        {"function board.flash(s) s.power:cycle() end", 3, classify.RuleNonRetryable, "", "no power driver: reset the board by hand if it does not answer"},
+		"no power driver":        {"function board.flash(s) s.power:cycle() end", 3, classify.RuleFatal, "", "no power driver: reset the board by hand if it does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, notes := run(t, board+tt.lua+" return board")
 			for i := range notes {
 				notes[i] = regexp.MustCompile(`/\S*board.lua:2`).ReplaceAllString(notes[i], "board.lua:1")
 			}
-			if r.Exit != tt.exit || r.Rule != string(tt.rule) || !strings.Contains(r.Error, tt.text) || strings.Join(notes, "|") != tt.notes {
+			if int(r.Exit) != tt.exit || r.Rule != string(tt.rule) || !strings.Contains(r.Error, tt.text) || strings.Join(notes, "|") != tt.notes {
 				t.Errorf("exit %d by %s: %s\nnotes %q; want %d by %s: %s, %q\nbeside it %q", r.Exit, r.Rule, r.Error, strings.Join(notes, "|"), tt.exit, tt.rule, tt.text, tt.notes, r.Secondary)
 			}
 		})

@@ -91,7 +91,7 @@ func TestOnePolicyInManyRuns(t *testing.T) {
 		}
 		defer sim.Close()
 		rep := e.Run(context.Background(), policy, engine.Job{Image: image})
-		if got, want := said.with("counted"), "counted 1 1 1, counted 12 2 2"; rep.Result != engine.Verified || got != want {
+		if got, want := said.with("counted"), "counted 1 1 1, counted 12 2 2"; rep.Result != engine.ResultVerified || got != want {
 			t.Errorf("%s: %s, %v; it %s; want %s", name, rep.Result, rep.Err, got, want)
 		}
 	}
@@ -168,7 +168,7 @@ func TestBoardsAtOnce(t *testing.T) {
 				return
 			}
 			defer sim.Close()
-			if rep := e.Run(context.Background(), policy, engine.Job{Image: image}); rep.Result != engine.Verified || rep.Board != policy.Name {
+			if rep := e.Run(context.Background(), policy, engine.Job{Image: image}); rep.Result != engine.ResultVerified || rep.Board != policy.Name {
 				t.Errorf("board %d: %s of %s, %v", i, rep.Result, rep.Board, rep.Err)
 			}
 		})

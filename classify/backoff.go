@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Backoff is the wait between two attempts: 2^n seconds, at most a minute, spread by Jitter.
+// Backoff computes the wait between two attempts: 2^n seconds, at most a minute, spread by Jitter.
 //
 //	n     0  1  2  3  4   5   6   7
 //	wait  1s 2s 4s 8s 16s 32s 60s 60s
 //
-// Safe for concurrent use without Rand, which is for one goroutine.
+// Safe for concurrent use if Rand is nil; Rand itself is for one goroutine.
 type Backoff struct {
 	Jitter float64    // 0.2 spreads a wait evenly over 80 to 120 %; the cap holds
-	Rand   *rand.Rand // where jitter comes from, seeded by the caller; nil means no jitter
+	Rand   *rand.Rand // source of the jitter, seeded by the caller; nil is no jitter
 }
 
-// Wait is the pause before the attempt that follows the n-th retry-worthy failure, n counted from 0.
+// Wait returns the wait after the n-th failed attempt, n counted from 0.
 func (b Backoff) Wait(n int) time.Duration {
 	const limit = time.Minute
 	wait := limit

@@ -76,40 +76,40 @@ func TestBuiltinRules(t *testing.T) {
 		want Rule
 		kind Kind
 	}{
-		{"kind, retryable", dhcp, RuleRetryable, NetDHCPTimeout},
-		{"kind, fatal", usage, RuleNonRetryable, Usage},
-		{"a kind below a known family", New("net.wifi.gone", "x"), RuleRetryable, "net.wifi.gone"},
+		{"kind, retryable", dhcp, RuleRetry, NetDHCPTimeout},
+		{"kind, fatal", usage, RuleFatal, Usage},
+		{"a kind below a known family", New("net.wifi.gone", "x"), RuleRetry, "net.wifi.gone"},
 		{"a kind of an unknown family", New("lab.fixture", "x"), RuleUnknown, "lab.fixture"},
 		{"a family is not a prefix", New("network", "x"), RuleUnknown, "network"},
-		{"fatal mark over a retryable kind", MarkFatal(dhcp), RuleNonRetryable, NetDHCPTimeout},
-		{"retryable mark over a fatal kind", MarkRetry(usage), RuleNonRetryable, Usage},
-		{"a mark beats the default of its own node", &Error{Kind: Usage, Class: Retry}, RuleRetryable, Usage},
-		{"non-retryable is first in a mixed group", errors.Join(dhcp, usage), RuleNonRetryable, Usage},
-		{"and in the other order", errors.Join(usage, dhcp), RuleNonRetryable, Usage},
-		{"retryable under two unrelated causes", over(dhcp, 2), RuleRetryable, NetDHCPTimeout},
-		{"retryable beside an unknown sibling", errors.Join(errPlain, dhcp), RuleRetryable, NetDHCPTimeout},
+		{"fatal mark over a retryable kind", MarkFatal(dhcp), RuleFatal, NetDHCPTimeout},
+		{"retryable mark over a fatal kind", MarkRetry(usage), RuleFatal, Usage},
+		{"a mark beats the default of its own node", &Error{Kind: Usage, Class: Retry}, RuleRetry, Usage},
+		{"non-retryable is first in a mixed group", errors.Join(dhcp, usage), RuleFatal, Usage},
+		{"and in the other order", errors.Join(usage, dhcp), RuleFatal, Usage},
+		{"retryable under two unrelated causes", over(dhcp, 2), RuleRetry, NetDHCPTimeout},
+		{"retryable beside an unknown sibling", errors.Join(errPlain, dhcp), RuleRetry, NetDHCPTimeout},
 		{"unknown", errPlain, RuleUnknown, Unknown},
 		{"unknown under two causes", over(errPlain, 2), RuleUnknown, Unknown},
 		{"cancelled", canceled, RuleCancelled, Cancelled},
 		{"cancelled under a wrapper", fmt.Errorf("read: %w", canceled), RuleCancelled, Cancelled},
 		{"a group of cancelled ones", errors.Join(canceled, over(canceled, 3)), RuleCancelled, Cancelled},
-		{"a cancelled sibling beside a real cause", errors.Join(canceled, dhcp), RuleRetryable, NetDHCPTimeout},
-		{"a cancelled sibling beside a fatal one", errors.Join(canceled, usage), RuleNonRetryable, Usage},
+		{"a cancelled sibling beside a real cause", errors.Join(canceled, dhcp), RuleRetry, NetDHCPTimeout},
+		{"a cancelled sibling beside a fatal one", errors.Join(canceled, usage), RuleFatal, Usage},
 		{"a cancelled sibling beside an unknown one", errors.Join(canceled, errPlain), RuleUnknown, Unknown},
 		{"a deadline is not a cancel", context.DeadlineExceeded, RuleUnknown, Unknown},
-		{"nested groups", errors.Join(errPlain, over(errors.Join(errPlain, errors.Join(over(usage, 2))), 1)), RuleNonRetryable, Usage},
-		{"a cycle", cycle(dhcp), RuleRetryable, NetDHCPTimeout},
+		{"nested groups", errors.Join(errPlain, over(errors.Join(errPlain, errors.Join(over(usage, 2))), 1)), RuleFatal, Usage},
+		{"a cycle", cycle(dhcp), RuleRetry, NetDHCPTimeout},
 		{"a cycle without a cause", cycle(nil), RuleUnknown, Unknown},
 		{"a cycle of our own", ownCycle(), RuleUnknown, Unknown},
-		{"an uncomparable value that holds itself", selfHolding(), RuleRetryable, NetHTTP},
-		{"a panicking Unwrap", errors.Join(panicky{}, usage), RuleNonRetryable, Usage},
-		{"nil members", &group{[]error{nil, usage, nil}}, RuleNonRetryable, Usage},
+		{"an uncomparable value that holds itself", selfHolding(), RuleRetry, NetHTTP},
+		{"a panicking Unwrap", errors.Join(panicky{}, usage), RuleFatal, Usage},
+		{"nil members", &group{[]error{nil, usage, nil}}, RuleFatal, Usage},
 		{"an empty group", &group{}, RuleUnknown, Unknown},
-		{"a typed nil", errors.Join((*Error)(nil), dhcp), RuleRetryable, NetDHCPTimeout},
-		{"ten thousand nodes deep", over(usage, 10_000), RuleNonRetryable, Usage},
-		{"ten thousand nodes wide", wide(10_000, usage), RuleNonRetryable, Usage},
-		{"shared nodes, 2^40 paths", doubling(40, dhcp), RuleRetryable, NetDHCPTimeout},
-		{"secondary errors do not count", WithSecondary(dhcp, usage), RuleRetryable, NetDHCPTimeout},
+		{"a typed nil", errors.Join((*Error)(nil), dhcp), RuleRetry, NetDHCPTimeout},
+		{"ten thousand nodes deep", over(usage, 10_000), RuleFatal, Usage},
+		{"ten thousand nodes wide", wide(10_000, usage), RuleFatal, Usage},
+		{"shared nodes, 2^40 paths", doubling(40, dhcp), RuleRetry, NetDHCPTimeout},
+		{"secondary errors do not count", WithSecondary(dhcp, usage), RuleRetry, NetDHCPTimeout},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := (&Classifier{}).Decide(nil, tt.err)
@@ -154,7 +154,7 @@ func TestUnknownIsWrappedOnce(t *testing.T) {
 	if want := `unknown error of type *errors.errorString, "boom": boom`; d.Err.Error() != want {
 		t.Errorf("text = %q; want %q", d.Err, want)
 	}
-	if again := c.Decide(nil, d.Err); again.Rule != RuleRetryable || asked != 1 {
+	if again := c.Decide(nil, d.Err); again.Rule != RuleRetry || asked != 1 {
 		t.Errorf("judged again by %s, logged %d times; want retryable, once", again.Rule, asked)
 	}
 	if d := (&Classifier{}).Decide(nil, errors.Join(canceled, errPlain)); !strings.Contains(d.Err.Error(), `"boom"`) {
@@ -202,7 +202,7 @@ func TestPolicy(t *testing.T) {
 	}{
 		{"fatal", func(error, func(error) Class) (Class, error) { return Fatal, nil }, dhcp, Decision{Fatal, RulePolicy, dhcp}},
 		{"retry", func(error, func(error) Class) (Class, error) { return Retry, nil }, usage, Decision{Retry, RulePolicy, usage}},
-		{"next", func(e error, next func(error) Class) (Class, error) { return next(e), nil }, usage, Decision{Fatal, RuleNonRetryable, usage}},
+		{"next", func(e error, next func(error) Class) (Class, error) { return next(e), nil }, usage, Decision{Fatal, RuleFatal, usage}},
 		{"next, then otherwise", func(e error, next func(error) Class) (Class, error) { next(e); return Retry, nil }, usage, Decision{Retry, RulePolicy, usage}},
 		{"next of another error", func(e error, next func(error) Class) (Class, error) { return next(dhcp), nil }, usage, Decision{Retry, RulePolicy, usage}},
 	} {
@@ -213,7 +213,7 @@ func TestPolicy(t *testing.T) {
 	}
 	c := Classifier{Override: func(error, func(error) Class) (Class, error) { return None, bad }}
 	d := c.Decide(nil, dhcp)
-	if f := Facts(d.Err); d.Rule != RuleRetryable || len(f.Secondary) != 1 || f.Secondary[0] != error(bad) || f.Kind != NetDHCPTimeout {
+	if f := Facts(d.Err); d.Rule != RuleRetry || len(f.Secondary) != 1 || f.Secondary[0] != error(bad) || f.Kind != NetDHCPTimeout {
 		t.Errorf("a policy that fails: %v, secondary %v; want the built-in verdict and both errors", d, f.Secondary)
 	}
 }
@@ -236,6 +236,40 @@ func TestFactsInnermostWins(t *testing.T) {
 	}
 }
 
+// TestACancelledContextHasAKind: a cause that names no kind is of kind run.cancelled, and what the run did is kept
+// beside it.
+func TestACancelledContextHasAKind(t *testing.T) {
+	stopped := errors.New("the operator of the rack left")
+	for _, tt := range []struct {
+		name       string
+		cause, err error
+		kind       Kind
+		text       string
+		secondary  int
+	}{
+		{"the context's own error", canceled, canceled, RunCancelled, "the run was cancelled: context canceled", 0},
+		{"a deadline of the caller", context.DeadlineExceeded, over(context.DeadlineExceeded, 1), RunCancelled, "the run was cancelled: ", 0},
+		{"a cause without a kind", stopped, dhcp, RunCancelled, "the run was cancelled: the operator of the rack left", 1},
+		{"an error of another kind that wraps the cause", canceled, Wrap(canceled, TransportOpen, "x"), RunCancelled, "the run was cancelled: context canceled", 1},
+		{"a cause with a kind", New(RunInterrupted, "SIGINT"), dhcp, RunInterrupted, "SIGINT", 1},
+	} {
+		d := (&Classifier{}).Decide(tt.cause, tt.err)
+		if f := Facts(d.Err); d.Rule != RuleRunCancelled || f.Kind != tt.kind || !strings.HasPrefix(d.Err.Error(), tt.text) || len(f.Secondary) != tt.secondary {
+			t.Errorf("%s: Decide = %s, %s, %q, %d others; want %s, %s, %q, %d", tt.name, d.Rule, f.Kind, d.Err, len(f.Secondary), RuleRunCancelled, tt.kind, tt.text, tt.secondary)
+		}
+	}
+}
+
+func TestFromPanic(t *testing.T) {
+	err := func() (err error) {
+		defer func() { err = FromPanic(recover()) }()
+		panic("oops")
+	}()
+	if f := Facts(err); err.Error() != "panic: oops" || f.Kind != Internal || f.Hint == "" || !strings.Contains(f.Detail, "TestFromPanic") {
+		t.Errorf("FromPanic = %q, %+v; want panic: oops, kind internal, a hint, and the stack", err, f)
+	}
+}
+
 func TestMessages(t *testing.T) {
 	err := fmt.Errorf("attempt 2: %w", Wrap(fmt.Errorf("dial: %w", errPlain), TransportOpen, "cannot open console"))
 	if got, want := strings.Join(Messages(err), "|"), "attempt 2|cannot open console|dial: boom"; got != want {
@@ -252,7 +286,7 @@ func TestMessages(t *testing.T) {
 func TestEveryKindHasAClass(t *testing.T) {
 	for k, e := range table {
 		if e.class == None || e.summary == "" {
-			t.Errorf("%s: class %s, means %q", k, e.class, e.summary)
+			t.Errorf("%s: class %s, summary %q; want both", k, e.class, e.summary)
 		}
 	}
 }
@@ -266,7 +300,7 @@ func TestBackoff(t *testing.T) {
 		t.Errorf("waits = %v; want %v", got, want)
 	}
 	if got := (Backoff{}).Wait(1 << 40); got != time.Minute {
-		t.Errorf("Wait(2^40) = %v", got)
+		t.Errorf("Wait(2^40) = %v; want %v", got, time.Minute)
 	}
 	b := Backoff{Jitter: 0.5, Rand: rand.New(rand.NewPCG(1, 2))}
 	same := Backoff{Jitter: 0.5, Rand: rand.New(rand.NewPCG(1, 2))}
@@ -279,11 +313,11 @@ func TestBackoff(t *testing.T) {
 			moved = true
 		}
 		if w != same.Wait(n%10) {
-			t.Fatal("the same seed gave another wait")
+			t.Fatalf("Wait(%d) differs for the same seed", n%10)
 		}
 	}
 	if !moved {
-		t.Error("jitter moved nothing")
+		t.Error("100 waits with jitter are those without; want others")
 	}
 }
 

@@ -6,23 +6,24 @@ import (
 	"runtime/debug"
 )
 
-// Rule names the rule that decided. It is printed with every verdict. Its values are constants: safe for concurrent use.
+// Rule is the name of the rule that decided. Every verdict has it. Its values are constants: safe for concurrent
+// use.
 type Rule string
 
-// The rules, in the order in which they are asked. A policy cannot override the first three.
+// The rules, in their order. A policy cannot override the first three.
 const (
-	RuleInternal     Rule = "internal"      // a panic was recovered under the run
+	RuleInternal     Rule = "internal"      // a panic was recovered
 	RuleLimit        Rule = "limit"         // the script broke a limit
 	RuleRunCancelled Rule = "run-cancelled" // the run's own context is done
 	RulePolicy       Rule = "policy"        // the policy's classify(err, next)
-	RuleNonRetryable Rule = "non-retryable" // a fatal mark or kind anywhere in the tree
-	RuleRetryable    Rule = "retryable"     // a retryable mark or kind anywhere in the tree
+	RuleFatal        Rule = "fatal"         // a fatal mark or kind anywhere in the tree
+	RuleRetry        Rule = "retry"         // a retry mark or kind anywhere in the tree
 	RuleCancelled    Rule = "cancelled"     // every leaf is context.Canceled
 	RuleUnknown      Rule = "unknown"       // nothing is known: try again
 )
 
 func (r Rule) class() Class {
-	if r == RuleRetryable || r == RuleUnknown {
+	if r == RuleRetry || r == RuleUnknown {
 		return Retry
 	}
 	return Fatal
@@ -36,20 +37,21 @@ type Decision struct {
 	Err error
 }
 
-// Override is a board's own opinion. It answers Retry or Fatal, asks next for the built-in verdict, or fails,
-// in which case the built-in verdict holds and the failure is shown beside it.
-// A Classifier calls it from the goroutine that calls Decide; one that several goroutines share calls it concurrently.
+// Override is a policy's own rule. It returns Retry, Fatal, or the result of next, which is that of the built-in
+// rules. If it returns an error, the built-in rules decide, and its error is a secondary one. A Classifier calls
+// it in the goroutine that calls Decide: concurrently, if several goroutines share the Classifier.
 type Override func(err error, next func(error) Class) (Class, error)
 
-// Classifier asks the rules in their order. The zero value has the built-in rules alone.
+// Classifier applies the rules in their order. The zero value has only the built-in rules.
 // Safe for concurrent use if its functions are.
 type Classifier struct {
 	Override Override
-	// OnUnknown hears of an error that no rule knows, once per decision, with the stack of the one who asked.
+	// OnUnknown is called with an error that no rule knows, and the stack of the caller of Decide; at most once
+	// per decision.
 	OnUnknown func(err error, stack []byte)
 }
 
-// Decide judges err. cause is context.Cause of the run's own context, nil while the run goes on.
+// Decide classifies err. cause is context.Cause of the run's context, nil while the run goes on.
 func (c *Classifier) Decide(cause, err error) Decision {
 	switch {
 	case err == nil:
@@ -63,20 +65,29 @@ func (c *Classifier) Decide(cause, err error) Decision {
 	case c.Override == nil:
 		return c.builtin(err)
 	}
-	return c.ask(err)
+	return c.override(err)
 }
 
-// cancelledBy makes the run's cause the primary error and keeps what it interrupted.
+// cancelledBy makes the run's cause the primary error. The error that it interrupted becomes a secondary one. A
+// cause without a kind, as context.Canceled, is of kind run.cancelled.
 func cancelledBy(cause, err error) error {
-	if contains(err, cause) {
-		return err
-	}
+	named := Facts(cause).Kind != ""
 	f := Facts(err)
-	return &Error{Cause: cause, Step: f.Step, Attempt: f.Attempt, Console: f.Console, Secondary: []error{err}}
+	if contains(err, cause) && (named || f.Kind == "") {
+		if named {
+			return err
+		}
+		return Wrap(err, RunCancelled, "the run was cancelled")
+	}
+	e := &Error{Cause: cause, Step: f.Step, Attempt: f.Attempt, Console: f.Console, Secondary: []error{err}}
+	if !named {
+		e.Kind, e.Msg = RunCancelled, "the run was cancelled"
+	}
+	return e
 }
 
-// ask puts err before the policy. When the policy hands back what next told it about err, the built-in rule decided.
-func (c *Classifier) ask(err error) Decision {
+// override calls the policy's rule. If that returns what next returned for err, the built-in rule has decided.
+func (c *Classifier) override(err error) Decision {
 	var said *Decision
 	class, perr := c.Override(err, func(e error) Class {
 		d := c.builtin(e)
@@ -96,7 +107,7 @@ func (c *Classifier) ask(err error) Decision {
 	return Decision{class, RulePolicy, err}
 }
 
-// builtin asks the built-in rules.
+// builtin applies the built-in rules.
 func (c *Classifier) builtin(err error) Decision {
 	rule, decisive := decide(err)
 	switch rule {
@@ -112,8 +123,8 @@ func (c *Classifier) builtin(err error) Decision {
 	return Decision{rule.class(), rule, err}
 }
 
-// unknown wraps an error that no rule knows, so that whoever sees it later finds it retryable, with type and text
-// named and the cause kept.
+// unknown wraps an error that no rule knows in one of kind unknown, which is worth another attempt. Its message
+// has the type and the text of the node named.
 func unknown(err, named error, stack []byte) error {
 	return &Error{
 		Kind: Unknown, Class: Retry, Cause: err, Detail: string(stack),
@@ -121,7 +132,7 @@ func unknown(err, named error, stack []byte) error {
 	}
 }
 
-// typeOf names the type of an error, as it wants to be named if it does.
+// typeOf returns the type of an error: what its method ErrorType returns, if it has one.
 func typeOf(err error) string {
 	if x, ok := err.(interface{ ErrorType() string }); ok {
 		return x.ErrorType()
@@ -129,8 +140,8 @@ func typeOf(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-// decide finds the built-in rule that answers and the node that made it. Where no node says anything, that is the
-// first leaf that was not merely cancelled.
+// decide returns the built-in rule that applies, and the node because of which it does. If no node has a class,
+// that is the first leaf that is not a cancellation.
 func decide(err error) (rule Rule, decisive error) {
 	var fatal, retry, cancelled, unknown error
 	first := func(slot *error, err error) {
@@ -157,9 +168,9 @@ func decide(err error) (rule Rule, decisive error) {
 	})
 	switch {
 	case fatal != nil:
-		return RuleNonRetryable, fatal
+		return RuleFatal, fatal
 	case retry != nil:
-		return RuleRetryable, retry
+		return RuleRetry, retry
 	case cancelled != nil && unknown == nil:
 		return RuleCancelled, cancelled
 	case unknown == nil:
@@ -168,7 +179,7 @@ func decide(err error) (rule Rule, decisive error) {
 	return RuleUnknown, unknown
 }
 
-// isCancel reports whether a leaf is context.Canceled or says so itself, as net's errors do.
+// isCancel reports whether a leaf is context.Canceled, or says so by its method Is, as the errors of net do.
 func isCancel(leaf error) (yes bool) {
 	if identical(leaf, context.Canceled) {
 		return true
@@ -185,7 +196,7 @@ func isCancel(leaf error) (yes bool) {
 	return x.Is(context.Canceled)
 }
 
-// classOf is what one node says of itself.
+// classOf returns the class of one node, None if it has none.
 func classOf(err error) Class {
 	if e, ok := err.(*Error); ok && e != nil {
 		return e.class()

@@ -1,9 +1,10 @@
-// Package classify decides what a failure means: is it worth another attempt, and after which wait.
+// Package classify decides whether another attempt is worth making after a failure, and how long to wait before
+// it.
 //
-// It owns the vocabulary of failures (kinds and their default classes), the facts that travel with an error, the walk
-// over an error tree, the named rules in their order, and the backoff. It knows nothing of boards, consoles or Lua,
-// and imports the standard library alone.
+// It owns the vocabulary of failures (kinds and their default classes), the facts that errors carry, the walk over
+// an error tree, the named rules in their order, and the backoff. It does not know boards, consoles or Lua, and
+// imports only the standard library.
 //
-// An error is a tree. Unwrap() error leads to a cause, Unwrap() []error to the members of a group. Every layer that
-// an error passes may add facts to it; no layer replaces what a deeper one said: the innermost writer wins.
+// An error is a tree: Unwrap() error leads to a cause, Unwrap() []error to the members of a group. Every layer
+// that an error passes may add facts. No layer replaces a fact of a deeper one: the innermost writer wins.
 package classify

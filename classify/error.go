@@ -2,6 +2,7 @@ package classify
 
 import (
 	"fmt"
+	"runtime/debug"
 	"strings"
 )
 
@@ -9,14 +10,14 @@ import (
 type Class int
 
 const (
-	None  Class = iota // says nothing
+	None  Class = iota // not known
 	Retry              // another attempt may help
 	Fatal              // another attempt cannot help
 )
 
-// String gives the word that policies, verdicts and reports use.
+// String returns the word that policies, verdicts and reports use.
 func (c Class) String() string {
-	return [...]string{"unmarked", "retry", "fatal"}[c]
+	return [...]string{"none", "retry", "fatal"}[c]
 }
 
 // Error is one node of an error tree and the facts that its writer knew. Every field is optional.
@@ -36,15 +37,16 @@ type Error struct {
 	Console string // the last lines that the board printed
 	Target  string // state of the medium: untouched, partial, written, verified
 
-	// Secondary holds what failed beside the primary error: clean-up, a policy hook, an earlier attempt. It is shown
-	// and never walked, so that it cannot change a verdict.
+	// Secondary holds failures other than the primary one: of clean-up, of a policy hook, of an earlier attempt.
+	// They are shown and never walked, so that they cannot change a verdict.
 	Secondary []error
 }
 
 const (
 	// maxText bounds how many nodes are joined into one line, so that a cycle ends.
 	maxText = 200
-	// maxJoined bounds the text of these nodes, in bytes: a script may wrap an error again and again in a long one.
+	// maxJoined bounds the text of these nodes, in bytes: a script may wrap an error again and again in a long
+	// one.
 	maxJoined = 1 << 20
 )
 
@@ -81,7 +83,7 @@ func (k Kind) defaultText() string {
 	return "failed"
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil
@@ -89,7 +91,7 @@ func (e *Error) Unwrap() error {
 	return e.Cause
 }
 
-// class is what the node itself says: its mark, else the default of its kind.
+// class returns the mark of the node, or the default class of its kind if it has no mark.
 func (e *Error) class() Class {
 	if e.Class != None {
 		return e.Class
@@ -97,12 +99,21 @@ func (e *Error) class() Class {
 	return e.Kind.Class()
 }
 
-// New makes a leaf of a kind.
+// New returns an error of a kind, without a cause.
 func New(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Msg: fmt.Sprintf(format, args...)}
 }
 
-// Wrap puts a kind and a text over a cause. It is nil for a nil cause.
+// FromPanic returns an error of kind internal for a value that recover returned. It must be called by the deferred
+// function, so that its detail is the stack of the panic.
+func FromPanic(v any) error {
+	return &Error{
+		Kind: Internal, Msg: fmt.Sprintf("panic: %v", v), Detail: string(debug.Stack()),
+		Hint: "this is a bug in flashlua; please report it with the detail",
+	}
+}
+
+// Wrap adds a kind and a text to a cause. It returns nil if the cause is nil.
 func Wrap(cause error, k Kind, format string, args ...any) error {
 	if cause == nil {
 		return nil
@@ -110,26 +121,27 @@ func Wrap(cause error, k Kind, format string, args ...any) error {
 	return &Error{Kind: k, Msg: fmt.Sprintf(format, args...), Cause: cause}
 }
 
-// The decorators below add one fact each. They keep nil as nil and change neither text nor class, unless they say so.
+// The functions below add one fact each. They return nil for nil, and change neither text nor class unless they
+// say so.
 
-// WithHint tells the user what to do.
+// WithHint adds what the user can do.
 func WithHint(err error, format string, args ...any) error {
 	return decorate(err, Error{Hint: fmt.Sprintf(format, args...)})
 }
 
-// WithStep names the step in which err happened.
+// WithStep adds the name of the step in which err happened.
 func WithStep(err error, step string) error { return decorate(err, Error{Step: step}) }
 
-// WithAttempt tells in which attempt err happened, counted from 1.
+// WithAttempt adds the number of the attempt in which err happened, counted from 1.
 func WithAttempt(err error, n int) error { return decorate(err, Error{Attempt: n}) }
 
-// WithConsole attaches the last lines of the console.
+// WithConsole adds the last lines of the console.
 func WithConsole(err error, tail string) error { return decorate(err, Error{Console: tail}) }
 
-// WithTarget tells in which state the medium was left.
+// WithTarget adds the state in which the medium was left.
 func WithTarget(err error, state string) error { return decorate(err, Error{Target: state}) }
 
-// WithSecondary attaches failures that came beside err. Nil ones are dropped.
+// WithSecondary adds other failures than err. It drops nil ones.
 func WithSecondary(err error, secondary ...error) error {
 	var kept []error
 	for _, s := range secondary {

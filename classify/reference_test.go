@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestReferenceTable is what the public tests of the reference, jumpstarter's flasher client, assert of its categorization,
-// in our words. Where our answer is better, it is said how.
+// TestReferenceTable is what the public tests of the reference, jumpstarter's flasher client, assert of its
+// categorization, in our words. Where our answer is better, it is said how.
 func TestReferenceTable(t *testing.T) {
 	fatal, retry := MarkFatal(errors.New("config error")), MarkRetry(errors.New("network timeout"))
 	for _, tt := range []struct {
@@ -21,24 +21,24 @@ func TestReferenceTable(t *testing.T) {
 		says    string // part of its text
 		better  string
 	}{
-		{"a non-retryable error stays one", fatal, RuleNonRetryable, fatal, "config error", ""},
-		{"a retryable error stays one", retry, RuleRetryable, retry, "network timeout", ""},
+		{"a non-retryable error stays one", fatal, RuleFatal, fatal, "config error", ""},
+		{"a retryable error stays one", retry, RuleRetry, retry, "network timeout", ""},
 		{"an unknown error is wrapped as retryable, with type, text and cause", errPlain, RuleUnknown, errPlain, `*errors.errorString, "boom"`, "it is logged once, with its stack"},
 		{
 			"a missing file of the system is unknown, hence retryable", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, RuleUnknown, fs.ErrNotExist, "file does not exist",
 			"our own code says image.missing, which is fatal, before the board gets power",
 		},
 		{"a cancelled operation is not retried", context.Canceled, RuleCancelled, context.Canceled, "operation cancelled", "a cancelled sibling beside a real cause does not hide it"},
-		{"the chain of causes is searched", over(retry, 2), RuleRetryable, retry, "", ""},
-		{"a group is searched", errors.Join(errors.New("generic"), retry), RuleRetryable, retry, "", ""},
-		{"a group in a group is searched", errors.Join(errors.New("other"), errors.Join(fatal)), RuleNonRetryable, fatal, "", ""},
-		{"non-retryable comes first", errors.Join(retry, fatal), RuleNonRetryable, fatal, "", "also if it lies deeper than the other"},
+		{"the chain of causes is searched", over(retry, 2), RuleRetry, retry, "", ""},
+		{"a group is searched", errors.Join(errors.New("generic"), retry), RuleRetry, retry, "", ""},
+		{"a group in a group is searched", errors.Join(errors.New("other"), errors.Join(fatal)), RuleFatal, fatal, "", ""},
+		{"non-retryable comes first", errors.Join(retry, fatal), RuleFatal, fatal, "", "also if it lies deeper than the other"},
 		{
-			"a clean-up that fails counts as the error", WithSecondary(retry, fatal), RuleRetryable, retry, "network timeout",
+			"a clean-up that fails counts as the error", WithSecondary(retry, fatal), RuleRetry, retry, "network timeout",
 			"a secondary error is reported and never changes the verdict",
 		},
 		{
-			"an error of an earlier attempt counts", WithSecondary(over(dhcp, 1), MarkFatal(errors.New("partial file of attempt 1"))), RuleRetryable, dhcp, "",
+			"an error of an earlier attempt counts", WithSecondary(over(dhcp, 1), MarkFatal(errors.New("partial file of attempt 1"))), RuleRetry, dhcp, "",
 			"the error of an earlier attempt is reported next to that of the last, and not a part of it",
 		},
 	} {
@@ -86,9 +86,9 @@ func model(err error) Rule {
 	count(err)
 	switch {
 	case fatal > 0:
-		return RuleNonRetryable
+		return RuleFatal
 	case retry > 0:
-		return RuleRetryable
+		return RuleRetry
 	case cancelled > 0 && other == 0:
 		return RuleCancelled
 	}

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// A walk remembers nodes only after trackAfter of them, so that the usual short chain costs no allocation, and stops
-// after maxNodes, so that a tree that makes itself up as it goes ends too.
+// Walk tracks visited nodes only after trackAfter nodes, so that short chains do not allocate. It stops after
+// maxNodes, so that it ends on trees that Unwrap generates without end.
 const (
 	trackAfter = 64
 	maxNodes   = 1 << 17
 )
 
-// Walk visits the nodes of an error tree until visit answers false. The members of a group come before the group, a
-// node comes before its cause. Cycles, shared nodes, nil members, uncomparable values and a panic in a foreign Unwrap
-// are survived.
+// Walk visits the nodes of an error tree until visit returns false. The members of a group come before the group,
+// a node comes before its cause. Walk tolerates cycles, shared nodes, nil members, uncomparable values and an
+// Unwrap that panics.
 func Walk(err error, visit func(error) bool) {
 	type frame struct {
 		err    error
@@ -77,7 +77,7 @@ func unwrap(err error) (group []error, cause error) {
 	return nil, nil
 }
 
-// Find gives the first node of the tree that is of a kind or family, nil if there is none.
+// Find returns the first node of the tree that is of a kind or family, nil if there is none.
 func Find(err error, k Kind) *Error {
 	var found *Error
 	Walk(err, func(err error) bool {
@@ -89,7 +89,7 @@ func Find(err error, k Kind) *Error {
 	return found
 }
 
-// Leaves gives the nodes that have neither cause nor members, groups flattened, in the order of the walk.
+// Leaves returns the nodes that have neither cause nor members, groups flattened, in the order of the walk.
 func Leaves(err error) []error {
 	var leaves []error
 	Walk(err, func(err error) bool {
@@ -133,8 +133,8 @@ func (s nodes) add(err error) bool {
 	return true
 }
 
-// Chain gives the shortest path from err to the node that decides about it, and on to a leaf. Nodes that add facts and
-// no text are on it too.
+// Chain returns the shortest path from err to the node that decides about it, and on to a leaf. Nodes that add
+// facts and no text are on it too.
 func Chain(err error) []error {
 	_, decisive := decide(err)
 	if err == nil || decisive == nil {
@@ -167,7 +167,7 @@ func Chain(err error) []error {
 	return []error{err}
 }
 
-// Siblings gives the leaves that did not decide, the other members of a group; the first ten.
+// Siblings returns the leaves that did not decide, the other members of a group; the first ten.
 func Siblings(err error) []error {
 	chain := Chain(err)
 	var others []error
@@ -192,7 +192,7 @@ func pathToLeaf(err error) (path []error) {
 	return path
 }
 
-// children gives what a node holds, its cause or its group, without nil ones.
+// children returns the cause of a node, or the members of its group, without nil ones.
 func children(err error) []error {
 	group, cause := unwrap(err)
 	if group == nil {
@@ -221,12 +221,12 @@ func identical(a, b error) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
-// Messages gives the text that each node of the chain adds, outermost first: the report's "Error" and "Caused by". A
-// foreign error speaks for all that is below it, unless one of ours is.
+// Messages returns the text that each node of the chain adds, outermost first: the report's "Error" and "Caused
+// by". The text of an error that is no *Error stands for the nodes below it, unless an *Error is among them.
 func Messages(err error) []string {
 	var out []string
 	chain := Chain(err)
-	ours := 0 // nodes up to and with the last one of ours
+	ours := 0 // nodes up to the last *Error, included
 	for i, node := range chain {
 		if _, ok := node.(*Error); ok {
 			ours = i + 1
@@ -242,7 +242,7 @@ func Messages(err error) []string {
 			continue
 		}
 		if group, _ := unwrap(node); len(group) > 0 {
-			continue // its members speak
+			continue // its members are on the chain
 		}
 		text := node.Error()
 		if i < ours {
@@ -256,35 +256,4 @@ func Messages(err error) []string {
 		}
 	}
 	return out
-}
-
-// Facts gathers what the nodes of the chain know. Of two writers the inner one wins; secondary errors add up.
-func Facts(err error) Error {
-	var f Error
-	for _, node := range Chain(err) {
-		e, ok := node.(*Error)
-		if !ok || e == nil {
-			continue
-		}
-		f.Kind = or(e.Kind, f.Kind)
-		f.Hint = or(e.Hint, f.Hint)
-		f.Detail = or(e.Detail, f.Detail)
-		f.Step = or(e.Step, f.Step)
-		f.Console = or(e.Console, f.Console)
-		f.Target = or(e.Target, f.Target)
-		f.Attempt = or(e.Attempt, f.Attempt)
-		f.Secondary = append(f.Secondary, e.Secondary...)
-	}
-	rule, _ := decide(err)
-	f.Class = rule.class()
-	f.Cause = err
-	return f
-}
-
-func or[T comparable](a, b T) T {
-	var zero T
-	if a != zero {
-		return a
-	}
-	return b
 }

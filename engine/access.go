@@ -12,17 +12,21 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// Access is which files of the station a program may use. Block devices may always be written, as flashlua write does.
-// The zero value allows no file. Plain data: safe for concurrent use while nothing changes it.
+// Access lists the files of the station that a program may use. The zero value allows none. Block devices may
+// always be written, as flashlua write does. Plain data: safe for concurrent use while nothing changes it.
 //
-// Links are resolved when the program begins in what is allowed, and at each use in what is used: a link in an allowed
-// folder that leads out of it is refused.
+// Links in the listed paths are resolved when the program begins, and links in a used path at each use: a link in
+// an allowed folder that leads out of it is refused.
 type Access struct {
-	Read  []string // files, with the block maps beside them, and folders with all that is in them: may be read; a socket that is named itself may be connected to
-	Write []string // files and folders: may also be written and made, and sockets in them connected to
+	// Read lists files, and folders with all their content, that may be read. A listed image includes its block
+	// maps. A listed socket may be connected to.
+	Read []string
+	// Write lists files and folders that may be read, written and created. Sockets in them may be connected to.
+	Write []string
 }
 
-// grants is an Access with absolute paths without links. Nil grants are the operator's: they allow everything.
+// grants is an Access as absolute paths without links. Nil grants allow everything: they are those outside of a
+// program.
 type grants struct{ read, write []string }
 
 func (a Access) resolve() *grants {
@@ -36,7 +40,7 @@ func (a Access) resolve() *grants {
 	return r
 }
 
-// realNames are the real paths of a file and of the block maps that may be beside it, or of a folder.
+// realNames returns the real path of a folder, or those of a file and of its block maps.
 func realNames(path string) []string {
 	if path == "" {
 		return nil
@@ -51,7 +55,7 @@ func realNames(path string) []string {
 	return names
 }
 
-// canRead returns an error unless the file at path may be read: path itself, or where it leads.
+// canRead returns an error unless the file at path may be read. Links in path are resolved.
 func (g *grants) canRead(path string) error {
 	if real := realPath(path); g != nil && !within(g.read, real) && !within(g.write, real) {
 		return denied("read", path, real, "allow it with --allow-read %s, or name it after --", real)
@@ -59,7 +63,7 @@ func (g *grants) canRead(path string) error {
 	return nil
 }
 
-// canWrite returns an error unless the file at path may be written, or made.
+// canWrite returns an error unless the file at path may be written or created.
 func (g *grants) canWrite(path string) error {
 	if real := realPath(path); g != nil && !within(g.write, real) {
 		return denied("write", path, real, "allow it with --allow-write %s", real)
@@ -83,8 +87,8 @@ func denied(verb, path, real, hint string, a ...any) error {
 	return classify.WithHint(classify.New(classify.ScriptGrant, "the script may not %s %q on the station%s", verb, path, which), hint, a...)
 }
 
-// permitRead returns an error unless an open file may be read. It asks the kernel where the file is, whatever became of
-// the path by which it was opened.
+// permitRead returns an error unless an open file may be read. The kernel says where the file is: the path by
+// which it was opened may have changed.
 func (g *grants) permitRead(f *os.File) error {
 	if g == nil {
 		return nil
@@ -103,7 +107,7 @@ func (g *grants) permitWrite(f *os.File) error {
 func (g *grants) permit(f *os.File, can func(path string) error) error {
 	at, err := whereIs(f)
 	if err != nil {
-		return classify.Wrap(err, classify.ScriptGrant, "it cannot be told where %s is", f.Name())
+		return classify.Wrap(err, classify.ScriptGrant, "the path of the open file %s is not known", f.Name())
 	}
 	return can(at)
 }
@@ -119,7 +123,7 @@ func whereIs(f *os.File) (path string, err error) {
 	return path, err
 }
 
-// open opens a file to read. It does not wait for the other end of a FIFO.
+// open opens a file for reading. It does not wait for the other end of a FIFO.
 func (g *grants) open(path string) (*os.File, error) {
 	if err := g.canRead(path); err != nil {
 		return nil, err
@@ -135,7 +139,7 @@ func (g *grants) open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// openWrite opens a file to write, and makes it if there is none.
+// openWrite opens a file for writing, and creates it if it does not exist.
 func (g *grants) openWrite(path string) (*os.File, error) {
 	if g == nil {
 		return os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o644)

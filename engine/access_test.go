@@ -144,8 +144,8 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestAccessFollowsTheDescriptor holds that a file is judged by where it is, not by the path that opened it: the path may
-// lead elsewhere by then.
+// TestAccessFollowsTheDescriptor holds that a file is judged by where it is, not by the path that opened it: the
+// path may lead elsewhere by then.
 func TestAccessFollowsTheDescriptor(t *testing.T) {
 	station(t)
 	g := Access{Read: []string{"in"}, Write: []string{"in/sub"}}.resolve()
@@ -205,8 +205,8 @@ func TestAccessFollowsTheDescriptor(t *testing.T) {
 	}
 }
 
-// TestProgramWithoutAccess holds that a program of an embedder that allows nothing reaches no file and no socket, and
-// that this is said before anything is touched.
+// TestProgramWithoutAccess holds that a program of an embedder that allows nothing reaches no file and no socket,
+// and that this is said before anything is touched.
 func TestProgramWithoutAccess(t *testing.T) {
 	station(t)
 	policy := &Policy{Files: map[string]File{"kernel": {Path: "out/f"}}, Targets: map[string]Target{"disk": {Path: "/dev/vda"}}}
@@ -264,8 +264,8 @@ func TestSocketOf(t *testing.T) {
 	}
 }
 
-// TestTheEngineAsksAgain holds that what a program's calls check by path is checked once more by descriptor where it is
-// opened.
+// TestTheEngineAsksAgain holds that what a program's calls check by path is checked once more by descriptor where
+// it is opened.
 func TestTheEngineAsksAgain(t *testing.T) {
 	root := station(t)
 	e := Engine{grants: Access{Read: []string{"in"}}.resolve()}

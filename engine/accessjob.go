@@ -5,13 +5,10 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/flashlua/flashlua/engine/internal/image"
-	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
-// canUse returns an error unless the port or power driver of a program may be used, as far as it is a socket of the
-// station.
+// canUse returns an error if a console port or power driver is a socket of the station that may not be connected
+// to.
 func (g *grants) canUse(spec string) error {
 	if path := socketOf(spec); path != "" {
 		return g.canConnect(path)
@@ -19,16 +16,16 @@ func (g *grants) canUse(spec string) error {
 	return nil
 }
 
-// canReadImage returns an error unless an image may be read. What comes from the web or by the standard input may be.
+// canReadImage returns an error unless an image may be read. Downloads and the standard input are allowed.
 func (g *grants) canReadImage(from string) error {
-	if from == "" || from == image.Stdin || web.IsURL(from) {
+	if a := address(from); a == "" || a.isStdin() || a.isURL() {
 		return nil
 	}
 	return g.canRead(from)
 }
 
-// canWriteMedium returns an error unless the medium at path may be written. What is neither a block device nor a file is left
-// to what opens it.
+// canWriteMedium returns an error if path is a file that may not be written. Block devices are allowed; the
+// function that opens the medium refuses the rest.
 func (g *grants) canWriteMedium(path string) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return nil
@@ -36,7 +33,8 @@ func (g *grants) canWriteMedium(path string) error {
 	return g.canWrite(path)
 }
 
-// canFlash returns an error unless all files of a job and its policy may be read, and its sockets connected to.
+// canFlash returns an error unless all files of a job and its policy may be read, and its sockets may be connected
+// to.
 func (g *grants) canFlash(p *Policy, j Job) error {
 	for _, part := range j.parts() {
 		if err := g.canReadImage(part.Image); err != nil {
@@ -56,7 +54,7 @@ func (g *grants) canFlash(p *Policy, j Job) error {
 	return nil
 }
 
-// socketOf is the path of the socket that a console port or power driver connects to, "" if it is none.
+// socketOf returns the path of the socket to which a console port or power driver connects, "" if it uses none.
 func socketOf(spec string) string {
 	scheme, address, _ := strings.Cut(spec, ":")
 	switch {

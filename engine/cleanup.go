@@ -1,111 +1,69 @@
 package engine
 
 import (
-	"context"
+	"sync"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
-	"github.com/flashlua/flashlua/engine/power"
 )
 
-// How a run ends: the power as the policy wants it, and everything undone.
+const (
+	// cleanupTimeout bounds one clean-up.
+	cleanupTimeout = 500 * time.Millisecond
+	// hurriedCleanupTimeout bounds one clean-up from when Engine.Hurry is closed.
+	hurriedCleanupTimeout = 50 * time.Millisecond
+)
 
-// applyPowerAfter puts the board into the state that its policy wants for the outcome.
-func (r *run) applyPowerAfter(failure error) {
-	if !r.touched || r.power == nil {
-		return
-	}
-	want := r.policy.PowerAfter.Success
-	switch {
-	case failure != nil && classify.Find(failure, classify.RunInterrupted) != nil:
-		want = r.policy.PowerAfter.Cancel
-	case failure != nil:
-		want = r.policy.PowerAfter.Failure
-	}
-	do := r.power.Off
-	switch want {
-	case PowerKeep:
-		r.emit(Event{Type: EventPower, Text: "left as it is"})
-		return
-	case PowerOn:
-		do = r.power.On
-	default:
-		want = PowerOff
-	}
-	err := r.withPowerTimeout(context.WithoutCancel(r.ctx), do)
-	e := Event{Type: EventPower, Text: string(want)}
-	if err != nil {
-		r.report.powerError = classify.Wrap(err, "", "the board could not be switched %s", want)
-		e.Error = r.report.powerError.Error()
-	}
-	r.emit(e)
+// cleanups is the stack of what a run has to close or remove at its end. Safe for concurrent use.
+type cleanups struct {
+	clock clock.Clock
+	hurry <-chan struct{}
+
+	mu    sync.Mutex // guards stack
+	stack []cleanup
 }
 
-// withPowerTimeout does one action of the driver, within its own time.
-func (r *run) withPowerTimeout(ctx context.Context, do func(context.Context) error) error {
-	return r.withDriverTimeout(ctx, r.power, do)
-}
-
-func (r *run) withDriverTimeout(ctx context.Context, d power.Driver, do func(context.Context) error) error {
-	limit := powerTimeoutOf(d)
-	late := classify.New(classify.Power, "the power driver did not answer within %s", limit)
-	give := r.turns.take(r.Clock)
-	ctx, cancel := clock.WithTimeout(ctx, r.Clock, limit, late)
-	defer cancel()
-	_, err := callAbandonable(ctx, r.Clock, "the power driver", func() (struct{}, error) {
-		defer give()
-		return struct{}{}, r.recoverPanic(func() error { return do(ctx) })
-	}, func(struct{}) {})
-	return err
-}
-
-// powerTimeout bounds one action of the run's driver.
-func (r *run) powerTimeout() time.Duration { return powerTimeoutOf(r.power) }
-
-func powerTimeoutOf(d power.Driver) time.Duration {
-	if p, ok := d.(power.Slow); ok {
-		return p.Timeout()
-	}
-	return defaultPowerTimeout
-}
-
-// cleanup is one thing to undo.
 type cleanup struct {
 	name string
 	undo func() error
 }
 
-// onCleanup puts something on the clean-up stack.
-func (r *run) onCleanup(name string, undo func() error) {
-	r.cleanups = append(r.cleanups, cleanup{name, undo})
+// push adds a clean-up.
+func (c *cleanups) push(name string, undo func() error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stack = append(c.stack, cleanup{name, undo})
 }
 
-// cleanUp undoes everything, last first. Every entry is tried and has undoTime; their errors are shown beside the
-// primary one and change no verdict.
-func (r *run) cleanUp() {
-	for i := len(r.cleanups) - 1; i >= 0; i-- {
-		c := r.cleanups[i]
-		if err := classify.Wrap(r.runCleanup(c), "", "clean-up of the %s", c.name); err != nil {
-			r.report.secondary = append(r.report.secondary, err)
-			r.emit(Event{Type: EventCleanup, Error: err.Error()})
+// run runs all clean-ups, the last one first, whether or not others fail. It calls failed with the error of each
+// that fails.
+func (c *cleanups) run(failed func(error)) {
+	c.mu.Lock()
+	stack := c.stack
+	c.stack = nil
+	c.mu.Unlock()
+	for i := len(stack) - 1; i >= 0; i-- {
+		if err := c.runOne(stack[i].undo); err != nil {
+			failed(classify.Wrap(err, "", "clean-up of the %s", stack[i].name))
 		}
 	}
 }
 
-func (r *run) runCleanup(c cleanup) error {
-	late, done := make(chan struct{}), make(chan error, 1)
-	defer r.Clock.AfterFunc(cleanupTimeout, func() { close(late) })()
-	go func() { done <- r.recoverPanic(c.undo) }()
+func (c *cleanups) runOne(undo func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- recovered(undo) }()
+	timedOut := make(chan struct{})
+	defer c.clock.AfterFunc(cleanupTimeout, func() { close(timedOut) })()
 	select {
 	case err := <-done:
 		return err
-	case <-late:
+	case <-timedOut:
 		return classify.New(classify.Internal, "it did not end within %s", cleanupTimeout)
-	case <-r.Hurry:
+	case <-c.hurry:
 	}
 	hurried := make(chan struct{})
-	defer r.Clock.AfterFunc(hurriedCleanupTimeout, func() { close(hurried) })()
+	defer c.clock.AfterFunc(hurriedCleanupTimeout, func() { close(hurried) })()
 	select {
 	case err := <-done:
 		return err

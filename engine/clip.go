@@ -3,20 +3,20 @@ package engine
 import "github.com/flashlua/flashlua/engine/bounded"
 
 const (
-	// maxText is the longest text of an event or a report, in bytes: a board, a server or a script may have made it.
+	// maxText bounds a text of an event or a report, in bytes. It may come from a board, a server or a script.
 	maxText = 16 << 10
-	// maxTexts is how many texts a list of a report has: a script may wrap an error without end.
+	// maxTexts bounds a list of texts of a report. A script may wrap an error without end.
 	maxTexts = 100
 )
 
-// clip bounds the texts of an event. Secrets must be masked before: the rest of one could not be found.
+// clip bounds the texts of an event. Secrets must be masked before: a part of one would not be found.
 func (e *Event) clip() {
 	for _, text := range []*string{&e.Text, &e.Error, &e.Kind, &e.Step} {
 		*text = bounded.Text(*text, maxText)
 	}
 }
 
-// clip bounds the texts of a report, once secrets are masked.
+// clip bounds the texts of a report. Secrets must be masked before.
 func (r *Report) clip() {
 	for _, text := range []*string{&r.Error, &r.Kind, &r.Hint, &r.Step, &r.Detail, &r.StopReason} {
 		*text = bounded.Text(*text, maxText)

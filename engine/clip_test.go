@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
 )
 
 // TestLongTexts: what a script, a board or a server says makes no verdict and no event of any length.
@@ -40,12 +42,11 @@ func TestLongTexts(t *testing.T) {
 
 func TestLongEvents(t *testing.T) {
 	var got []Event
-	e := Engine{Events: func(e Event) { got = append(got, e) }}
-	r := e.newRun(t.Context(), &Policy{Name: "x"}, Job{})
+	events := newEmitter(clock.Real{}, console.NewSecrets(), func(e Event) { got = append(got, e) })
 	long := strings.Repeat("x", 10<<20)
-	r.emit(Event{Type: EventNote, Text: long})
-	r.emit(Event{Type: EventStepEnd, Step: long, Error: long, Kind: long})
-	r.emit(Event{Type: EventNote, Text: "short"})
+	events.emit(Event{Type: EventNote, Text: long})
+	events.emit(Event{Type: EventStepEnd, Step: long, Error: long, Kind: long})
+	events.emit(Event{Type: EventNote, Text: "short"})
 	for _, e := range got {
 		if n := len(e.Text) + len(e.Error) + len(e.Step) + len(e.Kind); n > 4*maxText {
 			t.Errorf("an event of %d bytes", n)

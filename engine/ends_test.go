@@ -38,10 +38,11 @@ func chatty(n int) func(context.Context, *Session) error {
 	}
 }
 
-// TestASubscriberThatBlocks holds nothing up: the run ends at its deadline, the board is off, and the report counts what is lost.
+// TestASubscriberThatBlocks holds nothing up: the run ends at its deadline, the board is off, and the report
+// counts what is lost.
 func TestASubscriberThatBlocks(t *testing.T) {
-	for at, want := range map[string]int64{EventPlan: 1, EventNote: 1, EventPower: 0} {
-		t.Run(at, func(t *testing.T) {
+	for at, want := range map[EventType]int64{EventPlan: 1, EventNote: 1, EventPower: 0} {
+		t.Run(string(at), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				over := make(chan struct{})
 				defer close(over)
@@ -102,7 +103,7 @@ func TestASubscriberThatPanics(t *testing.T) {
 		}
 	}
 	r := b.Run(t.Context(), b.policy, b.job)
-	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.NetDHCPTimeout, 4)
+	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.NetDHCPTimeout, 4)
 	if got := strings.Join(r.Secondary, "\n"); got != "the subscriber of the events panicked: oops" || strings.Join(b.switched, " ") != "off" {
 		t.Errorf("beside it: %q, power %v", got, b.switched)
 	}
@@ -186,7 +187,7 @@ func TestDriversThatIgnoreTheirContext(t *testing.T) {
 		driver   deaf
 		switched string
 		took     time.Duration
-		exit     int
+		exit     ExitCode
 	}{
 		"check":      {deaf{check: long}, "", defaultPowerTimeout + driverGrace, ExitPlan},
 		"off":        {deaf{off: long}, "on", 20*time.Second + defaultPowerTimeout + driverGrace, ExitDeadline},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/shell"
@@ -79,7 +80,7 @@ var order = regexp.MustCompile(`^(l((a(s+|S+|r)*A)(r?a(s+|S+|r)*A)*)?)?p*c*e$`)
 
 func (b *bench) checkOrder(t *testing.T) {
 	t.Helper()
-	letter := map[string]string{
+	letter := map[EventType]string{
 		EventPlan: "l", EventAttempt: "a", EventAttemptEnd: "A", EventStep: "s", EventStepEnd: "S", EventRetry: "r",
 		EventPower: "p", EventCleanup: "c", EventEnd: "e",
 	}
@@ -98,7 +99,7 @@ func failing(err error) func(context.Context, *Session) error {
 	return func(context.Context, *Session) error { return err }
 }
 
-func wantReport(t *testing.T, r *Report, exit int, rule classify.Rule, kind classify.Kind, attempts int) {
+func wantReport(t *testing.T, r *Report, exit ExitCode, rule classify.Rule, kind classify.Kind, attempts int) {
 	t.Helper()
 	if r.Exit != exit || r.Rule != string(rule) || r.Kind != string(kind) || len(r.Attempts) != attempts {
 		t.Errorf("report: exit %d, rule %s, kind %s, %d attempts; want %d, %s, %s, %d\n%v", r.Exit, r.Rule, r.Kind, len(r.Attempts), exit, rule, kind, attempts, r.Err)
@@ -112,7 +113,7 @@ func TestRetriesWithBackoff(t *testing.T) {
 		return noLease
 	})
 	r, took := b.run(t)
-	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.NetDHCPTimeout, 4)
+	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.NetDHCPTimeout, 4)
 	if took != 7*time.Second {
 		t.Errorf("took %s; want 1 s + 2 s + 4 s", took)
 	}
@@ -122,7 +123,7 @@ func TestRetriesWithBackoff(t *testing.T) {
 	if strings.Join(b.switched, " ") != "off" {
 		t.Errorf("power was switched %v; want off, once, at the end", b.switched)
 	}
-	if r.Result != "failed" || r.Target.State != Untouched || r.Attempts[2].Wait != "4s" || r.Attempt != 4 {
+	if r.Result != ResultFailed || r.Target.State != Untouched || r.Attempts[2].Wait != "4s" || r.Attempt != 4 {
 		t.Errorf("report = %+v", r)
 	}
 }
@@ -130,7 +131,7 @@ func TestRetriesWithBackoff(t *testing.T) {
 func TestFatalStopsAtOnce(t *testing.T) {
 	b := newBench(t, failing(errors.Join(noLease, classify.New(classify.TargetUnsafe, "mounted"))))
 	r, took := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.TargetUnsafe, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.TargetUnsafe, 1)
 	if took != 0 {
 		t.Errorf("waited %s", took)
 	}
@@ -139,7 +140,7 @@ func TestFatalStopsAtOnce(t *testing.T) {
 func TestUnverifiedIsAFailure(t *testing.T) {
 	b := newBench(t, failing(nil))
 	r, _ := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.FlashUnverified, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.FlashUnverified, 1)
 }
 
 func TestPanicIsABug(t *testing.T) {
@@ -167,17 +168,17 @@ func TestDeadlines(t *testing.T) {
 		name   string
 		limits Limits
 		job    time.Duration
-		exit   int
+		exit   ExitCode
 		rule   classify.Rule
 		kind   classify.Kind
 		tries  int
 		took   time.Duration
 	}{
-		{"step", Limits{}, 0, ExitExhausted, classify.RuleRetryable, classify.DeadlineStep, 4, 20*time.Minute + 7*time.Second},
-		{"attempt", Limits{Attempt: time.Minute}, 0, ExitExhausted, classify.RuleRetryable, classify.DeadlineAttempt, 4, 4*time.Minute + 7*time.Second},
+		{"step", Limits{}, 0, ExitExhausted, classify.RuleRetry, classify.DeadlineStep, 4, 20*time.Minute + 7*time.Second},
+		{"attempt", Limits{Attempt: time.Minute}, 0, ExitExhausted, classify.RuleRetry, classify.DeadlineAttempt, 4, 4*time.Minute + 7*time.Second},
 		{"total", Limits{Total: 3 * time.Minute}, 0, ExitDeadline, classify.RuleRunCancelled, classify.DeadlineTotal, 1, 3 * time.Minute},
 		{"total of the job", Limits{}, 6 * time.Minute, ExitDeadline, classify.RuleRunCancelled, classify.DeadlineTotal, 2, 6 * time.Minute},
-		{"no time for the next wait", Limits{Total: time.Hour, Attempt: 4 * time.Minute}, 4*time.Minute + time.Second, ExitDeadline, classify.RuleRetryable, classify.DeadlineAttempt, 1, 4 * time.Minute},
+		{"no time for the next wait", Limits{Total: time.Hour, Attempt: 4 * time.Minute}, 4*time.Minute + time.Second, ExitDeadline, classify.RuleRetry, classify.DeadlineAttempt, 1, 4 * time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, nil)
@@ -200,7 +201,7 @@ func TestAnAttemptMustFitTheTotal(t *testing.T) {
 	b := newBench(t, failing(nil))
 	b.policy.Limits = Limits{Total: time.Minute, Attempt: 50 * time.Second}
 	r, _ := b.run(t)
-	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.ConfigPlan, 0)
+	wantReport(t, r, ExitPlan, classify.RuleFatal, classify.ConfigPlan, 0)
 	if !strings.Contains(r.Error, "50s") || r.Hint == "" || len(b.switched) != 0 {
 		t.Errorf("error %q, hint %q, power %v", r.Error, r.Hint, b.switched)
 	}
@@ -274,7 +275,7 @@ func TestSwallowedCancellation(t *testing.T) {
 	none := 0
 	b.job.Retries = &none
 	r, _ := b.run(t)
-	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.DeadlineAttempt, 1)
+	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.DeadlineAttempt, 1)
 }
 
 func TestPolicyOverrides(t *testing.T) {
@@ -285,7 +286,7 @@ func TestPolicyOverrides(t *testing.T) {
 		name    string
 		class   func(*bench) class
 		backoff func(*bench) backoff
-		exit    int
+		exit    ExitCode
 		rule    classify.Rule
 		tries   int
 		took    time.Duration
@@ -298,22 +299,22 @@ func TestPolicyOverrides(t *testing.T) {
 		}, nil, ExitFatal, classify.RulePolicy, 1, 0, ""},
 		{"classify fails", func(*bench) class {
 			return func(context.Context, error, func(error) classify.Class) (classify.Class, error) { return 0, broken }
-		}, nil, ExitExhausted, classify.RuleRetryable, 4, 7 * time.Second, "the policy's classify failed: board.lua:3"},
+		}, nil, ExitExhausted, classify.RuleRetry, 4, 7 * time.Second, "the policy's classify failed: board.lua:3"},
 		{"classify hangs", func(b *bench) class {
 			return func(ctx context.Context, _ error, _ func(error) classify.Class) (classify.Class, error) {
 				return classify.Fatal, b.clk.Sleep(ctx, time.Hour)
 			}
-		}, nil, ExitExhausted, classify.RuleRetryable, 4, 7*time.Second + 4*hookTimeout, "classify took longer than 10m0s"},
+		}, nil, ExitExhausted, classify.RuleRetry, 4, 7*time.Second + 4*hookTimeout, "classify took longer than 10m0s"},
 		{"backoff", nil, func(*bench) backoff {
 			return func(_ context.Context, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
 				return 10*time.Second + next(n, err), nil
 			}
-		}, ExitExhausted, classify.RuleRetryable, 4, 37 * time.Second, ""},
+		}, ExitExhausted, classify.RuleRetry, 4, 37 * time.Second, ""},
 		{"backoff fails", nil, func(*bench) backoff {
 			return func(context.Context, int, error, func(int, error) time.Duration) (time.Duration, error) {
 				return 0, broken
 			}
-		}, ExitExhausted, classify.RuleRetryable, 4, 7 * time.Second, ""},
+		}, ExitExhausted, classify.RuleRetry, 4, 7 * time.Second, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, failing(noLease))
@@ -352,7 +353,7 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 	for name, tt := range map[string]struct {
 		signal  bool
 		program bool
-		exit    int
+		exit    ExitCode
 		rule    classify.Rule
 		kind    classify.Kind
 	}{
@@ -402,7 +403,7 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 }
 
 func TestSignal(t *testing.T) {
-	for number, want := range map[int]int{2: 130, 15: 143} {
+	for number, want := range map[int]ExitCode{2: 130, 15: 143} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		b := newBench(t, nil)
 		b.policy.PowerAfter = PowerAfter{Failure: PowerOn, Cancel: PowerOff}
@@ -432,6 +433,50 @@ func TestSignal(t *testing.T) {
 	}
 }
 
+// TestACancelledContext: a run whose caller cancels its context, without a cause, is of kind run.cancelled, and
+// leaves the power as power_after.cancel says.
+func TestACancelledContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := newBench(t, nil)
+	b.policy.PowerAfter = PowerAfter{Failure: PowerOff, Cancel: PowerOn}
+	b.policy.Flash = func(ctx context.Context, s *Session) error {
+		b.clk.AfterFunc(time.Second, cancel)
+		return b.clk.Sleep(ctx, time.Hour)
+	}
+	r := b.Run(ctx, b.policy, b.job)
+	wantReport(t, r, ExitFatal, classify.RuleRunCancelled, classify.RunCancelled, 1)
+	if strings.Join(b.switched, " ") != "on" || r.Error != "the run was cancelled: context canceled" {
+		t.Errorf("power %v, error %q; want on, the run was cancelled: context canceled", b.switched, r.Error)
+	}
+	b = newBench(t, nil)
+	r = b.Run(ctx, b.policy, b.job)
+	wantReport(t, r, ExitPlan, classify.RuleRunCancelled, classify.RunCancelled, 0)
+}
+
+// TestPowerAfterState holds the power state for each outcome.
+func TestPowerAfterState(t *testing.T) {
+	after := PowerAfter{Success: "s", Failure: "f", Cancel: "c"}
+	for _, tt := range []struct {
+		after   PowerAfter
+		failure error
+		want    PowerState
+	}{
+		{PowerAfter{}, nil, PowerOff},
+		{PowerAfter{}, noLease, PowerOff},
+		{PowerAfter{Success: PowerKeep}, nil, PowerKeep},
+		{PowerAfter{Failure: PowerOn}, noLease, PowerOn},
+		{PowerAfter{Failure: PowerOn}, nil, PowerOff},
+		{PowerAfter{Cancel: PowerOn}, InterruptedBy("SIGINT", 2), PowerOn},
+		{PowerAfter{Cancel: PowerKeep}, classify.New(classify.RunCancelled, "x"), PowerKeep},
+		{PowerAfter{Cancel: PowerKeep}, classify.New(classify.DeadlineTotal, "x"), PowerOff},
+		{after, noLease, PowerOff}, // unknown values
+	} {
+		if got := tt.after.state(tt.failure); got != tt.want {
+			t.Errorf("%+v.state(%v) = %s; want %s", tt.after, tt.failure, got, tt.want)
+		}
+	}
+}
+
 func TestPowerCycleRests(t *testing.T) {
 	b := newBench(t, func(ctx context.Context, s *Session) error {
 		if err := s.PowerCycle(ctx); err != nil {
@@ -457,7 +502,7 @@ func TestPowerAfter(t *testing.T) {
 	b := newBench(t, failing(noLease))
 	b.powerErr = errors.New("the PDU is on fire")
 	r, _ := b.run(t)
-	wantReport(t, r, ExitExhausted, classify.RuleRetryable, classify.NetDHCPTimeout, 4)
+	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.NetDHCPTimeout, 4)
 	if !strings.Contains(strings.Join(r.Secondary, "\n"), "could not be switched off: the PDU is on fire") {
 		t.Errorf("beside it: %q", r.Secondary)
 	}
@@ -482,7 +527,7 @@ func TestAPatientPowerDriver(t *testing.T) {
 	})
 	b.OpenPower = func(string) (power.Driver, error) { return person{b}, nil }
 	r, took := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.Power, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.Power, 1)
 	if took != 4*time.Minute+5*time.Minute+4*time.Minute || !strings.Contains(r.Error, "did not answer within 5m0s") || len(r.Secondary) != 0 {
 		t.Errorf("took %s: %s; beside it %q", took, r.Error, r.Secondary)
 	}
@@ -492,7 +537,7 @@ func TestAPatientPowerDriver(t *testing.T) {
 	b.events = nil
 	b.policy.Limits = Limits{Total: 10 * time.Minute, Attempt: 6 * time.Minute}
 	r, _ = b.run(t)
-	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.ConfigPlan, 0)
+	wantReport(t, r, ExitPlan, classify.RuleFatal, classify.ConfigPlan, 0)
 	if want := "one attempt of 6m0s and its clean-up of 5m2s do not fit the total of 10m0s"; r.Error != want {
 		t.Errorf("error %q; want %q", r.Error, want)
 	}
@@ -509,9 +554,9 @@ func TestCleanUpTriesEverything(t *testing.T) {
 			"bad":   func() error { return errors.New("cannot") },
 			"panic": func() error { panic("oops") },
 		} {
-			s.run.onCleanup(name, undo)
+			s.run.cleanups.push(name, undo)
 		}
-		s.run.onCleanup("hangs", func() error {
+		s.run.cleanups.push("hangs", func() error {
 			b.clk.Sleep(context.Background(), cleanupTimeout)
 			<-never
 			return nil
@@ -519,7 +564,7 @@ func TestCleanUpTriesEverything(t *testing.T) {
 		return classify.MarkFatal(noLease)
 	}
 	r, _ := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.NetDHCPTimeout, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.NetDHCPTimeout, 1)
 	beside := strings.Join(r.Secondary, "\n")
 	if len(undone) != 1 || !strings.Contains(beside, "bad: cannot") || !strings.Contains(beside, "panic: panic: oops") || !strings.Contains(beside, "hangs: it did not end within") {
 		t.Errorf("undone %v, beside it:\n%s", undone, beside)
@@ -532,7 +577,7 @@ func TestImageOfTheWeb(t *testing.T) {
 	b := newBench(t, failing(classify.MarkFatal(noLease)))
 	b.job.Image = strings.Replace(site.URL, "://", "://me:s3cret@", 1) + "/x.raw?sig=s3cret"
 	r, _ := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.NetDHCPTimeout, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.NetDHCPTimeout, 1)
 	if e := b.events[0]; e.Type != EventProgress || e.Step != "download" || e.Done != 5 || e.Total != 5 {
 		t.Errorf("the first event is %+v", e)
 	}
@@ -543,7 +588,7 @@ func TestImageOfTheWeb(t *testing.T) {
 	b.events = nil
 	began := b.clk.Now()
 	r, _ = b.run(t)
-	wantReport(t, r, ExitPlan, classify.RuleRetryable, classify.ImageFetch, 0)
+	wantReport(t, r, ExitPlan, classify.RuleRetry, classify.ImageFetch, 0)
 	if took := b.clk.Now().Sub(began); took != 15*time.Second || b.events[3].Type != EventNote || !strings.HasSuffix(b.events[3].Text, "again in 8s") {
 		t.Errorf("took %s, events %+v", took, b.events)
 	}
@@ -607,7 +652,7 @@ func TestDryRunTouchesNothing(t *testing.T) {
 	}
 	b.job.Port, b.events = "ttyUSB0", nil
 	r, _ = b.run(t)
-	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.Usage, 0)
+	wantReport(t, r, ExitPlan, classify.RuleFatal, classify.Usage, 0)
 }
 
 func TestVerifyOnly(t *testing.T) {
@@ -623,7 +668,7 @@ func TestVerifyOnly(t *testing.T) {
 	})
 	b.job.VerifyOnly = true
 	r, _ := b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.ConfigPolicy, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.ConfigPolicy, 1)
 	if r.Mode != ModeVerify || r.Target.State != Untouched || refused == nil || !strings.Contains(r.Error, "step wipe may destroy") {
 		t.Errorf("mode %s, target %s, %v", r.Mode, r.Target.State, r.Err)
 	}
@@ -638,14 +683,14 @@ func TestMismatchIsFinalWhereNothingIsWritten(t *testing.T) {
 		only  bool
 		err   error
 		tries int
-		state string
+		state State
 	}{
 		{true, mismatch, 1, Untouched},
 		{true, classify.New(classify.VerifyRead, "unreadable"), 4, Untouched},
 		{false, mismatch, 4, Written},
 	} {
 		b := newBench(t, func(_ context.Context, s *Session) error {
-			s.run.markMedia(tt.state)
+			s.run.ledger.mark(tt.state)
 			return s.fatalIfVerifyOnly(tt.err)
 		})
 		b.job.VerifyOnly = tt.only
@@ -683,7 +728,8 @@ func TestASessionEndsWithItsAttempt(t *testing.T) {
 	}
 }
 
-// TestWindows: each file that arrives whole lets the next come in larger windows, and the first that does not ends them.
+// TestWindows: each file that arrives whole lets the next come in larger windows, and the first that does not ends
+// them.
 func TestWindows(t *testing.T) {
 	lost := errors.New("lost")
 	for _, tt := range []struct {
@@ -698,34 +744,35 @@ func TestWindows(t *testing.T) {
 		{1 << 20, []error{lost}, 1},
 		{1 << 20, []error{nil, lost, nil, nil}, 1},
 	} {
-		r := &run{tftp: &serve.TFTP{}}
+		files := bootFiles{tftp: &serve.TFTP{}}
 		for _, err := range tt.loads {
-			r.adaptTFTPWindow(tt.size, err)
+			files.adaptWindow(tt.size, err)
 		}
-		if got := r.currentTFTPWindow(); got != tt.want {
+		if got := files.currentWindow(); got != tt.want {
 			t.Errorf("after %v of files of %d bytes: %d blocks at once, want %d", tt.loads, tt.size, got, tt.want)
 		}
 	}
 }
 
-// TestProgressIsToldNowAndThen: a step's first and its last, and between them no more than anybody looks at.
-func TestProgressIsToldNowAndThen(t *testing.T) {
+// TestProgressIsReportedAtIntervals: every step has its first and its last progress event, and at most ten a
+// second between them.
+func TestProgressIsReportedAtIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told []string
-		r := &run{Engine: Engine{Clock: clock.Real{}, Events: func(e Event) { told = append(told, fmt.Sprint(e.Step, " ", e.Done)) }}}
+		var got []string
+		events := newEmitter(clock.Real{}, console.NewSecrets(), func(e Event) { got = append(got, fmt.Sprint(e.Step, " ", e.Done)) })
 		for done := int64(1); done <= 1000; done++ {
-			r.progress("write", done, 1000)
-			r.progress("unpack", done, 0)
+			events.progress("write", done, 1000)
+			events.progress("unpack", done, 0)
 			time.Sleep(time.Millisecond)
 		}
-		r.progress("write", 1000, 1000) // is told already
-		r.progress("write", 1, 1000)    // begins again
+		events.progress("write", 1000, 1000) // is reported already
+		events.progress("write", 1, 1000)    // begins again
 		want := []string{"write 1", "unpack 1"}
 		for done := 101; done < 1000; done += 100 {
 			want = append(want, fmt.Sprint("write ", done), fmt.Sprint("unpack ", done))
 		}
-		if want = append(want, "write 1000", "write 1"); !slices.Equal(told, want) {
-			t.Errorf("told %q, want %q", told, want)
+		if want = append(want, "write 1000", "write 1"); !slices.Equal(got, want) {
+			t.Errorf("progress events = %q; want %q", got, want)
 		}
 	})
 }

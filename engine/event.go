@@ -6,12 +6,13 @@ import "time"
 //
 //	plan (attempt (step … step-end)* attempt-end [retry])* power* cleanup* end
 //
-// and of Reach (step … step-end)* cleanup* end. Steps nest. Progress, note and unknown come wherever they happen, those
-// of the image's download before the plan; progress of a step ten times a second at most, and when all is done. Fields that
-// mean nothing for a type are empty. Plain data: safe for concurrent use while nothing changes it.
+// and that of Interactive is (step … step-end)* cleanup* end. Steps nest. Progress, note and unknown come at any
+// time; those of the image's download come before the plan. A step has at most ten progress events a second, and
+// one when it is complete. Fields that mean nothing for a type are empty. Plain data: safe for concurrent use
+// while nothing changes it.
 type Event struct {
 	Time    time.Time     `json:"time"`
-	Type    string        `json:"type"`
+	Type    EventType     `json:"type"`
 	Attempt int           `json:"attempt,omitempty"` // from 1
 	Step    string        `json:"step,omitempty"`
 	Text    string        `json:"text,omitempty"`
@@ -25,64 +26,21 @@ type Event struct {
 	Total   int64         `json:"total,omitempty"`       // bytes, 0 if not known
 }
 
+// EventType is the type of an event. Its values are constants: safe for concurrent use.
+type EventType string
+
 // The types of events.
 const (
-	EventPlan       = "plan"
-	EventAttempt    = "attempt"
-	EventAttemptEnd = "attempt-end"
-	EventStep       = "step"
-	EventStepEnd    = "step-end"
-	EventRetry      = "retry"
-	EventProgress   = "progress"
-	EventPower      = "power"
-	EventCleanup    = "cleanup"
-	EventNote       = "note"
-	EventUnknown    = "unknown"
-	EventEnd        = "end"
+	EventPlan       EventType = "plan"
+	EventAttempt    EventType = "attempt"
+	EventAttemptEnd EventType = "attempt-end"
+	EventStep       EventType = "step"
+	EventStepEnd    EventType = "step-end"
+	EventRetry      EventType = "retry"
+	EventProgress   EventType = "progress"
+	EventPower      EventType = "power"
+	EventCleanup    EventType = "cleanup"
+	EventNote       EventType = "note"
+	EventUnknown    EventType = "unknown"
+	EventEnd        EventType = "end"
 )
-
-// emit tells the subscriber, one event at a time.
-func (r *run) emit(e Event) {
-	if r.Events == nil {
-		return
-	}
-	r.eventMu.Lock()
-	defer r.eventMu.Unlock()
-	r.deliver(e)
-}
-
-func (r *run) deliver(e Event) {
-	e.Text, e.Error, e.Step = masked(r.secrets, e.Text), masked(r.secrets, e.Error), masked(r.secrets, e.Step)
-	e.clip()
-	e.Time = r.Clock.Now()
-	e.Attempt = int(r.attemptNumber.Load())
-	r.Events(e)
-}
-
-// progressInterval is how often it is told at most how far a step got: nobody looks more often.
-const progressInterval = 100 * time.Millisecond
-
-// progress tells how far a step got, in bytes.
-func (r *run) progress(step string, done, total int64) {
-	if r.Events == nil {
-		return
-	}
-	r.eventMu.Lock()
-	defer r.eventMu.Unlock()
-	if r.lastProgress == nil {
-		r.lastProgress = map[string]progressMark{}
-	}
-	last, ok := r.lastProgress[step]
-	switch now := r.Clock.Now(); {
-	case ok && done == last.done && total == last.total:
-	case !ok || done < last.done || done == total || now.Sub(last.at) >= progressInterval:
-		r.lastProgress[step] = progressMark{now, done, total}
-		r.deliver(Event{Type: EventProgress, Step: step, Done: done, Total: total})
-	}
-}
-
-// progressMark is how far a step got when that was told last.
-type progressMark struct {
-	at          time.Time
-	done, total int64
-}

@@ -127,7 +127,8 @@ func ExampleEngine_Run_timeout() {
 	// Output: failed deadline.total
 }
 
-// Flash several boards at the same time. Runs may share an engine; each run needs its own console port and power driver.
+// Flash several boards at the same time. Runs may share an engine; each run needs its own console port and power
+// driver.
 func ExampleEngine_Run_concurrent() {
 	image, remove := writeImage()
 	defer remove()

@@ -8,82 +8,68 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// BoardState is where a board can be brought to. Its values are constants: safe for concurrent use.
+// BoardState is a state to which a board can be brought. Its values are constants: safe for concurrent use.
 type BoardState string
 
 const (
-	BoardAsIs  BoardState = ""      // nothing is done: only the console is opened
-	BoardUBoot BoardState = "uboot" // a prompt of U-Boot that answers
-	BoardLinux BoardState = "linux" // a shell of the Linux that the policy boots
+	BoardAsIs  BoardState = ""      // the console is opened, and nothing else is done
+	BoardUBoot BoardState = "uboot" // at a prompt of U-Boot that answers
+	BoardLinux BoardState = "linux" // at a shell of the Linux that the policy boots
 )
 
-// ResultReached is the result of a report when the board was where it should be, and whoever used it ended well.
-const ResultReached = "reached"
-
-// Interactive brings a board to a place, in one attempt, and lends its console to use. The deadlines are for the way there;
-// use ends with its context. Of the job it takes Port, Power and FilesDir. Everything is cleaned up afterwards, but the
-// board's power is left as it is, whatever the policy's power_after says: a person was at work. The report is never nil.
+// Interactive brings a board to a state, in one attempt, and calls use with its console. The limits are for
+// reaching the state; use must end with its context. Of the job it uses Port, Power and FilesDir. It leaves the
+// board's power as it is, whatever the policy's power_after says. The report is never nil; its result is
+// ResultReached if use returned nil.
 func (e Engine) Interactive(ctx context.Context, p *Policy, j Job, to BoardState, use func(context.Context, *console.Console) error) *Report {
 	done, err := e.simulate(p, j)
 	defer done()
-	r := e.newRun(ctx, p, j)
-	var d classify.Decision
+	ctx = withValues(ctx)
+	r := e.newBoardRun(p, j, ModeConsole)
 	if err == nil {
-		err = r.recoverPanic(func() error { return r.prepareInteractive(to) })
+		err = recovered(func() error { return r.prepareInteractive(ctx, to) })
 	}
 	if err != nil {
-		d = (&classify.Classifier{OnUnknown: r.logUnknown}).Decide(context.Cause(r.ctx), err)
-	} else if err := r.runInteractive(to, use); err != nil {
-		d = r.classifyError(r.ctx, classify.WithTarget(classify.WithAttempt(err, 1), r.mediaState()))
+		return r.finish(r.decider.builtin(ctx, err))
 	}
-	r.cleanUp()
-	if d.Err != nil {
-		return r.finish(d)
+	if err := r.interact(ctx, to, use); err != nil {
+		return r.finish(r.decider.decide(ctx, classify.WithTarget(classify.WithAttempt(err, 1), string(r.ledger.state()))))
 	}
-	r.emit(Event{Type: EventEnd, Text: ResultReached})
-	rep := &Report{Result: ResultReached, Board: p.Name, Attempt: 1, Target: TargetReport{State: r.mediaState()}, Duration: r.Clock.Now().Sub(r.started)}
-	r.endEvents(rep)
-	return rep
+	return r.finish(classify.Decision{})
 }
 
-// runInteractive goes to the place and lends the console. Whoever uses it may do anything to the medium.
-func (r *run) runInteractive(to BoardState, use func(context.Context, *console.Console) error) error {
-	r.touched = true // from now on a failure is one of the board's
-	r.attemptNumber.Store(1)
-	if err := r.transition(to); err != nil {
-		return err
-	}
-	r.markMedia(Unknown)
-	return r.recoverPanic(func() error { return use(r.ctx, r.console) })
-}
-
-// prepareInteractive opens what the way needs.
-func (r *run) prepareInteractive(to BoardState) error {
+// prepareInteractive opens what the state needs.
+func (r *boardRun) prepareInteractive(ctx context.Context, to BoardState) error {
 	if err := r.resolveLimits(); err != nil {
 		return err
 	}
-	steps := []func(context.Context) error{r.checkPower, r.openConsole, r.checkConnected}
+	steps := []func(context.Context) error{r.power.check, r.openConsole, r.checkConnected}
 	switch to {
 	case BoardAsIs:
-		steps = steps[:2] // the power is left alone
+		steps = steps[:2] // the power is not switched
 	case BoardLinux:
-		steps = []func(context.Context) error{r.findBootFiles, r.checkPower, r.openConsole, r.startServers, r.checkConnected}
+		steps = []func(context.Context) error{r.findBootFiles, r.power.check, r.openConsole, r.startServers, r.checkConnected}
 	}
-	for _, do := range steps {
-		if err := do(r.ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return inOrder(ctx, steps)
 }
 
-// transition goes there.
-func (r *run) transition(to BoardState) error {
+// interact brings the board to the state and calls use, which may change the medium.
+func (r *boardRun) interact(ctx context.Context, to BoardState, use func(context.Context, *console.Console) error) error {
+	r.events.attempt.Store(1)
+	if err := r.transition(ctx, to); err != nil {
+		return err
+	}
+	r.ledger.mark(Unknown)
+	return recovered(func() error { return use(ctx, r.console.Console) })
+}
+
+// transition has the policy bring the board to the state.
+func (r *boardRun) transition(run context.Context, to BoardState) error {
 	if to == BoardAsIs {
 		return nil
 	}
-	late := classify.WithHint(classify.New(classify.DeadlineAttempt, "the board was not at %s within %s", to, r.limits.Attempt), "raise limits.attempt in the policy")
-	ctx, cancel := clock.WithTimeout(r.ctx, r.Clock, r.limits.Attempt, late)
+	timedOut := classify.WithHint(classify.New(classify.DeadlineAttempt, "the board was not at %s within %s", to, r.limits.Attempt), "raise limits.attempt in the policy")
+	ctx, cancel := clock.WithTimeout(run, r.Clock, r.limits.Attempt, timedOut)
 	defer cancel()
-	return r.callScript(ctx, func() error { return r.policy.Transition(ctx, &Session{run: r}, to) })
+	return r.script.call(run, ctx, func() error { return r.policy.Transition(ctx, &Session{run: r}, to) })
 }

@@ -2,40 +2,32 @@ package engine
 
 import (
 	"sync"
-	"time"
 
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/internal/flash"
-	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// ledger records what became of the media of a run: where each of them lies, its state, and the receipt that proves it.
-// A write to a disk voids the receipts of all media on that disk. A run succeeds if the ledger is proven, and in no other way.
+// ledger records the location, the state and the receipt of each medium of a run. A write to a disk voids the
+// receipts of all media on that disk. A run succeeds only if the ledger is proven. Safe for concurrent use.
 //
-// The state of a medium goes from untouched to partial when the first byte is about to change, to written when all were
-// written, and to verified with a receipt. A receipt that is void makes written of verified, and untouched if the run only
-// compares.
+// The state of a medium changes from untouched to partial before its first byte changes, to written after its last
+// byte was written, and to verified with a receipt. When a receipt is voided, verified becomes written, or
+// untouched if the run only compares.
 type ledger struct {
 	clock    clock.Clock
 	readOnly bool // the run only compares
 
-	mu    sync.Mutex // guards what follows, and the fields of the media that say so
-	media []*medium  // does not change once the run is planned
-	idle  string     // state of the board's medium, if the run has no image
-	reads int64      // how many read-backs began
+	mu    sync.Mutex // guards what follows, and the fields of each medium that say so
+	media []*medium  // not changed after the run was planned
+	idle  State      // reported if the run has no image
+	reads int64      // number of read-backs begun
 }
 
-// add adds a medium to write. It is called while the run is planned.
+// add adds a medium. It must be called while the run is planned.
 func (l *ledger) add(m *medium) {
 	m.state = Untouched
 	l.media = append(l.media, m)
-}
-
-// staged records the image of a medium.
-func (l *ledger) staged(m *medium, im *image.Image) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	m.image = im
 }
 
 // resolved records where a medium lies.
@@ -95,7 +87,7 @@ func (l *ledger) voidLocked(m *medium) {
 	}
 }
 
-// reading must be called before a medium is read back. Its number is for prove.
+// reading must be called before a medium is read back. It returns the number of the read-back, for prove.
 func (l *ledger) reading(m *medium) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,19 +96,19 @@ func (l *ledger) reading(m *medium) int64 {
 	return l.reads
 }
 
-// prove records the receipt of a read-back, if it proves that the medium holds its image, and reports whether it does: it
-// does not if the disk was written to after the reading began.
+// prove records the receipt of a read-back, and reports whether it proves that the medium holds its image. It does
+// not if the disk was written to after the read-back began.
 func (l *ledger) prove(m *medium, receipt flash.Receipt, reading int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !m.proves(receipt) || reading <= m.lastWrite {
+	if !m.provesLocked(receipt) || reading <= m.lastWrite {
 		return false
 	}
 	m.state, m.receipt, m.read = Verified, receipt, reading
 	return true
 }
 
-// void drops the receipt of one medium, which read back wrong.
+// void drops the receipt of a medium that read back wrong.
 func (l *ledger) void(m *medium) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -132,8 +124,8 @@ func (l *ledger) voidAll() {
 	}
 }
 
-// mark sets the state of all media, which something else than their writers changed, and voids every receipt.
-func (l *ledger) mark(state string) {
+// mark sets the state of all media, and voids every receipt. It is for changes that no writer of the run made.
+func (l *ledger) mark(state State) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.idle = state
@@ -147,7 +139,7 @@ func (l *ledger) mark(state string) {
 func (l *ledger) holds(m *medium) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return m.proven()
+	return m.provenLocked()
 }
 
 // proven reports whether every medium is known to hold its image, and there is one.
@@ -155,14 +147,14 @@ func (l *ledger) proven() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range l.media {
-		if !m.proven() {
+		if !m.provenLocked() {
 			return false
 		}
 	}
 	return len(l.media) > 0
 }
 
-// each calls f for every medium, with the lock held.
+// each calls f for every medium. It holds mu meanwhile.
 func (l *ledger) each(f func(m *medium)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -171,9 +163,8 @@ func (l *ledger) each(f func(m *medium)) {
 	}
 }
 
-// state is the state that all media have; unknown if that of one is unknown; partial if some were written and others were
-// not.
-func (l *ledger) state() string {
+// state returns the combined state of all media: unknown if one is unknown, partial if only some were written.
+func (l *ledger) state() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.media) == 0 {
@@ -194,10 +185,11 @@ func (l *ledger) state() string {
 	return state
 }
 
-// timeOf is a time as a report has it, "" for none.
-func timeOf(t time.Time) string {
-	if t.IsZero() {
-		return ""
+// proofError returns nil if the ledger is proven, else the error of a flash that ended well and proved nothing.
+func (l *ledger) proofError() error {
+	if l.proven() {
+		return nil
 	}
-	return t.Format(time.RFC3339Nano)
+	return classify.WithHint(classify.New(classify.FlashUnverified, "the flash ended without proof that %s holds the image", l.media[0].target),
+		"write with sh:write(job), which verifies; what the script returned does not count")
 }

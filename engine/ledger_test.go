@@ -13,8 +13,8 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// books is a ledger of three media: a and b are on one disk, c is on another one. They all have the image of one receipt,
-// which is a true one, as no other can be made.
+// books is a ledger of three media: a and b are on one disk, c is on another one. They all have the image of one
+// receipt, which is a true one, as no other can be made.
 type books struct {
 	ledger
 	a, b, c  *medium
@@ -50,8 +50,10 @@ func newBooks(t *testing.T, names string) *books {
 	if bk.receipt, err = w.Verify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	staged := &stagedImage{}
+	staged.opened.Store(im)
 	half := func(disk string, first int64) *medium {
-		return &medium{target: target.Target(), image: im, device: out, extents: []flash.Extent{{Disk: disk, First: first, Length: 8}}}
+		return &medium{stagedImage: staged, target: target.Target(), device: out, extents: []flash.Extent{{Disk: disk, First: first, Length: 8}}}
 	}
 	bk.a, bk.b, bk.c = half("8:0", 0), half("8:0", 8), half("8:16", 0)
 	for _, name := range names {
@@ -89,7 +91,7 @@ func (bk *books) enter(line string) {
 	case "command":
 		bk.voidAll()
 	default:
-		bk.mark(verb)
+		bk.mark(State(verb))
 	}
 }
 
@@ -141,8 +143,8 @@ func TestLedger(t *testing.T) {
 			}
 		}
 		var states []string
-		bk.each(func(m *medium) { states = append(states, m.state) })
-		if got := strings.TrimSpace(strings.Join(states, " ") + " = " + bk.state()); got != tt.states || bk.proven() != tt.proven {
+		bk.each(func(m *medium) { states = append(states, string(m.state)) })
+		if got := strings.TrimSpace(strings.Join(states, " ") + " = " + string(bk.state())); got != tt.states || bk.proven() != tt.proven {
 			t.Errorf("ledger of %q, verify only %t, after %q = %q, proven %t; want %q, %t", tt.media, tt.only, tt.lines, got, bk.proven(), tt.states, tt.proven)
 		}
 	}
@@ -150,7 +152,7 @@ func TestLedger(t *testing.T) {
 
 // TestStateOfAll: what is not known of one medium is not known of all.
 func TestStateOfAll(t *testing.T) {
-	for _, tt := range []struct{ a, b, want string }{
+	for _, tt := range []struct{ a, b, want State }{
 		{Untouched, Untouched, Untouched},
 		{Untouched, Written, Partial},
 		{Untouched, Verified, Partial},
@@ -161,7 +163,7 @@ func TestStateOfAll(t *testing.T) {
 		{Unknown, Partial, Unknown},
 		{Unknown, Verified, Unknown},
 	} {
-		for _, states := range [][]string{{tt.a, tt.b}, {tt.b, tt.a}} {
+		for _, states := range [][]State{{tt.a, tt.b}, {tt.b, tt.a}} {
 			l := ledger{media: []*medium{{state: states[0]}, {state: states[1]}}}
 			if got := l.state(); got != tt.want {
 				t.Errorf("state of %v = %s; want %s", states, got, tt.want)
@@ -228,8 +230,8 @@ func (f *fake) Repair(context.Context) error {
 func (f *fake) Distrust()            { f.unread = true }
 func (f *fake) Counts() flash.Counts { return f.counts }
 
-// TestProofIsYoungerThanTheLastWrite: all media of a disk are written before the first of them is read back, and what is
-// written later, to repair one of them, makes the others read again.
+// TestProofIsYoungerThanTheLastWrite: all media of a disk are written before the first of them is read back, and
+// what is written later, to repair one of them, makes the others read again.
 func TestProofIsYoungerThanTheLastWrite(t *testing.T) {
 	for _, tt := range []struct {
 		media       string
@@ -237,7 +239,7 @@ func TestProofIsYoungerThanTheLastWrite(t *testing.T) {
 		size        int    // of the disk that a and b are on: what lies behind its end goes to its begin
 		log         string
 		kind        classify.Kind
-		state       string
+		state       State
 	}{
 		{media: "ab", size: 8, log: "write a, write b, read a, read b", state: Verified},
 		{media: "ab", size: 8, right: "b", log: "write a, look at b, read a", state: Verified},
@@ -299,7 +301,7 @@ func TestPlanRefusesOnePlaceTwice(t *testing.T) {
 			b.job.Parts = append(b.job.Parts, Part{Label: label, Image: b.job.Image})
 		}
 		r, _ := b.run(t)
-		wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.TargetUnsafe, 0)
+		wantReport(t, r, ExitPlan, classify.RuleFatal, classify.TargetUnsafe, 0)
 		if r.Target.State != Untouched || r.Hint == "" || len(b.switched) > 0 {
 			t.Errorf("parts %q: target %s, hint %q, power %v", labels, r.Target.State, r.Hint, b.switched)
 		}

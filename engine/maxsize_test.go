@@ -34,13 +34,13 @@ func (a *after) Read(p []byte) (int, error) {
 	return a.Reader.Read(p)
 }
 
-// TestMaxSizeBeforeAndAfterPower: a size that is known before the board has power ends the run there, exit 2, and one that
-// turns out later ends the attempt, exit 3. The medium is not touched.
+// TestMaxSizeBeforeAndAfterPower: a size that is known before the board has power ends the run there, exit 2, and
+// one that turns out later ends the attempt, exit 3. The medium is not touched.
 func TestMaxSizeBeforeAndAfterPower(t *testing.T) {
 	b := newBench(t, failing(nil))
 	b.job.MaxSize = 4
 	r, _ := b.run(t)
-	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.ImageTooLarge, 0)
+	wantReport(t, r, ExitPlan, classify.RuleFatal, classify.ImageTooLarge, 0)
 	if len(b.switched) != 0 || r.Target.State != Untouched || r.Class != "fatal" {
 		t.Errorf("power %v, target %s, %s", b.switched, r.Target.State, r.Class)
 	}
@@ -54,7 +54,7 @@ func TestMaxSizeBeforeAndAfterPower(t *testing.T) {
 	b.job.Image, b.job.MaxSize = "-", 40<<20
 	b.Stdin = io.MultiReader(&zeros{33 << 20}, &after{flashing, &zeros{64 << 20}}) // the first part takes longer than a moment
 	r, _ = b.run(t)
-	wantReport(t, r, ExitFatal, classify.RuleNonRetryable, classify.ImageTooLarge, 1)
+	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.ImageTooLarge, 1)
 	if r.Target.State != Untouched {
 		t.Errorf("target %s", r.Target.State)
 	}
@@ -65,7 +65,7 @@ func TestMaxSizeOfALocalWrite(t *testing.T) {
 	b := newBench(t, nil)
 	to := filepath.Join(t.TempDir(), "medium")
 	r := b.Write(t.Context(), WriteJob{Image: b.job.Image, To: to, MaxSize: 4})
-	wantReport(t, r, ExitPlan, classify.RuleNonRetryable, classify.ImageTooLarge, 0)
+	wantReport(t, r, ExitPlan, classify.RuleFatal, classify.ImageTooLarge, 0)
 	if _, err := os.Stat(to); !os.IsNotExist(err) {
 		t.Errorf("%s: %v", to, err)
 	}

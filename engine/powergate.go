@@ -6,14 +6,16 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// powerGate refuses to switch the power of a board whose console is not connected: somebody else may be at work there,
-// and what the board says would be lost. It belongs to the one goroutine that switches.
+// powerGate refuses to switch the power of a board whose console is not connected: another client may be working
+// on the board, and its output would be lost. One goroutine at a time uses it.
 type powerGate struct {
-	off  bool // the power was last switched off: an adapter or a server that lost its power with the board comes back when it is on
-	lost bool // the console was lost since the power was last switched, and opened again
+	// off means that the power was last switched off. An adapter or a server that shares the board's supply has no
+	// power either then, and is connected again only when the power is on.
+	off  bool
+	lost bool // the console was lost and opened again since the power was last switched
 }
 
-// check returns the reason why the power must not be switched.
+// check returns an error if the power must not be switched.
 func (g *powerGate) check(ctx context.Context, con *console.Console) error {
 	if g.off {
 		return nil
@@ -28,13 +30,5 @@ func (g *powerGate) check(ctx context.Context, con *console.Console) error {
 	return nil
 }
 
-// switched notes what the driver did.
+// switched records the result of a power action.
 func (g *powerGate) switched(to PowerState, err error) { g.off = err == nil && to == PowerOff }
-
-// checkConnected is the last thing before the board is touched.
-func (r *run) checkConnected(ctx context.Context) error {
-	if r.power == nil {
-		return nil
-	}
-	return r.gate.check(ctx, r.console)
-}

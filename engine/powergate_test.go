@@ -45,7 +45,7 @@ func TestPowerNeedsAConsole(t *testing.T) {
 		refused  []error // what the nth Open says
 		late     bool    // the second port hangs up once it was found to be connected
 		switched string
-		exit     int
+		exit     ExitCode
 		kind     classify.Kind
 	}{
 		"connected":             {flash: cycle, switched: "off on off on off", exit: ExitExhausted, kind: classify.NetDHCPTimeout},
@@ -140,11 +140,11 @@ func TestPowerNeedsAConsole(t *testing.T) {
 	}
 }
 
-// TestReachNeedsAConsole: a person who wants U-Boot does not reset a board at which somebody else works, and one who only
-// wants to look is not held up.
-func TestReachNeedsAConsole(t *testing.T) {
+// TestInteractiveNeedsAConsole: Interactive does not reset a board whose console has another client, but opens its
+// console as it is.
+func TestInteractiveNeedsAConsole(t *testing.T) {
 	busy := classify.New(classify.TransportBusy, "Port already in use")
-	for to, exit := range map[BoardState]int{BoardAsIs: 0, BoardUBoot: ExitPlan, BoardLinux: ExitPlan} {
+	for to, exit := range map[BoardState]ExitCode{BoardAsIs: 0, BoardUBoot: ExitPlan, BoardLinux: ExitPlan} {
 		b := newBench(t, nil)
 		b.policy.Transition = func(ctx context.Context, s *Session, _ BoardState) error { return s.PowerCycle(ctx) }
 		b.OpenPort = func(context.Context, string, transport.Line) (transport.Port, error) {
@@ -152,7 +152,7 @@ func TestReachNeedsAConsole(t *testing.T) {
 		}
 		r := b.Interactive(t.Context(), b.policy, Job{}, to, func(context.Context, *console.Console) error { return nil })
 		if r.Exit != exit || len(b.switched) > 0 {
-			t.Errorf("Reach(%q): exit %d, switched %v; want %d and no switching: %v", to, r.Exit, b.switched, exit, r.Err)
+			t.Errorf("Interactive(%q): exit %d, switched %v; want %d and no switching: %v", to, r.Exit, b.switched, exit, r.Err)
 		}
 	}
 }

@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// maxLinks is how many links a path may lead through, as in Linux.
+// maxLinks is how many links Linux follows in a path.
 const maxLinks = 40
 
-// realPath returns the absolute path of a file without links, ".." and ".", as the kernel walks it, also of a file that
-// is not there. A path that leads through more links than the kernel follows is cut there: it does not open.
+// realPath returns the absolute path of a file without links, ".." and ".", as the kernel resolves it. The file
+// need not exist. A path with more links than the kernel follows, which cannot be opened, is resolved up to that
+// limit.
 func realPath(path string) string {
 	if !filepath.IsAbs(path) {
 		wd, err := os.Getwd()

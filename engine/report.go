@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
@@ -11,54 +10,63 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
-// Exit codes of a run.
+// Result is how a run ended. Its values are constants: safe for concurrent use.
+type Result string
+
+// The results.
 const (
-	ExitVerified  = 0   // every planned image is verified on the medium; a dry run's plan can work
-	ExitInternal  = 1   // a bug in flashlua
-	ExitPlan      = 2   // nothing was touched: usage, configuration, a script that cannot load, a plan that cannot work
-	ExitFatal     = 3   // a failure that another attempt cannot mend, or the final power state could not be set
-	ExitExhausted = 4   // every attempt failed
-	ExitDeadline  = 5   // the total deadline
-	ExitSignal    = 128 // plus the number of the signal
+	ResultVerified Result = "verified" // every image is proven to be on its medium
+	ResultFailed   Result = "failed"
+	ResultPlanned  Result = "planned" // by a dry run: the plan can work
+	ResultReached  Result = "reached" // by Interactive: the board reached the state, and its use ended well
+	ResultDone     Result = "done"    // by a program: it ended well
 )
 
-// ResultPlanned is the result of a dry run whose plan can work.
-const ResultPlanned = "planned"
+// success returns the result of a run of this mode that ended well.
+func (m Mode) success() Result {
+	switch m {
+	case ModeDryRun:
+		return ResultPlanned
+	case ModeConsole:
+		return ResultReached
+	case ModeProgram:
+		return ResultDone
+	}
+	return ResultVerified
+}
 
-// Report says what came of a run. Its JSON form is the verdict.
+// Report is the result of a run. Its JSON form is the verdict.
 // Plain data: safe for concurrent use once the run has returned it.
 type Report struct {
-	Result     string        `json:"result"` // verified, failed, or planned by a dry run
-	Mode       string        `json:"mode"`   // flash, verify, dry-run, program or write
-	Exit       int           `json:"exit"`
+	Result     Result        `json:"result"`
+	Mode       Mode          `json:"mode"`
+	Exit       ExitCode      `json:"exit"`
 	Class      string        `json:"class,omitempty"` // retry or fatal
 	Rule       string        `json:"rule,omitempty"`  // that decided on the class
 	Kind       string        `json:"kind,omitempty"`
 	Error      string        `json:"error,omitempty"`
 	Chain      []string      `json:"chain,omitempty"` // outermost first
 	Hint       string        `json:"hint,omitempty"`
-	StopReason string        `json:"stopped,omitempty"` // why no further attempt was made, if not by class or count
+	StopReason string        `json:"stopped,omitempty"` // why there was no further attempt, if not by class or count
 	Step       string        `json:"step,omitempty"`
 	Attempt    int           `json:"attempt"` // the last one, 0 if none was made
 	Attempts   []*Attempt    `json:"attempts"`
-	Secondary  []string      `json:"secondary,omitempty"` // what failed beside it
+	Secondary  []string      `json:"secondary,omitempty"` // other errors
 	Console    []string      `json:"console,omitempty"`   // the last lines
 	Detail     string        `json:"detail,omitempty"`
 	Board      string        `json:"board"`
 	Image      ImageReport   `json:"image"`
 	Target     TargetReport  `json:"target"`
-	Parts      []PartReport  `json:"parts,omitempty"` // of the job, each for itself; image and target are then the first, state is of all
+	Parts      []PartReport  `json:"parts,omitempty"` // Image and Target are those of the first; Target.State is of all
 	Duration   time.Duration `json:"duration_ns"`
 	Simulated  bool          `json:"simulated"`
-	Lost       []Loss        `json:"lost,omitempty"` // output that was not taken in time
+	Lost       []Loss        `json:"lost,omitempty"` // output that was not read in time
 
-	Err        error `json:"-"` // nil after success
-	powerError error
-	secondary  []error
+	Err error `json:"-"` // nil after success
 }
 
-// Loss is output that its reader did not take in time, so that the run went on without it. Plain data: safe for concurrent use
-// while nothing changes it.
+// Loss is output that was dropped because it was not read in time. Plain data: safe for concurrent use while
+// nothing changes it.
 type Loss struct {
 	Output string `json:"output"`          // events, transcript, messages, or subscriber of an embedding program
 	Lines  int64  `json:"lines"`           // or events
@@ -76,139 +84,84 @@ type Attempt struct {
 	Step     string        `json:"step,omitempty"`
 	Duration time.Duration `json:"duration_ns"`
 	Wait     string        `json:"wait,omitempty"` // before the next attempt
-
-	err error
 }
 
-// ImageReport is what was to be written. Plain data: safe for concurrent use while nothing changes it.
+// ImageReport is an image that was to be written. Plain data: safe for concurrent use while nothing changes it.
 type ImageReport struct {
 	Path   string `json:"path"`
 	Size   int64  `json:"size,omitempty"` // bytes
 	SHA256 string `json:"sha256,omitempty"`
 }
 
-// TargetReport is where it was to go, and how the medium was left.
+// TargetReport is the target of an image, and the state of its medium at the end.
 // Plain data: safe for concurrent use while nothing changes it.
 type TargetReport struct {
 	Name   string `json:"name,omitempty"`
 	Device string `json:"device,omitempty"`
-	State  string `json:"state"` // untouched, partial, written, verified, unknown
-	// LastWrite is when the disk was last written to by this run, through any of its parts, and ReadBack when the read-back
-	// began that proves the medium, which is later. RFC 3339; "" is never.
+	State  State  `json:"state"`
+	// LastWrite is when the run last wrote to the disk, to any partition of it. ReadBack is when the read-back
+	// that proves the medium began, which is later. RFC 3339; "" is never.
 	LastWrite string `json:"last_write,omitempty"`
 	ReadBack  string `json:"read_back,omitempty"`
-	// Rewritten is how many ranges read back wrong at first, and were written again.
+	// Rewritten is how many ranges read back wrong and were written again.
 	Rewritten int `json:"rewritten,omitempty"`
 }
 
-// PartReport is one partition of a run that wrote several. Plain data: safe for concurrent use while nothing changes it.
+// PartReport is one partition of a run that writes several. Plain data: safe for concurrent use while nothing
+// changes it.
 type PartReport struct {
 	Label  string       `json:"label"`
 	Image  ImageReport  `json:"image"`
 	Target TargetReport `json:"target"`
 }
 
-// addAttempt records an attempt.
+// addAttempt adds an attempt that ended with the decision d, the zero decision after success.
 func (r *Report) addAttempt(n int, took time.Duration, d classify.Decision) *Attempt {
 	a := &Attempt{Number: n, Duration: took}
 	if d.Err != nil {
 		f := classify.Facts(d.Err)
-		a.err, a.Error, a.Kind, a.Class, a.Rule, a.Step = d.Err, d.Err.Error(), string(f.Kind), d.Class.String(), string(d.Rule), f.Step
+		a.Error, a.Kind, a.Class, a.Rule, a.Step = d.Err.Error(), string(f.Kind), d.Class.String(), string(d.Rule), f.Step
 	}
 	r.Attempts = append(r.Attempts, a)
 	return a
 }
 
-func (r *Report) lastError() error {
-	if len(r.Attempts) == 0 {
-		return nil
-	}
-	return r.Attempts[len(r.Attempts)-1].err
-}
-
-// finish fills the report from what the run knows.
-func (r *run) finish(d classify.Decision) *Report {
-	rep := &r.report
-	rep.Result, rep.Attempt, rep.Duration = "failed", int(r.attemptNumber.Load()), r.Clock.Now().Sub(r.started)
-	rep.Mode, rep.Board, rep.Image.Path, rep.Simulated = r.mode, r.policy.Name, web.Mask(r.job.Image), rep.Simulated || r.Simulated
-	rep.setMedia(r)
-	if rep.Attempts == nil {
-		rep.Attempts = []*Attempt{}
-	}
-	err := d.Err
-	if err == nil {
-		rep.Result = r.successResult()
-		err = classify.MarkFatal(rep.powerError)
-		if err != nil {
-			d.Class, d.Rule = classify.Fatal, classify.RuleNonRetryable
-		}
-	} else {
-		err = classify.WithSecondary(err, rep.powerError)
-	}
-	rep.Exit = exitCode(d, rep, r.touched, err)
-	rep.setError(d, classify.WithSecondary(err, rep.secondary...))
-	rep.mask(r.secrets)
-	rep.clip()
-	r.emit(Event{Type: EventEnd, Text: rep.Result, Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
-	r.endEvents(rep)
-	return rep
-}
-
-// endEvents waits a moment for the subscriber, and reports what it did not take.
-func (r *run) endEvents(rep *Report) {
-	if r.sub == nil {
-		return
-	}
-	lost, failed := r.sub.close(r.Hurry)
-	if failed != nil {
-		rep.Secondary = append(rep.Secondary, failed.Error())
-	}
-	if lost > 0 {
-		rep.Lost = append(rep.Lost, Loss{Output: "subscriber", Lines: lost})
-	}
-}
-
-// successResult is the result of a run of this mode that ended well.
-func (r *run) successResult() string {
-	switch r.mode {
-	case ModeDryRun:
-		return ResultPlanned
-	case ModeProgram:
-		return ResultDone
-	}
-	return Verified
-}
-
-// setMedia records what became of the media.
-func (r *Report) setMedia(run *run) {
+// setMedia adds the media.
+func (r *Report) setMedia(l *ledger) {
 	first := true
-	run.ledger.each(func(m *medium) {
-		p := m.report()
+	l.each(func(m *medium) {
+		p := m.reportLocked()
 		if first {
 			r.Image, r.Target = p.Image, p.Target
 		}
-		if first = false; m.source.Label != "" {
+		if first = false; m.label != "" {
 			r.Parts = append(r.Parts, p)
 		}
 	})
-	r.Target.State = run.ledger.state()
+	r.Target.State = l.state()
 }
 
-// report is what became of a medium. The caller holds the ledger's lock.
-func (m *medium) report() PartReport {
-	p := PartReport{Label: m.source.Label, Image: ImageReport{Path: web.Mask(m.source.Image)}, Target: TargetReport{
-		Name: m.target.Name, Device: m.device, State: m.state, Rewritten: m.rewritten, LastWrite: timeOf(m.lastWriteAt),
-	}}
-	if m.image != nil {
-		p.Image.Size, p.Image.SHA256 = m.image.Size(), m.image.SHA256()
+// complete adds the result, the exit code and the errors, without secrets. d is the decision on the run's error,
+// the zero decision after success.
+func (r *Report) complete(d classify.Decision, powerError error, secondary []error, secrets *console.Secrets) {
+	if r.Attempts == nil {
+		r.Attempts = []*Attempt{}
 	}
-	if m.proven() {
-		p.Target.ReadBack = timeOf(m.readAt)
+	r.Result = ResultFailed
+	err := classify.WithSecondary(d.Err, powerError)
+	if d.Err == nil {
+		r.Result = r.Mode.success()
+		if err = classify.MarkFatal(powerError); err != nil {
+			d = classify.Decision{Class: classify.Fatal, Rule: classify.RuleFatal}
+		}
 	}
-	return p
+	r.Exit = newOutcome(d, err, r.Attempt > 0, r.StopReason != "").exitCode()
+	r.setError(d, classify.WithSecondary(err, secondary...))
+	r.mask(secrets)
+	r.clip()
 }
 
-// setError puts an error into the report.
+// setError adds an error, nil after success.
 func (r *Report) setError(d classify.Decision, err error) {
 	if r.Err = err; err == nil {
 		return
@@ -224,69 +177,32 @@ func (r *Report) setError(d classify.Decision, err error) {
 	}
 }
 
-// masked returns text without secrets, and without the passwords of addresses in it.
-func masked(hide *console.Secrets, text string) string { return web.Redact(hide.Mask(text)) }
+// masked returns text without the secrets, and without the passwords of web addresses.
+func masked(secrets *console.Secrets, text string) string { return web.Redact(secrets.Mask(text)) }
 
-// mask hides secrets that a script, the board or a command line put into an error.
-func (r *Report) mask(hide *console.Secrets) {
+// mask hides the secrets in all texts, which may come from a script, the board or the command line.
+func (r *Report) mask(secrets *console.Secrets) {
 	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.StopReason, &r.Step} {
-		*text = masked(hide, *text)
+		*text = masked(secrets, *text)
 	}
 	for _, list := range [][]string{r.Chain, r.Secondary, r.Console} {
 		for i := range list {
-			list[i] = masked(hide, list[i])
+			list[i] = masked(secrets, list[i])
 		}
 	}
 	for _, a := range r.Attempts {
-		a.Error, a.Step = masked(hide, a.Error), masked(hide, a.Step)
+		a.Error, a.Step = masked(secrets, a.Error), masked(secrets, a.Step)
 	}
 }
 
-// RefusedReport is the report of a run that could not even be planned.
+// RefusedReport returns the report of a run that could not begin because of err.
 func RefusedReport(err error) *Report {
-	r := &Report{Result: "failed", Attempts: []*Attempt{}, Target: TargetReport{State: Untouched}}
-	d := (&classify.Classifier{}).Decide(nil, err)
-	r.Exit = exitCode(d, r, false, d.Err)
-	r.setError(d, d.Err)
-	r.mask(nil)
-	r.clip()
+	r := &Report{Target: TargetReport{State: Untouched}}
+	r.complete((&classify.Classifier{}).Decide(nil, err), nil, nil, nil)
 	return r
 }
 
-// exitCode gives the exit code: where the run ended says more than why.
-func exitCode(d classify.Decision, r *Report, began bool, err error) int {
-	var sig *interruptCause
-	switch {
-	case err == nil:
-		return ExitVerified
-	case d.Rule == classify.RuleInternal:
-		return ExitInternal
-	case errors.As(err, &sig):
-		return ExitSignal + sig.number
-	case d.Rule == classify.RuleRunCancelled && classify.Find(err, classify.DeadlineTotal) != nil, r.StopReason != "":
-		return ExitDeadline
-	case !began:
-		return ExitPlan
-	case d.Class == classify.Fatal:
-		return ExitFatal
-	}
-	return ExitExhausted
-}
-
-// interruptCause is the cause of a run that a signal ended.
-type interruptCause struct {
-	error
-	number int
-}
-
-func (s *interruptCause) Unwrap() error { return s.error }
-
-// InterruptedBy gives the cause to cancel a run's context with when a signal arrived.
-func InterruptedBy(name string, number int) error {
-	return &interruptCause{classify.New(classify.RunInterrupted, "interrupted by %s", name), number}
-}
-
-// MarshalIndent is the verdict, readable.
+// MarshalIndent returns the verdict: indented JSON, and a newline.
 func (r *Report) MarshalIndent() ([]byte, error) {
 	raw, err := json.MarshalIndent(r, "", "  ")
 	return append(raw, '\n'), err

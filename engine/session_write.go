@@ -9,25 +9,61 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-// reverify reads the media once more if the script ran commands after they were verified. Nothing is repaired then: what the
-// commands did was meant.
+// writeState is the last write of a session, and whether the script ran commands since. The zero value has none.
+type writeState struct {
+	last     *writes // nil: there is none, or its shell has ended
+	commands bool    // the script ran commands after the media were verified
+}
+
+// dropShell must be called when the shell that wrote has ended: what it wrote cannot be read back any more.
+func (w *writeState) dropShell() { w.last = nil }
+
+// rejoin has what was written read back through another shell of the same Linux.
+func (w *writeState) rejoin(sh *shell.Shell) {
+	if w.last != nil {
+		w.last.dut.Rejoin(sh)
+	}
+}
+
+// BeforeCommand must be called before a command of the script, because the command may change the medium. It voids
+// all receipts, so that the media are read again at the end of the attempt. In a step with Destroys it marks the
+// media Partial; if the run only compares, it returns an error instead.
+func (s *Session) BeforeCommand() error {
+	if err := s.CheckActive(); err != nil {
+		return err
+	}
+	s.write.commands = true
+	switch {
+	case s.steps.destructive == 0:
+		s.run.ledger.voidAll()
+	case s.VerifyOnly():
+		return classify.WithHint(classify.New(classify.ConfigPolicy, "step %s may destroy the medium, and nothing is to be written: its commands do not run", s.steps.innermost()),
+			"in the policy, leave the command out if job.verify_only is true")
+	default:
+		s.run.ledger.mark(Partial)
+	}
+	return nil
+}
+
+// reverify reads the media again if the script ran commands after they were verified. It repairs nothing: the
+// changes by these commands were intended.
 func (s *Session) reverify(ctx context.Context) error {
-	if s.lastWrite == nil || !s.commandsSinceVerify {
+	if s.write.last == nil || !s.write.commands {
 		return nil
 	}
 	s.Note("commands ran after the verification: reading the medium once more")
-	s.commandsSinceVerify = false
-	for _, w := range s.lastWrite.all {
+	s.write.commands = false
+	for _, w := range s.write.last.all {
 		w.Distrust()
 	}
-	return s.lastWrite.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, w, false) })
+	return s.write.last.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, w, false) })
 }
 
-// verify is the step that reads one medium back.
+// verify runs the step verify, which reads one medium back.
 func (s *Session) verify(ctx context.Context, w *writing, repair bool) error {
 	return s.Step(ctx, "verify", StepOptions{}, func(ctx context.Context) error {
 		before := w.Counts().Rewritten
-		if err := s.lastWrite.verify(ctx, w, repair); err != nil {
+		if err := s.write.last.verify(ctx, w, repair); err != nil {
 			return s.fatalIfVerifyOnly(err)
 		}
 		if n := w.Counts().Rewritten - before; n > 0 {
@@ -37,7 +73,7 @@ func (s *Session) verify(ctx context.Context, w *writing, repair bool) error {
 	})
 }
 
-// fatalIfVerifyOnly makes a mismatch fatal where nothing is written: the medium will not be another one the next time.
+// fatalIfVerifyOnly makes a mismatch fatal if the run only compares: another attempt would find the same.
 func (s *Session) fatalIfVerifyOnly(err error) error {
 	if !s.VerifyOnly() || classify.Find(err, classify.VerifyMismatch) == nil {
 		return err
@@ -45,41 +81,41 @@ func (s *Session) fatalIfVerifyOnly(err error) error {
 	return classify.WithHint(classify.MarkFatal(err), "flash it with flashlua run; a file system that was mounted for writing since then differs, too")
 }
 
-// Write streams the images to their targets, reads them back and keeps the receipts. If the job is to verify only, it
-// writes nothing and does the rest. No byte is written before all images are staged and all targets found, and none is
-// read back before all are written.
+// Write streams the images to their targets, reads them back and records the receipts. It writes nothing before
+// all images are staged and all targets are found, and reads nothing back before all media are written. If the run
+// only compares, it does not write.
 func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
 	if err := s.CheckActive(); err != nil {
 		return err
 	}
-	if err := s.run.needImages(); err != nil {
+	if err := s.run.staging.useAllCPUs(); err != nil {
 		return err
 	}
 	ws, err := s.openMedia(ctx, sh)
 	if err != nil {
 		return err
 	}
-	s.lastWrite, s.commandsSinceVerify = nil, false
+	s.write = writeState{}
 	for _, w := range ws.all {
-		if err := s.write(ctx, ws, w); err != nil {
+		if err := s.writeOne(ctx, ws, w); err != nil {
 			return err
 		}
 	}
-	s.lastWrite = ws
+	s.write.last = ws
 	return ws.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, w, !s.VerifyOnly()) })
 }
 
-// write is Write of one medium, without the verification.
-func (s *Session) write(ctx context.Context, ws *writes, w *writing) error {
-	if err := w.image.CheckUnchanged(); err != nil {
+// writeOne writes one medium, or prepares its comparison if the run only compares.
+func (s *Session) writeOne(ctx context.Context, ws *writes, w *writing) error {
+	if err := w.image().CheckUnchanged(); err != nil {
 		return err
 	}
 	if s.VerifyOnly() {
-		s.Note(fmt.Sprintf("nothing is written: comparing %d bytes of %s", w.image.Size(), w.device))
+		s.Note(fmt.Sprintf("nothing is written: comparing %d bytes of %s", w.image().Size(), w.device))
 		s.run.ledger.void(w.medium)
 		return nil
 	}
-	s.Note(fmt.Sprintf("writing %d bytes to %s", w.image.Size(), w.device))
+	s.Note(fmt.Sprintf("writing %d bytes to %s", w.image().Size(), w.device))
 	if err := ws.write(ctx, w); err != nil {
 		return err
 	}
@@ -89,7 +125,7 @@ func (s *Session) write(ctx context.Context, ws *writes, w *writing) error {
 	return nil
 }
 
-// openMedia finds the targets through a shell, and waits for the images.
+// openMedia finds the targets through a shell, waits for the images, and returns a writer for each.
 func (s *Session) openMedia(ctx context.Context, sh *shell.Shell) (*writes, error) {
 	address, err := sh.Network(ctx)
 	if err != nil {
@@ -99,51 +135,71 @@ func (s *Session) openMedia(ctx context.Context, sh *shell.Shell) (*writes, erro
 	if err != nil {
 		return nil, err
 	}
-	d := &flash.ShellFlasher{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: s.VerifyOnly(), Progress: s.run.progress}
+	d := &flash.ShellFlasher{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: s.VerifyOnly(), Progress: s.run.events.progress}
 	found, err := s.resolveTargets(ctx, d)
 	if err != nil {
 		return nil, err
 	}
 	early := !s.Staged()
 	if early {
-		for _, at := range found {
-			if err := d.ProfileReads(ctx, at); err != nil {
+		for _, m := range found {
+			if err := d.ProfileReads(ctx, m.at); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if err := s.run.waitStagedAndFits(ctx, func(i int, size int64) error { return found[i].Fits(size, false) }); err != nil {
+	if err := s.run.staging.waitFits(ctx, found.fitMinSize); err != nil {
 		return nil, err
 	}
-	if early { // who knows what was mounted meanwhile
+	if early { // a target may have been mounted meanwhile
 		if found, err = s.resolveTargets(ctx, d); err != nil {
 			return nil, err
 		}
 	}
 	ws := &writes{ledger: &s.run.ledger, dut: d}
-	for i, m := range s.run.ledger.media {
-		if err := found[i].Fits(m.image.Size(), true); err != nil {
+	for _, m := range found {
+		if err := m.at.Fits(m.image().Size(), true); err != nil {
 			return nil, err
 		}
-		w := d.NewWriter(found[i], m.image)
-		w.BeforeWrite = func() { ws.changing(m) }
-		ws.all = append(ws.all, &writing{medium: m, Writer: w})
+		w := d.NewWriter(m.at, m.image())
+		w.BeforeWrite = func() { ws.changing(m.medium) }
+		ws.all = append(ws.all, &writing{medium: m.medium, Writer: w})
 	}
 	return ws, nil
 }
 
-// resolveTargets finds the targets, and refuses those that must not be written, or not together.
-func (s *Session) resolveTargets(ctx context.Context, d *flash.ShellFlasher) (found []flash.Medium, err error) {
+// resolveTargets finds the targets on the board. It returns an error if one of them must not be written, or two
+// overlap.
+func (s *Session) resolveTargets(ctx context.Context, d *flash.ShellFlasher) (found foundMedia, err error) {
+	var all []flash.Medium
 	for _, m := range s.run.ledger.media {
 		at, err := d.Resolve(ctx, m.target)
 		if err != nil {
 			return nil, err
 		}
 		s.run.ledger.resolved(m, at.Device, at.Extents)
-		found = append(found, at)
+		found, all = append(found, foundMedium{m, at}), append(all, at)
 	}
 	if s.VerifyOnly() {
 		return found, nil
 	}
-	return found, flash.Apart(found)
+	return found, flash.Apart(all)
+}
+
+// foundMedium is a medium whose target was found on the board.
+type foundMedium struct {
+	*medium
+	at flash.Medium
+}
+
+type foundMedia []foundMedium
+
+// fitMinSize returns an error if an image already is known to be too large for its target.
+func (all foundMedia) fitMinSize() error {
+	for _, m := range all {
+		if err := m.at.Fits(m.minSize.Load(), false); err != nil {
+			return err
+		}
+	}
+	return nil
 }

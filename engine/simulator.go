@@ -7,21 +7,21 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// simScheme begins the port of a simulated board; what follows are its settings.
+// simScheme is the prefix of the port of a simulated board. The board's settings follow it.
 const simScheme = "sim:"
 
-// Simulator puts a simulated board that p describes in the place of the hardware of e, or checks the settings only for a
-// dry run. The engine calls done after the run; done is not nil if err is nil. A Simulator is called concurrently by runs
-// that are under way at the same time: it must be safe for concurrent use.
+// Simulator replaces the hardware of e by a simulated board that fits p. For a dry run it only checks the
+// settings. The engine calls done after the run; done is not nil if err is nil. Concurrent runs call a Simulator
+// concurrently: it must be safe for that.
 type Simulator func(e *Engine, p *Policy, settings string, dryRun bool) (done func(), err error)
 
 var simulator Simulator
 
-// RegisterSimulator sets what a run on the port "sim:SETTINGS" calls. Package simulate calls it when it is imported. It must
-// be called from init.
+// RegisterSimulator sets the Simulator for the port "sim:SETTINGS". It must be called from init. Package simulate
+// calls it when it is imported.
 func RegisterSimulator(s Simulator) { simulator = s }
 
-// IsSimulated reports whether a console port is that of a simulated board: sim:SETTINGS, or sim.
+// IsSimulated reports whether a console port is a simulated board: sim:SETTINGS, or sim.
 func IsSimulated(port string) bool {
 	_, ok := simSettings(port)
 	return ok
@@ -34,7 +34,8 @@ func simSettings(port string) (settings string, ok bool) {
 	return strings.CutPrefix(port, simScheme)
 }
 
-// simulate replaces the hardware of e if the job's port asks for a simulated board. The caller calls done after the run.
+// simulate replaces the hardware of e if the job's port asks for a simulated board. The caller calls done after
+// the run.
 func (e *Engine) simulate(p *Policy, j Job) (done func(), err error) {
 	none := func() {}
 	settings, ok := simSettings(j.Port)
@@ -51,9 +52,9 @@ func (e *Engine) simulate(p *Policy, j Job) (done func(), err error) {
 	return done, nil
 }
 
-// CheckWrite returns an error unless the program that runs may write a file or folder of the station. Outside of a program
-// every file is allowed. It is for a Simulator.
+// CheckWrite returns an error unless the running program may write a file or folder of the station. Outside of a
+// program every file is allowed. It is for a Simulator.
 func (e *Engine) CheckWrite(path string) error { return e.grants.canWrite(path) }
 
-// PermitWrite is CheckWrite for a file that is open.
+// PermitWrite is CheckWrite for an open file.
 func (e *Engine) PermitWrite(f *os.File) error { return e.grants.permitWrite(f) }

@@ -5,216 +5,196 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/internal/flash"
 	"github.com/flashlua/flashlua/engine/internal/image"
-	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
-// medium is one image of a run, where it goes, and what became of it.
-type medium struct {
-	source  Part
-	target  flash.Target
-	onRange func(*image.Image, image.Range) // is called with its ranges while it is unpacked; may be nil
-	minSize atomic.Int64                    // bytes of the image, of which there may be more until it is staged
+// stagedImage is an image that a staging opens. Safe for concurrent use once its staging has started.
+type stagedImage struct {
+	from    address
+	sha256  string                          // that the image must have, hex; "" for any
+	onRange func(*image.Image, image.Range) // is called with each range as soon as it can be read; may be nil
 
-	// The ledger's lock guards what follows.
-	image       *image.Image // nil until it is staged
-	device      string       // that the target turned out to be
-	extents     []flash.Extent
-	state       string
-	changed     bool // a write is under way, and something was written
-	rewritten   int  // ranges that read back wrong and were written again
-	lastWrite   int64
-	lastWriteAt time.Time // of the last write to the same disk
-	receipt     flash.Receipt
-	read        int64     // number of the read-back that the receipt is of; more than lastWrite
-	readAt      time.Time // when the last read-back began
+	minSize atomic.Int64 // bytes that the image has at least; grows until it is open
+	opened  atomic.Pointer[image.Image]
 }
 
-// proves reports whether a receipt is one of this medium and its image. The caller holds the ledger's lock.
-func (m *medium) proves(r flash.Receipt) bool {
-	return r.Valid() && m.image != nil && r.SHA256 == m.image.SHA256() && r.Target == m.target && r.Device == m.device
+// image returns the open image, nil until it is staged.
+func (s *stagedImage) image() *image.Image { return s.opened.Load() }
+
+// describe returns path, size and digest. The image must be staged.
+func (s *stagedImage) describe() string {
+	im := s.image()
+	return fmt.Sprintf("%s, %d bytes, sha256 %s", im.Path(), im.Size(), im.SHA256())
 }
 
-// proven reports whether a medium is known to hold its image. The caller holds the ledger's lock.
-func (m *medium) proven() bool {
-	return m.state == Verified && m.proves(m.receipt) && m.read > m.lastWrite
+// staging opens the images of a run in a goroutine of its own, one after another: it downloads, decompresses and
+// checks them. Its methods are safe for concurrent use once it has started.
+type staging struct {
+	stager image.Stager // what all images have in common
+	events *emitter
+	images []*stagedImage // not changed after start
+
+	slow        chan struct{} // closed when it takes longer than a moment, or is over
+	needed      chan struct{} // closed when the board waits for the images
+	done        chan struct{} // closed when it is over
+	sizeChanged chan struct{} // has an element when a minSize has grown
+	err         error         // final once done is closed
+
+	closeSlow, closeNeeded func()
 }
 
-// sameDisk reports whether two media are on one disk, as far as that is known: what is written to one of them may be what
-// the other one holds.
-func sameDisk(a, b *medium) bool {
-	for _, x := range a.extents {
-		for _, y := range b.extents {
-			if x.Disk == y.Disk {
-				return true
-			}
+func newStaging(stager image.Stager, events *emitter, images ...*stagedImage) *staging {
+	s := &staging{
+		stager: stager, events: events, images: images,
+		slow: make(chan struct{}), needed: make(chan struct{}), done: make(chan struct{}), sizeChanged: make(chan struct{}, 1),
+	}
+	s.closeSlow = sync.OnceFunc(func() { close(s.slow) })
+	s.closeNeeded = sync.OnceFunc(func() { close(s.needed) })
+	return s
+}
+
+// checkExist returns an error for a file that certainly is no image. It is quick, unless the file system stalls.
+func (s *staging) checkExist(ctx context.Context) error {
+	for _, im := range s.images {
+		if _, err := callAbandonable(ctx, s.stager.Clock, "the opening of the image "+im.from.String(), func() (struct{}, error) {
+			return struct{}{}, image.CheckExists(string(im.from))
+		}, func(struct{}) {}); err != nil {
+			return err
 		}
 	}
-	return len(a.extents) == 0 || len(b.extents) == 0
+	return nil
 }
 
-// staging is the images of a run on their way: fetched, unpacked and known.
-type staging struct {
-	slow        chan struct{} // closed when it takes longer than a moment, or is over
-	needed      chan struct{} // closed when somebody waits for it
-	done        chan struct{} // closed when it is over
-	sizeChanged chan struct{} // has something when an image was found to be larger
-	err         error         // for good; to be read when done is closed
-
-	needNow func() // closes late
-}
-
-// startStaging begins to open the images, one after another.
-func (r *run) startStaging(ctx context.Context) *staging {
-	s := &staging{slow: make(chan struct{}), needed: make(chan struct{}), done: make(chan struct{}), sizeChanged: make(chan struct{}, 1)}
-	s.needNow = sync.OnceFunc(func() { close(s.needed) })
-	long := sync.OnceFunc(func() { close(s.slow) })
+// start begins to open the images, with reservedCPUs left to others until useAllCPUs. stop ends that, and closes
+// the images.
+func (s *staging) start(ctx context.Context, reservedCPUs int) (stop func() error) {
 	ctx, cancel := context.WithCancel(ctx)
-	r.onCleanup("image", func() error {
-		cancel()
-		<-s.done
-		for _, m := range r.ledger.media {
-			if m.image != nil {
-				m.image.Close()
-			}
-		}
-		return nil
-	})
 	go func() {
-		defer long() // after done: who wakes up then finds that it is over
+		defer s.closeSlow() // after done: a receiver of slow can rely on it
 		defer close(s.done)
-		if s.err = r.recoverPanic(func() error { return r.stageAll(ctx, s, long) }); s.err != nil {
+		if s.err = recovered(func() error { return s.openAll(ctx, reservedCPUs) }); s.err != nil {
 			return
 		}
 		select {
-		case <-s.slow: // nobody waited for it: tell
-			for _, m := range r.ledger.media {
-				r.emit(Event{Type: EventNote, Text: "ready: " + m.describe()})
+		case <-s.slow:
+			for _, im := range s.images {
+				s.events.note("ready: " + im.describe())
 			}
 		default:
 		}
 	}()
-	return s
+	return func() error {
+		cancel()
+		<-s.done
+		for _, im := range s.images {
+			if im := im.image(); im != nil {
+				im.Close()
+			}
+		}
+		return nil
+	}
 }
 
-func (r *run) stageAll(ctx context.Context, s *staging, long func()) error {
-	for _, m := range r.ledger.media {
-		st := r.newStager(m.source)
-		st.OnSlow, st.OnRange, st.ReservedCPUs, st.UseAllCPUs = long, m.onRange, r.reservedCPUs, s.needed
+func (s *staging) openAll(ctx context.Context, reservedCPUs int) error {
+	for _, im := range s.images {
+		st := s.stager
+		st.SHA256, st.OnRange, st.ReservedCPUs, st.UseAllCPUs, st.OnSlow = im.sha256, im.onRange, reservedCPUs, s.needed, s.closeSlow
 		st.OnMinSize = func(size int64) {
-			m.minSize.Store(size)
+			im.minSize.Store(size)
 			select {
 			case s.sizeChanged <- struct{}{}:
 			default:
 			}
 		}
-		im, err := st.Open(ctx, m.source.Image)
-		if err == nil && len(im.Ranges()) == 0 {
-			im.Close()
-			err = classify.New(classify.ImageEmpty, "nothing in the image %s matters: there is nothing to write", web.Mask(m.source.Image))
-		}
+		opened, err := st.Open(ctx, string(im.from))
 		if err != nil {
 			return err
 		}
-		r.ledger.staged(m, im)
+		if len(opened.Ranges()) == 0 {
+			opened.Close()
+			return classify.New(classify.ImageEmpty, "nothing in the image %s matters: there is nothing to write", im.from)
+		}
+		im.opened.Store(opened)
 	}
 	return nil
 }
 
-// newStager opens an image and tells how it goes.
-func (r *run) newStager(p Part) image.Stager {
-	return image.Stager{
-		Clock: r.Clock, SHA256: p.SHA256, MaxSize: r.job.MaxSize, Stdin: r.Stdin, Cache: r.Cache.inner(), Permit: r.grants.permitRead,
-		Progress: r.progress,
-		Note:     func(text string) { r.emit(Event{Type: EventNote, Text: text}) },
+// isReady reports whether no image has to be waited for.
+func (s *staging) isReady() bool {
+	if len(s.images) == 0 {
+		return true
+	}
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
 	}
 }
 
-// describe tells what is written. The image must be staged.
-func (m *medium) describe() string {
-	return fmt.Sprintf("%s, %d bytes, sha256 %s", m.image.Path(), m.image.Size(), m.image.SHA256())
+// wait waits until enough is closed, slow or done. It returns the error of the staging if that is over.
+func (s *staging) wait(ctx context.Context, enough <-chan struct{}) error {
+	select {
+	case <-enough:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case <-s.done:
+		return s.err
+	default:
+		return nil
+	}
 }
 
-// waitStaged waits until the images are staged. What went wrong then goes wrong in every attempt.
-func (r *run) waitStaged(ctx context.Context) error {
+// waitReady waits until all images are staged. An error of the staging is fatal then: another attempt would fail
+// the same way.
+func (s *staging) waitReady(ctx context.Context) error {
 	select {
-	case <-r.staging.done:
-		return classify.MarkFatal(r.staging.err)
+	case <-s.done:
+		return classify.MarkFatal(s.err)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// waitStagedAndFits is ready for targets that are known: fits refuses the image of a medium if it has so many bytes, or more.
-func (r *run) waitStagedAndFits(ctx context.Context, fits func(i int, size int64) error) error {
-	for {
-		select {
-		case <-r.staging.done:
-			return r.waitStaged(ctx)
-		default:
-		}
-		for i, m := range r.ledger.media {
-			if err := fits(i, m.minSize.Load()); err != nil {
-				return err
-			}
+// waitFits waits until all images are staged. It calls fit whenever the minSize of an image has grown, and returns
+// its error at once.
+func (s *staging) waitFits(ctx context.Context, fit func() error) error {
+	for !s.isReady() {
+		if err := fit(); err != nil {
+			return err
 		}
 		select {
-		case <-r.staging.sizeChanged:
-		case <-r.staging.done:
+		case <-s.sizeChanged:
+		case <-s.done:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+	return s.waitReady(ctx)
 }
 
-// needImages is for whoever will soon have nothing to do but to wait for the images. It fails if there are none.
-func (r *run) needImages() error {
-	if r.staging == nil {
+// useAllCPUs must be called before the board waits for the images. It returns an error if there are none.
+func (s *staging) useAllCPUs() error {
+	if len(s.images) == 0 {
 		return classify.New(classify.ConfigPlan, "there is no image to write")
 	}
-	r.staging.needNow()
+	s.closeNeeded()
 	return nil
 }
 
-// waitNow is hurry and ready.
-func (r *run) waitNow(ctx context.Context) error {
-	if err := r.needImages(); err != nil {
-		return err
-	}
-	return r.waitStaged(ctx)
-}
-
-// cancelIfStagingFails gives a context that ends if the images turn out to be of no use.
-func (r *run) cancelIfStagingFails(ctx context.Context) (context.Context, context.CancelFunc) {
+// cancelIfFailed returns a context that ends when an image turns out to be of no use.
+func (s *staging) cancelIfFailed(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	if r.staging != nil {
+	if len(s.images) > 0 {
 		go func() {
-			if err := r.waitStaged(ctx); err != nil {
+			if err := s.waitReady(ctx); err != nil {
 				cancel(err)
 			}
 		}()
 	}
 	return ctx, func() { cancel(context.Canceled) }
 }
-
-// proofError is the error of a run that ended well and has no proof, nil if it has. What it says is the ledger's.
-func (r *run) proofError() error {
-	if r.ledger.proven() {
-		return nil
-	}
-	return classify.WithHint(classify.New(classify.FlashUnverified, "the flash ended without proof that %s holds the image", r.ledger.media[0].target),
-		"write with sh:write(job), which verifies; what the script returned does not count")
-}
-
-// mediaState is what became of all media together.
-func (r *run) mediaState() string { return r.ledger.state() }
-
-// voidReceipts drops every receipt: the media may have changed since they were read.
-func (r *run) voidReceipts() { r.ledger.voidAll() }
-
-// markMedia records what became of all media, and drops every receipt.
-func (r *run) markMedia(state string) { r.ledger.mark(state) }

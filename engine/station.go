@@ -5,22 +5,23 @@ import (
 
 	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/internal/serve"
-	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
-// Image is an image on the station: unpacked, checked and open for reading until its run ends. Safe for concurrent use.
+// Image is an image on the station: decompressed, checked, and open for reading until its run ends. Safe for
+// concurrent use.
 type Image interface {
 	io.ReaderAt
-	Path() string   // file or address, without what is secret in it
-	Size() int64    // bytes, unpacked
-	SHA256() string // of the unpacked image, hex
+	Path() string   // file, or web address without user, password and query
+	Size() int64    // bytes, decompressed
+	SHA256() string // of the decompressed image, hex
 }
 
-// Cache keeps unpacked images in a folder. Processes may share the folder. Safe for concurrent use.
+// Cache keeps decompressed images in a folder, which processes may share. Safe for concurrent use.
 type Cache struct{ images *image.Cache }
 
-// CacheFromEnv returns the cache that FLASHLUA_CACHE (a folder, or none) and FLASHLUA_CACHE_SIZE (20G) of an environment
-// name. It returns nil for none, and an error of kind usage if the folder or the size cannot be used.
+// CacheFromEnv returns the cache that an environment configures: FLASHLUA_CACHE is a folder, or none;
+// FLASHLUA_CACHE_SIZE is its size, as in 20G. It returns nil for none, and an error of kind usage if the folder or
+// the size cannot be used.
 func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 	c, err := image.CacheFromEnv(getenv)
 	if c == nil || err != nil {
@@ -36,17 +37,18 @@ func (c *Cache) inner() *image.Cache {
 	return c.images
 }
 
-// ParseSize reads a number of bytes, or a number with K, M, G or T after it: 8G.
+// ParseSize parses a number of bytes: digits, and K, M, G or T after them, as in 8G. It reports whether text is
+// one.
 func ParseSize(text string) (int64, bool) { return image.ParseSize(text) }
 
-// ParseDigest reads the SHA-256 of an image: 64 hex digits, or the path of a file as sha256sum writes it, from which the
-// line of the image at path is taken. The error is of kind usage.
+// ParseDigest returns the SHA-256 of the image at path. text is 64 hex digits, or the path of a file of sha256sum
+// with a line of that image. The error is of kind usage.
 func ParseDigest(text, path string) (string, error) { return image.ParseDigest(text, path) }
 
-// MaskAddress returns a web address without user, password and query. It returns any other text as it is.
-func MaskAddress(text string) string { return web.Mask(text) }
+// MaskAddress returns a web address without user, password and query. It returns other texts unchanged.
+func MaskAddress(text string) string { return address(text).String() }
 
-// FileServer is an HTTP server of the station, which serves what a program offers. Safe for concurrent use.
+// FileServer is an HTTP server of a program. Safe for concurrent use.
 type FileServer struct{ http *serve.HTTP }
 
 // Port returns the port that the server listens on.

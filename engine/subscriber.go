@@ -9,24 +9,25 @@ import (
 )
 
 const (
-	// subscriberTimeout is how long the calls of a subscriber may keep a run waiting, all together.
+	// subscriberTimeout bounds the time for which all calls of a subscriber together block a run.
 	subscriberTimeout = 2 * time.Second
-	// maxEvents is how many events wait for a subscriber that is behind.
+	// maxEvents bounds the events that are queued for a slow subscriber.
 	maxEvents = 4096
 )
 
-// subscriber calls Engine.Events. A run waits for a call to return, so that a subscriber may act on an event; one that
-// takes more than subscriberTime in all is waited for no more: its events queue up, and are dropped when the queue is full.
+// subscriber calls Engine.Events. A run waits until a call returns, so that a subscriber can act on an event
+// before the run goes on. After subscriberTimeout in all, the run does not wait any more: events are queued, and
+// dropped when the queue is full.
 type subscriber struct {
 	clk  clock.Clock
 	call func(Event)
 
-	mu        sync.Mutex
-	remaining time.Duration // what is left of subscriberTime
+	mu        sync.Mutex    // guards what follows
+	remaining time.Duration // of subscriberTimeout
 	queue     []Event
-	idle      chan struct{} // closed when the queue is empty and no call is under way; nil before the first event
+	idle      chan struct{} // closed when the queue is empty and no call is running; nil before the first event
 	calling   bool
-	lost      int64
+	lost      int64 // events
 	failed    error // the subscriber panicked, and is not called any more
 }
 
@@ -34,7 +35,7 @@ func newSubscriber(clk clock.Clock, call func(Event)) *subscriber {
 	return &subscriber{clk: clk, call: call, remaining: subscriberTimeout}
 }
 
-// deliver passes an event on. It blocks for what is left of the patience at most.
+// deliver queues an event, and waits until it was delivered, at most for the remaining time.
 func (s *subscriber) deliver(e Event) {
 	s.mu.Lock()
 	if s.failed != nil || len(s.queue) == maxEvents {
@@ -47,19 +48,19 @@ func (s *subscriber) deliver(e Event) {
 		s.calling, s.idle = true, make(chan struct{})
 		go s.work()
 	}
-	patience := s.remaining
+	remaining := s.remaining
 	s.mu.Unlock()
-	if patience <= 0 {
+	if remaining <= 0 {
 		return
 	}
 	began := s.clk.Now()
-	s.wait(patience, nil)
+	s.wait(remaining, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remaining -= s.clk.Now().Sub(began)
 }
 
-// wait waits until every event was delivered, for d at most and not beyond hurry.
+// wait waits until all events were delivered, d has passed or hurry is closed.
 func (s *subscriber) wait(d time.Duration, hurry <-chan struct{}) {
 	s.mu.Lock()
 	idle := s.idle
@@ -67,11 +68,11 @@ func (s *subscriber) wait(d time.Duration, hurry <-chan struct{}) {
 	if idle == nil {
 		return
 	}
-	late := make(chan struct{})
-	defer s.clk.AfterFunc(d, func() { close(late) })()
+	timedOut := make(chan struct{})
+	defer s.clk.AfterFunc(d, func() { close(timedOut) })()
 	select {
 	case <-idle:
-	case <-late:
+	case <-timedOut:
 	case <-hurry:
 	}
 }
@@ -90,11 +91,11 @@ func (s *subscriber) work() {
 		e := s.queue[0]
 		s.queue = s.queue[1:]
 		s.mu.Unlock()
-		s.guarded(e)
+		s.callOne(e)
 	}
 }
 
-func (s *subscriber) guarded(e Event) {
+func (s *subscriber) callOne(e Event) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.mu.Lock()
@@ -105,7 +106,8 @@ func (s *subscriber) guarded(e Event) {
 	s.call(e)
 }
 
-// close waits for the subscriber for a last moment, and returns how many events it did not get, and how it failed.
+// close waits at most subscriberTimeout for the subscriber. It returns how many events the subscriber did not get,
+// and its panic.
 func (s *subscriber) close(hurry <-chan struct{}) (lost int64, failed error) {
 	s.wait(subscriberTimeout, hurry)
 	s.mu.Lock()

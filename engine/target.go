@@ -2,15 +2,15 @@ package engine
 
 import "github.com/flashlua/flashlua/engine/internal/flash"
 
-// Target is where an image goes, as a policy names it: a device of the board, or an address on the board's bus.
-// Plain data: safe for concurrent use while nothing changes it.
+// Target is where an image goes: a block device of the board, by its path or by its address in sysfs, or a
+// partition of it. Plain data: safe for concurrent use while nothing changes it.
 type Target struct {
 	Name  string
 	Path  string // of a block device on the board, /dev/mmcblk0; or
-	Sysfs string // what the path of the device's directory in /sys contains, the address of its controller
+	Sysfs string // part of the path of the device's directory in /sys: the address of its controller
 	Part  string // GPT label of a partition in it; "" is the whole device
 
-	ClearForceRO bool // an eMMC's boot partition is made writable for the time of the write
+	ClearForceRO bool // make an eMMC's boot partition writable during the write
 }
 
 // String names the device, or the partition of it.

@@ -9,69 +9,67 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// ModeWrite is the mode of a report on a medium of this machine.
-const ModeWrite = "write"
-
-// WriteJob is an image for a medium of this machine. Plain data: safe for concurrent use while nothing changes it.
+// WriteJob is what the operator asks of a write to a medium of this machine. Plain data: safe for concurrent use
+// while nothing changes it.
 type WriteJob struct {
 	Image   string // file or web address
 	SHA256  string // that the image must have, hex; "" for any
-	MaxSize int64  // bytes that the image may have when it is unpacked; 0 is no limit
+	MaxSize int64  // bytes that the image may have, decompressed; 0 is no limit
 	To      string // a block device, or a file
 	Force   bool   // also a device that is in use, or not removable
 }
 
 // Write writes an image to a medium of this machine and verifies it. The report is never nil.
 func (e Engine) Write(ctx context.Context, j WriteJob) *Report {
-	r := e.newRun(ctx, &Policy{Name: "this machine"}, Job{Image: j.Image, SHA256: j.SHA256, MaxSize: j.MaxSize})
-	r.mode = ModeWrite
-	r.ledger.add(&medium{source: Part{Image: j.Image, SHA256: j.SHA256}, target: flash.Target{Name: j.To, Path: j.To}})
-	var d classify.Decision
-	if err := r.recoverPanic(func() error { return r.writeMedium(j) }); err != nil {
-		d = r.classifyError(r.ctx, classify.WithTarget(err, r.mediaState()))
+	r := e.newRun("this machine", ModeWrite, j.MaxSize)
+	m := &medium{
+		stagedImage: &stagedImage{from: address(j.Image), sha256: j.SHA256},
+		target:      flash.Target{Name: j.To, Path: j.To},
 	}
-	r.cleanUp()
+	r.addMedium(m)
+	var d classify.Decision
+	if err := recovered(func() error { return r.writeMedium(ctx, j, m) }); err != nil {
+		d = r.decider.decide(ctx, classify.WithTarget(err, string(r.ledger.state())))
+	}
 	return r.finish(d)
 }
 
-func (r *run) writeMedium(j WriteJob) error {
-	m := r.ledger.media[0]
-	if err := image.CheckExists(m.source.Image); err != nil {
+func (r *run) writeMedium(ctx context.Context, j WriteJob, m *medium) error {
+	if err := image.CheckExists(j.Image); err != nil {
 		return err
 	}
 	ws := &writes{ledger: &r.ledger}
 	local := flash.BlockTarget{
-		Path: j.To, Force: j.Force, Progress: r.progress, OpenFile: r.grants.openWrite,
+		Path: j.To, Force: j.Force, Progress: r.events.progress, OpenFile: r.grants.openWrite,
 		BeforeWrite: func() { ws.changing(m) },
 	}
 	t, err := local.Open(j.Image)
 	if err != nil {
 		return err
 	}
-	r.onCleanup("medium", t.Close)
-	m.onRange = t.StartPrecompare().Add // the medium is read while the image is unpacked
-	r.staging = r.startStaging(r.ctx)
-	if err := r.waitStagedAndFits(r.ctx, func(_ int, size int64) error { return t.Fits(size, false) }); err != nil {
+	r.cleanups.push("medium", t.Close)
+	m.onRange = t.StartPrecompare().Add // the medium is read while the image is staged
+	r.cleanups.push("image", r.staging.start(ctx, 0))
+	if err := r.staging.waitFits(ctx, func() error { return t.Fits(m.minSize.Load(), false) }); err != nil {
 		return err
 	}
-	lw, err := t.NewWriter(m.image)
+	writer, err := t.NewWriter(m.image())
 	if err != nil {
 		return err
 	}
 	r.ledger.resolved(m, j.To, t.Extents())
-	r.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s\nto %s: everything on it is lost", m.describe(), j.To)})
-	r.touched = true // from now on the medium changes
-	r.attemptNumber.Store(1)
-	w := &writing{medium: m, Writer: lw}
+	r.events.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s\nto %s: everything on it is lost", m.describe(), j.To)})
+	r.events.attempt.Store(1)
+	w := &writing{medium: m, Writer: writer}
 	ws.all = append(ws.all, w)
-	if err := ws.write(r.ctx, w); err != nil {
+	if err := ws.write(ctx, w); err != nil {
 		return err
 	}
-	if err := ws.prove(r.ctx, func(ctx context.Context, w *writing) error { return ws.verify(ctx, w, true) }); err != nil {
+	if err := ws.prove(ctx, func(ctx context.Context, w *writing) error { return ws.verify(ctx, w, true) }); err != nil {
 		return err
 	}
-	r.emit(Event{Type: EventNote, Text: countsText(lw.Counts())})
-	return r.proofError()
+	r.events.note(countsText(writer.Counts()))
+	return r.ledger.proofError()
 }
 
 func countsText(c flash.Counts) string {

@@ -13,8 +13,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// TestWriteLocalWhileItUnpacks: the medium is compared while the image is unpacked, and nothing of it is written before all
-// of the image is known to be sound.
+// TestWriteLocalWhileItUnpacks: the medium is compared while the image is unpacked, and nothing of it is written
+// before all of the image is known to be sound.
 func TestWriteLocalWhileItUnpacks(t *testing.T) {
 	image := make([]byte, 24<<20+777)
 	rand.NewChaCha8([32]byte{1}).Read(image[:10<<20])

@@ -8,21 +8,22 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/flash"
 )
 
-// writing is a medium and what writes it.
+// writing is a medium and its writer.
 type writing struct {
 	*medium
 	flash.Writer
-	repaired bool // what read back wrong was written again, which is done once
+	repaired bool // ranges that read back wrong were written again, which is done once
 }
 
-// writes are the media that are written together. All of them are written before the first one is read back.
+// writes are media that are written together: all of them are written before the first one is read back.
 type writes struct {
 	ledger *ledger
-	dut    *flash.ShellFlasher // nil where a medium of this machine is written
+	dut    *flash.ShellFlasher // nil for a medium of this machine
 	all    []*writing
 }
 
-// changing must be called before bytes of a medium change. The other media on its disk must be read again, in whole.
+// changing must be called before bytes of a medium change. It makes the writers of the other media on its disk
+// read all again.
 func (ws *writes) changing(m *medium) {
 	others := ws.ledger.changing(m)
 	for _, w := range ws.all {
@@ -41,8 +42,9 @@ func (ws *writes) write(ctx context.Context, w *writing) error {
 	return nil
 }
 
-// prove reads back every medium that is not known to hold its image, by verify, until all are. What verify repairs of one
-// medium is a write to its disk, so that the others on it are read again. It ends because a medium is repaired once.
+// prove calls verify for every medium that is not known to hold its image, until all are. A repair of one medium
+// is a write to its disk, so that the others on it are read again. prove ends because each medium is repaired
+// once.
 func (ws *writes) prove(ctx context.Context, verify func(context.Context, *writing) error) error {
 	for again := true; again; {
 		again = false
@@ -59,7 +61,8 @@ func (ws *writes) prove(ctx context.Context, verify func(context.Context, *writi
 	return nil
 }
 
-// verify reads one medium back and records its receipt. With repair, what is wrong is written again, once, and read again.
+// verify reads one medium back and records its receipt. With repair, it writes wrong ranges again, once, and reads
+// again.
 func (ws *writes) verify(ctx context.Context, w *writing, repair bool) error {
 	err := ws.readBack(ctx, w)
 	if classify.Find(err, classify.VerifyMismatch) != nil && repair && !w.repaired {

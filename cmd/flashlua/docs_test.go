@@ -114,12 +114,15 @@ func TestOutputsAreDocumented(t *testing.T) {
 		}
 	}
 	for field, values := range map[string][]string{
-		"result": {engine.Verified, "failed", engine.ResultPlanned, engine.ResultDone},
-		"mode":   {engine.ModeFlash, engine.ModeVerify, engine.ModeDryRun, engine.ModeProgram, engine.ModeWrite},
-		"class":  {classify.Retry.String(), classify.Fatal.String()},
+		"result": {string(engine.ResultVerified), string(engine.ResultFailed), string(engine.ResultPlanned), string(engine.ResultReached), string(engine.ResultDone)},
+		"mode": {
+			string(engine.ModeFlash), string(engine.ModeVerify), string(engine.ModeDryRun), string(engine.ModeProgram), string(engine.ModeWrite),
+			string(engine.ModeConsole),
+		},
+		"class": {classify.Retry.String(), classify.Fatal.String()},
 		"rule": {
 			string(classify.RuleInternal), string(classify.RuleLimit), string(classify.RuleRunCancelled), string(classify.RulePolicy),
-			string(classify.RuleNonRetryable), string(classify.RuleRetryable), string(classify.RuleCancelled), string(classify.RuleUnknown),
+			string(classify.RuleFatal), string(classify.RuleRetry), string(classify.RuleCancelled), string(classify.RuleUnknown),
 		},
 	} {
 		row := regexp.MustCompile("(?m)^\\| `" + field + "` \\|.*$").FindString(verdict)

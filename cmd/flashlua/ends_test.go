@@ -98,7 +98,7 @@ func TestStalledReaders(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args    []string
 		stalled []string // outputs without a reader
-		exit    int
+		exit    engine.ExitCode
 		lost    []string // outputs with losses in the verdict
 	}{
 		"events":              {silent, []string{"events"}, engine.ExitDeadline, []string{"events"}},
@@ -134,7 +134,7 @@ func TestStalledReaders(t *testing.T) {
 				}
 			}
 			cmd.Run()
-			if code := cmd.ProcessState.ExitCode(); code != tt.exit {
+			if code := engine.ExitCode(cmd.ProcessState.ExitCode()); code != tt.exit {
 				t.Errorf("exit %d (%s); want %d\n%s", code, cmd.ProcessState, tt.exit, &stderr)
 			}
 			if tt.exit == engine.ExitDeadline && lastPower(dir) != "off end" {
@@ -169,7 +169,7 @@ func TestStalledReadersOfOtherCommands(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args    []string
 		stalled []string
-		exit    int
+		exit    engine.ExitCode
 	}{
 		"console":          {[]string{"console", "--port", "exec:seq 1 100000; exec sleep 1000 # write"}, []string{"stdout"}, 0},
 		"console, all":     {[]string{"console", "--port", "exec:seq 1 100000; exec sleep 1000 # all"}, []string{"stdout", "stderr", "transcript"}, 0},
@@ -210,7 +210,7 @@ func TestStalledReadersOfOtherCommands(t *testing.T) {
 				}
 			}
 			cmd.Run()
-			if code := cmd.ProcessState.ExitCode(); code != tt.exit {
+			if code := engine.ExitCode(cmd.ProcessState.ExitCode()); code != tt.exit {
 				t.Errorf("%v: %s; want exit %d\n%s", cmd.Args, cmd.ProcessState, tt.exit, &stderr)
 			}
 		})
@@ -259,7 +259,7 @@ func TestSignalled(t *testing.T) {
 			cmd.Wait()
 			r := verdictOf(filepath.Join(dir, "out/verdict.json"))
 			code := cmd.ProcessState.ExitCode()
-			if !endedBy(code, burst) || r == nil || r.Exit != code || lastPower(dir) != "off end" {
+			if !endedBy(code, burst) || r == nil || int(r.Exit) != code || lastPower(dir) != "off end" {
 				t.Errorf("%v: %s, verdict %+v, power %q; want the exit code of one of them in both, and off", burst, cmd.ProcessState, r, lastPower(dir))
 			}
 		})
@@ -269,7 +269,7 @@ func TestSignalled(t *testing.T) {
 // endedBy reports whether an exit code is that of one of the signals. The kernel may deliver pending signals in
 // any order.
 func endedBy(code int, signals []syscall.Signal) bool {
-	return slices.ContainsFunc(signals, func(s syscall.Signal) bool { return code == engine.ExitSignal+int(s) })
+	return slices.ContainsFunc(signals, func(s syscall.Signal) bool { return code == int(engine.ExitSignal)+int(s) })
 }
 
 // holdScript is a power command that does not return while the file hold exists.
@@ -504,7 +504,7 @@ func endOne(t *testing.T, r *rand.Rand, patient bool) string {
 		t.Errorf("after %q of %q: last power action = %q, exit %d", said, args, power, code)
 	}
 	killed := len(sent) > 2 && verdict == nil
-	if !killed && (!endedBy(code, sent) || verdict == nil || verdict.Exit != code) {
+	if !killed && (!endedBy(code, sent) || verdict == nil || int(verdict.Exit) != code) {
 		t.Errorf("after %q of %q: %s, verdict %+v; want the exit code of a signal in both", said, cmd.Args, cmd.ProcessState, verdict)
 	}
 	switch {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/term"
@@ -80,10 +79,7 @@ func (s *sink) quit(ctx context.Context) error {
 func recoverPanic(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &classify.Error{
-				Kind: classify.Internal, Msg: fmt.Sprintf("panic: %v", v), Detail: string(debug.Stack()),
-				Hint: "this is a bug in flashlua; please report it with the detail",
-			}
+			err = classify.FromPanic(v)
 		}
 	}()
 	return f()

@@ -86,7 +86,7 @@ func (env Env) reportRefusal(app *cli.App, err error) int {
 	report := engine.RefusedReport(err)
 	env.writeRefusal(app, report)
 	env.printFailure(report)
-	return report.Exit
+	return int(report.Exit)
 }
 
 func (env Env) app() *cli.App {

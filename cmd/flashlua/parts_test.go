@@ -44,7 +44,7 @@ func TestPartsThatOverlap(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			run := func(command string) (code int, out string, v engine.Report) {
+			run := func(command string) (code engine.ExitCode, out string, v engine.Report) {
 				cmd := flashlua(t, dir)
 				cmd.Args = []string{"flashlua", command, "sim", "--port", "sim:dir=board,size=16", "--retries", "0", "--out", command, "--part", "boot:boot", "--part", "rootfs:rootfs"}
 				text, _ := cmd.CombinedOutput()
@@ -55,7 +55,7 @@ func TestPartsThatOverlap(t *testing.T) {
 				if err != nil {
 					t.Errorf("%v\n%s", err, text)
 				}
-				return cmd.ProcessState.ExitCode(), string(text), v
+				return engine.ExitCode(cmd.ProcessState.ExitCode()), string(text), v
 			}
 			for _, p := range []gpt.Partition{tt.boot, tt.rootfs} {
 				content := bytes.Repeat([]byte(p.Label), 512) // whole sectors
@@ -71,7 +71,7 @@ func TestPartsThatOverlap(t *testing.T) {
 				t.Errorf("the content of the medium is wrong, %v", err)
 			}
 			if tt.same == "" {
-				if code != 0 || v.Result != engine.Verified {
+				if code != 0 || v.Result != engine.ResultVerified {
 					t.Errorf("exit %d, %s, %s", code, v.Result, out)
 				}
 				checkProofs(t, v, filepath.Join(dir, "run/events.jsonl"))
@@ -92,9 +92,9 @@ func TestPartsThatOverlap(t *testing.T) {
 func TestPartsAfterACommand(t *testing.T) {
 	const mib = 1 << 20
 	for command, tt := range map[string]struct {
-		code  int
+		code  engine.ExitCode
 		kind  string
-		state string
+		state engine.State
 	}{
 		"true": {0, "", engine.Verified},
 		"dd if=/dev/zero of=/dev/vda1 bs=512 count=1 conv=notrunc": {engine.ExitExhausted, "verify.mismatch", engine.Written},
@@ -128,7 +128,7 @@ return b
 		if err == nil {
 			err = json.Unmarshal(raw, &v)
 		}
-		if err != nil || cmd.ProcessState.ExitCode() != tt.code || v.Kind != tt.kind || v.Target.State != tt.state {
+		if err != nil || engine.ExitCode(cmd.ProcessState.ExitCode()) != tt.code || v.Kind != tt.kind || v.Target.State != tt.state {
 			t.Errorf("after %s: exit %d, %s, target %s, %v; want %d, %s, %s\n%s", command, cmd.ProcessState.ExitCode(), v.Kind, v.Target.State, err, tt.code, tt.kind, tt.state, out)
 		}
 	}

@@ -74,7 +74,7 @@ func (w watched) flashing() {
 	time.Sleep(3 * time.Second)
 	w.tell(engine.Event{Type: engine.EventStepEnd, Step: "verify", Took: 3 * time.Second, Error: "it differs"})
 	w.tell(engine.Event{Type: engine.EventStepEnd, Step: "write", Took: 8 * time.Second, Error: "it differs"})
-	w.tell(engine.Event{Type: engine.EventAttemptEnd, Error: "it differs", Class: "retry", Rule: "retryable"})
+	w.tell(engine.Event{Type: engine.EventAttemptEnd, Error: "it differs", Class: "retry", Rule: "retry"})
 	w.tell(engine.Event{Type: engine.EventRetry, Wait: time.Second})
 	w.tell(engine.Event{Type: engine.EventPower, Text: "off"})
 }
@@ -91,7 +91,7 @@ attempt 1
   the \x1b[31mscript
     verify       3.0 s  failed: it differs
   write        8.0 s  failed: it differs
-  retry by rule retryable: it differs
+  retry by rule retry: it differs
   next attempt in 1s
 power off
 `
@@ -255,10 +255,10 @@ func TestColours(t *testing.T) {
 	} {
 		var out, errs strings.Builder
 		env := Env{Stdout: &out, Stderr: &errs, Getenv: func(n string) string { return tt.environ[n] }, Terminal: func(io.Writer) int { return tt.width }}
-		env.printSuccess(&engine.Report{Result: engine.Verified, Mode: engine.ModeVerify, Image: engine.ImageReport{Path: "x.raw"}, Board: "b", Attempt: 1, Target: engine.TargetReport{Name: "disk", Device: "/dev/vda"}})
-		env.printFailure(&engine.Report{Result: "failed", Mode: engine.ModeVerify, Exit: 3, Class: "fatal", Rule: "non-retryable", Kind: "verify.mismatch", Error: "it\x9b \adiffers \u009b ü", Attempt: 1, Console: []string{"last \x1b[1mline"}, Target: engine.TargetReport{State: engine.Untouched}})
+		env.printSuccess(&engine.Report{Result: engine.ResultVerified, Mode: engine.ModeVerify, Image: engine.ImageReport{Path: "x.raw"}, Board: "b", Attempt: 1, Target: engine.TargetReport{Name: "disk", Device: "/dev/vda"}})
+		env.printFailure(&engine.Report{Result: "failed", Mode: engine.ModeVerify, Exit: 3, Class: "fatal", Rule: "fatal", Kind: "verify.mismatch", Error: "it\x9b \adiffers \u009b ü", Attempt: 1, Console: []string{"last \x1b[1mline"}, Target: engine.TargetReport{State: engine.Untouched}})
 		success, failure := "verified: x.raw on disk (/dev/vda) of b in 0s, attempt 1; flashlua wrote nothing\n",
-			"\nError: it\\x9b \\x07differs \\x9b ü\nConsole: last \\x1b[1mline\nfailed: fatal by rule non-retryable, verify.mismatch, attempt 1, target untouched; flashlua wrote nothing (exit 3)\n"
+			"\nError: it\\x9b \\x07differs \\x9b ü\nConsole: last \\x1b[1mline\nfailed: fatal by rule fatal, verify.mismatch, attempt 1, target untouched; flashlua wrote nothing (exit 3)\n"
 		if tt.coloured {
 			success = strings.Replace(success, "verified:", "\x1b[32mverified:\x1b[0m", 1)
 			failure = strings.Replace(failure, "Error", "\x1b[31mError\x1b[0m", 1)

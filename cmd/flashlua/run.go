@@ -67,7 +67,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 }
 
 // modeOf returns the verdict's mode of a command.
-func modeOf(command string, dry bool) string {
+func modeOf(command string, dry bool) engine.Mode {
 	if command == "write" {
 		return engine.ModeWrite
 	}
@@ -90,7 +90,7 @@ func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Contex
 	if err != nil {
 		report = engine.RefusedReport(err)
 		report.Image.Path, report.Mode = engine.MaskAddress(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
-		out.event(engine.Event{Time: inv.clk.Now(), Type: engine.EventEnd, Text: report.Result, Error: report.Error, Kind: report.Kind, Rule: report.Rule})
+		out.event(engine.Event{Time: inv.clk.Now(), Type: engine.EventEnd, Text: string(report.Result), Error: report.Error, Kind: report.Kind, Rule: report.Rule})
 	}
 	return env.finish(inv, report, out)
 }
@@ -133,7 +133,7 @@ func (env Env) printSuccess(r *engine.Report) {
 		fmt.Fprintf(env.Stdout, "%s %s in %s%s\n", env.colors(env.Stdout).green("done:"), inline(r.Board), r.Duration.Round(100*time.Millisecond), rest)
 	case engine.ResultPlanned:
 		fmt.Fprintf(env.Stdout, "planned: %s of %s; nothing was touched\n", describeTargets(r), inline(r.Board))
-	case engine.Verified:
+	case engine.ResultVerified:
 		rest := ""
 		if r.Mode == engine.ModeVerify {
 			rest = "; flashlua wrote nothing"

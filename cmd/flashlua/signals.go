@@ -81,7 +81,7 @@ func (env Env) withSignals(clk clock.Clock) (w signalContext, stop func()) {
 			}
 			fmt.Fprintf(env.Stderr, "%s%s again: waiting only for the power driver; one more signal exits at once and may leave the board on\n", wiped, exitSignals[s])
 		},
-		kill: func(s os.Signal) { env.Exit(engine.ExitSignal + signalNumber(s)) },
+		kill: func(s os.Signal) { env.Exit(int(engine.ExitSignal) + signalNumber(s)) },
 	}
 	arrived, ignore := env.Signals()
 	go func() {

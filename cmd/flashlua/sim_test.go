@@ -173,7 +173,7 @@ func TestSimulatedFaults(t *testing.T) {
 	for _, tt := range []struct {
 		faults string
 		kinds  []classify.Kind // of the failed attempts
-		exit   int
+		exit   engine.ExitCode
 	}{
 		{"dhcp=1", nil, 0}, // retried within the step
 		{"dhcp=3", []classify.Kind{classify.NetDHCPTimeout}, 0},
@@ -255,7 +255,7 @@ func TestSoak(t *testing.T) {
 	n, _ := strconv.Atoi(os.Getenv("FLASHLUA_SOAK"))
 	n = max(n, 20)
 	var mu sync.Mutex
-	results := map[int]int{}
+	results := map[engine.ExitCode]int{}
 	t.Run("boards", func(t *testing.T) {
 		for seed := range n {
 			settings := randomFaults(seed)

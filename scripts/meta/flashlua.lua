@@ -229,7 +229,7 @@ function server_object:offer(content, host) end
 
 ---@class flashlua.error
 ---@field kind string for example "net.dhcp.timeout"
----@field class "retry"|"fatal"|"unmarked"
+---@field class "retry"|"fatal"|"none"
 ---@field step string
 ---@field attempt integer
 ---@field message string

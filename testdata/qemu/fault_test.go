@@ -145,7 +145,7 @@ func (s *server) up(t *testing.T) {
 
 func TestImageServerGoesDown(t *testing.T) {
 	r := inLinux(t, 16<<20)
-	for retries, want := range []int{engine.ExitExhausted, engine.ExitVerified} {
+	for retries, want := range []engine.ExitCode{engine.ExitExhausted, engine.ExitVerified} {
 		var s *server
 		down := onceAt(func() { s.down() })
 		rep := r.run(engine.Engine{
@@ -208,7 +208,7 @@ func TestMediumThatKeepsChanging(t *testing.T) {
 		sh:write(job)
 	end`)
 	code, out, v := r.flash(policy, "--retries", "1")
-	if code != engine.ExitExhausted || v.Result == engine.Verified || v.Target.State == engine.Verified || len(v.Attempts) != 2 || v.Target.Rewritten != 1 {
+	if code != engine.ExitExhausted || v.Result == engine.ResultVerified || v.Target.State == engine.Verified || len(v.Attempts) != 2 || v.Target.Rewritten != 1 {
 		t.Errorf("flashlua = exit %d, verdict %+v; want exhausted, not verified, two attempts, one range rewritten\n%s", code, v, out)
 	}
 	for _, a := range v.Attempts {

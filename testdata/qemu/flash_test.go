@@ -80,8 +80,8 @@ func TestOverrides(t *testing.T) {
 		text      []string
 	}{
 		{"fatal", `function board.classify(err, next) if err:is("net.tftp") then return "fatal" end return next(err) end`, nil, 3, classify.RulePolicy, 1, nil},
-		{"backoff", `function board.backoff(n, err, next) if err:is("net") then return "3s" end return next(n, err) end`, []string{"--retries", "1"}, 4, classify.RuleRetryable, 2, []string{"next attempt in 3s"}},
-		{"raises", "function board.classify(err)\n\tlocal x\n\treturn x.y\nend", []string{"--retries", "0"}, 4, classify.RuleRetryable, 1, []string{"TFTP error", "classify failed: ", "variant.lua:5: attempt to index a non-table object(nil)"}},
+		{"backoff", `function board.backoff(n, err, next) if err:is("net") then return "3s" end return next(n, err) end`, []string{"--retries", "1"}, 4, classify.RuleRetry, 2, []string{"next attempt in 3s"}},
+		{"raises", "function board.classify(err)\n\tlocal x\n\treturn x.y\nend", []string{"--retries", "0"}, 4, classify.RuleRetry, 1, []string{"TFTP error", "classify failed: ", "variant.lua:5: attempt to index a non-table object(nil)"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, 1000)
@@ -110,7 +110,7 @@ func TestOverrides(t *testing.T) {
 }
 
 func TestSignals(t *testing.T) {
-	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+	for sig, want := range map[syscall.Signal]engine.ExitCode{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
 		t.Run(sig.String(), func(t *testing.T) {
 			start, policy := inLinux, (*rig).fromShell
 			if sig == syscall.SIGINT { // from the power switch on
@@ -137,7 +137,7 @@ func TestSignals(t *testing.T) {
 			cmd.Wait()
 			took := time.Since(sent)
 			v := r.verdict()
-			if code := cmd.ProcessState.ExitCode(); code != want || v.Exit != want || sent.IsZero() {
+			if code := engine.ExitCode(cmd.ProcessState.ExitCode()); code != want || v.Exit != want || sent.IsZero() {
 				t.Errorf("flashlua = exit %d %s after the signal, verdict %d; want %d\n%s", code, took, v.Exit, want, out.String())
 			}
 			if v.Target.State != engine.Partial || v.Kind != string(classify.RunInterrupted) {

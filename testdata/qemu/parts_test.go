@@ -31,12 +31,12 @@ func TestParts(t *testing.T) {
 	r.fill()
 	gpt.Write(t, r.Disk, partitions...)
 	policy := r.fromShell(`at.shell:run("blockdev --rereadpt /dev/vda")`)
-	parts := func(label string, content []byte) (int, string, engine.Report) {
+	parts := func(label string, content []byte) (engine.ExitCode, string, engine.Report) {
 		cmd := r.command(policy, "--part", "rootfs:"+r.image, "--part", label+":"+r.write(label+".raw", string(content)))
 		i := slices.Index(cmd.Args, "--image") // is of the whole disk
 		cmd.Args = slices.Delete(cmd.Args, i, i+2)
 		out, _ := cmd.CombinedOutput()
-		return cmd.ProcessState.ExitCode(), string(out), r.verdict()
+		return engine.ExitCode(cmd.ProcessState.ExitCode()), string(out), r.verdict()
 	}
 	want, err := os.ReadFile(r.Disk)
 	if err != nil {
@@ -58,7 +58,7 @@ func TestParts(t *testing.T) {
 
 	sizes := []int{len(r.want), 100_001}
 	code, out, v = parts("boot", r.want[:sizes[1]])
-	if code != 0 || v.Result != engine.Verified || v.Target.State != engine.Verified || len(v.Parts) != len(sizes) {
+	if code != 0 || v.Result != engine.ResultVerified || v.Target.State != engine.Verified || len(v.Parts) != len(sizes) {
 		t.Fatalf("flashlua = exit %d, verdict %+v; want 0, verified, both parts\n%s", code, v, out)
 	}
 	for i, size := range sizes {

@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
 )
 
 // policies are boards made of this one, each in a few lines, as docs/policies.md shows.
 var policies = map[string]struct {
 	lua  string
-	exit int
+	exit engine.ExitCode
 	rule classify.Rule
 	says []string
 }{
@@ -55,7 +56,7 @@ func TestPolicies(t *testing.T) {
 				t.Errorf("the policy has %d lines; want fewer than 30", n)
 			}
 			code, out, v := r.flash(r.variant(tt.lua))
-			if code != tt.exit || v.Rule != string(tt.rule) || len(failures(v.Attempts)) != min(tt.exit, 1) {
+			if code != tt.exit || v.Rule != string(tt.rule) || len(failures(v.Attempts)) != min(int(tt.exit), 1) {
 				t.Errorf("flashlua = exit %d by %s after %d attempts; want %d by %s\n%s", code, v.Rule, len(v.Attempts), tt.exit, tt.rule, out)
 			}
 			for _, want := range tt.says {

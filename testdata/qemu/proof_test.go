@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"strings"
 	"testing"
+
+	"github.com/flashlua/flashlua/engine"
 )
 
 // TestProofIsOfTheEnd runs scripts that change the medium after it was verified, and some that do not.
@@ -11,9 +13,9 @@ func TestProofIsOfTheEnd(t *testing.T) {
 	for _, tt := range []struct {
 		name, lua string
 		args      []string
-		exit      int
+		exit      engine.ExitCode
 		kind      string
-		state     string
+		state     engine.State
 		text      string
 	}{
 		{"spoiled in a later step", `function board.flash(s, job)

@@ -197,7 +197,7 @@ func TestEveryRange(t *testing.T) {
 					p.change()
 				}
 				code, out, v := r.flash(r.fromShell(), "--image", tt.pack(r, p))
-				if code != 0 || v.Result != engine.Verified || len(failures(v.Attempts)) > 0 || v.Image.Size != int64(len(p.raw)) || v.Target.Rewritten != 0 {
+				if code != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 || v.Image.Size != int64(len(p.raw)) || v.Target.Rewritten != 0 {
 					t.Errorf("flashlua = exit %d, verdict %+v; want 0, verified, nothing rewritten\n%s", code, v, out)
 				}
 				if strings.Contains(out, "were right already") != again {

@@ -158,7 +158,7 @@ func (r *rig) command(policy string, args ...string) *exec.Cmd {
 }
 
 // flash runs flashlua and returns its exit code, what it printed and the verdict.
-func (r *rig) flash(policy string, args ...string) (code int, text string, v engine.Report) {
+func (r *rig) flash(policy string, args ...string) (code engine.ExitCode, text string, v engine.Report) {
 	r.t.Helper()
 	cmd := r.command(policy, args...)
 	out, err := cmd.CombinedOutput()
@@ -166,13 +166,13 @@ func (r *rig) flash(policy string, args ...string) (code int, text string, v eng
 	if err != nil && !errors.As(err, &exit) {
 		r.t.Fatal(err)
 	}
-	return cmd.ProcessState.ExitCode(), string(out), r.verdict()
+	return engine.ExitCode(cmd.ProcessState.ExitCode()), string(out), r.verdict()
 }
 
 // verified checks that a flash of this rig ended verified, in an attempt that lost no packets.
-func (r *rig) verified(code int, out string, v engine.Report) {
+func (r *rig) verified(code engine.ExitCode, out string, v engine.Report) {
 	r.t.Helper()
-	if code != 0 || v.Result != engine.Verified || v.Target.State != engine.Verified || len(failures(v.Attempts)) > 0 || v.Target.Device != "/dev/vda" {
+	if code != 0 || v.Result != engine.ResultVerified || v.Target.State != engine.Verified || len(failures(v.Attempts)) > 0 || v.Target.Device != "/dev/vda" {
 		r.t.Errorf("flashlua = exit %d, verdict %+v; want 0, /dev/vda verified without a failure\n%s", code, v, out)
 	}
 }

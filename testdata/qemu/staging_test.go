@@ -119,7 +119,7 @@ func TestKilledAnywhereAndRunAgain(t *testing.T) {
 		lineOf(t, cmd, at, func() { cmd.Process.Kill() })
 	}
 	code, out, v := r.flash(policyFile())
-	if code != 0 || v.Result != engine.Verified || len(failures(v.Attempts)) > 0 || !strings.Contains(out, "unpacked by an earlier run") {
+	if code != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 || !strings.Contains(out, "unpacked by an earlier run") {
 		t.Errorf("flashlua = exit %d, verdict %+v; want 0, verified, from the cache\n%s", code, v, out)
 	}
 	if want := fmt.Sprintf("%d bytes of /dev/vda were right already", len(r.want)); !strings.Contains(out, want) {
@@ -143,7 +143,7 @@ func TestTwoBoardsShareACache(t *testing.T) {
 		cmd.Env = append(cmd.Env, "FLASHLUA_CACHE="+cache)
 		both.Go(func() {
 			out, _ := cmd.CombinedOutput()
-			if v := r.verdict(); cmd.ProcessState.ExitCode() != 0 || v.Result != engine.Verified || len(failures(v.Attempts)) > 0 {
+			if v := r.verdict(); cmd.ProcessState.ExitCode() != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 {
 				t.Errorf("flashlua = exit %d, verdict %+v; want 0, verified\n%s", cmd.ProcessState.ExitCode(), v, out)
 			}
 		})

@@ -16,12 +16,12 @@ import (
 )
 
 // compare runs flashlua verify on this rig.
-func (r *rig) compare(policy string, args ...string) (int, string, engine.Report) {
+func (r *rig) compare(policy string, args ...string) (engine.ExitCode, string, engine.Report) {
 	r.t.Helper()
 	cmd := r.command(policy, args...)
 	cmd.Args[1] = "verify"
 	out, _ := cmd.CombinedOutput()
-	return cmd.ProcessState.ExitCode(), string(out), r.verdict()
+	return engine.ExitCode(cmd.ProcessState.ExitCode()), string(out), r.verdict()
 }
 
 // digest is of the whole medium.
@@ -45,7 +45,7 @@ func TestVerify(t *testing.T) {
 	r.inLinux = true // where that left it
 	before := r.digest()
 	code, out, v := r.compare(r.fromShell(), "--out", filepath.Join(r.dir, "out"))
-	if code != 0 || v.Result != engine.Verified || v.Mode != engine.ModeVerify || v.Target.State != engine.Verified || v.Target.Device != "/dev/vda" {
+	if code != 0 || v.Result != engine.ResultVerified || v.Mode != engine.ModeVerify || v.Target.State != engine.Verified || v.Target.Device != "/dev/vda" {
 		t.Errorf("flashlua verify = exit %d, verdict %+v; want 0, verified\n%s", code, v, out)
 	}
 	if !strings.Contains(out, fmt.Sprintf("attempt %d; flashlua wrote nothing\n", v.Attempt)) || len(failures(v.Attempts)) > 0 || strings.Contains(out, "is lost") || r.digest() != before {

@@ -43,7 +43,7 @@ func TestParse(t *testing.T) {
 		{PowerState, "keep", engine.PowerKeep, ""},
 		{PowerState, "up", nil, `must be "on", "off" or "keep", not "up"`},
 		{Class, "fatal", classify.Fatal, ""},
-		{Class, "unmarked", nil, `must be "retry" or "fatal", not "unmarked"`},
+		{Class, "none", nil, `must be "retry" or "fatal", not "none"`},
 		{Prompts, "=> ", "=> ", ""},
 		{Prompts, Other("table"), Other("table"), ""},
 		{Prompts, 1.0, nil, "must be a text, or a list of texts, not a number"},

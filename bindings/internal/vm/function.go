@@ -2,8 +2,6 @@ package vm
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -53,10 +51,7 @@ func (s *State) invoke(c *Args, f Builtin) (results []lua.LValue, err error) {
 		case refusal:
 			err = v.err
 		default:
-			err = s.Poison(&classify.Error{
-				Kind: classify.Internal, Msg: fmt.Sprintf("panic in %s: %v", c.Name, v), Detail: string(debug.Stack()),
-				Hint: "this is a bug in flashlua; please report it with the detail",
-			})
+			err = s.Poison(classify.Wrap(classify.FromPanic(v), "", "in %s", c.Name))
 		}
 	}()
 	if s.bug != nil {

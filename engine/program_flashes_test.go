@@ -11,8 +11,8 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// TestWhatAProgramLeaves: once a program has typed on a console of its own, the state of the target is not known, until a
-// flash has touched it. A program that only listens, serves or switches power leaves it as it is.
+// TestWhatAProgramLeaves: once a program has typed on a console of its own, the state of the target is not known,
+// until a flash has touched it. A program that only listens, serves or switches power leaves it as it is.
 func TestWhatAProgramLeaves(t *testing.T) {
 	type does func(ctx context.Context, p *Program) error
 	open := func(ctx context.Context, p *Program) *console.Console {
@@ -24,9 +24,9 @@ func TestWhatAProgramLeaves(t *testing.T) {
 	}
 	listens := func(ctx context.Context, p *Program) error { open(ctx, p).Tail(); return nil }
 	types := func(ctx context.Context, p *Program) error { return open(ctx, p).Send(ctx, "dd\n") }
-	flashes := func(state string) does {
+	flashes := func(state State) does {
 		return func(_ context.Context, p *Program) error {
-			p.recordReport(flashResult{port: "x", target: "disk"}, "", &Report{Target: TargetReport{Name: "disk", State: state}})
+			p.recordReport(flashResult{port: "x", target: "disk"}, &Report{Target: TargetReport{Name: "disk", State: state}})
 			return nil
 		}
 	}
@@ -40,7 +40,7 @@ func TestWhatAProgramLeaves(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		does []does
-		want string
+		want State
 	}{
 		"nothing":                              {nil, Untouched},
 		"it listens":                           {[]does{listens}, Untouched},

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/internal/serve"
+	"github.com/flashlua/flashlua/engine/internal/tempdir"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// tftpPort is the port of U-Boot's requests, which it cannot change.
+const tftpPort = "69"
+
+// bootFiles are the files of a policy that U-Boot loads, and the TFTP server that serves them. The zero value has
+// no files. One goroutine at a time uses it.
+type bootFiles struct {
+	files  map[string]bootFile // by the policy's names
+	tftp   *serve.TFTP         // nil: there are no files, or another server serves them
+	window int                 // blocks that the board's network card is known to take at once; 0: not yet known
+}
+
+// bootFile is one of the files.
+type bootFile struct {
+	File
+	tftpName string
+	size     int64
+}
+
+// findBootFiles returns the files of a policy, which must be on the station.
+func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (bootFiles, error) {
+	files, taken := map[string]bootFile{}, map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
+		f := p.Files[name]
+		f.Path = j.file(p, name)
+		st, err := callAbandonable(ctx, clk, "the look at "+f.Path, func() (os.FileInfo, error) { return os.Stat(f.Path) }, func(os.FileInfo) {})
+		if err == nil && !st.Mode().IsRegular() {
+			err = fmt.Errorf("%s is not a regular file", f.Path)
+		}
+		if err != nil {
+			return bootFiles{}, classify.WithHint(classify.Wrap(err, classify.ImageMissing, "board %s: the %s file is not on the station", p.Name, name),
+				"put it there, or name its folder with --files")
+		}
+		b := bootFile{f, filepath.Base(f.Path), st.Size()}
+		if taken[b.tftpName] {
+			b.tftpName = name + "-" + b.tftpName
+		}
+		taken[b.tftpName] = true
+		files[name] = b
+	}
+	return bootFiles{files: files}, nil
+}
+
+// serve offers the files by a TFTP server on host.
+func (b *bootFiles) serve(ctx context.Context, e *Engine, host string, undo *cleanups) error {
+	address := net.JoinHostPort(host, tftpPort)
+	conn, err := e.ListenUDP(ctx, "udp", address)
+	if err != nil {
+		return serve.ListenError(err, "udp", address)
+	}
+	b.tftp = serve.NewTFTP(conn, func() (net.PacketConn, error) { return e.ListenUDP(ctx, "udp", net.JoinHostPort(host, "0")) })
+	undo.push("TFTP server", b.tftp.Close)
+	for name, file := range b.files {
+		f, err := e.grants.open(file.Path)
+		if err != nil {
+			return classify.Wrap(err, classify.ImageMissing, "the %s file cannot be read", name)
+		}
+		undo.push(name, f.Close)
+		b.tftp.Offer(serve.Content{Name: file.tftpName, Size: file.size, ReaderAt: f})
+	}
+	return nil
+}
+
+// copyTo copies the files to a new folder in that of another TFTP server, until the run ends.
+func (b *bootFiles) copyTo(root string, allowed *grants, undo *cleanups) error {
+	dir, remove, err := tempdir.Make(root, "flashlua")
+	if err != nil {
+		return classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "nothing can be put into the folder of the TFTP server"), "check --tftp-dir: it must be writable")
+	}
+	undo.push("files for TFTP", remove)
+	err = os.Chmod(dir, 0o755) // the server may run as another user
+	for name, file := range b.files {
+		if err == nil {
+			err = copyFile(filepath.Join(dir, file.tftpName), file.Path, allowed)
+		}
+		file.tftpName = filepath.Base(dir) + "/" + file.tftpName
+		b.files[name] = file
+	}
+	return classify.Wrap(err, classify.ConfigPlan, "cannot copy the policy's files to %s", dir)
+}
+
+func copyFile(to, from string, allowed *grants) error {
+	in, err := allowed.open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Chmod(0o644), out.Close())
+}
+
+// names returns the policy's names of the files, sorted.
+func (b *bootFiles) names() []string { return slices.Sorted(maps.Keys(b.files)) }
+
+// load has U-Boot load a file from the TFTP server at server. board is the board's address, "" if it is not known.
+func (b *bootFiles) load(ctx context.Context, ub *uboot.UBoot, f bootFile, server, board string) error {
+	if b.tftp != nil {
+		b.tftp.RestrictTo(board)
+	}
+	err := ub.Load(ctx, server, f.tftpName, f.Address, f.size, b.currentWindow())
+	b.adaptWindow(f.size, err)
+	return err
+}
+
+// currentWindow returns how many blocks the TFTP server may send at once.
+func (b *bootFiles) currentWindow() int { return cmp.Or(b.window, uboot.FirstWindow) }
+
+// adaptWindow quadruples the window after a file of at least 16 windows arrived without loss, and sets it to 1
+// after the first loss. It does nothing if another TFTP server serves the files: its losses are not known.
+func (b *bootFiles) adaptWindow(size int64, err error) {
+	const enough = 16
+	if b.tftp == nil {
+		return
+	}
+	if b.tftp.TakeResent() > 0 || err != nil {
+		b.window = 1
+	} else if b.window != 1 && size >= int64(enough*b.currentWindow()*uboot.BlockSize) {
+		b.window = min(4*b.currentWindow(), uboot.MaxWindow)
+	}
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// TestExitCode holds the exit code of every kind of outcome, and that these are the codes in the table of
+// docs/cli.md.
+func TestExitCode(t *testing.T) {
+	retry := outcome{failed: true, rule: classify.RuleRetry, class: classify.Retry}
+	fatal := outcome{failed: true, rule: classify.RuleFatal, class: classify.Fatal}
+	touched := func(o outcome) outcome { o.touched = true; return o }
+	late := func(o outcome) outcome { o.late = true; return o }
+	by := func(signal int) outcome {
+		return outcome{failed: true, rule: classify.RuleRunCancelled, class: classify.Fatal, signal: signal, touched: true}
+	}
+	bug := outcome{failed: true, rule: classify.RuleInternal, class: classify.Fatal}
+	var codes []string
+	for _, tt := range []struct {
+		name string
+		outcome
+		want ExitCode
+	}{
+		{"verified", outcome{touched: true}, 0},
+		{"planned", outcome{}, 0},
+		{"a bug", touched(bug), 1},
+		{"a bug before the board was touched", bug, 1},
+		{"a bug is reported before a signal", outcome{failed: true, rule: classify.RuleInternal, signal: 2, touched: true}, 1},
+		{"a plan that cannot work", fatal, 2},
+		{"a retryable error before the board was touched", retry, 2},
+		{"a fatal error", touched(fatal), 3},
+		{"a cancelled context", touched(outcome{failed: true, rule: classify.RuleRunCancelled, class: classify.Fatal}), 3},
+		{"the last attempt failed", touched(retry), 4},
+		{"an error that no rule knows", touched(outcome{failed: true, rule: classify.RuleUnknown, class: classify.Retry}), 4},
+		{"the total deadline", touched(late(fatal)), 5},
+		{"no time for another attempt", touched(late(retry)), 5},
+		{"the total deadline before the board was touched", late(fatal), 5},
+		{"SIGHUP", by(1), 129},
+		{"SIGINT", by(2), 130},
+		{"SIGQUIT", by(3), 131},
+		{"SIGTERM", by(15), 143},
+		{"a signal before the board was touched", outcome{failed: true, rule: classify.RuleRunCancelled, signal: 15}, 143},
+		{"a signal is reported before the deadline", late(by(2)), 130},
+	} {
+		if got := tt.exitCode(); got != tt.want {
+			t.Errorf("exitCode of %s = %d; want %d", tt.name, got, tt.want)
+		}
+		codes = append(codes, strconv.Itoa(int(tt.want)))
+	}
+	slices.Sort(codes)
+	codes = slices.Compact(codes)
+	doc, err := os.ReadFile("../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(doc), "| exit |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var documented []string
+	for _, row := range regexp.MustCompile(`(?m)^\| ([0-9, ]+) \|`).FindAllStringSubmatch(table, -1) {
+		documented = append(documented, strings.Split(row[1], ", ")...)
+	}
+	slices.Sort(documented)
+	if !slices.Equal(codes, documented) {
+		t.Errorf("the exit codes are %q; docs/cli.md has %q", codes, documented)
+	}
+}

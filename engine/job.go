@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"cmp"
+	"path/filepath"
+	"time"
+)
+
+// Job is what the operator asks of a board's run. Plain data: safe for concurrent use while nothing changes it.
+type Job struct {
+	Image    string        // file or web address
+	SHA256   string        // that the image must have, hex; "" for any
+	MaxSize  int64         // bytes that an image may have, decompressed; 0 is no limit
+	Parts    []Part        // partitions to write, in this order, instead of Image
+	Port     string        // console, as transport.Open takes it
+	Power    string        // as power.Open takes it
+	Target   string        // "" is the policy's default
+	FilesDir string        // "" is the policy's own
+	TFTPDir  string        // root of an existing TFTP server, for the policy's files; "" is a server of the run
+	Retries  *int          // nil is the policy's
+	Timeout  time.Duration // 0 is the policy's total
+
+	VerifyOnly bool // compare the medium with the image, and write nothing
+	DryRun     bool // check the plan, and open no port, server or power driver
+}
+
+// Part is an image for a partition of the target, or for all of it.
+// Plain data: safe for concurrent use while nothing changes it.
+type Part struct {
+	Label  string // of the partition; "" is the whole target
+	Image  string // file or web address
+	SHA256 string // that the image must have, hex; "" for any
+}
+
+// parts returns what the job is to write.
+func (j Job) parts() []Part {
+	if len(j.Parts) > 0 {
+		return j.Parts
+	}
+	return []Part{{Image: j.Image, SHA256: j.SHA256}}
+}
+
+// file returns the path of a policy's file on the station.
+func (j Job) file(p *Policy, name string) string {
+	path := p.Files[name].Path
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(cmp.Or(j.FilesDir, p.Dir), path)
+}
+
+// Mode is the purpose of a run, as its report names it. Its values are constants: safe for concurrent use.
+type Mode string
+
+// The modes.
+const (
+	ModeFlash   Mode = "flash"
+	ModeVerify  Mode = "verify"
+	ModeDryRun  Mode = "dry-run"
+	ModeConsole Mode = "console"
+	ModeProgram Mode = "program"
+	ModeWrite   Mode = "write" // of a medium of this machine
+)
+
+// Mode returns the purpose of the job.
+func (j Job) Mode() Mode {
+	switch {
+	case j.DryRun:
+		return ModeDryRun
+	case j.VerifyOnly:
+		return ModeVerify
+	}
+	return ModeFlash
+}

@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/flash"
+	"github.com/flashlua/flashlua/engine/internal/serve"
+	"github.com/flashlua/flashlua/engine/transport"
+)
+
+// prepare checks all that can be checked before the board is touched, and opens what the attempts need. A download
+// comes last, so that other errors are found before it.
+func (r *boardRun) prepare(ctx context.Context) error {
+	steps := []func(context.Context) error{r.resolveTargets, r.findBootFiles, r.stageImages, r.power.check, r.openConsole, r.startServers, r.checkConnected}
+	switch {
+	case r.job.DryRun:
+		steps = []func(context.Context) error{r.resolveTargets, r.findBootFiles, r.stageImages, r.checkPortSpec}
+	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return address(p.Image).isURL() }):
+		steps = slices.Insert(slices.Delete(steps, 2, 3), 5, r.stageImages) // before checkConnected
+	}
+	return inOrder(ctx, steps)
+}
+
+// inOrder calls all steps until one fails.
+func inOrder(ctx context.Context, steps []func(context.Context) error) error {
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolveTargets plans the media: each image and its target.
+func (r *boardRun) resolveTargets(context.Context) error {
+	target, err := r.policy.target(r.job.Target)
+	if err != nil {
+		return err
+	}
+	piped, taken := false, map[string]bool{}
+	for _, p := range r.job.parts() {
+		from := address(p.Image)
+		if from.isStdin() && piped {
+			return classify.New(classify.Usage, "two images cannot come by the standard input")
+		}
+		piped = piped || from.isStdin()
+		t := target
+		if p.Label != "" {
+			if t.Part != "" {
+				return classify.WithHint(classify.New(classify.Usage, "target %s is the partition %s already: %s cannot be a partition of it", t.Name, t.Part, p.Label),
+					"name another target with --target, which is a whole medium")
+			}
+			t.Part = p.Label
+		}
+		if taken[t.Part] || len(r.job.parts()) > 1 && p.Label == "" {
+			return classify.WithHint(classify.New(classify.TargetUnsafe, "target %s: more than one image would be written to %s", t.Name, t),
+				"each image needs a place of its own: give every part another label, and write the whole target in a run of its own")
+		}
+		taken[t.Part] = true
+		r.addMedium(&medium{stagedImage: &stagedImage{from: from, sha256: p.SHA256}, label: p.Label, target: flash.Target(t)})
+	}
+	return nil
+}
+
+func (r *boardRun) findBootFiles(ctx context.Context) (err error) {
+	r.files, err = findBootFiles(ctx, r.Clock, r.policy, r.job)
+	return err
+}
+
+// stageImages starts to stage the images. It waits for small ones only: the board can boot while a large one is
+// staged.
+func (r *boardRun) stageImages(ctx context.Context) error {
+	if err := r.staging.checkExist(ctx); err != nil {
+		return err
+	}
+	enough, reservedCPUs := r.staging.slow, 1 // for the console and the servers
+	if r.job.DryRun {
+		enough, reservedCPUs = r.staging.done, 0
+	}
+	r.cleanups.push("image", r.staging.start(ctx, reservedCPUs))
+	return r.staging.wait(ctx, enough)
+}
+
+// checkPortSpec checks the name of the console port, without opening it.
+func (r *boardRun) checkPortSpec(context.Context) error {
+	if r.Simulated {
+		return nil
+	}
+	return transport.Check(r.job.Port)
+}
+
+// openConsole opens the console before the board gets power, so that none of its output is lost.
+func (r *boardRun) openConsole(ctx context.Context) error {
+	if err := r.console.open(ctx); err != nil {
+		return err
+	}
+	r.cleanups.push("console", func() error { return r.console.Close() })
+	return nil
+}
+
+// startServers starts the HTTP server, and makes the boot files available by TFTP.
+func (r *boardRun) startServers(ctx context.Context) error {
+	address := net.JoinHostPort(r.policy.Net.Listen, "0")
+	l, err := r.Listen(ctx, "tcp", address)
+	if err != nil {
+		return serve.ListenError(err, "tcp", address)
+	}
+	r.http = serve.NewHTTP(l)
+	r.cleanups.push("HTTP server", r.http.Close)
+	switch {
+	case len(r.files.files) == 0:
+		return nil
+	case r.job.TFTPDir != "":
+		return r.files.copyTo(r.job.TFTPDir, r.grants, &r.cleanups)
+	}
+	host := r.policy.Net.Listen
+	if configured := r.policy.Net.TFTP; configured != "" && serve.IsLocal(ctx, configured) {
+		host = configured
+	}
+	return r.files.serve(ctx, &r.Engine, host, &r.cleanups)
+}
+
+// checkConnected is the last check before the board is touched: its console must be connected.
+func (r *boardRun) checkConnected(ctx context.Context) error {
+	if r.power.driver == nil {
+		return nil
+	}
+	return r.console.gate.check(ctx, r.console.Console)
+}
+
+// planSummary returns the plan as a text for people.
+func (r *boardRun) planSummary() string {
+	l := r.limits
+	attempts := time.Duration(*l.Retries + 1)
+	worst := attempts * l.Attempt
+	for n := range *l.Retries {
+		worst += classify.Backoff{}.Wait(n)
+	}
+	var b strings.Builder
+	format := "to %s of board %s, target %s: everything on it is lost\n"
+	if r.job.VerifyOnly {
+		format = "compared with %s of board %s, target %s: nothing is written\n"
+	}
+	for _, m := range r.ledger.media {
+		if m.image() != nil {
+			fmt.Fprintln(&b, m.describe())
+		} else {
+			fmt.Fprintf(&b, "%s, which is made ready while the board boots\n", m.from)
+		}
+		fmt.Fprintf(&b, format, m.target, r.policy.Name, m.target.Name)
+	}
+	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), attemptReserve+r.power.timeout())
+	return b.String()
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/internal/image"
+	"github.com/flashlua/flashlua/engine/internal/serve"
+)
+
+// run is what all runs have: that of a board, of a program, and of a medium of this machine.
+type run struct {
+	Engine
+	mode    Mode
+	started time.Time
+
+	secrets  *console.Secrets
+	events   *emitter
+	cleanups cleanups
+	ledger   ledger
+	staging  *staging
+	script   scriptCaller
+	decider  decider
+
+	powerError error   // the final power state could not be set
+	secondary  []error // errors other than the run's, for the report
+	report     Report
+}
+
+// newRun starts a run of the board or program name.
+func (e Engine) newRun(name string, mode Mode, maxSize int64) *run {
+	e.setDefaults()
+	secrets := e.known
+	if secrets == nil {
+		secrets = console.NewSecrets()
+	}
+	if e.Console != nil {
+		e.Console.Hide(secrets)
+	}
+	events := newEmitter(e.Clock, secrets, e.Events)
+	if events.sub != nil {
+		e.Events = events.sub.deliver // of runs within this one
+	}
+	r := &run{
+		Engine: e, mode: mode, started: e.Clock.Now(), secrets: secrets, events: events,
+		cleanups: cleanups{clock: e.Clock, hurry: e.Hurry},
+		ledger:   ledger{clock: e.Clock, idle: Untouched},
+		script:   scriptCaller{clock: e.Clock, hurry: e.Hurry},
+		report:   Report{Board: name, Simulated: e.Simulated},
+	}
+	r.staging = newStaging(r.stager(maxSize), events)
+	r.decider = decider{clock: e.Clock, script: &r.script, events: events}
+	return r
+}
+
+// stager returns what all images of the run have in common.
+func (r *run) stager(maxSize int64) image.Stager {
+	return image.Stager{
+		Clock: r.Clock, MaxSize: maxSize, Stdin: r.Stdin, Cache: r.Cache.inner(), Permit: r.grants.permitRead,
+		Progress: r.events.progress, Note: r.events.note,
+	}
+}
+
+// addMedium adds an image and its target to the plan.
+func (r *run) addMedium(m *medium) {
+	r.ledger.add(m)
+	r.staging.images = append(r.staging.images, m.stagedImage)
+}
+
+// finish cleans up and completes the report.
+func (r *run) finish(d classify.Decision) *Report {
+	r.cleanups.run(func(err error) {
+		r.secondary = append(r.secondary, err)
+		r.events.emit(Event{Type: EventCleanup, Error: err.Error()})
+	})
+	rep := &r.report
+	rep.Mode, rep.Attempt, rep.Duration = r.mode, int(r.events.attempt.Load()), r.Clock.Now().Sub(r.started)
+	rep.setMedia(&r.ledger)
+	rep.complete(d, r.powerError, r.secondary, r.secrets)
+	r.events.emit(Event{Type: EventEnd, Text: string(rep.Result), Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
+	lost, failed := r.events.close(r.Hurry)
+	if failed != nil {
+		rep.Secondary = append(rep.Secondary, failed.Error())
+	}
+	if lost > 0 {
+		rep.Lost = append(rep.Lost, Loss{Output: "subscriber", Lines: lost})
+	}
+	return rep
+}
+
+// boardRun is a run of a board by its policy.
+type boardRun struct {
+	*run
+	policy *Policy
+	job    Job
+	limits Limits
+
+	power   powerControl
+	console boardConsole
+	files   bootFiles
+	http    *serve.HTTP
+}
+
+func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
+	r := &boardRun{run: e.newRun(p.Name, mode, j.MaxSize), policy: p, job: j}
+	r.secrets.Add(p.UBoot.Password, p.Linux.Password)
+	r.decider.policy = p
+	r.ledger.readOnly = j.VerifyOnly
+	r.report.Image.Path = address(j.Image).String()
+	r.power = powerControl{clock: r.Clock, events: r.events, turns: newPowerTurns(), after: p.PowerAfter}
+	r.console = boardConsole{engine: &r.Engine, secrets: r.secrets, cfg: p.Console, spec: j.Port}
+	return r
+}
+
+// resolveLimits opens the power driver and computes the limits, which depend on the driver's timeout.
+func (r *boardRun) resolveLimits() (err error) {
+	if r.power.driver, err = r.OpenPower(r.job.Power); err == nil {
+		r.limits, err = r.policy.Limits.resolve(r.job.Retries, r.job.Timeout, r.power.timeout())
+	}
+	return err
+}
+
+// remaining returns what is left of the total time.
+func (r *boardRun) remaining() time.Duration { return r.limits.Total - r.Clock.Now().Sub(r.started) }

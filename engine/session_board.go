@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// UBoot stops autoboot and returns a prompt that answers.
+func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
+	con, err := s.console(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state := uboot.AnyState
+	if s.justPoweredOn {
+		state = uboot.JustReset
+	}
+	s.justPoweredOn = false
+	s.write.dropShell()
+	return uboot.Interrupt(ctx, con, s.run.policy.UBoot, state)
+}
+
+// DHCP has the board request a lease, or sets the address of the policy. It returns the board's address.
+func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
+	if err := s.CheckActive(); err != nil {
+		return "", err
+	}
+	if own := s.run.policy.Net.Address; own.IsValid() {
+		s.boardAddr = own.Addr().String()
+		return s.boardAddr, ub.SetAddress(ctx, own, s.run.policy.Net.Gateway)
+	}
+	address, err := ub.DHCP(ctx)
+	s.boardAddr = address
+	return address, err
+}
+
+// Load loads files of the policy into the board's RAM; all files if there are no names. For each it sets NAME_addr
+// and NAME_size in U-Boot's environment, in hexadecimal.
+func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) error {
+	if err := s.CheckActive(); err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		names = s.run.files.names()
+	}
+	for _, name := range names {
+		f, ok := s.run.files.files[name]
+		if !ok {
+			return classify.New(classify.ConfigPolicy, "board %s has no file %q", s.run.policy.Name, name)
+		}
+		server, err := s.stationAddr(ctx, s.run.policy.Net.TFTP, s.boardAddr)
+		if err != nil {
+			return err
+		}
+		if err := s.run.files.load(ctx, ub, f, server, s.boardAddr); err != nil {
+			return err
+		}
+		for suffix, value := range map[string]int64{"_addr": int64(f.Address), "_size": f.size} {
+			if err := ub.SetEnv(ctx, name+suffix, "0x"+strconv.FormatInt(value, 16)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stationAddr returns the station's address as the board at address board sees it: the configured one, or that of
+// the interface to the board.
+func (s *Session) stationAddr(ctx context.Context, configured, board string) (string, error) {
+	if configured != "" {
+		return configured, nil
+	}
+	if board == "" {
+		return "", classify.WithHint(classify.New(classify.ConfigPlan, "the station's address is not known: the board has no lease"),
+			"run dhcp first, or set net.tftp and net.http in the policy")
+	}
+	return s.run.SourceAddr(ctx, board)
+}
+
+// Boot starts Linux with a U-Boot command and logs in. A command other than the policy's may write to the medium,
+// so it voids the receipts.
+func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell.Shell, error) {
+	con, err := s.console(ctx)
+	if err == nil && cmd != s.run.policy.Boot {
+		err = s.BeforeCommand()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if args := s.run.policy.BootArgs; args != "" {
+		if err := ub.SetEnv(ctx, "bootargs", args); err != nil {
+			return nil, err
+		}
+	}
+	returned, err := ub.Boot(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	s.shell, err = shell.Login(ctx, con, s.linuxConfig(), shell.Booting, s.Note, returned)
+	if classify.Find(err, classify.UBootBoot) != nil { // a script may boot something else
+		ub.Resume()
+	}
+	return s.shell, err
+}
+
+// linuxConfig returns the policy's Linux section, with the settings of other sections that it needs.
+func (s *Session) linuxConfig() shell.Config {
+	cfg := s.run.policy.Linux
+	cfg.Address, cfg.Gateway = s.run.policy.Net.Address, s.run.policy.Net.Gateway
+	return cfg
+}
+
+// Shell logs in to a Linux that runs already. If the shell before was live until now, the media that it wrote are
+// read back through the new one.
+func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
+	con, err := s.console(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state := shell.Running
+	if s.justPoweredOn {
+		state = shell.Booting
+	}
+	s.justPoweredOn = false
+	same := s.shell != nil && s.shell.Live(ctx) == nil
+	if s.shell, err = shell.Login(ctx, con, s.linuxConfig(), state, s.Note); err == nil && same {
+		s.write.rejoin(s.shell)
+	}
+	return s.shell, err
+}
