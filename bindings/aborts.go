@@ -9,6 +9,7 @@ import (
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
 )
@@ -22,7 +23,7 @@ func aborts(v lua.LValue) (w console.Watch, err error) {
 	if _, err := option.Aborts.Parse(goOption(v)); err != nil {
 		return w, err
 	}
-	t, _ := tableIn(v)
+	t, _ := vm.TableIn(v)
 	t.ForEach(func(k, v lua.LValue) {
 		text, isText := k.(lua.LString)
 		says, isOn := v.(lua.LString)

@@ -12,6 +12,7 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/check"
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
 // Finding is a mistake that Check found in a script. Plain data: safe for concurrent use while nothing changes it.
@@ -84,7 +85,7 @@ func (h *host) members(name string) []string {
 			return nil
 		}
 	}
-	t, ok := tableIn(v)
+	t, ok := vm.TableIn(v)
 	if !ok || name == "_G" {
 		return nil
 	}

@@ -15,62 +15,62 @@ import (
 
 // openErrors makes the error object's methods and the module errors.
 func (h *host) openErrors() {
-	methods := map[string]builtin{
+	methods := map[string]vm.Builtin{
 		"is": h.errIs, "chain": h.errChain, "leaves": h.errLeaves, "find": h.errFind, "console": h.errConsole, "wrap": h.errWrap,
 	}
-	x := &closed{kind: "err", self: "an error", known: slices.Concat(slices.Collect(maps.Keys(methods)), errorFields), data: h.L.NewTable()}
+	x := &vm.ReadOnly{Kind: "err", Self: "an error", Names: slices.Concat(slices.Collect(maps.Keys(methods)), errorFields), Values: h.L.NewTable()}
 	for name, f := range methods {
-		x.data.RawSetString(name, h.function("err:"+name, 1, f))
+		x.Values.RawSetString(name, h.Function("err:"+name, 1, f))
 	}
-	x.get = func(c *args, self lua.LValue, key string) (lua.LValue, bool, error) {
+	x.Get = func(c *vm.Args, self lua.LValue, key string) (lua.LValue, bool, error) {
 		v, ok := h.errField(h.receiver(c, self), key)
 		return v, ok, nil
 	}
-	h.ErrorMeta = h.closedMeta(x)
-	h.ErrorMeta.RawSetString("__tostring", h.function("tostring", 0, func(c *args) ([]lua.LValue, error) {
-		return []lua.LValue{lua.LString(h.receiver(c, c.opt(1)).Error())}, nil
+	h.ErrorMeta = h.Metatable(x)
+	h.ErrorMeta.RawSetString("__tostring", h.Function("tostring", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		return []lua.LValue{lua.LString(h.receiver(c, c.Opt(1)).Error())}, nil
 	}))
-	h.ErrorMeta.RawSetString("__eq", h.function("==", 0, func(c *args) ([]lua.LValue, error) {
-		a, b := vm.GoError(c.opt(1)), vm.GoError(c.opt(2))
+	h.ErrorMeta.RawSetString("__eq", h.Function("==", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		a, b := vm.GoError(c.Opt(1)), vm.GoError(c.Opt(2))
 		return []lua.LValue{lua.LBool(a != nil && b != nil && (errors.Is(a, b) || errors.Is(b, a)))}, nil
 	}))
-	h.ErrorMeta.RawSetString("__concat", h.function("..", 0, h.errConcat))
+	h.ErrorMeta.RawSetString("__concat", h.Function("..", 0, h.errConcat))
 	h.ErrorMeta.RawSetString("__metatable", lua.LString("error"))
 
-	module := &closed{kind: "errors", data: h.L.NewTable()}
-	for name, f := range map[string]builtin{
+	module := &vm.ReadOnly{Kind: "errors", Values: h.L.NewTable()}
+	for name, f := range map[string]vm.Builtin{
 		"retryable": h.newError(classify.Retry), "fatal": h.newError(classify.Fatal), "new": h.errNew, "join": h.errJoin,
 		"classify": h.errClassify,
 	} {
-		module.known = append(module.known, name)
-		module.data.RawSetString(name, h.function("errors."+name, 0, f))
+		module.Names = append(module.Names, name)
+		module.Values.RawSetString(name, h.Function("errors."+name, 0, f))
 	}
 	for _, name := range []string{"is", "find", "leaves", "chain"} { // the methods, for any value that was caught
-		module.known = append(module.known, name)
-		module.data.RawSetString(name, h.function("errors."+name, 1, methods[name]))
+		module.Names = append(module.Names, name)
+		module.Values.RawSetString(name, h.Function("errors."+name, 1, methods[name]))
 	}
-	h.L.SetGlobal("errors", h.record(module))
+	h.L.SetGlobal("errors", h.Record(module))
 }
 
 // errorFields are those of an error object.
 var errorFields = []string{"kind", "class", "step", "attempt", "message", "hint", "target", "cause"}
 
 // errClassify gives the built-in verdict on an error, or on any value that was caught, and the rule that made it.
-func (h *host) errClassify(c *args) ([]lua.LValue, error) {
-	err := h.cause(c, c.any(1, "error"))
+func (h *host) errClassify(c *vm.Args) ([]lua.LValue, error) {
+	err := h.cause(c, c.Any(1, "error"))
 	if err == nil {
-		c.fail("argument 1, the error, is nil")
+		c.Fail("argument 1, the error, is nil")
 	}
 	d := (&classify.Classifier{}).Decide(nil, err)
 	return []lua.LValue{lua.LString(d.Class.String()), lua.LString(d.Rule)}, nil
 }
 
 // receiver is the object of a method. Only our metatable leads here, so there is one.
-func (h *host) receiver(c *args, v lua.LValue) error {
+func (h *host) receiver(c *vm.Args, v lua.LValue) error {
 	if err := vm.GoError(v); err != nil {
 		return err
 	}
-	if strings.HasPrefix(c.name, "errors.") && v != lua.LNil { // a value that a script raised and caught
+	if strings.HasPrefix(c.Name, "errors.") && v != lua.LNil { // a value that a script raised and caught
 		return vm.NewRaisedValue(v)
 	}
 	vm.Refuse(classify.New(classify.ScriptArgument, "call it with a colon: err:is(…), not err.is(…)"))
@@ -100,24 +100,24 @@ func (h *host) errField(err error, key string) (lua.LValue, bool) {
 	return nil, false
 }
 
-func (h *host) errIs(c *args) ([]lua.LValue, error) {
-	return []lua.LValue{lua.LBool(classify.Find(h.receiver(c, c.opt(0)), classify.Kind(c.str(1, "kind"))) != nil)}, nil
+func (h *host) errIs(c *vm.Args) ([]lua.LValue, error) {
+	return []lua.LValue{lua.LBool(classify.Find(h.receiver(c, c.Opt(0)), classify.Kind(c.Str(1, "kind"))) != nil)}, nil
 }
 
-func (h *host) errFind(c *args) ([]lua.LValue, error) {
-	found := classify.Find(h.receiver(c, c.opt(0)), classify.Kind(c.str(1, "kind")))
+func (h *host) errFind(c *vm.Args) ([]lua.LValue, error) {
+	found := classify.Find(h.receiver(c, c.Opt(0)), classify.Kind(c.Str(1, "kind")))
 	if found == nil {
 		return []lua.LValue{lua.LNil}, nil
 	}
 	return []lua.LValue{h.ErrorValue(found)}, nil
 }
 
-func (h *host) errChain(c *args) ([]lua.LValue, error) {
-	return h.list(classify.Chain(h.receiver(c, c.opt(0))))
+func (h *host) errChain(c *vm.Args) ([]lua.LValue, error) {
+	return h.list(classify.Chain(h.receiver(c, c.Opt(0))))
 }
 
-func (h *host) errLeaves(c *args) ([]lua.LValue, error) {
-	return h.list(classify.Leaves(h.receiver(c, c.opt(0))))
+func (h *host) errLeaves(c *vm.Args) ([]lua.LValue, error) {
+	return h.list(classify.Leaves(h.receiver(c, c.Opt(0))))
 }
 
 func (h *host) list(errs []error) ([]lua.LValue, error) {
@@ -129,29 +129,29 @@ func (h *host) list(errs []error) ([]lua.LValue, error) {
 }
 
 // errConsole looks for a Lua pattern in the last console lines and gives what string.match does.
-func (h *host) errConsole(c *args) ([]lua.LValue, error) {
-	tail := lua.LString(classify.Facts(h.receiver(c, c.opt(0))).Console)
-	if c.none(1) {
+func (h *host) errConsole(c *vm.Args) ([]lua.LValue, error) {
+	tail := lua.LString(classify.Facts(h.receiver(c, c.Opt(0))).Console)
+	if c.None(1) {
 		return []lua.LValue{tail}, nil
 	}
 	match := h.L.GetGlobal("string").(*lua.LTable).RawGetString("match")
-	results, err := h.Call(c.ctx, match, tail, lua.LString(c.str(1, "pattern")))
+	results, err := h.Call(c.Ctx, match, tail, lua.LString(c.Str(1, "pattern")))
 	if err == nil && len(results) == 0 {
 		results = []lua.LValue{lua.LNil} // stock match gives nothing at all
 	}
 	return results, err
 }
 
-func (h *host) errWrap(c *args) ([]lua.LValue, error) {
-	return []lua.LValue{h.ErrorValue(classify.Wrap(h.receiver(c, c.opt(0)), "", "%s", c.str(1, "message")))}, nil
+func (h *host) errWrap(c *vm.Args) ([]lua.LValue, error) {
+	return []lua.LValue{h.ErrorValue(classify.Wrap(h.receiver(c, c.Opt(0)), "", "%s", c.Str(1, "message")))}, nil
 }
 
 // errConcat makes `"stage 2: " .. err` the same error with a text before it.
-func (h *host) errConcat(c *args) ([]lua.LValue, error) {
-	if err := vm.GoError(c.opt(2)); err != nil {
-		return []lua.LValue{h.ErrorValue(classify.Wrap(err, "", "%s", trimColon(h.ToString(c.ctx, c.opt(1)))))}, nil
+func (h *host) errConcat(c *vm.Args) ([]lua.LValue, error) {
+	if err := vm.GoError(c.Opt(2)); err != nil {
+		return []lua.LValue{h.ErrorValue(classify.Wrap(err, "", "%s", trimColon(h.ToString(c.Ctx, c.Opt(1)))))}, nil
 	}
-	return []lua.LValue{lua.LString(h.receiver(c, c.opt(1)).Error() + h.ToString(c.ctx, c.opt(2)))}, nil
+	return []lua.LValue{lua.LString(h.receiver(c, c.Opt(1)).Error() + h.ToString(c.Ctx, c.Opt(2)))}, nil
 }
 
 func trimColon(s string) string {
@@ -162,22 +162,22 @@ func trimColon(s string) string {
 }
 
 // newError makes errors.retryable and errors.fatal: a text, and a cause if there is one.
-func (h *host) newError(class classify.Class) builtin {
-	return func(c *args) ([]lua.LValue, error) {
-		err := &classify.Error{Class: class, Msg: c.str(1, "message"), Cause: h.cause(c, c.opt(2)), Detail: c.L.Where(1)}
+func (h *host) newError(class classify.Class) vm.Builtin {
+	return func(c *vm.Args) ([]lua.LValue, error) {
+		err := &classify.Error{Class: class, Msg: c.Str(1, "message"), Cause: h.cause(c, c.Opt(2)), Detail: c.L.Where(1)}
 		return []lua.LValue{h.ErrorValue(err)}, nil
 	}
 }
 
 // cause takes an error object, or any value that a script may have caught.
-func (h *host) cause(c *args, v lua.LValue) error {
+func (h *host) cause(c *vm.Args, v lua.LValue) error {
 	if v == nil || v == lua.LNil {
 		return nil
 	}
 	if err := vm.GoError(v); err != nil {
 		return err
 	}
-	return &vm.RaisedValue{Text: h.ToString(c.ctx, v), Value: v}
+	return &vm.RaisedValue{Text: h.ToString(c.Ctx, v), Value: v}
 }
 
 // errorOptions are the fields of an error that a script makes.
@@ -192,27 +192,27 @@ type errorOptions struct {
 var errorsNewOptions = option.Declare[errorOptions](1, "errors.new")
 
 // errNew is errors.new{ … }.
-func (h *host) errNew(c *args) ([]lua.LValue, error) {
-	if c.none(1) {
-		c.fail("argument 1 must be a table: errors.new{ kind = …, message = … }")
+func (h *host) errNew(c *vm.Args) ([]lua.LValue, error) {
+	if c.None(1) {
+		c.Fail("argument 1 must be a table: errors.new{ kind = …, message = … }")
 	}
 	var o errorOptions
 	readOptions(c, errorsNewOptions, &o)
-	return ret(h.ErrorValue(&classify.Error{
+	return vm.Ret(h.ErrorValue(&classify.Error{
 		Kind: classify.Kind(o.Kind), Class: o.Class, Msg: o.Message, Hint: o.Hint, Detail: c.L.Where(1), Cause: h.cause(c, o.Cause),
 	}))
 }
 
-func (h *host) errJoin(c *args) ([]lua.LValue, error) {
+func (h *host) errJoin(c *vm.Args) ([]lua.LValue, error) {
 	var all []error
-	for _, v := range c.rest(1) {
+	for _, v := range c.Rest(1) {
 		if err := h.cause(c, v); err != nil {
 			all = append(all, err)
 		}
 	}
 	err := errors.Join(all...)
 	if left := maxErrors; !withinLimit(err, &left) {
-		return nil, classify.New(classify.ScriptLimit, "%s: more than %d errors in one", c.name, maxErrors)
+		return nil, classify.New(classify.ScriptLimit, "%s: more than %d errors in one", c.Name, maxErrors)
 	}
 	return []lua.LValue{h.ErrorValue(err)}, nil
 }

@@ -5,28 +5,29 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	lua "github.com/yuin/gopher-lua"
 )
 
 // openGlobals sets the functions of Lua that reach outside of the state, as flashlua has them.
 func (h *host) openGlobals() {
-	h.L.SetGlobal("print", h.function("print", 0, h.print))
-	h.L.SetGlobal("require", h.function("require", 0, h.modules.require))
+	h.L.SetGlobal("print", h.Function("print", 0, h.print))
+	h.L.SetGlobal("require", h.Function("require", 0, h.modules.require))
 }
 
 // print tells the people who watch.
-func (h *host) print(c *args) ([]lua.LValue, error) {
+func (h *host) print(c *vm.Args) ([]lua.LValue, error) {
 	h.say(h.joined(c))
 	return nil, nil
 }
 
 // joined is all arguments as text.
-func (h *host) joined(c *args) string {
+func (h *host) joined(c *vm.Args) string {
 	var words []string
 	held := c.Watchdog().Draft()
 	defer held.Release()
-	for _, v := range c.rest(1) {
-		words = append(words, h.ToString(c.ctx, v))
+	for _, v := range c.Rest(1) {
+		words = append(words, h.ToString(c.Ctx, v))
 		held.Add(len(words[len(words)-1]))
 	}
 	return strings.Join(words, "\t")

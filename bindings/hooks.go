@@ -71,10 +71,10 @@ func (h *host) sequence(ctx context.Context, name string) (*lua.LFunction, error
 
 // classify asks a policy's classify(err, next).
 func (h *host) classify(ctx context.Context, f *lua.LFunction, err error, next func(error) classify.Class) (classify.Class, error) {
-	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
-		e := vm.GoError(c.any(1, "error"))
+	ask := h.Function("next", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		e := vm.GoError(c.Any(1, "error"))
 		if e == nil {
-			c.fail("argument 1 must be an error, not a %s", c.opt(1).Type())
+			c.Fail("argument 1 must be an error, not a %s", c.Opt(1).Type())
 		}
 		return []lua.LValue{lua.LString(next(e).String())}, nil
 	})
@@ -92,8 +92,8 @@ func (h *host) classify(ctx context.Context, f *lua.LFunction, err error, next f
 
 // backoff asks a policy's backoff(n, err, next).
 func (h *host) backoff(ctx context.Context, f *lua.LFunction, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
-	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
-		return []lua.LValue{lua.LString(next(c.intDefault(1, "n", n), vm.GoError(c.opt(2))).String())}, nil
+	ask := h.Function("next", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		return []lua.LValue{lua.LString(next(c.Int(1, "n", n), vm.GoError(c.Opt(2))).String())}, nil
 	})
 	answer, berr := h.callHook(ctx, f, lua.LNumber(n), h.ErrorValue(err), ask)
 	if berr != nil {
@@ -121,7 +121,7 @@ func errBadResult(f *lua.LFunction, hook string, answer lua.LValue, want string)
 	if text, ok := answer.(lua.LString); ok {
 		got = fmt.Sprintf("%q", string(text))
 	}
-	if f.Proto != nil { // a builtin has none
+	if f.Proto != nil { // a vm.Builtin has none
 		hook = fmt.Sprintf("%s:%d: %s", f.Proto.SourceName, f.Proto.LineDefined, hook)
 	}
 	return classify.New(classify.ScriptResult, "%s returned %s, not %s", hook, got, want)

@@ -3,6 +3,7 @@ package bindings
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine/bounded"
 	"github.com/flashlua/flashlua/engine/console"
 )
@@ -12,14 +13,14 @@ const mostSaid = 16 << 10
 
 func init() { register("log", (*host).logModule) }
 
-func (h *host) logModule() map[string]builtin {
-	say := func(prefix string) builtin {
-		return func(c *args) ([]lua.LValue, error) {
+func (h *host) logModule() map[string]vm.Builtin {
+	say := func(prefix string) vm.Builtin {
+		return func(c *vm.Args) ([]lua.LValue, error) {
 			h.say(prefix + h.joined(c))
 			return nil, nil
 		}
 	}
-	return map[string]builtin{"info": say(""), "warn": say("warning: ")}
+	return map[string]vm.Builtin{"info": say(""), "warn": say("warning: ")}
 }
 
 // mostHeld is how much of what a script says while it loads waits for the end of loading, in bytes.

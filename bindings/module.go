@@ -11,14 +11,16 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
 )
 
 // registry are flashlua's modules, which scripts find as globals. Each is registered by its own file.
-var registry = map[string]func(h *host) map[string]builtin{}
+var registry = map[string]func(h *host) map[string]vm.Builtin{}
 
-func register(name string, open func(h *host) map[string]builtin) { registry[name] = open }
+func register(name string, open func(h *host) map[string]vm.Builtin) { registry[name] = open }
 
 // Module is a Lua module of the embedding program: its functions by name. Names are Lua identifiers; the name of the module
 // is none that scripts find already. Load and Check refuse other names, and a nil function, with an error of kind usage.
@@ -93,15 +95,15 @@ func (h *host) resolveGlobal(globals *lua.LTable, name string) lua.LValue {
 }
 
 // wrapModule makes builtins of an embedder's functions.
-func (h *host) wrapModule(m Module) map[string]builtin {
-	all := map[string]builtin{}
+func (h *host) wrapModule(m Module) map[string]vm.Builtin {
+	all := map[string]vm.Builtin{}
 	for name, f := range m {
-		all[name] = func(c *args) ([]lua.LValue, error) {
+		all[name] = func(c *vm.Args) ([]lua.LValue, error) {
 			var in []any
-			for i, v := range c.rest(1) {
+			for i, v := range c.Rest(1) {
 				x, err := goValue(c, v)
 				if err != nil {
-					c.fail("argument %d: %v", i+1, err)
+					c.Fail("argument %d: %v", i+1, err)
 				}
 				in = append(in, x)
 			}
@@ -112,7 +114,7 @@ func (h *host) wrapModule(m Module) map[string]builtin {
 			results := make([]lua.LValue, len(out))
 			for i, x := range out {
 				if results[i], err = h.luaValue(x); err != nil {
-					return nil, h.embedderBug(fmt.Sprintf("%s: result %d: %v", c.name, i+1, err), "")
+					return nil, h.embedderBug(fmt.Sprintf("%s: result %d: %v", c.Name, i+1, err), "")
 				}
 			}
 			return results, nil
@@ -122,13 +124,13 @@ func (h *host) wrapModule(m Module) map[string]builtin {
 }
 
 // callEmbedder calls an embedder's function. A panic in it is an error.
-func (h *host) callEmbedder(c *args, f func(context.Context, []any) ([]any, error), in []any) (out []any, err error) {
+func (h *host) callEmbedder(c *vm.Args, f func(context.Context, []any) ([]any, error), in []any) (out []any, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = h.embedderBug(fmt.Sprintf("panic in %s: %v", c.name, v), string(debug.Stack()))
+			err = h.embedderBug(fmt.Sprintf("panic in %s: %v", c.Name, v), string(debug.Stack()))
 		}
 	}()
-	return f(c.ctx, in)
+	return f(c.Ctx, in)
 }
 
 // embedderBug returns the error of a bug in an embedder's function. The script cannot catch it, nor go on.
@@ -139,19 +141,29 @@ func (h *host) embedderBug(msg, detail string) error {
 	})
 }
 
+// engineCall makes a vm.Builtin that calls the engine. The count of the script's steps begins anew with it.
+func (h *host) engineCall(name string, skip int, f vm.Builtin) *lua.LFunction {
+	return h.Function(name, skip, func(c *vm.Args) ([]lua.LValue, error) {
+		h.Watchdog.Renew()
+		defer h.Watchdog.Renew()
+		c.Ctx = console.WithCaller(c.Ctx, h.Line(c.L))
+		return f(c)
+	})
+}
+
 // module makes the table of a module.
-func (h *host) module(name string, functions map[string]builtin) *lua.LTable {
-	x := &closed{kind: name, known: slices.Collect(maps.Keys(functions)), data: h.L.NewTable()}
+func (h *host) module(name string, functions map[string]vm.Builtin) *lua.LTable {
+	x := &vm.ReadOnly{Kind: name, Names: slices.Collect(maps.Keys(functions)), Values: h.L.NewTable()}
 	for f, do := range functions {
-		x.data.RawSetString(f, h.engineCall(name+"."+f, 0, do))
+		x.Values.RawSetString(f, h.engineCall(name+"."+f, 0, do))
 	}
-	return h.record(x)
+	return h.Record(x)
 }
 
 // requireProgram returns the running program, and an error while a script loads and in a board's policy, where there is none.
-func (h *host) requireProgram(c *args) (*engine.Program, error) {
+func (h *host) requireProgram(c *vm.Args) (*engine.Program, error) {
 	if h.program == nil {
-		return nil, classify.WithHint(classify.New(classify.ScriptPhase, "%s: nothing may be touched here", c.name),
+		return nil, classify.WithHint(classify.New(classify.ScriptPhase, "%s: nothing may be touched here", c.Name),
 			"a program does that in its function, `return function(args) … end`; a board's policy works with the session that its flash is called with")
 	}
 	return h.program, nil

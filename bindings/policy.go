@@ -124,7 +124,7 @@ func (s *section) prompt(key, otherwise string) string {
 
 // prompts reads one text to wait for, or a list of them.
 func (s *section) prompts(key string, otherwise []string) []string {
-	t, ok := tableIn(s.get(key, option.Prompts))
+	t, ok := vm.TableIn(s.get(key, option.Prompts))
 	if !ok {
 		return []string{s.prompt(key, otherwise[0])}
 	}

@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
 // modules is what require finds: scripts that come with flashlua, and files in the script's folder.
@@ -43,24 +44,24 @@ func newModules(h *host, src source) modules {
 }
 
 // require is Lua's.
-func (m *modules) require(c *args) ([]lua.LValue, error) {
-	name := c.str(1, "module's name")
+func (m *modules) require(c *vm.Args) ([]lua.LValue, error) {
+	name := c.Str(1, "module's name")
 	if !moduleName.MatchString(name) {
-		c.fail("%q is not a module's name: words with dots between them", name)
+		c.Fail("%q is not a module's name: words with dots between them", name)
 	}
 	if v := m.loaded.RawGetString(name); v != lua.LNil {
 		return []lua.LValue{v}, nil
 	}
 	for i, l := range m.loading {
 		if l == name {
-			c.fail("modules require each other: %s", strings.Join(append(m.loading[i:], name), " -> "))
+			c.Fail("modules require each other: %s", strings.Join(append(m.loading[i:], name), " -> "))
 		}
 	}
 	found, err := m.library.get(name, func() (compiled, error) {
 		file := strings.ReplaceAll(name, ".", "/") + ".lua"
 		text, embedded, err := m.readModule(file)
 		if err != nil {
-			c.fail("no module %q: %v", name, err)
+			c.Fail("no module %q: %v", name, err)
 		}
 		c.Watchdog().Work(lua51.StepsPerByte*len(text), 0)
 		chunk, err := lua51.Compile(file, text)
@@ -76,7 +77,7 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 	if found.embedded {
 		arguments = append(arguments, m.host.librarian())
 	}
-	results, err := m.host.Call(c.ctx, m.host.L.NewFunctionFromProto(found.Proto), arguments...)
+	results, err := m.host.Call(c.Ctx, m.host.L.NewFunctionFromProto(found.Proto), arguments...)
 	if err != nil {
 		return nil, err
 	}

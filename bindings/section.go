@@ -31,9 +31,9 @@ type decoder struct {
 }
 
 // section returns argument i as that section of a policy: a function's option table with the keys of the section.
-func (h *host) section(c *args, i int, name string) *section {
+func (h *host) section(c *vm.Args, i int, name string) *section {
 	d := &decoder{host: h, file: strings.TrimSuffix(strings.TrimSpace(c.L.Where(1)), ":"), used: map[string]bool{}, own: map[string]bool{}}
-	return &section{decoder: d, path: name + ".", t: c.optionTable(i)}
+	return &section{decoder: d, path: name + ".", t: optionsArg(c, i)}
 }
 
 // declareSection declares that a function takes the keys of a policy's section in argument arg: those that read reads from

@@ -3,6 +3,7 @@ package bindings
 import (
 	"slices"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -13,19 +14,19 @@ func (h *host) argumentList(words []string) *lua.LTable {
 	for _, w := range words {
 		t.Append(lua.LString(w))
 	}
-	named := func(c *args) {
-		if _, number := c.opt(2).(lua.LNumber); !number {
-			c.fail("it has no %s: arguments have numbers, args[1] is the first", c.opt(2))
+	named := func(c *vm.Args) {
+		if _, number := c.Opt(2).(lua.LNumber); !number {
+			c.Fail("it has no %s: arguments have numbers, args[1] is the first", c.Opt(2))
 		}
 	}
 	meta := h.L.NewTable()
-	meta.RawSetString("__index", h.function("args", 0, func(c *args) ([]lua.LValue, error) {
+	meta.RawSetString("__index", h.Function("args", 0, func(c *vm.Args) ([]lua.LValue, error) {
 		named(c)
-		return ret(lua.LNil)
+		return vm.Ret(lua.LNil)
 	}))
-	meta.RawSetString("__newindex", h.function("args", 0, func(c *args) ([]lua.LValue, error) {
+	meta.RawSetString("__newindex", h.Function("args", 0, func(c *vm.Args) ([]lua.LValue, error) {
 		named(c)
-		t.RawSet(c.opt(2), c.opt(3))
+		t.RawSet(c.Opt(2), c.Opt(3))
 		return nil, nil
 	}))
 	meta.RawSetString("__metatable", lua.LString("args"))
@@ -37,30 +38,30 @@ func (h *host) argumentList(words []string) *lua.LTable {
 // tables of their own.
 func (h *host) librarian() *lua.LTable {
 	t := h.L.NewTable()
-	t.RawSetString("closed", h.function("closed", 0, h.makeClosed))
-	t.RawSetString("wrong_option", h.function("wrong_option", 0, h.wrongOption))
-	t.RawSetString("record", h.function("record", 0, h.makeRecord))
+	t.RawSetString("closed", h.Function("closed", 0, h.makeClosed))
+	t.RawSetString("wrong_option", h.Function("wrong_option", 0, h.wrongOption))
+	t.RawSetString("record", h.Function("record", 0, h.makeRecord))
 	return t
 }
 
 // makeClosed is closed(kind, table): the table, to read only.
-func (h *host) makeClosed(c *args) ([]lua.LValue, error) {
-	x := &closed{kind: c.str(1, "kind"), data: c.Table(2, "table")}
-	x.data.ForEach(func(k, _ lua.LValue) { x.known = append(x.known, k.String()) })
-	return ret(h.record(x))
+func (h *host) makeClosed(c *vm.Args) ([]lua.LValue, error) {
+	x := &vm.ReadOnly{Kind: c.Str(1, "kind"), Values: c.Table(2, "table")}
+	x.Values.ForEach(func(k, _ lua.LValue) { x.Names = append(x.Names, k.String()) })
+	return vm.Ret(h.Record(x))
 }
 
 // makeRecord is record(kind, names, hint): a table in which these names can be set, and are there once they are.
-func (h *host) makeRecord(c *args) ([]lua.LValue, error) {
-	x := &closed{kind: c.str(1, "kind"), data: h.L.NewTable()}
-	x.absent, x.hint = c.str(3, "hint"), "what else functions share can be a local of the script"
-	c.Table(2, "names").ForEach(func(_, name lua.LValue) { x.known = append(x.known, name.String()) })
-	x.put = func(_ *args, key string, v lua.LValue) bool {
-		if !slices.Contains(x.known, key) {
+func (h *host) makeRecord(c *vm.Args) ([]lua.LValue, error) {
+	x := &vm.ReadOnly{Kind: c.Str(1, "kind"), Values: h.L.NewTable()}
+	x.Absent, x.Hint = c.Str(3, "hint"), "what else functions share can be a local of the script"
+	c.Table(2, "names").ForEach(func(_, name lua.LValue) { x.Names = append(x.Names, name.String()) })
+	x.Put = func(_ *vm.Args, key string, v lua.LValue) bool {
+		if !slices.Contains(x.Names, key) {
 			return false
 		}
-		x.data.RawSetString(key, v)
+		x.Values.RawSetString(key, v)
 		return true
 	}
-	return ret(h.record(x))
+	return vm.Ret(h.Record(x))
 }

@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 )
 
@@ -17,7 +18,7 @@ func (h *host) verdict(rep *engine.Report) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ret(v)
+	return vm.Ret(v)
 }
 
 // reflected makes a record of a Go value that has a JSON form.
@@ -35,15 +36,15 @@ func (h *host) reflected(kind string, v reflect.Value) (lua.LValue, error) {
 	case reflect.Int, reflect.Int64:
 		return lua.LNumber(v.Int()), nil
 	case reflect.Slice:
-		x := &closed{kind: kind, list: true, data: h.L.NewTable()}
+		x := &vm.ReadOnly{Kind: kind, List: true, Values: h.L.NewTable()}
 		for i := range v.Len() {
 			e, err := h.reflected(kind, v.Index(i))
 			if err != nil {
 				return nil, err
 			}
-			x.data.RawSetInt(i+1, e)
+			x.Values.RawSetInt(i+1, e)
 		}
-		return h.record(x), nil
+		return h.Record(x), nil
 	case reflect.Struct:
 		return h.reflectedStruct(kind, v)
 	}
@@ -59,20 +60,20 @@ func (h *host) reflected(kind string, v reflect.Value) (lua.LValue, error) {
 }
 
 func (h *host) reflectedStruct(kind string, v reflect.Value) (lua.LValue, error) {
-	x := &closed{kind: kind, data: h.L.NewTable(), hint: "it tells how a flash ended; keep what you make of it in a table of your own"}
+	x := &vm.ReadOnly{Kind: kind, Values: h.L.NewTable(), Hint: "it tells how a flash ended; keep what you make of it in a table of your own"}
 	for i := range v.NumField() {
 		name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		if name == "" || name == "-" {
 			continue
 		}
-		x.known = append(x.known, name)
+		x.Names = append(x.Names, name)
 		if f := v.Field(i); options != "omitempty" || !f.IsZero() && !(f.Kind() == reflect.Slice && f.Len() == 0) {
 			e, err := h.reflected(kind+"."+name, f)
 			if err != nil {
 				return nil, err
 			}
-			x.data.RawSetString(name, e)
+			x.Values.RawSetString(name, e)
 		}
 	}
-	return h.record(x), nil
+	return h.Record(x), nil
 }

@@ -107,7 +107,7 @@ func (r *rig) checkEvents(path string) {
 		events = append(events, e)
 	}
 	first, last := events[0], events[len(events)-1]
-	if first.Type != engine.EventPlan || last.Type != engine.EventEnd || last.Text != engine.Verified || !bytes.Contains(raw, []byte(`"step":"verify","duration_ns":`)) {
+	if first.Type != engine.EventPlan || last.Type != engine.EventEnd || last.Text != string(engine.ResultVerified) || !bytes.Contains(raw, []byte(`"step":"verify","duration_ns":`)) {
 		r.t.Errorf("events = %+v to %+v; want from the plan to a verified end", first, last)
 	}
 }
