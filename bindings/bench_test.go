@@ -39,7 +39,7 @@ func BenchmarkClassify(b *testing.B) {
 	for b.Loop() {
 		none = perOp(20_000, func() { h.Call(b.Context(), empty) })
 		ask = perOp(20_000, func() {
-			if class, err := h.classify(b.Context(), hook, failure, next); err != nil || class != classify.Retry {
+			if class, err := askClassify(b.Context(), h.State, hook, failure, next); err != nil || class != classify.Retry {
 				b.Fatal(class, err)
 			}
 		})
@@ -61,7 +61,7 @@ func BenchmarkHost(b *testing.B) {
 		ours = perOp(500, func() {
 			h := newHost(sourceNamed("bench.lua", ""), Options{})
 			for name := range registry {
-				h.members(name)
+				h.globals.members(name)
 			}
 		})
 	}

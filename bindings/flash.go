@@ -74,7 +74,7 @@ func (h *host) flashRun(c *vm.Args) ([]lua.LValue, error) {
 	if err := errorOf(rep); err != nil {
 		return nil, err
 	}
-	return h.verdict(rep)
+	return verdict(h.State, rep)
 }
 
 // flashJob reads the arguments of flash.run, as far as they can be read.
@@ -118,7 +118,7 @@ func (h *host) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 	if err := errorOf(rep); err != nil {
 		return nil, err
 	}
-	return h.verdict(rep)
+	return verdict(h.State, rep)
 }
 
 // board is the first argument: a policy's table, or the name of a board or of a file.

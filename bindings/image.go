@@ -30,7 +30,7 @@ func (h *host) openImage(c *vm.Args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := h.object("image", nil, map[string]lua.LValue{"path": lua.LString(im.Path()), "size": lua.LNumber(im.Size()), "sha256": lua.LString(im.SHA256())})
+	v := newObject(h.State, "image", nil, map[string]lua.LValue{"path": lua.LString(im.Path()), "size": lua.LNumber(im.Size()), "sha256": lua.LString(im.SHA256())})
 	v.Value = im
 	return vm.Ret(v)
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-func init() { register("json", (*host).jsonModule) }
+func init() { register("json", jsonModule) }
 
-func (h *host) jsonModule() map[string]vm.Builtin {
+func jsonModule(*host) map[string]vm.Builtin {
 	return map[string]vm.Builtin{
 		"encode": func(c *vm.Args) ([]lua.LValue, error) {
 			v, err := goValue(c, c.Any(1, "value"))
@@ -42,7 +42,7 @@ func (h *host) jsonModule() map[string]vm.Builtin {
 			if err := json.Unmarshal([]byte(text), &v); err != nil {
 				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.Name)
 			}
-			value, err := h.luaValue(v)
+			value, err := luaValue(c.State, v)
 			if err != nil {
 				return nil, classify.Wrap(err, classify.ScriptLimit, "%s", c.Name)
 			}

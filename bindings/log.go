@@ -1,6 +1,8 @@
 package bindings
 
 import (
+	"strings"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/vm"
@@ -16,7 +18,7 @@ func init() { register("log", (*host).logModule) }
 func (h *host) logModule() map[string]vm.Builtin {
 	say := func(prefix string) vm.Builtin {
 		return func(c *vm.Args) ([]lua.LValue, error) {
-			h.say(prefix + h.joined(c))
+			h.say(prefix + joinArgs(c))
 			return nil, nil
 		}
 	}
@@ -62,4 +64,16 @@ func (h *host) say(text string) {
 		return
 	}
 	h.said.say(text)
+}
+
+// joinArgs returns all arguments as text, with tabs between them.
+func joinArgs(c *vm.Args) string {
+	var words []string
+	held := c.Watchdog().Draft()
+	defer held.Release()
+	for _, v := range c.Rest(1) {
+		words = append(words, c.State.ToString(c.Ctx, v))
+		held.Add(len(words[len(words)-1]))
+	}
+	return strings.Join(words, "\t")
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/console"
 )
 
 // registry are flashlua's modules, which scripts find as globals. Each is registered by its own file.
@@ -46,7 +45,7 @@ var keywords = []string{
 }
 
 // takenNames are the globals that every script finds.
-var takenNames = sync.OnceValue(func() []string { return newHost(source{}, Options{}).globalNames() })
+var takenNames = sync.OnceValue(func() []string { return newHost(source{}, Options{}).globals.names() })
 
 // checkModules returns an error for modules that scripts could not use.
 func checkModules(modules map[string]Module) error {
@@ -76,26 +75,15 @@ func isIdentifier(name string) bool {
 // openModules registers every module; each is made when a script first uses it, because most scripts need few.
 func (h *host) openModules() {
 	for name, open := range registry {
-		h.lazyGlobals[name] = func() lua.LValue { return h.module(name, open(h)) }
+		h.globals.lazy[name] = func() lua.LValue { return newModule(h.State, name, open(h)) }
 	}
 	for name, functions := range h.extraModules {
-		h.lazyGlobals[name] = func() lua.LValue { return h.module(name, h.wrapModule(functions)) }
+		h.globals.lazy[name] = func() lua.LValue { return newModule(h.State, name, wrapModule(functions)) }
 	}
-}
-
-// resolveGlobal makes a global that is made on first use, and returns nil if there is none of that name.
-func (h *host) resolveGlobal(globals *lua.LTable, name string) lua.LValue {
-	make := h.lazyGlobals[name]
-	if make == nil {
-		return nil
-	}
-	v := make()
-	globals.RawSetString(name, v)
-	return v
 }
 
 // wrapModule makes builtins of an embedder's functions.
-func (h *host) wrapModule(m Module) map[string]vm.Builtin {
+func wrapModule(m Module) map[string]vm.Builtin {
 	all := map[string]vm.Builtin{}
 	for name, f := range m {
 		all[name] = func(c *vm.Args) ([]lua.LValue, error) {
@@ -107,14 +95,14 @@ func (h *host) wrapModule(m Module) map[string]vm.Builtin {
 				}
 				in = append(in, x)
 			}
-			out, err := h.callEmbedder(c, f, in)
+			out, err := callEmbedder(c, f, in)
 			if err != nil {
 				return nil, err
 			}
 			results := make([]lua.LValue, len(out))
 			for i, x := range out {
-				if results[i], err = h.luaValue(x); err != nil {
-					return nil, h.embedderBug(fmt.Sprintf("%s: result %d: %v", c.Name, i+1, err), "")
+				if results[i], err = luaValue(c.State, x); err != nil {
+					return nil, embedderBug(c, fmt.Sprintf("%s: result %d: %v", c.Name, i+1, err), "")
 				}
 			}
 			return results, nil
@@ -124,40 +112,21 @@ func (h *host) wrapModule(m Module) map[string]vm.Builtin {
 }
 
 // callEmbedder calls an embedder's function. A panic in it is an error.
-func (h *host) callEmbedder(c *vm.Args, f func(context.Context, []any) ([]any, error), in []any) (out []any, err error) {
+func callEmbedder(c *vm.Args, f func(context.Context, []any) ([]any, error), in []any) (out []any, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = h.embedderBug(fmt.Sprintf("panic in %s: %v", c.Name, v), string(debug.Stack()))
+			err = embedderBug(c, fmt.Sprintf("panic in %s: %v", c.Name, v), string(debug.Stack()))
 		}
 	}()
 	return f(c.Ctx, in)
 }
 
 // embedderBug returns the error of a bug in an embedder's function. The script cannot catch it, nor go on.
-func (h *host) embedderBug(msg, detail string) error {
-	return h.Poison(&classify.Error{
+func embedderBug(c *vm.Args, msg, detail string) error {
+	return c.State.Poison(&classify.Error{
 		Kind: classify.Internal, Msg: msg, Detail: detail,
 		Hint: "the function belongs to the program that embeds flashlua; report this to its authors",
 	})
-}
-
-// engineCall makes a vm.Builtin that calls the engine. The count of the script's steps begins anew with it.
-func (h *host) engineCall(name string, skip int, f vm.Builtin) *lua.LFunction {
-	return h.Function(name, skip, func(c *vm.Args) ([]lua.LValue, error) {
-		h.Watchdog.Renew()
-		defer h.Watchdog.Renew()
-		c.Ctx = console.WithCaller(c.Ctx, h.Line(c.L))
-		return f(c)
-	})
-}
-
-// module makes the table of a module.
-func (h *host) module(name string, functions map[string]vm.Builtin) *lua.LTable {
-	x := &vm.ReadOnly{Kind: name, Names: slices.Collect(maps.Keys(functions)), Values: h.L.NewTable()}
-	for f, do := range functions {
-		x.Values.RawSetString(f, h.engineCall(name+"."+f, 0, do))
-	}
-	return h.Record(x)
 }
 
 // requireProgram returns the running program, and an error while a script loads and in a board's policy, where there is none.

@@ -105,7 +105,7 @@ func texts(v lua.LValue) (all map[string]string, err error) {
 
 // wrongOption is wrong_option(function, name, value), for the modules that come with flashlua: what is wrong with an option
 // of a function, nil if nothing is.
-func (h *host) wrongOption(c *vm.Args) ([]lua.LValue, error) {
+func wrongOption(c *vm.Args) ([]lua.LValue, error) {
 	function, name := c.Str(1, "function"), c.Opt(2).String()
 	i := slices.IndexFunc(option.Declared(), func(f option.Function) bool { return f.Name == function })
 	if i < 0 {

@@ -44,5 +44,5 @@ func (h *host) openPower(c *vm.Args) ([]lua.LValue, error) {
 	do := func(f func(context.Context) error) vm.Builtin {
 		return func(c *vm.Args) ([]lua.LValue, error) { return nil, f(c.Ctx) }
 	}
-	return vm.Ret(h.object("power", map[string]vm.Builtin{"on": do(x.On), "off": do(x.Off), "cycle": do(x.Cycle)}, nil))
+	return vm.Ret(newObject(h.State, "power", map[string]vm.Builtin{"on": do(x.On), "off": do(x.Off), "cycle": do(x.Cycle)}, nil))
 }

@@ -42,7 +42,7 @@ func (h *host) newProgram(name string, f *lua.LFunction) *Program {
 	return &Program{name, h.modules.stationDir(), func(ctx context.Context, run *engine.Program, args []string) error {
 		h.program, h.clk = run, run.Clock()
 		defer func() { h.program = nil }()
-		_, err := h.Call(ctx, f, h.argumentList(args))
+		_, err := h.Call(ctx, f, argumentList(h.State, args))
 		return err
 	}}
 }

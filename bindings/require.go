@@ -15,7 +15,7 @@ import (
 
 // modules is what require finds: scripts that come with flashlua, and files in the script's folder.
 type modules struct {
-	host    *host
+	state   *vm.State
 	library *library
 	fsys    fs.FS // file system of dir; nil is that of the station
 	dir     string
@@ -37,9 +37,9 @@ var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
 // loadedKey is where the registry keeps what require loaded.
 const loadedKey = "flashlua.loaded"
 
-func newModules(h *host, src source) modules {
-	m := modules{host: h, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: h.L.NewTable(), keys: map[string]int{}}
-	h.L.G.Registry.RawSetString(loadedKey, m.loaded)
+func newModules(s *vm.State, src source) modules {
+	m := modules{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), keys: map[string]int{}}
+	s.L.G.Registry.RawSetString(loadedKey, m.loaded)
 	return m
 }
 
@@ -75,9 +75,9 @@ func (m *modules) require(c *vm.Args) ([]lua.LValue, error) {
 	defer func() { m.loading = m.loading[:len(m.loading)-1] }()
 	arguments := []lua.LValue{lua.LString(name)}
 	if found.embedded {
-		arguments = append(arguments, m.host.librarian())
+		arguments = append(arguments, librarian(m.state))
 	}
-	results, err := m.host.Call(c.Ctx, m.host.L.NewFunctionFromProto(found.Proto), arguments...)
+	results, err := m.state.Call(c.Ctx, m.state.L.NewFunctionFromProto(found.Proto), arguments...)
 	if err != nil {
 		return nil, err
 	}

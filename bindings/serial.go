@@ -39,7 +39,7 @@ func (h *host) openSerial(c *vm.Args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return vm.Ret(h.newConsole(con))
+	return vm.Ret(newConsole(h.State, con))
 }
 
 type drainOptions struct {
@@ -58,8 +58,8 @@ var (
 )
 
 // newConsole makes the object of a console.
-func (h *host) newConsole(con *console.Console) lua.LValue {
-	v := h.object("console", map[string]vm.Builtin{
+func newConsole(s *vm.State, con *console.Console) lua.LValue {
+	v := newObject(s, "console", map[string]vm.Builtin{
 		"send":   func(c *vm.Args) ([]lua.LValue, error) { return nil, con.Send(c.Ctx, c.Str(1, "text")) },
 		"line":   func(c *vm.Args) ([]lua.LValue, error) { return nil, con.Send(c.Ctx, c.Str(1, "text")+"\n") },
 		"secret": func(c *vm.Args) ([]lua.LValue, error) { return nil, con.SendSecret(c.Ctx, c.Str(1, "text")+"\n") },

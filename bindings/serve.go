@@ -49,5 +49,5 @@ func (h *host) serveHTTP(c *vm.Args) ([]lua.LValue, error) {
 		}
 		return vm.Ret(lua.LString("http://" + net.JoinHostPort(c.Str(2, "host"), srv.Port()) + path))
 	}
-	return vm.Ret(h.object("server", map[string]vm.Builtin{"offer": offer}, map[string]lua.LValue{"port": lua.LString(srv.Port())}))
+	return vm.Ret(newObject(h.State, "server", map[string]vm.Builtin{"offer": offer}, map[string]lua.LValue{"port": lua.LString(srv.Port())}))
 }

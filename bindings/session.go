@@ -4,47 +4,17 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
-	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
-
-// object makes a Lua object with methods and fields.
-func (h *host) object(kind string, methods map[string]vm.Builtin, fields map[string]lua.LValue) *lua.LUserData {
-	x := &vm.ReadOnly{Kind: kind, Values: h.L.NewTable(), Names: slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(fields)))}
-	for name, v := range fields {
-		x.Values.RawSetString(name, v)
-	}
-	for name, f := range methods {
-		x.Values.RawSetString(name, h.engineCall(kind+":"+name, 1, f))
-	}
-	ud := h.L.NewUserData()
-	ud.Metatable = h.Metatable(x)
-	return ud
-}
-
-// handle is an object that ends before its script does: no method does anything once live returns an error.
-func (h *host) handle(kind string, live func(context.Context) error, methods map[string]vm.Builtin, fields map[string]lua.LValue) *lua.LUserData {
-	guarded := map[string]vm.Builtin{}
-	for name, f := range methods {
-		guarded[name] = func(c *vm.Args) ([]lua.LValue, error) {
-			if err := live(c.Ctx); err != nil {
-				return nil, classify.Wrap(err, "", "%s", strings.TrimSpace(c.L.Where(1)+" "+c.Name))
-			}
-			return f(c)
-		}
-	}
-	return h.object(kind, guarded, fields)
-}
 
 // session is one attempt as a script sees it.
 type session struct {
@@ -56,7 +26,7 @@ type session struct {
 
 // object is a handle that ends with the attempt, or with what live asks.
 func (x *session) object(kind string, live func(context.Context) error, methods map[string]vm.Builtin, fields map[string]lua.LValue) *lua.LUserData {
-	return x.handle(kind, func(ctx context.Context) error {
+	return newHandle(x.State, kind, func(ctx context.Context) error {
 		if err := x.s.CheckActive(); err != nil || live == nil {
 			return err
 		}
@@ -169,7 +139,7 @@ func (x *session) uboot(c *vm.Args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	methods := x.ubootMethods(ub, x.s.BeforeCommand)
+	methods := ubootMethods(ub, x.s.BeforeCommand)
 	methods["dhcp"] = func(c *vm.Args) ([]lua.LValue, error) {
 		address, err := x.s.DHCP(c.Ctx, ub)
 		return []lua.LValue{lua.LString(address)}, err
@@ -234,7 +204,7 @@ func (x *session) shell(c *vm.Args) ([]lua.LValue, error) {
 }
 
 func (x *session) newShell(sh *shell.Shell) lua.LValue {
-	methods := x.shellMethods(sh, x.s.BeforeCommand)
+	methods := shellMethods(sh, x.s.BeforeCommand)
 	methods["write"] = func(c *vm.Args) ([]lua.LValue, error) {
 		if v := c.Opt(1); v != lua.LNil && v != x.job {
 			c.Fail("argument 1 must be the job that flash was given")

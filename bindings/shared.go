@@ -3,14 +3,15 @@ package bindings
 import (
 	"slices"
 
-	"github.com/flashlua/flashlua/bindings/internal/vm"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
 // argumentList makes the list that a program is called with. The list is the program's own: it may shift and fill it. Names
 // are refused: arguments have numbers.
-func (h *host) argumentList(words []string) *lua.LTable {
-	t := h.L.NewTable()
+func argumentList(s *vm.State, words []string) *lua.LTable {
+	t := s.L.NewTable()
 	for _, w := range words {
 		t.Append(lua.LString(w))
 	}
@@ -19,12 +20,12 @@ func (h *host) argumentList(words []string) *lua.LTable {
 			c.Fail("it has no %s: arguments have numbers, args[1] is the first", c.Opt(2))
 		}
 	}
-	meta := h.L.NewTable()
-	meta.RawSetString("__index", h.Function("args", 0, func(c *vm.Args) ([]lua.LValue, error) {
+	meta := s.L.NewTable()
+	meta.RawSetString("__index", s.Function("args", 0, func(c *vm.Args) ([]lua.LValue, error) {
 		named(c)
 		return vm.Ret(lua.LNil)
 	}))
-	meta.RawSetString("__newindex", h.Function("args", 0, func(c *vm.Args) ([]lua.LValue, error) {
+	meta.RawSetString("__newindex", s.Function("args", 0, func(c *vm.Args) ([]lua.LValue, error) {
 		named(c)
 		t.RawSet(c.Opt(2), c.Opt(3))
 		return nil, nil
@@ -36,24 +37,24 @@ func (h *host) argumentList(words []string) *lua.LTable {
 
 // librarian is what the modules that come with flashlua get besides their name, and no others: the means to make closed
 // tables of their own.
-func (h *host) librarian() *lua.LTable {
-	t := h.L.NewTable()
-	t.RawSetString("closed", h.Function("closed", 0, h.makeClosed))
-	t.RawSetString("wrong_option", h.Function("wrong_option", 0, h.wrongOption))
-	t.RawSetString("record", h.Function("record", 0, h.makeRecord))
+func librarian(s *vm.State) *lua.LTable {
+	t := s.L.NewTable()
+	t.RawSetString("closed", s.Function("closed", 0, makeClosed))
+	t.RawSetString("wrong_option", s.Function("wrong_option", 0, wrongOption))
+	t.RawSetString("record", s.Function("record", 0, makeRecord))
 	return t
 }
 
 // makeClosed is closed(kind, table): the table, to read only.
-func (h *host) makeClosed(c *vm.Args) ([]lua.LValue, error) {
+func makeClosed(c *vm.Args) ([]lua.LValue, error) {
 	x := &vm.ReadOnly{Kind: c.Str(1, "kind"), Values: c.Table(2, "table")}
 	x.Values.ForEach(func(k, _ lua.LValue) { x.Names = append(x.Names, k.String()) })
-	return vm.Ret(h.Record(x))
+	return vm.Ret(c.State.Record(x))
 }
 
 // makeRecord is record(kind, names, hint): a table in which these names can be set, and are there once they are.
-func (h *host) makeRecord(c *vm.Args) ([]lua.LValue, error) {
-	x := &vm.ReadOnly{Kind: c.Str(1, "kind"), Values: h.L.NewTable()}
+func makeRecord(c *vm.Args) ([]lua.LValue, error) {
+	x := &vm.ReadOnly{Kind: c.Str(1, "kind"), Values: c.State.L.NewTable()}
 	x.Absent, x.Hint = c.Str(3, "hint"), "what else functions share can be a local of the script"
 	c.Table(2, "names").ForEach(func(_, name lua.LValue) { x.Names = append(x.Names, name.String()) })
 	x.Put = func(_ *vm.Args, key string, v lua.LValue) bool {
@@ -63,5 +64,5 @@ func (h *host) makeRecord(c *vm.Args) ([]lua.LValue, error) {
 		x.Values.RawSetString(key, v)
 		return true
 	}
-	return vm.Ret(h.Record(x))
+	return vm.Ret(c.State.Record(x))
 }

@@ -38,14 +38,14 @@ func (h *host) login(c *vm.Args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return vm.Ret(h.handle("shell", sh.Live, h.shellMethods(sh, func() error { return nil }), nil))
+	return vm.Ret(newHandle(h.State, "shell", sh.Live, shellMethods(sh, func() error { return nil }), nil))
 }
 
 // shellMethods are those that a policy's session and a program have. touch is asked before a script's own command.
-func (h *host) shellMethods(sh *shell.Shell, touch func() error) map[string]vm.Builtin {
+func shellMethods(sh *shell.Shell, touch func() error) map[string]vm.Builtin {
 	return map[string]vm.Builtin{
-		"run":  h.runner(sh.Run, touch),
-		"exec": h.executer(sh.Exec, touch),
+		"run":  runner(sh.Run, touch),
+		"exec": executer(sh.Exec, touch),
 		"put": func(c *vm.Args) ([]lua.LValue, error) {
 			path, content := c.Str(1, "path"), c.Str(2, "content")
 			if err := touch(); err != nil {
@@ -70,14 +70,14 @@ type commandOptions struct {
 var runOptions = option.Declare[commandOptions](2, "uboot:run", "uboot:exec", "shell:run", "shell:exec")
 
 // command reads the arguments of run and exec: a command, and options.
-func (h *host) command(c *vm.Args, touch func() error) (console.Command, error) {
+func command(c *vm.Args, touch func() error) (console.Command, error) {
 	cmd := console.Command{Text: c.Str(1, "command")}
 	var o commandOptions
 	readOptions(c, runOptions, &o)
 	cmd.Timeout, cmd.Stall = o.Timeout, o.Stall
 	if o.Line != nil {
 		cmd.Line = func(line string) error {
-			_, err := h.Call(c.Ctx, o.Line, lua.LString(line))
+			_, err := c.State.Call(c.Ctx, o.Line, lua.LString(line))
 			return err
 		}
 	}
@@ -85,9 +85,9 @@ func (h *host) command(c *vm.Args, touch func() error) (console.Command, error) 
 }
 
 // runner is a command that must exit 0; it gives the output.
-func (h *host) runner(do func(context.Context, console.Command) (string, error), touch func() error) vm.Builtin {
+func runner(do func(context.Context, console.Command) (string, error), touch func() error) vm.Builtin {
 	return func(c *vm.Args) ([]lua.LValue, error) {
-		cmd, err := h.command(c, touch)
+		cmd, err := command(c, touch)
 		if err != nil {
 			return nil, err
 		}
@@ -97,9 +97,9 @@ func (h *host) runner(do func(context.Context, console.Command) (string, error),
 }
 
 // executer is a command that may fail; it gives the output and the exit code.
-func (h *host) executer(do func(context.Context, console.Command) (console.Result, error), touch func() error) vm.Builtin {
+func executer(do func(context.Context, console.Command) (console.Result, error), touch func() error) vm.Builtin {
 	return func(c *vm.Args) ([]lua.LValue, error) {
-		cmd, err := h.command(c, touch)
+		cmd, err := command(c, touch)
 		if err != nil {
 			return nil, err
 		}

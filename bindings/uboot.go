@@ -25,7 +25,7 @@ func (h *host) stopUBoot(c *vm.Args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	methods := h.ubootMethods(ub, func() error { return nil })
+	methods := ubootMethods(ub, func() error { return nil })
 	methods["dhcp"] = func(c *vm.Args) ([]lua.LValue, error) {
 		address, err := ub.DHCP(c.Ctx)
 		return []lua.LValue{lua.LString(address)}, err
@@ -41,14 +41,14 @@ func (h *host) stopUBoot(c *vm.Args) ([]lua.LValue, error) {
 		_, err := ub.Boot(c.Ctx, c.Str(1, "boot command"))
 		return nil, err
 	}
-	return vm.Ret(h.handle("uboot", ub.Live, methods, nil))
+	return vm.Ret(newHandle(h.State, "uboot", ub.Live, methods, nil))
 }
 
 // ubootMethods are those that a policy's session and a program have. touch is asked before a script's own command.
-func (h *host) ubootMethods(ub *uboot.UBoot, touch func() error) map[string]vm.Builtin {
+func ubootMethods(ub *uboot.UBoot, touch func() error) map[string]vm.Builtin {
 	return map[string]vm.Builtin{
-		"run":  h.runner(ub.Run, touch),
-		"exec": h.executer(ub.Exec, touch),
+		"run":  runner(ub.Run, touch),
+		"exec": executer(ub.Exec, touch),
 		"env": func(c *vm.Args) ([]lua.LValue, error) {
 			v, err := ub.Env(c.Ctx, c.Str(1, "variable"))
 			if v == "" {
