@@ -14,8 +14,8 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// aborts reads what means failure on a console: { ["DDR init failed"] = "the memory does not come up", reset = false }.
-// A text is looked for as it is; false switches one of the built-in ones off.
+// aborts reads the texts on a console that mean failure, with their messages: { ["DDR init failed"] = "the
+// memory does not come up", reset = false }. A text is no pattern; false disables a built-in abort.
 func aborts(v lua.LValue) (w console.Watch, err error) {
 	if v == lua.LNil {
 		return w, nil
@@ -46,7 +46,7 @@ func aborts(v lua.LValue) (w console.Watch, err error) {
 	return w, err
 }
 
-// aborts are those of the whole board.
+// aborts reads the aborts of the whole board.
 func (s *section) aborts() console.Watch {
 	s.declare("aborts", option.Aborts)
 	w, err := aborts(s.t.RawGetString("aborts"))
@@ -60,6 +60,6 @@ func (s *section) aborts() console.Watch {
 	for _, name := range w.Disable {
 		shown = append(shown, "not "+name)
 	}
-	s.note("aborts", shown)
+	s.record("aborts", shown)
 	return w
 }

@@ -45,17 +45,17 @@ func openErrors(s *vm.State) {
 		module.Names = append(module.Names, name)
 		module.Values.RawSetString(name, s.Function("errors."+name, 0, f))
 	}
-	for _, name := range []string{"is", "find", "leaves", "chain"} { // the methods, for any value that was caught
+	for _, name := range []string{"is", "find", "leaves", "chain"} { // the methods, which take any value that was caught
 		module.Names = append(module.Names, name)
 		module.Values.RawSetString(name, s.Function("errors."+name, 1, methods[name]))
 	}
 	s.L.SetGlobal("errors", s.Record(module))
 }
 
-// errorFields are those of an error object.
+// errorFields are the fields of an error object.
 var errorFields = []string{"kind", "class", "step", "attempt", "message", "hint", "target", "cause"}
 
-// errClassify gives the built-in verdict on an error, or on any value that was caught, and the rule that made it.
+// errClassify returns the class by the built-in rules of an error, or of any value that was caught, and the rule.
 func errClassify(c *vm.Args) ([]lua.LValue, error) {
 	err := cause(c, c.Any(1, "error"))
 	if err == nil {
@@ -65,7 +65,7 @@ func errClassify(c *vm.Args) ([]lua.LValue, error) {
 	return []lua.LValue{lua.LString(d.Class.String()), lua.LString(d.Rule)}, nil
 }
 
-// receiver is the object of a method. Only our metatable leads here, so there is one.
+// receiver returns the error of a method's object. An error object's metatable calls the methods, so there is one.
 func receiver(c *vm.Args, v lua.LValue) error {
 	if err := vm.GoError(v); err != nil {
 		return err
@@ -128,7 +128,7 @@ func errorList(s *vm.State, errs []error) ([]lua.LValue, error) {
 	return []lua.LValue{t}, nil
 }
 
-// errConsole looks for a Lua pattern in the last console lines and gives what string.match does.
+// errConsole returns what string.match returns for a Lua pattern and the last console lines.
 func errConsole(c *vm.Args) ([]lua.LValue, error) {
 	tail := lua.LString(classify.Facts(receiver(c, c.Opt(0))).Console)
 	if c.None(1) {
@@ -137,7 +137,7 @@ func errConsole(c *vm.Args) ([]lua.LValue, error) {
 	match := c.State.L.GetGlobal("string").(*lua.LTable).RawGetString("match")
 	results, err := c.State.Call(c.Ctx, match, tail, lua.LString(c.Str(1, "pattern")))
 	if err == nil && len(results) == 0 {
-		results = []lua.LValue{lua.LNil} // stock match gives nothing at all
+		results = []lua.LValue{lua.LNil} // stock match returns no value
 	}
 	return results, err
 }
@@ -146,7 +146,7 @@ func errWrap(c *vm.Args) ([]lua.LValue, error) {
 	return []lua.LValue{c.State.ErrorValue(classify.Wrap(receiver(c, c.Opt(0)), "", "%s", c.Str(1, "message")))}, nil
 }
 
-// errConcat makes `"stage 2: " .. err` the same error with a text before it.
+// errConcat returns the same error with a text before it, for `"stage 2: " .. err`.
 func errConcat(c *vm.Args) ([]lua.LValue, error) {
 	if err := vm.GoError(c.Opt(2)); err != nil {
 		return []lua.LValue{c.State.ErrorValue(classify.Wrap(err, "", "%s", trimColon(c.State.ToString(c.Ctx, c.Opt(1)))))}, nil
@@ -161,7 +161,7 @@ func trimColon(s string) string {
 	return s
 }
 
-// newError makes errors.retryable and errors.fatal: a text, and a cause if there is one.
+// newError makes errors.retryable and errors.fatal, which take a message and an optional cause.
 func newError(class classify.Class) vm.Builtin {
 	return func(c *vm.Args) ([]lua.LValue, error) {
 		err := &classify.Error{Class: class, Msg: c.Str(1, "message"), Cause: cause(c, c.Opt(2)), Detail: c.L.Where(1)}
@@ -169,7 +169,7 @@ func newError(class classify.Class) vm.Builtin {
 	}
 }
 
-// cause takes an error object, or any value that a script may have caught.
+// cause returns the Go error of an error object, or of any other value that a script caught; nil for nil.
 func cause(c *vm.Args, v lua.LValue) error {
 	if v == nil || v == lua.LNil {
 		return nil
@@ -217,10 +217,10 @@ func errJoin(c *vm.Args) ([]lua.LValue, error) {
 	return []lua.LValue{c.State.ErrorValue(err)}, nil
 }
 
-// maxErrors bounds the tree that a script makes: one that joins an error with itself doubles it.
+// maxErrors bounds the errors in one that a script joins: joining an error with itself doubles them.
 const maxErrors = 10_000
 
-// withinLimit reports whether a tree has no more errors than are left.
+// withinLimit reports whether a tree has no more errors than left, and subtracts them.
 func withinLimit(err error, left *int) bool {
 	if *left--; err == nil || *left < 0 {
 		return *left >= 0

@@ -25,7 +25,8 @@ func (h *host) flashModule() map[string]vm.Builtin {
 	return map[string]vm.Builtin{"run": h.flashRun, "retry": h.flashRetry, "device": h.flashDevice}
 }
 
-// runJobOptions are the job of flash.run. Port and Target are read first, so that a refusal of the rest counts for them.
+// runJobOptions are the job of flash.run. Port and Target are read first, so that a refusal of the rest counts
+// for them.
 type runJobOptions struct {
 	Port     string            `lua:"port,required"`
 	Target   string            `lua:"target"`
@@ -57,8 +58,8 @@ var (
 	flashRetryOptions  = option.Declare[retryOptions](2, "flash.retry")
 )
 
-// flashRun is flash.run(board, job): what flashlua run does, from a program. It gives the verdict, and raises what failed.
-// What cannot even begin counts for the program, too.
+// flashRun is flash.run(board, job), which does what flashlua run does. It returns the verdict, and raises the
+// error of a failed run. A flash that cannot begin counts as a failed one for the program's result.
 func (h *host) flashRun(c *vm.Args) ([]lua.LValue, error) {
 	p, err := h.requireProgram(c)
 	if err != nil {
@@ -77,11 +78,11 @@ func (h *host) flashRun(c *vm.Args) ([]lua.LValue, error) {
 	return verdict(h.State, rep)
 }
 
-// flashJob reads the arguments of flash.run, as far as they can be read.
+// flashJob reads the arguments of flash.run. Port and target are in j even if the rest cannot be read.
 func (h *host) flashJob(c *vm.Args, j *engine.Job) (policy *engine.Policy, err error) {
 	defer vm.CatchRefusal(&err)
 	var o runJobOptions
-	defer func() { j.Port, j.Target = o.Port, o.Target }() // also if the rest cannot be read: a refusal counts for them
+	defer func() { j.Port, j.Target = o.Port, o.Target }()
 	readOptions(c, flashRunOptions, &o)
 	if (o.Image == "") == (len(o.Parts) == 0) || o.Port == "" {
 		c.Fail("options port, and image or parts, are required")
@@ -101,8 +102,8 @@ func (h *host) flashJob(c *vm.Args, j *engine.Job) (policy *engine.Policy, err e
 	return h.board(c, o.Set)
 }
 
-// flashDevice is flash.device(job): what flashlua write does, from a program. A device that is in use, or not removable,
-// is refused: only the operator may force that.
+// flashDevice is flash.device(job), which does what flashlua write does. A device that is in use or not
+// removable is refused: only the operator may force that.
 func (h *host) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 	p, err := h.requireProgram(c)
 	if err != nil {
@@ -121,7 +122,7 @@ func (h *host) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 	return verdict(h.State, rep)
 }
 
-// board is the first argument: a policy's table, or the name of a board or of a file.
+// board reads the first argument: a policy's table, or the name of a board or of a file.
 func (h *host) board(c *vm.Args, set map[string]string) (*engine.Policy, error) {
 	switch v := c.Any(1, "board").(type) {
 	case lua.LString:
@@ -144,7 +145,7 @@ func (h *host) board(c *vm.Args, set map[string]string) (*engine.Policy, error) 
 	return nil, nil
 }
 
-// load loads the policy that a program names, if the program may read its file.
+// load loads a policy by its name or path. The program must be allowed to read the file.
 func (h *host) load(spec string, set map[string]string) (*engine.Policy, error) {
 	var refused error
 	policy, err := Load(spec, Options{Set: set, Log: h.program.Note, Modules: h.extraModules, FS: h.modules.fsys, open: func(path string) (*os.File, error) {
@@ -160,7 +161,7 @@ func (h *host) load(spec string, set map[string]string) (*engine.Policy, error) 
 	return policy, err
 }
 
-// errorOf makes an error of a report, with the class that its exit code stands for.
+// errorOf returns the error of a report, with the class that its exit code stands for; nil if the run succeeded.
 func errorOf(rep *engine.Report) error {
 	switch {
 	case rep.Err == nil:
@@ -171,8 +172,8 @@ func errorOf(rep *engine.Report) error {
 	return classify.MarkFatal(rep.Err)
 }
 
-// flashRetry is flash.retry(function, { retries }): the function is called with the number of the try until it returns, or
-// fails in a way that another try cannot mend.
+// flashRetry is flash.retry(function, [options]). It calls the function with the number of the try until it
+// returns, fails fatally, or the retries are used up.
 func (h *host) flashRetry(c *vm.Args) ([]lua.LValue, error) {
 	f := c.Func(1, "function")
 	o := retryOptions{Retries: engine.DefaultRetries}
@@ -199,8 +200,9 @@ func (h *host) flashRetry(c *vm.Args) ([]lua.LValue, error) {
 	}
 }
 
-// checkExecAllowed refuses a command of the station that the operator did not allow. It must be allowed by the name of its program,
-// or, where a shell would see more than one program in it, to the letter.
+// checkExecAllowed returns an error for a port or a power driver that runs a command of the station which the
+// operator did not allow. A command is allowed by the name of its program; one in which a shell would see more
+// than one program must be allowed to the letter.
 func (h *host) checkExecAllowed(spec string) error {
 	scheme, command, _ := strings.Cut(spec, ":")
 	if scheme != "exec" && scheme != "command" {

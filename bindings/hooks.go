@@ -12,10 +12,10 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// defaultSequence is the module whose flash a policy without its own gets.
+// defaultSequence is the module with the flash of policies that have none of their own.
 const defaultSequence = "lib.uboot_busybox"
 
-// hooks binds the policy's functions.
+// hooks makes the policy's functions call those of the script, or of the default sequence.
 func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *decoder) error {
 	flash, _ := t.RawGetString("flash").(*lua.LFunction)
 	if flash == nil {
@@ -53,7 +53,7 @@ func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 	return nil
 }
 
-// sequence gives a function of the default sequence, which the script may have changed.
+// sequence returns a function of the default sequence, which the script may have replaced.
 func sequence(ctx context.Context, s *vm.State, name string) (*lua.LFunction, error) {
 	results, err := s.Call(ctx, s.L.GetGlobal("require"), lua.LString(defaultSequence))
 	if err != nil {
@@ -69,7 +69,7 @@ func sequence(ctx context.Context, s *vm.State, name string) (*lua.LFunction, er
 	return nil, classify.New(classify.ConfigPolicy, "the script took the function %s out of %s, or replaced require", name, defaultSequence)
 }
 
-// askClassify asks a policy's classify(err, next).
+// askClassify calls a policy's classify(err, next).
 func askClassify(ctx context.Context, s *vm.State, f *lua.LFunction, err error, next func(error) classify.Class) (classify.Class, error) {
 	ask := s.Function("next", 0, func(c *vm.Args) ([]lua.LValue, error) {
 		e := vm.GoError(c.Any(1, "error"))
@@ -90,7 +90,7 @@ func askClassify(ctx context.Context, s *vm.State, f *lua.LFunction, err error, 
 	return classify.None, errBadResult(f, "classify", answer, `"retry", "fatal" or next(err)`)
 }
 
-// askBackoff asks a policy's backoff(n, err, next).
+// askBackoff calls a policy's backoff(n, err, next).
 func askBackoff(ctx context.Context, s *vm.State, f *lua.LFunction, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
 	ask := s.Function("next", 0, func(c *vm.Args) ([]lua.LValue, error) {
 		return []lua.LValue{lua.LString(next(c.Int(1, "n", n), vm.GoError(c.Opt(2))).String())}, nil
@@ -115,7 +115,7 @@ func callHook(ctx context.Context, s *vm.State, f *lua.LFunction, args ...lua.LV
 	return results[0], nil
 }
 
-// errBadResult is the error of a hook that answered something unusable, with the place where it is defined.
+// errBadResult is the error of a hook that returned something unusable, with the place of its definition.
 func errBadResult(f *lua.LFunction, hook string, answer lua.LValue, want string) error {
 	got := article(answer)
 	if text, ok := answer.(lua.LString); ok {

@@ -34,7 +34,7 @@ func jsonModule(*host) map[string]vm.Builtin {
 		},
 		"decode": func(c *vm.Args) ([]lua.LValue, error) {
 			text := c.Str(1, "text")
-			if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // a bound of what is in it
+			if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // an upper bound of its values
 				return nil, classify.New(classify.ScriptLimit, "%s: the text has more than %d values in it", c.Name, maxValues)
 			}
 			c.Watchdog().Work(0, len(text))
@@ -68,15 +68,15 @@ func isText(v any) bool {
 	return true
 }
 
-// maxTree bounds the depth of a value that leaves Lua, so that a table that holds itself is refused, and maxValues how
-// many there are in one, either way.
+// maxTree bounds the depth of a value that leaves Lua, so that a table that contains itself is refused.
+// maxValues bounds the number of values in one, in both directions.
 const (
 	maxTree   = 100
 	maxValues = 200_000
 )
 
-// goValue makes a Go value of a Lua one: nil, bool, float64, string, []any for a list, map[string]any for any other table. An
-// empty table is a map.
+// goValue returns the Go value of a Lua one: nil, bool, float64, string, []any for a list, map[string]any for
+// any other table. An empty table is a map.
 func goValue(c *vm.Args, v lua.LValue) (any, error) {
 	seen := 0
 	return treeToGo(c, v, 0, &seen)

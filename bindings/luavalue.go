@@ -186,7 +186,8 @@ func (c *converter) table(v reflect.Value, depth int) (lua.LValue, error) {
 	return t, nil
 }
 
-// structTable converts a struct. A field that JSON leaves out is left out: "-", and an empty one with omitempty or omitzero.
+// structTable converts a struct. A field that JSON leaves out is left out: "-", and an empty one with omitempty
+// or omitzero.
 func (c *converter) structTable(v reflect.Value, fields []reflect.StructField, depth int) (lua.LValue, error) {
 	t := c.L.NewTable()
 	for _, f := range fields {

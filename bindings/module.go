@@ -21,15 +21,17 @@ var registry = map[string]func(h *host) map[string]vm.Builtin{}
 
 func register(name string, open func(h *host) map[string]vm.Builtin) { registry[name] = open }
 
-// Module is a Lua module of the embedding program: its functions by name. Names are Lua identifiers; the name of the module
-// is none that scripts find already. Load and Check refuse other names, and a nil function, with an error of kind usage.
+// Module is a Lua module of the embedding program: its functions by name. Names are Lua identifiers; the name of
+// the module is none that scripts find already. Load and Check refuse other names, and a nil function, with an
+// error of kind usage.
 //
-// Arguments are nil, bool, float64, string, []any for a list, and map[string]any for any other table. Results may be:
-// bool, numbers, strings, []byte, errors (error objects in Lua), time.Duration ("1m30s" in Lua), types with a MarshalText
-// method, and slices, maps with string keys, structs (by the JSON names of their fields) and pointers of those; nil is nil.
-// A result of another type, or an integer that a float64 does not hold exactly, ends the run with an error of kind internal
-// that names the function, the position of the result and its Go type. So does a panic.
-// The error that a function returns is raised as an error object, and is the same error again in the report.
+// Arguments are nil, bool, float64, string, []any for a list, and map[string]any for any other table. Results
+// may be: bool, numbers, strings, []byte, errors (error objects in Lua), time.Duration ("1m30s" in Lua), types
+// with a MarshalText method, and slices, maps with string keys, structs (by the JSON names of their fields) and
+// pointers of those; nil is nil. A result of another type, or an integer that a float64 does not hold exactly,
+// ends the run with an error of kind internal that names the function, the position of the result and its Go
+// type. So does a panic. The error that a function returns is raised as an error object, and is the same error
+// again in the report.
 //
 // Runs that are under way at the same time call its functions concurrently; within a run, one goroutine
 // does. A script that is run again calls them again while it loads.
@@ -129,7 +131,8 @@ func embedderBug(c *vm.Args, msg, detail string) error {
 	})
 }
 
-// requireProgram returns the running program, and an error while a script loads and in a board's policy, where there is none.
+// requireProgram returns the running program, and an error while a script loads and in a board's policy, where
+// there is none.
 func (h *host) requireProgram(c *vm.Args) (*engine.Program, error) {
 	if h.program == nil {
 		return nil, classify.WithHint(classify.New(classify.ScriptPhase, "%s: nothing may be touched here", c.Name),

@@ -13,7 +13,7 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// engineCall makes a vm.Builtin that calls the engine. The count of the script's steps begins anew with it.
+// engineCall makes a function that calls the engine. It resets the count of the script's steps.
 func engineCall(s *vm.State, name string, skip int, f vm.Builtin) *lua.LFunction {
 	return s.Function(name, skip, func(c *vm.Args) ([]lua.LValue, error) {
 		s.Watchdog.Renew()
@@ -46,7 +46,7 @@ func newObject(s *vm.State, kind string, methods map[string]vm.Builtin, fields m
 	return ud
 }
 
-// newHandle makes an object that ends before its script does: no method does anything once live returns an error.
+// newHandle makes an object that ends before its script does: once live returns an error, every method returns it.
 func newHandle(s *vm.State, kind string, live func(context.Context) error, methods map[string]vm.Builtin, fields map[string]lua.LValue) *lua.LUserData {
 	guarded := map[string]vm.Builtin{}
 	for name, f := range methods {

@@ -13,8 +13,8 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// readOptions reads the options of a call into to, in the order of their declaration, and raises script.argument for a wrong
-// value, an unknown name or a missing option. What was read before the error is in to.
+// readOptions reads the options of a call into to, in the order of their declaration, and raises script.argument
+// for a wrong value, an unknown name or a missing option. What was read before the error is in to.
 func readOptions[T any](c *vm.Args, set *option.Set[T], to *T) {
 	t := optionsArg(c, set.Arg)
 	var missing []string
@@ -103,8 +103,8 @@ func texts(v lua.LValue) (all map[string]string, err error) {
 	return all, err
 }
 
-// wrongOption is wrong_option(function, name, value), for the modules that come with flashlua: what is wrong with an option
-// of a function, nil if nothing is.
+// wrongOption is wrong_option(function, name, value), for the modules that come with flashlua. It returns what
+// is wrong with an option of a declared function, nil if nothing is. A nil value is right.
 func wrongOption(c *vm.Args) ([]lua.LValue, error) {
 	function, name := c.Str(1, "function"), c.Opt(2).String()
 	i := slices.IndexFunc(option.Declared(), func(f option.Function) bool { return f.Name == function })

@@ -15,7 +15,8 @@ func init() { register("power", (*host).powerModule) }
 
 func (h *host) powerModule() map[string]vm.Builtin { return map[string]vm.Builtin{"open": h.openPower} }
 
-// powerOptions say how a power driver cycles and leaves the board's power; a state that is not given is off.
+// powerOptions are the pause of a power cycle, and the power state after the program; a state that is not given
+// is off.
 type powerOptions struct {
 	OffTime time.Duration     `lua:"off_time"`
 	Success engine.PowerState `lua:"success"`

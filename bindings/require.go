@@ -43,7 +43,7 @@ func newModules(s *vm.State, src source) modules {
 	return m
 }
 
-// require is Lua's.
+// require is Lua's require.
 func (m *modules) require(c *vm.Args) ([]lua.LValue, error) {
 	name := c.Str(1, "module's name")
 	if !moduleName.MatchString(name) {

@@ -23,7 +23,7 @@ func (h *host) serialModule() map[string]vm.Builtin {
 	return map[string]vm.Builtin{"open": h.openSerial}
 }
 
-// openSerial is serial.open(port, { … }), with the keys of a policy's console.
+// openSerial is serial.open(port, [options]); the options are the keys of a policy's console.
 func (h *host) openSerial(c *vm.Args) ([]lua.LValue, error) {
 	p, err := h.requireProgram(c)
 	if err != nil {
@@ -79,7 +79,7 @@ func newConsole(s *vm.State, con *console.Console) lua.LValue {
 	return v
 }
 
-// expect is con:expect(text or list of texts, { timeout, stall }). It gives the text that came and its place in the list.
+// expect is con:expect(text or list of texts, [options]). It returns the text that came and its index in the list.
 func expect(c *vm.Args, con *console.Console) ([]lua.LValue, error) {
 	var w console.Wait
 	switch v := c.Any(1, "text").(type) {
@@ -109,13 +109,13 @@ func expect(c *vm.Args, con *console.Console) ([]lua.LValue, error) {
 	return []lua.LValue{lua.LString(m.Text), lua.LNumber(m.Index + 1)}, nil
 }
 
-// consoleArg is a console that serial.open gave.
+// consoleArg reads an argument that serial.open returned.
 func consoleArg(c *vm.Args, i int) *console.Console {
 	if ud, ok := c.Any(i, "console").(*lua.LUserData); ok {
 		if con, ok := ud.Value.(*console.Console); ok {
 			return con
 		}
 	}
-	c.Fail("argument %d must be a console, as serial.open gives it", i)
+	c.Fail("argument %d must be a console, as serial.open returns it", i)
 	return nil
 }

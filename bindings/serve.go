@@ -20,8 +20,8 @@ type serveOptions struct {
 
 var serveHTTPOptions = option.Declare[serveOptions](1, "serve.http")
 
-// serveHTTP is serve.http([options]). The server's offer(content, host) returns the URL of a text or an image; host is the
-// station's address as the board sees it.
+// serveHTTP is serve.http([options]). The server's offer(content, host) returns the URL of a text or an image;
+// host is the station's address as the board sees it.
 func (h *host) serveHTTP(c *vm.Args) ([]lua.LValue, error) {
 	p, err := h.requireProgram(c)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// session is one attempt as a script sees it.
+// session is an attempt as a script sees it.
 type session struct {
 	*host
 	s     *engine.Session
@@ -24,7 +24,7 @@ type session struct {
 	job   *lua.LTable
 }
 
-// object is a handle that ends with the attempt, or with what live asks.
+// object makes a handle that ends with the attempt, or when live, if it is not nil, returns an error.
 func (x *session) object(kind string, live func(context.Context) error, methods map[string]vm.Builtin, fields map[string]lua.LValue) *lua.LUserData {
 	return newHandle(x.State, kind, func(ctx context.Context) error {
 		if err := x.s.CheckActive(); err != nil || live == nil {
@@ -39,7 +39,7 @@ func (h *host) newSession(s *engine.Session) *session {
 	x := &session{host: h, s: s}
 	x.job = x.newJob()
 	x.value = x.object("session", nil, map[string]vm.Builtin{
-		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.note,
+		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.log,
 	}, map[string]lua.LValue{
 		"power": x.object("power", nil, map[string]vm.Builtin{
 			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
@@ -51,7 +51,7 @@ func (h *host) newSession(s *engine.Session) *session {
 	return x
 }
 
-// newJob makes the job. Of the image, what asks waits while it is being staged.
+// newJob makes the job. Reading size or sha256 waits until the image is staged.
 func (x *session) newJob() *lua.LTable {
 	job := &vm.ReadOnly{
 		Kind: "job", Names: []string{"target", "verify_only", "attempt", "size", "sha256"}, Values: x.L.NewTable(),
@@ -129,7 +129,7 @@ func (x *session) powerMethod(do func(context.Context) error) vm.Builtin {
 	return func(c *vm.Args) ([]lua.LValue, error) { return nil, do(c.Ctx) }
 }
 
-func (x *session) note(c *vm.Args) ([]lua.LValue, error) {
+func (x *session) log(c *vm.Args) ([]lua.LValue, error) {
 	x.s.Note(x.ToString(c.Ctx, c.Any(1, "text")))
 	return nil, nil
 }
@@ -149,7 +149,7 @@ func (x *session) uboot(c *vm.Args) ([]lua.LValue, error) {
 	return vm.Ret(x.object("uboot", ub.Live, methods, nil))
 }
 
-// files are the names to load: none for all, one, a list, or a table like the policy's files.
+// files reads the names of the files to load: none for all, one, a list, or a table like the policy's files.
 func (x *session) files(c *vm.Args) []string {
 	var names []string
 	switch v := c.Opt(1).(type) {

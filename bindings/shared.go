@@ -8,8 +8,8 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// argumentList makes the list that a program is called with. The list is the program's own: it may shift and fill it. Names
-// are refused: arguments have numbers.
+// argumentList makes the list that a program is called with. The program may change the list. A name in it is an
+// error, because arguments have numbers.
 func argumentList(s *vm.State, words []string) *lua.LTable {
 	t := s.L.NewTable()
 	for _, w := range words {
@@ -35,8 +35,8 @@ func argumentList(s *vm.State, words []string) *lua.LTable {
 	return t
 }
 
-// librarian is what the modules that come with flashlua get besides their name, and no others: the means to make closed
-// tables of their own.
+// librarian returns the second argument of the modules that come with flashlua, and of no others: functions that
+// make closed tables, and check options.
 func librarian(s *vm.State) *lua.LTable {
 	t := s.L.NewTable()
 	t.RawSetString("closed", s.Function("closed", 0, makeClosed))
@@ -45,14 +45,14 @@ func librarian(s *vm.State) *lua.LTable {
 	return t
 }
 
-// makeClosed is closed(kind, table): the table, to read only.
+// makeClosed is closed(kind, table). It returns a read-only view of the table.
 func makeClosed(c *vm.Args) ([]lua.LValue, error) {
 	x := &vm.ReadOnly{Kind: c.Str(1, "kind"), Values: c.Table(2, "table")}
 	x.Values.ForEach(func(k, _ lua.LValue) { x.Names = append(x.Names, k.String()) })
 	return vm.Ret(c.State.Record(x))
 }
 
-// makeRecord is record(kind, names, hint): a table in which these names can be set, and are there once they are.
+// makeRecord is record(kind, names, hint). It returns a table in which only these names can be set.
 func makeRecord(c *vm.Args) ([]lua.LValue, error) {
 	x := &vm.ReadOnly{Kind: c.Str(1, "kind"), Values: c.State.L.NewTable()}
 	x.Absent, x.Hint = c.Str(3, "hint"), "what else functions share can be a local of the script"

@@ -27,7 +27,7 @@ func (h *host) shellModule() map[string]vm.Builtin {
 	}
 }
 
-// login is shell.login(console, { … }), with the keys of a policy's linux.
+// login is shell.login(console, [options]); the options are the keys of a policy's linux.
 func (h *host) login(c *vm.Args) ([]lua.LValue, error) {
 	if _, err := h.requireProgram(c); err != nil {
 		return nil, err
@@ -41,7 +41,8 @@ func (h *host) login(c *vm.Args) ([]lua.LValue, error) {
 	return vm.Ret(newHandle(h.State, "shell", sh.Live, shellMethods(sh, func() error { return nil }), nil))
 }
 
-// shellMethods are those that a policy's session and a program have. touch is asked before a script's own command.
+// shellMethods returns the methods of a shell in policies and programs. touch is called before a script's own
+// command, and its error refuses it.
 func shellMethods(sh *shell.Shell, touch func() error) map[string]vm.Builtin {
 	return map[string]vm.Builtin{
 		"run":  runner(sh.Run, touch),
@@ -84,7 +85,7 @@ func command(c *vm.Args, touch func() error) (console.Command, error) {
 	return cmd, touch()
 }
 
-// runner is a command that must exit 0; it gives the output.
+// runner makes run: a command that must exit 0, and whose output it returns.
 func runner(do func(context.Context, console.Command) (string, error), touch func() error) vm.Builtin {
 	return func(c *vm.Args) ([]lua.LValue, error) {
 		cmd, err := command(c, touch)
@@ -96,7 +97,7 @@ func runner(do func(context.Context, console.Command) (string, error), touch fun
 	}
 }
 
-// executer is a command that may fail; it gives the output and the exit code.
+// executer makes exec: a command that may fail. It returns the output and the exit code.
 func executer(do func(context.Context, console.Command) (console.Result, error), touch func() error) vm.Builtin {
 	return func(c *vm.Args) ([]lua.LValue, error) {
 		cmd, err := command(c, touch)

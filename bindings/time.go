@@ -37,7 +37,7 @@ func (h *host) timeModule() map[string]vm.Builtin {
 	}
 }
 
-// errLoadPhase is the error of a function that means nothing while a script loads.
+// errLoadPhase is the error of a function that cannot be called while a script loads.
 func errLoadPhase(c *vm.Args) error {
 	return classify.WithHint(classify.New(classify.ScriptPhase, "%s: the script only loads now", c.Name), "call it in a function that flashlua calls later")
 }

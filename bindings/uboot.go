@@ -14,7 +14,7 @@ func init() {
 
 func (h *host) ubootModule() map[string]vm.Builtin { return map[string]vm.Builtin{"stop": h.stopUBoot} }
 
-// stopUBoot is uboot.stop(console, { … }), with the keys of a policy's uboot.
+// stopUBoot is uboot.stop(console, [options]); the options are the keys of a policy's uboot.
 func (h *host) stopUBoot(c *vm.Args) ([]lua.LValue, error) {
 	if _, err := h.requireProgram(c); err != nil {
 		return nil, err
@@ -37,14 +37,15 @@ func (h *host) stopUBoot(c *vm.Args) ([]lua.LValue, error) {
 		}
 		return nil, ub.Load(c.Ctx, c.Str(1, "server"), c.Str(2, "name"), uint64(address), int64(size), 1)
 	}
-	methods["boot"] = func(c *vm.Args) ([]lua.LValue, error) { // shell.login goes on from there
+	methods["boot"] = func(c *vm.Args) ([]lua.LValue, error) { // the program logs in with shell.login
 		_, err := ub.Boot(c.Ctx, c.Str(1, "boot command"))
 		return nil, err
 	}
 	return vm.Ret(newHandle(h.State, "uboot", ub.Live, methods, nil))
 }
 
-// ubootMethods are those that a policy's session and a program have. touch is asked before a script's own command.
+// ubootMethods returns the methods of U-Boot in policies and programs. touch is called before a script's own
+// command, and its error refuses it.
 func ubootMethods(ub *uboot.UBoot, touch func() error) map[string]vm.Builtin {
 	return map[string]vm.Builtin{
 		"run":  runner(ub.Run, touch),

@@ -11,8 +11,8 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// verdict is a report as a script sees it: a record with the names of its JSON form. A name that its JSON form leaves out
-// is nil.
+// verdict returns a report as a script sees it: a record with the names of its JSON form. A name that the JSON
+// form leaves out is nil.
 func verdict(s *vm.State, rep *engine.Report) ([]lua.LValue, error) {
 	v, err := reflected(s, "verdict", reflect.ValueOf(rep))
 	if err != nil {
@@ -48,7 +48,7 @@ func reflected(s *vm.State, kind string, v reflect.Value) (lua.LValue, error) {
 	case reflect.Struct:
 		return reflectedStruct(s, kind, v)
 	}
-	raw, err := json.Marshal(v.Interface()) // of a kind that no report has yet
+	raw, err := json.Marshal(v.Interface()) // a kind that no report has yet
 	var plain any
 	if err == nil {
 		err = json.Unmarshal(raw, &plain)
@@ -60,7 +60,7 @@ func reflected(s *vm.State, kind string, v reflect.Value) (lua.LValue, error) {
 }
 
 func reflectedStruct(s *vm.State, kind string, v reflect.Value) (lua.LValue, error) {
-	x := &vm.ReadOnly{Kind: kind, Values: s.L.NewTable(), Hint: "it tells how a flash ended; keep what you make of it in a table of your own"}
+	x := &vm.ReadOnly{Kind: kind, Values: s.L.NewTable(), Hint: "it is the result of a flash; keep other values in a table of the script"}
 	for i := range v.NumField() {
 		name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		if name == "" || name == "-" {
