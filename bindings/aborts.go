@@ -9,12 +9,13 @@ import (
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// aborts reads what means failure on a console: { ["DDR init failed"] = "the memory does not come up", reset = false }.
-// A text is looked for as it is; false switches one of the built-in ones off.
+// aborts reads the texts on a console that mean failure, with their messages: { ["DDR init failed"] = "the
+// memory does not come up", reset = false }. A text is no pattern; false disables a built-in abort.
 func aborts(v lua.LValue) (w console.Watch, err error) {
 	if v == lua.LNil {
 		return w, nil
@@ -22,7 +23,7 @@ func aborts(v lua.LValue) (w console.Watch, err error) {
 	if _, err := option.Aborts.Parse(goOption(v)); err != nil {
 		return w, err
 	}
-	t, _ := tableIn(v)
+	t, _ := vm.TableIn(v)
 	t.ForEach(func(k, v lua.LValue) {
 		text, isText := k.(lua.LString)
 		says, isOn := v.(lua.LString)
@@ -45,7 +46,7 @@ func aborts(v lua.LValue) (w console.Watch, err error) {
 	return w, err
 }
 
-// aborts are those of the whole board.
+// aborts reads the aborts of the whole board.
 func (s *section) aborts() console.Watch {
 	s.declare("aborts", option.Aborts)
 	w, err := aborts(s.t.RawGetString("aborts"))
@@ -59,6 +60,6 @@ func (s *section) aborts() console.Watch {
 	for _, name := range w.Disable {
 		shown = append(shown, "not "+name)
 	}
-	s.note("aborts", shown)
+	s.record("aborts", shown)
 	return w
 }

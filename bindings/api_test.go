@@ -18,8 +18,8 @@ import (
 // public are the packages that a program embeds.
 var public = []string{"bindings", "classify", "engine", "engine/simulate", "engine/transport", "engine/power"}
 
-// TestAPI holds what an embedding program sees to testdata/api.txt, so that no change of it goes unnoticed, and every name
-// of it to have a comment. UPDATE=1 writes the file.
+// TestAPI holds what an embedding program sees to testdata/api.txt, so that no change of it goes unnoticed, and
+// every name of it to have a comment. UPDATE=1 writes the file.
 func TestAPI(t *testing.T) {
 	const golden = "../testdata/api.txt"
 	var got bytes.Buffer

@@ -20,8 +20,8 @@ func perOp(n int, f func()) float64 {
 	return float64(time.Since(began).Nanoseconds()) / float64(n)
 }
 
-// BenchmarkClassify is a policy's classify through the bridge, beside a call of an empty Lua function. It may cost ten times
-// as much.
+// BenchmarkClassify is a policy's classify through the bridge, beside a call of an empty Lua function. It may
+// cost ten times as much.
 func BenchmarkClassify(b *testing.B) {
 	h := newHost(sourceNamed("bench.lua", ""), Options{})
 	c, err := lua51.Compile("bench.lua", []byte(`return function(err, next) if err:is("shell.exit") then return "fatal" end return next(err) end, function() end`))
@@ -39,7 +39,7 @@ func BenchmarkClassify(b *testing.B) {
 	for b.Loop() {
 		none = perOp(20_000, func() { h.Call(b.Context(), empty) })
 		ask = perOp(20_000, func() {
-			if class, err := h.classify(b.Context(), hook, failure, next); err != nil || class != classify.Retry {
+			if class, err := askClassify(b.Context(), h.State, hook, failure, next); err != nil || class != classify.Retry {
 				b.Fatal(class, err)
 			}
 		})
@@ -53,7 +53,8 @@ func BenchmarkClassify(b *testing.B) {
 	}
 }
 
-// BenchmarkHost is a host with all modules, beside a bare state with Lua's own libraries. It may cost three times as much.
+// BenchmarkHost is a host with all modules, beside a bare state with Lua's own libraries. It may cost three
+// times as much.
 func BenchmarkHost(b *testing.B) {
 	var ours, bare float64
 	for b.Loop() {
@@ -61,7 +62,7 @@ func BenchmarkHost(b *testing.B) {
 		ours = perOp(500, func() {
 			h := newHost(sourceNamed("bench.lua", ""), Options{})
 			for name := range registry {
-				h.members(name)
+				h.globals.members(name)
 			}
 		})
 	}

@@ -20,9 +20,9 @@ type Options struct {
 	Set map[string]string // policy keys, dotted, that the operator sets
 	Log func(string)      // called with each line that scripts print; may be nil
 
-	// FS is where the script is read from, and the modules that it requires; nil is the station's files. A path in it has
-	// slashes, and no leading one. Boot files and images are the station's files all the same: a policy's files_dir is taken
-	// as it is, and not from the script's folder.
+	// FS is where the script is read from, and the modules that it requires; nil is the station's files. A path
+	// in it has slashes, and no leading one. Boot files and images are the station's files all the same: a
+	// policy's files_dir is taken as it is, and not from the script's folder.
 	FS fs.FS
 
 	Modules map[string]Module // Lua modules of the embedding program, by the name of their global
@@ -31,8 +31,8 @@ type Options struct {
 	open func(path string) (*os.File, error) // opens the script on the station; nil is input.Open
 }
 
-// Load reads a board's script and returns its policy. spec is a path, or the name of a board that comes with flashlua. No
-// hardware is touched. The error of a program is of kind script.result.
+// Load reads a board's script and returns its policy. spec is a path, or the name of a board that comes with
+// flashlua. No hardware is touched. The error of a program is of kind script.result.
 func Load(spec string, o Options) (*engine.Policy, error) {
 	s, err := Inspect(spec, o)
 	if err != nil {
@@ -41,8 +41,9 @@ func Load(spec string, o Options) (*engine.Policy, error) {
 	return s.Board()
 }
 
-// LoadText is Load for a script that the embedding program has as a string. name stands for it in messages, and ends in .lua.
-// Modules that the script requires are read from o.FS; without it, there are only those that come with flashlua.
+// LoadText is Load for a script that the embedding program has as a string. name stands for it in messages, and
+// ends in .lua. Modules that the script requires are read from o.FS; without it, there are only those that come
+// with flashlua.
 func LoadText(name, text string, o Options) (*engine.Policy, error) {
 	s, err := InspectText(name, text, o)
 	if err != nil {
@@ -90,8 +91,8 @@ func (s *Script) Board() (*engine.Policy, error) {
 	return s.Policy, nil
 }
 
-// Setting is a policy key, dotted as --set takes it, and its value: a string, a number or a list of those. A password
-// is stars. Plain data: safe for concurrent use while nothing changes it.
+// Setting is a policy key, dotted as --set takes it, and its value: a string, a number or a list of those. A
+// password is stars. Plain data: safe for concurrent use while nothing changes it.
 type Setting struct {
 	Key   string
 	Value any

@@ -68,7 +68,7 @@ func TestErrorObjectSurvives(t *testing.T) {
 		"not caught at all": "raise()",
 	} {
 		h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
-		h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("raise", h.function("raise", 0, func(*args) ([]lua.LValue, error) { return nil, original }))
+		h.L.Get(lua.GlobalsIndex).(*lua.LTable).RawSetString("raise", h.Function("raise", 0, func(*vm.Args) ([]lua.LValue, error) { return nil, original }))
 		_, err := h.eval(t.Context(), source)
 		var e *classify.Error
 		if !errors.As(err, &e) || classify.Find(err, classify.NetDHCPTimeout) == nil || name != "find" && name != "leaves" && !errors.Is(err, original) {

@@ -3,10 +3,7 @@ package bindings
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"slices"
 
-	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/parse"
 
 	"github.com/flashlua/flashlua/bindings/internal/check"
@@ -41,7 +38,7 @@ func Check(spec string, o Options) ([]Finding, error) {
 	}
 	h := newHost(src, o)
 	in := check.Input{
-		File: src.name, Text: src.text, Globals: h.globalNames(), Members: h.members,
+		File: src.name, Text: src.text, Globals: h.globals.names(), Members: h.globals.members,
 		Functions: option.Declared(), CheckPattern: lua51.CheckPattern,
 		Load: func() (check.Loaded, error) {
 			s, err := inspect(src, o)
@@ -61,35 +58,4 @@ func Check(spec string, o Options) ([]Finding, error) {
 		all = append(all, Finding(f))
 	}
 	return all, nil
-}
-
-// globalNames returns the names that every script finds, sorted.
-func (h *host) globalNames() []string {
-	all := slices.Collect(maps.Keys(h.lazyGlobals))
-	h.L.Get(lua.GlobalsIndex).(*lua.LTable).ForEach(func(k, _ lua.LValue) {
-		if k.String() != lua51.ConcatName {
-			all = append(all, k.String())
-		}
-	})
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// members returns the names in a module, sorted, and nil if there is no such module.
-func (h *host) members(name string) []string {
-	globals := h.L.Get(lua.GlobalsIndex).(*lua.LTable)
-	v := globals.RawGetString(name)
-	if v == lua.LNil {
-		if v = h.resolveGlobal(globals, name); v == nil {
-			return nil
-		}
-	}
-	t, ok := tableIn(v)
-	if !ok || name == "_G" {
-		return nil
-	}
-	var all []string
-	t.ForEach(func(k, _ lua.LValue) { all = append(all, k.String()) })
-	slices.Sort(all)
-	return all
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/flashlua/flashlua/engine/simulate"
 )
 
-// counting is a policy that counts in a local, in a module of its own and in one of flashlua's, and tells where it got to.
+// counting is a policy that counts in a local, in a module of its own and in one of flashlua's, and tells where
+// it got to.
 const counting = `local b, mine, lib = require("boards.sim"), require("mine"), require("lib.family")
 local n = 0
 print("loads")
@@ -67,8 +68,8 @@ func (n *notes) with(prefix string) string {
 	return strings.Join(found, ", ")
 }
 
-// TestOnePolicyInManyRuns: every run of a policy has a Lua state of its own, also after a run, also while the script is
-// inspected and checked.
+// TestOnePolicyInManyRuns: every run of a policy has a Lua state of its own, also after a run, also while the
+// script is inspected and checked.
 func TestOnePolicyInManyRuns(t *testing.T) {
 	dir := scriptDir(t, map[string]string{"board.lua": counting, "mine.lua": "return { n = 0 }", "x.raw": "an image"})
 	path, image := filepath.Join(dir, "board.lua"), filepath.Join(dir, "x.raw")

@@ -1,7 +1,11 @@
-// Package bindings is the Lua host: it loads scripts, runs them inside limits, gives them flashlua's objects, and carries
-// errors over the border in both directions without losing anything.
+// Package bindings loads Lua scripts and runs them for the engine. A script is a board's policy or a program.
 //
-// It knows the engine and not the command line. The Lua state and its limits are in internal/vm, the language and its
-// library in internal/lua51; gopher-lua is imported by these three packages alone. Nothing may reach a Lua state but
+// Load returns a policy for engine.Engine.Run; Inspect returns a script with its settings, or a program to run;
+// Check finds mistakes without a board. Options adds Lua modules of the embedding program, and reads scripts
+// from an fs.FS.
+//
+// It owns what scripts find: the modules, the objects and their options, and the reading of a policy's table.
+// Errors cross between Lua and Go unchanged. It knows the engine and not the command line. The Lua state and its
+// limits are in internal/vm, the language and its library in internal/lua51. Nothing may reach a Lua state but
 // through lua51.Compile and vm.State.Call.
 package bindings

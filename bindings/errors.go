@@ -14,70 +14,70 @@ import (
 )
 
 // openErrors makes the error object's methods and the module errors.
-func (h *host) openErrors() {
-	methods := map[string]builtin{
-		"is": h.errIs, "chain": h.errChain, "leaves": h.errLeaves, "find": h.errFind, "console": h.errConsole, "wrap": h.errWrap,
+func openErrors(s *vm.State) {
+	methods := map[string]vm.Builtin{
+		"is": errIs, "chain": errChain, "leaves": errLeaves, "find": errFind, "console": errConsole, "wrap": errWrap,
 	}
-	x := &closed{kind: "err", self: "an error", known: slices.Concat(slices.Collect(maps.Keys(methods)), errorFields), data: h.L.NewTable()}
+	x := &vm.ReadOnly{Kind: "err", Self: "an error", Names: slices.Concat(slices.Collect(maps.Keys(methods)), errorFields), Values: s.L.NewTable()}
 	for name, f := range methods {
-		x.data.RawSetString(name, h.function("err:"+name, 1, f))
+		x.Values.RawSetString(name, s.Function("err:"+name, 1, f))
 	}
-	x.get = func(c *args, self lua.LValue, key string) (lua.LValue, bool, error) {
-		v, ok := h.errField(h.receiver(c, self), key)
+	x.Get = func(c *vm.Args, self lua.LValue, key string) (lua.LValue, bool, error) {
+		v, ok := errField(s, receiver(c, self), key)
 		return v, ok, nil
 	}
-	h.ErrorMeta = h.closedMeta(x)
-	h.ErrorMeta.RawSetString("__tostring", h.function("tostring", 0, func(c *args) ([]lua.LValue, error) {
-		return []lua.LValue{lua.LString(h.receiver(c, c.opt(1)).Error())}, nil
+	s.ErrorMeta = s.Metatable(x)
+	s.ErrorMeta.RawSetString("__tostring", s.Function("tostring", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		return []lua.LValue{lua.LString(receiver(c, c.Opt(1)).Error())}, nil
 	}))
-	h.ErrorMeta.RawSetString("__eq", h.function("==", 0, func(c *args) ([]lua.LValue, error) {
-		a, b := vm.GoError(c.opt(1)), vm.GoError(c.opt(2))
+	s.ErrorMeta.RawSetString("__eq", s.Function("==", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		a, b := vm.GoError(c.Opt(1)), vm.GoError(c.Opt(2))
 		return []lua.LValue{lua.LBool(a != nil && b != nil && (errors.Is(a, b) || errors.Is(b, a)))}, nil
 	}))
-	h.ErrorMeta.RawSetString("__concat", h.function("..", 0, h.errConcat))
-	h.ErrorMeta.RawSetString("__metatable", lua.LString("error"))
+	s.ErrorMeta.RawSetString("__concat", s.Function("..", 0, errConcat))
+	s.ErrorMeta.RawSetString("__metatable", lua.LString("error"))
 
-	module := &closed{kind: "errors", data: h.L.NewTable()}
-	for name, f := range map[string]builtin{
-		"retryable": h.newError(classify.Retry), "fatal": h.newError(classify.Fatal), "new": h.errNew, "join": h.errJoin,
-		"classify": h.errClassify,
+	module := &vm.ReadOnly{Kind: "errors", Values: s.L.NewTable()}
+	for name, f := range map[string]vm.Builtin{
+		"retryable": newError(classify.Retry), "fatal": newError(classify.Fatal), "new": errNew, "join": errJoin,
+		"classify": errClassify,
 	} {
-		module.known = append(module.known, name)
-		module.data.RawSetString(name, h.function("errors."+name, 0, f))
+		module.Names = append(module.Names, name)
+		module.Values.RawSetString(name, s.Function("errors."+name, 0, f))
 	}
-	for _, name := range []string{"is", "find", "leaves", "chain"} { // the methods, for any value that was caught
-		module.known = append(module.known, name)
-		module.data.RawSetString(name, h.function("errors."+name, 1, methods[name]))
+	for _, name := range []string{"is", "find", "leaves", "chain"} { // the methods, which take any value that was caught
+		module.Names = append(module.Names, name)
+		module.Values.RawSetString(name, s.Function("errors."+name, 1, methods[name]))
 	}
-	h.L.SetGlobal("errors", h.record(module))
+	s.L.SetGlobal("errors", s.Record(module))
 }
 
-// errorFields are those of an error object.
+// errorFields are the fields of an error object.
 var errorFields = []string{"kind", "class", "step", "attempt", "message", "hint", "target", "cause"}
 
-// errClassify gives the built-in verdict on an error, or on any value that was caught, and the rule that made it.
-func (h *host) errClassify(c *args) ([]lua.LValue, error) {
-	err := h.cause(c, c.any(1, "error"))
+// errClassify returns the class by the built-in rules of an error, or of any value that was caught, and the rule.
+func errClassify(c *vm.Args) ([]lua.LValue, error) {
+	err := cause(c, c.Any(1, "error"))
 	if err == nil {
-		c.fail("argument 1, the error, is nil")
+		c.Fail("argument 1, the error, is nil")
 	}
 	d := (&classify.Classifier{}).Decide(nil, err)
 	return []lua.LValue{lua.LString(d.Class.String()), lua.LString(d.Rule)}, nil
 }
 
-// receiver is the object of a method. Only our metatable leads here, so there is one.
-func (h *host) receiver(c *args, v lua.LValue) error {
+// receiver returns the error of a method's object. An error object's metatable calls the methods, so there is one.
+func receiver(c *vm.Args, v lua.LValue) error {
 	if err := vm.GoError(v); err != nil {
 		return err
 	}
-	if strings.HasPrefix(c.name, "errors.") && v != lua.LNil { // a value that a script raised and caught
+	if strings.HasPrefix(c.Name, "errors.") && v != lua.LNil { // a value that a script raised and caught
 		return vm.NewRaisedValue(v)
 	}
 	vm.Refuse(classify.New(classify.ScriptArgument, "call it with a colon: err:is(…), not err.is(…)"))
 	return nil
 }
 
-func (h *host) errField(err error, key string) (lua.LValue, bool) {
+func errField(s *vm.State, err error, key string) (lua.LValue, bool) {
 	f := classify.Facts(err)
 	switch key {
 	case "kind":
@@ -95,63 +95,63 @@ func (h *host) errField(err error, key string) (lua.LValue, bool) {
 	case "target":
 		return lua.LString(f.Target), true
 	case "cause":
-		return h.ErrorValue(errors.Unwrap(err)), true
+		return s.ErrorValue(errors.Unwrap(err)), true
 	}
 	return nil, false
 }
 
-func (h *host) errIs(c *args) ([]lua.LValue, error) {
-	return []lua.LValue{lua.LBool(classify.Find(h.receiver(c, c.opt(0)), classify.Kind(c.str(1, "kind"))) != nil)}, nil
+func errIs(c *vm.Args) ([]lua.LValue, error) {
+	return []lua.LValue{lua.LBool(classify.Find(receiver(c, c.Opt(0)), classify.Kind(c.Str(1, "kind"))) != nil)}, nil
 }
 
-func (h *host) errFind(c *args) ([]lua.LValue, error) {
-	found := classify.Find(h.receiver(c, c.opt(0)), classify.Kind(c.str(1, "kind")))
+func errFind(c *vm.Args) ([]lua.LValue, error) {
+	found := classify.Find(receiver(c, c.Opt(0)), classify.Kind(c.Str(1, "kind")))
 	if found == nil {
 		return []lua.LValue{lua.LNil}, nil
 	}
-	return []lua.LValue{h.ErrorValue(found)}, nil
+	return []lua.LValue{c.State.ErrorValue(found)}, nil
 }
 
-func (h *host) errChain(c *args) ([]lua.LValue, error) {
-	return h.list(classify.Chain(h.receiver(c, c.opt(0))))
+func errChain(c *vm.Args) ([]lua.LValue, error) {
+	return errorList(c.State, classify.Chain(receiver(c, c.Opt(0))))
 }
 
-func (h *host) errLeaves(c *args) ([]lua.LValue, error) {
-	return h.list(classify.Leaves(h.receiver(c, c.opt(0))))
+func errLeaves(c *vm.Args) ([]lua.LValue, error) {
+	return errorList(c.State, classify.Leaves(receiver(c, c.Opt(0))))
 }
 
-func (h *host) list(errs []error) ([]lua.LValue, error) {
-	t := h.L.NewTable()
+func errorList(s *vm.State, errs []error) ([]lua.LValue, error) {
+	t := s.L.NewTable()
 	for _, err := range errs {
-		t.Append(h.ErrorValue(err))
+		t.Append(s.ErrorValue(err))
 	}
 	return []lua.LValue{t}, nil
 }
 
-// errConsole looks for a Lua pattern in the last console lines and gives what string.match does.
-func (h *host) errConsole(c *args) ([]lua.LValue, error) {
-	tail := lua.LString(classify.Facts(h.receiver(c, c.opt(0))).Console)
-	if c.none(1) {
+// errConsole returns what string.match returns for a Lua pattern and the last console lines.
+func errConsole(c *vm.Args) ([]lua.LValue, error) {
+	tail := lua.LString(classify.Facts(receiver(c, c.Opt(0))).Console)
+	if c.None(1) {
 		return []lua.LValue{tail}, nil
 	}
-	match := h.L.GetGlobal("string").(*lua.LTable).RawGetString("match")
-	results, err := h.Call(c.ctx, match, tail, lua.LString(c.str(1, "pattern")))
+	match := c.State.L.GetGlobal("string").(*lua.LTable).RawGetString("match")
+	results, err := c.State.Call(c.Ctx, match, tail, lua.LString(c.Str(1, "pattern")))
 	if err == nil && len(results) == 0 {
-		results = []lua.LValue{lua.LNil} // stock match gives nothing at all
+		results = []lua.LValue{lua.LNil} // stock match returns no value
 	}
 	return results, err
 }
 
-func (h *host) errWrap(c *args) ([]lua.LValue, error) {
-	return []lua.LValue{h.ErrorValue(classify.Wrap(h.receiver(c, c.opt(0)), "", "%s", c.str(1, "message")))}, nil
+func errWrap(c *vm.Args) ([]lua.LValue, error) {
+	return []lua.LValue{c.State.ErrorValue(classify.Wrap(receiver(c, c.Opt(0)), "", "%s", c.Str(1, "message")))}, nil
 }
 
-// errConcat makes `"stage 2: " .. err` the same error with a text before it.
-func (h *host) errConcat(c *args) ([]lua.LValue, error) {
-	if err := vm.GoError(c.opt(2)); err != nil {
-		return []lua.LValue{h.ErrorValue(classify.Wrap(err, "", "%s", trimColon(h.ToString(c.ctx, c.opt(1)))))}, nil
+// errConcat returns the same error with a text before it, for `"stage 2: " .. err`.
+func errConcat(c *vm.Args) ([]lua.LValue, error) {
+	if err := vm.GoError(c.Opt(2)); err != nil {
+		return []lua.LValue{c.State.ErrorValue(classify.Wrap(err, "", "%s", trimColon(c.State.ToString(c.Ctx, c.Opt(1)))))}, nil
 	}
-	return []lua.LValue{lua.LString(h.receiver(c, c.opt(1)).Error() + h.ToString(c.ctx, c.opt(2)))}, nil
+	return []lua.LValue{lua.LString(receiver(c, c.Opt(1)).Error() + c.State.ToString(c.Ctx, c.Opt(2)))}, nil
 }
 
 func trimColon(s string) string {
@@ -161,23 +161,23 @@ func trimColon(s string) string {
 	return s
 }
 
-// newError makes errors.retryable and errors.fatal: a text, and a cause if there is one.
-func (h *host) newError(class classify.Class) builtin {
-	return func(c *args) ([]lua.LValue, error) {
-		err := &classify.Error{Class: class, Msg: c.str(1, "message"), Cause: h.cause(c, c.opt(2)), Detail: c.L.Where(1)}
-		return []lua.LValue{h.ErrorValue(err)}, nil
+// newError makes errors.retryable and errors.fatal, which take a message and an optional cause.
+func newError(class classify.Class) vm.Builtin {
+	return func(c *vm.Args) ([]lua.LValue, error) {
+		err := &classify.Error{Class: class, Msg: c.Str(1, "message"), Cause: cause(c, c.Opt(2)), Detail: c.L.Where(1)}
+		return []lua.LValue{c.State.ErrorValue(err)}, nil
 	}
 }
 
-// cause takes an error object, or any value that a script may have caught.
-func (h *host) cause(c *args, v lua.LValue) error {
+// cause returns the Go error of an error object, or of any other value that a script caught; nil for nil.
+func cause(c *vm.Args, v lua.LValue) error {
 	if v == nil || v == lua.LNil {
 		return nil
 	}
 	if err := vm.GoError(v); err != nil {
 		return err
 	}
-	return &vm.RaisedValue{Text: h.ToString(c.ctx, v), Value: v}
+	return &vm.RaisedValue{Text: c.State.ToString(c.Ctx, v), Value: v}
 }
 
 // errorOptions are the fields of an error that a script makes.
@@ -192,35 +192,35 @@ type errorOptions struct {
 var errorsNewOptions = option.Declare[errorOptions](1, "errors.new")
 
 // errNew is errors.new{ … }.
-func (h *host) errNew(c *args) ([]lua.LValue, error) {
-	if c.none(1) {
-		c.fail("argument 1 must be a table: errors.new{ kind = …, message = … }")
+func errNew(c *vm.Args) ([]lua.LValue, error) {
+	if c.None(1) {
+		c.Fail("argument 1 must be a table: errors.new{ kind = …, message = … }")
 	}
 	var o errorOptions
 	readOptions(c, errorsNewOptions, &o)
-	return ret(h.ErrorValue(&classify.Error{
-		Kind: classify.Kind(o.Kind), Class: o.Class, Msg: o.Message, Hint: o.Hint, Detail: c.L.Where(1), Cause: h.cause(c, o.Cause),
+	return vm.Ret(c.State.ErrorValue(&classify.Error{
+		Kind: classify.Kind(o.Kind), Class: o.Class, Msg: o.Message, Hint: o.Hint, Detail: c.L.Where(1), Cause: cause(c, o.Cause),
 	}))
 }
 
-func (h *host) errJoin(c *args) ([]lua.LValue, error) {
+func errJoin(c *vm.Args) ([]lua.LValue, error) {
 	var all []error
-	for _, v := range c.rest(1) {
-		if err := h.cause(c, v); err != nil {
+	for _, v := range c.Rest(1) {
+		if err := cause(c, v); err != nil {
 			all = append(all, err)
 		}
 	}
 	err := errors.Join(all...)
 	if left := maxErrors; !withinLimit(err, &left) {
-		return nil, classify.New(classify.ScriptLimit, "%s: more than %d errors in one", c.name, maxErrors)
+		return nil, classify.New(classify.ScriptLimit, "%s: more than %d errors in one", c.Name, maxErrors)
 	}
-	return []lua.LValue{h.ErrorValue(err)}, nil
+	return []lua.LValue{c.State.ErrorValue(err)}, nil
 }
 
-// maxErrors bounds the tree that a script makes: one that joins an error with itself doubles it.
+// maxErrors bounds the errors in one that a script joins: joining an error with itself doubles them.
 const maxErrors = 10_000
 
-// withinLimit reports whether a tree has no more errors than are left.
+// withinLimit reports whether a tree has no more errors than left, and subtracts them.
 func withinLimit(err error, left *int) bool {
 	if *left--; err == nil || *left < 0 {
 		return *left >= 0

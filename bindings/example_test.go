@@ -73,7 +73,8 @@ func Example_events() {
 	// write
 }
 
-// Load a board's script, and the modules that it requires, from a file system: files that the program embeds, an archive.
+// Load a board's script, and the modules that it requires, from a file system: files that the program embeds, an
+// archive.
 func ExampleLoad_fs() {
 	boards := fstest.MapFS{ // or an embed.FS
 		"boards/bench-7.lua": {Data: []byte(`
@@ -204,8 +205,8 @@ func ExampleModule_refused() {
 	// module "rack": function "slot" is nil
 }
 
-// A panic in a module's function, or a result that Lua cannot have, ends the run with an error that names the function. The
-// script cannot catch it.
+// A panic in a module's function, or a result that Lua cannot have, ends the run with an error that names the
+// function. The script cannot catch it.
 func ExampleModule_bug() {
 	rack := bindings.Module{
 		"slot":  func(context.Context, []any) ([]any, error) { return []any{"slot 3", make(chan int)}, nil },

@@ -21,11 +21,12 @@ import (
 
 func init() { register("flash", (*host).flashModule) }
 
-func (h *host) flashModule() map[string]builtin {
-	return map[string]builtin{"run": h.flashRun, "retry": h.flashRetry, "device": h.flashDevice}
+func (h *host) flashModule() map[string]vm.Builtin {
+	return map[string]vm.Builtin{"run": h.flashRun, "retry": h.flashRetry, "device": h.flashDevice}
 }
 
-// runJobOptions are the job of flash.run. Port and Target are read first, so that a refusal of the rest counts for them.
+// runJobOptions are the job of flash.run. Port and Target are read first, so that a refusal of the rest counts
+// for them.
 type runJobOptions struct {
 	Port     string            `lua:"port,required"`
 	Target   string            `lua:"target"`
@@ -57,9 +58,9 @@ var (
 	flashRetryOptions  = option.Declare[retryOptions](2, "flash.retry")
 )
 
-// flashRun is flash.run(board, job): what flashlua run does, from a program. It gives the verdict, and raises what failed.
-// What cannot even begin counts for the program, too.
-func (h *host) flashRun(c *args) ([]lua.LValue, error) {
+// flashRun is flash.run(board, job), which does what flashlua run does. It returns the verdict, and raises the
+// error of a failed run. A flash that cannot begin counts as a failed one for the program's result.
+func (h *host) flashRun(c *vm.Args) ([]lua.LValue, error) {
 	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
@@ -70,21 +71,21 @@ func (h *host) flashRun(c *args) ([]lua.LValue, error) {
 		p.RecordRefusal(j, err)
 		return nil, err
 	}
-	rep := p.Flash(c.ctx, policy, j)
+	rep := p.Flash(c.Ctx, policy, j)
 	if err := errorOf(rep); err != nil {
 		return nil, err
 	}
-	return h.verdict(rep)
+	return verdict(h.State, rep)
 }
 
-// flashJob reads the arguments of flash.run, as far as they can be read.
-func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err error) {
+// flashJob reads the arguments of flash.run. Port and target are in j even if the rest cannot be read.
+func (h *host) flashJob(c *vm.Args, j *engine.Job) (policy *engine.Policy, err error) {
 	defer vm.CatchRefusal(&err)
 	var o runJobOptions
-	defer func() { j.Port, j.Target = o.Port, o.Target }() // also if the rest cannot be read: a refusal counts for them
+	defer func() { j.Port, j.Target = o.Port, o.Target }()
 	readOptions(c, flashRunOptions, &o)
 	if (o.Image == "") == (len(o.Parts) == 0) || o.Port == "" {
-		c.fail("options port, and image or parts, are required")
+		c.Fail("options port, and image or parts, are required")
 	}
 	*j = engine.Job{
 		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, SHA256: strings.ToLower(o.SHA256),
@@ -101,9 +102,9 @@ func (h *host) flashJob(c *args, j *engine.Job) (policy *engine.Policy, err erro
 	return h.board(c, o.Set)
 }
 
-// flashDevice is flash.device(job): what flashlua write does, from a program. A device that is in use, or not removable,
-// is refused: only the operator may force that.
-func (h *host) flashDevice(c *args) ([]lua.LValue, error) {
+// flashDevice is flash.device(job), which does what flashlua write does. A device that is in use or not
+// removable is refused: only the operator may force that.
+func (h *host) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
@@ -111,19 +112,19 @@ func (h *host) flashDevice(c *args) ([]lua.LValue, error) {
 	var o deviceJobOptions
 	readOptions(c, flashDeviceOptions, &o)
 	if o.Image == "" || o.To == "" {
-		c.fail("options image and to must not be empty")
+		c.Fail("options image and to must not be empty")
 	}
 	j := engine.WriteJob{Image: o.Image, To: o.To, SHA256: strings.ToLower(o.SHA256), MaxSize: int64(o.MaxSize)}
-	rep := p.WriteDevice(c.ctx, j)
+	rep := p.WriteDevice(c.Ctx, j)
 	if err := errorOf(rep); err != nil {
 		return nil, err
 	}
-	return h.verdict(rep)
+	return verdict(h.State, rep)
 }
 
-// board is the first argument: a policy's table, or the name of a board or of a file.
-func (h *host) board(c *args, set map[string]string) (*engine.Policy, error) {
-	switch v := c.any(1, "board").(type) {
+// board reads the first argument: a policy's table, or the name of a board or of a file.
+func (h *host) board(c *vm.Args, set map[string]string) (*engine.Policy, error) {
+	switch v := c.Any(1, "board").(type) {
 	case lua.LString:
 		spec := string(v)
 		switch file := strings.HasSuffix(spec, ".lua"); {
@@ -134,17 +135,17 @@ func (h *host) board(c *args, set map[string]string) (*engine.Policy, error) {
 		}
 		return h.load(spec, set)
 	case *lua.LTable:
-		s, err := h.policy(c.ctx, v, source{name: h.name, fsys: h.modules.fsys, dir: h.modules.dir}, set)
+		s, err := h.policy(c.Ctx, v, source{name: h.name, fsys: h.modules.fsys, dir: h.modules.dir}, set)
 		if err != nil {
 			return nil, err
 		}
 		return s.Policy, nil
 	}
-	c.fail("argument 1, the board, must be a policy's table or a name, not a %s", c.opt(1).Type())
+	c.Fail("argument 1, the board, must be a policy's table or a name, not a %s", c.Opt(1).Type())
 	return nil, nil
 }
 
-// load loads the policy that a program names, if the program may read its file.
+// load loads a policy by its name or path. The program must be allowed to read the file.
 func (h *host) load(spec string, set map[string]string) (*engine.Policy, error) {
 	var refused error
 	policy, err := Load(spec, Options{Set: set, Log: h.program.Note, Modules: h.extraModules, FS: h.modules.fsys, open: func(path string) (*os.File, error) {
@@ -160,7 +161,7 @@ func (h *host) load(spec string, set map[string]string) (*engine.Policy, error) 
 	return policy, err
 }
 
-// errorOf makes an error of a report, with the class that its exit code stands for.
+// errorOf returns the error of a report, with the class that its exit code stands for; nil if the run succeeded.
 func errorOf(rep *engine.Report) error {
 	switch {
 	case rep.Err == nil:
@@ -171,10 +172,10 @@ func errorOf(rep *engine.Report) error {
 	return classify.MarkFatal(rep.Err)
 }
 
-// flashRetry is flash.retry(function, { retries }): the function is called with the number of the try until it returns, or
-// fails in a way that another try cannot mend.
-func (h *host) flashRetry(c *args) ([]lua.LValue, error) {
-	f := c.function(1, "function")
+// flashRetry is flash.retry(function, [options]). It calls the function with the number of the try until it
+// returns, fails fatally, or the retries are used up.
+func (h *host) flashRetry(c *vm.Args) ([]lua.LValue, error) {
+	f := c.Func(1, "function")
 	o := retryOptions{Retries: engine.DefaultRetries}
 	readOptions(c, flashRetryOptions, &o)
 	if h.clk == nil {
@@ -182,25 +183,26 @@ func (h *host) flashRetry(c *args) ([]lua.LValue, error) {
 	}
 	var earlier []error
 	for n := 0; ; n++ {
-		results, err := h.Call(c.ctx, f, lua.LNumber(n+1))
+		results, err := h.Call(c.Ctx, f, lua.LNumber(n+1))
 		if err == nil {
 			return results, nil
 		}
 		d := (&classify.Classifier{}).Decide(nil, err)
-		if h.IsUncatchable(c.ctx, err) || d.Class == classify.Fatal || n >= o.Retries {
+		if h.IsUncatchable(c.Ctx, err) || d.Class == classify.Fatal || n >= o.Retries {
 			return nil, classify.WithSecondary(d.Err, earlier...)
 		}
 		earlier = append(earlier, d.Err)
 		wait := classify.Backoff{}.Wait(n)
 		h.say(fmt.Sprintf("%v; again in %s, by rule %s", d.Err, wait, d.Rule))
-		if err := h.clk.Sleep(c.ctx, wait); err != nil {
+		if err := h.clk.Sleep(c.Ctx, wait); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// checkExecAllowed refuses a command of the station that the operator did not allow. It must be allowed by the name of its program,
-// or, where a shell would see more than one program in it, to the letter.
+// checkExecAllowed returns an error for a port or a power driver that runs a command of the station which the
+// operator did not allow. A command is allowed by the name of its program; one in which a shell would see more
+// than one program must be allowed to the letter.
 func (h *host) checkExecAllowed(spec string) error {
 	scheme, command, _ := strings.Cut(spec, ":")
 	if scheme != "exec" && scheme != "command" {

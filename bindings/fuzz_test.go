@@ -9,8 +9,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// FuzzBridge sends random values through the bridge: JSON there and back is the same, and whatever is raised, caught and
-// raised again is one error with one class.
+// FuzzBridge sends random values through the bridge: JSON there and back is the same, and whatever is raised,
+// caught and raised again is one error with one class.
 func FuzzBridge(f *testing.F) {
 	for _, s := range []string{`nil`, `true`, `1.5`, `"text"`, `{1, "two", {x = {}}}`, `{a = {b = {1, 2}}, ["c d"] = false}`, `errors.fatal("x")`, `print`, `{1, nil, 3}`, `"\0\255"`, `0/0`, `math.huge`, `{[1.5] = 1}`, `{[true] = 1}`} {
 		f.Add(s)
@@ -42,7 +42,8 @@ func FuzzBridge(f *testing.F) {
 	})
 }
 
-// FuzzPolicy loads and checks random policies: each loads, or is refused by an error with a kind and the file's name.
+// FuzzPolicy loads and checks random policies: each loads, or is refused by an error with a kind and the file's
+// name.
 func FuzzPolicy(f *testing.F) {
 	for _, s := range []string{
 		`targets = { disk = "/dev/vda" }, boot = "x"`, `limits = { total = "1h", retries = -1 }`, `uboot = { prompt = { "a", 1 } }`, `files = { k = { "x", 1e99 } }`,

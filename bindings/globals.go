@@ -3,54 +3,82 @@ package bindings
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// openGlobals sets the functions of Lua that reach outside of the state, as flashlua has them.
-func (h *host) openGlobals() {
-	h.L.SetGlobal("print", h.function("print", 0, h.print))
-	h.L.SetGlobal("require", h.function("require", 0, h.modules.require))
+// globals are the global names of a Lua state. Reading or writing another name is an error. A module of flashlua is made
+// when a script first uses it, because most scripts use few.
+type globals struct {
+	table *lua.LTable
+	lazy  map[string]func() lua.LValue // not made yet, by name
 }
 
-// print tells the people who watch.
-func (h *host) print(c *args) ([]lua.LValue, error) {
-	h.say(h.joined(c))
-	return nil, nil
+func newGlobals(s *vm.State) globals {
+	return globals{table: s.L.Get(lua.GlobalsIndex).(*lua.LTable), lazy: map[string]func() lua.LValue{}}
 }
 
-// joined is all arguments as text.
-func (h *host) joined(c *args) string {
-	var words []string
-	held := c.Watchdog().Draft()
-	defer held.Release()
-	for _, v := range c.rest(1) {
-		words = append(words, h.ToString(c.ctx, v))
-		held.Add(len(words[len(words)-1]))
+// resolve makes a global that is made on first use. It returns nil if there is none of that name.
+func (g *globals) resolve(name string) lua.LValue {
+	make := g.lazy[name]
+	if make == nil {
+		return nil
 	}
-	return strings.Join(words, "\t")
+	v := make()
+	g.table.RawSetString(name, v)
+	return v
 }
 
-// sealGlobals makes undeclared globals an error, to read and to write.
-func (h *host) sealGlobals() {
-	globals := h.L.Get(lua.GlobalsIndex).(*lua.LTable)
-	meta := h.L.NewTable()
+// names returns the names that every script finds, sorted.
+func (g *globals) names() []string {
+	all := slices.Collect(maps.Keys(g.lazy))
+	g.table.ForEach(func(k, _ lua.LValue) {
+		if k.String() != lua51.ConcatName {
+			all = append(all, k.String())
+		}
+	})
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// members returns the names in a module, sorted, and nil if there is no such module.
+func (g *globals) members(name string) []string {
+	v := g.table.RawGetString(name)
+	if v == lua.LNil {
+		if v = g.resolve(name); v == nil {
+			return nil
+		}
+	}
+	t, ok := vm.TableIn(v)
+	if !ok || name == "_G" {
+		return nil
+	}
+	var all []string
+	t.ForEach(func(k, _ lua.LValue) { all = append(all, k.String()) })
+	slices.Sort(all)
+	return all
+}
+
+// seal makes reading and writing an undeclared name an error.
+func (g *globals) seal(s *vm.State) {
+	meta := s.L.NewTable()
 	refuse := func(format string) lua.LValue {
-		return h.L.NewFunction(func(L *lua.LState) int {
-			if v := h.resolveGlobal(globals, L.Get(2).String()); v != nil && L.GetTop() == 2 {
+		return s.L.NewFunction(func(L *lua.LState) int {
+			key := L.Get(2).String()
+			if v := g.resolve(key); v != nil && L.GetTop() == 2 {
 				L.Push(v)
 				return 1
 			}
-			names := slices.Collect(maps.Keys(h.lazyGlobals))
-			globals.ForEach(func(k, _ lua.LValue) { names = append(names, k.String()) })
-			key := L.Get(2).String()
-			L.RaiseError(format, key, DidYouMean(key, names))
+			L.RaiseError(format, key, suggest.Nearest(key, g.names()))
 			return 0
 		})
 	}
 	meta.RawSetString("__index", refuse("undeclared global %q%s"))
 	meta.RawSetString("__newindex", refuse("assignment to the undeclared global %q; declare it with local%.0s"))
 	meta.RawSetString("__metatable", lua.LString("sealed"))
-	globals.Metatable = meta
+	g.table.Metatable = meta
 }

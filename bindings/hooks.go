@@ -12,15 +12,15 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// defaultSequence is the module whose flash a policy without its own gets.
+// defaultSequence is the module with the flash of policies that have none of their own.
 const defaultSequence = "lib.uboot_busybox"
 
-// hooks binds the policy's functions.
+// hooks makes the policy's functions call those of the script, or of the default sequence.
 func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *decoder) error {
 	flash, _ := t.RawGetString("flash").(*lua.LFunction)
 	if flash == nil {
 		var err error
-		if flash, err = h.sequence(ctx, "flash"); err != nil {
+		if flash, err = sequence(ctx, h.State, "flash"); err != nil {
 			return err
 		}
 		if p.Boot == "" {
@@ -33,7 +33,7 @@ func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 		return err
 	}
 	p.Transition = func(ctx context.Context, s *engine.Session, to engine.BoardState) error {
-		boot, err := h.sequence(ctx, "boot")
+		boot, err := sequence(ctx, h.State, "boot")
 		if err != nil {
 			return err
 		}
@@ -42,20 +42,20 @@ func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 	}
 	if f, ok := t.RawGetString("classify").(*lua.LFunction); ok {
 		p.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
-			return h.classify(ctx, f, err, next)
+			return askClassify(ctx, h.State, f, err, next)
 		}
 	}
 	if f, ok := t.RawGetString("backoff").(*lua.LFunction); ok {
 		p.Backoff = func(ctx context.Context, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
-			return h.backoff(ctx, f, n, err, next)
+			return askBackoff(ctx, h.State, f, n, err, next)
 		}
 	}
 	return nil
 }
 
-// sequence gives a function of the default sequence, which the script may have changed.
-func (h *host) sequence(ctx context.Context, name string) (*lua.LFunction, error) {
-	results, err := h.Call(ctx, h.L.GetGlobal("require"), lua.LString(defaultSequence))
+// sequence returns a function of the default sequence, which the script may have replaced.
+func sequence(ctx context.Context, s *vm.State, name string) (*lua.LFunction, error) {
+	results, err := s.Call(ctx, s.L.GetGlobal("require"), lua.LString(defaultSequence))
 	if err != nil {
 		return nil, err
 	}
@@ -69,16 +69,16 @@ func (h *host) sequence(ctx context.Context, name string) (*lua.LFunction, error
 	return nil, classify.New(classify.ConfigPolicy, "the script took the function %s out of %s, or replaced require", name, defaultSequence)
 }
 
-// classify asks a policy's classify(err, next).
-func (h *host) classify(ctx context.Context, f *lua.LFunction, err error, next func(error) classify.Class) (classify.Class, error) {
-	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
-		e := vm.GoError(c.any(1, "error"))
+// askClassify calls a policy's classify(err, next).
+func askClassify(ctx context.Context, s *vm.State, f *lua.LFunction, err error, next func(error) classify.Class) (classify.Class, error) {
+	ask := s.Function("next", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		e := vm.GoError(c.Any(1, "error"))
 		if e == nil {
-			c.fail("argument 1 must be an error, not a %s", c.opt(1).Type())
+			c.Fail("argument 1 must be an error, not a %s", c.Opt(1).Type())
 		}
 		return []lua.LValue{lua.LString(next(e).String())}, nil
 	})
-	answer, cerr := h.callHook(ctx, f, h.ErrorValue(err), ask)
+	answer, cerr := callHook(ctx, s, f, s.ErrorValue(err), ask)
 	if cerr != nil {
 		return classify.None, cerr
 	}
@@ -90,12 +90,12 @@ func (h *host) classify(ctx context.Context, f *lua.LFunction, err error, next f
 	return classify.None, errBadResult(f, "classify", answer, `"retry", "fatal" or next(err)`)
 }
 
-// backoff asks a policy's backoff(n, err, next).
-func (h *host) backoff(ctx context.Context, f *lua.LFunction, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
-	ask := h.function("next", 0, func(c *args) ([]lua.LValue, error) {
-		return []lua.LValue{lua.LString(next(c.intDefault(1, "n", n), vm.GoError(c.opt(2))).String())}, nil
+// askBackoff calls a policy's backoff(n, err, next).
+func askBackoff(ctx context.Context, s *vm.State, f *lua.LFunction, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
+	ask := s.Function("next", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		return []lua.LValue{lua.LString(next(c.Int(1, "n", n), vm.GoError(c.Opt(2))).String())}, nil
 	})
-	answer, berr := h.callHook(ctx, f, lua.LNumber(n), h.ErrorValue(err), ask)
+	answer, berr := callHook(ctx, s, f, lua.LNumber(n), s.ErrorValue(err), ask)
 	if berr != nil {
 		return 0, berr
 	}
@@ -107,21 +107,21 @@ func (h *host) backoff(ctx context.Context, f *lua.LFunction, n int, err error, 
 	return wait, nil
 }
 
-func (h *host) callHook(ctx context.Context, f *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
-	results, err := h.Call(ctx, f, args...)
+func callHook(ctx context.Context, s *vm.State, f *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
+	results, err := s.Call(ctx, f, args...)
 	if err != nil || len(results) == 0 {
 		return lua.LNil, err
 	}
 	return results[0], nil
 }
 
-// errBadResult is the error of a hook that answered something unusable, with the place where it is defined.
+// errBadResult is the error of a hook that returned something unusable, with the place of its definition.
 func errBadResult(f *lua.LFunction, hook string, answer lua.LValue, want string) error {
 	got := article(answer)
 	if text, ok := answer.(lua.LString); ok {
 		got = fmt.Sprintf("%q", string(text))
 	}
-	if f.Proto != nil { // a builtin has none
+	if f.Proto != nil { // a vm.Builtin has none
 		hook = fmt.Sprintf("%s:%d: %s", f.Proto.SourceName, f.Proto.LineDefined, hook)
 	}
 	return classify.New(classify.ScriptResult, "%s returned %s, not %s", hook, got, want)

@@ -14,13 +14,13 @@ import (
 type host struct {
 	*vm.State
 	name         string // of the script, for messages
+	globals      globals
 	modules      modules
 	said         sayings
-	extraModules map[string]Module            // an embedder's
-	lazyGlobals  map[string]func() lua.LValue // globals that are made on first use
-	allow        []string                     // commands of the station that scripts may run
-	program      *engine.Program              // the program that runs; nil in a policy and while a script loads
-	clk          clock.Clock                  // nil while a script loads
+	extraModules map[string]Module // an embedder's
+	allow        []string          // commands of the station that scripts may run
+	program      *engine.Program   // the program that runs; nil in a policy and while a script loads
+	clk          clock.Clock       // nil while a script loads
 }
 
 // newHost makes a state with flashlua's library and nothing of Lua's that reaches outside.
@@ -30,22 +30,24 @@ func newHost(src source, o Options) *host {
 	}
 	h := &host{
 		State: vm.New(), name: src.name, said: sayings{log: o.Log, secrets: console.NewSecrets()},
-		extraModules: o.Modules, allow: o.Allow, lazyGlobals: map[string]func() lua.LValue{},
+		extraModules: o.Modules, allow: o.Allow,
 	}
-	h.RaisedHint = h.raisedHint
-	h.modules = newModules(h, src)
+	h.RaisedHint = func() string {
+		if h.clk == nil || h.program != nil { // no policy runs
+			return ""
+		}
+		return "nothing is known about it, so it is tried again: raise errors.fatal(…) or errors.retryable(…) to say what it means"
+	}
+	h.globals = newGlobals(h.State)
+	h.modules = newModules(h.State, src)
 	lua51.Open(h.State)
-	h.openGlobals()
-	h.openErrors()
+	openErrors(h.State)
+	h.L.SetGlobal("require", h.Function("require", 0, h.modules.require))
+	h.L.SetGlobal("print", h.Function("print", 0, func(c *vm.Args) ([]lua.LValue, error) {
+		h.say(joinArgs(c))
+		return nil, nil
+	}))
 	h.openModules()
-	h.sealGlobals()
+	h.globals.seal(h.State)
 	return h
-}
-
-// raisedHint is the hint of an error that a policy raised as a plain value.
-func (h *host) raisedHint() string {
-	if h.clk == nil || h.program != nil {
-		return ""
-	}
-	return "nothing is known about it, so it is tried again: raise errors.fatal(…) or errors.retryable(…) to say what it means"
 }

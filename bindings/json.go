@@ -14,12 +14,12 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-func init() { register("json", (*host).jsonModule) }
+func init() { register("json", jsonModule) }
 
-func (h *host) jsonModule() map[string]builtin {
-	return map[string]builtin{
-		"encode": func(c *args) ([]lua.LValue, error) {
-			v, err := goValue(c, c.any(1, "value"))
+func jsonModule(*host) map[string]vm.Builtin {
+	return map[string]vm.Builtin{
+		"encode": func(c *vm.Args) ([]lua.LValue, error) {
+			v, err := goValue(c, c.Any(1, "value"))
 			if err == nil && !isText(v) {
 				err = fmt.Errorf("a text in it is not UTF-8, and JSON has no other")
 			}
@@ -28,25 +28,25 @@ func (h *host) jsonModule() map[string]builtin {
 				raw, err = json.Marshal(v)
 			}
 			if err != nil { // NaN, an infinity
-				c.fail("%v", err)
+				c.Fail("%v", err)
 			}
-			return ret(lua.LString(raw))
+			return vm.Ret(lua.LString(raw))
 		},
-		"decode": func(c *args) ([]lua.LValue, error) {
-			text := c.str(1, "text")
-			if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // a bound of what is in it
-				return nil, classify.New(classify.ScriptLimit, "%s: the text has more than %d values in it", c.name, maxValues)
+		"decode": func(c *vm.Args) ([]lua.LValue, error) {
+			text := c.Str(1, "text")
+			if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // an upper bound of its values
+				return nil, classify.New(classify.ScriptLimit, "%s: the text has more than %d values in it", c.Name, maxValues)
 			}
 			c.Watchdog().Work(0, len(text))
 			var v any
 			if err := json.Unmarshal([]byte(text), &v); err != nil {
-				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.name)
+				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.Name)
 			}
-			value, err := h.luaValue(v)
+			value, err := luaValue(c.State, v)
 			if err != nil {
-				return nil, classify.Wrap(err, classify.ScriptLimit, "%s", c.name)
+				return nil, classify.Wrap(err, classify.ScriptLimit, "%s", c.Name)
 			}
-			return ret(value)
+			return vm.Ret(value)
 		},
 	}
 }
@@ -68,21 +68,21 @@ func isText(v any) bool {
 	return true
 }
 
-// maxTree bounds the depth of a value that leaves Lua, so that a table that holds itself is refused, and maxValues how
-// many there are in one, either way.
+// maxTree bounds the depth of a value that leaves Lua, so that a table that contains itself is refused.
+// maxValues bounds the number of values in one, in both directions.
 const (
 	maxTree   = 100
 	maxValues = 200_000
 )
 
-// goValue makes a Go value of a Lua one: nil, bool, float64, string, []any for a list, map[string]any for any other table. An
-// empty table is a map.
-func goValue(c *args, v lua.LValue) (any, error) {
+// goValue returns the Go value of a Lua one: nil, bool, float64, string, []any for a list, map[string]any for
+// any other table. An empty table is a map.
+func goValue(c *vm.Args, v lua.LValue) (any, error) {
 	seen := 0
 	return treeToGo(c, v, 0, &seen)
 }
 
-func treeToGo(c *args, v lua.LValue, depth int, seen *int) (any, error) {
+func treeToGo(c *vm.Args, v lua.LValue, depth int, seen *int) (any, error) {
 	if *seen++; *seen > maxValues {
 		return nil, fmt.Errorf("there are more than %d values in it", maxValues)
 	}
@@ -100,17 +100,17 @@ func treeToGo(c *args, v lua.LValue, depth int, seen *int) (any, error) {
 		return string(v), nil
 	case *lua.LTable:
 		if x := vm.ReadOnlyIn(v); x != nil {
-			if err := x.Complete(c.ctx, c.L); err != nil {
+			if err := x.Complete(c.Ctx, c.L); err != nil {
 				return nil, err
 			}
-			v = x.Content()
+			v = x.Values
 		}
 		return tableToGo(c, v, depth, seen)
 	}
 	return nil, fmt.Errorf("a %s cannot leave Lua", v.Type())
 }
 
-func tableToGo(c *args, t *lua.LTable, depth int, seen *int) (any, error) {
+func tableToGo(c *vm.Args, t *lua.LTable, depth int, seen *int) (any, error) {
 	n, list, named := t.Len(), []any(nil), map[string]any{}
 	var err error
 	t.ForEach(func(k, v lua.LValue) {

@@ -16,7 +16,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// TestStepsAreCountedBetweenCalls holds that what flashlua does for a script sets its count back, and while it loads does not.
+// TestStepsAreCountedBetweenCalls holds that what flashlua does for a script sets its count back, and while it
+// loads does not.
 func TestStepsAreCountedBetweenCalls(t *testing.T) {
 	const source = "for i = 1, 3 do for i = 1, 1e5 do end json.encode({}) end"
 	for _, loading := range []bool{false, true} {
@@ -31,7 +32,8 @@ func TestStepsAreCountedBetweenCalls(t *testing.T) {
 	}
 }
 
-// TestMeasure compares what a state holds with what Go's heap grew by. Small tables count by an average, so the two differ.
+// TestMeasure compares what a state holds with what Go's heap grew by. Small tables count by an average, so the
+// two differ.
 func TestMeasure(t *testing.T) {
 	for _, source := range []string{
 		"for i = 1, 1e5 do t[i] = i + 0.5 end",
@@ -108,7 +110,8 @@ func TestMemoryOfOthers(t *testing.T) {
 	runtime.KeepAlive(others)
 }
 
-// TestManyBoards loads 200 boards in one process and lets them work at the same time, each with half a MiB of its own.
+// TestManyBoards loads 200 boards in one process and lets them work at the same time, each with half a MiB of
+// its own.
 func TestManyBoards(t *testing.T) {
 	const boards = 200
 	var all sync.WaitGroup

@@ -13,8 +13,8 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// loadTime bounds the loading of a script on a station that does not answer, a network file system say. What a script itself
-// does is bounded by its steps.
+// loadTime bounds the loading of a script where the station does not answer, for example on a network file
+// system. The work of the script itself is bounded by its steps.
 const loadTime = 10 * time.Minute
 
 // loadInTime loads a script into a state of its own.
@@ -32,14 +32,14 @@ func loadInTime(src source, o Options) (*Script, error) {
 	select {
 	case l := <-done:
 		return l.s, l.err
-	case <-late: // reading a file does not end with a context
+	case <-late: // no context ends the reading of a file
 		return nil, classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime)
 	}
 }
 
 func load(src source, o Options) (*Script, error) {
 	h := newHost(src, o)
-	if log := h.said.log; src.again { // what it prints while it loads was printed the first time
+	if log := h.said.log; src.again { // its output was printed when it was first loaded
 		h.said.log = func(string) {}
 		defer func() { h.said.log = log }()
 	}
@@ -77,7 +77,7 @@ func load(src source, o Options) (*Script, error) {
 		"end the script with `return { name = …, targets = … }`, or a program with `return function(args) … end`")
 }
 
-// asLoadFault makes a fault of a plain value that a script raises while it loads: there is nothing to try again.
+// asLoadFault makes a plain value that a script raises while it loads a fault, because loading is not tried again.
 func asLoadFault(err error) error {
 	if classify.Facts(err).Kind == "" {
 		return &classify.Error{Kind: classify.ScriptFault, Cause: err}

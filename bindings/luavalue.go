@@ -11,6 +11,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
 // luaValue returns the Lua value of a Go one. An embedder's function may return:
@@ -28,8 +30,8 @@ import (
 //	pointer, interface                  what it points to or holds
 //
 // Anything else is refused, with the place of the value in v and its type.
-func (h *host) luaValue(v any) (lua.LValue, error) {
-	c := converter{host: h, values: -1}
+func luaValue(s *vm.State, v any) (lua.LValue, error) {
+	c := converter{State: s, values: -1}
 	value, err := c.convert(v, 0)
 	if at, ok := err.(*placeError); ok {
 		err = fmt.Errorf("at %s: %w", at.path, at.err)
@@ -55,7 +57,7 @@ func inPart(step string, err error) error {
 
 // converter converts one Go value.
 type converter struct {
-	*host
+	*vm.State
 	values int // how many were converted, the value itself not counted
 }
 
@@ -184,7 +186,8 @@ func (c *converter) table(v reflect.Value, depth int) (lua.LValue, error) {
 	return t, nil
 }
 
-// structTable converts a struct. A field that JSON leaves out is left out: "-", and an empty one with omitempty or omitzero.
+// structTable converts a struct. A field that JSON leaves out is left out: "-", and an empty one with omitempty
+// or omitzero.
 func (c *converter) structTable(v reflect.Value, fields []reflect.StructField, depth int) (lua.LValue, error) {
 	t := c.L.NewTable()
 	for _, f := range fields {

@@ -75,8 +75,8 @@ func TestGoResultsConvert(t *testing.T) {
 	}
 }
 
-// TestGoResultsAreRefused holds that a result which Lua cannot have names its function, position and type, and that no
-// script can catch the error.
+// TestGoResultsAreRefused holds that a result which Lua cannot have names its function, position and type, and
+// that no script can catch the error.
 func TestGoResultsAreRefused(t *testing.T) {
 	loop := &ring{}
 	loop.Next = loop

@@ -4,17 +4,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// readOptions reads the options of a call into to, in the order of their declaration, and raises script.argument for a wrong
-// value, an unknown name or a missing option. What was read before the error is in to.
-func readOptions[T any](c *args, set *option.Set[T], to *T) {
-	t := c.optionTable(set.Arg)
+// readOptions reads the options of a call into to, in the order of their declaration, and raises script.argument
+// for a wrong value, an unknown name or a missing option. What was read before the error is in to.
+func readOptions[T any](c *vm.Args, set *option.Set[T], to *T) {
+	t := optionsArg(c, set.Arg)
 	var missing []string
 	for i, o := range set.Options {
 		v := t.RawGetString(o.Name)
@@ -26,33 +28,33 @@ func readOptions[T any](c *args, set *option.Set[T], to *T) {
 		}
 		value, err := optionValue(o.Kind, v)
 		if err != nil {
-			c.fail("option %s %v", o.Name, err)
+			c.Fail("option %s %v", o.Name, err)
 		}
 		set.Assign(to, i, value)
 	}
 	known := option.Names(set.Options)
 	t.ForEach(func(k, _ lua.LValue) {
 		if name, ok := k.(lua.LString); !ok || !slices.Contains(known, string(name)) {
-			c.fail("unknown option %s%s", k, suggest.Name(k.String(), known))
+			c.Fail("unknown option %s%s", k, suggest.Name(k.String(), known))
 		}
 	})
 	switch len(missing) {
 	case 0:
 	case 1:
-		c.fail("option %s is required", missing[0])
+		c.Fail("option %s is required", missing[0])
 	default:
-		c.fail("options %s are required", strings.Join(missing, ", "))
+		c.Fail("options %s are required", strings.Join(missing, ", "))
 	}
 }
 
-// optionTable returns the option table at i, an empty one if it is missing.
-func (c *args) optionTable(i int) *lua.LTable {
-	if c.none(i) {
+// optionsArg returns the option table at i, an empty one if it is missing.
+func optionsArg(c *vm.Args, i int) *lua.LTable {
+	if c.None(i) {
 		return c.L.NewTable()
 	}
-	t, ok := tableIn(c.opt(i))
+	t, ok := vm.TableIn(c.Opt(i))
 	if !ok {
-		c.fail("argument %d must be a table of options, not a %s", i, c.opt(i).Type())
+		c.Fail("argument %d must be a table of options, not a %s", i, c.Opt(i).Type())
 	}
 	return t
 }
@@ -89,7 +91,7 @@ func goOption(v lua.LValue) any {
 
 // texts reads a table of names and texts.
 func texts(v lua.LValue) (all map[string]string, err error) {
-	t, _ := tableIn(v)
+	t, _ := vm.TableIn(v)
 	all = map[string]string{}
 	t.ForEach(func(k, v lua.LValue) {
 		if _, ok := k.(lua.LString); !ok || !lua.LVCanConvToString(v) {
@@ -101,24 +103,33 @@ func texts(v lua.LValue) (all map[string]string, err error) {
 	return all, err
 }
 
-// wrongOption is wrong_option(function, name, value), for the modules that come with flashlua: what is wrong with an option
-// of a function, nil if nothing is.
-func (h *host) wrongOption(c *args) ([]lua.LValue, error) {
-	function, name := c.str(1, "function"), c.opt(2).String()
+// wrongOption is wrong_option(function, name, value), for the modules that come with flashlua. It returns what
+// is wrong with an option of a declared function, nil if nothing is. A nil value is right.
+func wrongOption(c *vm.Args) ([]lua.LValue, error) {
+	function, name := c.Str(1, "function"), c.Opt(2).String()
 	i := slices.IndexFunc(option.Declared(), func(f option.Function) bool { return f.Name == function })
 	if i < 0 {
-		c.fail("%s takes no options", function)
+		c.Fail("%s takes no options", function)
 	}
 	f := option.Declared()[i]
 	o, ok := f.Option(name)
 	if !ok {
-		return ret(lua.LString(fmt.Sprintf("unknown option %s%s", name, suggest.Name(name, f.Names()))))
+		return vm.Ret(lua.LString(fmt.Sprintf("unknown option %s%s", name, suggest.Name(name, f.Names()))))
 	}
-	if c.none(3) {
-		return ret(lua.LNil)
+	if c.None(3) {
+		return vm.Ret(lua.LNil)
 	}
-	if _, err := optionValue(o.Kind, c.opt(3)); err != nil {
-		return ret(lua.LString(fmt.Sprintf("option %s %v", name, err)))
+	if _, err := optionValue(o.Kind, c.Opt(3)); err != nil {
+		return vm.Ret(lua.LString(fmt.Sprintf("option %s %v", name, err)))
 	}
-	return ret(lua.LNil)
+	return vm.Ret(lua.LNil)
+}
+
+// duration reads a duration with its unit, "1m30s".
+func duration(v lua.LValue) (time.Duration, error) {
+	d, err := option.Duration.Parse(goOption(v))
+	if err != nil {
+		return 0, err
+	}
+	return d.(time.Duration), nil
 }

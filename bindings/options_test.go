@@ -14,8 +14,8 @@ import (
 	"github.com/flashlua/flashlua/scripts"
 )
 
-// call returns Lua code that calls a function with a table of options as its argument. The types of a method's object are
-// those that the check infers.
+// call returns Lua code that calls a function with a table of options as its argument. The types of a method's
+// object are those that the check infers.
 func call(f option.Function, table string) string {
 	objects := map[string]string{
 		"session": "function board.flash(s, job) s:", "uboot": "function board.flash(s, job) s:uboot():",
@@ -47,8 +47,8 @@ func checkText(t *testing.T, code string) string {
 	return strings.Join(all, "; ")
 }
 
-// TestCheckKnowsEveryOption calls every function that takes options with an unknown one, with each option that it has, and
-// with a wrong value of each.
+// TestCheckKnowsEveryOption calls every function that takes options with an unknown one, with each option that
+// it has, and with a wrong value of each.
 func TestCheckKnowsEveryOption(t *testing.T) {
 	for _, f := range option.Declared() {
 		if got, want := checkText(t, call(f, `{ zzz = job.size }`)), "has no option zzz; known are "; !strings.Contains(got, "unknown-option: ") || !strings.Contains(got, want) {
@@ -87,7 +87,8 @@ var (
 	stubClass = regexp.MustCompile(`(?m)^---@class flashlua\.(\w+)[^\n]*\n((?:---@field [^\n]*\n)*)`)
 )
 
-// stubOptions returns the options of a function in the stub, as "name: type" or "name?: type", sorted; nil if it has none.
+// stubOptions returns the options of a function in the stub, as "name: type" or "name?: type", sorted; nil if it
+// has none.
 func stubOptions(f option.Function) []string {
 	name := regexp.QuoteMeta(f.Name)
 	if kind, method, ok := strings.Cut(f.Name, ":"); ok {
@@ -118,7 +119,8 @@ func stubOptions(f option.Function) []string {
 	return all
 }
 
-// stubType returns the type at the beginning of a field's text; its description follows. A function's parameters are left out.
+// stubType returns the type at the beginning of a field's text; its description follows. A function's parameters
+// are left out.
 func stubType(text string) string {
 	if strings.HasPrefix(text, "fun(") {
 		return "function"
@@ -139,7 +141,8 @@ func splitFields(text string) (all []string) {
 	return all
 }
 
-// TestStubHasEveryOption holds scripts/meta/flashlua.lua to the declared options: their names, types and which are required.
+// TestStubHasEveryOption holds scripts/meta/flashlua.lua to the declared options: their names, types and which
+// are required.
 func TestStubHasEveryOption(t *testing.T) {
 	for _, f := range option.Declared() {
 		var want []string

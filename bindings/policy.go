@@ -23,10 +23,10 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// apiVersion is what a policy's api key may ask for at most.
+// apiVersion is the highest version that a policy's api key may have.
 const apiVersion = 1
 
-// policy makes an engine.Policy of the table that a script returned.
+// policy decodes the table that a script returned.
 func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (s *Script, err error) {
 	d := &decoder{host: h, file: src.name, set: set, used: map[string]bool{}, own: map[string]bool{}}
 	defer vm.CatchRefusal(&err)
@@ -85,7 +85,7 @@ func (d *decoder) console(s *section) engine.Console {
 	return c
 }
 
-// minKeyInterval leaves a prompt time to be seen between two keys.
+// minKeyInterval leaves time to see a prompt between two keys: a prompt is one if nothing follows it for a moment.
 const minKeyInterval = 100 * time.Millisecond
 
 func (d *decoder) uboot(s *section) uboot.Config {
@@ -113,7 +113,7 @@ func (d *decoder) linux(s *section) shell.Config {
 	return c
 }
 
-// prompt reads a text to wait for.
+// prompt reads a text to wait for, which is not blank.
 func (s *section) prompt(key, otherwise string) string {
 	p := s.str(key, otherwise)
 	if strings.TrimSpace(p) == "" {
@@ -122,9 +122,9 @@ func (s *section) prompt(key, otherwise string) string {
 	return p
 }
 
-// prompts reads one text to wait for, or a list of them.
+// prompts reads one text to wait for, or a list of texts.
 func (s *section) prompts(key string, otherwise []string) []string {
-	t, ok := tableIn(s.get(key, option.Prompts))
+	t, ok := vm.TableIn(s.get(key, option.Prompts))
 	if !ok {
 		return []string{s.prompt(key, otherwise[0])}
 	}
@@ -140,21 +140,21 @@ func (s *section) prompts(key string, otherwise []string) []string {
 	if len(all) == 0 {
 		s.fail(key, "must not be empty")
 	}
-	s.note(key, noted)
+	s.record(key, noted)
 	return all
 }
 
-// secret reads what no record shows.
+// secret reads a password, which is masked in every record.
 func (s *section) secret(key string) string {
 	v := s.str(key, "")
 	if v != "" {
-		s.note(key, "********")
+		s.record(key, "********")
 		s.host.said.secrets.Add(v)
 	}
 	return v
 }
 
-// minLineLimit is what the longest command of ours needs.
+// minLineLimit is the length of the longest command that flashlua types.
 const minLineLimit = 200
 
 func (s *section) line(otherwise int) int {
@@ -183,7 +183,7 @@ func (d *decoder) files(s *section) map[string]engine.File {
 			s.fail(name, `must be { "file", address }`)
 		}
 		files[name] = engine.File{Path: string(path), Address: uint64(address)}
-		s.note(name, []any{string(path), uint64(address)})
+		s.record(name, []any{string(path), uint64(address)})
 	}
 	return files
 }
@@ -195,7 +195,7 @@ func (d *decoder) targets(s *section) map[string]engine.Target {
 		switch v := s.get(name, option.Any).(type) {
 		case lua.LString:
 			t.Path = string(v)
-			s.note(name, t.Path)
+			s.record(name, t.Path)
 		case *lua.LTable:
 			sub := &section{decoder: s.decoder, path: s.path + name + ".", t: v}
 			t.Path, t.Sysfs, t.Part = sub.str("path", ""), sub.str("sysfs", ""), sub.str("part", "")
@@ -232,8 +232,8 @@ func (d *decoder) net(s *section) engine.Net {
 func (d *decoder) limits(s *section) engine.Limits {
 	retries := s.nonNegative("retries", engine.DefaultRetries)
 	l := engine.Limits{Retries: &retries, Total: s.duration("total", engine.DefaultTotal), Attempt: s.duration("attempt", 0), Jitter: s.number("jitter", 0)}
-	if l.Attempt == 0 { // the engine knows whether it was asked for: one that was must fit
-		s.note("attempt", min(engine.DefaultAttempt, l.Total).String())
+	if l.Attempt == 0 { // not given: the engine uses a default that fits the total; one that is given must fit
+		s.record("attempt", min(engine.DefaultAttempt, l.Total).String())
 	}
 	if !(l.Jitter >= 0 && l.Jitter <= 1) {
 		s.fail("jitter", "must be between 0 and 1")

@@ -7,14 +7,16 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 )
 
 func init() { register("power", (*host).powerModule) }
 
-func (h *host) powerModule() map[string]builtin { return map[string]builtin{"open": h.openPower} }
+func (h *host) powerModule() map[string]vm.Builtin { return map[string]vm.Builtin{"open": h.openPower} }
 
-// powerOptions say how a power driver cycles and leaves the board's power; a state that is not given is off.
+// powerOptions are the pause of a power cycle, and the power state after the program; a state that is not given
+// is off.
 type powerOptions struct {
 	OffTime time.Duration     `lua:"off_time"`
 	Success engine.PowerState `lua:"success"`
@@ -25,23 +27,23 @@ type powerOptions struct {
 var powerOpenOptions = option.Declare[powerOptions](2, "power.open")
 
 // openPower is power.open(driver, [options]).
-func (h *host) openPower(c *args) ([]lua.LValue, error) {
+func (h *host) openPower(c *vm.Args) ([]lua.LValue, error) {
 	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
-	spec := c.str(1, "driver")
+	spec := c.Str(1, "driver")
 	o := powerOptions{OffTime: engine.DefaultOffTime, Success: engine.PowerOff, Failure: engine.PowerOff, Cancel: engine.PowerOff}
 	readOptions(c, powerOpenOptions, &o)
 	if err := h.checkExecAllowed(spec); err != nil {
 		return nil, err
 	}
-	x, err := p.Power(c.ctx, spec, engine.PowerAfter{Success: o.Success, Failure: o.Failure, Cancel: o.Cancel}, o.OffTime)
+	x, err := p.Power(c.Ctx, spec, engine.PowerAfter{Success: o.Success, Failure: o.Failure, Cancel: o.Cancel}, o.OffTime)
 	if err != nil {
 		return nil, err
 	}
-	do := func(f func(context.Context) error) builtin {
-		return func(c *args) ([]lua.LValue, error) { return nil, f(c.ctx) }
+	do := func(f func(context.Context) error) vm.Builtin {
+		return func(c *vm.Args) ([]lua.LValue, error) { return nil, f(c.Ctx) }
 	}
-	return ret(h.object("power", map[string]builtin{"on": do(x.On), "off": do(x.Off), "cycle": do(x.Cycle)}, nil))
+	return vm.Ret(newObject(h.State, "power", map[string]vm.Builtin{"on": do(x.On), "off": do(x.Off), "cycle": do(x.Cycle)}, nil))
 }

@@ -10,11 +10,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
 // modules is what require finds: scripts that come with flashlua, and files in the script's folder.
 type modules struct {
-	host    *host
+	state   *vm.State
 	library *library
 	fsys    fs.FS // file system of dir; nil is that of the station
 	dir     string
@@ -36,31 +37,31 @@ var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
 // loadedKey is where the registry keeps what require loaded.
 const loadedKey = "flashlua.loaded"
 
-func newModules(h *host, src source) modules {
-	m := modules{host: h, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: h.L.NewTable(), keys: map[string]int{}}
-	h.L.G.Registry.RawSetString(loadedKey, m.loaded)
+func newModules(s *vm.State, src source) modules {
+	m := modules{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), keys: map[string]int{}}
+	s.L.G.Registry.RawSetString(loadedKey, m.loaded)
 	return m
 }
 
-// require is Lua's.
-func (m *modules) require(c *args) ([]lua.LValue, error) {
-	name := c.str(1, "module's name")
+// require is Lua's require.
+func (m *modules) require(c *vm.Args) ([]lua.LValue, error) {
+	name := c.Str(1, "module's name")
 	if !moduleName.MatchString(name) {
-		c.fail("%q is not a module's name: words with dots between them", name)
+		c.Fail("%q is not a module's name: words with dots between them", name)
 	}
 	if v := m.loaded.RawGetString(name); v != lua.LNil {
 		return []lua.LValue{v}, nil
 	}
 	for i, l := range m.loading {
 		if l == name {
-			c.fail("modules require each other: %s", strings.Join(append(m.loading[i:], name), " -> "))
+			c.Fail("modules require each other: %s", strings.Join(append(m.loading[i:], name), " -> "))
 		}
 	}
 	found, err := m.library.get(name, func() (compiled, error) {
 		file := strings.ReplaceAll(name, ".", "/") + ".lua"
 		text, embedded, err := m.readModule(file)
 		if err != nil {
-			c.fail("no module %q: %v", name, err)
+			c.Fail("no module %q: %v", name, err)
 		}
 		c.Watchdog().Work(lua51.StepsPerByte*len(text), 0)
 		chunk, err := lua51.Compile(file, text)
@@ -74,9 +75,9 @@ func (m *modules) require(c *args) ([]lua.LValue, error) {
 	defer func() { m.loading = m.loading[:len(m.loading)-1] }()
 	arguments := []lua.LValue{lua.LString(name)}
 	if found.embedded {
-		arguments = append(arguments, m.host.librarian())
+		arguments = append(arguments, librarian(m.state))
 	}
-	results, err := m.host.Call(c.ctx, m.host.L.NewFunctionFromProto(found.Proto), arguments...)
+	results, err := m.state.Call(c.Ctx, m.state.L.NewFunctionFromProto(found.Proto), arguments...)
 	if err != nil {
 		return nil, err
 	}

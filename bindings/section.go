@@ -17,27 +17,27 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// decoder reads a policy's table. The operator's settings come first, and are written into the table, so that the
-// script sees them too.
+// decoder decodes a policy's table. The operator's settings replace the keys of the table, in the table as well,
+// so that the script sees them.
 type decoder struct {
 	host *host
 	file string
 	set  map[string]string
-	used map[string]bool // settings that some key took
+	used map[string]bool // settings that a key took
 	keys []option.Option // every key that was read, with its full name
 
-	settings []Setting       // every key as it will be used
-	own      map[string]bool // function of a policy -> whether the script has its own
+	settings []Setting       // every key with the value that will be used
+	own      map[string]bool // by a policy's function: whether the script has its own
 }
 
 // section returns argument i as that section of a policy: a function's option table with the keys of the section.
-func (h *host) section(c *args, i int, name string) *section {
+func (h *host) section(c *vm.Args, i int, name string) *section {
 	d := &decoder{host: h, file: strings.TrimSuffix(strings.TrimSpace(c.L.Where(1)), ":"), used: map[string]bool{}, own: map[string]bool{}}
-	return &section{decoder: d, path: name + ".", t: c.optionTable(i)}
+	return &section{decoder: d, path: name + ".", t: optionsArg(c, i)}
 }
 
-// declareSection declares that a function takes the keys of a policy's section in argument arg: those that read reads from
-// an empty table.
+// declareSection declares that a function takes the keys of a policy's section in argument arg: those that read
+// reads from an empty table.
 func declareSection(arg int, function string, read func(*decoder, *section)) {
 	d := &decoder{used: map[string]bool{}, own: map[string]bool{}}
 	read(d, &section{decoder: d, t: &lua.LTable{}})
@@ -52,7 +52,7 @@ type section struct {
 	known []string
 }
 
-// fail gives up, naming the place and the key.
+// fail refuses the policy with an error that names the line and the key.
 func (s *section) fail(key, format string, a ...any) {
 	where := s.host.modules.where(s.file, key)
 	if _, ok := s.set[s.path+key]; ok {
@@ -61,14 +61,14 @@ func (s *section) fail(key, format string, a ...any) {
 	vm.Refuse(classify.New(classify.ConfigPolicy, "%s: %s%s %s", where, s.path, key, fmt.Sprintf(format, a...)))
 }
 
-// declare notes that the section has a key. The first kind that is noted stays.
+// declare records that the section has a key. The first kind that is recorded stays.
 func (s *section) declare(key string, kind option.Kind) {
 	if s.known = append(s.known, key); !slices.Contains(option.Names(s.keys), s.path+key) {
 		s.keys = append(s.keys, option.Option{Name: s.path + key, Kind: kind})
 	}
 }
 
-// get returns the value of a key, the operator's if there is one.
+// get returns the value of a key: the operator's if there is one.
 func (s *section) get(key string, kind option.Kind) lua.LValue {
 	s.declare(key, kind)
 	if v, ok := s.set[s.path+key]; ok {
@@ -79,8 +79,8 @@ func (s *section) get(key string, kind option.Kind) lua.LValue {
 	return s.t.RawGetString(key)
 }
 
-// note keeps the value that key has in the end.
-func (s *section) note(key string, value any) {
+// record keeps the value that a key will have.
+func (s *section) record(key string, value any) {
 	at := slices.IndexFunc(s.settings, func(x Setting) bool { return x.Key == s.path+key })
 	if at < 0 {
 		s.settings = append(s.settings, Setting{s.path + key, value})
@@ -92,10 +92,10 @@ func (s *section) note(key string, value any) {
 func (s *section) str(key, otherwise string) string {
 	switch v := s.get(key, option.String).(type) {
 	case *lua.LNilType:
-		s.note(key, otherwise)
+		s.record(key, otherwise)
 		return otherwise
 	case lua.LString:
-		s.note(key, string(v))
+		s.record(key, string(v))
 		return string(v)
 	default:
 		s.fail(key, "must be a string, not a %s", v.Type())
@@ -103,13 +103,14 @@ func (s *section) str(key, otherwise string) string {
 	}
 }
 
-// number reads a number; one that the operator set is text, in Go's notation.
+// number reads a number. The operator's is a text in Go's notation.
 func (s *section) number(key string, otherwise float64) float64 {
 	n := s.readNumber(key, option.Number, otherwise)
-	s.note(key, n)
+	s.record(key, n)
 	return n
 }
 
+// readNumber is number without recording the value.
 func (s *section) readNumber(key string, kind option.Kind, otherwise float64) float64 {
 	v := s.get(key, kind)
 	if text, ok := v.(lua.LString); ok && s.used[s.path+key] {
@@ -137,7 +138,7 @@ func (s *section) readNumber(key string, kind option.Kind, otherwise float64) fl
 
 func (s *section) nonNegative(key string, otherwise int) int {
 	n := s.readNumber(key, option.Integer, float64(otherwise))
-	s.note(key, n)
+	s.record(key, n)
 	if n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
 		s.fail(key, "must be a whole number from 0 up")
 	}
@@ -159,7 +160,7 @@ func (s *section) boolean(key string, otherwise bool) bool {
 	default:
 		s.fail(key, "must be true or false, not a %s", v.Type())
 	}
-	s.note(key, b)
+	s.record(key, b)
 	return b
 }
 
@@ -171,7 +172,7 @@ func (s *section) duration(key string, otherwise time.Duration) time.Duration {
 			s.fail(key, "%v", err)
 		}
 	}
-	s.note(key, d.String())
+	s.record(key, d.String())
 	return d
 }
 
@@ -190,7 +191,7 @@ func (s *section) function(key string) *lua.LFunction {
 	}
 }
 
-// section opens the table at key; a missing one is empty.
+// section returns the section at key, an empty one if it is missing.
 func (s *section) section(key string) *section {
 	s.known = append(s.known, key)
 	sub := &section{decoder: s.decoder, path: s.path + key + "."}
@@ -210,7 +211,8 @@ func (s *section) section(key string) *section {
 	return sub
 }
 
-// names gives the keys of a table whose keys are the policy's own, sorted, those that the operator adds included.
+// names returns the keys of a table in which a policy chooses the names, sorted, with those that the operator
+// adds.
 func (s *section) names() []string {
 	names := map[string]bool{}
 	s.t.ForEach(func(k, _ lua.LValue) {
@@ -228,7 +230,7 @@ func (s *section) names() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// rejectUnused refuses the keys that nobody read.
+// rejectUnused refuses keys that were not read.
 func (s *section) rejectUnused() {
 	s.t.ForEach(func(k, _ lua.LValue) {
 		if name, ok := k.(lua.LString); !ok || !slices.Contains(s.known, string(name)) {
@@ -237,7 +239,7 @@ func (s *section) rejectUnused() {
 	})
 }
 
-// rejectUnused refuses settings that no key took.
+// rejectUnused refuses the operator's settings that no key took.
 func (d *decoder) rejectUnused() {
 	for _, k := range slices.Sorted(maps.Keys(d.set)) {
 		if !d.used[k] {

@@ -6,12 +6,13 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 )
 
 func init() { register("serve", (*host).serveModule) }
 
-func (h *host) serveModule() map[string]builtin { return map[string]builtin{"http": h.serveHTTP} }
+func (h *host) serveModule() map[string]vm.Builtin { return map[string]vm.Builtin{"http": h.serveHTTP} }
 
 type serveOptions struct {
 	Listen string `lua:"listen"`
@@ -19,34 +20,34 @@ type serveOptions struct {
 
 var serveHTTPOptions = option.Declare[serveOptions](1, "serve.http")
 
-// serveHTTP is serve.http([options]). The server's offer(content, host) returns the URL of a text or an image; host is the
-// station's address as the board sees it.
-func (h *host) serveHTTP(c *args) ([]lua.LValue, error) {
+// serveHTTP is serve.http([options]). The server's offer(content, host) returns the URL of a text or an image;
+// host is the station's address as the board sees it.
+func (h *host) serveHTTP(c *vm.Args) ([]lua.LValue, error) {
 	p, err := h.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
 	var o serveOptions
 	readOptions(c, serveHTTPOptions, &o)
-	srv, err := p.Serve(c.ctx, net.JoinHostPort(o.Listen, "0"))
+	srv, err := p.Serve(c.Ctx, net.JoinHostPort(o.Listen, "0"))
 	if err != nil {
 		return nil, err
 	}
-	offer := func(c *args) ([]lua.LValue, error) {
+	offer := func(c *vm.Args) ([]lua.LValue, error) {
 		var path string
-		switch v := c.any(1, "content").(type) {
+		switch v := c.Any(1, "content").(type) {
 		case lua.LString:
 			path = srv.OfferText(string(v))
 		case *lua.LUserData:
 			im, ok := v.Value.(engine.Image)
 			if !ok {
-				c.fail("argument 1, the content, must be a text or an image, not %s", v)
+				c.Fail("argument 1, the content, must be a text or an image, not %s", v)
 			}
 			path = srv.OfferImage(im)
 		default:
-			c.fail("argument 1, the content, must be a text or an image, not a %s", v.Type())
+			c.Fail("argument 1, the content, must be a text or an image, not a %s", v.Type())
 		}
-		return ret(lua.LString("http://" + net.JoinHostPort(c.str(2, "host"), srv.Port()) + path))
+		return vm.Ret(lua.LString("http://" + net.JoinHostPort(c.Str(2, "host"), srv.Port()) + path))
 	}
-	return ret(h.object("server", map[string]builtin{"offer": offer}, map[string]lua.LValue{"port": lua.LString(srv.Port())}))
+	return vm.Ret(newObject(h.State, "server", map[string]vm.Builtin{"offer": offer}, map[string]lua.LValue{"port": lua.LString(srv.Port())}))
 }

@@ -4,48 +4,19 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
-	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// object makes a Lua object with methods and fields.
-func (h *host) object(kind string, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
-	x := &closed{kind: kind, data: h.L.NewTable(), known: slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(fields)))}
-	for name, v := range fields {
-		x.data.RawSetString(name, v)
-	}
-	for name, f := range methods {
-		x.data.RawSetString(name, h.engineCall(kind+":"+name, 1, f))
-	}
-	ud := h.L.NewUserData()
-	ud.Metatable = h.closedMeta(x)
-	return ud
-}
-
-// handle is an object that ends before its script does: no method does anything once live returns an error.
-func (h *host) handle(kind string, live func(context.Context) error, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
-	guarded := map[string]builtin{}
-	for name, f := range methods {
-		guarded[name] = func(c *args) ([]lua.LValue, error) {
-			if err := live(c.ctx); err != nil {
-				return nil, classify.Wrap(err, "", "%s", strings.TrimSpace(c.L.Where(1)+" "+c.name))
-			}
-			return f(c)
-		}
-	}
-	return h.object(kind, guarded, fields)
-}
-
-// session is one attempt as a script sees it.
+// session is an attempt as a script sees it.
 type session struct {
 	*host
 	s     *engine.Session
@@ -53,9 +24,9 @@ type session struct {
 	job   *lua.LTable
 }
 
-// object is a handle that ends with the attempt, or with what live asks.
-func (x *session) object(kind string, live func(context.Context) error, methods map[string]builtin, fields map[string]lua.LValue) *lua.LUserData {
-	return x.handle(kind, func(ctx context.Context) error {
+// object makes a handle that ends with the attempt, or when live, if it is not nil, returns an error.
+func (x *session) object(kind string, live func(context.Context) error, methods map[string]vm.Builtin, fields map[string]lua.LValue) *lua.LUserData {
+	return newHandle(x.State, kind, func(ctx context.Context) error {
 		if err := x.s.CheckActive(); err != nil || live == nil {
 			return err
 		}
@@ -67,10 +38,10 @@ func (h *host) newSession(s *engine.Session) *session {
 	h.clk = s.Clock()
 	x := &session{host: h, s: s}
 	x.job = x.newJob()
-	x.value = x.object("session", nil, map[string]builtin{
-		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.note,
+	x.value = x.object("session", nil, map[string]vm.Builtin{
+		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.log,
 	}, map[string]lua.LValue{
-		"power": x.object("power", nil, map[string]builtin{
+		"power": x.object("power", nil, map[string]vm.Builtin{
 			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
 		}, nil),
 		"attempt":    lua.LNumber(s.Attempt()),
@@ -80,28 +51,28 @@ func (h *host) newSession(s *engine.Session) *session {
 	return x
 }
 
-// newJob makes the job. Of the image, what asks waits while it is being staged.
+// newJob makes the job. Reading size or sha256 waits until the image is staged.
 func (x *session) newJob() *lua.LTable {
-	job := &closed{
-		kind: "job", known: []string{"target", "verify_only", "attempt", "size", "sha256"}, data: x.L.NewTable(),
-		hint: "the operator says what the job is: --target names another target, default_target is the policy's",
+	job := &vm.ReadOnly{
+		Kind: "job", Names: []string{"target", "verify_only", "attempt", "size", "sha256"}, Values: x.L.NewTable(),
+		Hint: "the operator says what the job is: --target names another target, default_target is the policy's",
 	}
-	job.data.RawSetString("target", lua.LString(x.s.Target().Name))
-	job.data.RawSetString("verify_only", lua.LBool(x.s.VerifyOnly()))
-	job.data.RawSetString("attempt", lua.LNumber(x.s.Attempt()))
-	job.get = func(c *args, _ lua.LValue, key string) (lua.LValue, bool, error) {
+	job.Values.RawSetString("target", lua.LString(x.s.Target().Name))
+	job.Values.RawSetString("verify_only", lua.LBool(x.s.VerifyOnly()))
+	job.Values.RawSetString("attempt", lua.LNumber(x.s.Attempt()))
+	job.Get = func(c *vm.Args, _ lua.LValue, key string) (lua.LValue, bool, error) {
 		if key != "size" && key != "sha256" {
 			return nil, false, nil
 		}
-		im, err := x.s.Image(c.ctx)
+		im, err := x.s.Image(c.Ctx)
 		if im == nil || err != nil {
 			return nil, false, err
 		}
-		job.data.RawSetString("size", lua.LNumber(im.Size()))
-		job.data.RawSetString("sha256", lua.LString(im.SHA256()))
-		return job.data.RawGetString(key), true, nil
+		job.Values.RawSetString("size", lua.LNumber(im.Size()))
+		job.Values.RawSetString("sha256", lua.LString(im.SHA256()))
+		return job.Values.RawGetString(key), true, nil
 	}
-	return x.record(job)
+	return x.Record(job)
 }
 
 // stepOptions are those of s:step.
@@ -128,24 +99,24 @@ var (
 )
 
 // step is s:step(name, [options], function).
-func (x *session) step(c *args) ([]lua.LValue, error) {
-	name, at := c.str(1, "step's name"), 2
-	if _, ok := c.opt(2).(*lua.LFunction); !ok {
+func (x *session) step(c *vm.Args) ([]lua.LValue, error) {
+	name, at := c.Str(1, "step's name"), 2
+	if _, ok := c.Opt(2).(*lua.LFunction); !ok {
 		at = 3
 	}
-	f := c.function(at, "step's function")
-	if !c.none(at + 1) {
-		c.fail("options come before the function: s:step(name, { … }, function)")
+	f := c.Func(at, "step's function")
+	if !c.None(at + 1) {
+		c.Fail("options come before the function: s:step(name, { … }, function)")
 	}
 	var o stepOptions
 	if at == 3 {
 		readOptions(c, sessionStepOptions, &o)
 	}
 	if target := x.s.Target().Name; o.Destroys != "" && o.Destroys != target {
-		c.fail("option destroys must be job.target, %q, not %q", target, o.Destroys)
+		c.Fail("option destroys must be job.target, %q, not %q", target, o.Destroys)
 	}
 	var results []lua.LValue
-	err := x.s.Step(c.ctx, name, engine.StepOptions{
+	err := x.s.Step(c.Ctx, name, engine.StepOptions{
 		Retries: o.Retries, Timeout: o.Timeout, Destroys: o.Destroys != "", Watch: o.Aborts,
 	}, func(ctx context.Context) (err error) {
 		results, err = x.Call(ctx, f)
@@ -154,69 +125,69 @@ func (x *session) step(c *args) ([]lua.LValue, error) {
 	return results, err
 }
 
-func (x *session) powerMethod(do func(context.Context) error) builtin {
-	return func(c *args) ([]lua.LValue, error) { return nil, do(c.ctx) }
+func (x *session) powerMethod(do func(context.Context) error) vm.Builtin {
+	return func(c *vm.Args) ([]lua.LValue, error) { return nil, do(c.Ctx) }
 }
 
-func (x *session) note(c *args) ([]lua.LValue, error) {
-	x.s.Note(x.ToString(c.ctx, c.any(1, "text")))
+func (x *session) log(c *vm.Args) ([]lua.LValue, error) {
+	x.s.Note(x.ToString(c.Ctx, c.Any(1, "text")))
 	return nil, nil
 }
 
-func (x *session) uboot(c *args) ([]lua.LValue, error) {
-	ub, err := x.s.UBoot(c.ctx)
+func (x *session) uboot(c *vm.Args) ([]lua.LValue, error) {
+	ub, err := x.s.UBoot(c.Ctx)
 	if err != nil {
 		return nil, err
 	}
-	methods := x.ubootMethods(ub, x.s.BeforeCommand)
-	methods["dhcp"] = func(c *args) ([]lua.LValue, error) {
-		address, err := x.s.DHCP(c.ctx, ub)
+	methods := ubootMethods(ub, x.s.BeforeCommand)
+	methods["dhcp"] = func(c *vm.Args) ([]lua.LValue, error) {
+		address, err := x.s.DHCP(c.Ctx, ub)
 		return []lua.LValue{lua.LString(address)}, err
 	}
-	methods["load"] = func(c *args) ([]lua.LValue, error) { return nil, x.s.Load(c.ctx, ub, x.files(c)...) }
+	methods["load"] = func(c *vm.Args) ([]lua.LValue, error) { return nil, x.s.Load(c.Ctx, ub, x.files(c)...) }
 	methods["boot"] = x.boot(ub)
-	return ret(x.object("uboot", ub.Live, methods, nil))
+	return vm.Ret(x.object("uboot", ub.Live, methods, nil))
 }
 
-// files are the names to load: none for all, one, a list, or a table like the policy's files.
-func (x *session) files(c *args) []string {
+// files reads the names of the files to load: none for all, one, a list, or a table like the policy's files.
+func (x *session) files(c *vm.Args) []string {
 	var names []string
-	switch v := c.opt(1).(type) {
+	switch v := c.Opt(1).(type) {
 	case *lua.LNilType:
 	case lua.LString:
 		names = []string{string(v)}
 	case *lua.LTable:
-		list, _ := tableIn(v)
+		list, _ := vm.TableIn(v)
 		list.ForEach(func(k, f lua.LValue) {
 			name, ok := f.(lua.LString) // a list of names
 			if _, index := k.(lua.LNumber); !index || !ok {
 				name, ok = k.(lua.LString)
 			}
 			if !ok {
-				c.fail("argument 1 must name files of the policy")
+				c.Fail("argument 1 must name files of the policy")
 			}
 			names = append(names, string(name))
 		})
 		slices.Sort(names)
 	default:
-		c.fail("argument 1 must name files of the policy, not be a %s", v.Type())
+		c.Fail("argument 1 must name files of the policy, not be a %s", v.Type())
 	}
 	known := slices.Sorted(maps.Keys(x.s.Policy().Files))
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			c.fail("the policy has no file %q%s; a file must be in files, where it is found before the board gets power", name, DidYouMean(name, known))
+			c.Fail("the policy has no file %q%s; a file must be in files, where it is found before the board gets power", name, DidYouMean(name, known))
 		}
 	}
 	return names
 }
 
-func (x *session) boot(ub *uboot.UBoot) builtin {
-	return func(c *args) ([]lua.LValue, error) {
-		cmd := c.strDefault(1, "boot command", x.s.Policy().Boot)
+func (x *session) boot(ub *uboot.UBoot) vm.Builtin {
+	return func(c *vm.Args) ([]lua.LValue, error) {
+		cmd := c.StrOr(1, "boot command", x.s.Policy().Boot)
 		if cmd == "" {
-			c.fail("the policy has no boot command")
+			c.Fail("the policy has no boot command")
 		}
-		sh, err := x.s.Boot(c.ctx, ub, cmd)
+		sh, err := x.s.Boot(c.Ctx, ub, cmd)
 		if err != nil {
 			return nil, err
 		}
@@ -224,8 +195,8 @@ func (x *session) boot(ub *uboot.UBoot) builtin {
 	}
 }
 
-func (x *session) shell(c *args) ([]lua.LValue, error) {
-	sh, err := x.s.Shell(c.ctx)
+func (x *session) shell(c *vm.Args) ([]lua.LValue, error) {
+	sh, err := x.s.Shell(c.Ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -233,12 +204,12 @@ func (x *session) shell(c *args) ([]lua.LValue, error) {
 }
 
 func (x *session) newShell(sh *shell.Shell) lua.LValue {
-	methods := x.shellMethods(sh, x.s.BeforeCommand)
-	methods["write"] = func(c *args) ([]lua.LValue, error) {
-		if v := c.opt(1); v != lua.LNil && v != x.job {
-			c.fail("argument 1 must be the job that flash was given")
+	methods := shellMethods(sh, x.s.BeforeCommand)
+	methods["write"] = func(c *vm.Args) ([]lua.LValue, error) {
+		if v := c.Opt(1); v != lua.LNil && v != x.job {
+			c.Fail("argument 1 must be the job that flash was given")
 		}
-		return nil, x.s.Write(c.ctx, sh)
+		return nil, x.s.Write(c.Ctx, sh)
 	}
 	return x.object("shell", sh.Live, methods, nil)
 }

@@ -4,28 +4,30 @@ import (
 	"slices"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// argumentList makes the list that a program is called with. The list is the program's own: it may shift and fill it. Names
-// are refused: arguments have numbers.
-func (h *host) argumentList(words []string) *lua.LTable {
-	t := h.L.NewTable()
+// argumentList makes the list that a program is called with. The program may change the list. A name in it is an
+// error, because arguments have numbers.
+func argumentList(s *vm.State, words []string) *lua.LTable {
+	t := s.L.NewTable()
 	for _, w := range words {
 		t.Append(lua.LString(w))
 	}
-	named := func(c *args) {
-		if _, number := c.opt(2).(lua.LNumber); !number {
-			c.fail("it has no %s: arguments have numbers, args[1] is the first", c.opt(2))
+	named := func(c *vm.Args) {
+		if _, number := c.Opt(2).(lua.LNumber); !number {
+			c.Fail("it has no %s: arguments have numbers, args[1] is the first", c.Opt(2))
 		}
 	}
-	meta := h.L.NewTable()
-	meta.RawSetString("__index", h.function("args", 0, func(c *args) ([]lua.LValue, error) {
+	meta := s.L.NewTable()
+	meta.RawSetString("__index", s.Function("args", 0, func(c *vm.Args) ([]lua.LValue, error) {
 		named(c)
-		return ret(lua.LNil)
+		return vm.Ret(lua.LNil)
 	}))
-	meta.RawSetString("__newindex", h.function("args", 0, func(c *args) ([]lua.LValue, error) {
+	meta.RawSetString("__newindex", s.Function("args", 0, func(c *vm.Args) ([]lua.LValue, error) {
 		named(c)
-		t.RawSet(c.opt(2), c.opt(3))
+		t.RawSet(c.Opt(2), c.Opt(3))
 		return nil, nil
 	}))
 	meta.RawSetString("__metatable", lua.LString("args"))
@@ -33,34 +35,34 @@ func (h *host) argumentList(words []string) *lua.LTable {
 	return t
 }
 
-// librarian is what the modules that come with flashlua get besides their name, and no others: the means to make closed
-// tables of their own.
-func (h *host) librarian() *lua.LTable {
-	t := h.L.NewTable()
-	t.RawSetString("closed", h.function("closed", 0, h.makeClosed))
-	t.RawSetString("wrong_option", h.function("wrong_option", 0, h.wrongOption))
-	t.RawSetString("record", h.function("record", 0, h.makeRecord))
+// librarian returns the second argument of the modules that come with flashlua, and of no others: functions that
+// make closed tables, and check options.
+func librarian(s *vm.State) *lua.LTable {
+	t := s.L.NewTable()
+	t.RawSetString("closed", s.Function("closed", 0, makeClosed))
+	t.RawSetString("wrong_option", s.Function("wrong_option", 0, wrongOption))
+	t.RawSetString("record", s.Function("record", 0, makeRecord))
 	return t
 }
 
-// makeClosed is closed(kind, table): the table, to read only.
-func (h *host) makeClosed(c *args) ([]lua.LValue, error) {
-	x := &closed{kind: c.str(1, "kind"), data: c.Table(2, "table")}
-	x.data.ForEach(func(k, _ lua.LValue) { x.known = append(x.known, k.String()) })
-	return ret(h.record(x))
+// makeClosed is closed(kind, table). It returns a read-only view of the table.
+func makeClosed(c *vm.Args) ([]lua.LValue, error) {
+	x := &vm.ReadOnly{Kind: c.Str(1, "kind"), Values: c.Table(2, "table")}
+	x.Values.ForEach(func(k, _ lua.LValue) { x.Names = append(x.Names, k.String()) })
+	return vm.Ret(c.State.Record(x))
 }
 
-// makeRecord is record(kind, names, hint): a table in which these names can be set, and are there once they are.
-func (h *host) makeRecord(c *args) ([]lua.LValue, error) {
-	x := &closed{kind: c.str(1, "kind"), data: h.L.NewTable()}
-	x.absent, x.hint = c.str(3, "hint"), "what else functions share can be a local of the script"
-	c.Table(2, "names").ForEach(func(_, name lua.LValue) { x.known = append(x.known, name.String()) })
-	x.put = func(_ *args, key string, v lua.LValue) bool {
-		if !slices.Contains(x.known, key) {
+// makeRecord is record(kind, names, hint). It returns a table in which only these names can be set.
+func makeRecord(c *vm.Args) ([]lua.LValue, error) {
+	x := &vm.ReadOnly{Kind: c.Str(1, "kind"), Values: c.State.L.NewTable()}
+	x.Absent, x.Hint = c.Str(3, "hint"), "what else functions share can be a local of the script"
+	c.Table(2, "names").ForEach(func(_, name lua.LValue) { x.Names = append(x.Names, name.String()) })
+	x.Put = func(_ *vm.Args, key string, v lua.LValue) bool {
+		if !slices.Contains(x.Names, key) {
 			return false
 		}
-		x.data.RawSetString(key, v)
+		x.Values.RawSetString(key, v)
 		return true
 	}
-	return ret(h.record(x))
+	return vm.Ret(c.State.Record(x))
 }

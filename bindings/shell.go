@@ -8,6 +8,7 @@ import (
 
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 )
@@ -17,43 +18,44 @@ func init() {
 	declareSection(2, "shell.login", func(d *decoder, s *section) { d.linux(s) })
 }
 
-func (h *host) shellModule() map[string]builtin {
-	return map[string]builtin{
+func (h *host) shellModule() map[string]vm.Builtin {
+	return map[string]vm.Builtin{
 		"login": h.login,
-		"quote": func(c *args) ([]lua.LValue, error) {
-			return ret(lua.LString(console.Quote(lua51.Text(c.Args, 1, "word"))))
+		"quote": func(c *vm.Args) ([]lua.LValue, error) {
+			return vm.Ret(lua.LString(console.Quote(lua51.Text(c, 1, "word"))))
 		},
 	}
 }
 
-// login is shell.login(console, { … }), with the keys of a policy's linux.
-func (h *host) login(c *args) ([]lua.LValue, error) {
+// login is shell.login(console, [options]); the options are the keys of a policy's linux.
+func (h *host) login(c *vm.Args) ([]lua.LValue, error) {
 	if _, err := h.requireProgram(c); err != nil {
 		return nil, err
 	}
-	con := c.consoleArg(1)
+	con := consoleArg(c, 1)
 	s := h.section(c, 2, "linux")
-	sh, err := shell.Login(c.ctx, con, s.decoder.linux(s), shell.Running, h.say)
+	sh, err := shell.Login(c.Ctx, con, s.decoder.linux(s), shell.Running, h.say)
 	if err != nil {
 		return nil, err
 	}
-	return ret(h.handle("shell", sh.Live, h.shellMethods(sh, func() error { return nil }), nil))
+	return vm.Ret(newHandle(h.State, "shell", sh.Live, shellMethods(sh, func() error { return nil }), nil))
 }
 
-// shellMethods are those that a policy's session and a program have. touch is asked before a script's own command.
-func (h *host) shellMethods(sh *shell.Shell, touch func() error) map[string]builtin {
-	return map[string]builtin{
-		"run":  h.runner(sh.Run, touch),
-		"exec": h.executer(sh.Exec, touch),
-		"put": func(c *args) ([]lua.LValue, error) {
-			path, content := c.str(1, "path"), c.str(2, "content")
+// shellMethods returns the methods of a shell in policies and programs. touch is called before a script's own
+// command, and its error refuses it.
+func shellMethods(sh *shell.Shell, touch func() error) map[string]vm.Builtin {
+	return map[string]vm.Builtin{
+		"run":  runner(sh.Run, touch),
+		"exec": executer(sh.Exec, touch),
+		"put": func(c *vm.Args) ([]lua.LValue, error) {
+			path, content := c.Str(1, "path"), c.Str(2, "content")
 			if err := touch(); err != nil {
 				return nil, err
 			}
-			return nil, sh.Put(c.ctx, path, content)
+			return nil, sh.Put(c.Ctx, path, content)
 		},
-		"network": func(c *args) ([]lua.LValue, error) {
-			address, err := sh.Network(c.ctx)
+		"network": func(c *vm.Args) ([]lua.LValue, error) {
+			address, err := sh.Network(c.Ctx)
 			return []lua.LValue{lua.LString(address)}, err
 		},
 	}
@@ -69,40 +71,40 @@ type commandOptions struct {
 var runOptions = option.Declare[commandOptions](2, "uboot:run", "uboot:exec", "shell:run", "shell:exec")
 
 // command reads the arguments of run and exec: a command, and options.
-func (h *host) command(c *args, touch func() error) (console.Command, error) {
-	cmd := console.Command{Text: c.str(1, "command")}
+func command(c *vm.Args, touch func() error) (console.Command, error) {
+	cmd := console.Command{Text: c.Str(1, "command")}
 	var o commandOptions
 	readOptions(c, runOptions, &o)
 	cmd.Timeout, cmd.Stall = o.Timeout, o.Stall
 	if o.Line != nil {
 		cmd.Line = func(line string) error {
-			_, err := h.Call(c.ctx, o.Line, lua.LString(line))
+			_, err := c.State.Call(c.Ctx, o.Line, lua.LString(line))
 			return err
 		}
 	}
 	return cmd, touch()
 }
 
-// runner is a command that must exit 0; it gives the output.
-func (h *host) runner(do func(context.Context, console.Command) (string, error), touch func() error) builtin {
-	return func(c *args) ([]lua.LValue, error) {
-		cmd, err := h.command(c, touch)
+// runner makes run: a command that must exit 0, and whose output it returns.
+func runner(do func(context.Context, console.Command) (string, error), touch func() error) vm.Builtin {
+	return func(c *vm.Args) ([]lua.LValue, error) {
+		cmd, err := command(c, touch)
 		if err != nil {
 			return nil, err
 		}
-		out, err := do(c.ctx, cmd)
+		out, err := do(c.Ctx, cmd)
 		return []lua.LValue{lua.LString(out)}, err
 	}
 }
 
-// executer is a command that may fail; it gives the output and the exit code.
-func (h *host) executer(do func(context.Context, console.Command) (console.Result, error), touch func() error) builtin {
-	return func(c *args) ([]lua.LValue, error) {
-		cmd, err := h.command(c, touch)
+// executer makes exec: a command that may fail. It returns the output and the exit code.
+func executer(do func(context.Context, console.Command) (console.Result, error), touch func() error) vm.Builtin {
+	return func(c *vm.Args) ([]lua.LValue, error) {
+		cmd, err := command(c, touch)
 		if err != nil {
 			return nil, err
 		}
-		res, err := do(c.ctx, cmd)
+		res, err := do(c.Ctx, cmd)
 		return []lua.LValue{lua.LString(res.Output), lua.LNumber(res.Code)}, err
 	}
 }

@@ -26,7 +26,8 @@ type source struct {
 	text     []byte
 	embedded bool // it comes with flashlua
 
-	// Modules are files of fsys, or else of the station, below dir. If both are empty, only those that come with flashlua exist.
+	// Modules are files of fsys, or else of the station, below dir. If both are empty, only those that come with
+	// flashlua exist.
 	fsys fs.FS
 	dir  string
 
@@ -120,8 +121,9 @@ func readFS(fsys fs.FS, name string) ([]byte, error) {
 	return input.ReadAll(f, lua51.MaxSource)
 }
 
-// readModule returns the source of a module, name as require takes it with slashes for dots, and whether it comes with
-// flashlua. A module of a script on the station must lie below the script's folder, whatever symbolic links say.
+// readModule returns the source of a module, name as require takes it with slashes for dots, and whether it
+// comes with flashlua. A module of a script on the station must lie below the script's folder, whatever symbolic
+// links say.
 func (m *modules) readModule(file string) (text []byte, embedded bool, err error) {
 	if text, err = scripts.FS.ReadFile(file); err == nil {
 		return text, true, nil

@@ -17,8 +17,8 @@ import (
 	"github.com/flashlua/flashlua/engine/simulate"
 )
 
-// onSim runs a script, a policy or a program, on a simulated board with its own time, and returns the report and the record
-// of the console.
+// onSim runs a script, a policy or a program, on a simulated board with its own time, and returns the report and
+// the record of the console.
 func onSim(t *testing.T, settings, script string) (rep *engine.Report, record string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -83,7 +83,8 @@ return b`)
 	}
 }
 
-// TestStaleHandles: a prompt or a shell from before a power switch, a boot, a reset or the next prompt types nothing.
+// TestStaleHandles: a prompt or a shell from before a power switch, a boot, a reset or the next prompt types
+// nothing.
 func TestStaleHandles(t *testing.T) {
 	const policy = `local b = require("boards.sim")
 function b.flash(s, job)

@@ -10,17 +10,17 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// states are the Lua states of a script, one for each run. Each begins as the script left it when it was loaded: what
-// functions change in one run, no other run sees. Safe for concurrent use.
+// states are the Lua states of a script, one for each run. Each begins as the script is after loading; changes
+// in one run are not visible in another. Safe for concurrent use.
 type states struct {
 	src     source
 	options Options
 
 	mu     sync.Mutex
-	loaded *Script // mu guards it: in the state that Load made, which the first run takes
+	loaded *Script // guarded by mu: the script in the state that Load made; the first run takes it
 }
 
-// inspect loads a script. What it returns may be used by several runs at once.
+// inspect loads a script. Several runs may use the result concurrently.
 func inspect(src source, o Options) (*Script, error) {
 	if err := checkModules(o.Modules); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (all *states) of(ctx context.Context) (*Script, error) {
 	})
 }
 
-// policy makes the functions of p call those of the run's own state.
+// policy returns p with functions that call those of the run's own state.
 func (all *states) policy(p engine.Policy) *engine.Policy {
 	p.Flash = func(ctx context.Context, s *engine.Session) error {
 		own, err := all.of(ctx)
@@ -101,20 +101,20 @@ func (all *states) policy(p engine.Policy) *engine.Policy {
 	return &p
 }
 
-// library keeps what a script and its modules are compiled to, for all of its states. Safe for concurrent use.
+// library keeps the compiled chunks of a script and its modules, for all of its states. Safe for concurrent use.
 type library struct {
 	mu  sync.Mutex
-	all map[string]compiled // mu guards it: by a module's name; "" is the script
+	all map[string]compiled // guarded by mu: by the module's name; "" is the script
 }
 
-// compiled is a module that was found.
+// compiled is a module after it was found and compiled.
 type compiled struct {
 	file string
 	lua51.Chunk
 	embedded bool // it comes with flashlua
 }
 
-// get returns a module; the first call finds it.
+// get returns a module. The first call for it calls find.
 func (l *library) get(name string, find func() (compiled, error)) (compiled, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

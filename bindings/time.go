@@ -5,38 +5,39 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
 
 func init() { register("time", (*host).timeModule) }
 
-func (h *host) timeModule() map[string]builtin {
-	read := func(c *args) time.Duration {
-		d, err := duration(c.any(1, "duration"))
+func (h *host) timeModule() map[string]vm.Builtin {
+	read := func(c *vm.Args) time.Duration {
+		d, err := duration(c.Any(1, "duration"))
 		if err != nil {
-			c.fail("argument 1 %v", err)
+			c.Fail("argument 1 %v", err)
 		}
 		return d
 	}
-	return map[string]builtin{
-		"now": func(c *args) ([]lua.LValue, error) { // in seconds since 1970
+	return map[string]vm.Builtin{
+		"now": func(c *vm.Args) ([]lua.LValue, error) { // in seconds since 1970
 			if h.clk == nil {
 				return nil, errLoadPhase(c)
 			}
-			return ret(lua.LNumber(float64(h.clk.Now().UnixMicro()) / 1e6))
+			return vm.Ret(lua.LNumber(float64(h.clk.Now().UnixMicro()) / 1e6))
 		},
-		"sleep": func(c *args) ([]lua.LValue, error) {
+		"sleep": func(c *vm.Args) ([]lua.LValue, error) {
 			d := read(c)
 			if h.clk == nil {
 				return nil, errLoadPhase(c)
 			}
-			return nil, h.clk.Sleep(c.ctx, d)
+			return nil, h.clk.Sleep(c.Ctx, d)
 		},
-		"seconds": func(c *args) ([]lua.LValue, error) { return ret(lua.LNumber(read(c).Seconds())) },
+		"seconds": func(c *vm.Args) ([]lua.LValue, error) { return vm.Ret(lua.LNumber(read(c).Seconds())) },
 	}
 }
 
-// errLoadPhase is the error of a function that means nothing while a script loads.
-func errLoadPhase(c *args) error {
-	return classify.WithHint(classify.New(classify.ScriptPhase, "%s: the script only loads now", c.name), "call it in a function that flashlua calls later")
+// errLoadPhase is the error of a function that cannot be called while a script loads.
+func errLoadPhase(c *vm.Args) error {
+	return classify.WithHint(classify.New(classify.ScriptPhase, "%s: the script only loads now", c.Name), "call it in a function that flashlua calls later")
 }

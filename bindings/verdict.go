@@ -7,27 +7,28 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 )
 
-// verdict is a report as a script sees it: a record with the names of its JSON form. A name that its JSON form leaves out
-// is nil.
-func (h *host) verdict(rep *engine.Report) ([]lua.LValue, error) {
-	v, err := h.reflected("verdict", reflect.ValueOf(rep))
+// verdict returns a report as a script sees it: a record with the names of its JSON form. A name that the JSON
+// form leaves out is nil.
+func verdict(s *vm.State, rep *engine.Report) ([]lua.LValue, error) {
+	v, err := reflected(s, "verdict", reflect.ValueOf(rep))
 	if err != nil {
 		return nil, err
 	}
-	return ret(v)
+	return vm.Ret(v)
 }
 
 // reflected makes a record of a Go value that has a JSON form.
-func (h *host) reflected(kind string, v reflect.Value) (lua.LValue, error) {
+func reflected(s *vm.State, kind string, v reflect.Value) (lua.LValue, error) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {
 			return lua.LNil, nil
 		}
-		return h.reflected(kind, v.Elem())
+		return reflected(s, kind, v.Elem())
 	case reflect.String:
 		return lua.LString(v.String()), nil
 	case reflect.Bool:
@@ -35,19 +36,19 @@ func (h *host) reflected(kind string, v reflect.Value) (lua.LValue, error) {
 	case reflect.Int, reflect.Int64:
 		return lua.LNumber(v.Int()), nil
 	case reflect.Slice:
-		x := &closed{kind: kind, list: true, data: h.L.NewTable()}
+		x := &vm.ReadOnly{Kind: kind, List: true, Values: s.L.NewTable()}
 		for i := range v.Len() {
-			e, err := h.reflected(kind, v.Index(i))
+			e, err := reflected(s, kind, v.Index(i))
 			if err != nil {
 				return nil, err
 			}
-			x.data.RawSetInt(i+1, e)
+			x.Values.RawSetInt(i+1, e)
 		}
-		return h.record(x), nil
+		return s.Record(x), nil
 	case reflect.Struct:
-		return h.reflectedStruct(kind, v)
+		return reflectedStruct(s, kind, v)
 	}
-	raw, err := json.Marshal(v.Interface()) // of a kind that no report has yet
+	raw, err := json.Marshal(v.Interface()) // a kind that no report has yet
 	var plain any
 	if err == nil {
 		err = json.Unmarshal(raw, &plain)
@@ -55,24 +56,24 @@ func (h *host) reflected(kind string, v reflect.Value) (lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.luaValue(plain)
+	return luaValue(s, plain)
 }
 
-func (h *host) reflectedStruct(kind string, v reflect.Value) (lua.LValue, error) {
-	x := &closed{kind: kind, data: h.L.NewTable(), hint: "it tells how a flash ended; keep what you make of it in a table of your own"}
+func reflectedStruct(s *vm.State, kind string, v reflect.Value) (lua.LValue, error) {
+	x := &vm.ReadOnly{Kind: kind, Values: s.L.NewTable(), Hint: "it is the result of a flash; keep other values in a table of the script"}
 	for i := range v.NumField() {
 		name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		if name == "" || name == "-" {
 			continue
 		}
-		x.known = append(x.known, name)
+		x.Names = append(x.Names, name)
 		if f := v.Field(i); options != "omitempty" || !f.IsZero() && !(f.Kind() == reflect.Slice && f.Len() == 0) {
-			e, err := h.reflected(kind+"."+name, f)
+			e, err := reflected(s, kind+"."+name, f)
 			if err != nil {
 				return nil, err
 			}
-			x.data.RawSetString(name, e)
+			x.Values.RawSetString(name, e)
 		}
 	}
-	return h.record(x), nil
+	return s.Record(x), nil
 }

@@ -35,7 +35,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 case $packages in
 *ser2net*)
-	# The package starts a server on the machine's own serial ports. Nobody asked for that one, now or after a reboot.
+	# The package starts a server on the machine's own serial ports, which must not run, now or after a reboot.
 	[ ! -d /run/systemd/system ] || systemctl mask --runtime --quiet ser2net
 	stop() {
 		update-rc.d ser2net disable || true

@@ -40,7 +40,7 @@ func reorderArgs(app *cli.App, args []string) ([]string, error) {
 			return nil, usageErrorFor(args[1], "flashlua %s has no flag %s%s", args[1], a, bindings.DidYouMean(name, slices.Collect(maps.Keys(takes))))
 		}
 		if once := onlyOnce(cmd, name); once != "" && given[once] {
-			return nil, usageErrorFor(args[1], "--%s is there twice", once)
+			return nil, usageErrorFor(args[1], "--%s given twice", once)
 		} else if once != "" {
 			given[once] = true
 		}

@@ -21,14 +21,14 @@ import (
 
 func (env Env) boardsCommand() *cli.Command {
 	return &cli.Command{
-		Name: "boards", Usage: "list the boards that come with flashlua, or show one as it will be used", ArgsUsage: "[show SCRIPT]",
-		Description: "SCRIPT is a Lua file or the name of a board that comes with flashlua.\n\n" +
+		Name: "boards", Usage: "list the built-in boards, or show the effective settings of a board", ArgsUsage: "[show SCRIPT]",
+		Description: "SCRIPT is a Lua file or the name of a built-in board.\n\n" +
 			"  flashlua boards\n" +
 			"  flashlua boards show qemu-arm64\n" +
 			"  flashlua boards show ti-j784s4evm --source >boards/mine.lua",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-			&cli.BoolFlag{Name: "source", Usage: "with show: print the script itself"},
+			&cli.BoolFlag{Name: "source", Usage: "with show: print the script"},
 		},
 		OnUsageError: onUsageError,
 		Action:       env.boards,
@@ -48,13 +48,13 @@ func (env Env) boards(c *cli.Context) error {
 	case len(args) == 0:
 		return env.listBoards(c.Bool("json"))
 	case args[0] != "show":
-		return usageErrorFor("boards", "flashlua boards cannot %q, only show", args[0])
+		return usageErrorFor("boards", "flashlua boards has no command %q, only show", args[0])
 	case len(args) == 1:
-		return usageErrorFor("boards", "name the board: flashlua boards show SCRIPT")
+		return usageErrorFor("boards", "SCRIPT is required: flashlua boards show SCRIPT")
 	case len(args) > 2:
-		return usageErrorFor("boards", "%q is one argument too many", args[2])
+		return usageErrorFor("boards", "unexpected argument %q", args[2])
 	case c.Bool("source") && c.Bool("json"):
-		return usageErrorFor("boards", "--source and --json do not go together")
+		return usageErrorFor("boards", "--source and --json exclude each other")
 	}
 	s, err := bindings.Inspect(args[1], bindings.Options{})
 	if err == nil && !c.Bool("source") {
@@ -141,7 +141,7 @@ func printBoard(out io.Writer, s *bindings.Script) error {
 	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", inline(name), inline(value)) }
 	from := s.File
 	if s.Embedded {
-		from += ", comes with flashlua"
+		from += ", built-in"
 	}
 	row("script", from)
 	row("run", tested(s.Policy.Tested))

@@ -10,9 +10,10 @@ import (
 
 func (env Env) checkCommand() *cli.Command {
 	return &cli.Command{
-		Name: "check", Usage: "look for mistakes in scripts, and touch nothing", ArgsUsage: "SCRIPT...",
-		Description: "Prints file:line:column: message (rule), and exits 2 if there is anything. A rule is silenced on its line or the one before:\n" +
-			"-- check: allow RULE because REASON.\n\n" +
+		Name: "check", Usage: "check scripts for mistakes without touching hardware", ArgsUsage: "SCRIPT...",
+		Description: "Prints findings as file:line:column: message (rule), and exits with 2 if there are any. To suppress a rule, put a\n" +
+			"comment on the line or on the line before it:\n\n" +
+			"  -- check: allow RULE because REASON\n\n" +
 			"  flashlua check boards/*.lua",
 		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"}},
 		OnUsageError: onUsageError,
@@ -23,7 +24,7 @@ func (env Env) checkCommand() *cli.Command {
 
 func (env Env) check(c *cli.Context) error {
 	if c.NArg() == 0 {
-		return usageErrorFor("check", "name the scripts: flashlua check SCRIPT...")
+		return usageErrorFor("check", "SCRIPT is required: flashlua check SCRIPT...")
 	}
 	all := []bindings.Finding{}
 	for _, spec := range c.Args().Slice() {

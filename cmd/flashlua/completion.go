@@ -20,8 +20,8 @@ var shells = []string{"bash", "zsh", "fish"}
 
 func (env Env) completionCommand() *cli.Command {
 	return &cli.Command{
-		Name: "completion", Usage: "print a script that completes flashlua's command lines", ArgsUsage: strings.Join(shells, "|"),
-		Description: "For the shell that runs now, and in its start-up file for every other one:\n\n" +
+		Name: "completion", Usage: "print the completion script of a shell", ArgsUsage: strings.Join(shells, "|"),
+		Description: "Run the line of your shell, and add it to the shell's start-up file:\n\n" +
 			"  source <(flashlua completion bash)\n  source <(flashlua completion zsh)\n  flashlua completion fish | source",
 		OnUsageError: onUsageError,
 		BashComplete: func(c *cli.Context) {

@@ -17,23 +17,23 @@ import (
 
 func (env Env) consoleCommand() *cli.Command {
 	return &cli.Command{
-		Name: "console", Usage: "talk to a board by hand",
-		Description: "Ctrl-] quits. With --at the board is first brought to U-Boot's prompt, or to a shell of the Linux that the policy\n" +
-			"boots; its power is left on. Without a terminal, the standard input is typed a line at a time, and the console closes\n" +
-			"once the board has been silent for a second after its end.\n\n" +
+		Name: "console", Usage: "connect the terminal to a board's console",
+		Description: "Ctrl-] quits. --at first brings the board to the U-Boot prompt, or to a shell of the Linux that the policy boots, and\n" +
+			"leaves the power on. Without a terminal, the standard input is sent line by line, and the console closes when the\n" +
+			"board has been silent for a second after the last line.\n\n" +
 			"  flashlua console --port serial:/dev/ttyUSB0 --set console.baud=9600\n" +
 			"  flashlua console --port tcp:ser1:4001 --at uboot --board boards/mine.lua --power \"command:pdu -port 3 {}\"\n" +
 			"  echo printenv | flashlua console --port tcp:ser1:4001 >env.txt\n\n" +
-			"Exit codes: 0 you quit, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 the board did not get there or the\n" +
-			"console was lost, 130 and 143 interrupted.",
+			"Exit codes: 0 you quit, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 the board did not reach the state or\n" +
+			"the console was lost, 130 and 143 interrupted.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 			&cli.StringFlag{Name: "at", Usage: "bring the board to `PLACE` first: uboot or linux"},
-			&cli.StringFlag{Name: "board", Usage: "`SCRIPT` of the board, a Lua file or a name; says how to get there, and the console's speed"},
+			&cli.StringFlag{Name: "board", Usage: "policy of the board, `SCRIPT` is a Lua file or a name; needed for --at"},
 			&cli.StringFlag{Name: "power", Usage: "with --at: power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", "), Value: "none"},
-			&cli.StringFlag{Name: "files", Usage: "with --at linux: `DIR` where the policy's boot files are"},
-			&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "set a policy key, `KEY=VALUE`; may be repeated"},
-			&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`; what you type is not in it, the board's echo is"},
+			&cli.StringFlag{Name: "files", Usage: "with --at linux: `DIR` of the policy's boot files"},
+			&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "override a policy key, `KEY=VALUE`; may be repeated"},
+			&cli.StringFlag{Name: "transcript", Usage: "record the output of the board in `FILE`"},
 		},
 		OnUsageError: onUsageError,
 		Action:       env.console,
@@ -98,17 +98,17 @@ func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 	var err error
 	switch {
 	case c.NArg() > 0:
-		err = usageErrorFor("console", "flashlua console takes no argument, not %q", c.Args().First())
+		err = usageErrorFor("console", "unexpected argument %q", c.Args().First())
 	case j.Port == "":
-		err = classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(portExamples(), ", "))
+		err = classify.WithHint(classify.New(classify.Usage, "--port is required: the board's console"), "use one of %s", strings.Join(portExamples(), ", "))
 	case c.IsSet("at") && to != engine.BoardUBoot && to != engine.BoardLinux:
 		err = usageErrorFor("console", "--at must be uboot or linux, not %q", string(to))
 	case c.IsSet("at") && !c.IsSet("board"):
-		err = usageErrorFor("console", "--at needs --board, whose policy says how to get there")
+		err = usageErrorFor("console", "--at needs --board: the policy describes how to get there")
 	case c.IsSet("power") && !c.IsSet("at"):
-		err = usageErrorFor("console", "--power needs --at: a console alone switches nothing")
+		err = usageErrorFor("console", "--power needs --at: without it the power is not switched")
 	case c.IsSet("files") && to != engine.BoardLinux:
-		err = usageErrorFor("console", "--files needs --at linux: nothing else is loaded")
+		err = usageErrorFor("console", "--files needs --at linux: boot files are loaded only then")
 	}
 	return j, to, err
 }

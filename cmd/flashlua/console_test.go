@@ -174,7 +174,7 @@ func TestConsoleEnds(t *testing.T) {
 		io.WriteString(board, "last words\r\n")
 		d.listener.Close()
 		board.Close()
-		d.ends(code, 4, "Error: the console was lost while somebody used it", "last words", "transport.lost")
+		d.ends(code, 4, "Error: the console was lost while a person used it", "last words", "transport.lost")
 		if d.out.String() != "early\r\nlast words\r\n" {
 			t.Errorf("shown: %q", d.out.String())
 		}

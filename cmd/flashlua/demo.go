@@ -19,7 +19,7 @@ const demoSize = 24 << 20
 func (env Env) demoCommand() *cli.Command {
 	return &cli.Command{
 		Name: "demo", Usage: "flash a simulated board that has two faults", HideHelpCommand: true,
-		Description: "Makes an image and flashes it to a simulated board on which DHCP fails once and one byte is kept wrong once.\n\n  flashlua demo",
+		Description: "Creates an image and flashes it to a simulated board. DHCP fails once, and the medium stores one byte wrongly once.\n\n  flashlua demo",
 		Action:      env.demo, OnUsageError: onUsageError,
 	}
 }
@@ -27,13 +27,13 @@ func (env Env) demoCommand() *cli.Command {
 // demo runs the command demo: it prints a flashlua run command line, runs it, and prints commands to try next.
 func (env Env) demo(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return usageErrorFor("demo", "demo takes no argument, not %q", c.Args().First())
+		return usageErrorFor("demo", "unexpected argument %q", c.Args().First())
 	}
 	inv, end := env.begin(clock.Real{})
 	defer end()
 	dir, err := os.MkdirTemp("", "flashlua-demo-*")
 	if err != nil {
-		return classify.Wrap(err, classify.Config, "there is no place for the demo's image")
+		return classify.Wrap(err, classify.Config, "cannot create a directory for the demo's image")
 	}
 	defer os.RemoveAll(dir)
 	image := filepath.Join(dir, "image.raw")
@@ -42,7 +42,7 @@ func (env Env) demo(c *cli.Context) error {
 	copy(seed[:], "flashlua demo")
 	rand.NewChaCha8(seed).Read(content)
 	if err := os.WriteFile(image, content, 0o644); err != nil {
-		return classify.Wrap(err, classify.Config, "the demo's image cannot be written")
+		return classify.Wrap(err, classify.Config, "cannot write the demo's image")
 	}
 	args := []string{"flashlua", "run", "sim", "--image", image, "--port", "sim:dhcp=1,block=1,seed=1"}
 	fmt.Fprintf(env.Stderr, "A board that is simulated: DHCP fails once, and its medium keeps one byte wrong once.\n\n$ %s\n", strings.Join(args, " "))

@@ -319,7 +319,7 @@ func TestThreeRequests(t *testing.T) {
 			clock.Real{}.Sleep(t.Context(), requestWindow)
 			cmd.Process.Signal(syscall.SIGTERM)
 			line, err := bufio.NewReader(said).ReadString('\n')
-			if want := "SIGTERM again: only the power driver is waited for; one more ends flashlua at once, and may leave the board on\n"; line != want {
+			if want := "SIGTERM again: waiting only for the power driver; one more signal exits at once and may leave the board on\n"; line != want {
 				t.Errorf("stderr after the second request = %q, %v; want %q", line, err, want)
 			}
 			want := 143

@@ -19,7 +19,7 @@ func printFailure(w io.Writer, p colors, r *engine.Report) {
 		block(w, "Hint", r.Hint)
 	}
 	for _, s := range r.Secondary {
-		block(w, "Beside it", s)
+		block(w, "Also", s)
 	}
 	if len(r.Console) > 0 {
 		block(w, "Console", strings.Join(r.Console, "\n"))

@@ -13,8 +13,8 @@ import (
 
 func (env Env) explainCommand() *cli.Command {
 	return &cli.Command{
-		Name: "explain", Usage: "say what a kind of error means, and what to do", ArgsUsage: "[KIND]",
-		Description: "KIND is what stands in the last line of a failure, or a family of kinds, as net.dhcp. Without one, all are listed.\n\n" +
+		Name: "explain", Usage: "explain a kind of error, and what to do about it", ArgsUsage: "[KIND]",
+		Description: "KIND is the kind in the last line of a failure, or a family of kinds such as net.dhcp. Without KIND, all are listed.\n\n" +
 			"  flashlua explain verify.mismatch",
 		OnUsageError: onUsageError,
 		BashComplete: func(c *cli.Context) {
@@ -36,11 +36,11 @@ func (env Env) explain(c *cli.Context) error {
 		return stdoutError(w.Flush())
 	case 1:
 	default:
-		return usageErrorFor("explain", "%q is one argument too many", c.Args().Get(1))
+		return usageErrorFor("explain", "unexpected argument %q", c.Args().Get(1))
 	}
 	k := classify.Kind(c.Args().First())
 	if !classify.Known(k) {
-		return classify.WithHint(classify.New(classify.Usage, "there is no kind %q%s", k, bindings.DidYouMean(string(k), classify.Kinds())), "flashlua explain lists them; a kind that a script makes is explained by who wrote it")
+		return classify.WithHint(classify.New(classify.Usage, "unknown kind %q%s", k, bindings.DidYouMean(string(k), classify.Kinds())), "flashlua explain lists the kinds; scripts may define kinds of their own")
 	}
 	_, err := fmt.Fprint(env.Stdout, explainText(k))
 	return stdoutError(err)
@@ -50,11 +50,11 @@ func (env Env) explain(c *cli.Context) error {
 func explainText(k classify.Kind) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", k, k.Summary())
-	tried := "is not tried again, unless the policy says so"
+	retry := "is not retried"
 	if k.Class() == classify.Retry {
-		tried = "is tried again"
+		retry = "is retried"
 	}
-	fmt.Fprintf(&b, "  by default it %s\n", tried)
+	fmt.Fprintf(&b, "  by default it %s\n", retry)
 	if k.Advice() != "" {
 		fmt.Fprintf(&b, "  what to do: %s\n", k.Advice())
 	}
@@ -65,7 +65,7 @@ func explainText(k classify.Kind) string {
 		}
 	}
 	if len(below) > 0 {
-		fmt.Fprintf(&b, "  of its kind: %s\n", strings.Join(below, ", "))
+		fmt.Fprintf(&b, "  more specific kinds: %s\n", strings.Join(below, ", "))
 	}
 	return b.String()
 }

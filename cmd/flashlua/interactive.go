@@ -48,7 +48,7 @@ func (env Env) interact(ctx context.Context, inv *invocation, con *console.Conso
 		in = func() error { return forwardKeys(ctx, con, env.Stdin, fresh) }
 	}
 	out := newSink("console", inv.stdout.w, func(lost engine.Loss) []byte {
-		return fmt.Appendf(nil, "\r\n[flashlua: %d bytes are not shown, the output took them too slowly]\r\n", lost.Bytes)
+		return fmt.Appendf(nil, "\r\n[flashlua: %d bytes dropped, the output is too slow]\r\n", lost.Bytes)
 	})
 	out.size = consoleSize
 	defer con.Subscribe(func(p []byte) { out.Write(p) })()

@@ -28,7 +28,7 @@ var owners = map[string][]string{
 // imports are packages that know little of this module, and the packages of it that they may import.
 var imports = map[string][]string{
 	"classify":                nil,
-	"bindings/internal/vm":    {"classify", "engine/clock"},
+	"bindings/internal/vm":    {"bindings/internal/suggest", "classify", "engine/clock"},
 	"bindings/internal/lua51": {"bindings/internal/luatree", "bindings/internal/vm", "classify"},
 }
 

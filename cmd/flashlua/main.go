@@ -91,7 +91,7 @@ func (env Env) reportRefusal(app *cli.App, err error) int {
 
 func (env Env) app() *cli.App {
 	return &cli.App{
-		Name: "flashlua", Usage: "flash boards as Lua policies say", HideVersion: true,
+		Name: "flashlua", Usage: "flash embedded boards from Lua policies, and verify what was written", HideVersion: true,
 		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
 			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.portsCommand(),
@@ -106,7 +106,7 @@ func (env Env) app() *cli.App {
 					known = append(known, cmd.Name)
 				}
 				name := c.Args().First()
-				return usageError("there is no command %q%s", name, bindings.DidYouMean(name, known))
+				return usageError("unknown command %q%s", name, bindings.DidYouMean(name, known))
 			}
 			return cli.ShowAppHelp(c)
 		},

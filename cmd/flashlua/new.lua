@@ -1,31 +1,31 @@
--- The board NAME. `flashlua boards show` prints every key there is, docs/boards.md what each means.
+-- Policy of the board NAME. `flashlua boards show` prints all keys, docs/boards.md describes them.
 return {
 	api = 1,
 	name = "NAME",
-	description = "what it is, in a line",
-	-- tested = "our bench, 2026", -- once it was
+	description = "one line that describes the board",
+	-- tested = "our bench, 2026", -- where it was tested
 
-	-- How fast its console is, and how it wants to be typed at.
+	-- The serial line of the console.
 	console = { baud = 115200 },
 
-	-- What U-Boot prints: how its prompt ends, what can stop autoboot, and what to type then.
+	-- U-Boot: the end of its prompt, the text that announces autoboot, and the keys that stop it.
 	uboot = { prompt = "=> ", autoboot = "Hit any key to stop autoboot", keys = " " },
 
-	-- What U-Boot loads by TFTP, and where to. Paths are seen from this file, or from --files.
+	-- The files that U-Boot loads by TFTP, with their addresses. Paths are relative to this file, or to --files.
 	files = {
 		kernel = { "Image", 0x82000000 },
 		dtb = { "board.dtb", 0x88000000 },
 	},
 	bootargs = "console=ttyS0,115200n8",
-	boot = "booti ${kernel_addr} - ${dtb_addr}", -- with an initrd: ${initrd_addr}:${initrd_size} for the dash
+	boot = "booti ${kernel_addr} - ${dtb_addr}", -- with an initrd, ${initrd_addr}:${initrd_size} instead of -
 
-	-- How the Linux in RAM lets one in: its login, and how its shell's prompt ends.
+	-- The Linux in RAM: its login prompt, the user, and the end of the shell's prompt.
 	linux = { login = "login:", user = "root", prompt = "# " },
 
-	-- The media, as that Linux sees them: a device, or the address of its controller in sysfs.
+	-- The media as that Linux sees them: a device, or the sysfs address of its controller.
 	targets = { disk = "/dev/mmcblk0" },
 	default_target = "disk",
 
-	-- How long it may take at most.
+	-- Deadlines, and the attempts after the first.
 	limits = { attempt = "30m", total = "1h", retries = 3 },
 }

@@ -72,7 +72,7 @@ func checkArtefact(path, flag string) error {
 		return err
 	}
 	if n > 0 && !artefactPrefix[flag].Match(head[:n]) {
-		return fmt.Errorf("%s would be replaced, and flashlua did not make it: move it away, or name another path", path)
+		return fmt.Errorf("%s would be replaced, and is no artefact of flashlua: move it, or use another path", path)
 	}
 	return nil
 }

@@ -9,8 +9,8 @@ import (
 
 func (env Env) portsCommand() *cli.Command {
 	return &cli.Command{
-		Name: "ports", Usage: "list the serial ports of this machine, and who uses them",
-		Description: "No port is opened. The name is the one to give to --port: it survives a replug where there is such a name.\n\n" +
+		Name: "ports", Usage: "list the serial ports of this machine and the programs that use them",
+		Description: "No port is opened. The first line of a port is its specification for --port, with the stable name if the adapter has one.\n\n" +
 			"  flashlua ports",
 		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
 		OnUsageError: onUsageError,
@@ -20,7 +20,7 @@ func (env Env) portsCommand() *cli.Command {
 
 func (env Env) listPorts(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return usageErrorFor("ports", "flashlua ports takes no argument, not %q", c.Args().First())
+		return usageErrorFor("ports", "unexpected argument %q", c.Args().First())
 	}
 	ports := env.Ports()
 	if c.Bool("json") {

@@ -174,7 +174,7 @@ func TestManualPowerWithoutATerminal(t *testing.T) {
 	got := refused(t, flashlua(t, workDir(t), "--image", "x.raw", "--port", "unix:sock", "--power", "manual"))
 	want := `Error: manual power asks a person, and there is no terminal here
 Caused by: open /dev/tty: no such device or address
-Hint: run it at a terminal, or name a driver that needs nobody; none means that you reset the board when it does not answer
+Hint: run it at a terminal, or name a driver that needs no person; none means that you reset the board when it does not answer
 nothing was touched: config.plan (exit 2)
 `
 	if got != want {

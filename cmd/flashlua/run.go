@@ -20,7 +20,7 @@ import (
 
 // scriptText describes the argument SCRIPT.
 func scriptText() string {
-	return "SCRIPT is a Lua file or the name of a board that comes with flashlua: " + strings.Join(bindings.Boards(), ", ") + ".\n\n"
+	return "SCRIPT is a Lua file or the name of a built-in board: " + strings.Join(bindings.Boards(), ", ") + ".\n\n"
 }
 
 func (env Env) runCommand() *cli.Command {
@@ -32,9 +32,9 @@ func (env Env) runCommand() *cli.Command {
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
 			"5 total deadline, 130 and 143 interrupted.",
 		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address, or -: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
-			&cli.GenericFlag{Name: "allow-exec", Value: &repeated{}, Usage: "let a program run a command of this machine, `NAME`; may be repeated"},
-			&cli.GenericFlag{Name: "allow-read", Value: &repeated{}, Usage: "let a program read `DIR` with all that is in it, or a file; may be repeated"},
-			&cli.GenericFlag{Name: "allow-write", Value: &repeated{}, Usage: "let a program read, write and make `PATH`, a file, or a folder with all that is in it; may be repeated"}),
+			&cli.GenericFlag{Name: "allow-exec", Value: &repeated{}, Usage: "allow a program to run the command `NAME` on this machine; may be repeated"},
+			&cli.GenericFlag{Name: "allow-read", Value: &repeated{}, Usage: "allow a program to read a file, or the directory `DIR` and its content; may be repeated"},
+			&cli.GenericFlag{Name: "allow-write", Value: &repeated{}, Usage: "allow a program to read, write and create the file `PATH`, or a directory and its content; may be repeated"}),
 		OnUsageError: onUsageError,
 		BashComplete: completeBoards,
 		Action:       env.runOrVerify,
@@ -45,23 +45,23 @@ func (env Env) runCommand() *cli.Command {
 func jobFlags(imageUsage string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "image", Usage: imageUsage},
-		&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
+		&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose SHA-256 is not `VALUE`: hex, or a file written by sha256sum"},
 		maxSizeFlag(),
-		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "write `LABEL:FILE`, an image for a partition of the target, instead of --image; may be repeated"},
+		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "image for a partition of the target, `LABEL:FILE`, instead of --image; may be repeated"},
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
-		&cli.StringFlag{Name: "files", Usage: "`DIR` where the policy's boot files are"},
-		&cli.StringFlag{Name: "tftp-dir", Usage: "use the TFTP server that is there, which serves `DIR`: the boot files are put there for the time of the run"},
-		&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "set a policy key, `KEY=VALUE`, as in --set linux.timeout=5m; may be repeated"},
-		&cli.IntFlag{Name: "retries", Usage: "attempts after the first, `N`", DefaultText: "the policy's"},
-		&cli.DurationFlag{Name: "timeout", Usage: "total time, `D` as in 30m", DefaultText: "the policy's"},
+		&cli.StringFlag{Name: "files", Usage: "`DIR` of the policy's boot files"},
+		&cli.StringFlag{Name: "tftp-dir", Usage: "use an existing TFTP server that serves `DIR`: boot files are copied there for the duration of the run"},
+		&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "override a policy key, `KEY=VALUE`, as in linux.timeout=5m; may be repeated"},
+		&cli.IntFlag{Name: "retries", Usage: "number of attempts after the first, `N`", DefaultText: "the policy's"},
+		&cli.DurationFlag{Name: "timeout", Usage: "total deadline, `D` as in 30m", DefaultText: "the policy's"},
 		&cli.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "print the plan and touch nothing: no port, no power"},
-		&cli.BoolFlag{DisableDefaultText: true, Name: "verbose", Aliases: []string{"v"}, Usage: "print steps as they begin, and the console as it comes"},
-		&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only how it ends"},
-		&cli.StringFlag{Name: "out", Usage: "write verdict.json, events.jsonl and transcript.log to `DIR`; those of an earlier run are removed"},
-		&cli.StringFlag{Name: "verdict", Usage: "write what came of the run to `FILE`, as JSON"},
-		&cli.StringFlag{Name: "events", Usage: "write what happens to `FILE` as it happens, a line of JSON each"},
+		&cli.BoolFlag{DisableDefaultText: true, Name: "verbose", Aliases: []string{"v"}, Usage: "print steps when they begin, and the output of the board"},
+		&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only the result"},
+		&cli.StringFlag{Name: "out", Usage: "write verdict.json, events.jsonl and transcript.log to `DIR`, replacing those of an earlier run"},
+		&cli.StringFlag{Name: "verdict", Usage: "write the verdict to `FILE`, as JSON"},
+		&cli.StringFlag{Name: "events", Usage: "write events to `FILE` while the run goes on, one JSON object per line"},
 		&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
 	}
 }
@@ -170,7 +170,7 @@ func describeTargets(r *engine.Report) string {
 // runScript runs the job that the flags describe. An error means that no job could be made of the flags.
 func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engine.Report, error) {
 	if c.NArg() == 0 {
-		return nil, usageError("name the script: flashlua %s SCRIPT", c.Command.Name)
+		return nil, usageError("SCRIPT is required: flashlua %s SCRIPT", c.Command.Name)
 	}
 	set, err := parseSet(c.Generic("set").(*repeated))
 	if err != nil {
@@ -239,11 +239,11 @@ var onlyForPrograms = []string{"allow-exec", "allow-read", "allow-write"}
 // runProgram runs a program with the arguments after the script.
 func (env Env) runProgram(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
 	if c.Command.Name != "run" {
-		return nil, usageError("%s is a program, which only flashlua run runs", script.File)
+		return nil, usageError("%s is a program: use flashlua run", script.File)
 	}
 	for _, name := range c.FlagNames() {
 		if !slices.Contains(programFlags, name) && c.IsSet(name) {
-			return nil, usageError("%s is a program: --%s is for boards, a program takes its arguments behind --", script.File, name)
+			return nil, usageError("%s is a program: --%s is for boards, a program takes its arguments after --", script.File, name)
 		}
 	}
 	access := engine.Access{Read: *c.Generic("allow-read").(*repeated), Write: *c.Generic("allow-write").(*repeated)}
@@ -305,22 +305,22 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	}
 	switch {
 	case c.NArg() > 1:
-		return j, usageError("%q is one argument too many", engine.MaskAddress(c.Args().Get(1)))
+		return j, usageError("unexpected argument %q", engine.MaskAddress(c.Args().Get(1)))
 	case j.Image == "" && len(j.Parts) == 0:
-		return j, usageError("--image is missing: name the file")
+		return j, usageError("--image is required")
 	case j.Image != "" && len(j.Parts) > 0:
 		return j, usageError("--image and --part exclude each other: one is for the whole target, the other for partitions of it")
 	case len(j.Parts) > 0 && c.IsSet("sha256"):
-		return j, usageError("--sha256 is of --image: with --part there is more than one")
+		return j, usageError("--sha256 needs --image: with --part there is more than one image")
 	case j.Port == "":
-		return j, classify.WithHint(classify.New(classify.Usage, "--port is missing: name the board's console"), "it is one of %s", strings.Join(portExamples(), ", "))
+		return j, classify.WithHint(classify.New(classify.Usage, "--port is required: the board's console"), "use one of %s", strings.Join(portExamples(), ", "))
 	case !engine.IsSimulated(j.Port) && transport.Check(j.Port) != nil:
 		return j, transport.Check(j.Port)
 	case engine.IsSimulated(j.Port) && j.Power != "":
 		return j, usageError("--power %s: a simulated board has its own power", j.Power)
 	case !engine.IsSimulated(j.Port) && j.Power == "":
-		return j, classify.WithHint(classify.New(classify.Usage, "--power is missing: name the power driver"),
-			"it is one of %s; none means that you reset the board by hand", strings.Join(power.Examples(), ", "))
+		return j, classify.WithHint(classify.New(classify.Usage, "--power is required: the power driver"),
+			"use one of %s; with none you reset the board by hand", strings.Join(power.Examples(), ", "))
 	}
 	if text := c.String("sha256"); c.IsSet("sha256") {
 		if j.SHA256, err = engine.ParseDigest(text, j.Image); err != nil {
@@ -343,7 +343,7 @@ func partsOf(c *cli.Context) (parts []engine.Part, err error) {
 		case !ok || label == "" || file == "":
 			return nil, usageError("--part %s: write LABEL:FILE, as in --part rootfs:rootfs.img", engine.MaskAddress(text))
 		case seen[label]:
-			return nil, usageError("--part %s: the label is there twice", label)
+			return nil, usageError("--part %s: label given twice", label)
 		}
 		seen[label] = true
 		parts = append(parts, engine.Part{Label: label, Image: file})

@@ -79,7 +79,7 @@ func (env Env) withSignals(clk clock.Clock) (w signalContext, stop func()) {
 			if env.canRedraw(env.Stderr) {
 				wiped = clearLine
 			}
-			fmt.Fprintf(env.Stderr, "%s%s again: only the power driver is waited for; one more ends flashlua at once, and may leave the board on\n", wiped, exitSignals[s])
+			fmt.Fprintf(env.Stderr, "%s%s again: waiting only for the power driver; one more signal exits at once and may leave the board on\n", wiped, exitSignals[s])
 		},
 		kill: func(s os.Signal) { env.Exit(int(engine.ExitSignal) + signalNumber(s)) },
 	}

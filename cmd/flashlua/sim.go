@@ -20,14 +20,14 @@ import (
 func (env Env) simCommand() *cli.Command {
 	return &cli.Command{
 		Name: "sim", Usage: "serve a simulated board to any tool", ArgsUsage: "[SCRIPT]",
-		Description: "Serves a board that SCRIPT fits, the board sim if none is named, until it is interrupted. What is behind --port sim:\n" +
-			"in flashlua run is here behind a pseudo terminal or a TCP port, its power switch behind HTTP.\n\n" +
+		Description: "Serves a simulated board that behaves as the policy SCRIPT describes (default: sim), until it is interrupted. It is the\n" +
+			"board of --port sim:, with its console on a pseudo terminal or a TCP port and its power switch on HTTP.\n\n" +
 			"  flashlua sim boards/mine.lua --listen tcp:127.0.0.1:4001 --set dhcp=1,dir=/tmp/mine\n\n" +
-			"What a board can be set to, one that\n\n" + simSettingsHelp(),
+			"Settings: with each, the simulated board\n\n" + simSettingsHelp(),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "listen", Usage: "where the console is, `SPEC` is pty or tcp:HOST:PORT", Value: "pty"},
-			&cli.StringFlag{Name: "power", Usage: "where the power switch is, `HOST:PORT`", Value: "127.0.0.1:0"},
-			&cli.StringFlag{Name: "set", Usage: "faults and more, `NAME=VALUE,…` as behind sim:"},
+			&cli.StringFlag{Name: "listen", Usage: "serve the console at `SPEC`, pty or tcp:HOST:PORT", Value: "pty"},
+			&cli.StringFlag{Name: "power", Usage: "serve the power switch at `HOST:PORT`", Value: "127.0.0.1:0"},
+			&cli.StringFlag{Name: "set", Usage: "faults and other settings, `NAME=VALUE,…`, as in --port sim:NAME=VALUE,…"},
 		},
 		OnUsageError: onUsageError,
 		Action:       env.sim,
@@ -47,7 +47,7 @@ func simSettingsHelp() string {
 func (env Env) sim(c *cli.Context) error {
 	script := c.Args().First()
 	if c.NArg() > 1 {
-		return usageErrorFor("sim", "%q is one argument too many", c.Args().Get(1))
+		return usageErrorFor("sim", "unexpected argument %q", c.Args().Get(1))
 	}
 	if script == "" {
 		script = "sim"
@@ -100,11 +100,11 @@ func serveConsole(ctx context.Context, b *simulate.Board, spec string) (port str
 	if spec == "pty" {
 		pty, err := term.OpenPTY()
 		if err != nil {
-			return "", classify.Wrap(err, classify.Config, "there is no pseudo terminal")
+			return "", classify.Wrap(err, classify.Config, "cannot create a pseudo terminal")
 		}
 		name, err := pty.PTSName()
 		if err != nil {
-			return "", classify.Wrap(err, classify.Config, "there is no pseudo terminal")
+			return "", classify.Wrap(err, classify.Config, "cannot create a pseudo terminal")
 		}
 		var raw term.Termios // the slave stays open: without one, reads of the master fail
 		if raw, err = term.Attr(pty.Slave); err == nil {
@@ -119,7 +119,7 @@ func serveConsole(ctx context.Context, b *simulate.Board, spec string) (port str
 	}
 	address, ok := strings.CutPrefix(spec, "tcp:")
 	if !ok {
-		return "", usageErrorFor("sim", "--listen %s: it is pty or tcp:HOST:PORT", spec)
+		return "", usageErrorFor("sim", "--listen %s: use pty or tcp:HOST:PORT", spec)
 	}
 	l, err := listen(ctx, address)
 	if err != nil {

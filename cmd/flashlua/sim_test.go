@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
@@ -84,7 +83,6 @@ func flashSim(t *testing.T, script string, size int, settings string, pack ...st
 		}
 		defer sim.Close()
 		got.report = e.Run(t.Context(), p, engine.Job{Image: image})
-		time.Sleep(time.Minute) // for the retries of the TFTP server's library
 		got.fired = sim.Fired()
 		disk, err := os.Open(sim.File("vda"))
 		if err != nil {

@@ -146,7 +146,7 @@ func (s *sink) state() (engine.Loss, error) {
 
 // describeLoss describes a loss for people.
 func describeLoss(lost engine.Loss) string {
-	return fmt.Sprintf("%d lines (%d bytes) are missing: they were not taken in time", lost.Lines, lost.Bytes)
+	return fmt.Sprintf("%d lines (%d bytes) were dropped: the reader was too slow", lost.Lines, lost.Bytes)
 }
 
 // lossError returns the error of w, or an error that describes the loss, nil if everything was written.

@@ -194,7 +194,7 @@ func TestAStalledTerminalHoldsUpNoPrinter(t *testing.T) {
 		close(out.open)
 		p.end()
 		end()
-		if got := out.String(); !strings.HasSuffix(got, "are missing: they were not taken in time]\n") || time.Since(began) > 0 {
+		if got := out.String(); !strings.HasSuffix(got, "were dropped: the reader was too slow]\n") || time.Since(began) > 0 {
 			t.Errorf("ended after %s: …%.100q", time.Since(began), got[max(0, len(got)-100):])
 		}
 	})

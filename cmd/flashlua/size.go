@@ -9,7 +9,7 @@ import (
 
 // maxSizeFlag returns the flag --max-size of the commands that open an image.
 func maxSizeFlag() cli.Flag {
-	return &cli.StringFlag{Name: "max-size", Usage: "refuse an image of more than `SIZE` bytes when it is unpacked, as in 8G"}
+	return &cli.StringFlag{Name: "max-size", Usage: "refuse an image larger than `SIZE` bytes after decompression, as in 8G"}
 }
 
 // maxSizeOf returns the value of --max-size in bytes, 0 without the flag.

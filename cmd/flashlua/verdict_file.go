@@ -82,7 +82,7 @@ func (v *verdict) write(clk clock.Clock, r *engine.Report) error {
 	select {
 	case err = <-done:
 	case <-late:
-		err = classify.New(classify.Config, "it was not taken within %s", drainTime)
+		err = classify.New(classify.Config, "timed out after %s", drainTime)
 	}
 	return classify.Wrap(err, classify.Config, "the verdict could not be written")
 }

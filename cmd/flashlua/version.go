@@ -10,7 +10,7 @@ import (
 func (env Env) versionCommand() *cli.Command {
 	return &cli.Command{Name: "version", Usage: "print the version", Description: "flashlua version", OnUsageError: onUsageError, Action: func(c *cli.Context) error {
 		if c.NArg() > 0 {
-			return usageErrorFor("version", "flashlua version takes no argument, not %q", c.Args().First())
+			return usageErrorFor("version", "unexpected argument %q", c.Args().First())
 		}
 		version := "unknown"
 		if info, ok := debug.ReadBuildInfo(); ok {

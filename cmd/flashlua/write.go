@@ -9,18 +9,18 @@ import (
 func (env Env) writeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "write", Usage: "write an image to a medium of this machine: a card in a reader, a USB device, a file", ArgsUsage: " ",
-		Description: "Writes what does not hold the image already, and reads back what was written. A device that is in use, or not\n" +
-			"removable, is refused without --force.\n\n" +
+		Description: "Writes the blocks that differ from the image and reads them back. Without --force, a device that is in use or not\n" +
+			"removable is refused.\n\n" +
 			"  flashlua write --image disk.img.xz --to /dev/sdX",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "image", Usage: "`FILE` to write, or its http:// or https:// address, or -"},
-			&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose digest is not `VALUE`, hex or a file as sha256sum writes it"},
+			&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose SHA-256 is not `VALUE`: hex, or a file written by sha256sum"},
 			maxSizeFlag(),
-			&cli.StringFlag{Name: "to", Usage: "block device, or file, `PATH`"},
-			&cli.BoolFlag{DisableDefaultText: true, Name: "force", Usage: "write a device that is in use, or not removable"},
-			&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only how it ends"},
-			&cli.StringFlag{Name: "verdict", Usage: "write what came of it to `FILE`, as JSON"},
-			&cli.StringFlag{Name: "events", Usage: "write what happens to `FILE` as it happens, a line of JSON each"},
+			&cli.StringFlag{Name: "to", Usage: "`PATH` of a block device or file to write"},
+			&cli.BoolFlag{DisableDefaultText: true, Name: "force", Usage: "write to a device that is in use or not removable"},
+			&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only the result"},
+			&cli.StringFlag{Name: "verdict", Usage: "write the verdict to `FILE`, as JSON"},
+			&cli.StringFlag{Name: "events", Usage: "write events to `FILE` while the run goes on, one JSON object per line"},
 		},
 		OnUsageError: onUsageError,
 		Action:       env.write,
@@ -33,11 +33,11 @@ func (env Env) writeLocal(inv *invocation, c *cli.Context, out artefacts) (_ *en
 	job := engine.WriteJob{Image: c.String("image"), To: c.String("to"), Force: c.Bool("force")}
 	switch {
 	case c.NArg() > 0:
-		return nil, usageErrorFor("write", "%q is one argument too many", c.Args().First())
+		return nil, usageErrorFor("write", "unexpected argument %q", c.Args().First())
 	case job.Image == "":
-		return nil, usageErrorFor("write", "--image is missing: name the file")
+		return nil, usageErrorFor("write", "--image is required")
 	case job.To == "":
-		return nil, usageErrorFor("write", "--to is missing: name the block device, or the file")
+		return nil, usageErrorFor("write", "--to is required: a block device or a file")
 	}
 	if job.MaxSize, err = maxSizeOf(c); err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
-// Package bounded bounds what others choose: counts in a file, the output of a program, the length of a text. It owns the
-// arithmetic and the buffers; how much is too much is its callers' decision.
+// Package bounded limits what others choose: counts in a file, the output of a program, the length of a text. It
+// owns the arithmetic and the buffers; the callers choose the limits. It is not meant for embedders.
 package bounded
 
 import (
@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// Add returns a + b of two counts. It is not ok if one of them is negative or the sum does not fit.
+// Add returns the sum of two counts. ok is false if one of them is negative or the sum does not fit.
 func Add(a, b int64) (sum int64, ok bool) {
 	if a < 0 || b < 0 || a > math.MaxInt64-b {
 		return 0, false
@@ -19,7 +19,7 @@ func Add(a, b int64) (sum int64, ok bool) {
 	return a + b, true
 }
 
-// Mul returns a * b of two counts. It is not ok if one of them is negative or the product does not fit.
+// Mul returns the product of two counts. ok is false if one of them is negative or the product does not fit.
 func Mul(a, b int64) (product int64, ok bool) {
 	if a < 0 || b < 0 || a != 0 && b > math.MaxInt64/a {
 		return 0, false
@@ -27,7 +27,7 @@ func Mul(a, b int64) (product int64, ok bool) {
 	return a * b, true
 }
 
-// RoundUp returns the smallest multiple of unit that is not less than n. It is not ok if that does not fit.
+// RoundUp returns the smallest multiple of unit that is not less than n. ok is false if it does not fit.
 func RoundUp(n, unit int64) (multiple int64, ok bool) {
 	if n < 0 || unit <= 0 {
 		return 0, false
@@ -38,11 +38,11 @@ func RoundUp(n, unit int64) (multiple int64, ok bool) {
 	return Mul(n/unit+1, unit)
 }
 
-// ErrTooLong is the error of a source that has more bytes than its reader takes.
-var ErrTooLong = errors.New("it is too long")
+// errTooLong is the error of a source with more bytes than the limit.
+var errTooLong = errors.New("it is too long")
 
-// Reader returns a reader that fails with ErrTooLong when r has more than most bytes.
-func Reader(r io.Reader, most int64) io.Reader { return &reader{r, most} }
+// Reader returns a reader that returns an error when r has more than limit bytes.
+func Reader(r io.Reader, limit int64) io.Reader { return &reader{r, limit} }
 
 type reader struct {
 	r    io.Reader
@@ -51,46 +51,48 @@ type reader struct {
 
 func (b *reader) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, ErrTooLong
+		return 0, errTooLong
 	}
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return n - 1, ErrTooLong
+		return n - 1, errTooLong
 	}
 	return n, err
 }
 
-// Text returns s if it has at most so many bytes, else its beginning and its end, with the number of bytes between them.
-func Text(s string, most int) string {
-	if len(s) <= most {
+// Text returns s if it has at most limit bytes, otherwise its beginning and its end, with the number of bytes left
+// out.
+func Text(s string, limit int) string {
+	if len(s) <= limit {
 		return s
 	}
-	half := most / 2
+	half := limit / 2
 	head, tail := strings.ToValidUTF8(s[:half], ""), strings.ToValidUTF8(s[len(s)-half:], "")
 	return fmt.Sprintf("%s … (%d bytes left out) … %s", head, len(s)-len(head)-len(tail), tail)
 }
 
-// List returns all if they are at most so many, else the first and the last of them, with a line that counts the others.
-func List(all []string, most int) []string {
-	if len(all) <= most {
+// List returns all if they are at most limit, otherwise the first and the last of them, with a line that counts
+// the others.
+func List(all []string, limit int) []string {
+	if len(all) <= limit {
 		return all
 	}
-	half := most / 2
+	half := limit / 2
 	kept := append(append([]string(nil), all[:half]...), fmt.Sprintf("… (%d left out) …", len(all)-2*half))
 	return append(kept, all[len(all)-half:]...)
 }
 
-// Tail keeps the end of what is written to it. The zero value keeps nothing; set Limit first. It is safe for concurrent
-// use.
+// Tail keeps the end of what is written to it. The zero value keeps nothing; set Limit first. It is safe for
+// concurrent use.
 type Tail struct {
 	Limit int // bytes
 
-	mu  sync.Mutex // mu guards what follows
-	buf []byte
-	cut int64 // bytes that were dropped
+	mu      sync.Mutex // mu guards what follows
+	buf     []byte
+	dropped int64 // bytes
 }
 
 // Write implements io.Writer. It never fails.
@@ -99,30 +101,30 @@ func (t *Tail) Write(p []byte) (int, error) {
 	defer t.mu.Unlock()
 	n := len(p)
 	if drop := n - t.Limit; drop > 0 {
-		p, t.cut = p[drop:], t.cut+int64(drop)
+		p, t.dropped = p[drop:], t.dropped+int64(drop)
 	}
 	if drop := len(t.buf) + len(p) - t.Limit; drop > 0 {
 		t.buf = t.buf[:copy(t.buf, t.buf[drop:])]
-		t.cut += int64(drop)
+		t.dropped += int64(drop)
 	}
 	t.buf = append(t.buf, p...)
 	return n, nil
 }
 
-// Reset drops what was kept, and the count of what was dropped before.
+// Reset drops what was kept, and the count of dropped bytes.
 func (t *Tail) Reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.buf, t.cut = nil, 0
+	t.buf, t.dropped = nil, 0
 }
 
-// String returns what was kept as text, with the number of bytes that were dropped before it.
+// String returns what was kept as text, after the number of bytes that were dropped.
 func (t *Tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	text := strings.TrimSpace(strings.ToValidUTF8(string(t.buf), "?"))
-	if t.cut > 0 {
-		return fmt.Sprintf("(%d bytes left out) … %s", t.cut, text)
+	if t.dropped > 0 {
+		return fmt.Sprintf("(%d bytes left out) … %s", t.dropped, text)
 	}
 	return text
 }

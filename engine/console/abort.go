@@ -40,9 +40,9 @@ var Crash = Abort{
 	Message: "U-Boot crashed",
 }
 
-// Off matches the last line of a Linux kernel that halted or switched the power off. What init prints before it is not the
-// end. Source: Linux, kernel/reboot.c, and arch/arm/kernel/reboot.c for a reset that failed; before Linux 3.10 the line had
-// no "reboot: " and ended with a full stop.
+// Off matches the last line of a Linux kernel that halted or switched the power off. What init prints before it is
+// not the end. Source: Linux, kernel/reboot.c, and arch/arm/kernel/reboot.c for a reset that failed; before Linux
+// 3.10 the line had no "reboot: " and ended with a full stop.
 var Off = Abort{
 	Name: "off",
 	Pattern: Regexp(`(?m)(?:^|[]#$>] )(?:reboot: (?:Power down|System halted|Power off not available: System halted instead)|` +
@@ -57,6 +57,6 @@ var Emergency = Abort{
 	Name:    "emergency",
 	Pattern: Regexp(`You are in (?:emergency|rescue) mode|Dropping to a shell!|Give root password for maintenance`),
 	Kind:    classify.ShellLogin,
-	Message: "Linux did not come up: it asks for a person",
+	Message: "Linux did not come up: it is in a maintenance shell",
 	Hint:    "the console lines say which unit or device is missing",
 }

@@ -198,7 +198,8 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkIdle is the processor time of a wait in which nothing comes, through the console and through a bare read.
+// BenchmarkIdle is the processor time of a wait in which nothing comes, through the console and through a bare
+// read.
 func BenchmarkIdle(b *testing.B) {
 	const idle = 5 * time.Second
 	wait := func(f func()) float64 {

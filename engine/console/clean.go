@@ -11,8 +11,8 @@ var escapes = regexp.MustCompile(`\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:
 // lineEnds makes line ends \n and removes NULs.
 var lineEnds = strings.NewReplacer("\r\r\n", "\n", "\r\n", "\n", "\x00", "")
 
-// clean makes console bytes text: line ends become \n; escape sequences, NULs and single carriage returns are removed;
-// bytes that are not UTF-8 become the replacement character.
+// clean makes console bytes text: line ends become \n; escape sequences, NULs and single carriage returns are
+// removed; bytes that are not UTF-8 become the replacement character.
 func clean(raw string) string {
 	s := escapes.ReplaceAllString(raw, "")
 	s = lineEnds.Replace(s)

@@ -24,15 +24,16 @@ type Command struct {
 	Kind    classify.Kind // of the error when Timeout passes; "" means console.timeout
 	Abort   []Abort       // in addition to those of the dialect
 
-	// Line gets each line of the output as soon as it is complete, in the goroutine that runs the command. Its error ends
-	// the wait, not the command on the board.
+	// Line gets each line of the output as soon as it is complete, in the goroutine that runs the command. Its
+	// error ends the wait, not the command on the board.
 	Line func(line string) error
 }
 
 // maxOutput is the largest output of one command, in bytes.
 const maxOutput = 16 << 20
 
-// abortGrace is how long a command may still end by itself after an abort pattern: `dmesg | grep panic` is no panic.
+// abortGrace is how long a command may still end by itself after an abort pattern: `dmesg | grep panic` is no
+// panic.
 const abortGrace = 2 * time.Second
 
 // Limits of the synchronisation after a command that did not end normally.
@@ -59,8 +60,8 @@ func (c *Console) Start(ctx context.Context, d Dialect, cmd string) (returned Pa
 	return w.ended(), c.Send(ctx, "\n")
 }
 
-// Run types one command and waits for its exit code, wherever in the stream it arrives. An exit code other than 0 is
-// no error here.
+// Run types one command and waits for its exit code, wherever in the stream it arrives. An exit code other than 0
+// is no error here.
 func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, error) {
 	if err := d.check(cmd.Text); err != nil {
 		return Result{}, err
@@ -111,8 +112,8 @@ func (c *Console) runSynced(ctx context.Context, d Dialect, cmd Command) (Result
 	return res, nil
 }
 
-// awaitExit waits for the second echo of a command, and returns the exit code and the text of the echo. If the prompt comes
-// back without it, the board is asked for it.
+// awaitExit waits for the second echo of a command, and returns the exit code and the text of the echo. If the
+// prompt comes back without it, the board is asked for it.
 func (c *Console) awaitExit(ctx context.Context, got *capture, cmd Command) (code int, end string, err error) {
 	name, d, w := abbreviate(cmd.Text), got.dialect, got.marker
 	wait := Wait{
@@ -193,8 +194,8 @@ func (c *Console) probe(ctx context.Context, d Dialect, timeout time.Duration) e
 	return err
 }
 
-// setUp prepares an interpreter that answers: its line editor and its function for short commands. Commands run without the
-// function too.
+// setUp prepares an interpreter that answers: its line editor and its function for short commands. Commands run
+// without the function too.
 func (c *Console) setUp(ctx context.Context, d Dialect, timeout time.Duration) error {
 	t := &c.typist
 	t.awaitPrompt(ctx, d)

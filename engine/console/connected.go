@@ -11,9 +11,9 @@ type connector interface {
 	Connected(context.Context) error
 }
 
-// Connected waits until the port leads to the console, and returns the reason if it does not. It is meant for the moment
-// before the board's power is switched: a board whose console is in use elsewhere must not be reset. A port that is no
-// connector may be lost at that moment, because its adapter may get its power from the board.
+// Connected waits until the port leads to the console, and returns the reason if it does not. It is meant for the
+// moment before the board's power is switched: a board whose console is in use elsewhere must not be reset. A port
+// that is no connector may be lost at that moment, because its adapter may get its power from the board.
 func (c *Console) Connected(ctx context.Context) error {
 	const doing = "waiting for the console port"
 	for {
@@ -46,8 +46,8 @@ func (c *Console) Connected(ctx context.Context) error {
 	}
 }
 
-// StaysConnected waits whether a port that was opened again stays open: a server may hang up long after it has accepted a
-// connection. It waits for Reopen.Timeout, and returns an error if the port is lost meanwhile.
+// StaysConnected waits whether a port that was opened again stays open: a server may hang up long after it has
+// accepted a connection. It waits for Reopen.Timeout, and returns an error if the port is lost meanwhile.
 func (c *Console) StaysConnected(ctx context.Context) error {
 	if _, ok := c.port.current().(connector); !ok {
 		return nil

@@ -1,10 +1,10 @@
-// Package console is the dialogue with a text stream: sending, waiting for a pattern, and running a command whose exit
-// code comes back with its output.
+// Package console is the dialogue with a text stream: sending, waiting for a pattern, and running a command whose
+// exit code comes back with its output.
 //
-// It owns the only reader of a transport, the matching, the framing of commands and the transcript. It does not know
-// what a board is, which commands exist, or who its caller is. It is the only importer of goexpect, which holds the session's
-// goroutines and buffer; what goexpect lacks (contexts, a bound on its memory, wake-ups that are never lost, the true
-// result of a write) is added here. It is not meant for embedders.
+// It owns the only reader of a transport, the matching, the framing of commands and the transcript. It does not
+// know what a board is, which commands exist, or who its caller is. It is the only importer of goexpect, which
+// holds the session's goroutines and buffer; what goexpect lacks (contexts, a bound on its memory, wake-ups that
+// are never lost, the true result of a write) is added here. It is not meant for embedders.
 package console
 
 import (
@@ -40,8 +40,8 @@ type Typing struct {
 	NoEcho bool          // the board does not echo what is typed
 }
 
-// Console is one connection to a board. One goroutine at a time may send, wait and run commands; Close, Closed, Lost, Gaps
-// and Tail are safe for concurrent use.
+// Console is one connection to a board. One goroutine at a time may send, wait and run commands; Close, Closed,
+// Lost, Gaps and Tail are safe for concurrent use.
 type Console struct {
 	clk      clock.Clock
 	recorder Recorder
@@ -108,8 +108,8 @@ func (c *Console) Now() time.Time { return c.clk.Now() }
 // Send types text and waits until the port has taken it.
 func (c *Console) Send(ctx context.Context, text string) error { return c.send(ctx, text, text) }
 
-// SendSecret types text and makes it a secret. Stars are recorded in its place, in the place of every equal text, and in the
-// place of the board's echo.
+// SendSecret types text and makes it a secret. Stars are recorded in its place, in the place of every equal text,
+// and in the place of the board's echo.
 func (c *Console) SendSecret(ctx context.Context, text string) error {
 	c.secrets.Add(text)
 	c.stream.expectEcho(text)

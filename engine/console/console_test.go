@@ -111,8 +111,8 @@ func TestWaitEnds(t *testing.T) {
 		text  string
 		after time.Duration
 	}{
-		{"timeout", Wait{Timeout: 3 * time.Second, What: "the prompt"}, nil, classify.ConsoleTimeout, "no sign of the prompt within 3s", 3 * time.Second},
-		{"timeout with its own kind", Wait{Timeout: 3 * time.Second, Kind: classify.ShellLogin}, nil, classify.ShellLogin, `no sign of "=> " within 3s`, 3 * time.Second},
+		{"timeout", Wait{Timeout: 3 * time.Second, What: "the prompt"}, nil, classify.ConsoleTimeout, "timed out after 3s waiting for the prompt", 3 * time.Second},
+		{"timeout with its own kind", Wait{Timeout: 3 * time.Second, Kind: classify.ShellLogin}, nil, classify.ShellLogin, `timed out after 3s waiting for "=> "`, 3 * time.Second},
 		{"stall after output", Wait{Stall: 5 * time.Second}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
 			for range 4 {
 				say(b, 9, "still here\n")
@@ -165,7 +165,7 @@ func TestAbortIsForgivenWhenTheMatchFollows(t *testing.T) {
 	})
 }
 
-// Row 17: a board adds texts that mean failure, and switches built-in ones off, for as long as it says.
+// TestArm: a policy adds texts that mean failure, and switches built-in ones off, until it disarms them.
 func TestArm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, board := dial(t)

@@ -7,8 +7,8 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// deadlines are the moments at which a wait has something to do when nothing comes. The zero time is none. One timer runs,
-// for the earliest. deadlines belong to the goroutine that waits.
+// deadlines are the moments at which a wait has something to do when nothing comes. The zero time is none. One
+// timer runs, for the earliest. deadlines belong to the goroutine that waits.
 type deadlines struct {
 	con   *Console
 	x     *waiter

@@ -18,16 +18,17 @@ type Dialect struct {
 	Line   int    // the longest line that it takes, in bytes
 
 	// Wrap frames cmd between two echoes. The first prints a+b+":b", the second a+b+":"+exit code+":"+b+":"+exit
-	// code+":e". a and b are apart in what is typed, so that the echo of the line contains neither marker. The variable fl
-	// keeps what the second echo prints after a, so that it can be printed again if it was lost.
+	// code+":e". a and b are apart in what is typed, so that the echo of the line contains neither marker. The
+	// variable fl keeps what the second echo prints after a, so that it can be printed again if it was lost.
 	Wrap func(a, b, cmd string) string
 
-	// setup is a command after which shortWrap does what Wrap does in fewer characters: on a serial line, the characters
-	// are most of the cost of a short command. Both may be unset.
+	// setup is a command after which shortWrap does what Wrap does in fewer characters: on a serial line, the
+	// characters are most of the cost of a short command. Both may be unset.
 	setup     string
 	shortWrap func(a, b, cmd string) string
 
-	// checkClosed refuses a command that the interpreter would continue on the next line, for instance an open quote.
+	// checkClosed refuses a command that the interpreter would continue on the next line, for instance an open
+	// quote.
 	checkClosed func(cmd string) error
 
 	// disableEditing is typed once the shell answers. It makes a line editor show lines as they are typed.
@@ -36,18 +37,18 @@ type Dialect struct {
 	// Abort lists the texts that mean failure whenever they are printed.
 	Abort []Abort
 
-	// BootTime is when the kernel's clock was at zero. With it, what the kernel prints while a command runs can be told
-	// apart from the output of the command, for instance of dmesg. The zero time means unknown.
+	// BootTime is when the kernel's clock was at zero. With it, what the kernel prints while a command runs is
+	// distinguished from the output of the command, for instance of dmesg. The zero time means unknown.
 	BootTime time.Time
 
-	// KernelOnConsole reports whether the kernel prints on the console, as far as is known. CheckKernelQuiet asks the
-	// board; it may be nil.
+	// KernelOnConsole reports whether the kernel prints on the console, as far as is known. CheckKernelQuiet asks
+	// the board; it may be nil.
 	KernelOnConsole  bool
 	CheckKernelQuiet func(ctx context.Context) (bool, error)
 }
 
-// Every typed line starts with a space because some boards drop the first character. U-Boot repeats the previous command on
-// an empty line, except non-repeatable ones such as setenv.
+// Every typed line starts with a space because some boards drop the first character. U-Boot repeats the previous
+// command on an empty line, except non-repeatable ones such as setenv.
 
 // UBoot returns the dialect of U-Boot's shell, hush.
 func UBoot(prompt string, line int) Dialect {
@@ -67,8 +68,9 @@ func UBoot(prompt string, line int) Dialect {
 // bareWord needs no quotes in any shell.
 var bareWord = regexp.MustCompile(`^[\w./-]+$`)
 
-// POSIX returns the dialect of a POSIX shell. The command runs in the shell itself, so that cd and variables persist; it
-// reads from /dev/null, so that it cannot consume what is typed next; a syntax error does not suppress the second echo.
+// POSIX returns the dialect of a POSIX shell. The command runs in the shell itself, so that cd and variables
+// persist; it reads from /dev/null, so that it cannot consume what is typed next; a syntax error does not suppress
+// the second echo.
 func POSIX(prompt string, line int) Dialect {
 	return Dialect{
 		Name: "the shell", Prompt: prompt, Line: line, checkClosed: closedQuotes,

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// echo looks for what a board prints while text is typed into its line editor: the text, with line ends wherever the
-// editor wraps, and whole lines of other output between its characters.
+// echo looks for what a board prints while text is typed into its line editor: the text, with line ends wherever
+// the editor wraps, and whole lines of other output between its characters.
 type echo struct {
 	text        string
 	prompt      string // how the prompt before it ends
@@ -22,8 +22,8 @@ type echo struct {
 // String returns the echo for an error text.
 func (e *echo) String() string { return fmt.Sprintf("the echo of %q", e.text) }
 
-// minForeignLine is the shortest line of other output. A shorter one is a character that came twice before the editor
-// wrapped.
+// minForeignLine is the shortest line of other output. A shorter one is a character that came twice before the
+// editor wrapped.
 const minForeignLine = 3
 
 // token is one byte that is no part of an escape sequence, and its index.
@@ -100,8 +100,8 @@ func (e *echo) find(buf []byte) []int {
 	return nil
 }
 
-// isPrompt reports whether a line may be typed after junk. atStart means that junk begins the search: then only a line that
-// is typed just after a prompt has nothing before it.
+// isPrompt reports whether a line may be typed after junk. atStart means that junk begins the search: then only a
+// line that is typed just after a prompt has nothing before it.
 func (e *echo) isPrompt(junk string, atStart bool) bool {
 	bare := strings.TrimRight(junk, " ")
 	if bare == "" {

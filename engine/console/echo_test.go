@@ -163,7 +163,8 @@ func TestEchoes(t *testing.T) {
 	}
 }
 
-// Row 4: a kernel that is never silent delays nothing, and what is not recognised between its lines is given up in time.
+// Row 4: a kernel that is never silent delays nothing, and what is not recognised between its lines is given up in
+// time.
 func TestEchoesBetweenKernelLines(t *testing.T) {
 	for name, tt := range map[string]struct {
 		e      editor

@@ -8,9 +8,9 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Epoch is the time in which one interpreter of a board can be used: from its first answer until the board is switched,
-// boots or resets, or until the console is asked for another interpreter. It ends once; the first event is the reason. A nil
-// Epoch does not end. It is safe for concurrent use.
+// Epoch is the time in which one interpreter of a board can be used: from its first answer until the board is
+// switched, boots or resets, or until the console is asked for another interpreter. It ends once; the first event
+// is the reason. A nil Epoch does not end. It is safe for concurrent use.
 type Epoch struct {
 	name string // of the interpreter, for people: "U-Boot prompt"
 
@@ -22,8 +22,8 @@ type Epoch struct {
 
 type callerKey struct{}
 
-// WithCaller returns a context that names the line of a script, "board.lua:12", as the caller of commands and power
-// switches.
+// WithCaller returns a context that names the line of a script, "board.lua:12", as the caller of commands and
+// power switches.
 func WithCaller(ctx context.Context, line string) context.Context {
 	if line == "" {
 		return ctx
@@ -66,8 +66,8 @@ func (e *Epoch) err() error {
 	return e.ended
 }
 
-// startCommand notes the line of the script that runs the next command. It returns the line before, and whether the board
-// has printed a banner at offset banner since the last command.
+// startCommand notes the line of the script that runs the next command. It returns the line before, and whether
+// the board has printed a banner at offset banner since the last command.
 func (e *Epoch) startCommand(line string, banner int64) (last string, reset bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

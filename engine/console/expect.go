@@ -91,8 +91,8 @@ func (c *Console) fail(x *waiter, err error) (Match, error) {
 	return Match{}, err
 }
 
-// checkIdle returns an error while a wait is in progress: a function that gets the lines of a command cannot run another
-// one.
+// checkIdle returns an error while a wait is in progress: a function that gets the lines of a command cannot run
+// another one.
 func (c *Console) checkIdle() error {
 	if name, ok := c.stream.waiting(); ok {
 		return classify.New(classify.ConsoleBusy, "the console is busy, waiting for %s", name)
@@ -106,7 +106,7 @@ func (w Wait) timeoutError() error {
 	if kind == "" {
 		kind = classify.ConsoleTimeout
 	}
-	return classify.New(kind, "no sign of %s within %s", w.name(), w.Timeout)
+	return classify.New(kind, "timed out after %s waiting for %s", w.Timeout, w.name())
 }
 
 // waited describes a wait that its context ended.

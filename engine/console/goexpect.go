@@ -32,9 +32,9 @@ type receiver struct {
 	unpublished []byte          // the last read, which goexpect has not stored yet
 }
 
-// Read implements io.Reader. goexpect calls it again only after it has stored the bytes of the call before, and only then
-// they may be matched. No error but io.EOF is returned: goexpect would drop data that comes with an error, and would then
-// poll a dead session.
+// Read implements io.Reader. goexpect calls it again only after it has stored the bytes of the call before, and
+// only then they may be matched. No error but io.EOF is returned: goexpect would drop data that comes with an
+// error, and would then poll a dead session.
 func (r *receiver) Read(p []byte) (int, error) {
 	<-r.ready
 	r.publish()

@@ -16,8 +16,8 @@ type Interpreter struct {
 	Epoch *Epoch        // in which it can be used; nil: it does not end
 }
 
-// Exec runs a command and returns its output and exit code; no exit code is an error. Lines that look like the kernel's are
-// removed if the kernel prints on the console; otherwise they are the command's.
+// Exec runs a command and returns its output and exit code; no exit code is an error. Lines that look like the
+// kernel's are removed if the kernel prints on the console; otherwise they are the command's.
 func (i *Interpreter) Exec(ctx context.Context, cmd Command) (Result, error) {
 	if cmd.Timeout == 0 && cmd.Stall == 0 {
 		cmd.Timeout = i.Limit
@@ -52,8 +52,8 @@ func (i *Interpreter) Failed(kind classify.Kind, cmd string, res Result) error {
 	return i.Fail(classify.New(kind, "%s: %s exited %d", i.Name, abbreviate(cmd), res.Code))
 }
 
-// Leave types a command that should not return, such as a boot, and ends the epoch. The pattern matches if the command
-// returns.
+// Leave types a command that should not return, such as a boot, and ends the epoch. The pattern matches if the
+// command returns.
 func (i *Interpreter) Leave(ctx context.Context, cmd string) (returned Pattern, err error) {
 	if err := i.Live(ctx); err != nil {
 		return Pattern{}, err

@@ -8,8 +8,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// capture collects the stream from the Enter of a command on. The fields above the blank line do not change; the others are
-// guarded by the stream's mu.
+// capture collects the stream from the Enter of a command on. The fields above the blank line do not change; the
+// others are guarded by the stream's mu.
 type capture struct {
 	con     *Console
 	dialect Dialect
@@ -125,8 +125,8 @@ func (g *capture) findStartLocked() bool {
 	}
 }
 
-// output returns what the command printed, up to its second echo, whose text is end. If there are lines that are taken for
-// the kernel's, own is without them and all has them; otherwise all is "".
+// output returns what the command printed, up to its second echo, whose text is end. If there are lines that are
+// taken for the kernel's, own is without them and all has them; otherwise all is "".
 func (g *capture) output(end string) (own, all string) {
 	g.con.stream.mu.Lock()
 	defer g.con.stream.mu.Unlock()
@@ -179,8 +179,8 @@ func (g *capture) deliverLines(last bool) error {
 	return nil
 }
 
-// takeLines returns the complete lines that came since the last call, without the kernel's. ok is false before the output
-// begins.
+// takeLines returns the complete lines that came since the last call, without the kernel's. ok is false before the
+// output begins.
 func (g *capture) takeLines() (lines []byte, ok bool, err error) {
 	g.con.stream.mu.Lock()
 	defer g.con.stream.mu.Unlock()

@@ -51,7 +51,7 @@ func TestAPersonTakesOver(t *testing.T) {
 			t.Errorf("UntilLost after a cancel = %v", err)
 		}
 		board.Close()
-		wantKind(t, c.WaitLost(t.Context()), classify.TransportLost, "lost while somebody used it")
+		wantKind(t, c.WaitLost(t.Context()), classify.TransportLost, "lost while a person used it")
 		c.Close()
 	})
 }

@@ -19,8 +19,8 @@ type Pattern struct {
 // Text returns the pattern of a literal, found anywhere.
 func Text(s string) Pattern { return Pattern{text: s} }
 
-// Prompt returns the pattern of a literal at the end of the stream: nothing follows it for a moment. Escape sequences and
-// blanks after it do not count.
+// Prompt returns the pattern of a literal at the end of the stream: nothing follows it for a moment. Escape
+// sequences and blanks after it do not count.
 func Prompt(s string) Pattern { return Pattern{text: s, endsStream: true} }
 
 // Regexp returns the pattern of a regular expression, matched line by line. It panics if s is not one.
@@ -42,8 +42,8 @@ func (p Pattern) String() string {
 	return fmt.Sprintf("%q", p.text)
 }
 
-// find returns the indexes of the first match in buf and of its groups, nil if there is none. The bytes before fresh were
-// searched earlier.
+// find returns the indexes of the first match in buf and of its groups, nil if there is none. The bytes before
+// fresh were searched earlier.
 func (p Pattern) find(buf []byte, fresh int) []int {
 	switch {
 	case p.echo != nil:

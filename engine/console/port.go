@@ -11,8 +11,9 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// Reopen says how a console outlives its port: an adapter that loses its power with the board, a server that restarts, a
-// cable that was bumped. What the board prints while the port is lost is lost too, and the console records that.
+// Reopen says how a console outlives its port: an adapter that loses its power with the board, a server that
+// restarts, a cable that was bumped. What the board prints while the port is lost is lost too, and the console
+// records that.
 type Reopen struct {
 	Open    func(context.Context) (io.ReadWriteCloser, error) // nil: the console is lost with its port
 	Timeout time.Duration                                     // from the loss of the port to the loss of the console
@@ -57,8 +58,8 @@ func (p *port) forWrite() (rw io.ReadWriteCloser, reopened <-chan struct{}) {
 	return p.rw, p.reopened
 }
 
-// reconnected returns a channel that is closed when the lost port is open again, nil while the port is open. Timeouts are
-// suspended meanwhile, because output is lost; reopen bounds the outage.
+// reconnected returns a channel that is closed when the lost port is open again, nil while the port is open.
+// Timeouts are suspended meanwhile, because output is lost; reopen bounds the outage.
 func (p *port) reconnected() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,8 +83,8 @@ func (p *port) lastLoss() error {
 	return p.lastErr
 }
 
-// reopen opens the port again after the error in cause, and reports whether the console goes on. A new port that fails
-// within the timeout continues the same outage: the timeout does not start again.
+// reopen opens the port again after the error in cause, and reports whether the console goes on. A new port that
+// fails within the timeout continues the same outage: the timeout does not start again.
 func (p *port) reopen() bool {
 	if p.cfg.Open == nil || p.isClosed() {
 		return false

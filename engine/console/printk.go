@@ -16,8 +16,8 @@ type kernelLine struct {
 	at       time.Duration // on the kernel's clock
 }
 
-// kernelLines finds the kernel's messages in buf. Of two stamps in one line the second one's is the kernel's: the first one
-// begins a line of dmesg, which the message interrupted.
+// kernelLines finds the kernel's messages in buf. Of two stamps in one line the second one's is the kernel's: the
+// first one begins a line of dmesg, which the message interrupted.
 func kernelLines(buf []byte) []kernelLine {
 	if bytes.IndexByte(buf, '[') < 0 {
 		return nil
@@ -63,8 +63,9 @@ func originalIndex(i int, lines []kernelLine) int {
 // printkDelay is how long after its stamp a message may appear on a slow console.
 const printkDelay = 10 * time.Second
 
-// kernelLinesIn returns the lines in the output of a command that the kernel printed meanwhile, rather than the command, and
-// appends them to seen. The kernel prints each message once: one that came before is the output of dmesg.
+// kernelLinesIn returns the lines in the output of a command that the kernel printed meanwhile, rather than the
+// command, and appends them to seen. The kernel prints each message once: one that came before is the output of
+// dmesg.
 func (g *capture) kernelLinesIn(out []byte, seen *[]byte) []kernelLine {
 	if g.dialect.BootTime.IsZero() {
 		return nil

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Row 4: lines of the kernel's are left out wherever they are, however late, and lines that a command prints are kept.
+// Row 4: lines of the kernel's are left out wherever they are, however late, and lines that a command prints are
+// kept.
 func TestKernelLines(t *testing.T) {
 	const old, fresh = "[    0.000000] Linux version 6.1", "[   11.000000] usb 1-1: new"
 	for _, tt := range []struct {
@@ -50,8 +51,8 @@ func TestKernelLines(t *testing.T) {
 	}
 }
 
-// FuzzFraming holds the framing to a model: a command prints something, exits somehow, and the kernel talks in between,
-// in the middle of markers too.
+// FuzzFraming holds the framing to a model: a command prints something, exits somehow, and the kernel talks in
+// between, in the middle of markers too.
 func FuzzFraming(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed, []byte("\x00\x05text\x08\x09\x0a\x0bmore of it\x0c\x0d"), byte(seed*7), byte(seed))

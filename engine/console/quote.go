@@ -25,8 +25,8 @@ func quoteLine(cmd string) string {
 // closedQuotes refuses a command that a POSIX shell would continue on the next line.
 func closedQuotes(cmd string) error { return scanQuotes(cmd, false) }
 
-// closedQuotesUBoot does the same for U-Boot's hush, where a single quote opens a quotation inside double quotes too, and
-// where a comment would include the second echo.
+// closedQuotesUBoot does the same for U-Boot's hush, where a single quote opens a quotation inside double quotes
+// too, and where a comment would include the second echo.
 func closedQuotesUBoot(cmd string) error { return scanQuotes(cmd, true) }
 
 func scanQuotes(cmd string, uboot bool) error {

@@ -13,14 +13,15 @@ const (
 	minSecret   = 3 // bytes; a shorter text is part of too many words to be masked outside of its own echo
 )
 
-// Secrets are texts that no record may show. Each line of a text is a secret of its own, because lines are typed and echoed
-// separately. A nil Secrets masks nothing. It is safe for concurrent use.
+// Secrets are texts that no record may show. Each line of a text is a secret of its own, because lines are typed
+// and echoed separately. A nil Secrets masks nothing. It is safe for concurrent use.
 type Secrets struct {
 	mu    sync.RWMutex // mu guards words
 	words []string     // what is masked anywhere, the longest first
 }
 
-// NewSecrets returns a set of secrets. Those of fewer than three bytes are masked only in the echo of their own typing.
+// NewSecrets returns a set of secrets. Those of fewer than three bytes are masked only in the echo of their own
+// typing.
 func NewSecrets(texts ...string) *Secrets {
 	s := &Secrets{}
 	s.Add(texts...)

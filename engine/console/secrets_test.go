@@ -39,8 +39,8 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// FuzzMask holds Mask to its definition, a byte is starred if it is in an occurrence of a secret, and shows that the
-// transcript of a stream is the same however it is read.
+// FuzzMask holds Mask to its definition, a byte is starred if it is in an occurrence of a secret, and shows that
+// the transcript of a stream is the same however it is read.
 func FuzzMask(f *testing.F) {
 	f.Add("root", "hunter2", "U-Boot root\nhunter2roothunter2\n", 5)
 	f.Add("aba", "abab", "xababababa\naba\nb\n", 7)
@@ -103,7 +103,8 @@ func lines(record string) string {
 	return strings.Join(all, "")
 }
 
-// Row 29: a secret that the board prints is in no record and no error, however the reads fall. A part of one is no secret.
+// Row 29: a secret that the board prints is in no record and no error, however the reads fall. A part of one is no
+// secret.
 func TestSecretsAreMasked(t *testing.T) {
 	const secret = "s3cret!pass"
 	hide := NewSecrets(secret, "", "ab")
@@ -132,7 +133,8 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
-// What a board answers to a typed secret: stars are written for its echo, whatever became of it, and for no other text.
+// What a board answers to a typed secret: stars are written for its echo, whatever became of it, and for no other
+// text.
 func TestEchoOfASecret(t *testing.T) {
 	const x = secretShown
 	for name, tt := range map[string]struct{ secret, came, want string }{

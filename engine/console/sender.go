@@ -8,8 +8,8 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// sender writes to the port. One goroutine, run, writes; goexpect hands it what is to be written, and it returns the true
-// result, which goexpect does not know.
+// sender writes to the port. One goroutine, run, writes; goexpect hands it what is to be written, and it returns
+// the true result, which goexpect does not know.
 type sender struct {
 	typing Typing
 	clk    clock.Clock
@@ -73,7 +73,7 @@ func (s *sender) writeAll(p []byte) error {
 	return nil
 }
 
-// pause gives the board time to process a chunk.
+// pause waits while the board processes a chunk.
 func (s *sender) pause() {
 	if s.typing.Delay <= 0 {
 		return
@@ -86,7 +86,8 @@ func (s *sender) pause() {
 	}
 }
 
-// send types text and waits until the port has taken it. shown is what the recorder gets instead; nothing, if it is empty.
+// send types text and waits until the port has taken it. shown is what the recorder gets instead; nothing, if it
+// is empty.
 func (c *Console) send(ctx context.Context, text, shown string) error {
 	if text == "" {
 		return nil

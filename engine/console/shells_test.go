@@ -37,7 +37,7 @@ func onPTY(t testing.TB, name string, args ...string) *Console {
 	return c
 }
 
-// FuzzQuoting has real shells take a word apart that was quoted for them. Row 30.
+// FuzzQuoting has real shells parse a word that was quoted for them.
 func FuzzQuoting(f *testing.F) {
 	for _, word := range []string{"", "it's", `$x $(y) ` + "`z`", `back\slash\`, "'", `'\''`, "a\nb\tc", "!1 ~ * ?", "\u00e9", "-n", "#", "a;b&c|d", `"`} {
 		f.Add(word)

@@ -17,8 +17,8 @@ const (
 	maxMatch = 4 << 10  // the longest match that is guaranteed, in bytes
 )
 
-// stream is what the board has printed: the bytes that are kept, the offsets that count from the first byte ever, and
-// those that look at each new byte. goexpect holds the same bytes from consumed on.
+// stream is what the board has printed: the bytes that are kept, the offsets that count from the first byte ever,
+// and those that look at each new byte. goexpect holds the same bytes from consumed on.
 type stream struct {
 	secrets *Secrets
 	watches *watches
@@ -79,8 +79,8 @@ func (s *stream) discardLocked(to int64) {
 	}
 }
 
-// consumeLocked lets goexpect match text, which is known to lie at offset lo, and so consumes the stream up to its end.
-// The caller holds mu.
+// consumeLocked lets goexpect match text, which is known to lie at offset lo, and so consumes the stream up to its
+// end. The caller holds mu.
 func (s *stream) consumeLocked(lo int64, text string) {
 	s.pos = lo + int64(len(text))
 	if !utf8.ValidString(text) { // no regular expression matches such bytes

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Transcript is a Recorder that writes each line of the console as one line, with the time and the direction (< from the
-// board, > to it). Control bytes and escape sequences are made visible. Close returns the first error of the writer. It is
-// safe for concurrent use.
+// Transcript is a Recorder that writes each line of the console as one line, with the time and the direction (<
+// from the board, > to it). Control bytes and escape sequences are made visible. Close returns the first error of
+// the writer. It is safe for concurrent use.
 type Transcript struct {
 	mu       sync.Mutex // mu guards what follows
 	w        io.Writer
@@ -25,7 +25,8 @@ type Transcript struct {
 	echo     typedSecrets // in what comes from the board
 }
 
-// NewTranscript returns a Transcript that writes to w, one Write a line. w must not block: the console waits for it.
+// NewTranscript returns a Transcript that writes to w, one Write a line. w must not block: the console waits for
+// it.
 func NewTranscript(w io.Writer) *Transcript { return &Transcript{w: w} }
 
 // Hide writes stars in place of secrets from now on.
@@ -71,8 +72,8 @@ func (t *Transcript) expectEcho(secret string) {
 	t.echo.expect(secret)
 }
 
-// switchDirection writes the line and changes the direction. The end of the line is held back if it may be the beginning of
-// a secret.
+// switchDirection writes the line and changes the direction. The end of the line is held back if it may be the
+// beginning of a secret.
 func (t *Transcript) switchDirection() {
 	n := len(t.line)
 	if t.masked == 0 {

@@ -11,9 +11,9 @@ const (
 	maxSecrets  = 64 // lines of secrets whose echoes are expected at once
 )
 
-// typedSecrets follows the stream after secrets were typed and finds their echoes, also if characters are missing, if the
-// kernel printed a line within, or if the board was reset. An echo begins where the secret was typed and ends with its line.
-// Other text in its place ends the search, so that nothing else is masked.
+// typedSecrets follows the stream after secrets were typed and finds their echoes, also if characters are missing,
+// if the kernel printed a line within, or if the board was reset. An echo begins where the secret was typed and
+// ends with its line. Other text in its place ends the search, so that nothing else is masked.
 type typedSecrets struct {
 	due       []string // lines whose echo may come, the next one first
 	matched   int      // bytes of the next one that were found
@@ -31,7 +31,8 @@ func (t *typedSecrets) expect(secret string) {
 	}
 }
 
-// next returns the place of the echo in a piece of the stream: the rest of a line with its end, or as much of it as there is.
+// next returns the place of the echo in a piece of the stream: the rest of a line with its end, or as much of it
+// as there is.
 func (t *typedSecrets) next(piece []byte) []span {
 	if !t.open() {
 		return nil
@@ -72,8 +73,8 @@ func (t *typedSecrets) next(piece []byte) []span {
 // advance continues with the next secret.
 func (t *typedSecrets) advance() { t.due, t.matched, t.separated = t.due[1:], 0, false }
 
-// subsequence returns how many bytes of secret are used up if toks are characters of it in their order and nothing else,
-// otherwise 0.
+// subsequence returns how many bytes of secret are used up if toks are characters of it in their order and nothing
+// else, otherwise 0.
 func subsequence(toks []token, secret string) (length int) {
 	for _, x := range toks {
 		i := strings.IndexByte(secret[length:], x.c)
@@ -85,8 +86,8 @@ func subsequence(toks []token, secret string) (length int) {
 	return length
 }
 
-// damagedEcho returns how many of toks are the echo of secret if other text follows it, or if single characters of it are
-// wrong, and how many bytes of secret are used up then. Both are 0 if toks do not begin with an echo.
+// damagedEcho returns how many of toks are the echo of secret if other text follows it, or if single characters of
+// it are wrong, and how many bytes of secret are used up then. Both are 0 if toks do not begin with an echo.
 func damagedEcho(toks []token, secret string) (came, length int) {
 	same := 0
 	for i := 0; i < len(toks); i++ { // when an iteration ends, toks[i] may be a wrong character

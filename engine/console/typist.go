@@ -7,9 +7,10 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// A serial line loses characters: a receiver overruns, a cable picks up noise. So a line is typed without its Enter, the
-// board's echo is compared, and only then is Enter pressed. A line whose echo differs is cleared with Ctrl-C and typed
-// again, in smaller and smaller chunks that wait for their echo, so that even the slowest receiver keeps up.
+// A serial line loses characters: a receiver overruns, a cable picks up noise. So a line is typed without its
+// Enter, the board's echo is compared, and only then is Enter pressed. A line whose echo differs is cleared with
+// Ctrl-C and typed again, in smaller and smaller chunks that wait for their echo, so that even the slowest
+// receiver keeps up.
 const (
 	typeTries     = 12
 	syncTypeTries = 3
@@ -25,8 +26,8 @@ const (
 // promptTimeout bounds the wait for the prompt after a result. The result does not depend on it.
 const promptTimeout = 300 * time.Millisecond
 
-// typist types lines at a board, and holds what it has learned about the board's echo and prompt. It belongs to the
-// goroutine that runs commands.
+// typist types lines at a board, and holds what it has learned about the board's echo and prompt. It belongs to
+// the goroutine that runs commands.
 type typist struct {
 	con    *Console
 	typing Typing
@@ -57,8 +58,8 @@ func (t *typist) wrapper(d Dialect, cmd string) func(marker) string {
 	return func(w marker) string { return wrap(w.a, w.b, cmd) }
 }
 
-// typeLine types the line that frame makes of a marker until its echo is right, and returns the marker. Enter is left to
-// the caller. Each try uses a new marker, so late output of an earlier try is ignored.
+// typeLine types the line that frame makes of a marker until its echo is right, and returns the marker. Enter is
+// left to the caller. Each try uses a new marker, so late output of an earlier try is ignored.
 func (t *typist) typeLine(ctx context.Context, d Dialect, tries int, frame func(marker) string) (marker, error) {
 	if err := t.con.checkIdle(); err != nil {
 		return marker{}, err
@@ -181,7 +182,8 @@ func (t *typist) awaitEcho(ctx context.Context, d Dialect, e *echo) (echoResult,
 	}
 }
 
-// typeHarmless types a line that does no harm, wherever it is read. afterPrompt means that nothing came since the prompt.
+// typeHarmless types a line that does no harm, wherever it is read. afterPrompt means that nothing came since the
+// prompt.
 func (t *typist) typeHarmless(ctx context.Context, d Dialect, line string, afterPrompt bool) error {
 	result, err := t.typeChecked(ctx, d, &echo{prompt: d.Prompt, learned: t.prompt, afterPrompt: afterPrompt}, line)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// waiter is a wait in progress. The reader's goroutine scans each read for it, so that no byte is missed. Its fields are
-// guarded by the stream's mu, but for the channels.
+// waiter is a wait in progress. The reader's goroutine scans each read for it, so that no byte is missed. Its
+// fields are guarded by the stream's mu, but for the channels.
 type waiter struct {
 	Wait
 	start   int64  // offset at which the wait began
@@ -34,7 +34,8 @@ func newWaiter(w Wait) *waiter {
 	}
 }
 
-// scan searches the new bytes of buf, which begins at offset base, and reports whether the wait is over by a match.
+// scan searches the new bytes of buf, which begins at offset base, and reports whether the wait is over by a
+// match.
 func (x *waiter) scan(buf []byte, base int64) bool {
 	if x.match != nil {
 		return true
@@ -58,8 +59,8 @@ func (x *waiter) scan(buf []byte, base int64) bool {
 	return true
 }
 
-// scanFor searches for the patterns in buf, which begins at offset base. It returns the index of the first match, -1 if there
-// is none.
+// scanFor searches for the patterns in buf, which begins at offset base. It returns the index of the first match,
+// -1 if there is none.
 func (x *waiter) scanFor(buf []byte, fresh int, base int64) (at int) {
 	at, x.prompt = -1, nil
 	for i, p := range x.For {
@@ -128,7 +129,8 @@ func (s *stream) waiting() (name string, ok bool) {
 	return s.waiter.name(), true
 }
 
-// promptSettle is the silence after which what looks like a prompt is one. It is longer than a USB adapter's latency.
+// promptSettle is the silence after which what looks like a prompt is one. It is longer than a USB adapter's
+// latency.
 const promptSettle = 50 * time.Millisecond
 
 // confirmPrompt makes a match of a prompt that nothing followed, or asks for another check.

@@ -52,5 +52,6 @@ func (w *watches) disabled(name string) bool {
 	return slices.ContainsFunc(w.all, func(change Watch) bool { return slices.Contains(change.Disable, name) })
 }
 
-// PushAborts changes which texts mean failure until pop is called. The changes that were pushed last are popped first.
+// PushAborts changes which texts mean failure until pop is called. The changes that were pushed last are popped
+// first.
 func (c *Console) PushAborts(w Watch) (pop func()) { return c.watches.push(w) }

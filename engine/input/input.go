@@ -1,6 +1,6 @@
-// Package input opens files that others may have put where a file is looked for. Opening and reading a FIFO waits for its
-// other end, and no context ends that wait; so only regular files are opened, and never with a wait. It does not know what
-// is in a file.
+// Package input opens files in places that other users can write to. Opening and reading a FIFO waits for its
+// other end, and no context ends that wait; so only regular files are opened, and without waiting. The package
+// does not know what is in a file. It is not meant for embedders.
 package input
 
 import (
@@ -14,13 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNotRegular is the error of a path that is a FIFO, a socket, a device or a folder.
+// ErrNotRegular is the error of a path that is a FIFO, a socket, a device or a directory.
 var ErrNotRegular = errors.New("it is not a regular file")
 
-// Open opens a regular file to read it.
+// Open opens a regular file for reading.
 func Open(path string) (*os.File, error) { return OpenFile(path, os.O_RDONLY, 0) }
 
-// OpenFile is os.OpenFile for a regular file. It does not follow a last symbolic link if flag has O_NOFOLLOW.
+// OpenFile is os.OpenFile for a regular file. With O_NOFOLLOW in flag it does not follow a symbolic link at the
+// end of path.
 func OpenFile(path string, flag int, perm os.FileMode) (*os.File, error) {
 	f, err := os.OpenFile(path, flag|unix.O_NONBLOCK|unix.O_NOCTTY, perm)
 	if err != nil {
@@ -33,7 +34,7 @@ func OpenFile(path string, flag int, perm os.FileMode) (*os.File, error) {
 	return f, nil
 }
 
-// Regular returns ErrNotRegular if f is none.
+// Regular returns ErrNotRegular unless f is a regular file.
 func Regular(f *os.File) error {
 	st, err := f.Stat()
 	if err == nil && !st.Mode().IsRegular() {
@@ -42,7 +43,7 @@ func Regular(f *os.File) error {
 	return err
 }
 
-// Read returns the content of a regular file, which may have limit bytes.
+// Read returns the content of a regular file, which may have at most limit bytes.
 func Read(path string, limit int64) ([]byte, error) {
 	f, err := Open(path)
 	if err != nil {
@@ -52,7 +53,7 @@ func Read(path string, limit int64) ([]byte, error) {
 	return ReadAll(f, limit)
 }
 
-// ReadAll returns what r has. More than limit bytes are an error.
+// ReadAll returns the content of r. More than limit bytes are an error.
 func ReadAll(r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(text)) > limit {
@@ -61,7 +62,8 @@ func ReadAll(r io.Reader, limit int64) ([]byte, error) {
 	return text, err
 }
 
-// Line returns the first line of a small file, trimmed and without control characters: it may be shown to people.
+// Line returns the first line of r, trimmed and without control characters, so that it can be printed. It reads at
+// most limit bytes.
 func Line(r io.Reader, limit int64) string {
 	text, _ := io.ReadAll(io.LimitReader(r, limit))
 	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(text), "?")), "\n")

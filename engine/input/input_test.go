@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestOnlyRegularFilesAreOpened opens what would wait for ever, or would be no file to read.
+// TestOnlyRegularFilesAreOpened: opening anything else is an error and does not wait.
 func TestOnlyRegularFilesAreOpened(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -19,7 +19,7 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 		os.Symlink("fifo", in("link")), os.Symlink("file", in("good")), os.Mkdir(in("folder"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	writer, err := os.OpenFile(in("written"), os.O_RDWR, 0) // a FIFO with a writer that says nothing
+	writer, err := os.OpenFile(in("written"), os.O_RDWR, 0) // a FIFO with a writer that writes nothing
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 	for _, tt := range []struct {
 		path  string
 		limit int64
-		want  string // of the content, or of the error
+		want  string // the end of the content, or of the error
 		err   bool
 	}{
 		{in("file"), 5, "12345", false},
@@ -66,7 +66,7 @@ func TestLine(t *testing.T) {
 		"\u202eright to left\u2028 \u200b x": "right to left",
 	} {
 		if got := Line(strings.NewReader(text), 24); got != want {
-			t.Errorf("Line(%q) = %q; want %q", text, got, want)
+			t.Errorf("Line(%q, 24) = %q; want %q", text, got, want)
 		}
 	}
 }

@@ -23,13 +23,13 @@ func init() {
 	})
 }
 
-// command switches a board by a command of the operator's, run by sh, see fill. Its exit code counts.
+// command switches a board by a command of the operator, which sh runs, see expand. Its exit code is the result.
 type command string
 
 func (c command) On(ctx context.Context) error  { return c.run(ctx, on) }
 func (c command) Off(ctx context.Context) error { return c.run(ctx, off) }
 
-// Check finds the program, as far as the command begins with one.
+// Check looks for the program, if the command begins with a plain name.
 func (c command) Check(ctx context.Context) error {
 	name, _, _ := strings.Cut(strings.TrimSpace(string(c)), " ")
 	if strings.ContainsAny(name, `'"$\;&|(){}=<>`+"`") {
@@ -40,52 +40,54 @@ func (c command) Check(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return classify.Wrap(context.Cause(ctx), classify.PowerConnect, "looking for the program %s of the power command", name)
 	case err != nil:
-		return classify.WithHint(classify.New(classify.PowerConnect, "the power command begins with %s, which is not a program here%s", name, said(out)),
+		return classify.WithHint(classify.New(classify.PowerConnect, "the power command begins with %s, which is not a program here%s", name, outputSuffix(out)),
 			"install it, or give its whole path")
 	}
 	return nil
 }
 
-// shell is a command of sh that ends with ctx.
+// shell returns a command of sh that ends with ctx.
 func shell(ctx context.Context, text string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "sh", "-c", text)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts ends with it, and a Ctrl-C is not for it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C does not reach the command, and Cancel ends all that it started
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second // for its output, if something it started holds on to it
+	cmd.WaitDelay = time.Second // for a child process that holds its output open
 	return cmd
 }
 
+// run runs the command for a state.
 func (c command) run(ctx context.Context, state string) error {
 	text := expand(string(c), state)
 	out, err := output(shell(ctx, text))
-	for n := 1; n < strayTries && stray(err) && ctx.Err() == nil; n++ {
+	for n := 1; n < strayTries && isStray(err) && ctx.Err() == nil; n++ {
 		out, err = output(shell(ctx, text))
 	}
 	switch {
 	case ctx.Err() != nil:
-		return classify.Wrap(context.Cause(ctx), classify.PowerCommand, "the power command `%s` did not end%s", text, said(out))
+		return classify.Wrap(context.Cause(ctx), classify.PowerCommand, "the power command `%s` did not end%s", text, outputSuffix(out))
 	case errors.Is(err, exec.ErrWaitDelay):
-		return nil // it exited 0 and left something running
+		return nil // it exited 0 and left a process running
 	}
-	return classify.Wrap(err, classify.PowerCommand, "the power command `%s` failed%s", text, said(out))
+	return classify.Wrap(err, classify.PowerCommand, "the power command `%s` failed%s", text, outputSuffix(out))
 }
 
-// mostSaid is how much of what a command prints is kept, in bytes.
-const mostSaid = 300
+// maxOutput is how much of the end of a command's output is kept, in bytes.
+const maxOutput = 300
 
-// output runs a command and returns the end of what it prints.
+// output runs a command and returns the end of its output.
 func output(cmd *exec.Cmd) (*bounded.Tail, error) {
-	out := &bounded.Tail{Limit: mostSaid}
+	out := &bounded.Tail{Limit: maxOutput}
 	cmd.Stdout, cmd.Stderr = out, out
 	return out, cmd.Run()
 }
 
-// strayTries is how often a command is started that a signal ends.
+// strayTries is how often a command is started that a stray signal ends.
 const strayTries = 3
 
-// stray reports whether a command was ended by a signal that was not for it. Between its fork and its own process group it
-// gets those of flashlua's group: the Ctrl-C, or the signal of timeout(1), for which the board is switched off.
-func stray(err error) bool {
+// isStray reports whether a command was ended by a signal that was meant for flashlua. Between fork and the change
+// of its process group, the command is in flashlua's group and gets its signals: the Ctrl-C, or the signal of
+// timeout(1), after which the board is switched off.
+func isStray(err error) bool {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		return false
@@ -94,8 +96,8 @@ func stray(err error) bool {
 	return ok && status.Signaled() && slices.Contains([]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}, status.Signal())
 }
 
-// said is what a command printed, for an error text.
-func said(out *bounded.Tail) string {
+// outputSuffix returns the output of a command for the end of an error text.
+func outputSuffix(out *bounded.Tail) string {
 	if text := out.String(); text != "" {
 		return ": " + text
 	}

@@ -28,12 +28,12 @@ func init() {
 	}
 }
 
-// controller switches a board by one HTTP request for each state. Controllers are in the lab's own network: no proxy
-// is used, whatever the environment says, and a redirection is not followed, for it would carry the switching
-// elsewhere; where it leads is told.
+// controller switches a board with one HTTP request for each state. Controllers are in the lab's own network:
+// proxies of the environment are not used, and a redirection is not followed, because it would send the request
+// elsewhere; the error names its target.
 type controller struct{ on, off request }
 
-// request is one request and what counts as its success.
+// request is one request and the status that means success.
 type request struct {
 	method string
 	to     web.Address
@@ -41,8 +41,10 @@ type request struct {
 	body   string
 }
 
-const httpForm = `[METHOD] URL [expect=STATUS] [body=TEXT]`
+// httpSyntax is the syntax of a specification.
+const httpSyntax = `[METHOD] URL [expect=STATUS] [body=TEXT]`
 
+// openHTTP returns the driver of a specification with a placeholder.
 func openHTTP(text string) (Driver, error) {
 	if !hasPlaceholder(text) {
 		return nil, classify.WithHint(classify.New(classify.Usage, "the HTTP power driver has neither {}, which becomes on or off, nor {A|B}"),
@@ -50,11 +52,11 @@ func openHTTP(text string) (Driver, error) {
 	}
 	var c controller
 	var err error
-	if c.on, err = parseOrder(expand(text, on)); err == nil {
-		c.off, err = parseOrder(expand(text, off))
+	if c.on, err = parseRequest(expand(text, on)); err == nil {
+		c.off, err = parseRequest(expand(text, off))
 	}
 	if err != nil {
-		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the HTTP power driver is not written as %s", httpForm),
+		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the HTTP power driver is not written as %s", httpSyntax),
 			"a space in a URL is %%20; it is written as in --power %s", schemes["https"].example)
 	}
 	return c, nil
@@ -62,8 +64,8 @@ func openHTTP(text string) (Driver, error) {
 
 var method = regexp.MustCompile(`^[A-Z]+$`)
 
-// parseOrder reads httpForm. Its errors show nothing of the text, which may hold secrets.
-func parseOrder(text string) (o request, err error) {
+// parseRequest parses httpSyntax. Its errors show nothing of the text, which may contain secrets.
+func parseRequest(text string) (o request, err error) {
 	word, rest, _ := strings.Cut(text, " ")
 	if method.MatchString(word) {
 		o.method = word
@@ -98,7 +100,7 @@ func (c controller) On(ctx context.Context) error { return c.on.send(ctx) }
 // Off sends the request for off.
 func (c controller) Off(ctx context.Context) error { return c.off.send(ctx) }
 
-// Check connects, and shakes hands where that is due, and asks for nothing.
+// Check connects, with a TLS handshake for https, and sends no request.
 func (c controller) Check(ctx context.Context) error {
 	conn, err := c.on.dial(ctx)
 	if err != nil {
@@ -123,6 +125,7 @@ func (o request) dial(ctx context.Context) (conn net.Conn, err error) {
 	return nil, classify.WithHint(classify.Wrap(err, classify.PowerConnect, "cannot reach the power controller %s", o.to), "check the URL after --power")
 }
 
+// send sends the request and checks the response.
 func (o request) send(ctx context.Context) error {
 	req, err := o.to.Request(ctx, o.method, o.body, false)
 	if err != nil {
@@ -145,7 +148,7 @@ func (o request) send(ctx context.Context) error {
 	return o.checkResponse(resp)
 }
 
-// contentType tells JSON from what curl -d sends.
+// contentType returns the type of JSON for a body that is JSON, otherwise the type that curl -d sends.
 func contentType(body string) string {
 	if json.Valid([]byte(body)) {
 		return "application/json"
@@ -153,7 +156,7 @@ func contentType(body string) string {
 	return "application/x-www-form-urlencoded"
 }
 
-// checkResponse tells whether an answer means success.
+// checkResponse returns an error unless the response means success.
 func (o request) checkResponse(resp *http.Response) error {
 	if resp.StatusCode == o.expect || o.expect == 0 && resp.StatusCode/100 == 2 {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// pdu is a power controller that tells what it was asked.
+// pdu is a power controller that reports each request in asked.
 func pdu(t *testing.T, answer http.HandlerFunc) (s *httptest.Server, asked chan string) {
 	asked = make(chan string, 10)
 	s = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -34,7 +34,7 @@ func pdu(t *testing.T, answer http.HandlerFunc) (s *httptest.Server, asked chan 
 func TestHTTP(t *testing.T) {
 	s, asked := pdu(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
-			w.WriteHeader(http.StatusFound) // some say success like this
+			w.WriteHeader(http.StatusFound) // the success of some controllers
 		}
 	})
 	s.Start()
@@ -54,14 +54,14 @@ func TestHTTP(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := d.Check(t.Context()); err != nil || len(asked) != 0 {
-			t.Errorf("Check of %s = %v; it asked %d times", spec, err, len(asked))
+			t.Errorf("Check() of %s = %v, %d requests; want nil, none", spec, err, len(asked))
 		}
 		if err := errors.Join(d.On(t.Context()), d.Off(t.Context())); err != nil {
-			t.Errorf("%s: %v", spec, err)
+			t.Errorf("On(), Off() of %s = %v; want nil", spec, err)
 			continue
 		}
 		if got := [2]string{<-asked, <-asked}; got != want {
-			t.Errorf("%s asked %q; want %q", spec, got, want)
+			t.Errorf("On(), Off() of %s sent %q; want %q", spec, got, want)
 		}
 	}
 }
@@ -82,7 +82,7 @@ func TestHTTPRefusedSpecs(t *testing.T) {
 		_, err := Open(spec)
 		if want == "" {
 			if err != nil {
-				t.Errorf("Open(%s) = %v", spec, err)
+				t.Errorf("Open(%s) = %v; want nil", spec, err)
 			}
 			continue
 		}
@@ -145,10 +145,10 @@ func TestHTTPErrors(t *testing.T) {
 		err = d.On(ctx)
 		f := classify.Facts(err)
 		if err == nil || !strings.Contains(err.Error(), want.text) || f.Kind != want.kind || f.Class != classify.Retry || f.Hint != want.hint || strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("%s: %v of kind %s, hint %q; want %q", spec, err, f.Kind, f.Hint, want.text)
+			t.Errorf("On() of %s = %v of kind %s, hint %q; want %q of kind %s, hint %q", spec, err, f.Kind, f.Hint, want.text, want.kind, want.hint)
 		}
 		if cerr := d.Check(ctx); (cerr != nil) != (want.kind == classify.PowerConnect || errors.Is(err, context.Cause(ctx))) {
-			t.Errorf("Check of %s = %v", spec, cerr)
+			t.Errorf("Check() of %s = %v; want an error only if On() cannot connect", spec, cerr)
 		}
 		cancel()
 	}

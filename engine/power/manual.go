@@ -17,13 +17,13 @@ func init() {
 	Register("manual", "manual", func(string) (Driver, error) { return manual("/dev/tty"), nil })
 }
 
-// mostTyped is how long a line of a person may be, in bytes.
-const mostTyped = 64 << 10
+// maxTyped is the longest answer at the terminal, in bytes.
+const maxTyped = 64 << 10
 
-// personTimeout bounds one action of a person.
+// personTimeout is the time for one action of a person.
 const personTimeout = 5 * time.Minute
 
-// manual asks the person at a terminal to switch the board.
+// manual asks the person at a terminal, whose path it is, to switch the board.
 type manual string
 
 var _ Slow = manual("")
@@ -31,7 +31,7 @@ var _ Slow = manual("")
 // Timeout implements Slow.
 func (m manual) Timeout() time.Duration { return personTimeout }
 
-// Check finds out whether there is anybody to ask.
+// Check opens the terminal.
 func (m manual) Check(context.Context) error {
 	tty, err := m.open()
 	if err != nil {
@@ -40,24 +40,24 @@ func (m manual) Check(context.Context) error {
 	return tty.Close()
 }
 
-// On returns before the board has power, so that the first line that it prints is waited for and not missed.
+// On returns before the board has power, so that its first output is waited for and not missed.
 func (m manual) On(ctx context.Context) error {
 	return m.ask(ctx, "press Enter, then switch the board on at once (reset it if it is on)")
 }
 
-// Off returns when the person says that the board is off.
+// Off returns when the person has confirmed that the board is off.
 func (m manual) Off(ctx context.Context) error {
 	return m.ask(ctx, "switch the board off, then press Enter")
 }
 
-// open opens the terminal so that a Read can be ended by closing it.
+// open opens the terminal such that closing it ends a Read.
 func (m manual) open() (*os.File, error) {
 	tty, err := os.OpenFile(string(m), os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	return tty, classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "manual power asks a person, and there is no terminal here"),
-		"run it at a terminal, or name a driver that needs nobody; none means that you reset the board when it does not answer")
+		"run it at a terminal, or name a driver that needs no person; none means that you reset the board when it does not answer")
 }
 
-// ask tells the person what to do and waits for Enter.
+// ask prints an instruction and waits for Enter.
 func (m manual) ask(ctx context.Context, what string) error {
 	tty, err := m.open()
 	if err != nil {
@@ -65,15 +65,15 @@ func (m manual) ask(ctx context.Context, what string) error {
 	}
 	defer tty.Close()
 	defer context.AfterFunc(ctx, func() { tty.Close() })()
-	err = question(tty, what)
+	err = askPerson(tty, what)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return classify.Wrap(err, classify.PowerCommand, "nobody answered to %q", what)
+	return classify.Wrap(err, classify.PowerCommand, "no answer to %q", what)
 }
 
-// question asks. What was typed before it is dropped: that was no answer.
-func question(tty *os.File, what string) error {
+// askPerson prints the instruction and reads the answer. It first drops what was typed earlier.
+func askPerson(tty *os.File, what string) error {
 	conn, err := tty.SyscallConn()
 	if err != nil {
 		return err
@@ -84,6 +84,6 @@ func question(tty *os.File, what string) error {
 	if _, err := fmt.Fprintf(tty, "\a\nflashlua: %s\n", what); err != nil {
 		return err
 	}
-	_, err = bufio.NewReader(bounded.Reader(tty, mostTyped)).ReadString('\n')
+	_, err = bufio.NewReader(bounded.Reader(tty, maxTyped)).ReadString('\n')
 	return err
 }

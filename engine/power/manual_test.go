@@ -28,7 +28,7 @@ func newTTY(t *testing.T) (*term.PTY, manual) {
 
 func TestManual(t *testing.T) {
 	pty, m := newTTY(t)
-	io.WriteString(pty.Master, "\n") // too early
+	io.WriteString(pty.Master, "\n") // typed before the question: it does not count
 	if err := m.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -49,11 +49,11 @@ func TestManual(t *testing.T) {
 			}
 		}
 		if len(done) != 0 {
-			t.Error("it did not wait for Enter")
+			t.Error("On() or Off() returned before Enter; want it to wait")
 		}
 		io.WriteString(pty.Master, "\n")
 		if err := <-done; err != nil {
-			t.Error(err)
+			t.Errorf("On() or Off() after Enter = %v; want nil", err)
 		}
 	}
 }
@@ -66,15 +66,15 @@ func TestManualEndsWithItsContext(t *testing.T) {
 	go func() { done <- m.Off(ctx) }()
 	bufio.NewReader(pty.Master).ReadString('f') // the question is there
 	cancel(late)
-	if err := <-done; !errors.Is(err, late) || classify.Facts(err).Kind != classify.PowerCommand || !strings.Contains(err.Error(), `nobody answered to "switch the board off, then press Enter"`) {
-		t.Errorf("Off = %v", err)
+	if err := <-done; !errors.Is(err, late) || classify.Facts(err).Kind != classify.PowerCommand || !strings.Contains(err.Error(), `no answer to "switch the board off, then press Enter"`) {
+		t.Errorf("Off() = %v of kind %s; want %v of kind %s", err, classify.Facts(err).Kind, late, classify.PowerCommand)
 	}
-	// The person gives up with Ctrl-D.
+	// Ctrl-D ends the answer.
 	go func() { done <- m.On(t.Context()) }()
 	bufio.NewReader(pty.Master).ReadString('(')
 	io.WriteString(pty.Master, "\x04")
 	if err := <-done; !errors.Is(err, io.EOF) {
-		t.Errorf("On = %v", err)
+		t.Errorf("On() after Ctrl-D = %v; want %v", err, io.EOF)
 	}
 }
 
@@ -84,15 +84,15 @@ func TestManualNeedsATerminal(t *testing.T) {
 		err := do(t.Context())
 		f := classify.Facts(err)
 		if f.Kind != classify.ConfigPlan || f.Class != classify.Fatal || !strings.HasPrefix(err.Error(), "manual power asks a person, and there is no terminal here: ") || !strings.Contains(f.Hint, "none means") {
-			t.Errorf("%v of kind %s, hint %q", err, f.Kind, f.Hint)
+			t.Errorf("Check(), On() or Off() without a terminal = %v of kind %s, hint %q; want kind %s", err, f.Kind, f.Hint, classify.ConfigPlan)
 		}
 	}
 	for _, spec := range []string{"manual:", "manual:me"} {
 		if _, err := Open(spec); classify.Facts(err).Kind != classify.Usage {
-			t.Errorf("Open(%s) = %v", spec, err)
+			t.Errorf("Open(%s) = %v; want kind %s", spec, err, classify.Usage)
 		}
 	}
 	if d, err := Open("manual"); d != manual("/dev/tty") || err != nil {
-		t.Errorf("Open(manual) = %v, %v", d, err)
+		t.Errorf("Open(manual) = %v, %v; want the terminal", d, err)
 	}
 }

@@ -11,17 +11,19 @@ const (
 	off = "off"
 )
 
-// placeholder is {A|B}. What a shell or JSON puts into braces is none: a blank after the brace, quotes, further braces.
+// placeholder matches {A|B}. It does not match what a shell or JSON puts into braces: a blank after the brace,
+// quotes, further braces.
 var placeholder = regexp.MustCompile(`\{((?:[^\s{}|"'][^{}|"']*)?)\|([^{}|"']*)\}`)
 
-// expand puts a state into a specification: {} becomes on or off, {A|B} becomes A for on and B for off.
+// expand replaces the placeholders of a specification for a state: {} by on or off, {A|B} by A for on and B for
+// off.
 func expand(text, state string) string {
-	take := "$1"
+	choice := "$1"
 	if state == off {
-		take = "$2"
+		choice = "$2"
 	}
-	return strings.ReplaceAll(placeholder.ReplaceAllString(text, take), "{}", state)
+	return strings.ReplaceAll(placeholder.ReplaceAllString(text, choice), "{}", state)
 }
 
-// hasPlaceholder reports whether a specification says different things for on and off.
+// hasPlaceholder reports whether a specification differs between on and off.
 func hasPlaceholder(text string) bool { return expand(text, on) != expand(text, off) }

@@ -1,5 +1,6 @@
-// Package power switches a board. It owns the drivers, one file each, which register themselves by their scheme; it
-// does not know when a board should be on.
+// Package power switches a board on and off. It owns the drivers: each has one file and registers itself by its
+// scheme. It does not know when a board should be on. It is used by programs that embed flashlua to add a power
+// driver.
 package power
 
 import (
@@ -12,25 +13,25 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Driver switches one board. Every call ends with its context. Check answers whether the controller can be reached,
-// and switches nothing. Each run opens a driver of its own and calls it from one goroutine
-// at a time; only where a script did not return, Off may come while an earlier call still ignores its context.
+// Driver switches one board. Every call ends with its context. Check returns whether the controller can be
+// reached, and switches nothing. Each run opens its own driver and calls it from one goroutine at a time, with one
+// exception: if a script did not return, Off may be called while an earlier call still ignores its context.
 type Driver interface {
 	Check(ctx context.Context) error
 	On(ctx context.Context) error
 	Off(ctx context.Context) error
 }
 
-// Instant is implemented by drivers that need no rest between off and on.
-// Safe for concurrent use, as it answers the same at all times.
+// Instant is implemented by drivers that need no pause between off and on. Its method is safe for concurrent use.
 type Instant interface{ Instant() }
 
-// Slow is implemented by drivers whose actions may take longer than switching a relay does.
-// Safe for concurrent use, as it answers the same at all times.
+// Slow is implemented by drivers whose actions may take longer than a relay takes to switch. Its method always
+// returns the same value and is safe for concurrent use.
 type Slow interface {
-	Timeout() time.Duration // for one action
+	Timeout() time.Duration // of one action
 }
 
+// scheme is a kind of driver.
 type scheme struct {
 	open    func(address string) (Driver, error)
 	example string
@@ -38,8 +39,8 @@ type scheme struct {
 
 var schemes = map[string]scheme{}
 
-// Register adds a kind of driver. It is for init functions; example shows a whole specification. A driver whose example
-// is its bare name takes no address.
+// Register adds a kind of driver. It must be called from an init function; it panics if name is taken. example is
+// a whole specification; if it is the bare name, the driver takes no address.
 func Register(name, example string, open func(address string) (Driver, error)) {
 	if _, twice := schemes[name]; twice {
 		panic("power: " + name + " is registered twice")
@@ -47,7 +48,7 @@ func Register(name, example string, open func(address string) (Driver, error)) {
 	schemes[name] = scheme{open, example}
 }
 
-// Examples gives one specification of each kind, sorted, with "none" for a board that a person switches.
+// Examples returns one specification of each kind of driver, sorted, after "none" for a board without a driver.
 func Examples() []string {
 	all := []string{"none"}
 	for _, name := range slices.Sorted(maps.Keys(schemes)) {
@@ -56,7 +57,7 @@ func Examples() []string {
 	return all
 }
 
-// Open gives the driver that spec names, SCHEME:ADDRESS or a bare name, and nil for "none".
+// Open returns the driver that spec names, SCHEME:ADDRESS or a bare name. For "none" it returns nil and no error.
 func Open(spec string) (Driver, error) {
 	if spec == "none" {
 		return nil, nil

@@ -14,7 +14,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// fakeQEMU serves one QMP client at a time and gives the commands that it got.
+// fakeQEMU serves one QMP client at a time, and reports its commands in got.
 func fakeQEMU(t *testing.T, greet string) (path string, got chan string) {
 	path, got = filepath.Join(t.TempDir(), "qmp"), make(chan string, 100)
 	l, err := net.Listen("unix", path)
@@ -59,7 +59,7 @@ func TestQMP(t *testing.T) {
 	}
 	for _, want := range strings.Fields("qmp_capabilities qmp_capabilities system_reset cont qmp_capabilities stop") {
 		if c := <-got; c != want {
-			t.Errorf("command %s; want %s", c, want)
+			t.Errorf("QEMU got the command %s; want %s", c, want)
 		}
 	}
 }
@@ -83,18 +83,18 @@ func TestQMPErrors(t *testing.T) {
 		err := qmp(path).Off(ctx)
 		cancel()
 		if err == nil || !strings.Contains(err.Error(), want) || !classify.Facts(err).Kind.Is(classify.Power) {
-			t.Errorf("Off = %v; want %q", err, want)
+			t.Errorf("Off() of %s = %v; want %q", path, err, want)
 		}
 	}
 }
 
 func TestOpen(t *testing.T) {
 	if d, err := Open("none"); d != nil || err != nil {
-		t.Errorf("Open(none) = %v, %v", d, err)
+		t.Errorf("Open(none) = %v, %v; want nil, nil", d, err)
 	}
 	for _, spec := range []string{"", "qmp", "qmp:", "horse:s3cret", "htps://me:s3cret@pdu/{}", "http:"} {
 		if _, err := Open(spec); classify.Facts(err).Kind != classify.Usage || !strings.Contains(classify.Facts(err).Hint, "qmp:/path") || strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("Open(%q) = %v", spec, err)
+			t.Errorf("Open(%q) = %v; want kind %s with examples and without the password", spec, err, classify.Usage)
 		}
 	}
 }

@@ -14,19 +14,19 @@ func init() {
 	Register("qmp", "qmp:/path/to/socket", func(address string) (Driver, error) { return qmp(address), nil })
 }
 
-// qmp is a virtual board under QEMU, at a socket path or HOST:PORT: off stops its clock, on resets and starts it.
-// QEMU serves one QMP client at a time, so every call connects anew. Source: QEMU, docs/interop/qmp-spec.
+// qmp is a virtual board in QEMU, at a socket path or HOST:PORT: off stops its clock, on resets and starts it.
+// QEMU serves one QMP client at a time, so every call makes a new connection. Source: QEMU, docs/interop/qmp-spec.
 type qmp string
 
 func (q qmp) Check(ctx context.Context) error { return q.execute(ctx) }
 func (q qmp) On(ctx context.Context) error    { return q.execute(ctx, "system_reset", "cont") }
 func (q qmp) Off(ctx context.Context) error   { return q.execute(ctx, "stop") }
 
-// Instant says that a virtual board has no capacitors.
+// Instant implements Instant: a virtual board has no capacitors.
 func (q qmp) Instant() {}
 
-// mostReplies is how much QEMU may say in one call, with its events, in bytes.
-const mostReplies = 1 << 20
+// maxReplies is how much QEMU may send in one call, events included, in bytes.
+const maxReplies = 1 << 20
 
 func (q qmp) dial(ctx context.Context) (net.Conn, error) {
 	network := "unix"
@@ -39,6 +39,7 @@ func (q qmp) dial(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, network, string(q))
 }
 
+// execute connects and runs commands.
 func (q qmp) execute(ctx context.Context, commands ...string) error {
 	conn, err := q.dial(ctx)
 	if err != nil {
@@ -46,7 +47,7 @@ func (q qmp) execute(ctx context.Context, commands ...string) error {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	in, out := json.NewDecoder(bounded.Reader(conn, mostReplies)), json.NewEncoder(conn)
+	in, out := json.NewDecoder(bounded.Reader(conn, maxReplies)), json.NewEncoder(conn)
 	var greeting struct{ QMP *struct{} }
 	if err := in.Decode(&greeting); err != nil {
 		if ctx.Err() != nil {
@@ -60,7 +61,7 @@ func (q qmp) execute(ctx context.Context, commands ...string) error {
 	for _, c := range append([]string{"qmp_capabilities"}, commands...) {
 		err := out.Encode(map[string]string{"execute": c})
 		if err == nil {
-			err = reply(in)
+			err = readReply(in)
 		}
 		if err != nil {
 			if ctx.Err() != nil {
@@ -72,8 +73,8 @@ func (q qmp) execute(ctx context.Context, commands ...string) error {
 	return nil
 }
 
-// reply reads up to the answer of the last command; events may come before it.
-func reply(in *json.Decoder) error {
+// readReply reads up to the answer of the last command; events may come before it.
+func readReply(in *json.Decoder) error {
 	for {
 		var m struct {
 			Return *json.RawMessage
@@ -83,13 +84,14 @@ func reply(in *json.Decoder) error {
 		case err != nil:
 			return err
 		case m.Error != nil:
-			return classify.New(classify.PowerCommand, "%s", bounded.Text(m.Error.Desc, mostSaid))
+			return classify.New(classify.PowerCommand, "%s", bounded.Text(m.Error.Desc, maxOutput))
 		case m.Return != nil:
 			return nil
 		}
 	}
 }
 
+// fail returns the error of a connection that failed.
 func (q qmp) fail(err error) error {
 	return classify.WithHint(classify.Wrap(err, classify.PowerConnect, "cannot reach the power controller qmp:%s", q),
 		"start QEMU with -qmp unix:%s,server=on,wait=off", q)

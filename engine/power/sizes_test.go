@@ -24,10 +24,10 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// mostAllocated is what an action may allocate, whatever the other side says.
-const mostAllocated = 16 << 20
+// maxAllocated is how much one action may allocate, whatever the other side sends, in bytes.
+const maxAllocated = 16 << 20
 
-// TestCommandsThatPrintMuch: of what a command prints, the end is kept, and how much was left out is told.
+// TestCommandsThatPrintMuch: the error has the end of a long output, and the number of bytes left out.
 func TestCommandsThatPrintMuch(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"head -c 67108864 /dev/zero | tr '\\0' x; echo port {} stuck; false", `failed: \(67108579 bytes left out\) … x{285}port off stuck: exit status 1$`},
@@ -37,21 +37,21 @@ func TestCommandsThatPrintMuch(t *testing.T) {
 	} {
 		var err error
 		n := allocated(func() { err = command(c.text).Off(t.Context()) })
-		if got := fmt.Sprint(err); !regexp.MustCompile(c.want).MatchString(got) || n > mostAllocated {
-			t.Errorf("%s: %d bytes are allocated, %.500s; want %s", c.text, n, got, c.want)
+		if got := fmt.Sprint(err); !regexp.MustCompile(c.want).MatchString(got) || n > maxAllocated {
+			t.Errorf("Off() of %s = %.500s, %d bytes allocated; want %s, at most %d bytes", c.text, got, n, c.want, maxAllocated)
 		}
 	}
 	n := allocated(func() {
 		if err := command("head -c 67108864 /dev/zero; : {}").Off(t.Context()); err != nil {
-			t.Error(err)
+			t.Errorf("Off() of a command that succeeds = %v; want nil", err)
 		}
 	})
-	if n > mostAllocated {
-		t.Errorf("a command that succeeds: %d bytes are allocated", n)
+	if n > maxAllocated {
+		t.Errorf("Off() of a command that succeeds allocated %d bytes; want at most %d", n, maxAllocated)
 	}
 }
 
-// says is a QMP server that sends parts again and again until nobody takes them.
+// says is a QMP server that sends first once and again repeatedly, until the client disconnects.
 func says(t *testing.T, first, again string) string {
 	path := filepath.Join(t.TempDir(), "qmp")
 	l, err := net.Listen("unix", path)
@@ -84,17 +84,17 @@ func TestQMPThatSaysMuch(t *testing.T) {
 	} {
 		var err error
 		n := allocated(func() { err = qmp(says(t, c.first, c.again)).Off(t.Context()) })
-		if f := classify.Facts(err); !f.Kind.Is(classify.Power) || n > mostAllocated {
-			t.Errorf("%s: %d bytes are allocated, %v of kind %s", what, n, err, f.Kind)
+		if f := classify.Facts(err); !f.Kind.Is(classify.Power) || n > maxAllocated {
+			t.Errorf("Off() with %s = %v of kind %s, %d bytes allocated; want kind %s, at most %d bytes", what, err, f.Kind, n, classify.Power, maxAllocated)
 		}
 	}
 	path := says(t, `{"QMP": {}}{"error": {"desc": "`+strings.Repeat("no", 1000)+`"}}`, " ")
 	if err := qmp(path).Off(t.Context()); err == nil || len(err.Error()) > 600 || !strings.Contains(err.Error(), "refuses qmp_capabilities: nono") || !strings.Contains(err.Error(), "(1700 bytes left out)") {
-		t.Errorf("a long refusal: %v", err)
+		t.Errorf("Off() with a long refusal = %v; want it shortened", err)
 	}
 }
 
-// TestHTTPThatSaysMuch: neither a body nor a header is taken without end.
+// TestHTTPThatSaysMuch: bodies and headers are read up to a limit.
 func TestHTTPThatSaysMuch(t *testing.T) {
 	endless := func(w io.Writer) {
 		for n := 0; n < 1<<30; n += 4096 {
@@ -125,8 +125,8 @@ func TestHTTPThatSaysMuch(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := allocated(func() { err = d.Off(context.Background()) })
-		if got := fmt.Sprint(err); (err == nil) != (want == "") || !strings.Contains(got, want) || len(got) > 1000 || n > mostAllocated {
-			t.Errorf("%s: %d bytes are allocated, %.1000s; want %s", path, n, got, want)
+		if got := fmt.Sprint(err); (err == nil) != (want == "") || !strings.Contains(got, want) || len(got) > 1000 || n > maxAllocated {
+			t.Errorf("Off() of %s = %.1000s, %d bytes allocated; want %s, at most %d bytes", path, got, n, want, maxAllocated)
 		}
 	}
 }

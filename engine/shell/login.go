@@ -125,7 +125,8 @@ func (e *loginDialogue) next(ctx context.Context) (event, error) {
 	return events[m.Index], nil
 }
 
-// promptThenKernelLine matches a prompt after which the kernel printed, so that the prompt does not end the stream.
+// promptThenKernelLine matches a prompt after which the kernel printed, so that the prompt does not end the
+// stream.
 func promptThenKernelLine(prompt string) console.Pattern {
 	return console.Regexp(regexp.QuoteMeta(prompt) + `(?: |\x1b\[[0-9;?]*[A-Za-z])*\[ *\d+\.\d{6}\] `)
 }

@@ -36,7 +36,7 @@ const (
 		`[ ${i##*/} != lo ] && [ "$(cat $i/carrier 2>/dev/null)" = 1 ] && echo ${i##*/} && break 2; done; sleep 1; done`
 )
 
-// setAddress gives the board its static address.
+// setAddress sets the board's static address.
 func (s *Shell) setAddress(ctx context.Context) error {
 	if _, err := s.Exec(ctx, console.Command{Text: upCmd}); err != nil {
 		return err

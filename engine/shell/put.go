@@ -20,8 +20,8 @@ const (
 // digest matches what sha256sum prints.
 var digest = regexp.MustCompile(`(?m)^([0-9a-f]{64})\b`)
 
-// Put writes a file on the board through the console, and checks its SHA-256 there. It is meant for files that are needed
-// before there is a network; they have at most 256 KiB.
+// Put writes a file on the board through the console, and checks its SHA-256 there. It is meant for files that are
+// needed before there is a network; they have at most 256 KiB.
 func (s *Shell) Put(ctx context.Context, path, content string) error {
 	if len(content) > maxPut {
 		return classify.WithHint(classify.New(classify.ConsoleText, "%s has %d bytes, over the console go %d", path, len(content), maxPut),

@@ -13,8 +13,8 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// prepare checks a shell that answers, keeps the kernel off the console and sets the clock. note gets what failed without
-// harm.
+// prepare checks a shell that answers, keeps the kernel off the console and sets the clock. note gets what failed
+// without harm.
 func (s *Shell) prepare(ctx context.Context, note func(string)) error {
 	if err := s.checkRoundTrip(ctx); err != nil {
 		return err
@@ -43,10 +43,10 @@ const (
 	roundTripTimeout = 5 * time.Second
 )
 
-// checkRoundTrip makes sure that typed characters come back unchanged. It tries more than once, because a line of the kernel
-// may interrupt the answer.
+// checkRoundTrip makes sure that typed characters come back unchanged. It tries more than once, because a line of
+// the kernel may interrupt the answer.
 func (s *Shell) checkRoundTrip(ctx context.Context) error {
-	const failed = "the shell does not give back what is typed"
+	const failed = "the shell does not return what is typed"
 	var got string
 	var last error
 	for range roundTripTries {
@@ -66,14 +66,16 @@ func (s *Shell) checkRoundTrip(ctx context.Context) error {
 		"the serial line loses or changes characters: check console.baud, console.framing and console.flow in the policy, the cable and the ground")
 }
 
-// printk matches the four levels in /proc/sys/kernel/printk. The kernel prints messages below the first on the console.
+// printk matches the four levels in /proc/sys/kernel/printk. The kernel prints messages below the first on the
+// console.
 var printk = regexp.MustCompile(`(?m)^(\d+)\s+\d+\s+\d+\s+\d+$`)
 
 // uptime matches /proc/uptime: the seconds since the boot, and the seconds that were idle.
 var uptime = regexp.MustCompile(`(?m)^(\d+\.\d+) \d+\.\d+$`)
 
-// quietKernel keeps kernel messages off the console, and checks whether that worked. A board where it does not is noisy, not
-// broken: the framing tolerates kernel lines, and the kernel's clock tells them from the output of a command.
+// quietKernel keeps kernel messages off the console, and checks whether that worked. A board where it does not is
+// noisy, not broken: the framing tolerates kernel lines, and the kernel's clock distinguishes them from the output
+// of a command.
 func (s *Shell) quietKernel(ctx context.Context, note func(string)) error {
 	const lower = "dmesg -n 1 2>/dev/null || echo 1 >/proc/sys/kernel/printk; " + printLevels + " /proc/uptime"
 	res, err := s.Exec(ctx, console.Command{Text: lower})
@@ -112,8 +114,8 @@ const maxClockError = 5 * time.Second
 // seconds matches a line that is the number of seconds since 1970 and nothing else.
 var seconds = regexp.MustCompile(`(?m)^-?\d{1,12}$`)
 
-// setClock sets the board's clock from the station's, for certificates and logs. A clock that cannot be set is noted and is no
-// error.
+// setClock sets the board's clock from the station's, for certificates and logs. A clock that cannot be set is
+// noted and is no error.
 func (s *Shell) setClock(ctx context.Context, note func(string)) error {
 	const read = "date +%s"
 	off, known, err := s.clockError(ctx, read)

@@ -1,7 +1,7 @@
 // Package shell drives a Linux shell over a console: log in, run commands, bring the network up.
 //
-// It owns the login dialogue and the preparation of the shell. It does not know what the commands are for. It is not meant
-// for embedders, except for Config, which is a part of engine.Policy.
+// It owns the login dialogue and the preparation of the shell. It does not know what the commands are for. It is
+// not meant for embedders, except for Config, which is a part of engine.Policy.
 package shell
 
 import (
@@ -51,8 +51,8 @@ type Shell struct {
 	networkUp bool
 }
 
-// Login waits for a login or a prompt, logs in, makes sure that the shell answers and prepares it. note gets a line for each
-// problem that does not stop the login; it may be nil. aborts end the login early.
+// Login waits for a login or a prompt, logs in, makes sure that the shell answers and prepares it. note gets a
+// line for each problem that does not stop the login; it may be nil. aborts end the login early.
 func Login(ctx context.Context, con *console.Console, cfg Config, state State, note func(text string), aborts ...console.Abort) (*Shell, error) {
 	con.EndEpoch(ctx, "a new shell was asked for")
 	if note == nil {

@@ -220,10 +220,10 @@ func TestPrepare(t *testing.T) {
 		}, "", "the board's clock is off by -24h0m0s and cannot be set", ""},
 		"a date that never ends": {func(_ int, cmd string) (string, string, bool) {
 			return "", "", strings.HasPrefix(cmd, "date")
-		}, "", "the board's clock may be wrong: no sign of", ""},
+		}, "", "the board's clock may be wrong: timed out after", ""},
 		"a kernel level that never ends": {func(_ int, cmd string) (string, string, bool) {
 			return "", "", strings.Contains(cmd, "printk")
-		}, "", "the kernel's messages may stay on the console: no sign of", ""},
+		}, "", "the kernel's messages may stay on the console: timed out after", ""},
 		"a panic meanwhile": {func(_ int, cmd string) (string, string, bool) {
 			return "[    9.123456] Kernel panic - not syncing: Fatal exception\r\n", "", strings.HasPrefix(cmd, "date")
 		}, classify.BoardPanic, "", ""},
@@ -383,7 +383,8 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestPut writes a file over the console, in lines that the board takes. A file that arrives changed is typed again.
+// TestPut writes a file over the console, in lines that the board takes. A file that arrives changed is typed
+// again.
 func TestPut(t *testing.T) {
 	content := "it's 100 %\\\n" + strings.Repeat("\x00\xff0123456789", 200) + "!"
 	for name, tt := range map[string]struct {

@@ -1,5 +1,5 @@
-// Package simulate runs policies on a simulated board: U-Boot, Linux, a network and media that fit the policy, with faults
-// on request. A program that imports it can name the port "sim:" wherever the engine takes a port.
+// Package simulate runs policies on a simulated board: U-Boot, Linux, a network and media that fit the policy,
+// with faults on request. A program that imports it can name the port "sim:" wherever the engine takes a port.
 //
 // It owns the way from a policy to a simulated board. It does not know how the board works.
 package simulate
@@ -50,14 +50,14 @@ type Board struct {
 	remove func() error
 }
 
-// New makes a simulated board that a policy fits: its prompts, its login, its media. Settings are NAME=VALUE, separated by
-// commas; their errors are of kind config. The caller closes the board.
+// New makes a simulated board that a policy fits: its prompts, its login, its media. Settings are NAME=VALUE,
+// separated by commas; their errors are of kind config. The caller closes the board.
 func New(p *engine.Policy, settings string) (*Board, error) {
 	return newBoard(&engine.Engine{}, p, settings, nil)
 }
 
-// Attach puts a simulated board in the place of the hardware of e, with a network of its own. The caller closes the board
-// after the run.
+// Attach puts a simulated board in the place of the hardware of e, with a network of its own. The caller closes
+// the board after the run.
 func Attach(e *engine.Engine, p *engine.Policy, settings string) (*Board, error) {
 	wire := &simboard.Wire{}
 	b, err := newBoard(e, p, settings, wire)

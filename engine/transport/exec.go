@@ -18,34 +18,38 @@ func init() {
 	Register("exec", `"exec:ssh lab microcom /dev/ttyUSB0"`, openExec)
 }
 
-// child is a program whose standard streams are the console: ssh to where the port is, a lab's own client.
+// child is a program whose standard streams are the console, for instance ssh to where the port is, or a lab's own
+// client.
 type child struct {
-	cmd      *exec.Cmd
-	in       *os.File
-	preRead  []byte       // the reader's: what came while it was opened
-	count    int          // the reader's: bytes that came
-	heard    bounded.Tail // of what came, while that may be a refusal
-	takes    bool         // it counts as connected; of probe alone
-	takeTime time.Duration
-	out      *os.File
-	stderr   bounded.Tail  // on its standard error
-	endTime  time.Duration // for the program to end once it has closed its output or its input
-	ended    chan struct{} // closed when the program was reaped; err says how
-	err      error
-	closed   chan struct{} // closed at the end of its output, which it may outlive
-	eof      sync.Once
-	once     sync.Once
+	cmd         *exec.Cmd
+	in          *os.File // its standard input
+	out         *os.File // its standard output
+	stderr      bounded.Tail
+	readTimeout time.Duration // for the program to read what is typed
+	exitTimeout time.Duration // for the program to end after it has closed its output or its input
+
+	preRead     []byte       // the reader's: output that came while the port was opened
+	outputLen   int          // the reader's: bytes of output
+	firstOutput bounded.Tail // of the output, while it may be a refusal
+	connected   bool         // set by probe: the program counts as connected
+
+	exited      chan struct{} // closed when the program was reaped; exitErr is the result
+	exitErr     error
+	outputEnded chan struct{} // closed at the end of its output, which may be before or after its own
+	outputOnce  sync.Once
+	closeOnce   sync.Once
 }
 
-// openExec runs a command by sh. What it starts ends with it, and a Ctrl-C is not for it.
+// openExec runs a command with sh, in a process group of its own: Close ends all that the command starts, and a
+// Ctrl-C at flashlua's terminal does not reach it.
 func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 	c := &child{
-		cmd: exec.Command("sh", "-c", text), ended: make(chan struct{}), closed: make(chan struct{}), takeTime: takeTime, endTime: endTime,
-		heard: bounded.Tail{Limit: maxSaid}, stderr: bounded.Tail{Limit: maxSaid},
+		cmd: exec.Command("sh", "-c", text), exited: make(chan struct{}), outputEnded: make(chan struct{}), readTimeout: readTimeout, exitTimeout: exitTimeout,
+		firstOutput: bounded.Tail{Limit: maxLastWords}, stderr: bounded.Tail{Limit: maxLastWords},
 	}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.cmd.Stderr = &c.stderr
-	c.cmd.WaitDelay = time.Second // for who holds on to it when the command is gone
+	c.cmd.WaitDelay = time.Second // for processes that hold stderr open after the command has ended
 	stdin, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -66,15 +70,15 @@ func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 		return nil, err
 	}
 	go func() {
-		c.err = c.cmd.Wait()
-		close(c.ended)
+		c.exitErr = c.cmd.Wait()
+		close(c.exited)
 	}()
 	c.preRead, err = settle(ctx, clock.Real{}, c.out, settleNear)
-	c.hear(c.preRead)
+	c.keepFirstOutput(c.preRead)
 	if err != nil {
 		if err = context.Cause(ctx); err == nil {
-			c.eof.Do(func() { close(c.closed) })
-			err = c.over()
+			c.outputOnce.Do(func() { close(c.outputEnded) })
+			err = c.exitError()
 		}
 		c.Close()
 		return nil, err
@@ -82,7 +86,7 @@ func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 	return c, nil
 }
 
-// Read implements io.Reader. The end of the program is told with what it had to say.
+// Read implements io.Reader. At the end of the program it returns an error with what the program printed.
 func (c *child) Read(p []byte) (int, error) {
 	if len(c.preRead) > 0 {
 		n := copy(p, c.preRead)
@@ -90,32 +94,34 @@ func (c *child) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := c.out.Read(p)
-	c.hear(p[:n])
+	c.keepFirstOutput(p[:n])
 	if err != io.EOF {
 		return n, err
 	}
-	c.eof.Do(func() { close(c.closed) })
-	return n, c.over()
+	c.outputOnce.Do(func() { close(c.outputEnded) })
+	return n, c.exitError()
 }
 
-// hear keeps what the command prints at first: a client says there that the console is taken. What follows is the board's.
-func (c *child) hear(p []byte) {
-	if c.count += len(p); c.count > settleData {
-		c.heard.Reset()
+// keepFirstOutput keeps the beginning of the output, where a client reports that the console is in use. Later
+// output is the board's.
+func (c *child) keepFirstOutput(p []byte) {
+	if c.outputLen += len(p); c.outputLen > settleData {
+		c.firstOutput.Reset()
 		return
 	}
-	c.heard.Write(p)
+	c.firstOutput.Write(p)
 }
 
-// over returns how the program ended, with what it printed. It is called once the program has ended or has closed its output
-// or its input. It waits endTime for the end of the program, and of its output, which the program's children may hold open.
-func (c *child) over() error {
-	late := make(chan struct{})
-	defer clock.Real{}.AfterFunc(c.endTime, func() { close(late) })()
+// exitError returns how the program ended, with what it printed. It is called after the program has ended or has
+// closed its output or its input. It waits exitTimeout for the end of the program, and of its output, which child
+// processes may hold open.
+func (c *child) exitError() error {
+	late, stop := clock.After(clock.Real{}, c.exitTimeout)
+	defer stop()
 	select {
-	case <-c.ended:
+	case <-c.exited:
 		select {
-		case <-c.closed:
+		case <-c.outputEnded:
 		case <-late:
 		}
 	case <-late:
@@ -123,41 +129,42 @@ func (c *child) over() error {
 			"run the command by hand: it must read what is typed and print what the board says for as long as it runs")
 	}
 	how := "exit status 0"
-	if c.err != nil {
-		how = c.err.Error()
+	if c.exitErr != nil {
+		how = c.exitErr.Error()
 	}
-	words := oneLine(c.heard.String() + " " + c.stderr.String())
+	words := oneLine(c.firstOutput.String() + " " + c.stderr.String())
 	if words != "" {
 		how += ": " + words
 	}
-	return classify.WithHint(classify.New(refusal(words), "the command of the console port ended: %s", how),
+	return classify.WithHint(classify.New(refusalKind(words), "the command of the console port ended: %s", how),
 		"run the command by hand: it must stay connected to the console, and have it alone")
 }
 
+// Write implements io.Writer.
 func (c *child) Write(p []byte) (int, error) { return c.in.Write(p) }
 
 const (
-	killTime = 300 * time.Millisecond // for the program to end when it is told to
-	endTime  = 2 * time.Second        // longer than a program that leaves others behind takes to be reaped
+	killTimeout = 300 * time.Millisecond // for the program to end after SIGTERM
+	exitTimeout = 2 * time.Second        // longer than it takes to reap a program that leaves children behind
 )
 
 // Close ends the program and all that it started.
 func (c *child) Close() error {
 	err := os.ErrClosed
-	c.once.Do(func() {
+	c.closeOnce.Do(func() {
 		c.in.Close()
 		syscall.Kill(-c.cmd.Process.Pid, syscall.SIGTERM)
-		late := make(chan struct{})
-		defer clock.Real{}.AfterFunc(killTime, func() { close(late) })()
+		late, stop := clock.After(clock.Real{}, killTimeout)
+		defer stop()
 		select {
-		case <-c.ended:
+		case <-c.exited:
 		case <-late:
 		}
-		syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) // also who stayed when their parent went
+		syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) // also children that outlived their parent
 		err = c.out.Close()
 	})
 	return err
 }
 
-// maxSaid is how much of a program's last words is kept, in bytes.
-const maxSaid = 300
+// maxLastWords is how much of the last output of a program or a server is kept, in bytes.
+const maxLastWords = 300

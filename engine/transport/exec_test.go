@@ -14,7 +14,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// TestExecThatEnds is what Open, or the check before the board gets power, says of a command that ends.
+// TestExecThatEnds: Open, or Connected, reports how a command ended.
 func TestExecThatEnds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		text string
@@ -36,23 +36,24 @@ func TestExecThatEnds(t *testing.T) {
 				defer p.Close()
 				read := make(chan error, 1)
 				go func() {
-					<-p.(*remote).prober.(*child).ended // the last words are read after the end of the program
+					<-p.(*probedPort).prober.(*child).exited // the output is read after the end of the program
 					_, err := io.Copy(io.Discard, p)
 					read <- err
 				}()
-				err = p.(*remote).Connected(t.Context())
+				err = p.(*probedPort).Connected(t.Context())
 				if rerr := <-read; err == nil || rerr == nil || rerr.Error() != err.Error() {
-					t.Errorf("Read = %v; want %v", rerr, err)
+					t.Errorf("Read() = %v; want the error of Connected(), %v", rerr, err)
 				}
 			}
 			if f := classify.Facts(err); err == nil || !strings.Contains(err.Error(), tt.want) || f.Kind != tt.kind {
-				t.Errorf("connecting = %v of kind %s; want %q of kind %s", err, f.Kind, tt.want, tt.kind)
+				t.Errorf("Open() or Connected() = %v of kind %s; want %q of kind %s", err, f.Kind, tt.want, tt.kind)
 			}
 		})
 	}
 }
 
-// TestExecThatLetsGo: a command that runs on and closes an end of the console is refused before the board gets power.
+// TestExecThatLetsGo: a command that closes its input or output and runs on is refused before the board gets
+// power.
 func TestExecThatLetsGo(t *testing.T) {
 	for name, text := range map[string]string{
 		"its output":            "head -c 1 >/dev/null; exec >&-; sleep 1000",
@@ -64,26 +65,26 @@ func TestExecThatLetsGo(t *testing.T) {
 			p, err := Open(t.Context(), "exec:"+text, Line{})
 			if err == nil {
 				defer p.Close()
-				p.(*remote).prober.(*child).endTime = time.Millisecond
+				p.(*probedPort).prober.(*child).exitTimeout = time.Millisecond
 				go io.Copy(io.Discard, p)
-				err = p.(*remote).Connected(t.Context())
+				err = p.(*probedPort).Connected(t.Context())
 			}
 			if f := classify.Facts(err); err == nil || !strings.Contains(err.Error(), "runs on without the console") || f.Kind != classify.TransportLost {
-				t.Errorf("connecting = %v of kind %s; want transport.lost, and that it runs on", err, f.Kind)
+				t.Errorf("Open() or Connected() = %v of kind %s; want %q of kind %s", err, f.Kind, "runs on without the console", classify.TransportLost)
 			}
 		})
 	}
 	p, err := Open(t.Context(), "exec:sleep 1000 & exit 7", Line{})
 	if err == nil {
 		defer p.Close()
-		err = p.(*remote).Connected(t.Context())
+		err = p.(*probedPort).Connected(t.Context())
 	}
 	if err == nil || !strings.Contains(err.Error(), "ended: exit status 7") {
-		t.Errorf("connecting to a command that left another behind = %v; want its end", err)
+		t.Errorf("Open() or Connected() of a command that left a child running = %v; want its exit status 7", err)
 	}
 }
 
-// TestExecThatConnects: what is typed is read only once a command is connected, which takes as long as it takes.
+// TestExecThatConnects: Connected waits until the command reads what was typed.
 func TestExecThatConnects(t *testing.T) {
 	gate := filepath.Join(t.TempDir(), "gate")
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
@@ -94,10 +95,10 @@ func TestExecThatConnects(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	c := p.(*remote).prober.(*child)
-	c.takeTime = time.Hour
+	c := p.(*probedPort).prober.(*child)
+	c.readTimeout = time.Hour
 	connected := make(chan error, 1)
-	go func() { connected <- p.(*remote).Connected(t.Context()) }()
+	go func() { connected <- p.(*probedPort).Connected(t.Context()) }()
 	f, err := os.OpenFile(gate, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -107,35 +108,35 @@ func TestExecThatConnects(t *testing.T) {
 	}
 	select {
 	case err := <-connected:
-		t.Errorf("Connected = %v before the command is", err)
+		t.Errorf("Connected() = %v before the command reads; want it to wait", err)
 	default:
 	}
 	io.WriteString(f, "\n")
 	f.Close()
 	if err := <-connected; err != nil {
-		t.Errorf("Connected = %v", err)
+		t.Errorf("Connected() = %v; want nil", err)
 	}
 	buf := make([]byte, 6)
 	io.WriteString(p, "hello")
 	if _, err := io.ReadFull(p, buf); err != nil || string(buf) != "\x00hello" {
-		t.Errorf("read %q, %v; want a NUL and what was typed", buf, err)
+		t.Errorf("ReadFull() = %q, %v; want %q", buf, err, "\x00hello")
 	}
 }
 
-// TestExecThatReadsNothing: a command that runs and reads nothing is not waited for without end.
+// TestExecThatReadsNothing: a command that runs and reads nothing counts as connected after readTimeout.
 func TestExecThatReadsNothing(t *testing.T) {
 	p, err := Open(t.Context(), "exec:sleep 1000", Line{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	p.(*remote).prober.(*child).takeTime = time.Millisecond
-	if err := p.(*remote).Connected(t.Context()); err != nil {
-		t.Errorf("Connected = %v; want nil", err)
+	p.(*probedPort).prober.(*child).readTimeout = time.Millisecond
+	if err := p.(*probedPort).Connected(t.Context()); err != nil {
+		t.Errorf("Connected() = %v; want nil", err)
 	}
 }
 
-// TestExecEndsWithItsChildren starts a program that stays when it is asked to go, and one behind it.
+// TestExecEndsWithItsChildren: Close ends a program that ignores SIGTERM, and its child.
 func TestExecEndsWithItsChildren(t *testing.T) {
 	alive := filepath.Join(t.TempDir(), "alive")
 	if err := syscall.Mkfifo(alive, 0o600); err != nil {
@@ -149,7 +150,7 @@ func TestExecEndsWithItsChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Close()
-	// A FIFO that nobody has open any more refuses a writer that does not wait.
+	// A FIFO that no process has open refuses a writer with O_NONBLOCK.
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	for {
@@ -159,12 +160,12 @@ func TestExecEndsWithItsChildren(t *testing.T) {
 		}
 		f.Close()
 		if ctx.Err() != nil {
-			t.Fatal("the children live on")
+			t.Fatal("the FIFO has readers after an hour; want the children to end with Close()")
 		}
 	}
 }
 
-// TestExecThatComplainsMuch: the end of what a program complains about is kept, with the count of what was dropped.
+// TestExecThatComplainsMuch: the error has the end of a long output, and the number of bytes left out.
 func TestExecThatComplainsMuch(t *testing.T) {
 	p, err := Open(t.Context(), "exec:head -c 1000000 /dev/zero | tr '\\0' x >&2; echo no route >&2; exit 255", Line{})
 	if err == nil { // it was connected before it ended
@@ -172,6 +173,6 @@ func TestExecThatComplainsMuch(t *testing.T) {
 		_, err = io.ReadAll(p)
 	}
 	if err == nil || len(err.Error()) > 600 || !strings.Contains(err.Error(), "exit status 255: (999709 bytes left out) … xxx") || !strings.HasSuffix(err.Error(), "xno route") {
-		t.Errorf("Read = %v; want the last words of the command, cut", err)
+		t.Errorf("Read() = %v; want the exit status and the end of the output", err)
 	}
 }

@@ -20,13 +20,14 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// lock keeps other flashlua processes off a port. The kernel drops it when the process ends, however it ends.
+// lock keeps other flashlua processes off a port. The kernel releases it when the process ends, however it ends.
 type lock struct {
 	f    *os.File
 	once sync.Once
 }
 
-// lockDir is shared by all users of the machine and does not depend on anybody's environment.
+// lockDir returns the directory of the locks. All users of the machine share it, and no environment variable
+// changes it.
 func lockDir() string {
 	const usual = "/run/lock"
 	if st, err := os.Stat(usual); err == nil && st.IsDir() && unix.Access(usual, unix.W_OK) == nil {
@@ -35,7 +36,7 @@ func lockDir() string {
 	return "/tmp"
 }
 
-// canonical returns one name for the spellings of one address. Only the context bounds the resolving of a host's name.
+// canonical returns one name for all spellings of an address. Only ctx bounds the resolving of a host name.
 func canonical(ctx context.Context, scheme, address string) (string, error) {
 	if path, err := filepath.EvalSymlinks(address); err == nil {
 		if abs, err := filepath.Abs(path); err == nil {
@@ -43,7 +44,7 @@ func canonical(ctx context.Context, scheme, address string) (string, error) {
 		}
 	}
 	if at, ok := resolve(ctx, address); ok {
-		return "tcp:" + at, nil // whatever is spoken there
+		return "tcp:" + at, nil // whatever the protocol
 	}
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
@@ -69,7 +70,7 @@ func resolve(ctx context.Context, address string) (string, bool) {
 		return "", false
 	}
 	best := ips[0].Unmap()
-	for _, ip := range ips { // as the dialling of a name prefers them
+	for _, ip := range ips { // IPv4 first, as the dialer does
 		if ip = ip.Unmap(); ip.Is4() && !best.Is4() {
 			best = ip
 		}
@@ -80,13 +81,15 @@ func resolve(ctx context.Context, address string) (string, bool) {
 // maxHolder is how many bytes of a lock file are shown.
 const maxHolder = 200
 
-// acquire locks the port that spec names, or names who holds it. Every user of the machine can write the folder: what lies
-// there may be anything, and is neither waited for, followed nor shown as it is.
+// acquire locks the port that spec names, or returns an error that names the holder. Every user of the machine can
+// write to the directory, so that a file there may be anything: it is opened without waiting, not followed, and
+// not shown unfiltered.
 func acquire(spec, name string) (*lock, error) {
 	sum := sha256.Sum256([]byte(name))
 	return acquireIn(lockDir(), spec, "flashlua-"+hex.EncodeToString(sum[:8]))
 }
 
+// acquireIn is acquire with the directory and the name of the file.
 func acquireIn(dir, spec, name string) (*lock, error) {
 	path := filepath.Join(dir, name)
 	// Another user's file in a sticky directory must not be opened with O_CREATE, see fs.protected_regular.
@@ -95,7 +98,7 @@ func acquireIn(dir, spec, name string) (*lock, error) {
 		f, err = input.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o666)
 	}
 	if err == nil {
-		err = onlyName(f)
+		err = checkSingleLink(f)
 	}
 	if err != nil {
 		if f != nil {
@@ -109,14 +112,14 @@ func acquireIn(dir, spec, name string) (*lock, error) {
 		f.Close()
 		return nil, errBusy(spec, cmp.Or(holder, "another program"))
 	}
-	f.Chmod(0o666) // past the umask: any user may lock
+	f.Chmod(0o666) // regardless of the umask: any user may lock
 	f.Truncate(0)
 	fmt.Fprintf(f, "process %d (%s)\n", os.Getpid(), programName())
 	return &lock{f: f}, nil
 }
 
-// onlyName refuses a file that has another name too: a lock has one.
-func onlyName(f *os.File) error {
+// checkSingleLink returns an error if the file has another name too. A lock file has one.
+func checkSingleLink(f *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return err
@@ -127,10 +130,11 @@ func onlyName(f *os.File) error {
 	return nil
 }
 
-// release leaves the file: removing it would let two holders have a lock each.
+// release releases the lock and leaves the file: if it were removed, two processes could each lock a file of that
+// name.
 func (l *lock) release() { l.once.Do(func() { l.f.Close() }) }
 
-// programName names this program, for whoever finds the port in use.
+// programName returns the name of this program, which the lock shows to others.
 func programName() string {
 	path, err := os.Executable()
 	if err != nil {

@@ -16,10 +16,11 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// TestTheLockFolderIsShared finds things of other users where the lock belongs. None is waited for, written or followed.
-func TestTheLockFolderIsShared(t *testing.T) {
+// TestTheLockDirectoryIsShared: a file of another user in the place of the lock is neither waited for, written to
+// nor followed.
+func TestTheLockDirectoryIsShared(t *testing.T) {
 	const name = "flashlua-0123456789abcdef"
-	precious := func(dir string) string { return filepath.Join(dir, "precious") }
+	precious := func(dir string) string { return filepath.Join(dir, "precious") } // a file of another user
 	for _, tt := range []struct {
 		what  string
 		plant func(dir, path string) error
@@ -45,18 +46,18 @@ func TestTheLockFolderIsShared(t *testing.T) {
 			f := classify.Facts(err)
 			switch {
 			case tt.want == "" && err != nil:
-				t.Errorf("acquire = %v; want a lock", err)
+				t.Errorf("acquireIn() = %v; want nil", err)
 			case tt.want != "" && (err == nil || !strings.Contains(strings.Join(classify.Messages(err), ": "), tt.want) || f.Kind != classify.TransportOpen || !strings.Contains(f.Hint, "remove "+dir)):
-				t.Errorf("acquire = %v, %s, hint %q; want %s", err, f.Kind, f.Hint, tt.want)
+				t.Errorf("acquireIn() = %v of kind %s, hint %q; want %q of kind %s, a hint to remove it", err, f.Kind, f.Hint, tt.want, classify.TransportOpen)
 			}
 			if text, err := os.ReadFile(precious(dir)); string(text) != "data" {
-				t.Errorf("the other file holds %q, %v", text, err)
+				t.Errorf("the other file has %q, %v; want %q", text, err, "data")
 			}
 		})
 	}
 }
 
-// TestTheHolderIsNamed reads who has a lock from what any user may have written.
+// TestTheHolderIsNamed: the holder of a lock is shown without control characters, whatever the lock file contains.
 func TestTheHolderIsNamed(t *testing.T) {
 	for text, want := range map[string]string{
 		"process 7 (flashlua)\n":                 "process 7 (flashlua)",
@@ -76,12 +77,12 @@ func TestTheHolderIsNamed(t *testing.T) {
 		}
 		_, err = acquireIn(dir, "tcp:x:1", "lock")
 		if got, want := fmt.Sprint(err), "the console port tcp:x:1 is in use by "+want; got != want || classify.Facts(err).Kind != classify.TransportBusy {
-			t.Errorf("a lock that holds %.40q: acquire = %s; want %s", text, got, want)
+			t.Errorf("acquireIn() with a lock file of %.40q = %s; want %s", text, got, want)
 		}
 	}
 }
 
-// TestResolvingEndsWithItsContext asks a name server that never answers.
+// TestResolvingEndsWithItsContext: a name server that never answers does not outlast the context.
 func TestResolvingEndsWithItsContext(t *testing.T) {
 	usual := net.DefaultResolver
 	defer func() { net.DefaultResolver = usual }()
@@ -104,7 +105,7 @@ func TestResolvingEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestOneNameForOneAddress holds two spellings of an address to one lock.
+// TestOneNameForOneAddress: all spellings of an address have one lock.
 func TestOneNameForOneAddress(t *testing.T) {
 	for _, tt := range []struct{ scheme, address, want string }{
 		{"tcp", "127.0.0.1:23", "tcp:127.0.0.1:23"},

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tree makes files below a root: a name that ends in a slash is a folder, a text that begins with -> a link.
+// tree creates files below a root. A name that ends in a slash is a directory, a text that begins with -> a link.
 func tree(t *testing.T, files map[string]string) machine {
 	t.Helper()
 	m := machine{t.TempDir()}
@@ -57,14 +57,15 @@ func TestPorts(t *testing.T) {
 		"/proc/41/fd/0":                               "->/dev/null",
 		"/proc/42/fd/7":                               "->/dev/ttyUSB0",
 		"/proc/42/comm":                               "picocom",
-		// An adapter that says nothing of itself, with the lock file of a program that lives.
+		// An adapter without descriptors, with the lock file of a program that runs.
 		"/sys/devices/pci/usb1/1-3/idVendor":                "1a86",
 		"/sys/devices/pci/usb1/1-3/idProduct":               "7523",
 		"/sys/devices/pci/usb1/1-3/1-3:1.0/ttyUSB1/driver/": "",
 		"/sys/class/tty/ttyUSB1/device":                     "->../../../devices/pci/usb1/1-3/1-3:1.0/ttyUSB1",
 		"/run/lock/LCK..ttyUSB1":                            "        43",
 		"/proc/43/comm":                                     "minicom",
-		// An UART of the machine itself, with a stale lock file; one that was probed and not found; a virtual terminal.
+		// An UART of the machine itself, with a stale lock file; one that was probed and not found; a virtual
+		// terminal.
 		uart + "/driver/":             "",
 		"/sys/class/tty/ttyS0/type":   "4",
 		"/sys/class/tty/ttyS0/device": "->../../../devices/platform/serial8250",
@@ -82,15 +83,15 @@ func TestPorts(t *testing.T) {
 		{Name: "/dev/ttyUSB1", Device: "/dev/ttyUSB1", USB: "1a86:7523", Holder: "process 43 (minicom)"},
 	}
 	if got := m.ports(); !slices.Equal(got, want) {
-		t.Errorf("got  %+v\nwant %+v", got, want)
+		t.Errorf("ports() = %+v; want %+v", got, want)
 	}
 	if got := tree(t, nil).ports(); got == nil || len(got) != 0 { // [] in JSON
-		t.Errorf("an empty machine has %+v", got)
+		t.Errorf("ports() of an empty machine = %+v; want an empty list", got)
 	}
 }
 
-// Row 21: a port is found again by the name that its adapter keeps.
-func TestLasting(t *testing.T) {
+// TestStableName: a port is found again by the name that its adapter keeps.
+func TestStableName(t *testing.T) {
 	m := tree(t, map[string]string{
 		"/dev/ttyUSB0": "", "/dev/ttyUSB1": "", "/dev/console0": "->ttyUSB0",
 		"/dev/serial/by-id/usb-FTDI-if00": "->../../ttyUSB0",
@@ -99,17 +100,17 @@ func TestLasting(t *testing.T) {
 		"/dev/ttyUSB0": "/dev/serial/by-id/usb-FTDI-if00", "/dev/console0": "/dev/serial/by-id/usb-FTDI-if00",
 		"/dev/serial/by-id/usb-FTDI-if00": "/dev/serial/by-id/usb-FTDI-if00", "/dev/ttyUSB1": "/dev/ttyUSB1", "/dev/none": "/dev/none",
 	} {
-		if got := m.lasting(path); got != want {
-			t.Errorf("%s is found again as %s; want %s", path, got, want)
+		if got := m.stableName(path); got != want {
+			t.Errorf("stableName(%s) = %s; want %s", path, got, want)
 		}
 	}
 	if got := StableName("tcp:lab:4001"); got != "tcp:lab:4001" {
-		t.Errorf("Lasting = %s", got)
+		t.Errorf("StableName(tcp:lab:4001) = %s; want tcp:lab:4001", got)
 	}
 }
 
-// TestALockFileThatIsNone: any user may put anything into the folder of lock files.
-func TestALockFileThatIsNone(t *testing.T) {
+// TestALockFileThatIsAFIFO: any user may put anything into the directory of lock files.
+func TestALockFileThatIsAFIFO(t *testing.T) {
 	m := tree(t, map[string]string{"/dev/ttyUSB0": "", "/run/lock/": ""})
 	path := m.lockFile("/dev/ttyUSB0")
 	if err := unix.Mkfifo(path, 0o666); err != nil {
@@ -121,11 +122,11 @@ func TestALockFileThatIsNone(t *testing.T) {
 	}
 	defer silent.Close()
 	if got := m.holder("/dev/ttyUSB0"); got != "" {
-		t.Errorf("a FIFO for a lock file: holder = %q; want none", got)
+		t.Errorf("holder() with a FIFO for a lock file = %q; want none", got)
 	}
 }
 
-// TestHolderByLock is for the program of another user: what it has open cannot be seen.
+// TestHolderByLock: the open files of another user cannot be seen, its locks can.
 func TestHolderByLock(t *testing.T) {
 	m := tree(t, map[string]string{"/dev/ttyUSB0": "", "/proc/77/comm": "tio"})
 	var st unix.Stat_t
@@ -139,7 +140,7 @@ func TestHolderByLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := m.holder("/dev/ttyUSB0"); got != want {
-			t.Errorf("a lock of %d: %q; want %q", pid, got, want)
+			t.Errorf("holder() with a lock of process %d = %q; want %q", pid, got, want)
 		}
 	}
 }

@@ -16,7 +16,8 @@ func init() {
 	Register("rfc2217", "rfc2217:HOST:PORT", openRFC2217)
 }
 
-// The commands of RFC 2217 that we send; an answer is the same number plus comAnswer. The server's own are the last two.
+// The commands of RFC 2217. An answer has the number of the command plus comAnswer; the last two come from the
+// server unasked.
 const (
 	comBaud     byte = 1
 	comDataSize byte = 2
@@ -28,8 +29,8 @@ const (
 	comResume   byte = 109
 )
 
-// lineTime is how long a server may take to set the line.
-const lineTime = 5 * time.Second
+// lineTimeout is how long a server may take to set the line.
+const lineTimeout = 5 * time.Second
 
 // openRFC2217 opens a serial port of another machine and sets its line. DTR and RTS stay as the server has them.
 func openRFC2217(ctx context.Context, address string, line Line) (Port, error) {
@@ -43,7 +44,7 @@ func openRFC2217(ctx context.Context, address string, line Line) (Port, error) {
 	})
 }
 
-// setting is one property of the line, as it is asked for and as the server answered.
+// setting is one property of the line, as it was requested and as the server answered.
 type setting struct {
 	what    string
 	command byte
@@ -60,45 +61,45 @@ type remoteLine struct {
 	sent     bool
 }
 
-// set does it all, or says what the server does not do.
+// set negotiates the option and sets the line, or returns what the server refuses.
 func (r *remoteLine) set(ctx context.Context) error {
 	codec := r.port.codec
-	codec.subbed = r.answered
+	codec.onSub = r.onSub
 	codec.us.agree = append(codec.us.agree, optComPort)
 	codec.ask(telWill, optComPort)
-	err := r.port.until(ctx, lineTime, r.done)
+	err := r.port.readUntil(ctx, lineTimeout, r.done)
 	switch {
 	case err != nil && !errors.Is(err, errNoAnswer):
 		return err
-	case codec.us.state[optComPort] == optOff:
-		return r.refused("the server at %s refuses RFC 2217's COM-PORT option", r.address)
-	case codec.us.state[optComPort] == optAsked:
-		return r.hint(classify.New(classify.TransportOpen, "the server at %s does not answer to RFC 2217's COM-PORT option", r.address))
+	case codec.us.options[optComPort] == optOff:
+		return r.refusedError("the server at %s refuses RFC 2217's COM-PORT option", r.address)
+	case codec.us.options[optComPort] == optAsked:
+		return r.withHint(classify.New(classify.TransportOpen, "the server at %s does not answer to RFC 2217's COM-PORT option", r.address))
 	}
 	for _, s := range r.settings {
 		if s.got == nil {
-			return r.hint(classify.New(classify.TransportOpen, "the server at %s does not answer to %s %s", r.address, s.what, s.text(s.want)))
+			return r.withHint(classify.New(classify.TransportOpen, "the server at %s does not answer to %s %s", r.address, s.what, s.text(s.want)))
 		}
 		if !s.agreed() {
-			return r.refused("the server at %s refuses %s %s, it has %s", r.address, s.what, s.text(s.want), s.text(s.got))
+			return r.refusedError("the server at %s refuses %s %s, it has %s", r.address, s.what, s.text(s.want), s.text(s.got))
 		}
 	}
 	return nil
 }
 
-func (r *remoteLine) refused(format string, args ...any) error {
-	return r.hint(classify.New(classify.TransportLine, format, args...))
+func (r *remoteLine) refusedError(format string, args ...any) error {
+	return r.withHint(classify.New(classify.TransportLine, format, args...))
 }
 
-func (r *remoteLine) hint(err error) error {
+func (r *remoteLine) withHint(err error) error {
 	return classify.WithHint(err, "telnet:%s takes the line as the server has it, tcp:%s too if the server does not speak telnet", r.address, r.address)
 }
 
-// done reports whether there is nothing to wait for. A refusal counts once all is answered: a server may report how the
-// line was first.
+// done reports whether all answers are there. A refusal counts only then: a server may first report the old
+// settings of the line.
 func (r *remoteLine) done() bool {
 	codec := r.port.codec
-	switch codec.us.state[optComPort] {
+	switch codec.us.options[optComPort] {
 	case optOff:
 		return true
 	case optAsked:
@@ -116,11 +117,11 @@ func (r *remoteLine) done() bool {
 			return false
 		}
 	}
-	return codec.settled()
+	return codec.negotiated()
 }
 
-// answered takes a subnegotiation of the server. Line and modem states are of no use to a console.
-func (r *remoteLine) answered(option byte, value []byte) {
+// onSub handles a subnegotiation of the server. It ignores line and modem states, which a console does not need.
+func (r *remoteLine) onSub(option byte, value []byte) {
 	if option != optComPort || len(value) == 0 {
 		return
 	}
@@ -137,7 +138,7 @@ func (r *remoteLine) answered(option byte, value []byte) {
 	}
 }
 
-// agreed reports whether the server does what it was asked. A speed that is 2 % off is the same to a UART.
+// agreed reports whether the server set what was requested. A speed that differs by 2 % is the same to a UART.
 func (s *setting) agreed() bool {
 	if s.command != comBaud {
 		return s.got[0] == s.want[0]
@@ -146,7 +147,7 @@ func (s *setting) agreed() bool {
 	return max(want-got, got-want)*50 <= want
 }
 
-// lineSettings is the line as RFC 2217 wants it.
+// lineSettings returns the settings of RFC 2217 for a line.
 func lineSettings(mode *serial.Mode, flow string) []*setting {
 	control := map[string]byte{"": 1, "none": 1, "xonxoff": 2, "rtscts": 3}[flow]
 	stop := map[serial.StopBits]byte{serial.OneStopBit: 1, serial.TwoStopBits: 2}[mode.StopBits]
@@ -158,14 +159,14 @@ func lineSettings(mode *serial.Mode, flow string) []*setting {
 			return fmt.Sprint(binary.BigEndian.Uint32(v))
 		}},
 		{what: "data bits", command: comDataSize, want: []byte{byte(mode.DataBits)}, text: func(v []byte) string { return fmt.Sprint(v[0]) }},
-		{what: "parity", command: comParity, want: []byte{parity}, text: named("", "none", "odd", "even", "mark", "space")},
-		{what: "stop bits", command: comStopSize, want: []byte{stop}, text: named("", "1", "2", "1.5")},
-		{what: "flow control", command: comControl, want: []byte{control}, text: named("", "none", "xonxoff", "rtscts")},
+		{what: "parity", command: comParity, want: []byte{parity}, text: nameOf("", "none", "odd", "even", "mark", "space")},
+		{what: "stop bits", command: comStopSize, want: []byte{stop}, text: nameOf("", "1", "2", "1.5")},
+		{what: "flow control", command: comControl, want: []byte{control}, text: nameOf("", "none", "xonxoff", "rtscts")},
 	}
 }
 
-// named gives the texts of a value.
-func named(names ...string) func([]byte) string {
+// nameOf returns a function that returns the name of a value, by the index in names.
+func nameOf(names ...string) func([]byte) string {
 	return func(v []byte) string {
 		if n := int(v[0]); n > 0 && n < len(names) {
 			return names[n]

@@ -19,7 +19,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// program finds a program that `make test-deps` installs, or leaves the test out.
+// program returns the path of a program that `make test-deps` installs, or skips the test.
 func program(t *testing.T, name string) string {
 	for _, path := range []string{name, "/usr/sbin/" + name} {
 		if path, err := exec.LookPath(path); err == nil {
@@ -41,7 +41,7 @@ type server struct {
 	ended   chan struct{}
 }
 
-// ser2net runs Debian's ser2net, which speaks telnet as accepter says.
+// ser2net runs Debian's ser2net with an accepter, for instance "telnet,".
 func ser2net(t *testing.T, accepter string) *server {
 	path := program(t, "ser2net")
 	pty, name := newTTY(t)
@@ -55,7 +55,7 @@ func ser2net(t *testing.T, accepter string) *server {
 	}
 	cmd := exec.Command(path, "-n", "-d", "-u", "-c", config)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test run that is killed leaves no server
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a killed test leaves no server behind
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // the signal comes when the thread that started the process ends
@@ -73,7 +73,8 @@ func ser2net(t *testing.T, accepter string) *server {
 	return s
 }
 
-// freeAddress is where nothing listens. The host is this process's own, lest another takes the port meanwhile.
+// freeAddress returns an address on which nothing listens. The host is this process's own, so that no other
+// process takes the port meanwhile.
 func freeAddress(t *testing.T) string {
 	pid := os.Getpid()
 	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+pid>>16, pid>>8&255, pid&255))
@@ -84,7 +85,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// open opens the port that ser2net serves as soon as it is there.
+// open opens the port of ser2net as soon as it listens.
 func (s *server) open(t *testing.T, scheme string, line Line) Port {
 	for {
 		p, err := Open(t.Context(), scheme+":"+s.address, line)
@@ -123,8 +124,7 @@ func TestConformanceOfSocat(t *testing.T) {
 	conforms(t, spec, p)
 }
 
-// TestSer2netSetsTheLine looks at the terminal behind ser2net. A pseudo terminal has 8 data bits and no parity, whatever
-// it is told.
+// TestSer2netSetsTheLine checks the terminal of ser2net. A pseudo terminal always has 8 data bits and no parity.
 func TestSer2netSetsTheLine(t *testing.T) {
 	for _, tt := range []struct {
 		line       Line
@@ -140,7 +140,7 @@ func TestSer2netSetsTheLine(t *testing.T) {
 		p := s.open(t, "rfc2217", tt.line)
 		m := settings(t, s.pty)
 		if m.Ospeed != tt.speed || m.Cflag&tt.set != tt.set || m.Cflag&tt.unset != 0 || m.Iflag&tt.iset != tt.iset {
-			t.Errorf("%+v: speed %d, cflag %o, iflag %o", tt.line, m.Ospeed, m.Cflag, m.Iflag)
+			t.Errorf("Open(%+v) set speed %d, cflag %o, iflag %o; want %d, %o without %o, %o", tt.line, m.Ospeed, m.Cflag, m.Iflag, tt.speed, tt.set, tt.unset, tt.iset)
 		}
 		p.Close()
 	}
@@ -152,7 +152,7 @@ func TestSer2netWithoutTheOption(t *testing.T) {
 	_, err := Open(t.Context(), "rfc2217:"+s.address, Line{})
 	f := classify.Facts(err)
 	if f.Kind != classify.TransportLine || !strings.Contains(fmt.Sprint(err), "refuses RFC 2217's COM-PORT option") || !strings.HasPrefix(f.Hint, "telnet:"+s.address) {
-		t.Errorf("Open = %v of kind %s, hint %q", err, f.Kind, f.Hint)
+		t.Errorf("Open() = %v of kind %s, hint %q; want kind %s and the hint to use telnet:", err, f.Kind, f.Hint, classify.TransportLine)
 	}
 }
 
@@ -161,12 +161,12 @@ func TestSer2netWithAnotherClient(t *testing.T) {
 		t.Run(scheme, func(t *testing.T) {
 			s := ser2net(t, accepter)
 			held := s.open(t, scheme, Line{})
-			lock := held.(*remote).lock
+			lock := held.(*probedPort).lock
 			lock.release() // the other client is on another machine
 			_, err := Open(t.Context(), scheme+":"+s.address, Line{})
 			f := classify.Facts(err)
 			if f.Kind != classify.TransportBusy || !strings.HasSuffix(fmt.Sprint(err), "the server hung up at once: Port already in use") || !strings.Contains(f.Hint, "one client at a time") {
-				t.Errorf("Open = %v of kind %s, hint %q; want transport.busy with the server's words", err, f.Kind, f.Hint)
+				t.Errorf("Open() = %v of kind %s, hint %q; want kind %s with the server's message", err, f.Kind, f.Hint, classify.TransportBusy)
 			}
 			held.Close()
 			reopen(t, scheme+":"+s.address).Close()

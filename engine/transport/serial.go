@@ -19,17 +19,17 @@ func init() {
 	Register("serial", "serial:/dev/ttyUSB0", openSerial)
 }
 
-// StableName gives the specification under which the port that spec names is found again when its adapter was unplugged and
-// has another number now. It must be asked while the port is there.
+// StableName returns the specification with which the port that spec names is found again after its adapter was
+// unplugged and has another number. It must be called while the port exists.
 func StableName(spec string) string {
 	if path, is := strings.CutPrefix(spec, "serial:"); is {
-		return "serial:" + thisMachine.lasting(path)
+		return "serial:" + thisMachine.stableName(path)
 	}
 	return spec
 }
 
-// tty is a serial port. Bytes go through the file, which can be closed under a blocked Read or Write; speed and lines
-// go through go.bug.st/serial, whose own Write cannot be ended.
+// tty is a serial port. Bytes go through the file, which can be closed during a blocked Read or Write; speed and
+// modem lines go through go.bug.st/serial, whose own Write cannot be ended.
 type tty struct {
 	*os.File
 	ctl  serial.Port
@@ -37,8 +37,8 @@ type tty struct {
 	once sync.Once
 }
 
-// openSerial opens a serial port, by any of its names, without resetting the board: DTR and RTS stay as the kernel has
-// them, and closing does not drop them.
+// openSerial opens a serial port, by any of its names, without resetting the board: DTR and RTS stay as the kernel
+// has them, and closing does not drop them.
 func openSerial(_ context.Context, path string, line Line) (Port, error) {
 	mode, err := line.mode()
 	if err != nil {
@@ -51,7 +51,7 @@ func openSerial(_ context.Context, path string, line Line) (Port, error) {
 	if err != nil {
 		return nil, classify.WithHint(err, "there is %s", list(serialNames()))
 	}
-	lock, err := uucp(device)
+	lock, err := takeUUCPLock(device)
 	if err != nil {
 		return nil, err
 	}
@@ -80,20 +80,21 @@ func openSerial(_ context.Context, path string, line Line) (Port, error) {
 	return t, nil
 }
 
-// acquire makes sure that nobody else has the port. Root passes by the kernel's own exclusive mode, so it is asked for.
+// acquire makes sure that no other process has the port. Root is not stopped by the kernel's exclusive mode, so
+// acquire asks for that mode itself.
 func (t *tty) acquire(device string) error {
 	return t.control(func(fd int) error {
 		if !isTerminal(fd) {
 			return classify.WithHint(classify.New(classify.Usage, "%s is not a serial port", device), "there is %s", list(serialNames()))
 		}
 		if isExclusive(fd) || unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
-			return errBusy("serial:"+device, userOf(device))
+			return errBusy("serial:"+device, holderName(device))
 		}
 		return nil
 	})
 }
 
-// control lends the descriptor. File.Fd would make it blocking, and a blocked Read cannot be ended then.
+// control calls f with the descriptor. File.Fd would make it blocking, and then a blocked Read could not be ended.
 func (t *tty) control(f func(fd int) error) error {
 	conn, err := t.SyscallConn()
 	if err != nil {
@@ -106,8 +107,9 @@ func (t *tty) control(f func(fd int) error) error {
 	return ferr
 }
 
-// configure sets what the library has no option for: flow control, and that closing leaves DTR and RTS alone. A pseudo
-// terminal is not kept exclusive: there that outlives a process which is killed, as long as the other end is open.
+// configure sets what the library has no option for: flow control, and that closing leaves DTR and RTS alone. A
+// pseudo terminal is not made exclusive: there the mode outlives a killed process for as long as the other end is
+// open.
 func (t *tty) configure(line Line) error {
 	return t.control(func(fd int) error {
 		if strings.HasPrefix(t.Name(), "/dev/pts/") {
@@ -117,7 +119,7 @@ func (t *tty) configure(line Line) error {
 	})
 }
 
-// Close frees a blocked Read and Write, and then the port.
+// Close ends a blocked Read and Write, and then closes the port.
 func (t *tty) Close() error {
 	err := os.ErrClosed
 	t.once.Do(func() {
@@ -130,7 +132,7 @@ func (t *tty) Close() error {
 	return err
 }
 
-// mode is the line as the library wants it. Framing is data bits, parity and stop bits, "8N1".
+// mode returns the line as the library wants it. Framing is data bits, parity and stop bits, "8N1".
 func (l Line) mode() (*serial.Mode, error) {
 	bad := func(what string, v any) error {
 		return classify.WithHint(classify.New(classify.ConfigPolicy, "console.%s cannot be %v", what, v),
@@ -162,7 +164,7 @@ func (l Line) mode() (*serial.Mode, error) {
 	return m, nil
 }
 
-// thisMachine is this machine.
+// thisMachine is the machine that flashlua runs on.
 var thisMachine = machine{"/"}
 
 func serialNames() []string {
@@ -180,23 +182,24 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// userOf names the process that has a device, as far as can be seen.
-func userOf(device string) string {
+// holderName returns the process that has a device, or "another program" if it cannot be seen.
+func holderName(device string) string {
 	if holder := thisMachine.holder(device); holder != "" {
 		return holder
 	}
 	return "another program"
 }
 
-// uucpLock is the lock file that terminal programs look for.
+// uucpLock is the path of the lock file that terminal programs look for; "" is no lock.
 type uucpLock string
 
-// uucp takes the lock of a device, or names who has it. A lock whose process is gone is stale. Where the folder cannot
-// be written there is no lock: the others cannot have made one either.
-func uucp(device string) (uucpLock, error) {
+// takeUUCPLock creates the lock file of a device, or returns an error that names its holder. A lock file whose
+// process is gone is stale and is removed. If the directory cannot be written to, there is no lock: other programs
+// cannot have made one either.
+func takeUUCPLock(device string) (uucpLock, error) {
 	path := thisMachine.lockFile(device)
 	for range 2 {
-		err := linked(path, fmt.Sprintf("%10d\n", os.Getpid()))
+		err := createLinked(path, fmt.Sprintf("%10d\n", os.Getpid()))
 		if err == nil {
 			return uucpLock(path), nil
 		}
@@ -213,8 +216,8 @@ func uucp(device string) (uucpLock, error) {
 	return "", nil
 }
 
-// linked makes a file that is whole from the moment it is there: who finds it empty would take it for stale.
-func linked(path, text string) error {
+// createLinked creates a file together with its text: another program would take an empty lock file for stale.
+func createLinked(path, text string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "LTMP.*")
 	if err != nil {
 		return err

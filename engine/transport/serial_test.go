@@ -16,7 +16,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// newTTY gives a pseudo terminal: the adapter's other end, and the path of the port.
+// newTTY returns a pseudo terminal: the adapter's other end, and the path of the port.
 func newTTY(t *testing.T) (*term.PTY, string) {
 	pty, err := term.OpenPTY()
 	if err != nil {
@@ -61,14 +61,14 @@ func TestSerialLine(t *testing.T) {
 		}
 		m := settings(t, pty)
 		if m.Ospeed != tt.speed || m.Cflag&tt.set != tt.set || m.Cflag&tt.unset != 0 || m.Iflag&tt.iset != tt.iset {
-			t.Errorf("%+v: speed %d, cflag %o, iflag %o", tt.line, m.Ospeed, m.Cflag, m.Iflag)
+			t.Errorf("Open(%+v) set speed %d, cflag %o, iflag %o; want %d, %o without %o, %o", tt.line, m.Ospeed, m.Cflag, m.Iflag, tt.speed, tt.set, tt.unset, tt.iset)
 		}
 		p.Close()
 	}
 	_, name := newTTY(t)
 	for _, bad := range []Line{{Baud: -1}, {Framing: "9N1"}, {Framing: "8X1"}, {Framing: "8N"}, {Flow: "on"}} {
 		if _, err := Open(t.Context(), "serial:"+name, bad); classify.Facts(err).Kind != classify.ConfigPolicy {
-			t.Errorf("Open(%+v) = %v", bad, err)
+			t.Errorf("Open(%+v) = %v; want kind %s", bad, err, classify.ConfigPolicy)
 		}
 	}
 }
@@ -84,7 +84,7 @@ func TestUnplugIsNotOurOwnClose(t *testing.T) {
 	pty.Slave.Close()
 	pty.Master.Close() // the adapter is pulled
 	if err := <-read; err == nil || errors.Is(err, os.ErrClosed) {
-		t.Errorf("Read after the unplug = %v", err)
+		t.Errorf("Read() after the unplug = %v; want another error than %v", err, os.ErrClosed)
 	}
 	p.Close()
 	_, name = newTTY(t)
@@ -94,12 +94,12 @@ func TestUnplugIsNotOurOwnClose(t *testing.T) {
 	go func() { _, err := p.Read(make([]byte, 1)); read <- err }()
 	p.Close()
 	if err := <-read; !errors.Is(err, os.ErrClosed) {
-		t.Errorf("Read after our Close = %v", err)
+		t.Errorf("Read() after Close() = %v; want %v", err, os.ErrClosed)
 	}
 }
 
 func TestCloseFreesABlockedWrite(t *testing.T) {
-	_, name := newTTY(t) // nobody reads at the other end
+	_, name := newTTY(t) // no process reads at the other end
 	p, err := Open(t.Context(), "serial:"+name, Line{})
 	if err != nil {
 		t.Fatal(err)
@@ -108,11 +108,11 @@ func TestCloseFreesABlockedWrite(t *testing.T) {
 	go func() { _, err := io.WriteString(p, strings.Repeat("x", 1<<20)); wrote <- err }()
 	p.Close()
 	if err := <-wrote; err == nil {
-		t.Error("a megabyte went into a port that nobody reads")
+		t.Error("Write() of 1 MiB to a port without a reader = nil; want an error")
 	}
 }
 
-// Row 22:
+// TestSerialBusy: a port that another program has locked is in use, by flock or by a lock file.
 func TestSerialBusy(t *testing.T) {
 	_, name := newTTY(t)
 	open := func() error {
@@ -131,27 +131,27 @@ func TestSerialBusy(t *testing.T) {
 	}
 	io.ReadFull(out, make([]byte, 5))
 	if err := open(); classify.Facts(err).Kind != classify.TransportBusy || !strings.Contains(err.Error(), "in use by process") {
-		t.Errorf("beside flock: %v", err)
+		t.Errorf("Open() with a flock = %v; want kind %s and the holder", err, classify.TransportBusy)
 	}
 	in.Close()
 	cmd.Wait()
 	if err := open(); err != nil {
-		t.Errorf("after flock has gone: %v", err)
+		t.Errorf("Open() after the flock = %v; want nil", err)
 	}
-	// A program that left a lock file, first alive, then not.
+	// A program with a lock file, first running, then not.
 	lock := "/run/lock/LCK.." + filepath.Base(name)
 	if err := os.WriteFile(lock, fmt.Appendf(nil, "%10d\n", os.Getppid()), 0o644); err != nil {
 		t.Skipf("LEFT OUT: %v", err)
 	}
 	if err := open(); classify.Facts(err).Kind != classify.TransportBusy || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getppid())) {
-		t.Errorf("beside a lock file: %v", err)
+		t.Errorf("Open() with a lock file = %v; want kind %s and the holder", err, classify.TransportBusy)
 	}
 	os.WriteFile(lock, []byte("   4194304\n"), 0o644)
 	if err := open(); err != nil {
-		t.Errorf("beside a stale lock file: %v", err)
+		t.Errorf("Open() with a stale lock file = %v; want nil", err)
 	}
 	if _, err := os.Stat(lock); err == nil {
-		t.Error("the lock file stays after Close")
+		t.Error("the lock file exists after Close(); want it removed")
 	}
 }
 
@@ -159,7 +159,7 @@ func TestSerialErrors(t *testing.T) {
 	for path, want := range map[string]classify.Kind{"/dev/ttyUSB99": classify.TransportOpen, "/dev/null": classify.Usage, "/etc/passwd": classify.Usage} {
 		_, err := Open(t.Context(), "serial:"+path, Line{})
 		if f := classify.Facts(err); f.Kind != want || !strings.HasPrefix(f.Hint, "there is") {
-			t.Errorf("Open(%s) = %v of kind %s, hint %q; want %s", path, err, f.Kind, f.Hint, want)
+			t.Errorf("Open(%s) = %v of kind %s, hint %q; want kind %s and the list of ports", path, err, f.Kind, f.Hint, want)
 		}
 	}
 }

@@ -2,7 +2,7 @@ package transport
 
 import "slices"
 
-// Telnet's commands, RFC 854. All others mean nothing to a console and are dropped.
+// Telnet's commands, RFC 854. A console needs no others; they are dropped.
 const (
 	telSE   byte = 240 // ends a subnegotiation
 	telSB   byte = 250 // begins one
@@ -21,29 +21,30 @@ const (
 	optComPort byte = 44
 )
 
-// maxSub bounds a subnegotiation; a longer one is dropped. RFC 2217's are a few bytes and a signature.
+// maxSub is the longest subnegotiation, in bytes; a longer one is dropped. RFC 2217's are a few bytes and a
+// signature.
 const maxSub = 512
 
-// telnet is one end of a telnet connection without the connection. It is the reader's: whoever reads decodes, and sends
-// reply.
+// telnet is the state of one end of a telnet connection, without the connection. It belongs to the goroutine that
+// reads: it decodes what was read, and sends reply.
 type telnet struct {
-	us, them side
-	subbed   func(option byte, value []byte) // a subnegotiation of an option that is on; nil for none
-	reply    []byte                          // what the peer must be sent
-	state    telnetState
-	verb     byte
-	sub      []byte // of the subnegotiation under way, as far as it fits
-	afterCR  bool
-	cut      bool // sub did not fit
+	us, them   side
+	onSub      func(option byte, value []byte) // called with a subnegotiation of an enabled option; may be nil
+	reply      []byte                          // to be sent to the peer
+	state      decodeState
+	verb       byte
+	sub        []byte // the subnegotiation in progress, up to maxSub
+	afterCR    bool
+	subTooLong bool // sub is longer than maxSub
 }
 
 // side is the options of one end.
 type side struct {
-	agree []byte // to which we agree when the peer asks
-	state [256]optState
+	agree   []byte // options that are accepted when the peer asks
+	options [256]optState
 }
 
-// optState is RFC 1143's, for one who never goes back on what he asked.
+// optState is the state of an option, as in RFC 1143 for an end that never withdraws a request.
 type optState byte
 
 const (
@@ -52,17 +53,18 @@ const (
 	optOn
 )
 
-type telnetState byte
+// decodeState is where in the protocol the decoder is.
+type decodeState byte
 
 const (
-	inData telnetState = iota
+	inData decodeState = iota
 	afterIAC
 	afterVerb
 	inSub
 	inSubAfterIAC
 )
 
-// newTelnet gives a client who wants a line that takes any byte, if the server has one. He never echoes.
+// newTelnet returns a client that asks for a line that passes any byte, and never echoes.
 func newTelnet() *telnet {
 	t := &telnet{us: side{agree: []byte{optBinary, optSGA}}, them: side{agree: []byte{optBinary, optSGA, optEcho}}}
 	t.ask(telWill, optBinary)
@@ -71,44 +73,45 @@ func newTelnet() *telnet {
 	return t
 }
 
-// ask proposes an option, for us with telWill or for the peer with telDo.
+// ask requests an option, for us with telWill or for the peer with telDo.
 func (t *telnet) ask(verb, option byte) {
 	s := &t.us
 	if verb == telDo {
 		s = &t.them
 	}
-	s.state[option] = optAsked
+	s.options[option] = optAsked
 	t.reply = append(t.reply, telIAC, verb, option)
 }
 
-// settled reports whether the peer answered to all that was asked.
-func (t *telnet) settled() bool {
-	return !slices.Contains(t.us.state[:], optAsked) && !slices.Contains(t.them.state[:], optAsked)
+// negotiated reports whether the peer has answered all requests.
+func (t *telnet) negotiated() bool {
+	return !slices.Contains(t.us.options[:], optAsked) && !slices.Contains(t.them.options[:], optAsked)
 }
 
-// binary reports whether our bytes are sent as they are.
-func (t *telnet) binary() bool { return t.us.state[optBinary] == optOn }
+// binary reports whether our bytes are sent unchanged.
+func (t *telnet) binary() bool { return t.us.options[optBinary] == optOn }
 
-// decode gives the data in what was received; it overwrites p. Received torn anywhere, the data and reply are the same.
+// decode returns the data in what was received; it overwrites p. The data and reply do not depend on how the
+// stream is split into calls.
 func (t *telnet) decode(p []byte) []byte {
 	data := p[:0]
 	for _, b := range p {
-		if t.byte(b) {
+		if t.decodeByte(b) {
 			data = append(data, b)
 		}
 	}
 	return data
 }
 
-// byte takes one byte and reports whether it is data.
-func (t *telnet) byte(b byte) bool {
+// decodeByte decodes one byte and reports whether it is data.
+func (t *telnet) decodeByte(b byte) bool {
 	switch t.state {
 	case inData:
 		if b == telIAC {
 			t.state = afterIAC
 			return false
 		}
-		return t.data(b)
+		return t.isData(b)
 	case afterIAC:
 		return t.command(b)
 	case afterVerb:
@@ -119,96 +122,101 @@ func (t *telnet) byte(b byte) bool {
 			t.state = inSubAfterIAC
 			return false
 		}
-		t.grow(b)
+		t.appendSub(b)
 	case inSubAfterIAC:
 		switch b {
 		case telIAC:
 			t.state = inSub
-			t.grow(b)
+			t.appendSub(b)
 		case telSE:
 			t.state = inData
-			t.subnegotiated()
-		default: // the end is missing: better a lost value than a lost console
+			t.endSub()
+		default: // the end is missing: drop the subnegotiation and resume with this command
 			return t.command(b)
 		}
 	}
 	return false
 }
 
-// data reports whether b counts. A network virtual terminal's bare carriage return is followed by a NUL.
-func (t *telnet) data(b byte) bool {
-	padding := b == 0 && t.afterCR && t.them.state[optBinary] != optOn
+// isData reports whether a byte outside of commands is data. In a network virtual terminal, a NUL after a carriage
+// return is not.
+func (t *telnet) isData(b byte) bool {
+	padding := b == 0 && t.afterCR && t.them.options[optBinary] != optOn
 	t.afterCR = b == '\r'
 	return !padding
 }
 
-// command takes the byte after an IAC.
+// command decodes the byte after an IAC and reports whether it is data.
 func (t *telnet) command(b byte) bool {
 	t.state = inData
 	switch b {
 	case telIAC:
-		return t.data(b)
+		return t.isData(b)
 	case telWill, telWont, telDo, telDont:
 		t.state, t.verb = afterVerb, b
 	case telSB:
-		t.state, t.sub, t.cut = inSub, t.sub[:0], false
+		t.state, t.sub, t.subTooLong = inSub, t.sub[:0], false
 	}
 	return false
 }
 
-func (t *telnet) grow(b byte) {
+// appendSub appends a byte to the subnegotiation.
+func (t *telnet) appendSub(b byte) {
 	if len(t.sub) == maxSub {
-		t.cut = true
+		t.subTooLong = true
 		return
 	}
 	t.sub = append(t.sub, b)
 }
 
-func (t *telnet) subnegotiated() {
-	if len(t.sub) == 0 || t.cut || t.subbed == nil {
+// endSub passes a complete subnegotiation to onSub.
+func (t *telnet) endSub() {
+	if len(t.sub) == 0 || t.subTooLong || t.onSub == nil {
 		return
 	}
-	if option := t.sub[0]; t.us.state[option] == optOn || t.them.state[option] == optOn {
-		t.subbed(option, t.sub[1:])
+	if option := t.sub[0]; t.us.options[option] == optOn || t.them.options[option] == optOn {
+		t.onSub(option, t.sub[1:])
 	}
 }
 
-// negotiate takes what the peer says of an option.
+// negotiate handles a request or an answer of the peer.
 func (t *telnet) negotiate(verb, option byte) {
 	switch verb {
 	case telWill:
-		t.on(&t.them, option, telDo, telDont)
+		t.enable(&t.them, option, telDo, telDont)
 	case telWont:
-		t.off(&t.them, option, telDont)
+		t.disable(&t.them, option, telDont)
 	case telDo:
-		t.on(&t.us, option, telWill, telWont)
+		t.enable(&t.us, option, telWill, telWont)
 	case telDont:
-		t.off(&t.us, option, telWont)
+		t.disable(&t.us, option, telWont)
 	}
 }
 
-// on answers only what is new, so that two ends never answer each other's answers.
-func (t *telnet) on(s *side, option, agree, refuse byte) {
+// enable handles the peer's wish to enable an option. It answers only what changes a state, so that two ends never
+// answer each other's answers.
+func (t *telnet) enable(s *side, option, agree, refuse byte) {
 	switch {
-	case s.state[option] != optOff:
-		s.state[option] = optOn
+	case s.options[option] != optOff:
+		s.options[option] = optOn
 	case slices.Contains(s.agree, option):
-		s.state[option] = optOn
+		s.options[option] = optOn
 		t.reply = append(t.reply, telIAC, agree, option)
 	default:
 		t.reply = append(t.reply, telIAC, refuse, option)
 	}
 }
 
-func (t *telnet) off(s *side, option, confirm byte) {
-	if s.state[option] == optOn {
+// disable handles the peer's wish to disable an option.
+func (t *telnet) disable(s *side, option, confirm byte) {
+	if s.options[option] == optOn {
 		t.reply = append(t.reply, telIAC, confirm, option)
 	}
-	s.state[option] = optOff
+	s.options[option] = optOff
 }
 
-// encodeTelnet appends p as it is sent. Unless the line is binary, each carriage return is a bare one: with a line feed
-// after it, it would be a line end, of which servers make what they like.
+// encodeTelnet appends p as it is sent. Unless the line is binary, a NUL follows each carriage return: a carriage
+// return with a line feed would be a line end, which servers convert in different ways.
 func encodeTelnet(dst, p []byte, binary bool) []byte {
 	for _, b := range p {
 		dst = append(dst, b)

@@ -15,10 +15,10 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// quiet is a client that has asked for nothing.
-func quiet() *telnet {
+// unnegotiated returns a client without requests.
+func unnegotiated() *telnet {
 	t := newTelnet()
-	t.us.state, t.them.state, t.reply = [256]optState{}, [256]optState{}, nil
+	t.us.options, t.them.options, t.reply = [256]optState{}, [256]optState{}, nil
 	return t
 }
 
@@ -47,26 +47,26 @@ func TestTelnetDecode(t *testing.T) {
 		{"one without an end", "a\xff\xfa\x18\x01\xff\xfb\x01b", "ab", "\xff\xfd\x01"},
 		{"a long one", "a\xff\xfa\x18" + strings.Repeat("x", 1<<16) + "\xff\xf0b", "ab", ""},
 	} {
-		codec := quiet()
+		codec := unnegotiated()
 		data := codec.decode([]byte(tt.received))
 		if string(data) != tt.data || string(codec.reply) != tt.reply {
 			t.Errorf("%s: decode(%q) = %q, replied %q; want %q, %q", tt.name, tt.received, data, codec.reply, tt.data, tt.reply)
 		}
 		if cap(codec.sub) > 2*maxSub {
-			t.Errorf("%s: %d bytes are kept", tt.name, cap(codec.sub))
+			t.Errorf("%s: the subnegotiation has a buffer of %d bytes; want at most %d", tt.name, cap(codec.sub), 2*maxSub)
 		}
 	}
 }
 
-// TestTelnetEndsTalking lets two ends talk that both ask first and agree on different things.
-func TestTelnetEndsTalking(t *testing.T) {
+// TestTelnetNegotiationEnds: two ends that both ask first, and accept different options, agree in a few rounds.
+func TestTelnetNegotiationEnds(t *testing.T) {
 	us, server := newTelnet(), newTelnet()
 	server.ask(telWill, optEcho)
 	server.ask(telDo, optComPort)
 	server.us.agree = nil
 	for round := 0; len(us.reply)+len(server.reply) > 0; round++ {
 		if round == 3 {
-			t.Fatalf("still talking: %x and %x", us.reply, server.reply)
+			t.Fatalf("after %d rounds, replies are %x and %x; want none", round, us.reply, server.reply)
 		}
 		said, answered := us.reply, server.reply
 		us.reply, server.reply = nil, nil
@@ -77,11 +77,11 @@ func TestTelnetEndsTalking(t *testing.T) {
 		name      string
 		got, want optState
 	}{
-		{"our BINARY", us.us.state[optBinary], optOn},
-		{"the server's BINARY", us.them.state[optBinary], optOn},
-		{"the server's ECHO", us.them.state[optEcho], optOn},
-		{"our COM-PORT", us.us.state[optComPort], optOff},
-		{"our COM-PORT at the server", server.them.state[optComPort], optOff},
+		{"our BINARY", us.us.options[optBinary], optOn},
+		{"the server's BINARY", us.them.options[optBinary], optOn},
+		{"the server's ECHO", us.them.options[optEcho], optOn},
+		{"our COM-PORT", us.us.options[optComPort], optOff},
+		{"our COM-PORT at the server", server.them.options[optComPort], optOff},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s is %d; want %d", tt.name, tt.got, tt.want)
@@ -89,7 +89,8 @@ func TestTelnetEndsTalking(t *testing.T) {
 	}
 }
 
-// FuzzTelnet: torn anywhere, what is received means the same; what is sent arrives as it was; memory is bounded.
+// FuzzTelnet: the result does not depend on how the stream is split; what is encoded decodes to the same; memory
+// is bounded.
 func FuzzTelnet(f *testing.F) {
 	for _, received := range []string{
 		"", "=> \r\n", "a\xff\xff\xffb", "\r\x00\r\n\r\r\x00\x00", "\xff\xfb\x00\r\x00\xff\xfc\x00\r\x00",
@@ -101,56 +102,56 @@ func FuzzTelnet(f *testing.F) {
 		f.Add([]byte(received), []byte{2, 3})
 	}
 	f.Fuzz(func(t *testing.T, received, cuts []byte) {
-		whole, torn := listener(), listener()
+		whole, pieces := listener(), listener()
 		want := string(whole.decode(slices.Clone(received)))
 		var got []byte
-		for piece := range tear(received, cuts) {
-			got = append(got, torn.decode(piece)...)
+		for piece := range split(received, cuts) {
+			got = append(got, pieces.decode(piece)...)
 		}
-		if string(got) != want || !bytes.Equal(torn.reply, whole.reply) || !slices.Equal(torn.subs, whole.subs) {
-			t.Fatalf("torn: %q, replied %q, told %q; whole: %q, %q, %q", got, torn.reply, torn.subs, want, whole.reply, whole.subs)
+		if string(got) != want || !bytes.Equal(pieces.reply, whole.reply) || !slices.Equal(pieces.subs, whole.subs) {
+			t.Fatalf("decode() in pieces = %q, reply %q, subnegotiations %q; want %q, %q, %q", got, pieces.reply, pieces.subs, want, whole.reply, whole.subs)
 		}
-		if cap(torn.sub) > 2*maxSub || len(torn.reply) > len(received) {
-			t.Fatalf("%d bytes kept, %d replied to %d", cap(torn.sub), len(torn.reply), len(received))
+		if cap(pieces.sub) > 2*maxSub || len(pieces.reply) > len(received) {
+			t.Fatalf("decode() of %d bytes has a buffer of %d bytes, replied %d bytes; want at most %d and %d", len(received), cap(pieces.sub), len(pieces.reply), 2*maxSub, len(received))
 		}
 
 		for _, binary := range []bool{false, true} {
 			peer := listener()
 			if binary {
-				peer.them.state[optBinary] = optOn
+				peer.them.options[optBinary] = optOn
 			}
 			var sent, arrived []byte
-			for piece := range tear(received, cuts) {
+			for piece := range split(received, cuts) {
 				sent = encodeTelnet(sent, piece, binary)
 			}
 			if !bytes.Equal(sent, encodeTelnet(nil, received, binary)) {
-				t.Fatalf("binary %v: sent in pieces %q", binary, sent)
+				t.Fatalf("encodeTelnet() in pieces, binary %v = %q; want %q", binary, sent, encodeTelnet(nil, received, binary))
 			}
-			for piece := range tear(sent, cuts) {
+			for piece := range split(sent, cuts) {
 				arrived = append(arrived, peer.decode(piece)...)
 			}
 			if !bytes.Equal(arrived, received) || len(peer.reply)+len(peer.subs) > 0 {
-				t.Fatalf("binary %v: %q arrived as %q", binary, received, arrived)
+				t.Fatalf("decode(encodeTelnet(…)), binary %v = %q; want %q", binary, arrived, received)
 			}
 		}
 	})
 }
 
-// recorder is a codec whose subnegotiations are kept.
+// recorder is a codec that records its subnegotiations.
 type recorder struct {
 	*telnet
 	subs []string
 }
 
 func listener() *recorder {
-	r := &recorder{telnet: quiet()}
+	r := &recorder{telnet: unnegotiated()}
 	r.us.agree = append(r.us.agree, optComPort)
-	r.subbed = func(option byte, value []byte) { r.subs = append(r.subs, fmt.Sprintf("%d %x", option, value)) }
+	r.onSub = func(option byte, value []byte) { r.subs = append(r.subs, fmt.Sprintf("%d %x", option, value)) }
 	return r
 }
 
-// tear gives copies of pieces of p, as long as cuts says in turn.
-func tear(p, cuts []byte) func(func([]byte) bool) {
+// split yields copies of pieces of p, of the lengths that cuts lists in turn.
+func split(p, cuts []byte) func(func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		for i := 0; len(p) > 0; i++ {
 			n := len(p)
@@ -165,13 +166,13 @@ func tear(p, cuts []byte) func(func([]byte) bool) {
 	}
 }
 
-// script is a console server that does what it is told.
+// script is a console server that a test controls.
 type script struct {
 	*testing.T
 	net.Conn
 }
 
-// pipe gives a port that is not open yet and the server that it talks to.
+// pipe returns a port that is not open yet, and its server.
 func pipe(t *testing.T) (*telnetPort, script) {
 	ours, theirs := net.Pipe()
 	port := newTelnetPort(ours)
@@ -220,14 +221,14 @@ func TestTelnetLine(t *testing.T) {
 					server.says("\r\x00\xff\xf1")
 					server.Close()
 				}()
-				if err := greet(t.Context(), port); err != nil {
+				if err := negotiateBinary(t.Context(), port); err != nil {
 					t.Fatal(err)
 				}
 				if n, err := io.WriteString(port, "a\r\n\xff\r"); n != 5 || err != nil {
-					t.Errorf("Write = %d, %v", n, err)
+					t.Errorf("Write() = %d, %v; want 5, nil", n, err)
 				}
 				if got, err := io.ReadAll(port); err != nil || string(got) != "U-Boot SPL\r\n"+tt.received {
-					t.Errorf("read %q, %v; want %q", got, err, tt.received)
+					t.Errorf("ReadAll() = %q, %v; want %q", got, err, "U-Boot SPL\r\n"+tt.received)
 				}
 			})
 		})
@@ -244,15 +245,15 @@ func TestTelnetServerThatAsksWithoutEnd(t *testing.T) {
 				_, err = io.WriteString(server, strings.Repeat("\xff\xfb\x18", 1000))
 			}
 		}()
-		if err := greet(t.Context(), port); err != nil {
+		if err := negotiateBinary(t.Context(), port); err != nil {
 			t.Fatal(err)
 		}
 		_, err := port.Read(make([]byte, 100))
 		if err == nil || !strings.Contains(err.Error(), "asks without end") {
-			t.Errorf("Read = %v", err)
+			t.Errorf("Read() = %v; want an error about the server that asks without end", err)
 		}
 		if cap(port.replies) > 2*maxReplies {
-			t.Errorf("%d bytes are kept", cap(port.replies))
+			t.Errorf("the replies have a buffer of %d bytes; want at most %d", cap(port.replies), 2*maxReplies)
 		}
 	})
 }
@@ -266,13 +267,13 @@ func TestTelnetOpenIsCancelled(t *testing.T) {
 			server.hears(asksBinary)
 			cancel(enough)
 		}()
-		if err := greet(ctx, port); err != enough {
-			t.Errorf("greet = %v", err)
+		if err := negotiateBinary(ctx, port); err != enough {
+			t.Errorf("negotiateBinary() = %v; want %v", err, enough)
 		}
 	})
 }
 
-// TestTelnetBoardThatTalksMuch: what it says while the port is opened is not lost, and not kept without bound.
+// TestTelnetBoardThatTalksMuch: output that comes while the port is opened is not lost, and its buffer is bounded.
 func TestTelnetBoardThatTalksMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		port, server := pipe(t)
@@ -282,14 +283,14 @@ func TestTelnetBoardThatTalksMuch(t *testing.T) {
 			server.says(text)
 			server.Close()
 		}()
-		if err := greet(t.Context(), port); err != nil {
+		if err := negotiateBinary(t.Context(), port); err != nil {
 			t.Fatal(err)
 		}
 		if n := len(port.preRead); n > maxPreReadBuffer+writeChunk {
-			t.Errorf("%d bytes are kept", n)
+			t.Errorf("negotiateBinary() kept %d bytes; want at most %d", n, maxPreReadBuffer+writeChunk)
 		}
 		if got, err := io.ReadAll(port); err != nil || string(got) != text {
-			t.Errorf("of %d bytes came %d, %v", len(text), len(got), err)
+			t.Errorf("ReadAll() = %d bytes, %v; want the %d bytes of the board", len(got), err, len(text))
 		}
 	})
 }
@@ -300,7 +301,8 @@ const (
 	hasRest  = "\xff\xfa\x2c\x66\x08\xff\xf0\xff\xfa\x2c\x67\x01\xff\xf0\xff\xfa\x2c\x68\x01\xff\xf0\xff\xfa\x2c\x69\x01\xff\xf0"
 )
 
-// openLine opens a port with the line that boards have, at a server that answers to the option and then to the line.
+// openLine opens a port with the default line, at a server that answers the request for the option and then the
+// settings.
 func openLine(t *testing.T, port *telnetPort, server script, answers ...string) error {
 	mode, err := Line{}.mode()
 	if err != nil {
@@ -354,14 +356,14 @@ func TestRFC2217Answers(t *testing.T) {
 				err := openLine(t, port, server, tt.answers...)
 				if tt.want == "" {
 					if err != nil {
-						t.Error(err)
+						t.Errorf("set() = %v; want nil", err)
 					}
 					return
 				}
 				f := classify.Facts(err)
 				const hint = "telnet:ser1:4001 takes the line as the server has it, tcp:ser1:4001 too if the server does not speak telnet"
 				if err == nil || err.Error() != tt.want || f.Kind != tt.kind || f.Hint != hint {
-					t.Errorf("set = %v of kind %s, hint %q; want %s of kind %s", err, f.Kind, f.Hint, tt.want, tt.kind)
+					t.Errorf("set() = %v of kind %s, hint %q; want %s of kind %s", err, f.Kind, f.Hint, tt.want, tt.kind)
 				}
 			})
 		})
@@ -389,14 +391,14 @@ func TestRFC2217Suspends(t *testing.T) {
 				go io.Copy(io.Discard, port)
 				synctest.Wait()
 				if len(wrote) > 0 {
-					t.Fatalf("written to a server that has no room: %v", <-wrote)
+					t.Fatalf("Write() to a server that has suspended us = %v; want it to wait", <-wrote)
 				}
 				go ends(server, port)
 				if name == "resumed" {
 					server.hears("x")
 				}
 				if err := <-wrote; (err == nil) != (name == "resumed") {
-					t.Errorf("Write = %v", err)
+					t.Errorf("Write() of a port that is %s = %v; want an error only if it is closed", name, err)
 				}
 			})
 		})

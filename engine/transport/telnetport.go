@@ -12,16 +12,15 @@ import (
 
 func init() {
 	Register("telnet", "telnet:HOST:PORT", func(ctx context.Context, address string, _ Line) (Port, error) {
-		return dialTelnet(ctx, address, greet)
+		return dialTelnet(ctx, address, negotiateBinary)
 	})
 }
 
 const (
-	// greetTime is how long a telnet server may take to answer to what we asked. Then the board is talked to as if it
-	// had refused.
-	greetTime = 2 * time.Second
-	// maxPreReadBuffer bounds what the board may say before the port is open, and maxReplies what a server may ask without
-	// taking the answers.
+	// negotiateTimeout is how long a telnet server may take to answer our requests. Then they count as refused.
+	negotiateTimeout = 2 * time.Second
+	// maxPreReadBuffer bounds what is kept of the board's output before the port is open, and maxReplies what is
+	// queued for a server that takes no answers, in bytes.
 	maxPreReadBuffer = 4 << 20
 	maxReplies       = 64 << 10
 	writeChunk       = 4 << 10
@@ -30,17 +29,17 @@ const (
 // telnetPort is a console behind a telnet server.
 type telnetPort struct {
 	net.Conn
-	codec   *telnet  // the reader's
-	preRead []byte   // the reader's: data that came while the port was opened
-	first   farewell // the reader's
+	codec   *telnet       // the reader's
+	preRead []byte        // the reader's: data that came while the port was opened
+	message serverMessage // the reader's
 
-	writing sync.Mutex // held to send, so that what was agreed and what is sent by it stay in order
+	sendMu sync.Mutex // held while sending, so that replies and what depends on them are sent in order; taken before mu
 
-	mu       sync.Mutex
-	replies  []byte        // still to be sent
-	flushing bool          // somebody sends them
-	binary   bool          // our bytes are sent as they are
-	resumed  chan struct{} // closed by the server's leave to send on; nil if it did not suspend us
+	mu       sync.Mutex    // mu guards what follows
+	replies  []byte        // to be sent
+	flushing bool          // a goroutine sends them
+	binary   bool          // our bytes are sent unchanged
+	resumed  chan struct{} // closed when the server resumes us; nil unless it has suspended us
 
 	closed chan struct{}
 	once   sync.Once
@@ -53,7 +52,7 @@ func newTelnetPort(conn net.Conn) *telnetPort {
 // dialTelnet connects and negotiates.
 func dialTelnet(ctx context.Context, address string, negotiate func(context.Context, *telnetPort) error) (Port, error) {
 	clk := clock.Real{}
-	return persist(ctx, clk, func() (Port, error) {
+	return retryHungUp(ctx, clk, func() (Port, error) {
 		began := clk.Now()
 		conn, err := dial(ctx, address)
 		if err != nil {
@@ -63,7 +62,7 @@ func dialTelnet(ctx context.Context, address string, negotiate func(context.Cont
 		t := newTelnetPort(conn)
 		err = negotiate(ctx, t)
 		if left := settleFar + 2*opened.Sub(began) - clk.Now().Sub(opened); err == nil && left > 0 {
-			err = t.stays(ctx, left)
+			err = t.staysOpen(ctx, left)
 		}
 		if err != nil {
 			t.Close()
@@ -73,21 +72,22 @@ func dialTelnet(ctx context.Context, address string, negotiate func(context.Cont
 	})
 }
 
-// stays reads for limit, and fails if the server hangs up meanwhile.
-func (t *telnetPort) stays(ctx context.Context, limit time.Duration) error {
-	err := t.until(ctx, limit, func() bool { return len(t.preRead) > settleData })
+// staysOpen reads for limit, and returns an error if the server hangs up meanwhile.
+func (t *telnetPort) staysOpen(ctx context.Context, limit time.Duration) error {
+	err := t.readUntil(ctx, limit, func() bool { return len(t.preRead) > settleData })
 	if errors.Is(err, errNoAnswer) {
 		return nil
 	}
 	return err
 }
 
-// probe implements prober: a server that hangs up later ends Read.
+// probe implements prober. A server that hangs up later ends Read.
 func (t *telnetPort) probe(context.Context) error { return nil }
 
-// greet agrees on a line that takes any byte. Nothing may be sent before: in between nobody knows how it is understood.
-func greet(ctx context.Context, t *telnetPort) error {
-	err := t.until(ctx, greetTime, t.codec.settled)
+// negotiateBinary negotiates a line that passes any byte. Nothing may be sent before: until the answers are there,
+// it is unknown how the server reads it.
+func negotiateBinary(ctx context.Context, t *telnetPort) error {
+	err := t.readUntil(ctx, negotiateTimeout, t.codec.negotiated)
 	if errors.Is(err, errNoAnswer) {
 		return nil
 	}
@@ -96,9 +96,9 @@ func greet(ctx context.Context, t *telnetPort) error {
 
 var errNoAnswer = errors.New("no answer")
 
-// until reads until done, for limit at most. What the board says meanwhile is kept for Read, and is not waited for when
-// there is much of it.
-func (t *telnetPort) until(ctx context.Context, limit time.Duration, done func() bool) error {
+// readUntil reads until done reports true, at most for limit. What the board prints meanwhile is kept for Read; if
+// it is more than maxPreReadBuffer, readUntil stops.
+func (t *telnetPort) readUntil(ctx context.Context, limit time.Duration, done func() bool) error {
 	ctx, cancel := clock.WithTimeout(ctx, clock.Real{}, limit, errNoAnswer)
 	defer cancel()
 	woken := make(chan struct{})
@@ -115,7 +115,7 @@ func (t *telnetPort) until(ctx context.Context, limit time.Duration, done func()
 	buf := make([]byte, writeChunk)
 	for {
 		finished := done() || len(t.preRead) > maxPreReadBuffer
-		if err := t.answer(); err != nil || finished {
+		if err := t.queueReplies(); err != nil || finished {
 			return err
 		}
 		n, err := t.Conn.Read(buf)
@@ -125,7 +125,7 @@ func (t *telnetPort) until(ctx context.Context, limit time.Duration, done func()
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		default:
-			return hungUp(t.preRead, err)
+			return hungUpError(t.preRead, err)
 		}
 	}
 }
@@ -137,26 +137,26 @@ func (t *telnetPort) Read(p []byte) (int, error) {
 		if t.preRead = t.preRead[n:]; len(t.preRead) == 0 {
 			t.preRead = nil
 		}
-		t.first.hear(p[:n])
+		t.message.add(p[:n])
 		return n, nil
 	}
 	for len(p) > 0 {
 		n, err := t.Conn.Read(p)
 		n = len(t.codec.decode(p[:n]))
-		if aerr := t.answer(); err == nil {
+		if aerr := t.queueReplies(); err == nil {
 			err = aerr
 		}
-		t.first.hear(p[:n])
+		t.message.add(p[:n])
 		if n > 0 || err != nil {
-			return n, t.first.of(err)
+			return n, t.message.explain(err)
 		}
 	}
 	return 0, nil
 }
 
-// answer passes on what the codec has to say. It does not wait for the server to take it: the server may be waiting for
-// us to read.
-func (t *telnetPort) answer() error {
+// queueReplies sends the codec's replies in another goroutine. It does not wait for the server to take them,
+// because the server may itself wait until we read.
+func (t *telnetPort) queueReplies() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.replies = append(t.replies, t.codec.reply...)
@@ -172,7 +172,7 @@ func (t *telnetPort) answer() error {
 	return nil
 }
 
-// flush sends the replies. That it cannot is also told by Read.
+// flush sends the replies. Read reports a connection on which that fails.
 func (t *telnetPort) flush() {
 	for err := error(nil); ; _, err = t.send(nil) {
 		t.mu.Lock()
@@ -185,10 +185,10 @@ func (t *telnetPort) flush() {
 	}
 }
 
-// send sends the replies that wait, then p.
+// send sends the queued replies, then p.
 func (t *telnetPort) send(p []byte) (int, error) {
-	t.writing.Lock()
-	defer t.writing.Unlock()
+	t.sendMu.Lock()
+	defer t.sendMu.Unlock()
 	t.mu.Lock()
 	raw := encodeTelnet(t.replies, p, t.binary)
 	t.replies = nil
@@ -199,7 +199,7 @@ func (t *telnetPort) send(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Write implements io.Writer. It waits while the server has no room.
+// Write implements io.Writer. It waits while the server has suspended us.
 func (t *telnetPort) Write(p []byte) (int, error) {
 	sent := 0
 	for sent < len(p) {
@@ -222,7 +222,7 @@ func (t *telnetPort) Write(p []byte) (int, error) {
 	return sent, nil
 }
 
-// suspend stops Write, or lets it go on.
+// suspend stops Write, or resumes it.
 func (t *telnetPort) suspend(yes bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -235,7 +235,7 @@ func (t *telnetPort) suspend(yes bool) {
 	}
 }
 
-// Close frees a blocked Read and Write.
+// Close ends a blocked Read and Write.
 func (t *telnetPort) Close() error {
 	t.once.Do(func() { close(t.closed) })
 	return t.Conn.Close()

@@ -1,5 +1,6 @@
-// Package transport opens the byte stream of a board's console. It owns addresses, locks and the ways a port can be
-// unavailable; it does not know what passes through. One file a kind of port; each registers itself by its scheme.
+// Package transport opens the byte stream of a board's console. It owns addresses, locks and the ways in which a
+// port can be unavailable; it does not know what passes through. Each kind of port has one file and registers
+// itself by its scheme. It is used by programs that embed flashlua to add a kind of port.
 package transport
 
 import (
@@ -12,22 +13,22 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Port is an open console. Close frees a blocked Read and a blocked Write. Safe for concurrent use: one goroutine
-// reads, another one writes, and any may close.
+// Port is an open console. Close ends a blocked Read and a blocked Write. It is safe for concurrent use by one
+// goroutine that reads, one that writes, and any that closes.
 type Port interface{ io.ReadWriteCloser }
 
-// Line is how a port with a speed is set, serial and rfc2217. Zero fields take the default; other ports take no notice.
-// Plain data: safe for concurrent use while nothing changes it.
+// Line is how a serial port is set up, by the schemes serial and rfc2217; other ports ignore it. Zero fields mean
+// the default. It is plain data: safe for concurrent use while nothing changes it.
 type Line struct {
 	Baud    int    // default 115200
 	Framing string // data bits, parity, stop bits; default "8N1"
 	Flow    string // "none", the default, "rtscts" or "xonxoff"
 }
 
-// DefaultBaud is what boards talk at unless they say otherwise.
+// DefaultBaud is the speed of a port whose Line has none, in baud.
 const DefaultBaud = 115200
 
-// Opener opens the port at address, which is what follows the scheme. Safe for concurrent use.
+// Opener opens the port at address, the text after the scheme. It is safe for concurrent use.
 type Opener func(ctx context.Context, address string, line Line) (Port, error)
 
 type scheme struct {
@@ -37,7 +38,8 @@ type scheme struct {
 
 var schemes = map[string]scheme{}
 
-// Register adds a kind of port. It is for init functions; example shows a whole specification.
+// Register adds a kind of port. It must be called from an init function; it panics if name is taken. example is a
+// whole specification.
 func Register(name, example string, open Opener) {
 	if _, twice := schemes[name]; twice {
 		panic("transport: " + name + " is registered twice")
@@ -45,7 +47,7 @@ func Register(name, example string, open Opener) {
 	schemes[name] = scheme{open, example}
 }
 
-// Examples gives one specification of each kind, sorted.
+// Examples returns one specification of each kind of port, sorted.
 func Examples() []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(schemes)) {
@@ -54,7 +56,7 @@ func Examples() []string {
 	return all
 }
 
-// Check answers whether spec names a kind of port, and touches nothing.
+// Check returns an error if spec names no kind of port. It opens nothing.
 func Check(spec string) error {
 	name, address, _ := strings.Cut(spec, ":")
 	if _, known := schemes[name]; known && address != "" {
@@ -64,7 +66,8 @@ func Check(spec string) error {
 		"a port is one of %s", strings.Join(Examples(), ", "))
 }
 
-// Open opens the port that spec names, SCHEME:ADDRESS, and locks it against other flashlua processes on this machine.
+// Open opens the port that spec names, SCHEME:ADDRESS, and locks it against other flashlua processes on this
+// machine. Closing the port releases the lock.
 func Open(ctx context.Context, spec string, line Line) (Port, error) {
 	if err := Check(spec); err != nil {
 		return nil, err
@@ -86,34 +89,36 @@ func Open(ctx context.Context, spec string, line Line) (Port, error) {
 			"check the address after --port, and that whatever serves the console runs")
 	}
 	if p, ok := port.(prober); ok {
-		return &remote{locked{port, lock}, p}, nil
+		return &probedPort{lockedPort{port, lock}, p}, nil
 	}
-	return &locked{port, lock}, nil
+	return &lockedPort{port, lock}, nil
 }
 
-// locked releases the lock when the port is closed.
-type locked struct {
+// lockedPort releases its lock when it is closed.
+type lockedPort struct {
 	Port
 	lock *lock
 }
 
-// remote is a port that is open before it is known to lead to the console.
-type remote struct {
-	locked
+// probedPort is a port that can be open and not lead to the console.
+type probedPort struct {
+	lockedPort
 	prober
 }
 
-// Connected waits until the port leads to the console, as far as that can be known without an answer of the board, and
-// returns the reason if it does not. It is for the moment before the board gets power: it may type a NUL.
-func (r *remote) Connected(ctx context.Context) error { return r.probe(ctx) }
+// Connected waits until the port leads to the console, as far as that can be known without an answer of the board,
+// and returns the reason if it does not. It is meant for the moment before the board gets power, because it may
+// type a NUL.
+func (p *probedPort) Connected(ctx context.Context) error { return p.probe(ctx) }
 
-func (l *locked) Close() error {
-	err := l.Port.Close()
-	l.lock.release()
+// Close closes the port and releases the lock.
+func (p *lockedPort) Close() error {
+	err := p.Port.Close()
+	p.lock.release()
 	return err
 }
 
-// errBusy is the error of a port that somebody else holds.
+// errBusy returns the error of a port that another process holds.
 func errBusy(spec, holder string) error {
 	return classify.WithHint(classify.New(classify.TransportBusy, "the console port %s is in use by %s", spec, holder),
 		"end that program, or use another port")

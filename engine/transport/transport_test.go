@@ -36,7 +36,7 @@ func listen(t *testing.T, network, address string, serve ...func(net.Conn)) net.
 	return l
 }
 
-// specs gives a live port of every kind.
+// specs returns a port with an echo of every kind.
 func specs(t *testing.T) map[string]string {
 	sock := filepath.Join(t.TempDir(), "s")
 	listen(t, "unix", sock)
@@ -50,25 +50,25 @@ func specs(t *testing.T) map[string]string {
 	}
 }
 
-// serveTelnet is a console server that agrees to all, behind which is an echo.
+// serveTelnet serves a telnet console that accepts all options and echoes.
 func serveTelnet(conn net.Conn) {
 	port := newTelnetPort(conn)
 	codec := port.codec
 	codec.them.agree = append(codec.them.agree, optComPort)
-	codec.subbed = func(option byte, value []byte) {
+	codec.onSub = func(option byte, value []byte) {
 		codec.reply = append(codec.reply, telIAC, telSB, option, value[0]+comAnswer)
 		codec.reply = append(encodeTelnet(codec.reply, value[1:], true), telIAC, telSE)
 	}
 	io.Copy(port, port)
 }
 
-// TestConformance is what every transport must do.
+// TestConformance tests what every transport must do.
 func TestConformance(t *testing.T) {
 	all := specs(t)
 	for name := range schemes {
 		spec := all[name]
 		if spec == "" {
-			t.Errorf("%s: no test port", name)
+			t.Errorf("specs()[%s] is empty; want a test port for every scheme", name)
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// conforms holds a port with an echo behind it to what every transport must do. It was just opened.
+// conforms tests a port that was just opened and has an echo at its other end.
 func conforms(t *testing.T, spec string, p Port) {
 	t.Cleanup(func() { p.Close() })
 	if _, err := io.WriteString(p, "hello"); err != nil {
@@ -89,13 +89,13 @@ func conforms(t *testing.T, spec string, p Port) {
 	}
 	buf := make([]byte, 5)
 	if _, err := io.ReadFull(p, buf); err != nil || string(buf) != "hello" {
-		t.Fatalf("read %q, %v", buf, err)
+		t.Fatalf("ReadFull() = %q, %v; want %q", buf, err, "hello")
 	}
 	passes(t, p)
 
 	_, err := Open(t.Context(), spec, Line{})
 	if kind := classify.Facts(err).Kind; kind != classify.TransportBusy || !strings.Contains(err.Error(), "in use by process") {
-		t.Errorf("second Open = %v (%s); want the holder named", err, kind)
+		t.Errorf("second Open() = %v of kind %s; want kind %s and the holder", err, kind, classify.TransportBusy)
 	}
 
 	freed := make(chan error, 1)
@@ -109,18 +109,17 @@ func conforms(t *testing.T, spec string, p Port) {
 	select {
 	case err := <-freed:
 		if err == nil {
-			t.Error("Read after Close = nil")
+			t.Error("Read() after Close() = nil; want an error")
 		}
 	case <-time.After(time.Hour):
-		t.Fatal("Close does not free a blocked Read")
+		t.Fatal("Read() is blocked after Close(); want an error")
 	}
 	p.Close()
-	again := reopen(t, spec)
-	again.Close()
+	reopen(t, spec).Close()
 }
 
-// passes sends every pair of bytes and takes them back as they were, a little at a time: neither the echo nor what is on
-// the way has room for all.
+// passes sends every pair of bytes and reads them back, a little at a time: the echo and the buffers have no room
+// for all.
 func passes(t *testing.T, p Port) {
 	t.Helper()
 	var all []byte
@@ -132,15 +131,15 @@ func passes(t *testing.T, p Port) {
 	got := make([]byte, 1<<10)
 	for sent := range slices.Chunk(all, len(got)) {
 		if n, err := p.Write(sent); n != len(sent) || err != nil {
-			t.Fatalf("Write = %d, %v", n, err)
+			t.Fatalf("Write() = %d, %v; want %d, nil", n, err, len(sent))
 		}
 		if n, err := io.ReadFull(p, got); err != nil || !bytes.Equal(got, sent) {
-			t.Fatalf("sent %x, received %x, %v", sent, got[:n], err)
+			t.Fatalf("ReadFull() = %x, %v; want %x", got[:n], err, sent)
 		}
 	}
 }
 
-// reopen opens a port that was closed a moment ago: its server may still see the old client.
+// reopen opens a port that was just closed: its server may still see the old client.
 func reopen(t *testing.T, spec string) Port {
 	for {
 		p, err := Open(t.Context(), spec, Line{})
@@ -163,13 +162,13 @@ func TestUnixServerWithAnotherClient(t *testing.T) {
 	io.ReadFull(other, make([]byte, 1)) // it was accepted
 	_, err = Open(t.Context(), spec, Line{})
 	if kind := classify.Facts(err).Kind; kind != classify.TransportBusy {
-		t.Errorf("Open beside another program = %v (%s)", err, kind)
+		t.Errorf("Open() of a port with another client = %v of kind %s; want kind %s", err, kind, classify.TransportBusy)
 	}
 	other.Close()
 	reopen(t, spec).Close()
 }
 
-// TestServerThatHasNotNoticed: its last client left a moment ago.
+// TestServerThatHasNotNoticed: a server that has not noticed that its last client disconnected is tried again.
 func TestServerThatHasNotNoticed(t *testing.T) {
 	clients := 0
 	l := listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
@@ -202,7 +201,7 @@ func TestOnePortBySeveralNames(t *testing.T) {
 		first, second := names[0], names[1]
 		p := reopen(t, first)
 		if _, err := Open(t.Context(), second, Line{}); classify.Facts(err).Kind != classify.TransportBusy {
-			t.Errorf("%s is open, Open(%s) = %v", first, second, err)
+			t.Errorf("Open(%s) while %s is open = %v; want kind %s", second, first, err, classify.TransportBusy)
 		}
 		p.Close()
 	}
@@ -227,9 +226,9 @@ func TestOpenErrors(t *testing.T) {
 		}
 	}
 	if _, err := Open(t.Context(), "unix:/no/such/sock", Line{}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the cause is lost: %v", err)
+		t.Errorf("Open(unix:/no/such/sock) = %v; want the cause %v", err, os.ErrNotExist)
 	}
 	if _, err := Open(t.Context(), "unix:/no/such/sock", Line{}); classify.Facts(err).Kind != classify.TransportOpen {
-		t.Errorf("a failed Open kept its lock: %v", err)
+		t.Errorf("second Open(unix:/no/such/sock) = %v; want kind %s: the first must not keep its lock", err, classify.TransportOpen)
 	}
 }

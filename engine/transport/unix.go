@@ -14,11 +14,11 @@ import (
 
 func init() {
 	Register("unix", "unix:/path/to/socket", func(ctx context.Context, path string, _ Line) (Port, error) {
-		for try := 0; listenOnce(path); try++ {
-			if try == patience {
+		for try := 0; hasClient(path); try++ {
+			if try == checksPerSecond {
 				return nil, errBusy("unix:"+path, "another program (`ss -xp` shows which)")
 			}
-			if err := (clock.Real{}).Sleep(ctx, time.Second/patience); err != nil {
+			if err := (clock.Real{}).Sleep(ctx, time.Second/checksPerSecond); err != nil {
 				return nil, err
 			}
 		}
@@ -29,15 +29,15 @@ func init() {
 	})
 }
 
-// patience is how often within a second a server is asked again whether it has noticed that its last client left.
-const patience = 20
+// checksPerSecond is how often it is checked whether a server has noticed that its last client has disconnected.
+const checksPerSecond = 20
 
-// connected is the state of a socket with a peer in /proc/net/unix.
-const connected = "03"
+// stateConnected is the state of a socket with a peer in /proc/net/unix.
+const stateConnected = "03"
 
-// listenOnce reports whether the server at path, which takes one client at a time as QEMU does, has one already: to connect
-// would succeed, and nothing would ever be answered. Without /proc it reports false.
-func listenOnce(path string) bool {
+// hasClient reports whether the server at path, if it takes one client at a time as QEMU does, has one already:
+// connecting would succeed, and nothing would ever be answered. Without /proc it reports false.
+func hasClient(path string) bool {
 	f, err := input.Open("/proc/net/unix")
 	if err != nil {
 		return false
@@ -49,7 +49,7 @@ func listenOnce(path string) bool {
 	}
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		// Num RefCount Protocol Flags Type St Inode Path
-		if col := strings.Fields(lines.Text()); len(col) == 8 && col[5] == connected && (col[7] == path || col[7] == abs) {
+		if col := strings.Fields(lines.Text()); len(col) == 8 && col[5] == stateConnected && (col[7] == path || col[7] == abs) {
 			return true
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// interrupt is Ctrl-C. It drops an incomplete line and ends a command; Enter would run the line, or repeat the command.
+// interrupt is Ctrl-C. It drops an incomplete line and ends a command; Enter would run the line, or repeat the
+// command.
 const interrupt = "\x03"
 
 const (
@@ -37,7 +38,8 @@ var abortPassword = console.Abort{
 	Hint:    "check uboot.password in the policy",
 }
 
-// banner matches the first line of U-Boot proper. Its SPL may have printed a banner of its own before, more than once.
+// banner matches the first line of U-Boot proper. Its SPL may have printed a banner of its own before, more than
+// once.
 var banner = console.Regexp(`(?m)^U-Boot 20\d\d\.\d\d`)
 
 // event is what the board did while autoboot was being stopped.
@@ -67,7 +69,8 @@ type stopper struct {
 	passwords int  // how many passwords were typed
 }
 
-// stop types the keys from the moment U-Boot asks for them until its prompt ends the stream, and returns that prompt.
+// stop types the keys from the moment U-Boot asks for them until its prompt ends the stream, and returns that
+// prompt.
 func (u *UBoot) stop(ctx context.Context, cfg Config, state State, until time.Time) (prompt string, err error) {
 	s := &stopper{UBoot: u, cfg: cfg, state: state, until: until, nudge: firstNudge, gaps: u.Gaps()}
 	if state == JustReset {

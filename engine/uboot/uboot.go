@@ -1,7 +1,8 @@
-// Package uboot drives U-Boot over a console: stop autoboot, run commands, get a lease, load files, start a kernel.
+// Package uboot drives U-Boot over a console: stop autoboot, run commands, get a lease, load files, start a
+// kernel.
 //
-// It owns what U-Boot prints and what that means. It does not know which files a board needs or what comes after the boot.
-// It is not meant for embedders, except for Config, which is a part of engine.Policy.
+// It owns what U-Boot prints and what that means. It does not know which files a board needs or what comes after
+// the boot. It is not meant for embedders, except for Config, which is a part of engine.Policy.
 package uboot
 
 import (
@@ -64,8 +65,8 @@ type UBoot struct {
 	network string
 }
 
-// Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its prompt
-// already is recognised.
+// Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its
+// prompt already is recognised.
 func Interrupt(ctx context.Context, con *console.Console, cfg Config, state State) (*UBoot, error) {
 	con.EndEpoch(ctx, "a new U-Boot prompt was asked for")
 	u := &UBoot{network: cfg.Network, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTimeout}}
@@ -76,8 +77,8 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config, state Stat
 		}
 		u.Dialect = console.UBoot(prompt, cfg.Line)
 		u.Abort = aborts
-		// The first byte after the interrupt may be lost, and U-Boot's input may still hold keys. So clear it with a byte
-		// that may be lost, drain the output, and only then synchronise.
+		// The first byte after the interrupt may be lost, and U-Boot's input may still hold keys. So clear it with a
+		// byte that may be lost, drain the output, and only then synchronise.
 		if err = con.Send(ctx, interrupt); err == nil {
 			err = u.drain(ctx)
 		}
@@ -88,7 +89,8 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config, state Stat
 			u.Resume()
 			return u, nil
 		}
-		// What looked like a prompt was none, or the board went on booting: wait for the next time it can be stopped.
+		// What looked like a prompt was none, or the board went on booting: wait for the next time it can be
+		// stopped.
 		if classify.Find(err, classify.ConsoleTimeout) == nil && classify.Find(err, classify.ConsoleEcho) == nil {
 			return nil, err
 		}
@@ -168,7 +170,7 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 		return "", classify.WithHint(u.Fail(classify.New(classify.NetDHCPTimeout, "no DHCP server answered U-Boot")), "check the cable, and that a DHCP server serves the board's network")
 	case res.Code != 0 && strings.Contains(res.Output, "No ethernet found"):
 		return "", classify.WithHint(u.Failed(classify.NetDHCP, "dhcp", res),
-			"if U-Boot has to be told to look for its network card, set uboot.network to the command: `usb start`, `virtio scan`")
+			"if U-Boot needs a command to find its network card, set uboot.network to it: `usb start`, `virtio scan`")
 	case res.Code != 0:
 		return "", u.Failed(classify.NetDHCP, "dhcp", res)
 	}
@@ -201,9 +203,9 @@ func (u *UBoot) SetAddress(ctx context.Context, address netip.Prefix, gateway ne
 // transferred matches U-Boot's report of a load. The number is what arrived, whatever the exit code says.
 var transferred = regexp.MustCompile(`Bytes transferred = (\d+)`)
 
-// unanswered matches what U-Boot prints when a TFTP server did not answer ten times in a row, or when U-Boot gives up, after
-// which it may start again. Without it U-Boot gives up after a number of lost answers in the whole load, however well the
-// load proceeds.
+// unanswered matches what U-Boot prints when a TFTP server did not answer ten times in a row, or when U-Boot gives
+// up, after which it may start again. Without it U-Boot gives up after a number of lost answers in the whole load,
+// however well the load proceeds.
 var unanswered = console.Abort{
 	Pattern: console.Regexp(`(?:T ){10}|Retry count exceeded`),
 	Kind:    classify.NetTFTPTimeout,
@@ -211,21 +213,23 @@ var unanswered = console.Abort{
 	Hint:    "check net.tftp in the policy and that UDP port 69 of the station is reachable from the board",
 }
 
-// notFound matches the server's error with the code for a missing file; the text is the server's own. Source: RFC 1350.
+// notFound matches the server's error with the code for a missing file; the text is the server's own. Source: RFC
+// 1350.
 var notFound = regexp.MustCompile(`TFTP error: '.*' \(1\)`)
 
-// The TFTP window is the number of blocks that a server may send before an answer, if U-Boot supports windows. Few network
-// cards of boards buffer less than FirstWindow; more than MaxWindow has been seen to hang one.
+// The TFTP window is the number of blocks that a server may send before an answer, if U-Boot supports windows. Few
+// network cards of boards buffer less than FirstWindow; more than MaxWindow has been seen to hang one.
 const (
 	FirstWindow = 4
 	MaxWindow   = 16
 	BlockSize   = 1468 // bytes of a block in an Ethernet frame
 )
 
-// Load loads a file of size bytes by TFTP from server to an address in RAM, with a window of that many blocks. It fails about
-// 10 s after the server has stopped to answer.
+// Load loads a file of size bytes by TFTP from server to an address in RAM, with a window of that many blocks. It
+// fails about 10 s after the server has stopped to answer.
 func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, size int64, window int) error {
-	// tftptimeout is in milliseconds, tftptimeoutcountmax counts the timeouts of a load. The environment is not saved.
+	// tftptimeout is in milliseconds, tftptimeoutcountmax counts the timeouts of a load. The environment is not
+	// saved.
 	const retries = "setenv netretry no; setenv tftptimeout 1000; setenv tftptimeoutcountmax 1000; "
 	tune := console.Command{Text: fmt.Sprintf("%ssetenv tftpblocksize %d; setenv tftpwindowsize %d", retries, BlockSize, window)}
 	if err := u.SetEnv(ctx, "serverip", server); err != nil {
@@ -263,8 +267,8 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 // Resume begins a new epoch of the prompt. It is called after Boot, when the boot command has returned.
 func (u *UBoot) Resume() { u.Epoch = u.NewEpoch("U-Boot prompt") }
 
-// Boot starts a kernel, which ends the prompt's epoch. It returns the abort that matches when the command returns, which
-// means that the kernel did not start.
+// Boot starts a kernel, which ends the prompt's epoch. It returns the abort that matches when the command returns,
+// which means that the kernel did not start.
 func (u *UBoot) Boot(ctx context.Context, cmd string) (console.Abort, error) {
 	returned, err := u.Leave(ctx, cmd)
 	return console.Abort{

@@ -35,8 +35,8 @@ func with(change func(*Config)) Config {
 	return cfg
 }
 
-// TestInterrupt stops autoboot, whatever a board asks for. Bytes that are lost, doubled or left over then must not harm the
-// first command.
+// TestInterrupt stops autoboot, whatever a board asks for. Bytes that are lost, doubled or left over then must not
+// harm the first command.
 func TestInterrupt(t *testing.T) {
 	word := with(func(c *Config) { c.Keys = "stop" })
 	secret := with(func(c *Config) { c.Keys, c.Password = "", "s3cret" })
@@ -142,8 +142,8 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestInterruptFails: an autoboot that cannot be stopped, or a board that fails meanwhile, is an error of its own kind at
-// once.
+// TestInterruptFails: an autoboot that cannot be stopped, or a board that fails meanwhile, is an error of its own
+// kind at once.
 func TestInterruptFails(t *testing.T) {
 	secret := with(func(c *Config) { c.Keys, c.Password = "", "s3cret" })
 	both := with(func(c *Config) { c.Password = "s3cret" })
@@ -281,7 +281,7 @@ func TestCommands(t *testing.T) {
 		{"lease", dhcp, "dhcp", "BOOTP broadcast 1\r\nDHCP client bound to address 10.0.2.15 (1 ms)\r\n", "0", "", ""},
 		{"no lease", dhcp, "dhcp", "BOOTP broadcast 1\r\nBOOTP broadcast 17\r\n\r\nRetry time exceeded; starting again\r\n", "1", classify.NetDHCPTimeout, "no DHCP server answered U-Boot"},
 		{"no network card", dhcp, "dhcp", "No ethernet found.\r\n", "1", classify.NetDHCP, "exited 1"},
-		{"DHCP never ends", dhcp, "dhcp", "BOOTP broadcast 1\r\n", "", classify.NetDHCPTimeout, "within 1m0s"},
+		{"DHCP never ends", dhcp, "dhcp", "BOOTP broadcast 1\r\n", "", classify.NetDHCPTimeout, "timed out after 1m0s"},
 		{"loaded", load, "tftpboot", "Loading: *\b##\r\ndone\r\nBytes transferred = 1000 (3e8 hex)\r\n", "0", "", ""},
 		{"loaded too little", load, "tftpboot", "Bytes transferred = 999 (3e7 hex)\r\n", "0", classify.NetTFTP, "has 1000 bytes"},
 		{"missing file", load, "tftpboot", "Filename 'it's $x'.\r\nLoading: *\b\r\nTFTP error: 'File not found' (1)\r\nNot retrying...\r\n", "1", classify.NetTFTPMissing, "exited 1"},
@@ -319,7 +319,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestTuningIsOptional: a U-Boot that refuses the variables that make a load faster, or hangs over them, loads the file too.
+// TestTuningIsOptional: a U-Boot that refuses the variables that make a load faster, or hangs over them, loads the
+// file too.
 func TestTuningIsOptional(t *testing.T) {
 	for _, code := range []string{"1", ""} {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,5 +1,5 @@
--- QEMU's x86-64 PC with Debian's U-Boot; make qemu ARCH=x86-64 starts it. It uses the 32-bit U-Boot, which starts a 64-bit
--- kernel, because Debian's 64-bit U-Boot resets in zboot.
+-- QEMU's x86-64 PC with Debian's U-Boot; make qemu ARCH=x86-64 starts it. It uses the 32-bit U-Boot, which starts
+-- a 64-bit kernel, because Debian's 64-bit U-Boot resets in zboot.
 local qemu = require("lib.qemu")
 
 return qemu.board {

@@ -1,4 +1,4 @@
--- Flashes a board repeatedly, to measure how reliable it is. Arguments: the image, the port, the number of flashes.
+-- Flashes a board repeatedly, to measure how reliable it is. Arguments: image, port, number of flashes.
 --   flashlua run soak.lua -- disk.img sim:dhcp=1 3
 return function(args)
 	local image, port, times = args[1], args[2], tonumber(args[3] or "10")

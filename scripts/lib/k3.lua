@@ -1,6 +1,6 @@
--- Defaults for TI's K3 boards (J7, AM6, TDA4): U-Boot, RAM and console. Never run on hardware.
--- All facts are from public sources. The addresses are U-Boot's own, include/env/ti/ti_common.env (loadaddr, fdtaddr,
--- rdaddr). booti and ttyS2 at 115200 are in the boards' environments, such as board/ti/j784s4/j784s4.env.
+-- Defaults for TI's K3 boards (J7, AM6, TDA4): U-Boot, RAM and console. Never run on hardware. All facts are from
+-- public sources. The addresses are U-Boot's own, include/env/ti/ti_common.env (loadaddr, fdtaddr, rdaddr). booti
+-- and ttyS2 at 115200 are in the boards' environments, such as board/ti/j784s4/j784s4.env.
 local fill = require("lib.family").fill
 
 local M = {}

@@ -1,5 +1,5 @@
--- The default sequence: U-Boot loads a Linux into RAM; its busybox writes the image and reads it back. The sequence is a
--- list of named steps. A board can replace, wrap, add or remove steps:
+-- The default sequence: U-Boot loads a Linux into RAM; its busybox writes the image and reads it back. The
+-- sequence is a list of named steps. A board can replace, wrap, add or remove steps:
 --
 --   local seq = require("lib.uboot_busybox").sequence()
 --   seq:wrap("network", function(next) time.sleep("2s") next() end)
@@ -20,7 +20,7 @@ local function steps()
 	}
 end
 
--- Returns the position of a step. An unknown name is an error of the function's caller.
+-- Returns the index of a step. An unknown name raises an error at the line that called the method.
 local function find(list, name)
 	local names = {}
 	for i, step in ipairs(list) do
@@ -30,7 +30,7 @@ local function find(list, name)
 	error(("the sequence has no step %q; it has %s"):format(tostring(name), table.concat(names, ", ")), 3)
 end
 
--- Returns what is wrong with a field of a step, nil if nothing is. The options of before and after are declared in Go.
+-- Returns what is wrong with a field of a step, or nil. The options of before and after are declared in Go.
 local function wrong(key, value) return host.wrong_option("sequence:after", key, value) end
 
 -- Checks a step that a board adds; raises an error if it is not valid.
@@ -45,7 +45,7 @@ local function check(step)
 	return step
 end
 
--- Checks a function that a board passes.
+-- Returns the function of a step; raises an error if it is not a function.
 local function callable(run)
 	if type(run) ~= "function" then error("a step's function is missing", 3) end
 	return run
@@ -98,7 +98,7 @@ function M.sequence()
 		})
 	end
 
-	-- Does the steps up to and with the last one named, all of them without a name. Returns what they found.
+	-- Runs the steps up to and including last, or all steps if last is nil. Returns their results.
 	function seq.run(s, job, last)
 		local to = last and find(list, last) or #list
 		local at = host.record("at", { "uboot", "shell" }, "at.uboot is there after the step uboot, at.shell after linux")
@@ -112,7 +112,7 @@ function M.sequence()
 	return host.closed("sequence", seq)
 end
 
--- Gets the board into a Linux in RAM and returns its shell. With to == "uboot" it stops at U-Boot and returns its prompt.
+-- Boots a Linux in RAM and returns its shell. With to == "uboot" it stops at U-Boot and returns its prompt.
 function M.boot(s, to)
 	if to == "uboot" then return M.sequence().run(s, nil, "uboot").uboot end
 	return M.sequence().run(s, nil, "linux").shell

@@ -1,5 +1,6 @@
 ---@meta
--- The globals and objects of flashlua's scripts, for editors that read LuaCATS annotations. docs/policies.md describes each.
+-- The globals and objects of flashlua's scripts, for editors that read LuaCATS annotations. docs/policies.md
+-- describes them.
 
 ---@alias duration string a number with its unit: "90s", "5m", "1h30m"
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
@@ -19,30 +20,30 @@
 ---@field baud? integer
 ---@field framing? string "8N1"
 ---@field flow? string "none", "rtscts" or "xonxoff"
----@field chunk? integer bytes typed at once; 0 is a whole line
----@field delay? duration rest after each chunk
----@field echo? boolean the board echoes what is typed
----@field reopen? duration time for a port that vanished to come back
+---@field chunk? integer bytes sent at a time; 0 sends whole lines
+---@field delay? duration pause after each chunk
+---@field echo? boolean the board echoes its input
+---@field reopen? duration how long flashlua waits for a lost port to return
 ---@field aborts? table<string, string|false> as in flashlua.step_options
 
 ---@class flashlua.uboot_options
----@field prompt? string|string[] how its prompt ends
----@field autoboot? string what it prints when it can be stopped
----@field keys? string what to type then
----@field every? duration between two keys
----@field password? string typed when asked for; in no record
+---@field prompt? string|string[] end of the prompt
+---@field autoboot? string output that announces that autoboot can be stopped
+---@field keys? string text that stops autoboot
+---@field every? duration interval between two keys
+---@field password? string sent when asked for; masked in all records
 ---@field network? string command before DHCP
----@field timeout? duration from power-on to the prompt
----@field line_limit? integer longest line that it takes, in bytes
+---@field timeout? duration longest time from power-on to the prompt
+---@field line_limit? integer longest input line, in bytes
 
 ---@class flashlua.linux_options
----@field login? string what asks for the user
+---@field login? string output that asks for the user
 ---@field user? string
----@field password? string typed when asked for; in no record
----@field prompt? string|string[] how the shell's prompt ends
----@field network? string command that brings the network up
----@field timeout? duration from the start of the kernel to the shell
----@field line_limit? integer longest line that the shell takes, in bytes
+---@field password? string sent when asked for; masked in all records
+---@field prompt? string|string[] end of the shell's prompt
+---@field network? string command that configures the network
+---@field timeout? duration longest time from the start of the kernel to the shell
+---@field line_limit? integer longest input line, in bytes
 
 ---@class flashlua.job
 ---@field target string name of the target in the policy
@@ -60,9 +61,9 @@ local session = {}
 
 ---@class flashlua.step_options
 ---@field retries? integer tries after the first, without a power cycle
----@field timeout? duration of each try
----@field destroys? string job.target, if the step's own commands may write the medium
----@field aborts? table<string, string|false> text on the console that ends the step, and its meaning; false switches a built-in one off: crash, emergency, off, panic, reset
+---@field timeout? duration time for each try
+---@field destroys? string job.target if the step's own commands can write the medium
+---@field aborts? table<string, string|false> console output that ends the step, and its error message; false disables crash, emergency, off, panic or reset
 
 ---@generic T
 ---@param name string
@@ -82,7 +83,7 @@ function session:shell() end
 function session:log(text) end
 
 ---@class flashlua.sequence require("lib.uboot_busybox").sequence() returns one
----@field flash fun(s: flashlua.session, job: flashlua.job) a policy's flash
+---@field flash fun(s: flashlua.session, job: flashlua.job) the flash function for a policy
 ---@field run fun(s: flashlua.session, job: flashlua.job, last?: string): table
 local sequence = {}
 
@@ -90,8 +91,8 @@ local sequence = {}
 ---@field name string
 ---@field run fun(s: flashlua.session, job: flashlua.job, at: table)
 ---@field retries? integer tries after the first, without a power cycle
----@field timeout? duration of each try
----@field destroys? boolean the step's own commands may write the medium
+---@field timeout? duration time for each try
+---@field destroys? boolean the step's own commands can write the medium
 ---@field aborts? table<string, string|false> as in flashlua.step_options
 
 ---@param name string
@@ -121,8 +122,8 @@ function sequence:step(name) end
 
 ---@class flashlua.command_options
 ---@field timeout? duration
----@field stall? duration silence that ends it
----@field line? fun(line: string) called with each line as it comes
+---@field stall? duration longest time without output
+---@field line? fun(line: string) called with each line when it arrives
 
 ---@class flashlua.uboot
 local uboot_object = {}
@@ -252,7 +253,7 @@ function error_object:chain() end
 function error_object:leaves() end
 
 ---@param pattern? string a Lua pattern
----@return string? what string.match returns on the last console lines; all of them without a pattern
+---@return string? match in the last console lines; these lines without a pattern
 function error_object:console(pattern) end
 
 ---@param message string
@@ -353,7 +354,7 @@ function flash.retry(f, options) end
 
 serial = {}
 
----@param port string as --port takes it
+---@param port string a console port, as for --port
 ---@param options? flashlua.console_options
 ---@return flashlua.console
 function serial.open(port, options) end

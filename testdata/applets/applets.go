@@ -1,6 +1,6 @@
-// Package applets is what a busybox shell and its applets do with short scripts. The simulated Linux is held to it by
-// engine/internal/simboard/linux, and the table to real busyboxes: to this machine's, in namespaces and a root directory of its
-// own, and by testdata/qemu to that of a real board.
+// Package applets is what a busybox shell and its applets do with short scripts. The simulated Linux is held to it
+// by engine/internal/simboard/linux, and the table to real busyboxes: to this machine's, in namespaces and a root
+// directory of its own, and by testdata/qemu to that of a real board.
 package applets
 
 import (
@@ -42,8 +42,8 @@ const (
 	header = "\n=== %d %d %d\n"
 )
 
-// Script returns a script for `sh` that runs the cases, each in a shell of its own, and prints what Results reads. reset is what
-// the script does before each.
+// Script returns a script for `sh` that runs the cases, each in a shell of its own, and prints what Results reads.
+// reset is what the script does before each.
 func Script(cases []Case, reset string) string {
 	var b strings.Builder
 	for i, c := range cases {

@@ -1,6 +1,6 @@
-// Package built gives tests the program as people have it: what make build makes, without the race detector.
+// Package built builds the program for tests as make build does, without the race detector.
 //
-// It owns the building alone.
+// It owns nothing but the build.
 package built
 
 import (
@@ -14,14 +14,14 @@ import (
 	"testing"
 )
 
-// Tests say which signals the programs that they start get. Under nohup they would inherit that SIGHUP is ignored.
+// Tests decide which signals their programs ignore. Under nohup the programs would inherit that SIGHUP is ignored.
 func init() {
 	if signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 }
 
-// Program is the absolute path of flashlua, which is built first.
+// Program builds flashlua once and returns its absolute path.
 func Program(t testing.TB) string {
 	t.Helper()
 	out, err := build()

@@ -1,6 +1,4 @@
-// Package gpt makes disks with partitions for tests.
-//
-// It owns the GUID partition table, and knows no board.
+// Package gpt writes GUID partition tables for tests. It knows no board.
 package gpt
 
 import (
@@ -19,7 +17,7 @@ type Partition struct {
 	Size  int64 // bytes
 }
 
-// Write puts a table of partitions on the disk that is a file.
+// Write writes a table of partitions to the file that is a disk.
 func Write(t testing.TB, disk string, parts ...Partition) {
 	t.Helper()
 	st, err := os.Stat(disk)

@@ -17,8 +17,8 @@ import (
 // resetBoard undoes what a case may have changed beyond its directory.
 const resetBoard = `{ ip addr flush dev eth0; ip link set eth0 down; hostname flashlua; dmesg -n 7; cd /; umount /tmp/case/*; } >/dev/null 2>&1`
 
-// TestApplets runs the table that the simulated Linux is held to on the board's busybox: as one script, which the board fetches
-// and whose output it sends back.
+// TestApplets runs the table that the simulated Linux is held to on the board's busybox: as one script, which the
+// board fetches and whose output it sends back.
 func TestApplets(t *testing.T) {
 	cases := applets.Cases(slices.Concat(applets.Anywhere, applets.OnBoard))
 	l, err := net.Listen("tcp", "127.0.0.1:0")

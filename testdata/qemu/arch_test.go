@@ -16,17 +16,14 @@ func TestOtherArchitectures(t *testing.T) {
 	for _, a := range []Arch{RISCV64, X8664} {
 		t.Run(a.Name, func(t *testing.T) {
 			r := a.newRig(t, 4<<20)
-			code, out, v := r.flash(a.policyFile())
-			if code != 0 || v.Result != "verified" || v.Target.State != "verified" || len(failures(v.Attempts)) > 0 || v.Target.Device != "/dev/vda" {
-				t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
-			}
+			r.verified(r.flash(a.policyFile()))
 			r.equal()
 			r.power("paused")
 
 			for _, at := range []int64{0, 2 << 20, 4<<20 - 1} { // so that the earlier flash does not count
 				r.flip(at)
 			}
-			r.inLinux = true // the first attempt finds it where the flash left it
+			r.inLinux = true // the first attempt finds it as the flash left it
 			again := r.variant(`local flash = require("lib.uboot_busybox").flash
 function board.flash(s, job)
 	if s.attempt > 1 then return flash(s, job) end
@@ -39,19 +36,19 @@ end`)
 				}
 			})}, again, 3)
 			if rep.Exit != 0 || rep.Result != "verified" || !slices.Equal(failures(rep.Attempts), []classify.Kind{classify.BoardReset}) {
-				t.Errorf("exit %d, %s, attempts %+v\n%v", rep.Exit, rep.Result, rep.Attempts, rep.Err)
+				t.Errorf("run = exit %d, %s, attempts %+v; want 0, verified, one that ended board.reset\n%v", rep.Exit, rep.Result, rep.Attempts, rep.Err)
 			}
 			r.equal()
 		})
 	}
 }
 
-// TestOtherUBoots asks the U-Boots of those boards what they could differ in: quoting, exit codes, the longest line, a boot
-// that fails, a crash.
+// TestOtherUBoots holds what the U-Boots of those boards could differ in: quoting, exit codes, the longest line, a
+// boot that fails, a crash.
 func TestOtherUBoots(t *testing.T) {
 	for _, tt := range []struct {
 		arch                Arch
-		ram, refuses, crash string // an address, what U-Boot says of no kernel there, a command that crashes it
+		ram, refuses, crash string // an address, U-Boot's error without a kernel there, a command that crashes it
 	}{
 		{RISCV64, "84000000", "Bad Linux RISCV Image magic", "mw.b 40000000 61"},
 		{X8664, "2000000", "Invalid Boot Flag", "mw.w 2000000 0b0f; go 2000000"},
@@ -59,18 +56,15 @@ func TestOtherUBoots(t *testing.T) {
 		t.Run(tt.arch.Name, func(t *testing.T) {
 			r := tt.arch.newRig(t, 1)
 			r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
-				if err := s.PowerCycle(ctx); err != nil {
-					return err
-				}
-				ub, err := s.UBoot(ctx)
+				ub, err := toUBoot(ctx, s)
 				if err != nil {
 					return err
 				}
 				for _, value := range []string{"it's", `a"b`, `$x ${filesize} $(y)`, `back\slash`, `'\''`, "a;b && c || d", "#x", "  spaces  "} {
 					if err := ub.SetEnv(ctx, "x", value); err != nil {
-						t.Errorf("SetEnv(%q): %v", value, err)
+						t.Errorf("SetEnv(%q) = %v; want nil", value, err)
 					} else if got, err := ub.Env(ctx, "x"); got != value || err != nil {
-						t.Errorf("SetEnv(%q), Env = %q, %v", value, got, err)
+						t.Errorf("Env after SetEnv(%q) = %q, %v; want what was set", value, got, err)
 					}
 				}
 				frame := len(ub.Dialect.Wrap("abc", "fgh", "echo ")) + len("\n")
@@ -86,15 +80,15 @@ func TestOtherUBoots(t *testing.T) {
 					}
 				}
 				if _, err := ub.Exec(ctx, console.Command{Text: "echo a" + longest}); classify.Facts(err).Kind != classify.ConsoleText {
-					t.Errorf("a line that is too long = %v", err)
+					t.Errorf("Exec of a line that is too long = %v; want console.text", err)
 				}
 				_, err = s.Boot(ctx, ub, strings.Fields(p.Boot)[0]+" "+tt.ram)
 				if f := classify.Facts(err); f.Kind != classify.UBootBoot || !strings.Contains(f.Console, tt.refuses) {
-					t.Errorf("a boot without a kernel = %v of kind %s\n%s", err, f.Kind, f.Console)
+					t.Errorf("Boot without a kernel = %v of kind %s; want uboot.boot and %q\n%s", err, f.Kind, tt.refuses, f.Console)
 				}
 				_, err = ub.Exec(ctx, console.Command{Text: tt.crash})
 				if f := classify.Facts(err); f.Kind != classify.BoardPanic {
-					t.Errorf("a crash = %v of kind %s\n%s", err, f.Kind, f.Console)
+					t.Errorf("Exec of a crash = %v of kind %s; want board.panic\n%s", err, f.Kind, f.Console)
 				}
 				return nil
 			})

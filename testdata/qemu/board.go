@@ -1,6 +1,6 @@
 // Package qemu is the board of the end-to-end tests: a real U-Boot that boots a real Linux, in QEMU.
 //
-// It owns the QEMU process: its disk, its sockets and its end. It knows nothing of what the console says.
+// It owns the QEMU process: its disk, its sockets and its end. It knows nothing of what the console prints.
 package qemu
 
 import (
@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// Arch is a kind of board. What its machine is made of stands in run.sh.
+// Arch is a kind of board. run.sh has the options of its machine.
 type Arch struct {
 	Name   string // of its folder in build/qemu, and of its policy after "qemu-"
 	QEMU   string // the program
@@ -38,9 +38,9 @@ var (
 // Board is one virtual board. It starts with its power off, until QMP system_reset and cont; a guest that
 // powers off waits for the same two.
 type Board struct {
-	Port  string // the serial console, "unix:/path"; what it says while no client is connected is lost
+	Port  string // the serial console, "unix:/path"; what it prints while no client is connected is lost
 	Power string // QMP, "qmp:/path"; QEMU serves one client at a time, others wait
-	Disk  string // the raw image file behind /dev/vda
+	Disk  string // the raw image file that is /dev/vda
 	Arch  Arch
 
 	qmp    string // the path in Power
@@ -60,7 +60,7 @@ func sourceDir() string {
 	return filepath.Dir(file)
 }
 
-// Available says what this machine lacks for a board, nil when nothing.
+// Available returns what this machine lacks for a board, nil if nothing.
 func (a Arch) Available() error {
 	_, err := exec.LookPath(a.QEMU)
 	missing := []error{err}
@@ -127,7 +127,7 @@ func sparseFile(path string, size int64) error {
 	return errors.Join(f.Truncate(size), f.Close())
 }
 
-// run starts QEMU on sockets that listen already, so that nobody has to wait for them to appear.
+// run starts QEMU on sockets that listen already, so that no caller has to wait for them.
 func (b *Board) run(ctx context.Context, options []string, sockets ...string) error {
 	disk := strings.ReplaceAll(b.Disk, ",", ",,") // as QEMU's options want it
 	cmd := exec.CommandContext(ctx, filepath.Join(sourceDir(), "run.sh"), append([]string{b.Arch.Name, disk, "fd=3", "fd=4"}, options...)...)
@@ -138,7 +138,7 @@ func (b *Board) run(ctx context.Context, options []string, sockets ...string) er
 		if err != nil {
 			return err
 		}
-		defer f.Close() // QEMU has its own; a dial must fail once it is gone
+		defer f.Close() // QEMU has its own; a dial must fail after its end
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 	}
 	started := make(chan error)
@@ -187,7 +187,7 @@ func (b *Board) QMP(ctx context.Context, command string, arguments ...map[string
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 
-	// The greeting needs no reading apart: it is a message without a result, as an event is.
+	// The greeting is a message without a result, like an event.
 	replies := json.NewDecoder(conn)
 	var result json.RawMessage
 	for _, name := range []string{"qmp_capabilities", command} {
@@ -222,17 +222,18 @@ func execute(conn net.Conn, replies *json.Decoder, request map[string]any) (json
 	}
 }
 
-// Stop ends QEMU, after a minute by force. The disk file stays. It returns why force was needed; a second call does nothing.
+// Stop ends QEMU, after a minute by force. The disk file stays. The error says why force was needed. A second call
+// does nothing.
 func (b *Board) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_, err := b.QMP(ctx, "quit")
 	if err != nil {
-		cancel() // it was not reached, or is gone: there is nothing to wait for
+		cancel() // it was not reached or has ended: there is nothing to wait for
 	}
 	select {
 	case <-b.exited:
-		err = nil // however it ended: a refused connection is how a second Stop learns it
+		err = nil // the end counts, not the connection that it refused
 	default:
 		select {
 		case <-b.exited:

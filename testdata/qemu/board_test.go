@@ -23,7 +23,7 @@ func TestPower(t *testing.T) {
 	defer func() {
 		for range 2 {
 			if err := b.Stop(); err != nil {
-				t.Errorf("Stop() = %v", err)
+				t.Errorf("Stop() = %v; want nil", err)
 			}
 		}
 	}()
@@ -55,7 +55,7 @@ func TestPower(t *testing.T) {
 	for lines.Scan() && !strings.Contains(lines.Text(), "U-Boot 20") {
 	}
 	if !strings.Contains(lines.Text(), "U-Boot 20") {
-		t.Fatalf("no banner of U-Boot: %v", lines.Err())
+		t.Fatalf("the console ends without a banner of U-Boot: %v; want one", lines.Err())
 	}
 	power("stop")
 	status("paused")

@@ -30,7 +30,7 @@ func until(t *testing.T, shown io.Reader, text string) {
 	for buf := make([]byte, 1<<10); !bytes.Contains(all, []byte(text)); {
 		n, err := shown.Read(buf)
 		if err != nil {
-			t.Fatalf("%q did not come: %v\n%s", text, err, all)
+			t.Fatalf("the console ends before %q: %v; want it\n%s", text, err, all)
 		}
 		all = append(all, buf[:n]...)
 	}
@@ -59,11 +59,11 @@ func TestConsoleAtUBoot(t *testing.T) {
 	until(t, shown, "U-Boot 20")
 	io.WriteString(pty.Master, "\x1d")
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, &stderr)
+		t.Errorf("flashlua console = %v; want nil\n%s", err, &stderr)
 	}
 	for _, want := range []string{"  power  ", "  uboot  ", "Ctrl-] quits", "console closed", "the board is left on"} {
 		if !strings.Contains(stderr.String(), want) {
-			t.Errorf("%q is not in\n%s", want, &stderr)
+			t.Errorf("the output lacks %q; want it in\n%s", want, &stderr)
 		}
 	}
 	r.power("running")
@@ -77,12 +77,12 @@ func TestConsoleAtLinux(t *testing.T) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil || !strings.Contains(string(out), "answer 42 in /proc\r\n") {
-		t.Errorf("%v\n%s\n%s", err, out, &stderr)
+		t.Errorf("flashlua console = %v, %q; want the answer 42\n%s", err, out, &stderr)
 	}
 	r.power("running")
 	log, err := os.ReadFile(filepath.Join(r.dir, "t.log"))
 	if err != nil || !strings.Contains(string(log), "U-Boot 20") || !strings.Contains(string(log), "< answer 42") {
-		t.Errorf("transcript: %v\n%s", err, log)
+		t.Errorf("transcript = %v; want the banner and the answer\n%s", err, log)
 	}
 }
 
@@ -90,7 +90,7 @@ func TestConsoleDoesNotGetThere(t *testing.T) {
 	r := newRig(t, 1)
 	out, err := r.consoleCommand("uboot", "--set", "uboot.prompt=J7 => ", "--set", "uboot.timeout=6s").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "every attempt, the last one by rule retry, uboot.autoboot, step uboot, attempt 1, target untouched (exit 4)\nthe board's power is left as it is\n") {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("flashlua console = %v; want an error at U-Boot, exit 4, the power left\n%s", err, out)
 	}
 	r.power("running")
 }

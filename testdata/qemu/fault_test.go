@@ -32,7 +32,7 @@ func TestBoardResetsDuringTheWrite(t *testing.T) {
 		}
 	})}, policyFile(), 3)
 	if rep.Exit != 0 || !slices.Equal(failures(rep.Attempts), []classify.Kind{classify.BoardReset}) {
-		t.Errorf("exit %d, attempts %+v\n%v", rep.Exit, rep.Attempts, rep.Err)
+		t.Errorf("run = exit %d, attempts %+v; want 0, one that ended board.reset\n%v", rep.Exit, rep.Attempts, rep.Err)
 	}
 	r.equal()
 }
@@ -41,10 +41,10 @@ func TestBoardVanishesDuringTheWrite(t *testing.T) {
 	r := inLinux(t, 8<<20)
 	rep := r.run(engine.Engine{Events: onceAt(func() { go r.Stop() })}, r.fromShell(), 1)
 	if rep.Exit != engine.ExitExhausted || rep.Attempts[0].Kind != string(classify.TransportLost) || rep.Target.State != engine.Partial {
-		t.Errorf("exit %d, target %s, the first attempt ended %q\n%v", rep.Exit, rep.Target.State, rep.Attempts[0].Error, rep.Err)
+		t.Errorf("run = exit %d, target %s, the first attempt %q; want exhausted, partial, transport.lost\n%v", rep.Exit, rep.Target.State, rep.Attempts[0].Error, rep.Err)
 	}
 	if !strings.Contains(strings.Join(rep.Secondary, "\n"), "could not be switched off") {
-		t.Errorf("beside it %q", rep.Secondary)
+		t.Errorf("secondary errors = %q; want that of the power", rep.Secondary)
 	}
 }
 
@@ -60,7 +60,7 @@ func TestPowerUnreachableInTheEnd(t *testing.T) {
 		}
 	}}, r.fromShell(), 0)
 	if rep.Exit != engine.ExitFatal || rep.Result != "verified" || rep.Target.State != engine.Verified || rep.Kind != string(classify.PowerConnect) {
-		t.Errorf("exit %d, %s, target %s, kind %s", rep.Exit, rep.Result, rep.Target.State, rep.Kind)
+		t.Errorf("run = exit %d, %s, target %s, kind %s; want fatal, verified, verified, power.connect", rep.Exit, rep.Result, rep.Target.State, rep.Kind)
 	}
 	r.equal()
 }
@@ -77,11 +77,11 @@ func TestBoardStopsDuringTheWrite(t *testing.T) {
 		}
 	})}, policy, 0)
 	if rep.Exit != engine.ExitExhausted || rep.Kind != string(classify.DeadlineStep) || rep.Step != "write" || rep.Target.State != engine.Partial {
-		t.Errorf("exit %d, kind %s, step %s, target %s\n%v", rep.Exit, rep.Kind, rep.Step, rep.Target.State, rep.Err)
+		t.Errorf("run = exit %d, kind %s, step %s, target %s; want exhausted, deadline.step, write, partial\n%v", rep.Exit, rep.Kind, rep.Step, rep.Target.State, rep.Err)
 	}
 }
 
-// server is a listener that can go down, with all of its connections, and come up again where it was.
+// server is a listener that can go down, with all of its connections, and come up again at the same address.
 type server struct {
 	mu    sync.Mutex
 	now   net.Listener
@@ -161,10 +161,10 @@ func TestImageServerGoesDown(t *testing.T) {
 			},
 		}, r.fromShell(), retries)
 		if rep.Exit != want || len(rep.Attempts) != retries+1 || rep.Attempts[0].Kind != string(classify.NetHTTPCut) {
-			t.Errorf("%d retries: exit %d, %d attempts, the first ended %s\n%v", retries, rep.Exit, len(rep.Attempts), rep.Attempts[0].Error, rep.Err)
+			t.Errorf("run with %d retries = exit %d, %d attempts, the first %s; want exit %d, %d attempts, net.http.cut\n%v", retries, rep.Exit, len(rep.Attempts), rep.Attempts[0].Error, want, retries+1, rep.Err)
 		}
 		if retries == 0 && rep.Target.State != engine.Partial {
-			t.Errorf("target %s", rep.Target.State)
+			t.Errorf("target = %s; want partial", rep.Target.State)
 		}
 	}
 	r.equal()
@@ -194,7 +194,7 @@ func TestMediumChangedBeforeVerification(t *testing.T) {
 		}
 	}}, r.fromShell(), 0)
 	if rep.Exit != 0 || rep.Target.Rewritten != 1 || !slices.Contains(notes, "read back wrong, and written again: 1 range") {
-		t.Errorf("exit %d, %d ranges were rewritten, told %q\n%v", rep.Exit, rep.Target.Rewritten, notes, rep.Err)
+		t.Errorf("run = exit %d, %d ranges rewritten, notes %q; want 0, 1, a note of it\n%v", rep.Exit, rep.Target.Rewritten, notes, rep.Err)
 	}
 	r.equal()
 }
@@ -209,16 +209,17 @@ func TestMediumThatKeepsChanging(t *testing.T) {
 	end`)
 	code, out, v := r.flash(policy, "--retries", "1")
 	if code != engine.ExitExhausted || v.Result == engine.ResultVerified || v.Target.State == engine.Verified || len(v.Attempts) != 2 || v.Target.Rewritten != 1 {
-		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+		t.Errorf("flashlua = exit %d, verdict %+v; want exhausted, not verified, two attempts, one range rewritten\n%s", code, v, out)
 	}
 	for _, a := range v.Attempts {
 		if a.Kind != string(classify.VerifyMismatch) {
-			t.Errorf("attempt %d ended %s", a.Number, a.Error)
+			t.Errorf("attempt %d = %s; want verify.mismatch", a.Number, a.Error)
 		}
 	}
 }
 
-// TestBoardWithoutMemory takes the room and the memory for reading back away: another way is found, until there is none.
+// TestBoardWithoutMemory takes away the room and the memory for reading back: another method is used until none is
+// left.
 func TestBoardWithoutMemory(t *testing.T) {
 	r := inLinux(t, 20<<20)
 	code, out, v := r.flash(r.variant(shellOf+`function board.flash(s, job)
@@ -232,7 +233,7 @@ func TestBoardWithoutMemory(t *testing.T) {
 		s:step("no memory", { destroys = job.target }, function() sh:write(job) end)
 	end`), "--retries", "0")
 	if code != engine.ExitExhausted || v.Step != "no memory" || !strings.Contains(strings.Join(v.Console, "\n"), "out of memory") {
-		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+		t.Errorf("flashlua = exit %d, verdict %+v; want exhausted in step no memory\n%s", code, v, out)
 	}
 	r.equal()
 }

@@ -11,15 +11,12 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// Rows 4, 5, 20 and 30: a real kernel prints a line every 50 ms while commands run, at a prompt with a path, and none of
+// TestFraming: a real kernel prints a line every 50 ms while commands run, at a prompt with a path, and none of
 // it is in their results; nor do prompts, halves of markers, NULs, tabs and much text disturb them.
 func TestFraming(t *testing.T) {
 	r := newRig(t, 3000001)
 	r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
-		if err := s.PowerCycle(ctx); err != nil {
-			return err
-		}
-		ub, err := s.UBoot(ctx)
+		ub, err := toUBoot(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -34,15 +31,9 @@ func TestFraming(t *testing.T) {
 		}
 		stop()
 		if n := strings.Count(string(raw), "\nonce\r"); n != 1 {
-			t.Errorf("ran %d times: %q", n, raw)
+			t.Errorf("a line whose Enter came twice ran %d times; want once: %q", n, raw)
 		}
-		if _, err := s.DHCP(ctx, ub); err != nil {
-			return err
-		}
-		if err := s.Load(ctx, ub); err != nil {
-			return err
-		}
-		sh, err := s.Boot(ctx, ub, p.Boot)
+		sh, err := fromUBoot(ctx, s, p, ub)
 		if err != nil {
 			return err
 		}
@@ -81,21 +72,21 @@ func TestFraming(t *testing.T) {
 			return err
 		}
 		if got := fmt.Sprint(lines); got != "[line 1 line 2 line 3]" {
-			t.Errorf("told line by line: %s", got)
+			t.Errorf("Command.Line got %s; want each line", got)
 		}
 		got, err := sh.Exec(ctx, console.Command{Text: "dmesg | head -n 5", Timeout: hang})
 		if err != nil || strings.Count(got.Output, "\n") != 4 || !strings.Contains(got.Output, "[    0.000000] ") {
-			t.Errorf("dmesg = %q, %v", got.Output, err)
+			t.Errorf("Exec(dmesg) = %q, %v; want five lines from 0.000000 on", got.Output, err)
 		}
 		var every strings.Builder
 		for c := range 256 {
 			every.WriteByte(byte(c))
 		}
-		if err := sh.Put(ctx, "/tmp/it's", every.String()+"\n'$x' %s \\\n"); err != nil { // row 20
+		if err := sh.Put(ctx, "/tmp/it's", every.String()+"\n'$x' %s \\\n"); err != nil {
 			return err
 		}
 		if got, err := sh.Run(ctx, console.Command{Text: "tail -n 1 /tmp/it\\'s"}); err != nil || got != "'$x' %s \\" {
-			t.Errorf("put: %q, %v", got, err)
+			t.Errorf("the last line of the file = %q, %v; want that which was put", got, err)
 		}
 		many := 30_000
 		if os.Getenv("FLASHLUA_SOAK") != "" {
@@ -103,7 +94,7 @@ func TestFraming(t *testing.T) {
 		}
 		got, err = sh.Exec(ctx, console.Command{Text: fmt.Sprintf("yes 0123456789abcdef | head -n %d; true", many), Timeout: hang})
 		if want := strings.TrimSuffix(strings.Repeat("0123456789abcdef\n", many), "\n"); err != nil || got.Output != want {
-			t.Errorf("much text: %d bytes of %d, %v", len(got.Output), len(want), err)
+			t.Errorf("Exec of much text = %d bytes; want %d, %v", len(got.Output), len(want), err)
 		}
 		return s.Write(ctx, sh) // and the flash is verified under all that
 	})

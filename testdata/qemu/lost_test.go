@@ -8,11 +8,11 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// hang is the limit of what takes seconds here: it ends a test that hangs, and none on a slow machine.
+// hang limits what takes seconds: it ends a test that hangs, and is long enough for a slow machine.
 const hang = time.Hour
 
-// lost are the kinds of an attempt that ends because packets were lost. A slow machine loses some, and the next attempt
-// loads again: no test may depend on it, unless it is about them.
+// lost are the kinds of an attempt that ends because packets were lost. A slow machine loses some, and the next
+// attempt loads again: no test may depend on it, unless it is about them.
 var lost = []classify.Kind{classify.NetDHCPTimeout, classify.NetTFTPTimeout}
 
 // failures returns the kinds of the attempts that failed, without those that lost packets.

@@ -5,12 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/simulate"
 )
 
-// shutdowns has Linux end in every way in which it waits for the switch, and notes what that is called.
+// shutdowns ends Linux in every way in which it waits for the power switch, and notes the kind of each error.
 const shutdowns = `
 function board.flash(s)
 	for _, cmd in ipairs({ "poweroff -f", "halt -f" }) do
@@ -25,8 +23,8 @@ function board.flash(s)
 end
 `
 
-// TestShutDown holds board.off, and the simulated board's last line, to what a real kernel prints though it is told to be
-// quiet.
+// TestShutDown holds board.off, and the simulated board's last line, to what a real kernel prints even when its
+// console is quiet.
 func TestShutDown(t *testing.T) {
 	r := newRig(t, 1000)
 	policy := r.variant(shutdowns)
@@ -42,18 +40,7 @@ func TestShutDown(t *testing.T) {
 		}
 	}
 	r.run(engine.Engine{Events: notes(&real)}, policy, 9)
-	p, err := bindings.Load(policy, bindings.Options{Set: map[string]string{"net.tftp": r.tftp}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := engine.Engine{Events: notes(&simulated)}
-	sim, err := simulate.Attach(&e, p, "size=1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sim.Close()
-	none := 0
-	e.Run(t.Context(), p, engine.Job{Image: r.image, FilesDir: r.Arch.BootDir(), Retries: &none})
+	r.simulate(engine.Engine{Events: notes(&simulated)}, policy, "size=1")
 	if len(real) != 2 || !strings.Contains(real[0], "board.off") || !strings.Contains(real[1], "board.off") || !slices.Equal(real, simulated) {
 		t.Errorf("QEMU notes %q; want board.off twice; the simulated board %q", real, simulated)
 	}

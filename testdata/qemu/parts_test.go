@@ -24,8 +24,8 @@ var partitions = []gpt.Partition{
 	{Label: "inner", From: 4 << 20, Size: 1 << 20}, // lies in rootfs
 }
 
-// TestParts: partitions that overlap are refused before the first byte is written, and of two that do not both are proven
-// after the last write to their disk.
+// TestParts: partitions that overlap are refused before the first byte is written, and of two that do not both are
+// proven after the last write to their disk.
 func TestParts(t *testing.T) {
 	r := inLinux(t, 3_000_001) // what goes to rootfs
 	r.fill()
@@ -45,26 +45,26 @@ func TestParts(t *testing.T) {
 	same := func(what string) {
 		t.Helper()
 		if got, err := os.ReadFile(r.Disk); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s: the disk is not what it should be, %v", what, err)
+			t.Errorf("after %s the disk differs from what was written, %v; want the same", what, err)
 		}
 	}
 
 	code, out, v := parts("over", r.want[:1])
 	says := fmt.Sprintf("overlap: both have the bytes %d to %d of the disk ", partitions[4].From, partitions[1].From+partitions[1].Size-1)
 	if code != engine.ExitFatal || v.Kind != string(classify.TargetUnsafe) || v.Target.State != engine.Untouched || !strings.Contains(v.Error, says) || v.Hint == "" {
-		t.Errorf("partitions that overlap: exit %d, verdict %+v; want %q\n%s", code, v, says, out)
+		t.Errorf("flashlua with partitions that overlap = exit %d, verdict %+v; want %q\n%s", code, v, says, out)
 	}
 	same("partitions that overlap")
 
 	sizes := []int{len(r.want), 100_001}
 	code, out, v = parts("boot", r.want[:sizes[1]])
 	if code != 0 || v.Result != engine.ResultVerified || v.Target.State != engine.Verified || len(v.Parts) != len(sizes) {
-		t.Fatalf("exit %d, verdict %+v\n%s", code, v, out)
+		t.Fatalf("flashlua = exit %d, verdict %+v; want 0, verified, both parts\n%s", code, v, out)
 	}
 	for i, size := range sizes {
 		p, at := v.Parts[i], partitions[1-i]
 		if p.Label != at.Label || p.Target.State != engine.Verified || p.Image.Size != int64(size) {
-			t.Errorf("part %+v", p)
+			t.Errorf("part = %+v; want %s, verified, %d bytes", p, at.Label, size)
 		}
 		read, err := time.Parse(time.RFC3339Nano, p.Target.ReadBack)
 		for _, other := range v.Parts {

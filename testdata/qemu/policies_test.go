@@ -53,15 +53,15 @@ func TestPolicies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 100_001)
 			if n := strings.Count(tt.lua, "\n"); n >= 30 {
-				t.Errorf("%d lines", n)
+				t.Errorf("the policy has %d lines; want fewer than 30", n)
 			}
 			code, out, v := r.flash(r.variant(tt.lua))
 			if code != tt.exit || v.Rule != string(tt.rule) || len(failures(v.Attempts)) != min(int(tt.exit), 1) {
-				t.Errorf("exit %d by %s after %d attempts; want %d by %s\n%s", code, v.Rule, len(v.Attempts), tt.exit, tt.rule, out)
+				t.Errorf("flashlua = exit %d by %s after %d attempts; want %d by %s\n%s", code, v.Rule, len(v.Attempts), tt.exit, tt.rule, out)
 			}
 			for _, want := range tt.says {
 				if !strings.Contains(out, want) {
-					t.Errorf("%q is not in\n%s", want, out)
+					t.Errorf("the output lacks %q; want it in\n%s", want, out)
 				}
 			}
 			if code == 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// TestProofIsOfTheEnd runs scripts that spoil the medium after it was verified, and some that do not.
+// TestProofIsOfTheEnd runs scripts that change the medium after it was verified, and some that do not.
 func TestProofIsOfTheEnd(t *testing.T) {
 	for _, tt := range []struct {
 		name, lua string
@@ -34,7 +34,7 @@ func TestProofIsOfTheEnd(t *testing.T) {
 			pcall(function() shell(s):run("false") end)
 			return "verified"
 		end`, nil, 3, "flash.unverified", "untouched", "without proof"},
-		{"harmless commands behind", `function board.flash(s, job)
+		{"harmless commands after it", `function board.flash(s, job)
 			local sh = shell(s)
 			s:step("write", { destroys = job.target }, function() sh:write(job) end)
 			s:step("tidy", { destroys = job.target }, function() sh:run("sync") end)
@@ -49,7 +49,7 @@ func TestProofIsOfTheEnd(t *testing.T) {
 			r := inLinux(t, 3_000_000)
 			code, out, v := r.flash(r.variant(shellOf+tt.lua), tt.args...)
 			if code != tt.exit || v.Kind != tt.kind || v.Target.State != tt.state || !strings.Contains(out, tt.text) {
-				t.Errorf("exit %d, kind %s, target %s; want %d, %s, %s, %q\n%s", code, v.Kind, v.Target.State, tt.exit, tt.kind, tt.state, tt.text, out)
+				t.Errorf("flashlua = exit %d, kind %s, target %s; want %d, %s, %s, %q\n%s", code, v.Kind, v.Target.State, tt.exit, tt.kind, tt.state, tt.text, out)
 			}
 			if code == 0 {
 				r.equal()
@@ -59,8 +59,8 @@ func TestProofIsOfTheEnd(t *testing.T) {
 	}
 }
 
-// TestNobodyReads closes the pipe that the lines go to.
-func TestNobodyReads(t *testing.T) {
+// TestUnreadOutput closes the pipe that the lines go to.
+func TestUnreadOutput(t *testing.T) {
 	r := inLinux(t, 1000)
 	cmd := r.command(r.fromShell())
 	stderr, err := cmd.StderrPipe()
@@ -74,7 +74,7 @@ func TestNobodyReads(t *testing.T) {
 	stderr.Close()
 	cmd.Wait()
 	if v := r.verdict(); cmd.ProcessState.ExitCode() != 0 || v.Result != "verified" {
-		t.Errorf("exit %d, %s: %s", cmd.ProcessState.ExitCode(), v.Result, v.Error)
+		t.Errorf("flashlua = exit %d, %s: %s; want 0, verified", cmd.ProcessState.ExitCode(), v.Result, v.Error)
 	}
 	r.power("paused")
 }

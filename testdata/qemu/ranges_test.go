@@ -13,7 +13,7 @@ import (
 	"github.com/flashlua/flashlua/engine/enginetest"
 )
 
-// pattern is an image of stretches of data, of zeros and of what does not matter.
+// pattern is an image of stretches of data, of zeros and of holes, whose content does not matter.
 type pattern struct {
 	raw  []byte
 	kind []byte // of each unit of raw: data, zero or hole
@@ -27,7 +27,8 @@ const (
 	data, zero, hole = 'd', 'z', '-'
 )
 
-// newPattern makes a pattern: one stretch of each kind that is long enough for larger blocks, and many that are not.
+// newPattern makes a pattern: one stretch of each kind that is long enough for larger blocks, and many that are
+// not.
 func newPattern(seed int64) *pattern {
 	r := rand.New(rand.NewSource(seed))
 	p := &pattern{}
@@ -45,8 +46,8 @@ func newPattern(seed int64) *pattern {
 	return p
 }
 
-// change makes other data of some bytes, one of them a zero. They are where the probe does not look, behind the beginnings
-// of ranges: what it finds decides whether comparing pays.
+// change changes some bytes, one of them a zero. They lie where the probe does not read, after the beginnings of
+// ranges: the probe decides whether comparing pays.
 func (p *pattern) change() {
 	for _, at := range []int{1 << 20, 5 << 20, (long + enginetest.BlockSize/unit + 1) * unit, len(p.raw) - 1} {
 		p.raw[at] ^= 1
@@ -85,7 +86,7 @@ func (p *pattern) file(r *rig) string {
 	return path
 }
 
-// sparse writes the pattern as Android does.
+// sparse writes the pattern as an Android sparse image.
 func (p *pattern) sparse(r *rig) string {
 	var chunks bytes.Buffer
 	n := uint32(0)
@@ -109,7 +110,7 @@ func (p *pattern) sparse(r *rig) string {
 	return r.write("p.simg", head.String()+chunks.String())
 }
 
-// fill makes the medium full of ones, as flash memory is that nothing was written to.
+// fill fills the medium with ones, like erased flash memory.
 func (r *rig) fill() {
 	r.t.Helper()
 	st, err := os.Stat(r.Disk)
@@ -129,7 +130,7 @@ func (r *rig) fill() {
 	}
 }
 
-// holds checks that a medium that was filled holds a pattern, and nothing more.
+// holds checks that a medium that was filled with ones holds a pattern, and nothing else changed.
 func (r *rig) holds(p *pattern, holes bool) {
 	r.t.Helper()
 	disk, err := os.ReadFile(r.Disk)
@@ -144,26 +145,26 @@ func (r *rig) holds(p *pattern, holes bool) {
 		case kind == hole && holes: // zeros are written there if that costs less than a gap
 			left += ones
 			if ones+bytes.Count(got, []byte{0}) != len(got) {
-				r.t.Errorf("units %d to %d do not matter, and are neither zeros nor what was there", from, to)
+				r.t.Errorf("units %d to %d, which do not matter, are changed; want zeros or what was there", from, to)
 			}
 		case !bytes.Equal(got, want):
-			r.t.Errorf("units %d to %d of kind %c are not those of the image", from, to, kind)
+			r.t.Errorf("units %d to %d of kind %c differ from the image; want the same", from, to, kind)
 		}
 	})
 	if holes && left == 0 {
-		r.t.Error("all of what does not matter was written")
+		r.t.Error("all of what does not matter was written; want some left")
 	}
 	end := (len(p.raw) + 511) / 512 * 512
 	if pad := disk[len(p.raw):end]; bytes.Count(pad, []byte{0}) != len(pad) {
-		r.t.Errorf("the last sector is padded with %x", pad)
+		r.t.Errorf("the last sector is padded with %x; want zeros", pad)
 	}
 	if bytes.Count(disk[end:], []byte{0xff}) != len(disk)-end {
-		r.t.Error("something behind the image was written")
+		r.t.Error("bytes after the image were written; want none")
 	}
 }
 
-// TestEveryRange flashes an image with data, zeros and holes, and then one that differs in some bytes: the medium holds it
-// wherever it matters, and nothing else changed.
+// TestEveryRange flashes an image with data, zeros and holes, and then one that differs in some bytes: the medium
+// holds it wherever it matters, and nothing else changed.
 func TestEveryRange(t *testing.T) {
 	tool := func(r *rig, name string, args ...string) {
 		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
@@ -197,10 +198,10 @@ func TestEveryRange(t *testing.T) {
 				}
 				code, out, v := r.flash(r.fromShell(), "--image", tt.pack(r, p))
 				if code != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 || v.Image.Size != int64(len(p.raw)) || v.Target.Rewritten != 0 {
-					t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+					t.Errorf("flashlua = exit %d, verdict %+v; want 0, verified, nothing rewritten\n%s", code, v, out)
 				}
 				if strings.Contains(out, "were right already") != again {
-					t.Errorf("flashed again: %t, but\n%s", again, out)
+					t.Errorf("flashed again = %t; want blocks that were right already only then\n%s", again, out)
 				}
 				r.holds(p, tt.holes)
 			}

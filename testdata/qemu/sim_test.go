@@ -8,14 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/simulate"
 	"github.com/flashlua/flashlua/testdata/gpt"
 )
 
-// questions asks U-Boot and Linux what a policy can see on the way, and notes what they answer.
+// questions runs commands in U-Boot and Linux, and notes their answers.
 const questions = `
 local function ask(s, at, commands)
 	for _, cmd in ipairs(commands) do
@@ -58,7 +56,7 @@ function board.flash(s, job)
 end
 `
 
-// seen is what of a run a policy, or whoever watches, can tell two boards apart by.
+// seen collects the events by which a policy or an observer could tell two boards apart.
 func seen(events *[]string) func(engine.Event) {
 	return func(e engine.Event) {
 		if e.Type == engine.EventProgress || e.Type == engine.EventPlan {
@@ -68,13 +66,13 @@ func seen(events *[]string) func(engine.Event) {
 	}
 }
 
-// lostPackets reports whether an event as seen has it is of a step or an attempt that ended because packets were lost.
+// lostPackets reports whether an event of seen is of a step or an attempt that ended because packets were lost.
 func lostPackets(event string) bool {
 	return slices.ContainsFunc(lost, func(k classify.Kind) bool { return slices.Contains(strings.Fields(event), string(k)) })
 }
 
-// TestSimulatedBoardIsLikeThisOne runs one script on QEMU and on the simulated board. Every step, every answer and the
-// result must be the same.
+// TestSimulatedBoardIsLikeThisOne runs one script on QEMU and on the simulated board. Every step, every answer and
+// the result must be the same.
 func TestSimulatedBoardIsLikeThisOne(t *testing.T) {
 	r := newRig(t, 3000001)
 	r.tftp = "127.0.70.3"
@@ -97,27 +95,16 @@ func TestSimulatedBoardIsLikeThisOne(t *testing.T) {
 			rep = r.run(engine.Engine{Events: seen(&real)}, policy, 0)
 		}
 		if rep.Exit != 0 {
-			t.Fatalf("%s: QEMU: %v", name, rep.Err)
+			t.Fatalf("run of %s on QEMU = %v; want nil", name, rep.Err)
 		}
-		p, err := bindings.Load(policy, bindings.Options{Set: map[string]string{"net.tftp": r.tftp}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		e := engine.Engine{Events: seen(&simulated)}
-		board, err := simulate.Attach(&e, p, fmt.Sprintf("size=%d,dir=%s", usualDisk>>20, dir))
-		if err != nil {
-			t.Fatal(err)
-		}
-		none := 0
-		sim := e.Run(t.Context(), p, engine.Job{Image: r.image, FilesDir: r.Arch.BootDir(), Retries: &none})
-		board.Close()
-		sim.Target.LastWrite, sim.Target.ReadBack = rep.Target.LastWrite, rep.Target.ReadBack // of course at another time
+		sim := r.simulate(engine.Engine{Events: seen(&simulated)}, policy, fmt.Sprintf("size=%d,dir=%s", usualDisk>>20, dir))
+		sim.Target.LastWrite, sim.Target.ReadBack = rep.Target.LastWrite, rep.Target.ReadBack // at another time
 		if sim.Exit != 0 || sim.Image != rep.Image || sim.Target != rep.Target || sim.Attempt != rep.Attempt || sim.Result != rep.Result || !sim.Simulated || rep.Simulated {
-			t.Errorf("%s: simulated %+v %v; QEMU %+v", name, sim, sim.Err, rep)
+			t.Errorf("run of %s on the simulated board = %+v, %v; want %+v", name, sim, sim.Err, rep)
 		}
 		for i := range max(len(real), len(simulated)) {
 			if i >= len(real) || i >= len(simulated) || real[i] != simulated[i] {
-				t.Errorf("%s:\nQEMU      %q\nsimulated %q", name, slices.Concat(real, make([]string, len(simulated)))[i], slices.Concat(simulated, make([]string, len(real)))[i])
+				t.Errorf("event of %s on the simulated board = %q; want, as on QEMU, %q", name, slices.Concat(simulated, make([]string, len(real)))[i], slices.Concat(real, make([]string, len(simulated)))[i])
 			}
 		}
 	}

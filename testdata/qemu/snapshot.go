@@ -9,7 +9,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// Save writes the state of a board that is stopped, without that of its disk, to a file.
+// Save writes the state of a stopped board, without its disk, to a file.
 func (b *Board) Save(ctx context.Context, path string) error {
 	if _, err := b.QMP(ctx, "migrate", map[string]any{"uri": "exec:cat >'" + path + "'"}); err != nil {
 		return err
@@ -22,8 +22,8 @@ func (b *Board) Save(ctx context.Context, path string) error {
 	})
 }
 
-// Resume starts a board that is where another one was saved, with an empty disk in dir. It goes on with QMP cont. Its disk
-// must have the size of the other's, and the other must not have read from its own.
+// Resume starts a board from the saved state of another, with an empty disk in dir. QMP cont lets it go on. Its
+// disk must have the size of the other's, and the other must not have read from its disk.
 func (a Arch) Resume(ctx context.Context, dir string, diskSize int64, path string) (*Board, error) {
 	b, err := a.start(ctx, dir, diskSize, "-incoming", "exec:cat '"+path+"'")
 	if err != nil {
@@ -36,7 +36,7 @@ func (a Arch) Resume(ctx context.Context, dir string, diskSize int64, path strin
 	return b, nil
 }
 
-// poll asks for a status until done says that it is what is waited for.
+// poll asks for a status until done reports true.
 func (b *Board) poll(ctx context.Context, command string, done func(status string) (bool, error)) error {
 	for {
 		raw, err := b.QMP(ctx, command)

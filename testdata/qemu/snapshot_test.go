@@ -13,13 +13,12 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/shell"
 )
 
 // usualDisk is the size of a rig's disk in bytes.
 const usualDisk = 96 << 20
 
-// saved is one board for all the tests whose subject is not the boot: it was booted once, and waits at Linux' login.
+// saved is a board for the tests whose subject is not the boot: it was booted once, and waits at Linux' login.
 type saved struct {
 	dir  string
 	make func() (path string, err error)
@@ -41,7 +40,7 @@ func newSaved(a Arch) *saved {
 	return s
 }
 
-// remove removes what was made.
+// remove removes the files of the saved board.
 func (s *saved) remove() error {
 	if s.dir == "" {
 		return nil
@@ -49,25 +48,8 @@ func (s *saved) remove() error {
 	return os.RemoveAll(s.dir)
 }
 
-// bootLinux takes a board from its power switch to a shell.
-func bootLinux(ctx context.Context, s *engine.Session, p *engine.Policy) (*shell.Shell, error) {
-	if err := s.PowerCycle(ctx); err != nil {
-		return nil, err
-	}
-	ub, err := s.UBoot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.DHCP(ctx, ub); err != nil {
-		return nil, err
-	}
-	if err := s.Load(ctx, ub); err != nil {
-		return nil, err
-	}
-	return s.Boot(ctx, ub, p.Boot)
-}
-
-// saveLinux boots a board into Linux, as every run does, and saves it where the next Enter brings its login prompt.
+// saveLinux boots a board into Linux, as every run does, and saves it where the next Enter brings its login
+// prompt.
 func (a Arch) saveLinux(ctx context.Context, dir, path string) error {
 	b, err := a.Start(ctx, dir, usualDisk)
 	if err != nil {
@@ -83,11 +65,11 @@ func (a Arch) saveLinux(ctx context.Context, dir, path string) error {
 		return err
 	}
 	p.Flash = func(ctx context.Context, s *engine.Session) error {
-		sh, err := bootLinux(ctx, s, p)
+		sh, err := toLinux(ctx, s, p)
 		if err != nil {
 			return err
 		}
-		// As it was before somebody logged in, and with nothing of the disk in memory.
+		// As it was before the login, and without cached blocks of the disk.
 		const undo = "echo 3 >/proc/sys/vm/drop_caches; echo 7 >/proc/sys/kernel/printk"
 		if _, err := sh.Run(ctx, console.Command{Text: undo}); err != nil {
 			return err
@@ -114,8 +96,8 @@ func (a Arch) saveLinux(ctx context.Context, dir, path string) error {
 	return b.Save(ctx, path)
 }
 
-// inLinux is a rig whose board is in Linux already, at its login. Each run finds it where the run before left it. A policy
-// for it, fromShell among them, must not switch it on: that resets it.
+// inLinux returns a rig whose board is in Linux already, at its login. Each run finds it as the run before left
+// it. A policy for it, such as fromShell, must not switch it on: that resets it.
 func inLinux(t testing.TB, imageSize int64) *rig {
 	r := ARM64.rig(t, resume)
 	r.inLinux = true
@@ -132,7 +114,7 @@ func resume(dir string) (*Board, error) {
 	return ARM64.Resume(context.Background(), dir, usualDisk, path)
 }
 
-// wake lets the board go on if it is in Linux. A run that is over has stopped it.
+// wake lets the board go on if it is in Linux: the end of a run has stopped it.
 func (r *rig) wake() {
 	if !r.inLinux {
 		return
@@ -142,13 +124,13 @@ func (r *rig) wake() {
 	}
 }
 
-// shellOf is how scripts get to the shell of a board that is in Linux.
+// shellOf is the Lua function by which scripts reach the shell of a board that is in Linux.
 const shellOf = `
 board.files = nil
 local function shell(s) return s:shell() end
 `
 
-// fromShell is the default sequence from there, after some Lua.
+// fromShell returns a policy with the default sequence from the shell on, after some Lua.
 func (r *rig) fromShell(lua ...string) string {
 	return r.variant(shellOf + `
 local seq = require("lib.uboot_busybox").sequence()

@@ -20,10 +20,10 @@ const (
 	boardsWanted = 1.5 // of the CPU that a byte costs with one board
 )
 
-// BenchmarkBoards serves one content to many boards at once, beside one. What counts is the CPU of this process a byte,
-// which does nothing else meanwhile: the clients are processes of their own.
+// BenchmarkBoards serves one content to many boards at once, compared with one. It measures the CPU time of this
+// process for each byte: the process does nothing else meanwhile, and the clients are processes of their own.
 func BenchmarkBoards(b *testing.B) {
-	what := fmt.Sprintf("CPU for each byte that %d boards fetch at once, beside one", boardsAtOnce)
+	what := fmt.Sprintf("CPU for each byte that %d boards fetch at once, compared with one", boardsAtOnce)
 	if _, err := exec.LookPath("curl"); err != nil {
 		leaveOut(b, what, err)
 	}
@@ -56,7 +56,7 @@ func serveContent(b *testing.B) (url string, err error) {
 	return "http://" + l.Addr().String() + path, nil
 }
 
-// cpuPerByte has boards fetch at once, and gives the CPU that serving 1 KiB took, in ns.
+// cpuPerByte has boards fetch at once, and returns the CPU time of serving 1 KiB, in ns.
 func cpuPerByte(url string, boards int) (float64, error) {
 	before, err := cpu()
 	if err != nil {
@@ -80,7 +80,7 @@ func cpuPerByte(url string, boards int) (float64, error) {
 	return float64(after-before) / float64(boards) / (boardsSize >> 10), errors.Join(append(errs, err)...)
 }
 
-// cpu is what this process has used, its children left out.
+// cpu returns the CPU time of this process, without its children.
 func cpu() (time.Duration, error) {
 	var u syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &u)

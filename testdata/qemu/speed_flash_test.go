@@ -12,7 +12,6 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
-	"github.com/flashlua/flashlua/engine/uboot"
 	"github.com/flashlua/flashlua/testdata/built"
 )
 
@@ -23,14 +22,14 @@ const (
 	flashLimit  = 30 * time.Minute
 )
 
-// BenchmarkFlash flashes a board from its power-on to the proof, beside what a script does at best: the board's own tools
+// BenchmarkFlash flashes a board from power-on to the proof, compared with a good script: the board's own tools
 // fetch the packed image, unpack it and write it, and then read the medium back.
 func BenchmarkFlash(b *testing.B) {
 	const what = "flash and verify 256 MiB in QEMU"
 	needBoard(b, what)
 	f := &flashRace{rig: ARM64.newRigOf(b, flashDisk), im: newScattered(b, flashSize).pack(b)}
 	f.web = serveFile(b, f.im.packed)
-	built.Program(b) // is built before anybody is timed
+	built.Program(b) // is built before a side is timed
 	var writes []float64
 	medians, err := race(b, rounds(b), "s",
 		side{"flashlua", func() (float64, error) { return f.ours(policyFile()) }},
@@ -40,8 +39,8 @@ func BenchmarkFlash(b *testing.B) {
 			return all, err
 		}})
 	must(b, err)
-	compare(b, what+" beside wget, xzcat, dd, sha256sum", "s", medians[0], medians[1], flashWanted)
-	compare(b, what+" beside wget, xzcat, dd without proof", "s", medians[0], median(writes), 0)
+	compare(b, what+" compared with wget, xzcat, dd, sha256sum", "s", medians[0], medians[1], flashWanted)
+	compare(b, what+" compared with wget, xzcat, dd without proof", "s", medians[0], median(writes), 0)
 	must(b, f.survey(b))
 	b.ReportMetric(0, "ns/op")
 }
@@ -54,7 +53,7 @@ type flashRace struct {
 	out string // what flashlua printed last
 }
 
-// blank gives the race a board that nobody used before, and fills its medium with what is no zeros.
+// blank starts a new board for the race, and fills its medium with ones.
 func (f *flashRace) blank() error {
 	if err := f.Stop(); err != nil {
 		return err
@@ -65,7 +64,7 @@ func (f *flashRace) blank() error {
 
 func (f *flashRace) verify() error { return holds(f.Disk, f.im.raw, extent{0, f.im.size}) }
 
-// ours runs the binary. It is timed from before it looks at the image, let alone switches power, until it is gone.
+// ours runs the binary. It is timed from its start, before it reads the image, to its end.
 func (f *flashRace) ours(policy string) (took float64, err error) {
 	if err := f.blank(); err != nil {
 		return 0, err
@@ -87,10 +86,11 @@ func (f *flashRace) ours(policy string) (took float64, err error) {
 	return took, f.verify()
 }
 
-// look sees a shell before the network is up, and when the medium was read back.
+// look is called with a shell before the network is up, and after the medium was read back.
 type look func(context.Context, *shell.Shell) error
 
-// theirs drives the board by hand. It is timed from power-on, until the medium is written and until it is read back.
+// theirs drives the board by hand. It is timed from power-on, until the medium is written and until it is read
+// back.
 func (f *flashRace) theirs(l look) (write, all float64, err error) {
 	if err := f.blank(); err != nil {
 		return 0, 0, err
@@ -110,7 +110,7 @@ func (f *flashRace) theirs(l look) (write, all float64, err error) {
 func (f *flashRace) byHand(ctx context.Context, s *engine.Session, p *engine.Policy, l look) (write, all float64, err error) {
 	began := clock.Real{}.Now()
 	since := func() float64 { return clock.Real{}.Now().Sub(began).Seconds() }
-	sh, err := boardShell(ctx, s, p)
+	sh, err := toLinux(ctx, s, p)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -137,28 +137,4 @@ func (f *flashRace) byHand(ctx context.Context, s *engine.Session, p *engine.Pol
 		err = l(ctx, sh)
 	}
 	return write, all, err
-}
-
-// boardUBoot switches the board on and gives its U-Boot, with a lease.
-func boardUBoot(ctx context.Context, s *engine.Session) (*uboot.UBoot, error) {
-	if err := s.PowerCycle(ctx); err != nil {
-		return nil, err
-	}
-	ub, err := s.UBoot(ctx)
-	if err == nil {
-		_, err = s.DHCP(ctx, ub)
-	}
-	return ub, err
-}
-
-// boardShell switches the board on and gives its Linux.
-func boardShell(ctx context.Context, s *engine.Session, p *engine.Policy) (*shell.Shell, error) {
-	ub, err := boardUBoot(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Load(ctx, ub); err != nil {
-		return nil, err
-	}
-	return s.Boot(ctx, ub, p.Boot)
 }

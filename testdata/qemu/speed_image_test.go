@@ -17,10 +17,10 @@ import (
 // extent is a range of a medium, in bytes.
 type extent struct{ at, size int64 }
 
-// scattered is an image as they are: data in some places, the content of real files, and nothing in between.
+// scattered is an image as real ones are: the content of files in some places, and holes between them.
 type scattered struct {
-	raw    string // a file with holes where nothing is
-	packed string // a file, once pack was called
+	raw    string // a file with holes
+	packed string // a file, set by pack
 	size   int64
 	data   []extent // in order
 	sum    string   // of the whole, hex
@@ -30,7 +30,7 @@ const (
 	fileBlock  = 4096 // where a file system puts data, it puts a block of it
 	leastPiece = 64 << 10
 	mostPiece  = 8 << 20
-	mostChange = 1 << 20 // what a new version of an image has in one place
+	mostChange = 1 << 20 // a change of a new version of an image in one place
 )
 
 // newScattered makes an image of size bytes with 40 % of data.
@@ -57,7 +57,7 @@ func (im *scattered) pack(b *testing.B) *scattered {
 	return im
 }
 
-// scatter gives places for sum bytes in size bytes, in pieces of least to most bytes.
+// scatter returns places for sum bytes in size bytes, in pieces of least to most bytes.
 func scatter(r *rand.Rand, size, sum, least, most int64) []extent {
 	var pieces []extent
 	left := sum / fileBlock * fileBlock
@@ -101,10 +101,10 @@ func (im *scattered) fill(content io.Reader) error {
 	if err := f.Truncate(im.size); err != nil {
 		return err
 	}
-	return f.Sync() // so that nobody is timed while the disk still works on it
+	return f.Sync() // so that the disk is idle when a side is timed
 }
 
-// digest is of these ranges, one after the other.
+// digest returns the digest of these ranges, one after the other.
 func (im *scattered) digest(b *testing.B, ranges ...extent) string {
 	b.Helper()
 	f, err := os.Open(im.raw)
@@ -154,7 +154,7 @@ func (c *realContent) Read(p []byte) (int, error) {
 	}
 }
 
-// within gives where ranges are in an image of which only these places are counted.
+// within returns where ranges of the data lie in an image whose data are at these places.
 func within(places, ranges []extent) (found []extent) {
 	var before int64 // what is counted before this place
 	for _, p := range places {

@@ -19,12 +19,12 @@ const (
 // BenchmarkLocal writes an image to a medium of this machine.
 func BenchmarkLocal(b *testing.B) {
 	im := newScattered(b, localSize).pack(b)
-	built.Program(b) // is built before anybody is timed
+	built.Program(b) // is built before a side is timed
 	b.Run("blank", func(b *testing.B) { blankMedium(b, im) })
 	b.Run("reflash", func(b *testing.B) { reflash(b, im) })
 }
 
-// blankMedium compares on a medium that holds nothing of the image.
+// blankMedium compares on a medium that has nothing of the image.
 func blankMedium(b *testing.B, im *scattered) {
 	const what = "write and verify 512 MiB"
 	device, err := loopDevice(b, im.size)
@@ -43,7 +43,8 @@ func blankMedium(b *testing.B, im *scattered) {
 	mapped, unmapped := makeMap(b, im)
 	if unmapped == nil {
 		copied := fmt.Sprintf("bmaptool -q copy --bmap %s %s %s; ", mapped.path, im.packed, device)
-		// It leaves as it is what the image has no data for, so that only a medium of zeros holds all of the image then.
+		// It does not write where the image has no data, so that only a medium of zeros holds all of the image
+		// afterwards.
 		sides = append(sides, side{"bmaptool, sha256sum", func() (float64, error) {
 			return oneWrite(fill(zeros{}), func() error { return scripted(im.sum, copied+readAll) }, device, im, whole)
 		}}, side{"bmaptool, sha256sum of the mapped ranges", func() (float64, error) {
@@ -52,17 +53,17 @@ func blankMedium(b *testing.B, im *scattered) {
 	}
 	medians, err := race(b, rounds(b), "s", sides...)
 	must(b, err)
-	compare(b, what+" beside xzcat, dd, sha256sum", "s", medians[0], medians[1], localWanted)
+	compare(b, what+" compared with xzcat, dd, sha256sum", "s", medians[0], medians[1], localWanted)
 	if unmapped == nil {
-		compare(b, what+" beside bmaptool, sha256sum", "s", medians[0], medians[2], localWanted)
-		compare(b, what+" beside bmaptool, sha256sum, which leave the zeros alone", "s", medians[0], medians[3], 0)
+		compare(b, what+" compared with bmaptool, sha256sum", "s", medians[0], medians[2], localWanted)
+		compare(b, what+" compared with bmaptool, sha256sum, which leave the zeros alone", "s", medians[0], medians[3], 0)
 	} else {
-		leftOut(what+" beside bmaptool", unmapped)
+		leftOut(what+" compared with bmaptool", unmapped)
 	}
 	b.ReportMetric(0, "ns/op")
 }
 
-// blockMap is what bmaptool needs to know of an image.
+// blockMap is the map that bmaptool reads.
 type blockMap struct {
 	path string
 	sum  string // of what is mapped

@@ -17,7 +17,7 @@ import (
 
 const mediumBlock = 1 << 20
 
-// openMedium opens past the cache where that can be.
+// openMedium opens a file without the cache if its file system can.
 func openMedium(path string, flags int) (*os.File, error) {
 	f, err := os.OpenFile(path, flags|syscall.O_DIRECT, 0)
 	if errors.Is(err, syscall.EINVAL) {
@@ -26,13 +26,13 @@ func openMedium(path string, flags int) (*os.File, error) {
 	return f, err
 }
 
-// aligned is memory as direct access wants it.
+// aligned returns memory that is aligned for direct access.
 func aligned() ([]byte, func(), error) {
 	p, err := unix.Mmap(-1, 0, mediumBlock, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	return p, func() { unix.Munmap(p) }, err
 }
 
-// ones is what a medium holds that nobody wrote zeros to.
+// ones is the content of an erased medium.
 type ones struct{}
 
 func (ones) Read(p []byte) (int, error) {
@@ -42,7 +42,7 @@ func (ones) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// zeros is what a new medium may hold.
+// zeros is the content of some new media.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -50,7 +50,7 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// overwrite puts the first size bytes of content on a medium, and waits until they are there: what follows is timed.
+// overwrite writes the first size bytes of content to a medium and syncs it, because what follows is timed.
 func overwrite(path string, content io.Reader, size int64) error {
 	f, err := openMedium(path, os.O_WRONLY)
 	if err != nil {
@@ -74,7 +74,7 @@ func overwrite(path string, content io.Reader, size int64) error {
 	return f.Sync()
 }
 
-// holds checks that a medium holds what a file does in these ranges.
+// holds checks that a medium and a file are the same in these ranges.
 func holds(path, file string, ranges ...extent) error {
 	medium, err := openMedium(path, os.O_RDONLY)
 	if err != nil {
@@ -108,8 +108,8 @@ func holds(path, file string, ranges ...extent) error {
 	return nil
 }
 
-// loopDevice is a block device over a file of this machine. It is detached already and goes when nobody has it open any
-// more, so even if this process is killed.
+// loopDevice returns a block device over a file of this machine. It is detached already and disappears when its
+// last user closes it, even if this process is killed.
 func loopDevice(b *testing.B, size int64) (string, error) {
 	path := filepath.Join(b.TempDir(), "medium")
 	if err := sparseFile(path, size); err != nil {

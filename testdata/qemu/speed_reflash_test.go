@@ -18,7 +18,7 @@ const (
 
 // reflash compares on a slow medium that holds nearly the same image.
 func reflash(b *testing.B, im *scattered) {
-	what := fmt.Sprintf("reflash 512 MiB, 10 %% of the data new, at %d MB/s, beside xzcat, dd without proof", reflashWrite/1_000_000)
+	what := fmt.Sprintf("reflash 512 MiB, 10 %% of the data new, at %d MB/s, compared with xzcat, dd without proof", reflashWrite/1_000_000)
 	device, err := loopDevice(b, im.size)
 	if err != nil {
 		leaveOut(b, what, err)
@@ -50,7 +50,7 @@ func reflash(b *testing.B, im *scattered) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// older makes the image as it was before: a tenth of its data is another one, in places all over.
+// older makes an earlier version of the image: a tenth of its data differs, in places all over.
 func (im *scattered) older(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "older")

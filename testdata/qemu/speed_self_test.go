@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestSpeedHarness has the parts that say what a benchmark proves prove themselves: places are as many as they must be and
-// apart, and a medium that differs by a byte is not taken for the image.
+// TestSpeedHarness has the parts that say what a benchmark proves prove themselves: places are as many as they
+// must be and apart, and a medium that differs by a byte is not taken for the image.
 func TestSpeedHarness(t *testing.T) {
 	const size, data = 64 << 20, 25 << 20
 	places := scatter(rand.New(rand.NewSource(1)), size, data, leastPiece, mostPiece)
@@ -18,19 +18,19 @@ func TestSpeedHarness(t *testing.T) {
 		var end int64
 		for _, e := range extents {
 			if e.at < end || e.size <= 0 || e.at+e.size > size || e.at%fileBlock != 0 {
-				t.Errorf("%s: %+v behind %d", name, e, end)
+				t.Errorf("%s: %+v after %d; want apart, in blocks, within the image", name, e, end)
 			}
 			end = e.at + e.size
 		}
 	}
 	if got := total(places); got != data {
-		t.Errorf("%d bytes of data, want %d", got, data)
+		t.Errorf("total(places) = %d; want %d", got, data)
 	}
 	if got := total(changes); got != data/10/fileBlock*fileBlock {
-		t.Errorf("%d bytes of changes, want a tenth of %d", got, data)
+		t.Errorf("total(changes) = %d; want a tenth of %d", got, data)
 	}
 	if got := median([]float64{9, 1, 2}); got != 2 {
-		t.Errorf("the median is %f", got)
+		t.Errorf("median(9, 1, 2) = %f; want 2", got)
 	}
 }
 
@@ -44,7 +44,7 @@ func TestSpeedHarnessSeesABlemish(t *testing.T) {
 		}
 	}
 	if holds(medium, image, extent{0, size}) == nil {
-		t.Error("ones pass for zeros")
+		t.Error("holds(ones) = nil; want an error: the image has zeros")
 	}
 	content[size-1] = 1
 	if err := overwrite(medium, bytes.NewReader(content), size); err != nil {
@@ -54,6 +54,6 @@ func TestSpeedHarnessSeesABlemish(t *testing.T) {
 		t.Error(err)
 	}
 	if holds(medium, image, extent{0, size}) == nil {
-		t.Error("the last byte is not looked at")
+		t.Error("holds = nil; want an error of the last byte")
 	}
 }

@@ -17,19 +17,19 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-// gauges has the board print what it did so far. It is one line, whole, on a console that prints other things too.
+// gauges prints what the board did so far. It is one line, whole, on a console that prints other things too.
 const gauges = `echo "gauges $(head -n 1 /proc/stat) net $(cat /sys/class/net/eth0/statistics/rx_bytes) $(cat /sys/class/net/eth0/statistics/tx_bytes)"`
 
 var gauged = regexp.MustCompile(`gauges cpu +([\d ]+) net (\d+) (\d+)`)
 
-// reading is what the board did so far.
+// reading is a reading of the gauges.
 type reading struct {
 	cpu  float64 // seconds
 	wire float64 // bytes that its network card sent and received, headers and all
 }
 
-// survey flashes once more from each side, untimed, and tells what it costs the board and the wire. It is apart because
-// flashlua reads the medium a second time when a script runs a command after the proof.
+// survey flashes once more from each side, untimed, and reports the cost on the board and the wire. It is a flash
+// of its own because flashlua reads the medium a second time when a script runs a command after the proof.
 func (f *flashRace) survey(b *testing.B) error {
 	if _, err := f.ours(f.variant(surveyed)); err != nil {
 		return err
@@ -92,7 +92,7 @@ func read(match []string) (r reading) {
 	return r
 }
 
-// fileServer is a plain web server of one file, which counts what it sends.
+// fileServer is a plain web server of one file. It counts the bytes that it sends.
 type fileServer struct {
 	listener net.Listener
 	path     string
@@ -121,7 +121,7 @@ func (f *fileServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeFile(&countedReply{w, &f.sent}, r, f.path)
 }
 
-// countedReply counts, and leaves the kernel the copying.
+// countedReply counts, and lets the kernel copy.
 type countedReply struct {
 	http.ResponseWriter
 	sent *atomic.Int64

@@ -13,13 +13,13 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// The benchmarks of make bench-flash compare flashlua with what people use otherwise. Both sides do the work in turn, in
-// one run on one machine, so that what else the machine does hits both; the medians are compared, and only as a ratio.
+// The benchmarks of make bench-flash compare flashlua with the usual tools. Both sides do the work in turn, in one
+// run on one machine, so that other load of the machine affects both; the medians are compared as a ratio.
 
 // side is one way to do the work.
 type side struct {
 	name string
-	run  func() (float64, error) // gives what it cost
+	run  func() (float64, error) // returns the cost
 }
 
 // rounds is how often each side does the work.
@@ -31,12 +31,12 @@ func rounds(b *testing.B) int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		b.Fatalf("FLASHLUA_ROUNDS=%s is no number of rounds", text)
+		b.Fatalf("FLASHLUA_ROUNDS=%s is not a number of rounds; want 1 or more", text)
 	}
 	return n
 }
 
-// race runs the sides in turn, n times, and gives the median of each. It may be called from any goroutine.
+// race runs the sides in turn, n times, and returns the median of each. It may be called from any goroutine.
 func race(b *testing.B, n int, unit string, sides ...side) ([]float64, error) {
 	costs := make([][]float64, len(sides))
 	for round := range n {
@@ -68,7 +68,7 @@ func median(all []float64) float64 {
 // table is what printTable prints when every benchmark is over.
 var table []string
 
-// compare puts a ratio into the table, and fails if it is more than wanted. Where wanted is 0 it only tells.
+// compare adds a ratio to the table, and fails if it is more than wanted. If wanted is 0, it only reports.
 func compare(b *testing.B, what, unit string, ours, theirs, wanted float64) {
 	b.Helper()
 	ratio, limit := ours/theirs, "–"
@@ -78,7 +78,7 @@ func compare(b *testing.B, what, unit string, ours, theirs, wanted float64) {
 	table = append(table, fmt.Sprintf("| %s | %s | %s | %.2f | %s |", what, amount(ours, unit), amount(theirs, unit), ratio, limit))
 	b.ReportMetric(ratio, strings.ReplaceAll(what, " ", "-")+"-ratio")
 	if wanted > 0 && ratio > wanted {
-		b.Errorf("%s: %.2f of what the other side takes, wanted %.2f at most", what, ratio, wanted)
+		b.Errorf("%s = %.2f of what the other side takes; want at most %.2f", what, ratio, wanted)
 	}
 }
 
@@ -89,7 +89,7 @@ func amount(v float64, unit string) string {
 	return fmt.Sprintf("%.3g %s", v, unit)
 }
 
-// leftOut says loudly that a comparison is missing: what a benchmark skips is not printed otherwise.
+// leftOut adds to the table that a comparison is missing: what a benchmark skips is not printed otherwise.
 func leftOut(what string, why error) {
 	table = append(table, fmt.Sprintf("| %s | LEFT OUT: %s | | | |", what, strings.NewReplacer("\n", " ", "|", "/").Replace(why.Error())))
 }
@@ -101,7 +101,7 @@ func leaveOut(b *testing.B, what string, why error) {
 	b.Skipf("LEFT OUT: %s: %v", what, why)
 }
 
-// needBoard leaves out what this machine has no board for.
+// needBoard leaves out a benchmark that this machine has no board for.
 func needBoard(b *testing.B, what string) {
 	b.Helper()
 	err := ARM64.Available()
@@ -119,14 +119,14 @@ func printTable() {
 	}
 }
 
-// timed gives how many seconds f took.
+// timed returns how many seconds f took.
 func timed(f func() error) (float64, error) {
 	began := clock.Real{}.Now()
 	err := f()
 	return clock.Real{}.Now().Sub(began).Seconds(), err
 }
 
-// output runs a command. Its error tells what the command said.
+// output runs a command. Its error includes what the command printed.
 func output(cmd *exec.Cmd) (string, error) {
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -135,7 +135,7 @@ func output(cmd *exec.Cmd) (string, error) {
 	return string(out), err
 }
 
-// cold gives flashlua a cache of its own, with nothing in it, as far as it keeps one.
+// cold sets an empty cache for a flashlua command.
 func cold(cmd *exec.Cmd) (remove func(), err error) {
 	dir, err := os.MkdirTemp("", "flashlua-cache-")
 	cmd.Env = append(os.Environ(), "FLASHLUA_CACHE="+dir)

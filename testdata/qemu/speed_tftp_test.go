@@ -23,15 +23,15 @@ import (
 
 const (
 	tftpWanted = 1.0 / 3
-	// Addresses that no rig has.
+	// Addresses that no rig uses.
 	tftpOurs   = "127.0.69.201"
 	tftpTheirs = "127.0.69.202"
 )
 
-// BenchmarkTFTP has U-Boot load the board's kernel from flashlua's server, beside Debian's. Both are asked for the window
-// that a run has learned to ask for; what tftpd-hpa does not know, it leaves out.
+// BenchmarkTFTP has U-Boot load the board's kernel from flashlua's server and from Debian's. U-Boot asks both for
+// the window that a run asks for after some loads; tftpd-hpa ignores options that it does not know.
 func BenchmarkTFTP(b *testing.B) {
-	const what = "load the kernel by TFTP beside tftpd-hpa"
+	const what = "load the kernel by TFTP compared with tftpd-hpa"
 	needBoard(b, what)
 	r := ARM64.newRig(b, 1000)
 	kernel, err := os.ReadFile(filepath.Join(r.Arch.BootDir(), r.Arch.Kernel))
@@ -52,8 +52,11 @@ func BenchmarkTFTP(b *testing.B) {
 }
 
 func raceTFTP(ctx context.Context, b *testing.B, s *engine.Session, name string, kernel []byte) ([]float64, error) {
-	ub, err := boardUBoot(ctx, s)
+	ub, err := toUBoot(ctx, s)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := s.DHCP(ctx, ub); err != nil {
 		return nil, err
 	}
 	from := func(server string) func() (float64, error) {
@@ -62,8 +65,8 @@ func raceTFTP(ctx context.Context, b *testing.B, s *engine.Session, name string,
 	return race(b, rounds(b), "s", side{"flashlua", from(tftpOurs)}, side{"tftpd-hpa", from(tftpTheirs)})
 }
 
-// loadFrom times one load, and checks what is in the board's RAM then. A load before it, which is not timed, leaves U-Boot
-// with the engine's settings: setting them costs as much with either server.
+// loadFrom times one load, and checks what is in the board's RAM then. A load before it, which is not timed,
+// leaves U-Boot with the engine's settings: setting them costs as much with either server.
 func loadFrom(ctx context.Context, ub *uboot.UBoot, server, name string, kernel []byte) (float64, error) {
 	const address = 0x40400000
 	size := int64(len(kernel))
@@ -107,7 +110,7 @@ func serveTheirs(b *testing.B, dir string) error {
 	if _, err := os.Stat(program); err != nil {
 		program = "/usr/sbin/in.tftpd"
 	}
-	// As root, since a folder of this checkout need not be anybody else's to read.
+	// As root, because other users may not be allowed to read this checkout.
 	cmd := exec.Command(program, "--foreground", "--listen", "--address", net.JoinHostPort(tftpTheirs, "69"), "--user", "root", "--secure", dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started, exited := make(chan error), make(chan struct{})

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// throttle gives what runs a command so that a device is slow for it, in bytes a second, as an SD card is. Everybody else,
-// so who fills and checks the medium, is not slow.
+// throttle returns a function that changes a command so that a device is as slow for it as an SD card; the rates
+// are in bytes a second. For other processes, which fill and check the medium, the device is fast.
 func throttle(b *testing.B, device string, write, read int) (func(*exec.Cmd) *exec.Cmd, error) {
 	group, err := slowGroup(b, device, write, read)
 	if err != nil {
@@ -39,7 +39,7 @@ func slowGroup(b *testing.B, device string, write, read int) (string, error) {
 	}
 	number := fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
 	const root = "/sys/fs/cgroup"
-	err := set(root+"/cgroup.subtree_control", "+io") // of version 2: a group hands down what its children may have
+	err := set(root+"/cgroup.subtree_control", "+io") // of version 2: a group must enable a controller for its children
 	if err == nil {
 		var group string
 		if group, err = newGroup(b, root, map[string]string{"io.max": fmt.Sprintf("%s rbps=%d wbps=%d", number, read, write)}); err == nil {
@@ -71,7 +71,7 @@ func newGroup(b *testing.B, root string, settings map[string]string) (string, er
 	return group, nil
 }
 
-// set writes into a file that is there. Where the kernel has no such setting, none is made up.
+// set writes to a file that exists. It makes none where the kernel has no such setting.
 func set(path, value string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -81,7 +81,7 @@ func set(path, value string) error {
 	return errors.Join(err, f.Close())
 }
 
-// bites checks that a second's worth of bytes takes about one, more or less: a limit that is not in force proves nothing.
+// bites checks that the bytes of a second take about a second: a limit that is not in force proves nothing.
 func bites(slow func(*exec.Cmd) *exec.Cmd, rate int, dd ...string) error {
 	mib := rate >> 20
 	took, err := timed(func() error {

@@ -19,7 +19,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// packed makes the rig's image n times what it is, as an .xz file of n streams.
+// packed repeats the rig's image n times, as an .xz file of n streams.
 func (r *rig) packed(n int) []byte {
 	r.t.Helper()
 	once, err := exec.Command("xz", "-0", "-c", r.image).Output()
@@ -35,20 +35,20 @@ func (r *rig) packed(n int) []byte {
 func TestDamagedImageEndsTheRunWhileTheBoardBoots(t *testing.T) {
 	r := newRig(t, 8<<20)
 	raw := r.packed(10)
-	raw[len(raw)-len(raw)/20] ^= 1 // in the last of them
+	raw[len(raw)-len(raw)/20] ^= 1 // in the last stream
 	r.write(filepath.Base(r.image), string(raw))
 	before := r.digest()
 	code, out, v := r.flash(policyFile())
 	if code != engine.ExitFatal || v.Kind != string(classify.ImageDecode) || len(failures(v.Attempts)) != 1 || v.Target.State != engine.Untouched || r.digest() != before {
-		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+		t.Errorf("flashlua = exit %d, verdict %+v; want fatal, image.decode, one attempt, untouched\n%s", code, v, out)
 	}
 	if !strings.Contains(out, "which is made ready while the board boots") || strings.Contains(out, "write ") {
-		t.Errorf("it did not end while the board booted:\n%s", out)
+		t.Errorf("the run ended after the board booted; want before\n%s", out)
 	}
 	r.power("paused")
 }
 
-// lineOf runs cmd until it prints text, and does f then. It gives all lines.
+// lineOf runs cmd, calls f when it prints text, and returns all that it printed.
 func lineOf(t *testing.T, cmd *exec.Cmd, text string, f func()) string {
 	t.Helper()
 	stderr, err := cmd.StderrPipe()
@@ -69,7 +69,7 @@ func lineOf(t *testing.T, cmd *exec.Cmd, text string, f func()) string {
 	}
 	cmd.Wait()
 	if !found {
-		t.Errorf("%q is not in\n%s", text, &all)
+		t.Errorf("the output lacks %q; want it in\n%s", text, &all)
 	}
 	return all.String()
 }
@@ -88,15 +88,15 @@ func TestSignalWhileTheImageArrives(t *testing.T) {
 	out := lineOf(t, cmd, "uboot", func() { cmd.Process.Signal(syscall.SIGINT) })
 	v := r.verdict()
 	if code := cmd.ProcessState.ExitCode(); code != 130 || v.Exit != 130 || v.Kind != string(classify.RunInterrupted) || v.Target.State != engine.Untouched || r.digest() != before {
-		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+		t.Errorf("flashlua = exit %d, verdict %+v; want 130, run.interrupted, untouched\n%s", code, v, out)
 	}
 	if len(v.Secondary) > 0 {
-		t.Errorf("beside it %q", v.Secondary)
+		t.Errorf("secondary errors = %q; want none", v.Secondary)
 	}
 	r.power("paused")
 }
 
-// cached gives what is in the cache.
+// cached returns the kinds of files in the cache.
 func cached(t *testing.T, dir string) (kinds []string) {
 	t.Helper()
 	files, err := os.ReadDir(filepath.Join(dir, "flashlua-images-1"))
@@ -109,7 +109,8 @@ func cached(t *testing.T, dir string) (kinds []string) {
 	return kinds
 }
 
-// TestKilledAnywhereAndRunAgain kills runs, each one later than the one before. Nothing that they left disturbs the next.
+// TestKilledAnywhereAndRunAgain kills runs, each later than the one before. What they left does not disturb the
+// next.
 func TestKilledAnywhereAndRunAgain(t *testing.T) {
 	r := newRig(t, 8<<20)
 	r.packed(5)
@@ -119,13 +120,13 @@ func TestKilledAnywhereAndRunAgain(t *testing.T) {
 	}
 	code, out, v := r.flash(policyFile())
 	if code != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 || !strings.Contains(out, "unpacked by an earlier run") {
-		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+		t.Errorf("flashlua = exit %d, verdict %+v; want 0, verified, from the cache\n%s", code, v, out)
 	}
 	if want := fmt.Sprintf("%d bytes of /dev/vda were right already", len(r.want)); !strings.Contains(out, want) {
-		t.Errorf("%q is not in\n%s", want, out)
+		t.Errorf("the output lacks %q; want it in\n%s", want, out)
 	}
 	if left := cached(t, filepath.Join(r.dir, "cache")); !slices.Equal(left, []string{".img", ".json"}) {
-		t.Errorf("in the cache are %q", left)
+		t.Errorf("cached = %q; want one image and its description", left)
 	}
 	r.equal()
 }
@@ -143,7 +144,7 @@ func TestTwoBoardsShareACache(t *testing.T) {
 		both.Go(func() {
 			out, _ := cmd.CombinedOutput()
 			if v := r.verdict(); cmd.ProcessState.ExitCode() != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 {
-				t.Errorf("exit %d, verdict %+v\n%s", cmd.ProcessState.ExitCode(), v, out)
+				t.Errorf("flashlua = exit %d, verdict %+v; want 0, verified\n%s", cmd.ProcessState.ExitCode(), v, out)
 			}
 		})
 	}
@@ -151,7 +152,7 @@ func TestTwoBoardsShareACache(t *testing.T) {
 	r.equal()
 	other.equal()
 	if left := cached(t, cache); !slices.Equal(left, []string{".img", ".json"}) {
-		t.Errorf("in the cache are %q", left)
+		t.Errorf("cached = %q; want one image and its description", left)
 	}
 }
 

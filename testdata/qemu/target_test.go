@@ -69,7 +69,7 @@ func TestTargets(t *testing.T) {
 			{"swapoff /dev/vda && blockdev --setro /dev/vda", engine.Target{Path: "/dev/vda"}, 1, classify.TargetUnsafe, "read-only"},
 		} {
 			if _, err := sh.Run(ctx, console.Command{Text: tt.before}); err != nil {
-				t.Errorf("%s: %v\n%s", tt.before, err, classify.Facts(err).Console)
+				t.Errorf("Run(%s) = %v; want nil\n%s", tt.before, err, classify.Facts(err).Console)
 			}
 			tt.target.Name = "disk"
 			m, err := d.Resolve(ctx, tt.target, tt.size)
@@ -79,7 +79,7 @@ func TestTargets(t *testing.T) {
 			size, sector := m.Size()
 			switch f := classify.Facts(err); {
 			case tt.kind == "" && (err != nil || m.Device() != tt.text || sizes[m.Device()] != 0 && size != sizes[m.Device()] || sector != 512):
-				t.Errorf("Resolve(%s) = %+v, %v", tt.target, m, err)
+				t.Errorf("Resolve(%s) = %+v, %v; want %s of %d bytes", tt.target, m, err, tt.text, tt.size)
 			case tt.kind != "" && (f.Kind != tt.kind || !strings.Contains(err.Error(), tt.text)):
 				t.Errorf("Resolve(%s) = %+v, %v of kind %s; want %q of %s", tt.target, m, err, f.Kind, tt.text, tt.kind)
 			}

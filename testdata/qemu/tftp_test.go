@@ -8,12 +8,10 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/flashlua/flashlua/engine"
 )
 
-// TestTFTPServerThatIsThere boots the board from Debian's tftpd, which is given a socket as inetd would.
-func TestTFTPServerThatIsThere(t *testing.T) {
+// TestExistingTFTPServer boots the board from Debian's tftpd, which gets its socket as from inetd.
+func TestExistingTFTPServer(t *testing.T) {
 	r := newRig(t, 100_001)
 	var program string
 	for _, dir := range []string{"/usr/sbin", filepath.Join(sourceDir(), "../../build/tftpd/usr/sbin")} {
@@ -34,12 +32,12 @@ func TestTFTPServerThatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer socket.Close()
-	// It asks for the address that it is asked at, but only for what comes after it started.
+	// It asks for the address of a request itself, but only for requests that come after its start.
 	if err := unix.SetsockoptInt(int(socket.Fd()), unix.IPPROTO_IP, unix.IP_PKTINFO, 1); err != nil {
 		t.Fatal(err)
 	}
 	root := t.TempDir()
-	tftpd := exec.Command(program, "--user", "nobody", "--secure", root)
+	tftpd := exec.Command(program, "--user", "daemon", "--secure", root)
 	tftpd.Stdin = socket
 	if err := tftpd.Start(); err != nil {
 		t.Fatal(err)
@@ -48,11 +46,12 @@ func TestTFTPServerThatIsThere(t *testing.T) {
 	defer tftpd.Process.Kill()
 
 	code, out, v := r.flash(policyFile(), "--tftp-dir", root)
-	if code != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 || len(v.Secondary) > 0 {
-		t.Errorf("exit %d, verdict %+v\n%s", code, v, out)
+	r.verified(code, out, v)
+	if len(v.Secondary) > 0 {
+		t.Errorf("secondary errors = %q; want none", v.Secondary)
 	}
 	if left, err := os.ReadDir(root); err != nil || len(left) > 0 {
-		t.Errorf("left in the folder: %v, %v", left, err)
+		t.Errorf("ReadDir of the TFTP folder = %v, %v; want nothing left", left, err)
 	}
 	r.equal()
 }

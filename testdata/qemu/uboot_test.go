@@ -22,14 +22,11 @@ func random(seed uint64) string {
 	return strings.TrimSpace(string(text))
 }
 
-// Row 30: TestUBoot talks to a real U-Boot: quoting, exit codes, output that looks like prompts.
+// TestUBoot talks to a real U-Boot: quoting, exit codes, output that looks like prompts.
 func TestUBoot(t *testing.T) {
 	r := newRig(t, 1000)
 	r.drive(func(ctx context.Context, s *engine.Session, _ *engine.Policy) error {
-		if err := s.PowerCycle(ctx); err != nil {
-			return err
-		}
-		ub, err := s.UBoot(ctx)
+		ub, err := toUBoot(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -38,11 +35,11 @@ func TestUBoot(t *testing.T) {
 			strings.Repeat("long ", 60), random(1), random(2), random(3), random(4), random(5), random(6),
 		} {
 			if err := ub.SetEnv(ctx, "x", value); err != nil {
-				t.Errorf("SetEnv(%q): %v", value, err)
+				t.Errorf("SetEnv(%q) = %v; want nil", value, err)
 				continue
 			}
 			if got, err := ub.Env(ctx, "x"); got != value || err != nil {
-				t.Errorf("SetEnv(%q), Env = %q, %v", value, got, err)
+				t.Errorf("Env after SetEnv(%q) = %q, %v; want what was set", value, got, err)
 			}
 		}
 		for cmd, want := range map[string]console.Result{
@@ -61,23 +58,23 @@ func TestUBoot(t *testing.T) {
 			}
 		}
 		if v, err := ub.Env(ctx, "no_such_variable"); v != "" || err != nil {
-			t.Errorf("Env of an unset variable = %q, %v", v, err)
+			t.Errorf("Env of an unset variable = %q, %v; want none", v, err)
 		}
 		if _, err := ub.Run(ctx, console.Command{Text: "reset"}); classify.Facts(err).Kind != classify.BoardReset {
-			t.Errorf("a reset = %v", err)
+			t.Errorf("Run(reset) = %v; want board.reset", err)
 		}
-		// Again, from whatever state that left behind.
+		// Again, from the state that the reset left.
 		ub, err = s.UBoot(ctx)
 		if err != nil {
 			return err
 		}
 		_, err = ub.Run(ctx, console.Command{Text: "booti 0x40400000 - ${fdtcontroladdr}"})
 		if classify.Facts(err).Kind != classify.UBootExit {
-			t.Errorf("a boot without a kernel = %v", err)
+			t.Errorf("Run of a boot without a kernel = %v; want uboot.exit", err)
 		}
 		_, err = s.Boot(ctx, ub, "booti 0x40400000 - ${fdtcontroladdr}")
 		if f := classify.Facts(err); f.Kind != classify.UBootBoot || !strings.Contains(f.Console, "Bad Linux ARM64 Image magic") {
-			t.Errorf("Boot without a kernel = %v of kind %s\n%s", err, f.Kind, f.Console)
+			t.Errorf("Boot without a kernel = %v of kind %s; want uboot.boot\n%s", err, f.Kind, f.Console)
 		}
 		return nil
 	})

@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
-	lua "github.com/yuin/gopher-lua"
 )
 
 // TestLuaMeansWhatItSays runs what gopher-lua alone gets wrong. The expected values are Lua 5.1's.

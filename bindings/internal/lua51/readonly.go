@@ -63,7 +63,7 @@ func replace(s *vm.State, library, name string, by func(stock lua.LGFunction) lu
 func readContent(stock lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		if x := vm.ReadOnlyIn(L.Get(1)); x != nil {
-			L.Replace(1, x.Content())
+			L.Replace(1, x.Values)
 		}
 		return stock(L)
 	}

@@ -6,7 +6,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/vm"
-
 	"github.com/flashlua/flashlua/classify"
 )
 

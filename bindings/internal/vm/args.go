@@ -84,6 +84,14 @@ func (c *Args) Str(i int, what string) string {
 	return string(s)
 }
 
+// StrOr returns argument i, a string; a missing one is otherwise.
+func (c *Args) StrOr(i int, what, otherwise string) string {
+	if c.None(i) {
+		return otherwise
+	}
+	return c.Str(i, what)
+}
+
 // Int returns argument i, a whole number; a missing one is otherwise.
 func (c *Args) Int(i int, what string, otherwise int) int {
 	if c.None(i) {

@@ -4,6 +4,6 @@ function __flashlua_words
 	set -l cur (commandline -ct)
 	$words "$cur" --generate-bash-completion 2>/dev/null
 end
-# Files go where a command takes them: after its name.
+# Complete file names only after the command's name.
 complete -c flashlua -n 'test (count (commandline -opc)) -lt 2' -f
 complete -c flashlua -a '(__flashlua_words)'

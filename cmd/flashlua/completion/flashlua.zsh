@@ -4,7 +4,7 @@ _flashlua() {
 	local -a words_now
 	words_now=(${(f)"$(${words[1,CURRENT-1]} "${words[CURRENT]}" --generate-bash-completion 2>/dev/null)"})
 	compadd -a words_now
-	# Files go where a command takes them: after its name, and not for a flag's.
+	# Complete file names after the command's name, but not names of flags.
 	if (( CURRENT > 2 )) && [[ ${words[CURRENT]} != -* ]]; then
 		_files
 	fi

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// Board is a command interpreter at the other end of a console's wire: it echoes what is typed and answers framed commands.
-// A test sets its fields, scripts the output before the prompt with Say and Until, and ends with Serve, in one goroutine.
+// Board is a command interpreter at the other end of a console's wire: it echoes what is typed and answers framed
+// commands. A test sets its fields, scripts the output before the prompt with Say and Until, and ends with Serve,
+// in one goroutine.
 type Board struct {
 	net.Conn
 	Prompt string
@@ -17,7 +18,8 @@ type Board struct {
 	Typed  strings.Builder                        // what Serve has read
 }
 
-// NewBoard returns a Board and the port of a console at the other end of its wire, which the end of the test closes.
+// NewBoard returns a Board and the port of a console at the other end of its wire, which the end of the test
+// closes.
 func NewBoard(t *testing.T) (port net.Conn, b *Board) {
 	wire, port := net.Pipe()
 	t.Cleanup(func() { port.Close(); wire.Close() })

@@ -1,5 +1,5 @@
-// Package consoletest serves tests that play a board at the other end of a console's wire. It owns the parsing of framed
-// commands, and a Board that answers them; it does not know what the commands mean.
+// Package consoletest serves tests that play a board at the other end of a console's wire. It owns the parsing of
+// framed commands, and a Board that answers them; it does not know what the commands mean.
 package consoletest
 
 import (

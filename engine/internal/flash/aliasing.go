@@ -10,49 +10,49 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// A medium that is smaller than it says keeps one block in the place of another. Who compares and then writes what is wrong
-// could take such a medium for right: X reads back right, Y does not, Y is written, and X, which is the same place, is not
-// what it was. But then, before it was written, Y held what the image has at X. So it is enough to remember what the wrong
-// sectors held: if none of that is what the image has anywhere among the right ones, they need not be read again.
+// A counterfeit medium aliases addresses: writing block Y overwrites X. Comparing before writing misses this: X
+// compares equal, Y is rewritten, and X is now wrong. If Y aliases X, Y held the image's data of X before the
+// rewrite. So the old content of every rewritten sector is remembered. If none of it equals the image at an
+// address that compared equal, nothing was aliased, and those addresses need no second read.
 
 const (
 	aliasSector   = 512
-	maxOldSectors = 1 << 20 // sectors that are remembered; where more were wrong, all is read again
+	maxOldSectors = 1 << 20 // sectors that are remembered; with more, everything is read again
 )
 
-// oldSectors is what the sectors that were wrong held.
+// oldSectors holds hashes of what rewritten sectors held before. It is safe for concurrent use.
 type oldSectors struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	seed    maphash.Seed
 	sectors map[uint64]struct{}
-	unknown bool // some of them could not be read
+	unknown bool // some sectors could not be read
 }
 
 func newOldSectors() *oldSectors {
 	return &oldSectors{seed: maphash.MakeSeed(), sectors: map[uint64]struct{}{}}
 }
 
-// note remembers the sectors in which two texts differ.
-func (h *oldSectors) note(ours, theirs []byte) {
+// note remembers the sectors of got that differ from want.
+func (h *oldSectors) note(want, got []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for len(theirs) > 0 && len(h.sectors) <= maxOldSectors {
-		n := min(aliasSector, len(theirs))
-		if !bytes.Equal(ours[:n], theirs[:n]) {
-			h.sectors[maphash.Bytes(h.seed, theirs[:n])] = struct{}{}
+	for len(got) > 0 && len(h.sectors) <= maxOldSectors {
+		n := min(aliasSector, len(got))
+		if !bytes.Equal(want[:n], got[:n]) {
+			h.sectors[maphash.Bytes(h.seed, got[:n])] = struct{}{}
 		}
-		ours, theirs = ours[n:], theirs[n:]
+		want, got = want[n:], got[n:]
 	}
 }
 
-// markUnknown notes that nobody knows what some sectors held.
+// markUnknown records that the old content of some sectors could not be read.
 func (h *oldSectors) markUnknown() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.unknown = true
 }
 
-// contains reports whether any sector of p was held by another.
+// contains reports whether a rewritten sector held the content of any sector of p.
 func (h *oldSectors) contains(p []byte) bool {
 	for len(p) > 0 {
 		n := min(aliasSector, len(p))
@@ -64,9 +64,9 @@ func (h *oldSectors) contains(p []byte) bool {
 	return false
 }
 
-// mayAlias reports whether what was written may be in the place of what was right, as far as that is known.
-func (t *BlockDevice) mayAlias(im Image, wrote []segment) (bool, error) {
-	h := t.oldSectors
+// mayAlias reports whether a segment that was written may share storage with one that compared equal.
+func (w *BlockWriter) mayAlias(wrote []segment) (bool, error) {
+	t, im, h := w.dev, w.im, w.dev.oldSectors
 	if h.unknown || len(h.sectors) > maxOldSectors {
 		return true, nil
 	}
@@ -88,7 +88,7 @@ func (t *BlockDevice) mayAlias(im Image, wrote []segment) (bool, error) {
 		}
 		at, end := int64(0), t.padded(r.Len)
 		clear(buf[r.Len:end])
-		for _, s := range append(written[r.Off], segment{from: end, to: end}) { // what lies between them
+		for _, s := range append(written[r.Off], segment{from: end, to: end}) { // the parts between the written segments
 			if s.from > at && h.contains(buf[at:s.from]) {
 				return true, nil
 			}

@@ -265,19 +265,19 @@ pipe() { # SUM-PROGRAM BLOCK SKIP COUNT
 		} >&2
 	} | "$1"
 }
-file() { # the same; through a pipe if not all of it is in the file, which tells if it is the medium that cannot be read
+file() { # the same; through a pipe if the file does not hold all of it, which shows whether the medium cannot be read
 	case $(dd if="$dev" of="$place" bs="$2" skip="$3" count="$4" $past $keep 2>&1) in
 	"$4+0 "*"$4+0 "*) "$1" <"$place" ;;
 	*) pipe "$@" ;;
 	esac
 }
-room() { # BYTES: the file in RAM keeps what it has, unless that is more: memory that is given anew is cleared first
+room() { # BYTES: the file in RAM keeps its pages unless it is larger: the kernel clears newly allocated memory first
 	keep=
 	[ "$1" -lt "${held:-0}" ] || keep=conv=notrunc
 	held=$1
 }
 
-# check BLOCK SKIP COUNT SUM: prints the digest of a part, and tells if it is another one.
+# check BLOCK SKIP COUNT SUM: prints the digest of a part, and whether it differs from SUM.
 check() {
 	tick
 	n=$((n + 1))
@@ -339,7 +339,7 @@ now() { # in hundredths of a second
 	echo $((${up%.*} * 100 + 1${up#*.} - 100))
 }
 
-# timed NAME COMMAND...: tells how long it takes.
+# timed NAME COMMAND...: prints how long the command takes.
 timed() {
 	name=$1 took=9999
 	shift
@@ -361,7 +361,7 @@ probe() {
 
 look() { check "$@" 2>&1 >/dev/null; }
 
-# ways URL BLOCK COUNT SUM-PROGRAM...: tells how long it takes to read the medium's first blocks in every way, and to send
+# ways URL BLOCK COUNT SUM-PROGRAM...: prints how long it takes to read the medium's first blocks in every way, and to send
 # them to the URL.
 ways() {
 	export dev past

@@ -7,17 +7,17 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Extent is where a medium lies: so many bytes of a disk. Two media whose extents overlap are one medium to a write.
+// Extent is where a medium lies: a range of bytes of a disk. Two media whose extents overlap share storage.
 type Extent struct {
-	Disk   string // the kernel's number of the disk, "254:0"; of what lies in a file, something that tells the file
-	First  int64  // byte of the disk
+	Disk   string // the kernel's number of the disk, "254:0"; for a file, its fileID
+	First  int64  // byte offset in the disk
 	Length int64  // bytes
 
-	mapped string // the device-mapper or RAID device that uses some of the extent, "" if the extent is the medium's own
+	mapped string // device-mapper or RAID device that uses part of the extent, "" if the extent is the medium's own
 }
 
-// overlaps reports whether a and b have bytes in common, and which. Of two mapped devices on one disk it is not known what
-// each of them uses: they do not overlap unless they are the same.
+// overlaps reports whether a and b have bytes in common, and which. It is not known which bytes two mapped devices
+// on one disk use, so they overlap only if they are the same device.
 func (a Extent) overlaps(b Extent) (Extent, bool) {
 	first := max(a.First, b.First)
 	common := Extent{Disk: a.Disk, First: first, Length: min(a.First+a.Length, b.First+b.Length) - first}
@@ -25,7 +25,7 @@ func (a Extent) overlaps(b Extent) (Extent, bool) {
 	return common, a.Disk == b.Disk && common.Length > 0 && !unknown
 }
 
-// overlap is the first extent that two lists have in common.
+// overlap returns the first extent that two lists have in common.
 func overlap(a, b []Extent) (Extent, bool) {
 	for _, x := range a {
 		for _, y := range b {
@@ -37,7 +37,7 @@ func overlap(a, b []Extent) (Extent, bool) {
 	return Extent{}, false
 }
 
-// Apart returns an error if two of the media overlap: what is written to one would be lost by writing the other.
+// Apart returns an error if two of the media overlap: writing one would destroy the other.
 func Apart(media []Medium) error {
 	for i, a := range media {
 		for _, b := range media[:i] {
@@ -56,7 +56,7 @@ func Apart(media []Medium) error {
 	return nil
 }
 
-// name is the target, and the device that it is, if the target does not name it.
+// name returns the target, and its device if the target does not name it.
 func (m Medium) name() string {
 	if m.Target.Part == "" && m.Target.Path == m.Device {
 		return m.Device
@@ -71,5 +71,5 @@ func diskName(disk string) string {
 	return "the disk " + disk
 }
 
-// fileDisk begins the Disk of an extent of a file.
+// fileDisk is the prefix of the Disk of an extent of a file.
 const fileDisk = "file "

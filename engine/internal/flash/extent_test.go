@@ -22,7 +22,7 @@ func TestApart(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		a, b []Extent
-		says string // "" if they may be written both
+		says string // part of the error; "" for none
 	}{
 		"the same":                        {disk(4096, 4096), disk(4096, 4096), "bytes 4096 to 8191 of the disk 8:0"},
 		"one sector in common":            {disk(0, 4096), disk(3584, 4096), "bytes 3584 to 4095 of"},
@@ -48,8 +48,8 @@ func TestApart(t *testing.T) {
 	}
 }
 
-// TestExtentsOfThisMachine reads a sysfs that is a folder: a disk with two partitions of which the second begins in the
-// first, a loop device on it, another one on a file, a volume of the first partition and a RAID device.
+// TestExtentsOfThisMachine reads a folder in the form of sysfs: a disk with two partitions that overlap, a loop device on a
+// file, another on a deleted one, a volume on the first partition and a RAID device.
 func TestExtentsOfThisMachine(t *testing.T) {
 	root := t.TempDir()
 	file := filepath.Join(root, "file")
@@ -101,7 +101,7 @@ func TestExtentsOfThisMachine(t *testing.T) {
 	}
 }
 
-// node makes another name of a block device: a node of its own.
+// node makes another device node of a block device.
 func node(t *testing.T, device string) string {
 	t.Helper()
 	var st unix.Stat_t
@@ -125,7 +125,7 @@ func link(t *testing.T, to string) string {
 	return path
 }
 
-// TestWhereADeviceLies has a board's helper and this machine find where loop devices lie, by every name that they have.
+// TestWhereADeviceLies finds the extents of loop devices, with the helper and on this machine, by each of their names.
 func TestWhereADeviceLies(t *testing.T) {
 	file := full(t, mib)
 	outer := loop(t, file, "--offset", "4096")
@@ -158,17 +158,17 @@ func TestWhereADeviceLies(t *testing.T) {
 		}
 		media = append(media, m)
 		if err := Apart(media); (err == nil) != (len(media) == 1) {
-			t.Errorf("Apart of %d media = %v", len(media), err)
+			t.Errorf("Apart of %d media on one file = %v; want an error for two", len(media), err)
 		}
 		media = media[:1]
 	}
 }
 
-// TestBoardWithoutLS: a device is found by its name then.
+// TestBoardWithoutLS finds a device by its name on a board that has no ls.
 func TestBoardWithoutLS(t *testing.T) {
 	file := full(t, mib)
 	device := loop(t, file, "--offset", "512")
-	sh := newHostShell(t)
+	sh := hostShellIn(t, busybox(t))
 	if err := os.Remove(filepath.Join(sh.dir, "ls")); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestBoardWithoutLS(t *testing.T) {
 	}
 }
 
-// TestImageOnItsTarget: what is read must not be what is written, by no name.
+// TestImageOnItsTarget refuses a target that holds the image, whatever name leads to it.
 func TestImageOnItsTarget(t *testing.T) {
 	path := full(t, mib)
 	hard := filepath.Join(filepath.Dir(path), "hard")
@@ -202,7 +202,7 @@ func TestImageOnItsTarget(t *testing.T) {
 			}
 		}
 	}
-	// The image of a compressed file is another one, which may lie there, too.
+	// The decoded image of a compressed file is another file, which may be on the target, too.
 	target, err := BlockTarget{Path: device}.Open("image.xz")
 	if err != nil {
 		t.Fatal(err)
@@ -214,7 +214,7 @@ func TestImageOnItsTarget(t *testing.T) {
 	}
 	defer im.Close()
 	if _, err := target.NewWriter(im); classify.Facts(err).Kind != classify.TargetUnsafe {
-		t.Errorf("Begin with an image behind the target = %v", err)
+		t.Errorf("NewWriter with an image that backs the target = %v; want %s", err, classify.TargetUnsafe)
 	}
 }
 
@@ -236,7 +236,7 @@ func mountedFS(t *testing.T, device string) (at string) {
 	return at
 }
 
-// TestImageInAFileSystemOfItsTarget, and a device that is in use by another one that lies on it.
+// TestImageInAFileSystemOfItsTarget refuses a target whose file system holds the image, and a device that backs a device in use.
 func TestImageInAFileSystemOfItsTarget(t *testing.T) {
 	file := full(t, 4*mib)
 	device := loop(t, file)
@@ -254,7 +254,7 @@ func TestImageInAFileSystemOfItsTarget(t *testing.T) {
 		"what that device lies on":     {device, "", false, "is in use: mounted at " + at},
 		"its device, forced":           {inner, source, true, "lies on " + inner},
 		"what it lies on, forced":      {device, source, true, "lies on " + device},
-		"the file behind, forced":      {file, source, true, "lies on " + file},
+		"the backing file, forced":     {file, source, true, "lies on " + file},
 		"another file in there, force": {filepath.Join(at, "other"), source, true, ""},
 	} {
 		target, err := BlockTarget{Path: tt.to, Force: tt.force}.Open(tt.source)

@@ -6,29 +6,29 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// Precompare compares a target with an image that is still being unpacked: the medium is read meanwhile, and nothing of it is
-// written before the image is known to be sound.
+// Precompare compares a target with an image that is still being decoded: the medium is read meanwhile. It writes
+// nothing, because the image may turn out to be damaged.
 type Precompare struct {
 	t    *BlockDevice
-	mu   sync.Mutex
+	mu   sync.Mutex // guards what follows but wg
 	cond sync.Cond
 	wg   sync.WaitGroup
 
-	im             *image.Image // that the ranges are of
+	im             *image.Image // the image that the ranges are of
 	queue          []image.Range
-	results        map[image.Range][]segment // what is wrong in a range
-	consecutiveBad int                       // ranges in a row that were
+	results        map[image.Range][]segment // the wrong segments of each range
+	consecutiveBad int                       // wrong ranges in a row
 	done           bool
 }
 
 const (
-	// sampleAfter ranges in a row are a medium with something else on it, which is not worth its reading.
+	// sampleAfter wrong ranges in a row mean that the medium holds something else, which is not worth reading.
 	sampleAfter = 16
-	// sampleEvery so many ranges are looked at then.
+	// sampleEvery is how many ranges one is compared of from then on.
 	sampleEvery = 8
 )
 
-// StartPrecompare begins. The caller ends it by Write.
+// StartPrecompare starts the comparison. Write or Close stops it.
 func (t *BlockDevice) StartPrecompare() *Precompare {
 	e := &Precompare{t: t, results: map[image.Range][]segment{}}
 	e.cond.L = &e.mu
@@ -41,7 +41,7 @@ func (t *BlockDevice) StartPrecompare() *Precompare {
 	return e
 }
 
-// Add takes a range of an image. Another image than before is one that is unpacked anew.
+// Add queues a range of an image. Another image than before means that decoding started again.
 func (e *Precompare) Add(im *image.Image, r image.Range) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -52,7 +52,7 @@ func (e *Precompare) Add(im *image.Image, r image.Range) {
 	e.cond.Signal()
 }
 
-// next gives the next range to look at.
+// next returns the next range to compare. It waits for one, and is not ok once the comparison was stopped.
 func (e *Precompare) next() (im *image.Image, r image.Range, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -84,7 +84,7 @@ func (e *Precompare) work() {
 		w.im = im
 		wrong, err := w.process(segment{Range: r, to: r.Len})
 		e.mu.Lock()
-		if err == nil && e.im == im { // an error is for Write to find again
+		if err == nil && e.im == im { // Write meets the same error again
 			e.results[r] = wrong
 			if e.consecutiveBad++; len(wrong) == 0 {
 				e.consecutiveBad = 0
@@ -94,7 +94,8 @@ func (e *Precompare) work() {
 	}
 }
 
-// stop stops and gives what was seen of an image.
+// stop stops the comparison and returns the wrong segments of each range of im that was compared. A nil Precompare
+// has none.
 func (e *Precompare) stop(im Image) map[image.Range][]segment {
 	if e == nil {
 		return nil

@@ -20,27 +20,27 @@ import (
 const (
 	mib = 1 << 20
 
-	// A board hashes as much at once as its memory allows: a command costs it some milliseconds.
+	// A board hashes as much at once as its memory permits, because each command costs some milliseconds.
 	slowGroup = 1 << 20
-	minGroup  = 4 << 20 // of a board whose speed is not known
+	minGroup  = 4 << 20 // for a board whose speed is not known
 	maxGroup  = 64 << 20
 )
 
-// ranges is some of an image's ranges, in order.
+// ranges are ranges of an image, in order.
 type ranges []image.Range
 
-// ddRun is what a DUT does with one dd: adjacent ranges of one kind, in blocks of one size.
+// ddRun is what the board copies with one dd: adjacent ranges of one kind, in blocks of one size.
 type ddRun struct {
 	off, len int64 // bytes
 	block    int64 // bytes; divides both
 }
 
-// ddArgs are those of dd.
+// ddArgs returns the arguments of dd: block size, offset and count in blocks.
 func (r ddRun) ddArgs() string {
 	return fmt.Sprintf("%d %d %d", r.block, r.off/r.block, r.len/r.block)
 }
 
-// size is how many bytes the set has.
+// size returns the length of all ranges together, in bytes.
 func (s ranges) size() (n int64) {
 	for _, r := range s {
 		n += r.Len
@@ -48,13 +48,13 @@ func (s ranges) size() (n int64) {
 	return n
 }
 
-// ofKind gives the ranges of one kind.
+// ofKind returns the ranges of one kind.
 func (s ranges) ofKind(k image.Kind) ranges {
 	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return r.Kind != k })
 }
 
-// splitBootRanges gives the first ranges of the image, where its partition table is, and the others. A disk without a table does not
-// boot, so that they come last.
+// splitBootRanges splits off the ranges of the first mebibyte, which hold the partition table. A disk without a
+// table does not boot, so they are written last.
 func (s ranges) splitBootRanges() (first, others ranges) {
 	n := 0
 	for n < len(s) && s[n].Off < mib {
@@ -63,7 +63,8 @@ func (s ranges) splitBootRanges() (first, others ranges) {
 	return s[:n], s[n:]
 }
 
-// runs joins what is adjacent, and cuts it where blocks of another size begin. The last one is padded to a whole sector.
+// runs joins adjacent ranges, and splits them where blocks of another size begin. The last run is padded to a
+// whole sector.
 func (s ranges) runs(m Medium) (all []ddRun) {
 	for i := 0; i < len(s); {
 		off, end := s[i].Off, s[i].Off+s[i].Len
@@ -75,7 +76,7 @@ func (s ranges) runs(m Medium) (all []ddRun) {
 	return all
 }
 
-// splitBlocks gives runs whose blocks are as large as pays: a mebibyte, if the run is long.
+// splitBlocks splits a part into runs with the largest blocks that divide it: of a mebibyte where the run is long.
 func splitBlocks(off, end int64) (all []ddRun) {
 	add := func(to int64) {
 		if to > off {
@@ -84,7 +85,7 @@ func splitBlocks(off, end int64) (all []ddRun) {
 			off = to
 		}
 	}
-	const worth = 32 * mib // a command more, or smaller blocks
+	const worth = 32 * mib // bytes from which on a further command, for larger blocks, costs less
 	if end-off >= worth {
 		add((off + mib - 1) / mib * mib)
 		add(end / mib * mib)
@@ -94,20 +95,20 @@ func splitBlocks(off, end int64) (all []ddRun) {
 	return all
 }
 
-// hashGroup is what a DUT hashes at once.
+// hashGroup is what the board hashes at once.
 type hashGroup struct {
 	ddRun
 	ranges ranges
 }
 
-// groups joins what is adjacent, of any kind, to no more than most bytes each.
-func (s ranges) groups(m Medium, most int64) (all []hashGroup) {
+// groups joins adjacent ranges of any kind into groups of at most maxSize bytes.
+func (s ranges) groups(m Medium, maxSize int64) (all []hashGroup) {
 	for i := 0; i < len(s); {
 		from := i
 		end := s[i].Off + s[i].Len
 		whole := end%image.BlockSize == 0
-		for i++; whole && i < len(s) && s[i].Off == end && s[i].Off+s[i].Len-s[from].Off <= most; i++ {
-			if s[i].Len%image.BlockSize != 0 { // the image's end has blocks of its own
+		for i++; whole && i < len(s) && s[i].Off == end && s[i].Off+s[i].Len-s[from].Off <= maxSize; i++ {
+			if s[i].Len%image.BlockSize != 0 { // the end of the image has blocks of another size
 				break
 			}
 			end += s[i].Len
@@ -118,8 +119,8 @@ func (s ranges) groups(m Medium, most int64) (all []hashGroup) {
 	return all
 }
 
-// digest is the sum of a group as it must read back, in hex. What the image has now is compared with what it had when
-// its own digest was made.
+// digest returns the digest with which a group must read back, in hex. ReadRange fails if the image has changed
+// since its own digest was made.
 func (g hashGroup) digest(im Image, h hash.Hash, buf []byte) (string, error) {
 	for _, r := range g.ranges {
 		if err := im.ReadRange(r, buf); err != nil {
@@ -135,8 +136,8 @@ func (g hashGroup) digest(im Image, h hash.Hash, buf []byte) (string, error) {
 // commandList is a list of commands for the helper.
 type commandList struct {
 	strings.Builder
-	size  int64 // bytes of the medium that it is about
-	entry int64 // the most of them that the board works on without a line or a transfer
+	size  int64 // bytes of the medium that the commands cover
+	entry int64 // bytes of the longest command that neither prints a line nor transfers data
 }
 
 func (l *commandList) add(command string, r ddRun, rest ...string) {
@@ -147,21 +148,21 @@ func (l *commandList) add(command string, r ddRun, rest ...string) {
 	}
 }
 
-// sum is the list's own digest, of the form in which a shell has it.
+// text returns the list and its digest, as a shell computes it with a trailing newline.
 func (l *commandList) text() (text, sum string) {
 	text = strings.TrimRight(l.String(), "\n")
 	return text, fmt.Sprintf("%x", sha256.Sum256([]byte(text+"\n")))
 }
 
-// hashes are those that a DUT may have, by the name of its program. They are to find damage, and not an attacker, who would
-// have to be on the board, where he could say what he likes: MD5 does, and is the fastest on many boards.
+// hashes are the digests that a board may have, by the name of its program. They detect damage, not an attacker,
+// who would have to be on the board and could forge any reply. MD5 suffices, and is the fastest on many boards.
 var hashes = map[string]func() hash.Hash{"md5sum": md5.New, "sha256sum": sha256.New, "sha512sum": sha512.New}
 
-// stream is the content of runs of an image, one after another, with zeros behind the image's end.
+// stream is the content of runs of an image, one after another, with zeros after the image's end.
 type stream struct {
 	im      Image
 	runs    []ddRun
-	offsets []int64 // of each run in the stream
+	offsets []int64 // of each run in the stream, in bytes
 	size    int64
 }
 
@@ -174,7 +175,7 @@ func newStream(im Image, runs []ddRun) *stream {
 	return s
 }
 
-// runIndex gives the run in which a place of the stream lies.
+// runIndex returns the run at an offset of the stream.
 func (s *stream) runIndex(off int64) int {
 	i, found := slices.BinarySearch(s.offsets, off)
 	if !found {
@@ -183,7 +184,7 @@ func (s *stream) runIndex(off int64) int {
 	return i
 }
 
-// File implements serve.Filed: all but the padding lies in the image's file.
+// File implements serve.FileBacked: all but the padding lies in the image's file.
 func (s *stream) File(off int64) (f *os.File, at, n int64) {
 	if off >= s.size {
 		return nil, 0, 0
@@ -213,7 +214,7 @@ func (s *stream) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// without gives the ranges that are not in other.
+// without returns the ranges that are not in other.
 func (s ranges) without(other ranges) ranges {
 	in := map[int64]bool{}
 	for _, r := range other {
@@ -222,14 +223,14 @@ func (s ranges) without(other ranges) ranges {
 	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return in[r.Off] })
 }
 
-// union gives the ranges of both, in order.
+// union returns the ranges of both, in order.
 func (s ranges) union(other ranges) ranges {
 	all := append(slices.Clone(s), other.without(s)...)
 	slices.SortFunc(all, func(a, b image.Range) int { return cmp.Compare(a.Off, b.Off) })
 	return all
 }
 
-// describe tells where the ranges are, the first of them.
+// describe returns the positions of the first ranges, for people.
 func (s ranges) describe() string {
 	var at []string
 	for i := 0; i < len(s) && len(at) < 3; {

@@ -13,7 +13,7 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// claims is a board that answers to the question for a medium with some lines.
+// claims is a board that replies to the query for a medium with fixed lines.
 type claims struct{ device, lines string }
 
 func (c claims) Exec(context.Context, console.Command) (console.Result, error) {
@@ -21,14 +21,14 @@ func (c claims) Exec(context.Context, console.Command) (console.Result, error) {
 	return console.Result{Output: fmt.Sprintf("%sseal=%x\n", c.lines, sum)}, nil
 }
 
-// TestResolveRefusesImpossibleSizes: what a board says of its medium is not believed where it cannot be.
+// TestResolveRefusesImpossibleSizes holds which sizes of a medium are refused as impossible.
 func TestResolveRefusesImpossibleSizes(t *testing.T) {
 	for _, c := range []struct {
 		sectors, sector string
 		want            int64 // bytes; 0 is a refusal
 	}{
 		{"2048", "512", 1 << 20},
-		{"2048", "4096", 1 << 20}, // sectors are of 512 bytes there, whatever the device has
+		{"2048", "4096", 1 << 20}, // sysfs counts 512-byte sectors on every device
 		{"1125899906842624", "512", 1 << 59},
 		{"1125899906842625", "512", 0},
 		{"36028797018963970", "512", 0}, // 1,024 bytes in a number of 64 bits
@@ -62,7 +62,7 @@ func TestFitsTheLargestNumbers(t *testing.T) {
 	}
 }
 
-// endless sends what is wanted, and then goes on until a test has had enough.
+// endless is a stream of left bytes; reading more fails the test.
 type endless struct {
 	t    *testing.T
 	left int
@@ -70,13 +70,13 @@ type endless struct {
 
 func (e *endless) Read(p []byte) (int, error) {
 	if e.left -= len(p); e.left < 0 {
-		e.t.Error("all of a stream without end is read")
+		e.t.Error("Read of a stream without end was called too often")
 		return 0, io.ErrUnexpectedEOF
 	}
 	return len(p), nil
 }
 
-// TestBoardSendsWithoutEnd: of what was not asked for, no more than the first byte is read.
+// TestBoardSendsWithoutEnd reads no more than the first byte after the requested ones.
 func TestBoardSendsWithoutEnd(t *testing.T) {
 	content := random(mib, 1)
 	im, m := newImage(t, content), medium(t, 2*mib)
@@ -87,6 +87,6 @@ func TestBoardSendsWithoutEnd(t *testing.T) {
 		t.Errorf("compareStream = %v, %v; want an error", bad, err)
 	}
 	if bad, err := w.compareStream(groups, strings.NewReader(string(content))); bad != nil || err != nil {
-		t.Errorf("compareStream of what was asked for = %v, %v", bad, err)
+		t.Errorf("compareStream of the requested bytes = %v, %v; want nil, nil", bad, err)
 	}
 }

@@ -14,13 +14,13 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// sysfs is where the kernel of this machine tells of its block devices, "/sys".
+// sysfs is the directory in which the kernel describes the block devices of this machine, "/sys".
 type sysfs string
 
-// maxNesting bounds how many loop devices and mapped devices stand on each other.
+// maxNesting bounds how many loop devices and mapped devices are stacked.
 const maxNesting = 16
 
-// dir is the folder of a block device, by its number; "" if it is none.
+// dir returns the folder of a block device by its number, "" if there is none.
 func (s sysfs) dir(device uint64) string {
 	dir, err := filepath.EvalSymlinks(filepath.Join(string(s), "dev/block", fmt.Sprintf("%d:%d", unix.Major(device), unix.Minor(device))))
 	if err != nil {
@@ -29,29 +29,30 @@ func (s sysfs) dir(device uint64) string {
 	return dir
 }
 
-// extents returns where a block device or a regular file lies. With behind, it also returns where the file systems lie that
-// hold the file, or the files that a loop device stands on: what reading it depends on.
-func (s sysfs) extents(file os.FileInfo, behind bool) []Extent {
+// extents returns where a block device or a regular file lies. With underlying set, it also returns the extents
+// that reading it depends on: of the file system that holds the file, or of the file that backs a loop device.
+func (s sysfs) extents(file os.FileInfo, underlying bool) []Extent {
 	st, ok := file.Sys().(*syscall.Stat_t)
 	switch {
 	case !ok:
 		return nil
 	case st.Mode&unix.S_IFMT == unix.S_IFBLK:
-		return s.device(s.dir(uint64(st.Rdev)), behind, maxNesting)
+		return s.device(s.dir(uint64(st.Rdev)), underlying, maxNesting)
 	}
-	return s.file(st, 0, math.MaxInt64, behind, maxNesting)
+	return s.file(st, 0, math.MaxInt64, underlying, maxNesting)
 }
 
-// fileID is the Disk of an extent of a file: a file may have any number of names.
+// fileID returns the Disk of an extent of a file. A file is identified by device and inode, because it may have
+// several names.
 func fileID(device, inode uint64) string {
 	return fmt.Sprintf("%s%d:%d:%d", fileDisk, unix.Major(device), unix.Minor(device), inode)
 }
 
-// file returns where so many bytes of a regular file lie.
-func (s sysfs) file(st *syscall.Stat_t, first, length int64, behind bool, depth int) []Extent {
+// file returns where length bytes of a regular file lie.
+func (s sysfs) file(st *syscall.Stat_t, first, length int64, underlying bool, depth int) []Extent {
 	all := []Extent{{Disk: fileID(uint64(st.Dev), st.Ino), First: first, Length: length}}
-	if behind {
-		all = append(all, s.device(s.dir(uint64(st.Dev)), behind, depth-1)...)
+	if underlying {
+		all = append(all, s.device(s.dir(uint64(st.Dev)), underlying, depth-1)...)
 	}
 	return all
 }
@@ -59,20 +60,21 @@ func (s sysfs) file(st *syscall.Stat_t, first, length int64, behind bool, depth 
 // maxFact is the largest file of /proc and /sys that is read, in bytes.
 const maxFact = 4 << 20
 
-// device returns where a block device lies, which has a folder in sysfs: a partition in its disk, a loop device in its file.
-func (s sysfs) device(dir string, behind bool, depth int) []Extent {
+// device returns where a block device lies, given its folder in sysfs: a partition in its disk, a loop device in
+// its file.
+func (s sysfs) device(dir string, underlying bool, depth int) []Extent {
 	if dir == "" || depth == 0 {
 		return nil
 	}
 	size := s.number(dir, "size") * 512
 	if _, err := os.Stat(filepath.Join(dir, "partition")); err == nil {
-		return within(s.device(filepath.Dir(dir), behind, depth-1), s.number(dir, "start")*512, size)
+		return within(s.device(filepath.Dir(dir), underlying, depth-1), s.number(dir, "start")*512, size)
 	}
 	if path, err := input.Read(filepath.Join(dir, "loop/backing_file"), maxFact); err == nil {
-		return s.loop(strings.TrimSuffix(string(path), "\n"), s.number(dir, "loop/offset"), size, behind, depth)
+		return s.loop(strings.TrimSuffix(string(path), "\n"), s.number(dir, "loop/offset"), size, underlying, depth)
 	}
 	disk := s.text(dir, "dev")
-	if disk == "" { // it went away
+	if disk == "" { // the device is gone
 		return nil
 	}
 	all := []Extent{{Disk: disk, Length: size}}
@@ -82,7 +84,7 @@ func (s sysfs) device(dir string, behind bool, depth int) []Extent {
 		if err != nil {
 			continue
 		}
-		for _, e := range s.device(slave, behind, depth-1) {
+		for _, e := range s.device(slave, underlying, depth-1) {
 			e.mapped = disk
 			all = append(all, e)
 		}
@@ -90,8 +92,8 @@ func (s sysfs) device(dir string, behind bool, depth int) []Extent {
 	return all
 }
 
-// loop returns where a loop device lies that stands on a file.
-func (s sysfs) loop(path string, offset, size int64, behind bool, depth int) []Extent {
+// loop returns where a loop device lies that a file backs.
+func (s sysfs) loop(path string, offset, size int64, underlying bool, depth int) []Extent {
 	file, err := os.Stat(path)
 	if err != nil { // it is deleted, or in another mount namespace
 		return []Extent{{Disk: fileDisk + path, First: offset, Length: size}}
@@ -101,13 +103,13 @@ func (s sysfs) loop(path string, offset, size int64, behind bool, depth int) []E
 	case !ok:
 		return nil
 	case st.Mode&unix.S_IFMT == unix.S_IFBLK:
-		return within(s.device(s.dir(uint64(st.Rdev)), behind, depth-1), offset, size)
+		return within(s.device(s.dir(uint64(st.Rdev)), underlying, depth-1), offset, size)
 	}
-	return s.file(st, offset, size, behind, depth)
+	return s.file(st, offset, size, underlying, depth)
 }
 
-// within returns where a part of a device lies. The first extent is the device's own. Of the others, which hold it up, it
-// is not known which bytes belong to the part.
+// within returns where a part of a device lies. The first extent is the device's own. Of the others, which
+// underlie it, it is not known which bytes belong to the part.
 func within(whole []Extent, first, length int64) []Extent {
 	if len(whole) > 0 {
 		whole[0].First += first
@@ -116,7 +118,7 @@ func within(whole []Extent, first, length int64) []Extent {
 	return whole
 }
 
-// number reads one of a device's files, 0 if there is none.
+// number returns the number in one of a device's files, 0 if there is none.
 func (s sysfs) number(dir, name string) int64 {
 	n, _ := strconv.ParseInt(s.text(dir, name), 10, 64)
 	return n
@@ -127,9 +129,9 @@ func (s sysfs) text(dir, name string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// uses returns where what lies in the same place as some extents is mounted or swapped to, in whole or in part.
+// uses returns the mounts and swap areas that share storage with target, for people.
 func (s sysfs) uses(target []Extent) (where []string) {
-	found := map[string]bool{} // mounts are many, their devices few
+	found := map[string]bool{} // many mounts, few devices
 	inPlace := func(dir string) bool {
 		if _, ok := found[dir]; !ok {
 			_, found[dir] = overlap(target, s.device(dir, false, maxNesting))
@@ -150,7 +152,7 @@ func (s sysfs) uses(target []Extent) (where []string) {
 			continue
 		}
 		dir, err := filepath.EvalSymlinks(filepath.Join(string(s), "dev/block", f[2]))
-		if _, source, ok := strings.Cut(line, " - "); err != nil && ok { // a file system of more than one device has no number of theirs
+		if _, source, ok := strings.Cut(line, " - "); err != nil && ok { // the number of a file system on several devices is not that of a device
 			if f := strings.Fields(source); len(f) > 1 {
 				dir = deviceOf(f[1])
 			}
@@ -168,7 +170,8 @@ func (s sysfs) uses(target []Extent) (where []string) {
 	return where
 }
 
-// removable reports whether a device can be taken out, as far as sysfs knows: a card, a USB device, a loop device.
+// removable reports whether sysfs describes a device as one that can be taken out: a card, a USB device, a loop
+// device.
 func (s sysfs) removable(file os.FileInfo) bool {
 	st, ok := file.Sys().(*syscall.Stat_t)
 	if !ok {

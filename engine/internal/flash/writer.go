@@ -2,24 +2,26 @@ package flash
 
 import "context"
 
-// Writer makes a medium hold an image and proves it. Writing and LocalWriting are its implementations. Its methods are
-// called one at a time.
+// Writer makes a medium hold an image and proves it. ShellWriter and BlockWriter implement it. Its methods must
+// not be called concurrently.
 type Writer interface {
-	// Write writes what the medium does not hold yet.
+	// Write writes the parts that the medium does not hold yet.
 	Write(ctx context.Context) error
-	// Verify reads the image back, past every cache, unless Write read it already and wrote nothing. It writes nothing.
+	// Verify reads the image back, past every cache, and returns the only valid receipt. It skips what Write
+	// compared and left, unless that may alias what Write wrote. It writes nothing. A mismatch is of kind
+	// classify.VerifyMismatch.
 	Verify(ctx context.Context) (Receipt, error)
-	// Repair writes what the last Verify read back wrong. The next Verify reads all of the image.
+	// Repair writes the parts that the last Verify found wrong. The next Verify reads the whole image.
 	Repair(ctx context.Context) error
-	// Distrust has the next Verify read all of the image: something else wrote to the disk.
+	// Distrust makes the next Verify read the whole image, because something else wrote to the disk.
 	Distrust()
 	// Counts returns what was done so far.
 	Counts() Counts
 }
 
-// Counts are what a writer did.
+// Counts says what a writer did.
 type Counts struct {
 	Written   int64 // bytes
-	Skipped   int64 // bytes that were right already
+	Skipped   int64 // bytes that were right already and were not written
 	Rewritten int   // ranges that read back wrong and were written again
 }

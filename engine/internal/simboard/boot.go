@@ -10,8 +10,9 @@ func bootCmd(u *bootloader, ctx context.Context, _ []string) (int, error) {
 	return run(u, ctx, []string{"run", "bootcmd"})
 }
 
-// The magic numbers of what can be booted, and where they stand. Source: Linux, Documentation/arch/arm64/booting.rst,
-// arch/riscv/boot-image-header.rst and arch/x86/boot.rst; U-Boot, include/image.h; the devicetree specification.
+// The magic numbers of files that can be booted, and their offsets. Source: Linux,
+// Documentation/arch/arm64/booting.rst, arch/riscv/boot-image-header.rst and arch/x86/boot.rst; U-Boot,
+// include/image.h; the devicetree specification.
 const (
 	imageMagic   = "ARM\x64"
 	riscvMagic   = "RSC\x05"
@@ -73,7 +74,7 @@ func (u *bootloader) bootAddress(args []string) uint64 {
 	return addr
 }
 
-// start hands over to the kernel.
+// start starts the kernel.
 func (u *bootloader) start(args []string) (int, error) {
 	fdt := u.env["fdtcontroladdr"]
 	if len(args) > 3 {

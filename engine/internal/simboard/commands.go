@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// command is one of U-Boot's. Its exit code is 0 or 1; an error ends the bootloader, or the line.
+// command is a command of U-Boot. Its exit code is 0 or 1; an error ends the bootloader, or the line.
 type command struct {
 	run  func(u *bootloader, ctx context.Context, args []string) (int, error)
 	help string
 	once bool // an empty line does not repeat it
 }
 
-// commands is filled by init: help goes through it.
+// commands is filled by init because help lists it.
 var commands map[string]command
 
 func init() {
@@ -57,7 +57,7 @@ func init() {
 
 var ownName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
-// command runs one, or sets a variable of the shell's own.
+// command runs a command, or sets a variable of the shell.
 func (u *bootloader) command(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -79,7 +79,7 @@ func (u *bootloader) command(ctx context.Context, args []string) error {
 	return err
 }
 
-// bus is a bus that can be searched, and has nothing that was not there before.
+// bus is a command that searches a bus and finds nothing new.
 func bus(search, says string) func(*bootloader, context.Context, []string) (int, error) {
 	return func(u *bootloader, _ context.Context, args []string) (int, error) {
 		if len(args) != 2 || args[1] != search {
@@ -90,13 +90,13 @@ func bus(search, says string) func(*bootloader, context.Context, []string) (int,
 	}
 }
 
-// usage is what a command that was called wrongly says.
+// usage prints that a command was called wrongly.
 func (u *bootloader) usage(name string) (int, error) {
 	u.printf("%s - %s\n\nUsage:\n%s - %s\n", name, commands[name].help, name, commands[name].help)
 	return 1, nil
 }
 
-// number reads what stands in a variable, else a default.
+// number reads a number from a variable, or returns a default.
 func (u *bootloader) number(name string, otherwise int) int {
 	if v, ok := u.env[name]; ok {
 		return number(v, 10)
@@ -161,7 +161,7 @@ func reset(u *bootloader, _ context.Context, _ []string) (int, error) {
 	return 0, errReset
 }
 
-// testCmd knows what boot scripts ask: strings, numbers and -n, -z, with ! before them, -a and -o between them.
+// testCmd has the tests of boot scripts: strings, numbers and -n, -z, with ! before them, -a and -o between them.
 func testCmd(_ *bootloader, _ context.Context, args []string) (int, error) {
 	if tests(args[1:]) {
 		return 0, nil

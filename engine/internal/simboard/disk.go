@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// medium is a block device and the file behind it.
+// medium is a block device and its file.
 type medium struct {
 	Medium
 	f    *os.File
@@ -23,12 +23,12 @@ type disk struct {
 	wrong   int64 // offset of the byte that is kept wrong, -1 for none
 }
 
-// worn is where a bad block lies: within what even a small image covers.
+// worn is the range in which a bad block lies, in bytes: even a small image covers it.
 const worn = 64 << 10
 
 func (d *disk) ReadAt(p []byte, off int64) (int, error) { return d.f.ReadAt(p, off) }
 
-// WriteAt is io.WriterAt. A board that dies does so in the middle of a write.
+// WriteAt implements io.WriterAt. A board that resets at StageWrite does so in the middle of a write.
 func (d *disk) WriteAt(p []byte, off int64) (int, error) {
 	if dead := d.b.reach(StageWrite); dead != nil {
 		n, err := d.f.WriteAt(p[:len(p)/2], off)
@@ -38,7 +38,7 @@ func (d *disk) WriteAt(p []byte, off int64) (int, error) {
 		return n, err
 	}
 	at := d.bad(off, len(p))
-	if at < 0 && !bytes.Equal(p, make([]byte, len(p))) && d.b.faults.trigger(FaultFlip) { // of zeros, others may come on top
+	if at < 0 && !bytes.Equal(p, make([]byte, len(p))) && d.b.faults.trigger(FaultFlip) { // not of zeros, which may be overwritten by data
 		at = d.b.faults.place(FaultFlip, min(int64(len(p))-sector+1, worn))
 	}
 	if at >= 0 {

@@ -49,7 +49,7 @@ func setenv(u *bootloader, _ context.Context, args []string) (int, error) {
 	return 0, nil
 }
 
-// size is how much the environment takes: NAME=VALUE and a zero byte each.
+// size returns the size of the environment in bytes: NAME=VALUE and a zero byte each.
 func (u *bootloader) size() int {
 	n := 0
 	for name, value := range u.env {
@@ -102,7 +102,7 @@ func run(u *bootloader, ctx context.Context, args []string) (int, error) {
 	u.depth++
 	defer func() { u.depth-- }()
 	status, err := u.runAll(ctx, args[1:])
-	if errors.Is(err, errDeep) && u.depth == 1 { // only here: what runs itself twice would run a million times
+	if errors.Is(err, errDeep) && u.depth == 1 { // only here: a variable that runs itself twice would otherwise run a million times
 		u.printf("run: too deep\n")
 		return 1, nil
 	}

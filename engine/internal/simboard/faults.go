@@ -20,7 +20,7 @@ const (
 	FaultFlip    = "flip"   // count: a write to the medium gets a byte wrong, and another write gets it right
 	FaultFirst   = "first"  // count: the first character typed at U-Boot's prompt after autoboot was stopped is lost
 	FaultReset   = "reset"  // a stage: the board resets there, once
-	FaultSilent  = "silent" // a stage: the board says nothing more from there until it is reset, once
+	FaultSilent  = "silent" // a stage: the board prints nothing from there until it is reset, once
 	FaultOff     = "off"    // a stage of Linux: it shuts down there, once, and waits for the switch
 	FaultGone    = "gone"   // a stage: the station's adapter is away from there for a while, once
 	FaultDrop    = "drop"   // rate: bytes are lost
@@ -52,8 +52,8 @@ const (
 const (
 	StageUBoot    = "uboot"       // before its first byte
 	StageAutoboot = "autoboot"    // before U-Boot's prompt
-	StageDHCP     = "dhcp"        // U-Boot has asked
-	StageLoad     = "load"        // U-Boot has asked for a file
+	StageDHCP     = "dhcp"        // U-Boot has sent its request
+	StageLoad     = "load"        // U-Boot has requested a file
 	StageLinux    = "linux"       // before the kernel's first byte
 	StageLogin    = linux.AtLogin // before the login's prompt
 	StageShell    = linux.AtShell // a line was typed at the shell
@@ -66,7 +66,7 @@ const (
 
 var stages = []string{StageUBoot, StageAutoboot, StageDHCP, StageLoad, StageLinux, StageLogin, StageShell, StageWrite, StageOutput}
 
-// StageTrigger says when a fault strikes: when the stage has been reached Left times.
+// StageTrigger is when a fault strikes: when the stage has been reached Left times.
 type StageTrigger struct {
 	Stage string
 	Left  int // 0 of StageOutput is a random number of bytes
@@ -78,7 +78,7 @@ type DirectedFault struct {
 	Direction Direction
 }
 
-// Faults says what goes wrong, by the names above. The zero value is a board without faults.
+// Faults are the faults of a board, by the names above. The zero value is a board without faults.
 type Faults struct {
 	Seed  uint64
 	Count map[string]int
@@ -94,8 +94,8 @@ type Faults struct {
 	fired map[string]int
 }
 
-// rng returns a fault's random numbers. Each fault has its own, so that what happens to the nth byte does not depend on the
-// other faults. The caller holds mu.
+// rng returns a fault's random numbers. Each fault has its own, so that what happens to the nth byte does not
+// depend on the other faults. The caller holds mu.
 func (f *Faults) rng(fault DirectedFault) *rand.Rand {
 	r := f.dice[fault]
 	if r == nil {

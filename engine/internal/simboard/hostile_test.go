@@ -8,7 +8,7 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// TestHostileLines types what a board may refuse, and what the station must survive.
+// TestHostileLines types lines that a board may refuse and that the station must survive.
 func TestHostileLines(t *testing.T) {
 	onBench(t, "", func(t *testing.T, b *bench) {
 		const sfUsage = "sf - SPI flash sub-system\n\nUsage:\nsf - SPI flash sub-system"
@@ -64,7 +64,7 @@ func TestEndlessLines(t *testing.T) {
 				}
 			}
 			begins()
-			b.On(t.Context()) // which takes the power away first
+			b.On(t.Context()) // which first switches the power off
 			if _, err := uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState); err != nil {
 				t.Errorf("%s: %v", line, err)
 			}

@@ -7,7 +7,7 @@ import (
 
 // A hush line is a list of pipelines; U-Boot has no pipes, so that a pipeline is a command or a compound.
 type pipeline struct {
-	after string // "" or ";", "&&", "||": what stands before it
+	after string // "" or ";", "&&", "||": the separator before it
 	words []word
 	block *block
 }
@@ -16,13 +16,13 @@ type pipeline struct {
 type block struct {
 	kind  string
 	name  string // of for's variable
-	words []word // that for goes through
+	words []word // the values of for
 	conds [][]*pipeline
 	then  [][]*pipeline
 	other []*pipeline
 }
 
-// word is what stands between blanks. Its parts are joined after their variables are put in.
+// word is a word of a line. Its parts are joined after the expansion of their variables.
 type word []part
 
 type part struct {
@@ -82,7 +82,7 @@ func (l *lexer) tokens() ([]token, error) {
 }
 
 // word reads up to a blank or a separator outside of quotes. Single quotes quote inside of double ones too, and a
-// backslash counts inside of single ones: that is how U-Boot's old hush was seen to work.
+// backslash escapes inside of single ones: so does U-Boot's old hush, as seen in QEMU.
 func (l *lexer) word() (word, error) {
 	var w word
 	var text strings.Builder
@@ -128,7 +128,7 @@ func (l *lexer) word() (word, error) {
 	return w, nil
 }
 
-// variable reads the name behind a $ and leaves pos at its last byte.
+// variable reads the name after a $ and leaves pos at its last byte.
 func (l *lexer) variable() string {
 	rest := l.s[l.pos+1:]
 	if strings.HasPrefix(rest, "{") {
@@ -249,7 +249,7 @@ func (p *parser) ifBlock() (*block, error) {
 	return b, p.want("fi")
 }
 
-// branch reads a condition and what is done under it.
+// branch reads a condition and its commands.
 func (p *parser) branch(b *block, keyword string) error {
 	cond, err := p.list()
 	if err != nil {

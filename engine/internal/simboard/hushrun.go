@@ -89,10 +89,10 @@ func (u *bootloader) refuse(err error) error {
 	return nil
 }
 
-// errMemory is what the real hush says, which then stands still for ever.
+// errMemory is the error of the real hush, which then hangs.
 var errMemory = errors.New("ERROR : memory not allocated")
 
-// expand puts variables in. One that is not quoted falls apart at its blanks.
+// expand expands variables. The value of one that is not quoted is split at its blanks.
 func (u *bootloader) expand(words []word) ([]string, error) {
 	var all []string
 	size := 0
@@ -102,7 +102,7 @@ func (u *bootloader) expand(words []word) ([]string, error) {
 			pieces := []string{p.text}
 			if p.name {
 				value := u.variable(p.text)
-				if size += len(value); size > envSize { // of variables in variables, a few lines would fill the station
+				if size += len(value); size > envSize { // variables in variables could fill the station's memory in a few lines
 					return nil, errMemory
 				}
 				pieces = []string{value}

@@ -38,8 +38,8 @@ func (q *queue) announce() {
 	q.changed = make(chan struct{})
 }
 
-// put waits for room and appends p. What comes after close is lost, as on a cable that was pulled. If until is not zero, p
-// and everything after it are not readable before that time.
+// put waits for room and appends p. What comes after close is lost, as on a cable that was pulled. If until is not
+// zero, p and everything after it are not readable before that time.
 func (q *queue) put(ctx context.Context, p []byte, until time.Time) error {
 	for len(p) > 0 {
 		q.mu.Lock()
@@ -109,7 +109,8 @@ func (q *queue) get(ctx context.Context, p []byte) (int, error) {
 	}
 }
 
-// ready returns how many bytes can be read and, if none can, how long that lasts: 0 until more come. The caller holds mu.
+// ready returns how many bytes can be read and, if none can, how long that lasts: 0 until more come. The caller
+// holds mu.
 func (q *queue) ready() (n int, wait time.Duration) {
 	for len(q.delayed) > 0 {
 		next := q.delayed[0]
@@ -224,8 +225,8 @@ type Port struct {
 	cancel context.CancelCauseFunc
 }
 
-// Open connects to the serial line. There is one connection at a time: an earlier one is cut. While the station's adapter
-// is away there is nothing to open.
+// Open connects to the serial line. There is one connection at a time: an earlier one is cut. While the station's
+// adapter is away there is nothing to open.
 func (b *Board) Open() (*Port, error) {
 	p := &Port{b: b, queue: newQueue(b.cfg.Clock, cable)}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
@@ -248,7 +249,8 @@ const (
 	awayTime = 3 * time.Second
 )
 
-// unplugAdapter takes the station's adapter away for a while, with what it holds. An open port is as one whose device hung up.
+// unplugAdapter takes the station's adapter away for a while, with what it holds. An open port is as one whose
+// device hung up.
 func (b *Board) unplugAdapter() {
 	b.mu.Lock()
 	p := b.port

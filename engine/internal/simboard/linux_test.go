@@ -42,8 +42,8 @@ func answer(t *testing.T, sh *shell.Shell, cmd string) (string, int) {
 	return res.Output, res.Code
 }
 
-// TestShell is what a login shell on the console does beyond testdata/applets: one session for all commands, messages of a
-// shell whose commands come through eval, a board with two disks.
+// TestShell holds what a login shell on the console does and testdata/applets does not show: one session for all
+// commands, the messages of a shell whose commands come through eval, a board with two disks.
 func TestShell(t *testing.T) {
 	inLinux(t, func(t *testing.T, _ *bench, sh *shell.Shell) {
 		for _, tt := range []struct {
@@ -71,8 +71,8 @@ func TestShell(t *testing.T) {
 	})
 }
 
-// TestTheHostIsOutOfReach runs what would show a host, and then, only if none of it did, what would ruin one. The host is
-// a folder of ours that the test stands in; nothing here may ever be run by another shell.
+// TestTheHostIsOutOfReach runs commands that would show files of the host and then, only if none did, commands
+// that would destroy them. The host is a directory of the test; nothing here may ever be run by another shell.
 func TestTheHostIsOutOfReach(t *testing.T) {
 	canary := t.TempDir()
 	secret := filepath.Join(canary, "canary.sh")
@@ -122,7 +122,7 @@ func TestTheHostIsOutOfReach(t *testing.T) {
 		} {
 			run(cmd)
 		}
-		b.On(t.Context()) // what it did to itself is gone
+		b.On(t.Context()) // what it changed of itself is lost
 		var err error
 		if b.ub, err = uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState); err != nil {
 			t.Fatal(err)
@@ -208,7 +208,7 @@ func TestPassword(t *testing.T) {
 	})
 }
 
-// FuzzShell types anything at a shell: the board goes on.
+// FuzzShell types random input at a shell: the board must go on.
 func FuzzShell(f *testing.F) {
 	for _, s := range []string{"echo", "'", "\"$(", "for", "case x in", "{", "}", "a=(1 2)", "[[ -n x ]]", "<<X\n", "$((1/0))", "\\", "${x:?no}", "set -e; false", "${!x}", "f() { f; }", "exit 3", "!", "( ( (", "$'\\x", "a;;b", "|", "& &", "2>&1 >&2", "cat <&3", "\x01refuse", "unset PATH; ls", "readonly x=1; x=2", "set -u; echo $nope", "select x in a; do break; done", "time", "coproc x", "let x=1", "alias ls=rm", "~", "*", "/*", "echo {1..3}", "printf '%d' x", "test -z", "[", "trap", "shift 9", "return", "break", "times", "${x//a/b}", "read x", "wait", "exec", "cd -", "local x"} {
 		f.Add(s)

@@ -11,14 +11,14 @@ import (
 
 const mediumSuffix = ".img"
 
-// openMedium opens the file of a medium, and creates it if there is none. It writes nothing to a file that exists. A nil
-// permit permits every file.
+// openMedium opens the file of a medium, and creates it if there is none. It writes nothing to a file that exists.
+// A nil permit permits every file.
 func openMedium(dir, name string, permit func(*os.File) error) (*os.File, error) {
 	path := filepath.Join(dir, name)
 	f, err := openRegular(path, os.O_RDWR, permit)
 	if errors.Is(err, os.ErrNotExist) {
 		f, err = openRegular(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, permit)
-		if errors.Is(err, os.ErrExist) { // another board was faster
+		if errors.Is(err, os.ErrExist) { // another board made it first
 			return openRegular(path, os.O_RDWR, permit)
 		}
 	}

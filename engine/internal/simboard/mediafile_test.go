@@ -11,8 +11,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// TestMediaAreRegularFiles holds that a board takes a file as its medium and nothing else, and that what it refuses is as
-// it was.
+// TestMediaAreRegularFiles holds that a board accepts nothing but a regular file as its medium, and that what it
+// refuses is unchanged.
 func TestMediaAreRegularFiles(t *testing.T) {
 	const text = "of the user"
 	file := func(path string) error { return os.WriteFile(path, []byte(text), 0o600) }
@@ -36,7 +36,7 @@ func TestMediaAreRegularFiles(t *testing.T) {
 			if err := tt.make(dir, path); err != nil {
 				t.Fatal(err)
 			}
-			for range 2 { // what it made it opens again
+			for range 2 { // it opens again what it made
 				b, err := New(Config{Dir: dir, Size: 1 << 20})
 				if err == nil {
 					b.Close()
@@ -56,7 +56,7 @@ func TestMediaAreRegularFiles(t *testing.T) {
 	}
 }
 
-// TestMediaMustBePermitted holds that Permit is asked of a medium before it is written.
+// TestMediaMustBePermitted holds that Permit is called for a medium before it is written.
 func TestMediaMustBePermitted(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "vda.img")

@@ -83,7 +83,7 @@ func (u *bootloader) mmcCopy(args []string) (int, error) {
 	return 0, nil
 }
 
-// within reports whether n from an offset on lie below a limit; their sum may be more than fits into a number.
+// within reports whether n from an offset on lie below a limit; their sum may overflow.
 func within(from, n, limit uint64) bool { return n <= limit && from <= limit-n }
 
 // card is the current device, nil if there is none.

@@ -24,7 +24,7 @@ func dhcp(u *bootloader, ctx context.Context, _ []string) (int, error) {
 	return status, err
 }
 
-// lease asks, longer and longer, for as long as bootpretryperiod says.
+// lease asks at growing intervals for the time in bootpretryperiod.
 func (u *bootloader) lease(ctx context.Context) (int, error) {
 	limit := time.Duration(u.number("bootpretryperiod", 28000)) * time.Millisecond
 	silent := u.b.faults.trigger(FaultDHCP)
@@ -86,7 +86,7 @@ func tftpboot(u *bootloader, ctx context.Context, args []string) (int, error) {
 	return u.fetch(ctx, addr, name)
 }
 
-// fetch is what tftpboot says and does.
+// fetch is the command tftpboot.
 func (u *bootloader) fetch(ctx context.Context, at, name string) (int, error) {
 	addr, ok := hexAddress(at)
 	if !ok || name == "" {

@@ -25,7 +25,7 @@ var (
 // lease is the DHCP server's answer.
 func lease(context.Context) (netip.Prefix, netip.Addr, error) { return address, Station, nil }
 
-// real is this machine's network.
+// real is the network of this machine.
 type real struct{}
 
 func (real) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -66,7 +66,7 @@ type download struct {
 	cut  int64 // where it is cut, 0 until that is known
 }
 
-// long is how much an answer has at least for it to be worth cutting: the image, not the helper.
+// long is the least size of an answer that is cut, in bytes: the image, not the helper script.
 const long = 64 << 10
 
 func (d *download) Read(p []byte) (int, error) {

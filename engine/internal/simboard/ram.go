@@ -4,10 +4,10 @@ import "fmt"
 
 const (
 	pageSize = 64 << 10
-	maxPages = 512 << 20 / pageSize // what a board holds at most
+	maxPages = 512 << 20 / pageSize // of a board at most
 )
 
-// ram is memory, of which only what was written takes room.
+// ram is the board's memory. Only pages that were written take memory of the station.
 type ram map[uint64]*[pageSize]byte
 
 func (r ram) write(addr uint64, p []byte) error {

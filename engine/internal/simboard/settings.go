@@ -17,7 +17,7 @@ type Setting struct {
 	set         func(s *settings, name, value string) error
 }
 
-// Settings are all of them.
+// Settings are all settings.
 var Settings = []Setting{
 	{FaultDHCP, "N", "gets no lease N times", count},
 	{FaultTFTP, "N", "hears nothing of the TFTP server for N loads", count},
@@ -81,7 +81,8 @@ type settings struct {
 	cfg *Config
 }
 
-// Parse reads what follows "sim:", NAME=VALUE separated by commas, into a configuration. For the names see Settings.
+// Parse reads what follows "sim:", NAME=VALUE separated by commas, into a configuration. For the names see
+// Settings.
 func Parse(text string, cfg *Config) error {
 	cfg.Faults = &Faults{Count: map[string]int{}, Stage: map[string]StageTrigger{}, Rate: map[DirectedFault]float64{}}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
@@ -121,7 +122,7 @@ func between(value string, low, high int) (int, error) {
 
 func stage(s *settings, name, value string) error { return stageOf(stages, s, name, value) }
 
-// stageOfLinux is a stage at which a kernel runs that can say something.
+// stageOfLinux is a stage at which a kernel runs and can print.
 func stageOfLinux(s *settings, name, value string) error {
 	return stageOf([]string{StageLogin, StageShell, StageWrite}, s, name, value)
 }

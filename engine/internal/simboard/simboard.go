@@ -1,9 +1,9 @@
-// Package simboard is a simulated board: a U-Boot and a Linux on a serial line, power, media that are files, and faults at
-// random places that a seed repeats.
+// Package simboard is a simulated board: a U-Boot and a Linux on a serial line, power, media that are files, and
+// faults at random places that a seed repeats.
 //
-// It owns everything on the board's side of the serial line, the network cable and the power switch. It reaches the
-// station's servers only through its Network, opens no file but its media, and runs no program. It knows nothing of
-// policies, of the engine, or of what the station does.
+// It owns everything on the board's side of the serial line, the network cable and the power switch. It reaches
+// the station's servers only through its Network, opens no file but its media, and runs no program. It knows
+// nothing of policies, of the engine, or of what the station does.
 package simboard
 
 import (
@@ -34,7 +34,8 @@ type Medium struct {
 	Bus  string // its address on the bus as it stands in sysfs, "4f80000.mmc"; "" for none
 }
 
-// Config is what a board is like. The zero value is a board with U-Boot's and busybox's usual prompts and one medium.
+// Config is what a board is like. The zero value is a board with U-Boot's and busybox's usual prompts and one
+// medium.
 type Config struct {
 	Dir     string      // where the media's files are
 	Clock   clock.Clock // nil is the real one
@@ -75,8 +76,8 @@ type Board struct {
 	switching sync.Mutex // held by On and Off
 }
 
-// New makes a board with its media in cfg.Dir. Media of an earlier board keep their content. A file that has the name of a
-// medium and was not made by a board is an error.
+// New makes a board with its media in cfg.Dir. Media of an earlier board keep their content. A file that has the
+// name of a medium and was not made by a board is an error.
 func New(cfg Config) (*Board, error) {
 	for _, d := range []struct {
 		field *string

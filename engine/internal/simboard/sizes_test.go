@@ -6,7 +6,7 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-// TestSizesOfPrograms types sizes that no board has: they are refused as the board refuses them, and cost no memory.
+// TestSizesOfPrograms types sizes beyond any board: they are refused as on a board, and take no memory.
 func TestSizesOfPrograms(t *testing.T) {
 	inLinux(t, func(t *testing.T, _ *bench, sh *shell.Shell) {
 		for _, c := range []struct {

@@ -19,7 +19,7 @@ const (
 	opOAck  = 6
 
 	tftpPort      = 69
-	mostErrorText = 512 // bytes; a server says what it likes
+	mostErrorText = 512 // bytes of a server's error text
 	blocksPerHash = 10
 	hashesPerLine = 65
 )
@@ -95,8 +95,8 @@ func (l *load) timeout() time.Duration {
 	return time.Duration(max(l.u.number("tftptimeout", 5000), 10)) * time.Millisecond
 }
 
-// run is the dialogue: every answer is acknowledged, what is not answered is sent again. As in U-Boot, the tries are those of
-// the whole load.
+// run is the transfer: every answer is acknowledged, what is not answered is sent again. As in U-Boot, the tries
+// are those of the whole load.
 func (l *load) run(ctx context.Context, name string, addr uint64) (int64, error) {
 	out, next, total, tries, inWindow := l.request(name), uint16(1), int64(0), 0, 0
 	l.send(out)
@@ -151,7 +151,7 @@ func (l *load) send(p []byte) { l.conn.WriteTo(p, l.to) }
 
 func ack(block uint16) []byte { return binary.BigEndian.AppendUint16([]byte{0, opAck}, block) }
 
-// options takes the server at its word.
+// options applies the options that the server acknowledged.
 func (l *load) options(text []byte) {
 	words := strings.Split(string(text), "\x00")
 	for i := 0; i+1 < len(words); i += 2 {
@@ -184,7 +184,7 @@ func (l *load) wait(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// hash draws the progress.
+// hash prints the progress.
 func (l *load) hash() {
 	if l.blocks++; (l.blocks-1)%blocksPerHash != 0 {
 		return
@@ -195,7 +195,7 @@ func (l *load) hash() {
 	l.u.printf("#")
 }
 
-// rate is how U-Boot writes a speed.
+// rate formats a speed as U-Boot does.
 func rate(n int64, d time.Duration) string {
 	perSecond := float64(n) / max(d.Seconds(), 0.001)
 	switch {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// What U-Boot prints is what Debian's 2023.01 prints in QEMU, as it was seen there.
+// The texts are those of Debian's U-Boot 2023.01 in QEMU.
 const banner = "\r\n\r\nU-Boot 2023.01 (simulated by flashlua)\r\n\r\n" +
 	"DRAM:  512 MiB\r\nCore:  47 devices, 13 uclasses, devicetree: board\r\n" +
 	"Loading Environment from Flash... %s\r\n" +
@@ -28,7 +28,7 @@ var defaultEnv = map[string]string{
 	"arch": "arm", "board": "simulated", "baudrate": "115200", "bootdelay": "2", "stdin": "serial", "stdout": "serial", "stderr": "serial",
 	"ethaddr": "52:52:52:52:52:52", "fdtcontroladdr": "5edb6db0", "loadaddr": "0x40200000", "kernel_addr_r": "0x40400000",
 	"fdt_addr_r": "0x40000000", "ramdisk_addr_r": "0x44000000",
-	"bootpretryperiod": "2000", // ms; a board that does not wait long for a lease
+	"bootpretryperiod": "2000", // ms; short, so that a board does not wait long for a lease
 	"bootcmd":          "sf probe; sf read 0x40400000 0x100000 0x10000; booti 0x40400000 - ${fdtcontroladdr}",
 }
 
@@ -111,8 +111,8 @@ func (u *bootloader) run(ctx context.Context) (args string, err error) {
 	return "", err
 }
 
-// countdown is autoboot, and whether a key stopped it, or the word that must be typed. A password is asked for then, or is
-// that word itself.
+// countdown is autoboot. It reports whether a key or the word that must be typed stopped it. A password is asked
+// for then, or is that word itself.
 func (u *bootloader) countdown(ctx context.Context) (stopped bool, err error) {
 	delay := number(u.env["bootdelay"], 10)
 	if delay < 0 { // -1: no autoboot
@@ -142,7 +142,7 @@ func (u *bootloader) countdown(ctx context.Context) (stopped bool, err error) {
 	return stopped, nil
 }
 
-// stopWord is what must be typed of keys: a word ends before its Enter, one key may be any.
+// stopWord is the part of keys that must be typed: a word without its Enter, or "" for any single key.
 func stopWord(keys string) string {
 	if keys = strings.TrimRight(keys, "\r\n"); len(keys) > 1 {
 		return keys
@@ -166,7 +166,7 @@ func (u *bootloader) stopped(ctx context.Context, word string, typed *string) (b
 	}
 }
 
-// password asks until it is right, which stops autoboot, or was wrong three times, which does not.
+// password asks for the password up to three times, and reports whether it was right, which stops autoboot.
 func (u *bootloader) password(ctx context.Context) (bool, error) {
 	for range 3 {
 		fmt.Fprint(u.tty, "Password: ")
@@ -189,7 +189,7 @@ func (u *bootloader) password(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// edit reads one line. Ctrl-C drops it; what is longer than the buffer is refused with a bell.
+// edit reads one line. Ctrl-C discards it; a key beyond the end of the buffer is refused with a bell.
 func (u *bootloader) edit(ctx context.Context) (string, error) {
 	var text []byte
 	for {
@@ -223,7 +223,7 @@ func (u *bootloader) edit(ctx context.Context) (string, error) {
 	}
 }
 
-// echo shows what was typed.
+// echo prints what was typed.
 func (u *bootloader) echo(text string) {
 	if u.b.faults.echoes() {
 		fmt.Fprint(u.tty, text)
@@ -243,7 +243,7 @@ func (u *bootloader) line(ctx context.Context, text string) error {
 	return u.list(ctx, list)
 }
 
-// until runs f, which ends early when Ctrl-C is typed. Other keys are lost, as a driver that looks for Ctrl-C loses them.
+// until runs f, which ends early when Ctrl-C is typed. Other keys are lost, as in a driver that polls for Ctrl-C.
 func (u *bootloader) until(ctx context.Context, f func(context.Context) error) error {
 	work, cancel := context.WithCancelCause(ctx)
 	watched := make(chan error)
@@ -262,7 +262,7 @@ func (u *bootloader) until(ctx context.Context, f func(context.Context) error) e
 	}()
 	err := f(work)
 	cancel(nil)
-	if found := <-watched; errors.Is(found, errBreak) { // though it came when f was already over
+	if found := <-watched; errors.Is(found, errBreak) { // even if f ended first
 		err = errBreak
 	}
 	return err

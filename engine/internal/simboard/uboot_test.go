@@ -68,7 +68,7 @@ func (b *bench) want(t *testing.T, cmd, output string, code int) {
 	}
 }
 
-// TestHush holds the simulated shell to what was seen on the real one: testdata/qemu's TestUBoot has the same lines.
+// TestHush holds the simulated shell to the real one: testdata/qemu's TestUBoot has the same lines.
 func TestHush(t *testing.T) {
 	onBench(t, "", func(t *testing.T, b *bench) {
 		for _, c := range []struct {
@@ -306,8 +306,8 @@ func TestOneConnection(t *testing.T) {
 	}
 }
 
-// TestMissedAutobootIsNotHeldAgainstTheNextTry: without a power driver, or in a try without a power cycle, an old kernel
-// start says nothing.
+// TestMissedAutobootIsNotHeldAgainstTheNextTry: without a power driver, or in a try without a power cycle, an
+// earlier kernel start does not count.
 func TestMissedAutobootIsNotHeldAgainstTheNextTry(t *testing.T) {
 	onBench(t, "", func(t *testing.T, b *bench) {
 		missed := uboot.Default

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// far is the station's end of a board's serial line, with nothing of flashlua behind it.
+// far is the station's end of a board's serial line, without flashlua's console.
 type far struct {
 	*Board
 	port *Port
@@ -92,7 +92,7 @@ func (l *far) login(t *testing.T) string {
 	return l.types(t, "run bootcmd\n") + l.types(t, "root\n")
 }
 
-// fires compares what struck.
+// fires compares how often faults struck.
 func (l *far) fires(t *testing.T, want string) {
 	t.Helper()
 	if got := fmt.Sprint(l.Faults().Fired()); got != "map["+want+"]" {
@@ -109,8 +109,8 @@ func without(t *testing.T, f func(t *testing.T, l *far)) {
 	})
 }
 
-// TestWire: bytes are lost, doubled and garbled as often as they should be, the same with the same seed, and only in the
-// direction that the setting names.
+// TestWire: bytes are lost, doubled and garbled as often as they should be, the same with the same seed, and only
+// in the direction that the setting names.
 func TestWire(t *testing.T) {
 	sent := bytes.Repeat([]byte("0123456789"), 2000)
 	pass := func(settings string, d Direction) ([]byte, map[string]int) {
@@ -157,7 +157,7 @@ func differ(a, b []byte) (n int) {
 	return n
 }
 
-// TestWireOfABoard: what the board says and hears goes through the wire.
+// TestWireOfABoard: both directions of the serial line have the faults.
 func TestWireOfABoard(t *testing.T) {
 	text := "echo " + strings.Repeat("0123456789", 40)
 	dialogue := func(t *testing.T, l *far) string { return l.stops(t) + l.types(t, text) }
@@ -184,7 +184,7 @@ func TestWireOfABoard(t *testing.T) {
 	})
 }
 
-// TestFirst: the first character after the interrupt is lost, as often as it was said, and not before or later.
+// TestFirst: the first character after the interrupt is lost, as often as the setting says, and no other.
 func TestFirst(t *testing.T) {
 	dialogue := func(want ...string) func(t *testing.T, l *far) {
 		return func(t *testing.T, l *far) {
@@ -236,7 +236,7 @@ func TestEchoOff(t *testing.T) {
 
 // TestWrap: a long line's echo is broken at the column, in U-Boot and in Linux.
 func TestWrap(t *testing.T) {
-	line := "echo " + strings.Repeat("x", 95) + "\n" // behind a prompt of 3 or 8 columns
+	line := "echo " + strings.Repeat("x", 95) + "\n" // after a prompt of 3 or 8 columns
 	dialogue := func(uboot, linux []int) func(t *testing.T, l *far) {
 		return func(t *testing.T, l *far) {
 			l.stops(t)
@@ -264,8 +264,8 @@ func broken(line, end string, at []int) string {
 	return strings.TrimSuffix(line, "\n") + "\r\n"
 }
 
-// TestFIFO: a long line that is typed at once overruns the receiver; one that is typed in chunks that fit, with a pause, does
-// not, nor one whose echo is waited for.
+// TestFIFO: a long line that is typed at once overruns the receiver; one that is typed in chunks that fit, with a
+// pause, does not, nor one whose echo is waited for.
 func TestFIFO(t *testing.T) {
 	const line = "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr" // 100 bytes
 	onLine(t, "fifo=16", func(t *testing.T, l *far) {
@@ -327,7 +327,7 @@ func TestFIFO(t *testing.T) {
 	})
 }
 
-// TestGone: the adapter vanishes, the board goes on, and 3 s later the adapter is there again.
+// TestGone: the adapter vanishes, the board goes on, and 3 s later the adapter is back.
 func TestGone(t *testing.T) {
 	for _, where := range []string{"gone=linux", "gone=output:700", "gone=output", "gone=output,seed=1"} {
 		onLine(t, where, func(t *testing.T, l *far) {
@@ -342,7 +342,7 @@ func TestGone(t *testing.T) {
 	onLine(t, "gone=linux", func(t *testing.T, l *far) {
 		l.stops(t)
 		l.fires(t, "")
-		if got := l.types(t, "run bootcmd\n"); strings.Contains(got, "Linux version") { // nor need what the adapter held have come
+		if got := l.types(t, "run bootcmd\n"); strings.Contains(got, "Linux version") { // what the adapter held may be lost, too
 			t.Errorf("the board says %q", got)
 		}
 		l.fires(t, "gone:1")
@@ -383,7 +383,7 @@ func TestOutput(t *testing.T) {
 			l.On(t.Context())
 			got := len(l.hears(time.Minute))
 			l.fires(t, "reset:1 silent:1")
-			if got >= whole || got < whole-400 { // what holds the byte is not printed
+			if got >= whole || got < whole-400 { // the write with that byte is not printed
 				t.Errorf("reset at %d: %d bytes in all; want less than %d", n, got, whole)
 			}
 			l.On(t.Context())
@@ -394,8 +394,8 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-// TestStagesOfABoot: a board falls silent, or resets, at each stage: what came before is there and nothing behind it. Then it is
-// as it was.
+// TestStagesOfABoot: a board falls silent, or resets, at each stage: it printed what comes before and nothing
+// after it. The next boot is whole.
 func TestStagesOfABoot(t *testing.T) {
 	script := []string{" ", "dhcp\n", "tftpboot 40000000 none\n", "run bootcmd\n", "root\n", "echo one\n", "echo t''wo\n", "dd if=/dev/zero of=/dev/vda bs=1k count=4; echo do''ne\n"}
 	whole := func(t *testing.T, l *far) string {

@@ -89,7 +89,7 @@ func dmesg(p *process) int {
 	return 0
 }
 
-// goesDown makes an applet that ends the system. init takes its time, so that the shell may still say something.
+// goesDown makes an applet that ends the system. As with init, the shell may still print something.
 func goesDown(how Halt, said string) func(*process) int {
 	return func(p *process) int {
 		o, _, ok := p.options("fd:nw")

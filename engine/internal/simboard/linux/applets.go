@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// programs are the board's programs, by the directory in which busybox installs them and their name. Each has a user in this
-// repository and cases in testdata/applets. The map is filled by init because busybox lists it.
+// programs are the board's programs, by the directory in which busybox installs them and their name. Each has a
+// user in this repository and cases in testdata/applets. The map is filled by init because busybox lists it.
 var programs map[string]map[string]func(*process) int
 
 func init() {
@@ -28,7 +28,8 @@ func init() {
 	}
 }
 
-// missing are the names of busybox 1.35's other applets: the error of a script that uses one says that the simulation lacks it.
+// missing are the names of busybox 1.35's other applets: their error is that the simulation lacks them, not that
+// they do not exist.
 const missing = " [[ acpid adjtimex ar arch arp arping ascii ash awk base64 bc brctl bunzip2 bzcat bzip2 cal chgrp chmod chown" +
 	" chroot chvt clear cmp cp cpio crc32 crond crontab cttyhack dc deallocvt depmod devmem df diff dnsdomainname dos2unix dpkg" +
 	" dpkg-deb du dumpkmap dumpleases ed egrep env expand factor fallocate fatattr fdisk fgrep find findfs fold free freeramdisk" +
@@ -67,5 +68,5 @@ func appletNames() (names []string) {
 	return names
 }
 
-// exitsWith makes an applet that does nothing else.
+// exitsWith makes an applet that only returns an exit code.
 func exitsWith(code int) func(*process) int { return func(*process) int { return code } }

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// block finds the disk that a path leads to. notDisk is the error of what is none.
+// block returns the disk that a path leads to, or prints an error: notDisk is what failed on another file.
 func (p *process) block(name string, notDisk string) (d *disk, ok bool) {
 	at := absolute(p.dir, name)
 	if _, err := p.files.stat(at, true); err != nil {
@@ -23,7 +23,7 @@ func (p *process) block(name string, notDisk string) (d *disk, ok bool) {
 	return nil, false
 }
 
-// blkdiscard forgets a range: it reads as zeros afterwards, which a real medium does not promise.
+// blkdiscard discards a range. It reads as zeros afterwards; a real medium may return anything.
 func blkdiscard(p *process) int {
 	o, rest, ok := p.options("o:l:sfz")
 	if !ok || len(rest) != 1 {

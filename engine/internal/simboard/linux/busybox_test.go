@@ -12,8 +12,8 @@ import (
 	"github.com/flashlua/flashlua/testdata/applets"
 )
 
-// enter runs as root of new namespaces. It adds the devices that the cases use and a /proc to the root directory $1, and runs
-// the cases there: they reach no file, process, network or host name of this machine.
+// enter runs as root of new namespaces. It adds the devices that the cases use and a /proc to the root directory
+// $1, and runs the cases there: they reach no file, process, network or host name of this machine.
 const enter = `set -e
 box=$1/bin/busybox
 for dev in null zero full; do

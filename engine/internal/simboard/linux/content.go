@@ -1,6 +1,6 @@
 package linux
 
-// chunk is the piece in which a file's bytes are held.
+// chunk is the size of a piece of a file in memory, in bytes.
 const chunk = 64 << 10
 
 // content is the bytes of a file in memory. A piece that was never written is a hole, and reads as zeros.
@@ -42,7 +42,8 @@ func (c *content) need(n int, off int64) int64 {
 	return need
 }
 
-// room is what is allocated for n bytes of a piece: small files stay small, growing ones do not grow byte by byte.
+// room returns how many bytes are allocated for n bytes of a piece: it is small for small files, and doubles as
+// they grow.
 func room(n int) int {
 	for size := 512; size < chunk; size *= 2 {
 		if n <= size {
@@ -52,7 +53,7 @@ func room(n int) int {
 	return chunk
 }
 
-// writeAt writes what need allowed.
+// writeAt writes. The caller has checked that there is memory for it, by need.
 func (c *content) writeAt(p []byte, off int64) {
 	for len(p) > 0 {
 		i, at := off/chunk, int(off%chunk)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// date prints the board's time, and sets it: the station's clock is another one.
+// date prints or sets the board's clock, which is independent of the station's.
 func date(p *process) int {
 	o, rest, ok := p.options("us:d:IR")
 	if !ok {
@@ -46,7 +46,7 @@ func date(p *process) int {
 	return 0
 }
 
-// dateLayouts are what Go calls the conversions of strftime.
+// dateLayouts are the layouts of package time for the conversions of strftime.
 var dateLayouts = map[byte]string{
 	'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'e': "_2", 'j': "002", 'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM",
 	'F': "2006-01-02", 'D': "01/02/06", 'T': "15:04:05", 'R': "15:04", 'Z': "MST", 'z': "-0700", 'a': "Mon", 'A': "Monday",
@@ -80,7 +80,7 @@ func strftime(format string, t time.Time) string {
 	return b.String()
 }
 
-// timeArgument reads MMDDhhmm[[CC]YY][.ss], which stands where no option is.
+// timeArgument reads MMDDhhmm[[CC]YY][.ss], the argument without an option.
 func timeArgument(text string, now time.Time) (time.Time, bool) {
 	for _, form := range []string{"010215042006", "0102150406", "01021504"} {
 		for _, seconds := range []string{".05", ""} {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,46 +46,19 @@ var ddFlags = map[string]string{
 	"conv": " notrunc sync noerror fsync swab ",
 }
 
+// ddArgs reads the arguments. ok is false after an error, which is printed.
 func (p *process) ddArgs() (c ddArgs, ok bool) {
 	c = ddArgs{ibs: 512, obs: 512, count: -1, flags: map[string]bool{}}
 	for _, a := range p.args {
 		key, value, _ := strings.Cut(a, "=")
-		n, valid := size(value)
-		switch key {
-		case "if":
-			c.in, valid = value, true
-		case "of":
-			c.out, valid = value, true
-		case "bs":
-			c.ibs, c.obs = int(n), int(n)
-		case "ibs":
-			c.ibs = int(n)
-		case "obs":
-			c.obs = int(n)
-		case "count":
-			c.count = n
-		case "skip":
-			c.skip = n
-		case "seek":
-			c.seek = n
-		case "status":
-			c.quiet, valid = value == "none", true
-		case "iflag", "oflag", "conv":
-			valid = true
-			for _, f := range strings.Split(value, ",") {
-				valid = valid && strings.Contains(ddFlags[key], " "+f+" ")
-				c.flags[key[:1]+":"+f] = true
-			}
-		default:
-			valid = false
-		}
+		known, valid := c.set(key, value)
 		switch {
 		case valid:
+		case !known:
+			p.usage()
+			return c, false
 		case ddFlags[key] != "":
 			fmt.Fprintf(p.err, "dd: invalid argument '%s' to '%s'\n", value, key)
-			return c, false
-		case !slices.Contains([]string{"bs", "ibs", "obs", "count", "skip", "seek"}, key):
-			p.usage()
 			return c, false
 		case strings.Trim(value, "0123456789bckmwBGKM") == "" && value != "":
 			least := 0
@@ -104,11 +76,47 @@ func (p *process) ddArgs() (c ddArgs, ok bool) {
 		p.outOfRange("0", 1)
 		return c, false
 	}
-	if c.ibs > 64<<20 || c.obs > 64<<20 {
+	if c.ibs > maxBlock || c.obs > maxBlock {
 		p.fail("blocks above 64 MiB are not in this simulation")
 		return c, false
 	}
 	return c, true
+}
+
+const maxBlock = 64 << 20 // bytes, of a dd on the simulated board
+
+// set sets one argument, and reports whether dd has it and whether its value is one.
+func (c *ddArgs) set(key, value string) (known, valid bool) {
+	n, valid := size(value)
+	switch key {
+	case "if":
+		c.in, valid = value, true
+	case "of":
+		c.out, valid = value, true
+	case "bs":
+		c.ibs, c.obs = int(n), int(n)
+	case "ibs":
+		c.ibs = int(n)
+	case "obs":
+		c.obs = int(n)
+	case "count":
+		c.count = n
+	case "skip":
+		c.skip = n
+	case "seek":
+		c.seek = n
+	case "status":
+		c.quiet, valid = value == "none", true
+	case "iflag", "oflag", "conv":
+		valid = true
+		for _, f := range strings.Split(value, ",") {
+			valid = valid && strings.Contains(ddFlags[key], " "+f+" ")
+			c.flags[key[:1]+":"+f] = true
+		}
+	default:
+		return false, false
+	}
+	return true, valid
 }
 
 func (p *process) outOfRange(value string, least int) {
@@ -304,7 +312,7 @@ func sectorOf(f *file) int64 {
 
 func (r *ddRun) write(p []byte) int {
 	n, err := r.out.Write(p)
-	if f, ok := r.out.(*file); ok && err == syscall.EINVAL && f.direct() { // likewise
+	if f, ok := r.out.(*file); ok && err == syscall.EINVAL && f.direct() { // like a read
 		f.flags &^= oDirect
 		var m int
 		m, err = r.out.Write(p[n:])

@@ -6,14 +6,14 @@ import (
 	"syscall"
 )
 
-// device is what stands behind a file of /dev. direct says that the cache is to be gone round.
+// device is the driver of a file of /dev. direct asks for a transfer past the cache.
 type device interface {
 	readAt(p []byte, off int64, direct bool) (int, error)
 	writeAt(p []byte, off int64, direct bool) (int, error)
-	size() int64 // 0 for one without an end
+	size() int64 // bytes, 0 for a device without an end
 }
 
-// character is a device without places.
+// character is a character device: it has no offsets.
 type character struct {
 	read  func(p []byte) (int, error)
 	write func(p []byte) (int, error)
@@ -28,12 +28,12 @@ func nothing([]byte) (int, error)   { return 0, io.EOF }
 func zeros(p []byte) (int, error)   { clear(p); return len(p), nil }
 func full([]byte) (int, error)      { return 0, syscall.ENOSPC }
 
-// disk is a block device. What is written to it is on it: there is no cache to lose.
+// disk is a block device. A write reaches its storage at once: there is no cache.
 type disk struct {
 	Disk
 	minor int
 
-	of     *disk // that it is a partition of, nil if of none; and then
+	of     *disk // the disk of a partition, nil for a disk. The rest is of a partition:
 	number int   // from 1
 	from   int64 // bytes
 	label  string
@@ -48,7 +48,7 @@ func newDisk(d Disk, minor int) *disk {
 
 func (d *disk) size() int64 { return d.Size }
 
-// check refuses what the kernel refuses of a direct transfer.
+// check returns the kernel's error for a direct transfer that is not aligned.
 func (d *disk) check(n int, off int64, direct bool) error {
 	if direct && (int64(n)%d.Sector != 0 || off%d.Sector != 0) {
 		return syscall.EINVAL

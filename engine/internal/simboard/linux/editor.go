@@ -6,10 +6,10 @@ import (
 	"io"
 )
 
-const maxLine = 1022 // what busybox's editor takes
+const maxLine = 1022 // bytes, the limit of busybox's editor
 
-// editor reads one line as busybox's shell does: it asks the terminal where the cursor is, echoes, and goes to the next
-// line itself when the last column is reached.
+// editor reads one line as busybox's shell does: it asks the terminal for the position of the cursor, echoes,
+// and goes to the next line itself at the last column.
 type editor struct {
 	*terminal
 	prompt string
@@ -44,14 +44,14 @@ func (t *terminal) readCommand(ctx context.Context, prompt string) (string, erro
 	}
 }
 
-// waiting reports whether more keys are there: their echo then goes out together.
+// waiting reports whether more keys are queued: their echo is then printed together.
 func (e *editor) waiting() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.queue) > 0
 }
 
-// press does what a key does, and reports whether the line is complete.
+// press handles a key, and reports whether the line is complete.
 func (e *editor) press(ctx context.Context, b byte) (bool, error) {
 	switch b {
 	case '\r', '\n':
@@ -87,7 +87,7 @@ func (e *editor) press(ctx context.Context, b byte) (bool, error) {
 
 func (e *editor) column() int { return (len(e.prompt) + len(e.line)) % e.columns }
 
-// erase takes the last key back.
+// erase removes the last character.
 func (e *editor) erase() {
 	if e.column() == 0 { // the cursor has gone to the next line
 		e.redraw(e.line[:len(e.line)-1])
@@ -97,7 +97,7 @@ func (e *editor) erase() {
 	e.echoed.WriteString("\b\x1b[J")
 }
 
-// redraw shows another line in place of what stands there.
+// redraw shows another line in place of the current one.
 func (e *editor) redraw(line []byte) {
 	e.echoed.WriteByte('\r')
 	if up := (len(e.prompt) + len(e.line)) / e.columns; up > 0 {
@@ -114,7 +114,7 @@ func (e *editor) redraw(line []byte) {
 	}
 }
 
-// skip passes over a key that sends more than one byte, and over the terminal's answer to where the cursor is.
+// skip reads the rest of a key that sends more than one byte, or of the terminal's answer about the cursor.
 func (e *editor) skip(ctx context.Context) error {
 	b, err := e.key(ctx)
 	if err != nil || b != '[' && b != 'O' {

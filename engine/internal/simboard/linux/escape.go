@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// unescape reads \n, \t, \101, \x41 and the like. forEcho adds those of echo: \0101, and \c, which ends the output; more
-// reports that it did not.
+// unescape reads \n, \t, \101, \x41 and the like. forEcho adds those of echo: \0101, and \c, which ends the
+// output. more is false after a \c.
 func unescape(text string, forEcho bool) (out []byte, more bool) {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' || i+1 == len(text) {
@@ -47,7 +47,7 @@ func unescape(text string, forEcho bool) (out []byte, more bool) {
 	return out, true
 }
 
-// digits counts the digits of a base that a text begins with, at most so many.
+// digits returns how many digits of a base, at most most, a text begins with.
 func digits(text string, most, base int) int {
 	n := 0
 	for n < most && n < len(text) {

@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// A fetch goes through Config.Dial, to an address: there is no resolver on the board.
+// Downloads connect by Config.Dial to an address: the board has no resolver.
 
 var (
 	errName   = errors.New("bad address")
 	errScheme = errors.New("only http is in this simulation")
 )
 
-// get asks for a URL. Redirections are not followed.
+// get requests a URL. Redirections are not followed.
 func (p *process) get(text string) (*http.Response, func(), error) {
 	u, err := url.Parse(text)
 	if err != nil || net.ParseIP(u.Hostname()) == nil {
@@ -43,7 +43,7 @@ func (p *process) get(text string) (*http.Response, func(), error) {
 	return resp, t.CloseIdleConnections, err
 }
 
-// sink is where a download goes.
+// sink opens the file of a download.
 func (p *process) sink(name string) (io.Writer, error) {
 	if name == "-" {
 		return p.out, nil
@@ -121,7 +121,7 @@ func (p *process) wget(address, to string, loud bool) int {
 	return 0
 }
 
-// The exit codes of curl that scripts look at.
+// The exit codes of curl that scripts use.
 const (
 	curlUsage   = 2
 	curlHost    = 6

@@ -54,7 +54,7 @@ func (t *tree) open(p string, flags int, mode fs.FileMode) (*file, error) {
 	return f, nil
 }
 
-// create makes an empty file where a path, a dangling link perhaps, ends.
+// create makes an empty file at a path, which may be a dangling link.
 func (t *tree) create(p string, mode fs.FileMode) (*node, error) {
 	for range maxLinks {
 		_, _, n, err := t.walk(p, false)
@@ -82,7 +82,7 @@ func (f *file) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadAt reads at a place; of a character device, what comes.
+// ReadAt reads at an offset, which a character device ignores.
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	if f.n.mode.IsDir() {
 		return 0, syscall.EISDIR

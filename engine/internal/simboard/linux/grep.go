@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// basic makes an extended regular expression of a basic one, as far as Go's can say it.
+// basic translates a basic regular expression into Go's syntax, which has no back references.
 func basic(re string) string {
 	var b strings.Builder
 	for i := 0; i < len(re); i++ {
@@ -114,7 +114,7 @@ type grepRun struct {
 	found   bool
 }
 
-// files searches the files, or the standard input. Directories are passed over.
+// files searches the files, or the standard input. Directories are skipped.
 func (g *grepRun) files(names []string) int {
 	if len(names) == 0 {
 		names = []string{"-"}

@@ -1,9 +1,9 @@
-// Package linux is the Linux of a simulated board: a login on a serial line and a POSIX shell whose commands are written
-// in Go.
+// Package linux is the Linux of a simulated board: a login on a serial line and a POSIX shell whose commands are
+// written in Go.
 //
-// It owns the board's file tree, its clock, its network settings and what runs on it. It knows nothing of the host it runs
-// on: it opens no file and runs no program of the host, and reaches the network by Config.Dial alone. It does not know the
-// boot loader that started it, nor what commands are typed for.
+// It owns the board's file tree, its clock, its network settings and what runs on it. It knows nothing of the host
+// it runs on: it opens no file and runs no program of the host, and reaches the network by Config.Dial alone. It
+// does not know the boot loader that started it, nor what commands are typed for.
 package linux
 
 import (
@@ -18,7 +18,7 @@ import (
 // TTY is the serial line as the board sees it.
 type TTY interface {
 	io.Writer                              // to the station
-	Key(ctx context.Context) (byte, error) // from the station; ends with ctx
+	Key(ctx context.Context) (byte, error) // from the station; returns an error when ctx ends
 }
 
 // Disk is a block device.
@@ -36,7 +36,7 @@ type Storage interface {
 	io.WriterAt
 }
 
-// Config is what one board has.
+// Config is the configuration of a board's Linux.
 type Config struct {
 	Clock clock.Clock
 	// Dial opens every connection of the board.
@@ -48,7 +48,7 @@ type Config struct {
 	Hostname string
 	Login    string // what the login prompt ends with, "login:"
 	User     string
-	Password string // "" asks for none
+	Password string // "" for none
 	Prompt   string // what the shell's prompt ends with, "# "
 	Cmdline  string // the kernel's
 
@@ -64,7 +64,7 @@ const (
 	AtShell = "shell" // a line was typed
 )
 
-// PowerDown is what the kernel prints before the power goes.
+// PowerDown is the kernel's last line before the power is off.
 const PowerDown = "reboot: Power down"
 
 // Halt is how a system went down.
@@ -75,8 +75,8 @@ const (
 	Reboot
 )
 
-// Boot prints the kernel's lines, offers a login and runs a shell until the system goes down or ctx ends, in which case it
-// returns context.Cause(ctx). Nothing of the board runs any more when it returns.
+// Boot prints the kernel's lines, offers a login and runs a shell until the system goes down or ctx ends, in which
+// case it returns context.Cause(ctx). Nothing of the board runs any more when it returns.
 func Boot(ctx context.Context, tty TTY, cfg Config) (Halt, error) {
 	ctx, down := context.WithCancelCause(ctx)
 	s := newSystem(ctx, cfg, tty, func(h Halt) { down(errHalt(h)) })

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// holding is what a program may keep of what it reads: as much as the board's RAM disk holds.
+// holding counts what a program keeps of its input: it may keep as much as the board's RAM disk holds.
 type holding struct{ used int }
 
 // keep counts a line that is kept, and reports whether there is room for it.
@@ -16,10 +16,10 @@ func (m *holding) keep(line string) bool {
 	return m.used <= treeLimit
 }
 
-// forget counts a line that is kept no more.
+// forget counts a line that is not kept any more.
 func (m *holding) forget(line string) { m.used -= len(line) + 16 }
 
-// readLine reads a line with its end, of a length that fits into memory.
+// readLine reads a line with its end, or fails if it does not fit into memory.
 func readLine(in *bufio.Reader) (string, error) {
 	var line strings.Builder
 	for {
@@ -34,13 +34,13 @@ func readLine(in *bufio.Reader) (string, error) {
 	}
 }
 
-// kept is an output that the shell keeps, for `$(…)`.
+// kept is an output that the shell collects in memory, for `$(…)`.
 type kept struct {
 	io.Writer
 	size interface{ Len() int }
 }
 
-// keptOutput bounds an output, if it is one that the shell keeps.
+// keptOutput limits the size of an output that the shell collects.
 func keptOutput(w io.Writer) io.Writer {
 	if size, ok := w.(interface{ Len() int }); ok {
 		return kept{w, size}

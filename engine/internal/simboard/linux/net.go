@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// interfaces are the board's, by their place in its tables.
+// interfaces are the board's network interfaces, by index.
 var interfaces = []struct {
 	name, home, mac string
 	mtu             int
@@ -18,45 +18,45 @@ var interfaces = []struct {
 	{"lo", "virtual/net/lo", "00:00:00:00:00:00", 65536},
 }
 
-// network is the board's settings.
+// network is the board's network settings.
 type network struct {
-	guard  sync.Mutex
+	mu     sync.Mutex // guards what follows
 	up     [2]bool
 	addr   netip.Prefix
 	router netip.Addr
 }
 
 func (n *network) isUp(i int) bool {
-	n.guard.Lock()
-	defer n.guard.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	return n.up[i] || interfaces[i].name == "lo"
 }
 
 func (n *network) set(i int, up bool) {
-	n.guard.Lock()
-	defer n.guard.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.up[i] = up
 }
 
 func (n *network) configure(addr netip.Prefix, router netip.Addr) {
-	n.guard.Lock()
-	defer n.guard.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.up[0], n.addr, n.router = true, addr, router
 }
 
 func (n *network) setRouter(router netip.Addr) {
-	n.guard.Lock()
-	defer n.guard.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.router = router
 }
 
 func (n *network) address() (netip.Prefix, netip.Addr, bool) {
-	n.guard.Lock()
-	defer n.guard.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	return n.addr, n.router, n.up[0] && n.addr.IsValid()
 }
 
-// index finds an interface.
+// index returns the index of an interface, -1 if there is none.
 func index(name string) int {
 	return slices.IndexFunc(interfaces, func(i struct {
 		name, home, mac string
@@ -135,7 +135,7 @@ func ip(p *process) int {
 	return 0
 }
 
-const ipFailed = 2 // the exit code of a question that the kernel does not answer
+const ipFailed = 2 // the exit code of an error of the kernel
 
 // addresses prints the interfaces as ip does, or the one that is named.
 func (p *process) addresses(name string, global, inet bool) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// od is `od -c`: the one form that it has.
+// od has the one form `od -c`.
 func od(p *process) int {
 	o, names, ok := p.options("c")
 	if !ok {
@@ -22,7 +22,7 @@ func od(p *process) int {
 		for at := 0; p.ctx.Err() == nil; at += 16 {
 			n, err := io.ReadFull(r, row)
 			switch {
-			case n == len(row) && bytes.Equal(row, before): // a row like the one before is a star, once
+			case n == len(row) && bytes.Equal(row, before): // rows like the one before are one star
 				if !squeezed {
 					fmt.Fprintln(p.out, "*")
 				}
@@ -44,7 +44,7 @@ func od(p *process) int {
 	})
 }
 
-// characterName is a byte as od -c prints it.
+// characterName returns a byte as od -c prints it.
 func characterName(c byte) string {
 	name := strings.TrimSuffix(strings.TrimPrefix(strconv.QuoteToASCII(string(rune(c))), `"`), `"`)
 	switch {

@@ -30,8 +30,8 @@ const (
 	diskMajor     = 254
 )
 
-// partitions finds those that a disk's GUID partition table has when the kernel looks, which it does once: at boot. A
-// damaged table has none. Source: UEFI specification, 5.3.
+// partitions finds those that a disk's GUID partition table has when the kernel looks, which it does once: at
+// boot. A damaged table has none. Source: UEFI specification, 5.3.
 func (d *disk) partitions() (all []*disk) {
 	le := binary.LittleEndian
 	header := make([]byte, d.Sector)

@@ -12,8 +12,8 @@ type ramDisk []byte
 func (m ramDisk) ReadAt(p []byte, off int64) (int, error)  { return copy(p, m[off:]), nil }
 func (m ramDisk) WriteAt(p []byte, off int64) (int, error) { return copy(m[off:], p), nil }
 
-// gpt makes a disk of 64 sectors whose table, at LBA 2, has one entry from first to last, and whose header is changed by
-// edit before it is summed.
+// gpt makes a disk of 64 sectors whose table, at LBA 2, has one entry from first to last, and whose header is
+// changed by edit before it is summed.
 func gpt(first, last uint64, edit func(header []byte)) *disk {
 	le := binary.LittleEndian
 	m := make(ramDisk, 64*512)
@@ -49,7 +49,7 @@ func TestPartitionsOfHostileTables(t *testing.T) {
 		"no entries":                   {4, 7, func(h []byte) { le.PutUint32(h[80:], 0); le.PutUint32(h[88:], 0) }, 0},
 		"an end past all sectors":      {4, 1 << 62, func([]byte) {}, 0},
 		"a negative end":               {4, 1<<64 - 1, func([]byte) {}, 0},
-		"a beginning behind the end":   {8, 7, func([]byte) {}, 0},
+		"a beginning after the end":    {8, 7, func([]byte) {}, 0},
 		"a beginning that wraps":       {1 << 55, 1<<55 + 4, func([]byte) {}, 0},
 	} {
 		if got := gpt(c.first, c.last, c.edit).partitions(); len(got) != c.want {

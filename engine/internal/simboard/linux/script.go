@@ -9,8 +9,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// The interpreter runs what was parsed as Bash: of a POSIX tree it does not know export and local. What a busybox shell
-// does not have is taken out here, and so is what would ask the host.
+// The interpreter runs what was parsed as Bash: of a POSIX tree it does not know export and local. What a busybox
+// shell does not have is taken out here, and so is what would ask the host.
 
 // syntaxError is a script that the shell refuses.
 type syntaxError struct{ text string }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// sedCommand is one command of sed: what lines it is for, and what it does.
+// sedCommand is one command of sed: its address and what it does.
 type sedCommand struct {
 	line   int // 0 for any, -1 for the last
 	match  *regexp.Regexp
@@ -19,7 +19,7 @@ type sedCommand struct {
 	print  bool
 }
 
-// sed knows s, p, d and q, with a line number, $ or /RE/ before them.
+// sed has the commands s, p, d and q, with a line number, $ or /RE/ as address.
 func sed(p *process) int {
 	o, rest, ok := p.options("nrEe:")
 	if !ok {
@@ -44,7 +44,7 @@ func sed(p *process) int {
 	return r.files(rest)
 }
 
-// sedRun is an edit of a stream.
+// sedRun is a running sed.
 type sedRun struct {
 	*process
 	commands []sedCommand
@@ -169,7 +169,7 @@ func (e *sedCommand) substitute(line string) (string, bool) {
 	return b.String() + line[at:], true
 }
 
-// delimited reads up to a delimiter that no backslash stands before.
+// delimited reads up to a delimiter without a backslash before it.
 func delimited(s string, by byte) (part, rest string, ok bool) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -189,60 +189,67 @@ func delimited(s string, by byte) (part, rest string, ok bool) {
 	return "", "", false
 }
 
-func parseSed(s string, extended bool) (e sedCommand, rest string, err error) {
-	compile := func(re string) (*regexp.Regexp, error) {
-		if !extended {
-			re = basic(re)
-		}
-		return regexp.Compile(re)
-	}
+// parseSed reads the first command of a script, and returns the rest.
+func parseSed(s string, extended bool) (c sedCommand, rest string, err error) {
 	unknown := fmt.Errorf("not in this simulation: %s", s)
+	s, ok, err := c.address(s, extended)
+	if err != nil {
+		return c, "", err
+	}
+	if s = strings.TrimLeft(s, " "); !ok || s == "" {
+		return c, "", unknown
+	}
+	switch c.verb = s[0]; {
+	case strings.IndexByte("pdq", c.verb) >= 0:
+		return c, s[1:], nil
+	case c.verb == 's' && len(s) > 1:
+		rest, err = c.substitution(s[1:], extended)
+		return c, rest, err
+	}
+	return c, "", unknown
+}
+
+// address reads the address: a number, $ or /RE/.
+func (c *sedCommand) address(s string, extended bool) (rest string, ok bool, err error) {
 	switch {
 	case s[0] == '$':
-		e.line, s = -1, s[1:]
+		c.line = -1
+		return s[1:], true, nil
 	case s[0] == '/':
 		re, left, ok := delimited(s[1:], '/')
 		if !ok {
-			return e, "", unknown
+			return "", false, nil
 		}
-		if e.match, err = compile(re); err != nil {
-			return e, "", err
-		}
-		s = left
-	case s[0] >= '1' && s[0] <= '9':
-		for s != "" && s[0] >= '0' && s[0] <= '9' {
-			e.line, s = 10*e.line+int(s[0]-'0'), s[1:]
-		}
+		c.match, err = compile(re, extended, false)
+		return left, true, err
 	}
-	s = strings.TrimLeft(s, " ")
-	if s == "" {
-		return e, "", unknown
+	for s != "" && s[0] >= '0' && s[0] <= '9' {
+		c.line, s = 10*c.line+int(s[0]-'0'), s[1:]
 	}
-	switch e.verb = s[0]; e.verb {
-	case 'p', 'd', 'q':
-		return e, s[1:], nil
-	case 's':
-		if len(s) < 2 {
-			return e, "", unknown
-		}
-		re, left, ok1 := delimited(s[2:], s[1])
-		with, left, ok2 := delimited(left, s[1])
-		if !ok1 || !ok2 {
-			return e, "", fmt.Errorf("unterminated s")
-		}
-		flags := 0
-		for flags < len(left) && strings.IndexByte("gpI", left[flags]) >= 0 {
-			flags++
-		}
-		e.with, e.global, e.print = with, strings.Contains(left[:flags], "g"), strings.Contains(left[:flags], "p")
-		if !extended {
-			re = basic(re)
-		}
-		if strings.Contains(left[:flags], "I") {
-			re = "(?i)" + re
-		}
-		e.re, err = regexp.Compile(re)
-		return e, left[flags:], err
+	return s, true, nil
+}
+
+// substitution reads /RE/TEXT/FLAGS, with any delimiter.
+func (c *sedCommand) substitution(s string, extended bool) (rest string, err error) {
+	re, left, ok1 := delimited(s[1:], s[0])
+	with, left, ok2 := delimited(left, s[0])
+	if !ok1 || !ok2 {
+		return "", fmt.Errorf("unterminated s")
 	}
-	return e, "", unknown
+	rest = strings.TrimLeft(left, "gpI")
+	flags := left[:len(left)-len(rest)]
+	c.with, c.global, c.print = with, strings.Contains(flags, "g"), strings.Contains(flags, "p")
+	c.re, err = compile(re, extended, strings.Contains(flags, "I"))
+	return rest, err
+}
+
+// compile compiles a regular expression of sed.
+func compile(re string, extended, anyCase bool) (*regexp.Regexp, error) {
+	if !extended {
+		re = basic(re)
+	}
+	if anyCase {
+		re = "(?i)" + re
+	}
+	return regexp.Compile(re)
 }

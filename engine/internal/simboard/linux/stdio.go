@@ -14,10 +14,10 @@ type keyboard struct {
 
 func (k keyboard) Read(b []byte) (int, error) { return k.t.readLine(k.ctx, b) }
 
-// buffers are what streams go through: no more of an image than this is in memory at a time.
+// buffers are the buffers of transfer: no more of an image than one is in memory at a time.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
-// transfer copies a stream. It returns a reader's failure and a writer's apart.
+// transfer copies a stream. It returns the error of the reader and that of the writer.
 func transfer(ctx context.Context, w io.Writer, r io.Reader) (readErr, writeErr error) {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)

@@ -40,7 +40,7 @@ func sum(make func() hash.Hash) func(*process) int {
 }
 
 func (p *process) checkSums(lists []string, digest func(io.Reader) (string, error), silent bool) int {
-	bad, all := 0, 0 // a line that is none counts as bad
+	bad, all := 0, 0 // a line without a digest counts as bad
 	code := p.each(lists, func(_ string, r io.Reader) error {
 		for lines := bufio.NewScanner(r); lines.Scan(); {
 			all++

@@ -10,7 +10,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// The kernel and the tools, as they present themselves.
+// The names and versions of the kernel and the tools.
 const (
 	release   = "6.1.0-flashlua-arm64"
 	version   = "#1 SMP PREEMPT flashlua simulated board"
@@ -34,8 +34,8 @@ type system struct {
 	net   network
 	log   kernelLog
 
-	mu     sync.Mutex
-	date   time.Duration // how far the board's clock is off
+	mu     sync.Mutex    // guards what follows
+	date   time.Duration // the offset of the board's clock
 	mounts []mount
 	pids   int
 	host   string
@@ -50,7 +50,7 @@ func newSystem(ctx context.Context, cfg Config, tty TTY, halt func(Halt)) *syste
 	return s
 }
 
-// now is the board's own idea of the time.
+// now returns the time of the board's clock.
 func (s *system) now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *system) run(ctx context.Context) {
 	}
 }
 
-// boot prints what a kernel prints.
+// boot prints the lines of a booting kernel.
 func (s *system) boot(ctx context.Context) {
 	for i, line := range s.bootLines() {
 		if i == bootHead {
@@ -100,7 +100,7 @@ func (s *system) boot(ctx context.Context) {
 	}
 }
 
-// bootHead is how many lines come at once; the rest comes when the hardware was found.
+// bootHead is how many lines the kernel prints at once; the rest follows after bootTime.
 const bootHead = 4
 
 func (s *system) bootLines() []string {
@@ -119,12 +119,12 @@ func (s *system) bootLines() []string {
 
 // kernelLog is the kernel's ring buffer.
 type kernelLog struct {
-	mu      sync.Mutex
-	level   int // messages below it reach the console
+	mu      sync.Mutex // guards level and lines
+	level   int        // messages below it reach the console
 	lines   []string
 	since   func() time.Duration
 	console func(line string)
-	stays   bool // on the console, whatever level is set
+	stays   bool // messages reach the console at every level
 }
 
 const (

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// What a terminal's keys send.
+// The bytes of a terminal's keys.
 const (
 	ctrlC     = 0x03
 	ctrlD     = 0x04
@@ -25,7 +25,7 @@ const typeAhead = 4095
 type terminal struct {
 	tty     TTY
 	life    context.Context
-	echo    func() bool // whether the next key shows
+	echo    func() bool // reports whether the next key is echoed
 	columns int
 	out     sync.Mutex // one writer at a time, so that a kernel line does not split a command's
 
@@ -61,7 +61,7 @@ func (t *terminal) wake() {
 	}
 }
 
-// listen takes what is typed until ctx ends or the line is gone.
+// listen reads what is typed until ctx ends or the line is closed.
 func (t *terminal) listen(ctx context.Context) {
 	for {
 		b, err := t.tty.Key(ctx)

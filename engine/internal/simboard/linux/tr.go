@@ -60,7 +60,7 @@ var classes = map[string]string{
 	"[:upper:]": "A-Z", "[:lower:]": "a-z", "[:digit:]": "0-9", "[:alpha:]": "A-Za-z", "[:alnum:]": "A-Za-z0-9", "[:space:]": "\t\n\v\f\r ", "[:blank:]": " \t",
 }
 
-// charset reads what tr takes: ranges, classes, escapes.
+// charset reads a set of tr: ranges, classes, escapes.
 func charset(text string) []byte {
 	for class, set := range classes {
 		text = strings.ReplaceAll(text, class, set)

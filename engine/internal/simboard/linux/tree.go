@@ -28,7 +28,7 @@ type tree struct {
 	now  func() time.Time
 }
 
-// node is a file of any kind. tree.mu guards what changes.
+// node is a file of any kind. tree.mu guards its fields.
 type node struct {
 	ino    uint64
 	mode   fs.FileMode
@@ -63,7 +63,7 @@ func split(p string) []string {
 	return strings.FieldsFunc(p, func(r rune) bool { return r == '/' })
 }
 
-// walk finds what a path names: the directory that holds it, its name there, and itself, nil when it does not exist.
+// walk resolves a path: the directory that holds it, its name there, and itself, nil when it does not exist.
 // follow says whether a symbolic link at the end is followed.
 func (t *tree) walk(p string, follow bool) (dir *node, name string, n *node, err error) {
 	return t.from(t.root, nil, p, follow, 0)
@@ -132,7 +132,7 @@ func (t *tree) findLocked(p string, follow bool) (*node, error) {
 	return n, err
 }
 
-// put adds a node where nothing is.
+// put adds a node at a path that does not exist.
 func (t *tree) put(p string, make func() *node) (*node, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -202,7 +202,7 @@ func (t *tree) link(old, p string) error {
 	return err
 }
 
-// kernel reports whether a directory belongs to the kernel: nothing of it can be removed.
+// kernel reports whether a directory belongs to the kernel: nothing in it can be removed.
 func (n *node) kernel() bool { return n.mode.IsDir() && n.mode&0o222 == 0 || n.text != nil }
 
 // remove removes a name. dir says whether it must be a directory.
@@ -310,7 +310,7 @@ func (t *tree) resolve(p string) (string, error) {
 	return done, nil
 }
 
-// info is a node as a shell's tests see it.
+// info is a node's properties as fs.FileInfo.
 type info struct {
 	name string
 	*node

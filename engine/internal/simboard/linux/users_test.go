@@ -18,8 +18,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// sources are the parts of the repository whose commands a board's shell runs: policies, documents, the engine's own commands,
-// and tests that work a board. What is excluded runs on the station, or is the simulation itself.
+// sources are the parts of the repository whose commands a board's shell runs: policies, documents, the engine's
+// own commands, and tests that use a board. The other parts run on the station, or are the simulation itself.
 var sources = []struct {
 	dir, match string
 	texts      func(file string, content []byte) []string
@@ -150,7 +150,7 @@ func users(t *testing.T) map[string][]string {
 	return found
 }
 
-// TestEveryAppletHasAUser: an applet is there because something in the repository has a board's shell run it.
+// TestEveryAppletHasAUser: every applet is run by a policy, a document or a test of the repository on a board.
 func TestEveryAppletHasAUser(t *testing.T) {
 	found := users(t)
 	for _, name := range appletNames() {

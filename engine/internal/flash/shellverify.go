@@ -12,13 +12,14 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// readMethod is how the board reads a medium back: a function of the helper, which hashes or sends, and its program.
+// readMethod is how the board reads a medium back: a function of the helper, which hashes or sends, and the
+// program that it uses.
 type readMethod struct{ name, program string }
 
-// defaultReadMethod is what every board has.
+// defaultReadMethod works on every board.
 var defaultReadMethod = readMethod{"pipe", "sha256sum"}
 
-// Verify implements Writer. What it was asked to read once, it reads whole the next time.
+// Verify implements Writer. It reads only what Write asked for the first time, and the whole image from then on.
 func (w *ShellWriter) Verify(ctx context.Context) (Receipt, error) {
 	bad, err := w.mismatchedRanges(ctx, "verify", w.unverified)
 	w.unverified, w.wrong = w.im.Ranges(), bad
@@ -49,7 +50,7 @@ func (w *ShellWriter) Distrust() { w.unverified = w.im.Ranges() }
 // Counts implements Writer.
 func (w *ShellWriter) Counts() Counts { return w.counts }
 
-// mismatchedRanges reads ranges back and gives those that do not hold the image.
+// mismatchedRanges reads ranges back and returns those that do not hold the image.
 func (w *ShellWriter) mismatchedRanges(ctx context.Context, step string, s ranges) (bad ranges, err error) {
 	if err := w.chooseReadMethod(ctx); err != nil {
 		return nil, err
@@ -57,14 +58,15 @@ func (w *ShellWriter) mismatchedRanges(ctx context.Context, step string, s range
 	if bad, err = w.read(ctx, step, s.groups(w.Medium, cmp.Or(w.groupSize, minGroup))); err != nil || len(bad) == 0 {
 		return bad, err
 	}
-	which, err := w.read(ctx, step, bad.groups(w.Medium, 0))
-	if err == nil && len(which) == 0 { // it reads once so and once so: who knows which of them
-		which = bad
+	exact, err := w.read(ctx, step, bad.groups(w.Medium, 0))
+	if err == nil && len(exact) == 0 { // the two reads disagree: treat the whole groups as wrong
+		exact = bad
 	}
-	return which, err
+	return exact, err
 }
 
-// read has the board hash groups, as many at once as it does in batchTime, and gives the ranges of those that differ.
+// read has the board hash groups, as many per command as it hashes in batchTime. It returns the ranges of the
+// groups that differ.
 func (w *ShellWriter) read(ctx context.Context, step string, groups []hashGroup) (bad ranges, err error) {
 	p := batchSizer{limit: max(64*mib, w.rate()*int64(batchTime/time.Second))}
 	var total, done int64
@@ -74,7 +76,7 @@ func (w *ShellWriter) read(ctx context.Context, step string, groups []hashGroup)
 	for len(groups) > 0 {
 		n, size := 0, int64(0)
 		limit := p.limit
-		if left := total - done; left < limit+limit/2 { // what little is left is not worth a command of its own
+		if left := total - done; left < limit+limit/2 { // the rest is too small for a command of its own
 			limit = left
 		}
 		for n < len(groups) && (n == 0 || size+groups[n].len <= limit) {
@@ -87,7 +89,7 @@ func (w *ShellWriter) read(ctx context.Context, step string, groups []hashGroup)
 			compare = w.compareOnStation
 		}
 		wrong, err := compare(ctx, groups[:n])
-		for range queryRetries - 1 { // noise may spoil the answer
+		for range queryRetries - 1 { // console noise may damage the reply
 			if classify.Facts(err).Kind == classify.ConsoleGarbled {
 				wrong, err = compare(ctx, groups[:n])
 			}
@@ -105,7 +107,7 @@ func (w *ShellWriter) read(ctx context.Context, step string, groups []hashGroup)
 	return bad, nil
 }
 
-// compare has the board hash groups.
+// compare has the board hash groups, and returns the ranges of those that differ.
 func (w *ShellWriter) compare(ctx context.Context, groups []hashGroup) (bad ranges, err error) {
 	m := w.Medium
 	var l commandList
@@ -140,7 +142,7 @@ func (w *ShellWriter) compare(ctx context.Context, groups []hashGroup) (bad rang
 	return bad, nil
 }
 
-// groupDigest is the digest of a group.
+// groupDigest returns the digest with which a group must read back.
 func (w *ShellWriter) groupDigest(g hashGroup, buf []byte) (string, error) {
 	if sum, ok := w.digests.Load(g.ddRun); ok {
 		return sum.(string), nil
@@ -148,7 +150,8 @@ func (w *ShellWriter) groupDigest(g hashGroup, buf []byte) (string, error) {
 	return g.digest(w.im, hashes[w.method.program](), buf)
 }
 
-// precomputeDigests finds the digests of what will be read back while the board writes. The caller ends it.
+// precomputeDigests computes, while the board writes, the digests that Verify will need. The returned function
+// stops it.
 func (w *ShellWriter) precomputeDigests(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -161,7 +164,7 @@ func (w *ShellWriter) precomputeDigests(ctx context.Context) (end func()) {
 			}
 			sum, err := w.groupDigest(g, buf)
 			if err != nil {
-				return // it will fail again
+				return // compare meets the same error again
 			}
 			w.digests.Store(g.ddRun, sum)
 		}

@@ -19,19 +19,19 @@ type ShellWriter struct {
 
 	dut        *ShellFlasher
 	im         Image
-	unverified ranges // what must yet be read back
+	unverified ranges // to be read back by the next Verify
 	wrong      ranges // what the last Verify read back wrong
 	counts     Counts
 	profile
-	copyRate  int64 // how fast it reads and writes, in bytes a second; 0 if that is not known
-	lastReply reply // the last one about what it read
-	done      int64
+	copyRate  int64 // speed of reading and writing, in bytes a second; 0 if not known
+	lastReply reply // to the last command that read
+	done      int64 // bytes of this write
 	total     int64
 
-	digests sync.Map // of groups, once they are known
+	digests sync.Map // of groups, by ddRun
 }
 
-// NewWriter is the first step of Write or Verify. It touches nothing.
+// NewWriter returns a writer of im to m. It neither reads nor writes the medium.
 func (d *ShellFlasher) NewWriter(m Medium, im Image) *ShellWriter {
 	return &ShellWriter{Medium: m, dut: d, im: im, unverified: im.Ranges()}
 }
@@ -43,8 +43,9 @@ func (w *ShellWriter) beforeWrite() {
 	}
 }
 
-// Write makes the medium hold the image, padded to whole sectors, and flushes it. What is right already is left alone,
-// if a look at some of it promises that this is worth the reading. That all arrived is for Verify to say.
+// Write implements Writer. The image is padded to whole sectors. Ranges that are right already are not written, if
+// a sample suggests that comparing first costs less than writing. Write does not check that everything arrived:
+// Verify does.
 func (w *ShellWriter) Write(ctx context.Context) error {
 	all := ranges(w.im.Ranges())
 	likely, err := w.sampleMedium(ctx)
@@ -54,7 +55,7 @@ func (w *ShellWriter) Write(ctx context.Context) error {
 	wrong := all
 	if maybe := all.withKinds(likely); len(maybe) > 0 {
 		switch bad, err := w.mismatchedRanges(ctx, "compare", maybe); {
-		case classify.Facts(err).Kind == classify.VerifyRead: // what cannot be read may heal when it is written
+		case classify.Facts(err).Kind == classify.VerifyRead: // a read error may disappear after a write
 		case err != nil:
 			return err
 		default:
@@ -65,15 +66,15 @@ func (w *ShellWriter) Write(ctx context.Context) error {
 	if len(wrong) > 0 {
 		defer w.precomputeDigests(ctx)()
 	}
-	w.unverified = all // a medium that is smaller than it says keeps one block in the place of another
+	w.unverified = all // all, because a medium that is smaller than it says aliases blocks
 	if len(wrong) == 0 {
 		w.unverified = nil
 	}
 	return w.writeRanges(ctx, wrong)
 }
 
-// writeRanges writes some ranges, those with the partition table last. What is there of the old one goes first: neither boots a
-// medium that is only half written.
+// writeRanges writes ranges, those with the partition table last. If others are written, it first overwrites the
+// old partition table with zeros, so that a half-written medium boots from neither.
 func (w *ShellWriter) writeRanges(ctx context.Context, wrong ranges) error {
 	first, _ := ranges(w.im.Ranges()).splitBootRanges()
 	others := wrong.without(first)
@@ -87,7 +88,7 @@ func (w *ShellWriter) writeRanges(ctx context.Context, wrong ranges) error {
 	}
 	full := slices.Concat(others.ofKind(image.Data).runs(w.Medium), first.ofKind(image.Data).runs(w.Medium))
 	w.total = w.Medium.padded(all.size())
-	w.done = w.total - w.Medium.padded(empty.size()) // what goes twice does not count twice
+	w.done = w.total - w.Medium.padded(empty.size()) // ranges that are written twice count once
 	for _, r := range full {
 		w.done -= r.len
 	}
@@ -98,10 +99,10 @@ func (w *ShellWriter) writeRanges(ctx context.Context, wrong ranges) error {
 	return w.writeData(ctx, last, full)
 }
 
-// batchTime is about how long one command of the board's should take: between two, it is told how far it got.
+// batchTime is about how long one command of the board should take. Progress is reported between two commands.
 const batchTime = 6 * time.Second
 
-// batchSizer finds out how much the board does in batchTime.
+// batchSizer adapts the bytes per command to batchTime.
 type batchSizer struct {
 	limit int64
 	began time.Time
@@ -114,7 +115,8 @@ func (p *batchSizer) end(now time.Time, done int64) {
 	p.limit = min(max(int64(float64(done)*float64(batchTime)/float64(took)), 16*mib), 2*p.limit)
 }
 
-// writeZeros fills runs with zeros, which the board makes itself. It gives what is left of it for the next command.
+// writeZeros fills runs with zeros, which the board generates. It returns the last, partly filled list, which the
+// next command continues.
 func (w *ShellWriter) writeZeros(ctx context.Context, runs []ddRun) (*commandList, error) {
 	p := batchSizer{limit: max(4*zeroEntry, w.copyRate*int64(batchTime/time.Second))}
 	l, runs := takeZeros(runs, p.limit)
@@ -131,13 +133,13 @@ func (w *ShellWriter) writeZeros(ctx context.Context, runs []ddRun) (*commandLis
 	return l, nil
 }
 
-// takeZeros is a list for about so many bytes of runs, and the other runs.
+// takeZeros returns a list for about limit bytes of runs, and the remaining runs.
 func takeZeros(runs []ddRun, limit int64) (*commandList, []ddRun) {
 	l := &commandList{}
 	for len(runs) > 0 && l.size < limit {
 		r := runs[0]
-		if most := limit / 4 / mib * mib; r.len > most { // a long run in parts
-			r.len = most
+		if maxLen := limit / 4 / mib * mib; r.len > maxLen { // split a long run
+			r.len = maxLen
 		}
 		l.add("zero", r)
 		if r.len == runs[0].len {
@@ -149,7 +151,7 @@ func takeZeros(runs []ddRun, limit int64) (*commandList, []ddRun) {
 	return l, runs
 }
 
-// writeData has the board work off a list, and then what it streams: runs of data.
+// writeData has the board execute a list, and then write runs of data that it fetches.
 func (w *ShellWriter) writeData(ctx context.Context, l *commandList, runs []ddRun) error {
 	w.done += l.size
 	var s *stream
@@ -175,7 +177,7 @@ func (w *ShellWriter) progress(done int64) {
 	}
 }
 
-// runWriteList has the board work off a list.
+// runWriteList has the board execute a list of writes. s is the data of its put commands, nil if there are none.
 func (w *ShellWriter) runWriteList(ctx context.Context, l *commandList, s *stream) error {
 	d, m := w.dut, w.Medium
 	if err := d.loadHelper(ctx); err != nil {
@@ -220,7 +222,7 @@ func (w *ShellWriter) runWriteList(ctx context.Context, l *commandList, s *strea
 		return newError(classify.NetHTTPCut, a, "the board did not get the list of what to write to %s", m.Device)
 	case a.number("dd") > 0:
 		return newError(classify.WriteFailed, a, "writing %s failed: dd exited %d", m.Device, a.number("dd"))
-	case a.number("fetch") > 0 || a.number("cut") > 0: // what was sent may be counted a moment later than it arrived; Verify has the last word
+	case a.number("fetch") > 0 || a.number("cut") > 0: // sent bytes are counted slightly late; Verify decides
 		return newError(classify.NetHTTPCut, a, "the transfer broke off after %d of %d bytes", min(sent.count(), size), size)
 	case !a.hasNumbers("fetch", "dd", "cut", "sync"):
 		return errGarbled(a, "writing", m)

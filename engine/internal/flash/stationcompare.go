@@ -31,7 +31,7 @@ func (w *ShellWriter) compareOnStation(ctx context.Context, groups []hashGroup) 
 	arrived := make(chan arrival, 1)
 	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, Peer: d.boardAddr, OnPut: func(r io.Reader) {
 		if !begun.Swap(true) {
-			bad, err := w.compareStream(groups, arriving{r, sent.add})
+			bad, err := w.compareStream(groups, countingReader{r, sent.add})
 			arrived <- arrival{bad, err}
 		}
 	}})
@@ -42,7 +42,7 @@ func (w *ShellWriter) compareOnStation(ctx context.Context, groups []hashGroup) 
 	}
 	nothing := errors.New("nothing came")
 	came := arrival{err: nothing}
-	if begun.Load() { // the board is done with it, and so its connection is over, or will be
+	if begun.Load() { // the board has finished, so its connection ends
 		select {
 		case came = <-arrived:
 		case <-ctx.Done():
@@ -53,7 +53,7 @@ func (w *ShellWriter) compareOnStation(ctx context.Context, groups []hashGroup) 
 	switch {
 	case classify.Facts(came.err).Kind != "":
 		return nil, came.err
-	case a.number("read") > 0 && (came.err == nil || came.err == nothing || errors.Is(came.err, io.ErrUnexpectedEOF)): // not if the connection broke off
+	case a.number("read") > 0 && (came.err == nil || came.err == nothing || errors.Is(came.err, io.ErrUnexpectedEOF)): // not if the connection broke
 		return nil, newError(classify.VerifyRead, a, "%s cannot be read back: dd exited %d", m.Device, a.number("read"))
 	case came.err != nil:
 		return nil, classify.WithConsole(classify.Wrap(came.err, classify.NetHTTPCut, "what the board reads of %s does not arrive", m.Device), a.text)
@@ -61,19 +61,19 @@ func (w *ShellWriter) compareOnStation(ctx context.Context, groups []hashGroup) 
 	return came.bad, nil
 }
 
-// arriving tells how much is read.
-type arriving struct {
+// countingReader reports how much is read.
+type countingReader struct {
 	io.Reader
 	add func(n int64)
 }
 
-func (c arriving) Read(p []byte) (int, error) {
+func (c countingReader) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.add(int64(n))
 	return n, err
 }
 
-// compareStream compares what comes with groups. All of it must come.
+// compareStream compares groups with the stream r, which must contain all of them and nothing else.
 func (w *ShellWriter) compareStream(groups []hashGroup, r io.Reader) (bad ranges, err error) {
 	want, got := make([]byte, image.MaxRange), make([]byte, image.MaxRange)
 	for _, g := range groups {
@@ -91,7 +91,7 @@ func (w *ShellWriter) compareStream(groups []hashGroup, r io.Reader) (bad ranges
 			}
 		}
 	}
-	switch _, err := io.ReadFull(r, got[:1]); err { // and no more: a board may send without end
+	switch _, err := io.ReadFull(r, got[:1]); err { // a board may send without end
 	case io.EOF:
 		return bad, nil
 	case nil:

@@ -8,23 +8,24 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// stallWatch counts what the board fetched or sent, and how long it made no progress.
+// stallWatch counts what the board fetched or sent, and how long it has made no progress. It is safe for
+// concurrent use.
 type stallWatch struct {
 	verb         string        // "fetched" or "sent", for people
 	total        int64         // bytes
-	idleTimeout  time.Duration // how long it may make no progress
-	afterTimeout time.Duration // the same once all bytes have passed: it may still write them
+	idleTimeout  time.Duration // longest time without progress
+	afterTimeout time.Duration // the same once all bytes have passed: the board may still be writing them
 
 	now      func() time.Time
 	progress func(n int64)
 
 	mu    sync.Mutex // guards what follows
 	n     int64
-	at    time.Time // of the last byte, or line that the board printed
+	at    time.Time // of the last byte or printed line
 	ended bool
 }
 
-// add counts n more bytes. It is called from the server's goroutines, and does nothing once the transfer is over.
+// add counts n more bytes. The server's goroutines call it. It does nothing once the transfer has ended.
 func (t *stallWatch) add(n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -36,7 +37,7 @@ func (t *stallWatch) add(n int64) {
 	t.progress(t.n)
 }
 
-// renew notes that the board printed a line.
+// renew records that the board printed a line.
 func (t *stallWatch) renew() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -55,7 +56,7 @@ func (t *stallWatch) end() {
 	t.ended = true
 }
 
-// stalled returns how long the transfer may still make no progress, or the error if that time is over.
+// stalled returns how long the transfer may still make no progress, or an error if that time is over.
 func (t *stallWatch) stalled() (left time.Duration, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -73,7 +74,7 @@ func (t *stallWatch) stalled() (left time.Duration, err error) {
 	return 0, classify.New(classify.ConsoleStall, "the board %s nothing for %s, after %d of %d bytes", t.verb, limit, t.n, t.total)
 }
 
-// withStallTimeout ends ctx when a transfer makes no progress.
+// withStallTimeout returns a context that ends when a transfer makes no progress. The caller calls stop.
 func (d *ShellFlasher) withStallTimeout(ctx context.Context, t *stallWatch) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	t.at, t.now = d.Clock.Now(), d.Clock.Now

@@ -16,24 +16,24 @@ import (
 )
 
 const (
-	// probeFrom is the size of an image from which on a probe pays, in bytes.
+	// probeFrom is the smallest image that is worth a probe, in bytes.
 	probeFrom   = 16 * mib
 	probeBlock  = 512 << 10
-	probeBlocks = 8                            // that are read in every way
+	probeBlocks = 8                            // read in every way
 	samples     = 3                            // of each kind
-	firstPart   = 64 << 10                     // what is read first, in bytes; a slow board reads no more
-	maxProbe    = 2 * probeBlock * probeBlocks // bytes that are taken of what it sends, which is half of that
+	firstPart   = 64 << 10                     // read first, in bytes; a slow board reads no more
+	maxProbe    = 2 * probeBlock * probeBlocks // bytes that are accepted; the board sends half as many
 )
 
-// profile is what is known of how a board reads a medium back.
+// profile is what is known of how fast a board reads a medium back.
 type profile struct {
 	method    readMethod
-	probeTime int64 // to read probeBlocks, in hundredths of a second; 0 if that is not known
-	nc        bool  // its busybox lets a command talk to the station
-	groupSize int64 // how much it hashes at once, in bytes; 0 for the least
+	probeTime int64 // to read probeBlocks, in hundredths of a second; 0 if not known
+	nc        bool  // its busybox's nc can connect a command to the station
+	groupSize int64 // bytes that it hashes at once; 0 for minGroup
 }
 
-// rate is how fast the board reads, in bytes a second; 0 if that is not known.
+// rate returns how fast the board reads, in bytes a second; 0 if that is not known.
 func (s profile) rate() int64 {
 	if s.probeTime == 0 {
 		return 0
@@ -41,8 +41,8 @@ func (s profile) rate() int64 {
 	return probeBlock * probeBlocks * 100 / s.probeTime
 }
 
-// ProfileReads finds out how the board reads a medium back fastest. Nothing is written. It is done when it is needed, if not
-// before: while the image is on its way, the board has time.
+// ProfileReads measures in which way the board reads a medium back fastest. It writes nothing. ShellWriter calls
+// it when needed; calling it before, while the image is staged, uses time in which the board is idle.
 func (d *ShellFlasher) ProfileReads(ctx context.Context, m Medium) error {
 	if _, known := d.profiles[m.Device]; known || m.Size < probeFrom {
 		return nil
@@ -50,17 +50,17 @@ func (d *ShellFlasher) ProfileReads(ctx context.Context, m Medium) error {
 	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Content{Name: "back"}, Peer: d.boardAddr, OnPut: func(r io.Reader) { io.CopyN(io.Discard, r, maxProbe) }})
 	defer withdraw()
 	programs := slices.Sorted(maps.Keys(hashes))
-	slices.Reverse(programs) // the first has to wait for its memory, which MD5 should not
+	slices.Reverse(programs) // MD5 last: the first program also pays for memory allocation
 	var l commandList
 	fmt.Fprintln(&l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(programs, " "))
 	a, err := d.runReadList(ctx, m, limit{stall: stallTimeout}, &l, "probe")
-	if classify.Facts(err).Kind == classify.VerifyRead { // it may heal when it is written; reading back has the last word
+	if classify.Facts(err).Kind == classify.VerifyRead { // a read error may disappear after a write; Verify decides
 		return nil
 	}
 	if d.profiles == nil {
 		d.profiles = map[string]profile{}
 	}
-	if err != nil { // a board that hangs here is asked no more, and read back as every board can
+	if err != nil { // a board that hangs here is not probed again, and is read back with the default method
 		d.profiles[m.Device] = profile{method: defaultReadMethod, groupSize: slowGroup}
 		return d.optional(ctx, err)
 	}
@@ -70,7 +70,7 @@ func (d *ShellFlasher) ProfileReads(ctx context.Context, m Medium) error {
 	return nil
 }
 
-// parseProfile is what the board found out. A slow one reads a part, once.
+// parseProfile returns the profile that a reply contains. A slow board reads only a part, once.
 func parseProfile(a reply) (s profile) {
 	if s.method, s.probeTime = fastestMethod(a); s.probeTime == 0 {
 		s.method, s.probeTime = defaultReadMethod, slices.Max(append(a.numbers("first"), 0))*probeBlock*probeBlocks/firstPart
@@ -88,7 +88,7 @@ func parseProfile(a reply) (s profile) {
 	return s
 }
 
-// chooseReadMethod finds the way in which the board reads back.
+// chooseReadMethod sets the profile that the writer reads back with.
 func (w *ShellWriter) chooseReadMethod(ctx context.Context) error {
 	if w.method.name != "" {
 		return nil
@@ -105,42 +105,42 @@ func (w *ShellWriter) chooseReadMethod(ctx context.Context) error {
 	return nil
 }
 
-// sampleMedium looks at some of the medium. It gives the kinds of ranges that are right already so often that finding out which
-// costs less than writing them all.
+// sampleMedium compares samples of the medium. It returns the kinds of ranges that are right so often that
+// comparing all of them costs less than writing them all.
 func (w *ShellWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]bool, err error) {
 	if err := w.chooseReadMethod(ctx); err != nil || w.probeTime == 0 || ranges(w.im.Ranges()).size() < probeFrom {
 		return nil, err
 	}
 	var l commandList
-	looked := w.samples()
+	sampled := w.samples()
 	buf := make([]byte, image.MaxRange)
-	for _, r := range looked {
+	for _, r := range sampled {
 		if err := w.im.ReadRange(r, buf); err != nil {
 			return nil, err
 		}
 		n := min(r.Len, image.BlockSize)
 		l.add("look", ddRun{r.Off, n, n}, fmt.Sprintf("%x", sha256.Sum256(buf[:n])))
 	}
-	blocks := min(max(w.rate()/probeBlock, 1), probeBlocks) // about as much as it reads in a second
+	blocks := min(max(w.rate()/probeBlock, 1), probeBlocks) // about what it reads in a second
 	if !w.Medium.Target.ClearForceRO {
 		l.add("copy", ddRun{0, probeBlock * blocks, probeBlock})
-		w.beforeWrite() // it writes what it read
+		w.beforeWrite() // it writes back what it read
 	}
 	a, err := w.dut.runReadList(ctx, w.Medium, limit{stall: stallTimeout}, &l, "probe")
 	switch {
-	case classify.Facts(err).Kind == classify.VerifyRead: // as in Survey
+	case classify.Facts(err).Kind == classify.VerifyRead: // as in ProfileReads
 		return nil, nil
 	case err != nil:
 		return nil, w.dut.optional(ctx, err)
 	}
 	wrong := map[image.Kind]int{}
 	for _, n := range a.numbers("bad") {
-		if n >= 1 && n <= int64(len(looked)) {
-			wrong[looked[n-1].Kind]++
+		if n >= 1 && n <= int64(len(sampled)) {
+			wrong[sampled[n-1].Kind]++
 		}
 	}
 	copied := max(a.number("copy"), 0)
-	if a.number("copy") == 0 { // as read: less than can be measured is not nothing
+	if a.number("copy") == 0 { // a time below the resolution is not zero
 		copied = 1
 	}
 	copied = copied * probeBlocks / blocks
@@ -148,15 +148,15 @@ func (w *ShellWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]b
 		w.copyRate = probeBlock * probeBlocks * 100 / copied
 	}
 	likely = map[image.Kind]bool{}
-	for kind, n := range count(looked) {
+	for kind, n := range count(sampled) {
 		right := int64(n - wrong[kind])
 		likely[kind] = right*(copied+w.probeTime) >= int64(n)*w.probeTime
 	}
 	return likely, nil
 }
 
-// fastestMethod is the way that took the shortest, and its time, in hundredths of a second; 0 if there was none. To send all back
-// takes the network and the station, which others want, too, so that it must be a good deal faster.
+// fastestMethod returns the fastest way and its time in hundredths of a second; 0 if none was measured. Sending
+// everything back takes capacity of the network and the station, so it must be much faster to be chosen.
 func fastestMethod(a reply) (readMethod, int64) {
 	best, by := int64(-1), defaultReadMethod
 	for _, program := range slices.Sorted(maps.Keys(hashes)) {
@@ -177,7 +177,7 @@ func fastestMethod(a reply) (readMethod, int64) {
 	return by, max(best, 1)
 }
 
-// samples are some ranges of each kind that have a whole block, far from each other.
+// samples returns some ranges of each kind, of at least a block, far from each other.
 func (w *ShellWriter) samples() (some ranges) {
 	for _, kind := range []image.Kind{image.Data, image.Zero} {
 		all := slices.DeleteFunc(ranges(w.im.Ranges()).ofKind(kind), func(r image.Range) bool { return r.Len < image.BlockSize })
@@ -186,7 +186,7 @@ func (w *ShellWriter) samples() (some ranges) {
 	return some
 }
 
-// sample are at most n ranges, far from each other.
+// sample returns at most n ranges, far from each other.
 func (s ranges) sample(n int) (few ranges) {
 	n = min(n, len(s))
 	for i := range n {
@@ -203,12 +203,12 @@ func count(s ranges) map[image.Kind]int {
 	return n
 }
 
-// withKinds gives the ranges of some kinds.
+// withKinds returns the ranges of some kinds.
 func (s ranges) withKinds(kinds map[image.Kind]bool) ranges {
 	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return !kinds[r.Kind] })
 }
 
-// runReadList has the board work off a list of what to look at.
+// runReadList has the board execute a list of reads.
 func (d *ShellFlasher) runReadList(ctx context.Context, m Medium, until limit, l *commandList, command string, args ...string) (reply, error) {
 	if err := d.loadHelper(ctx); err != nil {
 		return reply{}, err

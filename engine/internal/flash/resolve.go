@@ -11,7 +11,7 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// Resolve finds a target on the board and refuses one that must not be written.
+// Resolve finds a target on the board. It refuses a target that must not be written.
 func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
 	device := t.Path
 	if device == "" {
@@ -50,13 +50,14 @@ func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err err
 	return m, nil
 }
 
-// Fits refuses an image of size bytes, or of more if that is not all, that is larger than the medium.
+// Fits refuses an image of size bytes that is too large. all reports whether size is final; otherwise the image
+// may grow.
 func (m Medium) Fits(size int64, all bool) error {
 	if m.padded(size) <= m.Size {
 		return nil
 	}
 	what := m.Device
-	if m.Target.Part != "" { // of several, this one
+	if m.Target.Part != "" { // name the partition
 		what = m.Target.String()
 	}
 	return tooLarge(fmt.Sprintf("target %s: %s", m.Target.Name, what), m.Size, size, all)
@@ -70,7 +71,7 @@ func tooLarge(what string, room, size int64, all bool) error {
 	return classify.New(classify.TargetUnsafe, "%s has %d bytes, the image has %d%s", what, room, size, more)
 }
 
-// findOne gives the one device that a search of the helper finds.
+// findOne returns the only device that a search of the helper finds, an error if there are none or several.
 func (d *ShellFlasher) findOne(ctx context.Context, t Target, search ...string) (string, error) {
 	a, err := d.query(ctx, search...)
 	if err != nil {
@@ -98,7 +99,7 @@ func errNotFound(t Target, a reply) error {
 		"check targets in the policy against /sys/class/block on the board"), a.text)
 }
 
-// padded is size, rounded up to whole sectors. What no number holds is larger than any medium.
+// padded returns size rounded up to whole sectors, math.MaxInt64 if that overflows.
 func (m Medium) padded(size int64) int64 { return roundUp(size, m.Sector) }
 
 func roundUp(size, sector int64) int64 {

@@ -12,11 +12,11 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// watched is a board that fails as it is told, and notes what may end its commands.
+// watched is a board that fails as a test says, and records the limits of its commands.
 type watched struct {
 	*hostShell
-	probes []error // of one probe after another; nil answers
-	asks   []error // the same of the question whether it answers; the last one for all that follow
+	probes []error // of successive probes; nil runs the probe
+	asks   []error // of successive commands ":"; the last one repeats
 	ran    []console.Command
 }
 
@@ -36,7 +36,7 @@ func (s *watched) Exec(ctx context.Context, cmd console.Command) (console.Result
 	return s.hostShell.Exec(ctx, cmd)
 }
 
-// TestProbesAreOptional: what only makes a flash faster ends it only if nothing else could go on either.
+// TestProbesAreOptional fails the steps that only make a flash faster: that ends the flash only if the run cannot continue.
 func TestProbesAreOptional(t *testing.T) {
 	const size = probeFrom + 5
 	im := newImage(t, random(size, 1))
@@ -44,8 +44,8 @@ func TestProbesAreOptional(t *testing.T) {
 	silent := kind(classify.ConsoleStall)
 	for name, tt := range map[string]struct {
 		probes, asks []error
-		want         classify.Kind // "": it is verified
-		asked        int           // how often it was asked whether it answers
+		want         classify.Kind // "" if the medium is verified
+		asked        int           // commands ":" that were run
 	}{
 		"silent":                   {probes: []error{silent}, asked: 1},
 		"silent at the second one": {probes: []error{nil, silent}, asked: 1},
@@ -68,11 +68,11 @@ func TestProbesAreOptional(t *testing.T) {
 			if err == nil {
 				var r Receipt
 				if r, err = w.Verify(t.Context()); err == nil && !r.Valid() {
-					t.Error("no receipt")
+					t.Error("Verify returned an invalid receipt; want a valid one")
 				}
 			}
 			if k := classify.Facts(err).Kind; k != tt.want {
-				t.Errorf("it ends with %v of kind %q; want %q", err, k, tt.want)
+				t.Errorf("flash = %v of kind %q; want %q", err, k, tt.want)
 			}
 			asked := 0
 			for _, cmd := range sh.ran {
@@ -90,22 +90,21 @@ func TestProbesAreOptional(t *testing.T) {
 	}
 }
 
-// TestInterruptedProbe: the end of the run is no failure of a probe.
+// TestInterruptedProbe returns the error of a probe that the end of the run interrupted.
 func TestInterruptedProbe(t *testing.T) {
-	over := errors.New("interrupted")
+	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(over)
+	cancel(interrupted)
 	d := &ShellFlasher{}
-	for _, err := range []error{over, classify.New(classify.ConsoleStall, "silence")} {
+	for _, err := range []error{interrupted, classify.New(classify.ConsoleStall, "silence")} {
 		if got := d.optional(ctx, err); got != err {
 			t.Errorf("optional(%v) = %v; want it back", err, got)
 		}
 	}
 }
 
-// TestPatience: a board may be ten times slower than it was measured, or than the slowest if it was not, and a card may do
-// its housekeeping in between.
-func TestPatience(t *testing.T) {
+// TestStallTimeoutFor permits a board to be ten times slower than measured, or than minRate if nothing was measured.
+func TestStallTimeoutFor(t *testing.T) {
 	for _, tt := range []struct {
 		n, rate int64
 		want    time.Duration
@@ -113,17 +112,17 @@ func TestPatience(t *testing.T) {
 		{0, 0, stallTimeout},
 		{4 * mib, 0, stallTimeout + 128*time.Second},
 		{64 * mib, 20 * mib, stallTimeout + 32*time.Second},
-		{64 * mib, 1000, stallTimeout + 2048*time.Second}, // what was measured may have been a hiccup
+		{64 * mib, 1000, stallTimeout + 2048*time.Second}, // the measurement may have been disturbed
 	} {
 		if got := stallTimeoutFor(tt.n, tt.rate); got != tt.want {
-			t.Errorf("patience(%d, %d) = %s; want %s", tt.n, tt.rate, got, tt.want)
+			t.Errorf("stallTimeoutFor(%d, %d) = %s; want %s", tt.n, tt.rate, got, tt.want)
 		}
 	}
 }
 
-// TestUnknownBoardSpeaksOften: while a board's speed is not known, no entry of a list takes it longer than patience allows
-// for a few MiB.
-func TestUnknownBoardSpeaksOften(t *testing.T) {
+// TestUnknownBoardReportsOften bounds the entries of a list while a board's speed is not known, so that it prints a line
+// within the stall timeout.
+func TestUnknownBoardReportsOften(t *testing.T) {
 	p := batchSizer{limit: 4 * zeroEntry}
 	l, _ := takeZeros([]ddRun{{0, 1 << 40, mib}}, p.limit)
 	if l.entry > zeroEntry || l.size < p.limit {
@@ -137,7 +136,7 @@ func TestUnknownBoardSpeaksOften(t *testing.T) {
 	}
 }
 
-// TestTransferStalls counts on a virtual clock: bytes and lines renew the patience, for as long as they come.
+// TestTransferStalls runs transfers on a virtual clock: each byte and each line restarts the timeout.
 func TestTransferStalls(t *testing.T) {
 	const idle, after, total = time.Minute, 5 * time.Minute, 1000
 	for name, tt := range map[string]struct {
@@ -168,17 +167,17 @@ func TestTransferStalls(t *testing.T) {
 			last := clk.Now()
 			err := clk.Sleep(ctx, time.Hour)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || classify.Facts(err).Kind != classify.ConsoleStall {
-				t.Errorf("it ends with %v; want %q", err, tt.want)
+				t.Errorf("stall error = %v; want %q", err, tt.want)
 			}
 			if took := clk.Now().Sub(last); took != tt.within {
-				t.Errorf("it ends after %s; want %s", took, tt.within)
+				t.Errorf("the stall came after %s; want %s", took, tt.within)
 			}
 		})
 	}
 }
 
-// TestSlowBoardIsAskedLess: a board that takes long for the first part is asked no more, and read in small groups.
-func TestSlowBoardIsAskedLess(t *testing.T) {
+// TestSlowBoardIsProbedLess parses the reply of a board that read the first part only: it is read back in small groups.
+func TestSlowBoardIsProbedLess(t *testing.T) {
 	for _, tt := range []struct {
 		first string
 		want  profile
@@ -193,7 +192,7 @@ func TestSlowBoardIsAskedLess(t *testing.T) {
 			a.fields[m[1]] = append(a.fields[m[1]], m[2])
 		}
 		if got := parseProfile(a); got != tt.want {
-			t.Errorf("surveyed(%q) = %+v; want %+v", tt.first, got, tt.want)
+			t.Errorf("parseProfile(%q) = %+v; want %+v", tt.first, got, tt.want)
 		}
 	}
 }
