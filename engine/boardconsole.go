@@ -51,7 +51,8 @@ func (e *Engine) openConsole(ctx context.Context, spec string, c Console, secret
 	return console.New(port, cfg), nil
 }
 
-// boardConsole is the console of a board's run, which outlives the loss of its port. One goroutine at a time uses it.
+// boardConsole is the console of a board's run, which outlives the loss of its port. One goroutine at a time uses
+// it.
 type boardConsole struct {
 	*console.Console // nil before it was opened
 

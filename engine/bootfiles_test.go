@@ -36,7 +36,8 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// TestFindBootFiles: the files are found in the folder of the job or the policy, and each has a TFTP name of its own.
+// TestFindBootFiles: the files are found in the folder of the job or the policy, and each has a TFTP name of its
+// own.
 func TestFindBootFiles(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	for _, path := range []string{dir + "/Image", dir + "/sub/Image", other + "/Image"} {
