@@ -130,7 +130,7 @@ func TestWaitEnds(t *testing.T) {
 		{"abort", Wait{Abort: panicking}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
 			say(b, 3, "Kernel panic - not syncing\n")
 		}, classify.BoardPanic, "the kernel panicked", 0},
-		{"abort after its grace", Wait{Abort: panicking, Grace: 2 * time.Second}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
+		{"abort after its grace", Wait{Abort: panicking, grace: 2 * time.Second}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
 			say(b, 3, "Kernel panic - not syncing\n")
 		}, classify.BoardPanic, "the kernel panicked", 2 * time.Second},
 	} {
@@ -158,7 +158,7 @@ func TestAMatchAfterAnAbortWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, board := dial(t)
 		go say(board, 4, "[1.0] Kernel panic, as dmesg has it\ndone => ")
-		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("=> ")}, Grace: 2 * time.Second, Abort: []Abort{{Pattern: Text("Kernel panic")}}})
+		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("=> ")}, grace: 2 * time.Second, Abort: []Abort{{Pattern: Text("Kernel panic")}}})
 		if err != nil {
 			t.Errorf("Expect() with a match after the abort = %v; want nil", err)
 		}

@@ -73,7 +73,7 @@ func (d *deadlines) startSettle() {
 }
 
 // startGrace sets the deadline of an abort that was found.
-func (d *deadlines) startGrace() { d.grace = d.con.clk.Now().Add(d.x.Grace) }
+func (d *deadlines) startGrace() { d.grace = d.con.clk.Now().Add(d.x.grace) }
 
 // resume sets the whole Timeout and Stall again after the port was lost.
 func (d *deadlines) resume() {

@@ -17,7 +17,7 @@ type Wait struct {
 	Abort   []Abort       // texts that end the wait with an error
 	Timeout time.Duration // 0: only the context ends the wait
 	Stall   time.Duration // silence that ends the wait; 0: silence is fine
-	Grace   time.Duration // an abort counts only if no match follows within this time
+	grace   time.Duration // an abort counts only if no match follows within this time
 	Kind    classify.Kind // of the error when Timeout passes; "" means console.timeout
 
 	since  time.Time     // when Timeout began, if not now
@@ -55,7 +55,7 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 			d.startSettle()
 		case <-aborted:
 			aborted = nil
-			if w.Grace == 0 {
+			if w.grace == 0 {
 				err = x.abortError()
 			} else {
 				d.startGrace()
