@@ -77,23 +77,23 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 			return Result{}, err
 		}
 	}
-	return c.runSynced(ctx, d, cmd)
+	return t.run(ctx, d, cmd)
 }
 
-// runSynced types a command at an interpreter that answers, and waits for its exit code.
-func (c *Console) runSynced(ctx context.Context, d Dialect, cmd Command) (Result, error) {
-	t := &c.typist
+// run types a command at an interpreter that answers, and waits for its exit code.
+func (t *typist) run(ctx context.Context, d Dialect, cmd Command) (Result, error) {
+	c := t.con
 	t.needsSync = true
 	w, err := t.typeLine(ctx, d, typeTries, t.wrapper(d, cmd.Text))
 	if err != nil {
 		return Result{}, err
 	}
-	got := c.startCapture(d, w, cmd.Line)
+	got := newCapture(c, d, w, cmd.Line)
 	defer c.stream.stopCapture()
 	if err := c.Send(ctx, "\n"); err != nil {
 		return Result{}, err
 	}
-	code, end, err := c.awaitExit(ctx, got, cmd)
+	code, end, err := t.awaitExit(ctx, got, cmd)
 	res := Result{Code: code}
 	res.Output, res.withKernelLines = got.output(end)
 	if err != nil {
@@ -114,8 +114,8 @@ func (c *Console) runSynced(ctx context.Context, d Dialect, cmd Command) (Result
 
 // awaitExit waits for the second echo of a command, and returns the exit code and the text of the echo. If the
 // prompt comes back without it, the board is asked for it.
-func (c *Console) awaitExit(ctx context.Context, got *capture, cmd Command) (code int, end string, err error) {
-	name, d, w := abbreviate(cmd.Text), got.dialect, got.marker
+func (t *typist) awaitExit(ctx context.Context, got *capture, cmd Command) (code int, end string, err error) {
+	c, name, d, w := t.con, abbreviate(cmd.Text), got.dialect, got.marker
 	wait := Wait{
 		What: name + " to end", For: []Pattern{w.ended(), w.foreignEnd()},
 		Abort: append(cmd.Abort[:len(cmd.Abort):len(cmd.Abort)], d.Abort...), grace: abortGrace,
@@ -151,7 +151,7 @@ func (c *Console) awaitExit(ctx context.Context, got *capture, cmd Command) (cod
 			got.markProbe()
 			line = w.askEnd()
 		}
-		if err := c.typist.typeHarmless(ctx, d, line, false); err != nil {
+		if err := t.typeHarmless(ctx, d, line, false); err != nil {
 			return 0, "", err
 		}
 	}

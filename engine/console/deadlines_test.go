@@ -35,7 +35,7 @@ func TestDeadlines(t *testing.T) {
 					c.port.mu.Unlock()
 				}
 				began := time.Now()
-				d := c.startDeadlines(newWaiter(tt.wait))
+				d := newDeadlines(c, newWaiter(tt.wait))
 				<-d.next()
 				err := d.expire()
 				if got := time.Since(began); got != tt.after || classify.Facts(err).Kind != tt.kind {
@@ -54,7 +54,7 @@ func TestDeadlines(t *testing.T) {
 func TestDeadlinesResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := dial(t)
-		d := c.startDeadlines(newWaiter(Wait{Timeout: time.Minute}))
+		d := newDeadlines(c, newWaiter(Wait{Timeout: time.Minute}))
 		time.Sleep(50 * time.Second) // virtual
 		d.resume()
 		began := time.Now()

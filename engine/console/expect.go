@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -43,7 +42,7 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 	w.Abort = c.watches.apply(w.Abort)
 	x := newWaiter(w)
 	c.stream.watch(x)
-	d := c.startDeadlines(x)
+	d := newDeadlines(c, x)
 	defer func() { d.stop() }()
 	for aborted := x.aborted; ; {
 		var err error
@@ -70,7 +69,7 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 				return Match{}, c.Fail(err)
 			}
 		case <-ctx.Done():
-			err = &classify.Error{Msg: c.waited(w, d.since), Cause: context.Cause(ctx)}
+			err = d.cancelled(context.Cause(ctx))
 		case <-c.lost:
 			err = c.lostError("waiting for " + w.name())
 		}
@@ -107,15 +106,6 @@ func (w Wait) timeoutError() error {
 		kind = classify.ConsoleTimeout
 	}
 	return classify.New(kind, "timed out after %s waiting for %s", w.Timeout, w.name())
-}
-
-// waited describes a wait that its context ended.
-func (c *Console) waited(w Wait, since time.Time) string {
-	lost := ""
-	if c.port.reconnected() != nil {
-		lost = " while the console port is away"
-	}
-	return fmt.Sprintf("waited %s for %s%s", round(c.clk.Now().Sub(since)), w.name(), lost)
 }
 
 func round(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }

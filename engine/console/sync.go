@@ -20,9 +20,9 @@ func (c *Console) Sync(ctx context.Context, d Dialect, tries int, timeout time.D
 				return err
 			}
 		}
-		if err = c.probe(ctx, d, timeout); err == nil {
+		if err = t.probe(ctx, d, timeout); err == nil {
 			t.needsSync, t.syncedAtGap = false, gaps
-			return c.setUp(ctx, d, timeout)
+			return t.setUp(ctx, d, timeout)
 		}
 		if classify.Find(err, classify.ConsoleTimeout) == nil && classify.Find(err, classify.ConsoleEcho) == nil {
 			return err
@@ -32,22 +32,21 @@ func (c *Console) Sync(ctx context.Context, d Dialect, tries int, timeout time.D
 }
 
 // probe types an echo and waits for its output.
-func (c *Console) probe(ctx context.Context, d Dialect, timeout time.Duration) error {
-	w, err := c.typist.typeLine(ctx, d, syncTypeTries, marker.probe)
+func (t *typist) probe(ctx context.Context, d Dialect, timeout time.Duration) error {
+	w, err := t.typeLine(ctx, d, syncTypeTries, marker.probe)
 	if err != nil {
 		return err
 	}
-	if err := c.Send(ctx, "\n"); err != nil {
+	if err := t.con.Send(ctx, "\n"); err != nil {
 		return err
 	}
-	_, err = c.Expect(ctx, Wait{What: d.Name + " to answer", For: []Pattern{w.answered()}, Abort: d.Abort, Timeout: timeout})
+	_, err = t.con.Expect(ctx, Wait{What: d.Name + " to answer", For: []Pattern{w.answered()}, Abort: d.Abort, Timeout: timeout})
 	return err
 }
 
 // setUp prepares an interpreter that answers: its line editor and its function for short commands. Commands run
 // without the function too.
-func (c *Console) setUp(ctx context.Context, d Dialect, timeout time.Duration) error {
-	t := &c.typist
+func (t *typist) setUp(ctx context.Context, d Dialect, timeout time.Duration) error {
 	t.awaitPrompt(ctx, d)
 	if d.disableEditing != "" {
 		if err := t.typeHarmless(ctx, d, d.disableEditing, t.atPrompt); err != nil {
@@ -56,7 +55,7 @@ func (c *Console) setUp(ctx context.Context, d Dialect, timeout time.Duration) e
 		t.awaitPrompt(ctx, d)
 	}
 	if d.setup != "" && d.check(d.setup) == nil {
-		res, err := c.runSynced(ctx, d, Command{Text: d.setup, Timeout: timeout})
+		res, err := t.run(ctx, d, Command{Text: d.setup, Timeout: timeout})
 		t.setupDone = err == nil && res.Code == 0
 	}
 	return nil
