@@ -15,11 +15,11 @@ import (
 	"testing"
 )
 
-// public are the packages that a program embeds.
+// public are the packages for embedding programs.
 var public = []string{"bindings", "classify", "engine", "engine/simulate", "engine/transport", "engine/power"}
 
-// TestAPI holds what an embedding program sees to testdata/api.txt, so that no change of it goes unnoticed, and
-// every name of it to have a comment. UPDATE=1 writes the file.
+// TestAPI holds the public API to testdata/api.txt, so that every change of it is seen, and every name in it to
+// have a comment. UPDATE=1 writes the file.
 func TestAPI(t *testing.T) {
 	const golden = "../testdata/api.txt"
 	var got bytes.Buffer
@@ -37,7 +37,7 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// concurrency is what the comment of every type has in it.
+// concurrency matches what the comment of every type must have in it.
 var concurrency = regexp.MustCompile(`(?i)safe\s+for\s+concurrent\s+use|one\s+goroutine|concurrently`)
 
 func valueText(t *testing.T, out *bytes.Buffer, dir string) {
@@ -96,7 +96,7 @@ func valueText(t *testing.T, out *bytes.Buffer, dir string) {
 	}
 }
 
-// fields writes a type and the names that others see of it.
+// fields writes a type with its exported fields or methods.
 func fields(out *bytes.Buffer, typ *doc.Type) {
 	spec := typ.Decl.Specs[0].(*ast.TypeSpec)
 	var names []string

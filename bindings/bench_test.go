@@ -11,7 +11,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// perOp times n rounds of f, in nanoseconds each.
+// perOp returns the time of one of n rounds of f, in nanoseconds.
 func perOp(n int, f func()) float64 {
 	began := time.Now()
 	for range n {
@@ -20,8 +20,8 @@ func perOp(n int, f func()) float64 {
 	return float64(time.Since(began).Nanoseconds()) / float64(n)
 }
 
-// BenchmarkClassify is a policy's classify through the bridge, beside a call of an empty Lua function. It may
-// cost ten times as much.
+// BenchmarkClassify compares a call of a policy's classify with a call of an empty Lua function. It may cost ten
+// times as much.
 func BenchmarkClassify(b *testing.B) {
 	h := newHost(sourceNamed("bench.lua", ""), Options{})
 	c, err := lua51.Compile("bench.lua", []byte(`return function(err, next) if err:is("shell.exit") then return "fatal" end return next(err) end, function() end`))
@@ -49,12 +49,12 @@ func BenchmarkClassify(b *testing.B) {
 	b.ReportMetric(ask, "classify-ns")
 	b.ReportMetric(ask/none, "ratio")
 	if ask > 10*none {
-		b.Errorf("classify costs %.0f ns, an empty call %.0f", ask, none)
+		b.Errorf("classify takes %.0f ns, an empty call %.0f ns; want at most ten times as much", ask, none)
 	}
 }
 
-// BenchmarkHost is a host with all modules, beside a bare state with Lua's own libraries. It may cost three
-// times as much.
+// BenchmarkHost compares making a host with all modules with making a bare state with Lua's own libraries. It
+// may cost three times as much.
 func BenchmarkHost(b *testing.B) {
 	var ours, bare float64
 	for b.Loop() {
@@ -71,11 +71,11 @@ func BenchmarkHost(b *testing.B) {
 	b.ReportMetric(ours/1000, "host-us")
 	b.ReportMetric(ours/bare, "ratio")
 	if ours > 3*bare {
-		b.Errorf("a host costs %.0f us, a bare state %.0f", ours/1000, bare/1000)
+		b.Errorf("a host takes %.0f us, a bare state %.0f us; want at most three times as much", ours/1000, bare/1000)
 	}
 }
 
-// BenchmarkRunaway is how long after its end a script that catches everything goes on.
+// BenchmarkRunaway measures how long a script that catches every error runs after its context has ended.
 func BenchmarkRunaway(b *testing.B) {
 	const limit = 50 * time.Millisecond
 	h := newHost(sourceNamed("bench.lua", ""), Options{})
@@ -92,6 +92,6 @@ func BenchmarkRunaway(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(worst.Microseconds())/1000, "late-ms")
 	if worst > time.Second {
-		b.Errorf("it ended %s late", worst)
+		b.Errorf("the script ended %s after its context", worst)
 	}
 }

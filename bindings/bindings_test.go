@@ -22,7 +22,7 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// eval runs source in a fresh host and gives what it returns, as text.
+// eval runs source in a new host and returns its results as text.
 func eval(t *testing.T, source string) (string, error) {
 	t.Helper()
 	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
@@ -72,7 +72,7 @@ func TestErrorObjectSurvives(t *testing.T) {
 		_, err := h.eval(t.Context(), source)
 		var e *classify.Error
 		if !errors.As(err, &e) || classify.Find(err, classify.NetDHCPTimeout) == nil || name != "find" && name != "leaves" && !errors.Is(err, original) {
-			t.Errorf("%s: %v is not the error that was raised", name, err)
+			t.Errorf("%s: the error is %v; want the one that was raised", name, err)
 		}
 	}
 	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{})
@@ -132,7 +132,8 @@ func TestWhatScriptsRaise(t *testing.T) {
 	}
 }
 
-// TestWhatBecomesOfFaults: a fault stays one however it was caught, and a limit goes through everything.
+// TestWhatBecomesOfFaults holds that a fault stays a fault however it is caught, and that no pcall catches a
+// limit.
 func TestWhatBecomesOfFaults(t *testing.T) {
 	for source, want := range map[string]classify.Kind{
 		"local x; return x.y": classify.ScriptFault,
@@ -153,7 +154,7 @@ func TestWhatBecomesOfFaults(t *testing.T) {
 		"local ok, e = coroutine.resume(coroutine.create(function() error('a text') end)); error(e, 0)":       "",
 	} {
 		if _, err := eval(t, source); err == nil || classify.Facts(err).Kind != want {
-			t.Errorf("%s\n\t%v is %q, want %q", source, err, classify.Facts(err).Kind, want)
+			t.Errorf("%s\n\t%v is of kind %q; want %q", source, err, classify.Facts(err).Kind, want)
 		}
 	}
 }
@@ -163,12 +164,12 @@ func TestSandbox(t *testing.T) {
 		"io", "os", "debug", "package", "channel", "dofile", "loadfile", "load", "loadstring", "module", "collectgarbage", "newproxy", "getfenv", "setfenv",
 	} {
 		if _, err := eval(t, "return "+name); err == nil || !strings.Contains(err.Error(), "undeclared global") {
-			t.Errorf("%s is there: %v", name, err)
+			t.Errorf("%s exists, %v; want an undeclared global", name, err)
 		}
 	}
 	for _, source := range []string{"setmetatable(_G, nil)", "getmetatable(_G).__index = nil", "return string.dump(print)"} {
 		if _, err := eval(t, source); err == nil {
-			t.Errorf("%s is allowed", source)
+			t.Errorf("%s returned no error; want one", source)
 		}
 	}
 }
@@ -244,7 +245,7 @@ func TestPolicyKeys(t *testing.T) {
 		!slices.Equal(p.UBoot.Prompts, []string{"=> ", "J7 => "}) || p.UBoot.Password != "s3cret" || p.UBoot.KeyInterval != time.Second || p.UBoot.Line != 400 || p.Linux.Timeout != 7*time.Minute || p.Net.HTTP != "10.0.0.1" ||
 		p.Net.Address.String() != "192.168.7.5/23" || p.Net.Gateway.String() != "192.168.6.1" ||
 		p.Targets["card"].Sysfs != "4fb0000" || p.Targets["extra"].Path != "/dev/sdb" || p.Linux.User != "root" || p.OffTime != 5*time.Second {
-		t.Errorf("policy = %+v", p)
+		t.Errorf("the policy is %+v; want the values of the script", p)
 	}
 }
 
@@ -294,19 +295,19 @@ func TestPolicyRefusals(t *testing.T) {
 			t.Errorf("%s\n\t%v; want %q", lua, err, want)
 		}
 		if !strings.HasPrefix(lua, "error(") && d.Class != classify.Fatal {
-			t.Errorf("%s: %v is %s", lua, err, d.Class)
+			t.Errorf("%s\n\t%v is %s; want fatal", lua, err, d.Class)
 		}
 	}
 	_, err := loadText(t, board+"return board", map[string]string{"uboot.promt": "x"})
 	if err == nil || !strings.Contains(err.Error(), "--set uboot.promt=…: there is no policy key uboot.promt; did you mean uboot.prompt?") {
-		t.Errorf("an unknown setting: %v", err)
+		t.Errorf("Load with an unknown setting = %v; want an error of kind usage", err)
 	}
 	if _, err := Load("qemu-arm46", Options{}); err == nil || !strings.Contains(classify.Facts(err).Hint, "did you mean qemu-arm64?") {
-		t.Errorf("an unknown board: %v, %s", err, classify.Facts(err).Hint)
+		t.Errorf("Load of an unknown board = %v, hint %q; want a suggestion", err, classify.Facts(err).Hint)
 	}
 }
 
-// run runs a policy through the real engine, with a silent console and no power.
+// run runs a policy on the real engine, with a silent console and no power.
 func run(t *testing.T, lua string) (*engine.Report, []string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "board.lua")
@@ -373,13 +374,13 @@ func TestSessionFromLua(t *testing.T) {
 				notes[i] = regexp.MustCompile(`/\S*board.lua:2`).ReplaceAllString(notes[i], "board.lua:1")
 			}
 			if int(r.Exit) != tt.exit || r.Rule != string(tt.rule) || !strings.Contains(r.Error, tt.text) || strings.Join(notes, "|") != tt.notes {
-				t.Errorf("exit %d by %s: %s\nnotes %q; want %d by %s: %s, %q\nbeside it %q", r.Exit, r.Rule, r.Error, strings.Join(notes, "|"), tt.exit, tt.rule, tt.text, tt.notes, r.Secondary)
+				t.Errorf("exit %d by %s: %s\nnotes %q; want %d by %s: %s, %q\nsecondary errors %q", r.Exit, r.Rule, r.Error, strings.Join(notes, "|"), tt.exit, tt.rule, tt.text, tt.notes, r.Secondary)
 			}
 		})
 	}
 	r, _ := run(t, board+"board.limits = {retries = 0} function board.flash() error('m') end\nfunction board.classify() return 'maybe' end return board")
 	if len(r.Secondary) != 1 || !strings.Contains(r.Secondary[0], `board.lua:3: classify returned "maybe", not "retry"`) {
-		t.Errorf("beside it %q", r.Secondary)
+		t.Errorf("the secondary errors are %q; want that of classify", r.Secondary)
 	}
 }
 
@@ -396,7 +397,7 @@ func TestREADME(t *testing.T) {
 	for _, b := range blocks {
 		lua, _, _ := strings.Cut(b, "```")
 		if _, err := loadText(t, lua, nil); err != nil {
-			t.Errorf("%v\n%s", err, lua)
+			t.Errorf("a policy of the README: %v; want it to load\n%s", err, lua)
 		}
 	}
 }

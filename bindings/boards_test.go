@@ -15,23 +15,23 @@ func TestEveryBoardLoads(t *testing.T) {
 	for _, name := range Boards() {
 		s, err := Inspect(name, Options{})
 		if err != nil || s.Policy.Name != name || s.Policy.Description == "" || !s.Embedded {
-			t.Errorf("%s: %v, %+v", name, err, s)
+			t.Errorf("Inspect(%s) = %+v, %v; want a board with its name and a description", name, s, err)
 			continue
 		}
 		if lines := bytes.Count(s.Text, []byte("\n")); lines >= 40 {
-			t.Errorf("%s has %d lines; what it shares belongs into a library", name, lines)
+			t.Errorf("%s has %d lines; want fewer than 40: what boards share belongs into a library", name, lines)
 		}
 	}
 	libs, _ := fs.Glob(scripts.FS, "lib/*.lua")
 	for _, lib := range libs {
 		name := strings.ReplaceAll(strings.TrimSuffix(lib, ".lua"), "/", ".")
 		if _, err := loadText(t, fmt.Sprintf("require(%q)\n%sreturn board", name, board), nil); err != nil {
-			t.Errorf("%s: %v", lib, err)
+			t.Errorf("a policy that requires %s: %v; want it to load", lib, err)
 		}
 	}
 }
 
-// settingsOf gives what a script's keys come to.
+// settingsOf returns the values of a script's keys as text.
 func settingsOf(t *testing.T, lua string) map[string]string {
 	t.Helper()
 	s, err := inspect(source{name: "board.lua", text: []byte(lua)}, Options{})
@@ -62,12 +62,12 @@ func TestK3FillsIn(t *testing.T) {
 	}
 	got = settingsOf(t, k3+`return k3.board { files = { kernel = { "Image", 5 }, dtb = "a.dtb", initrd = "i.gz" }, bootargs = "quiet" }`)
 	if got["boot"] != "booti ${kernel_addr} ${initrd_addr}:${initrd_size} ${dtb_addr}" || got["files.kernel"] != "[Image 5]" || got["bootargs"] != "quiet" {
-		t.Errorf("with an initrd: %v", got)
+		t.Errorf("with an initrd, the settings are %v; want its address and size in boot", got)
 	}
 	// Two boards of one family share nothing.
 	got = settingsOf(t, k3+`k3.board({}).uboot.prompt = "changed => "; return k3.board {}`)
 	if got["uboot.prompt"] != "=> " {
-		t.Errorf("one board changed another: %v", got["uboot.prompt"])
+		t.Errorf("uboot.prompt = %q after another board was changed; want %q", got["uboot.prompt"], "=> ")
 	}
 }
 
@@ -98,16 +98,16 @@ func TestK3Refuses(t *testing.T) {
 func TestUnknownBoard(t *testing.T) {
 	p, err := DefaultPolicy(Options{Set: map[string]string{"console.baud": "9600"}})
 	if err != nil || p.Console.Line.Baud != 9600 || p.Flash == nil {
-		t.Errorf("%+v, %v", p, err)
+		t.Errorf("DefaultPolicy = %+v, %v; want one at 9600 baud", p, err)
 	}
 	if _, err := DefaultPolicy(Options{Set: map[string]string{"console.bod": "9600"}}); classify.Facts(err).Kind != classify.Usage {
-		t.Errorf("an unknown key: %v", err)
+		t.Errorf("DefaultPolicy with an unknown key = %v; want an error of kind usage", err)
 	}
 }
 
 func TestAPasswordIsNotShown(t *testing.T) {
 	got := settingsOf(t, board+"board.linux = { password = 'hunter2' } return board")
 	if got["linux.password"] != "********" {
-		t.Errorf("it is shown as %s", got["linux.password"])
+		t.Errorf("linux.password = %s; want stars", got["linux.password"])
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// TestClosed: what flashlua hands to a script refuses names that it does not know, and every write, with the line.
+// TestClosed holds that the values which flashlua hands to a script refuse unknown names and every write, with
+// the line.
 func TestClosed(t *testing.T) {
 	const policy = `local b = require("boards.sim")
 function b.flash(s, job)
@@ -91,7 +92,7 @@ end`
 	}
 }
 
-// TestClosedIsRead: what is closed is read as any table is.
+// TestClosedIsRead holds that a closed table is read as any other.
 func TestClosedIsRead(t *testing.T) {
 	for lua, want := range map[string]string{
 		`local k = {} for name in pairs(V) do k[#k + 1] = name end return table.concat(k, " ")`:                       "result mode exit attempt attempts board image target duration_ns simulated",
@@ -113,7 +114,7 @@ return function(args) ` + body + ` end`
 	}
 }
 
-// TestTheJobIsRead: pairs and json see the image, too, which is waited for.
+// TestTheJobIsRead holds that pairs and json wait for the image, and see its size and digest.
 func TestTheJobIsRead(t *testing.T) {
 	digest := fmt.Sprintf("%x", sha256.Sum256([]byte("an image")))[:5]
 	rep, _ := onSim(t, "", `local b = require("boards.sim")

@@ -16,8 +16,8 @@ import (
 	"github.com/flashlua/flashlua/engine/simulate"
 )
 
-// counting is a policy that counts in a local, in a module of its own and in one of flashlua's, and tells where
-// it got to.
+// counting is a policy that counts in a local, in a module of its own and in one of flashlua's, and logs the
+// counts.
 const counting = `local b, mine, lib = require("boards.sim"), require("mine"), require("lib.family")
 local n = 0
 print("loads")
@@ -44,7 +44,7 @@ func scriptDir(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// notes collects what a run tells. It is safe for concurrent use.
+// notes collects the notes of a run. Safe for concurrent use.
 type notes struct {
 	mu  sync.Mutex
 	all []string // mu guards it
@@ -68,8 +68,8 @@ func (n *notes) with(prefix string) string {
 	return strings.Join(found, ", ")
 }
 
-// TestOnePolicyInManyRuns: every run of a policy has a Lua state of its own, also after a run, also while the
-// script is inspected and checked.
+// TestOnePolicyInManyRuns holds that every run of a policy has a Lua state of its own, also after another run,
+// and while the script is inspected and checked.
 func TestOnePolicyInManyRuns(t *testing.T) {
 	dir := scriptDir(t, map[string]string{"board.lua": counting, "mine.lua": "return { n = 0 }", "x.raw": "an image"})
 	path, image := filepath.Join(dir, "board.lua"), filepath.Join(dir, "x.raw")
@@ -93,7 +93,7 @@ func TestOnePolicyInManyRuns(t *testing.T) {
 		defer sim.Close()
 		rep := e.Run(context.Background(), policy, engine.Job{Image: image})
 		if got, want := said.with("counted"), "counted 1 1 1, counted 12 2 2"; rep.Result != engine.ResultVerified || got != want {
-			t.Errorf("%s: %s, %v; it %s; want %s", name, rep.Result, rep.Err, got, want)
+			t.Errorf("%s: %s, %v, it logged %s; want %s", name, rep.Result, rep.Err, got, want)
 		}
 	}
 	var all sync.WaitGroup
@@ -102,12 +102,12 @@ func TestOnePolicyInManyRuns(t *testing.T) {
 	}
 	all.Go(func() {
 		if s, err := bindings.Inspect(path, bindings.Options{}); err != nil || s.Policy.Name != policy.Name {
-			t.Errorf("Inspect while it runs: %v", err)
+			t.Errorf("Inspect during a run = %v; want no error", err)
 		}
 	})
 	all.Go(func() {
 		if found, err := bindings.Check(path, bindings.Options{}); err != nil || len(found) > 0 {
-			t.Errorf("Check while it runs: %v, %v", found, err)
+			t.Errorf("Check during a run = %v, %v; want no findings", found, err)
 		}
 	})
 	all.Wait()
@@ -122,7 +122,8 @@ func TestOnePolicyInManyRuns(t *testing.T) {
 	}
 }
 
-// TestOneProgramInManyRuns: likewise of a program that flashes boards, one by a name and one that it makes itself.
+// TestOneProgramInManyRuns holds the same of a program that flashes boards: one by its name, and one that it
+// makes itself.
 func TestOneProgramInManyRuns(t *testing.T) {
 	dir := scriptDir(t, map[string]string{"x.raw": "an image", "mine.lua": `return require("boards.sim")`, "program.lua": `local n = 0
 local own = require("boards.sim")
@@ -144,14 +145,14 @@ end`})
 			e := engine.Engine{Events: func(e engine.Event) { said.add(e.Text) }}
 			rep := s.Program.Run(context.Background(), e, engine.ProgramJob{}, filepath.Join(dir, "x.raw"))
 			if got := said.with("counted"); rep.Result != engine.ResultDone || got != "counted 1" {
-				t.Errorf("run %d: %s, %v; it %q; want counted 1", i, rep.Result, rep.Err, got)
+				t.Errorf("run %d: %s, %v, it logged %q; want counted 1", i, rep.Result, rep.Err, got)
 			}
 		})
 	}
 	all.Wait()
 }
 
-// TestBoardsAtOnce: boards of their own policies share nothing.
+// TestBoardsAtOnce holds that runs of several policies share nothing.
 func TestBoardsAtOnce(t *testing.T) {
 	image := filepath.Join(scriptDir(t, map[string]string{"x.raw": "an image"}), "x.raw")
 	var all sync.WaitGroup
@@ -170,7 +171,7 @@ func TestBoardsAtOnce(t *testing.T) {
 			}
 			defer sim.Close()
 			if rep := e.Run(context.Background(), policy, engine.Job{Image: image}); rep.Result != engine.ResultVerified || rep.Board != policy.Name {
-				t.Errorf("board %d: %s of %s, %v", i, rep.Result, rep.Board, rep.Err)
+				t.Errorf("board %d: %s of %s, %v; want its own board verified", i, rep.Result, rep.Board, rep.Err)
 			}
 		})
 	}

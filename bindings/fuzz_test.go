@@ -9,8 +9,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// FuzzBridge sends random values through the bridge: JSON there and back is the same, and whatever is raised,
-// caught and raised again is one error with one class.
+// FuzzBridge sends random values from Lua to Go and back: JSON of them does not change, and a value that is
+// raised, caught and raised again is the same error with the same class.
 func FuzzBridge(f *testing.F) {
 	for _, s := range []string{`nil`, `true`, `1.5`, `"text"`, `{1, "two", {x = {}}}`, `{a = {b = {1, 2}}, ["c d"] = false}`, `errors.fatal("x")`, `print`, `{1, nil, 3}`, `"\0\255"`, `0/0`, `math.huge`, `{[1.5] = 1}`, `{[true] = 1}`} {
 		f.Add(s)
@@ -34,10 +34,10 @@ func FuzzBridge(f *testing.F) {
 			return "fine"`, expr))
 		var own *classify.Error
 		if err != nil && !errors.As(err, &own) || err == nil && got != "fine" && got != "not a value" {
-			t.Errorf("%s: %s, %v", expr, got, err)
+			t.Errorf("%s through the bridge = %q, %v; want fine", expr, got, err)
 		}
 		if k := classify.Facts(err).Kind; k == classify.Internal {
-			t.Errorf("%s: %v", expr, err)
+			t.Errorf("%s through the bridge = %v, of kind internal; want another kind", expr, err)
 		}
 	})
 }
@@ -60,12 +60,12 @@ func FuzzPolicy(f *testing.F) {
 		s, err := load(src, Options{})
 		if err == nil {
 			if ferr := s.Policy.CheckLimits(); ferr != nil && classify.Facts(ferr).Kind != classify.ConfigPlan {
-				t.Errorf("%s: %v", table, ferr)
+				t.Errorf("CheckLimits of %s = %v; want none, or one of kind config.plan", table, ferr)
 			}
 			return
 		}
 		if classify.Find(err, classify.Internal) != nil || err.Error() == "" {
-			t.Errorf("%s: %v", table, err)
+			t.Errorf("load of %s = %v; want a policy, or an error with a text that is no bug", table, err)
 		}
 	})
 }

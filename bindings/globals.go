@@ -11,8 +11,8 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// globals are the global names of a Lua state. Reading or writing another name is an error. A module of flashlua is made
-// when a script first uses it, because most scripts use few.
+// globals are the global names of a Lua state. Reading or writing another name is an error. A module of flashlua
+// is made when a script first uses it, because most scripts use few.
 type globals struct {
 	table *lua.LTable
 	lazy  map[string]func() lua.LValue // not made yet, by name

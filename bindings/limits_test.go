@@ -16,8 +16,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// TestStepsAreCountedBetweenCalls holds that what flashlua does for a script sets its count back, and while it
-// loads does not.
+// TestStepsAreCountedBetweenCalls holds that a call of the engine resets the count of a script's steps, but not
+// while the script loads.
 func TestStepsAreCountedBetweenCalls(t *testing.T) {
 	const source = "for i = 1, 3 do for i = 1, 1e5 do end json.encode({}) end"
 	for _, loading := range []bool{false, true} {
@@ -27,13 +27,13 @@ func TestStepsAreCountedBetweenCalls(t *testing.T) {
 			t.Error(err)
 		}
 		if steps := h.Watchdog.Steps(); loading != (steps > 300_000) || !loading && steps > 1000 {
-			t.Errorf("loading %v: %d steps are counted in the end", loading, steps)
+			t.Errorf("loading %v: %d steps are counted after a call; want them reset only after loading", loading, steps)
 		}
 	}
 }
 
-// TestMeasure compares what a state holds with what Go's heap grew by. Small tables count by an average, so the
-// two differ.
+// TestMeasure compares the measured size of a state with the growth of Go's heap. They differ, because small
+// tables count by an average.
 func TestMeasure(t *testing.T) {
 	for _, source := range []string{
 		"for i = 1, 1e5 do t[i] = i + 0.5 end",
@@ -66,13 +66,13 @@ func TestMeasure(t *testing.T) {
 		grew := liveHeap() - heap
 		got := h.Size() - before
 		if ratio := float64(got) / float64(grew); ratio < 0.35 || ratio > 2 {
-			t.Errorf("%s\n\tmeasures %d bytes, the heap grew by %d: %.2f", source, got, grew, ratio)
+			t.Errorf("%s\n\tmeasures %d bytes, the heap grew by %d, a ratio of %.2f; want them to agree", source, got, grew, ratio)
 		}
 		runtime.KeepAlive(h)
 	}
 }
 
-// liveHeap is what is on the heap after the garbage went.
+// liveHeap returns the size of the heap after garbage collection.
 func liveHeap() int {
 	runtime.GC()
 	var m runtime.MemStats
@@ -80,7 +80,7 @@ func liveHeap() int {
 	return int(m.HeapAlloc)
 }
 
-// TestMemoryOfOthers holds that what the rest of the process allocates while a script works is not the script's.
+// TestMemoryOfOthers holds that memory which the rest of the process allocates does not count for a script.
 func TestMemoryOfOthers(t *testing.T) {
 	var others [][]byte
 	begin, end := make(chan struct{}), make(chan struct{})
@@ -105,13 +105,12 @@ func TestMemoryOfOthers(t *testing.T) {
 	h := newHost(sourceNamed("test.lua", t.TempDir()), Options{Modules: map[string]Module{"others": own}})
 	_, err := h.eval(t.Context(), "others.begin() repeat for i = 1, 1e4 do end until others.ended() for i = 1, 3e6 do end")
 	if err != nil {
-		t.Errorf("beside 500 MiB of others: %v; want nil", err)
+		t.Errorf("while the process holds 500 MiB more: %v; want no error", err)
 	}
 	runtime.KeepAlive(others)
 }
 
-// TestManyBoards loads 200 boards in one process and lets them work at the same time, each with half a MiB of
-// its own.
+// TestManyBoards loads 200 boards in one process and runs them at the same time, each with half a MiB of its own.
 func TestManyBoards(t *testing.T) {
 	const boards = 200
 	var all sync.WaitGroup
@@ -144,7 +143,7 @@ return board`), 0o600); err != nil {
 			}
 			class, err := p.Classify(context.Background(), errors.New("x"), func(error) classify.Class { return classify.Retry })
 			if err == nil && class != classify.Fatal {
-				err = fmt.Errorf("it answers %s", class)
+				err = fmt.Errorf("classify returned %s", class)
 			}
 			failed <- err
 		}()
@@ -156,7 +155,8 @@ return board`), 0o600); err != nil {
 	}
 }
 
-// TestSyntaxLimits holds what the compiler, and so Load and Check, refuse before they spend much time on it.
+// TestSyntaxLimits holds that Load and Check refuse code which would take the compiler long, before they compile
+// it.
 func TestSyntaxLimits(t *testing.T) {
 	each := func(n int, format string) string { // on lines of 20
 		var b strings.Builder
@@ -240,7 +240,7 @@ func TestDocumentedLimits(t *testing.T) {
 	}
 }
 
-// thousands writes a number as the documents do.
+// thousands returns a number as the documents write it.
 func thousands(n int) string {
 	s := fmt.Sprint(n)
 	if len(s) > 3 {

@@ -107,11 +107,10 @@ func texts(v lua.LValue) (all map[string]string, err error) {
 // is wrong with an option of a declared function, nil if nothing is. A nil value is right.
 func wrongOption(c *vm.Args) ([]lua.LValue, error) {
 	function, name := c.Str(1, "function"), c.Opt(2).String()
-	i := slices.IndexFunc(option.Declared(), func(f option.Function) bool { return f.Name == function })
-	if i < 0 {
+	f, ok := option.Of(function)
+	if !ok {
 		c.Fail("%s takes no options", function)
 	}
-	f := option.Declared()[i]
 	o, ok := f.Option(name)
 	if !ok {
 		return vm.Ret(lua.LString(fmt.Sprintf("unknown option %s%s", name, suggest.Name(name, f.Names()))))

@@ -17,8 +17,8 @@ import (
 	"github.com/flashlua/flashlua/engine/simulate"
 )
 
-// onSim runs a script, a policy or a program, on a simulated board with its own time, and returns the report and
-// the record of the console.
+// onSim runs a policy or a program on a simulated board in virtual time. It returns the report and the record of
+// the console.
 func onSim(t *testing.T, settings, script string) (rep *engine.Report, record string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,13 +59,13 @@ func onSim(t *testing.T, settings, script string) (rep *engine.Report, record st
 
 var folders = regexp.MustCompile(`/\S*/board\.lua`)
 
-// trimPaths leaves the folders of the scripts out.
+// trimPaths removes the folders of scripts from a text.
 func trimPaths(text string) string { return folders.ReplaceAllString(text, "board.lua") }
 
-// never is what no test below may type.
+// never is a command that no test below may type.
 const never = "echo never-typed"
 
-// TestABootThatComesBack: the prompt is still there after a boot command that came back.
+// TestABootThatComesBack holds that U-Boot's prompt can be used after a boot command that returned to it.
 func TestABootThatComesBack(t *testing.T) {
 	rep, _ := onSim(t, "", `local b = require("boards.sim")
 function b.flash(s, job)
@@ -79,12 +79,12 @@ function b.flash(s, job)
 end
 return b`)
 	if rep.Exit != 0 {
-		t.Errorf("exit %d, %s; want a flash by the second boot", rep.Exit, rep.Error)
+		t.Errorf("exit %d, %s; want the flash to succeed with the second boot", rep.Exit, rep.Error)
 	}
 }
 
-// TestStaleHandles: a prompt or a shell from before a power switch, a boot, a reset or the next prompt types
-// nothing.
+// TestStaleHandles holds that a prompt or a shell which a power switch, a boot, a reset or a later prompt ended
+// types nothing.
 func TestStaleHandles(t *testing.T) {
 	const policy = `local b = require("boards.sim")
 function b.flash(s, job)
@@ -122,7 +122,7 @@ end`
 				t.Errorf("%s\n\t= %s, %s, exit %d; want %s", tt.lua, rep.Kind, got, rep.Exit, tt.want)
 			}
 			if strings.Contains(record, "never-typed") {
-				t.Errorf("%s\n\ttyped the command all the same", tt.lua)
+				t.Errorf("%s\n\ttyped the command; want it refused", tt.lua)
 			}
 		})
 	}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rawPTY gives the two ends of a pseudo terminal that passes bytes as they are.
+// rawPTY returns the two ends of a pseudo terminal that passes bytes unchanged.
 func rawPTY(b *testing.B) (board, port *os.File) {
 	pty, err := term.OpenPTY()
 	if err != nil {
@@ -33,7 +33,7 @@ func rawPTY(b *testing.B) (board, port *os.File) {
 
 const benchPrompt = "\r\n=> "
 
-// answer prints a prompt for every line, as a board does.
+// answer prints a prompt after every line, as a board does.
 func answer(board *os.File, lines int) {
 	buf := make([]byte, 1)
 	for lines > 0 {
@@ -47,7 +47,7 @@ func answer(board *os.File, lines int) {
 	}
 }
 
-// bareUntil reads until the prompt, and nothing else.
+// bareUntil reads until the prompt.
 func bareUntil(b *testing.B, port *os.File, prompt string) {
 	buf, tail := make([]byte, 32<<10), []byte(nil)
 	for {
@@ -68,7 +68,8 @@ func median(all []time.Duration) float64 {
 	return float64(all[len(all)/2].Microseconds()) / 1000
 }
 
-// BenchmarkPromptLatency is the time from Enter to the prompt, through the console and through a bare read loop.
+// BenchmarkPromptLatency measures the time from Enter to the prompt, through the console and through a bare read
+// loop.
 func BenchmarkPromptLatency(b *testing.B) {
 	const rounds = 1000
 	var bare, ours []time.Duration
@@ -108,7 +109,7 @@ func flood(board *os.File, n int) {
 	io.WriteString(board, benchPrompt)
 }
 
-// BenchmarkThroughput is the time for 100 MB of output that pass while a prompt is awaited, and the memory for it.
+// BenchmarkThroughput measures the time for 100 MB of output while a prompt is awaited, and the memory.
 func BenchmarkThroughput(b *testing.B) {
 	for b.Loop() {
 		board, port := rawPTY(b)
@@ -118,7 +119,7 @@ func BenchmarkThroughput(b *testing.B) {
 		bare := time.Since(began)
 		b.ReportMetric(bare.Seconds(), "bare-s")
 
-		os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // forget the peak so far
+		os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // reset the peak
 		c := New(port, Config{})
 		perMB := map[int]float64{}
 		for _, size := range []int{25, 100} {
@@ -136,7 +137,7 @@ func BenchmarkThroughput(b *testing.B) {
 	}
 }
 
-// peakMB is the most memory that this process had resident.
+// peakMB returns the largest resident memory of this process.
 func peakMB(b *testing.B) float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -155,7 +156,7 @@ func peakMB(b *testing.B) float64 {
 	return 0
 }
 
-// BenchmarkFramedCommand is a framed command on a real shell, beside the same command typed bare.
+// BenchmarkFramedCommand measures a framed command on a real shell, and the same command typed bare.
 func BenchmarkFramedCommand(b *testing.B) {
 	c := onPTY(b, "dash", "-i")
 	sh := POSIX("# ", 1000)
@@ -185,11 +186,11 @@ func BenchmarkFramedCommand(b *testing.B) {
 	b.ReportMetric(more, "more-ms")
 	b.ReportMetric(1000/median(framed), "framed/s")
 	if more > 2 || median(framed) > 5 {
-		b.Errorf("a framed command takes %.2f ms, typed bare %.2f", median(framed), median(bare))
+		b.Errorf("a framed command takes %.2f ms, a bare one %.2f ms; want at most 5 ms, and 2 ms more than bare", median(framed), median(bare))
 	}
 }
 
-// cpu is the processor time that this process has used.
+// cpu returns the processor time that this process has used.
 func cpu(b *testing.B) time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -198,12 +199,12 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkIdle is the processor time of a wait in which nothing comes, through the console and through a bare
-// read.
+// BenchmarkIdle measures the processor time of a wait in which nothing comes, through the console and through a
+// bare read.
 func BenchmarkIdle(b *testing.B) {
 	const idle = 5 * time.Second
 	wait := func(f func()) float64 {
-		runtime.GC() // or its end falls into the wait
+		runtime.GC() // so that no collection ends during the wait
 		began := cpu(b)
 		f()
 		return float64((cpu(b) - began).Microseconds()) / 1000
@@ -226,8 +227,8 @@ func BenchmarkIdle(b *testing.B) {
 		b.ReportMetric(bare, "bare-cpu-ms")
 		b.ReportMetric(ours, "console-cpu-ms")
 		b.ReportMetric((ours-bare)/idle.Seconds()/10, "difference-%")
-		if most := 0.001; ours-bare > most*float64(idle.Milliseconds()) {
-			b.Errorf("%s of waiting cost %.1f ms of processor time, a bare read costs %.1f", idle, ours, bare)
+		if limit := 0.001; ours-bare > limit*float64(idle.Milliseconds()) {
+			b.Errorf("a wait of %s took %.1f ms of processor time, a bare read %.1f ms; want at most %.1f ms more", idle, ours, bare, limit*float64(idle.Milliseconds()))
 		}
 	}
 }

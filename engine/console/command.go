@@ -77,23 +77,23 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 			return Result{}, err
 		}
 	}
-	return c.runSynced(ctx, d, cmd)
+	return t.run(ctx, d, cmd)
 }
 
-// runSynced types a command at an interpreter that answers, and waits for its exit code.
-func (c *Console) runSynced(ctx context.Context, d Dialect, cmd Command) (Result, error) {
-	t := &c.typist
+// run types a command at an interpreter that answers, and waits for its exit code.
+func (t *typist) run(ctx context.Context, d Dialect, cmd Command) (Result, error) {
+	c := t.con
 	t.needsSync = true
 	w, err := t.typeLine(ctx, d, typeTries, t.wrapper(d, cmd.Text))
 	if err != nil {
 		return Result{}, err
 	}
-	got := c.startCapture(d, w, cmd.Line)
+	got := newCapture(c, d, w, cmd.Line)
 	defer c.stream.stopCapture()
 	if err := c.Send(ctx, "\n"); err != nil {
 		return Result{}, err
 	}
-	code, end, err := c.awaitExit(ctx, got, cmd)
+	code, end, err := t.awaitExit(ctx, got, cmd)
 	res := Result{Code: code}
 	res.Output, res.withKernelLines = got.output(end)
 	if err != nil {
@@ -114,11 +114,11 @@ func (c *Console) runSynced(ctx context.Context, d Dialect, cmd Command) (Result
 
 // awaitExit waits for the second echo of a command, and returns the exit code and the text of the echo. If the
 // prompt comes back without it, the board is asked for it.
-func (c *Console) awaitExit(ctx context.Context, got *capture, cmd Command) (code int, end string, err error) {
-	name, d, w := abbreviate(cmd.Text), got.dialect, got.marker
+func (t *typist) awaitExit(ctx context.Context, got *capture, cmd Command) (code int, end string, err error) {
+	c, name, d, w := t.con, abbreviate(cmd.Text), got.dialect, got.marker
 	wait := Wait{
 		What: name + " to end", For: []Pattern{w.ended(), w.foreignEnd()},
-		Abort: append(cmd.Abort[:len(cmd.Abort):len(cmd.Abort)], d.Abort...), Grace: abortGrace,
+		Abort: append(cmd.Abort[:len(cmd.Abort):len(cmd.Abort)], d.Abort...), grace: abortGrace,
 		Timeout: cmd.Timeout, Stall: cmd.Stall, Kind: cmd.Kind, since: c.clk.Now(), quiet: probeAfter,
 	}
 	if cmd.Line != nil {
@@ -151,63 +151,8 @@ func (c *Console) awaitExit(ctx context.Context, got *capture, cmd Command) (cod
 			got.markProbe()
 			line = w.askEnd()
 		}
-		if err := c.typist.typeHarmless(ctx, d, line, false); err != nil {
+		if err := t.typeHarmless(ctx, d, line, false); err != nil {
 			return 0, "", err
 		}
 	}
-}
-
-// Sync makes sure that d answers: it types an echo until its output is seen, and Ctrl-C before every try but the
-// first. What came before the answer is dropped.
-func (c *Console) Sync(ctx context.Context, d Dialect, tries int, timeout time.Duration) error {
-	t := &c.typist
-	t.forget()
-	gaps := c.Gaps()
-	var err error
-	for try := range tries {
-		if try > 0 || t.needsSync || gaps > t.syncedAtGap {
-			if err = t.clear(ctx, d); err != nil {
-				return err
-			}
-		}
-		if err = c.probe(ctx, d, timeout); err == nil {
-			t.needsSync, t.syncedAtGap = false, gaps
-			return c.setUp(ctx, d, timeout)
-		}
-		if classify.Find(err, classify.ConsoleTimeout) == nil && classify.Find(err, classify.ConsoleEcho) == nil {
-			return err
-		}
-	}
-	return err
-}
-
-// probe types an echo and waits for its output.
-func (c *Console) probe(ctx context.Context, d Dialect, timeout time.Duration) error {
-	w, err := c.typist.typeLine(ctx, d, syncTypeTries, marker.probe)
-	if err != nil {
-		return err
-	}
-	if err := c.Send(ctx, "\n"); err != nil {
-		return err
-	}
-	_, err = c.Expect(ctx, Wait{What: d.Name + " to answer", For: []Pattern{w.answered()}, Abort: d.Abort, Timeout: timeout})
-	return err
-}
-
-// setUp prepares an interpreter that answers: its line editor and its function for short commands. Commands run
-// without the function too.
-func (c *Console) setUp(ctx context.Context, d Dialect, timeout time.Duration) error {
-	t := &c.typist
-	t.awaitPrompt(ctx, d)
-	if d.disableEditing != "" {
-		if err := t.typeHarmless(ctx, d, d.disableEditing, t.atPrompt); err != nil {
-			return err
-		}
-		t.awaitPrompt(ctx, d)
-	}
-	if d.setup != "" && d.check(d.setup) == nil {
-		res, err := c.runSynced(ctx, d, Command{Text: d.setup, Timeout: timeout})
-		t.setupDone = err == nil && res.Code == 0
-	}
-	return nil
 }

@@ -11,32 +11,32 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// telling is a port that tells whether it is connected, until it ends.
-type telling struct {
+// fakeConnector is a port that reports whether it is connected. It ends when end is closed.
+type fakeConnector struct {
 	*io.PipeReader
 	end *io.PipeWriter
 	err error
 }
 
-func newTelling(err error) *telling {
+func newFakeConnector(err error) *fakeConnector {
 	r, w := io.Pipe()
-	return &telling{r, w, err}
+	return &fakeConnector{r, w, err}
 }
 
-func (p *telling) Write(b []byte) (int, error)     { return len(b), nil }
-func (p *telling) Connected(context.Context) error { return p.err }
+func (p *fakeConnector) Write(b []byte) (int, error)     { return len(b), nil }
+func (p *fakeConnector) Connected(context.Context) error { return p.err }
 
-// silent is a port that cannot tell.
-type silent struct{ io.ReadWriteCloser }
+// noConnector is a port that cannot report it.
+type noConnector struct{ io.ReadWriteCloser }
 
 func TestConnected(t *testing.T) {
 	busy := classify.New(classify.TransportBusy, "Port already in use")
-	const patience = 10 * time.Second
+	const timeout = 10 * time.Second
 	for name, tt := range map[string]struct {
-		port  func(*telling) io.ReadWriteCloser
-		now   error                             // what the first port tells
-		ends  bool                              // it ends before it is asked
-		again func(tries int) (*telling, error) // opens it again; nil: the console is lost with its port
+		port  func(*fakeConnector) io.ReadWriteCloser
+		now   error                                   // what the first port reports
+		ends  bool                                    // it ends before Connected is called
+		again func(tries int) (*fakeConnector, error) // opens it again; nil: the console is lost with its port
 		want  error
 		kind  classify.Kind
 		after time.Duration
@@ -44,24 +44,24 @@ func TestConnected(t *testing.T) {
 		"is":                 {},
 		"refuses":            {now: busy, want: busy, kind: classify.TransportBusy},
 		"is lost":            {ends: true, want: io.EOF, kind: classify.TransportLost},
-		"comes back":         {ends: true, again: func(n int) (*telling, error) { return sooner(n, 20, newTelling(nil), busy) }, after: 20 * reopenInterval},
-		"comes back refused": {ends: true, again: func(n int) (*telling, error) { return sooner(n, 3, newTelling(busy), errNoDevice) }, want: busy, kind: classify.TransportBusy, after: 3 * reopenInterval},
-		"stays another's":    {ends: true, again: func(int) (*telling, error) { return nil, busy }, want: busy, kind: classify.TransportLost, after: patience},
-		"cannot tell": {
-			port: func(p *telling) io.ReadWriteCloser { return silent{p} }, ends: true,
-			again: func(int) (*telling, error) { return nil, errNoDevice },
+		"comes back":         {ends: true, again: func(n int) (*fakeConnector, error) { return openAtTry(n, 20, newFakeConnector(nil), busy) }, after: 20 * reopenInterval},
+		"comes back refused": {ends: true, again: func(n int) (*fakeConnector, error) { return openAtTry(n, 3, newFakeConnector(busy), errNoDevice) }, want: busy, kind: classify.TransportBusy, after: 3 * reopenInterval},
+		"stays another's":    {ends: true, again: func(int) (*fakeConnector, error) { return nil, busy }, want: busy, kind: classify.TransportLost, after: timeout},
+		"no connector": {
+			port: func(p *fakeConnector) io.ReadWriteCloser { return noConnector{p} }, ends: true,
+			again: func(int) (*fakeConnector, error) { return nil, errNoDevice },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				port := newTelling(tt.now)
+				port := newFakeConnector(tt.now)
 				var rw io.ReadWriteCloser = port
 				if tt.port != nil {
 					rw = tt.port(port)
 				}
 				cfg, tries := Config{}, 0
 				if tt.again != nil {
-					cfg.Reopen = Reopen{Timeout: patience, Open: func(context.Context) (io.ReadWriteCloser, error) {
+					cfg.Reopen = Reopen{Timeout: timeout, Open: func(context.Context) (io.ReadWriteCloser, error) {
 						tries++
 						p, err := tt.again(tries)
 						if err != nil {
@@ -79,50 +79,50 @@ func TestConnected(t *testing.T) {
 				began := time.Now()
 				err := c.Connected(t.Context())
 				if !errors.Is(err, tt.want) || classify.Facts(err).Kind != tt.kind {
-					t.Errorf("Connected = %v of kind %q; want %v of kind %q", err, classify.Facts(err).Kind, tt.want, tt.kind)
+					t.Errorf("Connected() = %v of kind %q; want %v of kind %q", err, classify.Facts(err).Kind, tt.want, tt.kind)
 				}
 				if took := time.Since(began); took != tt.after {
-					t.Errorf("Connected took %s; want %s", took, tt.after)
+					t.Errorf("Connected() took %s; want %s", took, tt.after)
 				}
 			})
 		})
 	}
 }
 
-// sooner returns p at the nth try, and err before.
-func sooner(try, n int, p *telling, err error) (*telling, error) {
+// openAtTry returns p at the nth try, and err before.
+func openAtTry(try, n int, p *fakeConnector, err error) (*fakeConnector, error) {
 	if try < n {
 		return nil, err
 	}
 	return p, nil
 }
 
-// TestStays: a port that hangs up again and again is not connected, whatever it says of itself.
-func TestStays(t *testing.T) {
+// TestStaysConnected: a port that hangs up repeatedly is not connected, whatever it reports.
+func TestStaysConnected(t *testing.T) {
 	busy := classify.New(classify.TransportBusy, "Port already in use")
-	const patience = 10 * time.Second
+	const timeout = 10 * time.Second
 	for name, tt := range map[string]struct {
-		port   func(*telling) io.ReadWriteCloser
+		port   func(*fakeConnector) io.ReadWriteCloser
 		ends   time.Duration // of the port; 0: it stays
 		reopen bool          // and may be opened again
 		kind   classify.Kind
 		after  time.Duration
 	}{
-		"stays":       {after: patience},
-		"hangs up":    {ends: 5 * time.Second, reopen: true, kind: classify.TransportBusy, after: 5 * time.Second},
-		"is lost":     {ends: time.Second, kind: classify.TransportBusy, after: time.Second},
-		"cannot tell": {port: func(p *telling) io.ReadWriteCloser { return silent{p} }, ends: time.Second},
+		"stays":        {after: timeout},
+		"hangs up":     {ends: 5 * time.Second, reopen: true, kind: classify.TransportBusy, after: 5 * time.Second},
+		"is lost":      {ends: time.Second, kind: classify.TransportBusy, after: time.Second},
+		"no connector": {port: func(p *fakeConnector) io.ReadWriteCloser { return noConnector{p} }, ends: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				port := newTelling(nil)
+				port := newFakeConnector(nil)
 				var rw io.ReadWriteCloser = port
 				if tt.port != nil {
 					rw = tt.port(port)
 				}
-				cfg := Config{Reopen: Reopen{Timeout: patience}}
+				cfg := Config{Reopen: Reopen{Timeout: timeout}}
 				if tt.reopen {
-					cfg.Reopen.Open = func(context.Context) (io.ReadWriteCloser, error) { return newTelling(nil), nil }
+					cfg.Reopen.Open = func(context.Context) (io.ReadWriteCloser, error) { return newFakeConnector(nil), nil }
 				}
 				c := New(rw, cfg)
 				defer c.Close()
@@ -132,20 +132,20 @@ func TestStays(t *testing.T) {
 				began := time.Now()
 				err := c.StaysConnected(t.Context())
 				if f := classify.Facts(err); f.Kind != tt.kind || (err == nil) != (tt.kind == "") {
-					t.Errorf("Stays = %v of kind %q; want kind %q", err, f.Kind, tt.kind)
+					t.Errorf("StaysConnected() = %v of kind %q; want kind %q", err, f.Kind, tt.kind)
 				}
 				if took := time.Since(began); took < tt.after || took > tt.after+2*reopenInterval {
-					t.Errorf("Stays took %s; want %s", took, tt.after)
+					t.Errorf("StaysConnected() took %s; want %s to %s", took, tt.after, tt.after+2*reopenInterval)
 				}
 			})
 		})
 	}
 }
 
-// TestConnectedEndsWithItsContext waits for a port that is away.
+// TestConnectedEndsWithItsContext: the wait for a lost port ends with the context.
 func TestConnectedEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		port := newTelling(nil)
+		port := newFakeConnector(nil)
 		c := New(port, Config{Reopen: Reopen{Timeout: time.Hour, Open: func(context.Context) (io.ReadWriteCloser, error) { return nil, errNoDevice }}})
 		defer c.Close()
 		port.end.Close()
@@ -154,27 +154,27 @@ func TestConnectedEndsWithItsContext(t *testing.T) {
 		time.AfterFunc(time.Second, func() { cancel(over) })
 		synctest.Wait()
 		if err := c.Connected(ctx); !errors.Is(err, over) {
-			t.Errorf("Connected = %v; want %v", err, over)
+			t.Errorf("Connected() = %v; want %v", err, over)
 		}
 	})
 }
 
-// TestCloseWhileAway: a port that is away was closed already, which is no error.
-func TestCloseWhileAway(t *testing.T) {
+// TestCloseWhileLost: a lost port was closed already; Close does not close it again.
+func TestCloseWhileLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		port := newTelling(nil)
-		c := New(&closeOnce{telling: port}, Config{Reopen: Reopen{Timeout: time.Hour, Open: func(context.Context) (io.ReadWriteCloser, error) { return nil, errNoDevice }}})
+		port := newFakeConnector(nil)
+		c := New(&closeOnce{fakeConnector: port}, Config{Reopen: Reopen{Timeout: time.Hour, Open: func(context.Context) (io.ReadWriteCloser, error) { return nil, errNoDevice }}})
 		port.end.Close()
 		synctest.Wait()
 		if err := c.Close(); err != nil {
-			t.Errorf("Close = %v", err)
+			t.Errorf("Close() = %v; want nil", err)
 		}
 	})
 }
 
 // closeOnce is a port whose second Close fails.
 type closeOnce struct {
-	*telling
+	*fakeConnector
 	closed bool
 }
 
@@ -183,5 +183,5 @@ func (p *closeOnce) Close() error {
 		return io.ErrClosedPipe
 	}
 	p.closed = true
-	return p.telling.Close()
+	return p.fakeConnector.Close()
 }

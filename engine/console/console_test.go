@@ -16,7 +16,7 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/consoletest"
 )
 
-// dial gives a Console and the board's end of its wire.
+// dial returns a Console and the board's end of its wire.
 func dial(t *testing.T) (*Console, net.Conn) {
 	board, c := pair(t, Config{})
 	return c, board
@@ -43,7 +43,7 @@ func say(board io.Writer, n int, text string) {
 func wantKind(t *testing.T, err error, kind classify.Kind, text string) {
 	t.Helper()
 	if got := classify.Facts(err).Kind; err == nil || got != kind || !strings.Contains(err.Error(), text) {
-		t.Errorf("error %q of kind %q; want %q of kind %q", err, got, text, kind)
+		t.Errorf("error = %v of kind %q; want %q of kind %q", err, got, text, kind)
 	}
 }
 
@@ -55,14 +55,14 @@ func TestExpectAtEveryTear(t *testing.T) {
 			go say(board, n, stream)
 			m, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("any key"), Regexp(`U-Boot (\d+)\.`)}})
 			if err != nil || m.Index != 1 || m.Groups[0] != "2023" {
-				t.Fatalf("pieces of %d: Expect = %+v, %v; want the first in the stream", n, m, err)
+				t.Fatalf("Expect() in pieces of %d = %+v, %v; want the first match in the stream", n, m, err)
 			}
 			if m, err = c.Expect(t.Context(), Wait{For: []Pattern{Text("key: 2")}}); err != nil {
-				t.Fatalf("pieces of %d: %v", n, err)
+				t.Fatalf("Expect() in pieces of %d = %v; want nil", n, err)
 			}
 			synctest.Wait()
 			if _, err = c.Expect(t.Context(), Wait{For: []Pattern{Prompt("=> ")}, Timeout: time.Second}); err != nil {
-				t.Fatalf("pieces of %d: %v", n, err)
+				t.Fatalf("Expect() in pieces of %d = %v; want nil", n, err)
 			}
 		})
 	}
@@ -91,11 +91,11 @@ func TestPromptSettles(t *testing.T) {
 		began := time.Now()
 		m, err := c.Expect(t.Context(), Wait{For: []Pattern{Prompt("=> ")}})
 		if err != nil || m.Text != "=> " || time.Since(began) != 4*promptSettle-3*time.Millisecond {
-			t.Errorf("Expect = %v, %v after %s", m, err, time.Since(began))
+			t.Errorf("Expect() = %v, %v after %s; want %q after %s", m, err, time.Since(began), "=> ", 4*promptSettle-3*time.Millisecond)
 		}
 		go say(board, 1, "next")
 		if _, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("next")}, Timeout: time.Second}); err != nil {
-			t.Error(err)
+			t.Errorf("Expect() of the next output = %v; want nil", err)
 		}
 	})
 }
@@ -130,7 +130,7 @@ func TestWaitEnds(t *testing.T) {
 		{"abort", Wait{Abort: panicking}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
 			say(b, 3, "Kernel panic - not syncing\n")
 		}, classify.BoardPanic, "the kernel panicked", 0},
-		{"abort after its grace", Wait{Abort: panicking, Grace: 2 * time.Second}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
+		{"abort after its grace", Wait{Abort: panicking, grace: 2 * time.Second}, func(t *testing.T, b net.Conn, _ context.CancelCauseFunc) {
 			say(b, 3, "Kernel panic - not syncing\n")
 		}, classify.BoardPanic, "the kernel panicked", 2 * time.Second},
 	} {
@@ -147,75 +147,77 @@ func TestWaitEnds(t *testing.T) {
 				_, err := c.Expect(ctx, tt.wait)
 				wantKind(t, err, tt.kind, tt.text)
 				if after := time.Since(began); after != tt.after {
-					t.Errorf("ended after %s; want %s", after, tt.after)
+					t.Errorf("Expect() took %s; want %s", after, tt.after)
 				}
 			})
 		})
 	}
 }
 
-func TestAbortIsForgivenWhenTheMatchFollows(t *testing.T) {
+func TestAMatchAfterAnAbortWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, board := dial(t)
 		go say(board, 4, "[1.0] Kernel panic, as dmesg has it\ndone => ")
-		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("=> ")}, Grace: 2 * time.Second, Abort: []Abort{{Pattern: Text("Kernel panic")}}})
+		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("=> ")}, grace: 2 * time.Second, Abort: []Abort{{Pattern: Text("Kernel panic")}}})
 		if err != nil {
-			t.Error(err)
+			t.Errorf("Expect() with a match after the abort = %v; want nil", err)
 		}
 	})
 }
 
-// TestArm: a policy adds texts that mean failure, and switches built-in ones off, until it disarms them.
-func TestArm(t *testing.T) {
+// TestPushAborts: a board adds texts that mean failure, and disables built-in ones, until the change is popped.
+func TestPushAborts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, board := dial(t)
 		wait := Wait{For: []Pattern{Text("login: ")}, Abort: []Abort{Reset}, Timeout: time.Second}
 		const reset, ddr = "\r\nU-Boot 2023.01 (Jan 01 2024)\r\n", "\r\nDDR init failed\r\n"
-		disarm := c.PushAborts(Watch{Add: []Abort{{Pattern: Text("DDR init"), Kind: classify.ConsoleAbort, Message: "no memory"}}, Disable: []string{"reset"}})
+		pop := c.PushAborts(Watch{Add: []Abort{{Pattern: Text("DDR init"), Kind: classify.ConsoleAbort, Message: "no memory"}}, Disable: []string{"reset"}})
 		go say(board, 9, reset+"login: ")
 		if _, err := c.Expect(t.Context(), wait); err != nil {
-			t.Errorf("a reset that means nothing: %v", err)
+			t.Errorf("Expect() with reset disabled = %v; want nil", err)
 		}
 		go say(board, 9, ddr)
 		_, err := c.Expect(t.Context(), wait)
 		wantKind(t, err, classify.ConsoleAbort, "no memory")
 		c.Skip()
-		disarm()
+		pop()
 		go say(board, 9, ddr+reset)
 		_, err = c.Expect(t.Context(), wait)
 		wantKind(t, err, classify.BoardReset, "reset itself")
 	})
 }
 
-// A function that is told lines gets each once, without what the kernel prints, and ends the wait with its error.
+// TestLines: Command.Line gets each line once, without the kernel's lines; its error ends the wait; it cannot run
+// a command.
 func TestLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, board := dial(t)
 		go fakeShell(board, func(cmd, begin string, w marker) string {
-			return begin + "\r\none\r\ntw[   12.000000] usb 1-1: new\r\no\r\nthe rest" + exit(w, 0) + "\r\n=> "
+			return begin + "\r\none\r\ntw[   12.000000] usb 1-1: new\r\no\r\nthe rest" + endMarker(w, 0) + "\r\n=> "
 		})
 		d := UBoot("=> ", 500)
 		d.BootTime, d.KernelOnConsole = time.Now().Add(-12*time.Second), true
-		var told []string
-		each := func(line string) error { told = append(told, line); return nil }
-		res, err := c.Run(t.Context(), d, Command{Text: "version", Timeout: time.Minute, Line: each})
-		if err != nil || res.Output != "one\ntwo\nthe rest" || fmt.Sprintf("%q", told) != `["one" "two" "the rest"]` {
-			t.Errorf("Run = %+v, %v; told %q", res, err, told)
+		var delivered []string
+		onLine := func(line string) error { delivered = append(delivered, line); return nil }
+		res, err := c.Run(t.Context(), d, Command{Text: "version", Timeout: time.Minute, Line: onLine})
+		if err != nil || res.Output != "one\ntwo\nthe rest" || fmt.Sprintf("%q", delivered) != `["one" "two" "the rest"]` {
+			t.Errorf("Run() = %+v, %v; delivered %q; want one, two, the rest", res, err, delivered)
 		}
 		oops := errors.New("enough")
 		if _, err := c.Run(t.Context(), d, Command{Text: "version", Line: func(string) error { return oops }}); !errors.Is(err, oops) {
-			t.Errorf("Run = %v", err)
+			t.Errorf("Run() = %v; want %v", err, oops)
 		}
-		again := func(string) error {
+		runInside := func(string) error {
 			_, err := c.Run(t.Context(), d, Command{Text: "inside"})
 			return err
 		}
-		_, err = c.Run(t.Context(), d, Command{Text: "version", Line: again})
+		_, err = c.Run(t.Context(), d, Command{Text: "version", Line: runInside})
 		wantKind(t, err, classify.ConsoleBusy, "is busy")
 	})
 }
 
-// A result may have 16 MiB, of any bytes; more is refused, at once to who is told the lines.
+// TestLargeResults: an output may have 16 MiB, of any bytes. A larger one is an error, with Command.Line as soon
+// as it is too large.
 func TestLargeResults(t *testing.T) {
 	line := strings.Repeat("x", 1022) + "\r\n"
 	for _, tt := range []struct {
@@ -225,24 +227,24 @@ func TestLargeResults(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c, board := dial(t)
 			go fakeShell(board, func(cmd, begin string, w marker) string {
-				say(board, 32<<10, begin+"\r\n\xff\xfe\x00\r\n"+strings.Repeat(line, tt.lines)+exit(w, 7)+"\r\n=> ")
+				say(board, 32<<10, begin+"\r\n\xff\xfe\x00\r\n"+strings.Repeat(line, tt.lines)+endMarker(w, 7)+"\r\n=> ")
 				return ""
 			})
 			res, err := c.Run(t.Context(), UBoot("=> ", 500), Command{Text: "cat", Timeout: time.Minute})
 			if got := classify.Facts(err).Kind; got != tt.kind && (err != nil || tt.kind != "") || res.Code != 7 {
-				t.Errorf("%d lines: %v, exit %d", tt.lines, err, res.Code)
+				t.Errorf("Run() of %d lines = exit code %d, %v; want 7, kind %q", tt.lines, res.Code, err, tt.kind)
 			}
 			if tt.kind != "" {
-				told := 0
-				_, err = c.Run(t.Context(), UBoot("=> ", 500), Command{Text: "cat", Timeout: time.Minute, Line: func(string) error { told++; return nil }})
-				if classify.Facts(err).Kind != tt.kind || told == 0 {
-					t.Errorf("by line: %v after %d lines", err, told)
+				delivered := 0
+				_, err = c.Run(t.Context(), UBoot("=> ", 500), Command{Text: "cat", Timeout: time.Minute, Line: func(string) error { delivered++; return nil }})
+				if classify.Facts(err).Kind != tt.kind || delivered == 0 {
+					t.Errorf("Run() with Line = %v after %d lines; want kind %s after some", err, delivered, tt.kind)
 				}
 				return
 			}
 			head, rest, _ := strings.Cut(res.Output, "\n")
 			if head != "\uFFFD" || len(rest) != tt.lines*1023-1 {
-				t.Errorf("%d lines: %q and %d bytes", tt.lines, head, len(rest))
+				t.Errorf("Run() of %d lines = %q and %d bytes; want %q and %d bytes", tt.lines, head, len(rest), "\uFFFD", tt.lines*1023-1)
 			}
 		})
 	}
@@ -254,26 +256,26 @@ func TestErrorShowsTheLastLines(t *testing.T) {
 		go say(board, 7, "one\r\n\x1b[31mtwo\x1b[0m\r\n\r\nthree\xff")
 		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("=> ")}, Timeout: time.Second})
 		if got, want := classify.Facts(err).Console, "one\ntwo\nthree\uFFFD"; got != want {
-			t.Errorf("console = %q; want %q", got, want)
+			t.Errorf("Facts().Console = %q; want %q", got, want)
 		}
 	})
 }
 
-// half is a port whose last read brings data together with an error.
-type half struct{ read bool }
+// dataWithError is a port whose last read returns data together with an error.
+type dataWithError struct{ read bool }
 
-func (h *half) Read(p []byte) (int, error) {
+func (h *dataWithError) Read(p []byte) (int, error) {
 	if h.read {
 		return 0, errors.New("read again after an error")
 	}
 	h.read = true
 	return copy(p, "login: "), errors.New("unplugged")
 }
-func (h *half) Write(p []byte) (int, error) { return 0, nil }
-func (h *half) Close() error                { return nil }
+func (h *dataWithError) Write(p []byte) (int, error) { return 0, nil }
+func (h *dataWithError) Close() error                { return nil }
 
 func TestDataThatComesWithAnError(t *testing.T) {
-	c := New(&half{}, Config{})
+	c := New(&dataWithError{}, Config{})
 	defer c.Close()
 	if _, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("login: ")}}); err != nil {
 		t.Fatal(err)
@@ -284,7 +286,7 @@ func TestDataThatComesWithAnError(t *testing.T) {
 
 func TestBlockedWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, _ := dial(t) // nobody reads at the other end
+		c, _ := dial(t) // no reader at the other end
 		late := classify.New(classify.DeadlineStep, "late")
 		for range 2 {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, late)
@@ -320,13 +322,15 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// typed finds the marker and the command in a framed line.
-var typed = regexp.MustCompile(`^ echo '(\w{3})''(\w{3}):b';setenv fl;(.*);fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
+// framedLine matches a framed line, with the marker and the command.
+var framedLine = regexp.MustCompile(`^ echo '(\w{3})''(\w{3}):b';setenv fl;(.*);fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
 
-// exit is the second echo of a command.
-func exit(w marker, code int) string { return fmt.Sprintf("%s%s:%d:%[2]s:%[3]d:e", w.a, w.b, code) }
+// endMarker returns the second echo of a command.
+func endMarker(w marker, code int) string {
+	return fmt.Sprintf("%s%s:%d:%[2]s:%[3]d:e", w.a, w.b, code)
+}
 
-// fakeShell echoes what is typed, a piece at a time, and answers each framed command by reply.
+// fakeShell echoes what is typed, in pieces, and answers each framed command with reply.
 func fakeShell(board net.Conn, reply func(cmd, begin string, w marker) string) {
 	var line []byte
 	for buf := make([]byte, 1000); ; {
@@ -349,7 +353,7 @@ func fakeShell(board net.Conn, reply func(cmd, begin string, w marker) string) {
 		if l, ok := consoletest.Parse(string(line)); ok && l.Sync {
 			say(board, 80, l.Begin()+"=> ")
 		}
-		if m := typed.FindStringSubmatch(string(line)); m != nil {
+		if m := framedLine.FindStringSubmatch(string(line)); m != nil {
 			say(board, 5, reply(m[3], m[1]+m[2]+":b", marker{m[1], m[2]}))
 		}
 		line = line[:0]
@@ -368,18 +372,18 @@ func TestRun(t *testing.T) {
 		{"prompts, half markers, escapes, NULs", "", "=> # fl\r\n\x1b[6n==> e3\x00\r\n:0:e\r\n", "\r\n=> ", 7, "=> # fl\n==> e3\n:0:e"},
 		{"kernel line before and after", "[ 1.0] usb 1-1: new\r\n", "x\r\n", "[ 2.0] eth0: up\r\n=> ", 255, "x"},
 		{"a stale prompt before", "=> \r\n=> ", "y\r\n", "\r\n=> ", 0, "y"},
-		{"no prompt behind", "", "z\r\n", "\r\n", 0, "z"},
+		{"no prompt after", "", "z\r\n", "\r\n", 0, "z"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, board := dial(t)
 				go fakeShell(board, func(cmd, begin string, w marker) string {
-					return tt.before + begin + "\r\n" + tt.output + exit(w, tt.code) + tt.after
+					return tt.before + begin + "\r\n" + tt.output + endMarker(w, tt.code) + tt.after
 				})
 				for range 3 {
 					res, err := c.Run(t.Context(), UBoot("=> ", 500), Command{Text: "version", Timeout: time.Minute})
 					if err != nil || res.Output != tt.want || res.Code != tt.code {
-						t.Fatalf("Run = %+v, %v; want %q, %d", res, err, tt.want, tt.code)
+						t.Fatalf("Run() = %+v, %v; want %q, %d", res, err, tt.want, tt.code)
 					}
 				}
 			})
@@ -404,12 +408,12 @@ func TestRunRefuses(t *testing.T) {
 }
 
 func TestQuotes(t *testing.T) {
-	for cmd, want := range map[string][2]bool{ // closed for POSIX, for hush
+	for cmd, want := range map[string][2]bool{ // closed for POSIX, for U-Boot
 		"plain": {true, true}, `'a'`: {true, true}, `"it's"`: {true, false}, `"it's 'x"`: {true, true}, `'a"b'`: {true, true}, `a\'b`: {true, true},
 		`'a\'`: {true, true}, `"a\"`: {false, false}, `'`: {false, false}, `echo # x`: {true, false}, `#`: {true, false}, `echo '# x' a#b "#"`: {true, true}, `\`: {false, false}, `"$(x 'y')"`: {true, true},
 	} {
 		if got := [2]bool{closedQuotes(cmd) == nil, closedQuotesUBoot(cmd) == nil}; got != want {
-			t.Errorf("%s is closed: %v; want %v", cmd, got, want)
+			t.Errorf("closed quotes in %s, for POSIX and for U-Boot = %v; want %v", cmd, got, want)
 		}
 	}
 }
@@ -433,7 +437,7 @@ func TestSyncRecovers(t *testing.T) {
 			}
 		}()
 		if err := c.Sync(t.Context(), UBoot("=> ", 500), 3, time.Second); err != nil {
-			t.Error(err)
+			t.Errorf("Sync() = %v; want nil", err)
 		}
 	})
 }
@@ -458,21 +462,21 @@ func TestTranscript(t *testing.T) {
 	}
 }
 
-// TestKernelLineInTheMarker tears the end of a command at every place by a line of the kernel's.
+// TestKernelLineInTheMarker puts a line of the kernel at every place within the end marker.
 func TestKernelLineInTheMarker(t *testing.T) {
 	w := marker{"abcde", "fghij"}
 	const noise = "[  165.850406] usb 1-1: new high-speed USB device number 91\r\n"
-	whole := exit(w, 42)
+	whole := endMarker(w, 42)
 	for i := range len(whole) + 1 {
-		for _, from := range []int{0, 20} { // what was looked at before
+		for _, from := range []int{0, 20} { // what was searched before
 			buf := []byte("output\r\n" + whole[:i] + noise + whole[i:] + "\r\n")
 			m := w.ended().find(buf, from)
 			if m == nil || groups(buf, m)[0] != "42" {
-				t.Errorf("%q: %v", buf, m)
+				t.Errorf("ended().find(%q) = %v; want exit code 42", buf, m)
 			}
 		}
 	}
 	if m := w.ended().find([]byte(w.askEnd()+"\r\n"+noise), 0); m != nil {
-		t.Errorf("the echo matches: %v", m)
+		t.Errorf("ended().find(the echo of askEnd()) = %v; want nil", m)
 	}
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -28,8 +29,8 @@ type deadlines struct {
 	stop    func() bool
 }
 
-// startDeadlines sets the deadlines of x from now on.
-func (c *Console) startDeadlines(x *waiter) *deadlines {
+// newDeadlines returns the deadlines of a wait that begins now.
+func newDeadlines(c *Console, x *waiter) *deadlines {
 	now := c.clk.Now()
 	d := &deadlines{con: c, x: x, began: now, since: x.since, stop: func() bool { return false }}
 	if d.since.IsZero() {
@@ -39,7 +40,7 @@ func (c *Console) startDeadlines(x *waiter) *deadlines {
 		d.timeout = d.since.Add(x.Timeout)
 	}
 	if x.Stall > 0 {
-		d.stall = now.Add(x.Stall - c.idle(d.since))
+		d.stall = now.Add(x.Stall - c.stream.idle(now, d.since))
 	}
 	if x.quiet > 0 {
 		d.quiet = now.Add(x.quiet)
@@ -73,7 +74,7 @@ func (d *deadlines) startSettle() {
 }
 
 // startGrace sets the deadline of an abort that was found.
-func (d *deadlines) startGrace() { d.grace = d.con.clk.Now().Add(d.x.Grace) }
+func (d *deadlines) startGrace() { d.grace = d.con.clk.Now().Add(d.x.grace) }
 
 // resume sets the whole Timeout and Stall again after the port was lost.
 func (d *deadlines) resume() {
@@ -108,14 +109,14 @@ func (d *deadlines) expire() error {
 		return d.x.timeoutError()
 	}
 	if passed(&d.stall) && !d.suspend() {
-		left := d.x.Stall - d.con.idle(d.since)
+		left := d.x.Stall - d.con.stream.idle(now, d.since)
 		if left <= 0 {
 			return classify.New(classify.ConsoleStall, "silence for %s while waiting for %s", d.x.Stall, d.x.name())
 		}
 		d.stall = now.Add(left)
 	}
 	if passed(&d.quiet) {
-		left := d.x.quiet - d.con.idle(d.began)
+		left := d.x.quiet - d.con.stream.idle(now, d.began)
 		if left <= 0 && d.grace.IsZero() && d.con.port.reconnected() == nil { // an abort waits for its grace first
 			return errQuiet
 		}
@@ -133,11 +134,11 @@ func (d *deadlines) suspend() bool {
 	return false
 }
 
-// idle returns how long nothing has come, since the given time at most.
-func (c *Console) idle(since time.Time) time.Duration {
-	last := c.stream.lastByte()
-	if since.After(last) {
-		last = since
+// cancelled returns the error of a wait that its context ended.
+func (d *deadlines) cancelled(cause error) error {
+	lost := ""
+	if d.con.port.reconnected() != nil {
+		lost = " while the console port is away"
 	}
-	return c.clk.Now().Sub(last)
+	return &classify.Error{Msg: fmt.Sprintf("waited %s for %s%s", round(d.con.clk.Now().Sub(d.since)), d.x.name(), lost), Cause: cause}
 }

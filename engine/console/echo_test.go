@@ -13,15 +13,16 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/consoletest"
 )
 
-// editor is a shell behind a line editor and a bad line. It runs framed commands by giving back their text.
+// editor is a shell with a line editor, at a serial line that may change bytes. A framed command prints "out of"
+// and its text.
 type editor struct {
 	net.Conn
 	prompt string
-	width  int    // the echo wraps there; 0: never
-	wrap   string // how
-	mute   bool
-	fifo   int                         // bytes that it takes at once; 0: all
-	harm   func(p string) (out string) // what the line does to bytes, either way
+	width  int                         // the column at which the echo wraps; 0: never
+	wrap   string                      // what it prints there
+	mute   bool                        // it does not echo
+	fifo   int                         // bytes that it reads at once; 0: all
+	harm   func(p string) (out string) // what the serial line does to bytes, in both directions
 
 	ran []string // commands, as they arrived
 	fl  string
@@ -90,8 +91,8 @@ func (e *editor) run(line string) string {
 	return "syntax error\r\n"
 }
 
-// edited gives a Console and the board behind it.
-func edited(t *testing.T, e *editor, cfg Config) *Console {
+// newEditor returns a Console and starts e at its other end.
+func newEditor(t *testing.T, e *editor, cfg Config) *Console {
 	wire, port := net.Pipe()
 	e.Conn = wire
 	if e.prompt == "" {
@@ -106,8 +107,8 @@ func edited(t *testing.T, e *editor, cfg Config) *Console {
 	return c
 }
 
-// runs types a few commands and holds what ran to what was typed.
-func runs(t *testing.T, c *Console, e *editor, d Dialect) error {
+// runCommands runs a few commands and checks that they ran as they were typed.
+func runCommands(t *testing.T, c *Console, e *editor, d Dialect) error {
 	t.Helper()
 	for i := range 4 {
 		cmd := fmt.Sprintf("command %d %s", i, strings.Repeat("with words ", 4*i))
@@ -116,16 +117,16 @@ func runs(t *testing.T, c *Console, e *editor, d Dialect) error {
 			return err
 		}
 		if want := "out of " + cmd; res.Code != 3 || res.Output != want {
-			t.Errorf("Run = %+v; want %q, 3", res, want)
+			t.Errorf("Run() = %+v; want %q, exit code 3", res, want)
 		}
 	}
 	if len(e.ran) != 4 {
-		t.Errorf("%d commands ran: %q", len(e.ran), e.ran)
+		t.Errorf("the board ran %q; want 4 commands", e.ran)
 	}
 	return nil
 }
 
-// Rows 3 and 4: boards that differ in how they echo.
+// TestEchoes runs commands on boards that differ in their echo.
 func TestEchoes(t *testing.T) {
 	const readline = " \r"
 	for name, tt := range map[string]struct {
@@ -140,7 +141,7 @@ func TestEchoes(t *testing.T) {
 		"no echo, known":      {editor{mute: true}, Typing{NoEcho: true}},
 		"a path before":       {editor{prompt: "\x1b[1mroot@host:/very/long/path# \x1b[0m"}, Typing{}},
 		"another prompt":      {editor{prompt: "busy $ "}, Typing{}},
-		"no blank behind":     {editor{prompt: "board#"}, Typing{}},
+		"no blank after":      {editor{prompt: "board#"}, Typing{}},
 		"small receiver":      {editor{fifo: 16}, Typing{}},
 		"one byte":            {editor{fifo: 1}, Typing{}},
 		"paced":               {editor{fifo: 8}, Typing{Chunk: 8, Delay: 5 * time.Millisecond}},
@@ -148,13 +149,13 @@ func TestEchoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := tt.e
-				c := edited(t, &e, Config{Typing: tt.typing})
+				c := newEditor(t, &e, Config{Typing: tt.typing})
 				for _, d := range []Dialect{UBoot("# ", 500), POSIX("# ", 500)} {
 					if err := c.Sync(t.Context(), d, 3, time.Second); err != nil {
 						t.Fatal(err)
 					}
 					e.ran = nil
-					if err := runs(t, c, &e, d); err != nil {
+					if err := runCommands(t, c, &e, d); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -163,7 +164,7 @@ func TestEchoes(t *testing.T) {
 	}
 }
 
-// Row 4: a kernel that is never silent delays nothing, and what is not recognised between its lines is given up in
+// TestEchoesBetweenKernelLines: a kernel that prints all the time delays nothing, and an unknown echo ends in
 // time.
 func TestEchoesBetweenKernelLines(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -173,12 +174,12 @@ func TestEchoesBetweenKernelLines(t *testing.T) {
 		"plain":          {editor{prompt: "/root # "}, time.Second},
 		"wrapped":        {editor{prompt: "/root # ", width: 80, wrap: "\r\r\n"}, time.Second},
 		"another prompt": {editor{prompt: "busy $ "}, 6 * echoTimeout},
-		"no echo":        {editor{mute: true}, time.Minute}, // that cannot be told from a bad line then
+		"no echo":        {editor{mute: true}, time.Minute}, // it looks like a bad line
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := tt.e
-				c, d := edited(t, &e, Config{}), POSIX("# ", 500)
+				c, d := newEditor(t, &e, Config{}), POSIX("# ", 500)
 				over := make(chan struct{})
 				defer close(over)
 				go func() {
@@ -201,18 +202,18 @@ func TestEchoesBetweenKernelLines(t *testing.T) {
 				}
 				e.ran = nil
 				d.BootTime = time.Now().Add(-4 * time.Second)
-				if err := runs(t, c, &e, d); err != nil {
-					t.Error(err)
+				if err := runCommands(t, c, &e, d); err != nil {
+					t.Errorf("Run() = %v; want nil", err)
 				}
 				if took := time.Since(began); took > tt.within {
-					t.Errorf("took %s, want at most %s", took, tt.within)
+					t.Errorf("Sync() and the commands took %s; want at most %s", took, tt.within)
 				}
 			})
 		})
 	}
 }
 
-// Row 3: whatever the line does to bytes, a command runs as it was typed, or it does not run.
+// TestBadLines: whatever the serial line does to bytes, a command runs as it was typed, or it does not run.
 func TestBadLines(t *testing.T) {
 	harms := map[string]func(r *rand.Rand, c byte) string{
 		"drop":   func(*rand.Rand, byte) string { return "" },
@@ -239,7 +240,7 @@ func TestBadLines(t *testing.T) {
 							}
 							return out.String()
 						}}
-						c, d := edited(t, e, Config{}), UBoot("=> ", 500)
+						c, d := newEditor(t, e, Config{}), UBoot("=> ", 500)
 						began := time.Now()
 						for i := range 4 {
 							cmd := fmt.Sprintf("mmc write %d %s", i, strings.Repeat("0123456789 ", i))
@@ -248,28 +249,28 @@ func TestBadLines(t *testing.T) {
 							case err == nil && res.Code == 3:
 								good++
 							case err == nil:
-								t.Errorf("seed %d: %s exited %d", seed, cmd, res.Code)
+								t.Errorf("seed %d: Run(%s) = exit code %d; want 3", seed, cmd, res.Code)
 							case kind != classify.ConsoleEcho && kind != classify.ConsoleGarbled && kind != classify.ConsoleTimeout:
-								t.Errorf("seed %d: %v of kind %s", seed, err, kind)
+								t.Errorf("seed %d: Run(%s) = %v of kind %s; want a kind of a bad line", seed, cmd, err, kind)
 							}
 							for _, ran := range e.ran {
 								if ran != cmd {
-									t.Errorf("seed %d: %q ran; want %q", seed, ran, cmd)
+									t.Errorf("seed %d: the board ran %q; want %q", seed, ran, cmd)
 								}
 							}
 							if len(e.ran) > 1 && name != "double" || err == nil && len(e.ran) == 0 {
-								t.Errorf("seed %d: ran %q, %v", seed, e.ran, err)
+								t.Errorf("seed %d: the board ran %q, Run() = %v; want the command once", seed, e.ran, err)
 							}
 							e.ran = nil
 						}
 						if took := time.Since(began); took > 5*time.Minute {
-							t.Errorf("seed %d took %s", seed, took)
+							t.Errorf("seed %d: the commands took %s; want at most 5m", seed, took)
 						}
 					})
 				}
-				t.Logf("%d of %d commands ran, %d bytes were harmed", good, 4*seeds, fired)
+				t.Logf("%d of %d commands ran, %d bytes were changed", good, 4*seeds, fired)
 				if fired == 0 || percent <= 0.5 && good < 4*seeds*3/4 {
-					t.Errorf("too few")
+					t.Errorf("%d of %d commands ran, %d bytes were changed; want at least %d, 1", good, 4*seeds, fired, 4*seeds*3/4)
 				}
 			})
 		}

@@ -27,21 +27,21 @@ func TestEpoch(t *testing.T) {
 		if err := e.err(); err != nil {
 			got = err.Error()
 			if f := classify.Facts(err); f.Kind != classify.ScriptStale || f.Class != classify.Fatal || f.Hint == "" {
-				t.Errorf("%s: %+v; want kind script.stale, fatal, with a hint", tt.name, f)
+				t.Errorf("%s: Facts() = %+v; want kind script.stale, fatal, with a hint", tt.name, f)
 			}
 		}
 		if got != tt.want {
-			t.Errorf("%s: Err() = %q; want %q", tt.name, got, tt.want)
+			t.Errorf("%s: err() = %q; want %q", tt.name, got, tt.want)
 		}
 	}
 	var none *Epoch
 	none.end(t.Context(), "x")
 	if err := none.err(); err != nil {
-		t.Errorf("Err() of no epoch = %v; want nil", err)
+		t.Errorf("err() of a nil epoch = %v; want nil", err)
 	}
 }
 
-// TestCommandsThatEndAShell: a command that is only about a reboot is none.
+// TestCommandsThatEndAShell: only a command that reboots ends the epoch, not one that mentions a reboot.
 func TestCommandsThatEndAShell(t *testing.T) {
 	for cmd, want := range map[string]bool{
 		"reboot": true, " /sbin/reboot -f": true, "poweroff -n -f": true, "halt": true, "systemctl reboot": true, "init 6": true,
@@ -51,21 +51,21 @@ func TestCommandsThatEndAShell(t *testing.T) {
 		i := &Interpreter{Console: c, Epoch: c.NewEpoch("shell")}
 		i.updateEpoch(context.Background(), Command{Text: cmd}, Result{}, nil)
 		if got := i.Epoch.err() != nil; got != want {
-			t.Errorf("%q, exit 0, ends the shell: %t; want %t", cmd, got, want)
+			t.Errorf("updateEpoch(%q, exit code 0) ends the epoch = %t; want %t", cmd, got, want)
 		}
 		i.Epoch = c.NewEpoch("shell")
 		if i.updateEpoch(context.Background(), Command{Text: cmd}, Result{Code: 1}, nil); i.Epoch.err() != nil {
-			t.Errorf("%q, exit 1: %v; want the shell to live", cmd, i.Epoch.err())
+			t.Errorf("err() after %q with exit code 1 = %v; want nil", cmd, i.Epoch.err())
 		}
 	}
 }
 
-// TestBanners: a banner counts however it is cut into reads, and not where the board is said to print such a line.
+// TestBanners: a banner is found however it is split into reads, unless the abort is disabled.
 func TestBanners(t *testing.T) {
 	for _, tt := range []struct {
-		chunks []string
-		not    string
-		want   classify.Kind
+		chunks   []string
+		disabled string
+		want     classify.Kind
 	}{
 		{[]string{"ready\r\n# "}, "", ""},
 		{[]string{"see U-Boot 2024.01\r\n"}, "", ""},
@@ -76,16 +76,16 @@ func TestBanners(t *testing.T) {
 	} {
 		c := &Console{}
 		c.stream.watches = &c.watches
-		c.PushAborts(Watch{Disable: []string{tt.not}})
+		c.PushAborts(Watch{Disable: []string{tt.disabled}})
 		i := &Interpreter{Console: c, Epoch: c.NewEpoch("shell")}
 		for _, chunk := range tt.chunks {
 			c.stream.add([]byte(chunk), time.Time{})
 		}
 		if got := classify.Facts(i.Live(t.Context())).Kind; got != tt.want {
-			t.Errorf("after %q, without %q: Live() = %q; want %q", tt.chunks, tt.not, got, tt.want)
+			t.Errorf("Live() after %q, with %q disabled = kind %q; want %q", tt.chunks, tt.disabled, got, tt.want)
 		}
 		if err := i.Live(t.Context()); tt.want != "" && classify.Facts(err).Kind != classify.ScriptStale {
-			t.Errorf("after %q, once more: Live() = %v; want script.stale", tt.chunks, err)
+			t.Errorf("second Live() after %q = %v; want kind %s", tt.chunks, err, classify.ScriptStale)
 		}
 	}
 }

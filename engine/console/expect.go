@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ type Wait struct {
 	Abort   []Abort       // texts that end the wait with an error
 	Timeout time.Duration // 0: only the context ends the wait
 	Stall   time.Duration // silence that ends the wait; 0: silence is fine
-	Grace   time.Duration // an abort counts only if no match follows within this time
+	grace   time.Duration // an abort counts only if no match follows within this time
 	Kind    classify.Kind // of the error when Timeout passes; "" means console.timeout
 
 	since  time.Time     // when Timeout began, if not now
@@ -43,7 +42,7 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 	w.Abort = c.watches.apply(w.Abort)
 	x := newWaiter(w)
 	c.stream.watch(x)
-	d := c.startDeadlines(x)
+	d := newDeadlines(c, x)
 	defer func() { d.stop() }()
 	for aborted := x.aborted; ; {
 		var err error
@@ -55,7 +54,7 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 			d.startSettle()
 		case <-aborted:
 			aborted = nil
-			if w.Grace == 0 {
+			if w.grace == 0 {
 				err = x.abortError()
 			} else {
 				d.startGrace()
@@ -70,7 +69,7 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 				return Match{}, c.Fail(err)
 			}
 		case <-ctx.Done():
-			err = &classify.Error{Msg: c.waited(w, d.since), Cause: context.Cause(ctx)}
+			err = d.cancelled(context.Cause(ctx))
 		case <-c.lost:
 			err = c.lostError("waiting for " + w.name())
 		}
@@ -107,15 +106,6 @@ func (w Wait) timeoutError() error {
 		kind = classify.ConsoleTimeout
 	}
 	return classify.New(kind, "timed out after %s waiting for %s", w.Timeout, w.name())
-}
-
-// waited describes a wait that its context ended.
-func (c *Console) waited(w Wait, since time.Time) string {
-	lost := ""
-	if c.port.reconnected() != nil {
-		lost = " while the console port is away"
-	}
-	return fmt.Sprintf("waited %s for %s%s", round(c.clk.Now().Sub(since)), w.name(), lost)
 }
 
 func round(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }

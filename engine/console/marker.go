@@ -21,11 +21,11 @@ func newMarker() marker {
 }
 
 // begun matches the first echo of a framed command.
-func (w marker) begun() Pattern { return RegexpAcrossKernelLines(w.a + w.b + ":b") }
+func (w marker) begun() Pattern { return regexpAcrossKernelLines(w.a + w.b + ":b") }
 
 // ended matches the second echo of a framed command, with its exit code, twice.
 func (w marker) ended() Pattern {
-	return RegexpAcrossKernelLines(w.a + w.b + `:(\d+):` + w.b + `:(\d+):e`)
+	return regexpAcrossKernelLines(w.a + w.b + `:(\d+):` + w.b + `:(\d+):e`)
 }
 
 // foreignEnd matches an end marker that belongs to another command, or is garbled.
@@ -41,7 +41,7 @@ func (w marker) askEnd() string { return " echo '" + w.a + "'$fl:$fl:e" }
 func (w marker) probe() string { return " echo '" + w.a + "''" + w.b + ":s'" }
 
 // answered matches what probe prints.
-func (w marker) answered() Pattern { return RegexpAcrossKernelLines(w.a + w.b + ":s") }
+func (w marker) answered() Pattern { return regexpAcrossKernelLines(w.a + w.b + ":s") }
 
 // abbreviate shortens a command for an error text.
 func abbreviate(cmd string) string {

@@ -30,8 +30,8 @@ type capture struct {
 
 var errOverflow = classify.New(classify.ConsoleOverflow, "a command printed more than %d MiB", maxOutput>>20)
 
-// startCapture collects the stream from now on.
-func (c *Console) startCapture(d Dialect, w marker, onLine func(string) error) *capture {
+// newCapture collects the stream of c from now on.
+func newCapture(c *Console, d Dialect, w marker, onLine func(string) error) *capture {
 	g := &capture{con: c, dialect: d, marker: w, onLine: onLine, gaps: c.Gaps()}
 	c.stream.mu.Lock()
 	defer c.stream.mu.Unlock()

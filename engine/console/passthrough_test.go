@@ -13,7 +13,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-func TestAPersonTakesOver(t *testing.T) {
+func TestAPersonUsesTheConsole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		board, port := net.Pipe()
 		var record bytes.Buffer
@@ -38,17 +38,17 @@ func TestAPersonTakesOver(t *testing.T) {
 		say(board, 99, "late")
 		synctest.Wait()
 		if got := seen.String(); got != "\r\n=> hunter2\n\x1b[6n\xff" {
-			t.Errorf("the tap gave %q", got)
+			t.Errorf("Subscribe() got %q; want the unmatched bytes and all that came until stop()", got)
 		}
 		rec.Close()
 		if strings.Contains(record.String(), "Z > ") || !strings.Contains(record.String(), "< => hunter2") {
-			t.Errorf("the transcript has what was typed, or lacks the echo:\n%s", &record)
+			t.Errorf("transcript:\n%s\nwant the echo, and not what was typed", &record)
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cause := errors.New("quit")
 		cancel(cause)
 		if err := c.WaitLost(ctx); err != cause {
-			t.Errorf("UntilLost after a cancel = %v", err)
+			t.Errorf("WaitLost() with a cancelled context = %v; want %v", err, cause)
 		}
 		board.Close()
 		wantKind(t, c.WaitLost(t.Context()), classify.TransportLost, "lost while a person used it")

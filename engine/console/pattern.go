@@ -26,8 +26,8 @@ func Prompt(s string) Pattern { return Pattern{text: s, endsStream: true} }
 // Regexp returns the pattern of a regular expression, matched line by line. It panics if s is not one.
 func Regexp(s string) Pattern { return Pattern{re: regexp.MustCompile(s)} }
 
-// RegexpAcrossKernelLines is Regexp, but its matches may have lines of the kernel within.
-func RegexpAcrossKernelLines(s string) Pattern {
+// regexpAcrossKernelLines is Regexp, but its matches may have lines of the kernel within.
+func regexpAcrossKernelLines(s string) Pattern {
 	return Pattern{re: regexp.MustCompile(s), acrossKernelLines: true}
 }
 

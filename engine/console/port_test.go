@@ -14,52 +14,52 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// plugs is a socket that an adapter can be pulled out of and plugged in again.
-type plugs struct {
+// adapter is a USB adapter that can be pulled out and plugged in again.
+type adapter struct {
 	t    *testing.T
-	port atomic.Pointer[net.Conn] // our end; nil while it is pulled out
+	port atomic.Pointer[net.Conn] // the console's end; nil while it is pulled out
 }
 
-// in gives the board's end.
-func (p *plugs) in() (board net.Conn) {
+// plugIn returns the board's end.
+func (p *adapter) plugIn() (board net.Conn) {
 	board, port := net.Pipe()
 	p.port.Store(&port)
 	p.t.Cleanup(func() { board.Close(); port.Close() })
 	return board
 }
 
-func (p *plugs) out(board net.Conn) {
+func (p *adapter) pullOut(board net.Conn) {
 	p.port.Store(nil)
 	board.Close()
 }
 
 var errNoDevice = errors.New("open /dev/ttyUSB0: no such device")
 
-func (p *plugs) open(context.Context) (io.ReadWriteCloser, error) {
+func (p *adapter) open(context.Context) (io.ReadWriteCloser, error) {
 	if port := p.port.Load(); port != nil {
 		return *port, nil
 	}
 	return nil, errNoDevice
 }
 
-// plugged gives a Console that waits 10 s for its adapter, and what it records.
-func plugged(t *testing.T) (*Console, *plugs, net.Conn, *strings.Builder) {
-	p, record := &plugs{t: t}, &strings.Builder{}
-	board := p.in()
+// newAdapter returns a Console that waits 10 s for its adapter, the adapter, the board's end, and the transcript.
+func newAdapter(t *testing.T) (*Console, *adapter, net.Conn, *strings.Builder) {
+	p, record := &adapter{t: t}, &strings.Builder{}
+	board := p.plugIn()
 	c := New(*p.port.Load(), Config{Reopen: Reopen{p.open, 10 * time.Second}, Recorder: NewTranscript(record)})
 	t.Cleanup(func() { c.Close() })
 	return c, p, board, record
 }
 
-// Rows 21 and 28: an adapter that vanishes and comes back costs no attempt, and the transcript has the gap.
+// TestAdapterComesBack: a wait survives the loss of the port, and the transcript has the gap.
 func TestAdapterComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p, board, record := plugged(t)
+		c, p, board, record := newAdapter(t)
 		go func() {
 			say(board, 9, "before\r\n")
-			p.out(board)
+			p.pullOut(board)
 			time.Sleep(3*time.Second + reopenInterval/2) // virtual
-			board = p.in()
+			board = p.plugIn()
 			time.Sleep(time.Second)
 			say(board, 9, "login: ")
 		}()
@@ -73,23 +73,23 @@ func TestAdapterComesBack(t *testing.T) {
 			heard <- string(buf[:n])
 		}()
 		if err := c.Send(t.Context(), "root\n"); err != nil || <-heard != "root\n" {
-			t.Error(err)
+			t.Errorf("Send() = %v; want nil, and the text at the new port", err)
 		}
 		if got := record.String(); !strings.Contains(got, "# the console port is away: EOF\n") || !strings.Contains(got, "# the console port is back after 3.1s; what the board said meanwhile is lost\n") {
-			t.Errorf("the transcript has no gap:\n%s", got)
+			t.Errorf("transcript:\n%s\nwant a note when the port is away, and when it is back", got)
 		}
 	})
 }
 
-// Row 28: what is typed while the adapter is away waits for it.
+// TestTypedWhileAway: what is typed while the adapter is away is sent when it is back.
 func TestTypedWhileAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p, board, _ := plugged(t)
-		p.out(board)
+		c, p, board, _ := newAdapter(t)
+		p.pullOut(board)
 		synctest.Wait()
 		go func() {
 			time.Sleep(5 * time.Second)
-			board := p.in()
+			board := p.plugIn()
 			buf := make([]byte, 99)
 			n, _ := board.Read(buf)
 			say(board, 9, "<"+string(buf[:n])+">")
@@ -98,31 +98,31 @@ func TestTypedWhileAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("<hello>")}, Timeout: time.Second}); err != nil {
-			t.Error(err)
+			t.Errorf("Expect() = %v; want nil", err)
 		}
 	})
 }
 
-// Row 21: an adapter that stays away is "transport lost" after the patience, and not "target silent".
+// TestAdapterStaysAway: if the adapter stays away for Reopen.Timeout, the error is that the console is lost.
 func TestAdapterStaysAway(t *testing.T) {
 	for name, flap := range map[string]bool{"gone": false, "back, and gone at once, again and again": true} {
 		synctest.Test(t, func(t *testing.T) {
-			c, p, board, _ := plugged(t)
+			c, p, board, _ := newAdapter(t)
 			if flap {
-				c.port.cfg.Open = func(context.Context) (io.ReadWriteCloser, error) { return &half{read: true}, nil }
+				c.port.cfg.Open = func(context.Context) (io.ReadWriteCloser, error) { return &dataWithError{read: true}, nil }
 			}
-			p.out(board)
+			p.pullOut(board)
 			began := time.Now()
 			_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("login: ")}})
 			wantKind(t, err, classify.TransportLost, "did not come back within 10s")
 			if took := time.Since(began).Round(time.Second); took != 10*time.Second {
-				t.Errorf("%s: given up after %s", name, took)
+				t.Errorf("%s: Expect() took %s; want 10s", name, took)
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		c, p, board, _ := plugged(t)
-		p.out(board)
+		c, p, board, _ := newAdapter(t)
+		p.pullOut(board)
 		late := classify.New(classify.DeadlineStep, "late")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Second, late)
 		defer cancel()
@@ -131,47 +131,48 @@ func TestAdapterStaysAway(t *testing.T) {
 	})
 }
 
-// Row 28: whoever waits when the adapter vanishes has the whole time once it is back, however short that is.
+// TestWaitsOutliveAGap: timeouts start again when the port is back, however short they are.
 func TestWaitsOutliveAGap(t *testing.T) {
 	for _, wait := range []Wait{{Timeout: 200 * time.Millisecond}, {Stall: 200 * time.Millisecond}} {
 		synctest.Test(t, func(t *testing.T) {
-			c, p, board, _ := plugged(t)
-			p.out(board)
+			c, p, board, _ := newAdapter(t)
+			p.pullOut(board)
 			go func() {
 				time.Sleep(3*time.Second + reopenInterval/2)
-				board = p.in()
-				time.Sleep(150 * time.Millisecond) // in which it is tried, and waited for again
+				board = p.plugIn()
+				time.Sleep(150 * time.Millisecond) // in which the port is opened, and waits start again
 				say(board, 9, "login: ")
 			}()
 			wait.For = []Pattern{Text("login: ")}
 			if _, err := c.Expect(t.Context(), wait); err != nil {
-				t.Error(err)
+				t.Errorf("Expect() = %v; want nil", err)
 			}
 		})
 	}
 }
 
-// A command whose output has a gap tells its exit code and fails as incomplete; the next one is as any other.
+// TestGapInACommand: a command whose output has a gap returns its exit code and an error. The next command is not
+// affected.
 func TestGapInACommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p, board, _ := plugged(t)
+		c, p, board, _ := newAdapter(t)
 		var w marker
 		serve := func() {
 			fakeShell(board, func(cmd, begin string, now marker) string {
 				if cmd != "long" {
-					return begin + "\r\nfine\r\n" + exit(now, 0) + "\r\n=> "
+					return begin + "\r\nfine\r\n" + endMarker(now, 0) + "\r\n=> "
 				}
 				w = now
 				say(board, 9, begin+"\r\nhalf of")
-				p.out(board)
+				p.pullOut(board)
 				return ""
 			})
 		}
 		go func() {
 			serve()
 			time.Sleep(3 * time.Second)
-			board = p.in()
-			// The command ended meanwhile: the prompt is there, unseen, and fl is set.
+			board = p.plugIn()
+			// The command ended meanwhile: the prompt was printed and lost, and fl is set.
 			line := ""
 			for buf := make([]byte, 99); ; {
 				n, err := board.Read(buf)
@@ -181,7 +182,7 @@ func TestGapInACommand(t *testing.T) {
 				line += string(buf[:n])
 				say(board, 9, strings.ReplaceAll(string(buf[:n]), "\n", "\r\n"))
 				if strings.HasSuffix(line, w.askEnd()+"\n") {
-					say(board, 9, exit(w, 3)+"\r\n=> ")
+					say(board, 9, endMarker(w, 3)+"\r\n=> ")
 					serve()
 				}
 			}
@@ -189,7 +190,7 @@ func TestGapInACommand(t *testing.T) {
 		res, err := c.Run(t.Context(), UBoot("=> ", 500), Command{Text: "long", Timeout: time.Minute})
 		wantKind(t, err, classify.ConsoleGap, "`long` ran: it exited 3, a part of its output is lost")
 		if res.Code != 3 {
-			t.Errorf("Run = %+v", res)
+			t.Errorf("Run() = %+v; want exit code 3", res)
 		}
 	})
 }

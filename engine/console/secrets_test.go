@@ -35,12 +35,12 @@ func TestMask(t *testing.T) {
 		}
 	}
 	if got := (*Secrets)(nil).Mask("anything"); got != "anything" {
-		t.Errorf("no secrets mask %q", got)
+		t.Errorf("Mask(anything) of nil = %q; want anything", got)
 	}
 }
 
-// FuzzMask holds Mask to its definition, a byte is starred if it is in an occurrence of a secret, and shows that
-// the transcript of a stream is the same however it is read.
+// FuzzMask tests Mask against its definition: a byte is masked if it is in an occurrence of a secret. The
+// transcript of a stream must not depend on how it is split into reads.
 func FuzzMask(f *testing.F) {
 	f.Add("root", "hunter2", "U-Boot root\nhunter2roothunter2\n", 5)
 	f.Add("aba", "abab", "xababababa\naba\nb\n", 7)
@@ -75,12 +75,12 @@ func FuzzMask(f *testing.F) {
 		}
 		cut = min(max(cut, 0), len(text))
 		if whole, pieces := recorded(s, a, text), recorded(s, a, text[:cut], text[cut:]); whole != pieces {
-			t.Fatalf("the transcript of %q and %q is %q; in one piece %q", text[:cut], text[cut:], pieces, whole)
+			t.Fatalf("transcript of %q and %q = %q; want that of one piece, %q", text[:cut], text[cut:], pieces, whole)
 		}
 	})
 }
 
-// recorded returns the transcript of what comes in pieces, after a secret was typed.
+// recorded returns the transcript of pieces that come after a secret was typed.
 func recorded(s *Secrets, typed string, pieces ...string) string {
 	var record strings.Builder
 	tr := NewTranscript(&record)
@@ -90,11 +90,11 @@ func recorded(s *Secrets, typed string, pieces ...string) string {
 		tr.Record(time.Time{}, false, []byte(p))
 	}
 	tr.Close()
-	return lines(record.String())
+	return withoutTimes(record.String())
 }
 
-// lines returns a transcript without its times.
-func lines(record string) string {
+// withoutTimes returns a transcript without its times.
+func withoutTimes(record string) string {
 	var all []string
 	for line := range strings.Lines(record) {
 		_, line, _ = strings.Cut(line, " ")
@@ -103,8 +103,8 @@ func lines(record string) string {
 	return strings.Join(all, "")
 }
 
-// Row 29: a secret that the board prints is in no record and no error, however the reads fall. A part of one is no
-// secret.
+// TestSecretsAreMasked: a secret that the board prints is in no record and no error, however it is split into
+// reads. A part of a secret is not masked.
 func TestSecretsAreMasked(t *testing.T) {
 	const secret = "s3cret!pass"
 	hide := NewSecrets(secret, "", "ab")
@@ -122,7 +122,7 @@ func TestSecretsAreMasked(t *testing.T) {
 				go say(board, n, "about abbots "+said+"\r\n")
 				_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("never")}, Timeout: time.Second})
 				want := "about abbots " + want
-				if got := lines(record.String()); got != "< "+want+"\n" {
+				if got := withoutTimes(record.String()); got != "< "+want+"\n" {
 					t.Errorf("transcript of %q in pieces of %d = %q; want %q", said, n, got, want)
 				}
 				if got := c.Tail(); got != want || !strings.Contains(err.Error(), "never") {
@@ -133,8 +133,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
-// What a board answers to a typed secret: stars are written for its echo, whatever became of it, and for no other
-// text.
+// TestEchoOfASecret: the echo of a typed secret is masked, damaged or not, and no other text is.
 func TestEchoOfASecret(t *testing.T) {
 	const x = secretShown
 	for name, tt := range map[string]struct{ secret, came, want string }{
@@ -193,10 +192,10 @@ func TestEchoOfASecret(t *testing.T) {
 	}
 }
 
-// shownLines returns what came of a transcript, without blanks at its ends and empty lines.
+// shownLines returns what came in a transcript, without blanks at line ends and without empty lines.
 func shownLines(record string) string {
 	var all []string
-	for line := range strings.Lines(lines(record)) {
+	for line := range strings.Lines(withoutTimes(record)) {
 		if came, ok := strings.CutPrefix(strings.TrimRight(line, " \n"), "< "); ok && came != "" {
 			all = append(all, strings.ReplaceAll(came, `\t`, "\t"))
 		}
@@ -204,7 +203,7 @@ func shownLines(record string) string {
 	return strings.TrimSpace(strings.Join(all, "\n"))
 }
 
-// An echo that comes after more was typed, and the echoes of a secret that was typed twice.
+// TestLateEchoes: an echo may come after more was typed, and a secret may be typed twice.
 func TestLateEchoes(t *testing.T) {
 	var record strings.Builder
 	tr := NewTranscript(&record)
@@ -222,12 +221,12 @@ func TestLateEchoes(t *testing.T) {
 	came("hunter\r\nunter2\r\nunter\r\n")
 	tr.Close()
 	const want = "< Password: \n> ********\n> \n< ********\n> \n< ********\n< Password: \n< ********\n< ********\n< unter\n"
-	if got := lines(record.String()); got != want {
+	if got := withoutTimes(record.String()); got != want {
 		t.Errorf("transcript = %q; want %q", got, want)
 	}
 }
 
-// A secret that is typed, or comes, in pieces between which the other side speaks.
+// TestASecretAcrossDirections: a secret may be sent, or come, in pieces between which the other side sends.
 func TestASecretAcrossDirections(t *testing.T) {
 	var record strings.Builder
 	tr := NewTranscript(&record)
@@ -236,13 +235,13 @@ func TestASecretAcrossDirections(t *testing.T) {
 		tr.Record(time.Time{}, x[0] == '>', []byte(x[1:]))
 	}
 	tr.Close()
-	got := lines(record.String())
+	got := withoutTimes(record.String())
 	if strings.Contains(got, "otpa") || strings.Count(got, secretShown+"; ls ro\n") != 2 || !strings.Contains(got, "> r\n") || !strings.Contains(got, "< roo\n") {
-		t.Errorf("transcript:\n%s", got)
+		t.Errorf("transcript:\n%s\nwant the secret masked in both directions, and nothing else", got)
 	}
 }
 
-// What is typed as a secret is one from then on, in everything that has the same set of secrets.
+// TestSendSecret: SendSecret adds the text to the console's set of secrets.
 func TestSendSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var record strings.Builder
@@ -254,14 +253,15 @@ func TestSendSecret(t *testing.T) {
 		}
 		_, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("never")}, Timeout: time.Second})
 		if all := record.String() + err.Error() + c.Tail() + hide.Mask("hunter2!"); strings.Contains(all, "hunter2") || strings.Count(all, secretShown) < 4 {
-			t.Errorf("%s", all)
+			t.Errorf("record, error and tail = %s; want at least 4 masks and no secret", all)
 		}
 	})
 }
 
 func fakeEcho(board io.ReadWriter) { io.Copy(board, board) }
 
-// A line without an end is written in pieces, and no secret lies across two of them.
+// TestSecretInAnEndlessLine: a line without an end is written in pieces, and no secret is split between two of
+// them.
 func TestSecretInAnEndlessLine(t *testing.T) {
 	for _, secret := range []string{"s3cret!pass", "papapa"} {
 		for before := maxMatch - len(secret); before <= maxMatch+len(secret); before++ {
@@ -273,8 +273,8 @@ func TestSecretInAnEndlessLine(t *testing.T) {
 				tr.Record(time.Time{}, false, []byte(text[at:min(at+1000, len(text))]))
 			}
 			tr.Close()
-			if s := lines(record.String()); strings.Contains(s, "pa") || strings.Count(s, ".") != len(text)-len(secret) || strings.Count(s, secretShown) != 1 {
-				t.Fatalf("%d dots before: %d of %d bytes", before, strings.Count(s, "."), len(text))
+			if s := withoutTimes(record.String()); strings.Contains(s, "pa") || strings.Count(s, ".") != len(text)-len(secret) || strings.Count(s, secretShown) != 1 {
+				t.Fatalf("transcript with %d dots before the secret has %d dots; want %d and one mask", before, strings.Count(s, "."), len(text)-len(secret))
 			}
 		}
 	}
@@ -285,12 +285,12 @@ func TestSecretInAnEndlessLine(t *testing.T) {
 		tr.Record(time.Time{}, false, []byte("pa"))
 	}
 	tr.Close()
-	if s := lines(record.String()); strings.Contains(s, "pa") || len(s) > 1000 {
-		t.Errorf("a secret without an end: %d bytes, %q", len(s), s[:min(len(s), 200)])
+	if s := withoutTimes(record.String()); strings.Contains(s, "pa") || len(s) > 1000 {
+		t.Errorf("transcript of a secret without an end = %d bytes, %q; want masks alone", len(s), s[:min(len(s), 200)])
 	}
 }
 
-// The console lines of an error begin in the middle of a line that is too long to be shown.
+// TestASecretAtTheStartOfTheConsoleLines: the lines of an error may begin within a secret.
 func TestASecretAtTheStartOfTheConsoleLines(t *testing.T) {
 	const secret = "s3cret!pass"
 	for before := range len(secret) + 2 {
@@ -299,7 +299,7 @@ func TestASecretAtTheStartOfTheConsoleLines(t *testing.T) {
 			go say(board, 100, secret+strings.Repeat(".", maxMatch-before))
 			c.Expect(t.Context(), Wait{For: []Pattern{Text("never")}, Timeout: time.Second})
 			if got := strings.Trim(c.Tail(), "."); got != "" && got != secretShown {
-				t.Errorf("%d bytes of the secret are in reach: %q", before, got)
+				t.Errorf("Tail() with %d bytes of the secret = %q; want a mask or nothing", before, got)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/goterm/term"
 )
 
-// onPTY runs a program on a pseudo terminal and gives the Console at the other end.
+// onPTY runs a program on a pseudo terminal, and returns a Console at the other end.
 func onPTY(t testing.TB, name string, args ...string) *Console {
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -37,7 +37,7 @@ func onPTY(t testing.TB, name string, args ...string) *Console {
 	return c
 }
 
-// FuzzQuoting has real shells parse a word that was quoted for them.
+// FuzzQuoting: real shells read a quoted word as the original.
 func FuzzQuoting(f *testing.F) {
 	for _, word := range []string{"", "it's", `$x $(y) ` + "`z`", `back\slash\`, "'", `'\''`, "a\nb\tc", "!1 ~ * ?", "\u00e9", "-n", "#", "a;b&c|d", `"`} {
 		f.Add(word)
@@ -53,15 +53,15 @@ func FuzzQuoting(f *testing.F) {
 			}
 			cmd := "printf %s " + Quote(word)
 			if err := closedQuotes(cmd); err != nil {
-				t.Fatalf("%q: %v", cmd, err)
+				t.Fatalf("closedQuotes(%q) = %v; want nil", cmd, err)
 			}
 			for _, line := range []string{cmd, "eval " + quoteLine(cmd)} {
 				if strings.Contains(line, "\n") && line != cmd {
-					t.Errorf("%q is more than a line", line)
+					t.Errorf("quoteLine(%q) = %q; want one line", cmd, line)
 				}
 				out, err := exec.Command(path, append(shell[1:], line)...).Output()
 				if err != nil || string(out) != word {
-					t.Errorf("%s: %q gives %q, %v; want %q", shell[0], line, out, err, word)
+					t.Errorf("%s printed %q, %v for %q; want %q", shell[0], out, err, line, word)
 				}
 			}
 		}
@@ -98,10 +98,10 @@ func TestRunOnRealShells(t *testing.T) {
 			} {
 				res, err := c.Run(t.Context(), sh, Command{Text: tt.cmd, Timeout: time.Hour})
 				if err != nil {
-					t.Fatalf("Run(%q): %v\n%s", tt.cmd, err, c.Tail())
+					t.Fatalf("Run(%q) = %v; want nil\n%s", tt.cmd, err, c.Tail())
 				}
 				if tt.code == 2 && strings.Contains(res.Output, "yntax error") {
-					res.Output = "" // the shell's own words
+					res.Output = "" // the wording is the shell's
 				}
 				if res.Code != tt.code || res.Output != tt.want {
 					t.Errorf("Run(%q) = %q, %d; want %q, %d", tt.cmd, res.Output, res.Code, tt.want, tt.code)

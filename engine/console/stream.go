@@ -108,11 +108,14 @@ func (s *stream) restartSilence(now time.Time) {
 	s.lastByteAt = now
 }
 
-// lastByte returns when the last byte came, or the port came back.
-func (s *stream) lastByte() time.Time {
+// idle returns how long nothing has come by now, since the given time at most.
+func (s *stream) idle(now, since time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lastByteAt
+	if s.lastByteAt.After(since) {
+		since = s.lastByteAt
+	}
+	return now.Sub(since)
 }
 
 // end returns the number of bytes that came.

@@ -167,7 +167,7 @@ func (t *typist) awaitEcho(ctx context.Context, d Dialect, e *echo) (echoResult,
 		if err == nil {
 			return echoOK, nil
 		}
-		late := t.con.idle(began) >= echoPartialQuiet
+		late := t.con.stream.idle(t.con.clk.Now(), began) >= echoPartialQuiet
 		if classify.Find(err, classify.ConsoleTimeout) != nil {
 			late = true
 		} else if err != errQuiet {

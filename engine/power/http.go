@@ -65,33 +65,33 @@ func openHTTP(text string) (Driver, error) {
 var method = regexp.MustCompile(`^[A-Z]+$`)
 
 // parseRequest parses httpSyntax. Its errors show nothing of the text, which may contain secrets.
-func parseRequest(text string) (o request, err error) {
+func parseRequest(text string) (r request, err error) {
 	word, rest, _ := strings.Cut(text, " ")
 	if method.MatchString(word) {
-		o.method = word
+		r.method = word
 		word, rest, _ = strings.Cut(rest, " ")
 	}
-	if o.to, err = web.Parse(word); err != nil {
-		return o, err
+	if r.to, err = web.Parse(word); err != nil {
+		return r, err
 	}
 	if code, ok := strings.CutPrefix(rest, "expect="); ok {
 		code, rest, _ = strings.Cut(code, " ")
-		if o.expect, err = strconv.Atoi(code); err != nil || o.expect < 200 || o.expect > 599 {
-			return o, classify.New(classify.Usage, "expect=%s is not a status", code)
+		if r.expect, err = strconv.Atoi(code); err != nil || r.expect < 200 || r.expect > 599 {
+			return r, classify.New(classify.Usage, "expect=%s is not a status", code)
 		}
 	}
 	body, ok := strings.CutPrefix(rest, "body=")
 	if rest != "" && !ok {
-		return o, classify.New(classify.Usage, "what follows the URL is neither expect= nor body=")
+		return r, classify.New(classify.Usage, "what follows the URL is neither expect= nor body=")
 	}
-	o.body = body
-	if o.method == "" {
-		o.method = http.MethodGet
+	r.body = body
+	if r.method == "" {
+		r.method = http.MethodGet
 		if body != "" {
-			o.method = http.MethodPost
+			r.method = http.MethodPost
 		}
 	}
-	return o, nil
+	return r, nil
 }
 
 // On sends the request for on.
@@ -110,11 +110,11 @@ func (c controller) Check(ctx context.Context) error {
 }
 
 // dial connects to the controller.
-func (o request) dial(ctx context.Context) (conn net.Conn, err error) {
-	if o.to.TLS() {
-		conn, err = new(tls.Dialer).DialContext(ctx, "tcp", o.to.Host())
+func (r request) dial(ctx context.Context) (conn net.Conn, err error) {
+	if r.to.TLS() {
+		conn, err = new(tls.Dialer).DialContext(ctx, "tcp", r.to.Host())
 	} else {
-		conn, err = new(net.Dialer).DialContext(ctx, "tcp", o.to.Host())
+		conn, err = new(net.Dialer).DialContext(ctx, "tcp", r.to.Host())
 	}
 	if err == nil {
 		return conn, nil
@@ -122,30 +122,30 @@ func (o request) dial(ctx context.Context) (conn net.Conn, err error) {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return nil, classify.WithHint(classify.Wrap(err, classify.PowerConnect, "cannot reach the power controller %s", o.to), "check the URL after --power")
+	return nil, classify.WithHint(classify.Wrap(err, classify.PowerConnect, "cannot reach the power controller %s", r.to), "check the URL after --power")
 }
 
 // send sends the request and checks the response.
-func (o request) send(ctx context.Context) error {
-	req, err := o.to.Request(ctx, o.method, o.body, false)
+func (r request) send(ctx context.Context) error {
+	req, err := r.to.Request(ctx, r.method, r.body, false)
 	if err != nil {
-		return classify.Wrap(err, classify.PowerCommand, "%s %s cannot be sent", o.method, o.to)
+		return classify.Wrap(err, classify.PowerCommand, "%s %s cannot be sent", r.method, r.to)
 	}
-	if o.body != "" {
-		req.Header.Set("Content-Type", contentType(o.body))
+	if r.body != "" {
+		req.Header.Set("Content-Type", contentType(r.body))
 	}
 	t := web.Transport()
-	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return o.dial(ctx) }
+	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dial(ctx) }
 	t.DialTLSContext = t.DialContext
 	resp, err := t.RoundTrip(req)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return classify.Wrap(o.to.RedactError(err), classify.PowerCommand, "%s %s got no answer", o.method, o.to)
+		return classify.Wrap(r.to.RedactError(err), classify.PowerCommand, "%s %s got no answer", r.method, r.to)
 	}
 	defer resp.Body.Close()
-	return o.checkResponse(resp)
+	return r.checkResponse(resp)
 }
 
 // contentType returns the type of JSON for a body that is JSON, otherwise the type that curl -d sends.
@@ -157,18 +157,18 @@ func contentType(body string) string {
 }
 
 // checkResponse returns an error unless the response means success.
-func (o request) checkResponse(resp *http.Response) error {
-	if resp.StatusCode == o.expect || o.expect == 0 && resp.StatusCode/100 == 2 {
+func (r request) checkResponse(resp *http.Response) error {
+	if resp.StatusCode == r.expect || r.expect == 0 && resp.StatusCode/100 == 2 {
 		return nil
 	}
-	err := error(classify.New(classify.PowerCommand, "%s %s was answered with %s", o.method, o.to, o.to.DescribeStatus(resp)))
+	err := error(classify.New(classify.PowerCommand, "%s %s was answered with %s", r.method, r.to, r.to.DescribeStatus(resp)))
 	switch {
-	case o.expect != 0:
-		return classify.WithHint(err, "only %d counts as success, as expect= says", o.expect)
+	case r.expect != 0:
+		return classify.WithHint(err, "only %d counts as success, as expect= says", r.expect)
 	case resp.StatusCode == http.StatusUnauthorized:
 		return classify.WithHint(err, "put USER:PASSWORD@ before the host in the URL after --power")
 	case resp.Header.Get("Location") != "":
-		if to, lerr := o.to.Resolve(resp.Header.Get("Location")); lerr == nil {
+		if to, lerr := r.to.Resolve(resp.Header.Get("Location")); lerr == nil {
 			return classify.WithHint(err, "it wants to be asked at %s: write that after --power", to)
 		}
 	}

@@ -145,7 +145,7 @@ func (c *child) Write(p []byte) (int, error) { return c.in.Write(p) }
 
 const (
 	killTimeout = 300 * time.Millisecond // for the program to end after SIGTERM
-	exitTimeout = 2 * time.Second        // longer than it takes to reap a program that leaves children behind
+	exitTimeout = 2 * time.Second        // longer than it takes to reap a program whose children live on
 )
 
 // Close ends the program and all that it started.

@@ -27,7 +27,7 @@ func program(t *testing.T, name string) string {
 		}
 	}
 	if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" {
-		t.Fatalf("there is no %s", name)
+		t.Fatalf("LookPath(%s) finds nothing; want the program, see `make test-deps`", name)
 	}
 	t.Skipf("LEFT OUT: there is no %s; as root `make test-deps` installs it", name)
 	return ""
@@ -55,7 +55,7 @@ func ser2net(t *testing.T, accepter string) *server {
 	}
 	cmd := exec.Command(path, "-n", "-d", "-u", "-c", config)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a killed test leaves no server behind
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it ends with the test process
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // the signal comes when the thread that started the process ends
@@ -98,7 +98,7 @@ func (s *server) open(t *testing.T, scheme string, line Line) Port {
 		}
 		select {
 		case <-s.ended:
-			t.Fatalf("ser2net ended: %s", s.log)
+			t.Fatalf("ser2net ended: %s; want it to serve", s.log)
 		default:
 		}
 	}

@@ -26,7 +26,7 @@ const (
 	writeChunk       = 4 << 10
 )
 
-// telnetPort is a console behind a telnet server.
+// telnetPort is a console that a telnet server serves.
 type telnetPort struct {
 	net.Conn
 	codec   *telnet       // the reader's

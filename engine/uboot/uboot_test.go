@@ -125,7 +125,7 @@ func TestInterrupt(t *testing.T) {
 				began := time.Now()
 				u, err := Interrupt(t.Context(), c, tt.cfg, tt.state)
 				if err != nil {
-					t.Fatalf("%v\n%s", err, c.Tail())
+					t.Fatalf("Interrupt() = %v; want nil\n%s", err, c.Tail())
 				}
 				if took := time.Since(began); u.Prompt != tt.prompt || took > tt.within {
 					t.Errorf("Interrupt() = prompt %q after %s; want %q within %s", u.Prompt, took, tt.prompt, tt.within)

@@ -58,11 +58,20 @@ func Declared() []Function {
 	return slices.SortedFunc(slices.Values(declared), func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
 }
 
+// Of returns the declared function of that name.
+func Of(name string) (Function, bool) {
+	i := slices.IndexFunc(declared, func(f Function) bool { return f.Name == name })
+	if i < 0 {
+		return Function{}, false
+	}
+	return declared[i], true
+}
+
 // DeclareKeys declares that functions take these options in argument arg. It must be called while packages are
 // initialized.
 func DeclareKeys(arg int, options []Option, functions ...string) {
 	for _, name := range functions {
-		if slices.ContainsFunc(declared, func(f Function) bool { return f.Name == name }) {
+		if _, twice := Of(name); twice {
 			panic("the options of " + name + " are declared twice")
 		}
 		declared = append(declared, Function{name, arg, options})

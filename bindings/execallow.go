@@ -1,0 +1,23 @@
+package bindings
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/flashlua/flashlua/classify"
+)
+
+// checkExecAllowed returns an error for a port or a power driver that runs a command of the station which the
+// operator did not allow. A command is allowed by the name of its program; one in which a shell would see more
+// than one program must be allowed to the letter.
+func (h *host) checkExecAllowed(spec string) error {
+	scheme, command, _ := strings.Cut(spec, ":")
+	if scheme != "exec" && scheme != "command" {
+		return nil
+	}
+	name, _, _ := strings.Cut(strings.TrimSpace(command), " ")
+	if slices.Contains(h.allow, command) || slices.Contains(h.allow, name) && !strings.ContainsAny(command, ";|&$<>`()\n") {
+		return nil
+	}
+	return classify.WithHint(classify.New(classify.ScriptGrant, "the script may not run %q on the station", name), "allow it with --allow-exec %s, or to the letter with --allow-exec '%s'", name, command)
+}
