@@ -9,22 +9,6 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-// writeState is the last write of a session, and whether the script ran commands since. The zero value has none.
-type writeState struct {
-	last     *writes // nil: there is none, or its shell has ended
-	commands bool    // the script ran commands after the media were verified
-}
-
-// dropShell must be called when the shell that wrote has ended: what it wrote cannot be read back any more.
-func (w *writeState) dropShell() { w.last = nil }
-
-// rejoin has what was written read back through another shell of the same Linux.
-func (w *writeState) rejoin(sh *shell.Shell) {
-	if w.last != nil {
-		w.last.dut.Rejoin(sh)
-	}
-}
-
 // BeforeCommand must be called before a command of the script, because the command may change the medium. It voids
 // all receipts, so that the media are read again at the end of the attempt. In a step with Destroys it marks the
 // media Partial; if the run only compares, it returns an error instead.
@@ -184,22 +168,4 @@ func (s *Session) resolveTargets(ctx context.Context, d *flash.ShellFlasher) (fo
 		return found, nil
 	}
 	return found, flash.Apart(all)
-}
-
-// foundMedium is a medium whose target was found on the board.
-type foundMedium struct {
-	*medium
-	at flash.Medium
-}
-
-type foundMedia []foundMedium
-
-// fitMinSize returns an error if an image already is known to be too large for its target.
-func (all foundMedia) fitMinSize() error {
-	for _, m := range all {
-		if err := m.at.Fits(m.minSize.Load(), false); err != nil {
-			return err
-		}
-	}
-	return nil
 }
