@@ -23,7 +23,7 @@ const bmapSuffix = ".bmap"
 
 // mask takes what the block map beside an image says does not matter out of its ranges. The map must be of this very
 // image: all of its digests are compared.
-func (s Stager) mask(ctx context.Context, im *Image, path string) error {
+func (s *opener) mask(ctx context.Context, im *Image, path string) error {
 	f, err := findBmap(path)
 	if f == nil || err != nil {
 		return err
@@ -32,7 +32,7 @@ func (s Stager) mask(ctx context.Context, im *Image, path string) error {
 	if err := s.Permit(f); err != nil {
 		return err
 	}
-	b, err := readBmap(&reader{ctx, f, s.addWork})
+	b, err := readBmap(&reader{ctx, f, s.work.add})
 	if err != nil {
 		return classify.Wrap(err, "", "%s", f.Name())
 	}
@@ -45,16 +45,16 @@ func (s Stager) mask(ctx context.Context, im *Image, path string) error {
 	if im.ranges, err = b.filter(im); err != nil {
 		return err
 	}
-	s.Note(fmt.Sprintf("%s: %d of %d bytes matter", f.Name(), b.mappedBytes(), im.size))
+	s.Observer.Note(fmt.Sprintf("%s: %d of %d bytes matter", f.Name(), b.mappedBytes(), im.size))
 	return nil
 }
 
 // fits compares the digests of a map with an image, as many at once as there are CPUs.
-func (s Stager) fits(ctx context.Context, b *bmap, im *Image, name string) error {
+func (s *opener) fits(ctx context.Context, b *bmap, im *Image, name string) error {
 	errs := make([]error, len(b.ranges))
 	var next atomic.Int64
 	var all sync.WaitGroup
-	for range min(max(runtime.GOMAXPROCS(0)-s.ReservedCPUs, 1), len(b.ranges)) {
+	for range min(max(runtime.GOMAXPROCS(0)-s.CPUs.Reserved, 1), len(b.ranges)) {
 		all.Go(func() {
 			buf := make([]byte, BlockSize)
 			for i := int(next.Add(1)) - 1; i < len(b.ranges); i = int(next.Add(1)) - 1 {
@@ -75,10 +75,10 @@ func (s Stager) fits(ctx context.Context, b *bmap, im *Image, name string) error
 	return nil
 }
 
-func (s Stager) verifyRange(ctx context.Context, b *bmap, m mapped, im *Image, name string, buf []byte) error {
+func (s *opener) verifyRange(ctx context.Context, b *bmap, m mapped, im *Image, name string, buf []byte) error {
 	h := b.newHash()
-	if _, err := io.CopyBuffer(h, &reader{ctx, io.NewSectionReader(im.f, m.off, m.end-m.off), s.addWork}, buf); err != nil {
-		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
+	if _, err := io.CopyBuffer(h, &reader{ctx, io.NewSectionReader(im.f, m.off, m.end-m.off), s.work.add}, buf); err != nil {
+		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.ref)
 	}
 	if sum := hex.EncodeToString(h.Sum(nil)); sum != m.sum {
 		return errWrongImage(name, im, fmt.Errorf("bytes %d to %d have the digest %s, not %s", m.off, m.end, sum, m.sum))
@@ -122,7 +122,7 @@ func (b *bmap) mappedBlocks(r Range) (n int64) {
 
 // errWrongImage is a map that does not fit its image: one of them is not what it should be.
 func errWrongImage(name string, im *Image, why error) error {
-	return classify.WithHint(classify.Wrap(why, classify.ImageMismatch, "the block map %s is not of the image %s", name, im.path),
+	return classify.WithHint(classify.Wrap(why, classify.ImageMismatch, "the block map %s is not of the image %s", name, im.ref),
 		"build or download both again; without the block map all of the image is written")
 }
 

@@ -106,9 +106,9 @@ func (c *Cache) tempFile(what string) (*os.File, error) {
 }
 
 // errDiskFull is the error of a file of scratch that cannot grow.
-func (c *Cache) errDiskFull(f *os.File, full error, path, done string) error {
+func (c *Cache) errDiskFull(f *os.File, full error, ref Ref, done string) error {
 	dir, variable := c.where(f)
-	return classify.WithHint(classify.Wrap(full, classify.ConfigPlan, "the image %s cannot be %s to %s", path, done, dir),
+	return classify.WithHint(classify.Wrap(full, classify.ConfigPlan, "the image %s cannot be %s to %s", ref, done, dir),
 		"set %s to a folder with room for the %s image", variable, done)
 }
 
@@ -231,7 +231,7 @@ func (c *Cache) evict(limit int64, now time.Time) (removed bool) {
 }
 
 // lookup opens an entry, nil if there is none. One that is not what it was is removed.
-func (s Stager) lookup(ctx context.Context, key string) (*Image, error) {
+func (s *opener) lookup(ctx context.Context, key string) (*Image, error) {
 	if s.Cache == nil || s.Cache.owned() != nil {
 		return nil, nil
 	}
@@ -246,17 +246,17 @@ func (s Stager) lookup(ctx context.Context, key string) (*Image, error) {
 		return nil, context.Cause(ctx)
 	case err != nil:
 		s.Cache.removeEntry(key)
-		s.Note(fmt.Sprintf("what an earlier run unpacked to %s is damaged: unpacking it again", at+imageSuffix))
+		s.Observer.Note(fmt.Sprintf("what an earlier run unpacked to %s is damaged: unpacking it again", at+imageSuffix))
 		return nil, nil
 	}
 	now := s.Clock.Now()
 	os.Chtimes(at+entrySuffix, now, now) // it was used
-	s.Note("unpacked by an earlier run")
+	s.Observer.Note("unpacked by an earlier run")
 	return im, nil
 }
 
 // entry opens an entry and reads it all.
-func (s Stager) entry(ctx context.Context, key, at string, raw []byte) (*Image, error) {
+func (s *opener) entry(ctx context.Context, key, at string, raw []byte) (*Image, error) {
 	var e entry
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return nil, err
@@ -268,14 +268,15 @@ func (s Stager) entry(ctx context.Context, key, at string, raw []byte) (*Image, 
 	if err != nil {
 		return nil, err
 	}
-	s.OnRange = nil // it may yet turn out to be another one
-	im := &Image{path: at + imageSuffix, f: f}
+	unreported := *s
+	unreported.Observer.Range = func(*Image, Range) {} // the entry may be damaged
+	im := &Image{ref: Ref(at + imageSuffix), f: f}
 	st, err := f.Stat()
 	if err == nil && st.Size() != e.Size {
 		err = errors.New("it has another size")
 	}
 	if err == nil {
-		err = s.scan(ctx, im, e.Size, func(off, n int64) bool { return !covered(e.Skips, off, n) })
+		err = unreported.scan(ctx, im, e.Size, func(off, n int64) bool { return !covered(e.Skips, off, n) })
 	}
 	if err == nil && im.sum != e.SHA256 {
 		err = errors.New("it has another digest")

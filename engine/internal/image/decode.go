@@ -22,22 +22,22 @@ import (
 )
 
 // openPacked unpacks an image, unless that was done before. The digest of the packed file says whether it was.
-func (s Stager) openPacked(ctx context.Context, src source, p *format) (*Image, error) {
+func (s *opener) openPacked(ctx context.Context, src source, p *format) (*Image, error) {
 	if p.decode == nil {
-		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.path, p.name),
-			"unpack it first: %s", strings.Replace(p.tool, "FILE", src.path, 1))
+		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.ref, p.name),
+			"unpack it first: %s", strings.Replace(p.tool, "FILE", src.ref.String(), 1))
 	}
 	declared := p.declares(src, src.size)
-	if err := s.allowed(src.path, " when unpacked", declared, false); err != nil {
+	if err := s.bounds.allowed(src.ref, " when unpacked", declared, false); err != nil {
 		return nil, err
 	}
 	h := sha256.New()
-	_, err := io.Copy(h, s.countingReader(ctx, io.NewSectionReader(src, 0, src.size)))
+	_, err := io.Copy(h, &reader{ctx, io.NewSectionReader(src, 0, src.size), s.work.add})
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil:
-		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.path)
+		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.ref)
 	}
 	key := hex.EncodeToString(h.Sum(nil))
 	im, err := s.lookup(ctx, key)
@@ -47,34 +47,34 @@ func (s Stager) openPacked(ctx context.Context, src source, p *format) (*Image, 
 	if err != nil {
 		return nil, err
 	}
-	im.path, im.source, im.private = src.path, key, true
+	im.ref, im.source, im.private = src.ref, key, true
 	return im, nil
 }
 
 // decodeToFile decodes a whole image into a file of its own, so that nothing of it is ever written before all of it is known to
 // be sound.
-func (s Stager) decodeToFile(ctx context.Context, src source, p *format, key string, declared int64) (*Image, error) {
+func (s *opener) decodeToFile(ctx context.Context, src source, p *format, key string, declared int64) (*Image, error) {
 	staged, err := s.Cache.tempFile("unpack")
 	if err != nil {
 		return nil, err
 	}
-	room := s.room(staged, src.path, " when unpacked")
+	room := s.bounds.room(staged, src.ref, " when unpacked")
 	if err := room.check(declared, false); err != nil {
 		staged.Close()
 		return nil, err
 	}
-	im := &Image{path: src.path, f: staged, private: true}
-	sc := newScanner(s.addWork)
+	im := &Image{ref: src.ref, f: staged, private: true}
+	sc := newScanner(s.work.add)
 	defer sc.release()
-	sc.out = s.scratchFile(staged)
-	sc.onRange, sc.onSize = s.rangeCallback(im), s.OnMinSize
-	d := &decoder{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.workedFor.Load() >= slowAfter }, cpus: cpus{runtime.GOMAXPROCS(0), s.ReservedCPUs, s.UseAllCPUs}, room: room}
+	sc.out = s.bounds.scratchFile(staged)
+	sc.onRange, sc.onSize = s.Observer.ranges(im), s.Observer.MinSize
+	d := &decoder{ctx: ctx, src: src, progress: s.Observer.Progress, long: s.work.isSlow, cpus: cpus{runtime.GOMAXPROCS(0), s.CPUs.Reserved, s.CPUs.UseAll}, room: room}
 	skips, err := d.copy(p, sc)
 	if err == nil {
 		im.sum, err = sc.finish()
 	}
 	if err == nil && sc.size == 0 {
-		err = classify.New(classify.ImageEmpty, "the image %s is empty when unpacked", src.path)
+		err = classify.New(classify.ImageEmpty, "the image %s is empty when unpacked", src.ref)
 	}
 	if err != nil {
 		staged.Close()
@@ -82,36 +82,28 @@ func (s Stager) decodeToFile(ctx context.Context, src source, p *format, key str
 	}
 	im.size, im.ranges = sc.size, sc.ranges
 	if err := s.Cache.store(staged, key, im, skips, s.Clock.Now()); err != nil {
-		s.Note(fmt.Sprintf("what was unpacked is not kept for another run: %v", err))
+		s.Observer.Note(fmt.Sprintf("what was unpacked is not kept for another run: %v", err))
 	}
 	return im, nil
 }
 
-// rangeCallback tells of the ranges of an image that is being read.
-func (s Stager) rangeCallback(im *Image) func(Range) {
-	if s.OnRange == nil {
-		return func(Range) {}
-	}
-	return func(r Range) { s.OnRange(im, r) }
-}
-
 // unpackError explains what went wrong with a format after n bytes.
-func (s Stager) unpackError(ctx context.Context, err error, src source, staged *os.File, name string, window, n int64) error {
+func (s *opener) unpackError(ctx context.Context, err error, src source, staged *os.File, name string, window, n int64) error {
 	var full *diskError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.As(err, &full):
-		return s.Cache.errDiskFull(staged, full.error, src.path, "unpacked")
+		return s.Cache.errDiskFull(staged, full.error, src.ref, "unpacked")
 	case classify.Facts(err).Kind != "":
 		return err
 	case errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, xz.ErrMemlimit):
-		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s needs more than %d MiB of memory to be unpacked", src.path, window>>20),
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s needs more than %d MiB of memory to be unpacked", src.ref, window>>20),
 			"pack it with a smaller window, zstd --long=27 or xz -9 at most, and once, or unpack it first")
 	case errors.Is(err, zstd.ErrUnknownDictionary) || errors.Is(err, xz.ErrOptions) || errors.Is(err, errLayer):
-		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s, in %s format, cannot be unpacked here", src.path, name), "unpack it first")
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s, in %s format, cannot be unpacked here", src.ref, name), "unpack it first")
 	}
-	return classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s cannot be decoded after %d bytes", src.path, name, n), "download or build it again")
+	return classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s cannot be decoded after %d bytes", src.ref, name, n), "download or build it again")
 }
 
 // decoder is the unpacking of one file, which may be packed more than once: a sparse image is often sent compressed.

@@ -30,31 +30,32 @@ const (
 
 // openWeb opens an image of the web. One that is kept is not fetched again, if its digest is asked for or the server says
 // that it is still the same.
-func (s Stager) openWeb(ctx context.Context, address string) (*Image, error) {
+func (s *opener) openWeb(ctx context.Context, ref Ref) (*Image, error) {
+	address := string(ref)
 	from, err := web.Parse(address)
 	if err != nil {
 		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the image's address cannot be used"), "check the address after --image")
 	}
 	if s.SHA256 != "" {
-		if im, err := s.lookupAs(ctx, from, strings.ToLower(s.SHA256)); im != nil || err != nil {
+		if im, err := s.lookupAs(ctx, ref, strings.ToLower(s.SHA256)); im != nil || err != nil {
 			return im, err
 		}
 	}
 	known := s.Cache.lookupOrigin(address)
-	d, err := s.fetch(ctx, from, known.ETag)
+	d, err := s.fetch(ctx, ref, from, known.ETag)
 	if err != nil {
 		return nil, err
 	}
 	if d.notModified {
 		d.to.Close()
-		if im, err := s.lookupAs(ctx, from, known.Key); im != nil || err != nil {
+		if im, err := s.lookupAs(ctx, ref, known.Key); im != nil || err != nil {
 			return im, err
 		}
-		if d, err = s.fetch(ctx, from, ""); err != nil {
+		if d, err = s.fetch(ctx, ref, from, ""); err != nil {
 			return nil, err
 		}
 	}
-	im, err := s.openSource(ctx, source{File: d.to, path: from.String(), name: from.Name(), private: true})
+	im, err := s.openSource(ctx, source{File: d.to, ref: ref, name: from.Name(), private: true})
 	if err != nil {
 		return nil, err
 	}
@@ -67,18 +68,18 @@ func (s Stager) openWeb(ctx context.Context, address string) (*Image, error) {
 		err = s.Cache.saveOrigin(address, origin{d.etag, key})
 	}
 	if err != nil {
-		s.Note(fmt.Sprintf("what was downloaded is not kept for another run: %v", err))
+		s.Observer.Note(fmt.Sprintf("what was downloaded is not kept for another run: %v", err))
 	}
 	return im, nil
 }
 
 // lookupAs opens what is kept of an image of the web, nil if nothing is.
-func (s Stager) lookupAs(ctx context.Context, from web.Address, key string) (*Image, error) {
+func (s *opener) lookupAs(ctx context.Context, ref Ref, key string) (*Image, error) {
 	im, err := s.lookup(ctx, key)
 	if im == nil || err != nil {
 		return nil, err
 	}
-	if im.path, im.private = from.String(), true; im.sum != key {
+	if im.ref, im.private = ref, true; im.sum != key {
 		im.source = key
 	}
 	return im, nil
@@ -87,12 +88,12 @@ func (s Stager) lookupAs(ctx context.Context, from web.Address, key string) (*Im
 // fetch downloads an image into a file of its own, unless the server says that it is the one with an entity tag. A download
 // that breaks off goes on where it was, if the server can tell that the image is still the same, and begins again
 // otherwise. The proxy that the environment names is used.
-func (s Stager) fetch(ctx context.Context, from web.Address, unless string) (*download, error) {
+func (s *opener) fetch(ctx context.Context, ref Ref, from web.Address, unless string) (*download, error) {
 	to, err := s.Cache.tempFile("download")
 	if err != nil {
 		return nil, err
 	}
-	d := &download{Stager: s, from: from, to: to, proxy: http.ProxyFromEnvironment, ifNoneMatch: unless, room: s.room(to, from.String(), "")}
+	d := &download{opener: s, from: from, to: to, proxy: http.ProxyFromEnvironment, ifNoneMatch: unless, room: s.bounds.room(to, ref, "")}
 	if err := d.run(ctx); err != nil {
 		to.Close()
 		return nil, err
@@ -102,7 +103,7 @@ func (s Stager) fetch(ctx context.Context, from web.Address, unless string) (*do
 
 // download is one under way.
 type download struct {
-	Stager
+	*opener
 	from  web.Address
 	to    *os.File
 	proxy func(*http.Request) (*url.URL, error)
@@ -137,7 +138,7 @@ func (d *download) run(ctx context.Context) error {
 			return err
 		}
 		wait := classify.Backoff{}.Wait(n)
-		d.Note(fmt.Sprintf("%s; again in %s", err, wait))
+		d.Observer.Note(fmt.Sprintf("%s; again in %s", err, wait))
 		if err := d.Clock.Sleep(ctx, wait); err != nil {
 			return classify.Wrap(err, "", "downloading %s", d.from)
 		}
@@ -274,11 +275,11 @@ func (d *download) copyBody(body io.Reader, alive func()) error {
 			if err := d.fits(d.done + int64(n)); err != nil {
 				return err
 			}
-			if _, werr := d.scratchFile(d.to).WriteAt(buf[:n], d.done); werr != nil {
+			if _, werr := d.bounds.scratchFile(d.to).WriteAt(buf[:n], d.done); werr != nil {
 				return werr
 			}
 			d.done += int64(n)
-			d.addWork(n)
+			d.work.add(n)
 			d.report(progressStep)
 		}
 		if err == io.EOF {
@@ -312,7 +313,7 @@ func (d *download) checkComplete() error {
 func (d *download) report(step int64) {
 	if d.done-d.reported >= step {
 		d.reported = d.done
-		d.Progress("download", d.done, d.total)
+		d.Observer.Progress("download", d.done, d.total)
 	}
 }
 
@@ -320,7 +321,7 @@ func (d *download) report(step int64) {
 func (d *download) explain(err error) error {
 	var full *diskError
 	if errors.As(err, &full) {
-		return d.Cache.errDiskFull(d.to, full.error, d.from.String(), "downloaded")
+		return d.Cache.errDiskFull(d.to, full.error, Ref(d.from.String()), "downloaded")
 	}
 	if classify.Facts(err).Kind == classify.ImageTooLarge {
 		return err

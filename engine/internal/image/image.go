@@ -20,7 +20,7 @@ import (
 // Image is an open image whose digest and ranges are known. A packed one was unpacked into a file of its own. ReadAt may
 // be called from many goroutines.
 type Image struct {
-	path    string
+	ref     Ref
 	size    int64
 	sum     string // of what is written
 	source  string // digest of the file, if that is packed
@@ -31,7 +31,7 @@ type Image struct {
 }
 
 // Open opens an image file and keeps nothing of it; a Stager does that.
-func Open(ctx context.Context, path string) (*Image, error) { return Stager{}.Open(ctx, path) }
+func Open(ctx context.Context, ref Ref) (*Image, error) { return Stager{}.Open(ctx, ref) }
 
 // ReadAt implements io.ReaderAt.
 func (im *Image) ReadAt(p []byte, off int64) (int, error) { return im.f.ReadAt(p, off) }
@@ -40,7 +40,7 @@ func (im *Image) ReadAt(p []byte, off int64) (int, error) { return im.f.ReadAt(p
 func (im *Image) File() *os.File { return im.f }
 
 // Path is where the image was opened, without what is secret in an address.
-func (im *Image) Path() string { return im.path }
+func (im *Image) Path() string { return im.ref.String() }
 
 // Ranges are the image's data and zeros, in order. What is in none of them does not matter.
 func (im *Image) Ranges() []Range { return im.ranges }
@@ -52,7 +52,7 @@ func (im *Image) ReadRange(r Range, buf []byte) error {
 		return nil
 	}
 	if _, err := im.f.ReadAt(buf[:r.Len], r.Off); err != nil && err != io.EOF {
-		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
+		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.ref)
 	}
 	if !r.Matches(buf[:r.Len]) {
 		return im.errChanged(nil)
@@ -85,7 +85,7 @@ func (im *Image) CheckUnchanged() error {
 	if im.private {
 		return nil
 	}
-	st, err := os.Stat(im.path)
+	st, err := os.Stat(string(im.ref))
 	if err == nil {
 		var open os.FileInfo
 		if open, err = im.f.Stat(); err == nil && os.SameFile(st, open) && st.Size() == im.size && st.ModTime().Equal(im.mtime) {
@@ -96,7 +96,7 @@ func (im *Image) CheckUnchanged() error {
 }
 
 func (im *Image) errChanged(cause error) error {
-	return classify.WithHint(&classify.Error{Kind: classify.ImageChanged, Msg: "the image " + im.path + " was changed while it was in use", Cause: cause},
+	return classify.WithHint(&classify.Error{Kind: classify.ImageChanged, Msg: "the image " + im.ref.String() + " was changed while it was in use", Cause: cause},
 		"write to another name and rename, then run again")
 }
 
@@ -112,7 +112,7 @@ func (im *Image) CheckDigest(sha256 string) error {
 	if im.source != "" {
 		found = im.source + ", unpacked " + im.sum
 	}
-	return classify.WithHint(classify.New(classify.ImageMismatch, "the image %s has the sha256 %s, not %s", im.path, found, sha256),
+	return classify.WithHint(classify.New(classify.ImageMismatch, "the image %s has the sha256 %s, not %s", im.ref, found, sha256),
 		"it is not the image that you expect: download or build it again")
 }
 

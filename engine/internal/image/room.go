@@ -12,6 +12,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/bounded"
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 // ParseSize reads a number of bytes, or a number with K, M, G or T after it.
@@ -30,12 +31,20 @@ func ParseSize(text string) (int64, bool) {
 	return bounded.Mul(n, unit)
 }
 
+// bounds limit how large an image may be: to what the operator allows, and to the room on the disk.
+type bounds struct {
+	maxSize int64 // bytes; 0 is no limit
+	cache   *Cache
+	clock   clock.Clock
+	space   func(*os.File) (free, all int64, ok bool)
+}
+
 // allowed refuses an image of n bytes, or of more if that is not all, that is larger than the operator allows.
-func (s Stager) allowed(path, done string, n int64, all bool) error {
-	if s.MaxSize == 0 || n <= s.MaxSize {
+func (b bounds) allowed(ref Ref, done string, n int64, all bool) error {
+	if b.maxSize == 0 || n <= b.maxSize {
 		return nil
 	}
-	return classify.WithHint(classify.New(classify.ImageTooLarge, "the image %s has %s%s, at most %d are allowed", path, bytesOf(n, all), done, s.MaxSize),
+	return classify.WithHint(classify.New(classify.ImageTooLarge, "the image %s has %s%s, at most %d are allowed", ref, bytesOf(n, all), done, b.maxSize),
 		"raise --max-size, or max_size in Lua, if it is the right image")
 }
 
@@ -49,24 +58,24 @@ func bytesOf(n int64, all bool) string {
 // room is how much of its disk an image that is being staged may take: half of what is free when it begins, so that what
 // others chose cannot fill the disk.
 type room struct {
-	s    Stager
+	bounds
 	f    *os.File // that grows
-	path string   // of the image
+	ref  Ref      // of the image
 	done string   // what is done to it: " unpacked"
 	half int64    // bytes; negative if the file system does not tell
 	all  int64    // bytes of the whole disk
 }
 
 // room returns the bounds of an image that is staged in f.
-func (s Stager) room(f *os.File, path, done string) *room {
-	r := &room{s: s, f: f, path: path, done: done}
+func (b bounds) room(f *os.File, ref Ref, done string) *room {
+	r := &room{bounds: b, f: f, ref: ref, done: done}
 	r.measure()
 	return r
 }
 
 // measure finds the half of what is free, with what the file itself has taken already.
 func (r *room) measure() {
-	free, all, ok := r.s.space(r.f)
+	free, all, ok := r.space(r.f)
 	if r.half, r.all = -1, all; !ok {
 		return
 	}
@@ -90,7 +99,7 @@ func diskSpace(f *os.File) (free, all int64, ok bool) {
 
 // check refuses an image of n bytes, or of more if that is not all.
 func (r *room) check(n int64, all bool) error {
-	if err := r.s.allowed(r.path, r.done, n, all); err != nil || r.holds(n) {
+	if err := r.allowed(r.ref, r.done, n, all); err != nil || r.holds(n) {
 		return err
 	}
 	return r.full(n, all)
@@ -98,8 +107,8 @@ func (r *room) check(n int64, all bool) error {
 
 // checkPacked refuses n bytes, or more, that may be packed once more: the image in them may be a little smaller.
 func (r *room) checkPacked(n int64, all bool) error {
-	if least := n - n/16 - 1<<20; r.s.MaxSize > 0 && least > r.s.MaxSize {
-		return r.s.allowed(r.path, r.done, n, all)
+	if minSize := n - n/16 - 1<<20; r.maxSize > 0 && minSize > r.maxSize {
+		return r.allowed(r.ref, r.done, n, all)
 	}
 	if !r.holds(n) {
 		return r.full(n, all)
@@ -113,16 +122,21 @@ func (r *room) holds(n int64) bool {
 	if r.half < 0 || n <= r.half {
 		return true
 	}
-	if c := r.s.Cache; c != nil && n <= r.all/2 && c.evict(0, r.s.Clock.Now()) {
+	if c := r.cache; c != nil && n <= r.all/2 && c.evict(0, r.clock.Now()) {
 		r.measure()
 	}
 	return n <= r.half
 }
 
 func (r *room) full(n int64, all bool) error {
-	dir, variable := r.s.Cache.where(r.f)
-	return classify.WithHint(classify.New(classify.ImageTooLarge, "the image %s has %s%s, half of the free room in %s is %d", r.path, bytesOf(n, all), r.done, dir, r.half),
+	dir, variable := r.cache.where(r.f)
+	return classify.WithHint(classify.New(classify.ImageTooLarge, "the image %s has %s%s, half of the free room in %s is %d", r.ref, bytesOf(n, all), r.done, dir, r.half),
 		"free room there, or set %s to a folder on a larger disk; an image that is raw in a file needs no room", variable)
+}
+
+// scratchFile returns the writer of f. If the disk is full, it removes cached images and writes again.
+func (b bounds) scratchFile(f *os.File) *file {
+	return &file{f, func() bool { return b.cache != nil && b.cache.evict(0, b.clock.Now()) }}
 }
 
 // where returns the folder that a file of scratch is in, and the variable that names it.
