@@ -210,7 +210,7 @@ func TestFetchFails(t *testing.T) {
 		"not trusted":  {status(200, "x"), true, "cannot download URL: tls: failed to verify certificate: x509: certificate signed by unknown authority", "set SSL_CERT_FILE to a file with the certificate that signs for the server, or download the image and name the file", classify.ImageFetch, classify.Fatal, 0},
 		"no length": {
 			raw(func(*site) string { return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\npart" }), false,
-			"cannot download URL: the server does not say how long the image is, so that nobody could tell its end from a break",
+			"cannot download URL: the server does not say how long the image is, so that its end cannot be distinguished from a broken connection",
 			"give its digest with --sha256, or have it served with a length", classify.ImageFetch, classify.Fatal, 1,
 		},
 		"not an answer": {func(_ *site, w http.ResponseWriter, _ *http.Request) {

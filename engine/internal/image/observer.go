@@ -2,12 +2,13 @@ package image
 
 import "sync/atomic"
 
-// Observer is called while a Stager opens an image. Each function may be nil. They are called one at a time for each
-// function, but from several goroutines, and must not block: staging waits for them.
+// Observer is called while a Stager opens an image. Each function may be nil. None may block, because staging
+// waits for it.
 //
-// The order of one Open: MinSize and Range as the image is read, Range in the order of the image; Slow at most once; Note at
-// any time. When an image must be decoded again, Range begins again, with another Image. After Open has returned, none of
-// them is called.
+// Note, MinSize and Range are called by the goroutine of Open, one at a time; Range in the order of the image.
+// When an image is decoded again, Range begins again with another Image. Progress may be called by several
+// goroutines concurrently. Slow is called at most once, by any goroutine. After Open has returned nothing is
+// called, except Progress and Slow while a read of standard input that ctx interrupted is still blocked.
 type Observer struct {
 	Progress func(step string, done, total int64) // in bytes; total is 0 while it is not known
 	Note     func(text string)                    // says why staging takes longer, or why not, for people

@@ -57,7 +57,7 @@ func (s Stager) opener() *opener {
 	return &opener{s, &workMeter{slow: s.Observer.Slow}, bounds{s.MaxSize, s.Cache, s.Clock, s.space}}
 }
 
-// source is a file as it was found or fetched.
+// source is an image file as it was found or downloaded.
 type source struct {
 	*os.File
 	ref     Ref
@@ -116,7 +116,7 @@ func (s *opener) open(ctx context.Context, from Ref) (*Image, error) {
 	return im, nil
 }
 
-// openSource opens a source, which is closed unless the image is in it.
+// openSource opens a source. It closes the file unless the image uses it.
 func (s *opener) openSource(ctx context.Context, src source) (*Image, error) {
 	im, err := s.openFile(ctx, src)
 	if err != nil || im.f != src.File {
@@ -137,7 +137,7 @@ func openLocal(ref Ref) (source, error) {
 	return source{File: f, ref: ref, name: filepath.Base(string(ref))}, nil
 }
 
-// readStdin takes the image from the standard input.
+// readStdin copies standard input into a file.
 func (s *opener) readStdin(ctx context.Context) (source, error) {
 	if s.Stdin == nil {
 		return source{}, classify.New(classify.Usage, "there is no standard input to take the image from")
@@ -147,7 +147,7 @@ func (s *opener) readStdin(ctx context.Context) (source, error) {
 		return source{}, err
 	}
 	done := make(chan error, 1)
-	go func() { // nobody can end a read of a terminal
+	go func() { // a read of a terminal cannot be interrupted
 		in := &metered{r: &reader{ctx, s.Stdin, s.work.add}, check: s.bounds.room(f, "of the standard input", "").checkPacked}
 		_, err := io.Copy(io.NewOffsetWriter(s.bounds.scratchFile(f), 0), in)
 		done <- err
@@ -173,7 +173,7 @@ func (s *opener) readStdin(ctx context.Context) (source, error) {
 	return source{File: f, ref: Stdin, private: true}, nil
 }
 
-// openFile looks at a source, and unpacks it if it is packed.
+// openFile opens a file, and decodes it if it is in one of formats.
 func (s *opener) openFile(ctx context.Context, src source) (*Image, error) {
 	st, err := src.Stat()
 	switch {
@@ -200,7 +200,7 @@ func (s *opener) openFile(ctx context.Context, src source) (*Image, error) {
 	if packed != nil {
 		im, err = s.openPacked(ctx, src, packed)
 	} else {
-		if !src.private { // whoever fetched it may have another use for it, and keeps it
+		if !src.private { // a download is reported when it is complete
 			s.Observer.MinSize(src.size)
 		}
 		err = s.scan(ctx, im, src.size, nil)
@@ -215,11 +215,12 @@ func (s *opener) openFile(ctx context.Context, src source) (*Image, error) {
 	return im, nil
 }
 
-// scan finds the digest and the ranges of an image that is in its file as it is.
-func (s *opener) scan(ctx context.Context, im *Image, size int64, cares func(off, n int64) bool) error {
+// scan computes the digest and the ranges of an image that is raw in its file. include reports whether any byte of a
+// part is mapped; nil maps all.
+func (s *opener) scan(ctx context.Context, im *Image, size int64, include func(off, n int64) bool) error {
 	sc := newScanner(s.work.add)
 	defer sc.release()
-	sc.include, sc.onRange = cares, s.Observer.ranges(im)
+	sc.include, sc.onRange = include, s.Observer.ranges(im)
 	_, err := sc.ReadFrom(&sparseReader{ctx: ctx, f: im.f, size: size})
 	if err == nil {
 		im.sum, err = sc.finish()
@@ -236,7 +237,7 @@ func (s *opener) scan(ctx context.Context, im *Image, size int64, cares func(off
 	return nil
 }
 
-// formatOf tells how a file is packed, nil if it is not.
+// formatOf returns the format of a file, nil if it is raw.
 func formatOf(f io.ReaderAt) (*format, error) {
 	head := make([]byte, headSize)
 	n, err := f.ReadAt(head, 0)
@@ -246,7 +247,7 @@ func formatOf(f io.ReaderAt) (*format, error) {
 	return formatBy(head[:n]), nil
 }
 
-// nonImages are what may lie in an image's place, by how they begin: no board boots from one.
+// nonImages are documents that are found in place of an image, by how they begin. No board boots from one.
 var nonImages = []struct {
 	begins     *regexp.Regexp
 	what, hint string
@@ -259,7 +260,7 @@ var nonImages = []struct {
 
 const sentInstead = "look at it: a server may have sent an error or a login in the image's place"
 
-// refuseDocument refuses one.
+// refuseDocument returns an error if the image is one of nonImages.
 func (im *Image) refuseDocument() error {
 	head := make([]byte, 128)
 	n, _ := im.f.ReadAt(head, 0)
@@ -271,7 +272,7 @@ func (im *Image) refuseDocument() error {
 	return nil
 }
 
-// formatBy tells a format by its first bytes.
+// formatBy returns the format of a file by its first bytes, nil if it is raw.
 func formatBy(head []byte) *format {
 	head = bytes.Clone(head)
 	if len(head) >= 4 && string(head[1:4]) == skippable[1:] && head[0]&0xf0 == skippable[0] {
@@ -301,10 +302,10 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// diskError tells a full disk from a damaged image.
+// diskError marks an error of writing to the disk, as opposed to a damaged image.
 type diskError struct{ error }
 
-// file is one of scratch. If the disk is full, what earlier runs left there goes. What fails is marked.
+// file is a scratch file. If the disk is full, trim removes what earlier runs left there.
 type file struct {
 	f    *os.File
 	trim func() bool

@@ -39,7 +39,8 @@ type bounds struct {
 	space   func(*os.File) (free, all int64, ok bool)
 }
 
-// allowed refuses an image of n bytes, or of more if that is not all, that is larger than the operator allows.
+// allowed refuses an image of n bytes that is larger than the operator permits. all reports whether n is final;
+// otherwise the image may grow.
 func (b bounds) allowed(ref Ref, done string, n int64, all bool) error {
 	if b.maxSize == 0 || n <= b.maxSize {
 		return nil
@@ -55,25 +56,26 @@ func bytesOf(n int64, all bool) string {
 	return fmt.Sprintf("%d bytes or more", n)
 }
 
-// room is how much of its disk an image that is being staged may take: half of what is free when it begins, so that what
-// others chose cannot fill the disk.
+// room is how much of its disk a staged image may take: half of what was free when staging began, so that an image
+// that others chose cannot fill the disk.
 type room struct {
 	bounds
-	f    *os.File // that grows
+	f    *os.File // the growing file
 	ref  Ref      // of the image
-	done string   // what is done to it: " unpacked"
-	half int64    // bytes; negative if the file system does not tell
+	done string   // for messages, as " when unpacked"
+	half int64    // bytes; negative if the file system reports no sizes
 	all  int64    // bytes of the whole disk
 }
 
-// room returns the bounds of an image that is staged in f.
+// room returns the room for an image that is staged in f. done is appended to sizes in messages, as " when
+// unpacked".
 func (b bounds) room(f *os.File, ref Ref, done string) *room {
 	r := &room{bounds: b, f: f, ref: ref, done: done}
 	r.measure()
 	return r
 }
 
-// measure finds the half of what is free, with what the file itself has taken already.
+// measure computes half of what is free, counting what the file itself takes as free.
 func (r *room) measure() {
 	free, all, ok := r.space(r.f)
 	if r.half, r.all = -1, all; !ok {
@@ -86,7 +88,7 @@ func (r *room) measure() {
 	r.half = free / 2
 }
 
-// diskSpace returns the free bytes of the file system that a file is in, and all that it has.
+// diskSpace returns the free and the total bytes of the file system of a file.
 func diskSpace(f *os.File) (free, all int64, ok bool) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil || st.Blocks == 0 {
@@ -97,7 +99,7 @@ func diskSpace(f *os.File) (free, all int64, ok bool) {
 	return free, all, okFree && okAll
 }
 
-// check refuses an image of n bytes, or of more if that is not all.
+// check refuses an image of n bytes, or of more if not all.
 func (r *room) check(n int64, all bool) error {
 	if err := r.allowed(r.ref, r.done, n, all); err != nil || r.holds(n) {
 		return err
@@ -105,7 +107,7 @@ func (r *room) check(n int64, all bool) error {
 	return r.full(n, all)
 }
 
-// checkPacked refuses n bytes, or more, that may be packed once more: the image in them may be a little smaller.
+// checkPacked refuses n bytes, or more, that may be compressed again: the image in them may be slightly smaller.
 func (r *room) checkPacked(n int64, all bool) error {
 	if minSize := n - n/16 - 1<<20; r.maxSize > 0 && minSize > r.maxSize {
 		return r.allowed(r.ref, r.done, n, all)
@@ -116,8 +118,8 @@ func (r *room) checkPacked(n int64, all bool) error {
 	return nil
 }
 
-// holds reports whether n bytes are no more than the half. If they are more, what earlier runs left on the disk goes, where
-// that can help.
+// holds reports whether n bytes are within the half. If they are not, it removes cached images where that can
+// help.
 func (r *room) holds(n int64) bool {
 	if r.half < 0 || n <= r.half {
 		return true
@@ -139,7 +141,7 @@ func (b bounds) scratchFile(f *os.File) *file {
 	return &file{f, func() bool { return b.cache != nil && b.cache.evict(0, b.clock.Now()) }}
 }
 
-// where returns the folder that a file of scratch is in, and the variable that names it.
+// where returns the folder of a scratch file, and the environment variable that names it.
 func (c *Cache) where(f *os.File) (dir, variable string) {
 	if c != nil && filepath.Dir(f.Name()) == c.images() {
 		return c.Dir, CacheVariable
@@ -147,7 +149,7 @@ func (c *Cache) where(f *os.File) (dir, variable string) {
 	return os.TempDir(), "TMPDIR"
 }
 
-// metered counts what is read, and fails when it is more than there is room for.
+// metered counts what is read, and returns an error once it is more than there is room for.
 type metered struct {
 	r     io.Reader
 	check func(n int64, all bool) error // of a room
