@@ -69,7 +69,7 @@ func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 	if text := getenv(LimitVariable); text != "" {
 		var ok bool
 		if c.Limit, ok = ParseSize(text); !ok {
-			return nil, classify.WithHint(classify.New(classify.Usage, "%s=%s is no size", LimitVariable, text), "write bytes, or a number with the suffix K, M, G or T: 20G")
+			return nil, classify.WithHint(classify.New(classify.Usage, "%s=%s is no size", LimitVariable, text), "write bytes, or a number with K, M, G or T after it: 20G")
 		}
 	}
 	switch c.Dir {

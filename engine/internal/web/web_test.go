@@ -131,7 +131,7 @@ func TestRefusal(t *testing.T) {
 		"GET /x?key=k%2b1&amp;b=2 s3 cret":     "403 Forbidden: GET /x?… …",
 		"key=k+1&b=2 me:s3%20cret":             "403 Forbidden: … …",
 		"Basic bWU6czMgY3JldA==":               "403 Forbidden: Basic …",
-		strings.Repeat("x", maxAnswer+1) + "y": "403 Forbidden: " + strings.Repeat("x", maxAnswer) + " …",
+		strings.Repeat("x", maxQuote+1) + "y": "403 Forbidden: " + strings.Repeat("x", maxQuote) + " …",
 	} {
 		resp := &http.Response{StatusCode: 403, Body: io.NopCloser(strings.NewReader(body))}
 		if got := a.DescribeStatus(resp); got != want {
