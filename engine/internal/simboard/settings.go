@@ -25,7 +25,7 @@ var Settings = []Setting{
 	{FaultBlock, "N", "has a medium with one bad byte, in N boots that write", count},
 	{FaultFlip, "N", "stores one byte wrong in each of N writes to the medium", count},
 	{FaultFirst, "N", "loses the first character of its input after autoboot was stopped, N times", count},
-	{FaultReset, "STAGE", "resets once at uboot, autoboot, dhcp, load, linux, login, shell or write; write:3: third write; output:500: after 500 bytes; output: at random", stage},
+	{FaultReset, "STAGE", "resets once at uboot, autoboot, dhcp, load, linux, login, shell or write; write:3: third write; output:500: byte 500; output: at random", stage},
 	{FaultSilent, "STAGE", "stops printing at STAGE until it is reset, once", stage},
 	{FaultOff, "STAGE", "shuts itself down once, at login, shell or in the middle of a write, and prints what Linux prints then", stageOfLinux},
 	{FaultGone, "STAGE", "runs on without the station's adapter for 3 s from STAGE on, once; its output of that time is lost", stage},
