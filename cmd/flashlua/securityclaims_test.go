@@ -96,7 +96,7 @@ var claims = []claim{
 	{says: "Boot files are served by TFTP while the board is flashed.", by: []string{"tftp.txtar", "TestLoad"}},
 	{
 		says: "The operator names the image: no key of a policy does.",
-		runs: []proof{{"run image.lua --image prog/in.raw --port sim:size=1", 2, "image is not a policy key"}, {"run prog/board.lua --port sim:size=1", 2, "--image is missing"}},
+		runs: []proof{{"run image.lua --image prog/in.raw --port sim:size=1", 2, "image is not a policy key"}, {"run prog/board.lua --port sim:size=1", 2, "--image is required"}},
 	},
 	{
 		says: "A program can read files and directories that an argument names, the directory of the script, and what `--allow-read` or `--allow-write` allows.",
