@@ -87,15 +87,15 @@ func TestBuiltinRules(t *testing.T) {
 		{"non-retryable is first in a mixed group", errors.Join(dhcp, usage), RuleFatal, Usage},
 		{"and in the other order", errors.Join(usage, dhcp), RuleFatal, Usage},
 		{"retryable under two unrelated causes", over(dhcp, 2), RuleRetry, NetDHCPTimeout},
-		{"retryable beside an unknown sibling", errors.Join(errPlain, dhcp), RuleRetry, NetDHCPTimeout},
+		{"a retry kind next to an unknown sibling", errors.Join(errPlain, dhcp), RuleRetry, NetDHCPTimeout},
 		{"unknown", errPlain, RuleUnknown, Unknown},
 		{"unknown under two causes", over(errPlain, 2), RuleUnknown, Unknown},
 		{"cancelled", canceled, RuleCancelled, Cancelled},
 		{"cancelled under a wrapper", fmt.Errorf("read: %w", canceled), RuleCancelled, Cancelled},
 		{"a group of cancelled ones", errors.Join(canceled, over(canceled, 3)), RuleCancelled, Cancelled},
-		{"a cancelled sibling beside a real cause", errors.Join(canceled, dhcp), RuleRetry, NetDHCPTimeout},
-		{"a cancelled sibling beside a fatal one", errors.Join(canceled, usage), RuleFatal, Usage},
-		{"a cancelled sibling beside an unknown one", errors.Join(canceled, errPlain), RuleUnknown, Unknown},
+		{"a cancelled sibling of a real cause", errors.Join(canceled, dhcp), RuleRetry, NetDHCPTimeout},
+		{"a cancelled sibling of a fatal one", errors.Join(canceled, usage), RuleFatal, Usage},
+		{"a cancelled sibling of an unknown one", errors.Join(canceled, errPlain), RuleUnknown, Unknown},
 		{"a deadline is not a cancel", context.DeadlineExceeded, RuleUnknown, Unknown},
 		{"nested groups", errors.Join(errPlain, over(errors.Join(errPlain, errors.Join(over(usage, 2))), 1)), RuleFatal, Usage},
 		{"a cycle", cycle(dhcp), RuleRetry, NetDHCPTimeout},
@@ -120,7 +120,7 @@ func TestBuiltinRules(t *testing.T) {
 				t.Errorf("Facts = %s, %s; want %s, %s", f.Kind, f.Class, tt.kind, d.Class)
 			}
 			if again := (&Classifier{}).Decide(nil, d.Err); again.Class != d.Class {
-				t.Errorf("judged again: %s; want %s", again.Class, d.Class)
+				t.Errorf("Decide of its error = %s; want %s", again.Class, d.Class)
 			}
 			_, _, _ = Messages(d.Err), Leaves(d.Err), Find(d.Err, "net")
 		})
@@ -135,7 +135,7 @@ func ownCycle() error {
 
 func TestOwnCycleHasAText(t *testing.T) {
 	if got := ownCycle().Error(); !strings.HasPrefix(got, "a: b: a: b") {
-		t.Errorf("Error() = %.40q", got)
+		t.Errorf("Error() = %.40q; want a: b: a: b…", got)
 	}
 }
 
@@ -144,27 +144,27 @@ func TestUnknownIsWrappedOnce(t *testing.T) {
 	c := Classifier{OnUnknown: func(err error, stack []byte) {
 		asked++
 		if err != errPlain || !strings.Contains(string(stack), "TestUnknownIsWrappedOnce") {
-			t.Errorf("OnUnknown(%v) with stack %.60q", err, stack)
+			t.Errorf("OnUnknown(%v, %.60q); want %v, and the stack of the caller", err, stack, errPlain)
 		}
 	}}
 	d := c.Decide(nil, errPlain)
 	if !errors.Is(d.Err, errPlain) {
-		t.Error("the cause is lost")
+		t.Errorf("Decide = %v; want an error that wraps %v", d.Err, errPlain)
 	}
 	if want := `unknown error of type *errors.errorString, "boom": boom`; d.Err.Error() != want {
 		t.Errorf("text = %q; want %q", d.Err, want)
 	}
 	if again := c.Decide(nil, d.Err); again.Rule != RuleRetry || asked != 1 {
-		t.Errorf("judged again by %s, logged %d times; want retryable, once", again.Rule, asked)
+		t.Errorf("Decide of its error = %s, OnUnknown called %d times; want retry, once", again.Rule, asked)
 	}
 	if d := (&Classifier{}).Decide(nil, errors.Join(canceled, errPlain)); !strings.Contains(d.Err.Error(), `"boom"`) {
-		t.Errorf("a cancelled sibling was named: %q", d.Err)
+		t.Errorf("Decide of a group with a cancelled member = %q; want the other member named", d.Err)
 	}
 }
 
 func TestRulesThatNoPolicyOverrides(t *testing.T) {
 	c := Classifier{Override: func(error, func(error) Class) (Class, error) {
-		t.Error("the policy was asked")
+		t.Error("Override was called; want no call")
 		return Retry, nil
 	}}
 	cause := New(DeadlineTotal, "total deadline of 5s passed")
@@ -185,14 +185,14 @@ func TestRulesThatNoPolicyOverrides(t *testing.T) {
 	}
 	d := c.Decide(cause, WithStep(dhcp, "network"))
 	if f := Facts(d.Err); f.Kind != DeadlineTotal || f.Step != "network" || len(f.Secondary) != 1 {
-		t.Errorf("cancelled run: kind %s, step %q, %d secondary", f.Kind, f.Step, len(f.Secondary))
+		t.Errorf("Facts of a cancelled run = kind %s, step %q, %d secondary; want deadline.total, network, 1", f.Kind, f.Step, len(f.Secondary))
 	}
 	if through := Wrap(cause, "", "dhcp"); c.Decide(cause, through).Err != through {
-		t.Error("an error that carries the cause was wrapped again")
+		t.Errorf("Decide of an error with the cause = %v; want it unchanged", c.Decide(cause, through).Err)
 	}
 }
 
-func TestPolicy(t *testing.T) {
+func TestOverride(t *testing.T) {
 	bad := New(ScriptFault, "board.lua:3: attempt to index a nil value")
 	for _, tt := range []struct {
 		name   string
@@ -214,7 +214,7 @@ func TestPolicy(t *testing.T) {
 	c := Classifier{Override: func(error, func(error) Class) (Class, error) { return None, bad }}
 	d := c.Decide(nil, dhcp)
 	if f := Facts(d.Err); d.Rule != RuleRetry || len(f.Secondary) != 1 || f.Secondary[0] != error(bad) || f.Kind != NetDHCPTimeout {
-		t.Errorf("a policy that fails: %v, secondary %v; want the built-in verdict and both errors", d, f.Secondary)
+		t.Errorf("Decide with an Override that fails = %v, secondary %v; want the built-in decision and both errors", d, f.Secondary)
 	}
 }
 
@@ -225,19 +225,19 @@ func TestFactsInnermostWins(t *testing.T) {
 	err = WithAttempt(WithStep(WithConsole(err, "BOOTP broadcast"), "outer"), 2)
 	f := Facts(err)
 	if f.Kind != NetDHCPTimeout || f.Hint != "plug it in" || f.Step != "network" || f.Attempt != 2 || f.Console != "BOOTP broadcast" {
-		t.Errorf("Facts = %+v", f)
+		t.Errorf("Facts = %+v; want net.dhcp.timeout, plug it in, network, 2, BOOTP broadcast", f)
 	}
 	if want := "dhcp failed: no lease"; err.Error() != want {
 		t.Errorf("text = %q; want %q", err, want)
 	}
 	var e *Error
 	if !errors.As(err, &e) || WithHint(nil, "x") != nil || Wrap(nil, Usage, "x") != nil || WithSecondary(nil, errPlain) != nil {
-		t.Error("decorators must keep nil and As")
+		t.Error("a decorator made an error of nil, or errors.As does not find the error")
 	}
 }
 
-// TestACancelledContextHasAKind: a cause that names no kind is of kind run.cancelled, and what the run did is kept
-// beside it.
+// TestACancelledContextHasAKind: a cause that names no kind is of kind run.cancelled, and the interrupted error is
+// among the secondary errors.
 func TestACancelledContextHasAKind(t *testing.T) {
 	stopped := errors.New("the operator of the rack left")
 	for _, tt := range []struct {
@@ -279,7 +279,7 @@ func TestMessages(t *testing.T) {
 		t.Errorf("Messages of a group = %s; want %s", got, want)
 	}
 	if got, want := (&Error{Kind: PowerConnect}).Error(), PowerConnect.Summary(); got != want {
-		t.Errorf("an error without text says %q; want %q", got, want)
+		t.Errorf("Error() without a text = %q; want %q", got, want)
 	}
 }
 

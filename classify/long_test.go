@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestLongChains: the text of an error has an end, whatever it was wrapped in.
+// TestLongChains: the text of an error is bounded, however often it was wrapped.
 func TestLongChains(t *testing.T) {
 	long := strings.Repeat("é", maxJoined/16)
 	var err error = errors.New("the cause")
@@ -15,12 +15,12 @@ func TestLongChains(t *testing.T) {
 	}
 	got := err.Error()
 	if len(got) > maxJoined+1000 || !strings.HasPrefix(got, long+": "+long) || !strings.HasSuffix(got, "…") {
-		t.Errorf("%d bytes, ending in %q", len(got), got[max(0, len(got)-20):])
+		t.Errorf("Error() has %d bytes and ends with %q; want at most %d, and …", len(got), got[max(0, len(got)-20):], maxJoined+1000)
 	}
 	if want := long + ": the cause"; Wrap(errors.New("the cause"), "", "%s", long).Error() != want {
-		t.Error("a text that is short enough is cut")
+		t.Errorf("Error() of a short chain is cut; want %.20q…", want)
 	}
 	if got := New(Usage, "%s", strings.Repeat("x", 2*maxJoined)).Error(); got != strings.Repeat("x", maxJoined)+"…" {
-		t.Errorf("one long text has %d bytes", len(got))
+		t.Errorf("Error() of one long text has %d bytes; want %d and …", len(got), maxJoined)
 	}
 }

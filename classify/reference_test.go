@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestReferenceTable is what the public tests of the reference, jumpstarter's flasher client, assert of its
-// categorization, in our words. Where our answer is better, it is said how.
+// TestReferenceTable holds what the public tests of jumpstarter's flasher client assert of its classification.
+// Where we differ, better says why.
 func TestReferenceTable(t *testing.T) {
 	fatal, retry := MarkFatal(errors.New("config error")), MarkRetry(errors.New("network timeout"))
 	for _, tt := range []struct {
@@ -21,38 +21,38 @@ func TestReferenceTable(t *testing.T) {
 		says    string // part of its text
 		better  string
 	}{
-		{"a non-retryable error stays one", fatal, RuleFatal, fatal, "config error", ""},
-		{"a retryable error stays one", retry, RuleRetry, retry, "network timeout", ""},
-		{"an unknown error is wrapped as retryable, with type, text and cause", errPlain, RuleUnknown, errPlain, `*errors.errorString, "boom"`, "it is logged once, with its stack"},
+		{"a fatal error stays fatal", fatal, RuleFatal, fatal, "config error", ""},
+		{"a retry error stays retry", retry, RuleRetry, retry, "network timeout", ""},
+		{"an unknown error is wrapped as retry, with type, text and cause", errPlain, RuleUnknown, errPlain, `*errors.errorString, "boom"`, "it is logged once, with its stack"},
 		{
-			"a missing file of the system is unknown, hence retryable", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, RuleUnknown, fs.ErrNotExist, "file does not exist",
-			"our own code says image.missing, which is fatal, before the board gets power",
+			"a missing file of the system is unknown, hence retried", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, RuleUnknown, fs.ErrNotExist, "file does not exist",
+			"our own code reports image.missing, which is fatal, before the board gets power",
 		},
-		{"a cancelled operation is not retried", context.Canceled, RuleCancelled, context.Canceled, "operation cancelled", "a cancelled sibling beside a real cause does not hide it"},
+		{"a cancelled operation is not retried", context.Canceled, RuleCancelled, context.Canceled, "operation cancelled", "a cancelled sibling does not hide a real cause"},
 		{"the chain of causes is searched", over(retry, 2), RuleRetry, retry, "", ""},
 		{"a group is searched", errors.Join(errors.New("generic"), retry), RuleRetry, retry, "", ""},
 		{"a group in a group is searched", errors.Join(errors.New("other"), errors.Join(fatal)), RuleFatal, fatal, "", ""},
-		{"non-retryable comes first", errors.Join(retry, fatal), RuleFatal, fatal, "", "also if it lies deeper than the other"},
+		{"fatal comes first", errors.Join(retry, fatal), RuleFatal, fatal, "", "also if it lies deeper than the other"},
 		{
 			"a clean-up that fails counts as the error", WithSecondary(retry, fatal), RuleRetry, retry, "network timeout",
-			"a secondary error is reported and never changes the verdict",
+			"a secondary error is shown and never changes the verdict",
 		},
 		{
 			"an error of an earlier attempt counts", WithSecondary(over(dhcp, 1), MarkFatal(errors.New("partial file of attempt 1"))), RuleRetry, dhcp, "",
-			"the error of an earlier attempt is reported next to that of the last, and not a part of it",
+			"an error of an earlier attempt is a secondary one of the last",
 		},
 	} {
 		d := (&Classifier{}).Decide(nil, tt.err)
 		if d.Rule != tt.rule || !errors.Is(d.Err, tt.is) || !strings.Contains(d.Err.Error(), tt.says) {
-			t.Errorf("%s: %v by %s; want %s, %q (%s)", tt.asserts, d.Err, d.Rule, tt.rule, tt.says, tt.better)
+			t.Errorf("%s: Decide = %q by %s; want %q by %s (%s)", tt.asserts, d.Err, d.Rule, tt.says, tt.rule, tt.better)
 		}
 	}
 	if Find(over(dhcp, 3), "net") == nil || Find(errors.New("some error"), "net") != nil {
-		t.Error("an error of a kind is found in a chain, and only there")
+		t.Error("Find finds no net in a chain with net.dhcp.timeout, or one in an error without a kind")
 	}
 }
 
-// model decides as the rules say, without any of the walk's cares.
+// model is decide for trees without cycles, panics and shared nodes.
 func model(err error) Rule {
 	fatal, retry, cancelled, other := 0, 0, 0, 0
 	var count func(error)
@@ -95,7 +95,7 @@ func model(err error) Rule {
 	return RuleUnknown
 }
 
-// grow makes a tree of what the bytes say.
+// grow makes a tree from a script of bytes.
 func grow(script []byte) (rest []byte, err error) {
 	if len(script) == 0 {
 		return nil, errors.New("leaf")

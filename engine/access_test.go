@@ -15,7 +15,7 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// station is a folder with files and links, in which the test runs.
+// station makes a folder with files and links, and changes to it.
 func station(t *testing.T) (root string) {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
@@ -47,7 +47,7 @@ func station(t *testing.T) (root string) {
 	return root
 }
 
-// TestRealPath compares realPath with where the kernel finds the file.
+// TestRealPath compares realPath with the path that the kernel reports for the open file.
 func TestRealPath(t *testing.T) {
 	root := station(t)
 	for _, path := range []string{
@@ -81,7 +81,7 @@ func TestRealPath(t *testing.T) {
 	}
 }
 
-// TestAccess holds what may be read, written and connected to.
+// TestAccess holds which files may be read, written and connected to.
 func TestAccess(t *testing.T) {
 	root := station(t)
 	const read, write, connect = 1, 2, 4
@@ -144,8 +144,8 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestAccessFollowsTheDescriptor holds that a file is judged by where it is, not by the path that opened it: the
-// path may lead elsewhere by then.
+// TestAccessFollowsTheDescriptor: an open file is checked by its own location, not by the path that opened it,
+// which may have changed.
 func TestAccessFollowsTheDescriptor(t *testing.T) {
 	station(t)
 	g := Access{Read: []string{"in"}, Write: []string{"in/sub"}}.resolve()
@@ -201,12 +201,12 @@ func TestAccessFollowsTheDescriptor(t *testing.T) {
 		t.Error("openWrite of a link that leads out = nil; want an error")
 	}
 	if _, err := os.Lstat("out/gone"); err == nil {
-		t.Error("the refused file was made")
+		t.Error("out/gone exists; want that the refused file was not created")
 	}
 }
 
-// TestProgramWithoutAccess holds that a program of an embedder that allows nothing reaches no file and no socket,
-// and that this is said before anything is touched.
+// TestProgramWithoutAccess: with the zero Access, a program is refused every file and every socket, before
+// anything is touched.
 func TestProgramWithoutAccess(t *testing.T) {
 	station(t)
 	policy := &Policy{Files: map[string]File{"kernel": {Path: "out/f"}}, Targets: map[string]Target{"disk": {Path: "/dev/vda"}}}
@@ -245,10 +245,10 @@ func TestProgramWithoutAccess(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile("out/f"); string(got) != "out/f" {
-		t.Errorf("out/f is %q, %v", got, err)
+		t.Errorf("out/f = %q, %v; want out/f, unchanged", got, err)
 	}
 	if all, _ := filepath.Glob("out/*.img"); len(all) > 0 {
-		t.Errorf("there are %v", all)
+		t.Errorf("media of a simulated board = %v; want none", all)
 	}
 }
 
@@ -264,9 +264,9 @@ func TestSocketOf(t *testing.T) {
 	}
 }
 
-// TestTheEngineAsksAgain holds that what a program's calls check by path is checked once more by descriptor where
-// it is opened.
-func TestTheEngineAsksAgain(t *testing.T) {
+// TestAccessIsCheckedWhenAFileIsOpened: a file that was allowed by its path is checked again by its descriptor
+// when it is opened.
+func TestAccessIsCheckedWhenAFileIsOpened(t *testing.T) {
 	root := station(t)
 	e := Engine{grants: Access{Read: []string{"in"}}.resolve()}
 	tftp := t.TempDir()
@@ -299,6 +299,6 @@ func TestTheEngineAsksAgain(t *testing.T) {
 		}
 	}
 	if left, _ := filepath.Glob(tftp + "/*/*"); len(left) > 0 {
-		t.Errorf("in the folder of the TFTP server are %q", left)
+		t.Errorf("files in the folder of the TFTP server = %q; want none", left)
 	}
 }

@@ -59,7 +59,7 @@ func (r *boardRun) attemptLoop(ctx context.Context) classify.Decision {
 
 // attempt makes the n-th attempt, n counted from 0, and records it. last is the error of the attempt before.
 func (r *boardRun) attempt(ctx context.Context, n int, last error) (classify.Decision, *Attempt) {
-	r.events.attempt.Store(int64(n + 1))
+	r.events.beginAttempt(n + 1)
 	r.events.emit(Event{Type: EventAttempt})
 	began := r.Clock.Now()
 	err := r.runAttempt(ctx, last)

@@ -54,12 +54,13 @@ func (e *Engine) openConsole(ctx context.Context, spec string, c Console, secret
 // boardConsole is the console of a board's run, which outlives the loss of its port. One goroutine at a time uses
 // it.
 type boardConsole struct {
-	engine           *Engine
-	secrets          *console.Secrets
-	cfg              Console
-	spec             string // the name that lasts, once it was open
-	gate             powerGate
 	*console.Console // nil before it was opened
+
+	engine  *Engine
+	secrets *console.Secrets
+	cfg     Console
+	spec    string // of the port: the name that lasts, once it was open
+	gate    powerGate
 }
 
 // open opens the console, again if it was open before.

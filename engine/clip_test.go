@@ -11,7 +11,7 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// TestLongTexts: what a script, a board or a server says makes no verdict and no event of any length.
+// TestLongTexts: the texts of a report are bounded, whatever a script, a board or a server sent.
 func TestLongTexts(t *testing.T) {
 	long := strings.Repeat("long ", 8<<10)
 	err := classify.WithHint(errors.New(long), "%s", long)
@@ -26,17 +26,17 @@ func TestLongTexts(t *testing.T) {
 	r := RefusedReport(err)
 	raw, jerr := r.MarshalIndent()
 	if jerr != nil || len(raw) > 4<<20 {
-		t.Errorf("a verdict of %d bytes, %v", len(raw), jerr)
+		t.Errorf("the verdict has %d bytes, %v; want at most 4 MiB", len(raw), jerr)
 	}
 	if !strings.Contains(r.Error, "bytes left out) … ") || len(r.Chain) != maxTexts+1 || !strings.Contains(r.Chain[maxTexts/2], "left out") {
-		t.Errorf("error %.100q, chain of %d", r.Error, len(r.Chain))
+		t.Errorf("error %.100q, chain of %d; want both cut in the middle", r.Error, len(r.Chain))
 	}
 	if n := len(r.Secondary); n != maxTexts+1 || r.Secondary[n-1][:4] != "999:" {
-		t.Errorf("%d others, ending in %.10q", n, r.Secondary[n-1])
+		t.Errorf("%d secondary errors, the last is %.10q; want %d, 999:…", n, r.Secondary[n-1], maxTexts+1)
 	}
 	short := RefusedReport(classify.WithHint(classify.New(classify.Usage, "short"), "hint"))
 	if short.Error != "short" || short.Hint != "hint" || len(short.Chain) != 1 {
-		t.Errorf("a short error = %+v", short)
+		t.Errorf("the report of a short error = %+v; want its texts unchanged", short)
 	}
 }
 
@@ -49,10 +49,10 @@ func TestLongEvents(t *testing.T) {
 	events.emit(Event{Type: EventNote, Text: "short"})
 	for _, e := range got {
 		if n := len(e.Text) + len(e.Error) + len(e.Step) + len(e.Kind); n > 4*maxText {
-			t.Errorf("an event of %d bytes", n)
+			t.Errorf("an event has %d bytes; want at most %d", n, 4*maxText)
 		}
 	}
 	if len(got) != 3 || got[2].Text != "short" || !strings.HasSuffix(got[0].Text, "xxx") || !strings.Contains(got[0].Text, "(10469376 bytes left out)") {
-		t.Errorf("%d events, the first of %d bytes", len(got), len(got[0].Text))
+		t.Errorf("%d events, the first of %d bytes; want 3, the first cut in the middle", len(got), len(got[0].Text))
 	}
 }

@@ -67,13 +67,13 @@ func TestRunsAtOnce(t *testing.T) {
 				t.Error(err)
 			}
 			if rep := shared.Write(context.Background(), engine.WriteJob{Image: from, To: to}); rep.Err != nil {
-				t.Errorf("medium %d: %v", i, rep.Err)
+				t.Errorf("Write to medium %d = %v; want nil", i, rep.Err)
 			}
 		})
 	}
 	all.Wait()
 	if n := made.Load(); n != 8 {
-		t.Errorf("%d states were made for 8 runs", n)
+		t.Errorf("PerRun created %d states; want 8, one for each run", n)
 	}
 }
 

@@ -19,8 +19,8 @@ const progressInterval = 100 * time.Millisecond
 type emitter struct {
 	clock   clock.Clock
 	secrets *console.Secrets
-	sub     *subscriber  // nil: the run has none
-	attempt atomic.Int64 // number of the current or last attempt; 0 until the board is touched
+	sub     *subscriber // nil: the run has none
+	attempt atomic.Int64
 
 	mu           sync.Mutex // guards what follows, and is held while an event is sent
 	lastProgress map[string]progressMark
@@ -55,9 +55,16 @@ func (e *emitter) sendLocked(event Event) {
 	event.Text, event.Error, event.Step = masked(e.secrets, event.Text), masked(e.secrets, event.Error), masked(e.secrets, event.Step)
 	event.clip()
 	event.Time = e.clock.Now()
-	event.Attempt = int(e.attempt.Load())
+	event.Attempt = e.lastAttempt()
 	e.sub.deliver(event)
 }
+
+// beginAttempt sets the number of the attempt that events and the report have, from 1. The board is touched from
+// then on.
+func (e *emitter) beginAttempt(n int) { e.attempt.Store(int64(n)) }
+
+// lastAttempt returns the number of the current or last attempt, 0 until the board is touched.
+func (e *emitter) lastAttempt() int { return int(e.attempt.Load()) }
 
 // note sends a text for people.
 func (e *emitter) note(text string) { e.emit(Event{Type: EventNote, Text: text}) }

@@ -17,7 +17,7 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// newTimedBench is a bench on the clock of a synctest bubble, without a real socket.
+// newTimedBench returns a bench on the clock of a synctest bubble, without a real socket.
 func newTimedBench(t *testing.T, f func(ctx context.Context, s *Session) error) *bench {
 	b := newBench(t, f)
 	b.Clock = clock.Real{}
@@ -27,7 +27,7 @@ func newTimedBench(t *testing.T, f func(ctx context.Context, s *Session) error) 
 	return b
 }
 
-// chatty emits n notes and waits for the end.
+// chatty emits n notes and waits for the end of its context.
 func chatty(n int) func(context.Context, *Session) error {
 	return func(ctx context.Context, s *Session) error {
 		for i := range n {
@@ -38,8 +38,8 @@ func chatty(n int) func(context.Context, *Session) error {
 	}
 }
 
-// TestASubscriberThatBlocks holds nothing up: the run ends at its deadline, the board is off, and the report
-// counts what is lost.
+// TestASubscriberThatBlocks: the run ends at its deadline all the same, the board is off, and the report counts
+// the lost events.
 func TestASubscriberThatBlocks(t *testing.T) {
 	for at, want := range map[EventType]int64{EventPlan: 1, EventNote: 1, EventPower: 0} {
 		t.Run(string(at), func(t *testing.T) {
@@ -69,7 +69,8 @@ func TestASubscriberThatBlocks(t *testing.T) {
 	}
 }
 
-// TestASlowSubscriberGetsEverything in order, even if it takes longer than the run waits for it.
+// TestASlowSubscriberGetsEverything: it gets every event in order, even if it takes longer than the run waits for
+// it.
 func TestASlowSubscriberGetsEverything(t *testing.T) {
 	for _, each := range []time.Duration{0, time.Millisecond, 50 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
@@ -105,11 +106,11 @@ func TestASubscriberThatPanics(t *testing.T) {
 	r := b.Run(t.Context(), b.policy, b.job)
 	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.NetDHCPTimeout, 4)
 	if got := strings.Join(r.Secondary, "\n"); got != "the subscriber of the events panicked: oops" || strings.Join(b.switched, " ") != "off" {
-		t.Errorf("beside it: %q, power %v", got, b.switched)
+		t.Errorf("secondary = %q, power %v; want the panic, off", got, b.switched)
 	}
 }
 
-// TestHurry skips every wait of the end but that for the power driver.
+// TestHurry: a run in a hurry waits at its end only for the power driver.
 func TestHurry(t *testing.T) {
 	for name, tt := range map[string]struct {
 		hurry time.Duration // after the signal; 0 is never
@@ -128,7 +129,7 @@ func TestHurry(t *testing.T) {
 				b.OpenPort = func(context.Context, string, transport.Line) (transport.Port, error) {
 					board, port := net.Pipe()
 					t.Cleanup(func() { board.Close() })
-					return stiff{port, over}, nil
+					return slowToClose{port, over}, nil
 				}
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
@@ -149,30 +150,30 @@ func TestHurry(t *testing.T) {
 	}
 }
 
-// stiff is a port that does not close before its end.
-type stiff struct {
+// slowToClose is a port whose Close returns when over is closed.
+type slowToClose struct {
 	transport.Port
 	over <-chan struct{}
 }
 
-func (s stiff) Close() error {
+func (s slowToClose) Close() error {
 	<-s.over
 	return s.Port.Close()
 }
 
-// deaf is a driver whose actions ignore their context.
-type deaf struct {
+// unresponsive is a driver whose actions ignore their context.
+type unresponsive struct {
 	*bench
 	on, off, check time.Duration // how long they take
 	hurried        bool          // the script is not waited for
 	mu             *sync.Mutex   // guards switched
 }
 
-func (d deaf) Check(context.Context) error { time.Sleep(d.check); return nil }
-func (d deaf) On(context.Context) error    { return d.did(d.on, "on") }
-func (d deaf) Off(context.Context) error   { return d.did(d.off, "off") }
+func (d unresponsive) Check(context.Context) error { time.Sleep(d.check); return nil }
+func (d unresponsive) On(context.Context) error    { return d.act(d.on, "on") }
+func (d unresponsive) Off(context.Context) error   { return d.act(d.off, "off") }
 
-func (d deaf) did(took time.Duration, what string) error {
+func (d unresponsive) act(took time.Duration, what string) error {
 	time.Sleep(took)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -180,20 +181,20 @@ func (d deaf) did(took time.Duration, what string) error {
 	return nil
 }
 
-// TestDriversThatIgnoreTheirContext are left behind, and "off" comes after a late "on".
+// TestDriversThatIgnoreTheirContext: their actions are abandoned, and "off" comes after a late "on".
 func TestDriversThatIgnoreTheirContext(t *testing.T) {
 	const long = time.Hour
 	for name, tt := range map[string]struct {
-		driver   deaf
+		driver   unresponsive
 		switched string
 		took     time.Duration
 		exit     ExitCode
 	}{
-		"check":      {deaf{check: long}, "", defaultPowerTimeout + driverGrace, ExitPlan},
-		"off":        {deaf{off: long}, "on", 20*time.Second + defaultPowerTimeout + driverGrace, ExitDeadline},
-		"on":         {deaf{on: long}, "off", 20 * time.Second, ExitDeadline},
-		"a late on":  {deaf{on: 21 * time.Second}, "on off", 21 * time.Second, ExitDeadline},
-		"in a hurry": {deaf{on: 21 * time.Second, hurried: true}, "on off", 21 * time.Second, ExitDeadline},
+		"check":      {unresponsive{check: long}, "", defaultPowerTimeout + driverGrace, ExitPlan},
+		"off":        {unresponsive{off: long}, "on", 20*time.Second + defaultPowerTimeout + driverGrace, ExitDeadline},
+		"on":         {unresponsive{on: long}, "off", 20 * time.Second, ExitDeadline},
+		"a late on":  {unresponsive{on: 21 * time.Second}, "on off", 21 * time.Second, ExitDeadline},
+		"in a hurry": {unresponsive{on: 21 * time.Second, hurried: true}, "on off", 21 * time.Second, ExitDeadline},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -226,7 +227,7 @@ func TestDriversThatIgnoreTheirContext(t *testing.T) {
 	}
 }
 
-// TestAPortThatOpensTooLate is closed.
+// TestAPortThatOpensTooLate: a port whose opening was abandoned is closed when it opens.
 func TestAPortThatOpensTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTimedBench(t, failing(nil))
@@ -242,7 +243,7 @@ func TestAPortThatOpensTooLate(t *testing.T) {
 			t.Errorf("exit %d after %s, power %v; want %d after %s, untouched\n%v", r.Exit, took, b.switched, ExitDeadline, 5*time.Second+driverGrace, r.Err)
 		}
 		if _, err := board.Read(make([]byte, 1)); err == nil {
-			t.Error("the port was not closed")
+			t.Error("Read at the other end succeeded; want an error, for the port is closed")
 		}
 	})
 }

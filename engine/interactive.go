@@ -55,7 +55,7 @@ func (r *boardRun) prepareInteractive(ctx context.Context, to BoardState) error 
 
 // interact brings the board to the state and calls use, which may change the medium.
 func (r *boardRun) interact(ctx context.Context, to BoardState, use func(context.Context, *console.Console) error) error {
-	r.events.attempt.Store(1)
+	r.events.beginAttempt(1)
 	if err := r.transition(ctx, to); err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// books is a ledger of three media: a and b are on one disk, c is on another one. They all have the image of one
-// receipt, which is a true one, as no other can be made.
+// books is a ledger of up to three media: a and b are on one disk, c is on another one. They have the same image.
+// The receipt is that of a real write, because only package flash can make one.
 type books struct {
 	ledger
 	a, b, c  *medium
@@ -66,7 +66,7 @@ func (bk *books) medium(name string) *medium {
 	return map[string]*medium{"a": bk.a, "b": bk.b, "c": bk.c}[name]
 }
 
-// enter does what a line says: a verb, and a medium that it is about.
+// enter applies a line: a verb and the name of a medium, or a state of all media.
 func (bk *books) enter(line string) {
 	verb, name, _ := strings.Cut(line, " ")
 	m := bk.medium(name)
@@ -150,7 +150,7 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-// TestStateOfAll: what is not known of one medium is not known of all.
+// TestStateOfAll holds the combined state of two media.
 func TestStateOfAll(t *testing.T) {
 	for _, tt := range []struct{ a, b, want State }{
 		{Untouched, Untouched, Untouched},
@@ -172,7 +172,7 @@ func TestStateOfAll(t *testing.T) {
 	}
 }
 
-// fake writes four bytes of a disk. What it does is in the log.
+// fake is a writer of four bytes of a disk. It logs its actions.
 type fake struct {
 	name     string
 	bk       *books
@@ -230,13 +230,13 @@ func (f *fake) Repair(context.Context) error {
 func (f *fake) Distrust()            { f.unread = true }
 func (f *fake) Counts() flash.Counts { return f.counts }
 
-// TestProofIsYoungerThanTheLastWrite: all media of a disk are written before the first of them is read back, and
-// what is written later, to repair one of them, makes the others read again.
+// TestProofIsYoungerThanTheLastWrite: all media of a disk are written before the first of them is read back, and a
+// repair of one of them makes the others read again.
 func TestProofIsYoungerThanTheLastWrite(t *testing.T) {
 	for _, tt := range []struct {
 		media       string
 		right, rots string // names
-		size        int    // of the disk that a and b are on: what lies behind its end goes to its begin
+		size        int    // of the disk of a and b; a write after its end goes to its beginning
 		log         string
 		kind        classify.Kind
 		state       State
@@ -249,7 +249,7 @@ func TestProofIsYoungerThanTheLastWrite(t *testing.T) {
 		{media: "ab", size: 8, rots: "b", log: "write a, write b, read a, read b, write b, read b, read a", state: Verified},
 		{media: "ab", size: 8, rots: "ab", log: "write a, write b, read a, write a, read a, read b, write b, read b, read a", state: Verified},
 		{media: "ac", size: 8, rots: "c", log: "write a, write c, read a, read c, write c, read c", state: Verified},
-		// A medium that is smaller than it says: one of its partitions is in the place of the other.
+		// A medium that is smaller than it reports: its partitions share their bytes.
 		{media: "ab", size: 4, log: "write a, write b, read a, write a, read a, read b, write b, read b, read a", kind: classify.VerifyMismatch, state: Written},
 		{media: "ab", size: 4, right: "a", log: "look at a, write b, read a, write a, read a, read b, write b, read b, read a", kind: classify.VerifyMismatch, state: Written},
 	} {
@@ -287,14 +287,14 @@ func TestProofIsYoungerThanTheLastWrite(t *testing.T) {
 		proven := bk.proven()
 		bk.each(func(m *medium) {
 			if proven && m.read <= m.lastWrite {
-				t.Errorf("%s: read-back %d counts, and %d of them had begun at the last write", tt.log, m.read, m.lastWrite)
+				t.Errorf("%s: the receipt is of read-back %d; want one after number %d, the last before the last write", tt.log, m.read, m.lastWrite)
 			}
 		})
 	}
 }
 
-// TestPlanRefusesOnePlaceTwice: what can be known before the board gets power is.
-func TestPlanRefusesOnePlaceTwice(t *testing.T) {
+// TestPlanRefusesOneTargetTwice: two images for the same partition are refused before the board gets power.
+func TestPlanRefusesOneTargetTwice(t *testing.T) {
 	for _, labels := range [][]string{{"boot", "boot"}, {"boot", "rootfs", "boot"}, {"", "boot"}, {"boot", ""}, {"", ""}} {
 		b := newBench(t, failing(nil))
 		for _, label := range labels {
@@ -303,7 +303,7 @@ func TestPlanRefusesOnePlaceTwice(t *testing.T) {
 		r, _ := b.run(t)
 		wantReport(t, r, ExitPlan, classify.RuleFatal, classify.TargetUnsafe, 0)
 		if r.Target.State != Untouched || r.Hint == "" || len(b.switched) > 0 {
-			t.Errorf("parts %q: target %s, hint %q, power %v", labels, r.Target.State, r.Hint, b.switched)
+			t.Errorf("parts %q: target %s, hint %q, power %v; want untouched, a hint, no switch", labels, r.Target.State, r.Hint, b.switched)
 		}
 	}
 }

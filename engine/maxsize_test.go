@@ -10,7 +10,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// zeros are so many bytes of a stream.
+// zeros is a stream of zero bytes.
 type zeros struct{ left int64 }
 
 func (z *zeros) Read(p []byte) (int, error) {
@@ -42,7 +42,7 @@ func TestMaxSizeBeforeAndAfterPower(t *testing.T) {
 	r, _ := b.run(t)
 	wantReport(t, r, ExitPlan, classify.RuleFatal, classify.ImageTooLarge, 0)
 	if len(b.switched) != 0 || r.Target.State != Untouched || r.Class != "fatal" {
-		t.Errorf("power %v, target %s, %s", b.switched, r.Target.State, r.Class)
+		t.Errorf("power %v, target %s, class %s; want no switch, untouched, fatal", b.switched, r.Target.State, r.Class)
 	}
 
 	flashing := make(chan struct{})
@@ -56,20 +56,20 @@ func TestMaxSizeBeforeAndAfterPower(t *testing.T) {
 	r, _ = b.run(t)
 	wantReport(t, r, ExitFatal, classify.RuleFatal, classify.ImageTooLarge, 1)
 	if r.Target.State != Untouched {
-		t.Errorf("target %s", r.Target.State)
+		t.Errorf("target %s; want untouched", r.Target.State)
 	}
 }
 
-// TestMaxSizeOfALocalWrite: the medium's file is not even made.
-func TestMaxSizeOfALocalWrite(t *testing.T) {
+// TestMaxSizeOfAWrite: a file for an image that is too large is not created.
+func TestMaxSizeOfAWrite(t *testing.T) {
 	b := newBench(t, nil)
 	to := filepath.Join(t.TempDir(), "medium")
 	r := b.Write(t.Context(), WriteJob{Image: b.job.Image, To: to, MaxSize: 4})
 	wantReport(t, r, ExitPlan, classify.RuleFatal, classify.ImageTooLarge, 0)
 	if _, err := os.Stat(to); !os.IsNotExist(err) {
-		t.Errorf("%s: %v", to, err)
+		t.Errorf("Stat(%s) = %v; want that it does not exist", to, err)
 	}
 	if r := b.Write(t.Context(), WriteJob{Image: b.job.Image, To: to, MaxSize: 5}); r.Exit != ExitVerified {
-		t.Errorf("an image of the largest size: %v", r.Err)
+		t.Errorf("Write of an image of exactly MaxSize = %v; want nil", r.Err)
 	}
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// server is a port of a console server, which may have another client.
+// server is a port of a console server that may have another client.
 type server struct {
 	net.Conn
 	busy  error
-	leave func() // has it hang up later; may be nil
+	leave func() // makes the server hang up later; may be nil
 }
 
 func (s *server) Connected(context.Context) error {
@@ -26,7 +26,7 @@ func (s *server) Connected(context.Context) error {
 	return s.busy
 }
 
-// nth is the nth of all, the last one after that, nil if there is none.
+// nth returns element n of all, or the last one if there are fewer; nil if there is none.
 func nth(all []error, n int) error {
 	if len(all) == 0 {
 		return nil
@@ -41,9 +41,9 @@ func TestPowerNeedsAConsole(t *testing.T) {
 	cycle := func(ctx context.Context, s *Session) error { return errors.Join(s.PowerCycle(ctx), noLease) }
 	for name, tt := range map[string]struct {
 		flash    func(ctx context.Context, s *Session) error
-		opens    []error // what the nth port says; the last one for all that follow
-		refused  []error // what the nth Open says
-		late     bool    // the second port hangs up once it was found to be connected
+		opens    []error // of Connected of the nth port; the last one for all that follow
+		refused  []error // of the nth OpenPort; the last one for all that follow
+		late     bool    // the second port hangs up after it was found to be connected
 		switched string
 		exit     ExitCode
 		kind     classify.Kind

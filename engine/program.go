@@ -63,11 +63,11 @@ func (p *Program) execute(ctx context.Context, total time.Duration, f func(conte
 	if err == nil {
 		err = p.flashes.failure()
 	}
-	return r.decider.decide(ctx, classify.WithAttempt(err, int(r.events.attempt.Load())))
+	return r.decider.decide(ctx, classify.WithAttempt(err, r.events.lastAttempt()))
 }
 
 // markTouched records that the program has begun to use hardware.
-func (p *Program) markTouched() { p.run.events.attempt.Store(1) }
+func (p *Program) markTouched() { p.run.events.beginAttempt(1) }
 
 // Note sends a text for people to the events.
 func (p *Program) Note(text string) { p.run.events.note(text) }
@@ -159,9 +159,9 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	defer done()
 	p.run.report.Simulated = p.run.report.Simulated || e.Simulated
 	p.markTouched()
-	p.run.script.nested <- struct{}{}
+	end := p.run.script.beginNested()
 	rep := e.Run(ctx, policy, j)
-	<-p.run.script.nested
+	end()
 	p.recordReport(flashResult{port: j.Port, target: cmp.Or(rep.Target.Name, j.Target), err: rep.Err}, rep)
 	return rep
 }

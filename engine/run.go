@@ -75,7 +75,7 @@ func (r *run) finish(d classify.Decision) *Report {
 		r.events.emit(Event{Type: EventCleanup, Error: err.Error()})
 	})
 	rep := &r.report
-	rep.Mode, rep.Attempt, rep.Duration = r.mode, int(r.events.attempt.Load()), r.Clock.Now().Sub(r.started)
+	rep.Mode, rep.Attempt, rep.Duration = r.mode, r.events.lastAttempt(), r.Clock.Now().Sub(r.started)
 	rep.setMedia(&r.ledger)
 	rep.complete(d, r.powerError, r.secondary, r.secrets)
 	r.events.emit(Event{Type: EventEnd, Text: string(rep.Result), Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})

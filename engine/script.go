@@ -36,8 +36,7 @@ func (c *scriptCaller) call(run, ctx context.Context, f func() error) error {
 	case <-ctx.Done():
 	}
 	if c.nested != nil { // wait until the flash that the program called has switched its board off, in a time of its own
-		c.nested <- struct{}{}
-		<-c.nested
+		c.beginNested()()
 	}
 	timedOut := make(chan struct{})
 	defer c.clock.AfterFunc(scriptReturnGrace, func() { close(timedOut) })()
@@ -53,6 +52,13 @@ func (c *scriptCaller) call(run, ctx context.Context, f func() error) error {
 		return classify.WithSecondary(cause, hung)
 	}
 	return classify.WithSecondary(hung, context.Cause(ctx))
+}
+
+// beginNested must be called before a program flashes a board, and end after that. It waits for the end of another
+// flash. Before call abandons a program, it waits for the end of its flash.
+func (c *scriptCaller) beginNested() (end func()) {
+	c.nested <- struct{}{}
+	return func() { <-c.nested }
 }
 
 // recovered calls f. A panic becomes an error, which no policy can override.

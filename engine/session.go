@@ -26,7 +26,7 @@ type Session struct {
 }
 
 // Attempt returns the number of the attempt, from 1.
-func (s *Session) Attempt() int { return int(s.run.events.attempt.Load()) }
+func (s *Session) Attempt() int { return s.run.events.lastAttempt() }
 
 // CheckActive returns an error after the attempt has ended.
 func (s *Session) CheckActive() error {

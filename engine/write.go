@@ -59,7 +59,7 @@ func (r *run) writeMedium(ctx context.Context, j WriteJob, m *medium) error {
 	}
 	r.ledger.resolved(m, j.To, t.Extents())
 	r.events.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s\nto %s: everything on it is lost", m.describe(), j.To)})
-	r.events.attempt.Store(1)
+	r.events.beginAttempt(1)
 	w := &writing{medium: m, Writer: writer}
 	ws.all = append(ws.all, w)
 	if err := ws.write(ctx, w); err != nil {

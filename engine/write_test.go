@@ -13,9 +13,9 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// TestWriteLocalWhileItUnpacks: the medium is compared while the image is unpacked, and nothing of it is written
-// before all of the image is known to be sound.
-func TestWriteLocalWhileItUnpacks(t *testing.T) {
+// TestWriteComparesWhileTheImageIsStaged: the medium is compared while the image is decompressed, and nothing is
+// written before all of the image is known to be intact.
+func TestWriteComparesWhileTheImageIsStaged(t *testing.T) {
 	image := make([]byte, 24<<20+777)
 	rand.NewChaCha8([32]byte{1}).Read(image[:10<<20])
 	rand.NewChaCha8([32]byte{2}).Read(image[20<<20:])
@@ -34,9 +34,9 @@ func TestWriteLocalWhileItUnpacks(t *testing.T) {
 	for name, tt := range map[string]struct {
 		packed []byte
 		before []byte
-		note   string // "" is a failure that leaves the medium as it was
+		note   string // "" is an error that leaves the medium unchanged
 	}{
-		"nothing there":      {packed, nil, "14680841 bytes written"}, // what a new file has not is zeros
+		"nothing there":      {packed, nil, "14680841 bytes written"}, // the rest of a new file is zeros
 		"another one":        {packed, bytes.Repeat([]byte{0xff}, len(image)+1), "25166601 bytes written"},
 		"the same":           {packed, image, "0 bytes written"},
 		"nearly the same":    {packed, changed, "131849 bytes written"}, // two blocks, and the image's end
@@ -63,12 +63,12 @@ func TestWriteLocalWhileItUnpacks(t *testing.T) {
 			}
 			if tt.note == "" {
 				if rep.Exit != ExitPlan || rep.Kind != string(classify.ImageDecode) || rep.Target.State != Untouched || !bytes.Equal(got, tt.before) {
-					t.Errorf("exit %d, %s, medium %s, %v", rep.Exit, rep.Kind, rep.Target.State, rep.Err)
+					t.Errorf("exit %d, kind %s, target %s, %v; want a decode error and an untouched medium", rep.Exit, rep.Kind, rep.Target.State, rep.Err)
 				}
 				return
 			}
 			if rep.Err != nil || !bytes.Equal(got, image) || !strings.Contains(strings.Join(notes, "\n"), tt.note) {
-				t.Errorf("%v, equal %v, noted %q; want %q", rep.Err, bytes.Equal(got, image), notes, tt.note)
+				t.Errorf("Write = %v, equal %v, notes %q; want nil, true, %q", rep.Err, bytes.Equal(got, image), notes, tt.note)
 			}
 			m := rep.Target
 			read, err := time.Parse(time.RFC3339Nano, m.ReadBack)

@@ -144,7 +144,7 @@ func TestOutputsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	types := map[string]bool{}
-	for _, c := range regexp.MustCompile(`(?m)^\tEvent\w+ += "(.*)"$`).FindAllStringSubmatch(string(source), -1) {
+	for _, c := range regexp.MustCompile(`(?m)^\tEvent\w+ +EventType += "(.*)"$`).FindAllStringSubmatch(string(source), -1) {
 		types[c[1]] = true
 	}
 	for _, row := range documentedRows(events) {

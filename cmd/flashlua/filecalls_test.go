@@ -37,7 +37,7 @@ var filePlaces = map[string]string{
 	"engine/input/input.go":                        "regular files that its callers name: lock files with names that transport makes",
 	"engine/internal/image/cachefolder.go":         "the cache's own folder, names that it makes",
 	"engine/internal/image/open.go":                "reads",
-	"engine/plan.go":                               "a folder of its own in --tftp-dir, by O_EXCL",
+	"engine/bootfiles.go":                          "a folder of its own in --tftp-dir, by O_EXCL",
 	"engine/power/manual.go":                       "the terminal",
 	"engine/internal/simboard/mediafile.go":        "media in the folder that an operator names, or Access allows",
 	"engine/internal/simboard/simboard.go":         "makes the folder of the media",
@@ -50,9 +50,9 @@ var filePlaces = map[string]string{
 var (
 	readCalls  = map[string][]string{"os": {"Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadFile", "ReadDir", "DirFS"}, "input": {"Open", "OpenFile", "Read"}}
 	readPlaces = map[string]string{
-		"bindings/source.go": "the script that the operator names, or a program's open function; os.Root on the folder of the script",
-		"engine/access.go":   "what an operator names, or Access allows",
-		"engine/plan.go":     "a copy of its own in --tftp-dir; the policy's files by what Access allows",
+		"bindings/source.go":  "the script that the operator names, or a program's open function; os.Root on the folder of the script",
+		"engine/access.go":    "what an operator names, or Access allows",
+		"engine/bootfiles.go": "a copy of its own in --tftp-dir; the policy's files by what Access allows",
 	}
 )
 

@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/internal/serve"
+)
+
+// TestWindows: a file that arrives without loss enlarges the window for the next, and the first loss ends that.
+func TestWindows(t *testing.T) {
+	lost := errors.New("lost")
+	for _, tt := range []struct {
+		size  int64
+		loads []error
+		want  int
+	}{
+		{1 << 20, nil, 4},
+		{1 << 20, []error{nil}, 16},
+		{1 << 20, []error{nil, nil, nil}, 16},
+		{1 << 16, []error{nil, nil, nil}, 4},
+		{1 << 20, []error{lost}, 1},
+		{1 << 20, []error{nil, lost, nil, nil}, 1},
+	} {
+		files := bootFiles{tftp: &serve.TFTP{}}
+		for _, err := range tt.loads {
+			files.adaptWindow(tt.size, err)
+		}
+		if got := files.currentWindow(); got != tt.want {
+			t.Errorf("currentWindow after loads %v of %d bytes = %d; want %d", tt.loads, tt.size, got, tt.want)
+		}
+	}
+}
+
+// TestFindBootFiles: the files are found in the folder of the job or the policy, and each has a TFTP name of its
+// own.
+func TestFindBootFiles(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	for _, path := range []string{dir + "/Image", dir + "/sub/Image", other + "/Image"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(path), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	policy := &Policy{Name: "b", Dir: dir, Files: map[string]File{"kernel": {Path: "Image"}, "other": {Path: dir + "/sub/Image"}}}
+	for _, tt := range []struct {
+		job  Job
+		path string
+	}{{Job{}, dir + "/Image"}, {Job{FilesDir: other}, other + "/Image"}} {
+		found, err := findBootFiles(t.Context(), clock.Real{}, policy, tt.job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := found.files["kernel"]
+		if f.Path != tt.path || f.tftpName != "Image" || f.size != int64(len(tt.path)) || found.files["other"].tftpName != "other-Image" {
+			t.Errorf("findBootFiles with FilesDir %q = %+v; want kernel at %s as Image, other as other-Image", tt.job.FilesDir, found.files, tt.path)
+		}
+	}
+	policy.Files["kernel"] = File{Path: "sub"}
+	if _, err := findBootFiles(t.Context(), clock.Real{}, policy, Job{}); classify.Facts(err).Kind != classify.ImageMissing {
+		t.Errorf("findBootFiles of a folder = %v; want an error of kind %s", err, classify.ImageMissing)
+	}
+}
