@@ -27,22 +27,9 @@ type Chunk struct {
 
 // Compile compiles a script or a module. It is the only way to do so: name is the file's in messages.
 func Compile(name string, source []byte) (c Chunk, err error) {
-	defer func() {
-		if v := recover(); v != nil { // gopher-lua's parser and code generator panic on some invalid source
-			err = classify.New(classify.ScriptSyntax, "%s: %v", name, v)
-		}
-	}()
-	if len(source) > MaxSource {
-		return c, classify.New(classify.ScriptLimit, "%s has %d bytes, a script may have %d", name, len(source), MaxSource)
-	}
-	if bytes.HasPrefix(source, []byte("\x1bLua")) {
-		return c, classify.New(classify.ScriptSyntax, "%s is bytecode, not source", name)
-	}
-	tree, err := parse.Parse(bytes.NewReader(StripBOMAndShebang(source)), name)
+	defer recoverSyntax(name, &err)
+	tree, err := Parse(name, source)
 	if err != nil {
-		return c, syntaxError(name, err)
-	}
-	if err := checkSyntax(name, tree); err != nil {
 		return c, err
 	}
 	c.Keys = map[string]int{}
@@ -55,8 +42,31 @@ func Compile(name string, source []byte) (c Chunk, err error) {
 	return c, nil
 }
 
-// StripBOMAndShebang returns source without a byte order mark, and with a first line "#!…" as a comment.
-func StripBOMAndShebang(source []byte) []byte {
+// Parse returns the syntax tree of a script. It refuses one that is too large or too complex for the compiler.
+func Parse(name string, source []byte) (tree []ast.Stmt, err error) {
+	defer recoverSyntax(name, &err)
+	if len(source) > MaxSource {
+		return nil, classify.New(classify.ScriptLimit, "%s has %d bytes, a script may have %d", name, len(source), MaxSource)
+	}
+	if bytes.HasPrefix(source, []byte("\x1bLua")) {
+		return nil, classify.New(classify.ScriptSyntax, "%s is bytecode, not source", name)
+	}
+	tree, err = parse.Parse(bytes.NewReader(stripBOMAndShebang(source)), name)
+	if err != nil {
+		return nil, syntaxError(name, err)
+	}
+	return tree, checkSyntax(name, tree)
+}
+
+// recoverSyntax makes a panic an error: gopher-lua's parser and code generator panic on some invalid source.
+func recoverSyntax(name string, err *error) {
+	if v := recover(); v != nil {
+		*err = classify.New(classify.ScriptSyntax, "%s: %v", name, v)
+	}
+}
+
+// stripBOMAndShebang returns source without a byte order mark, and with a first line "#!…" as a comment.
+func stripBOMAndShebang(source []byte) []byte {
 	source = bytes.TrimPrefix(source, []byte("\ufeff"))
 	if bytes.HasPrefix(source, []byte("#!")) {
 		source = append([]byte("--"), source...)
