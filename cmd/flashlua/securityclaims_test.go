@@ -128,7 +128,7 @@ var claims = []claim{
 		runs: []proof{do("", "write out/x.raw", 2, grant), do("", "sim media", 2, grant), do("", "sim prog", 2, grant), do("--allow-write media", "sim media", 0, "")},
 	},
 	{
-		says: "A block device needs no flag, but one that is in use or not removable is refused.", by: []string{"TestProgramWritesABlockDevice", "TestLocalRefusals", "programs.txtar"},
+		says: "A block device needs no flag, but one that is in use or not removable is refused.", by: []string{"TestProgramWritesABlockDevice", "TestTargetsRefused", "programs.txtar"},
 	},
 	{
 		says: "The real location of a file decides: links, `..`, and names in `/proc` or `/dev/fd` are resolved first.", by: []string{"TestRealPath", "TestAccessFollowsTheDescriptor"},
