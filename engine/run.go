@@ -50,7 +50,7 @@ func (e Engine) newRun(name string, mode Mode, maxSize int64) *run {
 		report:   Report{Board: name, Simulated: e.Simulated},
 	}
 	r.staging = newStaging(r.stager(maxSize), events)
-	r.decider = decider{clock: e.Clock, script: &r.script, events: events}
+	r.decider = decider{clock: e.Clock, script: &r.script, events: events, rules: e.Rules}
 	return r
 }
 
