@@ -136,11 +136,6 @@ func (r *room) full(n int64, all bool) error {
 		"free room there, or set %s to a folder on a larger disk; an image that is raw in a file needs no room", variable)
 }
 
-// scratchFile returns the writer of f. If the disk is full, it removes cached images and writes again.
-func (b bounds) scratchFile(f *os.File) *file {
-	return &file{f, func() bool { return b.cache != nil && b.cache.evict(0, b.clock.Now()) }}
-}
-
 // where returns the folder of a scratch file, and the environment variable that names it.
 func (c *Cache) where(f *os.File) (dir, variable string) {
 	if c != nil && filepath.Dir(f.Name()) == c.images() {
