@@ -1,10 +1,7 @@
 package bindings
 
 import (
-	"bytes"
 	"fmt"
-
-	"github.com/yuin/gopher-lua/parse"
 
 	"github.com/flashlua/flashlua/bindings/internal/check"
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
@@ -49,7 +46,7 @@ func Check(spec string, o Options) ([]Finding, error) {
 		},
 	}
 	if _, in.SyntaxErr = lua51.Compile(src.name, src.text); in.SyntaxErr == nil {
-		if in.Tree, err = parse.Parse(bytes.NewReader(lua51.StripBOMAndShebang(src.text)), src.name); err != nil {
+		if in.Tree, err = lua51.Parse(src.name, src.text); err != nil {
 			return nil, err
 		}
 	}

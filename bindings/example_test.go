@@ -229,27 +229,22 @@ func ExampleModule_bug() {
 	// internal the function belongs to the program that embeds flashlua; report this to its authors
 }
 
-// Add a classification rule before the policy's and the built-in ones.
+// Add a classification rule to the built-in ones. It has a name of its own in verdicts; a policy can override it.
 func Example_rule() {
 	image, remove := temp("disk.img", "an image")
 	defer remove()
 	policy, _ := bindings.Load("sim", bindings.Options{})
-	inner := policy.Classify
-	policy.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
-		switch {
-		case classify.Find(err, classify.NetDHCPTimeout) != nil:
-			return classify.Fatal, nil // in this lab a lease comes at once, or never
-		case inner != nil:
-			return inner(ctx, err, next)
+	e := engine.Engine{Rules: []classify.NamedRule{{Name: "lab.dhcp", Decide: func(err error) classify.Class {
+		if classify.Find(err, classify.NetDHCPTimeout) != nil {
+			return classify.Fatal // in this lab a lease comes at once, or never
 		}
-		return next(err), nil
-	}
-	var e engine.Engine
+		return classify.None
+	}}}}
 	sim, _ := simulate.Attach(&e, policy, "size=16,dhcp=9")
 	defer sim.Close()
 	report := e.Run(context.Background(), policy, engine.Job{Image: image})
 	fmt.Println(report.Class, report.Rule, report.Attempt)
-	// Output: fatal policy 1
+	// Output: fatal lab.dhcp 1
 }
 
 // Open consoles in another way. The report has the same error.

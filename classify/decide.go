@@ -42,10 +42,27 @@ type Decision struct {
 // it in the goroutine that calls Decide: concurrently, if several goroutines share the Classifier.
 type Override func(err error, next func(error) Class) (Class, error)
 
+// NamedRule is a rule of a program that embeds flashlua. Safe for concurrent use if its function is.
+type NamedRule struct {
+	Name   Rule                  // in verdicts; not one of the names above
+	Decide func(err error) Class // None leaves the decision to the next rule
+}
+
+// decide calls the rule. A panic of its function is an error that names the rule; the rule then decides nothing.
+func (r NamedRule) decide(err error) (class Class, perr error) {
+	defer func() {
+		if v := recover(); v != nil {
+			class, perr = None, New(Internal, "panic in the rule %q of the embedding program: %v", r.Name, v)
+		}
+	}()
+	return r.Decide(err), nil
+}
+
 // Classifier applies the rules in their order. The zero value has only the built-in rules.
 // Safe for concurrent use if its functions are.
 type Classifier struct {
 	Override Override
+	Own      []NamedRule // come before the built-in rules, of which they are a part for Override's next
 	// OnUnknown is called with an error that no rule knows, and the stack of the caller of Decide; at most once
 	// per decision.
 	OnUnknown func(err error, stack []byte)
@@ -109,6 +126,15 @@ func (c *Classifier) override(err error) Decision {
 
 // builtin applies the built-in rules.
 func (c *Classifier) builtin(err error) Decision {
+	for _, r := range c.Own {
+		class, perr := r.decide(err)
+		if perr != nil {
+			err = WithSecondary(err, perr)
+		}
+		if class != None {
+			return Decision{class, r.Name, err}
+		}
+	}
 	rule, decisive := decide(err)
 	switch rule {
 	case RuleCancelled:

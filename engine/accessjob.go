@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
 // canUse returns an error if a console port or power driver is a socket of the station that may not be connected
@@ -18,7 +20,7 @@ func (g *grants) canUse(spec string) error {
 
 // canReadImage returns an error unless an image may be read. Downloads and the standard input are allowed.
 func (g *grants) canReadImage(from string) error {
-	if a := address(from); a == "" || a.isStdin() || a.isURL() {
+	if a := image.Ref(from); a == "" || a.IsStdin() || a.IsURL() {
 		return nil
 	}
 	return g.canRead(from)

@@ -18,17 +18,18 @@ type decider struct {
 	clock  clock.Clock
 	script *scriptCaller
 	events *emitter
-	policy *Policy // nil: only the built-in rules
+	rules  []classify.NamedRule // of the embedding program
+	policy *Policy              // nil: only the rules of Go
 }
 
 // builtin classifies an error by the built-in rules. ctx is the run's.
 func (d *decider) builtin(ctx context.Context, err error) classify.Decision {
-	return (&classify.Classifier{OnUnknown: d.events.unknown}).Decide(context.Cause(ctx), err)
+	return (&classify.Classifier{Own: d.rules, OnUnknown: d.events.unknown}).Decide(context.Cause(ctx), err)
 }
 
 // decide classifies an error. ctx is that of the caller: the policy's classify ends with it.
 func (d *decider) decide(ctx context.Context, err error) classify.Decision {
-	rules := classify.Classifier{OnUnknown: d.events.unknown}
+	rules := classify.Classifier{Own: d.rules, OnUnknown: d.events.unknown}
 	if d.policy != nil && d.policy.Classify != nil {
 		rules.Override = func(err error, next func(error) classify.Class) (classify.Class, error) {
 			return d.classifyByPolicy(ctx, err, next)

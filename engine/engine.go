@@ -41,6 +41,8 @@ type Engine struct {
 	Hurry <-chan struct{}
 	// Console records the console. It may be nil.
 	Console *console.Transcript
+	// Rules come before the built-in rules of classification. A policy's classify overrides both.
+	Rules []classify.NamedRule
 	// Cache keeps decompressed images. Nil keeps none.
 	Cache *Cache
 	// Stdin is the source of the image "-". Nil is none.

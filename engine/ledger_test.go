@@ -29,7 +29,7 @@ func newBooks(t *testing.T, names string) *books {
 	if err := os.WriteFile(in, []byte("image"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	im, err := image.Open(t.Context(), in)
+	im, err := image.Open(t.Context(), image.Ref(in))
 	if err != nil {
 		t.Fatal(err)
 	}

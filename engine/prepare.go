@@ -10,6 +10,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/internal/flash"
+	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/transport"
 )
@@ -21,7 +22,7 @@ func (r *boardRun) prepare(ctx context.Context) error {
 	switch {
 	case r.job.DryRun:
 		steps = []func(context.Context) error{r.resolveTargets, r.findBootFiles, r.stageImages, r.checkPortSpec}
-	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return address(p.Image).isURL() }):
+	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return image.Ref(p.Image).IsURL() }):
 		steps = slices.Insert(slices.Delete(steps, 2, 3), 5, r.stageImages) // before checkConnected
 	}
 	return inOrder(ctx, steps)
@@ -45,11 +46,11 @@ func (r *boardRun) resolveTargets(context.Context) error {
 	}
 	piped, taken := false, map[string]bool{}
 	for _, p := range r.job.parts() {
-		from := address(p.Image)
-		if from.isStdin() && piped {
+		from := image.Ref(p.Image)
+		if from.IsStdin() && piped {
 			return classify.New(classify.Usage, "two images cannot come by the standard input")
 		}
-		piped = piped || from.isStdin()
+		piped = piped || from.IsStdin()
 		t := target
 		if p.Label != "" {
 			if t.Part != "" {

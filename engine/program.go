@@ -10,6 +10,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/transport"
 )
@@ -114,7 +115,7 @@ func (p *Program) Image(ctx context.Context, path, sha256 string) (Image, error)
 	if err := p.run.grants.canReadImage(path); err != nil {
 		return nil, err
 	}
-	im := &stagedImage{from: address(path), sha256: sha256}
+	im := &stagedImage{from: image.Ref(path), sha256: sha256}
 	s := newStaging(p.run.stager(0), p.run.events, im)
 	if err := s.checkExist(ctx); err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func (e Engine) newRun(name string, mode Mode, maxSize int64) *run {
 		report:   Report{Board: name, Simulated: e.Simulated},
 	}
 	r.staging = newStaging(r.stager(maxSize), events)
-	r.decider = decider{clock: e.Clock, script: &r.script, events: events}
+	r.decider = decider{clock: e.Clock, script: &r.script, events: events, rules: e.Rules}
 	return r
 }
 
@@ -58,7 +58,7 @@ func (e Engine) newRun(name string, mode Mode, maxSize int64) *run {
 func (r *run) stager(maxSize int64) image.Stager {
 	return image.Stager{
 		Clock: r.Clock, MaxSize: maxSize, Stdin: r.Stdin, Cache: r.Cache.inner(), Permit: r.grants.permitRead,
-		Progress: r.events.progress, Note: r.events.note,
+		Observer: image.Observer{Progress: r.events.progress, Note: r.events.note},
 	}
 }
 
@@ -107,7 +107,7 @@ func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
 	r.secrets.Add(p.UBoot.Password, p.Linux.Password)
 	r.decider.policy = p
 	r.ledger.readOnly = j.VerifyOnly
-	r.report.Image.Path = address(j.Image).String()
+	r.report.Image.Path = image.Ref(j.Image).String()
 	r.power = powerControl{clock: r.Clock, events: r.events, turns: newPowerTurns(), after: p.PowerAfter}
 	r.console = boardConsole{engine: &r.Engine, secrets: r.secrets, cfg: p.Console, spec: j.Port}
 	return r

@@ -12,7 +12,7 @@ import (
 
 // stagedImage is an image that a staging opens. Safe for concurrent use once its staging has started.
 type stagedImage struct {
-	from    address
+	from    image.Ref
 	sha256  string                          // that the image must have, hex; "" for any
 	onRange func(*image.Image, image.Range) // is called with each range as soon as it can be read; may be nil
 
@@ -59,7 +59,7 @@ func newStaging(stager image.Stager, events *emitter, images ...*stagedImage) *s
 func (s *staging) checkExist(ctx context.Context) error {
 	for _, im := range s.images {
 		if _, err := callAbandonable(ctx, s.stager.Clock, "the opening of the image "+im.from.String(), func() (struct{}, error) {
-			return struct{}{}, image.CheckExists(string(im.from))
+			return struct{}{}, im.from.CheckExists()
 		}, func(struct{}) {}); err != nil {
 			return err
 		}
@@ -100,15 +100,16 @@ func (s *staging) start(ctx context.Context, reservedCPUs int) (stop func() erro
 func (s *staging) openAll(ctx context.Context, reservedCPUs int) error {
 	for _, im := range s.images {
 		st := s.stager
-		st.SHA256, st.OnRange, st.ReservedCPUs, st.UseAllCPUs, st.OnSlow = im.sha256, im.onRange, reservedCPUs, s.needed, s.closeSlow
-		st.OnMinSize = func(size int64) {
+		st.SHA256, st.CPUs = im.sha256, image.CPUs{Reserved: reservedCPUs, UseAll: s.needed}
+		st.Observer.Range, st.Observer.Slow = im.onRange, s.closeSlow
+		st.Observer.MinSize = func(size int64) {
 			im.minSize.Store(size)
 			select {
 			case s.sizeChanged <- struct{}{}:
 			default:
 			}
 		}
-		opened, err := st.Open(ctx, string(im.from))
+		opened, err := st.Open(ctx, im.from)
 		if err != nil {
 			return err
 		}

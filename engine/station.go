@@ -46,7 +46,7 @@ func ParseSize(text string) (int64, bool) { return image.ParseSize(text) }
 func ParseDigest(text, path string) (string, error) { return image.ParseDigest(text, path) }
 
 // MaskAddress returns a web address without user, password and query. It returns other texts unchanged.
-func MaskAddress(text string) string { return address(text).String() }
+func MaskAddress(text string) string { return image.Ref(text).String() }
 
 // FileServer is an HTTP server of a program. Safe for concurrent use.
 type FileServer struct{ http *serve.HTTP }

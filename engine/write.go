@@ -23,7 +23,7 @@ type WriteJob struct {
 func (e Engine) Write(ctx context.Context, j WriteJob) *Report {
 	r := e.newRun("this machine", ModeWrite, j.MaxSize)
 	m := &medium{
-		stagedImage: &stagedImage{from: address(j.Image), sha256: j.SHA256},
+		stagedImage: &stagedImage{from: image.Ref(j.Image), sha256: j.SHA256},
 		target:      flash.Target{Name: j.To, Path: j.To},
 	}
 	r.addMedium(m)
@@ -35,7 +35,7 @@ func (e Engine) Write(ctx context.Context, j WriteJob) *Report {
 }
 
 func (r *run) writeMedium(ctx context.Context, j WriteJob, m *medium) error {
-	if err := image.CheckExists(j.Image); err != nil {
+	if err := m.from.CheckExists(); err != nil {
 		return err
 	}
 	ws := &writes{ledger: &r.ledger}

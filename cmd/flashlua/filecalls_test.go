@@ -24,24 +24,26 @@ var fileCalls = map[string][]string{
 
 // filePlaces are the source files that call one of them, and why each cannot damage files that are not flashlua's.
 var filePlaces = map[string]string{
-	"cmd/flashlua/outputs.go":                      "--out: only artefacts, which foreign knows by their content",
+	"cmd/flashlua/outputs.go":                      "--out: only artefacts, which checkArtefact knows by their content",
 	"cmd/flashlua/demo.go":                         "a temporary folder of its own",
 	"cmd/flashlua/new.go":                          "makes a file that is not there, by O_EXCL",
 	"cmd/flashlua/verdict_file.go":                 "the verdict's temporary file, and unlocked ones of killed runs",
 	"cmd/flashlua/outfile.go":                      "a file that a flag names and that is no input; FILE.1 only if it is a transcript",
 	"engine/access.go":                             "what an operator names, or Access allows",
-	"engine/internal/flash/blockdev.go":            "what an operator names, or Access allows",
+	"engine/internal/flash/blockdevice.go":         "the file that an operator names, or Access allows",
+	"engine/internal/flash/blocktarget.go":         "the block device that an operator names",
 	"engine/internal/tempdir/tempdir.go":           "folders with names that it makes, of this user, without a lock",
 	"engine/internal/image/cache.go":               "the cache's own folder",
 	"engine/internal/image/unnamed_linux.go":       "a file without a name, in the cache's own folder",
 	"engine/input/input.go":                        "regular files that its callers name: lock files with names that transport makes",
 	"engine/internal/image/cachefolder.go":         "the cache's own folder, names that it makes",
 	"engine/internal/image/open.go":                "reads",
-	"engine/bootfiles.go":                          "a folder of its own in --tftp-dir, by O_EXCL",
+	"engine/bootfiles.go":                          "a directory of its own in --tftp-dir, by O_EXCL",
 	"engine/power/manual.go":                       "the terminal",
 	"engine/internal/simboard/mediafile.go":        "media in the folder that an operator names, or Access allows",
 	"engine/internal/simboard/simboard.go":         "makes the folder of the media",
-	"engine/transport/serial.go":                   "the serial port, and its lock file LCK..NAME when its process is gone",
+	"engine/transport/serial.go":                   "the serial port",
+	"engine/transport/uucp_lock.go":                "the lock file LCK..NAME of a process that has ended, and temporary files of its own",
 	"engine/internal/flashtest/flashtest_linux.go": "a medium for tests",
 }
 

@@ -96,7 +96,7 @@ var claims = []claim{
 	{says: "Boot files are served by TFTP while the board is flashed.", by: []string{"tftp.txtar", "TestLoad"}},
 	{
 		says: "The operator names the image: no key of a policy does.",
-		runs: []proof{{"run image.lua --image prog/in.raw --port sim:size=1", 2, "image is not a policy key"}, {"run prog/board.lua --port sim:size=1", 2, "--image is missing"}},
+		runs: []proof{{"run image.lua --image prog/in.raw --port sim:size=1", 2, "image is not a policy key"}, {"run prog/board.lua --port sim:size=1", 2, "--image is required"}},
 	},
 	{
 		says: "A program can read files and directories that an argument names, the directory of the script, and what `--allow-read` or `--allow-write` allows.",
@@ -128,7 +128,7 @@ var claims = []claim{
 		runs: []proof{do("", "write out/x.raw", 2, grant), do("", "sim media", 2, grant), do("", "sim prog", 2, grant), do("--allow-write media", "sim media", 0, "")},
 	},
 	{
-		says: "A block device needs no flag, but one that is in use or not removable is refused.", by: []string{"TestProgramWritesABlockDevice", "TestLocalRefusals", "programs.txtar"},
+		says: "A block device needs no flag, but one that is in use or not removable is refused.", by: []string{"TestProgramWritesABlockDevice", "TestTargetsRefused", "programs.txtar"},
 	},
 	{
 		says: "The real location of a file decides: links, `..`, and names in `/proc` or `/dev/fd` are resolved first.", by: []string{"TestRealPath", "TestAccessFollowsTheDescriptor"},

@@ -119,7 +119,7 @@ func (t *typist) awaitExit(ctx context.Context, got *capture, cmd Command) (code
 	wait := Wait{
 		What: name + " to end", For: []Pattern{w.ended(), w.foreignEnd()},
 		Abort: append(cmd.Abort[:len(cmd.Abort):len(cmd.Abort)], d.Abort...), grace: abortGrace,
-		Timeout: cmd.Timeout, Stall: cmd.Stall, Kind: cmd.Kind, since: c.clk.Now(), quiet: probeAfter,
+		Timeout: cmd.Timeout, Stall: cmd.Stall, Kind: cmd.Kind, since: c.clk.Now(), silence: probeAfter,
 	}
 	if cmd.Line != nil {
 		wait.onData = func() error { return got.deliverLines(false) }
@@ -132,7 +132,7 @@ func (t *typist) awaitExit(ctx context.Context, got *capture, cmd Command) (code
 			return code, m.Text, err
 		case err == nil && m.Index == 1 && w.isForeign(m.Groups):
 			return 0, "", c.Fail(classify.New(classify.ConsoleGarbled, "%s did not run: the line was spoiled after it had been checked", name))
-		case err != nil && err != errQuiet:
+		case err != nil && err != errSilence:
 			return 0, "", err
 		}
 		at := got.progress()
@@ -140,7 +140,7 @@ func (t *typist) awaitExit(ctx context.Context, got *capture, cmd Command) (code
 			at = promptBack
 		}
 		if at == stillRunning {
-			wait.quiet = min(2*wait.quiet, time.Hour)
+			wait.silence = min(2*wait.silence, time.Hour)
 			continue
 		}
 		if probes++; probes > maxProbes {

@@ -18,7 +18,7 @@ type deadlines struct {
 
 	timeout time.Time // the wait has lasted for its Timeout
 	stall   time.Time // its Stall has passed since the last byte that was known when this was set
-	quiet   time.Time // likewise, its quiet
+	silence time.Time // likewise, its silence
 	grace   time.Time // the abort that was found counts
 	settle  time.Time // the prompt that was found can be confirmed
 
@@ -42,8 +42,8 @@ func newDeadlines(c *Console, x *waiter) *deadlines {
 	if x.Stall > 0 {
 		d.stall = now.Add(x.Stall - c.stream.idle(now, d.since))
 	}
-	if x.quiet > 0 {
-		d.quiet = now.Add(x.quiet)
+	if x.silence > 0 {
+		d.silence = now.Add(x.silence)
 	}
 	return d
 }
@@ -51,7 +51,7 @@ func newDeadlines(c *Console, x *waiter) *deadlines {
 // next returns a channel that is closed at the earliest deadline, nil if there is none.
 func (d *deadlines) next() <-chan struct{} {
 	var first time.Time
-	for _, at := range []time.Time{d.timeout, d.stall, d.quiet, d.grace, d.settle} {
+	for _, at := range []time.Time{d.timeout, d.stall, d.silence, d.grace, d.settle} {
 		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
@@ -115,12 +115,12 @@ func (d *deadlines) expire() error {
 		}
 		d.stall = now.Add(left)
 	}
-	if passed(&d.quiet) {
-		left := d.x.quiet - d.con.stream.idle(now, d.began)
+	if passed(&d.silence) {
+		left := d.x.silence - d.con.stream.idle(now, d.began)
 		if left <= 0 && d.grace.IsZero() && d.con.port.reconnected() == nil { // an abort waits for its grace first
-			return errQuiet
+			return errSilence
 		}
-		d.quiet = now.Add(max(left, promptSettle))
+		d.silence = now.Add(max(left, promptSettle))
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func (d Dialect) prompts(learned string) []Pattern {
 
 // endsWithPrompt reports whether the last line of buf is a prompt.
 func (d Dialect) endsWithPrompt(buf []byte, learned string) bool {
-	row := text(tokens(buf))
+	row := textOf(tokens(buf))
 	row = row[strings.LastIndexByte(row, '\n')+1:]
 	bare := strings.TrimRight(row, " ")
 	return bare != "" && (row == learned || d.Prompt != "" && strings.HasSuffix(bare, strings.TrimRight(d.Prompt, " ")))

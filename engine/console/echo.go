@@ -62,8 +62,8 @@ func tokens(buf []byte) []token {
 	return all
 }
 
-// text returns the bytes of tokens.
-func text(toks []token) string {
+// textOf returns the bytes of tokens.
+func textOf(toks []token) string {
 	b := make([]byte, len(toks))
 	for i, t := range toks {
 		b[i] = t.c
@@ -91,7 +91,7 @@ func (e *echo) find(buf []byte) []int {
 		if !ok {
 			continue
 		}
-		if junk := text(s.toks[row:i]); !e.continued && !e.isPrompt(junk, row == 0) {
+		if junk := textOf(s.toks[row:i]); !e.continued && !e.isPrompt(junk, row == 0) {
 			e.misplaced, e.junk = true, junk
 			continue
 		}

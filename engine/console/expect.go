@@ -19,13 +19,13 @@ type Wait struct {
 	grace   time.Duration // an abort counts only if no match follows within this time
 	Kind    classify.Kind // of the error when Timeout passes; "" means console.timeout
 
-	since  time.Time     // when Timeout began, if not now
-	quiet  time.Duration // silence that ends the wait with errQuiet, so that the caller can act and wait again
-	onData func() error  // called in the goroutine of the wait after bytes came; its error ends the wait
+	since   time.Time     // when Timeout began, if not now
+	silence time.Duration // silence that ends the wait with errQuiet, so that the caller can act and wait again
+	onData  func() error  // called in the goroutine of the wait after bytes came; its error ends the wait
 }
 
-// errQuiet ends a wait with quiet. It does not leave the package.
-var errQuiet = errors.New("silence")
+// errSilence ends a wait with a silence. It does not leave the package.
+var errSilence = errors.New("silence")
 
 // Match is the result of a wait.
 type Match struct {
@@ -41,14 +41,14 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 	}
 	w.Abort = c.watches.apply(w.Abort)
 	x := newWaiter(w)
-	c.stream.watch(x)
+	c.stream.startWait(x)
 	d := newDeadlines(c, x)
 	defer func() { d.stop() }()
 	for aborted := x.aborted; ; {
 		var err error
 		select {
 		case <-x.matched:
-			m, _ := c.stream.finish(x)
+			m, _ := c.stream.endWait(x)
 			return m, nil
 		case <-x.promptFound:
 			d.startSettle()
@@ -65,7 +65,7 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 			d.resume()
 		case <-x.arrived:
 			if err := w.onData(); err != nil { // also when there is a match by now
-				c.stream.abandon()
+				c.stream.abandonWait()
 				return Match{}, c.Fail(err)
 			}
 		case <-ctx.Done():
@@ -81,10 +81,10 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 
 // fail ends a wait with an error, unless there is a match by now.
 func (c *Console) fail(x *waiter, err error) (Match, error) {
-	if m, ok := c.stream.finish(x); ok {
+	if m, ok := c.stream.endWait(x); ok {
 		return m, nil
 	}
-	if err != errQuiet {
+	if err != errSilence {
 		err = c.Fail(err)
 	}
 	return Match{}, err
@@ -122,9 +122,9 @@ func (w Wait) name() string {
 	return strings.Join(patterns, " or ")
 }
 
-// Drain waits until nothing has come for quiet, at most for limit, and drops what came.
-func (c *Console) Drain(ctx context.Context, quiet, limit time.Duration) error {
-	_, err := c.Expect(ctx, Wait{What: "silence", Stall: quiet, Timeout: limit})
+// Drain waits until nothing has come for silence, at most for limit, and drops what came.
+func (c *Console) Drain(ctx context.Context, silence, limit time.Duration) error {
+	_, err := c.Expect(ctx, Wait{What: "silence", Stall: silence, Timeout: limit})
 	c.Skip()
 	if classify.Find(err, classify.ConsoleStall) != nil || classify.Find(err, classify.ConsoleTimeout) != nil {
 		return nil

@@ -107,7 +107,7 @@ func (g *capture) findStartLocked() bool {
 	if m == nil {
 		return false
 	}
-	typed := strings.ReplaceAll(text(tokens(head[:m[0]])), "\n", "")
+	typed := strings.ReplaceAll(textOf(tokens(head[:m[0]])), "\n", "")
 	if t := &g.con.typist; !t.sawEcho && !strings.Contains(typed, g.marker.a+"'") {
 		t.noEcho = true // the line runs and was not echoed
 	}

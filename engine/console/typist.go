@@ -18,9 +18,9 @@ const (
 	clearTimeout  = 300 * time.Millisecond // for the prompt after Ctrl-C
 	clearTries    = 3
 
-	echoMismatchQuiet = 150 * time.Millisecond // silence that ends an echo which can no longer become right
-	echoPartialQuiet  = 2 * time.Second        // silence that ends one which could
-	echoTimeout       = 4 * time.Second        // ends either if the board is never silent
+	echoMismatchSilence = 150 * time.Millisecond // silence that ends an echo which can no longer become right
+	echoPartialSilence  = 2 * time.Second        // silence that ends one which could
+	echoTimeout         = 4 * time.Second        // ends either if the board is never silent
 )
 
 // promptTimeout bounds the wait for the prompt after a result. The result does not depend on it.
@@ -163,14 +163,14 @@ func (t *typist) typeChecked(ctx context.Context, d Dialect, e *echo, line strin
 func (t *typist) awaitEcho(ctx context.Context, d Dialect, e *echo) (echoResult, error) {
 	began := t.con.clk.Now()
 	for {
-		_, err := t.con.Expect(ctx, Wait{What: "an echo", For: []Pattern{{echo: e}}, quiet: echoMismatchQuiet, Timeout: echoTimeout, since: began, Abort: d.Abort})
+		_, err := t.con.Expect(ctx, Wait{What: "an echo", For: []Pattern{{echo: e}}, silence: echoMismatchSilence, Timeout: echoTimeout, since: began, Abort: d.Abort})
 		if err == nil {
 			return echoOK, nil
 		}
-		late := t.con.stream.idle(t.con.clk.Now(), began) >= echoPartialQuiet
+		late := t.con.stream.idle(t.con.clk.Now(), began) >= echoPartialSilence
 		if classify.Find(err, classify.ConsoleTimeout) != nil {
 			late = true
-		} else if err != errQuiet {
+		} else if err != errSilence {
 			return echoMismatch, err
 		}
 		switch {

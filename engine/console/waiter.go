@@ -108,8 +108,8 @@ func (x *waiter) abortError() error {
 	return &classify.Error{Kind: x.abort.Kind, Msg: x.abort.Message, Hint: x.abort.Hint}
 }
 
-// watch makes x the wait in progress. What no wait has consumed is searched at once.
-func (s *stream) watch(x *waiter) {
+// startWait makes x the wait in progress. What no wait has consumed is searched at once.
+func (s *stream) startWait(x *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x.start, x.scanned = s.pos, s.pos
@@ -147,8 +147,8 @@ func (s *stream) confirmPrompt(x *waiter, now time.Time) {
 	}
 }
 
-// finish ends the wait in progress. It consumes the match and returns it; ok is false if there is none.
-func (s *stream) finish(x *waiter) (m Match, ok bool) {
+// endWait ends the wait in progress. It consumes the match and returns it; ok is false if there is none.
+func (s *stream) endWait(x *waiter) (m Match, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiter = nil
@@ -160,8 +160,8 @@ func (s *stream) finish(x *waiter) (m Match, ok bool) {
 	return *x.match, true
 }
 
-// abandon ends the wait in progress and leaves a match in the stream.
-func (s *stream) abandon() {
+// abandonWait ends the wait in progress and leaves a match in the stream.
+func (s *stream) abandonWait() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiter = nil

@@ -72,8 +72,8 @@ func (u *UBoot) SetAddress(ctx context.Context, address netip.Prefix, gateway ne
 var transferred = regexp.MustCompile(`Bytes transferred = (\d+)`)
 
 // unanswered matches what U-Boot prints when a TFTP server did not answer ten times in a row, or when U-Boot stops
-// the load, after which it may start again. Without it U-Boot stops after a number of lost answers in the whole load,
-// however well the load proceeds.
+// the load, after which it may start again. Without it U-Boot stops after a number of lost answers in the whole
+// load, however well the load proceeds.
 var unanswered = console.Abort{
 	Pattern: console.Regexp(`(?:T ){10}|Retry count exceeded`),
 	Kind:    classify.NetTFTPTimeout,

@@ -44,7 +44,7 @@ var Default = Config{
 }
 
 const (
-	drainQuiet     = 100 * time.Millisecond // silence that ends the drain after the prompt
+	drainSilence   = 100 * time.Millisecond // silence that ends the drain after the prompt
 	drainTimeout   = 2 * time.Second
 	syncTries      = 3
 	syncTimeout    = 2 * time.Second
@@ -99,7 +99,7 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config, state Stat
 
 // drain waits until the board is silent, and drops what it printed.
 func (u *UBoot) drain(ctx context.Context) error {
-	_, err := u.Expect(ctx, console.Wait{What: "silence", Stall: drainQuiet, Timeout: drainTimeout, Abort: aborts})
+	_, err := u.Expect(ctx, console.Wait{What: "silence", Stall: drainSilence, Timeout: drainTimeout, Abort: aborts})
 	u.Skip()
 	if classify.Find(err, classify.ConsoleStall) != nil || classify.Find(err, classify.ConsoleTimeout) != nil {
 		return nil

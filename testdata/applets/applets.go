@@ -47,12 +47,11 @@ const (
 func Script(cases []Case, reset string) string {
 	var b strings.Builder
 	for i, c := range cases {
-		fmt.Fprintf(&b, "cat >/tmp/script <<'END OF CASE'\n%s\nEND OF CASE\n", c.Script)
-		fmt.Fprintf(&b, "%s\n", reset)
-		fmt.Fprintf(&b, "rm -rf %s; mkdir %[1]s; cd %[1]s; sh -c \"$(cat /tmp/script)\" </dev/null >/tmp/out 2>&1; code=$?\n", dir)
+		quoted := "'" + strings.ReplaceAll(c.Script, "'", `'\''`) + "'"
+		fmt.Fprintf(&b, "%s\nrm -rf %s; mkdir %[2]s; cd %[2]s; sh -c %s </dev/null >/tmp/out 2>&1; code=$?\n", reset, dir, quoted)
 		fmt.Fprintf(&b, "cd /; printf '\\n=== %d %%d %%d\\n' $code $(wc -c </tmp/out); cat /tmp/out\n", i)
 	}
-	b.WriteString("rm -rf " + dir + " /tmp/script /tmp/out\n")
+	b.WriteString("rm -rf " + dir + " /tmp/out\n")
 	return b.String()
 }
 

@@ -26,9 +26,6 @@ var OnBoard = []Applet{
 		{"blockdev --getsize64 /dev/vda; blockdev --getsz /dev/vda; blockdev --getss /dev/vda; blockdev --getro /dev/vda; blockdev --rereadpt /dev/vda; echo $?", "100663296\n196608\n512\n0\n0\n", 0},
 		{"blockdev --flushbufs /dev/vda; echo $?; blockdev --what /dev/vda 2>/dev/null; echo $?; blockdev --setrw /dev/vda; echo $?", "0\n1\n0\n", 0},
 	}},
-	{Name: "blkdiscard", Cases: []Case{
-		{"printf abc | dd of=/dev/vda bs=512 conv=sync,notrunc status=none; blkdiscard -o 0 -l 4096 /dev/vda; echo $?", "0\n", 0},
-	}},
 	{Name: "dd", Cases: []Case{
 		{"dd if=/dev/vda bs=511 count=1 iflag=direct of=/dev/null 2>&1 | head -n 1", "1+0 records in\n", 0},
 		{"dd if=/dev/zero of=/dev/vda bs=1M seek=95 count=2 2>&1 | head -n 3", "dd: error writing '/dev/vda': No space left on device\n2+0 records in\n1+0 records out\n", 0},

@@ -28,11 +28,6 @@ var system = []Applet{
 		{"blockdev --getsize64 /dev/null; echo $?", "blockdev: /dev/null: Inappropriate ioctl for device\n1\n", 0},
 		{"blockdev --getsize64 /no/such; echo $?", "blockdev: can't open '/no/such': No such file or directory\n1\n", 0},
 	}},
-	{Name: "blkdiscard", Cases: []Case{
-		{"blkdiscard 2>/dev/null; echo $?", "1\n", 0},
-		{"blkdiscard /dev/null; echo $?", "blkdiscard: BLKGETSIZE64: Inappropriate ioctl for device\n1\n", 0},
-		{"blkdiscard /no/such; echo $?", "blkdiscard: can't open '/no/such': No such file or directory\n1\n", 0},
-	}},
 	{Name: "dmesg", Cases: []Case{
 		{"dmesg -n x; echo $?", "dmesg: invalid number 'x'\n1\n", 0},
 	}},

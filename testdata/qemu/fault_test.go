@@ -83,7 +83,7 @@ func TestBoardStopsDuringTheWrite(t *testing.T) {
 
 // server is a listener that can go down, with all of its connections, and come up again at the same address.
 type server struct {
-	mu    sync.Mutex
+	mu    sync.Mutex // guards now and conns
 	now   net.Listener
 	conns []net.Conn
 	next  chan net.Listener // closed when there is none to come

@@ -8,7 +8,7 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// text takes a string, or a number as Lua does.
+// Text returns argument i, a string, or a number as text.
 func Text(c *vm.Args, i int, what string) string {
 	if t, ok := textOf(c.Opt(i)); ok {
 		return t
@@ -16,7 +16,7 @@ func Text(c *vm.Args, i int, what string) string {
 	return c.Str(i, what)
 }
 
-// number takes a number, or a string that is one.
+// numberArg returns argument i, a number, or a string that is one.
 func numberArg(c *vm.Args, i int, what string) float64 {
 	switch v := c.Any(i, what).(type) {
 	case lua.LNumber:
@@ -30,7 +30,8 @@ func numberArg(c *vm.Args, i int, what string) float64 {
 	return 0
 }
 
-// index is a place in a string of n bytes, counted from 1, from the end if it is negative.
+// indexArg returns argument i, a position in a string of n bytes that counts from 1; a negative one counts from
+// the end. A missing one is otherwise.
 func indexArg(c *vm.Args, i int, what string, otherwise, n int) int {
 	if c.None(i) {
 		return otherwise
@@ -42,7 +43,7 @@ func indexArg(c *vm.Args, i int, what string, otherwise, n int) int {
 	return at
 }
 
-// toInt cuts a number to an integer, as C does where that is defined.
+// toInt truncates a number to an integer. Where C leaves the result undefined, it is the nearest integer.
 func toInt(f float64) int {
 	switch {
 	case f != f:
@@ -55,6 +56,7 @@ func toInt(f float64) int {
 	return int(f)
 }
 
+// intArg returns argument i, a number truncated to an integer; a missing one is otherwise.
 func intArg(c *vm.Args, i int, what string, otherwise int) int {
 	if c.None(i) {
 		return otherwise

@@ -13,36 +13,23 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// MaxSource bounds a script. Deeper nesting than it allows would exhaust the parser's stack.
+// MaxSource is the largest script in bytes. A larger one could nest so deep that it exhausts the parser's stack.
 const MaxSource = 256 << 10
 
-// StepsPerByte is what compiling a byte of source costs, in steps of a script.
+// StepsPerByte is the cost of compiling a byte of source, in steps.
 const StepsPerByte = 30
 
-// chunk is compiled source, and where its table keys stand, for messages about them.
+// Chunk is a compiled script, with the lines of its table keys for messages about them.
 type Chunk struct {
 	Proto *lua.FunctionProto
-	Keys  map[string]int // key of a table constructor or a field assignment -> first line
+	Keys  map[string]int // the first line of each key of a table constructor or a field assignment
 }
 
-// compile is the one way in for source.
+// Compile compiles a script or a module. It is the only way to do so: name is the file's in messages.
 func Compile(name string, source []byte) (c Chunk, err error) {
-	defer func() {
-		if v := recover(); v != nil { // the parser and the generator panic on some of what they refuse
-			err = classify.New(classify.ScriptSyntax, "%s: %v", name, v)
-		}
-	}()
-	if len(source) > MaxSource {
-		return c, classify.New(classify.ScriptLimit, "%s has %d bytes, a script may have %d", name, len(source), MaxSource)
-	}
-	if bytes.HasPrefix(source, []byte("\x1bLua")) {
-		return c, classify.New(classify.ScriptSyntax, "%s is bytecode, not source", name)
-	}
-	tree, err := parse.Parse(bytes.NewReader(StripBOMAndShebang(source)), name)
+	defer recoverSyntax(name, &err)
+	tree, err := Parse(name, source)
 	if err != nil {
-		return c, syntaxError(name, err)
-	}
-	if err := checkSyntax(name, tree); err != nil {
 		return c, err
 	}
 	c.Keys = map[string]int{}
@@ -55,8 +42,31 @@ func Compile(name string, source []byte) (c Chunk, err error) {
 	return c, nil
 }
 
-// StripBOMAndShebang is source without what some editors and systems put before it.
-func StripBOMAndShebang(source []byte) []byte {
+// Parse returns the syntax tree of a script. It refuses one that is too large or too complex for the compiler.
+func Parse(name string, source []byte) (tree []ast.Stmt, err error) {
+	defer recoverSyntax(name, &err)
+	if len(source) > MaxSource {
+		return nil, classify.New(classify.ScriptLimit, "%s has %d bytes, a script may have %d", name, len(source), MaxSource)
+	}
+	if bytes.HasPrefix(source, []byte("\x1bLua")) {
+		return nil, classify.New(classify.ScriptSyntax, "%s is bytecode, not source", name)
+	}
+	tree, err = parse.Parse(bytes.NewReader(stripBOMAndShebang(source)), name)
+	if err != nil {
+		return nil, syntaxError(name, err)
+	}
+	return tree, checkSyntax(name, tree)
+}
+
+// recoverSyntax makes a panic an error: gopher-lua's parser and code generator panic on some invalid source.
+func recoverSyntax(name string, err *error) {
+	if v := recover(); v != nil {
+		*err = classify.New(classify.ScriptSyntax, "%s: %v", name, v)
+	}
+}
+
+// stripBOMAndShebang returns source without a byte order mark, and with a first line "#!…" as a comment.
+func stripBOMAndShebang(source []byte) []byte {
 	source = bytes.TrimPrefix(source, []byte("\ufeff"))
 	if bytes.HasPrefix(source, []byte("#!")) {
 		source = append([]byte("--"), source...)
@@ -64,7 +74,7 @@ func StripBOMAndShebang(source []byte) []byte {
 	return source
 }
 
-// syntaxError says file, line and what stands there in one line.
+// syntaxError returns an error of one line, with the file, the line and the token there.
 func syntaxError(name string, err error) error {
 	var p *parse.Error
 	if errors.As(err, &p) {
@@ -83,8 +93,8 @@ func syntaxError(name string, err error) error {
 	return classify.New(classify.ScriptSyntax, "%s: %s", name, strings.TrimSpace(strings.TrimPrefix(err.Error(), name)))
 }
 
-// dropTailCalls makes every tail call a call: gopher-lua keeps a traceback line for each, without bound, and lets a context
-// end unnoticed behind one.
+// dropTailCalls makes every tail call a call. gopher-lua keeps a traceback line for each tail call without a
+// limit, and does not check the context after one.
 func dropTailCalls(p *lua.FunctionProto) {
 	for i, inst := range p.Code {
 		if int(inst>>26) == lua.OP_TAILCALL {
@@ -96,7 +106,7 @@ func dropTailCalls(p *lua.FunctionProto) {
 	}
 }
 
-// collectKeys notes the line of every `key = …` in a table constructor and of every `x.key = …`.
+// collectKeys records the line of every `key = …` in a table constructor and of every `x.key = …`.
 func collectKeys(stmts []ast.Stmt, keys map[string]int) {
 	note := func(key ast.Expr, line int) {
 		if s, ok := key.(*ast.StringExpr); ok && keys[s.Value] == 0 {

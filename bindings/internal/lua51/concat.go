@@ -10,11 +10,11 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// ConcatName is the function that stands for .. in what is compiled; no script can spell it. The interpreter's own has no
-// bound, and writes numbers as no Lua does.
+// ConcatName is the global function that Compile calls for the operator "..". No script can spell the name.
+// gopher-lua's own operator has no limit, and formats numbers in another way than Lua.
 const ConcatName = "(concat)"
 
-// textOf is a string or a number as text, as .. and every library function of Lua take it.
+// textOf returns a string, or a number as text, as the operator ".." and every library function take it.
 func textOf(v lua.LValue) (string, bool) {
 	switch v := v.(type) {
 	case lua.LString:
@@ -25,7 +25,7 @@ func textOf(v lua.LValue) (string, bool) {
 	return "", false
 }
 
-// numberText is %.14g.
+// numberText formats a number with %.14g.
 func numberText(f float64) string {
 	switch {
 	case f == math.Trunc(f) && math.Abs(f) < 1e14 && (f != 0 || !math.Signbit(f)):
@@ -36,12 +36,12 @@ func numberText(f float64) string {
 	return formatFloat(".14", 'g', f)
 }
 
-// concatenate is a .. b .. c, from the right.
+// concatenate is a .. b .. c, evaluated from the right.
 func concatenate(c *vm.Args) ([]lua.LValue, error) {
 	values := c.Rest(1)
 	last := values[len(values)-1]
 	for i := len(values) - 2; i >= 0; {
-		n, size := i, 0 // how far the texts reach
+		n, size := i, 0 // the values after n are texts, of this size in all
 		if t, ok := textOf(last); ok {
 			size = len(t)
 			for ; n >= 0; n-- {
@@ -55,7 +55,7 @@ func concatenate(c *vm.Args) ([]lua.LValue, error) {
 		if size > MaxString {
 			return nil, errStringLimit(c)
 		}
-		if n == i { // one of the two is none
+		if n == i { // one of the last two values is not a text
 			v, err := metaConcat(c, values[i], last)
 			if err != nil {
 				return nil, err
@@ -76,7 +76,7 @@ func concatenate(c *vm.Args) ([]lua.LValue, error) {
 	return vm.Ret(last)
 }
 
-// metaConcat asks the values' own __concat.
+// metaConcat calls the metamethod __concat of a or b.
 func metaConcat(c *vm.Args, a, b lua.LValue) (lua.LValue, error) {
 	f := c.L.GetMetaField(a, "__concat")
 	if f == lua.LNil {
@@ -91,7 +91,7 @@ func metaConcat(c *vm.Args, a, b lua.LValue) (lua.LValue, error) {
 	}
 	held := c.Watchdog().Draft()
 	defer held.Release()
-	if t, ok := b.(lua.LString); ok { // what came of the values behind, maybe
+	if t, ok := b.(lua.LString); ok { // it may be the result of the values after it
 		held.Add(len(t))
 	}
 	results, err := c.State.Call(c.Ctx, f, a, b)

@@ -15,8 +15,8 @@ const MaxCoroutines = 10_000
 
 const notSuspended = "cannot resume non-suspended coroutine"
 
-// yieldInLua calls yield in a Lua function of its own. If a script calls the stock function directly, and resume passes
-// fewer values than the script assigns, the rest keeps what was in the registers.
+// yieldInLua calls yield in a Lua function of its own. If a script calls the stock function directly, and resume
+// passes fewer values than the script assigns, the rest keeps what was in the registers.
 var yieldInLua = sync.OnceValue(func() *lua.FunctionProto {
 	c, err := Compile("coroutine.yield", []byte("local yield = ... return function(...) return yield(...) end"))
 	if err != nil {
@@ -25,8 +25,8 @@ var yieldInLua = sync.OnceValue(func() *lua.FunctionProto {
 	return c.Proto
 })
 
-// coroutines counts the coroutines of a state, and runs each under the context of the thread that resumes it, not of the
-// one that made it.
+// coroutines counts the coroutines of a state, and runs each under the context of the thread that resumes it, not
+// of the one that made it.
 type coroutines struct {
 	state                *vm.State
 	create, resume, wrap lua.LGFunction // of the stock library

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestInstructionsCountTheirOperands holds that an instruction, or a function of Lua's library, that looks at many values or
-// at a long text counts for more than a step, and that the same on few values does not.
+// TestInstructionsCountTheirOperands holds that an instruction, or a function of Lua's library, that looks at many
+// values or at a long text counts for more than a step, and that the same on few values does not.
 func TestInstructionsCountTheirOperands(t *testing.T) {
 	const (
 		empty = "local t = {} t[1] = 1 t[%d] = 1 t[%d] = nil "

@@ -15,8 +15,8 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// TestDifferential runs small random programs here and in Debian's lua5.1, and holds the one to the other: a verdict
-// computed wrong is a board lost. What differs on purpose, docs/policies.md lists, and the generator leaves out.
+// TestDifferential runs small random programs here and in Debian's lua5.1, and holds their results equal. The
+// generator avoids what differs on purpose, which docs/policies.md lists.
 func TestDifferential(t *testing.T) {
 	lua51, err := exec.LookPath("lua5.1")
 	if err != nil {
@@ -112,7 +112,8 @@ end`)
 	return lines
 }
 
-// generator writes programs that end, of what policies are made of: assignments, and/or, closures, pcall, patterns.
+// generator writes programs that end, of what policies are made of: assignments, and/or, closures, pcall,
+// patterns.
 type generator struct {
 	*rand.Rand
 	out    strings.Builder

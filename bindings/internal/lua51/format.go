@@ -11,7 +11,8 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// format is C's printf with Lua's %q. %s takes any value, as later versions of Lua do, so that errors can be shown.
+// format is string.format: C's printf with Lua's %q. As in later versions of Lua, %s takes any value, so that
+// errors can be formatted.
 func format(c *vm.Args) ([]lua.LValue, error) {
 	f := Text(c, 1, "format")
 	var out strings.Builder
@@ -43,7 +44,7 @@ func format(c *vm.Args) ([]lua.LValue, error) {
 	return vm.Ret(lua.LString(out.String()))
 }
 
-// formatSpec splits "-5.2f…" into "-5.2" and 'f', and gives their length. The verb is 0 if it is none.
+// formatSpec splits "-5.2f…" into "-5.2" and 'f', and returns their length. The verb is 0 if it is not valid.
 func formatSpec(s string) (spec string, verb byte, n int) {
 	digits := func(i int) int {
 		end := i
@@ -66,6 +67,7 @@ func formatSpec(s string) (spec string, verb byte, n int) {
 	return s[:i], s[i], i + 1
 }
 
+// formatOne formats argument i.
 func formatOne(c *vm.Args, i int, spec string, verb byte) string {
 	switch verb {
 	case 'c':
@@ -92,7 +94,7 @@ func formatOne(c *vm.Args, i int, spec string, verb byte) string {
 	return formatFloat(spec, verb, f)
 }
 
-// formatInt is C's: a precision switches zeros off, and # prefixes nothing to a zero.
+// formatInt formats an integer as C does: a precision disables the flag 0, and # adds no prefix to a zero.
 func formatInt(spec string, verb byte, n any) string {
 	if strings.Contains(spec, ".") {
 		head, tail, _ := strings.Cut(spec, ".")
@@ -108,7 +110,7 @@ func formatInt(spec string, verb byte, n any) string {
 	return fmt.Sprintf("%"+spec+string(verb), n)
 }
 
-// withoutZeroFlag takes the flag 0 from flags and width.
+// withoutZeroFlag removes the flag 0 from flags and width.
 func withoutZeroFlag(head string) string {
 	i := 0
 	var flags strings.Builder
@@ -120,7 +122,7 @@ func withoutZeroFlag(head string) string {
 	return flags.String() + head[i:]
 }
 
-// formatText is %s, in bytes.
+// formatText formats a text with %s. Width and precision count bytes.
 func formatText(spec, text string) string {
 	head, precision, cut := strings.Cut(spec, ".")
 	if cut {
@@ -135,7 +137,7 @@ func formatText(spec, text string) string {
 	return pad + text
 }
 
-// formatFloat is C's: %g has six digits unless it is told, and an empty precision is 0.
+// formatFloat formats a number as C does: the default precision is 6, and an empty one is 0.
 func formatFloat(spec string, verb byte, f float64) string {
 	head, precision, given := strings.Cut(spec, ".")
 	switch {
@@ -150,7 +152,7 @@ func formatFloat(spec string, verb byte, f float64) string {
 	return fmt.Sprintf("%"+head+"."+precision+string(verb), f)
 }
 
-// formatOdd writes what is no number as C does.
+// formatOdd formats an infinity or a NaN as C does.
 func formatOdd(spec string, verb byte, f float64) string {
 	text := "nan"
 	if math.IsInf(f, 0) {
@@ -171,7 +173,7 @@ func formatOdd(spec string, verb byte, f float64) string {
 	return formatText(withoutZeroFlag(head), text)
 }
 
-// quoted writes a string that Lua reads back.
+// quoted returns a string literal that Lua reads as s.
 func quoted(s string) string {
 	var out strings.Builder
 	out.WriteByte('"')

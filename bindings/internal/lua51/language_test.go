@@ -39,7 +39,8 @@ func TestLuaMeansWhatItSays(t *testing.T) {
 		"return pcall(assert, false)":                                                                           "false assertion failed!",
 		"local co = coroutine.wrap(function() coroutine.yield(1); return 2 end); return co(), co()":             "1 2",
 		"return coroutine.resume(coroutine.create(function() error('in', 0) end))":                              "false in",
-		// Two that resume each other, and one that resumes itself; also after an error, which the stock functions handle wrong.
+		// Two that resume each other, and one that resumes itself; also after an error, which the stock functions
+		// handle wrong.
 		"local a, b; a = coroutine.create(function() return coroutine.resume(b) end); b = coroutine.create(function() return coroutine.resume(a) end); return coroutine.resume(a)": "true true false cannot resume non-suspended coroutine",
 		"local co; co = coroutine.create(function() pcall(coroutine.wrap(function() error('x') end)); return coroutine.resume(co) end); return coroutine.resume(co)":               "true false cannot resume non-suspended coroutine",
 		"local w; w = coroutine.wrap(function() return pcall(w) end); return w()":                                                                                                  "false  cannot resume non-suspended coroutine",
@@ -57,8 +58,8 @@ func TestLuaMeansWhatItSays(t *testing.T) {
 	}
 }
 
-// TestFaultsOfTheStockLibrary runs calls that panic in gopher-lua's library, or in our measure of it. They are faults of
-// the script, not bugs.
+// TestFaultsOfTheStockLibrary runs calls that panic in gopher-lua's library, or in our measure of it. They are
+// faults of the script, not bugs.
 func TestFaultsOfTheStockLibrary(t *testing.T) {
 	if got, err := eval(t, "return string.find('abc', 'x', 10, true)"); got != "nil" || err != nil {
 		t.Errorf("string.find after the end = %s, %v; want nil", got, err)
@@ -73,8 +74,8 @@ func TestFaultsOfTheStockLibrary(t *testing.T) {
 	}
 }
 
-// TestACoroutineRunsUnderItsResumer holds that a coroutine ends with the context of the call that resumes it, not of the
-// call that made it.
+// TestACoroutineRunsUnderItsResumer holds that a coroutine ends with the context of the call that resumes it, not
+// of the call that made it.
 func TestACoroutineRunsUnderItsResumer(t *testing.T) {
 	s := newState()
 	early, cancel := context.WithCancel(t.Context())

@@ -6,15 +6,15 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// unwanted are functions of the stock library that reach outside of the state, load code without Compile, or undo the
-// sandbox.
+// unwanted are functions of the stock library that reach outside of the state, load code without Compile, or undo
+// the sandbox.
 var unwanted = []string{
 	"dofile", "loadfile", "load", "loadstring", "module", "require", "collectgarbage", "newproxy", "getfenv", "setfenv", "_printregs",
 	"_GOPHER_LUA_VERSION",
 }
 
-// Open opens the libraries of Lua 5.1 that reach nothing outside of the state, and replaces what gopher-lua's own get
-// wrong or do without bound. It sets no print and no require.
+// Open opens the libraries of Lua 5.1 that reach nothing outside of the state, and replaces what gopher-lua's own
+// get wrong or do without bound. It sets no print and no require.
 func Open(s *vm.State) {
 	for _, lib := range []struct {
 		name string

@@ -7,7 +7,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// TestStepsAreTheScripts holds that a script takes the same steps every time, and that functions of ours count their work.
+// TestStepsAreTheScripts holds that a script takes the same steps every time, and that functions of ours count
+// their work.
 func TestStepsAreTheScripts(t *testing.T) {
 	const list = "local t = {} for i = 1, 2e4 do t[i] = (i * 7919) % 20011 end "
 	for source, most := range map[string]int{

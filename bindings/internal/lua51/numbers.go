@@ -12,10 +12,10 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// whitespace are what C's isspace knows.
+// whitespace are the characters of C's isspace.
 const whitespace = " \t\n\v\f\r"
 
-// parseNumber reads a number as Lua 5.1 does. "inf" and "nan" are none.
+// parseNumber reads a number as Lua 5.1 does. "inf" and "nan" are not numbers.
 func parseNumber(s string) (float64, bool) {
 	s = strings.Trim(s, whitespace)
 	digits := strings.TrimLeft(s, "+-")
@@ -45,7 +45,7 @@ func toNumber(c *vm.Args) ([]lua.LValue, error) {
 	return vm.Ret(lua.LNil)
 }
 
-// inBase reads a whole number as C's strtoul does: a negative one wraps round.
+// inBase reads a whole number as C's strtoul does: a negative one wraps around.
 func inBase(c *vm.Args, base int) ([]lua.LValue, error) {
 	if base < 2 || base > 36 {
 		c.Fail("argument 2, the base, must be between 2 and 36")
@@ -66,7 +66,8 @@ func inBase(c *vm.Args, base int) ([]lua.LValue, error) {
 	return vm.Ret(lua.LNumber(n))
 }
 
-// openMath mends what stock math does wrong: huge, random's faults and its seed, which all states share.
+// openMath replaces what gopher-lua's math gets wrong: huge, the errors of random, and its seed, which all states
+// share.
 func openMath(s *vm.State) {
 	lib := s.L.GetGlobal("math").(*lua.LTable)
 	lib.RawSetString("huge", lua.LNumber(math.Inf(1)))
@@ -91,7 +92,8 @@ func openMath(s *vm.State) {
 	}))
 }
 
-// openArithmetic makes strings numbers as Lua does: gopher-lua takes "010" for 8 and "1_0" for 10.
+// openArithmetic makes arithmetic on strings convert them as Lua does. gopher-lua reads "010" as 8 and "1_0" as
+// 10.
 func openArithmetic(s *vm.State) {
 	mt := s.L.NewTable()
 	mt.RawSetString("__index", s.L.GetGlobal("string"))

@@ -7,13 +7,13 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// Lua 5.1's patterns, with a bound on their work: gopher-lua's own get %f and empty patterns wrong, and neither ends a
-// search that has no end.
+// Lua 5.1's patterns, with a limit of their work. gopher-lua's own get %f and empty patterns wrong, and have no
+// limit.
 
 const (
 	maxCaptures     = 32
 	maxNesting      = 200        // of captures and alternatives in one match
-	MaxPatternSteps = 20_000_000 // in one call of a string function; some tenths of a second
+	MaxPatternSteps = 20_000_000 // in one call of a string function: some tenths of a second
 	contextInterval = 1 << 16    // steps between two checks of the context
 	countInterval   = 64         // steps that are reported to the watchdog at once
 )
@@ -31,12 +31,12 @@ const (
 	errCaptureEnd   = patternFault("invalid pattern capture")
 )
 
-// patternFault is what is wrong with a pattern.
+// patternFault is the error of a malformed pattern, or of one that needs too much work.
 type patternFault string
 
 func (f patternFault) Error() string { return string(f) }
 
-// Lengths of a capture that has none.
+// Values of caught.length that are not lengths.
 const (
 	openCapture     = -1
 	positionCapture = -2
@@ -44,7 +44,7 @@ const (
 
 type caught struct{ from, length int }
 
-// matcher is one search. Its methods give up by panicking with an error, which match catches.
+// matcher searches a text for a pattern. Its methods panic with a matchPanic, which matchAt turns into an error.
 type matcher struct {
 	ctx      context.Context
 	watchdog *vm.Watchdog
@@ -56,9 +56,10 @@ type matcher struct {
 
 type matchPanic struct{ error }
 
+// fail ends the match with an error.
 func (m *matcher) fail(err error) { panic(matchPanic{err}) }
 
-// step counts work.
+// step counts a step of work. From time to time it checks the limits and the context.
 func (m *matcher) step() {
 	if m.steps++; m.steps%countInterval != 0 {
 		return
@@ -74,7 +75,7 @@ func (m *matcher) step() {
 	}
 }
 
-// matchAt matches the pattern at exactly s and returns where the match ends, -1 if there is none.
+// matchAt matches the pattern at s and returns the end of the match, -1 if there is none.
 func (m *matcher) matchAt(s int) (end int, err error) {
 	defer func() {
 		if p, ok := recover().(matchPanic); ok {
@@ -89,7 +90,7 @@ func (m *matcher) matchAt(s int) (end int, err error) {
 	return m.match(s, p), nil
 }
 
-// find looks for the pattern from s on, at every place unless it is anchored.
+// find searches for the pattern from s on; an anchored one only at s. Without a match, to is -1.
 func (m *matcher) find(s int) (from, to int, err error) {
 	for ; s <= len(m.src); s++ {
 		end, err := m.matchAt(s)
@@ -103,7 +104,8 @@ func (m *matcher) find(s int) (from, to int, err error) {
 	return 0, -1, nil
 }
 
-// match matches the pattern from p on against the text from s on.
+// match matches the pattern from p on against the text from s on. It returns the end of the match, -1 if there is
+// none.
 func (m *matcher) match(s, p int) int {
 	if m.depth++; m.depth > maxNesting {
 		m.fail(errPatternDeep)
@@ -180,7 +182,7 @@ func (m *matcher) match(s, p int) int {
 	return s
 }
 
-// at is the byte at s; before and behind the text there is a zero.
+// at returns the byte at s, 0 before and after the text.
 func (m *matcher) at(s int) byte {
 	if s < 0 || s >= len(m.src) {
 		return 0
@@ -188,110 +190,8 @@ func (m *matcher) at(s int) byte {
 	return m.src[s]
 }
 
-// classEnd gives the end of the single character class that begins at p.
-func (m *matcher) classEnd(p int) int {
-	c := m.pat[p]
-	p++
-	switch c {
-	case '%':
-		if p == len(m.pat) {
-			m.fail(errPatternEnds)
-		}
-		return p + 1
-	case '[':
-		if p < len(m.pat) && m.pat[p] == '^' {
-			p++
-		}
-		for first := true; first || p >= len(m.pat) || m.pat[p] != ']'; first = false {
-			if p >= len(m.pat) {
-				m.fail(errPatternClass)
-			}
-			if m.pat[p] == '%' && p+1 < len(m.pat) {
-				p++
-			}
-			p++
-		}
-		return p + 1
-	}
-	return p
-}
-
-// singleMatch reports whether the byte at s is of the class from p to next.
-func (m *matcher) singleMatch(s, p, next int) bool {
-	if s >= len(m.src) {
-		return false
-	}
-	c := m.src[s]
-	switch m.pat[p] {
-	case '.':
-		return true
-	case '%':
-		return inClass(c, m.pat[p+1])
-	case '[':
-		return m.inSet(c, p, next-1)
-	}
-	return m.pat[p] == c
-}
-
-// inSet reports whether c is in the set that begins at p and whose ] is at end.
-func (m *matcher) inSet(c byte, p, end int) bool {
-	in := true
-	if p++; m.pat[p] == '^' {
-		in, p = false, p+1
-	}
-	for ; p < end; p++ {
-		switch {
-		case m.pat[p] == '%':
-			if p++; inClass(c, m.pat[p]) {
-				return in
-			}
-		case p+2 < end && m.pat[p+1] == '-':
-			if m.pat[p] <= c && c <= m.pat[p+2] {
-				return in
-			}
-			p += 2
-		case m.pat[p] == c:
-			return in
-		}
-	}
-	return !in
-}
-
-// inClass reports whether c is of the class %class, which an upper case letter turns round.
-func inClass(c, class byte) bool {
-	lower := class | 0x20
-	var in bool
-	switch lower {
-	case 'a':
-		in = isLetter(c)
-	case 'c':
-		in = c < ' ' || c == 0x7f
-	case 'd':
-		in = isDigit(c)
-	case 'l':
-		in = c >= 'a' && c <= 'z'
-	case 'p':
-		in = c > ' ' && c < 0x7f && !isLetter(c) && !isDigit(c)
-	case 's':
-		in = c == ' ' || c >= '\t' && c <= '\r'
-	case 'u':
-		in = c >= 'A' && c <= 'Z'
-	case 'w':
-		in = isLetter(c) || isDigit(c)
-	case 'x':
-		in = isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f'
-	case 'z':
-		in = c == 0
-	default:
-		return class == c
-	}
-	return in == (class >= 'a')
-}
-
-func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
-
-// maxExpand takes as many as there are, then gives back until the rest matches. The first s to least are needed.
+// maxExpand matches as many bytes of the class as possible, and then fewer until the rest of the pattern matches,
+// but at least those up to least.
 func (m *matcher) maxExpand(s, least, p, next int) int {
 	end := s
 	for m.singleMatch(end, p, next) {
@@ -307,7 +207,7 @@ func (m *matcher) maxExpand(s, least, p, next int) int {
 	return -1
 }
 
-// minExpand takes as few as the rest needs.
+// minExpand matches as few bytes of the class as the rest of the pattern allows.
 func (m *matcher) minExpand(s, p, next int) int {
 	for {
 		m.step()
@@ -321,7 +221,7 @@ func (m *matcher) minExpand(s, p, next int) int {
 	}
 }
 
-// startCapture opens a capture.
+// startCapture opens a capture and matches the rest.
 func (m *matcher) startCapture(s, p, length int) int {
 	if len(m.captures) == maxCaptures {
 		m.fail(errCaptureMany)
@@ -335,7 +235,7 @@ func (m *matcher) startCapture(s, p, length int) int {
 	return end
 }
 
-// endCapture closes the capture that was opened last.
+// endCapture closes the capture that was opened last and matches the rest.
 func (m *matcher) endCapture(s, p int) int {
 	n := len(m.captures) - 1
 	for n >= 0 && m.captures[n].length != openCapture {
@@ -388,47 +288,8 @@ func (m *matcher) matchCapture(s, digit int) int {
 	return s + len(text)
 }
 
-// text is what capture n holds, "" if that is a position.
+// text returns the text of capture n, "" if it is a position.
 func (m *matcher) text(n int) string {
 	c := m.captures[n]
 	return m.src[c.from : c.from+max(c.length, 0)]
-}
-
-// CheckPattern returns what is wrong with a Lua pattern, nil if it is valid.
-func CheckPattern(p string) (err error) {
-	m := &matcher{pat: p}
-	defer func() {
-		if g, ok := recover().(matchPanic); ok {
-			err = g.error
-		}
-	}()
-	open := 0
-	for i := 0; i < len(p); {
-		switch {
-		case p[i] == '(':
-			open++
-			i++
-		case p[i] == ')':
-			if open--; open < 0 {
-				return errCaptureEnd
-			}
-			i++
-		case p[i] == '%' && i+1 < len(p) && p[i+1] == 'b':
-			if i+3 >= len(p) {
-				return errPatternB
-			}
-			i += 4
-		case p[i] == '%' && i+1 < len(p) && p[i+1] == 'f':
-			if i+2 >= len(p) || p[i+2] != '[' {
-				return errPatternF
-			}
-			i = m.classEnd(i + 2)
-		default:
-			i = m.classEnd(i)
-		}
-	}
-	if open > 0 {
-		return errCaptureOpen
-	}
-	return nil
 }

@@ -6,17 +6,18 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// The rewriter turns what gopher-lua's code generator gets wrong into what it gets right, before it sees it:
+// The rewriter replaces what gopher-lua's code generator compiles wrong by equivalent code that it compiles right:
 //
-//   - an assignment to several names, or of an `and`/`or`, goes through fresh locals, because the generator writes to a
-//     register that a later part of the same statement still reads;
-//   - an `and`/`or`/`if` whose outcome is a constant is decided here, because its jumps are miscounted;
-//   - .. is a call of our own, because the interpreter's has no bound;
-//   - a number is decimal whatever it begins with, unless that is 0x;
-//   - a call in `{ key = f() }` gives one value, because more of them would end up in the list part;
-//   - a `for … in` gets its three values from locals, because missing ones, and calls inside calls, end up in stale registers.
+//   - an assignment to several names, or of an `and`/`or`, uses new local variables, because the generator writes
+//     to a register that a later part of the same statement still reads;
+//   - an `and`/`or`/`if` with a constant condition is decided here, because the generator miscounts its jumps;
+//   - .. is a call of our own function, because the interpreter's operator has no limit;
+//   - a number with leading zeros is decimal, because the generator takes it for octal;
+//   - a call in `{ key = f() }` is cut to one value, because the generator appends the others to the list;
+//   - a `for … in` reads its three values from local variables, because the generator reads stale registers for
+//     missing values, and for calls inside calls.
 //
-// Fresh locals have names that no script can spell. Lines are kept.
+// The new variables have names that no script can spell. Line numbers stay the same.
 
 func rewriteBlock(stmts []ast.Stmt) {
 	for i, s := range stmts {
@@ -84,7 +85,8 @@ func rewriteIf(x *ast.IfStmt) ast.Stmt {
 	return do
 }
 
-// rewriteFor makes `for k, v in f() do … end` into: do local f', s', c' = f(); for k, v in f', s', c' do … end end.
+// rewriteFor makes `for k, v in f() do … end` into: do local f', s', c' = f(); for k, v in f', s', c' do … end
+// end.
 func rewriteFor(x *ast.GenericForStmt) ast.Stmt {
 	rewriteExprs(x.Exprs)
 	rewriteBlock(x.Stmts)
@@ -155,7 +157,7 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 	return e
 }
 
-// concatCall makes a .. b .. c a call of our own function.
+// concatCall returns a call of our own function for a .. b .. c.
 func concatCall(x *ast.StringConcatOpExpr) ast.Expr {
 	name := &ast.IdentExpr{Value: ConcatName}
 	copyPos(name, x)
@@ -174,7 +176,7 @@ func concatCall(x *ast.StringConcatOpExpr) ast.Expr {
 	return call
 }
 
-// constantTruth gives the truth of an expression that is known without running it.
+// constantTruth returns the truth of a constant expression.
 func constantTruth(e ast.Expr) (truth, known bool) {
 	switch e.(type) {
 	case *ast.NilExpr, *ast.FalseExpr:
@@ -185,7 +187,7 @@ func constantTruth(e ast.Expr) (truth, known bool) {
 	return false, false
 }
 
-// truncateToOne makes an expression give one value.
+// truncateToOne cuts the values of a call or of "..." to one.
 func truncateToOne(e ast.Expr) {
 	switch x := e.(type) {
 	case *ast.FuncCallExpr:
@@ -195,14 +197,14 @@ func truncateToOne(e ast.Expr) {
 	}
 }
 
-// copyPos gives a new node the lines of the one that it stands for.
+// copyPos sets the lines of a new node to those of the node that it replaces.
 func copyPos(to, from ast.PositionHolder) {
 	to.SetLine(from.Line())
 	to.SetLastLine(from.LastLine())
 }
 
-// spillAssignment makes `a, t[k] = x, y` into: do local t', k' = t, k; local x', y' = x, y; t'[k'] = y'; a = x' end.
-// Lua 5.1 assigns from right to left.
+// spillAssignment makes `a, t[k] = x, y` into: do local t', k' = t, k; local x', y' = x, y; t'[k'] = y'; a = x'
+// end. Lua 5.1 assigns from right to left.
 func spillAssignment(x *ast.AssignStmt) ast.Stmt {
 	do := &ast.DoBlockStmt{}
 	copyPos(do, x)

@@ -9,10 +9,11 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// strFind and strMatch are one search with two answers.
+// strFind and strMatch are string.find and string.match.
 func strFind(c *vm.Args) ([]lua.LValue, error)  { return search(c, true) }
 func strMatch(c *vm.Args) ([]lua.LValue, error) { return search(c, false) }
 
+// search returns the results of string.find or string.match.
 func search(c *vm.Args, find bool) ([]lua.LValue, error) {
 	s, pattern := Text(c, 1, "string"), Text(c, 2, "pattern")
 	start := min(max(indexArg(c, 3, "start", 1, len(s))-1, 0), len(s))
@@ -41,7 +42,8 @@ func search(c *vm.Args, find bool) ([]lua.LValue, error) {
 	return caught, patternError(c, err)
 }
 
-// pattern is the error of a bad pattern: one that works too long breaks a limit.
+// patternError returns the error of a search. A malformed pattern is a wrong argument, too much work breaks a
+// limit.
 func patternError(c *vm.Args, err error) error {
 	fault, ok := err.(patternFault)
 	switch {
@@ -54,7 +56,7 @@ func patternError(c *vm.Args, err error) error {
 	return nil
 }
 
-// values are the captures, the whole match if there are none and whole is set.
+// values returns the captures. If there are none and whole is set, it returns the whole match.
 func (m *matcher) values(from, to int, whole bool) ([]lua.LValue, error) {
 	if len(m.captures) == 0 && whole {
 		return vm.Ret(lua.LString(strings.Clone(m.src[from:to])))
@@ -77,10 +79,10 @@ func (m *matcher) value(n int) (lua.LValue, error) {
 	case positionCapture:
 		return lua.LNumber(c.from + 1), nil
 	}
-	return lua.LString(strings.Clone(m.text(n))), nil // a part would hold the whole
+	return lua.LString(strings.Clone(m.text(n))), nil // a part would keep all of src in memory
 }
 
-// gmatch gives an iterator. An anchor means nothing in it.
+// gmatch is string.gmatch. In its pattern, an anchor is an ordinary character.
 func gmatch(c *vm.Args) ([]lua.LValue, error) {
 	m := &matcher{watchdog: c.Watchdog(), src: Text(c, 1, "string"), pat: Text(c, 2, "pattern")}
 	if strings.HasPrefix(m.pat, "^") {
@@ -103,9 +105,10 @@ func gmatch(c *vm.Args) ([]lua.LValue, error) {
 		caught, err := m.values(from, to, true)
 		return caught, patternError(c, err)
 	})
-	return vm.Ret(c.State.L.NewClosure(next.GFunction, lua.LString(m.src), lua.LString(m.pat))) // which it holds, for who measures
+	return vm.Ret(c.State.L.NewClosure(next.GFunction, lua.LString(m.src), lua.LString(m.pat))) // the upvalues count the memory that next holds
 }
 
+// gsub is string.gsub.
 func gsub(c *vm.Args) ([]lua.LValue, error) {
 	s, pattern := Text(c, 1, "string"), Text(c, 2, "pattern")
 	limit := len(s) + 1
@@ -155,7 +158,7 @@ func gsub(c *vm.Args) ([]lua.LValue, error) {
 	return []lua.LValue{lua.LString(out.String()), lua.LNumber(n)}, nil
 }
 
-// replacement is what gsub puts in the place of a match: of a string, a table or a function.
+// replacement returns the function that computes the text for a match, from a string, a table or a function.
 func replacement(c *vm.Args) (func(m *matcher, from, to int) (string, error), error) {
 	keep := func(m *matcher, from, to int, v lua.LValue) (string, error) {
 		if !lua.LVAsBool(v) {
@@ -196,7 +199,7 @@ func replacement(c *vm.Args) (func(m *matcher, from, to int) (string, error), er
 	return nil, nil
 }
 
-// expand puts the captures into a replacement.
+// expand returns a replacement string with its captures filled in.
 func (m *matcher) expand(with string, from, to int) (string, error) {
 	var out strings.Builder
 	for i := 0; i < len(with); i++ {
@@ -205,7 +208,7 @@ func (m *matcher) expand(with string, from, to int) (string, error) {
 			continue
 		}
 		if i++; i == len(with) {
-			out.WriteByte(0) // what Lua 5.1 reads behind the end
+			out.WriteByte(0) // Lua 5.1 reads the zero after the end of the string
 			break
 		}
 		switch d := with[i]; {

@@ -9,11 +9,11 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// MaxString bounds what one call may make.
+// MaxString is the largest string in bytes that one call makes.
 const MaxString = 16 << 20
 
-// openStrings makes Lua 5.1's string library: gopher-lua's own differs in patterns, format, byte, upper and lower, and
-// bounds nothing.
+// openStrings replaces the string library. gopher-lua's own differs from Lua 5.1 in patterns, format, byte, upper
+// and lower, and has no limits.
 func openStrings(s *vm.State) {
 	lib := s.L.GetGlobal("string").(*lua.LTable)
 	for name, f := range map[string]vm.Builtin{
@@ -43,7 +43,8 @@ func strByte(c *vm.Args) ([]lua.LValue, error) {
 	return all, nil
 }
 
-// copies makes a stock function count the text that it returns, and return a copy: a part of a text would hold the whole.
+// copies makes a stock function count the text that it returns, and return a copy, because a part of a text keeps
+// all of it in memory.
 func copies(s *vm.State, stock lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		n := stock(L)
@@ -55,7 +56,7 @@ func copies(s *vm.State, stock lua.LGFunction) lua.LGFunction {
 	}
 }
 
-// strLower and strUpper know ASCII, as Lua in the C locale: anything else is bytes.
+// strLower and strUpper change ASCII letters alone, as Lua does in the C locale.
 func strLower(c *vm.Args) ([]lua.LValue, error) {
 	return vm.Ret(changeCase(Text(c, 1, "string"), 'A', 'Z'))
 }

@@ -7,24 +7,24 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// What the compiler's time grows with: it folds constants at every level of an expression anew, and looks for every constant
-// among all of its function.
+// Limits of what makes gopher-lua's compiler slow: it folds the constants of an expression again at every level,
+// and searches for each constant in the list of all constants of the function.
 const (
 	MaxSyntax    = 1000 // expressions and blocks inside each other
 	MaxConstants = 8192 // different names, texts and numbers in one function
 )
 
-// syntax holds a tree to the limits, before anything else walks it.
+// syntax checks the limits of a syntax tree. It must run before any other walk, which could exhaust the stack.
 type syntax struct {
 	name      string
 	depth     int
-	constants map[string]bool // of the function
+	constants map[string]bool // of the present function
 }
 
-// tooComplex gives up; compile recovers it.
+// tooComplex is what fail panics with; checkSyntax recovers it.
 type tooComplex struct{ error }
 
-// checkSyntax returns an error for a tree that the compiler would take long for.
+// checkSyntax returns an error for a tree that would take long to compile.
 func checkSyntax(name string, tree []ast.Stmt) (err error) {
 	defer func() {
 		switch v := recover().(type) {
@@ -45,7 +45,7 @@ func (s *syntax) fail(at ast.PositionHolder, hint, format string, a ...any) {
 	panic(tooComplex{classify.WithHint(err, "%s", hint)})
 }
 
-// deeper counts a level of nesting, until what it returns is called.
+// deeper counts a level of nesting until leave is called.
 func (s *syntax) deeper(at ast.PositionHolder) (leave func()) {
 	if s.depth++; s.depth > MaxSyntax {
 		s.fail(at, "split it by local variables or functions", "more than %d expressions or blocks inside each other", MaxSyntax)
@@ -79,7 +79,7 @@ func (s *syntax) stmt(x ast.Stmt) {
 		if next == nil {
 			return
 		}
-		x = next // an elseif is beside its if, not in it
+		x = next // an elseif is on the level of its if
 	}
 }
 
@@ -108,7 +108,7 @@ func (s *syntax) expr(e ast.Expr) {
 	}
 }
 
-// parts are the expressions and blocks of a statement, and the elseif that follows an if.
+// parts returns the expressions and blocks of a statement, and the elseif of an if.
 func parts(s ast.Stmt) (exprs []ast.Expr, blocks [][]ast.Stmt, next ast.Stmt) {
 	switch x := s.(type) {
 	case *ast.AssignStmt:

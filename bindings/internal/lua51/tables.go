@@ -11,10 +11,10 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// MaxResults bounds how many values one call gives, as Lua's own stack does.
+// MaxResults is the largest number of results of one call. Lua's own stack has the same limit.
 const MaxResults = 8000
 
-// openTables bounds what stock functions do without bound, and lets a context end them.
+// openTables replaces functions that have no limit in gopher-lua, and that a context does not end.
 func openTables(s *vm.State) {
 	lib := s.L.GetGlobal("table").(*lua.LTable)
 	lib.RawSetString("concat", s.Function("table.concat", 0, concat))
@@ -26,7 +26,7 @@ func openTables(s *vm.State) {
 	s.L.SetGlobal("setmetatable", s.Function("setmetatable", 0, setmetatable))
 }
 
-// moves counts what a stock function moves in the list that it is called for: all values from a position on.
+// moves makes a stock function count the values that it moves in a list: all from a position on.
 func moves(s *vm.State, stock lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		t, isTable := L.Get(1).(*lua.LTable)
@@ -79,7 +79,7 @@ func unpack(c *vm.Args) ([]lua.LValue, error) {
 	return all, nil
 }
 
-// sortTable works on a copy, so that a comparison which changes the table, or fails, does no harm.
+// sortTable is table.sort. It sorts a copy, so that a comparison that changes the table, or fails, does no harm.
 func sortTable(c *vm.Args) ([]lua.LValue, error) {
 	t := c.Table(1, "table")
 	less := func(a, b lua.LValue) bool {
@@ -126,7 +126,7 @@ func sortTable(c *vm.Args) ([]lua.LValue, error) {
 	return nil, nil
 }
 
-// setmetatable takes tables alone: stock takes strings and our own objects too.
+// setmetatable takes tables alone. The stock function takes strings and flashlua's objects too.
 func setmetatable(c *vm.Args) ([]lua.LValue, error) {
 	c.Table(1, "table")
 	t := c.Opt(1).(*lua.LTable)

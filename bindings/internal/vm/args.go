@@ -11,8 +11,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Args are the arguments of one call of a function of ours. A getter that finds a value of another type refuses the call
-// with an error that names the function, the line and the argument.
+// Args are the arguments of one call of a function of ours. A getter that finds a value of another type refuses
+// the call with an error that names the function, the line and the argument.
 type Args struct {
 	State *State
 	L     *lua.LState // the thread that calls
@@ -24,7 +24,8 @@ type Args struct {
 // refusal is what a getter panics with.
 type refusal struct{ err error }
 
-// Refuse ends the call of a function of ours with an error. Function and CatchRefusal turn the panic into that error.
+// Refuse ends the call of a function of ours with an error. Function and CatchRefusal turn the panic into that
+// error.
 func Refuse(err error) { panic(refusal{err}) }
 
 // CatchRefusal is for a defer: it sets err to what Refuse was called with.

@@ -12,9 +12,9 @@ import (
 // MaxDepth bounds protected calls inside each other, because each has a stack of its own, and likewise coroutines.
 const MaxDepth = 100
 
-// Call is the one way from Go into Lua. It runs f protected, and on a thread of its own: gopher-lua closes the upvalues
-// of every frame of a thread in which it catches an error, so a caller on the same thread would lose its own.
-// The error is the Go error that was raised, or a classify.Error.
+// Call is the one way from Go into Lua. It runs f protected, and on a thread of its own: gopher-lua closes the
+// upvalues of every frame of a thread in which it catches an error, so a caller on the same thread would lose its
+// own. The error is the Go error that was raised, or a classify.Error.
 func (s *State) Call(ctx context.Context, f lua.LValue, args ...lua.LValue) (results []lua.LValue, err error) {
 	depth := len(s.threads.busy)
 	if depth >= MaxDepth {
@@ -48,7 +48,8 @@ func (s *State) Call(ctx context.Context, f lua.LValue, args ...lua.LValue) (res
 	return results, nil
 }
 
-// cancelled returns the error of a call whose context ended: what a function of ours made of the cause, else the cause.
+// cancelled returns the error of a call whose context ended: what a function of ours made of the cause, else the
+// cause.
 func cancelled(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	if e := fromLua(err); e != nil && errors.Is(e, cause) {
@@ -57,8 +58,8 @@ func cancelled(ctx context.Context, err error) error {
 	return cause
 }
 
-// counted is the context of a thread that runs a script. gopher-lua calls Done before every instruction. Nothing else
-// may call it: functions of ours get the context inside.
+// counted is the context of a thread that runs a script. gopher-lua calls Done before every instruction. Nothing
+// else may call it: functions of ours get the context inside.
 type counted struct {
 	context.Context
 	watchdog *Watchdog

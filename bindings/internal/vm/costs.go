@@ -72,8 +72,8 @@ func (i *instruction) open() int {
 	return max(top-at[int](i.frame, frameLocals)-i.a(), 0)
 }
 
-// cost returns the cost of an instruction beyond its own step, in steps. It is 0 for most, whose work does not depend on
-// their operands.
+// cost returns the cost of an instruction beyond its own step, in steps. It is 0 for most, whose work does not
+// depend on their operands.
 func (i *instruction) cost() int {
 	switch int(i.code >> 26) {
 	case lua.OP_LEN:
@@ -116,8 +116,8 @@ func LengthCost(t *lua.LTable) int {
 	return emptyTail(t) / valuesPerStep
 }
 
-// SkipCost returns the cost of the empty places that Lua's next passes between two keys of a table, in steps. As from,
-// nil is the start; as to, it is the end.
+// SkipCost returns the cost of the empty places that Lua's next passes between two keys of a table, in steps. As
+// from, nil is the start; as to, it is the end.
 func SkipCost(t *lua.LTable, from, to lua.LValue) int {
 	end := place(t, to)
 	if to == lua.LNil {
@@ -140,8 +140,8 @@ func place(t *lua.LTable, key lua.LValue) int {
 	return list + tablePlaces.of(t)[key]
 }
 
-// emptyTail returns the number of empty places at the end of a table's list part. gopher-lua searches for the length of
-// a table from there.
+// emptyTail returns the number of empty places at the end of a table's list part. gopher-lua searches for the
+// length of a table from there.
 func emptyTail(v lua.LValue) int {
 	t, ok := v.(*lua.LTable)
 	if !ok {

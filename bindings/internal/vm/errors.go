@@ -11,9 +11,10 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// A Go error is user data in Lua. What a script raises itself is one of three, which a pcall must give back unchanged:
-// an error object, a plain value, or a text. Only a text can also be a fault of the code, such as "attempt to call a nil
-// value". The state therefore remembers the last text that error() raised and the last fault that was caught.
+// A Go error is user data in Lua. What a script raises itself is one of three, which a pcall must give back
+// unchanged: an error object, a plain value, or a text. Only a text can also be a fault of the code, such as
+// "attempt to call a nil value". The state therefore remembers the last text that error() raised and the last
+// fault that was caught.
 type raisedTexts struct {
 	raised *string // by error or assert
 	fault  *string
@@ -94,8 +95,8 @@ func fromLua(err error) error {
 	return nil
 }
 
-// toGo makes a Go error of what PCall caught: the same error if it is an error object, a fault of the Lua code, or what
-// the script raised.
+// toGo makes a Go error of what PCall caught: the same error if it is an error object, a fault of the Lua code, or
+// what the script raised.
 func (s *State) toGo(err error) error {
 	if e := fromLua(err); e != nil {
 		return e
@@ -119,8 +120,8 @@ func (s *State) toGo(err error) error {
 	return own
 }
 
-// toLua returns a caught error as the script knows it: what was raised if that was a plain value, the text of a fault,
-// else the error object.
+// toLua returns a caught error as the script knows it: what was raised if that was a plain value, the text of a
+// fault, else the error object.
 func (s *State) toLua(err error) lua.LValue {
 	if e, ok := err.(*classify.Error); ok {
 		if r, ok := e.Cause.(*RaisedValue); ok {

@@ -14,8 +14,8 @@ type Builtin func(c *Args) ([]lua.LValue, error)
 // Ret returns one result.
 func Ret(v lua.LValue) ([]lua.LValue, error) { return []lua.LValue{v}, nil }
 
-// Function makes f callable from Lua. It is the one way from Lua into Go: a cancelled context and an earlier panic are
-// raised again on every call, and a panic of f is kept in the state, so that no pcall can hide it.
+// Function makes f callable from Lua. It is the one way from Lua into Go: a cancelled context and an earlier panic
+// are raised again on every call, and a panic of f is kept in the state, so that no pcall can hide it.
 func (s *State) Function(name string, skip int, f Builtin) *lua.LFunction {
 	return s.L.NewFunction(func(L *lua.LState) int {
 		c := &Args{State: s, L: L, Ctx: Context(L), Name: name, Skip: skip}
@@ -35,8 +35,8 @@ func (s *State) Function(name string, skip int, f Builtin) *lua.LFunction {
 	})
 }
 
-// Poison makes the state unusable because of a bug: every call returns the error, whatever the script catches. It returns
-// the error.
+// Poison makes the state unusable because of a bug: every call returns the error, whatever the script catches. It
+// returns the error.
 func (s *State) Poison(bug error) error {
 	s.bug = bug
 	return bug

@@ -8,8 +8,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Fields of gopher-lua's values that have no accessor. They are found by name and type when the program starts, so that
-// a version of gopher-lua that changed them panics instead of being misread.
+// Fields of gopher-lua's values that have no accessor. They are found by name and type when the program starts, so
+// that a version of gopher-lua that changed them panics instead of being misread.
 
 // interior is the offset of a field of type F in a struct S.
 type interior[S, F any] uintptr

@@ -54,7 +54,8 @@ func (s *State) caught(ctx context.Context, err error) ([]lua.LValue, error) {
 	return []lua.LValue{lua.LFalse, s.toLua(err)}, nil
 }
 
-// Resumed raises v, which coroutine.resume caught in L, again if no script may catch it. A fault is remembered as one.
+// Resumed raises v, which coroutine.resume caught in L, again if no script may catch it. A fault is remembered as
+// one.
 func (s *State) Resumed(L *lua.LState, v lua.LValue) {
 	err := GoError(v)
 	if text, ok := v.(lua.LString); ok && s.raised.isFault(string(text)) {
@@ -65,8 +66,8 @@ func (s *State) Resumed(L *lua.LState, v lua.LValue) {
 	}
 }
 
-// luaError is Lua's error. It remembers a text that it raises, so that it is not taken for a fault of the code. A fault
-// that is raised again stays one.
+// luaError is Lua's error. It remembers a text that it raises, so that it is not taken for a fault of the code. A
+// fault that is raised again stays one.
 func luaError(c *Args) ([]lua.LValue, error) {
 	v, level := c.Opt(1), c.Int(2, "level", 1)
 	if text, ok := v.(lua.LString); ok && !c.State.raised.isAgain(string(text)) {

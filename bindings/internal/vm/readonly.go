@@ -12,9 +12,9 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// ReadOnly is a value that scripts read and do not change: an object, a module, an error or a record of flashlua. Reading
-// a name that it does not have is an error, and so is every write that Put does not take. gopher-lua's own functions see
-// an empty table; those of package lua51 see Values.
+// ReadOnly is a value that scripts read and do not change: an object, a module, an error or a record of flashlua.
+// Reading a name that it does not have is an error, and so is every write that Put does not take. gopher-lua's own
+// functions see an empty table; those of package lua51 see Values.
 type ReadOnly struct {
 	Kind   string      // in messages: "session"
 	Names  []string    // the names that it may have, with a value or without one

@@ -11,7 +11,7 @@ type State struct {
 	L        *lua.LState
 	Watchdog Watchdog
 
-	ErrorMeta  *lua.LTable   // the metatable of error objects; nil gives them none
+	ErrorMeta  *lua.LTable   // the metatable of error objects; may be nil
 	RaisedHint func() string // returns the hint of an error that a script raised as a plain value; may be nil
 
 	threads threads
@@ -19,7 +19,8 @@ type State struct {
 	bug     error // the first panic of a function of ours or of the interpreter; every later call returns it
 }
 
-// Sizes of a thread's stacks: calls inside each other, and registers when it is made, at most and per step of growth.
+// Sizes of a thread's stacks: calls inside each other, and registers when it is made, at most and per step of
+// growth.
 const (
 	maxCalls         = 200
 	registerCount    = 1 << 10

@@ -25,7 +25,7 @@ func (t *threads) take(L *lua.LState) *lua.LState {
 	return th
 }
 
-// put gives back the thread that was taken last.
+// put frees the thread that was taken last.
 func (t *threads) put(th *lua.LState) {
 	t.busy = t.busy[:len(t.busy)-1]
 	th.SetTop(0)

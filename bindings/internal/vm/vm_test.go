@@ -42,8 +42,8 @@ func TestErrorsPassThroughLua(t *testing.T) {
 	}
 }
 
-// TestWhatIsRaised holds the kinds of what a script raises itself: a plain value has none, a fault of the code is a
-// script.fault however it was caught.
+// TestWhatIsRaised holds the kinds of what a script raises itself: a plain value has none, a fault of the code is
+// a script.fault however it was caught.
 func TestWhatIsRaised(t *testing.T) {
 	for source, want := range map[string]struct {
 		kind classify.Kind

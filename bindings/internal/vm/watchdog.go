@@ -20,13 +20,13 @@ const (
 	allocated     = "/gc/heap/allocs:bytes" // by the whole process since its start
 )
 
-// Watchdog counts the steps of a script and measures the memory that it holds. It ends a script that breaks a limit. A
-// step is an instruction of the interpreter, or as much work of a function of ours. It belongs to one State and is used
-// by the goroutine that runs it, without a lock.
+// Watchdog counts the steps of a script and measures the memory that it holds. It ends a script that breaks a
+// limit. A step is an instruction of the interpreter, or as much work of a function of ours. It belongs to one
+// State and is used by the goroutine that runs it, without a lock.
 //
 // Neither limit depends on the speed of the machine or on the rest of the process. What the process allocates only
-// decides when to measure, because a state cannot have grown by more. The measurement counts what can be reached in the
-// state.
+// decides when to measure, because a state cannot have grown by more. The measurement counts what can be reached
+// in the state.
 type Watchdog struct {
 	Loading bool // the script loads: all calls share one budget of steps
 
@@ -59,8 +59,8 @@ func (w *Watchdog) watch(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// Renew resets the count of steps before and after flashlua does something for the script, but not while the script
-// loads. It does not delay the next check.
+// Renew resets the count of steps before and after flashlua does something for the script, but not while the
+// script loads. It does not delay the next check.
 func (w *Watchdog) Renew() {
 	if !w.Loading {
 		w.steps = w.left - checkInterval
@@ -85,7 +85,8 @@ func (w *Watchdog) Work(steps, bytes int) {
 	}
 }
 
-// Draft counts the bytes that a function of ours holds while it calls the script. A measurement does not find them.
+// Draft counts the bytes that a function of ours holds while it calls the script. A measurement does not find
+// them.
 type Draft struct {
 	watchdog *Watchdog
 	bytes    int

@@ -208,7 +208,7 @@ func TestImageOnItsTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	im, err := image.Open(t.Context(), path)
+	im, err := image.Open(t.Context(), image.Ref(path))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func TestHugeImage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	im, err := image.Open(t.Context(), source.Name())
+	im, err := image.Open(t.Context(), image.Ref(source.Name()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestHugeImage(t *testing.T) {
 		return // a board fills all of it with zeros, or the image is read three times
 	}
 	put(t, source.Name()+".bmap", mapOf(t, source, size, places))
-	if im, err = image.Open(t.Context(), source.Name()); err != nil {
+	if im, err = image.Open(t.Context(), image.Ref(source.Name())); err != nil {
 		t.Fatal(err)
 	}
 	defer im.Close()

@@ -36,7 +36,7 @@ func newImage(t *testing.T, b []byte) *picture {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	im, err := image.Open(t.Context(), path)
+	im, err := image.Open(t.Context(), image.Ref(path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func put(t *testing.T, path string, content []byte) {
 func staged(t *testing.T, format string, l layout) *picture {
 	path := filepath.Join(t.TempDir(), "disk.img")
 	formats[format](t, path, l)
-	im, err := image.Open(t.Context(), path)
+	im, err := image.Open(t.Context(), image.Ref(path))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (d *ShellFlasher) loadHelper(ctx context.Context) error {
 	if d.loaded {
 		return nil
 	}
-	var mu sync.Mutex
+	var mu sync.Mutex // guards peer
 	peer := ""
 	path, withdraw := d.HTTP.Offer(serve.Offer{Content: serve.Text("flashlua.sh", helper), OnRequest: func(from string) {
 		mu.Lock()

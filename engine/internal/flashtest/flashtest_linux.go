@@ -1,5 +1,5 @@
-// Package flashtest is a bad medium for tests: a file that the kernel takes for any other, a loop device can stand on it,
-// and what it does with its content is ours. It speaks FUSE, of which it knows what a medium needs.
+// Package flashtest provides faulty media for tests: files of a FUSE file system, which can back a loop device and whose
+// reads and writes a test controls. It owns the part of the FUSE protocol that a medium needs.
 package flashtest
 
 import (
@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Medium is one. Its fields are set before Mount.
+// Medium is a faulty medium. Its fields must not change after Mount, except Path, which Mount sets.
 type Medium struct {
 	Size       int64
-	Real       int64                                   // what there really is: what lies behind it goes to its begin again; 0 is all of Size
-	Before     func(write bool, off int64, length int) // may be nil; what it waits for the medium waits for
-	Spoil      func(p []byte, off int64)               // changes what is written; may be nil
-	Unreadable func(off int64, length int) bool        // what cannot be read; may be nil
-	Path       string                                  // where it is
+	Real       int64                                   // the real size: addresses after it wrap around to the begin; 0 is Size
+	Before     func(write bool, off int64, length int) // called before each read and write, which wait for it; may be nil
+	Spoil      func(p []byte, off int64)               // changes the data of a write; may be nil
+	Unreadable func(off int64, length int) bool        // reports whether a read fails; may be nil
+	Path       string                                  // of the medium, set by Mount
 
 	dir     string
 	fd      int
@@ -35,7 +35,8 @@ const (
 	opRelease, opFsync, opFlush, opInit, opInterrupt, opBatchForget   = 18, 20, 25, 26, 36, 42
 )
 
-// Mount makes the medium below a folder, full of 0xff, or of zeros that take no space. It needs the privilege to mount.
+// Mount mounts the medium below dir. It is full of 0xff, or of zeros that take no space. It needs the privilege to
+// mount.
 func (m *Medium) Mount(dir string, full bool) (err error) {
 	m.dir = filepath.Join(dir, "bad")
 	m.Path = filepath.Join(m.dir, "medium")
@@ -71,7 +72,8 @@ func (m *Medium) Mount(dir string, full bool) (err error) {
 	return m.unpoll()
 }
 
-// unpoll teaches the kernel that we know no poll. The runtime would ask it of a file that it opens, and stand still.
+// unpoll makes the kernel learn that this file system has no poll. Otherwise the Go runtime would call it on a
+// file that it opens, and hang.
 func (m *Medium) unpoll() error {
 	fd, err := unix.Open(m.Path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -82,7 +84,7 @@ func (m *Medium) unpoll() error {
 	return err
 }
 
-// Unmount ends it, for whoever uses it, too.
+// Unmount unmounts the medium, also while it is in use.
 func (m *Medium) Unmount() error {
 	err := unix.Unmount(m.dir, unix.MNT_FORCE|unix.MNT_DETACH)
 	m.ended.Wait()
@@ -91,7 +93,7 @@ func (m *Medium) Unmount() error {
 	return err
 }
 
-// Content is what there really is.
+// Content returns the file with the real content.
 func (m *Medium) Content() *os.File { return m.content }
 
 func (m *Medium) serve() {
@@ -101,7 +103,7 @@ func (m *Medium) serve() {
 		switch {
 		case err == unix.EINTR, err == unix.EAGAIN, err == unix.ENOENT:
 			continue
-		case err != nil: // it is unmounted
+		case err != nil: // unmounted
 			return
 		}
 		request := append([]byte(nil), buf[:n]...)
@@ -123,7 +125,7 @@ func (m *Medium) answer(request []byte) {
 		le.PutUint32(out, 7)
 		le.PutUint32(out[4:], 31)
 		le.PutUint32(out[8:], maxWrite)
-		le.PutUint32(out[12:], 1|1<<5|1<<22) // asynchronous reads, large writes, as many pages as are said
+		le.PutUint32(out[12:], 1|1<<5|1<<22) // FUSE_ASYNC_READ, FUSE_BIG_WRITES, FUSE_MAX_PAGES
 		le.PutUint16(out[16:], 64)
 		le.PutUint16(out[18:], 48)
 		le.PutUint32(out[20:], maxWrite)
@@ -136,11 +138,11 @@ func (m *Medium) answer(request []byte) {
 		}
 		out = append(le.AppendUint64(nil, fileNode), make([]byte, 32)...)
 		out = append(out, m.attr(fileNode)...)
-	case opGetattr, opSetattr: // its size stays
+	case opGetattr, opSetattr: // the size does not change
 		out = append(make([]byte, 16), m.attr(node)...)
 	case opOpen:
 		out = make([]byte, 16)
-		le.PutUint32(out[8:], 1) // nothing of it is cached
+		le.PutUint32(out[8:], 1) // FOPEN_DIRECT_IO: no cache
 	case opRead:
 		if m.Unreadable != nil && m.Unreadable(int64(le.Uint64(in[8:])), int(le.Uint32(in[16:]))) {
 			errno = unix.EIO
@@ -162,7 +164,7 @@ func (m *Medium) answer(request []byte) {
 	reply := le.AppendUint32(nil, uint32(16+len(out)))
 	reply = le.AppendUint32(reply, uint32(-int32(errno)))
 	reply = append(reply, request[8:16]...)
-	unix.Write(m.fd, append(reply, out...)) // who asked may be gone
+	unix.Write(m.fd, append(reply, out...)) // fails if the process that made the request is gone
 }
 
 func (m *Medium) attr(node uint64) []byte {
@@ -207,7 +209,7 @@ func (m *Medium) write(p []byte, off int64) unix.Errno {
 	}))
 }
 
-// parts goes through what there really is of a part of the medium.
+// parts calls do for each part of the content that a part of the medium stands for.
 func (m *Medium) parts(p []byte, off int64, do func(p []byte, at int64) error) error {
 	for len(p) > 0 {
 		at := off % m.Real

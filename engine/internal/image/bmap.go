@@ -18,15 +18,15 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// The block map that bmaptool writes beside an image. Sources: the comments in such files, bmap-tools 3.6 and its NEWS.
+// The block map that bmaptool writes next to an image. Sources: the comments in such files, bmap-tools 3.6 and its NEWS.
 const (
 	maxBmap  = 64 << 20
 	maxToken = 64 << 10 // of its XML; the longest that bmaptool writes is a comment of 1.5 kB
 	maxDepth = 16       // bmaptool writes 3
-	maxRuns  = 1 << 20  // ranges; with their digests, more do not fit into maxBmap
+	maxRuns  = 1 << 20  // ranges; with digests, more do not fit into maxBmap
 )
 
-// bmap says which blocks of an image mean something.
+// bmap says which blocks of an image are mapped.
 type bmap struct {
 	size   int64 // bytes of the image
 	block  int64
@@ -40,14 +40,14 @@ type mapped struct {
 	sum      string // hex
 }
 
-// newHash makes the hash of the ranges' digests.
+// newHash returns the hash of the ranges' digests.
 func (b *bmap) newHash() hash.Hash { return b.digest() }
 
 // bmapVersion is how a version of the format names its digests.
 type bmapVersion struct{ checksumElement, attr string }
 
-// bmapVersions are the versions whose maps have a digest of their own: without one, a damaged map would be a failed flash.
-// 1.4 is 2.0 under a number that was given by mistake.
+// bmapVersions are the versions whose maps have a digest of their own: a damaged map without one would cause a
+// failed flash. 1.4 is 2.0 under a number that was assigned by mistake.
 var bmapVersions = map[string]bmapVersion{
 	"1.3": {"BmapFileSHA1", "sha1"},
 	"1.4": {"BmapFileChecksum", "chksum"},
@@ -58,7 +58,7 @@ var digests = map[string]func() hash.Hash{"md5": md5.New, "sha1": sha1.New, "sha
 
 const makeAgain = "make it again with bmaptool create, of bmap-tools 3.1 or newer, or go without it"
 
-// readBmap reads a block map, of which every byte is known to be sound then.
+// readBmap reads a block map and checks every byte of it.
 func readBmap(r io.Reader) (*bmap, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxBmap+1))
 	switch {
@@ -81,28 +81,29 @@ func readBmap(r io.Reader) (*bmap, error) {
 	return m, err
 }
 
-// errUnsupported is a map that may be sound and is of no use here.
+// errUnsupported is the error of a map that may be intact but cannot be used.
 func errUnsupported(format string, args ...any) error {
 	return classify.WithHint(classify.New(classify.ImageFormat, format, args...), makeAgain)
 }
 
-// bmapText is what a map says, unchecked.
+// bmapText is the content of a map, unchecked.
 type bmapText struct {
 	version string
 	format  bmapVersion
 	fields  map[string][]byte // without the space around them
-	own     int               // where the map's own digest is
-	sum     string            // of the range under way
+	ownSum  int               // offset of the map's own digest
+	sum     string            // of the current range
 	runs    []blockRange
 }
 
-// blockRange is a range of blocks; last belongs to it.
+// blockRange is a range of blocks, from first to last inclusive.
 type blockRange struct {
 	first, last int64
 	sum         string
 }
 
-// tokenReader ends a token that is too long: the decoder keeps one whole in memory, many times as large as in the file.
+// tokenReader returns an error in a token that is too long, because the XML decoder keeps a token in memory, many
+// times as large as in the file.
 type tokenReader struct {
 	*bytes.Reader
 	left int
@@ -116,10 +117,10 @@ func (b *tokenReader) ReadByte() (byte, error) {
 	return b.Reader.ReadByte()
 }
 
-// element is one that is open.
+// element is an open XML element.
 type element struct {
 	path  string
-	begin int64 // of its content
+	begin int64 // offset of its content
 }
 
 func scanBmap(data []byte) (*bmapText, error) {
@@ -160,7 +161,7 @@ func scanBmap(data []byte) (*bmapText, error) {
 	}
 }
 
-// path names an element after those around it. None of another name space is known.
+// path returns the path of an element. Elements of another name space are unknown.
 func path(open []element, name xml.Name) string {
 	local := name.Local
 	if name.Space != "" {
@@ -204,8 +205,8 @@ func attr(e xml.StartElement, name string) string {
 	return ""
 }
 
-// end takes the content of an element as it is in the file: a map's own digest is replaced there, and no value has a
-// reason to be spelled in another way.
+// end takes the content of an element as it is in the file: the map's own digest is replaced there, and no value
+// needs to be written in another way.
 func (t *bmapText) end(e element, raw []byte) error {
 	name, _ := strings.CutPrefix(e.path, "bmap/")
 	switch name {
@@ -218,7 +219,7 @@ func (t *bmapText) end(e element, raw []byte) error {
 		t.runs = append(t.runs, r)
 		return err
 	case t.format.checksumElement:
-		t.own = int(e.begin) + len(raw) - len(bytes.TrimLeft(raw, space))
+		t.ownSum = int(e.begin) + len(raw) - len(bytes.TrimLeft(raw, space))
 	case "ImageSize", "BlockSize", "BlocksCount", "MappedBlocksCount", "ChecksumType", "BlockMap":
 	default:
 		return nil
@@ -234,7 +235,7 @@ const space = " \t\r\n"
 
 func trim(raw []byte) []byte { return bytes.Trim(raw, space) }
 
-// parseRun reads two blocks, or one.
+// parseRun parses a block number, or a range of two.
 func parseRun(raw []byte) (blockRange, error) {
 	first, last, two := bytes.Cut(raw, []byte("-"))
 	if !two {
@@ -253,7 +254,7 @@ func number(raw []byte) (int64, error) {
 	return int64(n), err
 }
 
-// field gives a value that must be there.
+// field returns a value, an error if it is missing.
 func (t *bmapText) field(name string) ([]byte, error) {
 	raw, ok := t.fields[name]
 	if !ok {
@@ -274,7 +275,7 @@ func (t *bmapText) number(name string) (int64, error) {
 	return n, nil
 }
 
-// bmap makes the map of its text.
+// bmap checks the text and returns its map.
 func (t *bmapText) bmap(data []byte) (*bmap, error) {
 	digest, err := t.digest()
 	if err != nil {
@@ -303,7 +304,7 @@ func (t *bmapText) bmap(data []byte) (*bmap, error) {
 	return m, nil
 }
 
-// digest finds the hash of all digests in the map.
+// digest returns the hash of all digests in the map.
 func (t *bmapText) digest() (func() hash.Hash, error) {
 	if t.version == "1.3" {
 		return sha1.New, nil
@@ -319,7 +320,7 @@ func (t *bmapText) digest() (func() hash.Hash, error) {
 	return digest, nil
 }
 
-// verifyChecksum compares the map with its own digest, which counts as zeros in itself.
+// verifyChecksum compares the map with its own digest, which is computed with zeros in its place.
 func (t *bmapText) verifyChecksum(data []byte, h hash.Hash) error {
 	want, err := t.field(t.format.checksumElement)
 	if err != nil {
@@ -329,16 +330,16 @@ func (t *bmapText) verifyChecksum(data []byte, h hash.Hash) error {
 	if len(want) != digits {
 		return fmt.Errorf("its %s has %d digits, not %d", t.format.checksumElement, len(want), digits)
 	}
-	h.Write(data[:t.own])
+	h.Write(data[:t.ownSum])
 	h.Write(bytes.Repeat([]byte("0"), digits))
-	h.Write(data[t.own+digits:])
+	h.Write(data[t.ownSum+digits:])
 	if got := hex.EncodeToString(h.Sum(nil)); got != string(want) {
 		return fmt.Errorf("its digest is %s, and it says %.*q", got, digits, want)
 	}
 	return nil
 }
 
-// addRanges checks the ranges and makes bytes of them.
+// addRanges checks the ranges and converts them to bytes.
 func (m *bmap) addRanges(runs []blockRange, blocks, want int64) error {
 	digits := 2 * m.newHash().Size()
 	m.ranges = make([]mapped, 0, len(runs))
@@ -361,7 +362,7 @@ func (m *bmap) addRanges(runs []blockRange, blocks, want int64) error {
 		next = r.last + 1
 		count += next - r.first
 		end := m.size
-		if next < blocks { // the last block may be a part of one
+		if next < blocks { // the last block may be partial
 			end = next * m.block
 		}
 		m.ranges = append(m.ranges, mapped{r.first * m.block, end, r.sum})

@@ -21,9 +21,9 @@ import (
 
 const bmapSuffix = ".bmap"
 
-// mask takes what the block map beside an image says does not matter out of its ranges. The map must be of this very
-// image: all of its digests are compared.
-func (s Stager) mask(ctx context.Context, im *Image, path string) error {
+// mask removes the parts from an image's ranges that the block map next to it marks as unmapped. It compares all
+// digests of the map: the map must be of this very image.
+func (s *opener) mask(ctx context.Context, im *Image, path string) error {
 	f, err := findBmap(path)
 	if f == nil || err != nil {
 		return err
@@ -32,30 +32,30 @@ func (s Stager) mask(ctx context.Context, im *Image, path string) error {
 	if err := s.Permit(f); err != nil {
 		return err
 	}
-	b, err := readBmap(&reader{ctx, f, s.addWork})
+	b, err := readBmap(&reader{ctx, f, s.work.add})
 	if err != nil {
 		return classify.Wrap(err, "", "%s", f.Name())
 	}
 	if b.size != im.size {
 		return errWrongImage(f.Name(), im, fmt.Errorf("it is of an image of %d bytes, this one has %d", b.size, im.size))
 	}
-	if err := s.fits(ctx, b, im, f.Name()); err != nil {
+	if err := s.verifyRanges(ctx, b, im, f.Name()); err != nil {
 		return err
 	}
 	if im.ranges, err = b.filter(im); err != nil {
 		return err
 	}
-	s.Note(fmt.Sprintf("%s: %d of %d bytes matter", f.Name(), b.mappedBytes(), im.size))
+	s.Observer.Note(fmt.Sprintf("%s: %d of %d bytes matter", f.Name(), b.mappedBytes(), im.size))
 	return nil
 }
 
-// fits compares the digests of a map with an image, as many at once as there are CPUs.
-func (s Stager) fits(ctx context.Context, b *bmap, im *Image, name string) error {
+// verifyRanges compares the digests of a map with an image, on as many CPUs as are not reserved.
+func (s *opener) verifyRanges(ctx context.Context, b *bmap, im *Image, name string) error {
 	errs := make([]error, len(b.ranges))
 	var next atomic.Int64
-	var all sync.WaitGroup
-	for range min(max(runtime.GOMAXPROCS(0)-s.ReservedCPUs, 1), len(b.ranges)) {
-		all.Go(func() {
+	var wg sync.WaitGroup
+	for range min(max(runtime.GOMAXPROCS(0)-s.CPUs.Reserved, 1), len(b.ranges)) {
+		wg.Go(func() {
 			buf := make([]byte, BlockSize)
 			for i := int(next.Add(1)) - 1; i < len(b.ranges); i = int(next.Add(1)) - 1 {
 				if errs[i] = s.verifyRange(ctx, b, b.ranges[i], im, name, buf); errs[i] != nil {
@@ -64,7 +64,7 @@ func (s Stager) fits(ctx context.Context, b *bmap, im *Image, name string) error
 			}
 		})
 	}
-	all.Wait()
+	wg.Wait()
 	i := slices.IndexFunc(errs, func(err error) bool { return err != nil })
 	switch {
 	case ctx.Err() != nil:
@@ -75,10 +75,10 @@ func (s Stager) fits(ctx context.Context, b *bmap, im *Image, name string) error
 	return nil
 }
 
-func (s Stager) verifyRange(ctx context.Context, b *bmap, m mapped, im *Image, name string, buf []byte) error {
+func (s *opener) verifyRange(ctx context.Context, b *bmap, m mapped, im *Image, name string, buf []byte) error {
 	h := b.newHash()
-	if _, err := io.CopyBuffer(h, &reader{ctx, io.NewSectionReader(im.f, m.off, m.end-m.off), s.addWork}, buf); err != nil {
-		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
+	if _, err := io.CopyBuffer(h, &reader{ctx, io.NewSectionReader(im.f, m.off, m.end-m.off), s.work.add}, buf); err != nil {
+		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.ref)
 	}
 	if sum := hex.EncodeToString(h.Sum(nil)); sum != m.sum {
 		return errWrongImage(name, im, fmt.Errorf("bytes %d to %d have the digest %s, not %s", m.off, m.end, sum, m.sum))
@@ -86,8 +86,7 @@ func (s Stager) verifyRange(ctx context.Context, b *bmap, m mapped, im *Image, n
 	return nil
 }
 
-// filter gives the ranges of an image of which a map cares for something. Those of which it does not care for every block
-// are looked at again.
+// filter returns the ranges of an image that the map covers. Partly covered ranges are split again.
 func (b *bmap) filter(im *Image) ([]Range, error) {
 	sc := newScanner(func(int) {})
 	defer sc.release()
@@ -110,7 +109,7 @@ func (b *bmap) filter(im *Image) ([]Range, error) {
 	return sc.ranges, nil
 }
 
-// mappedBlocks tells of how many blocks of a range any byte is mapped.
+// mappedBlocks returns how many blocks of a range have a mapped byte.
 func (b *bmap) mappedBlocks(r Range) (n int64) {
 	for off := int64(0); off < r.Len; off += BlockSize {
 		if b.maps(r.Off+off, min(BlockSize, r.Len-off)) {
@@ -120,14 +119,14 @@ func (b *bmap) mappedBlocks(r Range) (n int64) {
 	return n
 }
 
-// errWrongImage is a map that does not fit its image: one of them is not what it should be.
+// errWrongImage is the error of a map and an image that do not belong together.
 func errWrongImage(name string, im *Image, why error) error {
-	return classify.WithHint(classify.Wrap(why, classify.ImageMismatch, "the block map %s is not of the image %s", name, im.path),
+	return classify.WithHint(classify.Wrap(why, classify.ImageMismatch, "the block map %s is not of the image %s", name, im.ref),
 		"build or download both again; without the block map all of the image is written")
 }
 
-// BlockMaps are the paths at which the block map of an image may be, as bmaptool has it: of disk.img.xz it may be
-// disk.img.xz.bmap, disk.img.bmap or disk.bmap.
+// BlockMaps returns the paths at which bmaptool looks for the block map of an image: for disk.img.xz they are
+// disk.img.xz.bmap, disk.img.bmap and disk.bmap.
 func BlockMaps(path string) (all []string) {
 	dir, base := filepath.Split(path)
 	for {
@@ -140,7 +139,7 @@ func BlockMaps(path string) (all []string) {
 	}
 }
 
-// findBmap opens the first block map of an image that is there, nil if there is none.
+// findBmap opens the first block map that exists for an image, nil if there is none.
 func findBmap(path string) (*os.File, error) {
 	for _, name := range BlockMaps(path) {
 		f, err := input.Open(name)
@@ -160,7 +159,7 @@ func (b *bmap) maps(off, n int64) bool {
 	return i < len(b.ranges) && b.ranges[i].off < off+n
 }
 
-// mappedBytes is how many bytes are mapped.
+// mappedBytes returns how many bytes are mapped.
 func (b *bmap) mappedBytes() (n int64) {
 	for _, m := range b.ranges {
 		n += m.end - m.off

@@ -87,7 +87,7 @@ func TestMapBesideAnImage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			notes := ""
-			im, err := Stager{Note: func(text string) { notes += text }}.Open(t.Context(), beside(t, tt.name, image, tt.others))
+			im, err := Stager{Observer: Observer{Note: func(text string) { notes += text }}}.Open(t.Context(), Ref(beside(t, tt.name, image, tt.others)))
 			if tt.kind != "" {
 				if f := classify.Facts(err); f.Kind != tt.kind || f.Class != classify.Fatal || f.Hint == "" || !strings.Contains(err.Error(), tt.text) {
 					t.Errorf("%v of kind %s, hint %q", err, f.Kind, f.Hint)
@@ -119,7 +119,7 @@ func TestMapBesideAnImage(t *testing.T) {
 // TestMapOfNothing: an image of which nothing matters has no ranges.
 func TestMapOfNothing(t *testing.T) {
 	image := make([]byte, 10_001)
-	im, err := Open(t.Context(), beside(t, "disk.img", image, map[string]string{"disk.bmap": mapOfBlocks(image)}))
+	im, err := Open(t.Context(), Ref(beside(t, "disk.img", image, map[string]string{"disk.bmap": mapOfBlocks(image)})))
 	if err != nil || len(im.Ranges()) > 0 || im.Size() != 10_001 {
 		t.Fatalf("%v, ranges %v", err, im.Ranges())
 	}
@@ -132,19 +132,19 @@ func TestMapThatCannotBeRead(t *testing.T) {
 	if err := os.Mkdir(path+bmapSuffix, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), path); classify.Facts(err).Kind != classify.ImageRead {
+	if _, err := Open(t.Context(), Ref(path)); classify.Facts(err).Kind != classify.ImageRead {
 		t.Errorf("a folder for a map: %v", err)
 	}
 	os.Remove(path + bmapSuffix)
 	if err := os.Symlink(path+bmapSuffix, path+bmapSuffix); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), path); classify.Facts(err).Kind != classify.ImageRead {
+	if _, err := Open(t.Context(), Ref(path)); classify.Facts(err).Kind != classify.ImageRead {
 		t.Errorf("a link to itself for a map: %v", err)
 	}
 	os.Remove(path + bmapSuffix)
 	silentFIFO(t, path+bmapSuffix)
-	if _, err := Open(t.Context(), path); classify.Facts(err).Kind != classify.ImageRead || !errors.Is(err, input.ErrNotRegular) {
+	if _, err := Open(t.Context(), Ref(path)); classify.Facts(err).Kind != classify.ImageRead || !errors.Is(err, input.ErrNotRegular) {
 		t.Errorf("a FIFO for a map: %v", err)
 	}
 }
@@ -177,7 +177,7 @@ func TestEveryByteOfASparseImage(t *testing.T) {
 	}
 	for at := range packed {
 		for what, damaged := range map[string][]byte{"cut at": packed[:at], "a bit of": append(append(bytes.Clone(packed[:at]), packed[at]^4), packed[at+1:]...)} {
-			im, err := Open(t.Context(), write(t, "x", string(damaged)))
+			im, err := Open(t.Context(), Ref(write(t, "x", string(damaged))))
 			if err != nil {
 				continue
 			}

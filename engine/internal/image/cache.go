@@ -21,15 +21,15 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// Cache keeps unpacked images in a folder of its own in Dir, by the digests of the packed files. Processes may share it,
-// and may be killed at any time: an entry appears whole, and is looked at from its first byte to its last before it is
-// used again.
+// Cache keeps decoded images in a folder of its own in Dir, by the digests of the compressed files. Several
+// processes may share it and may be killed at any time: an entry is created atomically, and is read completely
+// before it is used. It is safe for concurrent use.
 type Cache struct {
 	Dir   string
 	Limit int64 // bytes on the disk, of all entries together
 }
 
-// entry is what is known of an unpacked image. Its file has the same name.
+// entry describes a decoded image. Its file has the same name.
 type entry struct {
 	Packed string `json:"packed"` // digest of the packed file
 	Size   int64  `json:"size"`
@@ -52,8 +52,8 @@ const (
 	originSuffix  = ".from"
 	partialSuffix = ".half" // of a file that is being written
 	partialAge    = time.Hour
-	maxRecord     = 64 << 20            // bytes of a record; a million parts that do not matter
-	originAge     = 90 * 24 * time.Hour // after which nobody will ask for it again
+	maxRecord     = 64 << 20            // bytes of a record; a million unmapped parts
+	originAge     = 90 * 24 * time.Hour // after which an origin is removed
 )
 
 // The environment of a cache: its folder, "none" for no cache, and its limit, as 20G.
@@ -63,13 +63,13 @@ const (
 	defaultLimit  = 20 << 30
 )
 
-// CacheFromEnv gives the cache that an environment names, nil for none.
+// CacheFromEnv returns the cache that the environment names, nil for none.
 func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 	c := &Cache{Dir: getenv(CacheVariable), Limit: defaultLimit}
 	if text := getenv(LimitVariable); text != "" {
 		var ok bool
 		if c.Limit, ok = ParseSize(text); !ok {
-			return nil, classify.WithHint(classify.New(classify.Usage, "%s=%s is no size", LimitVariable, text), "write bytes, or a number with K, M, G or T behind it: 20G")
+			return nil, classify.WithHint(classify.New(classify.Usage, "%s=%s is no size", LimitVariable, text), "write bytes, or a number with K, M, G or T after it: 20G")
 		}
 	}
 	switch c.Dir {
@@ -77,7 +77,7 @@ func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 		return nil, nil
 	case "":
 		dir, err := os.UserCacheDir()
-		if err != nil { // an account without a home
+		if err != nil { // an account without a home directory
 			return nil, nil
 		}
 		c.Dir = filepath.Join(dir, "flashlua")
@@ -90,7 +90,7 @@ func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 	return c, nil
 }
 
-// tempFile makes a file without a name: it goes when it is closed, however the process ends.
+// tempFile creates a file without a name. It is gone when it is closed, however the process ends.
 func (c *Cache) tempFile(what string) (*os.File, error) {
 	if c != nil && c.create() == nil {
 		if fd, err := openUnnamed(c.images()); err == nil {
@@ -105,14 +105,14 @@ func (c *Cache) tempFile(what string) (*os.File, error) {
 	return f, nil
 }
 
-// errDiskFull is the error of a file of scratch that cannot grow.
-func (c *Cache) errDiskFull(f *os.File, full error, path, done string) error {
+// errDiskFull returns the error of a scratch file that cannot grow.
+func (c *Cache) errDiskFull(f *os.File, full error, ref Ref, done string) error {
 	dir, variable := c.where(f)
-	return classify.WithHint(classify.Wrap(full, classify.ConfigPlan, "the image %s cannot be %s to %s", path, done, dir),
+	return classify.WithHint(classify.Wrap(full, classify.ConfigPlan, "the image %s cannot be %s to %s", ref, done, dir),
 		"set %s to a folder with room for the %s image", variable, done)
 }
 
-// store makes an entry of a file of scratch.
+// store makes a scratch file an entry.
 func (c *Cache) store(f *os.File, key string, im *Image, skips []skip, now time.Time) error {
 	if c == nil || filepath.Dir(f.Name()) != c.images() {
 		return nil
@@ -122,12 +122,12 @@ func (c *Cache) store(f *os.File, key string, im *Image, skips []skip, now time.
 		return err
 	}
 	at := filepath.Join(c.images(), key)
-	half := at + "-" + rand.Text() + partialSuffix // others may make the same entry
-	defer os.Remove(half)
-	if err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.AT_FDCWD, half, unix.AT_SYMLINK_FOLLOW); err != nil {
-		return &os.LinkError{Op: "link", Old: f.Name(), New: half, Err: err}
+	partial := at + "-" + rand.Text() + partialSuffix // another process may create the same entry
+	defer os.Remove(partial)
+	if err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.AT_FDCWD, partial, unix.AT_SYMLINK_FOLLOW); err != nil {
+		return &os.LinkError{Op: "link", Old: f.Name(), New: partial, Err: err}
 	}
-	if err := os.Rename(half, at+imageSuffix); err != nil {
+	if err := os.Rename(partial, at+imageSuffix); err != nil {
 		return err
 	}
 	if err := c.writeAtomic(at+entrySuffix, raw); err != nil {
@@ -137,7 +137,7 @@ func (c *Cache) store(f *os.File, key string, im *Image, skips []skip, now time.
 	return nil
 }
 
-// origin is where an entry came from: the entity tag that the server gave, and the entry's key.
+// origin describes where an entry was downloaded: the server's entity tag, and the entry's key.
 type origin struct {
 	ETag string `json:"etag"`
 	Key  string `json:"key"`
@@ -147,7 +147,7 @@ func (c *Cache) originFile(address string) string {
 	return filepath.Join(c.images(), fmt.Sprintf("%x%s", sha256.Sum256([]byte(address)), originSuffix))
 }
 
-// lookupOrigin gives what an earlier run knew of an address, nothing if no run did.
+// lookupOrigin returns the origin that is stored for an address, the zero value if there is none.
 func (c *Cache) lookupOrigin(address string) (o origin) {
 	if c == nil || c.owned() != nil {
 		return o
@@ -159,7 +159,7 @@ func (c *Cache) lookupOrigin(address string) (o origin) {
 	return o
 }
 
-// saveOrigin notes what is known of an address. Without an entity tag that is nothing.
+// saveOrigin stores the origin of an address. Without an entity tag it does nothing.
 func (c *Cache) saveOrigin(address string, o origin) error {
 	if c == nil || o.ETag == "" || c.create() != nil {
 		return nil
@@ -171,23 +171,23 @@ func (c *Cache) saveOrigin(address string, o origin) error {
 	return err
 }
 
-// writeAtomic makes a file appear whole.
+// writeAtomic creates a file that is complete from the start.
 func (c *Cache) writeAtomic(path string, raw []byte) error {
-	half := path + "-" + rand.Text() + partialSuffix
-	if err := os.WriteFile(half, raw, 0o600); err != nil {
+	partial := path + "-" + rand.Text() + partialSuffix
+	if err := os.WriteFile(partial, raw, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(half, path)
+	return os.Rename(partial, path)
 }
 
-// removeEntry removes an entry. Whoever reads it goes on reading.
+// removeEntry removes an entry. Processes that have it open can still read it.
 func (c *Cache) removeEntry(key string) {
 	c.remove(key + entrySuffix)
 	c.remove(key + imageSuffix)
 }
 
-// evict removes the entries that were not used for the longest time, and what killed processes left, until no more than
-// limit is taken. It reports whether it removed any.
+// evict removes the least recently used entries until the others take at most limit bytes, and the files that
+// killed processes left. It reports whether it removed an entry.
 func (c *Cache) evict(limit int64, now time.Time) (removed bool) {
 	type used struct {
 		key  string
@@ -230,8 +230,8 @@ func (c *Cache) evict(limit int64, now time.Time) (removed bool) {
 	return removed
 }
 
-// lookup opens an entry, nil if there is none. One that is not what it was is removed.
-func (s Stager) lookup(ctx context.Context, key string) (*Image, error) {
+// lookup opens an entry, nil if there is none. It removes a damaged one.
+func (s *opener) lookup(ctx context.Context, key string) (*Image, error) {
 	if s.Cache == nil || s.Cache.owned() != nil {
 		return nil, nil
 	}
@@ -246,17 +246,17 @@ func (s Stager) lookup(ctx context.Context, key string) (*Image, error) {
 		return nil, context.Cause(ctx)
 	case err != nil:
 		s.Cache.removeEntry(key)
-		s.Note(fmt.Sprintf("what an earlier run unpacked to %s is damaged: unpacking it again", at+imageSuffix))
+		s.Observer.Note(fmt.Sprintf("what an earlier run unpacked to %s is damaged: unpacking it again", at+imageSuffix))
 		return nil, nil
 	}
 	now := s.Clock.Now()
-	os.Chtimes(at+entrySuffix, now, now) // it was used
-	s.Note("unpacked by an earlier run")
+	os.Chtimes(at+entrySuffix, now, now) // the time of the last use
+	s.Observer.Note("unpacked by an earlier run")
 	return im, nil
 }
 
-// entry opens an entry and reads it all.
-func (s Stager) entry(ctx context.Context, key, at string, raw []byte) (*Image, error) {
+// entry opens an entry and checks all of it.
+func (s *opener) entry(ctx context.Context, key, at string, raw []byte) (*Image, error) {
 	var e entry
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return nil, err
@@ -264,18 +264,19 @@ func (s Stager) entry(ctx context.Context, key, at string, raw []byte) (*Image, 
 	if e.withSeal().Seal != e.Seal || e.Packed != key {
 		return nil, errors.New("its record was changed, or is of another")
 	}
-	f, err := os.OpenFile(at+imageSuffix, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0) // nobody waits for the other end of a pipe
+	f, err := os.OpenFile(at+imageSuffix, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0) // O_NONBLOCK: opening a pipe must not wait for its writer
 	if err != nil {
 		return nil, err
 	}
-	s.OnRange = nil // it may yet turn out to be another one
-	im := &Image{path: at + imageSuffix, f: f}
+	unreported := *s
+	unreported.Observer.Range = func(*Image, Range) {} // the entry may be damaged
+	im := &Image{ref: Ref(at + imageSuffix), f: f}
 	st, err := f.Stat()
 	if err == nil && st.Size() != e.Size {
 		err = errors.New("it has another size")
 	}
 	if err == nil {
-		err = s.scan(ctx, im, e.Size, func(off, n int64) bool { return !covered(e.Skips, off, n) })
+		err = unreported.scan(ctx, im, e.Size, func(off, n int64) bool { return !covered(e.Skips, off, n) })
 	}
 	if err == nil && im.sum != e.SHA256 {
 		err = errors.New("it has another digest")

@@ -53,7 +53,7 @@ func content(seed byte, size int) []byte {
 // staged opens an image and gives what was said. It must be what it should be.
 func staged(t *testing.T, c *Cache, path string, want []byte) (im *Image, notes string) {
 	t.Helper()
-	im, err := Stager{Cache: c, Note: func(text string) { notes += text + "\n" }}.Open(t.Context(), path)
+	im, err := Stager{Cache: c, Observer: Observer{Note: func(text string) { notes += text + "\n" }}}.Open(t.Context(), Ref(path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,10 +290,10 @@ func TestTwoAtOnce(t *testing.T) {
 const stagingChild = "FLASHLUA_TEST_STAGING_CHILD"
 
 func stageForever(dir, path string) {
-	Stager{Cache: &Cache{Dir: dir, Limit: 1 << 30}, OnSlow: func() {
+	Stager{Cache: &Cache{Dir: dir, Limit: 1 << 30}, Observer: Observer{Slow: func() {
 		fmt.Println("half")
 		select {}
-	}}.Open(context.Background(), path)
+	}}}.Open(context.Background(), Ref(path))
 	os.Exit(1)
 }
 
@@ -364,12 +364,12 @@ func TestFullCache(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := small(t)
 			old := content(10, 6<<20)
-			im, err := Stager{Cache: c, space: noneTells}.Open(t.Context(), gzipped(t, old))
+			im, err := Stager{Cache: c, space: noneTells}.Open(t.Context(), Ref(gzipped(t, old)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			im.Close()
-			im, err = Stager{Cache: c, Stdin: bytes.NewReader(tt.stdin), space: noneTells}.Open(t.Context(), tt.from)
+			im, err = Stager{Cache: c, Stdin: bytes.NewReader(tt.stdin), space: noneTells}.Open(t.Context(), Ref(tt.from))
 			f := classify.Facts(err)
 			switch {
 			case tt.done != "":

@@ -10,17 +10,17 @@ import (
 	"syscall"
 )
 
-// imagesFolder is the folder in Cache.Dir that the cache has to itself. Its number changes when the format of the
-// entries does.
+// imagesFolder is the folder in Cache.Dir that the cache owns. Its number changes with the format of the entries.
 const imagesFolder = "flashlua-images-1"
 
-// cacheFile matches the names that the cache makes: of entries, of origins, and of either while it is being written.
+// cacheFile matches the names that the cache creates: of entries, of origins, and of either while it is being
+// written.
 var cacheFile = regexp.MustCompile(`^[0-9A-Fa-f]{64}(\.img|\.json|\.from|(\.json|\.from)?-[A-Z2-7]{26}\.half)$`)
 
-// images is the path of the cache's folder.
+// images returns the path of the cache's folder.
 func (c *Cache) images() string { return filepath.Join(c.Dir, imagesFolder) }
 
-// create makes the cache's folder if there is none.
+// create creates the cache's folder if it does not exist.
 func (c *Cache) create() error {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (c *Cache) owned() error {
 	return nil
 }
 
-// files returns the regular files that the cache made.
+// files returns the regular files that the cache created.
 func (c *Cache) files() []os.DirEntry {
 	if c.owned() != nil {
 		return nil
@@ -61,7 +61,7 @@ func (c *Cache) files() []os.DirEntry {
 	return slices.DeleteFunc(all, func(f os.DirEntry) bool { return !f.Type().IsRegular() || !cacheFile.MatchString(f.Name()) })
 }
 
-// remove removes a file of the cache. What the cache did not make stays: another name, a link, a directory.
+// remove removes a file that the cache created. Other names, links and directories stay.
 func (c *Cache) remove(name string) {
 	path := filepath.Join(c.images(), name)
 	if st, err := os.Lstat(path); err == nil && st.Mode().IsRegular() && cacheFile.MatchString(name) && c.owned() == nil {

@@ -12,10 +12,10 @@ import (
 	"github.com/flashlua/flashlua/engine/bounded"
 )
 
-// What the header or the index of a packed file says of the size of what is in it. Each function returns 0 where it says
-// nothing, or what no number holds: decoding has the last word.
+// The functions below return the decoded size that the header or the index of a compressed file declares. They return 0 if
+// it declares none, or one that overflows; decoding decides.
 
-// declares returns what a file says, 0 if its format never does.
+// declares returns the decoded size that a file declares, 0 if its format declares none.
 func (p *format) declares(r io.ReaderAt, size int64) int64 {
 	if p.declared == nil {
 		return 0
@@ -34,7 +34,7 @@ func declaredXZ(r io.ReaderAt, size int64) int64 {
 	return sum
 }
 
-// declaredZstd is of the first frame; there may be more.
+// declaredZstd returns the size of the first frame; there may be more.
 func declaredZstd(r io.ReaderAt, size int64) int64 {
 	head := make([]byte, min(size, zstd.HeaderMaxSize))
 	var h zstd.Header
@@ -44,7 +44,7 @@ func declaredZstd(r io.ReaderAt, size int64) int64 {
 	return int64(h.FrameContentSize)
 }
 
-// declaredLZ4 is of the first frame; there may be more.
+// declaredLZ4 returns the size of the first frame; there may be more.
 func declaredLZ4(r io.ReaderAt, size int64) int64 {
 	z := lz4.NewReader(io.NewSectionReader(r, 0, size))
 	if _, err := z.Read(nil); err != nil { // reads the header, which has a checksum

@@ -21,23 +21,23 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// openPacked unpacks an image, unless that was done before. The digest of the packed file says whether it was.
-func (s Stager) openPacked(ctx context.Context, src source, p *format) (*Image, error) {
+// openPacked opens a compressed image: from the cache, by the digest of the compressed file, or by decoding it.
+func (s *opener) openPacked(ctx context.Context, src source, p *format) (*Image, error) {
 	if p.decode == nil {
-		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.path, p.name),
-			"unpack it first: %s", strings.Replace(p.tool, "FILE", src.path, 1))
+		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.ref, p.name),
+			"unpack it first: %s", strings.Replace(p.tool, "FILE", src.ref.String(), 1))
 	}
 	declared := p.declares(src, src.size)
-	if err := s.allowed(src.path, " when unpacked", declared, false); err != nil {
+	if err := s.bounds.allowed(src.ref, " when unpacked", declared, false); err != nil {
 		return nil, err
 	}
 	h := sha256.New()
-	_, err := io.Copy(h, s.countingReader(ctx, io.NewSectionReader(src, 0, src.size)))
+	_, err := io.Copy(h, &reader{ctx, io.NewSectionReader(src, 0, src.size), s.work.add})
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil:
-		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.path)
+		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.ref)
 	}
 	key := hex.EncodeToString(h.Sum(nil))
 	im, err := s.lookup(ctx, key)
@@ -47,34 +47,34 @@ func (s Stager) openPacked(ctx context.Context, src source, p *format) (*Image, 
 	if err != nil {
 		return nil, err
 	}
-	im.path, im.source, im.private = src.path, key, true
+	im.ref, im.source, im.private = src.ref, key, true
 	return im, nil
 }
 
-// decodeToFile decodes a whole image into a file of its own, so that nothing of it is ever written before all of it is known to
-// be sound.
-func (s Stager) decodeToFile(ctx context.Context, src source, p *format, key string, declared int64) (*Image, error) {
+// decodeToFile decodes the whole image into a scratch file, so that nothing of a damaged image is ever written to
+// a medium.
+func (s *opener) decodeToFile(ctx context.Context, src source, p *format, key string, declared int64) (*Image, error) {
 	staged, err := s.Cache.tempFile("unpack")
 	if err != nil {
 		return nil, err
 	}
-	room := s.room(staged, src.path, " when unpacked")
+	room := s.bounds.room(staged, src.ref, " when unpacked")
 	if err := room.check(declared, false); err != nil {
 		staged.Close()
 		return nil, err
 	}
-	im := &Image{path: src.path, f: staged, private: true}
-	sc := newScanner(s.addWork)
+	im := &Image{ref: src.ref, f: staged, private: true}
+	sc := newScanner(s.work.add)
 	defer sc.release()
-	sc.out = s.scratchFile(staged)
-	sc.onRange, sc.onSize = s.rangeCallback(im), s.OnMinSize
-	d := &decoder{ctx: ctx, src: src, progress: s.Progress, long: func() bool { return s.workedFor.Load() >= slowAfter }, cpus: cpus{runtime.GOMAXPROCS(0), s.ReservedCPUs, s.UseAllCPUs}, room: room}
+	sc.out = s.bounds.scratchFile(staged)
+	sc.onRange, sc.onSize = s.Observer.ranges(im), s.Observer.MinSize
+	d := &decoder{ctx: ctx, src: src, progress: s.Observer.Progress, long: s.work.isSlow, cpus: cpus{runtime.GOMAXPROCS(0), s.CPUs.Reserved, s.CPUs.UseAll}, room: room}
 	skips, err := d.copy(p, sc)
 	if err == nil {
 		im.sum, err = sc.finish()
 	}
 	if err == nil && sc.size == 0 {
-		err = classify.New(classify.ImageEmpty, "the image %s is empty when unpacked", src.path)
+		err = classify.New(classify.ImageEmpty, "the image %s is empty when unpacked", src.ref)
 	}
 	if err != nil {
 		staged.Close()
@@ -82,61 +82,53 @@ func (s Stager) decodeToFile(ctx context.Context, src source, p *format, key str
 	}
 	im.size, im.ranges = sc.size, sc.ranges
 	if err := s.Cache.store(staged, key, im, skips, s.Clock.Now()); err != nil {
-		s.Note(fmt.Sprintf("what was unpacked is not kept for another run: %v", err))
+		s.Observer.Note(fmt.Sprintf("what was unpacked is not kept for another run: %v", err))
 	}
 	return im, nil
 }
 
-// rangeCallback tells of the ranges of an image that is being read.
-func (s Stager) rangeCallback(im *Image) func(Range) {
-	if s.OnRange == nil {
-		return func(Range) {}
-	}
-	return func(r Range) { s.OnRange(im, r) }
-}
-
-// unpackError explains what went wrong with a format after n bytes.
-func (s Stager) unpackError(ctx context.Context, err error, src source, staged *os.File, name string, window, n int64) error {
+// unpackError returns the error of a format after n decoded bytes.
+func (s *opener) unpackError(ctx context.Context, err error, src source, staged *os.File, name string, window, n int64) error {
 	var full *diskError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.As(err, &full):
-		return s.Cache.errDiskFull(staged, full.error, src.path, "unpacked")
+		return s.Cache.errDiskFull(staged, full.error, src.ref, "unpacked")
 	case classify.Facts(err).Kind != "":
 		return err
 	case errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, xz.ErrMemlimit):
-		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s needs more than %d MiB of memory to be unpacked", src.path, window>>20),
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s needs more than %d MiB of memory to be unpacked", src.ref, window>>20),
 			"pack it with a smaller window, zstd --long=27 or xz -9 at most, and once, or unpack it first")
 	case errors.Is(err, zstd.ErrUnknownDictionary) || errors.Is(err, xz.ErrOptions) || errors.Is(err, errLayer):
-		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s, in %s format, cannot be unpacked here", src.path, name), "unpack it first")
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s, in %s format, cannot be unpacked here", src.ref, name), "unpack it first")
 	}
-	return classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s cannot be decoded after %d bytes", src.path, name, n), "download or build it again")
+	return classify.WithHint(classify.Wrap(err, classify.ImageDecode, "the image %s is damaged: %s cannot be decoded after %d bytes", src.ref, name, n), "download or build it again")
 }
 
-// decoder is the unpacking of one file, which may be packed more than once: a sparse image is often sent compressed.
+// decoder decodes one file, which may be compressed more than once: a sparse image is often sent compressed.
 type decoder struct {
 	ctx      context.Context
 	src      source
 	progress func(step string, done, total int64)
-	long     func() bool // whether it takes long enough for people to ask
+	long     func() bool // whether to report progress
 	cpus     cpus
-	room     *room  // for what is in it, and for what is in that
-	name     string // of the format at work, for errors
-	window   int64  // that it may have
+	room     *room  // for the content of each format
+	name     string // of the formats opened so far, for errors
+	window   int64  // bytes of memory that the format may use
 	read     atomic.Int64
 	opened   []io.Closer
 }
 
-// maxNesting is how often a file may be packed.
+// maxNesting is the largest number of formats within each other.
 const maxNesting = 3
 
 var errLayer = errors.New("what is in it cannot be unpacked here")
 
-// skip is a part of an image that does not matter.
+// skip is an unmapped part of an image.
 type skip struct{ Off, End int64 }
 
-// copy decodes to sc. All of the file must belong to what is packed in it.
+// copy decodes to sc. It returns an error if bytes of the file are left over.
 func (d *decoder) copy(p *format, sc *scanner) ([]skip, error) {
 	defer func() {
 		for _, c := range d.opened {
@@ -148,7 +140,7 @@ func (d *decoder) copy(p *format, sc *scanner) ([]skip, error) {
 	for depth := 1; err == nil; depth++ {
 		d.opened = append(d.opened, out)
 		inputs = append(inputs, in)
-		// A few bytes of a file may unpack for days, and to more of another format that unpacks to nothing.
+		// A few bytes may decode to a stream of days, whose format in turn decodes to nothing.
 		content := &metered{r: &reader{d.ctx, out, func(int) {}}, check: d.room.check}
 		in = bufio.NewReaderSize(content, 256<<10)
 		var head []byte
@@ -178,7 +170,7 @@ func (d *decoder) copy(p *format, sc *scanner) ([]skip, error) {
 	if _, err := sc.ReadFrom(in); err != nil {
 		return nil, err
 	}
-	for _, in := range slices.Backward(inputs) { // the end of what is within takes what is left of what is around it
+	for _, in := range slices.Backward(inputs) { // reading the inner format to EOF also consumed the trailers of the outer ones
 		if err := expectEOF(in); err != nil {
 			return nil, err
 		}
@@ -189,8 +181,8 @@ func (d *decoder) copy(p *format, sc *scanner) ([]skip, error) {
 	return sparse.skips(), nil
 }
 
-// openOuter opens the outermost format, in parallel where it lets itself be split: then all of the file is accounted for,
-// and there is no in.
+// openOuter opens the outermost format, in parallel if the file can be split: then the whole file is accounted
+// for, and in is nil.
 func (d *decoder) openOuter(p *format) (out io.ReadCloser, in *bufio.Reader, err error) {
 	d.name, d.window = p.name, maxWindow
 	if p.blocks != nil {
@@ -204,7 +196,7 @@ func (d *decoder) openOuter(p *format) (out io.ReadCloser, in *bufio.Reader, err
 	return out, in, err
 }
 
-// ReadAt reads the file, until the context ends, and tells how far it got.
+// ReadAt reads the file until the context ends, and reports progress.
 func (d *decoder) ReadAt(p []byte, off int64) (int, error) {
 	if err := d.ctx.Err(); err != nil {
 		return 0, err
@@ -216,7 +208,7 @@ func (d *decoder) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// expectEOF reports whether nothing is left; nil is a file that was accounted for.
+// expectEOF returns an error if anything is left. A nil reader is a file that is accounted for.
 func expectEOF(in *bufio.Reader) error {
 	if in == nil {
 		return nil

@@ -18,48 +18,49 @@ import (
 )
 
 const (
-	// maxDownloadTries is how often a download is tried in a row without getting further.
+	// maxDownloadTries is how often a download is tried in a row without progress.
 	maxDownloadTries = 5
 	// stallTimeout is how long a server may send nothing.
 	stallTimeout = 30 * time.Second
 	// maxRedirects is how many redirections are followed.
 	maxRedirects = 10
-	// progressStep is how much comes between two reports of progress.
+	// progressStep is the bytes between two reports of progress.
 	progressStep = 1 << 20
 )
 
-// openWeb opens an image of the web. One that is kept is not fetched again, if its digest is asked for or the server says
-// that it is still the same.
-func (s Stager) openWeb(ctx context.Context, address string) (*Image, error) {
+// openWeb opens an image by URL. It uses the cached one if that has the wanted digest, or if the server says that
+// it is unchanged.
+func (s *opener) openWeb(ctx context.Context, ref Ref) (*Image, error) {
+	address := string(ref)
 	from, err := web.Parse(address)
 	if err != nil {
 		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the image's address cannot be used"), "check the address after --image")
 	}
 	if s.SHA256 != "" {
-		if im, err := s.lookupAs(ctx, from, strings.ToLower(s.SHA256)); im != nil || err != nil {
+		if im, err := s.lookupAs(ctx, ref, strings.ToLower(s.SHA256)); im != nil || err != nil {
 			return im, err
 		}
 	}
 	known := s.Cache.lookupOrigin(address)
-	d, err := s.fetch(ctx, from, known.ETag)
+	d, err := s.fetch(ctx, ref, from, known.ETag)
 	if err != nil {
 		return nil, err
 	}
 	if d.notModified {
 		d.to.Close()
-		if im, err := s.lookupAs(ctx, from, known.Key); im != nil || err != nil {
+		if im, err := s.lookupAs(ctx, ref, known.Key); im != nil || err != nil {
 			return im, err
 		}
-		if d, err = s.fetch(ctx, from, ""); err != nil {
+		if d, err = s.fetch(ctx, ref, from, ""); err != nil {
 			return nil, err
 		}
 	}
-	im, err := s.openSource(ctx, source{File: d.to, path: from.String(), name: from.Name(), private: true})
+	im, err := s.openSource(ctx, source{File: d.to, ref: ref, name: from.Name(), private: true})
 	if err != nil {
 		return nil, err
 	}
 	key := im.source
-	if key == "" { // of a raw one that is what was downloaded
+	if key == "" { // a raw image is stored as it was downloaded
 		key = im.sum
 		err = s.Cache.store(im.f, key, im, nil, s.Clock.Now())
 	}
@@ -67,32 +68,32 @@ func (s Stager) openWeb(ctx context.Context, address string) (*Image, error) {
 		err = s.Cache.saveOrigin(address, origin{d.etag, key})
 	}
 	if err != nil {
-		s.Note(fmt.Sprintf("what was downloaded is not kept for another run: %v", err))
+		s.Observer.Note(fmt.Sprintf("what was downloaded is not kept for another run: %v", err))
 	}
 	return im, nil
 }
 
-// lookupAs opens what is kept of an image of the web, nil if nothing is.
-func (s Stager) lookupAs(ctx context.Context, from web.Address, key string) (*Image, error) {
+// lookupAs opens the cached image of a URL, nil if there is none.
+func (s *opener) lookupAs(ctx context.Context, ref Ref, key string) (*Image, error) {
 	im, err := s.lookup(ctx, key)
 	if im == nil || err != nil {
 		return nil, err
 	}
-	if im.path, im.private = from.String(), true; im.sum != key {
+	if im.ref, im.private = ref, true; im.sum != key {
 		im.source = key
 	}
 	return im, nil
 }
 
-// fetch downloads an image into a file of its own, unless the server says that it is the one with an entity tag. A download
-// that breaks off goes on where it was, if the server can tell that the image is still the same, and begins again
-// otherwise. The proxy that the environment names is used.
-func (s Stager) fetch(ctx context.Context, from web.Address, unless string) (*download, error) {
+// fetch downloads an image into a scratch file, unless its entity tag is still unless. An interrupted download is
+// continued if the server can identify the version of the image, and restarted otherwise. It uses the proxy of the
+// environment.
+func (s *opener) fetch(ctx context.Context, ref Ref, from web.Address, unless string) (*download, error) {
 	to, err := s.Cache.tempFile("download")
 	if err != nil {
 		return nil, err
 	}
-	d := &download{Stager: s, from: from, to: to, proxy: http.ProxyFromEnvironment, ifNoneMatch: unless, room: s.room(to, from.String(), "")}
+	d := &download{opener: s, from: from, to: to, proxy: http.ProxyFromEnvironment, ifNoneMatch: unless, room: s.bounds.room(to, ref, "")}
 	if err := d.run(ctx); err != nil {
 		to.Close()
 		return nil, err
@@ -100,25 +101,25 @@ func (s Stager) fetch(ctx context.Context, from web.Address, unless string) (*do
 	return d, nil
 }
 
-// download is one under way.
+// download is a download in progress.
 type download struct {
-	Stager
+	*opener
 	from  web.Address
 	to    *os.File
 	proxy func(*http.Request) (*url.URL, error)
 
-	current  web.Address // that was asked last, from or where it redirects to
+	current  web.Address // of the last request: from, or a redirection
 	done     int64
 	total    int64  // 0 if it is not known
-	etag     string // tells one version of the image from another, byte for byte; "" if the server does not say
+	etag     string // strong entity tag of the version that is downloaded; "" if the server sends none
 	reported int64  // done at the last report of progress
-	room     *room  // for what comes
+	room     *room  // for the download
 
-	ifNoneMatch string // the entity tag of what is there already, "" if nothing is
-	notModified bool   // the server has nothing else
+	ifNoneMatch string // entity tag of the cached image, "" if there is none
+	notModified bool   // the cached image is current
 }
 
-// run tries until the image is there.
+// run tries until the image is complete or an error is final.
 func (d *download) run(ctx context.Context) error {
 	best := int64(0)
 	for n := 0; ; n++ {
@@ -137,14 +138,14 @@ func (d *download) run(ctx context.Context) error {
 			return err
 		}
 		wait := classify.Backoff{}.Wait(n)
-		d.Note(fmt.Sprintf("%s; again in %s", err, wait))
+		d.Observer.Note(fmt.Sprintf("%s; again in %s", err, wait))
 		if err := d.Clock.Sleep(ctx, wait); err != nil {
 			return classify.Wrap(err, "", "downloading %s", d.from)
 		}
 	}
 }
 
-// try makes one request and takes what it brings.
+// try makes one request and stores what the server sends.
 func (d *download) try(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -167,7 +168,7 @@ func (d *download) try(ctx context.Context) error {
 	return err
 }
 
-// request requests what is missing and follows redirections.
+// request requests the missing part and follows redirections.
 func (d *download) request(ctx context.Context) (*http.Response, error) {
 	to := d.from
 	for range maxRedirects {
@@ -188,8 +189,8 @@ func (d *download) request(ctx context.Context) (*http.Response, error) {
 	return nil, classify.MarkFatal(fmt.Errorf("the server redirects more than %d times", maxRedirects))
 }
 
-// send makes one request. The rest of an image is asked for only where a strong validator keeps two versions of it
-// from being mixed. Source: RFC 9110, 13.1.5 and 14.2.
+// send makes one request. It requests the rest of an image only with a strong validator, which prevents two
+// versions from being mixed. Source: RFC 9110, 13.1.5 and 14.2.
 func (d *download) send(ctx context.Context, to web.Address) (*http.Response, error) {
 	req, err := to.Request(ctx, http.MethodGet, "", false)
 	if err != nil {
@@ -215,18 +216,18 @@ func (d *download) send(ctx context.Context, to web.Address) (*http.Response, er
 	return t.RoundTrip(req)
 }
 
-// acceptResponse finds out where what follows belongs.
+// acceptResponse checks that the response continues or restarts the download.
 func (d *download) acceptResponse(resp *http.Response) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusNotModified && d.ifNoneMatch != "":
 		d.notModified = true
 		return nil
 	case code == http.StatusOK && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && d.SHA256 == "":
-		return classify.MarkFatal(classify.WithHint(errors.New("the server does not say how long the image is, so that nobody could tell its end from a break"),
+		return classify.MarkFatal(classify.WithHint(errors.New("the server does not say how long the image is, so that its end cannot be distinguished from a broken connection"),
 			"give its digest with --sha256, or have it served with a length"))
 	case code == http.StatusOK:
 		d.done, d.reported, d.total, d.etag = 0, 0, max(resp.ContentLength, 0), ""
-		if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // W/ would be a weak one
+		if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // a weak tag begins with W/
 			d.etag = tag
 		}
 		if err := d.room.checkPacked(d.total, true); err != nil {
@@ -250,13 +251,13 @@ func (d *download) acceptResponse(resp *http.Response) error {
 	return &statusError{resp.StatusCode, d.current.DescribeStatus(resp)}
 }
 
-// restart has the next try begin again.
+// restart makes the next try begin again.
 func (d *download) restart(err error) error {
 	d.etag = ""
 	return err
 }
 
-// statusError is a status other than success.
+// statusError is an unsuccessful response.
 type statusError struct {
 	code int
 	text string
@@ -264,21 +265,21 @@ type statusError struct {
 
 func (a *statusError) Error() string { return "the server answers " + a.text }
 
-// copyBody copies what comes, and calls alive when something did.
-func (d *download) copyBody(body io.Reader, alive func()) error {
+// copyBody stores the body. It calls onData whenever bytes arrive.
+func (d *download) copyBody(body io.Reader, onData func()) error {
 	buf := make([]byte, 256<<10)
 	for {
 		n, err := body.Read(buf)
 		if n > 0 {
-			alive()
+			onData()
 			if err := d.fits(d.done + int64(n)); err != nil {
 				return err
 			}
-			if _, werr := d.scratchFile(d.to).WriteAt(buf[:n], d.done); werr != nil {
+			if _, werr := d.bounds.scratchFile(d.to).WriteAt(buf[:n], d.done); werr != nil {
 				return werr
 			}
 			d.done += int64(n)
-			d.addWork(n)
+			d.work.add(n)
 			d.report(progressStep)
 		}
 		if err == io.EOF {
@@ -291,7 +292,7 @@ func (d *download) copyBody(body io.Reader, alive func()) error {
 	}
 }
 
-// fits refuses what there is no room for, and what is more than was announced.
+// fits refuses more bytes than were announced, or than there is room for.
 func (d *download) fits(n int64) error {
 	if d.total > 0 && n > d.total {
 		return d.restart(fmt.Errorf("the server sent more than the %d bytes that it announced", d.total))
@@ -299,7 +300,7 @@ func (d *download) fits(n int64) error {
 	return d.room.checkPacked(n, n == d.total)
 }
 
-// checkComplete reports whether what came is all that was announced.
+// checkComplete returns an error if fewer bytes arrived than were announced.
 func (d *download) checkComplete() error {
 	switch {
 	case d.total == 0 || d.done == d.total:
@@ -308,19 +309,19 @@ func (d *download) checkComplete() error {
 	return io.ErrUnexpectedEOF
 }
 
-// report tells the progress if there is some.
+// report reports the progress, if it is at least step bytes.
 func (d *download) report(step int64) {
 	if d.done-d.reported >= step {
 		d.reported = d.done
-		d.Progress("download", d.done, d.total)
+		d.Observer.Progress("download", d.done, d.total)
 	}
 }
 
-// explain says what failed, whether another attempt may help, and the way out.
+// explain returns the error of a try with a hint, marked as fatal if another try cannot help.
 func (d *download) explain(err error) error {
 	var full *diskError
 	if errors.As(err, &full) {
-		return d.Cache.errDiskFull(d.to, full.error, d.from.String(), "downloaded")
+		return d.Cache.errDiskFull(d.to, full.error, Ref(d.from.String()), "downloaded")
 	}
 	if classify.Facts(err).Kind == classify.ImageTooLarge {
 		return err
@@ -338,7 +339,7 @@ func (d *download) explain(err error) error {
 	return classify.WithHint(classify.Wrap(err, classify.ImageFetch, "cannot download %s", d.from), "%s", hint)
 }
 
-// advice judges an error of a download.
+// advice returns whether an error is final, and a hint.
 func (d *download) advice(err error) (fatal bool, hint string) {
 	const check = "check the address after --image, and that its server runs"
 	var (

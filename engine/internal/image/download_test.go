@@ -53,16 +53,15 @@ func newSite(t *testing.T, ways ...way) *site {
 
 func (s *site) fetcher() Stager {
 	st := Stager{
-		Clock: &s.clk, Note: func(text string) { s.notes = append(s.notes, text) },
-		Progress: func(step string, done, total int64) {
+		Clock: &s.clk,
+		Observer: Observer{Note: func(text string) { s.notes = append(s.notes, text) }, Progress: func(step string, done, total int64) {
 			if step != "download" {
 				return
 			}
 			s.done = append(s.done, done, total)
 			s.arrived <- done
-		},
+		}},
 	}
-	st.setDefaults()
 	return st
 }
 
@@ -159,7 +158,7 @@ func TestFetch(t *testing.T) {
 			s := newSite(t, tt.ways...)
 			s.Start()
 			began := s.clk.Now()
-			im, err := s.fetcher().Open(t.Context(), "http://me:s3cret@"+s.Listener.Addr().String()+"/a/disk.raw?X-Sig=s3cret")
+			im, err := s.fetcher().Open(t.Context(), Ref("http://me:s3cret@"+s.Listener.Addr().String()+"/a/disk.raw?X-Sig=s3cret"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,7 +210,7 @@ func TestFetchFails(t *testing.T) {
 		"not trusted":  {status(200, "x"), true, "cannot download URL: tls: failed to verify certificate: x509: certificate signed by unknown authority", "set SSL_CERT_FILE to a file with the certificate that signs for the server, or download the image and name the file", classify.ImageFetch, classify.Fatal, 0},
 		"no length": {
 			raw(func(*site) string { return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\npart" }), false,
-			"cannot download URL: the server does not say how long the image is, so that nobody could tell its end from a break",
+			"cannot download URL: the server does not say how long the image is, so that its end cannot be distinguished from a broken connection",
 			"give its digest with --sha256, or have it served with a length", classify.ImageFetch, classify.Fatal, 1,
 		},
 		"not an answer": {func(_ *site, w http.ResponseWriter, _ *http.Request) {
@@ -229,7 +228,7 @@ func TestFetchFails(t *testing.T) {
 				defer s.Server.Close()
 			}
 			scheme, address, _ := strings.Cut(s.URL, "://")
-			_, err := s.fetcher().Open(t.Context(), scheme+"://me:s3cret@"+address+"/x.raw?sig=s3cret")
+			_, err := s.fetcher().Open(t.Context(), Ref(scheme+"://me:s3cret@"+address+"/x.raw?sig=s3cret"))
 			f := classify.Facts(err)
 			if text := strings.Replace(fmt.Sprint(err), s.URL+"/x.raw?…", "URL", 1); text != tt.text || f.Kind != tt.kind || f.Class != tt.class || f.Hint != tt.hint || len(s.asked) != tt.asked {
 				t.Errorf("%s of kind %s, %s, hint %q, after %d requests; want %s of kind %s, %s, hint %q, %d", text, f.Kind, f.Class, f.Hint, len(s.asked), tt.text, tt.kind, tt.class, tt.hint, tt.asked)
@@ -258,7 +257,7 @@ func TestFetchWithoutAServer(t *testing.T) {
 		"https://me:s3cret/x@host/":                           {"the image's address cannot be used: https://… has no valid host", classify.Usage, classify.Fatal, 0},
 	} {
 		began := s.clk.Now()
-		_, err := s.fetcher().Open(t.Context(), address)
+		_, err := s.fetcher().Open(t.Context(), Ref(address))
 		f := classify.Facts(err)
 		if err == nil || !strings.Contains(err.Error(), want.text) || strings.Contains(err.Error(), "s3cret") || f.Kind != want.kind || f.Hint == "" {
 			t.Errorf("%s: %v of kind %s, hint %q", address, err, f.Kind, f.Hint)
@@ -279,11 +278,11 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 		<-r.Context().Done()
 	})
 	s.Start()
-	if _, err := s.fetcher().Open(ctx, s.URL); !errors.Is(err, stop) || err.Error() != "downloading "+s.URL+"/: stop" {
+	if _, err := s.fetcher().Open(ctx, Ref(s.URL)); !errors.Is(err, stop) || err.Error() != "downloading "+s.URL+"/: stop" {
 		t.Errorf("Open = %v", err)
 	}
 	t.Setenv("TMPDIR", "/no/such/dir")
-	if _, err := s.fetcher().Open(t.Context(), s.URL); classify.Facts(err).Kind != classify.ConfigPlan || classify.Facts(err).Hint != "set TMPDIR to a folder that can be written" {
+	if _, err := s.fetcher().Open(t.Context(), Ref(s.URL)); classify.Facts(err).Kind != classify.ConfigPlan || classify.Facts(err).Hint != "set TMPDIR to a folder that can be written" {
 		t.Errorf("Open without a place = %v", err)
 	}
 }
@@ -296,8 +295,8 @@ func TestFetchToAFullDisk(t *testing.T) {
 		t.Skipf("LEFT OUT: %v", err)
 	}
 	defer f.Close()
-	st := s.fetcher()
-	d := &download{Stager: st, from: parse(t, s.URL+"/x?s3cret"), to: f, proxy: http.ProxyURL(nil), room: st.room(f, s.URL, "")}
+	st := s.fetcher().opener()
+	d := &download{opener: st, from: parse(t, s.URL+"/x?s3cret"), to: f, proxy: http.ProxyURL(nil), room: st.bounds.room(f, Ref(s.URL), "")}
 	err = d.run(t.Context())
 	if f := classify.Facts(err); f.Kind != classify.ConfigPlan || f.Class != classify.Fatal || f.Hint != "set TMPDIR to a folder with room for the downloaded image" ||
 		!strings.HasPrefix(err.Error(), "the image "+s.URL+"/x?… cannot be downloaded to ") || len(s.asked) != 1 {
@@ -314,8 +313,8 @@ func TestFetchThroughAProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	st := newSite(t).fetcher()
-	d := &download{Stager: st, from: parse(t, "http://host/a?b=%zz"), to: f, proxy: http.ProxyURL(at), room: st.room(f, "", "")}
+	st := newSite(t).fetcher().opener()
+	d := &download{opener: st, from: parse(t, "http://host/a?b=%zz"), to: f, proxy: http.ProxyURL(at), room: st.bounds.room(f, "", "")}
 	if err := d.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +336,7 @@ func TestPackedFromTheWeb(t *testing.T) {
 	s := newSite(t, whole)
 	s.content = packed
 	s.Start()
-	im, err := s.fetcher().Open(t.Context(), s.URL+"/my%20disk.img.gz?a=b")
+	im, err := s.fetcher().Open(t.Context(), Ref(s.URL+"/my%20disk.img.gz?a=b"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -349,7 +348,7 @@ func TestPackedFromTheWeb(t *testing.T) {
 	}
 	// A page in the place of the image.
 	s.content = []byte("<html>no such image</html>")
-	_, err = s.fetcher().Open(t.Context(), s.URL+"/disk.img.gz?a=b")
+	_, err = s.fetcher().Open(t.Context(), Ref(s.URL+"/disk.img.gz?a=b"))
 	if f := classify.Facts(err); f.Kind != classify.ImageFormat || err.Error() != "the image "+s.URL+"/disk.img.gz?… has the name of a gzip file and is none" || f.Hint == "" {
 		t.Errorf("a page = %v", err)
 	}
@@ -365,7 +364,7 @@ func TestRefusedBehindARedirection(t *testing.T) {
 		io.WriteString(w, "expired: "+r.RequestURI)
 	})
 	s.Start()
-	_, err := s.fetcher().Open(t.Context(), s.URL+"/x.raw")
+	_, err := s.fetcher().Open(t.Context(), Ref(s.URL+"/x.raw"))
 	if want := "cannot download " + s.URL + "/x.raw: the server answers 403 Forbidden: expired: /store?…"; fmt.Sprint(err) != want {
 		t.Errorf("Open = %v; want %s", err, want)
 	}
@@ -385,7 +384,7 @@ func TestFetchOnce(t *testing.T) {
 	open := func(address string, asked ...string) {
 		t.Helper()
 		s.asked = nil
-		im, err := st.Open(t.Context(), address)
+		im, err := st.Open(t.Context(), Ref(address))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,24 +17,25 @@ import (
 const (
 	// maxWindow is the most memory that a compressed image may ask of its decoder.
 	maxWindow = 128 << 20
-	// innerWindow is the same for what is packed in it, again.
+	// innerWindow is the same for a compressed image within a compressed one.
 	innerWindow = 16 << 20
 )
 
-// format is a packed image. Without decode it is refused: written as it is, it would be a failed flash.
+// format is a format of compressed images. A format without decode is refused, because writing such a file
+// unchanged would be a failed flash.
 type format struct {
 	name, magic string
-	at          int                                                    // where the magic is, in bytes
-	ext         string                                                 // of the names that only such files have; may be empty
-	tool        string                                                 // that unpacks a FILE of it, where we do not
-	decode      func(r io.Reader, window int64) (io.ReadCloser, error) // with a window of so many bytes at most
+	at          int                                                    // offset of the magic in bytes
+	ext         string                                                 // extension that only such files have; may be empty
+	tool        string                                                 // command that decodes FILE, if decode is nil
+	decode      func(r io.Reader, window int64) (io.ReadCloser, error) // with at most window bytes of memory
 	// blocks decodes in parallel; not ok is a file that cannot be split.
 	blocks func(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc io.ReadCloser, ok bool, err error)
 	// declared returns how many bytes a file of size bytes says that it unpacks to, 0 if it does not say. It may be nil.
 	declared func(r io.ReaderAt, size int64) int64
 }
 
-// formats are told by what is in them, never by the name. Sources: the formats' specifications.
+// formats are detected by content, never by name. Sources: the formats' specifications.
 var formats = []format{
 	{"gzip", "\x1f\x8b\x08", 0, ".gz", "", decodeGzip, nil, nil},
 	{"xz", "\xfd7zXZ\x00", 0, ".xz", "", decodeXZ, decodeXZBlocks, declaredXZ},
@@ -54,24 +55,24 @@ var formats = []format{
 	{"VMDK", "KDMV", 0, "", toRaw, nil, nil, nil},
 	{"VDI", "<<< ", 0, ".vdi", toRaw, nil, nil, nil},
 	{"VHDX", "vhdxfile", 0, ".vhdx", toRaw, nil, nil, nil},
-	{"VHD", "conectix", 0, "", toRaw, nil, nil, nil}, // one of a fixed size is raw, and so may a VMDK be
+	{"VHD", "conectix", 0, "", toRaw, nil, nil, nil}, // a VHD of fixed size is raw, and so may a VMDK be
 	{"lzop", "\x89LZO", 0, ".lzo", "lzop -d FILE", nil, nil, nil},
 	{"cpio", "07070", 0, ".swu", "cpio -id <FILE", nil, nil, nil},
 	{"ar", "!<arch>\n", 0, ".deb", "ar x FILE", nil, nil, nil},
 	{"tar", "ustar", 257, ".tar", "tar -xf FILE", nil, nil, nil},
 }
 
-// toRaw unpacks virtual disks.
+// toRaw is the command that converts virtual disks.
 const toRaw = "qemu-img convert -O raw FILE disk.img"
 
-// headSize is how much tells a format.
+// headSize is how many bytes are needed to detect a format.
 const headSize = 257 + 5
 
-// skippable begins a frame that a zstd file may have anywhere; its first byte ends in any hex digit.
+// skippable is the magic of a frame that may be anywhere in a zstd file; the low digit of its first byte varies.
 const skippable = "\x50\x2a\x4d\x18"
 
-// formatByName gives the format that a file's name promises. A file that does not keep the promise is damaged, or a page that
-// a server sent in its place: written as it is, it would be a failed flash.
+// formatByName returns the format that a file's extension names. A file of another content is damaged, or a page
+// that a server sent instead: writing it unchanged would be a failed flash.
 func formatByName(name string) string {
 	for _, f := range formats {
 		if f.ext != "" && strings.HasSuffix(strings.ToLower(name), f.ext) {
@@ -81,7 +82,8 @@ func formatByName(name string) string {
 	return ""
 }
 
-// decodeGzip takes several members one after another, and zeros after the last, which tapes and dd leave; gzip does.
+// decodeGzip decodes several concatenated members, and ignores zeros after the last, which tapes and dd leave, as
+// gzip does.
 func decodeGzip(r io.Reader, _ int64) (io.ReadCloser, error) {
 	in := bufio.NewReader(r)
 	z, err := gzip.NewReader(in)
@@ -92,7 +94,7 @@ func decodeGzip(r io.Reader, _ int64) (io.ReadCloser, error) {
 	return &gzipMembers{z, in}, nil
 }
 
-// gzipMembers are the members of a gzip file. The reader is not embedded: its WriteTo would leave out Read.
+// gzipMembers are the members of a gzip file. The reader is not embedded, because its WriteTo would bypass Read.
 type gzipMembers struct {
 	z  *gzip.Reader
 	in *bufio.Reader
@@ -115,13 +117,13 @@ func (m *gzipMembers) Read(p []byte) (int, error) {
 				m.z.Multistream(false)
 			}
 		}
-		if n > 0 || err != nil || len(p) == 0 { // a member may be empty, and so may the next thousand
+		if n > 0 || err != nil || len(p) == 0 { // a thousand members in a row may be empty
 			return n, err
 		}
 	}
 }
 
-// onlyZeros reads to the end, which it answers if there was nothing else before it.
+// onlyZeros reads to the end. It returns io.EOF if there are only zeros before it.
 func onlyZeros(r io.ByteReader) error {
 	for {
 		c, err := r.ReadByte()
@@ -138,7 +140,7 @@ func decodeBzip2(r io.Reader, _ int64) (io.ReadCloser, error) {
 	return io.NopCloser(bzip2.NewReader(r)), nil
 }
 
-// decodeLZ4 takes several frames one after another, as lz4 does.
+// decodeLZ4 decodes several concatenated frames, as lz4 does.
 func decodeLZ4(r io.Reader, _ int64) (io.ReadCloser, error) {
 	in := bufio.NewReader(r)
 	return io.NopCloser(&lz4Frames{lz4.NewReader(in), in}), nil

@@ -17,42 +17,43 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
-// Image is an open image whose digest and ranges are known. A packed one was unpacked into a file of its own. ReadAt may
-// be called from many goroutines.
+// Image is an open image whose digest and ranges are known. A compressed one was decoded into a scratch file. It
+// is safe for concurrent use.
 type Image struct {
-	path    string
+	ref     Ref
 	size    int64
-	sum     string // of what is written
-	source  string // digest of the file, if that is packed
+	sum     string // of the decoded image
+	source  string // digest of the compressed file; "" if it is raw
 	ranges  []Range
 	f       *os.File
-	mtime   time.Time // of the file, if it is written as it is
-	private bool      // nobody else changes the file
+	mtime   time.Time // of a raw file
+	private bool      // no other process can change the file
 }
 
-// Open opens an image file and keeps nothing of it; a Stager does that.
-func Open(ctx context.Context, path string) (*Image, error) { return Stager{}.Open(ctx, path) }
+// Open opens an image file without a cache.
+func Open(ctx context.Context, ref Ref) (*Image, error) { return Stager{}.Open(ctx, ref) }
 
 // ReadAt implements io.ReaderAt.
 func (im *Image) ReadAt(p []byte, off int64) (int, error) { return im.f.ReadAt(p, off) }
 
-// File is the file that the image is in as it is written.
+// File returns the file that holds the decoded image.
 func (im *Image) File() *os.File { return im.f }
 
-// Path is where the image was opened, without what is secret in an address.
-func (im *Image) Path() string { return im.path }
+// Path returns the path or address from which the image was opened, without secrets.
+func (im *Image) Path() string { return im.ref.String() }
 
-// Ranges are the image's data and zeros, in order. What is in none of them does not matter.
+// Ranges returns the image's data and zeros, in order. Bytes outside of them are unmapped: a medium may hold
+// anything there.
 func (im *Image) Ranges() []Range { return im.ranges }
 
-// ReadRange reads one of Ranges, and fails if it is not what it was when the digest was made.
+// ReadRange reads one of Ranges. It returns an error if the range has changed since the digest was computed.
 func (im *Image) ReadRange(r Range, buf []byte) error {
 	if r.Kind == Zero {
 		clear(buf[:r.Len])
 		return nil
 	}
 	if _, err := im.f.ReadAt(buf[:r.Len], r.Off); err != nil && err != io.EOF {
-		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.path)
+		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.ref)
 	}
 	if !r.Matches(buf[:r.Len]) {
 		return im.errChanged(nil)
@@ -60,7 +61,7 @@ func (im *Image) ReadRange(r Range, buf []byte) error {
 	return nil
 }
 
-// Matches reports whether p, of the range's length, is what the image had there when the digest was made.
+// Matches reports whether p, of the range's length, is the content from which the digest was computed.
 func (r Range) Matches(p []byte) bool {
 	if r.Kind == Zero {
 		for b := range chunks(p) {
@@ -73,19 +74,19 @@ func (r Range) Matches(p []byte) bool {
 	return sha256.Sum256(p) == r.sum
 }
 
-// Size is the number of bytes to write.
+// Size returns the number of bytes to write.
 func (im *Image) Size() int64 { return im.size }
 
-// SHA256 is the digest of exactly Size bytes, in hex.
+// SHA256 returns the digest of the decoded image, in hex.
 func (im *Image) SHA256() string { return im.sum }
 
-// CheckUnchanged reports whether the file is still the one that was opened; its digest is of no use otherwise. What was
-// downloaded or unpacked cannot change.
+// CheckUnchanged returns an error if the file was replaced or changed since it was opened. A downloaded or decoded
+// image cannot change.
 func (im *Image) CheckUnchanged() error {
 	if im.private {
 		return nil
 	}
-	st, err := os.Stat(im.path)
+	st, err := os.Stat(string(im.ref))
 	if err == nil {
 		var open os.FileInfo
 		if open, err = im.f.Stat(); err == nil && os.SameFile(st, open) && st.Size() == im.size && st.ModTime().Equal(im.mtime) {
@@ -96,14 +97,14 @@ func (im *Image) CheckUnchanged() error {
 }
 
 func (im *Image) errChanged(cause error) error {
-	return classify.WithHint(&classify.Error{Kind: classify.ImageChanged, Msg: "the image " + im.path + " was changed while it was in use", Cause: cause},
+	return classify.WithHint(&classify.Error{Kind: classify.ImageChanged, Msg: "the image " + im.ref.String() + " was changed while it was in use", Cause: cause},
 		"write to another name and rename, then run again")
 }
 
 // Close closes the file.
 func (im *Image) Close() error { return im.f.Close() }
 
-// CheckDigest compares the image with a digest that the operator expects, of the file or of what is packed in it.
+// CheckDigest returns an error unless sha256 is the digest of the image, compressed or decoded.
 func (im *Image) CheckDigest(sha256 string) error {
 	if strings.EqualFold(sha256, im.sum) || strings.EqualFold(sha256, im.source) {
 		return nil
@@ -112,17 +113,17 @@ func (im *Image) CheckDigest(sha256 string) error {
 	if im.source != "" {
 		found = im.source + ", unpacked " + im.sum
 	}
-	return classify.WithHint(classify.New(classify.ImageMismatch, "the image %s has the sha256 %s, not %s", im.path, found, sha256),
+	return classify.WithHint(classify.New(classify.ImageMismatch, "the image %s has the sha256 %s, not %s", im.ref, found, sha256),
 		"it is not the image that you expect: download or build it again")
 }
 
-// maxSums is the longest file of digests that is read, in bytes: that of a mirror with 100,000 files.
+// maxSums is the size of the largest digest file that is read, in bytes: that of a mirror with 100,000 files.
 const maxSums = 16 << 20
 
 var hexSum = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
 
-// ParseDigest reads a digest: 64 hex digits, or a file as sha256sum writes it, with a line for the image, which is found by
-// the last element of its path or address.
+// ParseDigest returns the digest in text: 64 hex digits, or the path of a file in the format of sha256sum with a
+// line for the image. The line is found by the last element of the image's path or URL.
 func ParseDigest(text, imagePath string) (string, error) {
 	if address, err := web.Parse(imagePath); err == nil {
 		imagePath = address.Name()

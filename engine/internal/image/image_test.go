@@ -27,7 +27,7 @@ func write(t *testing.T, name, content string) string {
 }
 
 func TestOpen(t *testing.T) {
-	im, err := Open(t.Context(), write(t, "x.raw", "abc"))
+	im, err := Open(t.Context(), Ref(write(t, "x.raw", "abc")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestRefused(t *testing.T) {
 		{write(t, "a.img", "\n<!DOCTYPE HTML>\n<html>"), classify.ImageFormat, "is a web page"},
 		{write(t, "a.img", "<html><head>"), classify.ImageFormat, "is a web page"},
 	} {
-		_, err := Open(t.Context(), tt.path)
+		_, err := Open(t.Context(), Ref(tt.path))
 		if f := classify.Facts(err); f.Kind != tt.kind || f.Class != classify.Fatal || !strings.Contains(err.Error(), tt.text) {
 			t.Errorf("Open(%s) = %v of kind %s; want %q of kind %s", tt.path, err, f.Kind, tt.text, tt.kind)
 		}
@@ -80,14 +80,14 @@ func TestRefused(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")
 	cancel(stop)
-	if _, err := Open(ctx, write(t, "x", "abc")); !errors.Is(err, stop) {
+	if _, err := Open(ctx, Ref(write(t, "x", "abc"))); !errors.Is(err, stop) {
 		t.Errorf("cancelled Open = %v", err)
 	}
 }
 
 func TestUnchanged(t *testing.T) {
 	path := write(t, "x.raw", "abc")
-	im, err := Open(t.Context(), path)
+	im, err := Open(t.Context(), Ref(path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestPacked(t *testing.T) {
 				data []byte
 				size int64
 			}{"one": {packed, int64(len(content))}, "two": {twice, 2 * int64(len(content))}} {
-				im, err := Open(t.Context(), write(t, "named.raw", string(tt.data)))
+				im, err := Open(t.Context(), Ref(write(t, "named.raw", string(tt.data))))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -161,12 +161,12 @@ func TestPacked(t *testing.T) {
 				damaged[fmt.Sprint("bit at ", at)] = flipped
 			}
 			for name, data := range damaged {
-				_, err := Open(t.Context(), write(t, "x", string(data)))
+				_, err := Open(t.Context(), Ref(write(t, "x", string(data))))
 				if f := classify.Facts(err); f.Kind != classify.ImageDecode || f.Class != classify.Fatal {
 					t.Errorf("%s: %v of kind %s; want image.decode", name, err, f.Kind)
 				}
 			}
-			if _, err := Open(t.Context(), write(t, "x", string(pack(t, tool, nil)))); classify.Facts(err).Kind != classify.ImageEmpty {
+			if _, err := Open(t.Context(), Ref(write(t, "x", string(pack(t, tool, nil))))); classify.Facts(err).Kind != classify.ImageEmpty {
 				t.Errorf("nothing packed: %v", err)
 			}
 		})
@@ -187,7 +187,7 @@ func TestEveryBit(t *testing.T) {
 				if err := os.WriteFile(path, data, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				im, err := Open(t.Context(), path)
+				im, err := Open(t.Context(), Ref(path))
 				if err == nil {
 					defer im.Close()
 					if im.SHA256() != sum {
@@ -237,7 +237,7 @@ func TestAsTheToolsDo(t *testing.T) {
 		"lz4, the old format":       {"legacy", "", "", ""},
 	} {
 		packed := pack(t, packers[tt.ext], content)
-		im, err := Open(t.Context(), write(t, "disk.img", tt.before+string(packed)+tt.after))
+		im, err := Open(t.Context(), Ref(write(t, "disk.img", tt.before+string(packed)+tt.after)))
 		if kind := classify.Facts(err).Kind; kind != tt.kind {
 			t.Errorf("%s: %v of kind %s; want %q", name, err, kind, tt.kind)
 		}
@@ -250,7 +250,7 @@ func TestAsTheToolsDo(t *testing.T) {
 		im.Close()
 	}
 	for _, name := range []string{"disk.img.gz", "disk.XZ", "disk.zst", "disk.bz2", "disk.img.lz4", "disk.zip", "disk.simg"} {
-		if _, err := Open(t.Context(), write(t, name, "<html>")); classify.Facts(err).Kind != classify.ImageFormat || !strings.Contains(err.Error(), name+" has the name of a ") {
+		if _, err := Open(t.Context(), Ref(write(t, name, "<html>"))); classify.Facts(err).Kind != classify.ImageFormat || !strings.Contains(err.Error(), name+" has the name of a ") {
 			t.Errorf("a page named %s: %v", name, err)
 		}
 	}
@@ -260,7 +260,7 @@ func TestNoRoomToUnpack(t *testing.T) {
 	packed := pack(t, packers["gz"], []byte("image"))
 	path := write(t, "x.gz", string(packed))
 	t.Setenv("TMPDIR", "/no/such/dir")
-	if _, err := Open(t.Context(), path); classify.Facts(err).Kind != classify.ConfigPlan {
+	if _, err := Open(t.Context(), Ref(path)); classify.Facts(err).Kind != classify.ConfigPlan {
 		t.Errorf("Open without a place = %v", err)
 	}
 }
@@ -296,7 +296,7 @@ func TestTooLargeAWindow(t *testing.T) {
 		"zstd": {zst, 128}, "xz": {xz, 128}, "the second stream of an xz": {append(small, xz...), 128},
 		"zstd in gzip": {pack(t, packers["gz"], zst), 16}, "a window of 128 MiB in one of 128": {pack(t, packers["zst"], pack(t, []string{"xz", "-c", "--lzma2=preset=0,dict=128MiB"}, content)), 16},
 	} {
-		_, err := Open(t.Context(), write(t, "x", string(tt.file)))
+		_, err := Open(t.Context(), Ref(write(t, "x", string(tt.file))))
 		if f := classify.Facts(err); f.Kind != classify.ImageFormat || !strings.Contains(fmt.Sprint(err), fmt.Sprintf("needs more than %d MiB of memory", tt.most)) || !strings.Contains(f.Hint, "smaller window") {
 			t.Errorf("%s: %v of kind %s, hint %q", what, err, f.Kind, f.Hint)
 		}
@@ -311,7 +311,7 @@ func TestWhatIsNotKnownHere(t *testing.T) {
 		layers = pack(t, packers["gz"], layers)
 	}
 	for what, file := range map[string][]byte{"xz with a filter": pack(t, []string{"xz", "-c", "--arm64", "--lzma2"}, content), "four layers": layers} {
-		if _, err := Open(t.Context(), write(t, "x", string(file))); classify.Facts(err).Kind != classify.ImageFormat {
+		if _, err := Open(t.Context(), Ref(write(t, "x", string(file)))); classify.Facts(err).Kind != classify.ImageFormat {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

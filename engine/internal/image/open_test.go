@@ -81,7 +81,7 @@ func openOnce(t *testing.T, path string) (o outcome) {
 	defer cancel()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	im, err := Stager{MaxSize: fuzzSize, space: noneTells}.Open(ctx, path)
+	im, err := Stager{MaxSize: fuzzSize, space: noneTells}.Open(ctx, Ref(path))
 	runtime.ReadMemStats(&after)
 	if n := after.TotalAlloc - before.TotalAlloc; n > fuzzMemory {
 		t.Errorf("%d bytes are allocated", n)

@@ -39,7 +39,7 @@ func TestPermit(t *testing.T) {
 				return refuse
 			}
 			return nil
-		}}.Open(t.Context(), tt.image)
+		}}.Open(t.Context(), Ref(tt.image))
 		if !errors.Is(err, refuse) || !slices.Equal(asked, tt.asked) {
 			t.Errorf("Open(%s) = %v, asked of %q; want %v, %q", tt.image, err, asked, refuse, tt.asked)
 		}

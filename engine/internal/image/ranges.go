@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kind is what a range of an image means. What is in no range does not matter: a medium may hold anything there.
+// Kind is the content of a range. Bytes in no range are unmapped: a medium may hold anything there.
 type Kind uint8
 
 const (
@@ -21,7 +21,7 @@ const (
 	Zero
 )
 
-// Range is a part of an image. It does not cross a multiple of Piece.
+// Range is a part of an image. It does not cross a multiple of MaxRange.
 type Range struct {
 	Off, Len int64 // bytes
 	Kind     Kind
@@ -29,42 +29,42 @@ type Range struct {
 }
 
 const (
-	// BlockSize is what is told apart: it is data if any byte of it is not zero. Ranges begin at multiples of it.
+	// BlockSize is the resolution of ranges: a block is Data if any byte of it is not zero. Ranges begin at multiples of it.
 	BlockSize = 256 << 10
 	// MaxRange is the longest range.
 	MaxRange = 4 << 20
-	// minGap is how much zero or nothing between data is not worth a range of its own.
+	// minGap is the shortest gap of zeros or unmapped bytes between data that becomes a range of its own.
 	minGap = 1 << 20
 )
 
 // zeroBlock is a block of zeros.
 var zeroBlock [BlockSize]byte
 
-// zero reports whether a block is one of zeros.
+// zero reports whether b, of at most BlockSize bytes, contains only zeros.
 func zero(b []byte) bool { return bytes.Equal(b, zeroBlock[:len(b)]) }
 
-// scanner takes an image in order and finds its digest and its ranges.
+// scanner computes the digest and the ranges of an image, which it reads in order.
 type scanner struct {
-	out     *file                   // gets the data, with holes for the rest; may be nil
-	include func(off, n int64) bool // tells what matters; nil is all of it
-	work    func(n int)             // is told of what was done
-	onRange func(Range)             // is told of what was found
-	onSize  func(size int64)        // is told of what was taken
+	out     *file                   // receives the data, with holes for the rest; may be nil
+	include func(off, n int64) bool // reports whether any byte is mapped; nil maps all
+	work    func(n int)             // called with the bytes that were scanned
+	onRange func(Range)             // called with each range
+	onSize  func(size int64)        // called with the size so far
 	buf     *[MaxRange]byte
 	fill    int
-	size    int64 // what was taken from buf
+	size    int64 // bytes of the image that were scanned
 	digest  hash.Hash
 	ranges  []Range
 }
 
-// pieces are buffers that are used again: a small image is not worth a new one.
+// pieces are buffers for reuse.
 var pieces = sync.Pool{New: func() any { return new([MaxRange]byte) }}
 
 func newScanner(work func(int)) *scanner {
 	return &scanner{digest: sha256.New(), work: work, onRange: func(Range) {}, onSize: func(int64) {}, buf: pieces.Get().(*[MaxRange]byte)}
 }
 
-// ReadFrom implements io.ReaderFrom: io.Copy reads to where it is looked at.
+// ReadFrom implements io.ReaderFrom, so that io.Copy reads into the scanner's buffer.
 func (s *scanner) ReadFrom(r io.Reader) (n int64, err error) {
 	for {
 		m, err := r.Read(s.buf[s.fill:])
@@ -84,10 +84,10 @@ func (s *scanner) ReadFrom(r io.Reader) (n int64, err error) {
 	}
 }
 
-// release ends the use of its buffer.
+// release returns the buffer. The scanner must not be used afterwards.
 func (s *scanner) release() { pieces.Put(s.buf) }
 
-// finish looks at the rest and gives the digest, in hex.
+// finish scans the rest and returns the digest, in hex.
 func (s *scanner) finish() (string, error) {
 	err := s.flush()
 	if err == nil && s.out != nil {
@@ -98,7 +98,7 @@ func (s *scanner) finish() (string, error) {
 	return hex.EncodeToString(s.digest.Sum(nil)), err
 }
 
-// flush looks at a piece. The digest of the whole takes as long as everything else, and is made beside it.
+// flush scans a piece. The digest takes as long as everything else, and is computed concurrently.
 func (s *scanner) flush() error {
 	piece := s.buf[:s.fill]
 	hashed := make(chan struct{})
@@ -115,9 +115,9 @@ func (s *scanner) flush() error {
 	return err
 }
 
-// splitPiece finds the ranges of a piece.
+// splitPiece appends the ranges of a piece.
 func (s *scanner) splitPiece(piece []byte) error {
-	var kinds []Kind // of its blocks; 0 is what does not matter
+	var kinds []Kind // of its blocks; 0 is unmapped
 	for b := range chunks(piece) {
 		switch off := s.size + int64(len(kinds)*BlockSize); {
 		case s.include != nil && !s.include(off, int64(len(b))):
@@ -130,7 +130,7 @@ func (s *scanner) splitPiece(piece []byte) error {
 	}
 	mergeGaps(kinds, Data)
 	mergeGaps(kinds, Zero)
-	whole := len(piece) / BlockSize // an odd end is a range of its own, so that all others have large blocks
+	whole := len(piece) / BlockSize // a partial block at the end is a range of its own, so that all others consist of whole blocks
 	for from := 0; from < len(kinds); {
 		to := from + 1
 		for to < whole && kinds[to] == kinds[from] {
@@ -144,7 +144,7 @@ func (s *scanner) splitPiece(piece []byte) error {
 	return nil
 }
 
-// chunks gives the blocks of a piece.
+// chunks returns the blocks of a piece.
 func chunks(piece []byte) func(func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		for len(piece) > 0 && yield(piece[:min(BlockSize, len(piece))]) {

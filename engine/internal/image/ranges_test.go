@@ -123,7 +123,7 @@ func checkRanges(t *testing.T, text []byte) {
 	}
 	defer out.Close()
 	sc := newScanner(func(int) {})
-	sc.out = Stager{}.scratchFile(out)
+	sc.out = bounds{}.scratchFile(out)
 	sc.include = func(off, n int64) bool { return !covered(l.skips, off, n) }
 	for rest, n := l.content, 1; len(rest) > 0; n = 2*n + 1 { // pieces of any size
 		m, err := sc.ReadFrom(bytes.NewReader(rest[:min(n, len(rest))]))
@@ -138,7 +138,7 @@ func checkRanges(t *testing.T, text []byte) {
 	}
 	l.check(t, sc.ranges)
 
-	im, err := Open(t.Context(), out.Name())
+	im, err := Open(t.Context(), Ref(out.Name()))
 	if err != nil {
 		t.Fatal(err)
 	}

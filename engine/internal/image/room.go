@@ -12,6 +12,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/bounded"
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 // ParseSize reads a number of bytes, or a number with K, M, G or T after it.
@@ -30,12 +31,21 @@ func ParseSize(text string) (int64, bool) {
 	return bounded.Mul(n, unit)
 }
 
-// allowed refuses an image of n bytes, or of more if that is not all, that is larger than the operator allows.
-func (s Stager) allowed(path, done string, n int64, all bool) error {
-	if s.MaxSize == 0 || n <= s.MaxSize {
+// bounds limit how large an image may be: to what the operator allows, and to the room on the disk.
+type bounds struct {
+	maxSize int64 // bytes; 0 is no limit
+	cache   *Cache
+	clock   clock.Clock
+	space   func(*os.File) (free, all int64, ok bool)
+}
+
+// allowed refuses an image of n bytes that is larger than the operator permits. all reports whether n is final;
+// otherwise the image may grow.
+func (b bounds) allowed(ref Ref, done string, n int64, all bool) error {
+	if b.maxSize == 0 || n <= b.maxSize {
 		return nil
 	}
-	return classify.WithHint(classify.New(classify.ImageTooLarge, "the image %s has %s%s, at most %d are allowed", path, bytesOf(n, all), done, s.MaxSize),
+	return classify.WithHint(classify.New(classify.ImageTooLarge, "the image %s has %s%s, at most %d are allowed", ref, bytesOf(n, all), done, b.maxSize),
 		"raise --max-size, or max_size in Lua, if it is the right image")
 }
 
@@ -46,27 +56,28 @@ func bytesOf(n int64, all bool) string {
 	return fmt.Sprintf("%d bytes or more", n)
 }
 
-// room is how much of its disk an image that is being staged may take: half of what is free when it begins, so that what
-// others chose cannot fill the disk.
+// room is how much of its disk a staged image may take: half of what was free when staging began, so that an image
+// that others chose cannot fill the disk.
 type room struct {
-	s    Stager
-	f    *os.File // that grows
-	path string   // of the image
-	done string   // what is done to it: " unpacked"
-	half int64    // bytes; negative if the file system does not tell
+	bounds
+	f    *os.File // the growing file
+	ref  Ref      // of the image
+	done string   // for messages, as " when unpacked"
+	half int64    // bytes; negative if the file system reports no sizes
 	all  int64    // bytes of the whole disk
 }
 
-// room returns the bounds of an image that is staged in f.
-func (s Stager) room(f *os.File, path, done string) *room {
-	r := &room{s: s, f: f, path: path, done: done}
+// room returns the room for an image that is staged in f. done is appended to sizes in messages, as " when
+// unpacked".
+func (b bounds) room(f *os.File, ref Ref, done string) *room {
+	r := &room{bounds: b, f: f, ref: ref, done: done}
 	r.measure()
 	return r
 }
 
-// measure finds the half of what is free, with what the file itself has taken already.
+// measure computes half of what is free, counting what the file itself takes as free.
 func (r *room) measure() {
-	free, all, ok := r.s.space(r.f)
+	free, all, ok := r.space(r.f)
 	if r.half, r.all = -1, all; !ok {
 		return
 	}
@@ -77,7 +88,7 @@ func (r *room) measure() {
 	r.half = free / 2
 }
 
-// diskSpace returns the free bytes of the file system that a file is in, and all that it has.
+// diskSpace returns the free and the total bytes of the file system of a file.
 func diskSpace(f *os.File) (free, all int64, ok bool) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil || st.Blocks == 0 {
@@ -88,18 +99,18 @@ func diskSpace(f *os.File) (free, all int64, ok bool) {
 	return free, all, okFree && okAll
 }
 
-// check refuses an image of n bytes, or of more if that is not all.
+// check refuses an image of n bytes, or of more if not all.
 func (r *room) check(n int64, all bool) error {
-	if err := r.s.allowed(r.path, r.done, n, all); err != nil || r.holds(n) {
+	if err := r.allowed(r.ref, r.done, n, all); err != nil || r.holds(n) {
 		return err
 	}
 	return r.full(n, all)
 }
 
-// checkPacked refuses n bytes, or more, that may be packed once more: the image in them may be a little smaller.
+// checkPacked refuses n bytes, or more, that may be compressed again: the image in them may be slightly smaller.
 func (r *room) checkPacked(n int64, all bool) error {
-	if least := n - n/16 - 1<<20; r.s.MaxSize > 0 && least > r.s.MaxSize {
-		return r.s.allowed(r.path, r.done, n, all)
+	if minSize := n - n/16 - 1<<20; r.maxSize > 0 && minSize > r.maxSize {
+		return r.allowed(r.ref, r.done, n, all)
 	}
 	if !r.holds(n) {
 		return r.full(n, all)
@@ -107,25 +118,25 @@ func (r *room) checkPacked(n int64, all bool) error {
 	return nil
 }
 
-// holds reports whether n bytes are no more than the half. If they are more, what earlier runs left on the disk goes, where
-// that can help.
+// holds reports whether n bytes are within the half. If they are not, it removes cached images where that can
+// help.
 func (r *room) holds(n int64) bool {
 	if r.half < 0 || n <= r.half {
 		return true
 	}
-	if c := r.s.Cache; c != nil && n <= r.all/2 && c.evict(0, r.s.Clock.Now()) {
+	if c := r.cache; c != nil && n <= r.all/2 && c.evict(0, r.clock.Now()) {
 		r.measure()
 	}
 	return n <= r.half
 }
 
 func (r *room) full(n int64, all bool) error {
-	dir, variable := r.s.Cache.where(r.f)
-	return classify.WithHint(classify.New(classify.ImageTooLarge, "the image %s has %s%s, half of the free room in %s is %d", r.path, bytesOf(n, all), r.done, dir, r.half),
+	dir, variable := r.cache.where(r.f)
+	return classify.WithHint(classify.New(classify.ImageTooLarge, "the image %s has %s%s, half of the free room in %s is %d", r.ref, bytesOf(n, all), r.done, dir, r.half),
 		"free room there, or set %s to a folder on a larger disk; an image that is raw in a file needs no room", variable)
 }
 
-// where returns the folder that a file of scratch is in, and the variable that names it.
+// where returns the folder of a scratch file, and the environment variable that names it.
 func (c *Cache) where(f *os.File) (dir, variable string) {
 	if c != nil && filepath.Dir(f.Name()) == c.images() {
 		return c.Dir, CacheVariable
@@ -133,7 +144,7 @@ func (c *Cache) where(f *os.File) (dir, variable string) {
 	return os.TempDir(), "TMPDIR"
 }
 
-// metered counts what is read, and fails when it is more than there is room for.
+// metered counts what is read, and returns an error once it is more than there is room for.
 type metered struct {
 	r     io.Reader
 	check func(n int64, all bool) error // of a room

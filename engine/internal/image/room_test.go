@@ -72,7 +72,7 @@ func sized(t testing.TB, content []byte) map[string]struct {
 // refused holds that an image is refused for its size, with a text and a hint, and that nothing of it is left.
 func refused(t *testing.T, what string, st Stager, from, text, hint string) {
 	t.Helper()
-	_, err := st.Open(t.Context(), from)
+	_, err := st.Open(t.Context(), Ref(from))
 	f := classify.Facts(err)
 	if f.Kind != classify.ImageTooLarge || f.Class != classify.Fatal || !strings.Contains(fmt.Sprint(err), text) || !strings.Contains(f.Hint, hint) {
 		t.Errorf("%s: %v of kind %s, hint %q; want %s: …%s…, hint …%s…", what, err, f.Kind, f.Hint, classify.ImageTooLarge, text, hint)
@@ -90,7 +90,7 @@ func TestMaxSize(t *testing.T) {
 	content := content(1, size)[:size]
 	for what, c := range sized(t, content) {
 		path := write(t, "x", string(c.file))
-		im, err := Stager{MaxSize: size}.Open(t.Context(), path)
+		im, err := Stager{MaxSize: size}.Open(t.Context(), Ref(path))
 		if err != nil || im.Size() != size {
 			t.Fatalf("%s of the largest size: %v", what, err)
 		}
@@ -114,7 +114,7 @@ func TestMaxSizeOfWhatIsKept(t *testing.T) {
 	content := content(1, 1<<20)
 	path, c := gzipped(t, content), &Cache{Dir: t.TempDir(), Limit: 1 << 40}
 	staged(t, c, path, content)
-	_, err := Stager{Cache: c, MaxSize: int64(len(content)) - 1}.Open(t.Context(), path)
+	_, err := Stager{Cache: c, MaxSize: int64(len(content)) - 1}.Open(t.Context(), Ref(path))
 	if want := fmt.Sprintf("the image %s has %d bytes, at most %d are allowed", path, len(content), len(content)-1); fmt.Sprint(err) != want || classify.Facts(err).Kind != classify.ImageTooLarge {
 		t.Errorf("Open = %v; want %s", err, want)
 	}
@@ -162,7 +162,7 @@ func TestMoreThanAnnounced(t *testing.T) {
 		return fmt.Sprintf("HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes %d-%d/%d\r\nConnection: close\r\n\r\n", got, len(s.content)-1, len(s.content)) + string(s.content[got:]) + "more"
 	}), whole)
 	s.Start()
-	im, err := s.fetcher().Open(t.Context(), s.URL+"/x.raw")
+	im, err := s.fetcher().Open(t.Context(), Ref(s.URL+"/x.raw"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestHalfOfTheDisk(t *testing.T) {
 	for what, c := range sized(t, content) {
 		path := write(t, "x", string(c.file))
 		for _, st := range []Stager{{space: tells(free, 1<<40)}, {space: noneTells}} {
-			im, err := st.Open(t.Context(), path)
+			im, err := st.Open(t.Context(), Ref(path))
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
@@ -195,7 +195,7 @@ func TestHalfOfTheDisk(t *testing.T) {
 			text = "has 3145728" + text
 		}
 		if what == "raw" {
-			if im, err := st.Open(t.Context(), path); err != nil { // it stays where it is
+			if im, err := st.Open(t.Context(), Ref(path)); err != nil { // it stays where it is
 				t.Errorf("%s: %v", what, err)
 			} else {
 				im.Close()
@@ -227,7 +227,7 @@ func TestHalfOfARealDisk(t *testing.T) {
 		t.Errorf("%d images are kept; want 1", len(images))
 	}
 	// What could not fit on an empty disk costs no entry.
-	if _, err := (Stager{Cache: c}).Open(t.Context(), write(t, "huge.simg", sparseHead(1<<20, 1<<20, 1, chunkSkip, 1<<20, 12))); classify.Facts(err).Kind != classify.ImageTooLarge {
+	if _, err := (Stager{Cache: c}).Open(t.Context(), Ref(write(t, "huge.simg", sparseHead(1<<20, 1<<20, 1, chunkSkip, 1<<20, 12)))); classify.Facts(err).Kind != classify.ImageTooLarge {
 		t.Errorf("Open of 1 TiB = %v", err)
 	}
 	if images, _ := inCache(t, c); len(images) != 1 {
@@ -270,7 +270,7 @@ func TestDeclaredSizesThatLie(t *testing.T) {
 		if got := packed.declares(strings.NewReader(tt.file), int64(len(tt.file))); got != tt.declared {
 			t.Errorf("%s: declared %d; want %d", what, got, tt.declared)
 		}
-		if _, err := Open(t.Context(), write(t, "x", tt.file)); classify.Facts(err).Kind != tt.want {
+		if _, err := Open(t.Context(), Ref(write(t, "x", tt.file))); classify.Facts(err).Kind != tt.want {
 			t.Errorf("%s: Open = %v of kind %s; want %s", what, err, classify.Facts(err).Kind, tt.want)
 		}
 	}
@@ -292,14 +292,13 @@ func TestDeclaredSizesThatLie(t *testing.T) {
 
 // TestMeteredTellsOnce: the error comes with the bytes that are too many, and not after the next read.
 func TestMeteredTellsOnce(t *testing.T) {
-	st := Stager{MaxSize: 10}
-	st.setDefaults()
+	st := Stager{MaxSize: 10}.opener()
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	m := &metered{r: strings.NewReader("0123456789a"), check: st.room(f, "x", "").check}
+	m := &metered{r: strings.NewReader("0123456789a"), check: st.bounds.room(f, "x", "").check}
 	if got, err := io.ReadAll(m); len(got) != 11 || classify.Facts(err).Kind != classify.ImageTooLarge {
 		t.Errorf("%q, %v", got, err)
 	}

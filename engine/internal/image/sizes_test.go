@@ -35,7 +35,7 @@ func TestSparseSizes(t *testing.T) {
 		"more chunks than there are":    {sparseHead(4096, 0, most, chunkSkip, 0, 12), "unexpected EOF"},
 	} {
 		path := write(t, "x.simg", c.file)
-		_, err := Stager{MaxSize: 8 << 20}.Open(t.Context(), path)
+		_, err := Stager{MaxSize: 8 << 20}.Open(t.Context(), Ref(path))
 		if c.want == "" {
 			if classify.Facts(err).Kind != classify.ImageTooLarge {
 				t.Errorf("%s: %v; want %s", name, err, classify.ImageTooLarge)
@@ -67,7 +67,7 @@ func TestLongRecords(t *testing.T) {
 	}
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
 	packed := gzipped(t, content(1, 1000))
-	if im, err := (Stager{Cache: c}).Open(t.Context(), packed); err != nil {
+	if im, err := (Stager{Cache: c}).Open(t.Context(), Ref(packed)); err != nil {
 		t.Fatal(err)
 	} else {
 		im.Close()
@@ -79,7 +79,7 @@ func TestLongRecords(t *testing.T) {
 	if err := os.Truncate(records[0], maxRecord+1); err != nil {
 		t.Fatal(err)
 	}
-	im, err := Stager{Cache: c}.Open(t.Context(), packed)
+	im, err := Stager{Cache: c}.Open(t.Context(), Ref(packed))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,30 +16,30 @@ const (
 	chunkHeader  = 12
 	chunkRaw     = 0xcac1
 	chunkFill    = 0xcac2
-	chunkSkip    = 0xcac3 // don't care: it is zeros here
-	chunkCRC     = 0xcac4 // of what came before, what does not matter as zeros
+	chunkSkip    = 0xcac3 // don't care; read as zeros
+	chunkCRC     = 0xcac4 // of everything before, with unmapped parts as zeros
 )
 
-// sparse makes the raw image of a sparse one.
+// sparse decodes a sparse image to the raw one.
 type sparse struct {
 	in     io.Reader
 	block  int64
-	blocks int64 // that are to come
+	blocks int64 // that remain
 	chunks uint32
-	pad    int // of a chunk's header
+	pad    int // extra bytes of a chunk's header
 
-	left int64    // bytes of the chunk under way
+	left int64    // bytes of the current chunk
 	fill *[4]byte // nil for raw bytes
-	at   int      // place in fill
+	at   int      // offset in fill
 
-	done    int64 // bytes that were given out
+	done    int64 // bytes that were returned
 	crc     uint32
 	skipped []skip
 }
 
 func (s *sparse) Close() error { return nil }
 
-// skips are the parts that do not matter, as far as was read.
+// skips returns the unmapped parts of what was read.
 func (s *sparse) skips() []skip { return s.skipped }
 
 func decodeSparse(in io.Reader, _ int64) (io.ReadCloser, error) {
@@ -64,7 +64,7 @@ func decodeSparse(in io.Reader, _ int64) (io.ReadCloser, error) {
 	return s, unexpectedEOF(err)
 }
 
-// unexpectedEOF is a file that ends too early.
+// unexpectedEOF returns io.ErrUnexpectedEOF in place of io.EOF.
 func unexpectedEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -117,8 +117,8 @@ func (s *sparse) next() error {
 	return nil
 }
 
-// skip notes that the next n bytes do not matter. What has no whole block, and is not the image's end, is not worth its
-// memory.
+// skip records that the next n bytes are unmapped. To bound memory, it drops parts that contain no whole block and
+// are not the image's end.
 func (s *sparse) skip(n int64) {
 	if last := len(s.skipped) - 1; last >= 0 {
 		before := &s.skipped[last]

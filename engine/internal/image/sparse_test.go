@@ -62,7 +62,7 @@ func TestPackedSparse(t *testing.T) {
 		if what == "gz" {
 			staged(t, nil, write(t, "x", string(append(packed, pack(t, packers["gz"], nil)...))), raw) // as bgzip ends
 		}
-		if _, err := Open(t.Context(), write(t, "x", string(append(packed, "more"...)))); classify.Facts(err).Kind != classify.ImageDecode {
+		if _, err := Open(t.Context(), Ref(write(t, "x", string(append(packed, "more"...))))); classify.Facts(err).Kind != classify.ImageDecode {
 			t.Errorf("%s with more behind it: %v", what, err)
 		}
 	}
@@ -94,7 +94,7 @@ func TestManySmallHoles(t *testing.T) {
 func TestSparse(t *testing.T) {
 	for _, kinds := range [][]uint16{{chunkRaw}, {chunkSkip}, {chunkFill}, {chunkRaw, chunkSkip, chunkFill, chunkSkip, chunkRaw, chunkCRC}} {
 		file, raw := sparseFile(64, kinds...)
-		im, err := Open(t.Context(), write(t, "x.simg", string(file)))
+		im, err := Open(t.Context(), Ref(write(t, "x.simg", string(file))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestSparse(t *testing.T) {
 		}
 		im.Close()
 		for at := range file {
-			_, err := Open(t.Context(), write(t, "x.simg", string(file[:at])))
+			_, err := Open(t.Context(), Ref(write(t, "x.simg", string(file[:at]))))
 			if f := classify.Facts(err); f.Kind != classify.ImageDecode && f.Kind != classify.ImageFormat && f.Kind != classify.ImageEmpty {
 				t.Fatalf("%d bytes of %d: %v", at, len(file), err)
 			}
@@ -116,7 +116,7 @@ func TestSparse(t *testing.T) {
 			for bit := range 8 {
 				flipped := bytes.Clone(file)
 				flipped[at] ^= 1 << bit
-				im, err := Open(t.Context(), write(t, "x.simg", string(flipped)))
+				im, err := Open(t.Context(), Ref(write(t, "x.simg", string(flipped))))
 				if err == nil && im.Size() != int64(len(raw)) {
 					t.Errorf("bit %d of byte %d: it opens with %d bytes", bit, at, im.Size())
 				}
@@ -136,13 +136,13 @@ func TestSparseWithoutEnd(t *testing.T) {
 	file = le.AppendUint32(le.AppendUint32(le.AppendUint32(file, chunkSkip), 1<<32-1), chunkHeader)
 	path := write(t, "a.simg", string(file))
 	for who, st := range map[string]func(enough func()) Stager{
-		"a moment": func(enough func()) Stager { return Stager{OnSlow: enough} },
+		"a moment": func(enough func()) Stager { return Stager{Observer: Observer{Slow: enough}} },
 		"three pieces": func(enough func()) Stager {
-			return Stager{OnMinSize: func(size int64) {
+			return Stager{Observer: Observer{MinSize: func(size int64) {
 				if size >= 3*MaxRange {
 					enough()
 				}
-			}}
+			}}}
 		},
 	} {
 		late, end := context.WithTimeout(t.Context(), time.Hour)
@@ -150,30 +150,30 @@ func TestSparseWithoutEnd(t *testing.T) {
 		stop := errors.New("stop")
 		s := st(func() { cancel(stop) })
 		s.space = noneTells
-		if _, err := s.Open(ctx, path); !errors.Is(err, stop) {
+		if _, err := s.Open(ctx, Ref(path)); !errors.Is(err, stop) {
 			t.Errorf("%s: Open = %v", who, err)
 		}
 		end()
 	}
 }
 
-// TestLeast: how large an image is at least is told while it is unpacked, and of a file that is raw before all of it is
+// TestMinSize reports the size so far while an image is decoded, and that of a raw file before it is
 // read.
-func TestLeast(t *testing.T) {
+func TestMinSize(t *testing.T) {
 	content := content(7, 2*MaxRange+5)
-	var told []int64
-	st := Stager{OnMinSize: func(size int64) { told = append(told, size) }}
+	var sizes []int64
+	st := Stager{Observer: Observer{MinSize: func(size int64) { sizes = append(sizes, size) }}}
 	for path, want := range map[string][]int64{
 		gzipped(t, content): {MaxRange, 2 * MaxRange, 2*MaxRange + 5}, write(t, "raw", string(content)): {2*MaxRange + 5}, Stdin: nil,
 	} {
-		told, st.Stdin = nil, bytes.NewReader(content)
-		im, err := st.Open(t.Context(), path)
+		sizes, st.Stdin = nil, bytes.NewReader(content)
+		im, err := st.Open(t.Context(), Ref(path))
 		if err != nil {
 			t.Fatal(err)
 		}
 		im.Close()
-		if !slices.Equal(told, want) {
-			t.Errorf("%s: told %d, not %d", path, told, want)
+		if !slices.Equal(sizes, want) {
+			t.Errorf("MinSize of %s = %d; want %d", path, sizes, want)
 		}
 	}
 	large := write(t, "large", "")
@@ -182,7 +182,7 @@ func TestLeast(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")
-	if _, err := (Stager{OnMinSize: func(size int64) { cancel(stop) }}).Open(ctx, large); !errors.Is(err, stop) {
+	if _, err := (Stager{Observer: Observer{MinSize: func(size int64) { cancel(stop) }}}).Open(ctx, Ref(large)); !errors.Is(err, stop) {
 		t.Errorf("Open = %v", err)
 	}
 }

@@ -12,27 +12,27 @@ import (
 )
 
 const (
-	// maxBlock is the most that a block may unpack to; xz makes blocks of 24 MiB unless it is told otherwise.
+	// maxBlock is the largest decoded block, in bytes; by default xz makes blocks of 24 MiB.
 	maxBlock = 64 << 20
-	// maxBlocks bounds what is kept of an index; of 64 KiB each, they are an image of 4 GiB.
+	// maxBlocks bounds the index in memory; blocks of 64 KiB make an image of 4 GiB.
 	maxBlocks = 1 << 16
-	// maxMemory is the most that the blocks in work and the decoders' dictionaries may take together.
+	// maxMemory bounds the buffers and the decoders' dictionaries together, in bytes.
 	maxMemory = 160 << 20
 	// headerSize is the size of a stream's header, and of its footer.
 	headerSize = 12
 )
 
-// cpus are those that there are, and how many of them are left to others until they are in a hurry.
+// cpus are the number of CPUs, and how many of them are reserved until useAllCPUs is closed.
 type cpus struct {
 	all, reservedCPUs int
 	useAllCPUs        <-chan struct{}
 }
 
-// checks are those that the decoder knows: none, CRC32, CRC64 and SHA-256. It refuses others; nobody else would look at
-// the one of a stream without blocks.
+// checks are the integrity checks that the decoder knows: none, CRC32, CRC64 and SHA-256. Others are refused here,
+// because the check of a stream without blocks is not looked at otherwise.
 var checks = []byte{0, 1, 4, 10}
 
-// block is one of an xz file, which can be decoded without the others.
+// block is a block of an xz file, which can be decoded without the others.
 type block struct {
 	start    int64 // of its header, in the file
 	unpadded int64 // without the zeros up to a multiple of four
@@ -42,11 +42,11 @@ type block struct {
 
 func (b *block) padded() int64 { return (b.unpadded + 3) &^ 3 }
 
-// decodeXZBlocks decodes the blocks of an xz file of size bytes in parallel. It is not ok if that is of no use, or if
-// anything about the file's outline is odd: decodeXZ then says what, or takes it. What it reads is checked as strictly:
-// the outline here, and each block, with its record in the index, by the same decoder. The reader gives the same bytes;
-// how many before an error may differ. It ends with ctx, or with Close, which waits for its goroutines. The error here
-// is only that ctx has ended.
+// decodeXZBlocks decodes the blocks of an xz file of size bytes in parallel. It is not ok if that is of no use, or
+// if anything in the file's structure is unusual: decodeXZ then returns an error or decodes it. The file is
+// checked as strictly: the structure here, and each block, with its record in the index, by the same decoder. The
+// reader returns the same bytes; the number of bytes before an error may differ. It ends with ctx, or with Close,
+// which waits for its goroutines. The error is only that ctx has ended.
 func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc io.ReadCloser, ok bool, err error) {
 	list, err := readIndexes(ctx, r, size)
 	if err != nil || len(list) < 2 {
@@ -87,8 +87,8 @@ func decodeXZBlocks(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc 
 	return x, true, nil
 }
 
-// planWorkers gives as many workers as there is memory for. One buffer more than there are workers lets all of them go on
-// while it is read; without it, they are still faster than one.
+// planWorkers returns as many workers as there is memory for, and the number of buffers. One buffer more than
+// workers keeps all of them busy while it is read; without it, they are still faster than one.
 func planWorkers(workers int, largest, dict int64) (int, int) {
 	for ; workers > 1; workers-- {
 		for buffers := workers + 1; buffers >= workers; buffers-- {
@@ -100,8 +100,8 @@ func planWorkers(workers int, largest, dict int64) (int, int) {
 	return 0, 0
 }
 
-// readIndexes finds the blocks of all streams, from the last to the first, as only its end tells where a stream begins. It
-// finds none unless streams and their padding are all of the file.
+// readIndexes returns the blocks of all streams. It reads from the last stream to the first, because the start of
+// a stream is known only from its end. It returns none unless streams and their padding are the whole file.
 func readIndexes(ctx context.Context, r io.ReaderAt, size int64) ([]block, error) {
 	var streams [][]block
 	total := 0
@@ -123,7 +123,7 @@ func readIndexes(ctx context.Context, r io.ReaderAt, size int64) ([]block, error
 	return all, nil
 }
 
-// skipPadding gives where the stream ends that has its padding end at end, or -1.
+// skipPadding returns the end of the stream whose padding ends at end, -1 if there is none.
 func skipPadding(r io.ReaderAt, end int64) int64 {
 	tail := make([]byte, min(end, 4096))
 	if !readAt(r, tail, end-int64(len(tail))) {
@@ -136,7 +136,7 @@ func skipPadding(r io.ReaderAt, end int64) int64 {
 	return end - int64(zeros)
 }
 
-// stream finds the blocks of the stream that ends at end, and where it starts.
+// stream returns the blocks of the stream that ends at end, and its start.
 func stream(r io.ReaderAt, end int64) (list []block, start int64, ok bool) {
 	var foot, head [headerSize]byte
 	if end < 2*headerSize+8 || !readAt(r, foot[:], end-headerSize) || string(foot[10:]) != "YZ" || !crcOK(foot[4:10], foot[:4]) {
@@ -166,8 +166,8 @@ func stream(r io.ReaderAt, end int64) (list []block, start int64, ok bool) {
 	return list, start, true
 }
 
-// index reads the records of blocks that take up to most bytes, and gives how many they take.
-func index(raw []byte, most int64) (list []block, sum int64, ok bool) {
+// index reads the records of an index whose blocks take at most maxSize bytes, and returns their total size.
+func index(raw []byte, maxSize int64) (list []block, sum int64, ok bool) {
 	body, crc := raw[:len(raw)-4], raw[len(raw)-4:]
 	if body[0] != 0 || !crcOK(body, crc) {
 		return nil, 0, false
@@ -181,21 +181,21 @@ func index(raw []byte, most int64) (list []block, sum int64, ok bool) {
 	for i := range list {
 		b := &list[i]
 		b.unpadded, b.unpacked = v.next(), v.next()
-		if !v.ok || b.unpadded < 5 || b.unpadded > most-sum {
+		if !v.ok || b.unpadded < 5 || b.unpadded > maxSize-sum {
 			return nil, 0, false
 		}
 		sum += b.padded()
 	}
-	return list, sum, v.ok && sum <= most && len(v.rest) < 4 && len(bytes.Trim(v.rest, "\x00")) == 0
+	return list, sum, v.ok && sum <= maxSize && len(v.rest) < 4 && len(bytes.Trim(v.rest, "\x00")) == 0
 }
 
-// vli reads variable-length integers of the xz format.
+// vli reads the variable-length integers of the xz format.
 type vli struct {
 	rest []byte
 	ok   bool
 }
 
-// next gives the next one, 0 if there is none. It takes only the shortest form of each, as xz does.
+// next returns the next integer, 0 if there is none. Like xz, it accepts only the shortest form.
 func (v *vli) next() int64 {
 	n, size := binary.Uvarint(v.rest)
 	if size <= 0 || size > 9 || size > 1 && v.rest[size-1] == 0 {
@@ -206,8 +206,8 @@ func (v *vli) next() int64 {
 	return int64(n)
 }
 
-// dictionary gives the memory that a block asks of its decoder, 0 if its header does not tell. The decoder holds the
-// header against the format, and against that size.
+// dictionary returns the dictionary size that a block needs, 0 if its header does not contain it. The decoder
+// checks the header against the format and against that size.
 func dictionary(r io.ReaderAt, b *block) int64 {
 	raw := make([]byte, min(1024, b.padded()))
 	if !readAt(r, raw, b.start) || raw[0] == 0 || len(raw) < (int(raw[0])+1)*4 {
@@ -243,20 +243,20 @@ func crcOK(content, sum []byte) bool {
 	return crc32.ChecksumIEEE(content) == binary.LittleEndian.Uint32(sum)
 }
 
-// header is the one of a stream.
+// header returns the header of a stream.
 func header(flags [2]byte) [headerSize]byte {
 	h := [headerSize]byte{0xfd, '7', 'z', 'X', 'Z', 0, flags[0], flags[1]}
 	binary.LittleEndian.PutUint32(h[8:], crc32.ChecksumIEEE(flags[:]))
 	return h
 }
 
-// trailer is the index and the footer of a stream with this block only.
+// trailer returns the index and the footer of a stream that has only this block.
 func (b *block) trailer() []byte {
 	t := binary.AppendUvarint([]byte{0, 1}, uint64(b.unpadded))
 	return appendFooter(binary.AppendUvarint(t, uint64(b.unpacked)), b.flags)
 }
 
-// appendFooter completes an index that ends after its records, and adds the stream's footer.
+// appendFooter completes an index that ends after its records, and appends the stream's footer.
 func appendFooter(t []byte, flags [2]byte) []byte {
 	for len(t)%4 != 0 {
 		t = append(t, 0)
@@ -267,27 +267,28 @@ func appendFooter(t []byte, flags [2]byte) []byte {
 	return append(append(t, foot...), "YZ"...)
 }
 
-// standaloneStream makes a stream of a block: the decoder then holds the block to its record, and can take nothing else for it.
+// standaloneStream returns a stream of one block: the decoder checks the block against its record.
 func (b *block) standaloneStream(r io.ReaderAt) io.Reader {
 	head := header(b.flags)
 	return io.MultiReader(bytes.NewReader(head[:]), io.NewSectionReader(r, b.start, b.padded()), bytes.NewReader(b.trailer()))
 }
 
-// blocks reads the content of blocks, in order. Each buffer is with one job from dispatch until all of it was read.
+// blocks reads the content of blocks, in order. Each buffer belongs to one job from dispatch until it was read
+// completely.
 type blocks struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 	r       io.ReaderAt
 	todo    []block
-	jobs    chan *job // has room for all that there are
+	jobs    chan *job // buffered for all buffers
 	pending []*job    // in order
-	current *job      // is being read
+	current *job      // that is being read
 	rest    []byte    // of it
 	err     error     // after rest
 }
 
-// job is a block in work; its content and error are set when done is closed.
+// job is a block that is being decoded. Its content and error are set when done is closed.
 type job struct {
 	block
 	content []byte
@@ -295,7 +296,7 @@ type job struct {
 	done    chan struct{}
 }
 
-// dispatch gives the next block to the workers, if there is one.
+// dispatch passes the next block to the workers, if there is one.
 func (x *blocks) dispatch(buffer []byte) {
 	if len(x.todo) == 0 {
 		return
@@ -321,7 +322,7 @@ func (x *blocks) work(dict uint32) {
 	}
 }
 
-// decode fills content from a stream of just this block. Its end is proof that all was checked.
+// decode decodes a stream of this block into content. Reaching its end proves that all was checked.
 func (j *job) decode(z *xz.Reader, in io.Reader) (int, error) {
 	if err := z.Reset(in); err != nil {
 		return 0, dataError(err)
@@ -336,7 +337,7 @@ func (j *job) decode(z *xz.Reader, in io.Reader) (int, error) {
 	return n, nil
 }
 
-// dataError is the error of a block that is not as its record says, unless the decoder has one.
+// dataError returns the error of a block that does not match its record, unless the decoder returned one.
 func dataError(err error) error {
 	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
 		return xz.ErrData
@@ -357,8 +358,8 @@ func (x *blocks) Read(p []byte) (int, error) {
 	return 0, x.err
 }
 
-// advance waits for the next block, and gives the buffer of the one before to another. It answers with the error that
-// follows what there is to read.
+// advance waits for the next block, and passes the buffer of the previous one to another. It returns the error
+// that follows the content.
 func (x *blocks) advance() error {
 	if x.current != nil {
 		x.dispatch(x.current.content[:cap(x.current.content)])
@@ -379,7 +380,7 @@ func (x *blocks) advance() error {
 	return x.current.err
 }
 
-// Close stops what is still in work.
+// Close stops the workers.
 func (x *blocks) Close() error {
 	x.cancel()
 	x.workers.Wait()

@@ -18,40 +18,40 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// Content is what can be offered. If its ReaderAt is a Filed, the kernel may send it without a copy.
+// Content is what can be offered. If its ReaderAt is FileBacked, the kernel may send it without a copy.
 type Content struct {
 	Name string // for people and logs
 	Size int64  // bytes
 	io.ReaderAt
 }
 
-// Text is a small Content.
+// Text returns a Content of a text.
 func Text(name, text string) Content {
 	return Content{name, int64(len(text)), strings.NewReader(text)}
 }
 
-// HTTP serves contents at paths that cannot be guessed.
+// HTTP serves contents at paths that cannot be guessed. It is safe for concurrent use.
 type HTTP struct {
 	l   net.Listener
 	srv *http.Server
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	offers map[string]Offer
 }
 
-// Offer is a content and who may have it.
+// Offer is a content and who may fetch it. Its functions are called by the server's goroutines.
 type Offer struct {
 	Content
-	Peer      string            // the only address that gets it; "" is any
-	OnSent    func(n int64)     // told of every piece that went out; may be nil
-	OnRequest func(from string) // told of the address that asks; may be nil
-	OnPut     func(r io.Reader) // gets what a PUT brings; may be nil
+	Peer      string            // the only address that may fetch it; "" is any
+	OnSent    func(n int64)     // called with the bytes of each piece that was sent; may be nil
+	OnRequest func(from string) // called with the client's address; may be nil
+	OnPut     func(r io.Reader) // reads the body of a PUT; may be nil
 }
 
-// maxHeader is how long the header of a request may be, in bytes.
+// maxHeader is the longest header of a request, in bytes.
 const maxHeader = 16 << 10
 
-// NewHTTP serves on l, which it closes in the end.
+// NewHTTP serves on l. Close closes l.
 func NewHTTP(l net.Listener) *HTTP {
 	h := &HTTP{l: l, offers: map[string]Offer{}}
 	h.srv = &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, MaxHeaderBytes: maxHeader}
@@ -59,14 +59,13 @@ func NewHTTP(l net.Listener) *HTTP {
 	return h
 }
 
-// Port is where it listens.
+// Port returns the port on which it listens.
 func (h *HTTP) Port() string {
 	_, port, _ := net.SplitHostPort(h.l.Addr().String())
 	return port
 }
 
-// Offer serves o until withdraw is called, and gives its path. The functions of o are called from the server's
-// goroutines.
+// Offer serves o until withdraw is called, and returns its path.
 func (h *HTTP) Offer(o Offer) (path string, withdraw func()) {
 	path = "/" + rand.Text() + "/" + o.Name
 	h.mu.Lock()
@@ -103,10 +102,11 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(countingWriter{w, o.OnSent}, r, "", time.Time{}, c)
 }
 
-// putStall is how long a board may send nothing of what it promised: one that sends less waits for an answer.
+// putStall is how long a board may send nothing of a PUT that it began: a board that sends less than announced
+// waits for a response.
 const putStall = 20 * time.Second
 
-// stallReader reads until nothing comes.
+// stallReader returns an error when nothing arrives for putStall.
 type stallReader struct {
 	body io.Reader
 	conn *http.ResponseController
@@ -119,7 +119,7 @@ func (p *stallReader) Read(b []byte) (int, error) {
 	return p.body.Read(b)
 }
 
-// queryRange is what a query for from and length asks for: busybox's wget cannot ask for a range.
+// queryRange returns the range in the parameters from and length: busybox's wget cannot send a Range header.
 func queryRange(q url.Values, size int64) (from, length int64) {
 	from, err := strconv.ParseInt(q.Get("from"), 10, 64)
 	if err != nil || from < 0 || from > size {
@@ -132,10 +132,10 @@ func queryRange(q url.Values, size int64) (from, length int64) {
 	return from, min(length, size-from)
 }
 
-// Close ends the server and every transfer.
+// Close stops the server and every transfer.
 func (h *HTTP) Close() error { return h.srv.Close() }
 
-// SourceAddress gives the address of this machine that a board at peer sees.
+// SourceAddress returns the address of this machine from which peer is reached.
 func SourceAddress(ctx context.Context, peer string) (string, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "udp", net.JoinHostPort(peer, "9")) // sends nothing
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// ListenError explains why an address cannot be had, names who has it, and says what to do.
+// ListenError wraps the error of listening on an address with the process that uses it, and a hint.
 func ListenError(err error, network, address string) error {
 	if err == nil {
 		return nil
@@ -24,7 +24,7 @@ func ListenError(err error, network, address string) error {
 	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return classify.WithHint(e, "port %d is in use by %s; end it%s", port, holder(network, port), other)
+		return classify.WithHint(e, "port %d is in use by %s; end it%s", port, portOwner(network, port), other)
 	case errors.Is(err, syscall.EACCES):
 		return classify.WithHint(e, "port %d needs root, or once: sudo setcap cap_net_bind_service=+ep flashlua%s", port, other)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

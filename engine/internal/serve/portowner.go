@@ -10,8 +10,8 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// holder names the process that has a port, as far as /proc tells. network is "udp" or "tcp".
-func holder(network string, port int) string {
+// portOwner names the process that listens on a port, as far as /proc shows it. network is "udp" or "tcp".
+func portOwner(network string, port int) string {
 	for _, version := range []string{"", "6"} {
 		f, err := input.Open("/proc/net/" + network + version)
 		if err != nil {

@@ -9,23 +9,24 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// FileBacked is a content that lies in a file, in parts.
+// FileBacked is a content whose bytes are, in part, those of a file.
 type FileBacked interface {
-	// File gives where off lies in a file, and how much follows there; 0 is what lies in none.
+	// File returns the file that holds the byte at off, its offset there, and how many bytes follow it; n is 0 if no file
+	// holds it.
 	File(off int64) (f *os.File, at, n int64)
 }
 
-// pieceSize is how much is sent between two reports, in bytes.
+// pieceSize is the bytes that are sent between two reports.
 const pieceSize = 1 << 20
 
-// cursor is a place in a content, for one transfer.
+// cursor reads a part of a content for one transfer.
 type cursor struct {
 	content Content
-	from    int64 // of the content
+	from    int64 // offset in the content
 	size    int64
 	off     int64
-	source  *os.File // of the file that own is
-	private *os.File // with a place of its own
+	source  *os.File // the file that private is another descriptor of
+	private *os.File // descriptor with an offset of its own
 }
 
 func (c *cursor) Read(p []byte) (int, error) {
@@ -40,7 +41,7 @@ func (c *cursor) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek implements io.Seeker, as far as http.ServeContent needs it.
+// Seek implements io.Seeker as far as http.ServeContent needs it.
 func (c *cursor) Seek(off int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekStart:
@@ -53,23 +54,23 @@ func (c *cursor) Seek(off int64, whence int) (int64, error) {
 	return c.off, nil
 }
 
-// file gives up to most bytes from the cursor's place on as a file, nil if they lie in none.
-func (c *cursor) file(most int64) *io.LimitedReader {
+// file returns up to maxSize bytes from the current offset as a file, nil if they are in none.
+func (c *cursor) file(maxSize int64) *io.LimitedReader {
 	filed, ok := c.content.ReaderAt.(FileBacked)
 	if !ok {
 		return nil
 	}
 	f, at, n := filed.File(c.from + c.off)
-	if n = min(n, most, c.size-c.off); n <= 0 {
+	if n = min(n, maxSize, c.size-c.off); n <= 0 {
 		return nil
 	}
 	if c.source != f {
 		c.close()
-		own, err := input.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd())) // the image may have no name
+		private, err := input.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd())) // the file may have no name
 		if err != nil {
 			return nil
 		}
-		c.source, c.private = f, own
+		c.source, c.private = f, private
 	}
 	if _, err := c.private.Seek(at, io.SeekStart); err != nil {
 		return nil
@@ -84,7 +85,7 @@ func (c *cursor) close() {
 	}
 }
 
-// countingWriter counts what goes out.
+// countingWriter reports the bytes that are sent.
 type countingWriter struct {
 	http.ResponseWriter
 	sent func(int64)
@@ -102,7 +103,7 @@ func (c countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom is how io.Copy gets here. What lies in a file goes from there to the socket.
+// ReadFrom is called by io.Copy. It sends parts of files without a copy.
 func (c countingWriter) ReadFrom(r io.Reader) (total int64, err error) {
 	limited, ok := r.(*io.LimitedReader)
 	if !ok {

@@ -35,29 +35,29 @@ const (
 	minBlock     = 8
 	maxBlock     = 65464
 	maxWindow    = 64
-	// maxInFlight is how many bytes are sent before an answer: more than a board's network card holds are lost.
+	// maxInFlight is how many bytes are sent before an acknowledgement: what does not fit into a board's network card is lost.
 	maxInFlight = 128 << 10
-	// A board that lost a block waits for it. One that is only slow still holds the window: sent again, the two together
-	// may be more than its network card has room for, and U-Boot does not always get over that.
-	resendAfter = 500 * time.Millisecond // doubled with every further one
+	// A board that lost a block waits for it. A slow one still holds the window: together with a second copy, it may not fit
+	// into its network card, and U-Boot does not always recover from that.
+	resendAfter = 500 * time.Millisecond // doubled each time
 	maxResend   = time.Second
-	silence     = 10 * time.Second // without an answer that ends a transfer
+	silence     = 10 * time.Second // without an acknowledgement ends a transfer
 )
 
-// TFTP serves contents by name.
+// TFTP serves contents by name. It is safe for concurrent use.
 type TFTP struct {
 	conn   net.PacketConn
-	listen func() (net.PacketConn, error) // a socket for one transfer
+	listen func() (net.PacketConn, error) // opens a socket for one transfer
 	resent atomic.Int64
 	live   *transfers
 
-	mu    sync.Mutex // mu guards what follows
+	mu    sync.Mutex // guards what follows
 	files map[string]Content
 	only  string // the address of the board, "" while it is not known
 }
 
-// NewTFTP serves on conn, which it closes in the end, and sends from the sockets that listen gives, one a transfer, which
-// must have the same address.
+// NewTFTP serves on conn, which Close closes. listen opens a socket for each transfer; it must have the same
+// address as conn.
 func NewTFTP(conn net.PacketConn, listen func() (net.PacketConn, error)) *TFTP {
 	t := &TFTP{conn: conn, listen: listen, files: map[string]Content{}, live: newTransfers()}
 	go t.serve()
@@ -71,8 +71,8 @@ func (t *TFTP) Offer(c Content) {
 	t.files[c.Name] = c
 }
 
-// RestrictTo serves nobody but the board at an address, where that address is one of a network that this machine is in: behind a
-// router it may look like another. What is on this machine is always served.
+// RestrictTo serves only the board at an address, if that is in a network of this machine: behind a router the
+// board may have another. This machine is always served.
 func (t *TFTP) RestrictTo(address string) {
 	if !onLocalNetwork(address) {
 		address = ""
@@ -82,7 +82,7 @@ func (t *TFTP) RestrictTo(address string) {
 	t.only = address
 }
 
-// onLocalNetwork reports whether an address is of a network of this machine's.
+// onLocalNetwork reports whether an address is in a network of this machine.
 func onLocalNetwork(address string) bool {
 	ip := net.ParseIP(address)
 	nets, err := net.InterfaceAddrs()
@@ -92,7 +92,7 @@ func onLocalNetwork(address string) bool {
 	})
 }
 
-// allowed reports whether an address may ask.
+// allowed reports whether a client may request files.
 func (t *TFTP) allowed(from net.Addr) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -100,10 +100,10 @@ func (t *TFTP) allowed(from net.Addr) bool {
 	return t.only == "" || err == nil && (host == t.only || net.ParseIP(host).IsLoopback())
 }
 
-// TakeResent tells how many blocks had to be sent again since it was last asked.
+// TakeResent returns how many windows were sent again since the last call.
 func (t *TFTP) TakeResent() int64 { return t.resent.Swap(0) }
 
-// Close frees the port and ends the transfers under way.
+// Close frees the port and ends all transfers.
 func (t *TFTP) Close() error {
 	if t.live.close() {
 		return nil
@@ -128,14 +128,14 @@ func (t *TFTP) serve() {
 			t.begin(from, string(buf[2:n]))
 		case op == opWrite:
 			t.refuse(t.conn, from, errAccess, "this server is read only")
-		case op == opError: // an answer to it could be answered for ever
+		case op == opError: // answering an error could loop for ever
 		default:
 			t.refuse(t.conn, from, errIllegal, "not a request")
 		}
 	}
 }
 
-// begin starts a transfer. A client that asks again did not hear of the one before.
+// begin starts a transfer. A client that repeats a request ends its previous transfer.
 func (t *TFTP) begin(from net.Addr, request string) {
 	words := strings.Split(request, "\x00")
 	if len(words) < 3 || !strings.EqualFold(words[1], "octet") {
@@ -166,7 +166,7 @@ func (t *TFTP) begin(from net.Addr, request string) {
 	}()
 }
 
-// file returns what is offered under a name.
+// file returns the content that is offered under a name.
 func (t *TFTP) file(name string) (Content, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -179,7 +179,7 @@ func (t *TFTP) refuse(conn net.PacketConn, to net.Addr, code uint16, text string
 	conn.WriteTo(append(append(p, text...), 0), to)
 }
 
-// transfer is one file on its way to one client.
+// transfer sends one file to one client.
 type transfer struct {
 	server  *TFTP
 	conn    net.PacketConn
@@ -188,8 +188,8 @@ type transfer struct {
 	began   time.Time
 	content Content
 	block   int    // bytes
-	window  int    // blocks that are sent before an answer
-	buf     []byte // of a window, from the first on
+	window  int    // blocks that are sent before an acknowledgement
+	buf     []byte // content of a window
 	packet  []byte
 	answer  [1 << 10]byte
 
@@ -202,7 +202,8 @@ func (x *transfer) end() {
 	x.server.live.remove(x)
 }
 
-// negotiate takes what options it knows, each once, and gives the answer to them, "" if there are none.
+// negotiate applies the options that it knows, each once, and returns the acknowledgement of them, "" if there are
+// none.
 func (x *transfer) negotiate(words []string) string {
 	var names []string
 	values := map[string]int64{}
@@ -218,7 +219,7 @@ func (x *transfer) negotiate(words []string) string {
 		case name == "windowsize" && n >= 1:
 		case name == "tsize":
 			n = x.content.Size
-		case name == "timeout" && n >= 1 && n <= 255: // ours is shorter, and harms nobody
+		case name == "timeout" && n >= 1 && n <= 255: // our own is shorter
 		default:
 			continue
 		}
@@ -235,52 +236,52 @@ func (x *transfer) negotiate(words []string) string {
 	return answer.String()
 }
 
-// run sends the file. Blocks count from 1; the last one is shorter than the others, empty if need be.
+// run sends the file. Blocks count from 1; the last one is shorter than the others, possibly empty.
 func (x *transfer) run(options string) {
 	last := x.content.Size/int64(x.block) + 1
 	acked := int64(0)
 	if options != "" {
-		acked = -1 // the answer to the options is block 0
+		acked = -1 // the client acknowledges the options with block 0
 	}
 	heard := clock.Real{}.Now()
 	began, resend := heard, resendAfter
-	// again: the window is out anew. echo: it is out twice, so that the client will say once more how far it came.
-	for sent, again, echo := acked, false, false; acked < last; {
+	// resending: the window was sent again. duplicated: it was sent twice, so the client will repeat its acknowledgement.
+	for sent, resending, duplicated := acked, false, false; acked < last; {
 		if sent == acked && !x.maySend() {
-			sent, began = acked+1, clock.Real{}.Now() // the answer to what was sent before may still come
-		} else if sent == acked { // a window is due
+			sent, began = acked+1, clock.Real{}.Now() // the acknowledgement of earlier packets may still arrive
+		} else if sent == acked { // the next window
 			var err error
 			if sent, err = x.send(acked, last, options); err != nil {
 				x.server.refuse(x.conn, x.to, errOther, "the file cannot be read any more")
 				return
 			}
 			began = clock.Real{}.Now()
-			if again {
+			if resending {
 				x.server.resent.Add(1)
 			}
 		}
-		n, ok := x.wait(resend - clock.Real{}.Now().Sub(began)) // answers that say nothing new do not put it off
+		n, ok := x.wait(resend - clock.Real{}.Now().Sub(began)) // repeated acknowledgements do not postpone it
 		switch {
 		case !ok:
 			return
-		case n < 0: // nothing
+		case n < 0: // timeout
 			if (clock.Real{}).Now().Sub(heard) > silence {
 				return
 			}
-			resend, sent, again, echo = min(2*resend, maxResend), acked, true, true
+			resend, sent, resending, duplicated = min(2*resend, maxResend), acked, true, true
 			continue
 		}
-		block := acked + int64(uint16(n)-uint16(acked)) // where the 16 bits stand
+		block := acked + int64(uint16(n)-uint16(acked)) // extend the 16 bits of the block number
 		switch {
 		case block > sent || block < acked:
-		case block == acked && x.window == 1, block == acked && again: // told twice
-		case block == acked && echo: // else every window from now on would be sent twice
-			echo = false
+		case block == acked && x.window == 1, block == acked && resending: // a repeated acknowledgement
+		case block == acked && duplicated: // otherwise every later window would be sent twice
+			duplicated = false
 		case block == acked:
-			sent, again, echo = acked, true, true // the first block of the window was lost
+			sent, resending, duplicated = acked, true, true // the first block of the window was lost
 		default:
-			again = block < sent
-			if again {
+			resending = block < sent
+			if resending {
 				x.server.resent.Add(1)
 			}
 			acked, sent = block, block
@@ -290,7 +291,8 @@ func (x *transfer) run(options string) {
 	}
 }
 
-// maySend reports whether the next window may be sent: to a client that never answered, only the first, and not often.
+// maySend reports whether the next window may be sent. A client that has never answered gets only the first one,
+// and only a few times.
 func (x *transfer) maySend() bool {
 	if x.hasAnswered() {
 		return true
@@ -302,14 +304,14 @@ func (x *transfer) maySend() bool {
 	return true
 }
 
-// send sends the window behind acked, and gives the last block of it. What the network does not take is lost as on its
-// way; only the file can fail.
+// send sends the window after block acked, and returns its last block. Packets that the network refuses count as
+// lost; only reading the file can fail.
 func (x *transfer) send(acked, last int64, options string) (sent int64, err error) {
 	if acked < 0 {
 		x.conn.WriteTo(append([]byte{0, opOAck}, options...), x.to)
 		return 0, nil
 	}
-	if x.buf == nil { // not before the client has answered: it may be nobody's address
+	if x.buf == nil { // not before the client has answered: its address may be forged
 		x.buf, x.packet = make([]byte, x.window*x.block), make([]byte, 4+x.block)
 	}
 	from := acked * int64(x.block)
@@ -328,7 +330,7 @@ func (x *transfer) send(acked, last int64, options string) (sent int64, err erro
 	return sent, nil
 }
 
-// wait gives the block that is acknowledged, -1 if none is in time. It is not ok if the transfer is over.
+// wait returns the acknowledged block, -1 if none arrives in time. It is not ok if the transfer is over.
 func (x *transfer) wait(d time.Duration) (block int, ok bool) {
 	if x.conn.SetReadDeadline(clock.Real{}.Now().Add(d)) != nil {
 		return 0, false

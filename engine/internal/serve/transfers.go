@@ -8,28 +8,28 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// The sender of a request by UDP may be forged. Until a client has acknowledged something, it gets little; and no client
-// gets many transfers.
+// The sender of a UDP request may be forged. Until a client has acknowledged a packet, it is sent few; and no client gets
+// many transfers.
 const (
-	maxUnheard          = 3  // sends of a transfer that was never acknowledged
-	maxUnheardPerHost   = 12 // the same of all transfers of a host, in quietTime
+	maxUnheard          = 3  // packets of a transfer that was never acknowledged
+	maxUnheardPerHost   = 12 // the same for all transfers of a host, per quietPeriod
 	quietPeriod         = 10 * time.Second
 	maxTransfers        = 64 // at once
 	maxTransfersPerHost = 8
-	// livelyPeriod is how long after its last answer a transfer is not ended for the sake of another one.
+	// livelyPeriod is how long after its last answer a transfer is not ended in favour of another.
 	livelyPeriod = 2 * time.Second
-	maxHosts     = 1 << 10 // that are remembered for what they did not answer
+	maxHosts     = 1 << 10 // with a quietHost
 )
 
-// transfers are those under way.
+// transfers are the transfers in progress. It is safe for concurrent use.
 type transfers struct {
-	mu     sync.Mutex // mu guards what follows
+	mu     sync.Mutex // guards what follows
 	active map[string]*transfer
 	quiet  map[string]*quietHost
 	closed bool
 }
 
-// quietHost counts what a host was sent that it did not answer.
+// quietHost counts the packets to a host that it did not answer.
 type quietHost struct {
 	since time.Time
 	sends int
@@ -48,7 +48,7 @@ func hostOf(client net.Addr) string {
 	return host
 }
 
-// isRetransmit reports whether a request came twice: the answer is on its way, or will be sent again soon.
+// isRetransmit reports whether a request was repeated: the answer was just sent, or will soon be sent again.
 func (t *transfers) isRetransmit(from net.Addr, request string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -56,8 +56,8 @@ func (t *transfers) isRetransmit(from net.Addr, request string) bool {
 	return x != nil && x.request == request && clock.Real{}.Now().Sub(x.began) < resendAfter
 }
 
-// admit takes a transfer in and reports whether there is room. It ends an older one of the same client; where there are too
-// many of a host, or of all, one that nothing is heard of.
+// admit adds a transfer and reports whether there is room. It ends an older one of the same client; if there are
+// too many of a host, or of all, it ends the one that was silent for longest.
 func (t *transfers) admit(x *transfer) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -80,7 +80,7 @@ func (t *transfers) admit(x *transfer) bool {
 	return true
 }
 
-// evictLocked ends the transfer that nothing was heard of for longest, of a host or of all. The caller holds mu.
+// evictLocked ends the transfer that was silent for longest, of a host or of all. The caller holds mu.
 func (t *transfers) evictLocked(host string) bool {
 	var worst *transfer
 	for _, x := range t.active {
@@ -101,7 +101,7 @@ func (t *transfers) endLocked(x *transfer) {
 	delete(t.active, x.to.String())
 }
 
-// remove takes out a transfer that has ended.
+// remove removes a transfer that has ended.
 func (t *transfers) remove(x *transfer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -110,7 +110,7 @@ func (t *transfers) remove(x *transfer) {
 	}
 }
 
-// mayStart reports whether a host may be sent something that it may not have asked for, and counts it.
+// mayStart reports whether a packet may be sent to a host that may not have requested it, and counts the packet.
 func (t *transfers) mayStart(to net.Addr) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -118,7 +118,7 @@ func (t *transfers) mayStart(to net.Addr) bool {
 	q := t.quiet[host]
 	if q == nil || now.Sub(q.since) >= quietPeriod {
 		if len(t.quiet) >= maxHosts {
-			clear(t.quiet) // of so many hosts, no one gets much
+			clear(t.quiet) // with so many hosts, each gets few packets
 		}
 		q = &quietHost{since: now}
 		t.quiet[host] = q
@@ -130,7 +130,7 @@ func (t *transfers) mayStart(to net.Addr) bool {
 	return true
 }
 
-// markHeard notes that a client answered: its host asked for what it was sent.
+// markHeard records that a client answered: its host did request the packets.
 func (t *transfers) markHeard(x *transfer) {
 	if x.answered.Swap(clock.Real{}.Now().UnixNano()) != 0 {
 		return
@@ -140,7 +140,7 @@ func (t *transfers) markHeard(x *transfer) {
 	delete(t.quiet, hostOf(x.to))
 }
 
-// close ends all transfers, and lets no other begin. It reports whether it was called before.
+// close ends all transfers, and prevents new ones. It reports whether it was called before.
 func (t *transfers) close() (before bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -151,12 +151,12 @@ func (t *transfers) close() (before bool) {
 	return before
 }
 
-// hasAnswered reports whether its client has ever answered.
+// hasAnswered reports whether the client has ever answered.
 func (x *transfer) hasAnswered() bool { return x.answered.Load() != 0 }
 
 func (x *transfer) lastHeard() time.Time { return time.Unix(0, x.answered.Load()) }
 
-// isStaler reports whether less was heard of x than of other.
+// isStaler reports whether x was silent for longer than other.
 func (x *transfer) isStaler(other *transfer) bool {
 	if x.hasAnswered() != other.hasAnswered() {
 		return !x.hasAnswered()

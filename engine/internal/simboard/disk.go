@@ -18,7 +18,7 @@ type disk struct {
 	*medium
 	b *Board
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	written bool
 	wrong   int64 // offset of the byte that is kept wrong, -1 for none
 }

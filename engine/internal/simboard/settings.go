@@ -20,50 +20,50 @@ type Setting struct {
 // Settings are all settings.
 var Settings = []Setting{
 	{FaultDHCP, "N", "gets no lease N times", count},
-	{FaultTFTP, "N", "hears nothing of the TFTP server for N loads", count},
-	{FaultHTTP, "N", "loses N downloads of Linux in the middle", count},
-	{FaultBlock, "N", "keeps one byte of the medium wrong, in N boots that write", count},
-	{FaultFlip, "N", "gets one byte of N writes to the medium wrong", count},
-	{FaultFirst, "N", "loses the first character that it reads after its autoboot was stopped, N times", count},
-	{FaultReset, "STAGE", "resets itself once, at uboot, autoboot, dhcp, load, linux, login, shell or in the middle of a write; write:3 is the third, output:500 byte 500 that is printed, output one that the seed chooses", stage},
-	{FaultSilent, "STAGE", "says nothing more from there, until it is reset, once", stage},
-	{FaultOff, "STAGE", "shuts itself down once, at login, shell or in the middle of a write, and says so as Linux does", stageOfLinux},
-	{FaultGone, "STAGE", "goes on while the station's adapter is away, once, from there for 3 s; what is printed meanwhile is lost", stage},
-	{FaultDrop, "RATE", "has a console that loses bytes, each with this probability: 0.005, 0.5%, or one way 0.5%:typed, 0.5%:printed", rateOfDirections},
+	{FaultTFTP, "N", "gets no answer from the TFTP server for N loads", count},
+	{FaultHTTP, "N", "loses the connection in the middle of N downloads of Linux", count},
+	{FaultBlock, "N", "has a medium with one bad byte, in N boots that write", count},
+	{FaultFlip, "N", "stores one byte wrong in each of N writes to the medium", count},
+	{FaultFirst, "N", "loses the first character of its input after autoboot was stopped, N times", count},
+	{FaultReset, "STAGE", "resets once at uboot, autoboot, dhcp, load, linux, login, shell or write; write:3: third write; output:500: byte 500; output: at random", stage},
+	{FaultSilent, "STAGE", "stops printing at STAGE until it is reset, once", stage},
+	{FaultOff, "STAGE", "shuts itself down once, at login, shell or in the middle of a write, and prints what Linux prints then", stageOfLinux},
+	{FaultGone, "STAGE", "runs on without the station's adapter for 3 s from STAGE on, once; its output of that time is lost", stage},
+	{FaultDrop, "RATE", "has a console that loses bytes with this probability: 0.005, 0.5%, or in one direction 0.5%:typed, 0.5%:printed", rateOfDirections},
 	{FaultLost, "RATE", "the same as drop", rateOfDirections},
 	{FaultDouble, "RATE", "has a console that repeats some bytes", rateOfDirections},
-	{FaultGarble, "RATE", "has a console that turns one bit of some bytes", rateOfDirections},
-	{FaultDelay, "RATE", "has a console that holds some bytes back for 50 to 500 ms, with all after them", rateOfDirections},
-	{FaultNoise, "RATE", "prints a kernel line in between, while Linux runs", rateOfNoise},
-	{FaultTorn, "1", "has a console that returns a few bytes at a time", func(s *settings, _, value string) (err error) {
+	{FaultGarble, "RATE", "has a console that flips one bit of some bytes", rateOfDirections},
+	{FaultDelay, "RATE", "has a console that delays some bytes, and all after them, by 50 to 500 ms", rateOfDirections},
+	{FaultNoise, "RATE", "prints kernel lines between others while Linux runs", rateOfNoise},
+	{FaultTorn, "1", "has a console that delivers a few bytes at a time", func(s *settings, _, value string) (err error) {
 		if s.Torn, err = strconv.ParseBool(value); err != nil {
 			err = fmt.Errorf("%q is neither 1 nor 0", value)
 		}
 		return err
 	}},
-	{FaultFIFO, "BYTES", "has a receiver that holds so many at 115200 baud and is read at 2000 a second, 16:500 at 500; the rest is lost", receiver},
-	{FaultEcho, "off", "does not show what is typed; U-Boot still ends the line", func(s *settings, _, value string) error {
+	{FaultFIFO, "BYTES", "has a receive buffer of BYTES at 115200 baud, read at 2000 bytes a second, 16:500: at 500; the rest is lost", receiver},
+	{FaultEcho, "off", "does not echo its input; U-Boot still ends the line", func(s *settings, _, value string) error {
 		if s.Mute = value == "off"; !s.Mute && value != "on" {
 			return fmt.Errorf("%q is neither off nor on", value)
 		}
 		return nil
 	}},
-	{FaultWrap, "COLUMNS", "breaks the echo of a long line there; by itself Linux does so at 80, and U-Boot does not", func(s *settings, _, value string) (err error) {
+	{FaultWrap, "COLUMNS", "wraps the echo of long lines at COLUMNS; by default Linux wraps at 80, and U-Boot does not", func(s *settings, _, value string) (err error) {
 		s.Wrap, err = between(value, minWrap, maxWrap)
 		return err
 	}},
-	{"seed", "N", "has its random places where the seed says", func(s *settings, _, value string) (err error) {
+	{"seed", "N", "makes its random choices from this seed", func(s *settings, _, value string) (err error) {
 		if s.Seed, err = strconv.ParseUint(value, 10, 64); err != nil {
 			err = fmt.Errorf("%q is not a number from 0 up", value)
 		}
 		return err
 	}},
-	{"size", "MIB", "has media of this size, 8192 by default; only what is written takes room", func(s *settings, _, value string) error {
+	{"size", "MIB", "has media of this size, 8192 by default; only written data takes space", func(s *settings, _, value string) error {
 		mib, err := between(value, 1, maxMediumMiB)
 		s.cfg.Size = int64(mib) << 20
 		return err
 	}},
-	{"dir", "PATH", "keeps its media there, in NAME.img; otherwise they are gone with it", func(s *settings, _, value string) error {
+	{"dir", "PATH", "keeps its media in PATH, as NAME.img; otherwise they are deleted with it", func(s *settings, _, value string) error {
 		s.cfg.Dir = value
 		return nil
 	}},

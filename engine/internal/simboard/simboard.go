@@ -62,7 +62,7 @@ type Board struct {
 
 	typed, printed uartDirection
 
-	mu               sync.Mutex
+	mu               sync.Mutex // guards what follows, except saved
 	port             *Port
 	adapterUnplugged bool                    // the station's adapter
 	off              context.CancelFunc      // nil while the power is off

@@ -18,7 +18,7 @@ import (
 type far struct {
 	*Board
 	port *Port
-	mu   sync.Mutex
+	mu   sync.Mutex // guards what follows
 	said bytes.Buffer
 }
 

@@ -1,6 +1,5 @@
-// Package web makes HTTP requests. It owns addresses: they are sent as they were given, byte for byte, because a signed
-// one breaks otherwise, and what is secret in them is never shown. It does not know what is asked for, nor whether to
-// ask again.
+// Package web makes HTTP requests. It owns URLs: it sends them unchanged, byte for byte, because a signed one breaks
+// otherwise, and never shows the secrets in them. It must not know what is requested, nor whether to retry.
 package web
 
 import (
@@ -17,23 +16,23 @@ import (
 	"strings"
 )
 
-// Address is where a request goes.
+// Address is the URL of a request.
 type Address struct {
 	scheme, host string
 	target       string // path and query, as they are sent
 	user         *url.Userinfo
 }
 
-// redacted stands for what is secret.
+// redacted stands for a secret in messages.
 const redacted = "…"
 
-// IsURL reports whether text is meant as an address of the web.
+// IsURL reports whether text begins as an HTTP or HTTPS URL.
 func IsURL(text string) bool {
 	scheme, _, ok := strings.Cut(text, "://")
 	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
 }
 
-// Parse takes an address apart. What its error says is safe to show.
+// Parse parses a URL. Its errors contain no secrets.
 func Parse(text string) (Address, error) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	if !IsURL(text) {
@@ -54,13 +53,13 @@ func Parse(text string) (Address, error) {
 	}
 	u, err := url.Parse(a.scheme + "://" + authority)
 	if err != nil || u.Hostname() == "" {
-		return Address{}, fmt.Errorf("%s has no valid host", a.scheme+"://"+redacted) // what is wrong may be a password
+		return Address{}, fmt.Errorf("%s has no valid host", a.scheme+"://"+redacted) // the invalid part may be a password
 	}
 	a.host = u.Host
 	return a, nil
 }
 
-// userinfo reads USER:PASSWORD. A per cent sign that is none of an escape is meant as it is.
+// userinfo parses USER:PASSWORD. A per cent sign that begins no escape stands for itself.
 func userinfo(text string) *url.Userinfo {
 	name, password, ok := strings.Cut(text, ":")
 	if !ok {
@@ -76,7 +75,7 @@ func unescape(text string) string {
 	return text
 }
 
-// escapeTarget escapes the bytes that cannot stand in a request line, and no others.
+// escapeTarget escapes the bytes that a request line must not contain, and no others.
 func escapeTarget(target string) string {
 	var b strings.Builder
 	for i := range len(target) {
@@ -89,7 +88,7 @@ func escapeTarget(target string) string {
 	return b.String()
 }
 
-// String is the address without user, password and query.
+// String returns the address without user, password and query.
 func (a Address) String() string {
 	place, _, query := strings.Cut(a.target, "?")
 	if query {
@@ -98,7 +97,7 @@ func (a Address) String() string {
 	return a.scheme + "://" + a.host + place
 }
 
-// Mask is text without what is secret in it, if it is an address, and text itself if not.
+// Mask returns a URL without secrets, and other text unchanged.
 func Mask(text string) string {
 	if !IsURL(text) {
 		return text
@@ -111,19 +110,19 @@ func Mask(text string) string {
 	return a.String()
 }
 
-// credentials are the user and the password in an address that stands anywhere in a text.
+// credentials matches the user and the password of a URL anywhere in a text.
 var credentials = regexp.MustCompile(`//[^\s/?"'@:]*:[^\s/?"']*@`)
 
-// Redact returns text without the users and passwords of the addresses in it, whatever else is wrong with them.
+// Redact returns text without the users and passwords of URLs in it, valid or not.
 func Redact(text string) string { return credentials.ReplaceAllLiteralString(text, "//"+redacted+"@") }
 
-// Name is the last element of the path, which is what a file got from there would be called.
+// Name returns the last element of the path, the file name of a download.
 func (a Address) Name() string {
 	place, _, _ := strings.Cut(a.target, "?")
 	return path.Base(unescape(place))
 }
 
-// Host is HOST:PORT, to connect to.
+// Host returns HOST:PORT.
 func (a Address) Host() string {
 	u := url.URL{Host: a.host}
 	port := u.Port()
@@ -136,11 +135,11 @@ func (a Address) Host() string {
 	return u.Hostname() + ":" + port
 }
 
-// TLS reports whether what is sent is encrypted.
+// TLS reports whether the connection is encrypted.
 func (a Address) TLS() bool { return a.scheme == "https" }
 
-// Resolve gives the address that a redirection names. User and password go along only to the same host, and what was
-// encrypted stays so.
+// Resolve returns the address of a redirection. It keeps user and password only for the same host, and refuses to
+// go from an encrypted connection to another.
 func (a Address) Resolve(location string) (Address, error) {
 	switch {
 	case IsURL(location):
@@ -159,8 +158,8 @@ func (a Address) Resolve(location string) (Address, error) {
 	return to, err
 }
 
-// resolvePath is what a relative reference means here. What it names itself stays as it is, but for . and .. in front of it.
-// Source: RFC 3986, 5.2.
+// resolvePath resolves a relative reference. It removes leading . and .. and keeps the rest unchanged. Source: RFC
+// 3986, 5.2.
 func (a Address) resolvePath(reference string) string {
 	place, _, _ := strings.Cut(a.target, "?")
 	if strings.HasPrefix(reference, "/") {
@@ -185,7 +184,8 @@ func (a Address) resolvePath(reference string) string {
 	}
 }
 
-// Request makes a request. proxied says that it goes through a proxy, which wants to be told the host.
+// Request returns a request. proxied reports whether it goes through a proxy, which needs the host in the request
+// line.
 func (a Address) Request(ctx context.Context, method, body string, proxied bool) (*http.Request, error) {
 	var content io.Reader
 	if body != "" {
@@ -195,9 +195,9 @@ func (a Address) Request(ctx context.Context, method, body string, proxied bool)
 	if err != nil {
 		return nil, err
 	}
-	req.URL.Opaque = a.target // net/http sends it as it is
+	req.URL.Opaque = a.target // net/http sends it unchanged
 	if proxied && !a.TLS() || strings.HasPrefix(a.target, "//") {
-		req.URL.Opaque = "//" + a.host + a.target // for which it puts the scheme before it
+		req.URL.Opaque = "//" + a.host + a.target // net/http puts the scheme before it
 	}
 	req.Header.Set("User-Agent", "flashlua")
 	if a.user != nil {
@@ -207,40 +207,41 @@ func (a Address) Request(ctx context.Context, method, body string, proxied bool)
 	return req, nil
 }
 
-// maxHeader is how long the header of an answer may be, in bytes.
+// maxHeader is the longest header of a response, in bytes.
 const maxHeader = 64 << 10
 
-// Transport connects anew for each request, follows no redirection, uses no proxy and hands over the bytes as they
-// come.
+// Transport returns a transport that opens a connection for each request, follows no redirection, uses no proxy
+// and does not decode the body.
 func Transport() *http.Transport {
 	plain := new(http.Protocols)
 	plain.SetHTTP1(true)
 	return &http.Transport{DisableKeepAlives: true, DisableCompression: true, Protocols: plain, MaxResponseHeaderBytes: maxHeader}
 }
 
-// maxAnswer is how much of a refusal is told.
-const maxAnswer = 300
+// maxQuote is how much of the body of an error response is quoted, in characters.
+const maxQuote = 300
 
-// DescribeStatus tells what a server answered: the status and how its body begins, without what was secret in the request.
+// DescribeStatus describes an error response: the status and the begin of its body, without the secrets of the
+// request.
 func (a Address) DescribeStatus(resp *http.Response) string {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // more than is told: a secret that is cut off is not found
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // more than is quoted, because a truncated secret is not recognized
 	printable := strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(string(body), "?"))
-	said := strings.Join(strings.Fields(a.redact(printable)), " ")
-	if runes := []rune(said); len(runes) > maxAnswer {
-		said = string(runes[:maxAnswer]) + " " + redacted
+	quote := strings.Join(strings.Fields(a.redact(printable)), " ")
+	if runes := []rune(quote); len(runes) > maxQuote {
+		quote = string(runes[:maxQuote]) + " " + redacted
 	}
-	if said != "" {
-		said = ": " + said
+	if quote != "" {
+		quote = ": " + quote
 	}
-	return strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))) + said
+	return strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))) + quote
 }
 
-// RedactError gives an error of a request without what is secret in it: what is no answer of HTTP is quoted there.
+// RedactError returns the error of a request without its secrets: net/http quotes a malformed response.
 func (a Address) RedactError(err error) error {
 	if err == nil || a.redact(err.Error()) == err.Error() {
 		return err
@@ -248,13 +249,14 @@ func (a Address) RedactError(err error) error {
 	return errors.New(a.redact(err.Error()))
 }
 
-// redact takes what is secret out of a text of the server's: pages of errors like to repeat the request, or parts of it.
+// redact removes the secrets of the address from a text of the server: error pages often repeat the request, or
+// parts of it.
 func (a Address) redact(text string) string {
 	var secrets []string
-	if _, query, _ := strings.Cut(a.target, "?"); len(query) > 3 { // a shorter one is no secret, and part of any word
+	if _, query, _ := strings.Cut(a.target, "?"); len(query) > 3 { // a shorter one is no secret, and may be part of any word
 		secrets = append(secrets, query)
 		for word := range strings.SplitSeq(query, "&") {
-			if _, value, _ := strings.Cut(word, "="); len(value) > 7 { // as a signature is
+			if _, value, _ := strings.Cut(word, "="); len(value) > 7 { // such as a signature
 				secrets = append(secrets, value)
 			}
 		}

@@ -2,12 +2,11 @@ package linux
 
 import (
 	"fmt"
-	"slices"
 	"syscall"
 )
 
-// block returns the disk that a path leads to, or prints an error: notDisk is what failed on another file.
-func (p *process) block(name string, notDisk string) (d *disk, ok bool) {
+// block returns the disk that a path leads to, or prints an error.
+func (p *process) block(name string) (d *disk, ok bool) {
 	at := absolute(p.dir, name)
 	if _, err := p.files.stat(at, true); err != nil {
 		p.fail("can't open '%s': %s", name, strerror(err))
@@ -19,40 +18,8 @@ func (p *process) block(name string, notDisk string) (d *disk, ok bool) {
 			return d, true
 		}
 	}
-	p.fail("%s: %s", notDisk, strerror(syscall.ENOTTY))
+	p.fail("%s: %s", name, strerror(syscall.ENOTTY))
 	return nil, false
-}
-
-// blkdiscard discards a range. It reads as zeros afterwards; a real medium may return anything.
-func blkdiscard(p *process) int {
-	o, rest, ok := p.options("o:l:sfz")
-	if !ok || len(rest) != 1 {
-		return 1
-	}
-	d, ok := p.block(rest[0], "BLKGETSIZE64")
-	if !ok {
-		return 1
-	}
-	from, _ := size(o['o'])
-	n := d.Size - from
-	if o['l'] != "" {
-		n, _ = size(o['l'])
-	}
-	zeros := make([]byte, 64<<10)
-	for n > 0 && p.ctx.Err() == nil {
-		part := min(n, int64(len(zeros)))
-		was := make([]byte, part)
-		if _, err := d.readAt(was, from, false); err != nil {
-			return p.fail("%s: %s", rest[0], strerror(err))
-		}
-		if slices.ContainsFunc(was, func(c byte) bool { return c != 0 }) { // holes stay holes
-			if _, err := d.writeAt(zeros[:part], from, false); err != nil {
-				return p.fail("%s: %s", rest[0], strerror(err))
-			}
-		}
-		from, n = from+part, n-part
-	}
-	return 0
 }
 
 func blockdev(p *process) int {
@@ -60,7 +27,7 @@ func blockdev(p *process) int {
 		return 1
 	}
 	name := p.args[len(p.args)-1]
-	d, ok := p.block(name, name)
+	d, ok := p.block(name)
 	if !ok {
 		return 1
 	}

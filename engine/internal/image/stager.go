@@ -1,0 +1,71 @@
+package image
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"github.com/flashlua/flashlua/engine/clock"
+)
+
+// Stager opens images: it downloads, decodes and scans them. The zero value uses no cache. It may be used concurrently.
+type Stager struct {
+	Clock    clock.Clock
+	SHA256   string                 // that the image must have, hex, compressed or decoded; "" for any
+	MaxSize  int64                  // bytes that the decoded image may have; 0 is no limit
+	Stdin    io.Reader              // the content of Stdin; nil if there is none
+	Cache    *Cache                 // keeps decoded images; nil keeps none
+	Permit   func(f *os.File) error // refuses an image file or a block map that was just opened; nil refuses none
+	CPUs     CPUs
+	Observer Observer
+
+	space func(*os.File) (free, all int64, ok bool) // of the disk that a file is on; nil is diskSpace
+}
+
+// CPUs says how many CPUs a Stager leaves to the rest of the process.
+type CPUs struct {
+	Reserved int             // that are not used
+	UseAll   <-chan struct{} // closed when the reserved ones may be used, too; nil is never
+}
+
+// Open opens the image at from. It refuses an image whose digest is not SHA256.
+func (s Stager) Open(ctx context.Context, from Ref) (*Image, error) {
+	o := s.opener()
+	im, err := o.open(ctx, from)
+	if err == nil {
+		if err = o.bounds.allowed(im.ref, "", im.size, true); err != nil { // not checked yet if it was in the cache
+			im.Close()
+		}
+	}
+	if err == nil && s.SHA256 != "" {
+		if err = im.CheckDigest(s.SHA256); err != nil {
+			im.Close()
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return im, nil
+}
+
+// opener opens one image.
+type opener struct {
+	Stager // with all defaults set
+	work   *workMeter
+	bounds bounds
+}
+
+// opener returns an opener for one image.
+func (s Stager) opener() *opener {
+	if s.Clock == nil {
+		s.Clock = clock.Real{}
+	}
+	if s.Permit == nil {
+		s.Permit = func(*os.File) error { return nil }
+	}
+	if s.space == nil {
+		s.space = diskSpace
+	}
+	s.Observer = s.Observer.withDefaults()
+	return &opener{s, &workMeter{slow: s.Observer.Slow}, bounds{s.MaxSize, s.Cache, s.Clock, s.space}}
+}
