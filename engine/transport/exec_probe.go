@@ -22,7 +22,7 @@ func (c *child) probe(ctx context.Context) error {
 	if c.connected {
 		return nil // Read reports its end
 	}
-	if n, err := c.unread(); err == nil && n == 0 {
+	if n, err := c.unread(); n == 0 || err != nil { // unknown outside of Linux
 		c.in.Write([]byte{0}) // staysAlive reports a command that has ended
 	}
 	readCtx, cancel := clock.WithTimeout(ctx, clock.Real{}, c.readTimeout, context.DeadlineExceeded)
