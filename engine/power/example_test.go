@@ -25,8 +25,8 @@ func (o outlet) Off(context.Context) error {
 	return err
 }
 
-// Add a power driver. The scheme "strip" then works in engine.Job.Power and in every other place that takes a power driver.
-// Programs call Register from an init function.
+// Add a power driver. The scheme "strip" then works in engine.Job.Power and in every other place that takes a
+// power driver. Programs call Register from an init function.
 func ExampleRegister() {
 	power.Register("strip", "strip:OUTLET", func(address string) (power.Driver, error) {
 		return outlet{address}, nil

@@ -24,8 +24,8 @@ func writeImage() (path string, remove func()) {
 	return path, func() { os.RemoveAll(dir) }
 }
 
-// Flash a simulated board. A program that imports package simulate can name the port "sim:" with settings after it. Here the
-// board resets itself once at the login, and the engine makes a second attempt.
+// Flash a simulated board. A program that imports package simulate can name the port "sim:" with settings after
+// it. Here the board resets itself once at the login, and the engine makes a second attempt.
 func Example() {
 	image, remove := writeImage()
 	defer remove()
@@ -45,8 +45,8 @@ func Example() {
 	// board.reset
 }
 
-// Attach a simulated board to an engine, to look at the board afterwards: at the content of its medium, and at the faults
-// that occurred.
+// Attach a simulated board to an engine, to look at the board afterwards: at the content of its medium, and at the
+// faults that occurred.
 func ExampleAttach() {
 	image, remove := writeImage()
 	defer remove()

@@ -9,8 +9,8 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// Add a kind of port. The scheme "lab" then works in engine.Job.Port and in every other place that takes a console port.
-// Programs call Register from an init function.
+// Add a kind of port. The scheme "lab" then works in engine.Job.Port and in every other place that takes a console
+// port. Programs call Register from an init function.
 func ExampleRegister() {
 	transport.Register("lab", "lab:BENCH", func(_ context.Context, address string, _ transport.Line) (transport.Port, error) {
 		board, port := net.Pipe() // a client of the lab's own console server

@@ -11,7 +11,8 @@ func isTerminal(fd int) bool {
 	return err == nil
 }
 
-// isExclusive reports whether the terminal is in exclusive mode, in which the kernel refuses further opens, except root's.
+// isExclusive reports whether the terminal is in exclusive mode, in which the kernel refuses further opens, except
+// root's.
 func isExclusive(fd int) bool {
 	exclusive, err := unix.IoctlGetInt(fd, unix.TIOCGEXCL)
 	return err == nil && exclusive != 0
@@ -20,7 +21,8 @@ func isExclusive(fd int) bool {
 // clearExclusive ends the exclusive mode of a terminal.
 func clearExclusive(fd int) { unix.IoctlSetInt(fd, unix.TIOCNXCL, 0) }
 
-// configureTerminal sets the flow control ("rtscts", "xonxoff" or none), and keeps DTR and RTS when the port is closed.
+// configureTerminal sets the flow control ("rtscts", "xonxoff" or none), and keeps DTR and RTS when the port is
+// closed.
 func configureTerminal(fd int, flow string) error {
 	mode, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
 	if err != nil {

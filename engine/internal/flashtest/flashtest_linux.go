@@ -1,5 +1,5 @@
-// Package flashtest provides faulty media for tests: files of a FUSE file system, which can back a loop device and whose
-// reads and writes a test controls. It owns the part of the FUSE protocol that a medium needs.
+// Package flashtest provides faulty media for tests: files of a FUSE file system, which can back a loop device and
+// whose reads and writes a test controls. It owns the part of the FUSE protocol that a medium needs.
 package flashtest
 
 import (

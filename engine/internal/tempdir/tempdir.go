@@ -1,4 +1,5 @@
-// Package tempdir makes directories that are removed even if their process was killed: by the next one that makes one.
+// Package tempdir makes directories that are removed even if their process was killed: by the next one that makes
+// one.
 package tempdir
 
 import (
@@ -13,11 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// digits is what os.MkdirTemp appends to a name. A folder whose name ends in anything else was made by another program.
+// digits is what os.MkdirTemp appends to a name. A folder whose name ends in anything else was made by another
+// program.
 var digits = regexp.MustCompile(`^[0-9]+$`)
 
-// Make makes a directory in parent, which is locked until remove is called. It removes the directories of the same name and
-// user that have no lock: their processes were killed.
+// Make makes a directory in parent, which is locked until remove is called. It removes the directories of the same
+// name and user that have no lock: their processes were killed.
 func Make(parent, name string) (dir string, remove func() error, err error) {
 	host, _ := os.Hostname()
 	name = fmt.Sprintf("%s-%08x-", name, crc32.ChecksumIEEE([]byte(host))) // the locks of other machines may not be seen

@@ -140,7 +140,8 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// TestPartsOfASecret shows that a page that repeats only a part of the request, or the end of it far away, tells nothing.
+// TestPartsOfASecret holds that the text of a page that repeats a part of the request, or its end far away, is not
+// shown.
 func TestPartsOfASecret(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 200)
 	a, err := Parse("http://host/x?Expires=1234&Signature=" + long)
