@@ -36,7 +36,7 @@ func newHost(src source, o Options) *host {
 		if h.clk == nil || h.program != nil { // no policy runs
 			return ""
 		}
-		return "nothing is known about it, so it is tried again: raise errors.fatal(…) or errors.retryable(…) to say what it means"
+		return "the kind of this error is unknown, so it is retried: raise errors.fatal(…) or errors.retryable(…) instead"
 	}
 	h.globals = newGlobals(h.State)
 	h.modules = newModules(h.State, src)

@@ -108,7 +108,7 @@ func (p *powerControl) applyAfter(ctx context.Context, failure error) error {
 		return nil
 	}
 	e := Event{Type: EventPower, Text: string(want)}
-	err := classify.Wrap(p.switchTo(context.WithoutCancel(ctx), want), "", "the board could not be switched %s", want)
+	err := classify.Wrap(p.switchTo(context.WithoutCancel(ctx), want), "", "could not switch the board %s", want)
 	if err != nil {
 		e.Error = err.Error()
 	}

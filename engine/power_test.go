@@ -61,8 +61,8 @@ func TestPowerAfter(t *testing.T) {
 	b.powerErr = errors.New("the PDU is on fire")
 	r, _ := b.run(t)
 	wantReport(t, r, ExitExhausted, classify.RuleRetry, classify.NetDHCPTimeout, 4)
-	if !strings.Contains(strings.Join(r.Secondary, "\n"), "could not be switched off: the PDU is on fire") {
-		t.Errorf("secondary = %q; want that the board could not be switched off", r.Secondary)
+	if !strings.Contains(strings.Join(r.Secondary, "\n"), "could not switch the board off: the PDU is on fire") {
+		t.Errorf("secondary = %q; want could not switch the board off", r.Secondary)
 	}
 }
 

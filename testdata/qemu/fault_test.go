@@ -43,7 +43,7 @@ func TestBoardVanishesDuringTheWrite(t *testing.T) {
 	if rep.Exit != engine.ExitExhausted || rep.Attempts[0].Kind != string(classify.TransportLost) || rep.Target.State != engine.Partial {
 		t.Errorf("run = exit %d, target %s, the first attempt %q; want exhausted, partial, transport.lost\n%v", rep.Exit, rep.Target.State, rep.Attempts[0].Error, rep.Err)
 	}
-	if !strings.Contains(strings.Join(rep.Secondary, "\n"), "could not be switched off") {
+	if !strings.Contains(strings.Join(rep.Secondary, "\n"), "could not switch the board off") {
 		t.Errorf("secondary errors = %q; want that of the power", rep.Secondary)
 	}
 }

@@ -127,7 +127,7 @@ func New(cfg Config) (*Board, error) {
 		}
 		if err != nil {
 			b.Close()
-			return nil, classify.Wrap(err, classify.Config, "the simulated board's medium %s cannot be had", b.File(m.Name))
+			return nil, classify.Wrap(err, classify.Config, "the medium %s of the simulated board is unavailable", b.File(m.Name))
 		}
 	}
 	return b, nil
