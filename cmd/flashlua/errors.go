@@ -61,7 +61,7 @@ func summary(r *engine.Report) string {
 	}
 	verdict := r.Class
 	if r.Exit == engine.ExitExhausted {
-		verdict = "every attempt, the last one"
+		verdict = "all attempts, the last"
 	}
 	s := fmt.Sprintf("%s: %s by rule %s", r.Result, verdict, r.Rule)
 	if r.Kind != "" {
