@@ -23,8 +23,9 @@ func loadInTime(src source, o Options) (*Script, error) {
 		s   *Script
 		err error
 	}
-	done, late := make(chan loaded, 1), make(chan struct{})
-	defer clock.Real{}.AfterFunc(loadTime, func() { close(late) })()
+	done := make(chan loaded, 1)
+	late, stop := clock.After(clock.Real{}, loadTime)
+	defer stop()
 	go func() {
 		s, err := load(src, o)
 		done <- loaded{s, err}

@@ -28,8 +28,8 @@ func callAbandonable[T any](ctx context.Context, clk clock.Clock, what string, f
 		return r.v, r.err
 	case <-ctx.Done():
 	}
-	timedOut := make(chan struct{})
-	defer clk.AfterFunc(driverGrace, func() { close(timedOut) })()
+	timedOut, stop := clock.After(clk, driverGrace)
+	defer stop()
 	select {
 	case r := <-done:
 		return r.v, r.err

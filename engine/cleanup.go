@@ -53,8 +53,8 @@ func (c *cleanups) run(failed func(error)) {
 func (c *cleanups) runOne(undo func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- recovered(undo) }()
-	timedOut := make(chan struct{})
-	defer c.clock.AfterFunc(cleanupTimeout, func() { close(timedOut) })()
+	timedOut, stop := clock.After(c.clock, cleanupTimeout)
+	defer stop()
 	select {
 	case err := <-done:
 		return err
@@ -62,8 +62,8 @@ func (c *cleanups) runOne(undo func() error) error {
 		return classify.New(classify.Internal, "it did not end within %s", cleanupTimeout)
 	case <-c.hurry:
 	}
-	hurried := make(chan struct{})
-	defer c.clock.AfterFunc(hurriedCleanupTimeout, func() { close(hurried) })()
+	hurried, stopHurried := clock.After(c.clock, hurriedCleanupTimeout)
+	defer stopHurried()
 	select {
 	case err := <-done:
 		return err

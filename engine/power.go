@@ -124,8 +124,8 @@ func newPowerTurns() powerTurns { return make(powerTurns, 1) }
 // acquire waits until the former action has ended, but at most driverGrace: one that ignores its context is not
 // waited for.
 func (t powerTurns) acquire(clk clock.Clock) (release func()) {
-	timedOut := make(chan struct{})
-	defer clk.AfterFunc(driverGrace, func() { close(timedOut) })()
+	timedOut, stop := clock.After(clk, driverGrace)
+	defer stop()
 	select {
 	case t <- struct{}{}:
 		return func() { <-t }

@@ -38,8 +38,8 @@ func (c *scriptCaller) call(run, ctx context.Context, f func() error) error {
 	if c.nested != nil { // wait until the flash that the program called has switched its board off, in a time of its own
 		c.beginNested()()
 	}
-	timedOut := make(chan struct{})
-	defer c.clock.AfterFunc(scriptReturnGrace, func() { close(timedOut) })()
+	timedOut, stop := clock.After(c.clock, scriptReturnGrace)
+	defer stop()
 	select {
 	case err := <-done:
 		return err

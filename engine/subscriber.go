@@ -68,8 +68,8 @@ func (s *subscriber) wait(d time.Duration, hurry <-chan struct{}) {
 	if idle == nil {
 		return
 	}
-	timedOut := make(chan struct{})
-	defer s.clk.AfterFunc(d, func() { close(timedOut) })()
+	timedOut, stop := clock.After(s.clk, d)
+	defer stop()
 	select {
 	case <-idle:
 	case <-timedOut:

@@ -60,8 +60,8 @@ func until[T any](inv *invocation, grace time.Duration, f func() (T, error)) (T,
 		return r.v, r.err
 	case <-inv.Done():
 	}
-	late := make(chan struct{})
-	defer inv.clk.AfterFunc(grace, func() { close(late) })()
+	late, stop := clock.After(inv.clk, grace)
+	defer stop()
 	select {
 	case r := <-done:
 		return r.v, r.err

@@ -161,8 +161,8 @@ func (s *sink) lossError() error {
 // flush waits until the queue is empty, for briefTime at most, before the caller writes to the same terminal by
 // another way.
 func (s *sink) flush(clk clock.Clock) {
-	late := make(chan struct{})
-	defer clk.AfterFunc(briefTime, func() { close(late) })()
+	late, stop := clock.After(clk, briefTime)
+	defer stop()
 	if done := s.pending(); done != nil {
 		select {
 		case <-done:
@@ -184,9 +184,10 @@ func (d *drainBudget) wait(sinks ...*sink) {
 	if d.began.IsZero() {
 		d.began = d.clk.Now()
 	}
-	late, brief := make(chan struct{}), make(chan struct{})
-	defer d.clk.AfterFunc(max(drainTime-d.clk.Now().Sub(d.began), briefTime), func() { close(late) })()
-	defer d.clk.AfterFunc(briefTime, func() { close(brief) })()
+	late, stop := clock.After(d.clk, max(drainTime-d.clk.Now().Sub(d.began), briefTime))
+	defer stop()
+	brief, stopBrief := clock.After(d.clk, briefTime)
+	defer stopBrief()
 	for _, s := range sinks {
 		if s == nil {
 			continue

@@ -76,8 +76,9 @@ func (v *verdict) write(clk clock.Clock, r *engine.Report) error {
 	if err != nil {
 		return err
 	}
-	done, late := make(chan error, 1), make(chan struct{})
-	defer clk.AfterFunc(drainTime, func() { close(late) })()
+	done := make(chan error, 1)
+	late, stop := clock.After(clk, drainTime)
+	defer stop()
 	go func() { done <- v.put(text) }()
 	select {
 	case err = <-done:

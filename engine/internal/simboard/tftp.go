@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 // TFTP, RFC 1350, with the options blksize, timeout and windowsize of RFC 2347 to 2349 and 7440.
@@ -166,8 +168,8 @@ func (l *load) options(text []byte) {
 
 // wait returns the next packet of at least a header, nil when time is up.
 func (l *load) wait(ctx context.Context) ([]byte, error) {
-	late := make(chan struct{})
-	defer l.u.b.cfg.Clock.AfterFunc(l.timeout(), func() { close(late) })()
+	late, stop := clock.After(l.u.b.cfg.Clock, l.timeout())
+	defer stop()
 	for {
 		select {
 		case in := <-l.packets:
