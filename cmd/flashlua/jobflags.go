@@ -1,0 +1,153 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/power"
+	"github.com/flashlua/flashlua/engine/transport"
+)
+
+// jobFlags returns the flags of run and verify.
+func jobFlags(imageUsage string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "image", Usage: imageUsage},
+		&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose SHA-256 is not `VALUE`: hex, or a file written by sha256sum"},
+		maxSizeFlag(),
+		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "image for a partition of the target, `LABEL:FILE`, instead of --image; may be repeated"},
+		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
+		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
+		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
+		&cli.StringFlag{Name: "files", Usage: "`DIR` of the policy's boot files"},
+		&cli.StringFlag{Name: "tftp-dir", Usage: "use an existing TFTP server that serves `DIR`: boot files are copied there for the duration of the run"},
+		&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "override a policy key, `KEY=VALUE`, as in linux.timeout=5m; may be repeated"},
+		&cli.IntFlag{Name: "retries", Usage: "number of attempts after the first, `N`", DefaultText: "the policy's"},
+		&cli.DurationFlag{Name: "timeout", Usage: "total deadline, `D` as in 30m", DefaultText: "the policy's"},
+		&cli.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "print the plan and touch nothing: no port, no power"},
+		&cli.BoolFlag{DisableDefaultText: true, Name: "verbose", Aliases: []string{"v"}, Usage: "print steps when they begin, and the output of the board"},
+		&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only the result"},
+		&cli.StringFlag{Name: "out", Usage: "write verdict.json, events.jsonl and transcript.log to `DIR`, replacing those of an earlier run"},
+		&cli.StringFlag{Name: "verdict", Usage: "write the verdict to `FILE`, as JSON"},
+		&cli.StringFlag{Name: "events", Usage: "write events to `FILE` while the run goes on, one JSON object per line"},
+		&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
+	}
+}
+
+// programFlags are the flags that may be given to a program.
+var programFlags = append([]string{"timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript"}, onlyForPrograms...)
+
+// onlyForPrograms are the flags that a board's policy does not take.
+var onlyForPrograms = []string{"allow-exec", "allow-read", "allow-write"}
+
+// checkFlags refuses values that are out of range for every script.
+func checkFlags(c *cli.Context) error {
+	switch {
+	case c.IsSet("timeout") && c.Duration("timeout") <= 0:
+		return usageError("--timeout must be more than 0")
+	case c.IsSet("retries") && c.Int("retries") < 0:
+		return usageError("--retries must be 0 or more")
+	}
+	return nil
+}
+
+func levelOf(c *cli.Context) (level, error) {
+	switch v, q := c.Bool("verbose"), c.Bool("quiet"); {
+	case v && q:
+		return normal, usageError("--verbose and --quiet exclude each other")
+	case v:
+		return verbose, nil
+	case q:
+		return quiet, nil
+	}
+	return normal, nil
+}
+
+// jobOf reads the flags of run and verify, and refuses missing and conflicting ones.
+func jobOf(c *cli.Context) (engine.Job, error) {
+	j := engine.Job{
+		Image: c.String("image"), Port: c.String("port"), Power: c.String("power"), Target: c.String("target"),
+		FilesDir: c.String("files"), TFTPDir: c.String("tftp-dir"), Timeout: c.Duration("timeout"), DryRun: c.Bool("dry-run"), VerifyOnly: c.Command.Name == "verify",
+	}
+	var err error
+	if j.Parts, err = partsOf(c); err == nil {
+		j.MaxSize, err = maxSizeOf(c)
+	}
+	if err != nil {
+		return j, err
+	}
+	switch {
+	case c.NArg() > 1:
+		return j, usageError("unexpected argument %q", engine.MaskAddress(c.Args().Get(1)))
+	case j.Image == "" && len(j.Parts) == 0:
+		return j, usageError("--image is required")
+	case j.Image != "" && len(j.Parts) > 0:
+		return j, usageError("--image and --part exclude each other: one is for the whole target, the other for partitions of it")
+	case len(j.Parts) > 0 && c.IsSet("sha256"):
+		return j, usageError("--sha256 needs --image: with --part there is more than one image")
+	case j.Port == "":
+		return j, classify.WithHint(classify.New(classify.Usage, "--port is required: the board's console"), "use one of %s", strings.Join(portExamples(), ", "))
+	case !engine.IsSimulated(j.Port) && transport.Check(j.Port) != nil:
+		return j, transport.Check(j.Port)
+	case engine.IsSimulated(j.Port) && j.Power != "":
+		return j, usageError("--power %s: a simulated board has its own power", j.Power)
+	case !engine.IsSimulated(j.Port) && j.Power == "":
+		return j, classify.WithHint(classify.New(classify.Usage, "--power is required: the power driver"),
+			"use one of %s; with none you reset the board by hand", strings.Join(power.Examples(), ", "))
+	}
+	if text := c.String("sha256"); c.IsSet("sha256") {
+		if j.SHA256, err = engine.ParseDigest(text, j.Image); err != nil {
+			return j, err
+		}
+	}
+	if c.IsSet("retries") {
+		n := c.Int("retries")
+		j.Retries = &n
+	}
+	return j, nil
+}
+
+// partsOf reads the values of --part, LABEL:FILE.
+func partsOf(c *cli.Context) (parts []engine.Part, err error) {
+	seen := map[string]bool{}
+	for _, text := range *c.Generic("part").(*repeated) {
+		label, file, ok := strings.Cut(text, ":")
+		switch {
+		case !ok || label == "" || file == "":
+			return nil, usageError("--part %s: write LABEL:FILE, as in --part rootfs:rootfs.img", engine.MaskAddress(text))
+		case seen[label]:
+			return nil, usageError("--part %s: label given twice", label)
+		}
+		seen[label] = true
+		parts = append(parts, engine.Part{Label: label, Image: file})
+	}
+	return parts, nil
+}
+
+// portExamples returns an example of every kind of port.
+func portExamples() []string { return append(transport.Examples(), "sim:") }
+
+// repeated holds the values of a flag that may be repeated, unchanged: urfave/cli's own slice flag trims blanks.
+type repeated []string
+
+func (p *repeated) Set(value string) error {
+	*p = append(*p, value)
+	return nil
+}
+
+func (p *repeated) String() string { return strings.Join(*p, " ") }
+
+// parseSet reads the values of --set, KEY=VALUE.
+func parseSet(given *repeated) (map[string]string, error) {
+	set := map[string]string{}
+	for _, p := range *given {
+		k, v, ok := strings.Cut(p, "=")
+		if _, twice := set[k]; !ok || k == "" || twice {
+			return nil, usageError("--set %s: write KEY=VALUE, each key once", k) // the value may be a password
+		}
+		set[k] = v
+	}
+	return set, nil
+}
