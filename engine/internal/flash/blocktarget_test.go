@@ -48,7 +48,7 @@ func TestLoopsAreRefused(t *testing.T) {
 	}
 	forced, err := BlockTarget{Path: path, Force: true}.Open("")
 	if err != nil {
-		t.Fatalf("--force: %v", err)
+		t.Fatalf("Open with Force = %v; want no error", err)
 	}
 	forced.Close()
 	if _, err := (BlockTarget{Path: loop(t, full(t, mib), "--read-only"), Force: true}).Open(""); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), "is read-only") {

@@ -26,13 +26,13 @@ func holds(t *testing.T, path string, l layout, sector int, free bool) {
 	want, at := l.content(), 0
 	for i, p := range l {
 		if (p.kind != nothing || !free) && !bytes.Equal(got[at:at+p.size], want[at:at+p.size]) {
-			t.Errorf("part %d, kind %d, bytes %d to %d: the medium differs", i, p.kind, at, at+p.size)
+			t.Errorf("part %d of kind %d: the medium differs in bytes %d to %d; want the image", i, p.kind, at, at+p.size)
 		}
 		at += p.size
 	}
 	end := (at + sector - 1) / sector * sector
 	if after := got[end:]; !bytes.Equal(after, bytes.Repeat([]byte{0xff}, len(after))) {
-		t.Errorf("the medium changed after byte %d", end)
+		t.Errorf("the medium changed after byte %d; want it unchanged", end)
 	}
 }
 
@@ -64,7 +64,7 @@ func TestEveryFormatLocally(t *testing.T) {
 				im := staged(t, format, l)
 				file := full(t, l.size()+10_000)
 				if _, _, err := backends[0].flash(t, file, im); err != nil {
-					t.Fatalf("%s: %v", name, err)
+					t.Fatalf("flash %s to a file = %v; want no error", name, err)
 				}
 				if st, err := os.Stat(file); err != nil || st.Size() != int64(l.size()) {
 					t.Errorf("%s: the file has %d bytes, %v; want %d", name, st.Size(), err, l.size())
@@ -72,7 +72,7 @@ func TestEveryFormatLocally(t *testing.T) {
 				holds(t, file, l, 1, free)
 				device := loop(t, full(t, (l.size()+8191)/4096*4096+4096))
 				if _, _, err := backends[1].flash(t, device, im); err != nil {
-					t.Fatalf("%s: %v", name, err)
+					t.Fatalf("flash %s to a device = %v; want no error", name, err)
 				}
 				holds(t, device, l, 512, free)
 			}
@@ -102,10 +102,10 @@ func TestEveryFormatByABoard(t *testing.T) {
 					im := staged(t, format, l)
 					w, err := write(t, d, m, im)
 					if err != nil {
-						t.Fatalf("%s: %v\n%s", format, err, classify.Facts(err).Console)
+						t.Fatalf("Write %s = %v; want no error\n%s", format, err, classify.Facts(err).Console)
 					}
 					if r, err := w.Verify(t.Context()); err != nil || !r.Valid() || r.SHA256 != im.SHA256() {
-						t.Fatalf("%s: %+v, %v", format, r, err)
+						t.Fatalf("Verify %s = %+v, %v; want a valid receipt", format, r, err)
 					}
 					holds(t, m.Device, l, 512, free)
 					return w
@@ -152,7 +152,7 @@ func TestHugeImage(t *testing.T) {
 		for i, at := range places {
 			got := make([]byte, 1000)
 			if _, err := f.ReadAt(got, at); err != nil || !bytes.Equal(got, random(1000, byte(i))) {
-				t.Errorf("%s: the bytes at %d differ, %v", what, at, err)
+				t.Errorf("%s: the bytes at %d differ, %v; want those of the image", what, at, err)
 			}
 		}
 	}

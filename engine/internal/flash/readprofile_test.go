@@ -39,7 +39,7 @@ func TestReadMethods(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r, err := w.Verify(t.Context()); err != nil || !r.Valid() {
-				t.Fatalf("%v\n%s", err, classify.Facts(err).Console)
+				t.Fatalf("Verify = %v; want a valid receipt\n%s", err, classify.Facts(err).Console)
 			}
 			f, err := os.OpenFile(m.Device, os.O_WRONLY, 0)
 			if err != nil {

@@ -37,7 +37,7 @@ func TestOldBusybox(t *testing.T) {
 	im, m := newImage(t, random(20*mib+123, 1)), medium(t, 24*mib)
 	w, err := write(t, d, m, im)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, classify.Facts(err).Console)
+		t.Fatalf("Write = %v; want no error\n%s", err, classify.Facts(err).Console)
 	}
 	if !w.nc {
 		t.Error("nc = false; want its nc found")
@@ -258,7 +258,7 @@ func TestForceRO(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := write(t, d, at, im); err != nil {
-		t.Fatalf("%v\n%s", err, classify.Facts(err).Console)
+		t.Fatalf("Write = %v; want no error\n%s", err, classify.Facts(err).Console)
 	}
 	if r, err := verify(t, d, at, im); err != nil || !r.Valid() {
 		t.Errorf("Verify = %+v, %v; want a valid receipt", r, err)

@@ -90,7 +90,7 @@ func TestMapBesideAnImage(t *testing.T) {
 			im, err := Stager{Observer: Observer{Note: func(text string) { notes += text }}}.Open(t.Context(), Ref(beside(t, tt.name, image, tt.others)))
 			if tt.kind != "" {
 				if f := classify.Facts(err); f.Kind != tt.kind || f.Class != classify.Fatal || f.Hint == "" || !strings.Contains(err.Error(), tt.text) {
-					t.Errorf("%v of kind %s, hint %q", err, f.Kind, f.Hint)
+					t.Errorf("Open = %v of kind %s, hint %q; want the kind of the case", err, f.Kind, f.Hint)
 				}
 				return
 			}
@@ -99,7 +99,7 @@ func TestMapBesideAnImage(t *testing.T) {
 			}
 			defer im.Close()
 			if im.SHA256() != sum || im.Size() != int64(len(image)) || im.CheckUnchanged() != nil {
-				t.Errorf("the image is another one: %d bytes", im.Size())
+				t.Errorf("Open = an image of %d bytes; want the whole image", im.Size())
 			}
 			want := "[{0 262144} {8912896 1835008} {20709376 262144} {20971520 1}]" // blocks 0 and 1; 9,000,000 to 10,503,000; 20,970,000 to the end
 			if !tt.ranges {
@@ -121,7 +121,7 @@ func TestMapOfNothing(t *testing.T) {
 	image := make([]byte, 10_001)
 	im, err := Open(t.Context(), Ref(beside(t, "disk.img", image, map[string]string{"disk.bmap": mapOfBlocks(image)})))
 	if err != nil || len(im.Ranges()) > 0 || im.Size() != 10_001 {
-		t.Fatalf("%v, ranges %v", err, im.Ranges())
+		t.Fatalf("Open = %v, ranges %v; want no ranges", err, im.Ranges())
 	}
 	im.Close()
 }
@@ -133,19 +133,19 @@ func TestMapThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Open(t.Context(), Ref(path)); classify.Facts(err).Kind != classify.ImageRead {
-		t.Errorf("a folder for a map: %v", err)
+		t.Errorf("Open with a folder as map = %v; want an error", err)
 	}
 	os.Remove(path + bmapSuffix)
 	if err := os.Symlink(path+bmapSuffix, path+bmapSuffix); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(t.Context(), Ref(path)); classify.Facts(err).Kind != classify.ImageRead {
-		t.Errorf("a link to itself for a map: %v", err)
+		t.Errorf("Open with a link to itself as map = %v; want an error", err)
 	}
 	os.Remove(path + bmapSuffix)
 	silentFIFO(t, path+bmapSuffix)
 	if _, err := Open(t.Context(), Ref(path)); classify.Facts(err).Kind != classify.ImageRead || !errors.Is(err, input.ErrNotRegular) {
-		t.Errorf("a FIFO for a map: %v", err)
+		t.Errorf("Open with a FIFO as map = %v; want an error", err)
 	}
 }
 
@@ -161,7 +161,7 @@ func TestMapBesideAPackedImage(t *testing.T) {
 		path := beside(t, "disk.img.gz", packed, map[string]string{name: mapOfBlocks(image, [2]int{1, 1})})
 		im, _ := staged(t, c, path, image)
 		if len(im.Ranges()) != 1 || im.Ranges()[0].Len != BlockSize {
-			t.Errorf("%s: ranges %v", name, im.Ranges())
+			t.Errorf("%s: Ranges = %v; want those of the map", name, im.Ranges())
 		}
 	}
 }
@@ -182,7 +182,7 @@ func TestEveryByteOfASparseImage(t *testing.T) {
 				continue
 			}
 			if im.SHA256() != fmt.Sprintf("%x", sha256.Sum256(raw)) && at > 10 { // the header of gzip says nothing of the content
-				t.Errorf("%s byte %d: it opens as another image", what, at)
+				t.Errorf("%s byte %d: Open = another image; want an error or the image", what, at)
 			}
 			im.Close()
 		}

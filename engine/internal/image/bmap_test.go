@@ -71,18 +71,18 @@ func checkMap(t *testing.T, m *bmap, content []byte) {
 	t.Helper()
 	rest := bytes.Clone(content)
 	if m.size != int64(len(content)) {
-		t.Fatalf("it is of %d bytes, not %d", m.size, len(content))
+		t.Fatalf("size = %d; want %d", m.size, len(content))
 	}
 	for _, r := range m.ranges {
 		h := m.newHash()
 		h.Write(content[r.off:r.end])
 		if got := hex.EncodeToString(h.Sum(nil)); got != r.sum {
-			t.Errorf("bytes %d to %d have the digest %s, not %s", r.off, r.end, got, r.sum)
+			t.Errorf("digest of bytes %d to %d = %s; want %s", r.off, r.end, got, r.sum)
 		}
 		clear(rest[r.off:r.end])
 	}
 	if at := bytes.IndexFunc(rest, func(c rune) bool { return c != 0 }); at >= 0 {
-		t.Errorf("byte %d is not in the map", at)
+		t.Errorf("byte %d is unmapped; want it mapped", at)
 	}
 }
 
@@ -90,7 +90,7 @@ func TestBmap(t *testing.T) {
 	for _, tt := range [][2]string{{"1.3", "sha1"}, {"1.4", "sha256"}, {"2.0", "sha256"}, {"2.0", "md5"}, {"2.0", "sha1"}, {"2.0", "sha512"}} {
 		m, err := readBmap(strings.NewReader(mapOf(tt[0], tt[1])))
 		if err != nil {
-			t.Errorf("%s: %v", tt, err)
+			t.Errorf("readBmap of %s = %v; want no error", tt, err)
 			continue
 		}
 		checkMap(t, m, holes())
@@ -137,7 +137,7 @@ func TestBmaptool(t *testing.T) {
 		}
 		m, err := readBmap(bytes.NewReader(text))
 		if err != nil {
-			t.Fatalf("%v\n%s", err, text)
+			t.Fatalf("readBmap = %v; want no error\n%s", err, text)
 		}
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -155,7 +155,7 @@ func TestBmapEveryBit(t *testing.T) {
 			m, err := readBmap(bytes.NewReader(text))
 			f := classify.Facts(err)
 			if m != nil || f.Kind != classify.ImageDecode && f.Kind != classify.ImageFormat || f.Class != classify.Fatal || f.Hint == "" {
-				t.Errorf("%s: %s %d: %v of kind %s, hint %q", tt, what, at, err, f.Kind, f.Hint)
+				t.Errorf("readBmap of %s, %s %d = %v of kind %s, hint %q; want a fatal error with a hint", tt, what, at, err, f.Kind, f.Hint)
 			}
 		}
 		for at := range text {
@@ -233,13 +233,13 @@ func TestBmapRefused(t *testing.T) {
 	}
 	_, err := readBmap(strings.NewReader(strings.Replace(good, "</bmap>", "</bmap> ", 1)))
 	if err == nil || !regexp.MustCompile(`^the block map is damaged: its digest is \w{32}, and it says "\w{32}"$`).MatchString(err.Error()) {
-		t.Errorf("a space more: %v", err)
+		t.Errorf("readBmap of a byte too many = %v; want an error", err)
 	}
 	if _, err := readBmap(strings.NewReader(good + strings.Repeat(" ", maxBmap))); err == nil || err.Error() != "the block map has more than 64 MiB" {
-		t.Errorf("a large file: %v", err)
+		t.Errorf("readBmap of a large file = %v; want an error", err)
 	}
 	if _, err := readBmap(iotest.ErrReader(errors.New("gone"))); classify.Facts(err).Kind != classify.ImageRead {
-		t.Errorf("a disk that fails: %v", err)
+		t.Errorf("readBmap from a failing disk = %v; want an error", err)
 	}
 }
 
@@ -266,13 +266,13 @@ func TestBmapAccepted(t *testing.T) {
 	}
 	hole := regexp.MustCompile(`<Range.*`).ReplaceAllString(strings.Replace(good, "Count> 6", "Count> 0", 1), "")
 	if m, err := readBmap(strings.NewReader(sealed(hole, digests["md5"]))); err != nil || len(m.ranges) != 0 {
-		t.Errorf("one hole: %v, %v", m, err)
+		t.Errorf("readBmap of one hole = %v, %v; want no ranges", m, err)
 	}
 	huge := strings.NewReplacer(" 10001 ", " 9223372036854775807 ", " 1000 ", " 4611686018427387904 ", " 11 ", " 2 ", "Count> 6", "Count> 2").Replace(good)
 	huge = regexp.MustCompile(`<Range.*>(4 - 6| 10 )<.*`).ReplaceAllString(huge, "")
 	m, err := readBmap(strings.NewReader(sealed(huge, digests["md5"])))
 	if err != nil || m.ranges[0].end != 9223372036854775807 {
-		t.Errorf("as large as can be: %v, %v", m, err)
+		t.Errorf("readBmap of the largest sizes = %v, %v; want no error", m, err)
 	}
 }
 
@@ -290,21 +290,21 @@ func FuzzBmap(f *testing.F) {
 			m, err := readBmap(strings.NewReader(text))
 			again, err2 := readBmap(iotest.OneByteReader(strings.NewReader(text)))
 			if fmt.Sprint(err) != fmt.Sprint(err2) || (err == nil) != (m != nil) {
-				t.Fatalf("%v, %v, then %v", m, err, err2)
+				t.Fatalf("readBmap = %v, %v, then %v; want one or the other, twice the same", m, err, err2)
 			}
 			if err != nil {
 				if facts := classify.Facts(err); facts.Class != classify.Fatal || facts.Hint == "" {
-					t.Fatalf("%v is %v, hint %q", err, facts.Class, facts.Hint)
+					t.Fatalf("readBmap = %v, %v, hint %q; want a fatal error with a hint", err, facts.Class, facts.Hint)
 				}
 				continue
 			}
 			if !reflect.DeepEqual(m.ranges, again.ranges) || m.size != again.size || m.block != again.block {
-				t.Fatalf("%v, then %v", m, again)
+				t.Fatalf("readBmap = %v, then %v; want the same", m, again)
 			}
 			next := int64(0)
 			for _, r := range m.ranges {
 				if r.off < next || r.end <= r.off || r.end > m.size || r.off%m.block != 0 || r.end%m.block != 0 && r.end != m.size || len(r.sum) != 2*m.newHash().Size() {
-					t.Fatalf("%v after %d in %d bytes of blocks of %d", r, next, m.size, m.block)
+					t.Fatalf("range %v after byte %d of %d, blocks of %d; want sorted ranges of the image", r, next, m.size, m.block)
 				}
 				next = r.end
 			}

@@ -60,7 +60,7 @@ func staged(t *testing.T, c *Cache, path string, want []byte) (im *Image, notes 
 	defer im.Close()
 	got := make([]byte, im.Size())
 	if _, err := im.ReadAt(got, 0); err != nil && err != io.EOF || !bytes.Equal(got, want) || im.SHA256() != fmt.Sprintf("%x", sha256.Sum256(want)) {
-		t.Errorf("the image is another one: %d bytes, %v", len(got), err)
+		t.Errorf("ReadAt = %d bytes, %v; want the image", len(got), err)
 	}
 	return im, notes
 }
@@ -90,17 +90,17 @@ func TestCacheIsUsedAgain(t *testing.T) {
 	path := gzipped(t, want)
 	first, notes := staged(t, c, path, want)
 	if notes != "" {
-		t.Errorf("the first time it says %q", notes)
+		t.Errorf("notes of the first run = %q; want none", notes)
 	}
 	again, notes := staged(t, c, path, want)
 	if notes != reused || !slices.Equal(first.Ranges(), again.Ranges()) || again.Path() != path {
-		t.Errorf("the second time it says %q; ranges %v, then %v", notes, first.Ranges(), again.Ranges())
+		t.Errorf("notes of the second run = %q, ranges %v, then %v; want the cached image, the same ranges", notes, first.Ranges(), again.Ranges())
 	}
 	if _, notes := staged(t, c, gzipped(t, want[1:]), want[1:]); notes != "" {
-		t.Errorf("another image: it says %q", notes)
+		t.Errorf("notes of another image = %q; want none", notes)
 	}
 	if _, notes := staged(t, nil, path, want); notes != "" {
-		t.Errorf("without a cache it says %q", notes)
+		t.Errorf("notes without a cache = %q; want none", notes)
 	}
 }
 
@@ -112,7 +112,7 @@ func TestCacheKeepsWhatDoesNotMatter(t *testing.T) {
 	first, _ := staged(t, c, path, raw)
 	again, notes := staged(t, c, path, raw)
 	if notes != reused || !slices.Equal(first.Ranges(), again.Ranges()) || len(again.Ranges()) != 4 {
-		t.Errorf("%q: ranges %v, then %v", notes, first.Ranges(), again.Ranges())
+		t.Errorf("notes %q, ranges %v, then %v; want the cached image, the same ranges", notes, first.Ranges(), again.Ranges())
 	}
 }
 
@@ -160,10 +160,10 @@ func TestPoisonedCache(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, notes := staged(t, c, path, want); !strings.HasSuffix(notes, " is damaged: unpacking it again\n") {
-				t.Errorf("it says %q", notes)
+				t.Errorf("notes = %q; want that the entry is damaged", notes)
 			}
 			if _, notes := staged(t, c, path, want); notes != reused {
-				t.Errorf("when it was made again it says %q", notes)
+				t.Errorf("notes of the next run = %q; want the cached image", notes)
 			}
 			staged(t, c, otherPath, other)
 		})
@@ -204,7 +204,7 @@ func TestCacheLimit(t *testing.T) {
 			t.Errorf("%s: there are %v and %v, not %v", what, images, others, want)
 		}
 		if _, out := onDisk(t, c); out > c.Limit {
-			t.Errorf("%s: %d bytes are taken", what, out)
+			t.Errorf("%s: the cache takes %d bytes; want at most its limit", what, out)
 		}
 	}
 	staged(t, c, paths[0], wants[0])
@@ -254,13 +254,13 @@ func TestCacheClearsUp(t *testing.T) {
 		}
 	}
 	if _, notes := staged(t, c, path, want); notes != "" {
-		t.Errorf("it says %q", notes)
+		t.Errorf("notes = %q; want none", notes)
 	}
 	if images, others := inCache(t, c); !slices.Equal(images, []string{key}) || !slices.Equal(others, []string{fresh, key + entrySuffix}) {
-		t.Errorf("there are %v, %v", images, others)
+		t.Errorf("files = %v, %v; want those of the last run", images, others)
 	}
 	if _, notes := staged(t, c, path, want); notes != reused {
-		t.Errorf("then it says %q", notes)
+		t.Errorf("notes of the next run = %q; want the cached image", notes)
 	}
 }
 
@@ -274,13 +274,13 @@ func TestTwoAtOnce(t *testing.T) {
 		for range 4 {
 			all.Go(func() {
 				if _, notes := staged(t, c, path, want); notes != "" && notes != reused {
-					t.Errorf("it says %q", notes)
+					t.Errorf("notes = %q; want none", notes)
 				}
 			})
 		}
 		all.Wait()
 		if _, notes := staged(t, c, path, want); notes != reused {
-			t.Errorf("then it says %q", notes)
+			t.Errorf("notes of the next run = %q; want the cached image", notes)
 		}
 		c.removeEntry(keyOf(t, path))
 	}
@@ -316,14 +316,14 @@ func TestKilledWhileStaging(t *testing.T) {
 	child.Process.Kill()
 	child.Wait()
 	if line != "half\n" {
-		t.Fatalf("it says %q, %v", line, err)
+		t.Fatalf("the child printed %q, %v; want half", line, err)
 	}
 	if images, others := inCache(t, c); len(images)+len(others) > 0 {
-		t.Errorf("it leaves %v, %v", images, others)
+		t.Errorf("files after the kill = %v, %v; want none", images, others)
 	}
 	for _, said := range []string{"", reused} {
 		if _, notes := staged(t, c, path, want); notes != said {
-			t.Errorf("then it says %q, not %q", notes, said)
+			t.Errorf("notes of the next run = %q; want %q", notes, said)
 		}
 	}
 }
@@ -374,17 +374,17 @@ func TestFullCache(t *testing.T) {
 			switch {
 			case tt.done != "":
 				if f.Kind != classify.ConfigPlan || f.Class != classify.Fatal || !strings.Contains(f.Hint, CacheVariable) || !strings.Contains(err.Error(), "cannot be "+tt.done+" to "+c.Dir) || !errors.Is(err, syscall.ENOSPC) {
-					t.Errorf("%v of kind %s, hint %q", err, f.Kind, f.Hint)
+					t.Errorf("Open = %v of kind %s, hint %q; want that the disk is full", err, f.Kind, f.Hint)
 				}
 			case tt.want == nil:
 				if f.Kind != classify.ImageDecode {
-					t.Errorf("%v of kind %s", err, f.Kind)
+					t.Errorf("Open = %v of kind %s; want image.decode", err, f.Kind)
 				}
 			case err != nil:
-				t.Errorf("%v, hint %q", err, f.Hint)
+				t.Errorf("Open = %v, hint %q; want no error", err, f.Hint)
 			default:
 				if im.SHA256() != fmt.Sprintf("%x", sha256.Sum256(tt.want)) {
-					t.Errorf("the image is another one, of %d bytes", im.Size())
+					t.Errorf("Open = an image of %d bytes; want the content", im.Size())
 				}
 				im.Close()
 			}
@@ -427,7 +427,7 @@ func TestCacheOf(t *testing.T) {
 				return map[string]string{CacheVariable: dir, LimitVariable: size}[name]
 			})
 			if f := classify.Facts(err); c != nil || f.Kind != classify.Usage || f.Hint == "" || !strings.Contains(err.Error(), LimitVariable+"="+size) {
-				t.Errorf("%q: %v, %v, hint %q", size, c, err, f.Hint)
+				t.Errorf("CacheFromEnv with size %q = %v, %v, hint %q; want an error with a hint", size, c, err, f.Hint)
 			}
 		}
 	}

@@ -77,7 +77,7 @@ func TestCacheLeavesTheRest(t *testing.T) {
 	want := content(7, 1<<20)
 	staged(t, c, gzipped(t, want), want) // keeps an entry, which is too much
 	if !c.evict(0, time.Now()) && exists(made) {
-		t.Error("trim(0) removed nothing of its own")
+		t.Error("evict(0) = false; want its own entries removed")
 	}
 	for range 2 { // whether there is something of its own or not
 		c.evict(0, time.Now())
@@ -130,7 +130,7 @@ func TestCacheFolderOfAnother(t *testing.T) {
 			c := &Cache{Dir: dir, Limit: 1 << 30}
 			for range 2 {
 				if _, notes := staged(t, c, path, want); notes != "" {
-					t.Errorf("it says %q", notes)
+					t.Errorf("notes = %q; want none", notes)
 				}
 			}
 			c.evict(0, time.Now())

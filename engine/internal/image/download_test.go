@@ -177,7 +177,7 @@ func TestFetch(t *testing.T) {
 				total = 0
 			}
 			if n := len(s.done); n < 4 || s.done[n-2] != int64(len(s.content)) || s.done[n-1] != total {
-				t.Errorf("progress %d", s.done)
+				t.Errorf("progress = %d; want increasing sums up to the size", s.done)
 			}
 		})
 	}
@@ -260,11 +260,11 @@ func TestFetchWithoutAServer(t *testing.T) {
 		_, err := s.fetcher().Open(t.Context(), Ref(address))
 		f := classify.Facts(err)
 		if err == nil || !strings.Contains(err.Error(), want.text) || strings.Contains(err.Error(), "s3cret") || f.Kind != want.kind || f.Hint == "" {
-			t.Errorf("%s: %v of kind %s, hint %q", address, err, f.Kind, f.Hint)
+			t.Errorf("Open(%s) = %v of kind %s, hint %q; want the error of the case", address, err, f.Kind, f.Hint)
 		}
 		// A machine without a name server answers otherwise about a host that is not there.
 		if took := s.clk.Now().Sub(began); want.class != classify.None && (f.Class != want.class || took != want.took) {
-			t.Errorf("%s: %s after %s", address, f.Class, took)
+			t.Errorf("Open(%s) = %s after %s; want a retry only if it can help", address, f.Class, took)
 		}
 	}
 }
@@ -279,11 +279,11 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 	})
 	s.Start()
 	if _, err := s.fetcher().Open(ctx, Ref(s.URL)); !errors.Is(err, stop) || err.Error() != "downloading "+s.URL+"/: stop" {
-		t.Errorf("Open = %v", err)
+		t.Errorf("Open = %v; want the cause of the context", err)
 	}
 	t.Setenv("TMPDIR", "/no/such/dir")
 	if _, err := s.fetcher().Open(t.Context(), Ref(s.URL)); classify.Facts(err).Kind != classify.ConfigPlan || classify.Facts(err).Hint != "set TMPDIR to a folder that can be written" {
-		t.Errorf("Open without a place = %v", err)
+		t.Errorf("Open without a temporary folder = %v; want config.plan with a hint", err)
 	}
 }
 
@@ -300,7 +300,7 @@ func TestFetchToAFullDisk(t *testing.T) {
 	err = d.run(t.Context())
 	if f := classify.Facts(err); f.Kind != classify.ConfigPlan || f.Class != classify.Fatal || f.Hint != "set TMPDIR to a folder with room for the downloaded image" ||
 		!strings.HasPrefix(err.Error(), "the image "+s.URL+"/x?… cannot be downloaded to ") || len(s.asked) != 1 {
-		t.Errorf("%v of kind %s, hint %q, after %d requests", err, f.Kind, f.Hint, len(s.asked))
+		t.Errorf("run = %v of kind %s, hint %q, after %d requests; want one request and a hint", err, f.Kind, f.Hint, len(s.asked))
 	}
 }
 
@@ -319,7 +319,7 @@ func TestFetchThroughAProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(f.Name()); string(got) != "http://host/a?b=%zz" {
-		t.Errorf("the proxy was asked for %s", got)
+		t.Errorf("the proxy received %s; want the URL unchanged", got)
 	}
 }
 
@@ -344,13 +344,13 @@ func TestPackedFromTheWeb(t *testing.T) {
 	list := write(t, "SHA256SUMS", fmt.Sprintf("%x  my disk.img.gz\n", sha256.Sum256(packed)))
 	sum, err := ParseDigest(list, s.URL+"/my%20disk.img.gz?a=b")
 	if err != nil || im.CheckDigest(sum) != nil || im.Size() != 5 || im.CheckUnchanged() != nil {
-		t.Errorf("%d bytes, digest %v, %v", im.Size(), im.CheckDigest(sum), err)
+		t.Errorf("Open = %d bytes, CheckDigest %v, %v; want the image", im.Size(), im.CheckDigest(sum), err)
 	}
 	// A page in the place of the image.
 	s.content = []byte("<html>no such image</html>")
 	_, err = s.fetcher().Open(t.Context(), Ref(s.URL+"/disk.img.gz?a=b"))
 	if f := classify.Facts(err); f.Kind != classify.ImageFormat || err.Error() != "the image "+s.URL+"/disk.img.gz?… has the name of a gzip file and is none" || f.Hint == "" {
-		t.Errorf("a page = %v", err)
+		t.Errorf("Open of a page = %v; want image.format", err)
 	}
 }
 

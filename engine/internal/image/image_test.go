@@ -34,7 +34,7 @@ func TestOpen(t *testing.T) {
 	defer im.Close()
 	const want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" // FIPS 180-4
 	if im.Size() != 3 || im.SHA256() != want {
-		t.Errorf("Open = %d bytes, %s", im.Size(), im.SHA256())
+		t.Errorf("Open = %d bytes, %s; want the content", im.Size(), im.SHA256())
 	}
 }
 
@@ -81,7 +81,7 @@ func TestRefused(t *testing.T) {
 	stop := errors.New("stop")
 	cancel(stop)
 	if _, err := Open(ctx, Ref(write(t, "x", "abc"))); !errors.Is(err, stop) {
-		t.Errorf("cancelled Open = %v", err)
+		t.Errorf("Open with a cancelled context = %v; want its cause", err)
 	}
 }
 
@@ -93,17 +93,17 @@ func TestUnchanged(t *testing.T) {
 	}
 	defer im.Close()
 	if err := im.CheckUnchanged(); err != nil {
-		t.Errorf("CheckUnchanged = %v", err)
+		t.Errorf("CheckUnchanged = %v; want nil", err)
 	}
 	if err := os.WriteFile(path, []byte("abcd"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := im.CheckUnchanged(); classify.Facts(err).Kind != classify.ImageChanged {
-		t.Errorf("CheckUnchanged after a change = %v", err)
+		t.Errorf("CheckUnchanged after a change = %v; want image.changed", err)
 	}
 	os.Remove(path)
 	if err := im.CheckUnchanged(); classify.Facts(err).Kind != classify.ImageChanged {
-		t.Errorf("CheckUnchanged after removal = %v", err)
+		t.Errorf("CheckUnchanged after removal = %v; want image.changed", err)
 	}
 }
 
@@ -167,7 +167,7 @@ func TestPacked(t *testing.T) {
 				}
 			}
 			if _, err := Open(t.Context(), Ref(write(t, "x", string(pack(t, tool, nil))))); classify.Facts(err).Kind != classify.ImageEmpty {
-				t.Errorf("nothing packed: %v", err)
+				t.Errorf("Open of nothing, compressed = %v; want image.empty", err)
 			}
 		})
 	}
@@ -191,12 +191,12 @@ func TestEveryBit(t *testing.T) {
 				if err == nil {
 					defer im.Close()
 					if im.SHA256() != sum {
-						t.Errorf("%s: it opens as another image of %d bytes", what, im.Size())
+						t.Errorf("%s: Open = another image of %d bytes; want an error or the image", what, im.Size())
 					}
 					return
 				}
 				if f := classify.Facts(err); !slices.Contains([]classify.Kind{classify.ImageDecode, classify.ImageFormat, classify.ImageEmpty}, f.Kind) || f.Class != classify.Fatal || f.Hint == "" && f.Kind != classify.ImageEmpty {
-					t.Errorf("%s: %v of kind %s, hint %q", what, err, f.Kind, f.Hint)
+					t.Errorf("%s: Open = %v of kind %s, hint %q; want a fatal error with a hint", what, err, f.Kind, f.Hint)
 				}
 			}
 			for at := range packed {
@@ -245,13 +245,13 @@ func TestAsTheToolsDo(t *testing.T) {
 			continue
 		}
 		if im.SHA256() != fmt.Sprintf("%x", sha256.Sum256(content)) {
-			t.Errorf("%s: %d bytes", name, im.Size())
+			t.Errorf("%s: Open = %d bytes; want the content", name, im.Size())
 		}
 		im.Close()
 	}
 	for _, name := range []string{"disk.img.gz", "disk.XZ", "disk.zst", "disk.bz2", "disk.img.lz4", "disk.zip", "disk.simg"} {
 		if _, err := Open(t.Context(), Ref(write(t, name, "<html>"))); classify.Facts(err).Kind != classify.ImageFormat || !strings.Contains(err.Error(), name+" has the name of a ") {
-			t.Errorf("a page named %s: %v", name, err)
+			t.Errorf("Open of a page named %s = %v; want image.format", name, err)
 		}
 	}
 }
@@ -261,7 +261,7 @@ func TestNoRoomToUnpack(t *testing.T) {
 	path := write(t, "x.gz", string(packed))
 	t.Setenv("TMPDIR", "/no/such/dir")
 	if _, err := Open(t.Context(), Ref(path)); classify.Facts(err).Kind != classify.ConfigPlan {
-		t.Errorf("Open without a place = %v", err)
+		t.Errorf("Open without a temporary folder = %v; want config.plan", err)
 	}
 }
 
@@ -298,7 +298,7 @@ func TestTooLargeAWindow(t *testing.T) {
 	} {
 		_, err := Open(t.Context(), Ref(write(t, "x", string(tt.file))))
 		if f := classify.Facts(err); f.Kind != classify.ImageFormat || !strings.Contains(fmt.Sprint(err), fmt.Sprintf("needs more than %d MiB of memory", tt.most)) || !strings.Contains(f.Hint, "smaller window") {
-			t.Errorf("%s: %v of kind %s, hint %q", what, err, f.Kind, f.Hint)
+			t.Errorf("%s: Open = %v of kind %s, hint %q; want image.format with a hint", what, err, f.Kind, f.Hint)
 		}
 	}
 }
@@ -312,7 +312,7 @@ func TestWhatIsNotKnownHere(t *testing.T) {
 	}
 	for what, file := range map[string][]byte{"xz with a filter": pack(t, []string{"xz", "-c", "--arm64", "--lzma2"}, content), "four layers": layers} {
 		if _, err := Open(t.Context(), Ref(write(t, "x", string(file)))); classify.Facts(err).Kind != classify.ImageFormat {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: Open = %v; want image.format", what, err)
 		}
 	}
 }

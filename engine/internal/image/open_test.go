@@ -72,7 +72,7 @@ func checkOpen(t *testing.T, file []byte) {
 	}
 	first := openOnce(t, path)
 	if second := openOnce(t, path); fmt.Sprint(first) != fmt.Sprint(second) {
-		t.Errorf("opened twice: %.300s, and %.300s", fmt.Sprint(first), fmt.Sprint(second))
+		t.Errorf("Open = %.300s, then %.300s; want the same", fmt.Sprint(first), fmt.Sprint(second))
 	}
 }
 
@@ -84,7 +84,7 @@ func openOnce(t *testing.T, path string) (o outcome) {
 	im, err := Stager{MaxSize: fuzzSize, space: noneTells}.Open(ctx, Ref(path))
 	runtime.ReadMemStats(&after)
 	if n := after.TotalAlloc - before.TotalAlloc; n > fuzzMemory {
-		t.Errorf("%d bytes are allocated", n)
+		t.Errorf("Open allocated %d bytes; want at most fuzzMemory", n)
 	}
 	if ctx.Err() != nil {
 		t.Fatal("it did not end")
@@ -92,7 +92,7 @@ func openOnce(t *testing.T, path string) (o outcome) {
 	if err != nil {
 		f := classify.Facts(err)
 		if f.Kind == "" || f.Kind == classify.Internal || f.Class != classify.Fatal {
-			t.Errorf("Open = %v of kind %q, %s", err, f.Kind, f.Class)
+			t.Errorf("Open = %v of kind %q, %s; want a fatal error of a known kind", err, f.Kind, f.Class)
 		}
 		return outcome{kind: f.Kind}
 	}
@@ -105,19 +105,19 @@ func openOnce(t *testing.T, path string) (o outcome) {
 func checkImage(t *testing.T, im *Image) {
 	all := make([]byte, min(im.Size(), fuzzSize))
 	if n, err := im.ReadAt(all, 0); int64(n) != im.Size() || err != nil && err != io.EOF || fmt.Sprintf("%x", sha256.Sum256(all)) != im.SHA256() {
-		t.Errorf("%d bytes of %d can be read, %v", n, im.Size(), err)
+		t.Errorf("ReadAt = %d bytes of %d, %v; want all, of the digest", n, im.Size(), err)
 	}
 	buf, end := make([]byte, MaxRange), int64(0)
 	for _, r := range im.Ranges() {
 		switch {
 		case r.Off < end || r.Len <= 0 || r.Len > MaxRange || r.Off/MaxRange != (r.Off+r.Len-1)/MaxRange || r.Off+r.Len > im.Size():
-			t.Fatalf("range %d+%d of an image of %d, after %d", r.Off, r.Len, im.Size(), end)
+			t.Fatalf("range %d+%d of an image of %d after byte %d; want sorted ranges of the image", r.Off, r.Len, im.Size(), end)
 		case im.ReadRange(r, buf) != nil || !bytes.Equal(buf[:r.Len], all[r.Off:r.Off+r.Len]):
-			t.Errorf("range %d+%d does not hold what the image has there", r.Off, r.Len)
+			t.Errorf("ReadRange(%d+%d) differs from ReadAt; want the same", r.Off, r.Len)
 		}
 		end = r.Off + r.Len
 	}
 	if len(im.Ranges()) == 0 && slices.ContainsFunc(all, func(b byte) bool { return b != 0 }) {
-		t.Error("data is in no range")
+		t.Error("Ranges is empty and the image has data; want ranges")
 	}
 }

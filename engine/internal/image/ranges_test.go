@@ -72,14 +72,14 @@ func (l layout) check(t *testing.T, ranges []Range) {
 	end := int64(0)
 	for _, r := range ranges {
 		if r.Off < end || r.Len <= 0 || r.Off+r.Len > int64(len(l.content)) || r.Off%BlockSize != 0 || r.Off/MaxRange != (r.Off+r.Len-1)/MaxRange || r.Kind != Data && r.Kind != Zero {
-			t.Fatalf("the range of kind %d from %d, %d bytes, after byte %d of %d", r.Kind, r.Off, r.Len, end, len(l.content))
+			t.Fatalf("range of kind %d at %d, %d bytes, after byte %d of %d; want sorted ranges of the image", r.Kind, r.Off, r.Len, end, len(l.content))
 		}
 		end = r.Off + r.Len
 		if end%BlockSize != 0 && (end != int64(len(l.content)) || r.Off < end/BlockSize*BlockSize) {
-			t.Fatalf("the range from %d to %d is not of whole blocks", r.Off, end)
+			t.Fatalf("range from %d to %d; want whole blocks", r.Off, end)
 		}
 		if r.Kind == Data && r.sum != sha256.Sum256(l.content[r.Off:end]) {
-			t.Errorf("the range from %d has another digest", r.Off)
+			t.Errorf("the range at %d has another digest; want that of its content", r.Off)
 		}
 		for i := r.Off / BlockSize; i*BlockSize < end; i++ {
 			got[i] = r.Kind
@@ -102,10 +102,10 @@ func (l layout) check(t *testing.T, ranges []Range) {
 				}
 			}
 			if from < piece || to >= min(piece+MaxRange/BlockSize, len(kinds)) || (to-from-1)*BlockSize >= minGap {
-				t.Errorf("block %d is of kind %d, its range of kind %d", i, kind, got[i])
+				t.Errorf("block %d of kind %d is in a range of kind %d; want the same kind", i, kind, got[i])
 			}
 		default:
-			t.Errorf("block %d is of kind %d, its range of kind %d", i, kind, got[i])
+			t.Errorf("block %d of kind %d is in a range of kind %d; want the same kind", i, kind, got[i])
 		}
 	}
 }
@@ -144,7 +144,7 @@ func checkRanges(t *testing.T, text []byte) {
 	}
 	defer im.Close()
 	if im.SHA256() != sum {
-		t.Errorf("the file has the digest %s, not %s", im.SHA256(), sum)
+		t.Errorf("SHA256 = %s; want %s", im.SHA256(), sum)
 	}
 	all := l
 	all.cares = each(len(l.content))

@@ -79,7 +79,7 @@ func refused(t *testing.T, what string, st Stager, from, text, hint string) {
 	}
 	if st.Cache != nil {
 		if left, err := os.ReadDir(st.Cache.images()); len(left) > 0 {
-			t.Errorf("%s: %v is left in the cache, %v", what, left, err)
+			t.Errorf("%s: files left in the cache = %v, %v; want none", what, left, err)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func TestMaxSize(t *testing.T) {
 		path := write(t, "x", string(c.file))
 		im, err := Stager{MaxSize: size}.Open(t.Context(), Ref(path))
 		if err != nil || im.Size() != size {
-			t.Fatalf("%s of the largest size: %v", what, err)
+			t.Fatalf("Open of %s of MaxSize = %v; want no error", what, err)
 		}
 		im.Close()
 		text := " or more when unpacked, at most 3145727 are allowed"
@@ -119,7 +119,7 @@ func TestMaxSizeOfWhatIsKept(t *testing.T) {
 		t.Errorf("Open = %v; want %s", err, want)
 	}
 	if _, notes := staged(t, c, path, content); notes != reused {
-		t.Errorf("it was not kept: %s", notes)
+		t.Errorf("notes = %s; want the cached image", notes)
 	}
 }
 
@@ -150,7 +150,7 @@ func TestMaxSizeOfADownload(t *testing.T) {
 		st.MaxSize, st.SHA256, st.Cache = 1<<20, tt.sum, &Cache{Dir: t.TempDir(), Limit: 1 << 40}
 		refused(t, what, st, s.URL+"/x.raw", tt.text, "--max-size")
 		if n := len(s.done); len(s.asked) != 1 || n > 0 && s.done[n-2] > tt.most {
-			t.Errorf("%s: asked %q, progress %d", what, s.asked, s.done)
+			t.Errorf("%s: requests %q, progress %d; want one request, cut short", what, s.asked, s.done)
 		}
 	}
 }
@@ -168,7 +168,7 @@ func TestMoreThanAnnounced(t *testing.T) {
 	}
 	defer im.Close()
 	if notes := strings.Join(s.notes, "\n"); !strings.Contains(notes, "the server sent more than the 3145728 bytes that it announced") || im.Size() != int64(len(s.content)) {
-		t.Errorf("%d bytes, notes %s", im.Size(), notes)
+		t.Errorf("Open = %d bytes, notes %s; want the image after a retry", im.Size(), notes)
 	}
 }
 
@@ -185,7 +185,7 @@ func TestHalfOfTheDisk(t *testing.T) {
 		for _, st := range []Stager{{space: tells(free, 1<<40)}, {space: noneTells}} {
 			im, err := st.Open(t.Context(), Ref(path))
 			if err != nil {
-				t.Fatalf("%s: %v", what, err)
+				t.Fatalf("Open of %s = %v; want no error", what, err)
 			}
 			im.Close()
 		}
@@ -196,7 +196,7 @@ func TestHalfOfTheDisk(t *testing.T) {
 		}
 		if what == "raw" {
 			if im, err := st.Open(t.Context(), Ref(path)); err != nil { // it stays where it is
-				t.Errorf("%s: %v", what, err)
+				t.Errorf("Open of %s = %v; want no error", what, err)
 			} else {
 				im.Close()
 			}
@@ -228,7 +228,7 @@ func TestHalfOfARealDisk(t *testing.T) {
 	}
 	// What could not fit on an empty disk costs no entry.
 	if _, err := (Stager{Cache: c}).Open(t.Context(), Ref(write(t, "huge.simg", sparseHead(1<<20, 1<<20, 1, chunkSkip, 1<<20, 12)))); classify.Facts(err).Kind != classify.ImageTooLarge {
-		t.Errorf("Open of 1 TiB = %v", err)
+		t.Errorf("Open of 1 TiB = %v; want image.too_large", err)
 	}
 	if images, _ := inCache(t, c); len(images) != 1 {
 		t.Errorf("%d images are kept; want 1", len(images))
@@ -286,7 +286,7 @@ func TestDeclaredSizesThatLie(t *testing.T) {
 	}
 	file = append(append(streamHeader(1), make([]byte, 40)...), ending(append(list[:1], block{unpadded: 20, flags: flags}), flags)...)
 	if got := declaredXZ(bytes.NewReader(file), int64(len(file))); got != math.MaxInt64 {
-		t.Errorf("an index of the largest number: declared %d", got)
+		t.Errorf("declaredXZ of an index of the largest number = %d; want math.MaxInt64", got)
 	}
 }
 
@@ -300,6 +300,6 @@ func TestMeteredTellsOnce(t *testing.T) {
 	defer f.Close()
 	m := &metered{r: strings.NewReader("0123456789a"), check: st.bounds.room(f, "x", "").check}
 	if got, err := io.ReadAll(m); len(got) != 11 || classify.Facts(err).Kind != classify.ImageTooLarge {
-		t.Errorf("%q, %v", got, err)
+		t.Errorf("ReadAll = %q, %v; want the bytes so far and image.too_large", got, err)
 	}
 }

@@ -52,7 +52,7 @@ func TestSparseSizes(t *testing.T) {
 func TestManyRanges(t *testing.T) {
 	text := `<bmap version="2.0"><BlockMap>` + strings.Repeat("<Range>0</Range>", maxRuns+1) + "</BlockMap></bmap>"
 	if _, err := readBmap(strings.NewReader(text)); classify.Facts(err).Kind != classify.ImageDecode || !strings.HasSuffix(err.Error(), fmt.Sprintf("it has more than %d ranges", maxRuns)) {
-		t.Errorf("readBmap = %v", err)
+		t.Errorf("readBmap = %v; want that there are too many ranges", err)
 	}
 }
 
@@ -63,7 +63,7 @@ func TestLongRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := ParseDigest(sums, "disk.img"); classify.Facts(err).Kind != classify.Usage || !strings.Contains(err.Error(), fmt.Sprintf("has more than %d bytes", maxSums)) {
-		t.Errorf("Expected of a long file = %v", err)
+		t.Errorf("ParseDigest of a long file = %v; want an error", err)
 	}
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
 	packed := gzipped(t, content(1, 1000))
@@ -85,6 +85,6 @@ func TestLongRecords(t *testing.T) {
 	}
 	defer im.Close()
 	if st, err := os.Stat(records[0]); err != nil || st.Size() > maxRecord {
-		t.Errorf("a record of %d bytes was not replaced: %v", st.Size(), err)
+		t.Errorf("the record has %d bytes, %v; want it replaced", st.Size(), err)
 	}
 }

@@ -63,7 +63,7 @@ func TestPackedSparse(t *testing.T) {
 			staged(t, nil, write(t, "x", string(append(packed, pack(t, packers["gz"], nil)...))), raw) // as bgzip ends
 		}
 		if _, err := Open(t.Context(), Ref(write(t, "x", string(append(packed, "more"...))))); classify.Facts(err).Kind != classify.ImageDecode {
-			t.Errorf("%s with more behind it: %v", what, err)
+			t.Errorf("Open of %s with bytes after it = %v; want image.decode", what, err)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func TestManySmallHoles(t *testing.T) {
 	}
 	skips := s.(*sparse).skips()
 	if len(skips) != 2 || skips[0].End-skips[0].Off < BlockSize || skips[1].End != int64(len(raw)) {
-		t.Errorf("%d holes: %v", len(skips), skips)
+		t.Errorf("skips = %d: %v; want only holes that contain a block", len(skips), skips)
 	}
 }
 
@@ -106,7 +106,7 @@ func TestSparse(t *testing.T) {
 		for at := range file {
 			_, err := Open(t.Context(), Ref(write(t, "x.simg", string(file[:at]))))
 			if f := classify.Facts(err); f.Kind != classify.ImageDecode && f.Kind != classify.ImageFormat && f.Kind != classify.ImageEmpty {
-				t.Fatalf("%d bytes of %d: %v", at, len(file), err)
+				t.Fatalf("Open of the first %d bytes of %d = %v; want image.decode", at, len(file), err)
 			}
 		}
 		if kinds[0] != chunkRaw { // raw bytes alone tell the size of a block; none has a digest
@@ -118,7 +118,7 @@ func TestSparse(t *testing.T) {
 				flipped[at] ^= 1 << bit
 				im, err := Open(t.Context(), Ref(write(t, "x.simg", string(flipped))))
 				if err == nil && im.Size() != int64(len(raw)) {
-					t.Errorf("bit %d of byte %d: it opens with %d bytes", bit, at, im.Size())
+					t.Errorf("bit %d of byte %d: Open = %d bytes; want an error or the image", bit, at, im.Size())
 				}
 			}
 		}
@@ -151,7 +151,7 @@ func TestSparseWithoutEnd(t *testing.T) {
 		s := st(func() { cancel(stop) })
 		s.space = noneTells
 		if _, err := s.Open(ctx, Ref(path)); !errors.Is(err, stop) {
-			t.Errorf("%s: Open = %v", who, err)
+			t.Errorf("%s: Open = %v; want the cause of the context", who, err)
 		}
 		end()
 	}
@@ -183,6 +183,6 @@ func TestMinSize(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")
 	if _, err := (Stager{Observer: Observer{MinSize: func(size int64) { cancel(stop) }}}).Open(ctx, Ref(large)); !errors.Is(err, stop) {
-		t.Errorf("Open = %v", err)
+		t.Errorf("Open = %v; want the cause of the context", err)
 	}
 }

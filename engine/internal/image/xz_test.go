@@ -110,7 +110,7 @@ func TestXZBlocksAreTheFile(t *testing.T) {
 		}
 	}
 	if inParallel < 20 {
-		t.Errorf("only %d files were decoded in parallel", inParallel)
+		t.Errorf("%d files were decoded in parallel; want more", inParallel)
 	}
 }
 
@@ -128,11 +128,11 @@ func TestEveryBitOfXZBlocks(t *testing.T) {
 	}
 	list, err := readIndexes(t.Context(), bytes.NewReader(data), int64(len(data)))
 	if err != nil || len(list) != 4 {
-		t.Fatalf("outline = %v, %v", list, err)
+		t.Fatalf("readIndexes = %v, %v; want several blocks", list, err)
 	}
 	check := func(what string, data []byte) {
 		if got, ok := same(t, what, data); got != nil && !bytes.Equal(got, whole) && !bytes.Equal(got, content) {
-			t.Errorf("%s (in parallel: %v): it is other content of %d bytes", what, ok, len(got))
+			t.Errorf("%s (in parallel: %v): decoded to %d other bytes; want an error or the content", what, ok, len(got))
 		}
 	}
 	for at := range data {
@@ -166,7 +166,7 @@ func TestRecordsOfOtherBlocks(t *testing.T) {
 	data := pack(t, []string{"xz", "-c", "-0", "-T1", "--block-size=4096"}, content)
 	list, _ := readIndexes(t.Context(), bytes.NewReader(data), int64(len(data)))
 	if len(list) != 5 {
-		t.Fatalf("outline = %v", list)
+		t.Fatalf("readIndexes = %v; want two blocks", list)
 	}
 	for what, edit := range map[string]func(list []block) []block{
 		"longer block":     func(l []block) []block { l[1].unpacked++; return l },
@@ -185,11 +185,11 @@ func TestRecordsOfOtherBlocks(t *testing.T) {
 		other := edit(slices.Clone(list))
 		damaged := append(bytes.Clone(data[:list[4].start+list[4].padded()]), ending(other, list[0].flags)...)
 		if got, _ := same(t, what, damaged); got != nil {
-			t.Errorf("%s: it is taken", what)
+			t.Errorf("%s: decoded; want an error", what)
 		}
 	}
 	if good := append(bytes.Clone(data[:list[4].start+list[4].padded()]), ending(list, list[0].flags)...); !bytes.Equal(good, data) {
-		t.Error("ending does not make what xz does")
+		t.Error("ending differs from the end of a file of xz; want the same")
 	}
 }
 
@@ -209,15 +209,15 @@ func TestNotInBlocks(t *testing.T) {
 		"large windows":    xz("--block-size=150000", "--lzma2=preset=0,dict=128MiB"),
 	} {
 		if _, ok := same(t, what, data); ok {
-			t.Errorf("%s: it is decoded in parallel", what)
+			t.Errorf("%s: decoded in parallel; want it refused", what)
 		}
 	}
 	if _, ok := same(t, "an empty stream", slices.Concat(two, streamHeader(4), ending(nil, [2]byte{0, 4}))); !ok {
-		t.Error("an empty stream is in the way")
+		t.Error("a file with an empty stream is not decoded in parallel; want it is")
 	}
 	runtime.GOMAXPROCS(1)
 	if _, ok := same(t, "one core", two); ok {
-		t.Error("one core decodes in parallel")
+		t.Error("one core: decoded in parallel; want not")
 	}
 }
 
@@ -312,11 +312,11 @@ func TestXZBlocksStop(t *testing.T) {
 		cancel(stop)
 		x.(*blocks).workers.Wait() // without Close
 		if _, err := io.ReadAll(x); !errors.Is(err, stop) {
-			t.Errorf("after %d bytes and stop: %v", read, err)
+			t.Errorf("Read after %d bytes and cancel = %v; want the cause", read, err)
 		}
 		x.Close()
 		if _, _, err := decodeXZBlocks(ctx, bytes.NewReader(data), int64(len(data)), cpus{all: runtime.GOMAXPROCS(0)}); !errors.Is(err, stop) {
-			t.Errorf("after stop: %v", err)
+			t.Errorf("decodeXZBlocks after cancel = %v; want the cause", err)
 		}
 		x, _, err = decodeXZBlocks(t.Context(), bytes.NewReader(data), int64(len(data)), cpus{all: runtime.GOMAXPROCS(0)})
 		if _, errCopy := io.CopyN(io.Discard, x, read); err != nil || errCopy != nil {
@@ -324,7 +324,7 @@ func TestXZBlocksStop(t *testing.T) {
 		}
 		x.Close() // which waits
 		if _, err := io.ReadAll(x); err == nil {
-			t.Errorf("after %d bytes and Close: no error", read)
+			t.Errorf("Read after %d bytes and Close = nil; want an error", read)
 		}
 	}
 }
@@ -355,7 +355,7 @@ func TestXZBlocksTellWhatTheDiskSays(t *testing.T) {
 	}
 	defer x.Close()
 	if got, err := io.ReadAll(x); !errors.Is(err, broken) || len(got) < 500_000 || !bytes.HasPrefix(content, got) {
-		t.Errorf("%d bytes, %v", len(got), err)
+		t.Errorf("Read = %d bytes, %v; want the error of the disk", len(got), err)
 	}
 }
 

@@ -46,10 +46,10 @@ func TestHTTP(t *testing.T) {
 	path, withdraw := h.Offer(Offer{Content: Text("x.raw", "hello"), OnSent: func(n int64) { sent.Add(n) }})
 	base := "http://127.0.0.1:" + h.Port()
 	if len(path) < 26 || !strings.HasSuffix(path, "/x.raw") {
-		t.Errorf("path %q can be guessed", path)
+		t.Errorf("Offer = path %q; want one that cannot be guessed", path)
 	}
 	if code, body := get(t, base+path); code != 200 || body != "hello" || sent.Load() != 5 {
-		t.Errorf("GET = %d %q, %d bytes counted", code, body, sent.Load())
+		t.Errorf("GET = %d %q, OnSent of %d bytes; want the content, all counted", code, body, sent.Load())
 	}
 	for _, other := range []string{"/", "/x.raw", path + "x", strings.ToLower(path)} {
 		if code, _ := get(t, base+other); code != 404 {
@@ -88,7 +88,7 @@ func TestListenError(t *testing.T) {
 		wantHint(t, ListenError(err, network, address), fmt.Sprintf("process %d (", os.Getpid()))
 	}
 	if ListenError(nil, "udp", "127.0.0.1:69") != nil || !IsLocal(t.Context(), "127.0.0.2") || IsLocal(t.Context(), "203.0.113.1") {
-		t.Error("ListenError(nil), IsLocal")
+		t.Error("ListenError(nil) or IsLocal is wrong; want nil, and true for loopback only")
 	}
 }
 
@@ -105,12 +105,12 @@ func TestLookingForTheStationEndsWithItsContext(t *testing.T) {
 			cancel()
 			<-asking.Done()
 			if !errors.Is(asking.Err(), context.Canceled) { // the resolver's own patience ended it
-				t.Errorf("%s did not end with its context: %v", what, asking.Err())
+				t.Errorf("%s: context error = %v; want the end of the caller's context", what, asking.Err())
 			}
 			return nil, asking.Err()
 		}}
 		if look(ctx) || ctx.Err() == nil {
-			t.Errorf("%s found an address, or did not ask for it: %v", what, ctx.Err())
+			t.Errorf("%s found an address, or did not look it up: %v; want an error", what, ctx.Err())
 		}
 	}
 }
@@ -148,27 +148,27 @@ func TestTFTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, ok := from.(tftp.IncomingTransfer).Size(); !ok || n != int64(len(want)) {
-		t.Errorf("tsize = %d, %t", n, ok)
+		t.Errorf("tsize = %d, %t; want the size of the content", n, ok)
 	}
 	var got bytes.Buffer
 	if _, err := from.WriteTo(&got); err != nil || got.String() != want {
 		t.Errorf("received %d bytes, %v; want %d", got.Len(), err, len(want))
 	}
 	if _, err := c.Receive("../etc/passwd", "octet"); err == nil || !strings.Contains(err.Error(), "File not found") {
-		t.Errorf("a file that was not offered: %v", err)
+		t.Errorf("reading a file that was not offered = %v; want file not found", err)
 	}
 	if _, err := c.Receive("Image", "netascii"); err == nil {
-		t.Error("netascii was sent")
+		t.Error("a request in netascii was served; want an error")
 	}
 	if w, err := c.Send("Image", "octet"); err == nil {
 		if _, err = w.ReadFrom(strings.NewReader("x")); err == nil {
-			t.Error("a file was taken")
+			t.Error("a write request was accepted; want an error")
 		}
 	}
 	s.Close()
 	again, err := net.ListenPacket("udp", addr.String())
 	if err != nil {
-		t.Fatalf("the port is not free after Close: %v", err)
+		t.Fatalf("listening after Close = %v; want no error", err)
 	}
 	again.Close()
 }
@@ -231,7 +231,7 @@ func lossy(t *testing.T, server net.Addr, name string, window, block int, loss f
 				send(out)
 			}
 		default:
-			t.Fatalf("received %q", buf[:n])
+			t.Fatalf("received %q; want a data packet", buf[:n])
 		}
 	}
 }
@@ -253,10 +253,10 @@ func TestTFTPWindows(t *testing.T) {
 		s.TakeResent()
 		got := lossy(t, addr, name, tt.window, tt.block, tt.loss, uint64(seed))
 		if !bytes.Equal(got, want) {
-			t.Errorf("%+v: %d bytes arrived, and not those that were sent", tt, len(got))
+			t.Errorf("%+v: received %d bytes; want the content", tt, len(got))
 		}
 		if resent := s.TakeResent(); tt.loss > 0 && tt.size >= 100_000 && resent == 0 { // a busy machine may be late without a loss, too
-			t.Errorf("%+v: nothing was counted as sent again", tt)
+			t.Errorf("%+v: TakeResent = 0; want more", tt)
 		}
 	}
 }
@@ -305,7 +305,7 @@ func TestTFTPLateAnswer(t *testing.T) {
 			}
 		}
 		if got != blocks || packets > blocks+2*window {
-			t.Errorf("window %d: %d blocks in %d packets", window, got, packets)
+			t.Errorf("window %d: %d blocks in %d packets; want few duplicates", window, got, packets)
 		}
 	}
 }
@@ -345,16 +345,16 @@ func TestTFTPEnds(t *testing.T) {
 	s.Offer(Text("file", strings.Repeat("x", 2000)))
 
 	if got, _ := asking(t, conn.LocalAddr(), client, "shrunk", ""); string(got) != "\x00\x05\x00\x00the file cannot be read any more\x00" {
-		t.Errorf("a file that became shorter: %q", got)
+		t.Errorf("reading a file that became shorter = %q; want an error packet", got)
 	}
 	first, from := asking(t, conn.LocalAddr(), client, "file", "")
 	again, same := asking(t, conn.LocalAddr(), client, "file", "") // as a bridge may double it
 	if len(first) != 4+defaultBlock || len(again) != len(first) || same.String() != from.String() {
-		t.Fatalf("%d bytes from %s, then %d from %s", len(first), from, len(again), same)
+		t.Fatalf("%d bytes from %s, then %d from %s; want the same packet from the same socket", len(first), from, len(again), same)
 	}
 	second, newer := asking(t, conn.LocalAddr(), client, "file", "blksize\x001000\x00")
 	if string(second) != "\x00\x06blksize\x001000\x00" || from.String() == newer.String() {
-		t.Fatalf("%q from %s, after %s", second, newer, from)
+		t.Fatalf("%q from %s after %s; want a new socket", second, newer, from)
 	}
 	for _, what := range []string{"a file that failed", "a transfer that was asked for anew", "a server that is closed"} {
 		if len(sockets) == 1 {
@@ -363,7 +363,7 @@ func TestTFTPEnds(t *testing.T) {
 		c := <-sockets
 		c.SetReadDeadline(clock.Real{}.Now().Add(time.Hour))
 		if _, _, err := c.ReadFrom(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("the socket of %s: %v", what, err)
+			t.Errorf("the socket of %s: %v; want it closed", what, err)
 		}
 	}
 }

@@ -169,7 +169,7 @@ func (e *end) begin(t *testing.T, options string) (server net.Addr) {
 	e.ask(options)
 	data, from := e.next()
 	if data == nil || data[1] != opOAck {
-		t.Fatalf("the answer to %q is %q", options, data)
+		t.Fatalf("response to %q = %q; want an acknowledgement of the options", options, data)
 	}
 	e.ack(0, from)
 	return from
@@ -185,7 +185,7 @@ func TestTFTPNeverAcknowledged(t *testing.T) {
 				t.Errorf("%.20q: %d packets, %d bytes; want %d packets", options, packets, bytes, maxUnheard)
 			}
 			if n := s.underWay(); n != 0 {
-				t.Errorf("%.20q: %d transfers are under way after a minute", options, n)
+				t.Errorf("%.20q: %d transfers after a minute; want 0", options, n)
 			}
 		})
 	}
@@ -204,7 +204,7 @@ func TestTFTPManyRequests(t *testing.T) {
 		other := w.listen("10.0.0.8", 0)
 		other.begin(t, "blksize\x001468\x00")
 		if data, _ := other.next(); len(data) != 1472 {
-			t.Errorf("another host gets %d bytes", len(data))
+			t.Errorf("another host received %d bytes; want a block", len(data))
 		}
 		time.Sleep(quietPeriod - 2*time.Second)
 		if packets, _ := w.sent("10.0.0.9"); packets != maxUnheardPerHost {
@@ -214,7 +214,7 @@ func TestTFTPManyRequests(t *testing.T) {
 		late := w.listen("10.0.0.9", 0)
 		late.begin(t, "blksize\x001468\x00")
 		if data, _ := late.next(); len(data) != 1472 {
-			t.Errorf("a host that was quiet gets %d bytes a minute later", len(data))
+			t.Errorf("a host that was quiet for a minute received %d bytes; want a block", len(data))
 		}
 	})
 }
@@ -234,7 +234,7 @@ func TestTFTPLateAcknowledgement(t *testing.T) {
 					data, _ = board.next()
 				}
 				if len(data) != 1004 || binary.BigEndian.Uint16(data[2:]) != block {
-					t.Fatalf("after %s, for block %d: %d bytes", wait, block, len(data))
+					t.Fatalf("after %s, block %d has %d bytes; want a block", wait, block, len(data))
 				}
 				board.ack(block, server)
 			}
@@ -264,11 +264,11 @@ func TestTFTPInFlight(t *testing.T) {
 			board.ack(0, from)
 			synctest.Wait()
 			if _, bytes := w.sent("10.0.0.9"); bytes > maxInFlight+maxWindow*4 || bytes == 0 {
-				t.Errorf("%q: %d bytes are sent before an answer", c.options, bytes)
+				t.Errorf("%q: %d bytes sent before an acknowledgement; want at most maxInFlight", c.options, bytes)
 			}
 			time.Sleep(time.Minute)
 			if _, bytes := w.sent("10.0.0.9"); bytes > 12*(maxInFlight+maxWindow*4) || s.underWay() != 0 {
-				t.Errorf("%q: %d bytes more to a client that fell silent, %d transfers", c.options, bytes, s.underWay())
+				t.Errorf("%q: %d more bytes to a silent client, %d transfers; want few, 0", c.options, bytes, s.underWay())
 			}
 		})
 	}
@@ -290,7 +290,7 @@ func TestTFTPManyTransfers(t *testing.T) {
 		refused := w.listen("10.0.0.9", 0)
 		refused.ask("blksize\x00512\x00")
 		if data, _ := refused.next(); string(data) != "\x00\x05\x00\x00too many transfers at once\x00" {
-			t.Errorf("one too many is answered with %q", data)
+			t.Errorf("response to one transfer too many = %q; want an error", data)
 		}
 		w.listen("10.0.0.8", 0).begin(t, "blksize\x00512\x00")
 		time.Sleep(livelyPeriod) // all but the first go on
@@ -304,7 +304,7 @@ func TestTFTPManyTransfers(t *testing.T) {
 			under := s.live.active[l.board.addr.String()] != nil
 			s.live.mu.Unlock()
 			if under != (i > 0) {
-				t.Errorf("load %d is under way: %v", i, under)
+				t.Errorf("transfer %d is in progress: %v; want the opposite", i, under)
 			}
 		}
 	})
@@ -328,7 +328,7 @@ func TestTFTPTransfersInAll(t *testing.T) {
 		refused := w.listen("10.0.0.8", 0)
 		refused.ask("")
 		if data, _ := refused.next(); string(data) != "\x00\x05\x00\x00too many transfers at once\x00" {
-			t.Errorf("one too many is answered with %q", data)
+			t.Errorf("response to one transfer too many = %q; want an error", data)
 		}
 	})
 }
@@ -345,7 +345,7 @@ func TestTFTPAsksAgain(t *testing.T) {
 				for range 16 {
 					data, _ := board.next()
 					if data == nil {
-						t.Fatalf("try %d: the window is not whole", try)
+						t.Fatalf("try %d: the window is incomplete; want all blocks", try)
 					}
 					last = binary.BigEndian.Uint16(data[2:])
 				}
@@ -366,7 +366,7 @@ func TestTFTPErrorsAreNotAnswered(t *testing.T) {
 		w.listen("10.0.0.8", 0).WriteTo([]byte("\x00\x04\x00\x00"), tftpAddr)
 		synctest.Wait()
 		if n, _ := w.sent("10.0.0.9"); n != 0 {
-			t.Errorf("%d answers to errors and to nothing", n)
+			t.Errorf("%d responses to errors and to empty packets; want 0", n)
 		}
 		if n, _ := w.sent("10.0.0.8"); n != 1 {
 			t.Errorf("%d answers to what is no request; want 1", n)

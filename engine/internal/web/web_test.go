@@ -24,11 +24,11 @@ func TestAddress(t *testing.T) {
 	}
 	for _, text := range []string{"http://", "https://me:s3cret@", "http://me:s3cret/x@pdu/", "http://a b/s3cret", "ftp://s3cret", "x"} {
 		if _, err := Parse(text); err == nil || strings.Contains(err.Error(), "s3cret") || IsURL(text) && !strings.HasSuffix(Mask(text), "://…") {
-			t.Errorf("Parse(%s) = %v, shown as %s", text, err, Mask(text))
+			t.Errorf("Parse(%s) = %v, Mask = %s; want an error without the secret", text, err, Mask(text))
 		}
 	}
 	if Mask("disk.raw?x") != "disk.raw?x" {
-		t.Error("a file name is not an address")
+		t.Error("IsURL of a file name = true; want false")
 	}
 }
 
@@ -113,10 +113,10 @@ func TestEncryptedStaysEncrypted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := from.Resolve("http://host/b?s3cret"); err == nil || err.Error() != "http://host/b?… is not encrypted" {
-		t.Errorf("To = %v", err)
+		t.Errorf("Resolve = %v; want an error", err)
 	}
 	if to, err := from.Resolve("/b"); err != nil || to.String() != "https://host/b" {
-		t.Errorf("To = %s, %v", to, err)
+		t.Errorf("Resolve = %s, %v; want the redirection", to, err)
 	}
 }
 
@@ -159,7 +159,7 @@ func TestPartsOfASecret(t *testing.T) {
 		}
 	}
 	if err := a.RedactError(io.EOF); err != io.EOF || a.RedactError(nil) != nil {
-		t.Errorf("Safe = %v", err)
+		t.Errorf("RedactError = %v; want no secret", err)
 	}
 }
 
@@ -183,7 +183,7 @@ func TestEcho(t *testing.T) {
 	tr.DialContext = func(context.Context, string, string) (net.Conn, error) { return near, nil }
 	_, err = tr.RoundTrip(req)
 	if err = a.RedactError(err); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "malformed HTTP") {
-		t.Errorf("an echo = %v", err)
+		t.Errorf("a response that repeats the request = %v; want an error without the secret", err)
 	}
 }
 
