@@ -17,10 +17,10 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// mapBlock is the block of the maps here; none of ours is a multiple of it.
+// mapBlock is the block size of the maps; BlockSize is no multiple of it.
 const mapBlock = 3000
 
-// mapOfBlocks writes the map of an image of which only some blocks matter: from one to another.
+// mapOfBlocks returns the map of an image of which the given ranges of blocks are mapped.
 func mapOfBlocks(content []byte, ranges ...[2]int) string {
 	var list strings.Builder
 	count := 0
@@ -32,7 +32,7 @@ func mapOfBlocks(content []byte, ranges ...[2]int) string {
 		"<ChecksumType>sha256</ChecksumType><BmapFileChecksum> </BmapFileChecksum><BlockMap>%s</BlockMap></bmap>\n", len(content), mapBlock, (len(content)+mapBlock-1)/mapBlock, count, &list), digests["sha256"])
 }
 
-// beside writes an image and what else is in its folder.
+// beside writes an image and other files into one folder.
 func beside(t *testing.T, name string, content []byte, others map[string]string) string {
 	dir := t.TempDir()
 	for n, text := range others {
@@ -47,7 +47,7 @@ func beside(t *testing.T, name string, content []byte, others map[string]string)
 	return path
 }
 
-// silentFIFO makes a FIFO whose writer says nothing: a read of it has no end.
+// silentFIFO makes a FIFO whose writer never writes.
 func silentFIFO(t *testing.T, path string) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestMapBesideAnImage(t *testing.T) {
 	}
 }
 
-// TestMapOfNothing: an image of which nothing matters has no ranges.
+// TestMapOfNothing opens an image without mapped blocks: it has no ranges.
 func TestMapOfNothing(t *testing.T) {
 	image := make([]byte, 10_001)
 	im, err := Open(t.Context(), Ref(beside(t, "disk.img", image, map[string]string{"disk.bmap": mapOfBlocks(image)})))
@@ -126,7 +126,7 @@ func TestMapOfNothing(t *testing.T) {
 	im.Close()
 }
 
-// TestMapThatCannotBeRead is no image without a map.
+// TestMapThatCannotBeRead refuses an image whose map cannot be read.
 func TestMapThatCannotBeRead(t *testing.T) {
 	path := beside(t, "disk.img", []byte("image"), nil)
 	if err := os.Mkdir(path+bmapSuffix, 0o700); err != nil {
@@ -149,7 +149,7 @@ func TestMapThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestMapBesideAPackedImage is of what is packed, and finds it also in the cache.
+// TestMapBesideAPackedImage applies a map to a compressed image, decoded or cached.
 func TestMapBesideAPackedImage(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
 	image := content(1, 9_000_000)
@@ -166,7 +166,7 @@ func TestMapBesideAPackedImage(t *testing.T) {
 	}
 }
 
-// TestEveryByteOfASparseImage damages one in gzip, whose digest is then the only one of its raw parts.
+// TestEveryByteOfASparseImage damages a sparse image in gzip, whose digest is the only one of its raw parts.
 func TestEveryByteOfASparseImage(t *testing.T) {
 	file, raw := sparseFile(64, chunkRaw, chunkSkip, chunkFill, chunkCRC)
 	path := write(t, "x.simg", string(pack(t, packers["gz"], file)))

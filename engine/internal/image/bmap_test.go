@@ -20,7 +20,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// holes is an image of 10,001 bytes in blocks of 1,000: all but blocks 2, 3 and 7 to 9 mean something.
+// holes is an image of 10,001 bytes in blocks of 1,000: all but blocks 2, 3 and 7 to 9 are mapped.
 func holes() []byte {
 	content := make([]byte, 10_001)
 	rand.New(rand.NewSource(1)).Read(content)
@@ -29,7 +29,7 @@ func holes() []byte {
 	return content
 }
 
-// mapOf writes the map of holes, with the type of digest that its version has.
+// mapOf returns the map of holes in a version of the format.
 func mapOf(version, kind string) string {
 	attr, own := "chksum", "BmapFileChecksum"
 	var b strings.Builder
@@ -54,7 +54,7 @@ func mapOf(version, kind string) string {
 
 var ownDigest = regexp.MustCompile(`<BmapFile(?:SHA1|Checksum)>\s?(\w*)`)
 
-// sealed gives a map its own digest, if it has a place for that.
+// sealed fills in the map's own digest, if it has a place for one.
 func sealed(text string, digest func() hash.Hash) string {
 	at := ownDigest.FindStringSubmatchIndex(text)
 	if at == nil {
@@ -66,7 +66,7 @@ func sealed(text string, digest func() hash.Hash) string {
 	return text[:at[2]] + hex.EncodeToString(h.Sum(nil)) + text[at[3]:]
 }
 
-// checkMap compares a map with the image that it is of.
+// checkMap compares a map with its image.
 func checkMap(t *testing.T, m *bmap, content []byte) {
 	t.Helper()
 	rest := bytes.Clone(content)
@@ -243,7 +243,7 @@ func TestBmapRefused(t *testing.T) {
 	}
 }
 
-// TestBmapAccepted holds what a map may have beside what is looked for, and its limits.
+// TestBmapAccepted holds what else a map may contain, and its limits.
 func TestBmapAccepted(t *testing.T) {
 	good := mapOf("2.0", "md5")
 	want, err := readBmap(strings.NewReader(good))

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// gzipped packs content.
+// gzipped returns a file with compressed content.
 func gzipped(t *testing.T, content []byte) string {
 	var packed bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
@@ -42,7 +42,7 @@ func gzipped(t *testing.T, content []byte) string {
 	return write(t, "disk.img.gz", packed.String())
 }
 
-// content is random, with zeros between.
+// content returns random bytes with zeros in the middle.
 func content(seed byte, size int) []byte {
 	p := make([]byte, size)
 	mathrand.NewChaCha8([32]byte{seed}).Read(p)
@@ -50,7 +50,7 @@ func content(seed byte, size int) []byte {
 	return p
 }
 
-// staged opens an image and gives what was said. It must be what it should be.
+// staged opens an image, checks its content, and returns the notes.
 func staged(t *testing.T, c *Cache, path string, want []byte) (im *Image, notes string) {
 	t.Helper()
 	im, err := Stager{Cache: c, Observer: Observer{Note: func(text string) { notes += text + "\n" }}}.Open(t.Context(), Ref(path))
@@ -67,7 +67,7 @@ func staged(t *testing.T, c *Cache, path string, want []byte) (im *Image, notes 
 
 const reused = "unpacked by an earlier run\n"
 
-// inCache are the names in a cache's folder, by their ends.
+// inCache returns the names in a cache's folder: keys of images, and other files.
 func inCache(t *testing.T, c *Cache) (images, others []string) {
 	t.Helper()
 	files, err := os.ReadDir(c.images())
@@ -104,7 +104,7 @@ func TestCacheIsUsedAgain(t *testing.T) {
 	}
 }
 
-// TestCacheKeepsWhatDoesNotMatter: of a sparse image that is known already.
+// TestCacheKeepsWhatDoesNotMatter keeps the unmapped parts of a sparse image.
 func TestCacheKeepsWhatDoesNotMatter(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
 	file, raw := sparseFile(MaxRange, chunkRaw, chunkSkip, chunkFill)
@@ -116,7 +116,7 @@ func TestCacheKeepsWhatDoesNotMatter(t *testing.T) {
 	}
 }
 
-// TestPoisonedCache: an entry that is not what it was is found, and made again.
+// TestPoisonedCache detects a changed entry, and decodes the image again.
 func TestPoisonedCache(t *testing.T) {
 	want, other := content(2, 3<<20+5), content(3, 3<<20+5)
 	flip := func(path string, at int64) error {
@@ -178,7 +178,7 @@ func keyOf(t *testing.T, path string) string {
 	return fmt.Sprintf("%x", sha256.Sum256(packed))
 }
 
-// TestCacheLimit: what was not used for the longest time goes first, and there is never more than the limit.
+// TestCacheLimit removes the least recently used entries first, and never exceeds the limit.
 func TestCacheLimit(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 10 << 20}
 	var paths []string
@@ -223,7 +223,7 @@ func TestCacheLimit(t *testing.T) {
 	expect("no room at all")
 }
 
-// onDisk counts the entries and what they take.
+// onDisk returns the number of entries and the bytes that they take.
 func onDisk(t *testing.T, c *Cache) (n int, size int64) {
 	images, _ := inCache(t, c)
 	for _, key := range images {
@@ -236,7 +236,7 @@ func onDisk(t *testing.T, c *Cache) (n int, size int64) {
 	return len(images), size
 }
 
-// TestCacheClearsUp takes away what processes left that were killed between two steps, and not what one just made.
+// TestCacheClearsUp removes files that killed processes left, but not recent ones.
 func TestCacheClearsUp(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
 	want := content(4, 1<<20)
@@ -264,7 +264,7 @@ func TestCacheClearsUp(t *testing.T) {
 	}
 }
 
-// TestTwoAtOnce stage the same image: each gets it, and none complains.
+// TestTwoAtOnce stages one image concurrently.
 func TestTwoAtOnce(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
 	want := content(5, 1<<20)
@@ -274,7 +274,7 @@ func TestTwoAtOnce(t *testing.T) {
 		for range 4 {
 			all.Go(func() {
 				if _, notes := staged(t, c, path, want); notes != "" && notes != reused {
-					t.Errorf("notes = %q; want none", notes)
+					t.Errorf("notes = %q; want none, or the cached image", notes)
 				}
 			})
 		}
@@ -286,7 +286,7 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
-// stagingChild has the test's program stage an image and hang in the middle.
+// stagingChild makes the test's program stage an image and hang in the middle.
 const stagingChild = "FLASHLUA_TEST_STAGING_CHILD"
 
 func stageForever(dir, path string) {
@@ -297,7 +297,7 @@ func stageForever(dir, path string) {
 	os.Exit(1)
 }
 
-// TestKilledWhileStaging: a process that is killed leaves nothing that can be seen, and is in nobody's way.
+// TestKilledWhileStaging kills a process while it stages: it leaves no files, and the next one is not affected.
 func TestKilledWhileStaging(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
 	want := make([]byte, slowAfter+8<<20) // more than the file itself counts for
@@ -342,10 +342,10 @@ func small(t *testing.T) *Cache {
 	return &Cache{Dir: dir, Limit: 1 << 30}
 }
 
-// noneTells is a file system that does not tell how much is free, as when others fill it meanwhile.
+// noneTells stands for a file system that does not report its free bytes.
 func noneTells(*os.File) (free, all int64, ok bool) { return 0, 0, false }
 
-// TestFullCache: what earlier runs left goes when the disk is full, and only then it is too small.
+// TestFullCache removes earlier entries when the disk is full, and fails only if that does not suffice.
 func TestFullCache(t *testing.T) {
 	fits, large := content(7, 9<<20), content(8, 15<<20) // of 6 and 10 MiB on the disk
 	plain := content(9, 6<<20)[:6<<20]

@@ -13,7 +13,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// contents are the regular files below a folder, links and folders too, by their paths.
+// contents returns the files below a folder with their content, links and folders too, by path.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -36,8 +36,8 @@ func contents(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// TestCacheLeavesTheRest holds that the cache removes and overwrites nothing that it did not make, whatever it is called,
-// however old it is and however little the cache may take.
+// TestCacheLeavesTheRest holds that the cache removes and overwrites only files that it created, whatever their
+// name and age and however low its limit.
 func TestCacheLeavesTheRest(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	c := &Cache{Dir: dir, Limit: 0}
@@ -98,8 +98,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// TestCacheFolderOfAnother holds that a folder of images which is not the cache's own is refused by CacheOf, and that a
-// cache which was made without CacheOf does not use it.
+// TestCacheFolderOfAnother holds that CacheFromEnv refuses a folder of images that the cache does not own, and
+// that a cache made without CacheFromEnv does not use it.
 func TestCacheFolderOfAnother(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -123,7 +123,7 @@ func TestCacheFolderOfAnother(t *testing.T) {
 			_, err := CacheFromEnv(func(name string) string { return map[string]string{CacheVariable: dir}[name] })
 			if f := classify.Facts(err); f.Kind != classify.Usage || !strings.Contains(err.Error(), "cannot be used") ||
 				!strings.Contains(strings.Join(classify.Messages(err), "\n"), images+" "+tt.says) || !strings.Contains(f.Hint, CacheVariable) {
-				t.Errorf("CacheOf = %v, kind %s, hint %q; want usage, %q", err, f.Kind, f.Hint, tt.says)
+				t.Errorf("CacheFromEnv = %v, kind %s, hint %q; want usage, %q", err, f.Kind, f.Hint, tt.says)
 			}
 			want := content(8, 1<<20)
 			path := gzipped(t, want)

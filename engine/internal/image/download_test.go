@@ -24,10 +24,10 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
-// way is one to answer a request.
+// way is one way to respond to a request.
 type way func(s *site, w http.ResponseWriter, r *http.Request)
 
-// site serves an image, badly: the n-th request, from 0, is answered by the n-th of its ways, later ones by the last.
+// site is a faulty server of an image: way n responds to request n, the last way to all later ones.
 type site struct {
 	*httptest.Server
 	clk     clock.Virtual
@@ -65,13 +65,13 @@ func (s *site) fetcher() Stager {
 	return st
 }
 
-// whole sends what is asked for, with an entity tag.
+// whole sends what was requested, with an entity tag.
 func whole(s *site, w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", `"v1"`)
 	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(s.content)))
 }
 
-// part sends the first n bytes of what is asked for and breaks off.
+// part sends the first n bytes of what was requested, and closes the connection.
 func part(n int, header ...string) way {
 	return func(s *site, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(s.content)))
@@ -84,7 +84,7 @@ func part(n int, header ...string) way {
 	}
 }
 
-// raw answers without any help of the library's, and closes the connection.
+// raw sends a response without net/http, and closes the connection.
 func raw(answer func(s *site) string) way {
 	return func(s *site, w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
@@ -354,7 +354,7 @@ func TestPackedFromTheWeb(t *testing.T) {
 	}
 }
 
-// TestRefusedBehindARedirection shows that what is secret in the address that a server redirects to is not told either.
+// TestRefusedBehindARedirection holds that the secrets in the address of a redirection are not shown either.
 func TestRefusedBehindARedirection(t *testing.T) {
 	s := newSite(t, func(_ *site, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "/store?sig=s3cret")
@@ -370,8 +370,7 @@ func TestRefusedBehindARedirection(t *testing.T) {
 	}
 }
 
-// TestFetchOnce: what an earlier run downloaded is downloaded again only if the server has something else, or if it is
-// not what it was.
+// TestFetchOnce downloads a cached image again only if the server has another one, or if the entry is damaged.
 func TestFetchOnce(t *testing.T) {
 	s := newSite(t, func(s *site, w http.ResponseWriter, r *http.Request) {
 		s.asked[len(s.asked)-1] = r.Header.Get("If-None-Match")

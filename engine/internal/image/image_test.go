@@ -107,7 +107,7 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
-// packers make each format with its own tool.
+// packers are the tools that make each format.
 var packers = map[string][]string{"gz": {"gzip", "-c"}, "xz": {"xz", "-c", "--block-size=65536"}, "zst": {"zstd", "-q", "-c"}, "bz2": {"bzip2", "-c"}, "lz4": {"lz4", "-q", "-c", "--content-size"}}
 
 func pack(t testing.TB, tool []string, content []byte) []byte {
@@ -173,8 +173,8 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-// TestEveryBit flips bits of a packed image, each of header and trailer and one of each byte between them, and cuts it at
-// each byte: what opens is the image, and nothing else.
+// TestEveryBit flips bits of a compressed image, each of header and trailer and one of each byte between them, and
+// cuts it at each byte: Open returns the image or an error.
 func TestEveryBit(t *testing.T) {
 	content := bytes.Repeat([]byte("an image of some words, "), 60)
 	rand.New(rand.NewSource(1)).Read(content[:30])
@@ -215,7 +215,7 @@ func TestEveryBit(t *testing.T) {
 	}
 }
 
-// TestAsTheToolsDo holds what may stand around packed content.
+// TestAsTheToolsDo holds what may precede and follow compressed content.
 func TestAsTheToolsDo(t *testing.T) {
 	content := []byte("an image")
 	skip := "\x5a\x2a\x4d\x18\x03\x00\x00\x00any"
@@ -283,7 +283,7 @@ func TestExpected(t *testing.T) {
 	}
 }
 
-// TestTooLargeAWindow: an image that is sound, and that would need too much memory, is not called damaged.
+// TestTooLargeAWindow holds that an intact image that needs too much memory is not reported as damaged.
 func TestTooLargeAWindow(t *testing.T) {
 	content := make([]byte, 1<<20)
 	zst := pack(t, []string{"zstd", "-q", "-c", "--long=28", "--ultra", "-22", "--no-content-size"}, content)
@@ -303,7 +303,7 @@ func TestTooLargeAWindow(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotKnownHere: a file that is sound is not called damaged.
+// TestWhatIsNotKnownHere holds that an intact file of an unknown variant is not reported as damaged.
 func TestWhatIsNotKnownHere(t *testing.T) {
 	content := []byte("an image")
 	layers := content

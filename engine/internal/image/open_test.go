@@ -55,7 +55,7 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(checkOpen)
 }
 
-// outcome is what must be the same each time that the same bytes are opened.
+// outcome is what must be equal whenever the same bytes are opened.
 type outcome struct {
 	kind   classify.Kind
 	size   int64
@@ -64,7 +64,7 @@ type outcome struct {
 	ranges []Range
 }
 
-// checkOpen opens bytes twice.
+// checkOpen opens bytes twice and compares.
 func checkOpen(t *testing.T, file []byte) {
 	path := filepath.Join(t.TempDir(), "x")
 	if err := os.WriteFile(path, file, 0o600); err != nil {
@@ -101,7 +101,7 @@ func openOnce(t *testing.T, path string) (o outcome) {
 	return outcome{"", im.size, im.sum, im.source, im.ranges}
 }
 
-// checkImage holds what is promised of an open image.
+// checkImage checks the invariants of an open image.
 func checkImage(t *testing.T, im *Image) {
 	all := make([]byte, min(im.Size(), fuzzSize))
 	if n, err := im.ReadAt(all, 0); int64(n) != im.Size() || err != nil && err != io.EOF || fmt.Sprintf("%x", sha256.Sum256(all)) != im.SHA256() {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestPermit holds that the file of an image and its block map are permitted before they are read, and nothing else.
+// TestPermit holds that the file of an image and its block map are permitted before they are read, and nothing
+// else.
 func TestPermit(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "disk.img.gz")

@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// layout is an image made of bytes that anybody may choose: each is a part of it, of a kind and a length.
+// layout is an image of parts that a fuzzer chooses, each of a kind and a length.
 type layout struct {
 	content []byte
 	cares   []bool // of each byte
 	skips   []skip
 }
 
-// layoutOf makes parts of up to 2 MB, of no block's size.
+// layoutOf returns parts of up to 2 MB that are no multiple of any block.
 func layoutOf(text []byte) (l layout) {
 	r := rand.NewChaCha8([32]byte{1})
 	for _, b := range text[:min(len(text), 24)] {
@@ -47,7 +47,7 @@ func layoutOf(text []byte) (l layout) {
 	return l
 }
 
-// kinds is what each block is, by looking at each byte.
+// kinds returns the kind of each block, from each of its bytes.
 func (l layout) kinds() (kinds []Kind) {
 	for from := 0; from < len(l.content); from += BlockSize {
 		kind := Kind(0)
@@ -65,7 +65,7 @@ func (l layout) kinds() (kinds []Kind) {
 	return kinds
 }
 
-// check holds ranges to a layout.
+// check compares ranges with a layout.
 func (l layout) check(t *testing.T, ranges []Range) {
 	t.Helper()
 	kinds, got := l.kinds(), make([]Kind, (len(l.content)+BlockSize-1)/BlockSize)
@@ -110,7 +110,7 @@ func (l layout) check(t *testing.T, ranges []Range) {
 	}
 }
 
-// checkRanges finds the ranges of a layout as it comes out of a decoder, and as a file with holes.
+// checkRanges scans a layout as the output of a decoder, and as a file with holes.
 func checkRanges(t *testing.T, text []byte) {
 	l := layoutOf(text)
 	if len(l.content) == 0 {

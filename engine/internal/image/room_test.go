@@ -31,7 +31,7 @@ func TestParseSize(t *testing.T) {
 	}
 }
 
-// sized are files of every format, and of several, that unpack to content, with what their headers declare.
+// sized returns files of every format, and of nested ones, that decode to content, with their declared sizes.
 func sized(t testing.TB, content []byte) map[string]struct {
 	file     []byte
 	declared bool
@@ -69,7 +69,7 @@ func sized(t testing.TB, content []byte) map[string]struct {
 	}
 }
 
-// refused holds that an image is refused for its size, with a text and a hint, and that nothing of it is left.
+// refused checks that an image is refused for its size, with a text and a hint, and that no file is left.
 func refused(t *testing.T, what string, st Stager, from, text, hint string) {
 	t.Helper()
 	_, err := st.Open(t.Context(), Ref(from))
@@ -84,7 +84,7 @@ func refused(t *testing.T, what string, st Stager, from, text, hint string) {
 	}
 }
 
-// TestMaxSize: an image is refused as soon as its size is known, and as soon as it has too much where it is not.
+// TestMaxSize refuses an image as soon as its size is known, or exceeded where it is not.
 func TestMaxSize(t *testing.T) {
 	const size = 3 << 20
 	content := content(1, size)[:size]
@@ -109,7 +109,7 @@ func TestMaxSize(t *testing.T) {
 	}
 }
 
-// TestMaxSizeOfWhatIsKept: what an earlier run unpacked is refused like anything else.
+// TestMaxSizeOfWhatIsKept refuses a cached image that is too large.
 func TestMaxSizeOfWhatIsKept(t *testing.T) {
 	content := content(1, 1<<20)
 	path, c := gzipped(t, content), &Cache{Dir: t.TempDir(), Limit: 1 << 40}
@@ -123,7 +123,8 @@ func TestMaxSizeOfWhatIsKept(t *testing.T) {
 	}
 }
 
-// TestMaxSizeOfADownload: a server that says how much comes is not asked for it, and one that does not is cut short.
+// TestMaxSizeOfADownload reads nothing from a server that announces too much, and stops reading from one that
+// announces nothing.
 func TestMaxSizeOfADownload(t *testing.T) {
 	endless := func(s *site, w http.ResponseWriter, _ *http.Request) {
 		for n := 0; n < 64; n++ {
@@ -136,10 +137,10 @@ func TestMaxSizeOfADownload(t *testing.T) {
 		return "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-9/10\r\nConnection: close\r\n\r\n"
 	})
 	for what, tt := range map[string]struct {
-		way  way
-		sum  string
-		text string
-		most int64 // that may come
+		way      way
+		sum      string
+		text     string
+		maxBytes int64 // that may be received
 	}{
 		"a length":  {whole, "", "has 3145728 bytes, at most 1048576 are allowed", 0},
 		"no length": {endless, strings.Repeat("ab", 32), " or more, at most 1048576 are allowed", 4 << 20},
@@ -149,13 +150,13 @@ func TestMaxSizeOfADownload(t *testing.T) {
 		st := s.fetcher()
 		st.MaxSize, st.SHA256, st.Cache = 1<<20, tt.sum, &Cache{Dir: t.TempDir(), Limit: 1 << 40}
 		refused(t, what, st, s.URL+"/x.raw", tt.text, "--max-size")
-		if n := len(s.done); len(s.asked) != 1 || n > 0 && s.done[n-2] > tt.most {
+		if n := len(s.done); len(s.asked) != 1 || n > 0 && s.done[n-2] > tt.maxBytes {
 			t.Errorf("%s: requests %q, progress %d; want one request, cut short", what, s.asked, s.done)
 		}
 	}
 }
 
-// TestMoreThanAnnounced: what comes after the end of an image is not taken.
+// TestMoreThanAnnounced ignores bytes after the announced end of an image.
 func TestMoreThanAnnounced(t *testing.T) {
 	const got = 1<<20 + 17
 	s := newSite(t, part(got, "ETag", `"v1"`), raw(func(s *site) string {
@@ -172,24 +173,24 @@ func TestMoreThanAnnounced(t *testing.T) {
 	}
 }
 
-// TestHalfOfTheDisk: an image may take half of what is free, and what earlier runs left counts as free.
+// TestHalfOfTheDisk permits an image half of the free bytes, counting those of earlier entries as free.
 func TestHalfOfTheDisk(t *testing.T) {
 	const size = 3 << 20
 	content := content(1, size)[:size]
 	const free, less = 2 * (size + 1<<20), 2*size - 1 // what is between two formats may have a little more
-	tells := func(free, all int64) func(*os.File) (int64, int64, bool) {
+	reports := func(free, all int64) func(*os.File) (int64, int64, bool) {
 		return func(*os.File) (int64, int64, bool) { return free, all, true }
 	}
 	for what, c := range sized(t, content) {
 		path := write(t, "x", string(c.file))
-		for _, st := range []Stager{{space: tells(free, 1<<40)}, {space: noneTells}} {
+		for _, st := range []Stager{{space: reports(free, 1<<40)}, {space: noneTells}} {
 			im, err := st.Open(t.Context(), Ref(path))
 			if err != nil {
 				t.Fatalf("Open of %s = %v; want no error", what, err)
 			}
 			im.Close()
 		}
-		st := Stager{Cache: &Cache{Dir: t.TempDir(), Limit: 1 << 40}, space: tells(less, 1<<40)}
+		st := Stager{Cache: &Cache{Dir: t.TempDir(), Limit: 1 << 40}, space: reports(less, 1<<40)}
 		text := fmt.Sprintf(" bytes or more when unpacked, half of the free room in %s is 3145727", st.Cache.Dir)
 		if c.declared {
 			text = "has 3145728" + text
@@ -206,16 +207,16 @@ func TestHalfOfTheDisk(t *testing.T) {
 		}
 		refused(t, what, st, path, text, "set FLASHLUA_CACHE to a folder on a larger disk")
 	}
-	st := Stager{space: tells(less, 1<<40)}
+	st := Stager{space: reports(less, 1<<40)}
 	refused(t, "no cache", st, gzipped(t, content), "half of the free room in "+os.TempDir()+" is 3145727", "set TMPDIR to a folder on a larger disk")
 	s := newSite(t, whole)
 	s.Start()
 	st = s.fetcher()
-	st.space = tells(less, 1<<40)
+	st.space = reports(less, 1<<40)
 	refused(t, "a download", st, s.URL+"/x.raw", "has 3145728 bytes, half of the free room in", "TMPDIR")
 }
 
-// TestHalfOfARealDisk has nothing but a disk of 8 MiB.
+// TestHalfOfARealDisk stages images on a disk of 8 MiB.
 func TestHalfOfARealDisk(t *testing.T) {
 	c := small(t)
 	zeros := make([]byte, 5<<20)
@@ -235,7 +236,7 @@ func TestHalfOfARealDisk(t *testing.T) {
 	}
 }
 
-// TestLayersWithoutContent: what is between two formats counts, although nothing comes of it.
+// TestLayersWithoutContent counts the bytes between two formats, even if they decode to nothing.
 func TestLayersWithoutContent(t *testing.T) {
 	le := binary.LittleEndian
 	crc := le.AppendUint32(le.AppendUint32([]byte("\xc4\xca\x00\x00\x00\x00\x00\x00"), 16), 0)
@@ -251,7 +252,7 @@ func TestLayersWithoutContent(t *testing.T) {
 	}
 }
 
-// TestDeclaredSizesThatLie: what no number holds is not believed, and what is wrong is found.
+// TestDeclaredSizesThatLie ignores declared sizes that overflow, and detects wrong ones.
 func TestDeclaredSizesThatLie(t *testing.T) {
 	le := binary.LittleEndian
 	window := byte(0xa0) // of 1 GiB
@@ -290,7 +291,7 @@ func TestDeclaredSizesThatLie(t *testing.T) {
 	}
 }
 
-// TestMeteredTellsOnce: the error comes with the bytes that are too many, and not after the next read.
+// TestMeteredTellsOnce returns the error with the bytes that are too many, not at the next read.
 func TestMeteredTellsOnce(t *testing.T) {
 	st := Stager{MaxSize: 10}.opener()
 	f, err := os.CreateTemp(t.TempDir(), "")

@@ -11,7 +11,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// sparseHead is a sparse image's header and its only chunk's.
+// sparseHead returns the header of a sparse image and of its only chunk.
 func sparseHead(block, blocks, chunks uint32, kind uint16, chunkBlocks, chunkSize uint32) string {
 	le := binary.LittleEndian
 	b := []byte("\x3a\xff\x26\xed\x01\x00\x00\x00\x1c\x00\x0c\x00")
@@ -22,17 +22,17 @@ func sparseHead(block, blocks, chunks uint32, kind uint16, chunkBlocks, chunkSiz
 	return string(le.AppendUint32(le.AppendUint32(b, chunkBlocks), chunkSize))
 }
 
-// TestSparseSizes: no count of a sparse image is believed before it is checked.
+// TestSparseSizes checks every count of a sparse image before it is used.
 func TestSparseSizes(t *testing.T) {
-	const most = 1<<32 - 1
+	const maxCount = 1<<32 - 1
 	for name, c := range map[string]struct{ file, want string }{
-		"a product that is negative":    {sparseHead(1<<31+4, most, 1, chunkSkip, most, 12), "its header has 4294967295 blocks of 2147483652 bytes"},
-		"a product that fits":           {sparseHead(1<<31, most, 1, chunkFill, most, 16) + "fill", ""},
-		"a product of the largest":      {sparseHead(most-3, most, 1, chunkRaw, most, 12), "its header has 4294967295 blocks of 4294967292 bytes"},
-		"a chunk of more blocks":        {sparseHead(4096, 1, 1, chunkSkip, most, 12), "it has more blocks than its header says"},
+		"a product that is negative":    {sparseHead(1<<31+4, maxCount, 1, chunkSkip, maxCount, 12), "its header has 4294967295 blocks of 2147483652 bytes"},
+		"a product that fits":           {sparseHead(1<<31, maxCount, 1, chunkFill, maxCount, 16) + "fill", ""},
+		"a product of the largest":      {sparseHead(maxCount-3, maxCount, 1, chunkRaw, maxCount, 12), "its header has 4294967295 blocks of 4294967292 bytes"},
+		"a chunk of more blocks":        {sparseHead(4096, 1, 1, chunkSkip, maxCount, 12), "it has more blocks than its header says"},
 		"a chunk shorter than its head": {sparseHead(4096, 1, 1, chunkSkip, 1, 11), "a chunk has the wrong size"},
 		"a chunk of no bytes":           {sparseHead(4096, 1, 1, chunkRaw, 1, 0), "a chunk has the wrong size"},
-		"more chunks than there are":    {sparseHead(4096, 0, most, chunkSkip, 0, 12), "unexpected EOF"},
+		"more chunks than there are":    {sparseHead(4096, 0, maxCount, chunkSkip, 0, 12), "unexpected EOF"},
 	} {
 		path := write(t, "x.simg", c.file)
 		_, err := Stager{MaxSize: 8 << 20}.Open(t.Context(), Ref(path))
@@ -48,7 +48,7 @@ func TestSparseSizes(t *testing.T) {
 	}
 }
 
-// TestManyRanges: the ranges of a block map are counted as they come.
+// TestManyRanges counts the ranges of a block map while they are parsed.
 func TestManyRanges(t *testing.T) {
 	text := `<bmap version="2.0"><BlockMap>` + strings.Repeat("<Range>0</Range>", maxRuns+1) + "</BlockMap></bmap>"
 	if _, err := readBmap(strings.NewReader(text)); classify.Facts(err).Kind != classify.ImageDecode || !strings.HasSuffix(err.Error(), fmt.Sprintf("it has more than %d ranges", maxRuns)) {
@@ -56,7 +56,7 @@ func TestManyRanges(t *testing.T) {
 	}
 }
 
-// TestLongRecords: files that are read whole are read up to a length.
+// TestLongRecords bounds the files that are read whole.
 func TestLongRecords(t *testing.T) {
 	sums := write(t, "SHA256SUMS", "")
 	if err := os.Truncate(sums, maxSums+1); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// sparseFile makes a sparse image of chunks, and what it stands for.
+// sparseFile returns a sparse image of chunks, and its raw content.
 func sparseFile(block int, kinds ...uint16) (file, raw []byte) {
 	var chunks bytes.Buffer
 	r, blocks := rand.NewChaCha8([32]byte{}), 0
@@ -48,7 +48,7 @@ func sparseFile(block int, kinds ...uint16) (file, raw []byte) {
 	return append(file, chunks.Bytes()...), raw
 }
 
-// TestPackedSparse: what packs a sparse image may have an end of its own, which the image's last chunk does not reach.
+// TestPackedSparse reads the trailer of the format around a sparse image, which the last chunk does not reach.
 func TestPackedSparse(t *testing.T) {
 	file, raw := sparseFile(4096, chunkRaw, chunkSkip, chunkFill, chunkRaw)
 	for what, tools := range map[string][][]string{
@@ -68,7 +68,7 @@ func TestPackedSparse(t *testing.T) {
 	}
 }
 
-// TestManySmallHoles: what has no whole block is not remembered.
+// TestManySmallHoles does not record holes that contain no whole block.
 func TestManySmallHoles(t *testing.T) {
 	var kinds []uint16
 	for range 3 * BlockSize / 4096 { // of one to three blocks each
@@ -125,8 +125,8 @@ func TestSparse(t *testing.T) {
 	}
 }
 
-// TestSparseWithoutEnd is a few bytes that stand for 256 TiB, where the disk does not tell what is free: whoever has enough
-// of it ends it.
+// TestSparseWithoutEnd opens a few bytes that declare 256 TiB, on a disk that does not report its free bytes: only
+// the context ends it.
 func TestSparseWithoutEnd(t *testing.T) {
 	le := binary.LittleEndian
 	file := []byte("\x3a\xff\x26\xed\x01\x00\x00\x00\x1c\x00\x0c\x00")
@@ -157,8 +157,7 @@ func TestSparseWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestMinSize reports the size so far while an image is decoded, and that of a raw file before it is
-// read.
+// TestMinSize reports the size so far while an image is decoded, and that of a raw file before it is read.
 func TestMinSize(t *testing.T) {
 	content := content(7, 2*MaxRange+5)
 	var sizes []int64

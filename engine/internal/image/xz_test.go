@@ -19,13 +19,13 @@ import (
 	"time"
 )
 
-// cores lets a machine of any size decode in parallel.
+// cores makes a machine of any size decode in parallel.
 func cores(t testing.TB) {
 	before := runtime.GOMAXPROCS(4)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
-// sequential decodes as it was always done.
+// sequential decodes with the sequential decoder.
 func sequential(data []byte) ([]byte, error) {
 	x, err := decodeXZ(bytes.NewReader(data), maxWindow)
 	if err != nil {
@@ -34,7 +34,7 @@ func sequential(data []byte) ([]byte, error) {
 	return io.ReadAll(x)
 }
 
-// parallel decodes in parallel, and tells whether that was possible; otherwise as it was always done.
+// parallel decodes in parallel and reports whether that was possible; otherwise it decodes sequentially.
 func parallel(t testing.TB, data []byte) (content []byte, ok bool, err error) {
 	x, ok, err := decodeXZBlocks(t.Context(), bytes.NewReader(data), int64(len(data)), cpus{all: runtime.GOMAXPROCS(0)})
 	if err != nil {
@@ -49,8 +49,7 @@ func parallel(t testing.TB, data []byte) (content []byte, ok bool, err error) {
 	return content, true, err
 }
 
-// same holds the parallel decoder against the sequential one: the same bytes, which it gives, or an error when that has
-// one.
+// same compares the parallel decoder with the sequential one: the same bytes, or an error from both.
 func same(t *testing.T, what string, data []byte) (content []byte, ok bool) {
 	want, wantErr := sequential(data)
 	got, ok, err := parallel(t, data)
@@ -63,7 +62,7 @@ func same(t *testing.T, what string, data []byte) (content []byte, ok bool) {
 	return got, ok
 }
 
-// some makes content of a kind that xz stores, one that it packs well, or zeros.
+// some returns content of a kind: one that xz stores, one that it compresses well, or zeros.
 func some(rnd *rand.Rand, size int) []byte {
 	content := make([]byte, size)
 	switch rnd.Intn(3) {
@@ -114,7 +113,7 @@ func TestXZBlocksAreTheFile(t *testing.T) {
 	}
 }
 
-// TestEveryBitOfXZBlocks damages each bit outside of what blocks hold packed and some of that, and cuts at each byte.
+// TestEveryBitOfXZBlocks damages each bit outside of the compressed data and some of it, and cuts at each byte.
 func TestEveryBitOfXZBlocks(t *testing.T) {
 	cores(t)
 	content := bytes.Repeat([]byte("an image of some words, "), 300)
@@ -153,12 +152,12 @@ func TestEveryBitOfXZBlocks(t *testing.T) {
 	}
 }
 
-// packed tells whether a byte is well inside of a block.
+// packed reports whether a byte is well inside of a block.
 func packed(list []block, at int64) bool {
 	return slices.ContainsFunc(list, func(b block) bool { return at >= b.start+24 && at < b.start+b.padded()-16 })
 }
 
-// TestRecordsOfOtherBlocks has an index, with sums that are right, that is not the one of the blocks.
+// TestRecordsOfOtherBlocks decodes with an index of other blocks, whose checksums are right.
 func TestRecordsOfOtherBlocks(t *testing.T) {
 	cores(t)
 	content := make([]byte, 20_000)
@@ -226,7 +225,7 @@ func streamHeader(check byte) []byte {
 	return h[:]
 }
 
-// ending is the index and the footer of a stream.
+// ending returns the index and the footer of a stream.
 func ending(list []block, flags [2]byte) []byte {
 	t := binary.AppendUvarint([]byte{0}, uint64(len(list)))
 	for _, b := range list {
@@ -258,7 +257,7 @@ func TestMemoryIsShared(t *testing.T) {
 	}
 }
 
-// TestXZBlocksHurry: the CPUs that are left to others help once they are wanted, and not before.
+// TestXZBlocksHurry holds that the reserved CPUs are used once UseAll is closed, and not before.
 func TestXZBlocksHurry(t *testing.T) {
 	content := make([]byte, 1<<20)
 	data := pack(t, []string{"xz", "-c", "-0", "--block-size=65536"}, content)
@@ -290,12 +289,12 @@ func TestXZBlocksHurry(t *testing.T) {
 	})
 }
 
-// readerAt is a function that reads.
+// readerAt is a function that implements io.ReaderAt.
 type readerAt func(p []byte, off int64) (int, error)
 
 func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r(p, off) }
 
-// TestXZBlocksStop ends before the end, from each side; a worker that goes on would hang it.
+// TestXZBlocksStop stops decoding early, from each side; a worker that continued would block it.
 func TestXZBlocksStop(t *testing.T) {
 	cores(t)
 	data := pack(t, []string{"xz", "-c", "-0", "--block-size=4096"}, make([]byte, 1<<20))
@@ -359,7 +358,7 @@ func TestXZBlocksTellWhatTheDiskSays(t *testing.T) {
 	}
 }
 
-// programs is content as an image has it.
+// programs returns content like that of an image.
 func programs(b *testing.B, size int) []byte {
 	var content []byte
 	for _, root := range []string{"/usr/bin", "/usr/lib"} {

@@ -92,7 +92,8 @@ func TestListenError(t *testing.T) {
 	}
 }
 
-// TestLookingForTheStationEndsWithItsContext asks a name server that never answers.
+// TestLookingForTheStationEndsWithItsContext looks up names with a name server that never answers: the look-up
+// ends with its context.
 func TestLookingForTheStationEndsWithItsContext(t *testing.T) {
 	usual := net.DefaultResolver
 	defer func() { net.DefaultResolver = usual }()
@@ -104,7 +105,7 @@ func TestLookingForTheStationEndsWithItsContext(t *testing.T) {
 		net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(asking context.Context, _, _ string) (net.Conn, error) {
 			cancel()
 			<-asking.Done()
-			if !errors.Is(asking.Err(), context.Canceled) { // the resolver's own patience ended it
+			if !errors.Is(asking.Err(), context.Canceled) { // the resolver's own timeout ended it
 				t.Errorf("%s: context error = %v; want the end of the caller's context", what, asking.Err())
 			}
 			return nil, asking.Err()
@@ -122,7 +123,7 @@ func wantHint(t *testing.T, err error, hint string) {
 	}
 }
 
-// tftpServer serves on loopback.
+// tftpServer returns a server on loopback.
 func tftpServer(t *testing.T) (*TFTP, net.Addr) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -173,7 +174,7 @@ func TestTFTP(t *testing.T) {
 	again.Close()
 }
 
-// lossy fetches a file as a board does that loses packets.
+// lossy fetches a file like a board that loses packets.
 func lossy(t *testing.T, server net.Addr, name string, window, block int, loss float64, seed uint64) []byte {
 	r := rand.New(rand.NewPCG(seed, 0))
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -236,7 +237,7 @@ func lossy(t *testing.T, server net.Addr, name string, window, block int, loss f
 	}
 }
 
-// TestTFTPWindows sends files of every awkward size in windows over a line that loses a tenth of all packets, one of
+// TestTFTPWindows sends files of unusual sizes in windows over a line that loses a tenth of all packets, one of
 // them of more blocks than 16 bits count.
 func TestTFTPWindows(t *testing.T) {
 	s, addr := tftpServer(t)
@@ -261,8 +262,9 @@ func TestTFTPWindows(t *testing.T) {
 	}
 }
 
-// TestTFTPLateAnswer is a client whose first answer is late once, so that it gets a window twice. As U-Boot does, it says
-// once how far it came when a block is not the next. That must not double the windows that follow.
+// TestTFTPLateAnswer is a client whose first acknowledgement is late once, so that it receives a window twice.
+// Like U-Boot, it repeats its acknowledgement once when a block is not the next one. That must not double the
+// following windows.
 func TestTFTPLateAnswer(t *testing.T) {
 	s, addr := tftpServer(t)
 	const blocks = 400
@@ -286,7 +288,7 @@ func TestTFTPLateAnswer(t *testing.T) {
 		_, _, to := read()
 		answer := func(block int) { client.WriteTo([]byte{0, opAck, byte(block >> 8), byte(block)}, to) }
 		answer(0)
-		got, packets, told, late := 0, 0, -1, true
+		got, packets, repeated, late := 0, 0, -1, true
 		for size := defaultBlock; size == defaultBlock; {
 			number, n, _ := read()
 			if packets++; number == got+1 {
@@ -299,8 +301,8 @@ func TestTFTPLateAnswer(t *testing.T) {
 				late = false
 				answer(got)
 			}
-			if told != got {
-				told = got
+			if repeated != got {
+				repeated = got
 				answer(got)
 			}
 		}
@@ -310,7 +312,7 @@ func TestTFTPLateAnswer(t *testing.T) {
 	}
 }
 
-// asking is a client that asks for a file, and the first answer to it.
+// asking returns a client that requests a file, and the first response to it.
 func asking(t *testing.T, server net.Addr, client net.PacketConn, name, options string) (answer []byte, from net.Addr) {
 	t.Helper()
 	client.WriteTo([]byte("\x00\x01"+name+"\x00octet\x00"+options), server)
@@ -322,7 +324,8 @@ func asking(t *testing.T, server net.Addr, client net.PacketConn, name, options 
 	return buf[:n], from
 }
 
-// TestTFTPEnds has a transfer end with its socket: when its file fails, when its client asks anew, and with the server.
+// TestTFTPEnds ends a transfer, and its socket: when its file fails, when its client requests again, and with the
+// server.
 func TestTFTPEnds(t *testing.T) {
 	client, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -356,7 +359,7 @@ func TestTFTPEnds(t *testing.T) {
 	if string(second) != "\x00\x06blksize\x001000\x00" || from.String() == newer.String() {
 		t.Fatalf("%q from %s after %s; want a new socket", second, newer, from)
 	}
-	for _, what := range []string{"a file that failed", "a transfer that was asked for anew", "a server that is closed"} {
+	for _, what := range []string{"a file that failed", "a transfer that was requested again", "a server that is closed"} {
 		if len(sockets) == 1 {
 			s.Close()
 		}

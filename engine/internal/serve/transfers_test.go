@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// wire is a network of packets in memory, for a bubble of virtual time. It counts what is sent to each host.
+// wire is a network in memory, for a bubble of virtual time. It counts the packets to each host.
 type wire struct {
 	mu    sync.Mutex // mu guards what follows
 	conns map[string]*end
@@ -42,7 +42,7 @@ type end struct {
 	deadline time.Time
 }
 
-// listen opens a socket of a host, on any port if it is 0.
+// listen opens a socket of a host, on any port if port is 0.
 func (w *wire) listen(host string, port int) *end {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -116,7 +116,7 @@ func (e *end) LocalAddr() net.Addr              { return e.addr }
 func (e *end) SetDeadline(t time.Time) error    { return e.SetReadDeadline(t) }
 func (e *end) SetWriteDeadline(time.Time) error { return nil }
 
-// sent returns what went to a host since it was last asked.
+// sent returns the packets and bytes that were sent to a host since the last call.
 func (w *wire) sent(host string) (packets, bytes int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,7 +138,7 @@ func onWire(t *testing.T, test func(t *testing.T, w *wire, s *TFTP)) {
 
 var tftpAddr = &net.UDPAddr{IP: net.ParseIP("10.0.0.1"), Port: 69}
 
-// underWay returns how many transfers there are.
+// underWay returns the number of transfers.
 func (t *TFTP) underWay() int {
 	t.live.mu.Lock()
 	defer t.live.mu.Unlock()
@@ -175,7 +175,7 @@ func (e *end) begin(t *testing.T, options string) (server net.Addr) {
 	return from
 }
 
-// TestTFTPNeverAcknowledged: a request costs little, whoever is said to have sent it.
+// TestTFTPNeverAcknowledged bounds what one request causes, because its sender may be forged.
 func TestTFTPNeverAcknowledged(t *testing.T) {
 	for _, options := range []string{"", "blksize\x00\x3165464\x00windowsize\x0064\x00", "tsize\x000\x00" + strings.Repeat("tsize\x000\x00", 100), "unknown\x00x\x00"} {
 		onWire(t, func(t *testing.T, w *wire, s *TFTP) {
@@ -191,7 +191,7 @@ func TestTFTPNeverAcknowledged(t *testing.T) {
 	}
 }
 
-// TestTFTPManyRequests: a hundred ports of a host get no more than a few do, and other hosts are served.
+// TestTFTPManyRequests sends a hundred ports of a host no more than a few, and serves other hosts.
 func TestTFTPManyRequests(t *testing.T) {
 	onWire(t, func(t *testing.T, w *wire, s *TFTP) {
 		for port := range 100 {
@@ -219,7 +219,7 @@ func TestTFTPManyRequests(t *testing.T) {
 	})
 }
 
-// TestTFTPLateAcknowledgement: a client that is slow to answer still gets the file.
+// TestTFTPLateAcknowledgement serves a client that answers slowly.
 func TestTFTPLateAcknowledgement(t *testing.T) {
 	for _, wait := range []time.Duration{0, 3 * time.Second, silence - time.Second} {
 		onWire(t, func(t *testing.T, w *wire, s *TFTP) {
@@ -242,7 +242,7 @@ func TestTFTPLateAcknowledgement(t *testing.T) {
 	}
 }
 
-// TestTFTPInFlight: what is sent before an answer is bounded, also where a client asks for more.
+// TestTFTPInFlight bounds what is sent before an acknowledgement, even where a client asks for more.
 func TestTFTPInFlight(t *testing.T) {
 	for _, c := range []struct{ options, answer string }{
 		{"blksize\x0065464\x00windowsize\x0064\x00", "blksize\x0065464\x00windowsize\x002\x00"},
@@ -274,7 +274,7 @@ func TestTFTPInFlight(t *testing.T) {
 	}
 }
 
-// TestTFTPManyTransfers: a host has some transfers at once. One that is not heard of gives way to another.
+// TestTFTPManyTransfers bounds the transfers of a host. A silent one is ended in favour of a new one.
 func TestTFTPManyTransfers(t *testing.T) {
 	onWire(t, func(t *testing.T, w *wire, s *TFTP) {
 		type load struct {
@@ -304,13 +304,13 @@ func TestTFTPManyTransfers(t *testing.T) {
 			under := s.live.active[l.board.addr.String()] != nil
 			s.live.mu.Unlock()
 			if under != (i > 0) {
-				t.Errorf("transfer %d is in progress: %v; want the opposite", i, under)
+				t.Errorf("transfer %d is in progress: %v; want %v", i, under, i > 0)
 			}
 		}
 	})
 }
 
-// TestTFTPTransfersInAll: of many hosts, those that never answered make room.
+// TestTFTPTransfersInAll bounds the transfers of all hosts: those that never answered are ended first.
 func TestTFTPTransfersInAll(t *testing.T) {
 	onWire(t, func(t *testing.T, w *wire, s *TFTP) {
 		for i := range maxTransfers - 1 {
@@ -333,8 +333,8 @@ func TestTFTPTransfersInAll(t *testing.T) {
 	})
 }
 
-// TestTFTPAsksAgain is a board that begins a load again and again, from another port each time, in the middle of the one
-// before.
+// TestTFTPAsksAgain is a board that starts a load repeatedly, from another port each time, in the middle of the
+// previous one.
 func TestTFTPAsksAgain(t *testing.T) {
 	onWire(t, func(t *testing.T, w *wire, s *TFTP) {
 		for try := range 5 * maxTransfersPerHost {
@@ -357,7 +357,7 @@ func TestTFTPAsksAgain(t *testing.T) {
 	})
 }
 
-// TestTFTPErrorsAreNotAnswered: two servers would answer each other's errors for ever.
+// TestTFTPErrorsAreNotAnswered holds that errors get no response: two servers would answer each other for ever.
 func TestTFTPErrorsAreNotAnswered(t *testing.T) {
 	onWire(t, func(t *testing.T, w *wire, s *TFTP) {
 		for _, p := range []string{"\x00\x05\x00\x00not a request\x00", "", "\x00"} {

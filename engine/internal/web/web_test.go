@@ -32,7 +32,7 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// TestOnTheWire sends requests and reads them raw: no byte may differ that need not.
+// TestOnTheWire sends requests and reads them raw: the target must be unchanged.
 func TestOnTheWire(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -126,11 +126,11 @@ func TestRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for body, want := range map[string]string{
-		"":                                    "403 Forbidden",
-		"<p>no\x1b[2J\n\n  way</p>":           "403 Forbidden: <p>no [2J way</p>",
-		"GET /x?key=k%2b1&amp;b=2 s3 cret":    "403 Forbidden: GET /x?… …",
-		"key=k+1&b=2 me:s3%20cret":            "403 Forbidden: … …",
-		"Basic bWU6czMgY3JldA==":              "403 Forbidden: Basic …",
+		"":                                     "403 Forbidden",
+		"<p>no\x1b[2J\n\n  way</p>":            "403 Forbidden: <p>no [2J way</p>",
+		"GET /x?key=k%2b1&amp;b=2 s3 cret":     "403 Forbidden: GET /x?… …",
+		"key=k+1&b=2 me:s3%20cret":             "403 Forbidden: … …",
+		"Basic bWU6czMgY3JldA==":               "403 Forbidden: Basic …",
 		strings.Repeat("x", maxQuote+1) + "y": "403 Forbidden: " + strings.Repeat("x", maxQuote) + " …",
 	} {
 		resp := &http.Response{StatusCode: 403, Body: io.NopCloser(strings.NewReader(body))}
@@ -140,8 +140,7 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// TestPartsOfASecret holds that the text of a page that repeats a part of the request, or its end far away, is not
-// shown.
+// TestPartsOfASecret holds that a page which repeats a part of the request shows no secret.
 func TestPartsOfASecret(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 200)
 	a, err := Parse("http://host/x?Expires=1234&Signature=" + long)
@@ -163,7 +162,7 @@ func TestPartsOfASecret(t *testing.T) {
 	}
 }
 
-// TestEcho asks a server that sends back what it gets, which is no HTTP.
+// TestEcho sends a request to a server that returns the request, which is not HTTP.
 func TestEcho(t *testing.T) {
 	near, far := net.Pipe()
 	go func() {
