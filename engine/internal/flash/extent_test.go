@@ -48,8 +48,8 @@ func TestApart(t *testing.T) {
 	}
 }
 
-// TestExtentsOfThisMachine reads a folder in the form of sysfs: a disk with two partitions that overlap, a loop device on a
-// file, another on a deleted one, a volume on the first partition and a RAID device.
+// TestExtentsOfThisMachine reads a folder in the form of sysfs: a disk with two partitions that overlap, a loop
+// device on a file, another on a deleted one, a volume on the first partition and a RAID device.
 func TestExtentsOfThisMachine(t *testing.T) {
 	root := t.TempDir()
 	file := filepath.Join(root, "file")
@@ -125,7 +125,8 @@ func link(t *testing.T, to string) string {
 	return path
 }
 
-// TestWhereADeviceLies finds the extents of loop devices, with the helper and on this machine, by each of their names.
+// TestWhereADeviceLies finds the extents of loop devices, with the helper and on this machine, by each of their
+// names.
 func TestWhereADeviceLies(t *testing.T) {
 	file := full(t, mib)
 	outer := loop(t, file, "--offset", "4096")
@@ -236,7 +237,8 @@ func mountedFS(t *testing.T, device string) (at string) {
 	return at
 }
 
-// TestImageInAFileSystemOfItsTarget refuses a target whose file system holds the image, and a device that backs a device in use.
+// TestImageInAFileSystemOfItsTarget refuses a target whose file system holds the image, and a device that backs a
+// device in use.
 func TestImageInAFileSystemOfItsTarget(t *testing.T) {
 	file := full(t, 4*mib)
 	device := loop(t, file)

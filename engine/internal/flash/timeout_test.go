@@ -36,7 +36,8 @@ func (s *watched) Exec(ctx context.Context, cmd console.Command) (console.Result
 	return s.hostShell.Exec(ctx, cmd)
 }
 
-// TestProbesAreOptional fails the steps that only make a flash faster: that ends the flash only if the run cannot continue.
+// TestProbesAreOptional fails the steps that only make a flash faster: that ends the flash only if the run cannot
+// continue.
 func TestProbesAreOptional(t *testing.T) {
 	const size = probeFrom + 5
 	im := newImage(t, random(size, 1))
@@ -103,7 +104,8 @@ func TestInterruptedProbe(t *testing.T) {
 	}
 }
 
-// TestStallTimeoutFor permits a board to be ten times slower than measured, or than minRate if nothing was measured.
+// TestStallTimeoutFor permits a board to be ten times slower than measured, or than minRate if nothing was
+// measured.
 func TestStallTimeoutFor(t *testing.T) {
 	for _, tt := range []struct {
 		n, rate int64
@@ -120,8 +122,8 @@ func TestStallTimeoutFor(t *testing.T) {
 	}
 }
 
-// TestUnknownBoardReportsOften bounds the entries of a list while a board's speed is not known, so that it prints a line
-// within the stall timeout.
+// TestUnknownBoardReportsOften bounds the entries of a list while a board's speed is not known, so that it prints
+// a line within the stall timeout.
 func TestUnknownBoardReportsOften(t *testing.T) {
 	p := batchSizer{limit: 4 * zeroEntry}
 	l, _ := takeZeros([]ddRun{{0, 1 << 40, mib}}, p.limit)
@@ -176,7 +178,8 @@ func TestTransferStalls(t *testing.T) {
 	}
 }
 
-// TestSlowBoardIsProbedLess parses the reply of a board that read the first part only: it is read back in small groups.
+// TestSlowBoardIsProbedLess parses the reply of a board that read the first part only: it is read back in small
+// groups.
 func TestSlowBoardIsProbedLess(t *testing.T) {
 	for _, tt := range []struct {
 		first string

@@ -233,8 +233,8 @@ func padded(content []byte) []byte {
 	return append(slices.Clone(content), make([]byte, (512-len(content)%512)%512)...)
 }
 
-// checkContent checks that a medium holds an image, zeros up to the end of the sector, and after it what it held before.
-// A file is as long as the image.
+// checkContent checks that a medium holds an image, zeros up to the end of the sector, and after it what it held
+// before. A file is as long as the image.
 func checkContent(t *testing.T, b backend, path string, want, before []byte) {
 	t.Helper()
 	got, err := os.ReadFile(path)
@@ -277,7 +277,8 @@ func checkOneBit(t *testing.T, b backend, medium string, content []byte) {
 	}
 }
 
-// testVerifyOnly verifies a medium without writing: what is right, and what is wrong in one place, which Repair corrects.
+// testVerifyOnly verifies a medium without writing: what is right, and what is wrong in one place, which Repair
+// corrects.
 func testVerifyOnly(t *testing.T, b backend) {
 	const size = 5*mib + 777
 	want := random(size, 1)
@@ -377,8 +378,8 @@ func testShortMedium(t *testing.T, b backend) {
 	}
 }
 
-// testOverstatedSize flashes a medium that keeps one block in the place of another. It never holds the image, neither when
-// it is flashed for the first time nor when most of it is right already.
+// testOverstatedSize flashes a medium that keeps one block in the place of another. It never holds the image,
+// neither when it is flashed for the first time nor when most of it is right already.
 func testOverstatedSize(t *testing.T, b backend) {
 	const size = probeFrom
 	data := random(size, 7)
@@ -457,8 +458,8 @@ func testLosesEnd(t *testing.T, b backend) {
 	}
 }
 
-// testTornWrite cuts a write in the middle and flashes again: the half-written medium neither verifies nor boots, and the
-// second run does not write what the first one wrote.
+// testTornWrite cuts a write in the middle and flashes again: the half-written medium neither verifies nor boots,
+// and the second run does not write what the first one wrote.
 func testTornWrite(t *testing.T, b backend) {
 	const size = 20 * mib
 	want := random(size, 3)

@@ -18,7 +18,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// The block map that bmaptool writes next to an image. Sources: the comments in such files, bmap-tools 3.6 and its NEWS.
+// The block map that bmaptool writes next to an image. Sources: the comments in such files, bmap-tools 3.6 and its
+// NEWS.
 const (
 	maxBmap  = 64 << 20
 	maxToken = 64 << 10 // of its XML; the longest that bmaptool writes is a comment of 1.5 kB

@@ -31,8 +31,8 @@ func (c *Cache) create() error {
 	return c.owned()
 }
 
-// owned returns an error unless the cache's folder is a directory, not a link to one, of this user or of the owner of
-// Dir. In a Dir that all users may write, as /tmp, another user could have put it there.
+// owned returns an error unless the cache's folder is a directory, not a link to one, of this user or of the owner
+// of Dir. In a Dir that all users may write, as /tmp, another user could have put it there.
 func (c *Cache) owned() error {
 	st, err := os.Lstat(c.images())
 	if err != nil {

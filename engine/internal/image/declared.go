@@ -12,8 +12,8 @@ import (
 	"github.com/flashlua/flashlua/engine/bounded"
 )
 
-// The functions below return the decoded size that the header or the index of a compressed file declares. They return 0 if
-// it declares none, or one that overflows; decoding decides.
+// The functions below return the decoded size that the header or the index of a compressed file declares. They
+// return 0 if it declares none, or one that overflows; decoding decides.
 
 // declares returns the decoded size that a file declares, 0 if its format declares none.
 func (p *format) declares(r io.ReaderAt, size int64) int64 {

@@ -31,7 +31,8 @@ type format struct {
 	decode      func(r io.Reader, window int64) (io.ReadCloser, error) // with at most window bytes of memory
 	// blocks decodes in parallel; not ok is a file that cannot be split.
 	blocks func(ctx context.Context, r io.ReaderAt, size int64, c cpus) (rc io.ReadCloser, ok bool, err error)
-	// declared returns how many bytes a file of size bytes says that it unpacks to, 0 if it does not say. It may be nil.
+	// declared returns how many bytes a file of size bytes says that it unpacks to, 0 if it does not say. It may be
+	// nil.
 	declared func(r io.ReaderAt, size int64) int64
 }
 

@@ -1,5 +1,5 @@
-// Package image opens what is to be written, from a file or the web: it owns downloads, formats, sizes and digests, and
-// does not know where the bytes go.
+// Package image opens what is to be written, from a file or the web: it owns downloads, formats, sizes and
+// digests, and does not know where the bytes go.
 package image
 
 import (

@@ -150,8 +150,8 @@ func (s *opener) openFile(ctx context.Context, src source) (*Image, error) {
 	return im, nil
 }
 
-// scan computes the digest and the ranges of an image that is raw in its file. include reports whether any byte of a
-// part is mapped; nil maps all.
+// scan computes the digest and the ranges of an image that is raw in its file. include reports whether any byte of
+// a part is mapped; nil maps all.
 func (s *opener) scan(ctx context.Context, im *Image, size int64, include func(off, n int64) bool) error {
 	sc := newScanner(s.work.add)
 	defer sc.release()

@@ -19,7 +19,8 @@ import (
 const (
 	// fuzzSize is the largest image that a fuzzer may make.
 	fuzzSize = 4 << 20
-	// fuzzMemory is what opening one may allocate: the windows of three layers, with what their decoders keep beside them.
+	// fuzzMemory is what opening one may allocate: the windows of three layers, with what their decoders keep
+	// beside them.
 	fuzzMemory = 3 * (maxWindow + 2*innerWindow)
 	// fuzzTime is far more than opening one takes.
 	fuzzTime = time.Minute

@@ -29,7 +29,8 @@ type Range struct {
 }
 
 const (
-	// BlockSize is the resolution of ranges: a block is Data if any byte of it is not zero. Ranges begin at multiples of it.
+	// BlockSize is the resolution of ranges: a block is Data if any byte of it is not zero. Ranges begin at
+	// multiples of it.
 	BlockSize = 256 << 10
 	// MaxRange is the longest range.
 	MaxRange = 4 << 20

@@ -159,7 +159,8 @@ func each(n int) []bool {
 	return all
 }
 
-// FuzzRanges: ranges are in order and apart, in the image, and what matters, all of it, and nothing else but short gaps.
+// FuzzRanges: ranges are in order and apart, in the image, and what matters, all of it, and nothing else but short
+// gaps.
 func FuzzRanges(f *testing.F) {
 	for _, text := range []string{"\x00", "\x02", "\x03", "\x00\xfe\x00", "\x00\xff\x00", "\xfe\x01\xfe", "\x03\x1a\x03\x1a\x01\x06\x00", "\xfc\xfd\xfe\xff\xfc\xfd\xfe\xff", "\xfe\xfe\xfe\x00\xff"} {
 		f.Add([]byte(text))

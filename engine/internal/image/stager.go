@@ -8,7 +8,8 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// Stager opens images: it downloads, decodes and scans them. The zero value uses no cache. It may be used concurrently.
+// Stager opens images: it downloads, decodes and scans them. The zero value uses no cache. It may be used
+// concurrently.
 type Stager struct {
 	Clock    clock.Clock
 	SHA256   string                 // that the image must have, hex, compressed or decoded; "" for any

@@ -11,8 +11,8 @@ import (
 
 // FileBacked is a content whose bytes are, in part, those of a file.
 type FileBacked interface {
-	// File returns the file that holds the byte at off, its offset there, and how many bytes follow it; n is 0 if no file
-	// holds it.
+	// File returns the file that holds the byte at off, its offset there, and how many bytes follow it; n is 0 if
+	// no file holds it.
 	File(off int64) (f *os.File, at, n int64)
 }
 

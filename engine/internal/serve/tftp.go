@@ -16,8 +16,8 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// TFTP, RFC 1350, with the options of RFC 2347, 2348 (blksize), 2349 (tsize, timeout) and 7440 (windowsize). It reads only,
-// and sends what was offered, by name.
+// TFTP, RFC 1350, with the options of RFC 2347, 2348 (blksize), 2349 (tsize, timeout) and 7440 (windowsize). It
+// reads only, and sends what was offered, by name.
 const (
 	opRead  = 1
 	opWrite = 2
@@ -35,10 +35,11 @@ const (
 	minBlock     = 8
 	maxBlock     = 65464
 	maxWindow    = 64
-	// maxInFlight is how many bytes are sent before an acknowledgement: what does not fit into a board's network card is lost.
+	// maxInFlight is how many bytes are sent before an acknowledgement: what does not fit into a board's network
+	// card is lost.
 	maxInFlight = 128 << 10
-	// A board that lost a block waits for it. A slow one still holds the window: together with a second copy, it may not fit
-	// into its network card, and U-Boot does not always recover from that.
+	// A board that lost a block waits for it. A slow one still holds the window: together with a second copy, it
+	// may not fit into its network card, and U-Boot does not always recover from that.
 	resendAfter = 500 * time.Millisecond // doubled each time
 	maxResend   = time.Second
 	silence     = 10 * time.Second // without an acknowledgement ends a transfer
@@ -245,7 +246,8 @@ func (x *transfer) run(options string) {
 	}
 	heard := clock.Real{}.Now()
 	began, resend := heard, resendAfter
-	// resending: the window was sent again. duplicated: it was sent twice, so the client will repeat its acknowledgement.
+	// resending: the window was sent again. duplicated: it was sent twice, so the client will repeat its
+	// acknowledgement.
 	for sent, resending, duplicated := acked, false, false; acked < last; {
 		if sent == acked && !x.maySend() {
 			sent, began = acked+1, clock.Real{}.Now() // the acknowledgement of earlier packets may still arrive

@@ -8,8 +8,8 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// The sender of a UDP request may be forged. Until a client has acknowledged a packet, it is sent few; and no client gets
-// many transfers.
+// The sender of a UDP request may be forged. Until a client has acknowledged a packet, it is sent few; and no
+// client gets many transfers.
 const (
 	maxUnheard          = 3  // packets of a transfer that was never acknowledged
 	maxUnheardPerHost   = 12 // the same for all transfers of a host, per quietPeriod

@@ -1,5 +1,5 @@
-// Package web makes HTTP requests. It owns URLs: it sends them unchanged, byte for byte, because a signed one breaks
-// otherwise, and never shows the secrets in them. It must not know what is requested, nor whether to retry.
+// Package web makes HTTP requests. It owns URLs: it sends them unchanged, byte for byte, because a signed one
+// breaks otherwise, and never shows the secrets in them. It must not know what is requested, nor whether to retry.
 package web
 
 import (
