@@ -392,7 +392,7 @@ func TestFullCache(t *testing.T) {
 	}
 }
 
-func TestCacheOf(t *testing.T) {
+func TestCacheFromEnv(t *testing.T) {
 	home, err := os.UserCacheDir()
 	if err != nil {
 		t.Setenv("XDG_CACHE_HOME", "/home")
