@@ -10,8 +10,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// checkWriteSupport returns an error: without O_DIRECT and sysfs it is unknown what a device is used for and whether what is
-// read back comes from the medium.
+// checkWriteSupport returns an error. Without O_DIRECT and sysfs it is unknown what a device is used for, and whether
+// what is read back comes from the medium.
 func checkWriteSupport() error {
 	return classify.WithHint(classify.New(classify.Usage, "writing a medium of this machine needs Linux, this system is %s", runtime.GOOS),
 		"run flashlua write on a Linux host, or flash the medium through its board")
