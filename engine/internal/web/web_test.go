@@ -126,11 +126,11 @@ func TestRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for body, want := range map[string]string{
-		"":                                     "403 Forbidden",
-		"<p>no\x1b[2J\n\n  way</p>":            "403 Forbidden: <p>no [2J way</p>",
-		"GET /x?key=k%2b1&amp;b=2 s3 cret":     "403 Forbidden: GET /x?… …",
-		"key=k+1&b=2 me:s3%20cret":             "403 Forbidden: … …",
-		"Basic bWU6czMgY3JldA==":               "403 Forbidden: Basic …",
+		"":                                    "403 Forbidden",
+		"<p>no\x1b[2J\n\n  way</p>":           "403 Forbidden: <p>no [2J way</p>",
+		"GET /x?key=k%2b1&amp;b=2 s3 cret":    "403 Forbidden: GET /x?… …",
+		"key=k+1&b=2 me:s3%20cret":            "403 Forbidden: … …",
+		"Basic bWU6czMgY3JldA==":              "403 Forbidden: Basic …",
 		strings.Repeat("x", maxQuote+1) + "y": "403 Forbidden: " + strings.Repeat("x", maxQuote) + " …",
 	} {
 		resp := &http.Response{StatusCode: 403, Body: io.NopCloser(strings.NewReader(body))}
