@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -32,32 +33,16 @@ type token struct {
 	at int
 }
 
-// tokens returns the bytes of buf without what a terminal does not show. A line end of any form is one \n.
+// tokens returns what a terminal shows of buf, and carriage returns that are no line end: a line editor that wraps
+// prints them. A line end of any form is one \n.
 func tokens(buf []byte) []token {
-	var all []token
-	for i := 0; i < len(buf); i++ {
-		switch c := buf[i]; c {
-		case 0, '\a':
-		case 0x1b:
-			if m := escapes.FindIndex(buf[i:min(len(buf), i+maxEscape)]); m != nil && m[0] == 0 {
-				i += m[1] - 1
-				continue
-			}
-			if m := tailEscapes.FindIndex(buf[i:]); m[0] == 0 { // not complete yet
-				return all
-			}
-		case '\r':
-			k := i
-			for k < len(buf) && buf[k] == '\r' {
-				k++
-			}
-			if k == len(buf) || buf[k] == '\n' {
-				continue
-			}
-			all = append(all, token{'\r', i})
-		default:
-			all = append(all, token{c, i})
+	text, indexes := show(buf, true)
+	all := make([]token, 0, len(text))
+	for i, c := range text {
+		if c == '\r' && (isLineEnd(text[i:]) || len(bytes.TrimLeft(text[i:], "\r")) == 0) {
+			continue
 		}
+		all = append(all, token{c, indexes[i]})
 	}
 	return all
 }

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Pattern is something to wait for. It lies within one line and is at most 4 KiB long.
+// Pattern is something to wait for. It lies within one line and is at most 4 KiB long. It is searched in the bytes that
+// came, and then in what a terminal shows of them: colours, titles and other sequences may lie within a match.
 type Pattern struct {
 	text              string
 	re                *regexp.Regexp
@@ -19,8 +20,8 @@ type Pattern struct {
 // Text returns the pattern of a literal, found anywhere.
 func Text(s string) Pattern { return Pattern{text: s} }
 
-// Prompt returns the pattern of a literal at the end of the stream: nothing follows it for a moment. Escape
-// sequences and blanks after it do not count.
+// Prompt returns the pattern of a literal at the end of the stream: nothing follows it for a moment. What prints
+// nothing, and blanks after it, do not count.
 func Prompt(s string) Pattern { return Pattern{text: s, endsStream: true} }
 
 // Regexp returns the pattern of a regular expression, matched line by line. It panics if s is not one.
@@ -45,9 +46,36 @@ func (p Pattern) String() string {
 // find returns the indexes of the first match in buf and of its groups, nil if there is none. The bytes before
 // fresh were searched earlier.
 func (p Pattern) find(buf []byte, fresh int) []int {
-	switch {
-	case p.echo != nil:
+	if p.echo != nil {
 		return p.echo.find(buf)
+	}
+	if m := p.findBytes(buf, fresh); m != nil {
+		return m
+	}
+	from := max(0, fresh-maxMatch)
+	if line := bytes.LastIndexByte(buf[:fresh], '\n') + 1; line > from {
+		from = line
+	}
+	text, indexes := shown(buf[from:])
+	if indexes == nil {
+		return nil
+	}
+	m := p.findBytes(text, 0)
+	for i := range m {
+		switch {
+		case m[i] < 0:
+		case i%2 == 0:
+			m[i] = from + indexes[m[i]]
+		default:
+			m[i] = from + indexes[m[i]-1] + 1
+		}
+	}
+	return m
+}
+
+// findBytes is find in the bytes as they are.
+func (p Pattern) findBytes(buf []byte, fresh int) []int {
+	switch {
 	case p.endsStream:
 		return p.findAtEnd(buf)
 	case p.re == nil:
@@ -73,7 +101,7 @@ func (p Pattern) find(buf []byte, fresh int) []int {
 
 // findAtEnd finds the literal at the end of buf.
 func (p Pattern) findAtEnd(buf []byte) []int {
-	end := len(buf) - trailingEscapes(buf)
+	end := len(buf)
 	if !strings.HasSuffix(p.text, " ") {
 		end = len(bytes.TrimRight(buf[:end], " "))
 	}
@@ -101,17 +129,6 @@ func (p Pattern) findAcrossKernelLines(buf []byte) []int {
 	}
 	return m
 }
-
-// maxEscape is the longest escape sequence that is recognised, in bytes.
-const maxEscape = 64
-
-// trailingEscapes returns the length of the escape sequences at the end of buf, an incomplete one included.
-func trailingEscapes(buf []byte) int {
-	end := buf[max(0, len(buf)-maxEscape):]
-	return len(end) - tailEscapes.FindIndex(end)[0]
-}
-
-var tailEscapes = regexp.MustCompile(`(?:\x1b(?:\[[0-9;?]*[ -/]*[@-~]?)?)*\z`)
 
 // groups returns the texts of the groups of a match, without the kernel's lines.
 func groups(buf []byte, m []int) []string {

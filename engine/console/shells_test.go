@@ -12,6 +12,11 @@ import (
 
 // onPTY runs a program on a pseudo terminal, and returns a Console at the other end.
 func onPTY(t testing.TB, name string, args ...string) *Console {
+	return onPTYWith(t, []string{"PS1=/very/long/path# "}, name, args...)
+}
+
+// onPTYWith is onPTY with variables of the environment.
+func onPTYWith(t testing.TB, env []string, name string, args ...string) *Console {
 	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Skipf("LEFT OUT: %s is not installed", name)
@@ -23,7 +28,7 @@ func onPTY(t testing.TB, name string, args ...string) *Console {
 	cmd := exec.Command(path, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = pty.Slave, pty.Slave, pty.Slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	cmd.Env = []string{"PS1=/very/long/path# ", "PATH=/usr/bin:/bin", "TERM=dumb", "HOME=/"}
+	cmd.Env = append(env, "PATH=/usr/bin:/bin", "TERM=dumb", "HOME=/")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
