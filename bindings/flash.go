@@ -193,7 +193,7 @@ func (h *host) flashRetry(c *vm.Args) ([]lua.LValue, error) {
 		}
 		earlier = append(earlier, d.Err)
 		wait := classify.Backoff{}.Wait(n)
-		h.say(fmt.Sprintf("%v; again in %s, by rule %s", d.Err, wait, d.Rule))
+		h.say(fmt.Sprintf("%v; again in %s", d.Err, wait))
 		if err := h.clk.Sleep(c.Ctx, wait); err != nil {
 			return nil, err
 		}

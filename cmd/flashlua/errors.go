@@ -50,20 +50,28 @@ func block(w io.Writer, label, text string) {
 	fmt.Fprintf(w, "%s: %s\n", label, strings.ReplaceAll(strings.TrimSpace(escapeControl(text)), "\n", "\n  | "))
 }
 
+// byRule returns a class and the rule that decided it. Rules that are called like their class are left out.
+func byRule(class, rule string) string {
+	if class == rule {
+		return class
+	}
+	return class + " by rule " + rule
+}
+
 // summary returns the verdict in one line.
 func summary(r *engine.Report) string {
 	if r.Attempt == 0 {
 		what := r.Kind
 		if what == "" {
-			what = r.Class + " by rule " + r.Rule
+			what = byRule(r.Class, r.Rule)
 		}
 		return fmt.Sprintf("nothing was touched: %s (exit %d)", inline(what), r.Exit)
 	}
-	verdict := r.Class
+	verdict := byRule(r.Class, r.Rule)
 	if r.Exit == engine.ExitExhausted {
-		verdict = "all attempts, the last"
+		verdict = "all attempts, the last: " + verdict
 	}
-	s := fmt.Sprintf("%s: %s by rule %s", r.Result, verdict, r.Rule)
+	s := fmt.Sprintf("%s: %s", r.Result, verdict)
 	if r.Kind != "" {
 		s += ", " + inline(r.Kind)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 )
@@ -142,7 +143,7 @@ func (p *printer) event(e engine.Event) {
 		p.printf("  %s%-10s %7s  %s\n", strings.Repeat("  ", len(p.steps)), e.Step, seconds(e.Took), state)
 	case engine.EventAttemptEnd:
 		if e.Error != "" {
-			p.printf("  %s by rule %s: %s\n", e.Class, e.Rule, e.Error)
+			p.printf("  %s: %s\n", byRule(e.Class, e.Rule), e.Error)
 		}
 	case engine.EventProgress:
 		p.progress(e)
@@ -152,7 +153,7 @@ func (p *printer) event(e engine.Event) {
 			what = e.Step + " again"
 		}
 		rule := ""
-		if e.Rule != "" {
+		if e.Rule != "" && e.Rule != string(classify.RuleRetry) {
 			rule = ", by rule " + e.Rule
 		}
 		p.printf("  %s in %s%s\n", what, e.Wait, rule)

@@ -91,7 +91,7 @@ attempt 1
   the \x1b[31mscript
     verify       3.0 s  failed: it differs
   write        8.0 s  failed: it differs
-  retry by rule retry: it differs
+  retry: it differs
   next attempt in 1s
 power off
 `
@@ -258,7 +258,7 @@ func TestColours(t *testing.T) {
 		env.printSuccess(&engine.Report{Result: engine.ResultVerified, Mode: engine.ModeVerify, Image: engine.ImageReport{Path: "x.raw"}, Board: "b", Attempt: 1, Target: engine.TargetReport{Name: "disk", Device: "/dev/vda"}})
 		env.printFailure(&engine.Report{Result: "failed", Mode: engine.ModeVerify, Exit: 3, Class: "fatal", Rule: "fatal", Kind: "verify.mismatch", Error: "it\x9b \adiffers \u009b ü", Attempt: 1, Console: []string{"last \x1b[1mline"}, Target: engine.TargetReport{State: engine.Untouched}})
 		success, failure := "verified: x.raw on disk (/dev/vda) of b in 0s, attempt 1; flashlua wrote nothing\n",
-			"\nError: it\\x9b \\x07differs \\x9b ü\nConsole: last \\x1b[1mline\nfailed: fatal by rule fatal, verify.mismatch, attempt 1, target untouched; flashlua wrote nothing (exit 3)\n"
+			"\nError: it\\x9b \\x07differs \\x9b ü\nConsole: last \\x1b[1mline\nfailed: fatal, verify.mismatch, attempt 1, target untouched; flashlua wrote nothing (exit 3)\n"
 		if tt.coloured {
 			success = strings.Replace(success, "verified:", "\x1b[32mverified:\x1b[0m", 1)
 			failure = strings.Replace(failure, "Error", "\x1b[31mError\x1b[0m", 1)
