@@ -224,7 +224,7 @@ func TestDocumentedLimits(t *testing.T) {
 		"| different names, strings and numbers in one function | %s |": thousands(lua51.MaxConstants),
 		"| loading a script and its modules | %s million steps |":       fmt.Sprint(vm.MaxSteps / 1_000_000),
 		"also in `classify` and `backoff` | %s million steps |":         fmt.Sprint(vm.MaxSteps / 1_000_000),
-		"| memory that a script holds | %s MiB |":                       fmt.Sprint(vm.MaxSize >> 20),
+		"| memory that a script holds | %s MiB, measured as above |":    fmt.Sprint(vm.MaxSize >> 20),
 		"a script that holds more than %s MiB ends":                     fmt.Sprint(vm.MaxSize * 3 / 2 >> 20),
 		"| a string that one call returns | %s MiB |":                   fmt.Sprint(lua51.MaxString >> 20),
 		"| steps of a pattern in one call | %s million |":               fmt.Sprint(lua51.MaxPatternSteps / 1_000_000),
@@ -232,7 +232,7 @@ func TestDocumentedLimits(t *testing.T) {
 		"| coroutines | %s |":                                           thousands(lua51.MaxCoroutines),
 		"| results of one call, for example of `unpack` | %s |":         thousands(lua51.MaxResults),
 		"%s min for reading the files of a script":                      fmt.Sprint(loadTime.Minutes()),
-		"copying %s bytes":                                              fmt.Sprint(vm.BytesPerStep),
+		"copying %s bytes": fmt.Sprint(vm.BytesPerStep),
 	} {
 		if want := fmt.Sprintf(limit, n); !strings.Contains(string(doc), want) {
 			t.Errorf("docs/security.md lacks %q", want)

@@ -167,7 +167,7 @@ var table = map[Kind]entry{
 
 	"transport":    {Retry, "the connection to the console failed", "Try `flashlua console` on the same port."},
 	TransportOpen:  {Retry, "the console port cannot be opened", "Check the port's name: `flashlua ports` lists the serial ports."},
-	TransportBusy:  {Retry, "the console port is used by another program", "Stop the program in the message, or use another port."},
+	TransportBusy:  {Retry, "the console port is used by another process", "Stop the process in the message, or use another port."},
 	TransportLine:  {Fatal, "the console server refuses the line settings", "Use telnet: if the server sets the line itself, or settings that it allows."},
 	TransportLost:  {Retry, "the connection to the console was lost", "Check adapter, cable and console server; raise console.reopen if the port returns later."},
 	TransportWrite: {Retry, "the console port accepts no bytes", "Switch flow control off, or connect the device that should receive the bytes."},
@@ -212,7 +212,7 @@ var table = map[Kind]entry{
 	"write":        {Retry, "writing failed", "Read the console lines: they show the error of the board's own tools."},
 	WriteFailed:    {Retry, "the board could not write the image", "Read the error of dd on the console. If it repeats, the medium is worn or badly seated."},
 	"verify":       {Retry, "verification failed", "The message says whether the medium differs or could not be read."},
-	VerifyMismatch: {Retry, "the medium does not hold the image", "It is written again. If it differs again, check the medium and its power."},
+	VerifyMismatch: {Retry, "the medium does not hold the image", "In `run` it is written again. If it differs again, check the medium and its power."},
 	VerifyRead:     {Retry, "the medium could not be read back", "The board must bypass its cache: it needs direct reads in dd, or /proc/sys/vm/drop_caches."},
 
 	Unknown: {Retry, "an error that flashlua does not know", "In a script, raise errors.fatal(…) or errors.retryable(…); otherwise report it with its stack."},

@@ -38,7 +38,7 @@ func (env Env) simCommand() *cli.Command {
 func simSettingsHelp() string {
 	var lines []string
 	for _, s := range simulate.Settings() {
-		lines = append(lines, fmt.Sprintf("  %-14s %s", s.Name+"="+s.Value, s.Does))
+		lines = append(lines, fmt.Sprintf("  %-18s %s", s.Name+"="+s.Value, s.Does))
 	}
 	return strings.Join(lines, "\n")
 }

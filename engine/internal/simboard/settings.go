@@ -25,7 +25,7 @@ var Settings = []Setting{
 	{FaultBlock, "N", "has a medium with one bad byte, in N boots that write", count},
 	{FaultFlip, "N", "stores one byte wrong in each of N writes to the medium", count},
 	{FaultFirst, "N", "loses the first character of its input after autoboot was stopped, N times", count},
-	{FaultReset, "STAGE", "resets once at uboot, autoboot, dhcp, load, linux, login, shell or write; write:3: third write; output:500: byte 500; output: at random", stage},
+	{FaultReset, "STAGE[:N]", "resets once, at uboot, autoboot, dhcp, load, linux, login, shell, write or output; N: only when that is reached for the Nth time", stage},
 	{FaultSilent, "STAGE", "stops printing at STAGE until it is reset, once", stage},
 	{FaultOff, "STAGE", "shuts itself down once, at login, shell or in the middle of a write, and prints what Linux prints then", stageOfLinux},
 	{FaultGone, "STAGE", "runs on without the station's adapter for 3 s from STAGE on, once; its output of that time is lost", stage},
@@ -41,7 +41,7 @@ var Settings = []Setting{
 		}
 		return err
 	}},
-	{FaultFIFO, "BYTES", "has a receive buffer of BYTES at 115200 baud, read at 2000 bytes a second, 16:500: at 500; the rest is lost", receiver},
+	{FaultFIFO, "BYTES[:RATE]", "has a receive buffer of BYTES at 115200 baud, read at RATE bytes a second, by default 2000; the rest is lost", receiver},
 	{FaultEcho, "off", "does not echo its input; U-Boot still ends the line", func(s *settings, _, value string) error {
 		if s.Mute = value == "off"; !s.Mute && value != "on" {
 			return fmt.Errorf("%q is neither off nor on", value)
