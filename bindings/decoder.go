@@ -26,7 +26,8 @@ type decoder struct {
 	own      map[string]bool // by a policy's function: whether the script has its own
 }
 
-// section returns argument i as that section of a policy: a function's option table with the keys of the section.
+// section returns the option table in argument i of a call, decoded like the named section of a policy: uboot.stop,
+// for example, takes the keys of the section uboot.
 func (h *host) section(c *vm.Args, i int, name string) *section {
 	d := &decoder{host: h, file: strings.TrimSuffix(strings.TrimSpace(c.L.Where(1)), ":"), used: map[string]bool{}, own: map[string]bool{}}
 	return &section{decoder: d, path: name + ".", t: optionsArg(c, i)}

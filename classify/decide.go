@@ -42,7 +42,7 @@ type Decision struct {
 // it in the goroutine that calls Decide: concurrently, if several goroutines share the Classifier.
 type Override func(err error, next func(error) Class) (Class, error)
 
-// NamedRule is a rule of a program that embeds flashlua. Safe for concurrent use if its function is.
+// NamedRule is a rule of a Go program that embeds flashlua. Safe for concurrent use if its function is.
 type NamedRule struct {
 	Name   Rule                  // in verdicts; not one of the names above
 	Decide func(err error) Class // None leaves the decision to the next rule
@@ -52,7 +52,7 @@ type NamedRule struct {
 func (r NamedRule) decide(err error) (class Class, perr error) {
 	defer func() {
 		if v := recover(); v != nil {
-			class, perr = None, New(Internal, "panic in the rule %q of the embedding program: %v", r.Name, v)
+			class, perr = None, New(Internal, "panic in the rule %q of the embedding Go program: %v", r.Name, v)
 		}
 	}()
 	return r.Decide(err), nil
@@ -62,7 +62,7 @@ func (r NamedRule) decide(err error) (class Class, perr error) {
 // Safe for concurrent use if its functions are.
 type Classifier struct {
 	Override Override
-	Own      []NamedRule // come before the built-in rules, of which they are a part for Override's next
+	Own      []NamedRule // are tried before the built-in rules; next of an Override applies both
 	// OnUnknown is called with an error that no rule knows, and the stack of the caller of Decide; at most once
 	// per decision.
 	OnUnknown func(err error, stack []byte)

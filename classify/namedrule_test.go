@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestOwnRules: the rules of an embedding program come before the built-in ones, and a policy's after them.
+// TestOwnRules: the rules of an embedder come before the built-in ones, and a policy's after them.
 func TestOwnRules(t *testing.T) {
 	flaky := errors.New("flaky")
 	own := []NamedRule{
@@ -40,7 +40,7 @@ func TestOwnRules(t *testing.T) {
 		for _, err := range Facts(d.Err).Secondary {
 			text += err.Error()
 		}
-		if consulted := tt.name != "overridden" && tt.rule != RuleInternal; strings.Contains(text, `panic in the rule "lab.broken" of the embedding program: oops`) != consulted {
+		if consulted := tt.name != "overridden" && tt.rule != RuleInternal; strings.Contains(text, `panic in the rule "lab.broken" of the embedding Go program: oops`) != consulted {
 			t.Errorf("%s: secondary errors = %q; want the panic of lab.broken: %t", tt.name, text, consulted)
 		}
 	}

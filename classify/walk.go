@@ -14,7 +14,8 @@ const (
 )
 
 // Walk visits the nodes of an error tree until visit returns false. The members of a group come before the group,
-// a node comes before its cause. Walk tolerates cycles, shared nodes, nil members, uncomparable values and an
+// a node comes before its cause: of a node whose cause is the group of a and b, Walk visits the node, a, b and the
+// group. Walk tolerates cycles, shared nodes, nil members, uncomparable values and an
 // Unwrap that panics.
 func Walk(err error, visit func(error) bool) {
 	type frame struct {
@@ -167,7 +168,7 @@ func Chain(err error) []error {
 	return []error{err}
 }
 
-// Siblings returns the leaves that did not decide, the other members of a group; the first ten.
+// Siblings returns at most ten leaves of the tree other than the one that decided: the other members of groups.
 func Siblings(err error) []error {
 	chain := Chain(err)
 	var others []error

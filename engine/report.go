@@ -49,8 +49,8 @@ type Report struct {
 	Hint       string        `json:"hint,omitempty"`
 	StopReason string        `json:"stopped,omitempty"` // why there was no further attempt, if not by class or count
 	Step       string        `json:"step,omitempty"`
-	Attempt    int           `json:"attempt"` // the last one, 0 if none was made
-	Attempts   []*Attempt    `json:"attempts"`
+	Attempt    int           `json:"attempt"`             // the last one, 0 if none began; at most 1 of a program or of Write
+	Attempts   []*Attempt    `json:"attempts"`            // empty for a program and for Write
 	Secondary  []string      `json:"secondary,omitempty"` // other errors
 	Console    []string      `json:"console,omitempty"`   // the last lines
 	Detail     string        `json:"detail,omitempty"`
@@ -68,7 +68,7 @@ type Report struct {
 // Loss is output that was dropped because it was not read in time. Plain data: safe for concurrent use while
 // nothing changes it.
 type Loss struct {
-	Output string `json:"output"`          // events, transcript, messages, or subscriber of an embedding program
+	Output string `json:"output"`          // events, transcript, messages, or subscriber: Engine.Events
 	Lines  int64  `json:"lines"`           // or events
 	Bytes  int64  `json:"bytes,omitempty"` // of the lines
 }

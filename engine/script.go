@@ -54,8 +54,8 @@ func (c *scriptCaller) call(run, ctx context.Context, f func() error) error {
 	return classify.WithSecondary(hung, context.Cause(ctx))
 }
 
-// beginNested must be called before a program flashes a board, and end after that. It waits for the end of another
-// flash. Before call abandons a program, it waits for the end of its flash.
+// beginNested is called by a program before a flash, and the returned end after it. Only one flash runs at a time:
+// beginNested waits for another one to end. call waits for that flash before it abandons the program.
 func (c *scriptCaller) beginNested() (end func()) {
 	c.nested <- struct{}{}
 	return func() { <-c.nested }

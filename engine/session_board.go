@@ -114,8 +114,8 @@ func (s *Session) linuxConfig() shell.Config {
 	return cfg
 }
 
-// Shell logs in to a Linux that runs already. If the shell before was live until now, the media that it wrote are
-// read back through the new one.
+// Shell logs in to a Linux that is running or booting. If the last shell of the attempt can still be used, the media
+// that it wrote are read back through the new one from now on.
 func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	con, err := s.console(ctx)
 	if err != nil {

@@ -17,9 +17,13 @@ type Dialect struct {
 	Prompt string // how its prompt ends
 	Line   int    // the longest line that it takes, in bytes
 
-	// Wrap frames cmd between two echoes. The first prints a+b+":b", the second a+b+":"+exit code+":"+b+":"+exit
-	// code+":e". a and b are apart in what is typed, so that the echo of the line contains neither marker. The
-	// variable fl keeps what the second echo prints after a, so that it can be printed again if it was lost.
+	// Wrap frames cmd between two echoes. For a = "x1", b = "y2" and cmd = "ls", the line for U-Boot is
+	//
+	//	 echo 'x1''y2:b';setenv fl;ls;fl=y2:$?;echo 'x1'$fl:$fl:e
+	//
+	// which prints x1y2:b before the output of ls, and x1y2:0:y2:0:e after it if the exit code is 0. In the line, a
+	// and b are apart, so that its echo contains neither marker. The variable fl keeps what the second echo prints
+	// after a, so that it can be printed again if it was lost.
 	Wrap func(a, b, cmd string) string
 
 	// setup is a command after which shortWrap does what Wrap does in fewer characters: on a serial line, the

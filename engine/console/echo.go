@@ -85,8 +85,8 @@ func (e *echo) find(buf []byte) []int {
 	return nil
 }
 
-// isPrompt reports whether a line may be typed after junk. atStart means that junk begins the search: then only a
-// line that is typed just after a prompt has nothing before it.
+// isPrompt reports whether junk, the text before a line, is a prompt or empty. If junk begins the search (atStart),
+// it may be empty only if the search begins just after a prompt.
 func (e *echo) isPrompt(junk string, atStart bool) bool {
 	bare := strings.TrimRight(junk, " ")
 	if bare == "" {

@@ -63,9 +63,9 @@ func originalIndex(i int, lines []kernelLine) int {
 // printkDelay is how long after its stamp a message may appear on a slow console.
 const printkDelay = 10 * time.Second
 
-// kernelLinesIn returns the lines in the output of a command that the kernel printed meanwhile, rather than the
-// command, and appends them to seen. The kernel prints each message once: one that came before is the output of
-// dmesg.
+// kernelLinesIn returns the lines in a command's output that the kernel printed while the command ran, and appends
+// them to seen. The kernel prints each message once. So a message that was on the console before, or is in seen, is
+// output of the command, for instance of dmesg.
 func (g *capture) kernelLinesIn(out []byte, seen *[]byte) []kernelLine {
 	if g.dialect.BootTime.IsZero() {
 		return nil

@@ -108,7 +108,7 @@ func (s *stream) restartSilence(now time.Time) {
 	s.lastByteAt = now
 }
 
-// idle returns how long nothing has come by now, since the given time at most.
+// idle returns the time since the last byte, or since the given time if that is later.
 func (s *stream) idle(now, since time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

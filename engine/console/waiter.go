@@ -15,9 +15,11 @@ type waiter struct {
 	match   *Match // the result, once it is found
 	matchAt int64  // its offset
 
-	prompt    *Match // of Prompt: it ends the stream so far and is a match once nothing came for promptSettle
-	promptAt  int64  // its offset
-	promptEnd int64  // the length of the stream when it was found
+	// prompt is a candidate for a prompt, at the end of what has arrived. It becomes the match if nothing follows
+	// for promptSettle.
+	prompt    *Match
+	promptAt  int64 // its offset
+	promptEnd int64 // the length of the stream when it was found
 
 	abort *Abort // the first abort that was found
 

@@ -40,7 +40,7 @@ type scheme struct {
 var schemes = map[string]scheme{}
 
 // Register adds a kind of driver. It must be called from an init function; it panics if name is taken. example is
-// a whole specification; if it is the bare name, the driver takes no address.
+// a whole specification, NAME:ADDRESS. If example equals name, the driver takes no address.
 func Register(name, example string, open func(address string) (Driver, error)) {
 	if _, twice := schemes[name]; twice {
 		panic("power: " + name + " is registered twice")

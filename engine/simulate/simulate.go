@@ -50,7 +50,7 @@ type Board struct {
 	remove func() error
 }
 
-// New makes a simulated board that a policy fits: its prompts, its login, its media. Settings are NAME=VALUE,
+// New makes a simulated board that fits p: its prompts, its login, its media. Settings are NAME=VALUE,
 // separated by commas; their errors are of kind config. The caller closes the board.
 func New(p *engine.Policy, settings string) (*Board, error) {
 	return newBoard(&engine.Engine{}, p, settings, nil)
@@ -130,7 +130,7 @@ func (b *Board) File(medium string) string { return b.board.File(medium) }
 // Fired returns how often each fault struck, by the name of its setting.
 func (b *Board) Fired() map[string]int { return b.board.Faults().Fired() }
 
-// Close switches the board off, and removes its media unless the setting dir names their folder.
+// Close switches the board off, and removes its media unless the setting dir names their directory.
 func (b *Board) Close() {
 	b.board.Close()
 	b.remove()

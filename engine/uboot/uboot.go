@@ -142,7 +142,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// Resume begins a new epoch of the prompt. It is called after Boot, when the boot command has returned.
+// Resume begins a new epoch of the prompt, in which it can be used again. It is called if the command of Boot
+// returned to the prompt, which means that the kernel did not start.
 func (u *UBoot) Resume() { u.Epoch = u.NewEpoch("U-Boot prompt") }
 
 // Boot starts a kernel, which ends the prompt's epoch. It returns the abort that matches when the command returns,

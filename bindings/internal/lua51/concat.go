@@ -41,7 +41,7 @@ func concatenate(c *vm.Args) ([]lua.LValue, error) {
 	values := c.Rest(1)
 	last := values[len(values)-1]
 	for i := len(values) - 2; i >= 0; {
-		n, size := i, 0 // the values after n are texts, of this size in all
+		n, size := i, 0 // values[n+1:i+1] and last are texts, together size bytes long
 		if t, ok := textOf(last); ok {
 			size = len(t)
 			for ; n >= 0; n-- {

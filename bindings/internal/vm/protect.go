@@ -54,8 +54,8 @@ func (s *State) caught(ctx context.Context, err error) ([]lua.LValue, error) {
 	return []lua.LValue{lua.LFalse, s.toLua(err)}, nil
 }
 
-// Resumed raises v, which coroutine.resume caught in L, again if no script may catch it. A fault is remembered as
-// one.
+// Resumed takes the value v that coroutine.resume caught in L. If no script may catch v, Resumed raises it again. If
+// v is the text of a fault of the code, Resumed remembers that.
 func (s *State) Resumed(L *lua.LState, v lua.LValue) {
 	err := GoError(v)
 	if text, ok := v.(lua.LString); ok && s.raised.isFault(string(text)) {

@@ -24,9 +24,9 @@ const (
 // limit. A step is an instruction of the interpreter, or as much work of a function of ours. It belongs to one
 // State and is used by the goroutine that runs it, without a lock.
 //
-// Neither limit depends on the speed of the machine or on the rest of the process. What the process allocates only
-// decides when to measure, because a state cannot have grown by more. The measurement counts what can be reached
-// in the state.
+// Neither limit depends on the speed of the station or on the rest of the process. The allocations of the process
+// only decide when to measure: a state cannot have grown by more than the process has allocated. A measurement
+// counts what can be reached in the state.
 type Watchdog struct {
 	Loading bool // the script loads: all calls share one budget of steps
 

@@ -10,10 +10,11 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// A counterfeit medium aliases addresses: writing block Y overwrites X. Comparing before writing misses this: X
-// compares equal, Y is rewritten, and X is now wrong. If Y aliases X, Y held the image's data of X before the
-// rewrite. So the old content of every rewritten sector is remembered. If none of it equals the image at an
-// address that compared equal, nothing was aliased, and those addresses need no second read.
+// On a counterfeit medium, two addresses X and Y can share storage: writing Y overwrites X. Comparing before writing
+// misses this: X compares equal, Y is rewritten, and X is now wrong. If Y shares storage with X, then before we wrote
+// Y, reading Y returned what X holds, which is the image's data of X. So BlockWriter remembers what each rewritten
+// sector held. If no such content equals a part of the image that compared equal, no sharing is possible, and those
+// parts need no second read.
 
 const (
 	aliasSector   = 512

@@ -22,9 +22,10 @@ type Precompare struct {
 }
 
 const (
-	// sampleAfter wrong ranges in a row mean that the medium holds something else, which is not worth reading.
+	// sampleAfter is the number of wrong ranges in a row after which the medium probably holds something else.
+	// Reading all of it is then not worth the time.
 	sampleAfter = 16
-	// sampleEvery is how many ranges one is compared of from then on.
+	// sampleEvery means that from then on, one range of so many is compared.
 	sampleEvery = 8
 )
 

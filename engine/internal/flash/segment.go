@@ -24,8 +24,9 @@ func (s ranges) segments() (all []segment) {
 	return all
 }
 
-// remaining returns the segments of s that are not known to be right. It spreads those that are only written among
-// those that are compared first: a medium may read and write at once.
+// remaining returns the segments of s that are not known to be right. results has the wrong segments of each range
+// that was compared: they only need to be written. A range without a result needs to be compared first. remaining
+// distributes the former evenly among the latter, because a medium may read and write at the same time.
 func (s ranges) remaining(results map[image.Range][]segment) (all []segment) {
 	var known, unknown []segment
 	for _, r := range s {
