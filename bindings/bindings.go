@@ -21,12 +21,12 @@ type Options struct {
 	Log func(string)      // called with each line that scripts print; may be nil
 
 	// FS is where the script is read from, and the modules that it requires; nil is the station's files. A path
-	// in it has slashes, and no leading one. Boot files and images are the station's files all the same: a
-	// policy's files_dir is taken as it is, and not from the script's folder.
+	// in it has slashes, and no leading one. Boot files and images are files of the station nevertheless:
+	// a relative files_dir starts at the working directory.
 	FS fs.FS
 
-	Modules map[string]Module // Lua modules of the embedding program, by the name of their global
-	Allow   []string          // commands of the station that a program may run, by their program's name
+	Modules map[string]Module // Lua modules of the embedder, by the name of their global
+	Allow   []string          // commands of the station that a program may run, by the name of their executable
 
 	open func(path string) (*os.File, error) // opens the script on the station; nil is input.Open
 }
@@ -41,7 +41,7 @@ func Load(spec string, o Options) (*engine.Policy, error) {
 	return s.Board()
 }
 
-// LoadText is Load for a script that the embedding program has as a string. name stands for it in messages, and
+// LoadText is Load for a script that the embedder has as a string. name stands for it in messages, and
 // ends in .lua. Modules that the script requires are read from o.FS; without it, there are only those that come
 // with flashlua.
 func LoadText(name, text string, o Options) (*engine.Policy, error) {
@@ -61,7 +61,7 @@ func Inspect(spec string, o Options) (*Script, error) {
 	return inspect(src, o)
 }
 
-// InspectText is Inspect for a script that the embedding program has as a string. See LoadText.
+// InspectText is Inspect for a script that the embedder has as a string. See LoadText.
 func InspectText(name, text string, o Options) (*Script, error) {
 	src, err := textSource(name, text, o)
 	if err != nil {

@@ -21,7 +21,7 @@ var registry = map[string]func(h *host) map[string]vm.Builtin{}
 
 func register(name string, open func(h *host) map[string]vm.Builtin) { registry[name] = open }
 
-// Module is a Lua module of the embedding program: its functions by name. Names are Lua identifiers; the name of
+// Module is a Lua module of the embedder: its functions by name. Names are Lua identifiers; the name of
 // the module is none that scripts find already. Load and Check refuse other names, and a nil function, with an
 // error of kind usage.
 //

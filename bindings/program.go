@@ -17,12 +17,12 @@ import (
 // concurrent use: each Run has a Lua state of its own.
 type Program struct {
 	Name  string
-	dir   string // folder of the script on the station; "" if it is not a file there
+	dir   string // directory of the script on the station; "" if it is not a file there
 	start func(ctx context.Context, run *engine.Program, args []string) error
 }
 
 // Run runs the program with its arguments, and returns the report of the run, never nil. In addition to what the
-// job's Access allows, the program may read the folder of the script, and the files and folders that the
+// job's Access allows, the program may read the directory of the script, and the files and directories that the
 // arguments name.
 func (p *Program) Run(ctx context.Context, e engine.Engine, j engine.ProgramJob, args ...string) *engine.Report {
 	j.Name = p.Name
@@ -30,7 +30,7 @@ func (p *Program) Run(ctx context.Context, e engine.Engine, j engine.ProgramJob,
 	return e.RunProgram(ctx, j, func(ctx context.Context, run *engine.Program) error { return p.start(ctx, run, args) })
 }
 
-// dirs returns the folder of the script, if it is a file of the station.
+// dirs returns the directory of the script, if it is a file of the station.
 func (p *Program) dirs() []string {
 	if p.dir == "" {
 		return nil
@@ -48,14 +48,14 @@ func (h *host) newProgram(name string, f *lua.LFunction) *Program {
 	}}
 }
 
-// named returns the paths that a program's arguments name: each argument whose folder exists, and the socket of
+// named returns the paths that a program's arguments name: each argument whose directory exists, and the socket of
 // a port or a power driver. The file need not exist, so that a missing image is reported as missing.
 func named(args []string) (paths []string) {
 	for _, a := range args {
 		if scheme, path, _ := strings.Cut(a, ":"); scheme == "unix" || scheme == "qmp" {
 			a = path
 		}
-		folder, _ := filepath.Split(a) // not cleaned: the kernel refuses ".." after a folder that does not exist
+		folder, _ := filepath.Split(a) // not cleaned: the kernel refuses ".." after a directory that does not exist
 		if st, err := os.Stat(cmp.Or(folder, ".")); err == nil && st.IsDir() {
 			paths = append(paths, a)
 		}

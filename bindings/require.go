@@ -13,7 +13,7 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// modules is what require finds: scripts that come with flashlua, and files in the script's folder.
+// modules is what require finds: scripts that come with flashlua, and files in the script's directory.
 type modules struct {
 	state   *vm.State
 	library *library
@@ -24,7 +24,7 @@ type modules struct {
 	keys    map[string]int // line of a key by "file\x00key"
 }
 
-// stationDir returns the script's folder on the station, "" if it has none.
+// stationDir returns the script's directory on the station, "" if it has none.
 func (m *modules) stationDir() string {
 	if m.fsys != nil {
 		return ""

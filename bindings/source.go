@@ -122,7 +122,7 @@ func readFS(fsys fs.FS, name string) ([]byte, error) {
 }
 
 // readModule returns the source of a module, name as require takes it with slashes for dots, and whether it
-// comes with flashlua. A module of a script on the station must lie below the script's folder, whatever symbolic
+// comes with flashlua. A module of a script on the station must lie below the script's directory, whatever symbolic
 // links say.
 func (m *modules) readModule(file string) (text []byte, embedded bool, err error) {
 	if text, err = scripts.FS.ReadFile(file); err == nil {
@@ -142,7 +142,7 @@ func (m *modules) readModule(file string) (text []byte, embedded bool, err error
 	return text, false, err
 }
 
-// readBelow returns the text of a regular file in a folder of the station.
+// readBelow returns the text of a regular file in a directory of the station.
 func readBelow(dir, file string) ([]byte, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -16,12 +16,12 @@ import (
 // always be written, as flashlua write does. Plain data: safe for concurrent use while nothing changes it.
 //
 // Links in the listed paths are resolved when the program begins, and links in a used path at each use: a link in
-// an allowed folder that leads out of it is refused.
+// an allowed directory that leads out of it is refused.
 type Access struct {
-	// Read lists files, and folders with all their content, that may be read. A listed image includes its block
+	// Read lists files, and directories with all their content, that may be read. A listed image includes its block
 	// maps. A listed socket may be connected to.
 	Read []string
-	// Write lists files and folders that may be read, written and created. Sockets in them may be connected to.
+	// Write lists files and directories that may be read, written and created. Sockets in them may be connected to.
 	Write []string
 }
 
@@ -40,7 +40,7 @@ func (a Access) resolve() *grants {
 	return r
 }
 
-// realNames returns the real path of a folder, or those of a file and of its block maps.
+// realNames returns the real path of a directory, or those of a file and of its block maps.
 func realNames(path string) []string {
 	if path == "" {
 		return nil

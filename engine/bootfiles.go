@@ -81,7 +81,7 @@ func (b *bootFiles) serve(ctx context.Context, e *Engine, host string, undo *cle
 	return nil
 }
 
-// copyTo copies the files to a new folder in that of another TFTP server, until the run ends.
+// copyTo copies the files to a new directory in that of another TFTP server, until the run ends.
 func (b *bootFiles) copyTo(root string, allowed *grants, undo *cleanups) error {
 	dir, remove, err := tempdir.Make(root, "flashlua")
 	if err != nil {

@@ -18,7 +18,7 @@ type decider struct {
 	clock  clock.Clock
 	script *scriptCaller
 	events *emitter
-	rules  []classify.NamedRule // of the embedding program
+	rules  []classify.NamedRule // of the embedder
 	policy *Policy              // nil: only the rules of Go
 }
 

@@ -3,6 +3,10 @@
 //
 // It owns the attempts, the clean-up and the proof of success, so that they work even when a script does not. It
 // does not know Lua or the command line: a policy is a struct with functions.
+//
+// An image is staged when it is downloaded, decompressed and checked. A receipt is the digest of what was read back
+// from a medium. A later write to the same disk, or a command that may write, voids it: the medium must be read again.
+// An epoch (console.Epoch) is the time in which a prompt or a shell can be used.
 package engine
 
 import (
@@ -18,7 +22,7 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// Engine is the environment of runs: hardware, network, clock and subscriber. The zero value is this machine;
+// Engine is the environment of runs: hardware, network, clock and subscriber. The zero value uses the station;
 // tests replace fields.
 //
 // Safe for concurrent use once its fields are set: concurrent runs may share an Engine, and call its functions
@@ -52,7 +56,7 @@ type Engine struct {
 	known  *console.Secrets // of that program and of all boards that it flashes; nil outside of a program
 }
 
-// setDefaults replaces nil fields by those of this machine.
+// setDefaults replaces nil fields by those of the station.
 func (e *Engine) setDefaults() {
 	if e.Clock == nil {
 		e.Clock = clock.Real{}

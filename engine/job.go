@@ -59,7 +59,7 @@ const (
 	ModeDryRun  Mode = "dry-run"
 	ModeConsole Mode = "console"
 	ModeProgram Mode = "program"
-	ModeWrite   Mode = "write" // of a medium of this machine
+	ModeWrite   Mode = "write" // of a medium of the station
 )
 
 // Mode returns the purpose of the job.

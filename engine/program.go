@@ -127,7 +127,7 @@ func (p *Program) Image(ctx context.Context, path, sha256 string) (Image, error)
 	return im.image(), nil
 }
 
-// Serve starts an HTTP server on an address of this machine; ":0" is any port on all addresses.
+// Serve starts an HTTP server on an address of the station; ":0" is any port on all addresses.
 func (p *Program) Serve(ctx context.Context, address string) (*FileServer, error) {
 	l, err := p.run.Listen(ctx, "tcp", address)
 	if err != nil {
@@ -166,7 +166,7 @@ func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
 	return rep
 }
 
-// WriteDevice writes an image to a medium of this machine as Engine.Write does. It counts as Flash does.
+// WriteDevice writes an image to a medium of the station as Engine.Write does. It counts as Flash does.
 func (p *Program) WriteDevice(ctx context.Context, j WriteJob) *Report {
 	e := p.run.Engine
 	if err := cmp.Or(e.grants.canReadImage(j.Image), e.grants.canWriteMedium(j.To)); err != nil {

@@ -48,7 +48,7 @@ func realPath(path string) string {
 	return dest
 }
 
-// within reports whether path is one of names, or in a folder of that name.
+// within reports whether path is one of names, or in a directory of that name.
 func within(names []string, path string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		return path == name || strings.HasPrefix(path, strings.TrimSuffix(name, "/")+"/")

@@ -9,7 +9,7 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/serve"
 )
 
-// run is what all runs have: that of a board, of a program, and of a medium of this machine.
+// run is what all runs have: that of a board, of a program, and of a medium of the station.
 type run struct {
 	Engine
 	mode    Mode

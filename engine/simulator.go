@@ -52,7 +52,7 @@ func (e *Engine) simulate(p *Policy, j Job) (done func(), err error) {
 	return done, nil
 }
 
-// CheckWrite returns an error unless the running program may write a file or folder of the station. Outside of a
+// CheckWrite returns an error unless the running program may write a file or directory of the station. Outside of a
 // program every file is allowed. It is for a Simulator.
 func (e *Engine) CheckWrite(path string) error { return e.grants.canWrite(path) }
 

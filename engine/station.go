@@ -16,11 +16,11 @@ type Image interface {
 	SHA256() string // of the decompressed image, hex
 }
 
-// Cache keeps decompressed images in a folder, which processes may share. Safe for concurrent use.
+// Cache keeps decompressed images in a directory, which processes may share. Safe for concurrent use.
 type Cache struct{ images *image.Cache }
 
-// CacheFromEnv returns the cache that an environment configures: FLASHLUA_CACHE is a folder, or none;
-// FLASHLUA_CACHE_SIZE is its size, as in 20G. It returns nil for none, and an error of kind usage if the folder or
+// CacheFromEnv returns the cache that an environment configures: FLASHLUA_CACHE is a directory, or none;
+// FLASHLUA_CACHE_SIZE is its size, as in 20G. It returns nil for none, and an error of kind usage if the directory or
 // the size cannot be used.
 func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 	c, err := image.CacheFromEnv(getenv)

@@ -9,7 +9,7 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// WriteJob is what the operator asks of a write to a medium of this machine. Plain data: safe for concurrent use
+// WriteJob is what the operator asks of a write to a medium of the station. Plain data: safe for concurrent use
 // while nothing changes it.
 type WriteJob struct {
 	Image   string // file or web address
@@ -19,7 +19,7 @@ type WriteJob struct {
 	Force   bool   // also a device that is in use, or not removable
 }
 
-// Write writes an image to a medium of this machine and verifies it. The report is never nil.
+// Write writes an image to a medium of the station and verifies it. The report is never nil.
 func (e Engine) Write(ctx context.Context, j WriteJob) *Report {
 	r := e.newRun("this machine", ModeWrite, j.MaxSize)
 	m := &medium{

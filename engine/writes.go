@@ -18,7 +18,7 @@ type writing struct {
 // writes are media that are written together: all of them are written before the first one is read back.
 type writes struct {
 	ledger *ledger
-	dut    *flash.ShellFlasher // nil for a medium of this machine
+	dut    *flash.ShellFlasher // nil for a medium of the station
 	all    []*writing
 }
 

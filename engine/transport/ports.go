@@ -14,7 +14,7 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// PortInfo is a serial port of this machine. It is plain data: safe for concurrent use while nothing changes it.
+// PortInfo is a serial port of the station. It is plain data: safe for concurrent use while nothing changes it.
 type PortInfo struct {
 	Name         string `json:"name"`          // the best name to open it with
 	Device       string `json:"device"`        // the kernel's present name
@@ -25,7 +25,7 @@ type PortInfo struct {
 	Holder       string `json:"holder,omitempty"` // the process that has it open or locked, if it can be seen
 }
 
-// Ports returns the serial ports of this machine. It opens none: GetPortsList of go.bug.st/serial would open and
+// Ports returns the serial ports of the station. It opens none: GetPortsList of go.bug.st/serial would open and
 // reconfigure every port that it finds, also one in use.
 func Ports() []PortInfo { return thisMachine.ports() }
 

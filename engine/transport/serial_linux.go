@@ -2,7 +2,7 @@ package transport
 
 import "golang.org/x/sys/unix"
 
-// checkSerialSupport returns an error where serial ports of this machine cannot be opened. On Linux they can.
+// checkSerialSupport returns an error where serial ports of the station cannot be opened. On Linux they can.
 func checkSerialSupport() error { return nil }
 
 // isTerminal reports whether fd is a terminal device.

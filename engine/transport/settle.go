@@ -17,7 +17,7 @@ import (
 // A console server that refuses a client, and a command that cannot reach its console, first accept and hang up a
 // moment later. So a port counts as open only when it has stayed open for that moment.
 const (
-	settleNear = 100 * time.Millisecond // for a server on this machine
+	settleNear = 100 * time.Millisecond // for a server on the station
 	settleFar  = 500 * time.Millisecond // for another machine, plus twice the time that connecting took
 	settleData = 4 << 10                // bytes; more are no refusal, the board prints them
 	// noticeTimeout is how long a server may take to notice that its last client has disconnected.

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkWriteSupport returns an error where media of this machine cannot be written. On Linux they can.
+// checkWriteSupport returns an error where media of the station cannot be written. On Linux they can.
 func checkWriteSupport() error { return nil }
 
 // directFlag is the flag of open(2) for access that bypasses the page cache.

@@ -13,7 +13,7 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// BlockTarget names a block device of this machine, or a file: a card in a reader, an SD multiplexer, a board that
+// BlockTarget names a block device of the station, or a file: a card in a reader, an SD multiplexer, a board that
 // exposes its medium over USB.
 //
 // Where part of the medium is right already, BlockWriter compares before it writes and rewrites only what differs,
@@ -141,5 +141,5 @@ func loopDevice(file os.FileInfo) string {
 	return ""
 }
 
-// sys is the sysfs of this machine.
+// sys is the sysfs of the station.
 const sys = sysfs("/sys")

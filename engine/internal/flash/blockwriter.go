@@ -7,7 +7,7 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// BlockWriter writes an image to a block device of this machine, or into a file. It implements Writer.
+// BlockWriter writes an image to a block device of the station, or into a file. It implements Writer.
 type BlockWriter struct {
 	dev        *BlockDevice
 	im         Image

@@ -1,6 +1,6 @@
 // Package flash writes an image to a medium and verifies it.
 //
-// It owns the two writers (ShellWriter through a board's shell, BlockWriter on this machine), the refusal of
+// It owns the two writers (ShellWriter through a board's shell, BlockWriter on the station), the refusal of
 // unsafe targets, and receipts: only Verify makes one, and only for the right digest. It must not know how the
 // shell was reached, nor when an attempt is retried.
 package flash

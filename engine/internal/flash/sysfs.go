@@ -14,13 +14,13 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// sysfs is the directory in which the kernel describes the block devices of this machine, "/sys".
+// sysfs is the directory in which the kernel describes the block devices of the station, "/sys".
 type sysfs string
 
 // maxNesting bounds how many loop devices and mapped devices are stacked.
 const maxNesting = 16
 
-// dir returns the folder of a block device by its number, "" if there is none.
+// dir returns the directory of a block device by its number, "" if there is none.
 func (s sysfs) dir(device uint64) string {
 	dir, err := filepath.EvalSymlinks(filepath.Join(string(s), "dev/block", fmt.Sprintf("%d:%d", unix.Major(device), unix.Minor(device))))
 	if err != nil {
@@ -60,7 +60,7 @@ func (s sysfs) file(st *syscall.Stat_t, first, length int64, underlying bool, de
 // maxFact is the largest file of /proc and /sys that is read, in bytes.
 const maxFact = 4 << 20
 
-// device returns where a block device lies, given its folder in sysfs: a partition in its disk, a loop device in
+// device returns where a block device lies, given its directory in sysfs: a partition in its disk, a loop device in
 // its file.
 func (s sysfs) device(dir string, underlying bool, depth int) []Extent {
 	if dir == "" || depth == 0 {

@@ -21,7 +21,7 @@ import (
 	"github.com/flashlua/flashlua/engine/input"
 )
 
-// Cache keeps decoded images in a folder of its own in Dir, by the digests of the compressed files. Several
+// Cache keeps decoded images in a directory of its own in Dir, by the digests of the compressed files. Several
 // processes may share it and may be killed at any time: an entry is created atomically, and is read completely
 // before it is used. It is safe for concurrent use.
 type Cache struct {
@@ -56,7 +56,7 @@ const (
 	originAge     = 90 * 24 * time.Hour // after which an origin is removed
 )
 
-// The environment of a cache: its folder, "none" for no cache, and its limit, as 20G.
+// The environment of a cache: its directory, "none" for no cache, and its limit, as 20G.
 const (
 	CacheVariable = "FLASHLUA_CACHE"
 	LimitVariable = "FLASHLUA_CACHE_SIZE"

@@ -10,17 +10,17 @@ import (
 	"syscall"
 )
 
-// imagesFolder is the folder in Cache.Dir that the cache owns. Its number changes with the format of the entries.
+// imagesFolder is the directory in Cache.Dir that the cache owns. Its number changes with the format of the entries.
 const imagesFolder = "flashlua-images-1"
 
 // cacheFile matches the names that the cache creates: of entries, of origins, and of either while it is being
 // written.
 var cacheFile = regexp.MustCompile(`^[0-9A-Fa-f]{64}(\.img|\.json|\.from|(\.json|\.from)?-[A-Z2-7]{26}\.half)$`)
 
-// images returns the path of the cache's folder.
+// images returns the path of the cache's directory.
 func (c *Cache) images() string { return filepath.Join(c.Dir, imagesFolder) }
 
-// create creates the cache's folder if it does not exist.
+// create creates the cache's directory if it does not exist.
 func (c *Cache) create() error {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return err
@@ -31,8 +31,8 @@ func (c *Cache) create() error {
 	return c.owned()
 }
 
-// owned returns an error unless the cache's folder is a directory, not a link to one, of this user or of the owner
-// of Dir. In a Dir that all users may write, as /tmp, another user could have put it there.
+// owned returns an error if the cache's directory is a link, or belongs neither to this user nor to the owner of
+// Dir. In a Dir that all users may write, as /tmp, another user could have put it there.
 func (c *Cache) owned() error {
 	st, err := os.Lstat(c.images())
 	if err != nil {

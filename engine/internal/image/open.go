@@ -63,7 +63,7 @@ func (s *opener) openSource(ctx context.Context, src source) (*Image, error) {
 	return im, nil
 }
 
-// openLocal opens a file of this machine.
+// openLocal opens a file of the station.
 func openLocal(ref Ref) (source, error) {
 	f, err := os.OpenFile(string(ref), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO without a writer would hang
 	if err != nil {

@@ -136,7 +136,7 @@ func (r *room) full(n int64, all bool) error {
 		"free room there, or set %s to a folder on a larger disk; an image that is raw in a file needs no room", variable)
 }
 
-// where returns the folder of a scratch file, and the environment variable that names it.
+// where returns the directory of a scratch file, and the environment variable that names it.
 func (c *Cache) where(f *os.File) (dir, variable string) {
 	if c != nil && filepath.Dir(f.Name()) == c.images() {
 		return c.Dir, CacheVariable

@@ -135,7 +135,7 @@ func queryRange(q url.Values, size int64) (from, length int64) {
 // Close stops the server and every transfer.
 func (h *HTTP) Close() error { return h.srv.Close() }
 
-// SourceAddress returns the address of this machine from which peer is reached.
+// SourceAddress returns the address of the station from which peer is reached.
 func SourceAddress(ctx context.Context, peer string) (string, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "udp", net.JoinHostPort(peer, "9")) // sends nothing
 	if err != nil {

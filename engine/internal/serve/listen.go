@@ -33,7 +33,7 @@ func ListenError(err error, network, address string) error {
 	return e
 }
 
-// IsLocal reports whether host is an address that this machine can listen on.
+// IsLocal reports whether host is an address that the station can listen on.
 func IsLocal(ctx context.Context, host string) bool {
 	conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", net.JoinHostPort(host, "0"))
 	if err != nil {

@@ -72,7 +72,7 @@ func (t *TFTP) Offer(c Content) {
 	t.files[c.Name] = c
 }
 
-// RestrictTo serves only the board at an address, if that is in a network of this machine: behind a router the
+// RestrictTo serves only the board at an address, if that is in a network of the station: behind a router the
 // board may have another. This machine is always served.
 func (t *TFTP) RestrictTo(address string) {
 	if !onLocalNetwork(address) {
@@ -83,7 +83,7 @@ func (t *TFTP) RestrictTo(address string) {
 	t.only = address
 }
 
-// onLocalNetwork reports whether an address is in a network of this machine.
+// onLocalNetwork reports whether an address is in a network of the station.
 func onLocalNetwork(address string) bool {
 	ip := net.ParseIP(address)
 	nets, err := net.InterfaceAddrs()

@@ -25,7 +25,7 @@ var (
 // lease is the DHCP server's answer.
 func lease(context.Context) (netip.Prefix, netip.Addr, error) { return address, Station, nil }
 
-// real is the network of this machine.
+// real is the network of the station.
 type real struct{}
 
 func (real) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -39,7 +39,7 @@ type Medium struct {
 type Config struct {
 	Dir     string      // where the media's files are
 	Clock   clock.Clock // nil is the real one
-	Network Network     // nil is this machine's
+	Network Network     // nil is the station's
 	Media   []Medium    // none is one, vda
 	Size    int64       // of each medium, bytes; 0 is 8 GiB; only what is written takes room
 	Faults  *Faults     // nil for none

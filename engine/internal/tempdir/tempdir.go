@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// digits is what os.MkdirTemp appends to a name. A folder whose name ends in anything else was made by another
+// digits is what os.MkdirTemp appends to a name. A directory whose name ends in anything else was made by another
 // program.
 var digits = regexp.MustCompile(`^[0-9]+$`)
 
@@ -47,7 +47,7 @@ func Make(parent, name string) (dir string, remove func() error, err error) {
 	return dir, func() error { return errors.Join(os.RemoveAll(dir), lock.Close()) }, nil
 }
 
-// removeStale removes a folder of this user that is not locked.
+// removeStale removes a directory of this user that is not locked.
 func removeStale(dir string) {
 	f, err := openDir(dir)
 	if err != nil {

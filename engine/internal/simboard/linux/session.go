@@ -57,7 +57,7 @@ func (x *session) run(ctx context.Context) {
 	}
 }
 
-// prompt is the folder before a sign, as busybox has it, or what the board has in its place.
+// prompt is the directory before a sign, as busybox has it, or what the board has in its place.
 func (x *session) prompt() string {
 	if slices.Contains([]string{"#", "$", ">"}, strings.TrimSpace(x.cfg.Prompt)) {
 		return x.sh.run.Dir + " " + x.cfg.Prompt

@@ -78,7 +78,7 @@ func (e *environ) Get(name string) expand.Variable {
 	}
 	switch name {
 	case "TMPDIR":
-		if !e.ready { // files of this folder open on the host
+		if !e.ready { // files of this directory open on the host
 			return expand.Variable{Set: true, Kind: expand.String, Str: nowhere}
 		}
 	case "UID", "EUID", "GID":
