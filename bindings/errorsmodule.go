@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
@@ -57,7 +58,7 @@ func errNew(c *vm.Args) ([]lua.LValue, error) {
 		c.Fail("argument 1 must be a table: errors.new{ kind = …, message = … }")
 	}
 	var o errorOptions
-	readOptions(c, errorsNewOptions, &o)
+	luaoption.Read(c, errorsNewOptions, &o)
 	return vm.Ret(c.State.ErrorValue(&classify.Error{
 		Kind: classify.Kind(o.Kind), Class: o.Class, Msg: o.Message, Hint: o.Hint, Detail: c.L.Where(1), Cause: cause(c, o.Cause),
 	}))

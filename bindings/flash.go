@@ -13,6 +13,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
@@ -83,7 +84,7 @@ func (h *host) flashJob(c *vm.Args, j *engine.Job) (policy *engine.Policy, err e
 	defer vm.CatchRefusal(&err)
 	var o runJobOptions
 	defer func() { j.Port, j.Target = o.Port, o.Target }()
-	readOptions(c, flashRunOptions, &o)
+	luaoption.Read(c, flashRunOptions, &o)
 	if (o.Image == "") == (len(o.Parts) == 0) || o.Port == "" {
 		c.Fail("options port, and image or parts, are required")
 	}
@@ -110,7 +111,7 @@ func (h *host) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	var o deviceJobOptions
-	readOptions(c, flashDeviceOptions, &o)
+	luaoption.Read(c, flashDeviceOptions, &o)
 	if o.Image == "" || o.To == "" {
 		c.Fail("options image and to must not be empty")
 	}
@@ -177,7 +178,7 @@ func errorOf(rep *engine.Report) error {
 func (h *host) flashRetry(c *vm.Args) ([]lua.LValue, error) {
 	f := c.Func(1, "function")
 	o := retryOptions{Retries: engine.DefaultRetries}
-	readOptions(c, flashRetryOptions, &o)
+	luaoption.Read(c, flashRetryOptions, &o)
 	if h.clk == nil {
 		return nil, errLoadPhase(c)
 	}

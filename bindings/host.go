@@ -4,6 +4,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/policy"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
@@ -13,6 +14,7 @@ import (
 // host is one Lua state with flashlua's modules. One goroutine at a time uses it.
 type host struct {
 	*vm.State
+	reader       policy.Reader
 	name         string // of the script, for messages
 	globals      globals
 	modules      modules
@@ -40,6 +42,7 @@ func newHost(src source, o Options) *host {
 	}
 	h.globals = newGlobals(h.State)
 	h.modules = newModules(h.State, src)
+	h.reader = policy.Reader{State: h.State, Where: h.modules.where, Secrets: h.said.secrets}
 	lua51.Open(h.State)
 	openErrors(h.State)
 	h.L.SetGlobal("require", h.Function("require", 0, h.modules.require))

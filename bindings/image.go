@@ -3,6 +3,7 @@ package bindings
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
@@ -25,7 +26,7 @@ func (h *host) openImage(c *vm.Args) ([]lua.LValue, error) {
 	}
 	path := c.Str(1, "path")
 	var o imageOptions
-	readOptions(c, imageOpenOptions, &o)
+	luaoption.Read(c, imageOpenOptions, &o)
 	im, err := p.Image(c.Ctx, path, o.SHA256)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
@@ -34,7 +35,7 @@ func (h *host) openPower(c *vm.Args) ([]lua.LValue, error) {
 	}
 	spec := c.Str(1, "driver")
 	o := powerOptions{OffTime: engine.DefaultOffTime, Success: engine.PowerOff, Failure: engine.PowerOff, Cancel: engine.PowerOff}
-	readOptions(c, powerOpenOptions, &o)
+	luaoption.Read(c, powerOpenOptions, &o)
 	if err := h.checkExecAllowed(spec); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,9 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/policy"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine/console"
 )
@@ -14,10 +16,9 @@ import (
 // expectTimeout is the default timeout of expect.
 const expectTimeout = time.Minute
 
-func init() {
-	register("serial", (*host).serialModule)
-	declareSection(2, "serial.open", func(d *decoder, s *section) { d.console(s) })
-}
+func init() { register("serial", (*host).serialModule) }
+
+var serialOpenOptions = policy.DeclareConsole(2, "serial.open")
 
 func (h *host) serialModule() map[string]vm.Builtin {
 	return map[string]vm.Builtin{"open": h.openSerial}
@@ -30,8 +31,7 @@ func (h *host) openSerial(c *vm.Args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	spec := c.Str(1, "port")
-	s := h.section(c, 2, "console")
-	settings := s.decoder.console(s)
+	settings := serialOpenOptions.Read(h.reader, c)
 	if err := h.checkExecAllowed(spec); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func newConsole(s *vm.State, con *console.Console) lua.LValue {
 		"tail":   func(*vm.Args) ([]lua.LValue, error) { return vm.Ret(lua.LString(con.Tail())) },
 		"drain": func(c *vm.Args) ([]lua.LValue, error) {
 			var o drainOptions
-			readOptions(c, consoleDrainOptions, &o)
+			luaoption.Read(c, consoleDrainOptions, &o)
 			return nil, con.Drain(c.Ctx, o.Quiet, o.Timeout)
 		},
 		"close": func(c *vm.Args) ([]lua.LValue, error) {
@@ -99,7 +99,7 @@ func expect(c *vm.Args, con *console.Console) ([]lua.LValue, error) {
 		c.Fail("argument 1 must be a text, or a list of texts, that are not empty")
 	}
 	o := expectOptions{Timeout: expectTimeout}
-	readOptions(c, consoleExpectOptions, &o)
+	luaoption.Read(c, consoleExpectOptions, &o)
 	w.Timeout, w.Stall = o.Timeout, o.Stall
 	w.Abort = []console.Abort{console.Panic, console.Off}
 	m, err := con.Expect(c.Ctx, w)

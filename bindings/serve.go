@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
@@ -28,7 +29,7 @@ func (h *host) serveHTTP(c *vm.Args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	var o serveOptions
-	readOptions(c, serveHTTPOptions, &o)
+	luaoption.Read(c, serveHTTPOptions, &o)
 	srv, err := p.Serve(c.Ctx, net.JoinHostPort(o.Listen, "0"))
 	if err != nil {
 		return nil, err

@@ -31,6 +31,12 @@ func (x *session) object(kind string, live func(context.Context) error, methods 
 	}, methods, fields)
 }
 
+// sessionArgs returns the arguments of a policy's flash.
+func (h *host) sessionArgs(s *engine.Session) (session, job lua.LValue) {
+	x := h.newSession(s)
+	return x.value, x.job
+}
+
 func (h *host) newSession(s *engine.Session) *session {
 	h.clk = s.Clock()
 	x := &session{host: h, s: s}

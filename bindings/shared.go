@@ -1,10 +1,14 @@
 package bindings
 
 import (
+	"fmt"
 	"slices"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
@@ -43,6 +47,27 @@ func librarian(s *vm.State) *lua.LTable {
 	t.RawSetString("wrong_option", s.Function("wrong_option", 0, wrongOption))
 	t.RawSetString("record", s.Function("record", 0, makeRecord))
 	return t
+}
+
+// wrongOption is wrong_option(function, name, value), for the modules that come with flashlua. It returns what
+// is wrong with an option of a declared function, nil if nothing is. A nil value is right.
+func wrongOption(c *vm.Args) ([]lua.LValue, error) {
+	function, name := c.Str(1, "function"), c.Opt(2).String()
+	f, ok := option.Of(function)
+	if !ok {
+		c.Fail("%s takes no options", function)
+	}
+	o, ok := f.Option(name)
+	if !ok {
+		return vm.Ret(lua.LString(fmt.Sprintf("unknown option %s%s", name, suggest.Name(name, f.Names()))))
+	}
+	if c.None(3) {
+		return vm.Ret(lua.LNil)
+	}
+	if _, err := luaoption.Value(o.Kind, c.Opt(3)); err != nil {
+		return vm.Ret(lua.LString(fmt.Sprintf("option %s %v", name, err)))
+	}
+	return vm.Ret(lua.LNil)
 }
 
 // makeClosed is closed(kind, table). It returns a read-only view of the table.

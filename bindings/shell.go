@@ -7,16 +7,17 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/policy"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-func init() {
-	register("shell", (*host).shellModule)
-	declareSection(2, "shell.login", func(d *decoder, s *section) { d.linux(s) })
-}
+func init() { register("shell", (*host).shellModule) }
+
+var shellLoginOptions = policy.DeclareLinux(2, "shell.login")
 
 func (h *host) shellModule() map[string]vm.Builtin {
 	return map[string]vm.Builtin{
@@ -33,8 +34,8 @@ func (h *host) login(c *vm.Args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	con := consoleArg(c, 1)
-	s := h.section(c, 2, "linux")
-	sh, err := shell.Login(c.Ctx, con, s.decoder.linux(s), shell.Running, h.say)
+	config := shellLoginOptions.Read(h.reader, c)
+	sh, err := shell.Login(c.Ctx, con, config, shell.Running, h.say)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ var runOptions = option.Declare[commandOptions](2, "uboot:run", "uboot:exec", "s
 func command(c *vm.Args, touch func() error) (console.Command, error) {
 	cmd := console.Command{Text: c.Str(1, "command")}
 	var o commandOptions
-	readOptions(c, runOptions, &o)
+	luaoption.Read(c, runOptions, &o)
 	cmd.Timeout, cmd.Stall = o.Timeout, o.Stall
 	if o.Line != nil {
 		cmd.Line = func(line string) error {

@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
@@ -47,7 +48,7 @@ func (x *session) step(c *vm.Args) ([]lua.LValue, error) {
 	}
 	var o stepOptions
 	if at == 3 {
-		readOptions(c, sessionStepOptions, &o)
+		luaoption.Read(c, sessionStepOptions, &o)
 	}
 	if target := x.s.Target().Name; o.Destroys != "" && o.Destroys != target {
 		c.Fail("option destroys must be job.target, %q, not %q", target, o.Destroys)

@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
@@ -13,7 +14,7 @@ func init() { register("time", (*host).timeModule) }
 
 func (h *host) timeModule() map[string]vm.Builtin {
 	read := func(c *vm.Args) time.Duration {
-		d, err := duration(c.Any(1, "duration"))
+		d, err := luaoption.Duration(c.Any(1, "duration"))
 		if err != nil {
 			c.Fail("argument 1 %v", err)
 		}

@@ -3,14 +3,14 @@ package bindings
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/policy"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-func init() {
-	register("uboot", (*host).ubootModule)
-	declareSection(2, "uboot.stop", func(d *decoder, s *section) { d.uboot(s) })
-}
+func init() { register("uboot", (*host).ubootModule) }
+
+var ubootStopOptions = policy.DeclareUBoot(2, "uboot.stop")
 
 func (h *host) ubootModule() map[string]vm.Builtin { return map[string]vm.Builtin{"stop": h.stopUBoot} }
 
@@ -20,8 +20,8 @@ func (h *host) stopUBoot(c *vm.Args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	con := consoleArg(c, 1)
-	s := h.section(c, 2, "uboot")
-	ub, err := uboot.Interrupt(c.Ctx, con, s.decoder.uboot(s), uboot.AnyState)
+	config := ubootStopOptions.Read(h.reader, c)
+	ub, err := uboot.Interrupt(c.Ctx, con, config, uboot.AnyState)
 	if err != nil {
 		return nil, err
 	}

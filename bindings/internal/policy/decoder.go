@@ -1,4 +1,4 @@
-package bindings
+package policy
 
 import (
 	"maps"
@@ -16,28 +16,18 @@ import (
 // decoder decodes a policy's table. The operator's settings replace the keys of the table, in the table as well,
 // so that the script sees them.
 type decoder struct {
-	host *host
-	file string
-	set  map[string]string
-	used map[string]bool // settings that a key took
-	keys []option.Option // every key that was read, with its full name
+	reader Reader
+	file   string
+	set    map[string]string // the operator's settings, by their keys with dots
+	used   map[string]bool   // settings that a key took
+	keys   []option.Option   // every key that was read, with its full name
 
 	settings []Setting       // every key with the value that will be used
 	own      map[string]bool // by a policy's function: whether the script has its own
 }
 
-// section returns argument i as that section of a policy: a function's option table with the keys of the section.
-func (h *host) section(c *vm.Args, i int, name string) *section {
-	d := &decoder{host: h, file: strings.TrimSuffix(strings.TrimSpace(c.L.Where(1)), ":"), used: map[string]bool{}, own: map[string]bool{}}
-	return &section{decoder: d, path: name + ".", t: optionsArg(c, i)}
-}
-
-// declareSection declares that a function takes the keys of a policy's section in argument arg: those that read
-// reads from an empty table.
-func declareSection(arg int, function string, read func(*decoder, *section)) {
-	d := &decoder{used: map[string]bool{}, own: map[string]bool{}}
-	read(d, &section{decoder: d, t: &lua.LTable{}})
-	option.DeclareKeys(arg, d.keys, function)
+func newDecoder(r Reader, file string) *decoder {
+	return &decoder{reader: r, file: file, used: map[string]bool{}, own: map[string]bool{}}
 }
 
 // section is one table of the policy.
@@ -54,7 +44,7 @@ func (s *section) section(key string) *section {
 	sub := &section{decoder: s.decoder, path: s.path + key + "."}
 	switch v := s.t.RawGetString(key).(type) {
 	case *lua.LNilType:
-		sub.t = s.host.L.NewTable()
+		sub.t = s.reader.State.L.NewTable()
 		for k := range s.set {
 			if strings.HasPrefix(k, sub.path) {
 				s.t.RawSetString(key, sub.t)
@@ -68,8 +58,8 @@ func (s *section) section(key string) *section {
 	return sub
 }
 
-// rejectUnused refuses the operator's settings that no key took.
-func (d *decoder) rejectUnused() {
+// rejectUnknownSettings refuses the operator's settings that no key took.
+func (d *decoder) rejectUnknownSettings() {
 	for _, k := range slices.Sorted(maps.Keys(d.set)) {
 		if !d.used[k] {
 			vm.Refuse(classify.New(classify.Usage, "--set %s=…: there is no policy key %[1]s%s", k, suggest.Nearest(k, option.Names(d.keys))))

@@ -1,4 +1,4 @@
-package bindings
+package policy
 
 import (
 	"strings"
@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
@@ -15,7 +16,7 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-func (d *decoder) console(s *section) engine.Console {
+func (s *section) console() engine.Console {
 	c := engine.Console{Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
 	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.duration("delay", 0), NoEcho: !s.boolean("echo", true)}
 	c.Line = transport.Line{Baud: s.nonNegative("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
@@ -29,7 +30,7 @@ func (d *decoder) console(s *section) engine.Console {
 // minKeyInterval leaves time to see a prompt between two keys: a prompt is one if nothing follows it for a moment.
 const minKeyInterval = 100 * time.Millisecond
 
-func (d *decoder) uboot(s *section) uboot.Config {
+func (s *section) uboot() uboot.Config {
 	c := uboot.Default
 	c.Prompts, c.Autoboot, c.Keys = s.prompts("prompt", c.Prompts), s.str("autoboot", c.Autoboot), s.str("keys", c.Keys)
 	c.KeyInterval, c.Password = s.duration("every", c.KeyInterval), s.secret("password")
@@ -45,13 +46,31 @@ func (d *decoder) uboot(s *section) uboot.Config {
 	return c
 }
 
-func (d *decoder) linux(s *section) shell.Config {
+func (s *section) linux() shell.Config {
 	c := shell.Default
 	c.Login, c.User, c.Password = s.prompt("login", c.Login), s.str("user", c.User), s.secret("password")
 	c.Prompts, c.Network = s.prompts("prompt", c.Prompts), s.str("network", c.Network)
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
 	s.rejectUnused()
 	return c
+}
+
+// aborts reads the aborts of the whole board.
+func (s *section) aborts() console.Watch {
+	s.declare("aborts", option.Aborts)
+	w, err := luaoption.Aborts(s.t.RawGetString("aborts"))
+	if err != nil {
+		s.fail("aborts", "%v", err)
+	}
+	shown := []any{}
+	for _, a := range w.Add {
+		shown = append(shown, a.Message)
+	}
+	for _, name := range w.Disable {
+		shown = append(shown, "not "+name)
+	}
+	s.record("aborts", shown)
+	return w
 }
 
 // prompt reads a text to wait for, which is not blank.
@@ -90,7 +109,7 @@ func (s *section) secret(key string) string {
 	v := s.str(key, "")
 	if v != "" {
 		s.record(key, "********")
-		s.host.said.secrets.Add(v)
+		s.reader.Secrets.Add(v)
 	}
 	return v
 }

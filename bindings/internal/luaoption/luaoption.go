@@ -1,4 +1,8 @@
-package bindings
+// Package luaoption reads the options of flashlua's Lua functions from the tables that scripts pass.
+//
+// It owns the way from a Lua value to the Go value of an option's kind, and the refusal of wrong, unknown and
+// missing options. Package option has the declarations. It does not know the functions, nor policies.
+package luaoption
 
 import (
 	"fmt"
@@ -13,10 +17,10 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// readOptions reads the options of a call into to, in the order of their declaration, and raises script.argument
+// Read reads the options of a call into to, in the order of their declaration, and raises script.argument
 // for a wrong value, an unknown name or a missing option. What was read before the error is in to.
-func readOptions[T any](c *vm.Args, set *option.Set[T], to *T) {
-	t := optionsArg(c, set.Arg)
+func Read[T any](c *vm.Args, set *option.Set[T], to *T) {
+	t := Table(c, set.Arg)
 	var missing []string
 	for i, o := range set.Options {
 		v := t.RawGetString(o.Name)
@@ -26,7 +30,7 @@ func readOptions[T any](c *vm.Args, set *option.Set[T], to *T) {
 			}
 			continue
 		}
-		value, err := optionValue(o.Kind, v)
+		value, err := Value(o.Kind, v)
 		if err != nil {
 			c.Fail("option %s %v", o.Name, err)
 		}
@@ -47,8 +51,8 @@ func readOptions[T any](c *vm.Args, set *option.Set[T], to *T) {
 	}
 }
 
-// optionsArg returns the option table at i, an empty one if it is missing.
-func optionsArg(c *vm.Args, i int) *lua.LTable {
+// Table returns the option table at i, an empty one if it is missing.
+func Table(c *vm.Args, i int) *lua.LTable {
 	if c.None(i) {
 		return c.L.NewTable()
 	}
@@ -59,9 +63,9 @@ func optionsArg(c *vm.Args, i int) *lua.LTable {
 	return t
 }
 
-// optionValue returns the value of an option as the field of its kind takes it.
-func optionValue(kind option.Kind, v lua.LValue) (any, error) {
-	value, err := kind.Parse(goOption(v))
+// Value returns the value of an option as the field of its kind takes it.
+func Value(kind option.Kind, v lua.LValue) (any, error) {
+	value, err := kind.Parse(goValue(v))
 	if err != nil {
 		return nil, err
 	}
@@ -69,15 +73,15 @@ func optionValue(kind option.Kind, v lua.LValue) (any, error) {
 	case option.Any, option.Func:
 		return v, nil
 	case option.Aborts:
-		return aborts(v)
+		return Aborts(v)
 	case option.Texts:
 		return texts(v)
 	}
 	return value, nil
 }
 
-// goOption returns a value as option.Kind.Parse takes it.
-func goOption(v lua.LValue) any {
+// goValue returns a value as option.Kind.Parse takes it.
+func goValue(v lua.LValue) any {
 	switch v := v.(type) {
 	case lua.LString:
 		return string(v)
@@ -103,30 +107,9 @@ func texts(v lua.LValue) (all map[string]string, err error) {
 	return all, err
 }
 
-// wrongOption is wrong_option(function, name, value), for the modules that come with flashlua. It returns what
-// is wrong with an option of a declared function, nil if nothing is. A nil value is right.
-func wrongOption(c *vm.Args) ([]lua.LValue, error) {
-	function, name := c.Str(1, "function"), c.Opt(2).String()
-	f, ok := option.Of(function)
-	if !ok {
-		c.Fail("%s takes no options", function)
-	}
-	o, ok := f.Option(name)
-	if !ok {
-		return vm.Ret(lua.LString(fmt.Sprintf("unknown option %s%s", name, suggest.Name(name, f.Names()))))
-	}
-	if c.None(3) {
-		return vm.Ret(lua.LNil)
-	}
-	if _, err := optionValue(o.Kind, c.Opt(3)); err != nil {
-		return vm.Ret(lua.LString(fmt.Sprintf("option %s %v", name, err)))
-	}
-	return vm.Ret(lua.LNil)
-}
-
-// duration reads a duration with its unit, "1m30s".
-func duration(v lua.LValue) (time.Duration, error) {
-	d, err := option.Duration.Parse(goOption(v))
+// Duration reads a duration with its unit, "1m30s".
+func Duration(v lua.LValue) (time.Duration, error) {
+	d, err := option.Duration.Parse(goValue(v))
 	if err != nil {
 		return 0, err
 	}

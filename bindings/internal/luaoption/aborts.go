@@ -1,4 +1,4 @@
-package bindings
+package luaoption
 
 import (
 	"cmp"
@@ -14,13 +14,13 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// aborts reads the texts on a console that mean failure, with their messages: { ["DDR init failed"] = "the
+// Aborts reads the texts on a console that mean failure, with their messages: { ["DDR init failed"] = "the
 // memory does not come up", reset = false }. A text is no pattern; false disables a built-in abort.
-func aborts(v lua.LValue) (w console.Watch, err error) {
+func Aborts(v lua.LValue) (w console.Watch, err error) {
 	if v == lua.LNil {
 		return w, nil
 	}
-	if _, err := option.Aborts.Parse(goOption(v)); err != nil {
+	if _, err := option.Aborts.Parse(goValue(v)); err != nil {
 		return w, err
 	}
 	t, _ := vm.TableIn(v)
@@ -44,22 +44,4 @@ func aborts(v lua.LValue) (w console.Watch, err error) {
 		return cmp.Compare(a.Pattern.String(), b.Pattern.String())
 	})
 	return w, err
-}
-
-// aborts reads the aborts of the whole board.
-func (s *section) aborts() console.Watch {
-	s.declare("aborts", option.Aborts)
-	w, err := aborts(s.t.RawGetString("aborts"))
-	if err != nil {
-		s.fail("aborts", "%v", err)
-	}
-	shown := []any{}
-	for _, a := range w.Add {
-		shown = append(shown, a.Message)
-	}
-	for _, name := range w.Disable {
-		shown = append(shown, "not "+name)
-	}
-	s.record("aborts", shown)
-	return w
 }

@@ -1,4 +1,4 @@
-package bindings
+package policy
 
 import (
 	"context"
@@ -16,11 +16,12 @@ import (
 const defaultSequence = "lib.uboot_busybox"
 
 // hooks makes the policy's functions call those of the script, or of the default sequence.
-func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *decoder) error {
+func (d *decoder) hooks(ctx context.Context, p *engine.Policy, in Input) error {
+	t, state := in.Table, d.reader.State
 	flash, _ := t.RawGetString("flash").(*lua.LFunction)
 	if flash == nil {
 		var err error
-		if flash, err = sequence(ctx, h.State, "flash"); err != nil {
+		if flash, err = sequence(ctx, state, "flash"); err != nil {
 			return err
 		}
 		if p.Boot == "" {
@@ -28,26 +29,27 @@ func (h *host) hooks(ctx context.Context, p *engine.Policy, t *lua.LTable, d *de
 		}
 	}
 	p.Flash = func(ctx context.Context, s *engine.Session) error {
-		session := h.newSession(s)
-		_, err := h.Call(ctx, flash, session.value, session.job)
+		session, job := in.Session(s)
+		_, err := state.Call(ctx, flash, session, job)
 		return err
 	}
 	p.Transition = func(ctx context.Context, s *engine.Session, to engine.BoardState) error {
-		boot, err := sequence(ctx, h.State, "boot")
+		boot, err := sequence(ctx, state, "boot")
 		if err != nil {
 			return err
 		}
-		_, err = h.Call(ctx, boot, h.newSession(s).value, lua.LString(to))
+		session, _ := in.Session(s)
+		_, err = state.Call(ctx, boot, session, lua.LString(to))
 		return err
 	}
 	if f, ok := t.RawGetString("classify").(*lua.LFunction); ok {
 		p.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
-			return askClassify(ctx, h.State, f, err, next)
+			return askClassify(ctx, state, f, err, next)
 		}
 	}
 	if f, ok := t.RawGetString("backoff").(*lua.LFunction); ok {
 		p.Backoff = func(ctx context.Context, n int, err error, next func(int, error) time.Duration) (time.Duration, error) {
-			return askBackoff(ctx, h.State, f, n, err, next)
+			return askBackoff(ctx, state, f, n, err, next)
 		}
 	}
 	return nil
@@ -117,7 +119,7 @@ func callHook(ctx context.Context, s *vm.State, f *lua.LFunction, args ...lua.LV
 
 // errBadResult is the error of a hook that returned something unusable, with the place of its definition.
 func errBadResult(f *lua.LFunction, hook string, answer lua.LValue, want string) error {
-	got := article(answer)
+	got := vm.TypeWithArticle(answer)
 	if text, ok := answer.(lua.LString); ok {
 		got = fmt.Sprintf("%q", string(text))
 	}

@@ -1,4 +1,4 @@
-package bindings
+package policy
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
@@ -19,7 +20,7 @@ import (
 
 // fail refuses the policy with an error that names the line and the key.
 func (s *section) fail(key, format string, a ...any) {
-	where := s.host.modules.where(s.file, key)
+	where := s.reader.Where(s.file, key)
 	if _, ok := s.set[s.path+key]; ok {
 		where = "--set"
 	}
@@ -133,7 +134,7 @@ func (s *section) duration(key string, otherwise time.Duration) time.Duration {
 	d := otherwise
 	if v := s.get(key, option.Duration); v != lua.LNil {
 		var err error
-		if d, err = duration(v); err != nil {
+		if d, err = luaoption.Duration(v); err != nil {
 			s.fail(key, "%v", err)
 		}
 	}

@@ -1,62 +1,40 @@
-package bindings
+package policy
 
 import (
-	"context"
 	"maps"
 	"net/netip"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
-	lua "github.com/yuin/gopher-lua"
-
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
-	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 )
 
 // apiVersion is the highest version that a policy's api key may have.
 const apiVersion = 1
 
-// policy decodes the table that a script returned.
-func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (s *Script, err error) {
-	d := &decoder{host: h, file: src.name, set: set, used: map[string]bool{}, own: map[string]bool{}}
-	defer vm.CatchRefusal(&err)
-	p := d.policy(t, src)
-	d.rejectUnused()
-	if err := h.hooks(ctx, p, t, d); err != nil {
-		return nil, err
-	}
-	return &Script{Policy: p, File: src.name, Embedded: src.embedded, Text: src.text, Settings: d.settings, Overrides: d.own}, nil
-}
-
-func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
-	s := &section{decoder: d, t: t}
+// policy reads the keys at the top of a policy, and its sections.
+func (s *section) policy(name string) *engine.Policy {
 	if api := s.nonNegative("api", apiVersion); api != apiVersion {
 		s.fail("api", "asks for version %d, this flashlua has %d: get a newer one", api, apiVersion)
 	}
-	name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
 	p := &engine.Policy{
 		Name: s.str("name", name), Description: s.str("description", ""), Tested: s.str("tested", ""),
 		Dir:  s.str("files_dir", ""),
 		Boot: s.str("boot", ""), BootArgs: s.str("bootargs", ""), DefaultTarget: s.str("default_target", ""),
 	}
-	if src.fsys == nil {
-		p.Dir = filepath.Join(src.dir, p.Dir)
-	}
 	if p.Name == "" {
 		s.fail("name", "must not be empty")
 	}
-	p.Console = d.console(s.section("console"))
-	p.UBoot = d.uboot(s.section("uboot"))
-	p.Linux = d.linux(s.section("linux"))
-	p.Files = d.files(s.section("files"))
-	p.Targets = d.targets(s.section("targets"))
-	p.Net = d.net(s.section("net"))
-	p.Limits = d.limits(s.section("limits"))
-	p.PowerAfter = d.powerAfter(s.section("power_after"))
-	p.OffTime = d.power(s.section("power"))
+	p.Console = s.section("console").console()
+	p.UBoot = s.section("uboot").uboot()
+	p.Linux = s.section("linux").linux()
+	p.Files = s.section("files").files()
+	p.Targets = s.section("targets").targets()
+	p.Net = s.section("net").net()
+	p.Limits = s.section("limits").limits()
+	p.PowerAfter = s.section("power_after").powerAfter()
+	p.OffTime = s.section("power").power()
 	s.function("flash")
 	s.function("classify")
 	s.function("backoff")
@@ -67,7 +45,7 @@ func (d *decoder) policy(t *lua.LTable, src source) *engine.Policy {
 	return p
 }
 
-func (d *decoder) net(s *section) engine.Net {
+func (s *section) net() engine.Net {
 	n := engine.Net{HTTP: s.str("http", ""), TFTP: s.str("tftp", ""), Listen: s.str("listen", "")}
 	address, gateway := s.str("address", ""), s.str("gateway", "")
 	s.rejectUnused()
@@ -86,7 +64,7 @@ func (d *decoder) net(s *section) engine.Net {
 	return n
 }
 
-func (d *decoder) limits(s *section) engine.Limits {
+func (s *section) limits() engine.Limits {
 	retries := s.nonNegative("retries", engine.DefaultRetries)
 	l := engine.Limits{Retries: &retries, Total: s.duration("total", engine.DefaultTotal), Attempt: s.duration("attempt", 0), Jitter: s.number("jitter", 0)}
 	if l.Attempt == 0 { // not given: the engine uses a default that fits the total; one that is given must fit
@@ -99,13 +77,13 @@ func (d *decoder) limits(s *section) engine.Limits {
 	return l
 }
 
-func (d *decoder) power(s *section) time.Duration {
+func (s *section) power() time.Duration {
 	off := s.duration("off_time", engine.DefaultOffTime)
 	s.rejectUnused()
 	return off
 }
 
-func (d *decoder) powerAfter(s *section) engine.PowerAfter {
+func (s *section) powerAfter() engine.PowerAfter {
 	state := func(key string) engine.PowerState {
 		v := engine.PowerState(s.str(key, string(engine.PowerOff)))
 		if v != engine.PowerOff && v != engine.PowerOn && v != engine.PowerKeep {
