@@ -67,8 +67,8 @@ func BenchmarkHost(b *testing.B) {
 		bare = perOp(500, func() { lua.NewState().Close() })
 		ours = perOp(500, func() {
 			h := newHost(sourceNamed("bench.lua", ""), Options{})
-			for name := range registry {
-				h.globals.members(name)
+			for _, name := range h.globals.Names() {
+				h.globals.Members(name)
 			}
 		})
 	}

@@ -42,25 +42,24 @@ func loadInTime(src source, o Options) (*Script, error) {
 
 func load(src source, o Options) (*Script, error) {
 	h := newHost(src, o)
-	if log := h.said.log; src.again { // its output was printed when it was first loaded
-		h.said.log = func(string) {}
-		defer func() { h.said.log = log }()
+	if src.again { // its output was printed when it was first loaded
+		defer h.output.Mute()()
 	}
-	h.said.holding = true
-	defer h.said.release()
+	h.output.Hold()
+	defer h.output.Release()
 	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
 		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
 	defer cancel()
 	h.Watchdog.Loading = true
 	defer func() { h.Watchdog.Loading = false }()
-	c, err := h.modules.library.get("", func() (compiled, error) {
+	c, err := h.finder.library.get("", func() (compiled, error) {
 		c, err := lua51.Compile(src.name, src.text)
 		return compiled{file: src.name, Chunk: c}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	h.modules.recordKeys(src.name, c.Chunk)
+	h.finder.recordKeys(src.name, c.Chunk)
 	results, err := h.Call(ctx, h.L.NewFunctionFromProto(c.Proto))
 	if err != nil {
 		return nil, asLoadFault(err)
@@ -91,7 +90,7 @@ func asLoadFault(err error) error {
 // policy decodes a policy's table of this state. src is the script that returned it.
 func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (*Script, error) {
 	decoded, err := h.reader.Policy(ctx, policy.Input{
-		Table: t, File: src.name, Name: strings.TrimSuffix(filepath.Base(src.name), ".lua"), Set: set, Session: h.sessionArgs,
+		Table: t, File: src.name, Name: strings.TrimSuffix(filepath.Base(src.name), ".lua"), Set: set, Session: h.session,
 	})
 	if err != nil {
 		return nil, err

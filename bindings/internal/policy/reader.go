@@ -40,8 +40,8 @@ type Setting struct {
 	Value any
 }
 
-// Policy decodes a policy. The error of a wrong key is of kind config.policy and names its line, that of an unknown
-// key in Set is of kind usage.
+// Policy decodes a policy. The error of a wrong key is of kind config.policy and names its line, that of an
+// unknown key in Set is of kind usage.
 func (r Reader) Policy(ctx context.Context, in Input) (result Result, err error) {
 	d := newDecoder(r, in.File)
 	d.set = in.Set

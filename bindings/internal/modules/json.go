@@ -1,4 +1,4 @@
-package bindings
+package modules
 
 import (
 	"encoding/json"
@@ -14,9 +14,9 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-func init() { register("json", jsonModule) }
+func init() { register("json", func(Config) map[string]vm.Builtin { return jsonFunctions() }) }
 
-func jsonModule(*host) map[string]vm.Builtin {
+func jsonFunctions() map[string]vm.Builtin {
 	return map[string]vm.Builtin{
 		"encode": func(c *vm.Args) ([]lua.LValue, error) {
 			v, err := goValue(c, c.Any(1, "value"))

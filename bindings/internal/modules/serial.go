@@ -1,4 +1,4 @@
-package bindings
+package modules
 
 import (
 	"slices"
@@ -16,30 +16,39 @@ import (
 // expectTimeout is the default timeout of expect.
 const expectTimeout = time.Minute
 
-func init() { register("serial", (*host).serialModule) }
+func init() {
+	register("serial", func(c Config) map[string]vm.Builtin { return serialModule{c.Phase, c.Allow, c.Reader}.functions() })
+}
 
 var serialOpenOptions = policy.DeclareConsole(2, "serial.open")
 
-func (h *host) serialModule() map[string]vm.Builtin {
-	return map[string]vm.Builtin{"open": h.openSerial}
+// serialModule is the Lua module serial.
+type serialModule struct {
+	phase  *Phase
+	allow  grants
+	reader policy.Reader
+}
+
+func (m serialModule) functions() map[string]vm.Builtin {
+	return map[string]vm.Builtin{"open": m.openSerial}
 }
 
 // openSerial is serial.open(port, [options]); the options are the keys of a policy's console.
-func (h *host) openSerial(c *vm.Args) ([]lua.LValue, error) {
-	p, err := h.requireProgram(c)
+func (m serialModule) openSerial(c *vm.Args) ([]lua.LValue, error) {
+	p, err := m.phase.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
 	spec := c.Str(1, "port")
-	settings := serialOpenOptions.Read(h.reader, c)
-	if err := h.checkExecAllowed(spec); err != nil {
+	settings := serialOpenOptions.Read(m.reader, c)
+	if err := m.allow.checkExec(spec); err != nil {
 		return nil, err
 	}
 	con, err := p.Open(c.Ctx, spec, settings)
 	if err != nil {
 		return nil, err
 	}
-	return vm.Ret(newConsole(h.State, con))
+	return vm.Ret(newConsole(c.State, con))
 }
 
 type drainOptions struct {

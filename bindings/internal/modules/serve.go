@@ -1,4 +1,4 @@
-package bindings
+package modules
 
 import (
 	"net"
@@ -11,9 +11,16 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-func init() { register("serve", (*host).serveModule) }
+func init() {
+	register("serve", func(c Config) map[string]vm.Builtin { return serveModule{c.Phase}.functions() })
+}
 
-func (h *host) serveModule() map[string]vm.Builtin { return map[string]vm.Builtin{"http": h.serveHTTP} }
+// serveModule is the Lua module serve.
+type serveModule struct{ phase *Phase }
+
+func (m serveModule) functions() map[string]vm.Builtin {
+	return map[string]vm.Builtin{"http": m.serveHTTP}
+}
 
 type serveOptions struct {
 	Listen string `lua:"listen"`
@@ -23,8 +30,8 @@ var serveHTTPOptions = option.Declare[serveOptions](1, "serve.http")
 
 // serveHTTP is serve.http([options]). The server's offer(content, host) returns the URL of a text or an image;
 // host is the station's address as the board sees it.
-func (h *host) serveHTTP(c *vm.Args) ([]lua.LValue, error) {
-	p, err := h.requireProgram(c)
+func (m serveModule) serveHTTP(c *vm.Args) ([]lua.LValue, error) {
+	p, err := m.phase.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
@@ -50,5 +57,5 @@ func (h *host) serveHTTP(c *vm.Args) ([]lua.LValue, error) {
 		}
 		return vm.Ret(lua.LString("http://" + net.JoinHostPort(c.Str(2, "host"), srv.Port()) + path))
 	}
-	return vm.Ret(newObject(h.State, "server", map[string]vm.Builtin{"offer": offer}, map[string]lua.LValue{"port": lua.LString(srv.Port())}))
+	return vm.Ret(newObject(c.State, "server", map[string]vm.Builtin{"offer": offer}, map[string]lua.LValue{"port": lua.LString(srv.Port())}))
 }

@@ -1,4 +1,4 @@
-package bindings
+package modules
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/shell"
@@ -15,7 +16,7 @@ import (
 
 // session is an attempt as a script sees it.
 type session struct {
-	*host
+	*vm.State
 	s     *engine.Session
 	value *lua.LUserData
 	job   *lua.LTable
@@ -31,15 +32,9 @@ func (x *session) object(kind string, live func(context.Context) error, methods 
 	}, methods, fields)
 }
 
-// sessionArgs returns the arguments of a policy's flash.
-func (h *host) sessionArgs(s *engine.Session) (session, job lua.LValue) {
-	x := h.newSession(s)
-	return x.value, x.job
-}
-
-func (h *host) newSession(s *engine.Session) *session {
-	h.clk = s.Clock()
-	x := &session{host: h, s: s}
+// NewSession returns the session and the job that a policy's flash is called with.
+func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
+	x := &session{State: state, s: s}
 	x.job = x.newJob()
 	x.value = x.object("session", nil, map[string]vm.Builtin{
 		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.log,
@@ -48,10 +43,10 @@ func (h *host) newSession(s *engine.Session) *session {
 			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
 		}, nil),
 		"attempt":    lua.LNumber(s.Attempt()),
-		"last_error": h.ErrorValue(s.LastError),
+		"last_error": state.ErrorValue(s.LastError),
 		"board":      lua.LString(s.Policy().Name),
 	})
-	return x
+	return x.value, x.job
 }
 
 // newJob makes the job. Reading size or sha256 waits until the image is staged.
@@ -128,7 +123,7 @@ func (x *session) files(c *vm.Args) []string {
 	known := slices.Sorted(maps.Keys(x.s.Policy().Files))
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			c.Fail("the policy has no file %q%s; a file must be in files, where it is found before the board gets power", name, DidYouMean(name, known))
+			c.Fail("the policy has no file %q%s; a file must be in files, where it is found before the board gets power", name, suggest.Nearest(name, known))
 		}
 	}
 	return names

@@ -1,4 +1,4 @@
-package bindings
+package modules
 
 import (
 	"maps"
@@ -11,19 +11,19 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// globals are the global names of a Lua state. Reading or writing another name is an error. A module of flashlua
-// is made when a script first uses it, because most scripts use few.
-type globals struct {
+// Globals are the global names of a Lua state. Reading or writing another name is an error. A module of flashlua
+// is made when a script first uses it. The state's goroutine owns them.
+type Globals struct {
 	table *lua.LTable
 	lazy  map[string]func() lua.LValue // not made yet, by name
 }
 
-func newGlobals(s *vm.State) globals {
-	return globals{table: s.L.Get(lua.GlobalsIndex).(*lua.LTable), lazy: map[string]func() lua.LValue{}}
+func newGlobals(s *vm.State) *Globals {
+	return &Globals{table: s.L.Get(lua.GlobalsIndex).(*lua.LTable), lazy: map[string]func() lua.LValue{}}
 }
 
 // resolve makes a global that is made on first use. It returns nil if there is none of that name.
-func (g *globals) resolve(name string) lua.LValue {
+func (g *Globals) resolve(name string) lua.LValue {
 	make := g.lazy[name]
 	if make == nil {
 		return nil
@@ -33,8 +33,8 @@ func (g *globals) resolve(name string) lua.LValue {
 	return v
 }
 
-// names returns the names that every script finds, sorted.
-func (g *globals) names() []string {
+// Names returns the names that every script finds, sorted.
+func (g *Globals) Names() []string {
 	all := slices.Collect(maps.Keys(g.lazy))
 	g.table.ForEach(func(k, _ lua.LValue) {
 		if k.String() != lua51.ConcatName {
@@ -45,8 +45,8 @@ func (g *globals) names() []string {
 	return slices.Compact(all)
 }
 
-// members returns the names in a module, sorted, and nil if there is no such module.
-func (g *globals) members(name string) []string {
+// Members returns the names in a module, sorted, and nil if there is no such module.
+func (g *Globals) Members(name string) []string {
 	v := g.table.RawGetString(name)
 	if v == lua.LNil {
 		if v = g.resolve(name); v == nil {
@@ -64,7 +64,7 @@ func (g *globals) members(name string) []string {
 }
 
 // seal makes reading and writing an undeclared name an error.
-func (g *globals) seal(s *vm.State) {
+func (g *Globals) seal(s *vm.State) {
 	meta := s.L.NewTable()
 	refuse := func(format string) lua.LValue {
 		return s.L.NewFunction(func(L *lua.LState) int {
@@ -73,7 +73,7 @@ func (g *globals) seal(s *vm.State) {
 				L.Push(v)
 				return 1
 			}
-			L.RaiseError(format, key, suggest.Nearest(key, g.names()))
+			L.RaiseError(format, key, suggest.Nearest(key, g.Names()))
 			return 0
 		})
 	}

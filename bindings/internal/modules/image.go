@@ -1,4 +1,4 @@
-package bindings
+package modules
 
 import (
 	lua "github.com/yuin/gopher-lua"
@@ -8,9 +8,16 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-func init() { register("image", (*host).imageModule) }
+func init() {
+	register("image", func(c Config) map[string]vm.Builtin { return imageModule{c.Phase}.functions() })
+}
 
-func (h *host) imageModule() map[string]vm.Builtin { return map[string]vm.Builtin{"open": h.openImage} }
+// imageModule is the Lua module image.
+type imageModule struct{ phase *Phase }
+
+func (m imageModule) functions() map[string]vm.Builtin {
+	return map[string]vm.Builtin{"open": m.openImage}
+}
 
 type imageOptions struct {
 	SHA256 string `lua:"sha256"`
@@ -19,8 +26,8 @@ type imageOptions struct {
 var imageOpenOptions = option.Declare[imageOptions](2, "image.open")
 
 // openImage is image.open(path, [options]).
-func (h *host) openImage(c *vm.Args) ([]lua.LValue, error) {
-	p, err := h.requireProgram(c)
+func (m imageModule) openImage(c *vm.Args) ([]lua.LValue, error) {
+	p, err := m.phase.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +38,7 @@ func (h *host) openImage(c *vm.Args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := newObject(h.State, "image", nil, map[string]lua.LValue{"path": lua.LString(im.Path()), "size": lua.LNumber(im.Size()), "sha256": lua.LString(im.SHA256())})
+	v := newObject(c.State, "image", nil, map[string]lua.LValue{"path": lua.LString(im.Path()), "size": lua.LNumber(im.Size()), "sha256": lua.LString(im.SHA256())})
 	v.Value = im
 	return vm.Ret(v)
 }

@@ -1,4 +1,4 @@
-package bindings
+package modules
 
 import (
 	lua "github.com/yuin/gopher-lua"
@@ -8,19 +8,29 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-func init() { register("uboot", (*host).ubootModule) }
+func init() {
+	register("uboot", func(c Config) map[string]vm.Builtin { return ubootModule{c.Phase, c.Reader}.functions() })
+}
 
 var ubootStopOptions = policy.DeclareUBoot(2, "uboot.stop")
 
-func (h *host) ubootModule() map[string]vm.Builtin { return map[string]vm.Builtin{"stop": h.stopUBoot} }
+// ubootModule is the Lua module uboot.
+type ubootModule struct {
+	phase  *Phase
+	reader policy.Reader
+}
+
+func (m ubootModule) functions() map[string]vm.Builtin {
+	return map[string]vm.Builtin{"stop": m.stopUBoot}
+}
 
 // stopUBoot is uboot.stop(console, [options]); the options are the keys of a policy's uboot.
-func (h *host) stopUBoot(c *vm.Args) ([]lua.LValue, error) {
-	if _, err := h.requireProgram(c); err != nil {
+func (m ubootModule) stopUBoot(c *vm.Args) ([]lua.LValue, error) {
+	if _, err := m.phase.requireProgram(c); err != nil {
 		return nil, err
 	}
 	con := consoleArg(c, 1)
-	config := ubootStopOptions.Read(h.reader, c)
+	config := ubootStopOptions.Read(m.reader, c)
 	ub, err := uboot.Interrupt(c.Ctx, con, config, uboot.AnyState)
 	if err != nil {
 		return nil, err
@@ -41,7 +51,7 @@ func (h *host) stopUBoot(c *vm.Args) ([]lua.LValue, error) {
 		_, err := ub.Boot(c.Ctx, c.Str(1, "boot command"))
 		return nil, err
 	}
-	return vm.Ret(newHandle(h.State, "uboot", ub.Live, methods, nil))
+	return vm.Ret(newHandle(c.State, "uboot", ub.Live, methods, nil))
 }
 
 // ubootMethods returns the methods of U-Boot in policies and programs. touch is called before a script's own

@@ -1,4 +1,4 @@
-package bindings
+package modules
 
 import (
 	"context"
@@ -12,9 +12,19 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-func init() { register("power", (*host).powerModule) }
+func init() {
+	register("power", func(c Config) map[string]vm.Builtin { return powerModule{c.Phase, c.Allow}.functions() })
+}
 
-func (h *host) powerModule() map[string]vm.Builtin { return map[string]vm.Builtin{"open": h.openPower} }
+// powerModule is the Lua module power.
+type powerModule struct {
+	phase *Phase
+	allow grants
+}
+
+func (m powerModule) functions() map[string]vm.Builtin {
+	return map[string]vm.Builtin{"open": m.openPower}
+}
 
 // powerOptions are the pause of a power cycle, and the power state after the program; a state that is not given
 // is off.
@@ -28,15 +38,15 @@ type powerOptions struct {
 var powerOpenOptions = option.Declare[powerOptions](2, "power.open")
 
 // openPower is power.open(driver, [options]).
-func (h *host) openPower(c *vm.Args) ([]lua.LValue, error) {
-	p, err := h.requireProgram(c)
+func (m powerModule) openPower(c *vm.Args) ([]lua.LValue, error) {
+	p, err := m.phase.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
 	spec := c.Str(1, "driver")
 	o := powerOptions{OffTime: engine.DefaultOffTime, Success: engine.PowerOff, Failure: engine.PowerOff, Cancel: engine.PowerOff}
 	luaoption.Read(c, powerOpenOptions, &o)
-	if err := h.checkExecAllowed(spec); err != nil {
+	if err := m.allow.checkExec(spec); err != nil {
 		return nil, err
 	}
 	x, err := p.Power(c.Ctx, spec, engine.PowerAfter{Success: o.Success, Failure: o.Failure, Cancel: o.Cancel}, o.OffTime)
@@ -46,5 +56,5 @@ func (h *host) openPower(c *vm.Args) ([]lua.LValue, error) {
 	do := func(f func(context.Context) error) vm.Builtin {
 		return func(c *vm.Args) ([]lua.LValue, error) { return nil, f(c.Ctx) }
 	}
-	return vm.Ret(newObject(h.State, "power", map[string]vm.Builtin{"on": do(x.On), "off": do(x.Off), "cycle": do(x.Cycle)}, nil))
+	return vm.Ret(newObject(c.State, "power", map[string]vm.Builtin{"on": do(x.On), "off": do(x.Off), "cycle": do(x.Cycle)}, nil))
 }

@@ -1,4 +1,4 @@
-package bindings
+package modules
 
 import (
 	"fmt"
@@ -12,36 +12,9 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// argumentList makes the list that a program is called with. The program may change the list. A name in it is an
-// error, because arguments have numbers.
-func argumentList(s *vm.State, words []string) *lua.LTable {
-	t := s.L.NewTable()
-	for _, w := range words {
-		t.Append(lua.LString(w))
-	}
-	named := func(c *vm.Args) {
-		if _, number := c.Opt(2).(lua.LNumber); !number {
-			c.Fail("it has no %s: arguments have numbers, args[1] is the first", c.Opt(2))
-		}
-	}
-	meta := s.L.NewTable()
-	meta.RawSetString("__index", s.Function("args", 0, func(c *vm.Args) ([]lua.LValue, error) {
-		named(c)
-		return vm.Ret(lua.LNil)
-	}))
-	meta.RawSetString("__newindex", s.Function("args", 0, func(c *vm.Args) ([]lua.LValue, error) {
-		named(c)
-		t.RawSet(c.Opt(2), c.Opt(3))
-		return nil, nil
-	}))
-	meta.RawSetString("__metatable", lua.LString("args"))
-	t.Metatable = meta
-	return t
-}
-
-// librarian returns the second argument of the modules that come with flashlua, and of no others: functions that
+// Librarian returns the second argument of the modules that come with flashlua, and of no others: functions that
 // make closed tables, and check options.
-func librarian(s *vm.State) *lua.LTable {
+func Librarian(s *vm.State) *lua.LTable {
 	t := s.L.NewTable()
 	t.RawSetString("closed", s.Function("closed", 0, makeClosed))
 	t.RawSetString("wrong_option", s.Function("wrong_option", 0, wrongOption))

@@ -1,4 +1,4 @@
-package bindings
+package modules
 
 import (
 	"context"
@@ -15,13 +15,22 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-func init() { register("shell", (*host).shellModule) }
+func init() {
+	register("shell", func(c Config) map[string]vm.Builtin { return shellModule{c.Phase, c.Reader, c.Output}.functions() })
+}
 
 var shellLoginOptions = policy.DeclareLinux(2, "shell.login")
 
-func (h *host) shellModule() map[string]vm.Builtin {
+// shellModule is the Lua module shell.
+type shellModule struct {
+	phase  *Phase
+	reader policy.Reader
+	output *Output
+}
+
+func (m shellModule) functions() map[string]vm.Builtin {
 	return map[string]vm.Builtin{
-		"login": h.login,
+		"login": m.login,
 		"quote": func(c *vm.Args) ([]lua.LValue, error) {
 			return vm.Ret(lua.LString(console.Quote(lua51.Text(c, 1, "word"))))
 		},
@@ -29,17 +38,17 @@ func (h *host) shellModule() map[string]vm.Builtin {
 }
 
 // login is shell.login(console, [options]); the options are the keys of a policy's linux.
-func (h *host) login(c *vm.Args) ([]lua.LValue, error) {
-	if _, err := h.requireProgram(c); err != nil {
+func (m shellModule) login(c *vm.Args) ([]lua.LValue, error) {
+	if _, err := m.phase.requireProgram(c); err != nil {
 		return nil, err
 	}
 	con := consoleArg(c, 1)
-	config := shellLoginOptions.Read(h.reader, c)
-	sh, err := shell.Login(c.Ctx, con, config, shell.Running, h.say)
+	config := shellLoginOptions.Read(m.reader, c)
+	sh, err := shell.Login(c.Ctx, con, config, shell.Running, m.output.Say)
 	if err != nil {
 		return nil, err
 	}
-	return vm.Ret(newHandle(h.State, "shell", sh.Live, shellMethods(sh, func() error { return nil }), nil))
+	return vm.Ret(newHandle(c.State, "shell", sh.Live, shellMethods(sh, func() error { return nil }), nil))
 }
 
 // shellMethods returns the methods of a shell in policies and programs. touch is called before a script's own

@@ -1,12 +1,9 @@
-package bindings
+package modules
 
 import (
 	"cmp"
 	"fmt"
 	"maps"
-	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,10 +17,22 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-func init() { register("flash", (*host).flashModule) }
+func init() {
+	register("flash", func(c Config) map[string]vm.Builtin {
+		return flashModule{c.Phase, c.Allow, c.Boards, c.Output}.functions()
+	})
+}
 
-func (h *host) flashModule() map[string]vm.Builtin {
-	return map[string]vm.Builtin{"run": h.flashRun, "retry": h.flashRetry, "device": h.flashDevice}
+// flashModule is the Lua module flash.
+type flashModule struct {
+	phase  *Phase
+	allow  grants
+	boards Boards
+	output *Output
+}
+
+func (m flashModule) functions() map[string]vm.Builtin {
+	return map[string]vm.Builtin{"run": m.flashRun, "retry": m.flashRetry, "device": m.flashDevice}
 }
 
 // runJobOptions are the job of flash.run. Port and Target are read first, so that a refusal of the rest counts
@@ -61,13 +70,13 @@ var (
 
 // flashRun is flash.run(board, job), which does what flashlua run does. It returns the verdict, and raises the
 // error of a failed run. A flash that cannot begin counts as a failed one for the program's result.
-func (h *host) flashRun(c *vm.Args) ([]lua.LValue, error) {
-	p, err := h.requireProgram(c)
+func (m flashModule) flashRun(c *vm.Args) ([]lua.LValue, error) {
+	p, err := m.phase.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
 	var j engine.Job
-	policy, err := h.flashJob(c, &j)
+	policy, err := m.job(c, p, &j)
 	if err != nil {
 		p.RecordRefusal(j, err)
 		return nil, err
@@ -76,11 +85,11 @@ func (h *host) flashRun(c *vm.Args) ([]lua.LValue, error) {
 	if err := errorOf(rep); err != nil {
 		return nil, err
 	}
-	return verdict(h.State, rep)
+	return verdict(c.State, rep)
 }
 
-// flashJob reads the arguments of flash.run. Port and target are in j even if the rest cannot be read.
-func (h *host) flashJob(c *vm.Args, j *engine.Job) (policy *engine.Policy, err error) {
+// job reads the arguments of flash.run. Port and target are in j even if the rest cannot be read.
+func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *engine.Policy, err error) {
 	defer vm.CatchRefusal(&err)
 	var o runJobOptions
 	defer func() { j.Port, j.Target = o.Port, o.Target }()
@@ -96,17 +105,17 @@ func (h *host) flashJob(c *vm.Args, j *engine.Job) (policy *engine.Policy, err e
 		j.Parts = append(j.Parts, engine.Part{Label: label, Image: o.Parts[label]})
 	}
 	for _, spec := range []string{j.Port, j.Power} {
-		if err := h.checkExecAllowed(spec); err != nil {
+		if err := m.allow.checkExec(spec); err != nil {
 			return nil, err
 		}
 	}
-	return h.board(c, o.Set)
+	return m.board(c, p, o.Set)
 }
 
 // flashDevice is flash.device(job), which does what flashlua write does. A device that is in use or not
 // removable is refused: only the operator may force that.
-func (h *host) flashDevice(c *vm.Args) ([]lua.LValue, error) {
-	p, err := h.requireProgram(c)
+func (m flashModule) flashDevice(c *vm.Args) ([]lua.LValue, error) {
+	p, err := m.phase.requireProgram(c)
 	if err != nil {
 		return nil, err
 	}
@@ -120,46 +129,19 @@ func (h *host) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 	if err := errorOf(rep); err != nil {
 		return nil, err
 	}
-	return verdict(h.State, rep)
+	return verdict(c.State, rep)
 }
 
 // board reads the first argument: a policy's table, or the name of a board or of a file.
-func (h *host) board(c *vm.Args, set map[string]string) (*engine.Policy, error) {
+func (m flashModule) board(c *vm.Args, p *engine.Program, set map[string]string) (*engine.Policy, error) {
 	switch v := c.Any(1, "board").(type) {
 	case lua.LString:
-		spec := string(v)
-		switch file := strings.HasSuffix(spec, ".lua"); {
-		case file && h.modules.fsys != nil:
-			spec = path.Join(h.modules.dir, spec)
-		case file && !filepath.IsAbs(spec):
-			spec = filepath.Join(h.modules.dir, spec)
-		}
-		return h.load(spec, set)
+		return m.boards.Load(p, string(v), set)
 	case *lua.LTable:
-		s, err := h.policy(c.Ctx, v, source{name: h.name, fsys: h.modules.fsys, dir: h.modules.dir}, set)
-		if err != nil {
-			return nil, err
-		}
-		return s.Policy, nil
+		return m.boards.Decode(c.Ctx, v, set)
 	}
 	c.Fail("argument 1, the board, must be a policy's table or a name, not a %s", c.Opt(1).Type())
 	return nil, nil
-}
-
-// load loads a policy by its name or path. The program must be allowed to read the file.
-func (h *host) load(spec string, set map[string]string) (*engine.Policy, error) {
-	var refused error
-	policy, err := Load(spec, Options{Set: set, Log: h.program.Note, Modules: h.extraModules, FS: h.modules.fsys, open: func(path string) (*os.File, error) {
-		f, err := h.program.OpenFile(path)
-		if classify.Facts(err).Kind == classify.ScriptGrant {
-			refused = err
-		}
-		return f, err
-	}})
-	if refused != nil {
-		return nil, refused
-	}
-	return policy, err
 }
 
 // errorOf returns the error of a report, with the class that its exit code stands for; nil if the run succeeded.
@@ -175,27 +157,28 @@ func errorOf(rep *engine.Report) error {
 
 // flashRetry is flash.retry(function, [options]). It calls the function with the number of the try until it
 // returns, fails fatally, or the retries are used up.
-func (h *host) flashRetry(c *vm.Args) ([]lua.LValue, error) {
+func (m flashModule) flashRetry(c *vm.Args) ([]lua.LValue, error) {
 	f := c.Func(1, "function")
 	o := retryOptions{Retries: engine.DefaultRetries}
 	luaoption.Read(c, flashRetryOptions, &o)
-	if h.clk == nil {
-		return nil, errLoadPhase(c)
+	clk, err := m.phase.requireClock(c)
+	if err != nil {
+		return nil, err
 	}
 	var earlier []error
 	for n := 0; ; n++ {
-		results, err := h.Call(c.Ctx, f, lua.LNumber(n+1))
+		results, err := c.State.Call(c.Ctx, f, lua.LNumber(n+1))
 		if err == nil {
 			return results, nil
 		}
 		d := (&classify.Classifier{}).Decide(nil, err)
-		if h.IsUncatchable(c.Ctx, err) || d.Class == classify.Fatal || n >= o.Retries {
+		if c.State.IsUncatchable(c.Ctx, err) || d.Class == classify.Fatal || n >= o.Retries {
 			return nil, classify.WithSecondary(d.Err, earlier...)
 		}
 		earlier = append(earlier, d.Err)
 		wait := classify.Backoff{}.Wait(n)
-		h.say(fmt.Sprintf("%v; again in %s, by rule %s", d.Err, wait, d.Rule))
-		if err := h.clk.Sleep(c.Ctx, wait); err != nil {
+		m.output.Say(fmt.Sprintf("%v; again in %s, by rule %s", d.Err, wait, d.Rule))
+		if err := clk.Sleep(c.Ctx, wait); err != nil {
 			return nil, err
 		}
 	}
