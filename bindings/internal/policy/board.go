@@ -16,7 +16,7 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-func (s *section) console() engine.Console {
+func readConsole(s *section) engine.Console {
 	c := engine.Console{Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
 	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.duration("delay", 0), NoEcho: !s.boolean("echo", true)}
 	c.Line = transport.Line{Baud: s.nonNegative("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
@@ -30,7 +30,7 @@ func (s *section) console() engine.Console {
 // minKeyInterval leaves time to see a prompt between two keys: a prompt is one if nothing follows it for a moment.
 const minKeyInterval = 100 * time.Millisecond
 
-func (s *section) uboot() uboot.Config {
+func readUBoot(s *section) uboot.Config {
 	c := uboot.Default
 	c.Prompts, c.Autoboot, c.Keys = s.prompts("prompt", c.Prompts), s.str("autoboot", c.Autoboot), s.str("keys", c.Keys)
 	c.KeyInterval, c.Password = s.duration("every", c.KeyInterval), s.secret("password")
@@ -46,7 +46,7 @@ func (s *section) uboot() uboot.Config {
 	return c
 }
 
-func (s *section) linux() shell.Config {
+func readLinux(s *section) shell.Config {
 	c := shell.Default
 	c.Login, c.User, c.Password = s.prompt("login", c.Login), s.str("user", c.User), s.secret("password")
 	c.Prompts, c.Network = s.prompts("prompt", c.Prompts), s.str("network", c.Network)

@@ -13,7 +13,7 @@ import (
 
 var fileName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
-func (s *section) files() map[string]engine.File {
+func readFiles(s *section) map[string]engine.File {
 	files := map[string]engine.File{}
 	for _, name := range s.names() {
 		if !fileName.MatchString(name) {
@@ -34,7 +34,7 @@ func (s *section) files() map[string]engine.File {
 	return files
 }
 
-func (s *section) targets() map[string]engine.Target {
+func readTargets(s *section) map[string]engine.Target {
 	targets := map[string]engine.Target{}
 	for _, name := range s.names() {
 		t := engine.Target{Name: name}

@@ -23,17 +23,17 @@ type Options[T any] struct {
 // DeclareConsole declares that a function takes the keys of console in argument arg. Like option.Declare, it must
 // be called while packages are initialized.
 func DeclareConsole(arg int, function string) Options[engine.Console] {
-	return declare(arg, function, "console", (*section).console)
+	return declare(arg, function, "console", readConsole)
 }
 
 // DeclareUBoot is DeclareConsole for the keys of uboot.
 func DeclareUBoot(arg int, function string) Options[uboot.Config] {
-	return declare(arg, function, "uboot", (*section).uboot)
+	return declare(arg, function, "uboot", readUBoot)
 }
 
 // DeclareLinux is DeclareConsole for the keys of linux.
 func DeclareLinux(arg int, function string) Options[shell.Config] {
-	return declare(arg, function, "linux", (*section).linux)
+	return declare(arg, function, "linux", readLinux)
 }
 
 // declare declares as options the keys that read reads from an empty table.

@@ -13,8 +13,8 @@ import (
 // apiVersion is the highest version that a policy's api key may have.
 const apiVersion = 1
 
-// policy reads the keys at the top of a policy, and its sections.
-func (s *section) policy(name string) *engine.Policy {
+// readPolicy reads the keys at the top of a policy, and its sections.
+func readPolicy(s *section, name string) *engine.Policy {
 	if api := s.nonNegative("api", apiVersion); api != apiVersion {
 		s.fail("api", "asks for version %d, this flashlua has %d: get a newer one", api, apiVersion)
 	}
@@ -26,15 +26,15 @@ func (s *section) policy(name string) *engine.Policy {
 	if p.Name == "" {
 		s.fail("name", "must not be empty")
 	}
-	p.Console = s.section("console").console()
-	p.UBoot = s.section("uboot").uboot()
-	p.Linux = s.section("linux").linux()
-	p.Files = s.section("files").files()
-	p.Targets = s.section("targets").targets()
-	p.Net = s.section("net").net()
-	p.Limits = s.section("limits").limits()
-	p.PowerAfter = s.section("power_after").powerAfter()
-	p.OffTime = s.section("power").power()
+	p.Console = readConsole(s.section("console"))
+	p.UBoot = readUBoot(s.section("uboot"))
+	p.Linux = readLinux(s.section("linux"))
+	p.Files = readFiles(s.section("files"))
+	p.Targets = readTargets(s.section("targets"))
+	p.Net = readNet(s.section("net"))
+	p.Limits = readLimits(s.section("limits"))
+	p.PowerAfter = readPowerAfter(s.section("power_after"))
+	p.OffTime = readPower(s.section("power"))
 	s.function("flash")
 	s.function("classify")
 	s.function("backoff")
@@ -45,7 +45,7 @@ func (s *section) policy(name string) *engine.Policy {
 	return p
 }
 
-func (s *section) net() engine.Net {
+func readNet(s *section) engine.Net {
 	n := engine.Net{HTTP: s.str("http", ""), TFTP: s.str("tftp", ""), Listen: s.str("listen", "")}
 	address, gateway := s.str("address", ""), s.str("gateway", "")
 	s.rejectUnused()
@@ -64,7 +64,7 @@ func (s *section) net() engine.Net {
 	return n
 }
 
-func (s *section) limits() engine.Limits {
+func readLimits(s *section) engine.Limits {
 	retries := s.nonNegative("retries", engine.DefaultRetries)
 	l := engine.Limits{Retries: &retries, Total: s.duration("total", engine.DefaultTotal), Attempt: s.duration("attempt", 0), Jitter: s.number("jitter", 0)}
 	if l.Attempt == 0 { // not given: the engine uses a default that fits the total; one that is given must fit
@@ -77,13 +77,13 @@ func (s *section) limits() engine.Limits {
 	return l
 }
 
-func (s *section) power() time.Duration {
+func readPower(s *section) time.Duration {
 	off := s.duration("off_time", engine.DefaultOffTime)
 	s.rejectUnused()
 	return off
 }
 
-func (s *section) powerAfter() engine.PowerAfter {
+func readPowerAfter(s *section) engine.PowerAfter {
 	state := func(key string) engine.PowerState {
 		v := engine.PowerState(s.str(key, string(engine.PowerOff)))
 		if v != engine.PowerOff && v != engine.PowerOn && v != engine.PowerKeep {

@@ -46,7 +46,7 @@ func (r Reader) Policy(ctx context.Context, in Input) (result Result, err error)
 	d := newDecoder(r, in.File)
 	d.set = in.Set
 	defer vm.CatchRefusal(&err)
-	p := (&section{decoder: d, t: in.Table}).policy(in.Name)
+	p := readPolicy(&section{decoder: d, t: in.Table}, in.Name)
 	d.rejectUnknownSettings()
 	if err := d.hooks(ctx, p, in); err != nil {
 		return Result{}, err
