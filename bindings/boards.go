@@ -16,11 +16,11 @@ import (
 // boards reads the boards that a program calls flash.run with.
 type boards struct {
 	host    *host
-	modules map[string]Module // of the embedding program
+	modules map[string]Module // of the embedder
 }
 
-// Load loads a policy by its name or path, which is relative to the program's folder. The program must be allowed
-// to read the file.
+// Load loads a policy by its name or path, which is relative to the program's directory. The program must be
+// allowed to read the file.
 func (b boards) Load(p *engine.Program, spec string, set map[string]string) (*engine.Policy, error) {
 	fsys, dir := b.host.finder.fsys, b.host.finder.dir
 	switch file := strings.HasSuffix(spec, ".lua"); {

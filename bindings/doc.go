@@ -1,8 +1,8 @@
 // Package bindings loads Lua scripts and runs them for the engine. A script is a board's policy or a program.
 //
 // Load returns a policy for engine.Engine.Run; Inspect returns a script with its settings, or a program to run;
-// Check finds mistakes without a board. Options adds Lua modules of the embedding program, and reads scripts
-// from an fs.FS.
+// Check finds mistakes without a board. Options adds Lua modules of the embedder, which is the Go program that uses
+// the package, and reads scripts from an fs.FS.
 //
 // It owns the finding of scripts and of what they require, their loading, and a Lua state for each run. Errors
 // cross between Lua and Go unchanged. It knows the engine and not the command line. What scripts find is in

@@ -10,7 +10,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Module is a Lua module of the embedding program: its functions by name. Names are Lua identifiers; the name of
+// Module is a Lua module of the embedder: its functions by name. Names are Lua identifiers; the name of
 // the module is none that scripts find already. Load and Check refuse other names, and a nil function, with an
 // error of kind usage.
 //

@@ -14,7 +14,7 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// finder is what require finds: scripts that come with flashlua, and files in the script's folder.
+// finder is what require finds: scripts that come with flashlua, and files in the script's directory.
 type finder struct {
 	state   *vm.State
 	library *library
@@ -25,7 +25,7 @@ type finder struct {
 	keys    map[string]int // line of a key by "file\x00key"
 }
 
-// stationDir returns the script's folder on the station, "" if it has none.
+// stationDir returns the script's directory on the station, "" if it has none.
 func (f *finder) stationDir() string {
 	if f.fsys != nil {
 		return ""

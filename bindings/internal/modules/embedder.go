@@ -11,7 +11,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Functions are a Lua module of the embedding program, by their names. bindings.Module describes their arguments
+// Functions are a Lua module of the embedder, by their names. bindings.Module describes their arguments
 // and results.
 type Functions = map[string]func(ctx context.Context, args []any) ([]any, error)
 

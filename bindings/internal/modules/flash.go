@@ -177,7 +177,7 @@ func (m flashModule) flashRetry(c *vm.Args) ([]lua.LValue, error) {
 		}
 		earlier = append(earlier, d.Err)
 		wait := classify.Backoff{}.Wait(n)
-		m.output.Say(fmt.Sprintf("%v; again in %s, by rule %s", d.Err, wait, d.Rule))
+		m.output.Say(fmt.Sprintf("%v; again in %s", d.Err, wait))
 		if err := clk.Sleep(c.Ctx, wait); err != nil {
 			return nil, err
 		}

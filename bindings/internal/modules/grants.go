@@ -11,8 +11,8 @@ import (
 type grants []string
 
 // checkExec returns an error for a port or a power driver that runs a command of the station which the
-// operator did not allow. A command is allowed by the name of its program; one in which a shell would see more
-// than one program must be allowed to the letter.
+// operator did not allow. A command is allowed by the name of its executable; one in which a shell would see
+// more than one executable must be allowed to the letter.
 func (g grants) checkExec(spec string) error {
 	scheme, command, _ := strings.Cut(spec, ":")
 	if scheme != "exec" && scheme != "command" {

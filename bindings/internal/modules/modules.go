@@ -18,8 +18,8 @@ type Config struct {
 	Output  *Output
 	Boards  Boards
 	Require vm.Builtin           // Lua's require
-	Allow   []string             // commands of the station that a program may run, by their program's name
-	Extra   map[string]Functions // modules of the embedding program, by the name of their global
+	Allow   []string             // commands of the station that a program may run, by the name of their executable
+	Extra   map[string]Functions // modules of the embedder, by the name of their global
 }
 
 // Boards reads the boards that flash.run is called with.

@@ -10,7 +10,7 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// newState returns a state with all modules, and those of an embedding program.
+// newState returns a state with all modules, and those of an embedder.
 func newState(extra map[string]Functions) *vm.State {
 	s, phase := vm.New(), &Phase{}
 	r := policy.Reader{State: s, Where: func(file, _ string) string { return file }, Secrets: console.NewSecrets()}

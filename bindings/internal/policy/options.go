@@ -13,7 +13,8 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// Options are the keys of a policy's section as the options of a Lua function. They are read into a T.
+// Options are the keys of a policy's section as the options of a Lua function: uboot.stop, for example, takes the
+// keys of uboot. They are read into a T.
 type Options[T any] struct {
 	name string // of the section
 	arg  int    // position of the table in a call, from 1
