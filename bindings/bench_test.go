@@ -23,8 +23,14 @@ func perOp(n int, f func()) float64 {
 // BenchmarkClassify compares a call of a policy's classify with a call of an empty Lua function. It may cost ten
 // times as much.
 func BenchmarkClassify(b *testing.B) {
+	script, err := load(source{name: "bench.lua", text: []byte(`return {
+		flash = function() end, classify = function(err, next) if err:is("shell.exit") then return "fatal" end return next(err) end,
+	}`)}, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
 	h := newHost(sourceNamed("bench.lua", ""), Options{})
-	c, err := lua51.Compile("bench.lua", []byte(`return function(err, next) if err:is("shell.exit") then return "fatal" end return next(err) end, function() end`))
+	c, err := lua51.Compile("bench.lua", []byte(`return function() end`))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -32,14 +38,14 @@ func BenchmarkClassify(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	hook, empty := results[0].(*lua.LFunction), results[1].(*lua.LFunction)
+	empty := results[0]
 	failure := classify.WithStep(classify.Wrap(classify.New(classify.NetDHCPTimeout, "no lease"), "", "dhcp"), "network")
 	next := func(err error) classify.Class { return classify.Retry }
 	var ask, none float64
 	for b.Loop() {
 		none = perOp(20_000, func() { h.Call(b.Context(), empty) })
 		ask = perOp(20_000, func() {
-			if class, err := askClassify(b.Context(), h.State, hook, failure, next); err != nil || class != classify.Retry {
+			if class, err := script.Policy.Classify(b.Context(), failure, next); err != nil || class != classify.Retry {
 				b.Fatal(class, err)
 			}
 		})
@@ -61,8 +67,8 @@ func BenchmarkHost(b *testing.B) {
 		bare = perOp(500, func() { lua.NewState().Close() })
 		ours = perOp(500, func() {
 			h := newHost(sourceNamed("bench.lua", ""), Options{})
-			for name := range registry {
-				h.globals.members(name)
+			for _, name := range h.globals.Names() {
+				h.globals.Members(name)
 			}
 		})
 	}

@@ -35,7 +35,7 @@ func Check(spec string, o Options) ([]Finding, error) {
 	}
 	h := newHost(src, o)
 	in := check.Input{
-		File: src.name, Text: src.text, Globals: h.globals.names(), Members: h.globals.members,
+		File: src.name, Text: src.text, Globals: h.globals.Names(), Members: h.globals.Members,
 		Functions: option.Declared(), CheckPattern: lua51.CheckPattern,
 		Load: func() (check.Loaded, error) {
 			s, err := inspect(src, o)

@@ -3,24 +3,22 @@ package bindings
 import (
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/modules"
+	"github.com/flashlua/flashlua/bindings/internal/policy"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
 )
 
 // host is one Lua state with flashlua's modules. One goroutine at a time uses it.
 type host struct {
 	*vm.State
-	name         string // of the script, for messages
-	globals      globals
-	modules      modules
-	said         sayings
-	extraModules map[string]Module // an embedder's
-	allow        []string          // commands of the station that scripts may run
-	program      *engine.Program   // the program that runs; nil in a policy and while a script loads
-	clk          clock.Clock       // nil while a script loads
+	name    string // of the script, for messages
+	finder  *finder
+	reader  policy.Reader
+	phase   *modules.Phase
+	output  *modules.Output
+	globals *modules.Globals
 }
 
 // newHost makes a state with flashlua's library and nothing of Lua's that reaches outside.
@@ -28,26 +26,28 @@ func newHost(src source, o Options) *host {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	h := &host{
-		State: vm.New(), name: src.name, said: sayings{log: o.Log, secrets: console.NewSecrets()},
-		extraModules: o.Modules, allow: o.Allow,
-	}
+	h := &host{State: vm.New(), name: src.name, phase: &modules.Phase{}}
 	h.RaisedHint = func() string {
-		if h.clk == nil || h.program != nil { // no policy runs
+		if !h.phase.InPolicy() {
 			return ""
 		}
 		return "the kind of this error is unknown, so it is retried: raise errors.fatal(…) or errors.retryable(…) instead"
 	}
-	h.globals = newGlobals(h.State)
-	h.modules = newModules(h.State, src)
-	lua51.Open(h.State)
-	openErrors(h.State)
-	h.L.SetGlobal("require", h.Function("require", 0, h.modules.require))
-	h.L.SetGlobal("print", h.Function("print", 0, func(c *vm.Args) ([]lua.LValue, error) {
-		h.say(joinArgs(c))
-		return nil, nil
-	}))
-	h.openModules()
-	h.globals.seal(h.State)
+	h.finder = newFinder(h.State, src)
+	h.reader = policy.Reader{State: h.State, Where: h.finder.where, Secrets: console.NewSecrets()}
+	h.output = modules.NewOutput(h.phase, o.Log, h.reader.Secrets)
+	extra := map[string]modules.Functions{}
+	for name, m := range o.Modules {
+		extra[name] = m
+	}
+	h.globals = modules.Open(modules.Config{
+		Reader: h.reader, Phase: h.phase, Output: h.output, Boards: boards{h, o.Modules}, Require: h.finder.require, Allow: o.Allow, Extra: extra,
+	})
 	return h
+}
+
+// session returns the arguments of a policy's flash.
+func (h *host) session(s *engine.Session) (session, job lua.LValue) {
+	h.phase.RunPolicy(s)
+	return modules.NewSession(h.State, s)
 }

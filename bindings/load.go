@@ -9,6 +9,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/policy"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 )
@@ -40,25 +42,24 @@ func loadInTime(src source, o Options) (*Script, error) {
 
 func load(src source, o Options) (*Script, error) {
 	h := newHost(src, o)
-	if log := h.said.log; src.again { // its output was printed when it was first loaded
-		h.said.log = func(string) {}
-		defer func() { h.said.log = log }()
+	if src.again { // its output was printed when it was first loaded
+		defer h.output.Mute()()
 	}
-	h.said.holding = true
-	defer h.said.release()
+	h.output.Hold()
+	defer h.output.Release()
 	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, loadTime,
 		classify.New(classify.ScriptLimit, "%s took longer than %s to load", src.name, loadTime))
 	defer cancel()
 	h.Watchdog.Loading = true
 	defer func() { h.Watchdog.Loading = false }()
-	c, err := h.modules.library.get("", func() (compiled, error) {
+	c, err := h.finder.library.get("", func() (compiled, error) {
 		c, err := lua51.Compile(src.name, src.text)
 		return compiled{file: src.name, Chunk: c}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	h.modules.recordKeys(src.name, c.Chunk)
+	h.finder.recordKeys(src.name, c.Chunk)
 	results, err := h.Call(ctx, h.L.NewFunctionFromProto(c.Proto))
 	if err != nil {
 		return nil, asLoadFault(err)
@@ -74,7 +75,7 @@ func load(src source, o Options) (*Script, error) {
 		name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
 		return &Script{Program: h.newProgram(name, v), File: src.name, Embedded: src.embedded, Text: src.text}, nil
 	}
-	return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns %s, not a table", src.name, article(result)),
+	return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns %s, not a table", src.name, vm.TypeWithArticle(result)),
 		"end the script with `return { name = …, targets = … }`, or a program with `return function(args) … end`")
 }
 
@@ -86,9 +87,21 @@ func asLoadFault(err error) error {
 	return err
 }
 
-func article(v lua.LValue) string {
-	if v == lua.LNil {
-		return "nothing"
+// policy decodes a policy's table of this state. src is the script that returned it.
+func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (*Script, error) {
+	decoded, err := h.reader.Policy(ctx, policy.Input{
+		Table: t, File: src.name, Name: strings.TrimSuffix(filepath.Base(src.name), ".lua"), Set: set, Session: h.session,
+	})
+	if err != nil {
+		return nil, err
 	}
-	return "a " + v.Type().String()
+	p := decoded.Policy
+	if src.fsys == nil {
+		p.Dir = filepath.Join(src.dir, p.Dir)
+	}
+	s := &Script{Policy: p, File: src.name, Embedded: src.embedded, Text: src.text, Overrides: decoded.Own}
+	for _, x := range decoded.Settings {
+		s.Settings = append(s.Settings, Setting(x))
+	}
+	return s, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/modules"
 	"github.com/flashlua/flashlua/engine"
 )
 
@@ -40,10 +41,9 @@ func (p *Program) dirs() []string {
 
 // newProgram makes a program of a script's function in this state.
 func (h *host) newProgram(name string, f *lua.LFunction) *Program {
-	return &Program{name, h.modules.stationDir(), func(ctx context.Context, run *engine.Program, args []string) error {
-		h.program, h.clk = run, run.Clock()
-		defer func() { h.program = nil }()
-		_, err := h.Call(ctx, f, argumentList(h.State, args))
+	return &Program{name, h.finder.stationDir(), func(ctx context.Context, run *engine.Program, args []string) error {
+		defer h.phase.RunProgram(run)()
+		_, err := h.Call(ctx, f, modules.Arguments(h.State, args))
 		return err
 	}}
 }

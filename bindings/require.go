@@ -10,11 +10,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/modules"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// modules is what require finds: scripts that come with flashlua, and files in the script's directory.
-type modules struct {
+// finder is what require finds: scripts that come with flashlua, and files in the script's directory.
+type finder struct {
 	state   *vm.State
 	library *library
 	fsys    fs.FS // file system of dir; nil is that of the station
@@ -25,11 +26,11 @@ type modules struct {
 }
 
 // stationDir returns the script's directory on the station, "" if it has none.
-func (m *modules) stationDir() string {
-	if m.fsys != nil {
+func (f *finder) stationDir() string {
+	if f.fsys != nil {
 		return ""
 	}
-	return m.dir
+	return f.dir
 }
 
 var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
@@ -37,29 +38,29 @@ var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
 // loadedKey is where the registry keeps what require loaded.
 const loadedKey = "flashlua.loaded"
 
-func newModules(s *vm.State, src source) modules {
-	m := modules{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), keys: map[string]int{}}
-	s.L.G.Registry.RawSetString(loadedKey, m.loaded)
-	return m
+func newFinder(s *vm.State, src source) *finder {
+	f := &finder{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), keys: map[string]int{}}
+	s.L.G.Registry.RawSetString(loadedKey, f.loaded)
+	return f
 }
 
 // require is Lua's require.
-func (m *modules) require(c *vm.Args) ([]lua.LValue, error) {
+func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 	name := c.Str(1, "module's name")
 	if !moduleName.MatchString(name) {
 		c.Fail("%q is not a module's name: words with dots between them", name)
 	}
-	if v := m.loaded.RawGetString(name); v != lua.LNil {
+	if v := f.loaded.RawGetString(name); v != lua.LNil {
 		return []lua.LValue{v}, nil
 	}
-	for i, l := range m.loading {
+	for i, l := range f.loading {
 		if l == name {
-			c.Fail("modules require each other: %s", strings.Join(append(m.loading[i:], name), " -> "))
+			c.Fail("modules require each other: %s", strings.Join(append(f.loading[i:], name), " -> "))
 		}
 	}
-	found, err := m.library.get(name, func() (compiled, error) {
+	found, err := f.library.get(name, func() (compiled, error) {
 		file := strings.ReplaceAll(name, ".", "/") + ".lua"
-		text, embedded, err := m.readModule(file)
+		text, embedded, err := f.readModule(file)
 		if err != nil {
 			c.Fail("no module %q: %v", name, err)
 		}
@@ -70,14 +71,14 @@ func (m *modules) require(c *vm.Args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.recordKeys(found.file, found.Chunk)
-	m.loading = append(m.loading, name)
-	defer func() { m.loading = m.loading[:len(m.loading)-1] }()
+	f.recordKeys(found.file, found.Chunk)
+	f.loading = append(f.loading, name)
+	defer func() { f.loading = f.loading[:len(f.loading)-1] }()
 	arguments := []lua.LValue{lua.LString(name)}
 	if found.embedded {
-		arguments = append(arguments, librarian(m.state))
+		arguments = append(arguments, modules.Librarian(f.state))
 	}
-	results, err := m.state.Call(c.Ctx, m.state.L.NewFunctionFromProto(found.Proto), arguments...)
+	results, err := f.state.Call(c.Ctx, f.state.L.NewFunctionFromProto(found.Proto), arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -85,25 +86,25 @@ func (m *modules) require(c *vm.Args) ([]lua.LValue, error) {
 	if len(results) > 0 && results[0] != lua.LNil {
 		v = results[0]
 	}
-	m.loaded.RawSetString(name, v)
+	f.loaded.RawSetString(name, v)
 	return []lua.LValue{v}, nil
 }
 
 // recordKeys records the lines of a file's keys.
-func (m *modules) recordKeys(file string, c lua51.Chunk) {
+func (f *finder) recordKeys(file string, c lua51.Chunk) {
 	for key, line := range c.Keys {
-		m.keys[file+"\x00"+key] = line
+		f.keys[file+"\x00"+key] = line
 	}
 }
 
 // where returns "file:line" of a key, or the file alone if the line is not known.
-func (m *modules) where(file, key string) string {
-	if line := m.keys[file+"\x00"+key]; line > 0 {
+func (f *finder) where(file, key string) string {
+	if line := f.keys[file+"\x00"+key]; line > 0 {
 		return fmt.Sprintf("%s:%d", file, line)
 	}
-	for at, line := range m.keys {
-		if f, k, _ := strings.Cut(at, "\x00"); k == key {
-			return fmt.Sprintf("%s:%d", f, line)
+	for at, line := range f.keys {
+		if other, k, _ := strings.Cut(at, "\x00"); k == key {
+			return fmt.Sprintf("%s:%d", other, line)
 		}
 	}
 	return file

@@ -124,15 +124,15 @@ func readFS(fsys fs.FS, name string) ([]byte, error) {
 // readModule returns the source of a module, name as require takes it with slashes for dots, and whether it
 // comes with flashlua. A module of a script on the station must lie below the script's directory, whatever symbolic
 // links say.
-func (m *modules) readModule(file string) (text []byte, embedded bool, err error) {
+func (f *finder) readModule(file string) (text []byte, embedded bool, err error) {
 	if text, err = scripts.FS.ReadFile(file); err == nil {
 		return text, true, nil
 	}
 	switch {
-	case m.fsys != nil:
-		text, err = readFS(m.fsys, path.Join(m.dir, file))
-	case m.dir != "":
-		text, err = readBelow(m.dir, file)
+	case f.fsys != nil:
+		text, err = readFS(f.fsys, path.Join(f.dir, file))
+	case f.dir != "":
+		text, err = readBelow(f.dir, file)
 	default:
 		return nil, false, fmt.Errorf("it does not come with flashlua")
 	}

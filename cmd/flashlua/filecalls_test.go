@@ -68,7 +68,7 @@ func TestFilesAreTouchedInKnownPlaces(t *testing.T) {
 		places map[string]string
 	}{
 		{"changes files", []string{"cmd", "bindings", "classify", "engine", "scripts"}, fileCalls, filePlaces},
-		{"reads files", []string{"bindings", "engine"}, readCalls, readPlaces},
+		{"reads files", []string{"bindings", "bindings/internal/modules", "bindings/internal/policy", "engine"}, readCalls, readPlaces},
 	} {
 		seen := map[string]bool{}
 		for _, dir := range tt.dirs {

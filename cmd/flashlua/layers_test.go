@@ -17,7 +17,10 @@ const module = "github.com/flashlua/flashlua/"
 
 // owners are the only packages that may import a library, by its path.
 var owners = map[string][]string{
-	"github.com/yuin/gopher-lua": {"bindings", "bindings/internal/check", "bindings/internal/lua51", "bindings/internal/luatree", "bindings/internal/vm"},
+	"github.com/yuin/gopher-lua": {
+		"bindings", "bindings/internal/check", "bindings/internal/lua51", "bindings/internal/luaoption", "bindings/internal/luatree",
+		"bindings/internal/modules", "bindings/internal/policy", "bindings/internal/vm",
+	},
 	"github.com/google/goexpect": {"engine/console"},
 	"go.bug.st/serial":           {"engine/transport"},
 	"github.com/urfave/cli":      {"cmd/flashlua"},
@@ -27,13 +30,23 @@ var owners = map[string][]string{
 
 // imports are packages that know little of this module, and the packages of it that they may import.
 var imports = map[string][]string{
-	"classify":                nil,
+	"classify": nil,
+	"bindings/internal/luaoption": {
+		"bindings/internal/option", "bindings/internal/suggest", "bindings/internal/vm", "classify", "engine/console",
+	},
+	"bindings/internal/policy": {
+		"bindings/internal/luaoption", "bindings/internal/option", "bindings/internal/suggest", "bindings/internal/vm",
+		"classify", "engine", "engine/console", "engine/shell", "engine/transport", "engine/uboot",
+	},
 	"bindings/internal/vm":    {"bindings/internal/suggest", "classify", "engine/clock"},
 	"bindings/internal/lua51": {"bindings/internal/luatree", "bindings/internal/vm", "classify"},
 }
 
 // layers are listed from the top down. A package may import its own layer and lower ones.
-var layers = []string{"cmd/", "bindings", "bindings/internal/check", "bindings/internal/lua51", "bindings/internal/vm", "bindings/", "engine/enginetest", "engine/simulate", "engine", "engine/", "classify"}
+var layers = []string{
+	"cmd/", "bindings", "bindings/internal/check", "bindings/internal/modules", "bindings/internal/policy", "bindings/internal/luaoption",
+	"bindings/internal/lua51", "bindings/internal/vm", "bindings/", "engine/enginetest", "engine/simulate", "engine", "engine/", "classify",
+}
 
 func layer(pkg string) int {
 	for i, l := range layers {

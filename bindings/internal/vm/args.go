@@ -122,3 +122,11 @@ func (c *Args) Table(i int, what string) *lua.LTable {
 	}
 	return t
 }
+
+// TypeWithArticle returns the type of a value for messages: "a table", and "nothing" for nil.
+func TypeWithArticle(v lua.LValue) string {
+	if v == lua.LNil {
+		return "nothing"
+	}
+	return "a " + v.Type().String()
+}

@@ -1,0 +1,185 @@
+package modules
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+)
+
+func init() {
+	register("flash", func(c Config) map[string]vm.Builtin {
+		return flashModule{c.Phase, c.Allow, c.Boards, c.Output}.functions()
+	})
+}
+
+// flashModule is the Lua module flash.
+type flashModule struct {
+	phase  *Phase
+	allow  grants
+	boards Boards
+	output *Output
+}
+
+func (m flashModule) functions() map[string]vm.Builtin {
+	return map[string]vm.Builtin{"run": m.flashRun, "retry": m.flashRetry, "device": m.flashDevice}
+}
+
+// runJobOptions are the job of flash.run. Port and Target are read first, so that a refusal of the rest counts
+// for them.
+type runJobOptions struct {
+	Port     string            `lua:"port,required"`
+	Target   string            `lua:"target"`
+	Image    string            `lua:"image"`
+	Parts    map[string]string `lua:"parts"` // image by partition label
+	Power    string            `lua:"power"`
+	FilesDir string            `lua:"files"`
+	SHA256   string            `lua:"sha256"`
+	MaxSize  option.Bytes      `lua:"max_size"`
+	Timeout  time.Duration     `lua:"timeout"`
+	Retries  *int              `lua:"retries"`
+	Set      map[string]string `lua:"set"` // policy keys, as --set
+}
+
+type deviceJobOptions struct {
+	Image   string       `lua:"image,required"`
+	To      string       `lua:"to,required"`
+	SHA256  string       `lua:"sha256"`
+	MaxSize option.Bytes `lua:"max_size"`
+}
+
+type retryOptions struct {
+	Retries int `lua:"retries"`
+}
+
+var (
+	flashRunOptions    = option.Declare[runJobOptions](2, "flash.run")
+	flashDeviceOptions = option.Declare[deviceJobOptions](1, "flash.device")
+	flashRetryOptions  = option.Declare[retryOptions](2, "flash.retry")
+)
+
+// flashRun is flash.run(board, job), which does what flashlua run does. It returns the verdict, and raises the
+// error of a failed run. A flash that cannot begin counts as a failed one for the program's result.
+func (m flashModule) flashRun(c *vm.Args) ([]lua.LValue, error) {
+	p, err := m.phase.requireProgram(c)
+	if err != nil {
+		return nil, err
+	}
+	var j engine.Job
+	policy, err := m.job(c, p, &j)
+	if err != nil {
+		p.RecordRefusal(j, err)
+		return nil, err
+	}
+	rep := p.Flash(c.Ctx, policy, j)
+	if err := errorOf(rep); err != nil {
+		return nil, err
+	}
+	return verdict(c.State, rep)
+}
+
+// job reads the arguments of flash.run. Port and target are in j even if the rest cannot be read.
+func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *engine.Policy, err error) {
+	defer vm.CatchRefusal(&err)
+	var o runJobOptions
+	defer func() { j.Port, j.Target = o.Port, o.Target }()
+	luaoption.Read(c, flashRunOptions, &o)
+	if (o.Image == "") == (len(o.Parts) == 0) || o.Port == "" {
+		c.Fail("options port, and image or parts, are required")
+	}
+	*j = engine.Job{
+		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, SHA256: strings.ToLower(o.SHA256),
+		MaxSize: int64(o.MaxSize), Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target,
+	}
+	for _, label := range slices.Sorted(maps.Keys(o.Parts)) {
+		j.Parts = append(j.Parts, engine.Part{Label: label, Image: o.Parts[label]})
+	}
+	for _, spec := range []string{j.Port, j.Power} {
+		if err := m.allow.checkExec(spec); err != nil {
+			return nil, err
+		}
+	}
+	return m.board(c, p, o.Set)
+}
+
+// flashDevice is flash.device(job), which does what flashlua write does. A device that is in use or not
+// removable is refused: only the operator may force that.
+func (m flashModule) flashDevice(c *vm.Args) ([]lua.LValue, error) {
+	p, err := m.phase.requireProgram(c)
+	if err != nil {
+		return nil, err
+	}
+	var o deviceJobOptions
+	luaoption.Read(c, flashDeviceOptions, &o)
+	if o.Image == "" || o.To == "" {
+		c.Fail("options image and to must not be empty")
+	}
+	j := engine.WriteJob{Image: o.Image, To: o.To, SHA256: strings.ToLower(o.SHA256), MaxSize: int64(o.MaxSize)}
+	rep := p.WriteDevice(c.Ctx, j)
+	if err := errorOf(rep); err != nil {
+		return nil, err
+	}
+	return verdict(c.State, rep)
+}
+
+// board reads the first argument: a policy's table, or the name of a board or of a file.
+func (m flashModule) board(c *vm.Args, p *engine.Program, set map[string]string) (*engine.Policy, error) {
+	switch v := c.Any(1, "board").(type) {
+	case lua.LString:
+		return m.boards.Load(p, string(v), set)
+	case *lua.LTable:
+		return m.boards.Decode(c.Ctx, v, set)
+	}
+	c.Fail("argument 1, the board, must be a policy's table or a name, not a %s", c.Opt(1).Type())
+	return nil, nil
+}
+
+// errorOf returns the error of a report, with the class that its exit code stands for; nil if the run succeeded.
+func errorOf(rep *engine.Report) error {
+	switch {
+	case rep.Err == nil:
+		return nil
+	case rep.Exit == engine.ExitExhausted:
+		return rep.Err
+	}
+	return classify.MarkFatal(rep.Err)
+}
+
+// flashRetry is flash.retry(function, [options]). It calls the function with the number of the try until it
+// returns, fails fatally, or the retries are used up.
+func (m flashModule) flashRetry(c *vm.Args) ([]lua.LValue, error) {
+	f := c.Func(1, "function")
+	o := retryOptions{Retries: engine.DefaultRetries}
+	luaoption.Read(c, flashRetryOptions, &o)
+	clk, err := m.phase.requireClock(c)
+	if err != nil {
+		return nil, err
+	}
+	var earlier []error
+	for n := 0; ; n++ {
+		results, err := c.State.Call(c.Ctx, f, lua.LNumber(n+1))
+		if err == nil {
+			return results, nil
+		}
+		d := (&classify.Classifier{}).Decide(nil, err)
+		if c.State.IsUncatchable(c.Ctx, err) || d.Class == classify.Fatal || n >= o.Retries {
+			return nil, classify.WithSecondary(d.Err, earlier...)
+		}
+		earlier = append(earlier, d.Err)
+		wait := classify.Backoff{}.Wait(n)
+		m.output.Say(fmt.Sprintf("%v; again in %s", d.Err, wait))
+		if err := clk.Sleep(c.Ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package modules
+
+import (
+	"context"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/policy"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// Config is what the modules of a Lua state need.
+type Config struct {
+	Reader  policy.Reader // of the state
+	Phase   *Phase
+	Output  *Output
+	Boards  Boards
+	Require vm.Builtin           // Lua's require
+	Allow   []string             // commands of the station that a program may run, by the name of their executable
+	Extra   map[string]Functions // modules of the embedder, by the name of their global
+}
+
+// Boards reads the boards that flash.run is called with.
+type Boards interface {
+	// Load reads a board by its name, or by a path, as the script wrote it. The program must be allowed to read the
+	// file.
+	Load(p *engine.Program, spec string, set map[string]string) (*engine.Policy, error)
+
+	// Decode reads the table of a policy.
+	Decode(ctx context.Context, t *lua.LTable, set map[string]string) (*engine.Policy, error)
+}
+
+// registry are flashlua's modules, which scripts find as globals. Each is registered by its own file.
+var registry = map[string]func(Config) map[string]vm.Builtin{}
+
+func register(name string, open func(Config) map[string]vm.Builtin) { registry[name] = open }
+
+// Open adds Lua's library and all modules to a new state, and seals its globals. Each module is made when a script
+// first uses it, because most scripts need few.
+func Open(c Config) *Globals {
+	s := c.Reader.State
+	g := newGlobals(s)
+	lua51.Open(s)
+	openErrors(s)
+	s.L.SetGlobal("require", s.Function("require", 0, c.Require))
+	s.L.SetGlobal("print", s.Function("print", 0, printer(c.Output, "")))
+	for name, open := range registry {
+		g.lazy[name] = func() lua.LValue { return newModule(s, name, open(c)) }
+	}
+	for name, functions := range c.Extra {
+		g.lazy[name] = func() lua.LValue { return newModule(s, name, wrapModule(functions)) }
+	}
+	g.seal(s)
+	return g
+}

@@ -1,0 +1,163 @@
+package modules
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// session is an attempt as a script sees it.
+type session struct {
+	*vm.State
+	s     *engine.Session
+	value *lua.LUserData
+	job   *lua.LTable
+}
+
+// object makes a handle that ends with the attempt, or when live, if it is not nil, returns an error.
+func (x *session) object(kind string, live func(context.Context) error, methods map[string]vm.Builtin, fields map[string]lua.LValue) *lua.LUserData {
+	return newHandle(x.State, kind, func(ctx context.Context) error {
+		if err := x.s.CheckActive(); err != nil || live == nil {
+			return err
+		}
+		return live(ctx)
+	}, methods, fields)
+}
+
+// NewSession returns the session and the job that a policy's flash is called with.
+func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
+	x := &session{State: state, s: s}
+	x.job = x.newJob()
+	x.value = x.object("session", nil, map[string]vm.Builtin{
+		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.log,
+	}, map[string]lua.LValue{
+		"power": x.object("power", nil, map[string]vm.Builtin{
+			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
+		}, nil),
+		"attempt":    lua.LNumber(s.Attempt()),
+		"last_error": state.ErrorValue(s.LastError),
+		"board":      lua.LString(s.Policy().Name),
+	})
+	return x.value, x.job
+}
+
+// newJob makes the job. Reading size or sha256 waits until the image is staged.
+func (x *session) newJob() *lua.LTable {
+	job := &vm.ReadOnly{
+		Kind: "job", Names: []string{"target", "verify_only", "attempt", "size", "sha256"}, Values: x.L.NewTable(),
+		Hint: "the operator says what the job is: --target names another target, default_target is the policy's",
+	}
+	job.Values.RawSetString("target", lua.LString(x.s.Target().Name))
+	job.Values.RawSetString("verify_only", lua.LBool(x.s.VerifyOnly()))
+	job.Values.RawSetString("attempt", lua.LNumber(x.s.Attempt()))
+	job.Get = func(c *vm.Args, _ lua.LValue, key string) (lua.LValue, bool, error) {
+		if key != "size" && key != "sha256" {
+			return nil, false, nil
+		}
+		im, err := x.s.Image(c.Ctx)
+		if im == nil || err != nil {
+			return nil, false, err
+		}
+		job.Values.RawSetString("size", lua.LNumber(im.Size()))
+		job.Values.RawSetString("sha256", lua.LString(im.SHA256()))
+		return job.Values.RawGetString(key), true, nil
+	}
+	return x.Record(job)
+}
+
+func (x *session) powerMethod(do func(context.Context) error) vm.Builtin {
+	return func(c *vm.Args) ([]lua.LValue, error) { return nil, do(c.Ctx) }
+}
+
+func (x *session) log(c *vm.Args) ([]lua.LValue, error) {
+	x.s.Note(x.ToString(c.Ctx, c.Any(1, "text")))
+	return nil, nil
+}
+
+func (x *session) uboot(c *vm.Args) ([]lua.LValue, error) {
+	ub, err := x.s.UBoot(c.Ctx)
+	if err != nil {
+		return nil, err
+	}
+	methods := ubootMethods(ub, x.s.BeforeCommand)
+	methods["dhcp"] = func(c *vm.Args) ([]lua.LValue, error) {
+		address, err := x.s.DHCP(c.Ctx, ub)
+		return []lua.LValue{lua.LString(address)}, err
+	}
+	methods["load"] = func(c *vm.Args) ([]lua.LValue, error) { return nil, x.s.Load(c.Ctx, ub, x.files(c)...) }
+	methods["boot"] = x.boot(ub)
+	return vm.Ret(x.object("uboot", ub.Live, methods, nil))
+}
+
+// files reads the names of the files to load: none for all, one, a list, or a table like the policy's files.
+func (x *session) files(c *vm.Args) []string {
+	var names []string
+	switch v := c.Opt(1).(type) {
+	case *lua.LNilType:
+	case lua.LString:
+		names = []string{string(v)}
+	case *lua.LTable:
+		list, _ := vm.TableIn(v)
+		list.ForEach(func(k, f lua.LValue) {
+			name, ok := f.(lua.LString) // a list of names
+			if _, index := k.(lua.LNumber); !index || !ok {
+				name, ok = k.(lua.LString)
+			}
+			if !ok {
+				c.Fail("argument 1 must name files of the policy")
+			}
+			names = append(names, string(name))
+		})
+		slices.Sort(names)
+	default:
+		c.Fail("argument 1 must name files of the policy, not be a %s", v.Type())
+	}
+	known := slices.Sorted(maps.Keys(x.s.Policy().Files))
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			c.Fail("the policy has no file %q%s; a file must be in files, where it is found before the board gets power", name, suggest.Nearest(name, known))
+		}
+	}
+	return names
+}
+
+func (x *session) boot(ub *uboot.UBoot) vm.Builtin {
+	return func(c *vm.Args) ([]lua.LValue, error) {
+		cmd := c.StrOr(1, "boot command", x.s.Policy().Boot)
+		if cmd == "" {
+			c.Fail("the policy has no boot command")
+		}
+		sh, err := x.s.Boot(c.Ctx, ub, cmd)
+		if err != nil {
+			return nil, err
+		}
+		return []lua.LValue{x.newShell(sh)}, nil
+	}
+}
+
+func (x *session) shell(c *vm.Args) ([]lua.LValue, error) {
+	sh, err := x.s.Shell(c.Ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []lua.LValue{x.newShell(sh)}, nil
+}
+
+func (x *session) newShell(sh *shell.Shell) lua.LValue {
+	methods := shellMethods(sh, x.s.BeforeCommand)
+	methods["write"] = func(c *vm.Args) ([]lua.LValue, error) {
+		if v := c.Opt(1); v != lua.LNil && v != x.job {
+			c.Fail("argument 1 must be the job that flash was given")
+		}
+		return nil, x.s.Write(c.Ctx, sh)
+	}
+	return x.object("shell", sh.Live, methods, nil)
+}

@@ -1,0 +1,126 @@
+package policy
+
+import (
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/transport"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+func readConsole(s *section) engine.Console {
+	c := engine.Console{Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
+	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.duration("delay", 0), NoEcho: !s.boolean("echo", true)}
+	c.Line = transport.Line{Baud: s.nonNegative("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
+	if c.Line.Baud == 0 {
+		s.fail("baud", "must be more than 0")
+	}
+	s.rejectUnused()
+	return c
+}
+
+// minKeyInterval leaves time to see a prompt between two keys: a prompt is one if nothing follows it for a moment.
+const minKeyInterval = 100 * time.Millisecond
+
+func readUBoot(s *section) uboot.Config {
+	c := uboot.Default
+	c.Prompts, c.Autoboot, c.Keys = s.prompts("prompt", c.Prompts), s.str("autoboot", c.Autoboot), s.str("keys", c.Keys)
+	c.KeyInterval, c.Password = s.duration("every", c.KeyInterval), s.secret("password")
+	if c.KeyInterval < minKeyInterval {
+		s.fail("every", "must be at least %s: a prompt is one when nothing followed it for a moment", minKeyInterval)
+	}
+	if c.Keys == "" && c.Password == "" {
+		s.fail("keys", "must not be empty without a password")
+	}
+	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
+	c.Network = s.str("network", c.Network)
+	s.rejectUnused()
+	return c
+}
+
+func readLinux(s *section) shell.Config {
+	c := shell.Default
+	c.Login, c.User, c.Password = s.prompt("login", c.Login), s.str("user", c.User), s.secret("password")
+	c.Prompts, c.Network = s.prompts("prompt", c.Prompts), s.str("network", c.Network)
+	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
+	s.rejectUnused()
+	return c
+}
+
+// aborts reads the aborts of the whole board.
+func (s *section) aborts() console.Watch {
+	s.declare("aborts", option.Aborts)
+	w, err := luaoption.Aborts(s.t.RawGetString("aborts"))
+	if err != nil {
+		s.fail("aborts", "%v", err)
+	}
+	shown := []any{}
+	for _, a := range w.Add {
+		shown = append(shown, a.Message)
+	}
+	for _, name := range w.Disable {
+		shown = append(shown, "not "+name)
+	}
+	s.record("aborts", shown)
+	return w
+}
+
+// prompt reads a text to wait for, which is not blank.
+func (s *section) prompt(key, otherwise string) string {
+	p := s.str(key, otherwise)
+	if strings.TrimSpace(p) == "" {
+		s.fail(key, "must have more than blanks in it")
+	}
+	return p
+}
+
+// prompts reads one text to wait for, or a list of texts.
+func (s *section) prompts(key string, otherwise []string) []string {
+	t, ok := vm.TableIn(s.get(key, option.Prompts))
+	if !ok {
+		return []string{s.prompt(key, otherwise[0])}
+	}
+	var all []string
+	var noted []any
+	t.ForEach(func(k, v lua.LValue) {
+		p, ok := v.(lua.LString)
+		if _, index := k.(lua.LNumber); !index || !ok || strings.TrimSpace(string(p)) == "" {
+			s.fail(key, "must be a text, or a list of texts, with more than blanks in them")
+		}
+		all, noted = append(all, string(p)), append(noted, string(p))
+	})
+	if len(all) == 0 {
+		s.fail(key, "must not be empty")
+	}
+	s.record(key, noted)
+	return all
+}
+
+// secret reads a password, which is masked in every record.
+func (s *section) secret(key string) string {
+	v := s.str(key, "")
+	if v != "" {
+		s.record(key, "********")
+		s.reader.Secrets.Add(v)
+	}
+	return v
+}
+
+// minLineLimit is the length of the longest command that flashlua types.
+const minLineLimit = 200
+
+func (s *section) line(otherwise int) int {
+	n := s.nonNegative("line_limit", otherwise)
+	if n < minLineLimit {
+		s.fail("line_limit", "must be at least %d", minLineLimit)
+	}
+	return n
+}

@@ -1,0 +1,97 @@
+package policy
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/engine"
+)
+
+// apiVersion is the highest version that a policy's api key may have.
+const apiVersion = 1
+
+// readPolicy reads the keys at the top of a policy, and its sections.
+func readPolicy(s *section, name string) *engine.Policy {
+	if api := s.nonNegative("api", apiVersion); api != apiVersion {
+		s.fail("api", "asks for version %d, this flashlua has %d: get a newer one", api, apiVersion)
+	}
+	p := &engine.Policy{
+		Name: s.str("name", name), Description: s.str("description", ""), Tested: s.str("tested", ""),
+		Dir:  s.str("files_dir", ""),
+		Boot: s.str("boot", ""), BootArgs: s.str("bootargs", ""), DefaultTarget: s.str("default_target", ""),
+	}
+	if p.Name == "" {
+		s.fail("name", "must not be empty")
+	}
+	p.Console = readConsole(s.section("console"))
+	p.UBoot = readUBoot(s.section("uboot"))
+	p.Linux = readLinux(s.section("linux"))
+	p.Files = readFiles(s.section("files"))
+	p.Targets = readTargets(s.section("targets"))
+	p.Net = readNet(s.section("net"))
+	p.Limits = readLimits(s.section("limits"))
+	p.PowerAfter = readPowerAfter(s.section("power_after"))
+	p.OffTime = readPower(s.section("power"))
+	s.function("flash")
+	s.function("classify")
+	s.function("backoff")
+	s.rejectUnused()
+	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok {
+		s.fail("default_target", "names %q, which is not in targets%s", p.DefaultTarget, suggest.Nearest(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
+	}
+	return p
+}
+
+func readNet(s *section) engine.Net {
+	n := engine.Net{HTTP: s.str("http", ""), TFTP: s.str("tftp", ""), Listen: s.str("listen", "")}
+	address, gateway := s.str("address", ""), s.str("gateway", "")
+	s.rejectUnused()
+	if text := address; text != "" {
+		var err error
+		if n.Address, err = netip.ParsePrefix(text); err != nil || !n.Address.Addr().Is4() {
+			s.fail("address", `must be an IPv4 address with its mask, "192.168.1.5/24", not %q`, text)
+		}
+	}
+	if text := gateway; text != "" {
+		var err error
+		if n.Gateway, err = netip.ParseAddr(text); err != nil || !n.Gateway.Is4() || !n.Address.IsValid() {
+			s.fail("gateway", `must be an IPv4 address, "192.168.1.1", and needs net.address`)
+		}
+	}
+	return n
+}
+
+func readLimits(s *section) engine.Limits {
+	retries := s.nonNegative("retries", engine.DefaultRetries)
+	l := engine.Limits{Retries: &retries, Total: s.duration("total", engine.DefaultTotal), Attempt: s.duration("attempt", 0), Jitter: s.number("jitter", 0)}
+	if l.Attempt == 0 { // not given: the engine uses a default that fits the total; one that is given must fit
+		s.record("attempt", min(engine.DefaultAttempt, l.Total).String())
+	}
+	if !(l.Jitter >= 0 && l.Jitter <= 1) {
+		s.fail("jitter", "must be between 0 and 1")
+	}
+	s.rejectUnused()
+	return l
+}
+
+func readPower(s *section) time.Duration {
+	off := s.duration("off_time", engine.DefaultOffTime)
+	s.rejectUnused()
+	return off
+}
+
+func readPowerAfter(s *section) engine.PowerAfter {
+	state := func(key string) engine.PowerState {
+		v := engine.PowerState(s.str(key, string(engine.PowerOff)))
+		if v != engine.PowerOff && v != engine.PowerOn && v != engine.PowerKeep {
+			s.fail(key, `must be "on", "off" or "keep", not %q`, v)
+		}
+		return v
+	}
+	p := engine.PowerAfter{Success: state("success"), Failure: state("failure"), Cancel: state("cancel")}
+	s.rejectUnused()
+	return p
+}

@@ -1,0 +1,106 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// decode decodes the policy that a text returns, with the operator's settings.
+func decode(t *testing.T, text string, set map[string]string) (Result, error) {
+	t.Helper()
+	s := vm.New()
+	lua51.Open(s)
+	c, err := lua51.Compile("board.lua", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := s.Call(t.Context(), s.L.NewFunctionFromProto(c.Proto))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Reader{State: s, Where: func(file, key string) string { return file + ":" + key }, Secrets: console.NewSecrets()}
+	return r.Policy(t.Context(), Input{
+		Table: results[0].(*lua.LTable), File: "board.lua", Name: "bench", Set: set,
+		Session: func(*engine.Session) (session, job lua.LValue) { return lua.LString("session"), lua.LString("job") },
+	})
+}
+
+func TestSettings(t *testing.T) {
+	got, err := decode(t, `return { uboot = { password = "hunter2" }, flash = function() end }`, map[string]string{"linux.timeout": "7m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := got.Policy; p.Name != "bench" || p.UBoot.Password != "hunter2" || p.Linux.Timeout != 7*time.Minute {
+		t.Errorf("the policy is %+v; want the values of the table and the settings", p)
+	}
+	if !got.Own["flash"] || got.Own["classify"] || got.Own["backoff"] {
+		t.Errorf("Own = %v; want flash alone", got.Own)
+	}
+	values := map[string]string{}
+	for _, s := range got.Settings {
+		values[s.Key] = fmt.Sprint(s.Value)
+	}
+	for key, want := range map[string]string{"uboot.password": "********", "linux.timeout": "7m0s", "name": "bench"} {
+		if values[key] != want {
+			t.Errorf("setting %s = %q; want %q", key, values[key], want)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		table string
+		set   map[string]string
+		kind  classify.Kind
+		want  string
+	}{
+		{`{ flash = 1 }`, nil, classify.ConfigPolicy, "board.lua:flash: flash must be a function, not a number"},
+		{`{ uboot = { promt = "x" } }`, nil, classify.ConfigPolicy, "board.lua:promt: uboot.promt is not a policy key; did you mean prompt?"},
+		{`{ flash = function() end }`, map[string]string{"limits.jitter": "2"}, classify.ConfigPolicy, "--set: limits.jitter must be between 0 and 1"},
+		{`{ flash = function() end }`, map[string]string{"limits.jiter": "0"}, classify.Usage, "there is no policy key limits.jiter; did you mean limits.jitter?"},
+	} {
+		_, err := decode(t, "return "+tt.table, tt.set)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || classify.Facts(err).Kind != tt.kind {
+			t.Errorf("Policy(%s) with %v = %v, kind %s; want %s, kind %s", tt.table, tt.set, err, classify.Facts(err).Kind, tt.want, tt.kind)
+		}
+	}
+}
+
+func TestFunctions(t *testing.T) {
+	got, err := decode(t, `return {
+		flash = function(session, job) error(session .. " and " .. job) end,
+		classify = function(err, next) return next(err) end,
+		backoff = function(n) return n .. "s" end,
+	}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := got.Policy
+	if err := p.Flash(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "session and job") {
+		t.Errorf("Flash = %v; want the error of the script with both arguments", err)
+	}
+	lost := errors.New("lost")
+	class, err := p.Classify(t.Context(), lost, func(err error) classify.Class {
+		if err != lost {
+			t.Errorf("next(%v); want %v", err, lost)
+		}
+		return classify.Fatal
+	})
+	if class != classify.Fatal || err != nil {
+		t.Errorf("Classify = %s, %v; want fatal", class, err)
+	}
+	if wait, err := p.Backoff(t.Context(), 3, lost, nil); wait != 3*time.Second || err != nil {
+		t.Errorf("Backoff(3) = %s, %v; want 3s", wait, err)
+	}
+}

@@ -1,0 +1,55 @@
+package policy
+
+import (
+	"context"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// Reader reads policies, and options that are sections of one, in a Lua state. The state's goroutine owns it.
+type Reader struct {
+	State   *vm.State
+	Where   func(file, key string) string // returns the place of a key, "file:line", or the file
+	Secrets *console.Secrets              // passwords that were read are added to it
+}
+
+// Input is a policy before it is decoded.
+type Input struct {
+	Table   *lua.LTable // the operator's settings are written into it
+	File    string      // of the script, for messages
+	Name    string      // of a policy that has no name of its own
+	Set     map[string]string
+	Session func(*engine.Session) (session, job lua.LValue) // returns the arguments of the policy's flash
+}
+
+// Result is a decoded policy. Plain data, but for the policy's functions: they call the script in its state.
+type Result struct {
+	Policy   *engine.Policy
+	Settings []Setting       // every key with the value that will be used
+	Own      map[string]bool // for flash, classify and backoff: whether the script has its own
+}
+
+// Setting is a policy key, dotted as --set takes it, and its value: a string, a number or a list of those. A
+// password is stars.
+type Setting struct {
+	Key   string
+	Value any
+}
+
+// Policy decodes a policy. The error of a wrong key is of kind config.policy and names its line, that of an
+// unknown key in Set is of kind usage.
+func (r Reader) Policy(ctx context.Context, in Input) (result Result, err error) {
+	d := newDecoder(r, in.File)
+	d.set = in.Set
+	defer vm.CatchRefusal(&err)
+	p := readPolicy(&section{decoder: d, t: in.Table}, in.Name)
+	d.rejectUnknownSettings()
+	if err := d.hooks(ctx, p, in); err != nil {
+		return Result{}, err
+	}
+	return Result{Policy: p, Settings: d.settings, Own: d.own}, nil
+}

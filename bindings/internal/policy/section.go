@@ -1,0 +1,186 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/classify"
+)
+
+// fail refuses the policy with an error that names the line and the key.
+func (s *section) fail(key, format string, a ...any) {
+	where := s.reader.Where(s.file, key)
+	if _, ok := s.set[s.path+key]; ok {
+		where = "--set"
+	}
+	vm.Refuse(classify.New(classify.ConfigPolicy, "%s: %s%s %s", where, s.path, key, fmt.Sprintf(format, a...)))
+}
+
+// declare records that the section has a key. The first kind that is recorded stays.
+func (s *section) declare(key string, kind option.Kind) {
+	if s.known = append(s.known, key); !slices.Contains(option.Names(s.keys), s.path+key) {
+		s.keys = append(s.keys, option.Option{Name: s.path + key, Kind: kind})
+	}
+}
+
+// get returns the value of a key: the operator's if there is one.
+func (s *section) get(key string, kind option.Kind) lua.LValue {
+	s.declare(key, kind)
+	if v, ok := s.set[s.path+key]; ok {
+		s.used[s.path+key] = true
+		s.t.RawSetString(key, lua.LString(v))
+		return lua.LString(v)
+	}
+	return s.t.RawGetString(key)
+}
+
+// record keeps the value that a key will have.
+func (s *section) record(key string, value any) {
+	at := slices.IndexFunc(s.settings, func(x Setting) bool { return x.Key == s.path+key })
+	if at < 0 {
+		s.settings = append(s.settings, Setting{s.path + key, value})
+		return
+	}
+	s.settings[at].Value = value
+}
+
+func (s *section) str(key, otherwise string) string {
+	switch v := s.get(key, option.String).(type) {
+	case *lua.LNilType:
+		s.record(key, otherwise)
+		return otherwise
+	case lua.LString:
+		s.record(key, string(v))
+		return string(v)
+	default:
+		s.fail(key, "must be a string, not a %s", v.Type())
+		return ""
+	}
+}
+
+// number reads a number. The operator's is a text in Go's notation.
+func (s *section) number(key string, otherwise float64) float64 {
+	n := s.readNumber(key, option.Number, otherwise)
+	s.record(key, n)
+	return n
+}
+
+// readNumber is number without recording the value.
+func (s *section) readNumber(key string, kind option.Kind, otherwise float64) float64 {
+	v := s.get(key, kind)
+	if text, ok := v.(lua.LString); ok && s.used[s.path+key] {
+		n, err := strconv.ParseInt(string(text), 0, 64)
+		f := float64(n)
+		if err != nil {
+			f, err = strconv.ParseFloat(string(text), 64)
+		}
+		if err != nil {
+			s.fail(key, "must be a number, not %q", string(text))
+		}
+		s.t.RawSetString(key, lua.LNumber(f))
+		return f
+	}
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return otherwise
+	case lua.LNumber:
+		return float64(v)
+	default:
+		s.fail(key, "must be a number, not a %s", v.Type())
+		return 0
+	}
+}
+
+func (s *section) nonNegative(key string, otherwise int) int {
+	n := s.readNumber(key, option.Integer, float64(otherwise))
+	s.record(key, n)
+	if n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
+		s.fail(key, "must be a whole number from 0 up")
+	}
+	return int(n)
+}
+
+func (s *section) boolean(key string, otherwise bool) bool {
+	b := otherwise
+	switch v := s.get(key, option.Boolean).(type) {
+	case *lua.LNilType:
+	case lua.LBool:
+		b = bool(v)
+	case lua.LString: // set by the operator
+		if v != "true" && v != "false" {
+			s.fail(key, "must be true or false, not %q", string(v))
+		}
+		b = v == "true"
+		s.t.RawSetString(key, lua.LBool(b))
+	default:
+		s.fail(key, "must be true or false, not a %s", v.Type())
+	}
+	s.record(key, b)
+	return b
+}
+
+func (s *section) duration(key string, otherwise time.Duration) time.Duration {
+	d := otherwise
+	if v := s.get(key, option.Duration); v != lua.LNil {
+		var err error
+		if d, err = luaoption.Duration(v); err != nil {
+			s.fail(key, "%v", err)
+		}
+	}
+	s.record(key, d.String())
+	return d
+}
+
+func (s *section) function(key string) *lua.LFunction {
+	s.known = append(s.known, key)
+	v := s.t.RawGetString(key)
+	s.own[key] = v != lua.LNil
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return nil
+	case *lua.LFunction:
+		return v
+	default:
+		s.fail(key, "must be a function, not a %s", v.Type())
+		return nil
+	}
+}
+
+// names returns the keys of a table in which a policy chooses the names, sorted, with those that the operator
+// adds.
+func (s *section) names() []string {
+	names := map[string]bool{}
+	s.t.ForEach(func(k, _ lua.LValue) {
+		name, ok := k.(lua.LString)
+		if !ok {
+			s.fail(k.String(), "must be a name")
+		}
+		names[string(name)] = true
+	})
+	for k := range s.set {
+		if name, ok := strings.CutPrefix(k, s.path); ok && !strings.Contains(name, ".") {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// rejectUnused refuses keys that were not read.
+func (s *section) rejectUnused() {
+	s.t.ForEach(func(k, _ lua.LValue) {
+		if name, ok := k.(lua.LString); !ok || !slices.Contains(s.known, string(name)) {
+			s.fail(k.String(), "is not a policy key%s", suggest.Name(k.String(), s.known))
+		}
+	})
+}
