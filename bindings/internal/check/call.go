@@ -1,8 +1,6 @@
 package check
 
 import (
-	"regexp"
-
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
@@ -30,7 +28,7 @@ func calledName(call *ast.FuncCallExpr) string {
 	return ""
 }
 
-var writesMedium = regexp.MustCompile(`\bdd\b[^|;&]*\bof=/dev/|\b(?:mmc|sf|nand|usb) write\b|\bblkdiscard\b`)
+var writesMedium = lazyRegexp(`\bdd\b[^|;&]*\bof=/dev/|\b(?:mmc|sf|nand|usb) write\b|\bblkdiscard\b`)
 
 // call checks one call.
 func (c *checker) call(x *ast.FuncCallExpr, s *scope) {
@@ -43,7 +41,7 @@ func (c *checker) call(x *ast.FuncCallExpr, s *scope) {
 			c.removedWrite = x
 		}
 	}
-	if cmd, ok := stringOf(argument(x, 0)); ok && (name == "run" || name == "exec") && writesMedium.MatchString(cmd) {
+	if cmd, ok := stringOf(argument(x, 0)); ok && (name == "run" || name == "exec") && writesMedium().MatchString(cmd) {
 		c.writes = append(c.writes, x)
 	}
 	self := 0 // position of the text or the error that the function works on, if it is no method

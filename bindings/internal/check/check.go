@@ -9,7 +9,6 @@ package check
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -141,12 +140,12 @@ func (c *checker) report(line int, word, rule, format string, a ...any) {
 	c.found = append(c.found, Finding{c.in.File, line, max(column, 1), fmt.Sprintf(format, a...), rule})
 }
 
-var position = regexp.MustCompile(`^(.*?):(\d+):?\s*`)
+var position = lazyRegexp(`^(.*?):(\d+):?\s*`)
 
 // reportError adds a finding for an error whose text begins with its position.
 func (c *checker) reportError(rule string, err error) {
 	text, line := err.Error(), 1
-	if m := position.FindStringSubmatch(text); m != nil && m[1] == c.in.File {
+	if m := position().FindStringSubmatch(text); m != nil && m[1] == c.in.File {
 		line, _ = strconv.Atoi(m[2])
 		text = strings.TrimPrefix(text, m[0])
 	}
@@ -155,7 +154,7 @@ func (c *checker) reportError(rule string, err error) {
 	c.report(line, word[strings.LastIndexByte(word, '.')+1:], rule, "%s", text)
 }
 
-var word = regexp.MustCompile(`\w+`)
+var word = lazyRegexp(`\w+`)
 
 // line returns the line of a policy's key, else of its section, else the first line.
 func (c *checker) line(section, key string) int {
@@ -163,7 +162,7 @@ func (c *checker) line(section, key string) int {
 		c.firstLines = map[string]int{}
 		for i, l := range c.lines {
 			code, _, _ := strings.Cut(l, "--")
-			for _, w := range word.FindAllString(code, -1) {
+			for _, w := range word().FindAllString(code, -1) {
 				if c.firstLines[w] == 0 {
 					c.firstLines[w] = i + 1
 				}

@@ -2,7 +2,6 @@ package check
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -34,10 +33,10 @@ type stub struct {
 }
 
 var (
-	stubClass    = regexp.MustCompile(`^---@class flashlua\.(\w+)`)
-	stubField    = regexp.MustCompile(`^---@field (\w+)`)
-	stubReturn   = regexp.MustCompile(`^---@return flashlua\.(\w+)\??(?:\s|$)`)
-	stubFunction = regexp.MustCompile(`^function (\w+?)(?:_object)?([.:])(\w+)`)
+	stubClass    = lazyRegexp(`^---@class flashlua\.(\w+)`)
+	stubField    = lazyRegexp(`^---@field (\w+)`)
+	stubReturn   = lazyRegexp(`^---@return flashlua\.(\w+)\??(?:\s|$)`)
+	stubFunction = lazyRegexp(`^function (\w+?)(?:_object)?([.:])(\w+)`)
 )
 
 // readStub reads the LuaCATS stub.
@@ -45,13 +44,13 @@ var readStub = sync.OnceValue(func() stub {
 	s := stub{map[string][]string{}, map[string]string{}}
 	class, result := "", ""
 	for line := range strings.Lines(scripts.Stub) {
-		if m := stubClass.FindStringSubmatch(line); m != nil {
+		if m := stubClass().FindStringSubmatch(line); m != nil {
 			class = m[1]
-		} else if m := stubField.FindStringSubmatch(line); m != nil {
+		} else if m := stubField().FindStringSubmatch(line); m != nil {
 			s.members[class] = append(s.members[class], m[1])
-		} else if m := stubReturn.FindStringSubmatch(line); m != nil {
+		} else if m := stubReturn().FindStringSubmatch(line); m != nil {
 			result = m[1]
-		} else if m := stubFunction.FindStringSubmatch(line); m != nil {
+		} else if m := stubFunction().FindStringSubmatch(line); m != nil {
 			if m[2] == ":" {
 				s.members[m[1]] = append(s.members[m[1]], m[3])
 			}

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,12 +71,12 @@ func (c *checker) checkFiles(p *engine.Policy) {
 	}
 }
 
-var number = regexp.MustCompile(`\b(?:0[xX])?[0-9a-fA-F]+\b`)
+var number = lazyRegexp(`\b(?:0[xX])?[0-9a-fA-F]+\b`)
 
 // addresses returns the numbers in a U-Boot command, which reads them as hexadecimal.
 func addresses(cmd string) map[uint64]bool {
 	all := map[uint64]bool{}
-	for _, s := range number.FindAllString(cmd, -1) {
+	for _, s := range number().FindAllString(cmd, -1) {
 		if n, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s), "0x"), 16, 64); err == nil {
 			all[n] = true
 		}

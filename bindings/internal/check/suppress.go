@@ -3,7 +3,6 @@ package check
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,7 +11,7 @@ import (
 
 // suppressionComment is `-- check: allow RULE, RULE because REASON`. It holds for its own line and for the one
 // after it.
-var suppressionComment = regexp.MustCompile(`--\s*check:\s*allow\s+([\w, -]+?)(?:\s+because\s+(\S.*))?$`)
+var suppressionComment = lazyRegexp(`--\s*check:\s*allow\s+([\w, -]+?)(?:\s+because\s+(\S.*))?$`)
 
 // suppression is one such comment.
 type suppression struct {
@@ -54,7 +53,7 @@ func (c *checker) applySuppressions() []Finding {
 func (c *checker) suppressions() map[int]*suppression {
 	all := map[int]*suppression{}
 	for i, l := range c.lines {
-		if m := suppressionComment.FindStringSubmatch(strings.TrimRight(l, " \r")); m != nil {
+		if m := suppressionComment().FindStringSubmatch(strings.TrimRight(l, " \r")); m != nil {
 			rules := strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' })
 			all[i+1] = &suppression{rules, m[2] != "", map[string]bool{}}
 		}
