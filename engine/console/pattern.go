@@ -61,16 +61,25 @@ func (p Pattern) find(buf []byte, fresh int) []int {
 		return nil
 	}
 	m := p.findBytes(text, 0)
-	for i := range m {
-		switch {
-		case m[i] < 0:
-		case i%2 == 0:
-			m[i] = from + indexes[m[i]]
-		default:
-			m[i] = from + indexes[m[i]-1] + 1
+	for i := 0; i+1 < len(m); i += 2 {
+		if m[i] >= 0 {
+			m[i], m[i+1] = rawRange(m[i], m[i+1], indexes)
+			m[i], m[i+1] = from+m[i], from+m[i+1]
 		}
 	}
 	return m
+}
+
+// rawRange returns where the bytes from start to end of a shown text lie, whose indexes shown returned. An empty range
+// lies after the byte before it.
+func rawRange(start, end int, indexes []int) (rawStart, rawEnd int) {
+	switch {
+	case start < end:
+		return indexes[start], indexes[end-1] + 1
+	case start > 0:
+		return indexes[start-1] + 1, indexes[start-1] + 1
+	}
+	return 0, 0
 }
 
 // findBytes is find in the bytes as they are.
@@ -130,7 +139,7 @@ func (p Pattern) findAcrossKernelLines(buf []byte) []int {
 	return m
 }
 
-// groups returns the texts of the groups of a match, without the kernel's lines.
+// groups returns what a terminal shows of the groups of a match, without the kernel's lines.
 func groups(buf []byte, m []int) []string {
 	var texts []string
 	for i := 2; i+1 < len(m); i += 2 {
@@ -138,7 +147,7 @@ func groups(buf []byte, m []int) []string {
 			texts = append(texts, "")
 			continue
 		}
-		group := buf[m[i]:m[i+1]]
+		group, _ := shown(buf[m[i]:m[i+1]])
 		texts = append(texts, string(removeLines(group, kernelLines(group))))
 	}
 	return texts

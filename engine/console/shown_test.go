@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,31 @@ func TestPatternsIgnoreWhatPrintsNothing(t *testing.T) {
 	}
 }
 
+// TestGroupsOfAShownMatch: groups have what a terminal shows, and an empty group, wherever it lies, has nothing.
+func TestGroupsOfAShownMatch(t *testing.T) {
+	for in, want := range map[string]string{
+		"=\x1b[m> ":            `"" "> " ""`,
+		"xx=\x1b[m> y":         `"xx" "> " "y"`,
+		"x\x1b[mx=\x0e> \x0fy": `"xx" "> " "y"`,
+	} {
+		m := Regexp(`(x*)=(> )(y*)`).find([]byte(in), 0)
+		if m == nil {
+			t.Errorf("find in %q = no match; want one", in)
+			continue
+		}
+		var got []string
+		for _, group := range groups([]byte(in), m) {
+			got = append(got, strconv.Quote(group))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("groups in %q = %s; want %s", in, strings.Join(got, " "), want)
+		}
+	}
+	if m := Regexp(`x*`).find([]byte("\x1b[m"), 0); len(m) != 2 || m[0] != m[1] {
+		t.Errorf("find of an empty match where nothing is shown = %v; want an empty range", m)
+	}
+}
+
 // TestMatchAfterFresh: a search from an offset does not find what lies in an earlier line, however it was printed.
 func TestMatchAfterFresh(t *testing.T) {
 	buf := []byte("\x1b[1mU-\x1b[0mBoot 2024.01\r\nother\x1b[0m\r\n")
@@ -74,6 +100,16 @@ func FuzzShown(f *testing.F) {
 		text, indexes := shown(in)
 		if again, same := shown(text); same != nil || !bytes.Equal(again, text) {
 			t.Fatalf("shown(%q) = %q, and shown of that %q; want the same", in, text, again)
+		}
+		for _, p := range []Pattern{Text("=> "), Prompt("# "), Regexp(`(x*)=(>? ?)`), Regexp(`(?m)^(a*)(b?)$`)} {
+			for fresh := range len(in) + 1 {
+				m := p.find(in, fresh)
+				for i := 0; i+1 < len(m); i += 2 {
+					if from, to := m[i], m[i+1]; from > to || to > len(in) {
+						t.Fatalf("%s in %q from %d = %v; want ranges of it", p, in, fresh, m)
+					}
+				}
+			}
 		}
 		for i, at := range indexes {
 			if in[at] != text[i] || i > 0 && at <= indexes[i-1] {
