@@ -53,7 +53,7 @@ func (c *Console) Start(ctx context.Context, d Dialect, cmd string) (returned Pa
 	if err := d.check(cmd); err != nil {
 		return Pattern{}, err
 	}
-	w, err := c.typist.typeLine(ctx, d, typeTries, func(w marker) string { return d.Wrap(w.a, w.b, cmd) })
+	w, err := c.typist.typeLine(ctx, d, typeTries, func(w marker) string { return d.wrap(w, cmd) })
 	if err != nil {
 		return Pattern{}, err
 	}
@@ -77,14 +77,14 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 			return Result{}, err
 		}
 	}
-	return t.run(ctx, d, cmd)
+	return t.run(ctx, d, cmd, t.wrapper(d, cmd.Text))
 }
 
-// run types a command at an interpreter that answers, and waits for its exit code.
-func (t *typist) run(ctx context.Context, d Dialect, cmd Command) (Result, error) {
+// run types a command, as frame makes it of a marker, at an interpreter that answers, and waits for its exit code.
+func (t *typist) run(ctx context.Context, d Dialect, cmd Command, frame func(marker) string) (Result, error) {
 	c := t.con
 	t.needsSync = true
-	w, err := t.typeLine(ctx, d, typeTries, t.wrapper(d, cmd.Text))
+	w, err := t.typeLine(ctx, d, typeTries, frame)
 	if err != nil {
 		return Result{}, err
 	}

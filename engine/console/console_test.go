@@ -322,12 +322,12 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// framedLine matches a framed line, with the marker and the command.
-var framedLine = regexp.MustCompile(`^ echo '(\w{3})''(\w{3}):b';setenv fl;(.*);fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
+// framedLine matches a framed line, with the command and the marker.
+var framedLine = regexp.MustCompile(`^ echo \w'\w\w:';(?:setenv fl;)?(.*);fl=(\w{3})(\w{3})\$\?;echo \$fl:\$fl\.$`)
 
 // endMarker returns the second echo of a command.
 func endMarker(w marker, code int) string {
-	return fmt.Sprintf("%s%s:%d:%[2]s:%[3]d:e", w.a, w.b, code)
+	return fmt.Sprintf("%s%d:%[1]s%[2]d.", w.word(), code)
 }
 
 // fakeShell echoes what is typed, in pieces, and answers each framed command with reply.
@@ -354,7 +354,7 @@ func fakeShell(board net.Conn, reply func(cmd, begin string, w marker) string) {
 			say(board, 80, l.Begin()+"=> ")
 		}
 		if m := framedLine.FindStringSubmatch(string(line)); m != nil {
-			say(board, 5, reply(m[3], m[1]+m[2]+":b", marker{m[1], m[2]}))
+			say(board, 5, reply(m[1], m[3]+":", marker{m[2], m[3]}))
 		}
 		line = line[:0]
 	}
@@ -369,7 +369,7 @@ func TestRun(t *testing.T) {
 		{"plain", "", "one\r\ntwo\r\n", "\r\n=> ", 0, "one\ntwo"},
 		{"no line end before the marker", "", "one", "\r\n=> ", 1, "one"},
 		{"nothing", "", "", "\r\n=> ", 0, ""},
-		{"prompts, half markers, escapes, NULs", "", "=> # fl\r\n\x1b[6n==> e3\x00\r\n:0:e\r\n", "\r\n=> ", 7, "=> # fl\n==> e3\n:0:e"},
+		{"prompts, half markers, escapes, NULs", "", "=> # fl\r\n\x1b[6n==> e3\x00\r\n:0.\r\n", "\r\n=> ", 7, "=> # fl\n==> e3\n:0."},
 		{"kernel line before and after", "[ 1.0] usb 1-1: new\r\n", "x\r\n", "[ 2.0] eth0: up\r\n=> ", 255, "x"},
 		{"a stale prompt before", "=> \r\n=> ", "y\r\n", "\r\n=> ", 0, "y"},
 		{"no prompt after", "", "z\r\n", "\r\n", 0, "z"},
@@ -431,8 +431,8 @@ func TestSyncRecovers(t *testing.T) {
 				if heard += string(buf[:n]); !strings.Contains(heard, "\x03") { // dead until Ctrl-C
 					continue
 				}
-				if m := regexp.MustCompile(`echo '(\w+)''(\w+):s'\n$`).FindStringSubmatch(heard); m != nil {
-					say(board, 3, "> \r\n"+m[1]+m[2]+":s\r\n=> ")
+				if m := regexp.MustCompile(`echo (\w+)'(\w+)\.'\n$`).FindStringSubmatch(heard); m != nil {
+					say(board, 3, "> \r\n"+m[1]+m[2]+".\r\n=> ")
 				}
 			}
 		}()

@@ -17,26 +17,26 @@ type Dialect struct {
 	Prompt string // how its prompt ends
 	Line   int    // the longest line that it takes, in bytes
 
-	// Wrap frames cmd between two echoes. For a = "x1", b = "y2" and cmd = "ls", the line for U-Boot is
+	// wrap frames cmd between two echoes. For the marker k2kpeb and the command ls, the line for U-Boot is
 	//
-	//	 echo 'x1''y2:b';setenv fl;ls;fl=y2:$?;echo 'x1'$fl:$fl:e
+	//	 echo p'eb:';setenv fl;ls;fl=k2kpeb$?;echo $fl:$fl.
 	//
-	// which prints x1y2:b before the output of ls, and x1y2:0:y2:0:e after it if the exit code is 0. In the line, a
-	// and b are apart, so that its echo contains neither marker. The variable fl keeps what the second echo prints
-	// after a, so that it can be printed again if it was lost.
-	Wrap func(a, b, cmd string) string
+	// which prints peb: before the output of ls, and k2kpeb0:k2kpeb0. after it if the exit code is 0. The echo of the
+	// line contains neither. The variable fl keeps what the second echo prints, so that it can be printed again if it
+	// was lost.
+	wrap func(w marker, cmd string) string
 
-	// setup is a command after which shortWrap does what Wrap does in fewer characters: on a serial line, the
-	// characters are most of the cost of a short command. Both may be unset.
-	setup     string
-	shortWrap func(a, b, cmd string) string
+	// setup is a line that makes shortWrap do what wrap does in fewer characters: on a serial line, the characters
+	// are most of the cost of a short command. It ends like the line of a framed command. Both may be unset.
+	setup     func(marker) string
+	shortWrap func(w marker, cmd string) string
 
 	// checkClosed refuses a command that the interpreter would continue on the next line, for instance an open
 	// quote.
 	checkClosed func(cmd string) error
 
-	// disableEditing is typed once the shell answers. It makes a line editor show lines as they are typed.
-	disableEditing string
+	// prepare is a line that is typed once the interpreter answers. Its failure does no harm.
+	prepare string
 
 	// Abort lists the texts that mean failure whenever they are printed.
 	Abort []Abort
@@ -51,8 +51,7 @@ type Dialect struct {
 	CheckKernelQuiet func(ctx context.Context) (bool, error)
 }
 
-// Every typed line starts with a space because some boards drop the first character. U-Boot repeats the previous
-// command on an empty line, except non-repeatable ones such as setenv.
+// Every typed line starts with a space because some boards drop the first character.
 
 // UBoot returns the dialect of U-Boot's shell, hush.
 func UBoot(prompt string, line int) Dialect {
@@ -63,8 +62,14 @@ func UBoot(prompt string, line int) Dialect {
 			}
 			return closedQuotesUBoot(cmd)
 		},
-		Wrap: func(a, b, cmd string) string {
-			return fmt.Sprintf(` echo '%s''%s:b';setenv fl;%s;fl=%[2]s:$?;echo '%[1]s'$fl:$fl:e`, a, b, cmd)
+		prepare: " setenv fl", // a variable of the environment would hide that of the shell
+		wrap: func(w marker, cmd string) string {
+			// U-Boot repeats the previous line on an empty one, unless a command such as setenv was in it.
+			once := "setenv fl;"
+			if strings.HasPrefix(cmd, "setenv ") {
+				once = ""
+			}
+			return fmt.Sprintf(` echo %s;%s%s;fl=%s$?;echo $fl:$fl.`, w.quotedBegin(), once, cmd, w.word())
 		},
 	}
 }
@@ -78,26 +83,26 @@ var bareWord = regexp.MustCompile(`^[\w./-]+$`)
 func POSIX(prompt string, line int) Dialect {
 	return Dialect{
 		Name: "the shell", Prompt: prompt, Line: line, checkClosed: closedQuotes,
+		// On terminals that it does not know, bash scrolls long lines sideways.
+		prepare: " set +o emacs +o vi",
 		// The command sees neither the arguments nor the variables of the function, except flw, flc and fl.
-		setup: `fl(){ flw=$1 flc=$2;set --;echo "$flw:b";command eval "$flc" </dev/null;fl=${flw#???}:$?;echo "${flw%???}$fl:$fl:e";}`,
-		shortWrap: func(a, b, cmd string) string {
+		setup: func(w marker) string {
+			return ` fl(){ flw=$1 flc=$2;set --;echo $flw:;command eval "$flc"</dev/null;fl=$flw$?;echo "$fl:$fl.";};fl ` + w.word()
+		},
+		shortWrap: func(w marker, cmd string) string {
 			if !bareWord.MatchString(cmd) {
 				cmd = quoteLine(cmd)
 			}
-			return " fl " + a + b + " " + cmd
+			return " fl " + w.word() + " " + cmd
 		},
-		disableEditing: " set +o emacs +o vi 2>/dev/null", // on terminals that it does not know, bash scrolls long lines sideways
-		Wrap: func(a, b, cmd string) string {
-			return fmt.Sprintf(` echo '%s''%s:b';command eval %s </dev/null;fl=%[2]s:$?;echo '%[1]s'$fl:$fl:e`, a, b, quoteLine(cmd))
+		wrap: func(w marker, cmd string) string {
+			return fmt.Sprintf(` echo %s;command eval %s </dev/null;fl=%s$?;echo "$fl:$fl."`, w.quotedBegin(), quoteLine(cmd), w.word())
 		},
 	}
 }
 
-// Framed returns the length of the line in which cmd is typed, in bytes, with its Enter.
-func (d Dialect) Framed(cmd string) int {
-	m := newMarker()
-	return len(d.Wrap(m.a, m.b, cmd)) + 1
-}
+// Frame returns a line in which cmd is typed, with its Enter.
+func (d Dialect) Frame(cmd string) string { return d.wrap(newMarker(), cmd) + "\n" }
 
 // check refuses a command that cannot be framed.
 func (d Dialect) check(cmd string) error {
@@ -108,7 +113,7 @@ func (d Dialect) check(cmd string) error {
 	if err != nil {
 		return classify.Wrap(err, classify.ConsoleText, "cannot type %s", abbreviate(cmd))
 	}
-	if n := d.Framed(cmd); n > d.Line {
+	if n := len(d.Frame(cmd)); n > d.Line {
 		return classify.WithHint(
 			classify.New(classify.ConsoleText, "the command %s is %d bytes long when framed, %s takes %d", abbreviate(cmd), n, d.Name, d.Line),
 			"split it, or raise line_limit in the policy if the board takes more")

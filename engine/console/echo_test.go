@@ -77,12 +77,12 @@ func (e *editor) run(line string) string {
 		}
 		e.ran = append(e.ran, l.Command)
 		end := l.End("3")
-		e.fl = end[5:strings.Index(end, ":3:")] + ":3"
+		e.fl, _, _ = strings.Cut(end, ":")
 		return l.Begin() + "out of " + l.Command + "\r\n" + end
 	}
-	if a, ok := strings.CutPrefix(line, " echo '"); ok {
-		if a, ok := strings.CutSuffix(a, "'$fl:$fl:e"); ok {
-			return a + e.fl + ":" + e.fl + ":e\r\n"
+	if a, ok := strings.CutPrefix(line, ` echo "`); ok {
+		if a, ok := strings.CutSuffix(a, `$fl:$fl."`); ok {
+			return a + e.fl + ":" + e.fl + ".\r\n"
 		}
 	}
 	if strings.TrimSpace(line) == "" {

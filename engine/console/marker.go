@@ -20,28 +20,36 @@ func newMarker() marker {
 	return marker{string(raw[:halfMarker]), string(raw[halfMarker:])}
 }
 
+// word returns the whole marker.
+func (w marker) word() string { return w.a + w.b }
+
 // begun matches the first echo of a framed command.
-func (w marker) begun() Pattern { return regexpAcrossKernelLines(w.a + w.b + ":b") }
+func (w marker) begun() Pattern { return regexpAcrossKernelLines(w.b + ":") }
+
+// quotedBegin returns begun as a word of a shell that does not match begun itself.
+func (w marker) quotedBegin() string { return w.b[:1] + "'" + w.b[1:] + ":'" }
 
 // ended matches the second echo of a framed command, with its exit code, twice.
 func (w marker) ended() Pattern {
-	return regexpAcrossKernelLines(w.a + w.b + `:(\d+):` + w.b + `:(\d+):e`)
+	return regexpAcrossKernelLines(w.word() + `(\d+):` + w.word() + `(\d+)\.`)
 }
 
 // foreignEnd matches an end marker that belongs to another command, or is garbled.
-func (w marker) foreignEnd() Pattern { return Regexp(w.a + `(?:(\w{3}):(\d+):(\w{3}):(\d+)|:):e`) }
+func (w marker) foreignEnd() Pattern { return Regexp(w.a + `(?:(\w{6})(\d+):(\w{6})(\d+)|:)\.`) }
 
 // isForeign reports whether a match of foreignEnd belongs to another command.
-func (w marker) isForeign(groups []string) bool { return groups[0] == groups[2] && groups[0] != w.b }
+func (w marker) isForeign(groups []string) bool {
+	return groups[0] == groups[2] && groups[0] != w.word()
+}
 
 // askEnd returns the line that prints the second echo of a framed command again.
-func (w marker) askEnd() string { return " echo '" + w.a + "'$fl:$fl:e" }
+func (w marker) askEnd() string { return ` echo "` + w.a + `$fl:$fl."` }
 
 // probe returns the line that prints answered.
-func (w marker) probe() string { return " echo '" + w.a + "''" + w.b + ":s'" }
+func (w marker) probe() string { return " echo " + w.a + "'" + w.b + ".'" }
 
 // answered matches what probe prints.
-func (w marker) answered() Pattern { return regexpAcrossKernelLines(w.a + w.b + ":s") }
+func (w marker) answered() Pattern { return regexpAcrossKernelLines(w.word() + `\.`) }
 
 // abbreviate shortens a command for an error text.
 func abbreviate(cmd string) string {

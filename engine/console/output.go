@@ -108,7 +108,7 @@ func (g *capture) findStartLocked() bool {
 		return false
 	}
 	typed := strings.ReplaceAll(textOf(tokens(head[:m[0]])), "\n", "")
-	if t := &g.con.typist; !t.sawEcho && !strings.Contains(typed, g.marker.a+"'") {
+	if t := &g.con.typist; !t.sawEcho && !strings.Contains(typed, g.marker.word()) {
 		t.noEcho = true // the line runs and was not echoed
 	}
 	for row := m[1]; ; {

@@ -44,18 +44,18 @@ func (t *typist) probe(ctx context.Context, d Dialect, timeout time.Duration) er
 	return err
 }
 
-// setUp prepares an interpreter that answers: its line editor and its function for short commands. Commands run
-// without the function too.
+// setUp prepares an interpreter that answers: its variables or line editor, and its function for short commands.
+// Commands run without that function too.
 func (t *typist) setUp(ctx context.Context, d Dialect, timeout time.Duration) error {
 	t.awaitPrompt(ctx, d)
-	if d.disableEditing != "" {
-		if err := t.typeHarmless(ctx, d, d.disableEditing, t.atPrompt); err != nil {
+	if d.prepare != "" {
+		if err := t.typeHarmless(ctx, d, d.prepare, t.atPrompt); err != nil {
 			return err
 		}
 		t.awaitPrompt(ctx, d)
 	}
-	if d.setup != "" && d.check(d.setup) == nil {
-		res, err := t.run(ctx, d, Command{Text: d.setup, Timeout: timeout})
+	if d.setup != nil && len(d.setup(newMarker())) < d.Line {
+		res, err := t.run(ctx, d, Command{Text: "the setup of the shell", Timeout: timeout}, d.setup)
 		t.setupDone = err == nil && res.Code == 0
 	}
 	return nil

@@ -51,11 +51,11 @@ func (t *typist) forget() {
 
 // wrapper returns the framing of a command.
 func (t *typist) wrapper(d Dialect, cmd string) func(marker) string {
-	wrap := d.Wrap
+	wrap := d.wrap
 	if t.setupDone && d.shortWrap != nil {
 		wrap = d.shortWrap
 	}
-	return func(w marker) string { return wrap(w.a, w.b, cmd) }
+	return func(w marker) string { return wrap(w, cmd) }
 }
 
 // typeLine types the line that frame makes of a marker until its echo is right, and returns the marker. Enter is

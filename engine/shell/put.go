@@ -53,7 +53,7 @@ func (s *Shell) typeFile(ctx context.Context, path, content string) error {
 		return err
 	}
 	line := func(text string) string { return fmt.Sprintf("printf '%s' >>%s", text, to) }
-	room := s.Line - s.Framed(line(""))
+	room := s.Line - len(s.Frame(line("")))
 	if room < 4 {
 		return classify.New(classify.ConsoleText, "the path %s leaves no room in a line of %d bytes", path, s.Line)
 	}

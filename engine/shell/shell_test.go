@@ -27,7 +27,6 @@ type board struct {
 // answer returns what a command prints, and its exit code.
 func (b *board) answer(cmd string) (output, code string) {
 	switch {
-	case strings.HasPrefix(cmd, "fl(){"): // the console's setup
 	case b.odd != nil:
 		return b.odd(cmd)
 	case strings.Contains(cmd, "printk"), strings.HasPrefix(cmd, "date"), strings.HasPrefix(cmd, "echo 'AZ"):

@@ -67,7 +67,7 @@ func TestOtherUBoots(t *testing.T) {
 						t.Errorf("Env after SetEnv(%q) = %q, %v; want what was set", value, got, err)
 					}
 				}
-				frame := len(ub.Dialect.Wrap("abc", "fgh", "echo ")) + len("\n")
+				frame := len(ub.Frame("echo "))
 				longest := strings.Repeat("a", p.UBoot.Line-frame)
 				for cmd, want := range map[string]console.Result{
 					"false": {Code: 1},

@@ -45,7 +45,7 @@ func TestFraming(t *testing.T) {
 
 // enterTwice types a framed command whose Enter arrives twice: U-Boot would run the line once more.
 func enterTwice(ctx context.Context, t *testing.T, ub *uboot.UBoot) error {
-	if err := ub.Send(ctx, ub.Wrap("abc", "fgh", "echo on''ce")+"\n\n"); err != nil {
+	if err := ub.Send(ctx, ub.Frame("echo on''ce")+"\n"); err != nil {
 		return err
 	}
 	var raw []byte
@@ -71,7 +71,7 @@ func framedCommands(ctx context.Context, t *testing.T, sh *shell.Shell) error {
 		{"false", "", 1},
 		{"(exit 42)", "", 42},
 		{"echo '=> '; echo '# '; printf 'root@host:/very/long/path# \\n'", "=> \n# \nroot@host:/very/long/path# ", 0},
-		{"echo ':0:e'; printf 'a\\000b\\033[6n\\n'", ":0:e\nab", 0},
+		{"echo ':0.'; printf 'a\\000b\\033[6n\\n'", ":0.\nab", 0},
 		{"echo " + long, long, 0},
 		{"for i in 1 2\ndo\n\techo \"$i!\"\ndone", "1!\n2!", 0},
 		{"printf 'no end'; usleep 100000", "no end", 0},

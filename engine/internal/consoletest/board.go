@@ -86,6 +86,8 @@ func (b *Board) run(line string) {
 		b.Say(b.Prompt)
 	case l.Sync:
 		b.Say(l.Begin() + b.Prompt)
+	case l.Setup:
+		b.Say(l.Begin() + l.End("0") + b.Prompt)
 	default:
 		output, code := b.Reply(l.Command)
 		b.Say(l.Begin() + output)

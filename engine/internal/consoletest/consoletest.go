@@ -12,41 +12,49 @@ import (
 type Line struct {
 	Command string // the framed command, unquoted
 	Sync    bool   // there is no command: the console only checks that the interpreter answers
-	a, b    string // the halves of the marker
+	Setup   bool   // there is no command: the line defines the function of the short form
+	marker  string
 }
 
 var (
-	uboot = regexp.MustCompile(`^ *echo '(\w{3})''(\w{3}):b';setenv fl;(.*);fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
-	posix = regexp.MustCompile(`^ *echo '(\w{3})''(\w{3}):b';command eval '(.*)' </dev/null;fl=\w{3}:\$\?;echo '\w{3}'\$fl:\$fl:e$`)
-	short = regexp.MustCompile(`^ *fl (\w{3})(\w{3}) '?(.*?)'?$`)
-	sync  = regexp.MustCompile(`^ *echo '(\w{3})''(\w{3}):s'$`)
+	uboot = regexp.MustCompile(`^ *echo \w'\w\w:';(?:setenv fl;)?(.*);fl=(\w{6})\$\?;echo \$fl:\$fl\.$`)
+	posix = regexp.MustCompile(`^ *echo \w'\w\w:';command eval '(.*)' </dev/null;fl=(\w{6})\$\?;echo "\$fl:\$fl\."$`)
+	setup = regexp.MustCompile(`^ *fl\(\)\{.*\};fl (\w{6})$`)
+	short = regexp.MustCompile(`^ *fl (\w{6}) '?(.*?)'?$`)
+	sync  = regexp.MustCompile(`^ *echo (\w{3})'(\w{3})\.'$`)
 )
 
 // Parse parses a line, without its Enter. ok is false if the console waits for no answer to it.
 func Parse(line string) (l Line, ok bool) {
 	if m := sync.FindStringSubmatch(line); m != nil {
-		return Line{Sync: true, a: m[1], b: m[2]}, true
+		return Line{Sync: true, marker: m[1] + m[2]}, true
+	}
+	if m := short.FindStringSubmatch(line); m != nil {
+		return Line{Command: unquote(m[2]), marker: m[1]}, true
+	}
+	if m := setup.FindStringSubmatch(line); m != nil {
+		return Line{Setup: true, marker: m[1]}, true
+	}
+	if m := posix.FindStringSubmatch(line); m != nil {
+		return Line{Command: unquote(m[1]), marker: m[2]}, true
 	}
 	if m := uboot.FindStringSubmatch(line); m != nil {
-		return Line{Command: m[3], a: m[1], b: m[2]}, true
-	}
-	for _, form := range []*regexp.Regexp{posix, short} {
-		if m := form.FindStringSubmatch(line); m != nil {
-			return Line{Command: strings.ReplaceAll(m[3], `'\''`, "'"), a: m[1], b: m[2]}, true
-		}
+		return Line{Command: m[1], marker: m[2]}, true
 	}
 	return Line{}, false
 }
 
+func unquote(cmd string) string { return strings.ReplaceAll(cmd, `'\''`, "'") }
+
 // Begin returns what is printed before the output of the command. For a Sync it is the answer.
 func (l Line) Begin() string {
 	if l.Sync {
-		return l.a + l.b + ":s\r\n"
+		return l.marker + ".\r\n"
 	}
-	return l.a + l.b + ":b\r\n"
+	return l.marker + ":\r\n"
 }
 
 // End returns what is printed after the output of the command, with its exit code.
 func (l Line) End(code string) string {
-	return fmt.Sprintf("%s%s:%s:%[2]s:%[3]s:e\r\n", l.a, l.b, code)
+	return fmt.Sprintf("%s%s:%[1]s%[2]s.\r\n", l.marker, code)
 }
