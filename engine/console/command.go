@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -19,6 +20,7 @@ type Result struct {
 // Command is a command and what may end it.
 type Command struct {
 	Text    string
+	What    string        // what it is, for people: "the look at /dev/vda"; "" shows the text
 	Timeout time.Duration // 0: only the context ends it
 	Stall   time.Duration // silence that ends it; 0: silence is fine
 	Kind    classify.Kind // of the error when Timeout passes; "" means console.timeout
@@ -28,6 +30,9 @@ type Command struct {
 	// error ends the wait, not the command on the board.
 	Line func(line string) error
 }
+
+// name returns the command for an error text.
+func (c Command) name() string { return cmp.Or(c.What, abbreviate(c.Text)) }
 
 // maxOutput is the largest output of one command, in bytes.
 const maxOutput = 16 << 20
@@ -70,7 +75,7 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 	if t.current != "" { // Command.Line runs a command
 		return Result{}, classify.New(classify.ConsoleBusy, "the console is busy with %s", t.current)
 	}
-	t.current = abbreviate(cmd.Text)
+	t.current = cmd.name()
 	defer func() { t.current = "" }()
 	if t.needsSync || c.Gaps() > t.syncedAtGap {
 		if err := c.Sync(ctx, d, resyncTries, resyncTimeout); err != nil {
@@ -103,9 +108,9 @@ func (t *typist) run(ctx context.Context, d Dialect, cmd Command, frame func(mar
 	t.awaitPrompt(ctx, d)
 	switch {
 	case got.overflow:
-		return res, c.Fail(classify.New(classify.ConsoleOverflow, "%s printed more than %d MiB", abbreviate(cmd.Text), maxOutput>>20))
+		return res, c.Fail(classify.New(classify.ConsoleOverflow, "%s printed more than %d MiB", cmd.name(), maxOutput>>20))
 	case got.hasGap():
-		return res, c.Fail(classify.New(classify.ConsoleGap, "the console was away while %s ran: it exited %d, a part of its output is lost", abbreviate(cmd.Text), code))
+		return res, c.Fail(classify.New(classify.ConsoleGap, "the console was away while %s ran: it exited %d, a part of its output is lost", cmd.name(), code))
 	case cmd.Line != nil:
 		return res, got.deliverLines(true)
 	}
@@ -115,7 +120,7 @@ func (t *typist) run(ctx context.Context, d Dialect, cmd Command, frame func(mar
 // awaitExit waits for the second echo of a command, and returns the exit code and the text of the echo. If the
 // prompt comes back without it, the board is asked for it.
 func (t *typist) awaitExit(ctx context.Context, got *capture, cmd Command) (code int, end string, err error) {
-	c, name, d, w := t.con, abbreviate(cmd.Text), got.dialect, got.marker
+	c, name, d, w := t.con, cmd.name(), got.dialect, got.marker
 	wait := Wait{
 		What: name + " to end", For: []Pattern{w.ended(), w.foreignEnd()},
 		Abort: append(cmd.Abort[:len(cmd.Abort):len(cmd.Abort)], d.Abort...), grace: abortGrace,

@@ -55,7 +55,7 @@ func (t *typist) setUp(ctx context.Context, d Dialect, timeout time.Duration) er
 		t.awaitPrompt(ctx, d)
 	}
 	if d.setup != nil && len(d.setup(newMarker())) < d.Line {
-		res, err := t.run(ctx, d, Command{Text: "the setup of the shell", Timeout: timeout}, d.setup)
+		res, err := t.run(ctx, d, Command{What: "the setup of the shell", Timeout: timeout}, d.setup)
 		t.setupDone = err == nil && res.Code == 0
 	}
 	return nil

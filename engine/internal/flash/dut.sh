@@ -1,8 +1,10 @@
-# What flashlua runs on the board: sh -c "$(this)" flashlua COMMAND ARGUMENT...
-# It needs a POSIX shell and busybox's dd, ls, sha256sum, readlink and wget (or curl). It writes no file but the target, and one in RAM.
-# Answers are lines KEY=VALUE; every other line is what a tool had to say. Answers that a decision rests on are sealed: a
-# digest of the question as it arrived and of their lines follows, so that neither a mangled command nor console noise
-# passes for one.
+# What flashlua runs on the board: sh -c "$(this)" fl JOB, after a line that sets station, the URL of the jobs.
+# It needs a POSIX shell and busybox's dd, ls, sha256sum, readlink and wget (or curl). It writes no file but the target,
+# and one in RAM.
+# A job is what the station asks for: a list of commands, if one is needed, and a command. It is served under the first
+# digits of its digest, so that neither a mangled command nor a damaged transfer runs another one.
+# Answers are lines KEY=VALUE; every other line is what a tool printed. Answers that a decision rests on are sealed: a
+# digest of the question and of their lines follows, so that console noise does not pass for one.
 
 export LC_ALL=C # what tools say is read
 bad=0 cut=0     # exit code of the dd that failed; 1 if a transfer broke off
@@ -19,7 +21,7 @@ talk() {
 	host=${host%%/*}
 	shift
 	export path
-	nc -w 10 "${host%:*}" "${host##*:}" -e sh -c "$FLASHLUA" flashlua "$@" </dev/null
+	nc -w 10 "${host%:*}" "${host##*:}" -e sh -c "$FLASHLUA" fl run "$@" </dev/null
 }
 answered() { # reads the station's answer as far as its content
 	read -r _ code _ || return
@@ -42,15 +44,28 @@ sealed() {
 	echo "seal=$({ printf '%s\n' "$*" && echo "$answer"; } | sha256sum)"
 }
 
-# checked SUM COMMAND ARGUMENT...: runs a command only if it is what was asked for: a byte that got lost on the way could
-# make another device of one.
-checked() {
-	sum=$1
-	shift
-	case ${#sum}$(printf '%s\n' "$*" | sha256sum) in
-	"16$sum"*) "$@" ;;
-	*) echo error=mangled ;;
-	esac
+# get JOB: gets a job from the station.
+get() {
+	job=$1
+	text=$(fetch "$station/$job") || { echo error=unfetched >&2; return 1; }
+	sum=$( # an argument could not be that long
+		sha256sum <<-END
+			$text
+		END
+	)
+	case ${#job}$sum in "12$job"*) ;; *) echo error=mangled >&2; return 1 ;; esac
+}
+
+# do_job JOB: runs the command of a job, which may use its list.
+do_job() {
+	run() { "$@"; }
+	get "$1" && export job && eval "$text"
+}
+
+# listed COMMAND...: runs a command of these with the list and the device of the present job, which another shell runs.
+listed() {
+	run() { dev=$2; }
+	get "$job" && eval "$text" && "$@"
 }
 
 # tick prints a line every five seconds, between two commands of a list: a board that is slow does not hang.
@@ -149,23 +164,10 @@ info() { # DEVICE
 	[ -z "$disk" ] || in_use "$disk" "$first" $((first + sectors))
 }
 
-# begin DEVICE LIST-URL LIST-SUM: gets a list of commands, of those below.
-begin() {
-	dev=$1 url=$2
+# on DEVICE: sets the device.
+on() {
+	dev=$1
 	[ -b "$dev" ] || { echo error=gone >&2; return 1; }
-	list=$(fetch "$url")
-	sum=$( # an argument could not be that long
-		sha256sum <<-END
-			$list
-		END
-	)
-	case $sum in
-	"$3"*) ;;
-	*)
-		echo error=list >&2
-		return 1
-		;;
-	esac
 }
 
 # put BLOCK SEEK COUNT FROM LENGTH: so many blocks of the standard input go to a place of the device. A dd that cannot wait
@@ -192,13 +194,6 @@ zero() { # BLOCK SEEK COUNT
 	said=$(dd if=/dev/zero of="$dev" bs="$1" seek="$2" count="$3" $past 2>&1) || { bad=$? && echo "$said"; }
 }
 
-# begun DEVICE LIST-URL LIST-SUM COMMAND...: runs a command that needs the list.
-begun() {
-	begin "$@" || return
-	shift 3
-	"$@"
-}
-
 # work: does what the list says, with what the standard input brings. The exit codes come twice: noise makes no failure of
 # a success.
 work() {
@@ -210,23 +205,23 @@ work() {
 	echo "cut=$cut=$cut"
 }
 
-# apply DEVICE LIST-URL LIST-SUM STREAM-URL BY CLEAR: does what the list says, with what the stream brings, by nc or else
-# as every board can. If CLEAR is not empty, force_ro is cleared meanwhile.
+# apply DEVICE STREAM-URL BY CLEAR: does what the list says, with what the stream brings, by nc or else as every board
+# can. If CLEAR is not empty, force_ro is cleared meanwhile.
 apply() {
 	dev=$1
-	export stream=$4 by=$5 whole=iflag=fullblock
+	export stream=$2 by=$3 whole=iflag=fullblock
 	can if=/dev/zero of=/dev/null bs=512 $whole || whole= by=
 	force=/sys/class/block/${dev##*/}/force_ro
-	if [ "$6" ] && [ "$(cat "$force")" = 1 ]; then
+	if [ "$4" ] && [ "$(cat "$force")" = 1 ]; then
 		trap 'echo 1 >"$force"' EXIT
 		trap 'exit 130' INT TERM
 		echo 0 >"$force"
 	fi
 	{
 		if [ "$by" ]; then
-			talk "$stream" begun "$dev" "$2" "$3" receive work
+			talk "$stream" listed receive work
 			echo "fetch=$?=$?"
-		elif begin "$dev" "$2" "$3"; then
+		elif on "$dev"; then
 			{
 				[ -z "$stream" ] || [ -z "$whole" ] || fetch "$stream"
 				echo "fetch=$?=$?" >&2 # past the pipe
@@ -288,11 +283,11 @@ check() {
 	[ "$got" = "$4" ] || { bads=$((bads + 1)) && echo "bad=$n=$n" >&2; }
 }
 
-# compare DEVICE LIST-URL LIST-SUM WAY SUM-PROGRAM: checks parts of the medium. The digest of all their digests comes twice:
+# compare DEVICE WAY SUM-PROGRAM: checks parts of the medium. The digest of all their digests comes twice:
 # one that noise spoiled is not one of another image.
 compare() {
-	begin "$1" "$2" "$3" && past_cache || return
-	way=$4 program=$5 place= n=0 bads=0
+	on "$1" && past_cache || return
+	way=$2 program=$3 place= n=0 bads=0
 	[ "$way" != file ] || place=$(ram)
 	trap '[ -z "$place" ] || rm -f "$place"' EXIT
 	trap 'exit 130' INT TERM
@@ -331,8 +326,8 @@ give() {
 	fi
 }
 
-# upload DEVICE LIST-URL LIST-SUM PROGRAM URL LENGTH: sends parts of the medium to the station.
-upload() { give "$4" "$5" "$6" begun "$1" "$2" "$3" sends 2>&1; }
+# upload DEVICE PROGRAM URL LENGTH: sends parts of the medium to the station.
+upload() { on "$1" && give "$2" "$3" "$4" listed sends 2>&1; }
 
 now() { # in hundredths of a second
 	read -r up _ </proc/uptime
@@ -352,9 +347,9 @@ copy() { # BLOCK SEEK COUNT: writes what is there
 	timed copy dd if="$dev" of="$dev" bs="$1" skip="$2" seek="$2" count="$3" conv=notrunc iflag=direct oflag=direct
 }
 
-# probe DEVICE LIST-URL LIST-SUM: does what the list says, of what follows.
+# probe DEVICE: does what the list says, of what follows.
 probe() {
-	begin "$@" && past_cache || return
+	on "$1" && past_cache || return
 	way=pipe program=sha256sum n=0 bads=0
 	eval "$list"
 }
@@ -389,7 +384,7 @@ ways() {
 	by=
 	command -v curl >/dev/null && by=curl
 	case $(nc --help 2>&1 </dev/null) in
-	BusyBox*"-e PROG"*) [ "$(talk "$url" receive cat 2>&1)" = "$list" ] && echo nc=1=1 && by=nc ;;
+	BusyBox*"-e PROG"*) [ "$(talk "$station/$job" receive cat 2>&1)" = "$text" ] && echo nc=1=1 && by=nc ;;
 	esac
 	[ "$by" ] && [ "$best" -gt 3 ] || return # 4 MiB in three hundredths of a second: no network is that much faster
 	# All of it only where a part, which is a sixteenth, does not take half as long.
@@ -397,4 +392,8 @@ ways() {
 	[ $((took * 2)) -gt "$best" ] || timed "back.$by" give "$by" "$to" "$((block * count))" send "$block" 0 "$count"
 }
 
+case $1 in
+run) shift ;;
+*) set -- do_job "$1" ;;
+esac
 "$@"

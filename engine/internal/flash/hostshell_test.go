@@ -35,6 +35,7 @@ type hostShell struct {
 	dir    string // of its programs; shared, unless a test made one of its own
 	prefix string // put before each command
 	shell  []string
+	helper string // what the variable of the helper holds
 }
 
 // appletDir is the shared folder of busybox's applets, "" until a test needs it.
@@ -85,9 +86,24 @@ func hostShellIn(t *testing.T, dir string) *hostShell {
 
 // Exec implements Shell.
 func (h *hostShell) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
-	c := exec.CommandContext(ctx, h.shell[0], append(h.shell[1:], h.prefix+cmd.Text)...)
-	if !strings.HasPrefix(cmd.Text, "export FLASHLUA=") {
-		c.Env = []string{"FLASHLUA=" + helper} // a board's shell keeps the helper in a variable
+	// A board's shell keeps the helper in a variable.
+	text, loads := cmd.Text, strings.HasPrefix(cmd.Text, "export FLASHLUA=")
+	if loads {
+		text += `; printf %s "$FLASHLUA" >&3`
+	}
+	c := exec.CommandContext(ctx, h.shell[0], append(h.shell[1:], h.prefix+text)...)
+	c.Env = []string{"FLASHLUA=" + h.helper}
+	if loads {
+		kept, err := os.CreateTemp(h.t.TempDir(), "")
+		if err != nil {
+			return console.Result{}, err
+		}
+		c.ExtraFiles = []*os.File{kept}
+		defer func() {
+			b, _ := os.ReadFile(kept.Name())
+			h.helper = string(b)
+			kept.Close()
+		}()
 	}
 	out, err := c.CombinedOutput()
 	var exit *exec.ExitError

@@ -148,12 +148,6 @@ func (l *commandList) add(command string, r ddRun, rest ...string) {
 	}
 }
 
-// text returns the list and its digest, as a shell computes it with a trailing newline.
-func (l *commandList) text() (text, sum string) {
-	text = strings.TrimRight(l.String(), "\n")
-	return text, fmt.Sprintf("%x", sha256.Sum256([]byte(text+"\n")))
-}
-
 // hashes are the digests that a board may have, by the name of its program. They detect damage, not an attacker,
 // who would have to be on the board and could forge any reply. MD5 suffices, and is the fastest on many boards.
 var hashes = map[string]func() hash.Hash{"md5sum": md5.New, "sha256sum": sha256.New, "sha512sum": sha512.New}

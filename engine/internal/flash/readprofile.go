@@ -53,7 +53,7 @@ func (d *ShellFlasher) ProfileReads(ctx context.Context, m Medium) error {
 	slices.Reverse(programs) // MD5 last: the first program also pays for memory allocation
 	var l commandList
 	fmt.Fprintln(&l, "ways", d.url(path), probeBlock, probeBlocks, strings.Join(programs, " "))
-	a, err := d.runReadList(ctx, m, limit{stall: stallTimeout}, &l, "probe")
+	a, err := d.runReadList(ctx, m, "the probe", limit{stall: stallTimeout}, &l, "probe")
 	if classify.Facts(err).Kind == classify.VerifyRead { // a read error may disappear after a write; Verify decides
 		return nil
 	}
@@ -126,7 +126,7 @@ func (w *ShellWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]b
 		l.add("copy", ddRun{0, probeBlock * blocks, probeBlock})
 		w.beforeWrite() // it writes back what it read
 	}
-	a, err := w.dut.runReadList(ctx, w.Medium, limit{stall: stallTimeout}, &l, "probe")
+	a, err := w.dut.runReadList(ctx, w.Medium, "the comparison of samples", limit{stall: stallTimeout}, &l, "probe")
 	switch {
 	case classify.Facts(err).Kind == classify.VerifyRead: // as in ProfileReads
 		return nil, nil
@@ -208,22 +208,14 @@ func (s ranges) withKinds(kinds map[image.Kind]bool) ranges {
 	return slices.DeleteFunc(slices.Clone(s), func(r image.Range) bool { return !kinds[r.Kind] })
 }
 
-// runReadList has the board execute a list of reads.
-func (d *ShellFlasher) runReadList(ctx context.Context, m Medium, until limit, l *commandList, command string, args ...string) (reply, error) {
-	if err := d.loadHelper(ctx); err != nil {
-		return reply{}, err
-	}
-	text, sum := l.text()
-	url, withdraw := d.serve(serve.Text("list", text), nil)
-	defer withdraw()
-	a, err := d.execChecked(ctx, until, append([]string{command, m.Device, url, sum}, args...)...)
+// runReadList has the board execute a list of reads of a medium. what says for people what they are for: "the probe".
+func (d *ShellFlasher) runReadList(ctx context.Context, m Medium, what string, until limit, l *commandList, command string, args ...string) (reply, error) {
+	a, err := d.run(ctx, job{what + " of " + m.Device, append([]string{command, m.Device}, args...), l, until})
 	switch what := a.get("error"); {
 	case err != nil:
 		return a, classify.Wrap(err, "", "cannot read %s", m.Device)
 	case what == "cached":
 		return a, newError(classify.VerifyRead, a, "%s cannot be read past the board's cache: neither direct reads nor drop_caches work", m.Device)
-	case what == "list":
-		return a, newError(classify.NetHTTPCut, a, "the board did not get the list of what to read of %s", m.Device)
 	case what != "":
 		return a, newError(classify.VerifyRead, a, "%s cannot be read back: it is %s", m.Device, what)
 	}

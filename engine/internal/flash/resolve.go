@@ -24,7 +24,7 @@ func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err err
 			return Medium{}, err
 		}
 	}
-	a, err := d.query(ctx, "info", device)
+	a, err := d.query(ctx, "the look at "+device, "info", device)
 	if err != nil {
 		return Medium{}, err
 	}
@@ -73,7 +73,7 @@ func tooLarge(what string, room, size int64, all bool) error {
 
 // findOne returns the only device that a search of the helper finds, an error if there are none or several.
 func (d *ShellFlasher) findOne(ctx context.Context, t Target, search ...string) (string, error) {
-	a, err := d.query(ctx, search...)
+	a, err := d.query(ctx, "the search for "+t.String(), search...)
 	if err != nil {
 		return "", err
 	}

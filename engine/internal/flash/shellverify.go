@@ -121,7 +121,7 @@ func (w *ShellWriter) compare(ctx context.Context, groups []hashGroup) (bad rang
 		l.add("check", g.ddRun, sum)
 		fmt.Fprintln(&sums, sum)
 	}
-	a, err := w.dut.runReadList(ctx, m, limit{stall: stallTimeoutFor(l.entry, w.rate())}, &l, "compare", w.method.name, w.method.program)
+	a, err := w.dut.runReadList(ctx, m, "the read-back", limit{stall: stallTimeoutFor(l.entry, w.rate())}, &l, "compare", w.method.name, w.method.program)
 	if err != nil {
 		return nil, err
 	}

@@ -183,9 +183,6 @@ func (w *ShellWriter) runWriteList(ctx context.Context, l *commandList, s *strea
 	if err := d.loadHelper(ctx); err != nil {
 		return err
 	}
-	text, sum := l.text()
-	url, withdraw := d.serve(serve.Text("list", text), nil)
-	defer withdraw()
 	from, by, clear := "", "", ""
 	size, sent := int64(0), &stallWatch{}
 	if s != nil {
@@ -212,14 +209,12 @@ func (w *ShellWriter) runWriteList(ctx context.Context, l *commandList, s *strea
 		until.line = sent.renew
 	}
 	w.beforeWrite()
-	a, err := d.execChecked(ctx, until, "apply", m.Device, url, sum, from, by, clear)
+	a, err := d.run(ctx, job{"the write to " + m.Device, []string{"apply", m.Device, from, by, clear}, l, until})
 	switch {
 	case err != nil:
 		return classify.Wrap(err, "", "cannot write the image to %s", m.Device)
 	case a.get("error") == "gone":
 		return newError(classify.WriteFailed, a, "%s went away", m.Device)
-	case a.get("error") == "list":
-		return newError(classify.NetHTTPCut, a, "the board did not get the list of what to write to %s", m.Device)
 	case a.number("dd") > 0:
 		return newError(classify.WriteFailed, a, "writing %s failed: dd exited %d", m.Device, a.number("dd"))
 	case a.number("fetch") > 0 || a.number("cut") > 0: // sent bytes are counted slightly late; Verify decides

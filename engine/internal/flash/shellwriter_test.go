@@ -129,7 +129,7 @@ type flaky struct {
 }
 
 func (s *flaky) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
-	if !s.once && strings.Contains(cmd.Text, "'compare'") {
+	if !s.once && strings.HasPrefix(cmd.What, "the read-back") {
 		s.once = true
 		content, err := os.ReadFile(s.path)
 		if err != nil {
@@ -204,7 +204,7 @@ func TestWriteFailures(t *testing.T) {
 type deaf struct{ *hostShell }
 
 func (s deaf) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
-	if strings.Contains(cmd.Text, "'apply'") {
+	if strings.HasPrefix(cmd.What, "the write") {
 		<-ctx.Done()
 		return console.Result{}, context.Cause(ctx)
 	}

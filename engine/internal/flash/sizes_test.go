@@ -42,7 +42,8 @@ func TestResolveRefusesImpossibleSizes(t *testing.T) {
 		{"2048", "4611686018427387904", 0},
 	} {
 		const device = "/dev/mmcblk0"
-		d := &ShellFlasher{loaded: true, Shell: claims{device, fmt.Sprintf("device=%s\ndisk=179:0\nfirst=0\nsectors=%s\nsector=%s\n", device, c.sectors, c.sector)}}
+		d, _ := newDUT(t, claims{device, fmt.Sprintf("device=%s\ndisk=179:0\nfirst=0\nsectors=%s\nsector=%s\n", device, c.sectors, c.sector)})
+		d.loaded = true
 		m, err := d.Resolve(t.Context(), Target{Name: "emmc", Path: device})
 		switch {
 		case c.want > 0 && (err != nil || m.Size != c.want):

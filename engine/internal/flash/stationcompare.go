@@ -36,7 +36,7 @@ func (w *ShellWriter) compareOnStation(ctx context.Context, groups []hashGroup) 
 		}
 	}})
 	defer withdraw()
-	a, err := d.runReadList(ctx, m, limit{line: sent.renew}, &l, "upload", w.method.program, d.url(path), fmt.Sprint(l.size))
+	a, err := d.runReadList(ctx, m, "the read-back", limit{line: sent.renew}, &l, "upload", w.method.program, d.url(path), fmt.Sprint(l.size))
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (s *watched) Exec(ctx context.Context, cmd console.Command) (console.Result
 	s.ran = append(s.ran, cmd)
 	var err error
 	switch {
-	case strings.Contains(cmd.Text, "'probe'") && len(s.probes) > 0:
+	case (strings.HasPrefix(cmd.What, "the probe") || strings.HasPrefix(cmd.What, "the comparison")) && len(s.probes) > 0:
 		err, s.probes = s.probes[0], s.probes[1:]
 	case cmd.Text == ":" && len(s.asks) > 0:
 		err = s.asks[0]

@@ -42,6 +42,7 @@ type HTTP struct {
 // Offer is a content and who may fetch it. Its functions are called by the server's goroutines.
 type Offer struct {
 	Content
+	Path      string            // where it is served; "" is a path that cannot be guessed
 	Peer      string            // the only address that may fetch it; "" is any
 	OnSent    func(n int64)     // called with the bytes of each piece that was sent; may be nil
 	OnRequest func(from string) // called with the client's address; may be nil
@@ -67,7 +68,10 @@ func (h *HTTP) Port() string {
 
 // Offer serves o until withdraw is called, and returns its path.
 func (h *HTTP) Offer(o Offer) (path string, withdraw func()) {
-	path = "/" + rand.Text() + "/" + o.Name
+	path = o.Path
+	if path == "" {
+		path = "/" + rand.Text() + "/" + o.Name
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.offers[path] = o
