@@ -49,6 +49,10 @@ func (t *typist) forget() {
 	t.noEcho, t.prompt, t.atPrompt, t.setupDone = t.typing.NoEcho, "", true, false
 }
 
+// Echoes reports whether the board echoes what is typed, as far as is known. It is called by the goroutine that runs
+// commands.
+func (c *Console) Echoes() bool { return !c.typist.noEcho }
+
 // wrapper returns the framing of a command.
 func (t *typist) wrapper(d Dialect, cmd string) func(marker) string {
 	wrap := d.wrap

@@ -13,24 +13,33 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
+// prepareCmd keeps the kernel's messages off the console and prints what it then prints there, how long the kernel
+// runs, and the board's time. It is one command because every typed byte costs time.
+const prepareCmd = `(p=/proc/sys/kernel/printk;echo 1 >$p;cat $p /proc/uptime);` + dateCmd
+
 // prepare checks a shell that answers, keeps the kernel off the console and sets the clock. note gets what failed
 // without harm.
 func (s *Shell) prepare(ctx context.Context, note func(string)) error {
-	if err := s.checkRoundTrip(ctx); err != nil {
-		return err
-	}
-	for _, optional := range []struct {
-		what string
-		do   func(context.Context, func(string)) error
-	}{{"the kernel's messages may stay on the console", s.quietKernel}, {"the board's clock may be wrong", s.setClock}} {
-		err := optional.do(ctx, note)
-		switch {
-		case err == nil:
-		case !console.Optional(ctx, err):
+	if !s.Echoes() { // otherwise the echo of every line is compared
+		if err := s.checkRoundTrip(ctx); err != nil {
 			return err
-		default:
-			note(fmt.Sprintf("%s: %v", optional.what, err))
 		}
+	}
+	res, err := s.Exec(ctx, console.Command{Text: prepareCmd, What: "the preparation of the shell"})
+	switch {
+	case err == nil:
+	case !console.Optional(ctx, err):
+		return err
+	default:
+		note(fmt.Sprintf("the kernel's messages may stay on the console, and the board's clock may be wrong: %v", err))
+		return nil
+	}
+	s.checkQuiet(res.Output, note)
+	if err := s.setClock(ctx, res.Output, note); err != nil {
+		if !console.Optional(ctx, err) {
+			return err
+		}
+		note(fmt.Sprintf("the board's clock may be wrong: %v", err))
 	}
 	return nil
 }
@@ -73,38 +82,30 @@ var printk = regexp.MustCompile(`(?m)^(\d+)\s+\d+\s+\d+\s+\d+$`)
 // uptime matches /proc/uptime: the seconds since the boot, and the seconds that were idle.
 var uptime = regexp.MustCompile(`(?m)^(\d+\.\d+) \d+\.\d+$`)
 
-// quietKernel keeps kernel messages off the console, and checks whether that worked. A board where it does not is
-// noisy, not broken: the framing tolerates kernel lines, and the kernel's clock distinguishes them from the output
-// of a command.
-func (s *Shell) quietKernel(ctx context.Context, note func(string)) error {
-	const lower = "dmesg -n 1 2>/dev/null || echo 1 >/proc/sys/kernel/printk; " + printLevels + " /proc/uptime"
-	res, err := s.Exec(ctx, console.Command{Text: lower})
-	if err != nil {
-		return err
-	}
-	if m := uptime.FindStringSubmatch(res.Output); m != nil {
+// checkQuiet reads the kernel's clock and levels from the output of prepareCmd. A board whose kernel prints on the
+// console nevertheless is noisy, not broken: the framing tolerates kernel lines, and the kernel's clock distinguishes
+// them from the output of a command.
+func (s *Shell) checkQuiet(output string, note func(string)) {
+	if m := uptime.FindStringSubmatch(output); m != nil {
 		if up, err := strconv.ParseFloat(m[1], 64); err == nil {
 			s.BootTime = s.Now().Add(-time.Duration(up * float64(time.Second)))
 		}
 	}
-	if s.KernelOnConsole, s.CheckKernelQuiet = !isQuiet(res.Output), s.checkQuiet; s.KernelOnConsole {
-		note(fmt.Sprintf("kernel messages stay on the console: /proc/sys/kernel/printk says %q", strings.TrimSpace(uptime.ReplaceAllString(res.Output, ""))))
+	if s.KernelOnConsole, s.CheckKernelQuiet = !isQuiet(output), s.askQuiet; s.KernelOnConsole {
+		levels := seconds.ReplaceAllString(uptime.ReplaceAllString(output, ""), "")
+		note(fmt.Sprintf("kernel messages stay on the console: /proc/sys/kernel/printk says %q", strings.TrimSpace(levels)))
 	}
-	return nil
 }
 
-// printLevels prints the kernel's levels.
-const printLevels = "cat /proc/sys/kernel/printk"
-
-// isQuiet reports whether the output of printLevels means that the kernel prints nothing on the console.
+// isQuiet reports whether the kernel's levels in an output mean that the kernel prints nothing on the console.
 func isQuiet(output string) bool {
 	m := printk.FindStringSubmatch(output)
 	return m != nil && (m[1] == "0" || m[1] == "1")
 }
 
-// checkQuiet asks the board whether the kernel prints nothing on the console.
-func (s *Shell) checkQuiet(ctx context.Context) (bool, error) {
-	res, err := s.Console.Run(ctx, s.Dialect, console.Command{Text: printLevels, Timeout: commandTimeout})
+// askQuiet asks the board whether the kernel prints nothing on the console.
+func (s *Shell) askQuiet(ctx context.Context) (bool, error) {
+	res, err := s.Console.Run(ctx, s.Dialect, console.Command{Text: "cat /proc/sys/kernel/printk", Timeout: commandTimeout})
 	return isQuiet(res.Output), err
 }
 
@@ -114,20 +115,28 @@ const maxClockError = 5 * time.Second
 // seconds matches a line that is the number of seconds since 1970 and nothing else.
 var seconds = regexp.MustCompile(`(?m)^-?\d{1,12}$`)
 
-// setClock sets the board's clock from the station's, for certificates and logs. A clock that cannot be set is
-// noted and is no error.
-func (s *Shell) setClock(ctx context.Context, note func(string)) error {
-	const read = "date +%s"
-	off, known, err := s.clockError(ctx, read)
-	if err != nil || known && off.Abs() <= maxClockError {
-		return err
+// dateCmd prints the board's time.
+const dateCmd = "date +%s"
+
+// setClock sets the board's clock from the station's if the output of dateCmd says that it is wrong, for certificates
+// and logs. A clock that cannot be set is noted and is no error.
+func (s *Shell) setClock(ctx context.Context, output string, note func(string)) error {
+	off, known := s.clockError(output)
+	// Old versions of date do not know the first form.
+	for _, form := range []func(now time.Time) string{
+		func(now time.Time) string { return fmt.Sprintf("-s @%d", now.Unix()) },
+		func(now time.Time) string { return "-u " + now.UTC().Format("010215042006.05") },
+	} {
+		if known && off.Abs() <= maxClockError {
+			return nil
+		}
+		res, err := s.Exec(ctx, console.Command{Text: "date " + form(s.Now()) + ";" + dateCmd})
+		if err != nil {
+			return err
+		}
+		off, known = s.clockError(res.Output)
 	}
-	now := s.Now().UTC()
-	set := fmt.Sprintf("date -u -s @%d >/dev/null 2>&1 || date -u %s >/dev/null; %s", now.Unix(), now.Format("010215042006.05"), read)
-	off, known, err = s.clockError(ctx, set)
 	switch {
-	case err != nil:
-		return err
 	case !known:
 		note("the board's clock cannot be read: date does not print it")
 	case off.Abs() > maxClockError:
@@ -136,15 +145,11 @@ func (s *Shell) setClock(ctx context.Context, note func(string)) error {
 	return nil
 }
 
-// clockError runs a command that prints the board's time, and returns its difference to the station's.
-func (s *Shell) clockError(ctx context.Context, cmd string) (off time.Duration, known bool, err error) {
-	res, err := s.Exec(ctx, console.Command{Text: cmd})
+// clockError returns the difference of the time in an output of dateCmd to the station's.
+func (s *Shell) clockError(output string) (off time.Duration, known bool) {
+	n, err := strconv.ParseInt(seconds.FindString(output), 10, 64)
 	if err != nil {
-		return 0, false, err
+		return 0, false
 	}
-	n, err := strconv.ParseInt(seconds.FindString(res.Output), 10, 64)
-	if err != nil {
-		return 0, false, nil
-	}
-	return time.Unix(n, 0).Sub(s.Now()), true, nil
+	return time.Unix(n, 0).Sub(s.Now()), true
 }

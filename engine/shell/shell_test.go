@@ -29,7 +29,7 @@ func (b *board) answer(cmd string) (output, code string) {
 	switch {
 	case b.odd != nil:
 		return b.odd(cmd)
-	case strings.Contains(cmd, "printk"), strings.HasPrefix(cmd, "date"), strings.HasPrefix(cmd, "echo 'AZ"):
+	case cmd == prepareCmd, strings.HasPrefix(cmd, "date"), strings.HasPrefix(cmd, "echo 'AZ"):
 		return wellBehaved(cmd)
 	case b.reply != nil:
 		return b.reply(cmd)
@@ -45,17 +45,6 @@ func (b *board) serve(wire *consoletest.Board) {
 		wire.Say(step[1])
 	}
 	wire.Serve()
-}
-
-// wellBehaved answers the commands of Login as a board without faults.
-func wellBehaved(cmd string) (output, code string) {
-	switch {
-	case strings.Contains(cmd, "printk"):
-		return "1\t4\t1\t7\r\n12.34 10.00\r\n", "0"
-	case strings.HasPrefix(cmd, "date"):
-		return fmt.Sprintf("%d\r\n", time.Now().Unix()), "0"
-	}
-	return probeText + "\r\n", "0"
 }
 
 // login logs in to b.
@@ -172,86 +161,6 @@ func TestDeniedHint(t *testing.T) {
 			if f := classify.Facts(err); f.Kind != classify.ShellLoginDenied || !strings.Contains(f.Hint, want) {
 				t.Errorf("Login() with password %q = %v, hint %q; want kind %s, hint %q", password, err, f.Hint, classify.ShellLoginDenied, want)
 			}
-		})
-	}
-}
-
-// TestPrepare checks what Login does with a shell that answers, and how it reports a board on which that fails.
-func TestPrepare(t *testing.T) {
-	const mangled, day = "AZaz09!\"#$%&", 24 * time.Hour
-	for name, tt := range map[string]struct {
-		odd   func(n int, cmd string) (out, code string, ok bool) // n counts the commands; ok is false for a normal answer
-		kind  classify.Kind
-		note  string
-		typed string // a part of the commands
-	}{
-		"nothing odd": {func(int, string) (string, string, bool) { return "", "", false }, "", "", "dmesg -n 1"},
-		"a mangled echo": {func(_ int, cmd string) (string, string, bool) {
-			return mangled + "\r\n", "0", strings.HasPrefix(cmd, "echo 'AZ")
-		}, classify.ShellSync, "", ""},
-		"an echo that never ends": {func(_ int, cmd string) (string, string, bool) {
-			return probeText[:5], "", strings.HasPrefix(cmd, "echo 'AZ")
-		}, classify.ShellSync, "", ""},
-		"an echo mangled once": {func(n int, cmd string) (string, string, bool) {
-			return mangled + "\r\n", "0", n == 1
-		}, "", "", ""},
-		"noise before the echo": {func(n int, cmd string) (string, string, bool) {
-			return "[    5.123456] usb 1-1: new device\r\n" + probeText + "\r\n", "0", n == 1
-		}, "", "", ""},
-		"printk stays": {func(_ int, cmd string) (string, string, bool) {
-			return "7\t4\t1\t7\r\n12.34 10.00\r\n", "0", strings.Contains(cmd, "printk")
-		}, "", `kernel messages stay on the console: /proc/sys/kernel/printk says "7\t4\t1\t7"`, ""},
-		"no printk": {func(_ int, cmd string) (string, string, bool) {
-			return "cat: can't open '/proc/sys/kernel/printk'\r\n", "1", strings.Contains(cmd, "printk")
-		}, "", "kernel messages stay on the console", ""},
-		"a little off": {func(_ int, cmd string) (string, string, bool) {
-			return fmt.Sprintln(time.Now().Add(time.Second - maxClockError).Unix()), "0", cmd == "date +%s"
-		}, "", "", ""},
-		"no clock before": {
-			func(_ int, cmd string) (string, string, bool) { return "0\r\n", "0", cmd == "date +%s" }, "", "",
-			"date -u -s @946684800 >/dev/null 2>&1 || date -u 010100002000.00 >/dev/null; date +%s",
-		},
-		"a day ahead": {func(_ int, cmd string) (string, string, bool) {
-			return fmt.Sprintln(time.Now().Add(day).Unix()), "0", cmd == "date +%s"
-		}, "", "", "date -u -s @"},
-		"a clock that stays": {func(_ int, cmd string) (string, string, bool) {
-			return fmt.Sprintln(time.Now().Add(-day).Unix()), "0", strings.HasPrefix(cmd, "date")
-		}, "", "the board's clock is off by -24h0m0s and cannot be set", ""},
-		"a date that never ends": {func(_ int, cmd string) (string, string, bool) {
-			return "", "", strings.HasPrefix(cmd, "date")
-		}, "", "the board's clock may be wrong: timed out after", ""},
-		"a kernel level that never ends": {func(_ int, cmd string) (string, string, bool) {
-			return "", "", strings.Contains(cmd, "printk")
-		}, "", "the kernel's messages may stay on the console: timed out after", ""},
-		"a panic meanwhile": {func(_ int, cmd string) (string, string, bool) {
-			return "[    9.123456] Kernel panic - not syncing: Fatal exception\r\n", "", strings.HasPrefix(cmd, "date")
-		}, classify.BoardPanic, "", ""},
-		"no date": {func(_ int, cmd string) (string, string, bool) {
-			return "sh: date: not found\r\n", "127", strings.HasPrefix(cmd, "date")
-		}, "", "the board's clock cannot be read", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var notes, typed []string
-				note := func(text string) { notes = append(notes, text) }
-				_, err := loginIn(t, Default, Booting, note, &board{talk: [][2]string{{"", "# "}}, odd: func(cmd string) (string, string) {
-					typed = append(typed, cmd)
-					if out, code, ok := tt.odd(len(typed), cmd); ok {
-						return out, code
-					}
-					return wellBehaved(cmd)
-				}})
-				all := strings.Join(notes, "\n")
-				if f := classify.Facts(err); f.Kind != tt.kind || !strings.Contains(all, tt.note) || tt.note == "" && all != "" {
-					t.Errorf("Login() = %v of kind %q, noted %q; want kind %q, note %q", err, f.Kind, all, tt.kind, tt.note)
-				}
-				if len(typed) == 0 || !strings.HasPrefix(typed[0], "echo 'AZ") || !strings.Contains(strings.Join(typed, "\n"), tt.typed) {
-					t.Errorf("commands = %q; want the round trip first, and %q", typed, tt.typed)
-				}
-				if set := strings.Contains(strings.Join(typed, "\n"), "date -u -s"); name == "nothing odd" && set || name == "a little off" && set {
-					t.Errorf("commands = %q; want no setting of a clock that is right", typed)
-				}
-			})
 		})
 	}
 }

@@ -15,6 +15,7 @@ type Board struct {
 	Reply  func(cmd string) (output, code string) // what a command prints, and its exit code; "" means that it never ends
 	Stale  string                                 // characters that are in the line editor when Serve begins
 	Lose   int                                    // bytes that are lost when Serve begins
+	Mute   bool                                   // it echoes nothing
 	Typed  strings.Builder                        // what Serve has read
 }
 
@@ -73,7 +74,9 @@ func (b *Board) Serve() {
 			line = nil
 		default:
 			line = append(line, buf[0])
-			b.Say(string(buf))
+			if !b.Mute {
+				b.Say(string(buf))
+			}
 		}
 	}
 }
