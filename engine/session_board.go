@@ -38,8 +38,8 @@ func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
 	return address, err
 }
 
-// Load loads files of the policy into the board's RAM; all files if there are no names. For each it sets NAME_addr
-// and NAME_size in U-Boot's environment, in hexadecimal.
+// Load loads files of the policy into the board's RAM; all files if there are no names. For each, U-Boot's commands can
+// refer to the variables NAME_addr and NAME_size, in hexadecimal.
 func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) error {
 	if err := s.CheckActive(); err != nil {
 		return err
@@ -60,9 +60,7 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 			return err
 		}
 		for suffix, value := range map[string]int64{"_addr": int64(f.Address), "_size": f.size} {
-			if err := ub.SetEnv(ctx, name+suffix, "0x"+strconv.FormatInt(value, 16)); err != nil {
-				return err
-			}
+			ub.Define(name+suffix, "0x"+strconv.FormatInt(value, 16))
 		}
 	}
 	return nil
@@ -91,12 +89,7 @@ func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell
 	if err != nil {
 		return nil, err
 	}
-	if args := s.run.policy.BootArgs; args != "" {
-		if err := ub.SetEnv(ctx, "bootargs", args); err != nil {
-			return nil, err
-		}
-	}
-	returned, err := ub.Boot(ctx, cmd)
+	returned, err := ub.Boot(ctx, cmd, s.run.policy.BootArgs)
 	if err != nil {
 		return nil, err
 	}

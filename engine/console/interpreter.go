@@ -41,6 +41,11 @@ func (i *Interpreter) Exec(ctx context.Context, cmd Command) (Result, error) {
 // Run runs a command that must succeed, and returns its output.
 func (i *Interpreter) Run(ctx context.Context, cmd Command) (string, error) {
 	res, err := i.Exec(ctx, cmd)
+	return i.Succeeded(cmd, res, err)
+}
+
+// Succeeded returns the output of a command that Exec has run, and an error if the command failed.
+func (i *Interpreter) Succeeded(cmd Command, res Result, err error) (string, error) {
 	if err == nil && res.Code != 0 {
 		err = i.Failed(i.Exit, cmd.Text, res)
 	}

@@ -27,10 +27,7 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	if err := u.initNetwork(ctx); err != nil {
 		return "", err
 	}
-	if _, err := u.Run(ctx, console.Command{Text: "setenv autoload no; setenv netretry no"}); err != nil {
-		return "", err
-	}
-	res, err := u.Exec(ctx, console.Command{Text: "dhcp", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
+	res, err := u.Exec(ctx, console.Command{Text: dhcpCmd, What: "`dhcp`", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
 	switch {
 	case err != nil:
 		return "", err
@@ -39,15 +36,22 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	case res.Code != 0 && strings.Contains(res.Output, "No ethernet found"):
 		return "", classify.WithHint(u.Failed(classify.NetDHCP, "dhcp", res),
 			"if U-Boot needs a command to find its network card, set uboot.network to it: `usb start`, `virtio scan`")
+	case res.Code != 0 && strings.Contains(res.Output, "not defined"):
+		return "", u.Fail(classify.New(classify.NetDHCP, "dhcp succeeded, but ipaddr is not set"))
 	case res.Code != 0:
 		return "", u.Failed(classify.NetDHCP, "dhcp", res)
 	}
-	address, err := u.Env(ctx, "ipaddr")
-	if err == nil && address == "" {
-		err = u.Fail(classify.New(classify.NetDHCP, "dhcp succeeded, but ipaddr is not set"))
+	if m := ipaddr.FindStringSubmatch(res.Output); m != nil {
+		return m[1], nil
 	}
-	return address, err
+	return u.Env(ctx, "ipaddr") // the output may be garbled
 }
+
+// dhcpCmd gets a lease and prints the board's address.
+const dhcpCmd = "setenv autoload no;setenv netretry no;dhcp&&printenv ipaddr"
+
+// ipaddr matches what printenv prints of the board's address.
+var ipaddr = regexp.MustCompile(`(?m)^ipaddr=(\d+\.\d+\.\d+\.\d+)$`)
 
 // SetAddress sets the board's address without DHCP. An invalid gateway means none.
 func (u *UBoot) SetAddress(ctx context.Context, address netip.Prefix, gateway netip.Addr) error {

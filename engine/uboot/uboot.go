@@ -60,6 +60,7 @@ var aborts = []console.Abort{console.Reset, console.Crash}
 type UBoot struct {
 	console.Interpreter
 	network string
+	defined variables
 }
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its
@@ -146,14 +147,32 @@ func checkName(name string) error {
 // returned to the prompt, which means that the kernel did not start.
 func (u *UBoot) Resume() { u.Epoch = u.NewEpoch("U-Boot prompt") }
 
-// Boot starts a kernel, which ends the prompt's epoch. It returns the abort that matches when the command returns,
-// which means that the kernel did not start.
-func (u *UBoot) Boot(ctx context.Context, cmd string) (console.Abort, error) {
-	returned, err := u.Leave(ctx, cmd)
-	return console.Abort{
-		Pattern: returned,
+// Boot starts a kernel with arguments, "" for those of the environment, which ends the prompt's epoch. It returns the
+// abort that matches when the command returns, which means that the kernel did not start.
+func (u *UBoot) Boot(ctx context.Context, cmd, arguments string) (console.Abort, error) {
+	abort := console.Abort{
 		Kind:    classify.UBootBoot,
 		Message: fmt.Sprintf("U-Boot could not start the kernel: `%s` came back", cmd),
 		Hint:    "the console lines say why; check the addresses and the files",
-	}, err
+	}
+	line, err := u.resolve(ctx, cmd)
+	if err == nil && arguments != "" {
+		line, err = u.withArguments(ctx, line, arguments)
+	}
+	if err != nil {
+		return abort, err
+	}
+	abort.Pattern, err = u.Leave(ctx, line)
+	return abort, err
+}
+
+// withArguments returns a line that sets the kernel's arguments and runs cmd. It sets them in a command of their own
+// if one line is too short for both, or if cmd would run although they could not be set.
+func (u *UBoot) withArguments(ctx context.Context, cmd, arguments string) (line string, err error) {
+	set := "setenv bootargs " + console.QuoteUBoot(arguments)
+	if line = set + "&&" + cmd; len(u.Frame(line)) <= u.Line && !strings.ContainsAny(cmd, ";&|") {
+		return line, nil
+	}
+	_, err = u.Run(ctx, console.Command{Text: set})
+	return cmd, err
 }

@@ -278,10 +278,12 @@ func TestCommands(t *testing.T) {
 		kind         classify.Kind
 		text         string
 	}{
-		{"lease", dhcp, "dhcp", "BOOTP broadcast 1\r\nDHCP client bound to address 10.0.2.15 (1 ms)\r\n", "0", "", ""},
-		{"no lease", dhcp, "dhcp", "BOOTP broadcast 1\r\nBOOTP broadcast 17\r\n\r\nRetry time exceeded; starting again\r\n", "1", classify.NetDHCPTimeout, "no DHCP server answered U-Boot"},
-		{"no network card", dhcp, "dhcp", "No ethernet found.\r\n", "1", classify.NetDHCP, "exited 1"},
-		{"DHCP never ends", dhcp, "dhcp", "BOOTP broadcast 1\r\n", "", classify.NetDHCPTimeout, "timed out after 1m0s"},
+		{"lease", dhcp, dhcpCmd, "BOOTP broadcast 1\r\nDHCP client bound to address 10.0.2.15 (1 ms)\r\n", "0", "", ""},
+		{"lease, printed at once", dhcp, dhcpCmd, "DHCP client bound to address 10.0.2.16 (1 ms)\r\nipaddr=10.0.2.15\r\n", "0", "", ""},
+		{"lease without an address", dhcp, dhcpCmd, "## Error: \"ipaddr\" not defined\r\n", "1", classify.NetDHCP, "ipaddr is not set"},
+		{"no lease", dhcp, dhcpCmd, "BOOTP broadcast 1\r\nBOOTP broadcast 17\r\n\r\nRetry time exceeded; starting again\r\n", "1", classify.NetDHCPTimeout, "no DHCP server answered U-Boot"},
+		{"no network card", dhcp, dhcpCmd, "No ethernet found.\r\n", "1", classify.NetDHCP, "exited 1"},
+		{"DHCP never ends", dhcp, dhcpCmd, "BOOTP broadcast 1\r\n", "", classify.NetDHCPTimeout, "timed out after 1m0s"},
 		{"loaded", load, "tftpboot", "Loading: *\b##\r\ndone\r\nBytes transferred = 1000 (3e8 hex)\r\n", "0", "", ""},
 		{"loaded too little", load, "tftpboot", "Bytes transferred = 999 (3e7 hex)\r\n", "0", classify.NetTFTP, "has 1000 bytes"},
 		{"missing file", load, "tftpboot", "Filename 'it's $x'.\r\nLoading: *\b\r\nTFTP error: 'File not found' (1)\r\nNot retrying...\r\n", "1", classify.NetTFTPMissing, "exited 1"},
@@ -358,7 +360,7 @@ func TestNetworkCardIsLookedFor(t *testing.T) {
 					case cmd == tt.network:
 						found = tt.scan == "0"
 						return "", tt.scan
-					case cmd == "dhcp" && !found:
+					case cmd == dhcpCmd && !found:
 						return "No ethernet found.\r\n", "1"
 					case cmd == "printenv ipaddr":
 						return "ipaddr=10.0.2.15\r\n", "0"

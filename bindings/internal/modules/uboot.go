@@ -48,7 +48,7 @@ func (m ubootModule) stopUBoot(c *vm.Args) ([]lua.LValue, error) {
 		return nil, ub.Load(c.Ctx, c.Str(1, "server"), c.Str(2, "name"), uint64(address), int64(size), 1)
 	}
 	methods["boot"] = func(c *vm.Args) ([]lua.LValue, error) { // the program logs in with shell.login
-		_, err := ub.Boot(c.Ctx, c.Str(1, "boot command"))
+		_, err := ub.Boot(c.Ctx, c.Str(1, "boot command"), "")
 		return nil, err
 	}
 	return vm.Ret(newHandle(c.State, "uboot", ub.Live, methods, nil))

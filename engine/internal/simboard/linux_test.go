@@ -22,7 +22,7 @@ func inLinux(t *testing.T, f func(t *testing.T, b *bench, sh *shell.Shell)) {
 // boot starts the recovery Linux from U-Boot's prompt.
 func (b *bench) boot(t *testing.T) *shell.Shell {
 	t.Helper()
-	if _, err := b.ub.Boot(t.Context(), "run bootcmd"); err != nil {
+	if _, err := b.ub.Boot(t.Context(), "run bootcmd", ""); err != nil {
 		t.Fatal(err)
 	}
 	sh, err := shell.Login(t.Context(), b.con, shell.Default, shell.Booting, nil)
@@ -191,7 +191,7 @@ func TestPassword(t *testing.T) {
 			board.On(t.Context())
 			ub, err := uboot.Interrupt(t.Context(), con, uboot.Default, uboot.AnyState)
 			if err == nil {
-				_, err = ub.Boot(t.Context(), "run bootcmd")
+				_, err = ub.Boot(t.Context(), "run bootcmd", "")
 			}
 			if err == nil {
 				_, err = shell.Login(t.Context(), con, cfg, shell.Booting, nil)
