@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -34,6 +35,20 @@ type Command struct {
 // name returns the command for an error text.
 func (c Command) name() string { return cmp.Or(c.What, abbreviate(c.Text)) }
 
+// shown returns the command as a failure shows it at its prompt, "" if it is a part of the framing.
+func (c Command) shown() string {
+	text, _, more := strings.Cut(c.Text, "\n")
+	switch {
+	case c.Text == "": // the setup of the interpreter
+		return ""
+	case c.What != "" && !strings.HasPrefix(c.What, "`"):
+		return "[" + c.What + "]"
+	case more:
+		return text + "…"
+	}
+	return text
+}
+
 // maxOutput is the largest output of one command, in bytes.
 const maxOutput = 16 << 20
 
@@ -58,7 +73,7 @@ func (c *Console) Start(ctx context.Context, d Dialect, cmd string) (returned Pa
 	if err := d.check(cmd); err != nil {
 		return Pattern{}, err
 	}
-	w, err := c.typist.typeLine(ctx, d, typeTries, func(w marker) string { return d.wrap(w, cmd) })
+	w, err := c.typist.typeLine(ctx, d, typeTries, Command{Text: cmd}.shown(), func(w marker) string { return d.wrap(w, cmd) })
 	if err != nil {
 		return Pattern{}, err
 	}
@@ -89,7 +104,7 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 func (t *typist) run(ctx context.Context, d Dialect, cmd Command, frame func(marker) string) (Result, error) {
 	c := t.con
 	t.needsSync = true
-	w, err := t.typeLine(ctx, d, typeTries, frame)
+	w, err := t.typeLine(ctx, d, typeTries, cmd.shown(), frame)
 	if err != nil {
 		return Result{}, err
 	}

@@ -122,8 +122,8 @@ func (c *Console) SendSecret(ctx context.Context, text string) error {
 // Skip drops what came so far: the next wait sees only what comes after the call.
 func (c *Console) Skip() { c.stream.skip() }
 
-// Tail returns the last lines that came, without escape sequences.
-func (c *Console) Tail() string { return c.stream.tail() }
+// Tail returns the last lines that came as a person would have seen them: without escape sequences and framing.
+func (c *Console) Tail() string { return lastLines(c.typist.frames.hide(c.stream.cleanEnd())) }
 
 // Fail attaches the last lines of the console to an error. It returns nil for nil.
 func (c *Console) Fail(err error) error {

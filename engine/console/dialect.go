@@ -17,11 +17,11 @@ type Dialect struct {
 	Prompt string // how its prompt ends
 	Line   int    // the longest line that it takes, in bytes
 
-	// wrap frames cmd between two echoes. For the marker k2kpeb and the command ls, the line for U-Boot is
+	// wrap frames cmd between two echoes. For the marker kxkpeb and the command ls, the line for U-Boot is
 	//
-	//	 echo p'eb:';setenv fl;ls;fl=k2kpeb$?;echo $fl:$fl.
+	//	 echo p'eb:';setenv fl;ls;fl=kxkpeb$?;echo $fl:$fl.
 	//
-	// which prints peb: before the output of ls, and k2kpeb0:k2kpeb0. after it if the exit code is 0. The echo of the
+	// which prints peb: before the output of ls, and kxkpeb0:kxkpeb0. after it if the exit code is 0. The echo of the
 	// line contains neither. The variable fl keeps what the second echo prints, so that it can be printed again if it
 	// was lost.
 	wrap func(w marker, cmd string) string

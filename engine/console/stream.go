@@ -184,11 +184,8 @@ func (s *stream) subscribe(f func(p []byte)) (stop func()) {
 	}
 }
 
-// tailLines is the number of lines of the console that a failure shows.
-const tailLines = 12
-
-// tail returns the last lines that came, without escape sequences and with stars for secrets.
-func (s *stream) tail() string {
+// cleanEnd returns the lines in the last 4 KiB that came, without escape sequences and with stars for secrets.
+func (s *stream) cleanEnd() string {
 	s.mu.Lock()
 	from := max(0, len(s.buf)-maxMatch)
 	before := max(0, from-s.secrets.longest()) // a secret may lie across from
@@ -197,13 +194,11 @@ func (s *stream) tail() string {
 		spans[i] = span{spans[i].from + before, spans[i].to + before}
 	}
 	spans = within(append(spans, s.echoes.spans(s.buf, s.base)...), from)
-	raw := string(s.buf[from:])
+	raw, cut := string(s.buf[from:]), from > 0
 	s.mu.Unlock()
-	var kept []string
-	for line := range strings.Lines(s.secrets.Mask(clean(starred(raw, spans)))) {
-		if line = strings.TrimRight(line, " \n"); line != "" {
-			kept = append(kept, line)
-		}
+	text := s.secrets.Mask(clean(starred(raw, spans)))
+	if i := strings.IndexByte(text, '\n'); cut && i >= 0 {
+		text = text[i+1:] // the end of a line
 	}
-	return strings.Join(kept[max(0, len(kept)-tailLines):], "\n")
+	return text
 }

@@ -33,7 +33,7 @@ func (c *Console) Sync(ctx context.Context, d Dialect, tries int, timeout time.D
 
 // probe types an echo and waits for its output.
 func (t *typist) probe(ctx context.Context, d Dialect, timeout time.Duration) error {
-	w, err := t.typeLine(ctx, d, syncTypeTries, marker.probe)
+	w, err := t.typeLine(ctx, d, syncTypeTries, "", marker.probe)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -31,6 +32,8 @@ const promptTimeout = 300 * time.Millisecond
 type typist struct {
 	con    *Console
 	typing Typing
+
+	frames frames // of what was typed
 
 	current     string // the command in progress; "" if there is none
 	needsSync   bool   // the command before did not end normally: the rest of its output may still come
@@ -63,8 +66,9 @@ func (t *typist) wrapper(d Dialect, cmd string) func(marker) string {
 }
 
 // typeLine types the line that frame makes of a marker until its echo is right, and returns the marker. Enter is
-// left to the caller. Each try uses a new marker, so late output of an earlier try is ignored.
-func (t *typist) typeLine(ctx context.Context, d Dialect, tries int, frame func(marker) string) (marker, error) {
+// left to the caller. Each try uses a new marker, so late output of an earlier try is ignored. shown is what a failure
+// shows of the line.
+func (t *typist) typeLine(ctx context.Context, d Dialect, tries int, shown string, frame func(marker) string) (marker, error) {
 	if err := t.con.checkIdle(); err != nil {
 		return marker{}, err
 	}
@@ -72,6 +76,7 @@ func (t *typist) typeLine(ctx context.Context, d Dialect, tries int, frame func(
 	for try := 1; ; try++ {
 		w := newMarker()
 		line := frame(w)
+		t.frames.add(line, shown, w)
 		e := &echo{text: line, prompt: d.Prompt, learned: t.prompt, afterPrompt: t.atPrompt}
 		result, err := t.typeChecked(ctx, d, e, line)
 		switch {
@@ -189,6 +194,9 @@ func (t *typist) awaitEcho(ctx context.Context, d Dialect, e *echo) (echoResult,
 // typeHarmless types a line that does no harm, wherever it is read. afterPrompt means that nothing came since the
 // prompt.
 func (t *typist) typeHarmless(ctx context.Context, d Dialect, line string, afterPrompt bool) error {
+	if strings.TrimSpace(line) != "" {
+		t.frames.add(line, "", marker{})
+	}
 	result, err := t.typeChecked(ctx, d, &echo{prompt: d.Prompt, learned: t.prompt, afterPrompt: afterPrompt}, line)
 	if err != nil {
 		return err

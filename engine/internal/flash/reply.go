@@ -61,12 +61,18 @@ func (a reply) hasNumbers(keys ...string) bool {
 	return true
 }
 
+// newError returns an error with what the tools of the board printed, without the lines of the reply itself.
 func newError(kind classify.Kind, a reply, format string, args ...any) error {
-	return classify.WithConsole(classify.New(kind, format, args...), a.text)
+	return classify.WithConsole(classify.New(kind, format, args...), a.printed())
+}
+
+// printed returns what the tools of the board printed.
+func (a reply) printed() string {
+	return strings.TrimSpace(strings.ReplaceAll(field.ReplaceAllString(a.text, ""), "\n\n", "\n"))
 }
 
 // errGarbled returns the error of a reply that console noise damaged.
 func errGarbled(a reply, what string, m Medium) error {
-	return classify.WithHint(newError(classify.ConsoleGarbled, a, "what became of %s %s arrived garbled", what, m.Device),
+	return classify.WithHint(classify.WithConsole(classify.New(classify.ConsoleGarbled, "what became of %s %s arrived garbled", what, m.Device), a.text),
 		"the console loses or changes bytes: check cable, speed and flow control")
 }

@@ -36,7 +36,7 @@ func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err err
 	case a.get("error") == "notblock":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is not a block device", t.Name, t)
 	case a.get("error") == "blind":
-		return Medium{}, classify.WithConsole(classify.New(classify.TargetUnsafe, "target %s: the board cannot tell whether %s is mounted: it has no grep or no /proc", t.Name, t), a.text)
+		return Medium{}, classify.WithConsole(classify.New(classify.TargetUnsafe, "target %s: the board cannot tell whether %s is mounted: it has no grep or no /proc", t.Name, t), a.printed())
 	case a.get("protected") != "" && !d.ReadOnly && a.get("force") != "" && !t.ClearForceRO:
 		return Medium{}, classify.WithHint(classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected")),
 			"an eMMC's boot partition is read-only by force_ro: clear_force_ro = true in the policy's target clears it for the time of the write")
@@ -93,10 +93,10 @@ func errNotFound(t Target, a reply) error {
 		if labels := a.fields["label"]; len(labels) > 0 {
 			hint = "its partitions are " + strings.Join(labels, ", ")
 		}
-		return classify.WithConsole(classify.WithHint(classify.New(classify.TargetMissing, "target %s: %s is not on the board", t.Name, t), "%s", hint), a.text)
+		return classify.WithConsole(classify.WithHint(classify.New(classify.TargetMissing, "target %s: %s is not on the board", t.Name, t), "%s", hint), a.printed())
 	}
 	return classify.WithConsole(classify.WithHint(classify.New(classify.TargetMissing, "target %s: %s is not on the board", t.Name, t),
-		"check targets in the policy against /sys/class/block on the board"), a.text)
+		"check targets in the policy against /sys/class/block on the board"), a.printed())
 }
 
 // padded returns size rounded up to whole sectors, math.MaxInt64 if that overflows.

@@ -56,7 +56,7 @@ func (w *ShellWriter) compareOnStation(ctx context.Context, groups []hashGroup) 
 	case a.number("read") > 0 && (came.err == nil || came.err == nothing || errors.Is(came.err, io.ErrUnexpectedEOF)): // not if the connection broke
 		return nil, newError(classify.VerifyRead, a, "%s cannot be read back: dd exited %d", m.Device, a.number("read"))
 	case came.err != nil:
-		return nil, classify.WithConsole(classify.Wrap(came.err, classify.NetHTTPCut, "what the board reads of %s does not arrive", m.Device), a.text)
+		return nil, classify.WithConsole(classify.Wrap(came.err, classify.NetHTTPCut, "what the board reads of %s does not arrive", m.Device), a.printed())
 	}
 	return came.bad, nil
 }

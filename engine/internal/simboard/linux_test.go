@@ -155,7 +155,7 @@ func TestInterruptAndLogout(t *testing.T) {
 			if _, err := sh.Start(t.Context(), sh.Dialect, cmd); err != nil {
 				t.Fatal(err)
 			}
-			begun := console.Wait{For: []console.Pattern{console.Regexp(`\n[a-z2-7]{3}:\r`)}, Timeout: time.Minute}
+			begun := console.Wait{For: []console.Pattern{console.Regexp(`(?m)^[a-z]{3}:`)}, Timeout: time.Minute}
 			if _, err := sh.Expect(t.Context(), begun); err != nil {
 				t.Fatal(err)
 			}
