@@ -1,11 +1,13 @@
 package bindings
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/flashlua/flashlua/bindings/internal/check"
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/policy"
 )
 
 // Finding is a mistake that Check found in a script. Plain data: safe for concurrent use while nothing changes it.
@@ -37,13 +39,7 @@ func Check(spec string, o Options) ([]Finding, error) {
 	in := check.Input{
 		File: src.name, Text: src.text, Globals: h.globals.Names(), Members: h.globals.Members,
 		Functions: option.Declared(), CheckPattern: lua51.CheckPattern,
-		Load: func() (check.Loaded, error) {
-			s, err := inspect(src, o)
-			if err != nil {
-				return check.Loaded{}, err
-			}
-			return check.Loaded{Policy: s.Policy, OwnFlash: s.Overrides["flash"]}, nil
-		},
+		Load: func() (check.Loaded, error) { return loadForCheck(src, o) },
 	}
 	if _, in.SyntaxErr = lua51.Compile(src.name, src.text); in.SyntaxErr == nil {
 		if in.Tree, err = lua51.Parse(src.name, src.text); err != nil {
@@ -55,4 +51,21 @@ func Check(spec string, o Options) ([]Finding, error) {
 		all = append(all, Finding(f))
 	}
 	return all, nil
+}
+
+// loadForCheck loads a script. Wrong keys of a policy are no error.
+func loadForCheck(src source, o Options) (check.Loaded, error) {
+	s, err := inspect(src, o)
+	var wrong *policy.Mistakes
+	if errors.As(err, &wrong) {
+		loaded := check.Loaded{Policy: wrong.Partial.Policy, OwnFlash: wrong.Partial.Own["flash"]}
+		for _, m := range wrong.All {
+			loaded.Mistakes = append(loaded.Mistakes, check.Mistake(m))
+		}
+		return loaded, nil
+	}
+	if err != nil {
+		return check.Loaded{}, err
+	}
+	return check.Loaded{Policy: s.Policy, OwnFlash: s.Overrides["flash"]}, nil
 }

@@ -68,8 +68,22 @@ type Input struct {
 
 // Loaded is what loading the script returned.
 type Loaded struct {
-	Policy   *engine.Policy // nil for a program
+	Policy   *engine.Policy // nil for a program; the value of a wrong key is its default
 	OwnFlash bool           // the policy has a flash of its own
+	Mistakes []Mistake      // in the policy's keys
+}
+
+// Mistake is a wrong key of a policy.
+type Mistake struct {
+	Key string // dotted
+	Err error  // its text begins with the place
+}
+
+// wrong reports whether a key, or one of its section, is wrong.
+func (l Loaded) wrong(key string) bool {
+	return slices.ContainsFunc(l.Mistakes, func(m Mistake) bool {
+		return m.Key == key || strings.HasPrefix(m.Key, key+".") || strings.HasPrefix(key, m.Key+".")
+	})
 }
 
 // Run returns the mistakes in a script, sorted by line and column.

@@ -19,17 +19,22 @@ func (c *checker) checkLoaded() {
 		}
 		return
 	}
+	for _, m := range loaded.Mistakes {
+		c.reportError("load", m.Err)
+	}
 	p := loaded.Policy
 	if p == nil {
 		return
 	}
-	if err := p.CheckLimits(); err != nil {
+	if err := p.CheckLimits(); err != nil && !loaded.wrong("limits") {
 		c.report(c.line("limits", "attempt"), "attempt", "deadlines", "%v", err)
 	}
 	c.checkPrompts("uboot", p.UBoot.Prompts)
 	c.checkPrompts("linux", p.Linux.Prompts)
-	c.checkFlash(loaded.OwnFlash)
-	if !loaded.OwnFlash {
+	if !loaded.wrong("flash") {
+		c.checkFlash(loaded.OwnFlash)
+	}
+	if !loaded.OwnFlash && !loaded.wrong("files") && !loaded.wrong("boot") {
 		c.checkFiles(p)
 	}
 }

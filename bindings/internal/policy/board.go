@@ -18,10 +18,11 @@ import (
 
 func readConsole(s *section) engine.Console {
 	c := engine.Console{Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
-	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.duration("delay", 0), NoEcho: !s.boolean("echo", true)}
+	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.pause("delay", 0), NoEcho: !s.boolean("echo", true)}
 	c.Line = transport.Line{Baud: s.nonNegative("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
 	if c.Line.Baud == 0 {
 		s.fail("baud", "must be more than 0")
+		c.Line.Baud = transport.DefaultBaud
 	}
 	s.rejectUnused()
 	return c
@@ -78,6 +79,7 @@ func (s *section) prompt(key, otherwise string) string {
 	p := s.str(key, otherwise)
 	if strings.TrimSpace(p) == "" {
 		s.fail(key, "must have more than blanks in it")
+		return otherwise
 	}
 	return p
 }
@@ -90,15 +92,20 @@ func (s *section) prompts(key string, otherwise []string) []string {
 	}
 	var all []string
 	var noted []any
+	wrong := false
 	t.ForEach(func(k, v lua.LValue) {
 		p, ok := v.(lua.LString)
-		if _, index := k.(lua.LNumber); !index || !ok || strings.TrimSpace(string(p)) == "" {
-			s.fail(key, "must be a text, or a list of texts, with more than blanks in them")
-		}
+		_, index := k.(lua.LNumber)
+		wrong = wrong || !index || !ok || strings.TrimSpace(string(p)) == ""
 		all, noted = append(all, string(p)), append(noted, string(p))
 	})
-	if len(all) == 0 {
+	switch {
+	case wrong:
+		s.fail(key, "must be a text, or a list of texts, with more than blanks in them")
+		return otherwise
+	case len(all) == 0:
 		s.fail(key, "must not be empty")
+		return otherwise
 	}
 	s.record(key, noted)
 	return all
@@ -121,6 +128,7 @@ func (s *section) line(otherwise int) int {
 	n := s.nonNegative("line_limit", otherwise)
 	if n < minLineLimit {
 		s.fail("line_limit", "must be at least %d", minLineLimit)
+		return otherwise
 	}
 	return n
 }

@@ -13,7 +13,7 @@ import (
 // Reader reads policies, and options that are sections of one, in a Lua state. The state's goroutine owns it.
 type Reader struct {
 	State   *vm.State
-	Where   func(file, key string) string // returns the place of a key, "file:line", or the file
+	Where   func(file, key string) string // returns the place of a dotted key, "file:line", or the file
 	Secrets *console.Secrets              // passwords that were read are added to it
 }
 
@@ -40,16 +40,19 @@ type Setting struct {
 	Value any
 }
 
-// Policy decodes a policy. The error of a wrong key is of kind config.policy and names its line, that of an
-// unknown key in Set is of kind usage.
-func (r Reader) Policy(ctx context.Context, in Input) (result Result, err error) {
+// Policy decodes a policy. The error of wrong keys is a Mistakes: that of a key is of kind config.policy and names
+// its line, that of an unknown key in Set is of kind usage.
+func (r Reader) Policy(ctx context.Context, in Input) (Result, error) {
 	d := newDecoder(r, in.File)
 	d.set = in.Set
-	defer vm.CatchRefusal(&err)
 	p := readPolicy(&section{decoder: d, t: in.Table}, in.Name)
 	d.rejectUnknownSettings()
+	result := Result{Policy: p, Settings: d.settings, Own: d.own}
+	if err := d.err(result); err != nil {
+		return Result{}, err
+	}
 	if err := d.hooks(ctx, p, in); err != nil {
 		return Result{}, err
 	}
-	return Result{Policy: p, Settings: d.settings, Own: d.own}, nil
+	return result, nil
 }
