@@ -41,6 +41,9 @@ func inOrder(ctx context.Context, steps []func(context.Context) error) error {
 // resolveTargets plans the media: each image and its target.
 func (r *boardRun) resolveTargets(context.Context) error {
 	target, err := r.policy.target(r.job.Target)
+	if err == nil {
+		err = target.Check()
+	}
 	if err != nil {
 		return err
 	}

@@ -165,6 +165,9 @@ func media(p *engine.Policy) (all []simboard.Medium, err error) {
 	names := slices.Sorted(maps.Keys(p.Targets))
 	for _, name := range names {
 		t := p.Targets[name]
+		if t.Check() != nil { // the plan refuses it
+			continue
+		}
 		m := device.FindStringSubmatch(t.Path)
 		if t.Sysfs == "" && m == nil {
 			return nil, classify.WithHint(classify.New(classify.Config, "target %s: a simulated board has no %s", name, t.Path),

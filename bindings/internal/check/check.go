@@ -48,6 +48,7 @@ var Rules = map[string]string{
 	"unused-sequence":   "a sequence that is edited is the board's flash",
 	"never-written":     "a flash function of the board writes the image, and so verifies it",
 	"unverified-write":  "what a command writes to the medium is verified afterwards",
+	"not-a-medium":      "a target is a block device, to which an image can be written",
 	"unused-file":       "a boot file that is loaded is used by the boot command",
 	"silenced":          "a rule is silenced with a reason, and only where it is broken",
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
 
@@ -31,6 +32,7 @@ func (c *checker) checkLoaded() {
 	}
 	c.checkPrompts("uboot", p.UBoot.Prompts)
 	c.checkPrompts("linux", p.Linux.Prompts)
+	c.checkTargets(p)
 	if !loaded.wrong("flash") {
 		c.checkFlash(loaded.OwnFlash)
 	}
@@ -44,6 +46,15 @@ func (c *checker) checkPrompts(section string, prompts []string) {
 	for _, p := range prompts {
 		if bare := strings.TrimSpace(p); len(bare) == 1 && bare != "#" && bare != "$" {
 			c.report(c.line(section, "prompt"), "prompt", "generic-prompt", "%s.prompt %q also ends other text: write more of the prompt", section, p)
+		}
+	}
+}
+
+// checkTargets reports targets that are no block devices.
+func (c *checker) checkTargets(p *engine.Policy) {
+	for name, t := range p.Targets {
+		if err := t.Check(); err != nil {
+			c.report(c.line("targets", name), name, "not-a-medium", "%v: %s", err, classify.Facts(err).Hint)
 		}
 	}
 }
