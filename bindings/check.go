@@ -3,11 +3,14 @@ package bindings
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/flashlua/flashlua/bindings/internal/check"
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/policy"
+	"github.com/flashlua/flashlua/engine"
 )
 
 // Finding is a mistake that Check found in a script. Plain data: safe for concurrent use while nothing changes it.
@@ -39,7 +42,8 @@ func Check(spec string, o Options) ([]Finding, error) {
 	in := check.Input{
 		File: src.name, Text: src.text, Globals: h.globals.Names(), Members: h.globals.Members,
 		Functions: option.Declared(), CheckPattern: lua51.CheckPattern,
-		Load: func() (check.Loaded, error) { return loadForCheck(src, o) },
+		FileSize: fileSize,
+		Load:     func() (check.Loaded, error) { return loadForCheck(src, o) },
 	}
 	if _, in.SyntaxErr = lua51.Compile(src.name, src.text); in.SyntaxErr == nil {
 		if in.Tree, err = lua51.Parse(src.name, src.text); err != nil {
@@ -68,4 +72,17 @@ func loadForCheck(src source, o Options) (check.Loaded, error) {
 		return check.Loaded{}, err
 	}
 	return check.Loaded{Policy: s.Policy, OwnFlash: s.Overrides["flash"]}, nil
+}
+
+// fileSize returns the size of a policy's file, 0 if it is not on the station.
+func fileSize(p *engine.Policy, name string) int64 {
+	path := p.Files[name].Path
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(p.Dir, path)
+	}
+	st, err := os.Stat(path)
+	if err != nil || !st.Mode().IsRegular() {
+		return 0
+	}
+	return st.Size()
 }

@@ -24,6 +24,7 @@ type finder struct {
 	dir     string
 	loaded  *lua.LTable // by name; in the registry, so that its size is measured
 	loading []string
+	own     ownText
 	keys    map[string]map[string]int // lines of the keys of each file, as in lua51.Chunk
 }
 
@@ -68,12 +69,12 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 		}
 		c.Watchdog().Work(lua51.StepsPerByte*len(text), 0)
 		chunk, err := lua51.Compile(file, text)
-		return compiled{file, chunk, embedded}, err
+		return compiled{file, string(text), chunk, embedded}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	f.recordKeys(found.file, found.Chunk)
+	f.record(found)
 	f.loading = append(f.loading, name)
 	defer func() { f.loading = f.loading[:len(f.loading)-1] }()
 	arguments := []lua.LValue{lua.LString(name)}
@@ -92,9 +93,12 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 	return []lua.LValue{v}, nil
 }
 
-// recordKeys records the lines of a file's keys.
-func (f *finder) recordKeys(file string, c lua51.Chunk) {
-	f.keys[file] = c.Keys
+// record records the lines of a file's keys, and its text if it does not come with flashlua.
+func (f *finder) record(c compiled) {
+	f.keys[c.file] = c.Keys
+	if !c.embedded {
+		f.own = append(f.own, c.text)
+	}
 }
 
 // where returns "file:line" of a dotted key, or the file alone if the line is not known. A key that file does not

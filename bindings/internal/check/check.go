@@ -49,6 +49,7 @@ var Rules = map[string]string{
 	"never-written":     "a flash function of the board writes the image, and so verifies it",
 	"unverified-write":  "what a command writes to the medium is verified afterwards",
 	"not-a-medium":      "a target is a block device, to which an image can be written",
+	"ram-overlap":       "files that are loaded together do not overlap in RAM",
 	"unused-file":       "a boot file that is loaded is used by the boot command",
 	"silenced":          "a rule is silenced with a reason, and only where it is broken",
 }
@@ -65,6 +66,7 @@ type Input struct {
 	Functions    []option.Function            // functions that take options
 	CheckPattern func(pattern string) error   // of a Lua pattern
 	Load         func() (Loaded, error)
+	FileSize     func(p *engine.Policy, name string) int64 // of a file of the policy; 0 is not known
 }
 
 // Loaded is what loading the script returned.

@@ -36,6 +36,9 @@ func (c *checker) checkLoaded() {
 	if !loaded.wrong("flash") {
 		c.checkFlash(loaded.OwnFlash)
 	}
+	for _, o := range p.Overlaps(func(name string) int64 { return c.in.FileSize(p, name) }) {
+		c.report(c.line("files", o.Name), o.Name, "ram-overlap", "%v: %s", o.Err, classify.Facts(o.Err).Hint)
+	}
 	if !loaded.OwnFlash && !loaded.wrong("files") && !loaded.wrong("boot") {
 		c.checkFiles(p)
 	}

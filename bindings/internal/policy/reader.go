@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"path/filepath"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -19,11 +20,16 @@ type Reader struct {
 
 // Input is a policy before it is decoded.
 type Input struct {
-	Table   *lua.LTable // the operator's settings are written into it
-	File    string      // of the script, for messages
-	Name    string      // of a policy that has no name of its own
-	Set     map[string]string
-	Session func(*engine.Session) (session, job lua.LValue) // returns the arguments of the policy's flash
+	Table *lua.LTable // the operator's settings are written into it
+	File  string      // of the script, for messages
+	Name  string      // of a policy that has no name of its own
+	Set   map[string]string
+	Dir   string // of the script on the station, the base of files_dir
+
+	LoadsAllFiles func() bool // reports whether a flash of the script's own loads all files at once; may be nil
+	// Mentions reports whether the script names a variable of U-Boot other than by its value. It may be nil.
+	Mentions func(name string) bool
+	Session  func(*engine.Session) (session, job lua.LValue) // returns the arguments of the policy's flash
 }
 
 // Result is a decoded policy. Plain data, but for the policy's functions: they call the script in its state.
@@ -45,7 +51,11 @@ type Setting struct {
 func (r Reader) Policy(ctx context.Context, in Input) (Result, error) {
 	d := newDecoder(r, in.File)
 	d.set = in.Set
-	p := readPolicy(&section{decoder: d, t: in.Table}, in.Name)
+	top := &section{decoder: d, t: in.Table}
+	p := readPolicy(top, in.Name)
+	p.Dir = filepath.Join(in.Dir, p.Dir)
+	p.LoadsAllFiles = !d.own["flash"] || in.LoadsAllFiles != nil && in.LoadsAllFiles()
+	top.rejectMisspelled(p, in.Mentions)
 	d.rejectUnknownSettings()
 	result := Result{Policy: p, Settings: d.settings, Own: d.own}
 	if err := d.err(result); err != nil {
