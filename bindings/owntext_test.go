@@ -4,17 +4,17 @@ import "testing"
 
 func TestLoadsAll(t *testing.T) {
 	for text, want := range map[string]bool{
-		`function board.flash(s) s:uboot():load() end`:                                                      true,
-		`ub:load ( )`:                                                                                       true,
+		`function board.flash(s) s:uboot():load() end`: true,
+		`ub:load ( )`: true,
 		`board.flash = require("lib.uboot_busybox").sequence().flash`:                                       true,
 		`local seq = lib.sequence() seq:wrap("load", function(next) next() end)`:                            true,
 		`local seq = lib.sequence() seq:replace("load", function(s, job, at) at.uboot:run("load mmc") end)`: false,
 		`local seq = lib.sequence() seq:remove( 'load' )`:                                                   false,
-		`ub:load("fpga") ub:load()`:                                                                         false,
-		`ub:load{ "fpga" }`:                                                                                 false,
-		`ub:load "fpga"`:                                                                                    false,
-		`s:retry(ub.load, ub)`:                                                                              false,
-		`s:shell():write(job) -- ub:load()`:                                                                 false,
+		`ub:load("fpga") ub:load()`:         false,
+		`ub:load{ "fpga" }`:                 false,
+		`ub:load "fpga"`:                    false,
+		`s:retry(ub.load, ub)`:              false,
+		`s:shell():write(job) -- ub:load()`: false,
 	} {
 		if got := (ownText{text}).loadsAll(); got != want {
 			t.Errorf("loadsAll of %s = %t; want %t", text, got, want)

@@ -36,6 +36,8 @@
 ---@field network? string command before DHCP
 ---@field timeout? duration longest time from power-on to the prompt
 ---@field line_limit? integer longest input line, in bytes
+---@field chunk? integer bytes sent at a time, instead of the console's
+---@field delay? pause pause after each chunk, instead of the console's
 
 ---@class flashlua.linux_options
 ---@field login? string output that asks for the user
@@ -45,6 +47,8 @@
 ---@field network? string command that configures the network
 ---@field timeout? duration longest time from the start of the kernel to the shell
 ---@field line_limit? integer longest input line, in bytes
+---@field chunk? integer bytes sent at a time, instead of the console's
+---@field delay? pause pause after each chunk, instead of the console's
 
 ---@class flashlua.job
 ---@field target string name of the target in the policy

@@ -19,6 +19,7 @@ import (
 func readConsole(s *section) engine.Console {
 	c := engine.Console{Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
 	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.pause("delay", 0), NoEcho: !s.boolean("echo", true)}
+	s.console = console.Pacing{Chunk: c.Typing.Chunk, Delay: c.Typing.Delay}
 	c.Line = transport.Line{Baud: s.nonNegative("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
 	if c.Line.Baud == 0 {
 		s.fail("baud", "must be more than 0")
@@ -42,7 +43,7 @@ func readUBoot(s *section) uboot.Config {
 		s.fail("keys", "must not be empty without a password")
 	}
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
-	c.Network = s.str("network", c.Network)
+	c.Network, c.Pacing = s.str("network", c.Network), s.pacing()
 	s.rejectUnused()
 	return c
 }
@@ -51,9 +52,18 @@ func readLinux(s *section) shell.Config {
 	c := shell.Default
 	c.Login, c.User, c.Password = s.prompt("login", c.Login), s.str("user", c.User), s.secret("password")
 	c.Prompts, c.Network = s.prompts("prompt", c.Prompts), s.str("network", c.Network)
-	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
+	c.Timeout, c.Line, c.Pacing = s.duration("timeout", c.Timeout), s.line(c.Line), s.pacing()
 	s.rejectUnused()
 	return c
+}
+
+// pacing reads how fast to type in this section. It returns nil if that is the console's.
+func (s *section) pacing() *console.Pacing {
+	p := console.Pacing{Chunk: s.nonNegative("chunk", s.console.Chunk), Delay: s.pause("delay", s.console.Delay)}
+	if p == s.console && s.t.RawGetString("chunk") == lua.LNil && s.t.RawGetString("delay") == lua.LNil {
+		return nil
+	}
+	return &p
 }
 
 // aborts reads the aborts of the whole board.

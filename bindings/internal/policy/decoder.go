@@ -10,6 +10,7 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
 )
 
 // decoder decodes a policy's table. The operator's settings replace the keys of the table, in the table as well,
@@ -24,6 +25,7 @@ type decoder struct {
 	settings []Setting       // every key with the value that will be used
 	own      map[string]bool // by a policy's function: whether the script has its own
 	mistakes []placedMistake
+	console  console.Pacing // of the section console, once it was read
 }
 
 func newDecoder(r Reader, file string) *decoder {

@@ -129,6 +129,28 @@ func TestMistakesAreSorted(t *testing.T) {
 	}
 }
 
+// TestPacing: the pacing of U-Boot and Linux is the console's unless the section has a key of its own, "0s" included.
+func TestPacing(t *testing.T) {
+	for keys, want := range map[string][2]*console.Pacing{
+		`console = { delay = "5ms", chunk = 2 }`:                                               {nil, nil},
+		`uboot = { delay = "5ms" }`:                                                            {{Delay: 5 * time.Millisecond}, nil},
+		`console = { delay = "5ms", chunk = 1 }, linux = { delay = "0s" }`:                     {nil, {Chunk: 1}},
+		`console = { delay = "5ms", chunk = 1 }, uboot = { chunk = 8 }, linux = { chunk = 1 }`: {{8, 5 * time.Millisecond}, {1, 5 * time.Millisecond}},
+		`uboot = { chunk = 1, delay = "100ms" }, linux = { chunk = 0, delay = "0s" }`:          {{1, 100 * time.Millisecond}, {}},
+	} {
+		got, err := decode(t, "return { flash = function() end, "+keys+" }", nil)
+		if err != nil {
+			t.Errorf("Policy(%s) = %v; want nil", keys, err)
+			continue
+		}
+		for i, p := range []*console.Pacing{got.Policy.UBoot.Pacing, got.Policy.Linux.Pacing} {
+			if (p == nil) != (want[i] == nil) || p != nil && *p != *want[i] {
+				t.Errorf("pacing %d of %s = %+v; want %+v", i, keys, p, want[i])
+			}
+		}
+	}
+}
+
 func TestFunctions(t *testing.T) {
 	got, err := decode(t, `return {
 		flash = function(session, job) error(session .. " and " .. job) end,
