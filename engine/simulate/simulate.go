@@ -139,7 +139,7 @@ func (b *Board) Close() {
 // config is the board that a policy fits.
 func config(p *engine.Policy, settings string) (cfg simboard.Config, err error) {
 	cfg = simboard.Config{
-		Prompt: firstPrompt(p.UBoot.Prompts), Autoboot: p.UBoot.Autoboot, Keys: p.UBoot.Keys, BootPassword: p.UBoot.Password,
+		Prompt: firstPrompt(p.UBoot.Prompts), Autoboot: p.UBoot.Autoboot, Keys: p.UBoot.Keys, BootPassword: p.UBoot.Password, FindsNetwork: p.UBoot.Network,
 		Login: p.Linux.Login, User: p.Linux.User, Password: p.Linux.Password, ShellPrompt: firstPrompt(p.Linux.Prompts),
 	}
 	if err = simboard.Parse(settings, &cfg); err == nil {
