@@ -9,7 +9,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// characterDevices are names in /dev that Linux gives to character devices, each with what to do instead. $1 is
+// characterDevices are names in /dev of character devices, each with what to do instead. $1 is
 // what the expression captures. Source: Linux, Documentation/admin-guide/devices.txt, and the drivers.
 var characterDevices = []struct{ name, hint string }{
 	{`mtd(\d+)(?:ro)?`, "NOR flash also has a block device: name /dev/mtdblock$1. " +

@@ -64,8 +64,8 @@ func saveenv(u *bootloader, _ context.Context, _ []string) (int, error) {
 	return 0, nil
 }
 
-// envCommands are the subcommands of env.
-var envCommands = []string{"default", "delete", "exists", "print", "run", "save", "set"}
+// envCommands are the subcommands of env, those included that a simulated board lacks.
+var envCommands = []string{"default", "delete", "edit", "exists", "export", "import", "print", "run", "save", "set"}
 
 func envCmd(u *bootloader, ctx context.Context, args []string) (int, error) {
 	if len(args) < 2 {

@@ -101,8 +101,8 @@ func TestHush(t *testing.T) {
 			{"usb strat", "usb - USB sub-system\n\nUsage:\nusb - USB sub-system", 1},
 			{"pci enum; bind /soc/usb@0 usb_ether; mii device eth0", "", 0},
 			{"set x y; print x", "x=y", 0},
-			{"env pri x; env ex x", "x=y", 0},
-			{"env zz", "env - environment handling commands\n\nUsage:\nenv - environment handling commands", 1},
+			{"env pri x; env exi x", "x=y", 0},
+			{"env ex x", "env - environment handling commands\n\nUsage:\nenv - environment handling commands", 1},
 			{"e x", "Unknown command 'e' - try 'help'", 1}, // echo or env
 			{"no-such; echo $?; fals; echo $?; tru; echo $?", "Unknown command 'no-such' - try 'help'\n1\n1\n0", 0},
 			{"mw.l 40000000 1", "Unknown command 'mw.l' - try 'help'", 1},
