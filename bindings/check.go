@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/flashlua/flashlua/bindings/internal/check"
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
@@ -57,14 +58,23 @@ func Check(spec string, o Options) ([]Finding, error) {
 	return all, nil
 }
 
-// loadForCheck loads a script. Wrong keys of a policy are no error.
+// loadForCheck loads a script. Wrong keys of a policy are no error; if an undeclared name ended the loading, they are
+// returned beside its error.
 func loadForCheck(src source, o Options) (check.Loaded, error) {
 	s, err := inspect(src, o)
+	if err != nil && strings.Contains(err.Error(), "undeclared global") && !o.nilForUndeclared {
+		o.nilForUndeclared = true
+		loaded, _ := loadForCheck(src, o)
+		return check.Loaded{Mistakes: loaded.Mistakes}, err
+	}
 	var wrong *policy.Mistakes
 	if errors.As(err, &wrong) {
 		loaded := check.Loaded{Policy: wrong.Partial.Policy, OwnFlash: wrong.Partial.Own["flash"]}
 		for _, m := range wrong.All {
-			loaded.Mistakes = append(loaded.Mistakes, check.Mistake(m))
+			if o.nilForUndeclared && m.Missing {
+				continue // its value may be the undeclared name's
+			}
+			loaded.Mistakes = append(loaded.Mistakes, check.Mistake{Key: m.Key, Err: m.Err})
 		}
 		return loaded, nil
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// checkLoaded loads the script, and checks the policy that it returns.
+// checkLoaded loads the script, and checks the policy that it returns, if any.
 func (c *checker) checkLoaded() {
 	loaded, err := c.in.Load()
 	if err != nil {
@@ -18,10 +18,9 @@ func (c *checker) checkLoaded() {
 		}) {
 			c.reportError("load", err)
 		}
-		return
 	}
 	for _, m := range loaded.Mistakes {
-		c.reportError("load", m.Err)
+		c.reportMistake(m)
 	}
 	p := loaded.Policy
 	if p == nil {
@@ -41,6 +40,16 @@ func (c *checker) checkLoaded() {
 	}
 	if !loaded.OwnFlash && !loaded.wrong("files") && !loaded.wrong("boot") {
 		c.checkFiles(p)
+	}
+}
+
+// reportMistake adds a finding for a wrong key, unless its line has an undeclared name, which may be why.
+func (c *checker) reportMistake(m Mistake) {
+	before := len(c.found)
+	c.reportError("load", m.Err)
+	last := c.found[before]
+	if slices.ContainsFunc(c.found[:before], func(f Finding) bool { return f.Rule == "undeclared-global" && f.Line == last.Line }) {
+		c.found = c.found[:before]
 	}
 }
 

@@ -13,8 +13,9 @@ import (
 
 // Mistake is one wrong key of a policy, or of the operator's settings. Plain data.
 type Mistake struct {
-	Key string // dotted
-	Err error  // its text begins with the place: "file:line: "
+	Key     string // dotted
+	Err     error  // its text begins with the place: "file:line: "
+	Missing bool   // the key is required, and not there
 }
 
 // Mistakes is the error of a policy with wrong keys: all of them, sorted by line. Members of the error tree are the
@@ -49,7 +50,13 @@ func (d *decoder) addMistake(where, key string, wrong *classify.Error) {
 	if err != nil {
 		line = math.MaxInt
 	}
-	d.mistakes = append(d.mistakes, placedMistake{Mistake{key, wrong}, file != d.file, line})
+	d.mistakes = append(d.mistakes, placedMistake{Mistake{Key: key, Err: wrong}, file != d.file, line})
+}
+
+// addMissing records that a key is required.
+func (d *decoder) addMissing(key string, wrong *classify.Error) {
+	d.addMistake(d.file, key, wrong)
+	d.mistakes[len(d.mistakes)-1].Missing = true
 }
 
 // placedMistake is a mistake with what it is sorted by.

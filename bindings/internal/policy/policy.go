@@ -43,7 +43,7 @@ func readPolicy(s *section, name string) *engine.Policy {
 	s.rejectUnused()
 	unknown := len(s.mistakes) > before // which may be boot, mistyped
 	if p.Boot == "" && !s.own["flash"] && !s.mistaken("boot") && !unknown {
-		s.addMistake(s.file, "boot", classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux", s.file))
+		s.addMissing("boot", classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux", s.file))
 	}
 	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok && !s.mistaken("targets") {
 		s.fail("default_target", "names %q, which is not in targets%s", p.DefaultTarget, suggest.Nearest(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))

@@ -135,8 +135,8 @@ func TestPacing(t *testing.T) {
 		`console = { delay = "5ms", chunk = 2 }`:                                               {nil, nil},
 		`uboot = { delay = "5ms" }`:                                                            {{Delay: 5 * time.Millisecond}, nil},
 		`console = { delay = "5ms", chunk = 1 }, linux = { delay = "0s" }`:                     {nil, {Chunk: 1}},
-		`console = { delay = "5ms", chunk = 1 }, uboot = { chunk = 8 }, linux = { chunk = 1 }`: {{8, 5 * time.Millisecond}, {1, 5 * time.Millisecond}},
-		`uboot = { chunk = 1, delay = "100ms" }, linux = { chunk = 0, delay = "0s" }`:          {{1, 100 * time.Millisecond}, {}},
+		`console = { delay = "5ms", chunk = 1 }, uboot = { chunk = 8 }, linux = { chunk = 1 }`: {{Chunk: 8, Delay: 5 * time.Millisecond}, {Chunk: 1, Delay: 5 * time.Millisecond}},
+		`uboot = { chunk = 1, delay = "100ms" }, linux = { chunk = 0, delay = "0s" }`:          {{Chunk: 1, Delay: 100 * time.Millisecond}, {}},
 	} {
 		got, err := decode(t, "return { flash = function() end, "+keys+" }", nil)
 		if err != nil {

@@ -51,7 +51,7 @@ func errNotBlock(t Target, device string) error {
 // characterHint reports whether device, a path, is that of a character device, and returns what to do instead. For other
 // paths, too, it returns what to do if there is no block device.
 func characterHint(device string) (hint string, is bool) {
-	hint = "lsblk, or ls /sys/class/block, lists the block devices on the board"
+	hint = "lsblk, or ls /sys/class/block, lists the block devices"
 	name, inDev := strings.CutPrefix(path.Clean(device), "/dev/")
 	if !inDev {
 		return hint, false
