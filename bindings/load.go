@@ -91,7 +91,7 @@ func asLoadFault(err error) error {
 func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (*Script, error) {
 	decoded, err := h.reader.Policy(ctx, policy.Input{
 		Table: t, File: src.name, Name: strings.TrimSuffix(filepath.Base(src.name), ".lua"), Set: set, Session: h.session,
-		Dir: h.finder.stationDir(), LoadsAllFiles: h.finder.own.loadsAll, Mentions: h.finder.own.mentions,
+		Dir: h.finder.stationDir(), LoadsAllFiles: h.finder.own.loadsAll, Mentions: h.finder.own.mentions, Uses: h.finder.own.uses,
 	})
 	if err != nil {
 		return nil, err

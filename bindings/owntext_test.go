@@ -16,7 +16,7 @@ func TestLoadsAll(t *testing.T) {
 		`s:retry(ub.load, ub)`:              false,
 		`s:shell():write(job) -- ub:load()`: false,
 	} {
-		if got := (ownText{text}).loadsAll(); got != want {
+		if got := (ownText{{"x.lua", text}}).loadsAll(); got != want {
 			t.Errorf("loadsAll of %s = %t; want %t", text, got, want)
 		}
 	}
@@ -30,7 +30,7 @@ func TestMentions(t *testing.T) {
 		`boot = "setenv x_adr 1; booti ${x_adr}"`:    true,
 		`boot = "booti ${x_adr_r} ${ax_adr} x_adrx"`: false,
 	} {
-		if got := (ownText{text}).mentions("x_adr"); got != want {
+		if got := (ownText{{"x.lua", text}}).mentions("x_adr"); got != want {
 			t.Errorf("mentions of %s = %t; want %t", text, got, want)
 		}
 	}

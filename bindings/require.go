@@ -97,7 +97,7 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 func (f *finder) record(c compiled) {
 	f.keys[c.file] = c.Keys
 	if !c.embedded {
-		f.own = append(f.own, c.text)
+		f.own = append(f.own, ownFile{c.file, c.text})
 	}
 }
 

@@ -29,8 +29,13 @@ type Input struct {
 	LoadsAllFiles func() bool // reports whether a flash of the script's own loads all files at once; may be nil
 	// Mentions reports whether the script names a variable of U-Boot other than by its value. It may be nil.
 	Mentions func(name string) bool
-	Session  func(*engine.Session) (session, job lua.LValue) // returns the arguments of the policy's flash
+	// Uses returns the variables of U-Boot, or of a shell, whose values the script's texts contain. It may be nil.
+	Uses    func() []Use
+	Session func(*engine.Session) (session, job lua.LValue) // returns the arguments of the policy's flash
 }
+
+// Use is a place where a text of the script contains the value of a variable, ${Name}. Plain data.
+type Use struct{ Name, Where string }
 
 // Result is a decoded policy. Plain data, but for the policy's functions: they call the script in its state.
 type Result struct {
@@ -55,7 +60,7 @@ func (r Reader) Policy(ctx context.Context, in Input) (Result, error) {
 	p := readPolicy(top, in.Name)
 	p.Dir = filepath.Join(in.Dir, p.Dir)
 	p.LoadsAllFiles = !d.own["flash"] || in.LoadsAllFiles != nil && in.LoadsAllFiles()
-	top.rejectMisspelled(p, in.Mentions)
+	top.rejectMisspelled(p, in)
 	d.rejectUnknownSettings()
 	result := Result{Policy: p, Settings: d.settings, Own: d.own}
 	if err := d.err(result); err != nil {

@@ -6,15 +6,17 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
 
 // variable matches the value of a variable in a command of U-Boot.
 var variable = regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`)
 
-// rejectMisspelled records variables in the policy's U-Boot commands that look like one that flashlua sets for a
-// file, NAME_addr or NAME_size, and are none. Others may be U-Boot's own, and so may one that the script mentions.
-func (s *section) rejectMisspelled(p *engine.Policy, mentions func(name string) bool) {
+// rejectMisspelled records variables in the policy's U-Boot commands, and in other texts of the script, that look
+// like one that flashlua sets for a file, NAME_addr or NAME_size, and are none. Others may be U-Boot's own, and so
+// may one that the script mentions.
+func (s *section) rejectMisspelled(p *engine.Policy, in Input) {
 	if s.mistaken("files") {
 		return
 	}
@@ -23,18 +25,31 @@ func (s *section) rejectMisspelled(p *engine.Policy, mentions func(name string) 
 		set = append(set, name+"_addr", name+"_size")
 	}
 	slices.Sort(set)
+	reported := map[string]bool{}
+	meant := func(name string) string {
+		is := misspelled(name, set)
+		if is == "" || reported[name] || in.Mentions != nil && in.Mentions(name) {
+			return ""
+		}
+		reported[name] = true
+		return is
+	}
+	const text = "${%s}, which flashlua does not set; did you mean ${%s}? If it is a variable of U-Boot's own, name it in a comment"
 	commands := []struct{ section, key, text string }{{"", "boot", p.Boot}, {"", "bootargs", p.BootArgs}, {"uboot.", "network", p.UBoot.Network}}
 	for _, c := range commands {
-		reported := []string{}
 		for _, m := range variable.FindAllStringSubmatch(c.text, -1) {
 			name := m[1] + m[2]
-			meant := misspelled(name, set)
-			if meant == "" || slices.Contains(reported, name) || mentions != nil && mentions(name) {
-				continue
+			if is := meant(name); is != "" {
+				(&section{decoder: s.decoder, path: c.section}).fail(c.key, "uses "+text, name, is)
 			}
-			reported = append(reported, name)
-			in := &section{decoder: s.decoder, path: c.section}
-			in.fail(c.key, "uses ${%s}, which flashlua does not set; did you mean ${%s}? If it is a variable of U-Boot's own, name it in a comment", name, meant)
+		}
+	}
+	if in.Uses == nil {
+		return
+	}
+	for _, u := range in.Uses() {
+		if is := meant(u.Name); is != "" {
+			s.addMistake(u.Where, "", classify.New(classify.ConfigPolicy, "%s: this uses "+text, u.Where, u.Name, is))
 		}
 	}
 }
