@@ -32,9 +32,11 @@ func (p *Policy) typingCost() string {
 			continue
 		}
 		unit := "line"
-		if pacing.Chunk > 0 {
+		switch {
+		case pacing.Chunk == 1:
+			unit = "byte"
+		case pacing.Chunk > 1:
 			unit = plural(pacing.Chunk, "byte")
-			unit = strings.TrimPrefix(unit, "1 ")
 		}
 		parts, total = append(parts, fmt.Sprintf("%s at %s for each %s in %s", atLeastSeconds(cost), pacing.Delay, unit, x.name)), total+cost
 	}
