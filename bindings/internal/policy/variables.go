@@ -17,7 +17,7 @@ var variable = regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`)
 // like one that flashlua sets for a file, NAME_addr or NAME_size, and are none. Others may be U-Boot's own, and so
 // may one that the script mentions.
 func (s *section) rejectMisspelled(p *engine.Policy, in Input) {
-	if s.mistaken("files") {
+	if len(p.Files) == 0 || s.mistaken("files") {
 		return
 	}
 	var set []string
@@ -55,10 +55,10 @@ func (s *section) rejectMisspelled(p *engine.Policy, in Input) {
 }
 
 // ubootVariables are variables of U-Boot that are near to those of files with usual names. Source: U-Boot,
-// doc/develop/bootstd/overview.rst and the environments of its boards.
-var ubootVariables = []string{
-	"fdt_addr", "fdt_size", "initrd_addr", "initrd_size", "kernel_addr", "kernel_size", "ramdisk_addr", "ramdisk_size", "script_addr", "script_size",
-}
+// doc/develop/bootstd/overview.rst, doc/usage/environment.rst and the environments of its boards.
+var ubootVariables = strings.Fields(`bootm_size dtbo_addr dtbo_size env_addr env_size fdt_addr fdt_size fit_addr fit_size image_addr image_size
+	img_addr img_size initrd_addr initrd_size kernel_addr kernel_size load_addr load_size ramdisk_addr ramdisk_size script_addr script_size
+	spl_addr spl_size uboot_addr uboot_size`)
 
 // misspelled returns the variable of set that name was meant to be, "" if it is in set, or near to none.
 func misspelled(name string, set []string) string {

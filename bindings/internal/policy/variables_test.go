@@ -7,14 +7,14 @@ import (
 )
 
 func TestMisspelled(t *testing.T) {
-	set := []string{"initrd_addr", "initrd_size", "kernel_addr", "kernel_size", "dtb_addr", "dtb_size", "fw2_addr", "fw2_size"}
+	set := []string{"initrd_addr", "initrd_size", "kernel_addr", "kernel_size", "dtb_addr", "dtb_size", "fw2_addr", "fw2_size", "boot_addr", "boot_size"}
 	for name, want := range map[string]string{
 		"initrd_adr": "initrd_addr", "initrd_addres": "initrd_addr", "intird_addr": "initrd_addr", "inird_size": "initrd_size", "kernal_adr": "kernel_addr",
 		"krnl_addr": "kernel_addr", "Kernel_Addr": "kernel_addr", "kernel_szie": "kernel_size", "dbt_addr": "dtb_addr", "dtb_adress": "dtb_addr",
 
 		"initrd_addr": "", "dtb_size": "", "fdt_addr": "", "fdt_addr_r": "", "kernel_addr_r": "", "kernel_comp_addr_r": "", "kernel_comp_size": "",
 		"ramdisk_addr": "", "loadaddr": "", "fdtaddr": "", "initrdaddr": "", "kernel_file": "", "dtb_name": "", "initrd_high": "", "fdt_high": "",
-		"fw1_addr": "", "fw_addr": "", "filesize": "", "ethaddr": "", "kernel": "", "script_addr": "",
+		"fw1_addr": "", "fw_addr": "", "filesize": "", "bootm_size": "", "bootm_low": "", "ethaddr": "", "kernel": "", "script_addr": "",
 	} {
 		if got := misspelled(name, set); got != want {
 			t.Errorf("misspelled(%s) = %q; want %q", name, got, want)
