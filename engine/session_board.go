@@ -38,8 +38,8 @@ func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
 	return address, err
 }
 
-// Load loads files of the policy into the board's RAM; all files if there are no names. They must not overlap. For each it sets NAME_addr
-// and NAME_size in U-Boot's environment, in hexadecimal.
+// Load loads files of the policy into the board's RAM; all files if there are no names. They must not overlap. For
+// each it sets NAME_addr and NAME_size in U-Boot's environment, in hexadecimal.
 func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) error {
 	if err := s.CheckActive(); err != nil {
 		return err

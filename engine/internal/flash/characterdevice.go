@@ -48,8 +48,8 @@ func errNotBlock(t Target, device string) error {
 	return classify.WithHint(classify.New(classify.TargetUnsafe, "target %s: %s is not a block device", t.Name, t), "%s", hint)
 }
 
-// characterHint reports whether device, a path, is that of a character device, and returns what to do instead. For other
-// paths, too, it returns what to do if there is no block device.
+// characterHint reports whether device, a path, is that of a character device, and returns what to do instead. For
+// other paths it returns what to do if there is no block device.
 func characterHint(device string) (hint string, is bool) {
 	hint = "lsblk, or ls /sys/class/block, lists the block devices"
 	name, inDev := strings.CutPrefix(path.Clean(device), "/dev/")
