@@ -28,7 +28,8 @@ type Options struct {
 	Modules map[string]Module // Lua modules of the embedder, by the name of their global
 	Allow   []string          // commands of the station that a program may run, by the name of their executable
 
-	open func(path string) (*os.File, error) // opens the script on the station; nil is input.Open
+	open             func(path string) (*os.File, error) // opens the script on the station; nil is input.Open
+	nilForUndeclared bool                                // as in modules.Config
 }
 
 // Load reads a board's script and returns its policy. spec is a path, or the name of a board that comes with

@@ -1,11 +1,17 @@
 package bindings
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/flashlua/flashlua/bindings/internal/check"
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/policy"
+	"github.com/flashlua/flashlua/engine"
 )
 
 // Finding is a mistake that Check found in a script. Plain data: safe for concurrent use while nothing changes it.
@@ -37,13 +43,8 @@ func Check(spec string, o Options) ([]Finding, error) {
 	in := check.Input{
 		File: src.name, Text: src.text, Globals: h.globals.Names(), Members: h.globals.Members,
 		Functions: option.Declared(), CheckPattern: lua51.CheckPattern,
-		Load: func() (check.Loaded, error) {
-			s, err := inspect(src, o)
-			if err != nil {
-				return check.Loaded{}, err
-			}
-			return check.Loaded{Policy: s.Policy, OwnFlash: s.Overrides["flash"]}, nil
-		},
+		FileSize: fileSize,
+		Load:     func() (check.Loaded, error) { return loadForCheck(src, o) },
 	}
 	if _, in.SyntaxErr = lua51.Compile(src.name, src.text); in.SyntaxErr == nil {
 		if in.Tree, err = lua51.Parse(src.name, src.text); err != nil {
@@ -55,4 +56,43 @@ func Check(spec string, o Options) ([]Finding, error) {
 		all = append(all, Finding(f))
 	}
 	return all, nil
+}
+
+// loadForCheck loads a script. Wrong keys of a policy are no error; if an undeclared name ended the loading, they are
+// returned beside its error.
+func loadForCheck(src source, o Options) (check.Loaded, error) {
+	s, err := inspect(src, o)
+	if err != nil && strings.Contains(err.Error(), "undeclared global") && !o.nilForUndeclared {
+		o.nilForUndeclared = true
+		loaded, _ := loadForCheck(src, o)
+		return check.Loaded{Mistakes: loaded.Mistakes}, err
+	}
+	var wrong *policy.Mistakes
+	if errors.As(err, &wrong) {
+		loaded := check.Loaded{Policy: wrong.Partial.Policy, OwnFlash: wrong.Partial.Own["flash"]}
+		for _, m := range wrong.All {
+			if o.nilForUndeclared && m.Missing {
+				continue // its value may be the undeclared name's
+			}
+			loaded.Mistakes = append(loaded.Mistakes, check.Mistake{Key: m.Key, Err: m.Err})
+		}
+		return loaded, nil
+	}
+	if err != nil {
+		return check.Loaded{}, err
+	}
+	return check.Loaded{Policy: s.Policy, OwnFlash: s.Overrides["flash"]}, nil
+}
+
+// fileSize returns the size of a policy's file, 0 if it is not on the station.
+func fileSize(p *engine.Policy, name string) int64 {
+	path := p.Files[name].Path
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(p.Dir, path)
+	}
+	st, err := os.Stat(path)
+	if err != nil || !st.Mode().IsRegular() {
+		return 0
+	}
+	return st.Size()
 }

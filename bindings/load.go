@@ -54,12 +54,12 @@ func load(src source, o Options) (*Script, error) {
 	defer func() { h.Watchdog.Loading = false }()
 	c, err := h.finder.library.get("", func() (compiled, error) {
 		c, err := lua51.Compile(src.name, src.text)
-		return compiled{file: src.name, Chunk: c}, err
+		return compiled{file: src.name, text: string(src.text), Chunk: c}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	h.finder.recordKeys(src.name, c.Chunk)
+	h.finder.record(c)
 	results, err := h.Call(ctx, h.L.NewFunctionFromProto(c.Proto))
 	if err != nil {
 		return nil, asLoadFault(err)
@@ -91,14 +91,12 @@ func asLoadFault(err error) error {
 func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (*Script, error) {
 	decoded, err := h.reader.Policy(ctx, policy.Input{
 		Table: t, File: src.name, Name: strings.TrimSuffix(filepath.Base(src.name), ".lua"), Set: set, Session: h.session,
+		Dir: h.finder.stationDir(), LoadsAllFiles: h.finder.own.loadsAll, Mentions: h.finder.own.mentions, Uses: h.finder.own.uses,
 	})
 	if err != nil {
 		return nil, err
 	}
 	p := decoded.Policy
-	if src.fsys == nil {
-		p.Dir = filepath.Join(src.dir, p.Dir)
-	}
 	s := &Script{Policy: p, File: src.name, Embedded: src.embedded, Text: src.text, Overrides: decoded.Own}
 	for _, x := range decoded.Settings {
 		s.Settings = append(s.Settings, Setting(x))

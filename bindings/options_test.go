@@ -70,7 +70,7 @@ func TestCheckKnowsEveryOption(t *testing.T) {
 			}
 			rule, value := "bad-option: option ", "true"
 			switch o.Kind {
-			case option.Duration:
+			case option.Duration, option.Pause:
 				rule, value = "bad-duration: option ", "60"
 			case option.Boolean:
 				value = "60"
@@ -215,6 +215,8 @@ func documented(k option.Kind) string {
 		return "`\"on\"`, `\"off\"` or `\"keep\"`"
 	case option.Class:
 		return "`\"retry\"` or `\"fatal\"`"
+	case option.Pause:
+		return "duration, or `\"0s\"`"
 	case option.Prompts:
 		return "string, or a list of strings"
 	case option.Texts:

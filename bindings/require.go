@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -22,7 +24,8 @@ type finder struct {
 	dir     string
 	loaded  *lua.LTable // by name; in the registry, so that its size is measured
 	loading []string
-	keys    map[string]int // line of a key by "file\x00key"
+	own     ownText
+	keys    map[string]map[string]int // lines of the keys of each file, as in lua51.Chunk
 }
 
 // stationDir returns the script's directory on the station, "" if it has none.
@@ -39,7 +42,7 @@ var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
 const loadedKey = "flashlua.loaded"
 
 func newFinder(s *vm.State, src source) *finder {
-	f := &finder{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), keys: map[string]int{}}
+	f := &finder{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), keys: map[string]map[string]int{}}
 	s.L.G.Registry.RawSetString(loadedKey, f.loaded)
 	return f
 }
@@ -66,12 +69,12 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 		}
 		c.Watchdog().Work(lua51.StepsPerByte*len(text), 0)
 		chunk, err := lua51.Compile(file, text)
-		return compiled{file, chunk, embedded}, err
+		return compiled{file, string(text), chunk, embedded}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	f.recordKeys(found.file, found.Chunk)
+	f.record(found)
 	f.loading = append(f.loading, name)
 	defer func() { f.loading = f.loading[:len(f.loading)-1] }()
 	arguments := []lua.LValue{lua.LString(name)}
@@ -90,21 +93,24 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 	return []lua.LValue{v}, nil
 }
 
-// recordKeys records the lines of a file's keys.
-func (f *finder) recordKeys(file string, c lua51.Chunk) {
-	for key, line := range c.Keys {
-		f.keys[file+"\x00"+key] = line
+// record records the lines of a file's keys, and its text if it does not come with flashlua.
+func (f *finder) record(c compiled) {
+	f.keys[c.file] = c.Keys
+	if !c.embedded {
+		f.own = append(f.own, ownFile{c.file, c.text})
 	}
 }
 
-// where returns "file:line" of a key, or the file alone if the line is not known.
+// where returns "file:line" of a dotted key, or the file alone if the line is not known. A key that file does not
+// have may be in a module. A table may have been given its place in the policy elsewhere: only the last parts of
+// the key are with it then.
 func (f *finder) where(file, key string) string {
-	if line := f.keys[file+"\x00"+key]; line > 0 {
-		return fmt.Sprintf("%s:%d", file, line)
-	}
-	for at, line := range f.keys {
-		if other, k, _ := strings.Cut(at, "\x00"); k == key {
-			return fmt.Sprintf("%s:%d", other, line)
+	files := append([]string{file}, slices.Sorted(maps.Keys(f.keys))...)
+	for found := true; found; _, key, found = strings.Cut(key, ".") {
+		for _, name := range files {
+			if line := f.keys[name][key]; line > 0 {
+				return fmt.Sprintf("%s:%d", name, line)
+			}
 		}
 	}
 	return file

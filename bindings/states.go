@@ -109,7 +109,7 @@ type library struct {
 
 // compiled is a module after it was found and compiled.
 type compiled struct {
-	file string
+	file, text string
 	lua51.Chunk
 	embedded bool // it comes with flashlua
 }

@@ -37,7 +37,7 @@ type bootFile struct {
 	size     int64
 }
 
-// findBootFiles returns the files of a policy, which must be on the station.
+// findBootFiles returns the files of a policy, which must be on the station, and apart in RAM.
 func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (bootFiles, error) {
 	files, taken := map[string]bootFile{}, map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
@@ -58,7 +58,18 @@ func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (boot
 		taken[b.tftpName] = true
 		files[name] = b
 	}
-	return bootFiles{files: files}, nil
+	return bootFiles{files: files}, checkOverlaps(p.Overlaps(func(name string) int64 { return files[name].size }))
+}
+
+// checkOverlaps returns an error if files that are loaded together share RAM.
+func (b *bootFiles) checkOverlaps(names []string) error {
+	var all []ramRange
+	for _, name := range names {
+		if f, ok := b.files[name]; ok {
+			all = append(all, ramRange{name, f.Address, f.size})
+		}
+	}
+	return checkOverlaps(overlaps(all))
 }
 
 // serve offers the files by a TFTP server on host.

@@ -29,6 +29,7 @@ type Policy struct {
 	UBoot         uboot.Config
 	Linux         shell.Config
 	Files         map[string]File // what U-Boot loads, by the policy's names
+	LoadsAllFiles bool            // Flash loads all Files at once: the plan refuses those that overlap in RAM
 	Boot          string          // the U-Boot command that starts Linux
 	BootArgs      string          // the kernel's command line; "" keeps the board's own
 	Targets       map[string]Target

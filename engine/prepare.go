@@ -41,6 +41,9 @@ func inOrder(ctx context.Context, steps []func(context.Context) error) error {
 // resolveTargets plans the media: each image and its target.
 func (r *boardRun) resolveTargets(context.Context) error {
 	target, err := r.policy.target(r.job.Target)
+	if err == nil {
+		err = target.Check()
+	}
 	if err != nil {
 		return err
 	}
@@ -157,6 +160,9 @@ func (r *boardRun) planSummary() string {
 		fmt.Fprintf(&b, format, m.target, r.policy.Name, m.target.Name)
 	}
 	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), attemptReserve+r.power.timeout())
+	if cost := r.policy.typingCost(); cost != "" {
+		fmt.Fprintf(&b, "\n%s", cost)
+	}
 	return b.String()
 }
 

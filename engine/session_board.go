@@ -38,14 +38,17 @@ func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
 	return address, err
 }
 
-// Load loads files of the policy into the board's RAM; all files if there are no names. For each, U-Boot's commands can
-// refer to the variables NAME_addr and NAME_size, in hexadecimal.
+// Load loads files of the policy into the board's RAM; all files if there are no names. They must not overlap. For
+// each, U-Boot's commands can refer to the variables NAME_addr and NAME_size, in hexadecimal.
 func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) error {
 	if err := s.CheckActive(); err != nil {
 		return err
 	}
 	if len(names) == 0 {
 		names = s.run.files.names()
+	}
+	if err := s.run.files.checkOverlaps(names); err != nil {
+		return classify.MarkFatal(err)
 	}
 	for _, name := range names {
 		f, ok := s.run.files.files[name]

@@ -13,5 +13,9 @@ type Target struct {
 	ClearForceRO bool // make an eMMC's boot partition writable during the write
 }
 
+// Check returns an error, of kind target.unsafe, for a target that no board can have as a block device: /dev/mtd0,
+// /dev/ubi0_0, /dev/ttyS0.
+func (t Target) Check() error { return flash.Target(t).CheckDevice() }
+
 // String names the device, or the partition of it.
 func (t Target) String() string { return flash.Target(t).String() }

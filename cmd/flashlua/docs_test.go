@@ -73,6 +73,54 @@ func TestEveryPolicyKeyIsDocumented(t *testing.T) {
 	}
 }
 
+// TestEveryDefaultIsAccepted holds that each default of docs/boards.md can be written in a policy and be set by the
+// operator, and that it is the default.
+func TestEveryDefaultIsAccepted(t *testing.T) {
+	_, table, _ := strings.Cut(doc(t), "## The keys")
+	const base, rest = "return { flash = function() end, files = { NAME = { 'x', 1 } }, ", "targets = { NAME = { sysfs = '1' } } }"
+	tried := 0
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| [a-z ]+ \\| `(.*?)` \\|").FindAllStringSubmatch(table, -1) {
+		key, value := row[1], row[2]
+		if key == "flash" { // the default is a module's function
+			continue
+		}
+		tried++
+		written := value
+		for names := strings.Split(key, "."); len(names) > 0; names = names[:len(names)-1] {
+			written = names[len(names)-1] + " = " + written
+			if len(names) > 1 {
+				written = "{ " + written + " }"
+			}
+		}
+		if top, _, _ := strings.Cut(key, "."); top == "targets" {
+			written = strings.Replace(written, "NAME = {", "NAME = { sysfs = '1',", 1)
+			written = strings.TrimSuffix(base+written, ", ") + " }"
+		} else {
+			written = base + written + ", " + rest
+		}
+		values := map[string]any{}
+		for _, s := range inspect(t, written).Settings {
+			values[s.Key] = s.Value
+		}
+		if got := luaLiteral(values[key]); got != value {
+			t.Errorf("the policy with %s = %s has %s; want the same", key, value, got)
+		}
+		s, err := bindings.InspectText("x.lua", base+rest, bindings.Options{Set: map[string]string{key: strings.Trim(value, `"`)}})
+		if err != nil {
+			t.Errorf("--set %s=%s: %v; want nil", key, strings.Trim(value, `"`), err)
+			continue
+		}
+		for _, x := range s.Settings {
+			if got := luaLiteral(x.Value); x.Key == key && got != value {
+				t.Errorf("--set %s=%s = %s; want the same", key, strings.Trim(value, `"`), got)
+			}
+		}
+	}
+	if tried < 40 {
+		t.Errorf("docs/boards.md has %d defaults; want at least 40", tried)
+	}
+}
+
 func TestEveryBoardIsDocumented(t *testing.T) {
 	for _, name := range bindings.Boards() {
 		p, err := bindings.Load(name, bindings.Options{})

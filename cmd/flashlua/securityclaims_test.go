@@ -57,7 +57,7 @@ end`,
 	"asks.lua":   `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() image.open("prog/in.raw") end }`,
 	"runs.lua":   `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() serial.open("exec:touch ran") end }`,
 	"image.lua":  `return { targets = { disk = "/dev/vda" }, boot = "x", image = "out/x.raw" }`,
-	"public.lua": `return { targets = { disk = "/dev/vda" }, boot = "run bootcmd", files = { kernel = { "out/kernel", 1 }, passwd = { "/etc/passwd", 2 } } }`,
+	"public.lua": `return { targets = { disk = "/dev/vda" }, boot = "run bootcmd", files = { kernel = { "out/kernel", 1 }, passwd = { "/etc/passwd", 0x100000 } } }`,
 	"large.lua":  "return function() end --" + strings.Repeat("x", 256<<10),
 	"full.lua":   "return function() end --" + strings.Repeat("x", 256<<10-len("return function() end --")),
 }

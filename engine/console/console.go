@@ -77,6 +77,7 @@ func New(rw io.ReadWriteCloser, cfg Config) *Console {
 		typing: cfg.Typing, clk: c.clk, port: &c.port, lost: c.lost,
 		queue: make(chan []byte, 1), written: make(chan error, 1), busy: make(chan struct{}, 1),
 	}
+	c.Pace(nil)
 	c.typist = typist{con: c, typing: cfg.Typing, noEcho: cfg.Typing.NoEcho, atPrompt: true}
 	c.spawn()
 	go c.sender.run()

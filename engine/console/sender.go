@@ -3,6 +3,8 @@ package console
 import (
 	"context"
 	"io"
+	"sync/atomic"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
@@ -11,7 +13,8 @@ import (
 // sender writes to the port. One goroutine, run, writes; goexpect hands it what is to be written, and it returns
 // the true result, which goexpect does not know.
 type sender struct {
-	typing Typing
+	typing Typing                 // how to type unless Pace said otherwise
+	pacing atomic.Pointer[Pacing] // set by Pace
 	clk    clock.Clock
 	port   *port
 	lost   <-chan struct{} // closed when the stream has ended
@@ -46,9 +49,10 @@ func (s *sender) run() {
 func (s *sender) writeAll(p []byte) error {
 	for len(p) > 0 {
 		rw, reopened := s.port.forWrite()
+		pacing := s.pacing.Load()
 		n := len(p)
-		if s.typing.Chunk > 0 {
-			n = min(n, s.typing.Chunk)
+		if pacing.Chunk > 0 {
+			n = min(n, pacing.Chunk)
 		}
 		n, err := rw.Write(p[:n])
 		p = p[n:]
@@ -56,7 +60,7 @@ func (s *sender) writeAll(p []byte) error {
 			err = io.ErrShortWrite
 		}
 		if err == nil {
-			s.pause()
+			s.pause(pacing.Delay)
 			continue
 		}
 		if s.port.cfg.Open == nil {
@@ -74,11 +78,11 @@ func (s *sender) writeAll(p []byte) error {
 }
 
 // pause waits while the board processes a chunk.
-func (s *sender) pause() {
-	if s.typing.Delay <= 0 {
+func (s *sender) pause(delay time.Duration) {
+	if delay <= 0 {
 		return
 	}
-	passed, stop := clock.After(s.clk, s.typing.Delay)
+	passed, stop := clock.After(s.clk, delay)
 	select {
 	case <-passed:
 	case <-s.port.closed:

@@ -15,15 +15,16 @@ import (
 
 // Config describes one board's Linux.
 type Config struct {
-	Login    string        // the text that asks for the user
-	User     string        // the user to log in as
-	Password string        // typed when asked for; it is never recorded
-	Prompts  []string      // how the shell's prompt ends, in each Linux that the board may have
-	Timeout  time.Duration // from the start of the kernel to the shell
-	Line     int           // the longest line that it takes, in bytes
-	Network  string        // a command that brings the network up; "" uses DHCP on every interface
-	Address  netip.Prefix  // the board's static address; invalid means DHCP
-	Gateway  netip.Addr    // its router then; invalid means none
+	Login    string          // the text that asks for the user
+	User     string          // the user to log in as
+	Password string          // typed when asked for; it is never recorded
+	Prompts  []string        // how the shell's prompt ends, in each Linux that the board may have
+	Timeout  time.Duration   // from the start of the kernel to the shell
+	Line     int             // the longest line that it takes, in bytes
+	Pacing   *console.Pacing // how fast to type; nil is the console's
+	Network  string          // a command that brings the network up; "" uses DHCP on every interface
+	Address  netip.Prefix    // the board's static address; invalid means DHCP
+	Gateway  netip.Addr      // its router then; invalid means none
 }
 
 // State is what is known of a board's Linux when Login is called.
@@ -55,6 +56,7 @@ type Shell struct {
 // line for each problem that does not stop the login; it may be nil. aborts end the login early.
 func Login(ctx context.Context, con *console.Console, cfg Config, state State, note func(text string), aborts ...console.Abort) (*Shell, error) {
 	con.EndEpoch(ctx, "a new shell was asked for")
+	con.Pace(cfg.Pacing)
 	if note == nil {
 		note = func(string) {}
 	}

@@ -139,7 +139,7 @@ func (b *Board) Close() {
 // config is the board that a policy fits.
 func config(p *engine.Policy, settings string) (cfg simboard.Config, err error) {
 	cfg = simboard.Config{
-		Prompt: firstPrompt(p.UBoot.Prompts), Autoboot: p.UBoot.Autoboot, Keys: p.UBoot.Keys, BootPassword: p.UBoot.Password,
+		Prompt: firstPrompt(p.UBoot.Prompts), Autoboot: p.UBoot.Autoboot, Keys: p.UBoot.Keys, BootPassword: p.UBoot.Password, FindsNetwork: p.UBoot.Network,
 		Login: p.Linux.Login, User: p.Linux.User, Password: p.Linux.Password, ShellPrompt: firstPrompt(p.Linux.Prompts),
 	}
 	if err = simboard.Parse(settings, &cfg); err == nil {
@@ -165,6 +165,9 @@ func media(p *engine.Policy) (all []simboard.Medium, err error) {
 	names := slices.Sorted(maps.Keys(p.Targets))
 	for _, name := range names {
 		t := p.Targets[name]
+		if t.Check() != nil { // the plan refuses it
+			continue
+		}
 		m := device.FindStringSubmatch(t.Path)
 		if t.Sysfs == "" && m == nil {
 			return nil, classify.WithHint(classify.New(classify.Config, "target %s: a simulated board has no %s", name, t.Path),

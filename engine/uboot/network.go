@@ -13,13 +13,14 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// initNetwork runs the command that finds the network card, if the board needs one.
+// initNetwork runs the commands that find the network card, if the board needs any. Each must succeed.
 func (u *UBoot) initNetwork(ctx context.Context) error {
-	if u.network == "" {
-		return nil
+	for _, cmd := range splitChain(u.network) {
+		if _, err := u.Run(ctx, console.Command{Text: cmd}); err != nil {
+			return classify.WithHint(err, "check uboot.network in the policy: each of its commands must succeed, a `|| true` after one lets it fail")
+		}
 	}
-	_, err := u.Run(ctx, console.Command{Text: u.network})
-	return classify.WithHint(err, "check uboot.network in the policy")
+	return nil
 }
 
 // DHCP gets a lease and returns the board's address. It loads no file: autoload is off.

@@ -18,14 +18,15 @@ import (
 
 // Config describes one board's U-Boot.
 type Config struct {
-	Prompts     []string      // how the prompt ends, in each U-Boot that the board may have
-	Autoboot    string        // the text that it prints when autoboot can be stopped
-	Keys        string        // what to type then: a key, or a word; Enter is not added
-	KeyInterval time.Duration // how often the keys are typed until the prompt is there
-	Password    string        // typed with Enter when asked for, and at Autoboot if there are no Keys; it is never recorded
-	Timeout     time.Duration // from power-on to the prompt
-	Line        int           // the longest line that it takes, in bytes
-	Network     string        // a command that finds the network card; "" if U-Boot needs none
+	Prompts     []string        // how the prompt ends, in each U-Boot that the board may have
+	Autoboot    string          // the text that it prints when autoboot can be stopped
+	Keys        string          // what to type then: a key, or a word; Enter is not added
+	KeyInterval time.Duration   // how often the keys are typed until the prompt is there
+	Password    string          // typed with Enter when asked for, and at Autoboot if there are no Keys; it is never recorded
+	Timeout     time.Duration   // from power-on to the prompt
+	Line        int             // the longest line that it takes, in bytes
+	Pacing      *console.Pacing // how fast to type; nil is the console's
+	Network     string          // a command that finds the network card; "" if U-Boot needs none
 }
 
 // State is what is known of a board when Interrupt is called.
@@ -67,6 +68,7 @@ type UBoot struct {
 // prompt already is recognised.
 func Interrupt(ctx context.Context, con *console.Console, cfg Config, state State) (*UBoot, error) {
 	con.EndEpoch(ctx, "a new U-Boot prompt was asked for")
+	con.Pace(cfg.Pacing)
 	u := &UBoot{network: cfg.Network, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTimeout}}
 	for until := con.Now().Add(cfg.Timeout); ; state = AnyState {
 		prompt, err := u.stop(ctx, cfg, state, until)

@@ -348,16 +348,18 @@ func TestNetworkCardIsLookedFor(t *testing.T) {
 		kind          classify.Kind
 		hint          string
 	}{
-		"found":     {"virtio scan", "0", "", ""},
-		"not set":   {"", "", classify.NetDHCP, "set uboot.network"},
-		"not found": {"usb start", "1", classify.UBootExit, "check uboot.network"},
+		"found":        {"virtio scan", "0", "", ""},
+		"not set":      {"", "", classify.NetDHCP, "set uboot.network"},
+		"first of two": {"usb start; true", "1", classify.UBootExit, "each of its commands must succeed"},
+		"both":         {"usb start; true", "0", "", ""},
+		"not found":    {"usb start", "1", classify.UBootExit, "check uboot.network"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				found := false
 				c, b := bench(t, func(cmd string) (string, string) {
 					switch {
-					case cmd == tt.network:
+					case cmd == tt.network || cmd == "usb start":
 						found = tt.scan == "0"
 						return "", tt.scan
 					case cmd == dhcpCmd && !found:

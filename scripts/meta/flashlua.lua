@@ -3,6 +3,7 @@
 -- describes them.
 
 ---@alias duration string a number with its unit: "90s", "5m", "1h30m"
+---@alias pause string a duration that may be "0s"
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
 ---@alias power_state "on"|"off"|"keep"
 
@@ -21,7 +22,7 @@
 ---@field framing? string "8N1"
 ---@field flow? string "none", "rtscts" or "xonxoff"
 ---@field chunk? integer bytes sent at a time; 0 sends whole lines
----@field delay? duration pause after each chunk
+---@field delay? pause pause after each chunk
 ---@field echo? boolean the board echoes its input
 ---@field reopen? duration how long flashlua waits for a lost port to return
 ---@field aborts? table<string, string|false> as in flashlua.step_options
@@ -35,6 +36,8 @@
 ---@field network? string command before DHCP
 ---@field timeout? duration longest time from power-on to the prompt
 ---@field line_limit? integer longest input line, in bytes
+---@field chunk? integer bytes sent at a time, instead of the console's
+---@field delay? pause pause after each chunk, instead of the console's
 
 ---@class flashlua.linux_options
 ---@field login? string output that asks for the user
@@ -44,6 +47,8 @@
 ---@field network? string command that configures the network
 ---@field timeout? duration longest time from the start of the kernel to the shell
 ---@field line_limit? integer longest input line, in bytes
+---@field chunk? integer bytes sent at a time, instead of the console's
+---@field delay? pause pause after each chunk, instead of the console's
 
 ---@class flashlua.job
 ---@field target string name of the target in the policy
@@ -380,7 +385,7 @@ function shell.quote(word) end
 power = {}
 
 ---@param driver string a power driver, as for --power
----@param options? { off_time?: duration, success?: power_state, failure?: power_state, cancel?: power_state }
+---@param options? { off_time?: pause, success?: power_state, failure?: power_state, cancel?: power_state }
 ---@return flashlua.power
 function power.open(driver, options) end
 

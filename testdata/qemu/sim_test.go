@@ -30,7 +30,8 @@ function board.flash(s, job)
 		"setenv x", "printenv x", "true && echo yes || echo no", "false || echo no", "if test 1 -eq 1; then echo same; else echo other; fi",
 		"if test a = b; then echo a; elif true; then echo b; fi", "for i in a b c; do echo $i; done", "setenv c 'echo run; false'; run c", "run nothing",
 		"setenv y \"don''t\"; printenv y", "echo a\\ b", "echo '${x}'", "booti 41000000",
-		"printenv ipaddr netmask gatewayip", "sleep 0", "test -n \"\" -o 1 = 1",
+		"printenv ipaddr netmask gatewayip", "printe ipaddr", "env pri ipaddr", "env exi ipaddr", "fals; echo $?", "seten ab 1; printenv ab", "e x",
+		"nosuch; echo after", "nosuch; true", "false; true", "true; nosuch", "virtio scan; echo $?", "sleep 0", "test -n \"\" -o 1 = 1",
 	}) end)
 	s:step("load", function() ub:load() end)
 	s:step("files", function() ask(s, ub, { "printenv kernel_addr kernel_size initrd_addr initrd_size filesize", "crc32 ${initrd_addr} ${initrd_size}" }) end)

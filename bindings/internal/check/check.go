@@ -48,6 +48,8 @@ var Rules = map[string]string{
 	"unused-sequence":   "a sequence that is edited is the board's flash",
 	"never-written":     "a flash function of the board writes the image, and so verifies it",
 	"unverified-write":  "what a command writes to the medium is verified afterwards",
+	"not-a-medium":      "a target is a block device, to which an image can be written",
+	"ram-overlap":       "files that are loaded together do not overlap in RAM",
 	"unused-file":       "a boot file that is loaded is used by the boot command",
 	"silenced":          "a rule is silenced with a reason, and only where it is broken",
 }
@@ -64,12 +66,27 @@ type Input struct {
 	Functions    []option.Function            // functions that take options
 	CheckPattern func(pattern string) error   // of a Lua pattern
 	Load         func() (Loaded, error)
+	FileSize     func(p *engine.Policy, name string) int64 // of a file of the policy; 0 is not known
 }
 
 // Loaded is what loading the script returned.
 type Loaded struct {
-	Policy   *engine.Policy // nil for a program
+	Policy   *engine.Policy // nil for a program; the value of a wrong key is its default
 	OwnFlash bool           // the policy has a flash of its own
+	Mistakes []Mistake      // in the policy's keys
+}
+
+// Mistake is a wrong key of a policy.
+type Mistake struct {
+	Key string // dotted
+	Err error  // its text begins with the place
+}
+
+// wrong reports whether a key, or one of its section, is wrong.
+func (l Loaded) wrong(key string) bool {
+	return slices.ContainsFunc(l.Mistakes, func(m Mistake) bool {
+		return m.Key == key || strings.HasPrefix(m.Key, key+".") || strings.HasPrefix(key, m.Key+".")
+	})
 }
 
 // Run returns the mistakes in a script, sorted by line and column.

@@ -148,7 +148,7 @@ func (c *checker) checkValue(o option.Option, e ast.Expr) {
 	}
 	if _, err := o.Kind.Parse(v); err != nil {
 		rule, at := "bad-option", o.Name
-		if o.Kind == option.Duration {
+		if o.Kind == option.Duration || o.Kind == option.Pause {
 			rule = "bad-duration"
 		}
 		if text, ok := v.(string); ok {

@@ -5,10 +5,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
 
-// checkLoaded loads the script, and checks the policy that it returns.
+// checkLoaded loads the script, and checks the policy that it returns, if any.
 func (c *checker) checkLoaded() {
 	loaded, err := c.in.Load()
 	if err != nil {
@@ -17,20 +18,38 @@ func (c *checker) checkLoaded() {
 		}) {
 			c.reportError("load", err)
 		}
-		return
+	}
+	for _, m := range loaded.Mistakes {
+		c.reportMistake(m)
 	}
 	p := loaded.Policy
 	if p == nil {
 		return
 	}
-	if err := p.CheckLimits(); err != nil {
+	if err := p.CheckLimits(); err != nil && !loaded.wrong("limits") {
 		c.report(c.line("limits", "attempt"), "attempt", "deadlines", "%v", err)
 	}
 	c.checkPrompts("uboot", p.UBoot.Prompts)
 	c.checkPrompts("linux", p.Linux.Prompts)
-	c.checkFlash(loaded.OwnFlash)
-	if !loaded.OwnFlash {
+	c.checkTargets(p)
+	if !loaded.wrong("flash") {
+		c.checkFlash(loaded.OwnFlash)
+	}
+	for _, o := range p.Overlaps(func(name string) int64 { return c.in.FileSize(p, name) }) {
+		c.report(c.line("files", o.Name), o.Name, "ram-overlap", "%v: %s", o.Err, classify.Facts(o.Err).Hint)
+	}
+	if !loaded.OwnFlash && !loaded.wrong("files") && !loaded.wrong("boot") {
 		c.checkFiles(p)
+	}
+}
+
+// reportMistake adds a finding for a wrong key, unless its line has an undeclared name, which may be why.
+func (c *checker) reportMistake(m Mistake) {
+	before := len(c.found)
+	c.reportError("load", m.Err)
+	last := c.found[before]
+	if slices.ContainsFunc(c.found[:before], func(f Finding) bool { return f.Rule == "undeclared-global" && f.Line == last.Line }) {
+		c.found = c.found[:before]
 	}
 }
 
@@ -39,6 +58,15 @@ func (c *checker) checkPrompts(section string, prompts []string) {
 	for _, p := range prompts {
 		if bare := strings.TrimSpace(p); len(bare) == 1 && bare != "#" && bare != "$" {
 			c.report(c.line(section, "prompt"), "prompt", "generic-prompt", "%s.prompt %q also ends other text: write more of the prompt", section, p)
+		}
+	}
+}
+
+// checkTargets reports targets that are no block devices.
+func (c *checker) checkTargets(p *engine.Policy) {
+	for name, t := range p.Targets {
+		if err := t.Check(); err != nil {
+			c.report(c.line("targets", name), name, "not-a-medium", "%v: %s", err, classify.Facts(err).Hint)
 		}
 	}
 }

@@ -22,7 +22,7 @@ const StepsPerByte = 30
 // Chunk is a compiled script, with the lines of its table keys for messages about them.
 type Chunk struct {
 	Proto *lua.FunctionProto
-	Keys  map[string]int // the first line of each key of a table constructor or a field assignment
+	Keys  map[string]int // see collectKeys
 }
 
 // Compile compiles a script or a module. It is the only way to do so: name is the file's in messages.
@@ -106,50 +106,89 @@ func dropTailCalls(p *lua.FunctionProto) {
 	}
 }
 
-// collectKeys records the line of every `key = …` in a table constructor and of every `x.key = …`.
+// collectKeys records the line of every `key = …` in a table constructor and of every `x.key = …`: the first one of
+// the key alone, and of the key after those of the tables around it, "uboot.timeout".
 func collectKeys(stmts []ast.Stmt, keys map[string]int) {
-	note := func(key ast.Expr, line int) {
-		if s, ok := key.(*ast.StringExpr); ok && keys[s.Value] == 0 {
-			keys[s.Value] = line
-		}
-	}
-	var expr func(ast.Expr)
-	expr = func(e ast.Expr) {
-		switch x := e.(type) {
-		case *ast.TableExpr:
-			for _, f := range x.Fields {
-				note(f.Key, f.Value.Line())
-				expr(f.Value)
-			}
-		case *ast.FuncCallExpr:
-			for _, a := range x.Args {
-				expr(a)
-			}
-		}
-	}
+	k := keyCollector(keys)
 	for _, s := range stmts {
 		switch x := s.(type) {
 		case *ast.LocalAssignStmt:
 			for _, e := range x.Exprs {
-				expr(e)
+				k.expr("", e)
 			}
 		case *ast.AssignStmt:
-			for _, e := range x.Lhs {
-				if get, ok := e.(*ast.AttrGetExpr); ok {
-					note(get.Key, get.Line())
+			for i, e := range x.Lhs {
+				path := k.assigned(e)
+				if i < len(x.Rhs) {
+					k.expr(path, x.Rhs[i])
 				}
-			}
-			for _, e := range x.Rhs {
-				expr(e)
 			}
 		case *ast.ReturnStmt:
 			for _, e := range x.Exprs {
-				expr(e)
+				k.expr("", e)
 			}
 		case *ast.FuncDefStmt:
 			if get, ok := x.Name.Func.(*ast.AttrGetExpr); ok {
-				note(get.Key, x.Line())
+				k.note("", get.Key, x.Line())
 			}
 		}
 	}
+}
+
+// keyCollector holds the lines of keys.
+type keyCollector map[string]int
+
+// note records a key in a table at path, "uboot.", and returns the path of the key's own table.
+func (k keyCollector) note(path string, key ast.Expr, line int) string {
+	s, ok := key.(*ast.StringExpr)
+	if !ok {
+		return ""
+	}
+	for _, name := range []string{path + s.Value, s.Value} {
+		if k[name] == 0 {
+			k[name] = line
+		}
+	}
+	return path + s.Value + "."
+}
+
+// expr records the keys of the tables in an expression, which is in a table at path.
+func (k keyCollector) expr(path string, e ast.Expr) {
+	switch x := e.(type) {
+	case *ast.TableExpr:
+		for _, f := range x.Fields {
+			k.expr(k.note(path, f.Key, f.Value.Line()), f.Value)
+		}
+	case *ast.FuncCallExpr:
+		for _, a := range x.Args {
+			k.expr("", a)
+		}
+	}
+}
+
+// assigned records the key that a statement assigns to, and returns the path of its table: "uboot." for
+// board.uboot.
+func (k keyCollector) assigned(e ast.Expr) string {
+	get, ok := e.(*ast.AttrGetExpr)
+	if !ok {
+		return ""
+	}
+	path := ""
+	if outer, ok := get.Object.(*ast.AttrGetExpr); ok {
+		path = pathOf(outer)
+	}
+	return k.note(path, get.Key, get.Line())
+}
+
+// pathOf returns the path of board.uboot: "uboot.".
+func pathOf(get *ast.AttrGetExpr) string {
+	s, ok := get.Key.(*ast.StringExpr)
+	if !ok {
+		return ""
+	}
+	path := ""
+	if outer, ok := get.Object.(*ast.AttrGetExpr); ok {
+		path = pathOf(outer)
+	}
+	return path + s.Value + "."
 }

@@ -63,8 +63,8 @@ func (g *Globals) Members(name string) []string {
 	return all
 }
 
-// seal makes reading and writing an undeclared name an error.
-func (g *Globals) seal(s *vm.State) {
+// seal makes reading and writing an undeclared name an error, unless it is to be nil.
+func (g *Globals) seal(s *vm.State, nilForUndeclared bool) {
 	meta := s.L.NewTable()
 	refuse := func(format string) lua.LValue {
 		return s.L.NewFunction(func(L *lua.LState) int {
@@ -72,6 +72,9 @@ func (g *Globals) seal(s *vm.State) {
 			if v := g.resolve(key); v != nil && L.GetTop() == 2 {
 				L.Push(v)
 				return 1
+			}
+			if nilForUndeclared {
+				return 0
 			}
 			L.RaiseError(format, key, suggest.Nearest(key, g.Names()))
 			return 0

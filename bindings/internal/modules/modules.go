@@ -20,6 +20,8 @@ type Config struct {
 	Require vm.Builtin           // Lua's require
 	Allow   []string             // commands of the station that a program may run, by the name of their executable
 	Extra   map[string]Functions // modules of the embedder, by the name of their global
+
+	NilForUndeclared bool // an undeclared name is nil, and may be assigned to: for a check that reports it itself
 }
 
 // Boards reads the boards that flash.run is called with.
@@ -52,6 +54,6 @@ func Open(c Config) *Globals {
 	for name, functions := range c.Extra {
 		g.lazy[name] = func() lua.LValue { return newModule(s, name, wrapModule(functions)) }
 	}
-	g.seal(s)
+	g.seal(s, c.NilForUndeclared)
 	return g
 }

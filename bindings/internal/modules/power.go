@@ -29,7 +29,7 @@ func (m powerModule) functions() map[string]vm.Builtin {
 // powerOptions are the pause of a power cycle, and the power state after the program; a state that is not given
 // is off.
 type powerOptions struct {
-	OffTime time.Duration     `lua:"off_time"`
+	OffTime time.Duration     `lua:"off_time,pause"`
 	Success engine.PowerState `lua:"success"`
 	Failure engine.PowerState `lua:"failure"`
 	Cancel  engine.PowerState `lua:"cancel"`

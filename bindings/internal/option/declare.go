@@ -36,7 +36,7 @@ type Set[T any] struct {
 
 // Declare declares that functions take the options of struct T in argument arg. Each field of T is an option:
 //
-//	OffTime time.Duration  `lua:"off_time"`
+//	OffTime time.Duration  `lua:"off_time,pause"`
 //	Line    *lua.LFunction `lua:"line,function"`
 //	Image   string         `lua:"image,required"`
 //

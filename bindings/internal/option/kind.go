@@ -20,6 +20,7 @@ const (
 	Integer    Kind = "integer" // from 0 up
 	Boolean    Kind = "boolean"
 	Duration   Kind = "duration"              // "90s"
+	Pause      Kind = "pause"                 // a duration that may be "0s"
 	Size       Kind = "size"                  // bytes, or "8G"
 	PowerState Kind = "power_state"           // "on", "off" or "keep"
 	Class      Kind = `"retry"|"fatal"`       // of an error
@@ -60,6 +61,11 @@ func (k Kind) Parse(v any) (any, error) {
 			return nil, fmt.Errorf(`must be a duration with its unit, "90s" or "5m", not a %s`, typeOf(v))
 		}
 		return ParseDuration(text)
+	case Pause:
+		if d, err := time.ParseDuration(text); isText && err == nil && d == 0 {
+			return d, nil
+		}
+		return Duration.Parse(v)
 	case Size:
 		return parseSize(v)
 	case Prompts:

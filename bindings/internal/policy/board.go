@@ -18,10 +18,12 @@ import (
 
 func readConsole(s *section) engine.Console {
 	c := engine.Console{Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
-	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.duration("delay", 0), NoEcho: !s.boolean("echo", true)}
+	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.pause("delay", 0), NoEcho: !s.boolean("echo", true)}
+	s.console = console.Pacing{Chunk: c.Typing.Chunk, Delay: c.Typing.Delay}
 	c.Line = transport.Line{Baud: s.nonNegative("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
 	if c.Line.Baud == 0 {
 		s.fail("baud", "must be more than 0")
+		c.Line.Baud = transport.DefaultBaud
 	}
 	s.rejectUnused()
 	return c
@@ -41,7 +43,7 @@ func readUBoot(s *section) uboot.Config {
 		s.fail("keys", "must not be empty without a password")
 	}
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
-	c.Network = s.str("network", c.Network)
+	c.Network, c.Pacing = s.str("network", c.Network), s.pacing()
 	s.rejectUnused()
 	return c
 }
@@ -50,9 +52,18 @@ func readLinux(s *section) shell.Config {
 	c := shell.Default
 	c.Login, c.User, c.Password = s.prompt("login", c.Login), s.str("user", c.User), s.secret("password")
 	c.Prompts, c.Network = s.prompts("prompt", c.Prompts), s.str("network", c.Network)
-	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
+	c.Timeout, c.Line, c.Pacing = s.duration("timeout", c.Timeout), s.line(c.Line), s.pacing()
 	s.rejectUnused()
 	return c
+}
+
+// pacing reads how fast to type in this section. It returns nil if that is the console's.
+func (s *section) pacing() *console.Pacing {
+	p := console.Pacing{Chunk: s.nonNegative("chunk", s.console.Chunk), Delay: s.pause("delay", s.console.Delay)}
+	if p == s.console && s.t.RawGetString("chunk") == lua.LNil && s.t.RawGetString("delay") == lua.LNil {
+		return nil
+	}
+	return &p
 }
 
 // aborts reads the aborts of the whole board.
@@ -78,6 +89,7 @@ func (s *section) prompt(key, otherwise string) string {
 	p := s.str(key, otherwise)
 	if strings.TrimSpace(p) == "" {
 		s.fail(key, "must have more than blanks in it")
+		return otherwise
 	}
 	return p
 }
@@ -90,15 +102,20 @@ func (s *section) prompts(key string, otherwise []string) []string {
 	}
 	var all []string
 	var noted []any
+	wrong := false
 	t.ForEach(func(k, v lua.LValue) {
 		p, ok := v.(lua.LString)
-		if _, index := k.(lua.LNumber); !index || !ok || strings.TrimSpace(string(p)) == "" {
-			s.fail(key, "must be a text, or a list of texts, with more than blanks in them")
-		}
+		_, index := k.(lua.LNumber)
+		wrong = wrong || !index || !ok || strings.TrimSpace(string(p)) == ""
 		all, noted = append(all, string(p)), append(noted, string(p))
 	})
-	if len(all) == 0 {
+	switch {
+	case wrong:
+		s.fail(key, "must be a text, or a list of texts, with more than blanks in them")
+		return otherwise
+	case len(all) == 0:
 		s.fail(key, "must not be empty")
+		return otherwise
 	}
 	s.record(key, noted)
 	return all
@@ -121,6 +138,7 @@ func (s *section) line(otherwise int) int {
 	n := s.nonNegative("line_limit", otherwise)
 	if n < minLineLimit {
 		s.fail("line_limit", "must be at least %d", minLineLimit)
+		return otherwise
 	}
 	return n
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
-	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
 )
 
 // decoder decodes a policy's table. The operator's settings replace the keys of the table, in the table as well,
@@ -24,6 +24,8 @@ type decoder struct {
 
 	settings []Setting       // every key with the value that will be used
 	own      map[string]bool // by a policy's function: whether the script has its own
+	mistakes []placedMistake
+	console  console.Pacing // of the section console, once it was read
 }
 
 func newDecoder(r Reader, file string) *decoder {
@@ -38,7 +40,7 @@ type section struct {
 	known []string
 }
 
-// section returns the section at key, an empty one if it is missing.
+// section returns the section at key, an empty one if it is missing or no table.
 func (s *section) section(key string) *section {
 	s.known = append(s.known, key)
 	sub := &section{decoder: s.decoder, path: s.path + key + "."}
@@ -54,15 +56,16 @@ func (s *section) section(key string) *section {
 		sub.t = v
 	default:
 		s.fail(key, "must be a table, not a %s", v.Type())
+		sub.t = s.reader.State.L.NewTable()
 	}
 	return sub
 }
 
-// rejectUnknownSettings refuses the operator's settings that no key took.
+// rejectUnknownSettings records the operator's settings that no key took.
 func (d *decoder) rejectUnknownSettings() {
 	for _, k := range slices.Sorted(maps.Keys(d.set)) {
 		if !d.used[k] {
-			vm.Refuse(classify.New(classify.Usage, "--set %s=…: there is no policy key %[1]s%s", k, suggest.Nearest(k, option.Names(d.keys))))
+			d.addMistake("--set", k, classify.New(classify.Usage, "--set %s=…: there is no policy key %[1]s%s", k, suggest.Nearest(k, option.Names(d.keys))))
 		}
 	}
 }

@@ -24,9 +24,6 @@ func (d *decoder) hooks(ctx context.Context, p *engine.Policy, in Input) error {
 		if flash, err = sequence(ctx, state, "flash"); err != nil {
 			return err
 		}
-		if p.Boot == "" {
-			return classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux", d.file)
-		}
 	}
 	p.Flash = func(ctx context.Context, s *engine.Session) error {
 		session, job := in.Session(s)

@@ -45,8 +45,12 @@ func declare[T any](arg int, function, name string, read func(*section) T) Optio
 	return Options[T]{name, arg, read}
 }
 
-// Read reads the options of a call. A wrong or unknown one refuses the call with an error of kind config.policy.
+// Read reads the options of a call. Wrong and unknown ones refuse the call with an error of kind config.policy.
 func (o Options[T]) Read(r Reader, c *vm.Args) T {
 	d := newDecoder(r, strings.TrimSuffix(strings.TrimSpace(c.L.Where(1)), ":"))
-	return o.read(&section{decoder: d, path: o.name + ".", t: luaoption.Table(c, o.arg)})
+	v := o.read(&section{decoder: d, path: o.name + ".", t: luaoption.Table(c, o.arg)})
+	if err := d.err(Result{}); err != nil {
+		vm.Refuse(err)
+	}
+	return v
 }

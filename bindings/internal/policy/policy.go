@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
 
@@ -38,8 +39,13 @@ func readPolicy(s *section, name string) *engine.Policy {
 	s.function("flash")
 	s.function("classify")
 	s.function("backoff")
+	before := len(s.mistakes)
 	s.rejectUnused()
-	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok {
+	unknown := len(s.mistakes) > before // which may be boot, mistyped
+	if p.Boot == "" && !s.own["flash"] && !s.mistaken("boot") && !unknown {
+		s.addMissing("boot", classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux", s.file))
+	}
+	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok && !s.mistaken("targets") {
 		s.fail("default_target", "names %q, which is not in targets%s", p.DefaultTarget, suggest.Nearest(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
 	}
 	return p
@@ -57,7 +63,7 @@ func readNet(s *section) engine.Net {
 	}
 	if text := gateway; text != "" {
 		var err error
-		if n.Gateway, err = netip.ParseAddr(text); err != nil || !n.Gateway.Is4() || !n.Address.IsValid() {
+		if n.Gateway, err = netip.ParseAddr(text); err != nil || !n.Gateway.Is4() || !n.Address.IsValid() && !s.mistaken("net.address") {
 			s.fail("gateway", `must be an IPv4 address, "192.168.1.1", and needs net.address`)
 		}
 	}
@@ -72,13 +78,14 @@ func readLimits(s *section) engine.Limits {
 	}
 	if !(l.Jitter >= 0 && l.Jitter <= 1) {
 		s.fail("jitter", "must be between 0 and 1")
+		l.Jitter = 0
 	}
 	s.rejectUnused()
 	return l
 }
 
 func readPower(s *section) time.Duration {
-	off := s.duration("off_time", engine.DefaultOffTime)
+	off := s.pause("off_time", engine.DefaultOffTime)
 	s.rejectUnused()
 	return off
 }
@@ -88,6 +95,7 @@ func readPowerAfter(s *section) engine.PowerAfter {
 		v := engine.PowerState(s.str(key, string(engine.PowerOff)))
 		if v != engine.PowerOff && v != engine.PowerOn && v != engine.PowerKeep {
 			s.fail(key, `must be "on", "off" or "keep", not %q`, v)
+			return engine.PowerOff
 		}
 		return v
 	}

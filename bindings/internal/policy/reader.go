@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"path/filepath"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -13,18 +14,28 @@ import (
 // Reader reads policies, and options that are sections of one, in a Lua state. The state's goroutine owns it.
 type Reader struct {
 	State   *vm.State
-	Where   func(file, key string) string // returns the place of a key, "file:line", or the file
+	Where   func(file, key string) string // returns the place of a dotted key, "file:line", or the file
 	Secrets *console.Secrets              // passwords that were read are added to it
 }
 
 // Input is a policy before it is decoded.
 type Input struct {
-	Table   *lua.LTable // the operator's settings are written into it
-	File    string      // of the script, for messages
-	Name    string      // of a policy that has no name of its own
-	Set     map[string]string
+	Table *lua.LTable // the operator's settings are written into it
+	File  string      // of the script, for messages
+	Name  string      // of a policy that has no name of its own
+	Set   map[string]string
+	Dir   string // of the script on the station, the base of files_dir
+
+	LoadsAllFiles func() bool // reports whether a flash of the script's own loads all files at once; may be nil
+	// Mentions reports whether the script names a variable of U-Boot other than by its value. It may be nil.
+	Mentions func(name string) bool
+	// Uses returns the variables of U-Boot, or of a shell, whose values the script's texts contain. It may be nil.
+	Uses    func() []Use
 	Session func(*engine.Session) (session, job lua.LValue) // returns the arguments of the policy's flash
 }
+
+// Use is a place where a text of the script contains the value of a variable, ${Name}. Plain data.
+type Use struct{ Name, Where string }
 
 // Result is a decoded policy. Plain data, but for the policy's functions: they call the script in its state.
 type Result struct {
@@ -40,16 +51,23 @@ type Setting struct {
 	Value any
 }
 
-// Policy decodes a policy. The error of a wrong key is of kind config.policy and names its line, that of an
-// unknown key in Set is of kind usage.
-func (r Reader) Policy(ctx context.Context, in Input) (result Result, err error) {
+// Policy decodes a policy. The error of wrong keys is a Mistakes: that of a key is of kind config.policy and names
+// its line, that of an unknown key in Set is of kind usage.
+func (r Reader) Policy(ctx context.Context, in Input) (Result, error) {
 	d := newDecoder(r, in.File)
 	d.set = in.Set
-	defer vm.CatchRefusal(&err)
-	p := readPolicy(&section{decoder: d, t: in.Table}, in.Name)
+	top := &section{decoder: d, t: in.Table}
+	p := readPolicy(top, in.Name)
+	p.Dir = filepath.Join(in.Dir, p.Dir)
+	p.LoadsAllFiles = !d.own["flash"] || in.LoadsAllFiles != nil && in.LoadsAllFiles()
+	top.rejectMisspelled(p, in)
 	d.rejectUnknownSettings()
+	result := Result{Policy: p, Settings: d.settings, Own: d.own}
+	if err := d.err(result); err != nil {
+		return Result{}, err
+	}
 	if err := d.hooks(ctx, p, in); err != nil {
 		return Result{}, err
 	}
-	return Result{Policy: p, Settings: d.settings, Own: d.own}, nil
+	return result, nil
 }

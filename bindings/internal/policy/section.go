@@ -14,17 +14,17 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
-	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
 
-// fail refuses the policy with an error that names the line and the key.
+// fail records that a key is wrong. The caller goes on with the key's default.
 func (s *section) fail(key, format string, a ...any) {
-	where := s.reader.Where(s.file, key)
-	if _, ok := s.set[s.path+key]; ok {
+	path := s.path + key
+	where := s.reader.Where(s.file, path)
+	if _, ok := s.set[path]; ok {
 		where = "--set"
 	}
-	vm.Refuse(classify.New(classify.ConfigPolicy, "%s: %s%s %s", where, s.path, key, fmt.Sprintf(format, a...)))
+	s.addMistake(where, path, classify.New(classify.ConfigPolicy, "%s: %s %s", where, path, fmt.Sprintf(format, a...)))
 }
 
 // declare records that the section has a key. The first kind that is recorded stays.
@@ -56,17 +56,16 @@ func (s *section) record(key string, value any) {
 }
 
 func (s *section) str(key, otherwise string) string {
+	text := otherwise
 	switch v := s.get(key, option.String).(type) {
 	case *lua.LNilType:
-		s.record(key, otherwise)
-		return otherwise
 	case lua.LString:
-		s.record(key, string(v))
-		return string(v)
+		text = string(v)
 	default:
 		s.fail(key, "must be a string, not a %s", v.Type())
-		return ""
 	}
+	s.record(key, text)
+	return text
 }
 
 // number reads a number. The operator's is a text in Go's notation.
@@ -87,6 +86,7 @@ func (s *section) readNumber(key string, kind option.Kind, otherwise float64) fl
 		}
 		if err != nil {
 			s.fail(key, "must be a number, not %q", string(text))
+			return otherwise
 		}
 		s.t.RawSetString(key, lua.LNumber(f))
 		return f
@@ -98,16 +98,17 @@ func (s *section) readNumber(key string, kind option.Kind, otherwise float64) fl
 		return float64(v)
 	default:
 		s.fail(key, "must be a number, not a %s", v.Type())
-		return 0
+		return otherwise
 	}
 }
 
 func (s *section) nonNegative(key string, otherwise int) int {
 	n := s.readNumber(key, option.Integer, float64(otherwise))
-	s.record(key, n)
 	if n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
 		s.fail(key, "must be a whole number from 0 up")
+		n = float64(otherwise)
 	}
+	s.record(key, n)
 	return int(n)
 }
 
@@ -130,11 +131,22 @@ func (s *section) boolean(key string, otherwise bool) bool {
 	return b
 }
 
+// duration reads a duration of more than 0.
 func (s *section) duration(key string, otherwise time.Duration) time.Duration {
+	return s.readDuration(key, option.Duration, otherwise)
+}
+
+// pause reads a duration that may be 0.
+func (s *section) pause(key string, otherwise time.Duration) time.Duration {
+	return s.readDuration(key, option.Pause, otherwise)
+}
+
+func (s *section) readDuration(key string, kind option.Kind, otherwise time.Duration) time.Duration {
 	d := otherwise
-	if v := s.get(key, option.Duration); v != lua.LNil {
-		var err error
-		if d, err = luaoption.Duration(v); err != nil {
+	if v := s.get(key, kind); v != lua.LNil {
+		if given, err := luaoption.Value(kind, v); err == nil {
+			d = given.(time.Duration)
+		} else {
 			s.fail(key, "%v", err)
 		}
 	}
@@ -162,11 +174,11 @@ func (s *section) function(key string) *lua.LFunction {
 func (s *section) names() []string {
 	names := map[string]bool{}
 	s.t.ForEach(func(k, _ lua.LValue) {
-		name, ok := k.(lua.LString)
-		if !ok {
+		if name, ok := k.(lua.LString); ok {
+			names[string(name)] = true
+		} else {
 			s.fail(k.String(), "must be a name")
 		}
-		names[string(name)] = true
 	})
 	for k := range s.set {
 		if name, ok := strings.CutPrefix(k, s.path); ok && !strings.Contains(name, ".") {

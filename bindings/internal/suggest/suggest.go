@@ -33,7 +33,7 @@ func didYouMean(name string) string { return fmt.Sprintf("; did you mean %s?", n
 func nearest(word string, known []string) string {
 	best, limit := "", (len(word)+1)/3+1
 	for _, k := range known {
-		d := distance(word, k)
+		d := Distance(word, k)
 		if len(word) > 3 && strings.HasPrefix(k, word[:3]) {
 			d-- // a common prefix makes a name likelier than another one at the same distance
 		}
@@ -44,9 +44,9 @@ func nearest(word string, known []string) string {
 	return best
 }
 
-// distance returns the number of bytes to insert, delete, replace or swap between two words (optimal string
+// Distance returns the number of bytes to insert, delete, replace or swap between two words (optimal string
 // alignment).
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

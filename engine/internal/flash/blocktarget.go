@@ -50,7 +50,11 @@ func (l BlockTarget) Open(source string) (*BlockDevice, error) {
 			return l.openDevice(st)
 		}
 		if !st.Mode().IsRegular() {
-			return nil, classify.New(classify.TargetUnsafe, "%s is neither a block device nor a file", l.Path)
+			err := classify.New(classify.TargetUnsafe, "%s is neither a block device nor a file", l.Path)
+			if hint, is := characterHint(l.Path); is {
+				return nil, classify.WithHint(err, "%s", hint)
+			}
+			return nil, err
 		}
 	}
 	if device := loopDevice(st); device != "" && !l.Force {

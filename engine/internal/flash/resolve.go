@@ -34,7 +34,7 @@ func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err err
 	case a.get("error") == "missing":
 		return Medium{}, errNotFound(t, a)
 	case a.get("error") == "notblock":
-		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is not a block device", t.Name, t)
+		return Medium{}, errNotBlock(t, device)
 	case a.get("error") == "blind":
 		return Medium{}, classify.WithConsole(classify.New(classify.TargetUnsafe, "target %s: the board cannot tell whether %s is mounted: it has no grep or no /proc", t.Name, t), a.printed())
 	case a.get("protected") != "" && !d.ReadOnly && a.get("force") != "" && !t.ClearForceRO:

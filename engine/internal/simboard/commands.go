@@ -23,6 +23,7 @@ var commands map[string]command
 
 func init() {
 	commands = map[string]command{
+		"bind":     {truth(0), "Bind a device to a driver", false},
 		"boot":     {bootCmd, "boot default, i.e., run 'bootcmd'", false},
 		"booti":    {booti, "boot Linux kernel 'Image' format from memory", false},
 		"bootm":    {bootm, "boot application image from memory", false},
@@ -30,12 +31,16 @@ func init() {
 		"bootp":    {dhcp, "boot image via network using BOOTP/TFTP protocol", false},
 		"crc32":    {crc, "checksum calculation", false},
 		"dhcp":     {dhcp, "boot image via network using DHCP/TFTP protocol", false},
+		"dm":       {bus("tree", "uclass", "devres", "drivers", "compat", "static"), "Driver model low level access", false},
 		"echo":     {echo, "echo args to console", false},
 		"env":      {envCmd, "environment handling commands", false},
 		"exit":     {truth(0), "exit script", false},
 		"false":    {truth(1), "do nothing, unsuccessfully", false},
 		"help":     {help, "print command description/usage", false},
+		"mdio":     {bus("list", "read", "write", "rx", "wx"), "MDIO utility commands", false},
+		"mii":      {bus("device", "info", "read", "write", "dump", "modify"), "MII utility commands", false},
 		"mmc":      {mmc, "MMC sub system", true},
+		"pci":      {pci, "list and access PCI Configuration Space", false},
 		"ping":     {ping, "send ICMP ECHO_REQUEST to network host", false},
 		"printenv": {printenv, "print environment variables", false},
 		"reset":    {reset, "Perform RESET of the CPU", true},
@@ -46,11 +51,11 @@ func init() {
 		"sleep":    {sleep, "delay execution for some time", false},
 		"test":     {testCmd, "minimal test like /bin/sh", false},
 		"tftpboot": {tftpboot, "load file via network using TFTP protocol", false},
-		"tftp":     {tftpboot, "load file via network using TFTP protocol", false},
 		"true":     {truth(0), "do nothing, successfully", false},
-		"usb":      {bus("start", "starting USB...\nNo working controllers found\n"), "USB sub-system", false},
+		"unbind":   {truth(0), "Unbind a device from a driver", false},
+		"usb":      {usb, "USB sub-system", false},
 		"version":  {version, "print monitor, compiler and linker version", false},
-		"virtio":   {bus("scan", ""), "virtio block devices sub-system", false},
+		"virtio":   {bus("scan", "info", "device", "part"), "virtio block devices sub-system", false},
 		"zboot":    {zboot, "Boot bzImage", false},
 	}
 }
@@ -67,7 +72,12 @@ func (u *bootloader) command(ctx context.Context, args []string) error {
 		u.status = 0
 		return nil
 	}
-	c, ok := commands[args[0]]
+	name, ok := findCommand(args[0])
+	c := commands[name]
+	if !ok && slices.Contains(u.b.network.names, args[0]) {
+		u.status = 0
+		return nil
+	}
 	u.once = u.once || c.once
 	if !ok {
 		u.printf("Unknown command '%s' - try 'help'\n", args[0])
@@ -79,19 +89,37 @@ func (u *bootloader) command(ctx context.Context, args []string) error {
 	return err
 }
 
-// bus is a command that searches a bus and finds nothing new.
-func bus(search, says string) func(*bootloader, context.Context, []string) (int, error) {
-	return func(u *bootloader, _ context.Context, args []string) (int, error) {
-		if len(args) != 2 || args[1] != search {
-			return u.usage(args[0])
-		}
-		u.printf("%s", says)
-		return 0, nil
+func usb(u *bootloader, _ context.Context, args []string) (int, error) {
+	if len(args) < 2 {
+		return u.usage("usb")
 	}
+	switch args[1] {
+	case "start":
+		u.printf("starting USB...\nNo working controllers found\n")
+	case "reset":
+		u.printf("resetting USB...\nNo working controllers found\n")
+	case "stop":
+		u.printf("stopping USB..\n")
+	case "tree", "info", "storage", "dev":
+		u.printf("USB is stopped. Please issue 'usb start' first.\n")
+		return 1, nil
+	default:
+		return u.usage("usb")
+	}
+	return 0, nil
+}
+
+// pci lists an empty bus, or looks for devices on it.
+func pci(u *bootloader, _ context.Context, args []string) (int, error) {
+	if len(args) < 2 {
+		u.printf("Scanning PCI devices on bus 0\nBusDevFun  VendorId   DeviceId   Device Class       Sub-Class\n")
+	}
+	return 0, nil
 }
 
 // usage prints that a command was called wrongly.
 func (u *bootloader) usage(name string) (int, error) {
+	name, _ = findCommand(name)
 	u.printf("%s - %s\n\nUsage:\n%s - %s\n", name, commands[name].help, name, commands[name].help)
 	return 1, nil
 }

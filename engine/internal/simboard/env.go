@@ -64,11 +64,18 @@ func saveenv(u *bootloader, _ context.Context, _ []string) (int, error) {
 	return 0, nil
 }
 
+// envCommands are the subcommands of env, those included that a simulated board lacks.
+var envCommands = []string{"default", "delete", "edit", "exists", "export", "import", "print", "run", "save", "set"}
+
 func envCmd(u *bootloader, ctx context.Context, args []string) (int, error) {
 	if len(args) < 2 {
 		return u.usage("env")
 	}
-	switch args[1] {
+	sub, ok := args[1], slices.Contains(envCommands, args[1])
+	if !ok {
+		sub, _ = findByPrefix(sub, slices.Values(envCommands))
+	}
+	switch sub {
 	case "default":
 		u.env = maps.Clone(defaultEnv)
 		u.printf("## Resetting to default environment\n")
@@ -112,6 +119,9 @@ func run(u *bootloader, ctx context.Context, args []string) (int, error) {
 func (u *bootloader) runAll(ctx context.Context, names []string) (int, error) {
 	for _, name := range names {
 		text, ok := u.env[name]
+		if !ok && slices.Contains(u.b.network.variables, name) {
+			continue
+		}
 		if !ok {
 			u.printf("## Error: \"%s\" not defined\n", name)
 			return 1, nil

@@ -47,6 +47,7 @@ type Config struct {
 	Permit func(f *os.File) error // refuses a file in Dir that was just opened, before it is written; nil refuses none
 
 	Prompt, Autoboot                            string // of U-Boot
+	FindsNetwork                                string // U-Boot's command that finds the network card: the board has what it uses
 	Keys, BootPassword                          string // that stop its autoboot: a word of more than one key, a password
 	Login, User, Password, ShellPrompt, Command string // of Linux; Command is the kernel's command line
 }
@@ -59,6 +60,8 @@ type Board struct {
 	faults *Faults
 	media  []*medium
 	input  *queue // what was typed and not read yet
+
+	network networkCommands
 
 	typed, printed uartDirection
 
@@ -111,7 +114,7 @@ func New(cfg Config) (*Board, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, classify.Wrap(err, classify.Config, "the simulated board's media have no place")
 	}
-	b := &Board{cfg: cfg, faults: cfg.Faults, input: newQueue(cfg.Clock, input)}
+	b := &Board{cfg: cfg, faults: cfg.Faults, input: newQueue(cfg.Clock, input), network: parseNetworkCommands(cfg.FindsNetwork)}
 	b.typed, b.printed = uartDirection{b: b, direction: ToBoard}, uartDirection{b: b, direction: FromBoard}
 	for _, m := range cfg.Media {
 		f, err := openMedium(cfg.Dir, m.Name+mediumSuffix, cfg.Permit)

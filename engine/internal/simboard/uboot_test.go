@@ -97,6 +97,15 @@ func TestHush(t *testing.T) {
 			{"zboot 40400000", "Error: Invalid Boot Flag (found 0x0000, expected 0xaa55)\n## Kernel loading failed ...", 1},
 			{"virtio scan", "", 0},
 			{"usb start", "starting USB...\nNo working controllers found", 0},
+			{"usb reset", "resetting USB...\nNo working controllers found", 0},
+			{"usb strat", "usb - USB sub-system\n\nUsage:\nusb - USB sub-system", 1},
+			{"pci enum; bind /soc/usb@0 usb_ether; mii device eth0", "", 0},
+			{"set x y; print x", "x=y", 0},
+			{"env pri x; env exi x", "x=y", 0},
+			{"env ex x", "env - environment handling commands\n\nUsage:\nenv - environment handling commands", 1},
+			{"e x", "Unknown command 'e' - try 'help'", 1}, // echo or env
+			{"no-such; echo $?; fals; echo $?; tru; echo $?", "Unknown command 'no-such' - try 'help'\n1\n1\n0", 0},
+			{"mw.l 40000000 1", "Unknown command 'mw.l' - try 'help'", 1},
 			{"mmc list", "mmc@4f80000: 0", 0},
 			{"mmc dev 3", "MMC Device 3 not found\nno mmc device at slot 3", 1},
 		} {
