@@ -148,7 +148,7 @@ func scanBmap(data []byte) (*bmapText, error) {
 				err = errors.New("there is something else around it")
 			}
 		case xml.StartElement:
-			e := element{path(open, token.Name), dec.InputOffset()}
+			e := element{elementPath(open, token.Name), dec.InputOffset()}
 			open = append(open, e)
 			err = t.begin(e.path, token, len(open))
 		case xml.EndElement:
@@ -162,8 +162,8 @@ func scanBmap(data []byte) (*bmapText, error) {
 	}
 }
 
-// path returns the path of an element. Elements of another name space are unknown.
-func path(open []element, name xml.Name) string {
+// elementPath returns the path of an element. Elements of another name space are unknown.
+func elementPath(open []element, name xml.Name) string {
 	local := name.Local
 	if name.Space != "" {
 		local = "{}" + local
