@@ -116,7 +116,7 @@ return function(args) ` + body + ` end`
 
 // TestTheJobIsRead holds that pairs and json wait for the image, and see its size and digest.
 func TestTheJobIsRead(t *testing.T) {
-	digest := fmt.Sprintf("%x", sha256.Sum256([]byte("an image")))[:5]
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte("an image\x00")))[:5]
 	rep, _ := onSim(t, "", `local b = require("boards.sim")
 function b.flash(s, job)
 	local k = {}

@@ -30,7 +30,7 @@ const silentBoard = `return { targets = { disk = "/dev/vda" }, boot = "booti" }`
 // workDir returns a directory with a policy and an image.
 func workDir(t *testing.T) string {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"board.lua": silentBoard, "x.raw": "image"} {
+	for name, text := range map[string]string{"board.lua": silentBoard, "x.raw": "imag\x00"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

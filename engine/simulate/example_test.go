@@ -18,7 +18,7 @@ func writeImage() (path string, remove func()) {
 		panic(err)
 	}
 	path = filepath.Join(dir, "disk.img")
-	if err := os.WriteFile(path, []byte("an image"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("an image\x00"), 0o600); err != nil {
 		panic(err)
 	}
 	return path, func() { os.RemoveAll(dir) }
@@ -70,5 +70,5 @@ func ExampleAttach() {
 	fmt.Printf("%s %v\n", content[:8], board.Fired())
 	// Output:
 	// verified 1 <nil>
-	// an image map[flip:1]
+	// "an image\x00" map[flip:1]
 }

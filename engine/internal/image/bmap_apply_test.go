@@ -128,7 +128,7 @@ func TestMapOfNothing(t *testing.T) {
 
 // TestMapThatCannotBeRead refuses an image whose map cannot be read.
 func TestMapThatCannotBeRead(t *testing.T) {
-	path := beside(t, "disk.img", []byte("image"), nil)
+	path := beside(t, "disk.img", []byte("image\x00"), nil)
 	if err := os.Mkdir(path+bmapSuffix, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -293,7 +293,7 @@ func TestDeclaredSizesThatLie(t *testing.T) {
 
 // TestMeteredTellsOnce returns the error with the bytes that are too many, not at the next read.
 func TestMeteredTellsOnce(t *testing.T) {
-	st := Stager{MaxSize: 10}.opener()
+	st := openerOf(t, Stager{MaxSize: 10})
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)

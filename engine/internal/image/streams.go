@@ -69,18 +69,23 @@ func onlyZeros(r io.ByteReader) error {
 // decodeBzip2 decodes several concatenated streams, and ignores zeros after the last, as bzip2 does.
 func decodeBzip2(r io.Reader, _ int64) (io.ReadCloser, error) {
 	in := &bzip2Input{in: bufio.NewReader(r)}
-	return io.NopCloser(&bzip2Streams{bzip2.NewReader(in), in}), nil
+	return io.NopCloser(&bzip2Streams{Reader: bzip2.NewReader(in), in: in}), nil
 }
 
 type bzip2Streams struct {
 	io.Reader
-	in *bzip2Input
+	in    *bzip2Input
+	ended bool // zeros after the last stream were read
 }
 
 func (s *bzip2Streams) Read(p []byte) (int, error) {
+	if s.ended {
+		return 0, io.EOF
+	}
 	n, err := s.Reader.Read(p)
 	if errors.Is(err, errContinuation) && s.in.last == [2]byte{} {
 		err = onlyZeros(s.in.in)
+		s.ended = err == io.EOF
 	}
 	return n, err
 }
@@ -88,13 +93,13 @@ func (s *bzip2Streams) Read(p []byte) (int, error) {
 // errContinuation is the error of compress/bzip2 for two bytes after a stream that do not begin another one.
 const errContinuation = bzip2.StructuralError("bad magic value in continuation file")
 
-// bzip2Input remembers the last two bytes that were read. It appends a zero to a file that ends with one: a single
-// zero after a stream is then two, which the decoder can tell from a truncated stream.
+// bzip2Input remembers the last two bytes that were read. It appends two zeros to a file that ends with one: a
+// single zero after a stream is then at least two, which the decoder can tell from a truncated stream.
 type bzip2Input struct {
 	in    *bufio.Reader
 	last  [2]byte
 	begun bool
-	ended bool
+	added int // zeros that were appended
 }
 
 // Read is not used: the decoder calls ReadByte.
@@ -102,8 +107,9 @@ func (b *bzip2Input) Read([]byte) (int, error) { return 0, errors.ErrUnsupported
 
 func (b *bzip2Input) ReadByte() (byte, error) {
 	c, err := b.in.ReadByte()
-	if err == io.EOF && b.begun && !b.ended && b.last[1] == 0 {
-		b.ended, c, err = true, 0, nil
+	if err == io.EOF && b.begun && b.added < 2 && b.last[1] == 0 {
+		b.added++
+		c, err = 0, nil
 	}
 	if err == nil {
 		b.begun = true

@@ -115,7 +115,7 @@ func fromUTF16(head []byte) []byte {
 
 // printable reports whether text, which is not empty, is printable UTF-8.
 func printable(text []byte) bool {
-	if len(text) == 0 {
+	if !utf8.FullRune(text) {
 		return false
 	}
 	for len(text) > 0 {
