@@ -306,8 +306,10 @@ func TestFetchToAFullDisk(t *testing.T) {
 }
 
 func TestFetchThroughAProxy(t *testing.T) {
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Type", "application/octet-stream")
-		io.WriteString(w, r.RequestURI) }))
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		io.WriteString(w, r.RequestURI)
+	}))
 	defer proxy.Close()
 	at, _ := url.Parse(proxy.URL)
 	f, err := os.Create(filepath.Join(t.TempDir(), "x"))

@@ -31,7 +31,7 @@ func ParseFormat(text string) (Format, error) {
 			return Format(text), nil
 		}
 	}
-	return "", classify.WithHint(classify.New(classify.Usage, "--format %q is not known", text), "use one of %s", strings.Join(FormatValues(), ", "))
+	return "", classify.WithHint(classify.New(classify.Usage, "the format %q is not known", text), "use one of %s", strings.Join(FormatValues(), ", "))
 }
 
 // check returns an error if the format found in a file, nil for raw, is another than f.

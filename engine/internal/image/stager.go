@@ -78,7 +78,7 @@ func (s Stager) opener() (*opener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := ParseFormat(string(s.Format)); err != nil {
+	if s.Format, err = ParseFormat(string(s.Format)); err != nil {
 		return nil, err
 	}
 	return &opener{s, want, &workMeter{slow: s.Observer.Slow}, bounds{s.MaxSize, s.Cache, s.Clock, s.space}}, nil
