@@ -294,7 +294,7 @@ func TestPartsOfASimulatedBoard(t *testing.T) {
 	}
 	args := []string{"run", "sim", "--port", "sim:dir=board,size=16"}
 	for i, p := range parts {
-		content := bytes.Repeat([]byte(p.Label), 100_000+i)
+		content := bytes.Repeat([]byte("\x00"+p.Label[1:]), 100_000+i)
 		if err := os.WriteFile(filepath.Join(dir, p.Label), content, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -63,13 +63,16 @@ func formatBy(head []byte) *format {
 			return f
 		}
 	}
-	if isTarHeader(head) {
+	if isTarHeader(head) && head[156] != typeVolume {
 		return &oldTar
+	}
+	if isTarHeader(head) { // GNU tar begins with a label that has no magic
+		return formatByName(".tar")
 	}
 	return nil
 }
 
-// oldTar is a tar without a magic. It is refused: its checksum tells that it is none of the images, and not more.
+// oldTar is a tar without a magic. It is refused: its checksum is enough to refuse it, but not to trust the rest.
 var oldTar = format{name: "old tar", tool: tarTool}
 
 // isTarHeader reports whether head is a tar header, by its checksum: tars of 1979 have no magic. Source: POSIX

@@ -55,8 +55,8 @@ func (d digest) rank() int {
 
 var onlyHex = regexp.MustCompile(`^[0-9A-Fa-f]+$`)
 
-// newDigest returns the digest with these hex digits. kind is as lists of checksums write it; "" is told by the
-// length. ok is false if there is no such digest.
+// newDigest returns the digest with these hex digits. kind is as lists of checksums write it; if it is "", the
+// length decides. ok is false if there is no such digest.
 func newDigest(kind, digits string) (d digest, ok bool) {
 	kind = strings.ReplaceAll(strings.ToLower(kind), "-", "")
 	kind = strings.TrimPrefix(kind, "sha2") // as OpenSSL writes SHA2-256

@@ -8,7 +8,6 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/pierrec/lz4/v4"
 	"github.com/therootcompany/xz"
 )
 
@@ -116,30 +115,6 @@ func (b *bzip2Input) ReadByte() (byte, error) {
 		b.last = [2]byte{b.last[1], c}
 	}
 	return c, err
-}
-
-// decodeLZ4 decodes several concatenated frames, as lz4 does.
-func decodeLZ4(r io.Reader, _ int64) (io.ReadCloser, error) {
-	in := bufio.NewReader(r)
-	return io.NopCloser(&lz4Frames{lz4.NewReader(in), in}), nil
-}
-
-type lz4Frames struct {
-	*lz4.Reader
-	in *bufio.Reader
-}
-
-func (f *lz4Frames) Read(p []byte) (int, error) {
-	for {
-		n, err := f.Reader.Read(p)
-		if err != io.EOF || n > 0 {
-			return n, err
-		}
-		if _, err := f.in.Peek(1); err != nil {
-			return 0, err
-		}
-		f.Reset(f.in)
-	}
 }
 
 func decodeXZ(r io.Reader, window int64) (io.ReadCloser, error) {
