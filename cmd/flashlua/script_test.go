@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"flashlua": main})
 }
 
-// notText replaces the last byte of each image below dir, *.raw and disk.img, by a zero: a script can hold texts only, and a text is
-// no image.
+// notText replaces the last byte of each image below dir, *.raw and disk.img, by a zero: a script can hold texts
+// only, and a text is no image.
 func notText(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".raw" && path != filepath.Join(dir, "disk.img") {
