@@ -67,7 +67,7 @@ func ExampleAttach() {
 
 	content, err := os.ReadFile(board.File("vda"))
 	fmt.Println(report.Result, report.Target.Rewritten, err)
-	fmt.Printf("%s %v\n", content[:8], board.Fired())
+	fmt.Printf("%q %v\n", content[:9], board.Fired())
 	// Output:
 	// verified 1 <nil>
 	// "an image\x00" map[flip:1]
