@@ -200,7 +200,7 @@ func run(t *testing.T, lua string) (*engine.Report, []string) {
 			}
 		},
 	}
-	return e.Run(t.Context(), p, engine.Job{Image: path, Power: "none"}), notes
+	return e.Run(t.Context(), p, engine.Job{Image: path, Format: "raw", Power: "none"}), notes
 }
 
 func TestSessionFromLua(t *testing.T) {

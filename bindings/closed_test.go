@@ -116,7 +116,7 @@ return function(args) ` + body + ` end`
 
 // TestTheJobIsRead holds that pairs and json wait for the image, and see its size and digest.
 func TestTheJobIsRead(t *testing.T) {
-	digest := fmt.Sprintf("%x", sha256.Sum256([]byte("an image")))[:5]
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte("an image\x00")))[:5]
 	rep, _ := onSim(t, "", `local b = require("boards.sim")
 function b.flash(s, job)
 	local k = {}
@@ -125,7 +125,7 @@ function b.flash(s, job)
 	error(errors.fatal(table.concat(k, " ") .. " " .. json.decode(json.encode({ job })) [1].size))
 end
 return b`)
-	if want := "attempt=1 sha256=%s size=8 target=disk verify_only=false 8"; rep.Error != fmt.Sprintf(want, digest) {
+	if want := "attempt=1 sha256=%s size=9 target=disk verify_only=false 9"; rep.Error != fmt.Sprintf(want, digest) {
 		t.Errorf("job = %q; want %q", rep.Error, fmt.Sprintf(want, digest))
 	}
 }

@@ -71,7 +71,7 @@ func (n *notes) with(prefix string) string {
 // TestOnePolicyInManyRuns holds that every run of a policy has a Lua state of its own, also after another run,
 // and while the script is inspected and checked.
 func TestOnePolicyInManyRuns(t *testing.T) {
-	dir := scriptDir(t, map[string]string{"board.lua": counting, "mine.lua": "return { n = 0 }", "x.raw": "an image"})
+	dir := scriptDir(t, map[string]string{"board.lua": counting, "mine.lua": "return { n = 0 }", "x.raw": "an image\x00"})
 	path, image := filepath.Join(dir, "board.lua"), filepath.Join(dir, "x.raw")
 	var printed notes
 	policy, err := bindings.Load(path, bindings.Options{Log: printed.add})
@@ -125,7 +125,7 @@ func TestOnePolicyInManyRuns(t *testing.T) {
 // TestOneProgramInManyRuns holds the same of a program that flashes boards: one by its name, and one that it
 // makes itself.
 func TestOneProgramInManyRuns(t *testing.T) {
-	dir := scriptDir(t, map[string]string{"x.raw": "an image", "mine.lua": `return require("boards.sim")`, "program.lua": `local n = 0
+	dir := scriptDir(t, map[string]string{"x.raw": "an image\x00", "mine.lua": `return require("boards.sim")`, "program.lua": `local n = 0
 local own = require("boards.sim")
 own.classify = function(err, next) n = n + 10 return next(err) end
 return function(args)
@@ -154,7 +154,7 @@ end`})
 
 // TestBoardsAtOnce holds that runs of several policies share nothing.
 func TestBoardsAtOnce(t *testing.T) {
-	image := filepath.Join(scriptDir(t, map[string]string{"x.raw": "an image"}), "x.raw")
+	image := filepath.Join(scriptDir(t, map[string]string{"x.raw": "an image\x00"}), "x.raw")
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {

@@ -31,7 +31,7 @@ func temp(name, text string) (path string, remove func()) {
 
 // Run a policy: load it, and give the engine a job. Here, a simulated board replaces the hardware.
 func Example() {
-	image, remove := temp("disk.img", "an image")
+	image, remove := temp("disk.img", "an image\x00")
 	defer remove()
 	policy, err := bindings.Load("sim", bindings.Options{})
 	if err != nil {
@@ -52,7 +52,7 @@ func Example() {
 
 // Subscribe to what happens. The order of events is documented at engine.Event.
 func Example_events() {
-	image, remove := temp("disk.img", "an image")
+	image, remove := temp("disk.img", "an image\x00")
 	defer remove()
 	policy, _ := bindings.Load("sim", bindings.Options{})
 	e := engine.Engine{Events: func(e engine.Event) {
@@ -231,7 +231,7 @@ func ExampleModule_bug() {
 
 // Add a classification rule to the built-in ones. It has a name of its own in verdicts; a policy can override it.
 func Example_rule() {
-	image, remove := temp("disk.img", "an image")
+	image, remove := temp("disk.img", "an image\x00")
 	defer remove()
 	policy, _ := bindings.Load("sim", bindings.Options{})
 	e := engine.Engine{Rules: []classify.NamedRule{{Name: "lab.dhcp", Decide: func(err error) classify.Class {
@@ -249,7 +249,7 @@ func Example_rule() {
 
 // Open consoles in another way. The report has the same error.
 func Example_transport() {
-	image, remove := temp("disk.img", "an image")
+	image, remove := temp("disk.img", "an image\x00")
 	defer remove()
 	policy, _ := bindings.Load("sim", bindings.Options{})
 	locked := errors.New("bench-7 is reserved by another job")

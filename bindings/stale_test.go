@@ -23,7 +23,7 @@ func onSim(t *testing.T, settings, script string) (rep *engine.Report, record st
 	t.Helper()
 	dir := t.TempDir()
 	path, image := filepath.Join(dir, "board.lua"), filepath.Join(dir, "x.raw")
-	for name, text := range map[string]string{path: script, image: "an image"} {
+	for name, text := range map[string]string{path: script, image: "an image\x00"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -279,7 +279,7 @@ func TestAccessIsCheckedWhenAFileIsOpened(t *testing.T) {
 	run := func(path, dir string) error {
 		return e.Run(t.Context(), policy(path), Job{Image: "in/image.raw", TFTPDir: dir, Port: "sim:size=1"}).Err
 	}
-	if err := os.WriteFile("in/image.raw", []byte("image"), 0o600); err != nil {
+	if err := os.WriteFile("in/image.raw", []byte("imag\x00"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, err := range map[string]error{

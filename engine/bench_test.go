@@ -49,7 +49,7 @@ func newBench(t *testing.T, f func(ctx context.Context, s *Session) error) *benc
 		Events: func(e Event) { b.events = append(b.events, e) },
 	}
 	image := filepath.Join(t.TempDir(), "x.raw")
-	if err := os.WriteFile(image, []byte("image"), 0o600); err != nil {
+	if err := os.WriteFile(image, []byte("imag\x00"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b.policy = &Policy{

@@ -18,7 +18,7 @@ import (
 func TestRunsAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	from := filepath.Join(dir, "x.raw")
-	if err := os.WriteFile(from, []byte("an image"), 0o600); err != nil {
+	if err := os.WriteFile(from, []byte("an image\x00"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	type state struct{ calls int }

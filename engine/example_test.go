@@ -25,7 +25,7 @@ func writeImage() (path string, remove func()) {
 		panic(err)
 	}
 	path = filepath.Join(dir, "disk.img")
-	if err := os.WriteFile(path, []byte("an image"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("an image\x00"), 0o600); err != nil {
 		panic(err)
 	}
 	return path, func() { os.RemoveAll(dir) }

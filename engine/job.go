@@ -9,8 +9,9 @@ import (
 // Job is what the operator asks of a board's run. Plain data: safe for concurrent use while nothing changes it.
 type Job struct {
 	Image    string        // file or web address
-	SHA256   string        // that the image must have, hex; "" for any
+	SHA256   string        // that the image must have, hex, or KIND:HEX of another digest; "" for any
 	MaxSize  int64         // bytes that an image may have, decompressed; 0 is no limit
+	Format   string        // of all image files, one of Formats; "" is "auto"
 	Parts    []Part        // partitions to write, in this order, instead of Image
 	Port     string        // console, as transport.Open takes it
 	Power    string        // as power.Open takes it
@@ -20,6 +21,8 @@ type Job struct {
 	Retries  *int          // nil is the policy's
 	Timeout  time.Duration // 0 is the policy's total
 
+	NoBlockMap bool // ignore block maps next to the images
+	Strict     bool // what is only a warning otherwise is an error
 	VerifyOnly bool // compare the medium with the image, and write nothing
 	DryRun     bool // check the plan, and open no port, server or power driver
 }
@@ -29,7 +32,7 @@ type Job struct {
 type Part struct {
 	Label  string // of the partition; "" is the whole target
 	Image  string // file or web address
-	SHA256 string // that the image must have, hex; "" for any
+	SHA256 string // that the image must have, hex, or KIND:HEX of another digest; "" for any
 }
 
 // parts returns what the job is to write.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/flashlua/flashlua/classify"
@@ -18,10 +19,29 @@ type ledger struct {
 	clock    clock.Clock
 	readOnly bool // the run only compares
 
-	mu    sync.Mutex // guards what follows, and the fields of each medium that say so
-	media []*medium  // not changed after the run was planned
-	idle  State      // reported if the run has no image
-	reads int64      // number of read-backs begun
+	mu       sync.Mutex // guards what follows, and the fields of each medium that say so
+	media    []*medium  // not changed after the run was planned
+	idle     State      // reported if the run has no image
+	reads    int64      // number of read-backs begun
+	warnings []string   // what the report warns of
+}
+
+// warn records a warning. It returns false if the warning is known.
+func (l *ledger) warn(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if slices.Contains(l.warnings, text) {
+		return false
+	}
+	l.warnings = append(l.warnings, text)
+	return true
+}
+
+// allWarnings returns the warnings so far.
+func (l *ledger) allWarnings() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.warnings)
 }
 
 // add adds a medium. It must be called while the run is planned.

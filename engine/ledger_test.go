@@ -26,7 +26,7 @@ type books struct {
 func newBooks(t *testing.T, names string) *books {
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "image"), filepath.Join(dir, "medium")
-	if err := os.WriteFile(in, []byte("image"), 0o600); err != nil {
+	if err := os.WriteFile(in, []byte("imag\x00"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	im, err := image.Open(t.Context(), image.Ref(in))

@@ -67,7 +67,7 @@ func (r *boardRun) resolveTargets(context.Context) error {
 				"each image needs a place of its own: give every part another label, and write the whole target in a run of its own")
 		}
 		taken[t.Part] = true
-		r.addMedium(&medium{stagedImage: &stagedImage{from: from, sha256: p.SHA256}, label: p.Label, target: flash.Target(t)})
+		r.addMedium(&medium{stagedImage: &stagedImage{from: from, digest: p.SHA256}, label: p.Label, target: flash.Target(t)})
 	}
 	return nil
 }

@@ -17,7 +17,10 @@ import (
 )
 
 func TestImageOfTheWeb(t *testing.T) {
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "image") }))
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		io.WriteString(w, "imag\x00")
+	}))
 	defer site.Close()
 	b := newBench(t, failing(classify.MarkFatal(noLease)))
 	b.job.Image = strings.Replace(site.URL, "://", "://me:s3cret@", 1) + "/x.raw?sig=s3cret"

@@ -36,7 +36,7 @@ type Program struct {
 // medium that f flashed is verified. f must end with its context.
 func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Context, *Program) error) *Report {
 	e.grants = j.Access.resolve()
-	r := e.newRun(j.Name, ModeProgram, 0)
+	r := e.newRun(j.Name, ModeProgram, imageOptions{})
 	r.script.nested = make(chan struct{}, 1)
 	r.known = r.secrets
 	p := &Program{run: r, turns: newPowerTurns()}
@@ -115,8 +115,8 @@ func (p *Program) Image(ctx context.Context, path, sha256 string) (Image, error)
 	if err := p.run.grants.canReadImage(path); err != nil {
 		return nil, err
 	}
-	im := &stagedImage{from: image.Ref(path), sha256: sha256}
-	s := newStaging(p.run.stager(0), p.run.events, im)
+	im := &stagedImage{from: image.Ref(path), digest: sha256}
+	s := newStaging(p.run.stager(imageOptions{}), p.run.events, im)
 	if err := s.checkExist(ctx); err != nil {
 		return nil, err
 	}

@@ -54,6 +54,7 @@ type Report struct {
 	Secondary  []string      `json:"secondary,omitempty"` // other errors
 	Console    []string      `json:"console,omitempty"`   // the last lines
 	Detail     string        `json:"detail,omitempty"`
+	Warnings   []string      `json:"warnings,omitempty"` // what may be wrong, although the run goes on
 	Board      string        `json:"board"`
 	Image      ImageReport   `json:"image"`
 	Target     TargetReport  `json:"target"`
@@ -139,6 +140,7 @@ func (r *Report) setMedia(l *ledger) {
 		}
 	})
 	r.Target.State = l.state()
+	r.Warnings = l.allWarnings()
 }
 
 // complete adds the result, the exit code and the errors, without secrets. d is the decision on the run's error,
@@ -185,7 +187,7 @@ func (r *Report) mask(secrets *console.Secrets) {
 	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.StopReason, &r.Step} {
 		*text = masked(secrets, *text)
 	}
-	for _, list := range [][]string{r.Chain, r.Secondary, r.Console} {
+	for _, list := range [][]string{r.Chain, r.Secondary, r.Console, r.Warnings} {
 		for i := range list {
 			list[i] = masked(secrets, list[i])
 		}

@@ -29,7 +29,7 @@ type run struct {
 }
 
 // newRun starts a run of the board or program name.
-func (e Engine) newRun(name string, mode Mode, maxSize int64) *run {
+func (e Engine) newRun(name string, mode Mode, o imageOptions) *run {
 	e.setDefaults()
 	secrets := e.known
 	if secrets == nil {
@@ -49,15 +49,22 @@ func (e Engine) newRun(name string, mode Mode, maxSize int64) *run {
 		script:   scriptCaller{clock: e.Clock, hurry: e.Hurry},
 		report:   Report{Board: name, Simulated: e.Simulated},
 	}
-	r.staging = newStaging(r.stager(maxSize), events)
+	r.staging = newStaging(r.stager(o), events)
 	r.decider = decider{clock: e.Clock, script: &r.script, events: events, rules: e.Rules}
 	return r
 }
 
+// imageOptions are the options of a job for all its images.
+type imageOptions struct {
+	maxSize    int64  // bytes, decompressed; 0 is no limit
+	format     string // as ParseFormat takes it
+	noBlockMap bool
+}
+
 // stager returns what all images of the run have in common.
-func (r *run) stager(maxSize int64) image.Stager {
+func (r *run) stager(o imageOptions) image.Stager {
 	return image.Stager{
-		Clock: r.Clock, MaxSize: maxSize, Stdin: r.Stdin, Cache: r.Cache.inner(), Permit: r.grants.permitRead,
+		Clock: r.Clock, MaxSize: o.maxSize, Format: image.Format(o.format), NoBlockMap: o.noBlockMap, Stdin: r.Stdin, Cache: r.Cache.inner(), Permit: r.grants.permitRead,
 		Observer: image.Observer{Progress: r.events.progress, Note: r.events.note},
 	}
 }
@@ -103,7 +110,7 @@ type boardRun struct {
 }
 
 func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
-	r := &boardRun{run: e.newRun(p.Name, mode, j.MaxSize), policy: p, job: j}
+	r := &boardRun{run: e.newRun(p.Name, mode, imageOptions{j.MaxSize, j.Format, j.NoBlockMap}), policy: p, job: j}
 	r.secrets.Add(p.UBoot.Password, p.Linux.Password)
 	r.decider.policy = p
 	r.ledger.readOnly = j.VerifyOnly

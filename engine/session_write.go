@@ -145,6 +145,9 @@ func (s *Session) openMedia(ctx context.Context, sh *shell.Shell) (*writes, erro
 		if err := m.at.Fits(m.image().Size(), true); err != nil {
 			return nil, err
 		}
+		if err := s.run.checkSectors(m.image(), m.at.Device, m.at.DiskSector(), s.run.job.Strict); err != nil {
+			return nil, err
+		}
 		w := d.NewWriter(m.at, m.image())
 		w.BeforeWrite = func() { ws.changing(m.medium) }
 		ws.all = append(ws.all, &writing{medium: m.medium, Writer: w})

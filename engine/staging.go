@@ -13,7 +13,7 @@ import (
 // stagedImage is an image that a staging opens. Safe for concurrent use once its staging has started.
 type stagedImage struct {
 	from    image.Ref
-	sha256  string                          // that the image must have, hex; "" for any
+	digest  string                          // that the image must have, as image.ParseDigest returns it; "" for any
 	onRange func(*image.Image, image.Range) // is called with each range as soon as it can be read; may be nil
 
 	minSize atomic.Int64 // bytes that the image has at least; grows until it is open
@@ -100,7 +100,7 @@ func (s *staging) start(ctx context.Context, reservedCPUs int) (stop func() erro
 func (s *staging) openAll(ctx context.Context, reservedCPUs int) error {
 	for _, im := range s.images {
 		st := s.stager
-		st.SHA256, st.CPUs = im.sha256, image.CPUs{Reserved: reservedCPUs, UseAll: s.needed}
+		st.Digest, st.CPUs = im.digest, image.CPUs{Reserved: reservedCPUs, UseAll: s.needed}
 		st.Observer.Range, st.Observer.Slow = im.onRange, s.closeSlow
 		st.Observer.MinSize = func(size int64) {
 			im.minSize.Store(size)

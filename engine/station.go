@@ -41,8 +41,17 @@ func (c *Cache) inner() *image.Cache {
 // one.
 func ParseSize(text string) (int64, bool) { return image.ParseSize(text) }
 
-// ParseDigest returns the SHA-256 of the image at path. text is 64 hex digits, or the path of a file of sha256sum
-// with a line of that image. The error is of kind usage.
+// Formats returns the values of the Format of a job.
+func Formats() []string { return image.FormatValues() }
+
+// ParseFormat returns an error if text is none of Formats.
+func ParseFormat(text string) (string, error) {
+	f, err := image.ParseFormat(text)
+	return string(f), err
+}
+
+// ParseDigest returns the digest of the image at path as a job takes it. text is hex digits, KIND:HEX, or the path of
+// a list of checksums, of sha256sum or BSD, with a line of that image. The error is of kind usage.
 func ParseDigest(text, path string) (string, error) { return image.ParseDigest(text, path) }
 
 // MaskAddress returns a web address without user, password and query. It returns other texts unchanged.

@@ -12,18 +12,21 @@ import (
 // WriteJob is what the operator asks of a write to a medium of the station. Plain data: safe for concurrent use
 // while nothing changes it.
 type WriteJob struct {
-	Image   string // file or web address
-	SHA256  string // that the image must have, hex; "" for any
-	MaxSize int64  // bytes that the image may have, decompressed; 0 is no limit
-	To      string // a block device, or a file
-	Force   bool   // also a device that is in use, or not removable
+	Image      string // file or web address
+	SHA256     string // that the image must have, hex, or KIND:HEX of another digest; "" for any
+	MaxSize    int64  // bytes that the image may have, decompressed; 0 is no limit
+	Format     string // of the image file, one of Formats; "" is "auto"
+	NoBlockMap bool   // ignore a block map next to the image
+	Strict     bool   // what is only a warning otherwise is an error
+	To         string // a block device, or a file
+	Force      bool   // also a device that is in use, or not removable
 }
 
 // Write writes an image to a medium of the station and verifies it. The report is never nil.
 func (e Engine) Write(ctx context.Context, j WriteJob) *Report {
-	r := e.newRun("this machine", ModeWrite, j.MaxSize)
+	r := e.newRun("this machine", ModeWrite, imageOptions{j.MaxSize, j.Format, j.NoBlockMap})
 	m := &medium{
-		stagedImage: &stagedImage{from: image.Ref(j.Image), sha256: j.SHA256},
+		stagedImage: &stagedImage{from: image.Ref(j.Image), digest: j.SHA256},
 		target:      flash.Target{Name: j.To, Path: j.To},
 	}
 	r.addMedium(m)
@@ -58,6 +61,9 @@ func (r *run) writeMedium(ctx context.Context, j WriteJob, m *medium) error {
 		return err
 	}
 	r.ledger.resolved(m, j.To, t.Extents())
+	if err := r.checkSectors(m.image(), j.To, t.DiskSector(), j.Strict); err != nil {
+		return err
+	}
 	r.events.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s\nto %s: everything on it is lost", m.describe(), j.To)})
 	r.events.beginAttempt(1)
 	w := &writing{medium: m, Writer: writer}

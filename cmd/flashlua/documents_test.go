@@ -66,7 +66,7 @@ func prepare(t *testing.T, dir, text string) {
 	kernel := make([]byte, 4096)
 	copy(kernel[56:], "ARM\x64")
 	files := map[string]string{
-		"disk.img": strings.Repeat("image", 20000), "boards/Image": string(kernel), "boards/board.dtb": "dtb",
+		"disk.img": strings.Repeat("imag\x00", 20000), "boards/Image": string(kernel), "boards/board.dtb": "dtb",
 		"boards/mine.lua": `return { boot = "run bootcmd", targets = { emmc = "/dev/mmcblk0" } }`,
 	}
 	examples, _ := filepath.Glob("../../scripts/examples/*.lua")

@@ -50,7 +50,7 @@ var hostile = []struct {
 func TestHostileScripts(t *testing.T) {
 	dir := t.TempDir()
 	program, image := built.Program(t), filepath.Join(dir, "x.raw")
-	if err := os.WriteFile(image, []byte("image"), 0o600); err != nil {
+	if err := os.WriteFile(image, []byte("imag\x00"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for i, tt := range hostile {

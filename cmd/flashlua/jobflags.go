@@ -15,8 +15,11 @@ import (
 func jobFlags(imageUsage string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "image", Usage: imageUsage},
-		&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose SHA-256 is not `VALUE`: hex, or a file written by sha256sum"},
+		sha256Flag(),
 		maxSizeFlag(),
+		formatFlag(),
+		noBmapFlag(),
+		strictFlag(),
 		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "image for a partition of the target, `LABEL:FILE`, instead of --image; may be repeated"},
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
@@ -72,8 +75,12 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 		FilesDir: c.String("files"), TFTPDir: c.String("tftp-dir"), Timeout: c.Duration("timeout"), DryRun: c.Bool("dry-run"), VerifyOnly: c.Command.Name == "verify",
 	}
 	var err error
+	j.NoBlockMap, j.Strict = c.Bool("no-bmap"), c.Bool("strict")
 	if j.Parts, err = partsOf(c); err == nil {
 		j.MaxSize, err = maxSizeOf(c)
+	}
+	if err == nil {
+		j.Format, err = engine.ParseFormat(c.String("format"))
 	}
 	if err != nil {
 		return j, err

@@ -58,7 +58,7 @@ func TestPartsThatOverlap(t *testing.T) {
 				return engine.ExitCode(cmd.ProcessState.ExitCode()), string(text), v
 			}
 			for _, p := range []gpt.Partition{tt.boot, tt.rootfs} {
-				content := bytes.Repeat([]byte(p.Label), 512) // whole sectors
+				content := bytes.Repeat([]byte("\x00"+p.Label[1:]), 512) // whole sectors
 				if err := os.WriteFile(filepath.Join(dir, p.Label), content, 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -104,7 +104,7 @@ func TestPartsAfterACommand(t *testing.T) {
 		disk := filepath.Join(dir, "board/vda.img")
 		os.Mkdir(filepath.Dir(disk), 0o755)
 		for path, content := range map[string][]byte{
-			disk: bytes.Repeat([]byte{0xff}, 16*mib), filepath.Join(dir, "boot"): []byte("boot"), filepath.Join(dir, "rootfs"): []byte("rootfs"),
+			disk: bytes.Repeat([]byte{0xff}, 16*mib), filepath.Join(dir, "boot"): []byte("boo\x00"), filepath.Join(dir, "rootfs"): []byte("rootf\x00"),
 			filepath.Join(dir, "p.lua"): fmt.Appendf(nil, `local b = require("boards.sim")
 function b.flash(s, job)
 	s.power:cycle()

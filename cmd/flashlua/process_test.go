@@ -30,7 +30,7 @@ const silentBoard = `return { targets = { disk = "/dev/vda" }, boot = "booti" }`
 // workDir returns a directory with a policy and an image.
 func workDir(t *testing.T) string {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"board.lua": silentBoard, "x.raw": "image"} {
+	for name, text := range map[string]string{"board.lua": silentBoard, "x.raw": "imag\x00"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -294,7 +294,7 @@ func TestPartsOfASimulatedBoard(t *testing.T) {
 	}
 	args := []string{"run", "sim", "--port", "sim:dir=board,size=16"}
 	for i, p := range parts {
-		content := bytes.Repeat([]byte(p.Label), 100_000+i)
+		content := bytes.Repeat([]byte("\x00"+p.Label[1:]), 100_000+i)
 		if err := os.WriteFile(filepath.Join(dir, p.Label), content, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -91,7 +91,7 @@ func TestSecurityIsProved(t *testing.T) {
 			t.Errorf("docs/security.md has a sentence without a proof: %s", s)
 		}
 	}
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("image")) }))
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("imag\x00")) }))
 	t.Cleanup(web.Close)
 	for _, c := range claims {
 		if len(c.runs) == 0 {
@@ -129,7 +129,7 @@ func (p proof) run(t *testing.T, web string) {
 		args[i] = strings.ReplaceAll(args[i], "~", " ")
 	}
 	cmd := exec.CommandContext(t.Context(), built.Program(t), args...)
-	cmd.Dir, cmd.Stdin = dir, strings.NewReader("image")
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader("imag\x00")
 	out, _ := cmd.CombinedOutput()
 	if code := cmd.ProcessState.ExitCode(); code != p.exit || !strings.Contains(string(out), p.says) {
 		t.Errorf("flashlua %q: exit %d; want %d and %q\n%s", args, code, p.exit, p.says, out)
@@ -180,7 +180,7 @@ func TestProgramWritesABlockDevice(t *testing.T) {
 	if err := os.WriteFile(backing, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"p.lua": `return function(args) flash.device { image = "x.raw", to = args[1] } end`, "x.raw": "image"} {
+	for name, text := range map[string]string{"p.lua": `return function(args) flash.device { image = "x.raw", to = args[1] } end`, "x.raw": "imag\x00"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func TestProgramWritesABlockDevice(t *testing.T) {
 			t.Errorf("%s: %v\n%s", to, err, out)
 		}
 	}
-	if got, _ := os.ReadFile(backing); string(got[:5]) != "image" {
+	if got, _ := os.ReadFile(backing); string(got[:5]) != "imag\x00" {
 		t.Errorf("the card begins with %q; want the image", got[:5])
 	}
 	if out, err := write("card"); err == nil || !strings.Contains(out, grant) {

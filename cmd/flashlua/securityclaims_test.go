@@ -51,8 +51,8 @@ var files = map[string]string{
 		f()
 	end
 end`,
-	"prog/in.raw": "image", "prog/sub/in.raw": "image", "prog/kernel": "kernel", "prog/board.lua": policyText, "prog/mapped.raw": "image",
-	"out/x.raw": "image", "out/kernel": "kernel", "out/board.lua": policyText, "out/mapped.raw": "image", "out/mapped.bmap": "no map",
+	"prog/in.raw": "imag\x00", "prog/sub/in.raw": "imag\x00", "prog/kernel": "kernel", "prog/board.lua": policyText, "prog/mapped.raw": "imag\x00",
+	"out/x.raw": "imag\x00", "out/kernel": "kernel", "out/board.lua": policyText, "out/mapped.raw": "imag\x00", "out/mapped.bmap": "no map",
 	"load.lua":   `serial.open("tcp:127.0.0.1:1") return function() end`,
 	"asks.lua":   `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() image.open("prog/in.raw") end }`,
 	"runs.lua":   `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() serial.open("exec:touch ran") end }`,

@@ -50,6 +50,7 @@ func flashSim(t *testing.T, script string, size int, settings string, pack ...st
 	dir := t.TempDir()
 	content := make([]byte, size)
 	rand.NewChaCha8([32]byte{byte(size)}).Read(content)
+	content[0] = 0xff // even an image of one byte is no text
 	image := filepath.Join(dir, "x.raw")
 	kernel := kernelFile()
 	for name, p := range map[string][]byte{"x.raw": content, "Image": kernel, "bzImage": kernel, "initramfs.cpio.gz": kernel, "board.lua": []byte(script)} {

@@ -72,7 +72,7 @@ func TestStubIsTrue(t *testing.T) {
 		}
 		return path
 	}
-	image := write("x.raw", "image")
+	image := write("x.raw", "imag\x00")
 	policy, program := write("policy.lua", surface+surfaceOfPolicy), write("program.lua", surface+surfaceOfProgram)
 	synctest.Test(t, func(t *testing.T) {
 		p, err := bindings.Load(policy, bindings.Options{Log: note})

@@ -14,8 +14,11 @@ func (env Env) writeCommand() *cli.Command {
 			"  flashlua write --image disk.img.xz --to /dev/sdX",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "image", Usage: "`FILE` to write, or its http:// or https:// address, or -"},
-			&cli.StringFlag{Name: "sha256", Usage: "refuse an image whose SHA-256 is not `VALUE`: hex, or a file written by sha256sum"},
+			sha256Flag(),
 			maxSizeFlag(),
+			formatFlag(),
+			noBmapFlag(),
+			strictFlag(),
 			&cli.StringFlag{Name: "to", Usage: "`PATH` of a block device or file to write"},
 			&cli.BoolFlag{DisableDefaultText: true, Name: "force", Usage: "write to a device that is in use or not removable"},
 			&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only the result"},
@@ -40,6 +43,10 @@ func (env Env) writeLocal(inv *invocation, c *cli.Context, out artefacts) (_ *en
 		return nil, usageErrorFor("write", "--to is required: a block device or a file")
 	}
 	if job.MaxSize, err = maxSizeOf(c); err != nil {
+		return nil, err
+	}
+	job.NoBlockMap, job.Strict = c.Bool("no-bmap"), c.Bool("strict")
+	if job.Format, err = engine.ParseFormat(c.String("format")); err != nil {
 		return nil, err
 	}
 	if text := c.String("sha256"); c.IsSet("sha256") {

@@ -18,7 +18,7 @@ func writeImage() (path string, remove func()) {
 		panic(err)
 	}
 	path = filepath.Join(dir, "disk.img")
-	if err := os.WriteFile(path, []byte("an image"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("an image\x00"), 0o600); err != nil {
 		panic(err)
 	}
 	return path, func() { os.RemoveAll(dir) }
@@ -67,8 +67,8 @@ func ExampleAttach() {
 
 	content, err := os.ReadFile(board.File("vda"))
 	fmt.Println(report.Result, report.Target.Rewritten, err)
-	fmt.Printf("%s %v\n", content[:8], board.Fired())
+	fmt.Printf("%q %v\n", content[:9], board.Fired())
 	// Output:
 	// verified 1 <nil>
-	// an image map[flip:1]
+	// "an image\x00" map[flip:1]
 }

@@ -342,12 +342,12 @@ function json.decode(text) end
 flash = {}
 
 ---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
----@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, sha256?: string, max_size?: size, timeout?: duration, retries?: integer, set?: table<string, string> }
+---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, set?: table<string, string> }
 ---@return table verdict
 function flash.run(board, job) end
 
 ---If `to` is a file, it must be allowed with `--allow-write`.
----@param job { image: string, to: string, sha256?: string, max_size?: size }
+---@param job { image: string, to: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean }
 ---@return table verdict
 function flash.device(job) end
 

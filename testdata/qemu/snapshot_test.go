@@ -61,7 +61,7 @@ func (a Arch) saveLinux(ctx context.Context, dir, path string) error {
 		return err
 	}
 	image := filepath.Join(dir, "unused.raw")
-	if err := os.WriteFile(image, []byte("unused"), 0o600); err != nil {
+	if err := os.WriteFile(image, []byte("unused\x00"), 0o600); err != nil {
 		return err
 	}
 	p.Flash = func(ctx context.Context, s *engine.Session) error {

@@ -95,7 +95,7 @@ func (f *flashRace) theirs(l look) (write, all float64, err error) {
 	if err := f.blank(); err != nil {
 		return 0, 0, err
 	}
-	f.image = f.rig.write("none", "x") // the engine wants one; it is not what is written
+	f.image = f.rig.write("none", "x\x00") // the engine wants one; it is not what is written
 	err = errors.New("the board was not reached")
 	f.driveWithin(flashLimit.String(), func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
 		write, all, err = f.byHand(ctx, s, p, l)

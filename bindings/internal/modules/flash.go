@@ -46,6 +46,9 @@ type runJobOptions struct {
 	FilesDir string            `lua:"files"`
 	SHA256   string            `lua:"sha256"`
 	MaxSize  option.Bytes      `lua:"max_size"`
+	Format   string            `lua:"format"`
+	NoBmap   bool              `lua:"no_bmap"`
+	Strict   bool              `lua:"strict"`
 	Timeout  time.Duration     `lua:"timeout"`
 	Retries  *int              `lua:"retries"`
 	Set      map[string]string `lua:"set"` // policy keys, as --set
@@ -56,6 +59,9 @@ type deviceJobOptions struct {
 	To      string       `lua:"to,required"`
 	SHA256  string       `lua:"sha256"`
 	MaxSize option.Bytes `lua:"max_size"`
+	Format  string       `lua:"format"`
+	NoBmap  bool         `lua:"no_bmap"`
+	Strict  bool         `lua:"strict"`
 }
 
 type retryOptions struct {
@@ -99,7 +105,7 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 	}
 	*j = engine.Job{
 		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, SHA256: strings.ToLower(o.SHA256),
-		MaxSize: int64(o.MaxSize), Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target,
+		MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict, Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target,
 	}
 	for _, label := range slices.Sorted(maps.Keys(o.Parts)) {
 		j.Parts = append(j.Parts, engine.Part{Label: label, Image: o.Parts[label]})
@@ -124,7 +130,7 @@ func (m flashModule) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 	if o.Image == "" || o.To == "" {
 		c.Fail("options image and to must not be empty")
 	}
-	j := engine.WriteJob{Image: o.Image, To: o.To, SHA256: strings.ToLower(o.SHA256), MaxSize: int64(o.MaxSize)}
+	j := engine.WriteJob{Image: o.Image, To: o.To, SHA256: strings.ToLower(o.SHA256), MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict}
 	rep := p.WriteDevice(c.Ctx, j)
 	if err := errorOf(rep); err != nil {
 		return nil, err

@@ -26,6 +26,14 @@ type BlockDevice struct {
 // Target returns the target as receipts name it.
 func (t *BlockDevice) Target() Target { return Target{Name: t.cfg.Path, Path: t.cfg.Path} }
 
+// DiskSector returns the size of a logical sector of a disk in bytes, 0 if the target is a file or a part of a disk.
+func (t *BlockDevice) DiskSector() int64 {
+	if !t.device {
+		return 0
+	}
+	return diskSector(t.Extents(), t.sector)
+}
+
 // Extents returns where the target lies, nil if the file does not exist yet.
 func (t *BlockDevice) Extents() []Extent {
 	if t.f == nil {

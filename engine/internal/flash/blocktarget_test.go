@@ -16,7 +16,7 @@ import (
 func TestTargetsRefused(t *testing.T) {
 	dir := t.TempDir()
 	source := filepath.Join(dir, "image")
-	if err := os.WriteFile(source, []byte("image"), 0o600); err != nil {
+	if err := os.WriteFile(source, []byte("imag\x00"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]struct {
@@ -33,7 +33,7 @@ func TestTargetsRefused(t *testing.T) {
 			t.Errorf("Open(%s) = %v; want %s, %q", path, err, want.kind, want.text)
 		}
 	}
-	if text, err := os.ReadFile(source); string(text) != "image" {
+	if text, err := os.ReadFile(source); string(text) != "imag\x00" {
 		t.Errorf("the image = %q, %v; want it unchanged", text, err)
 	}
 }

@@ -245,7 +245,7 @@ func TestImageInAFileSystemOfItsTarget(t *testing.T) {
 	inner := loop(t, device)
 	at := mountedFS(t, inner)
 	source := filepath.Join(at, "image")
-	put(t, source, []byte("image"))
+	put(t, source, []byte("imag\x00"))
 	for name, tt := range map[string]struct {
 		to     string
 		source string

@@ -36,7 +36,7 @@ func newImage(t *testing.T, b []byte) *picture {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	im, err := image.Open(t.Context(), image.Ref(path))
+	im, err := image.Stager{Format: image.FormatRaw}.Open(t.Context(), image.Ref(path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func (l layout) content() []byte {
 			copy(part, random(p.size, byte(i)))
 		case fill:
 			for j := range part {
-				part[j] = "fill"[j%4]
+				part[j] = "\x01ill"[j%4]
 			}
 		}
 		b = append(b, part...)
@@ -138,7 +138,7 @@ func (l layout) simg(block int) []byte {
 		kind, body := 0xcac1, content[:p.size]
 		switch p.kind {
 		case fill:
-			kind, body = 0xcac2, []byte("fill")
+			kind, body = 0xcac2, []byte("\x01ill")
 		case zero:
 			kind, body = 0xcac2, make([]byte, 4)
 		case nothing:
@@ -221,7 +221,7 @@ func junk(t *testing.T, path string, l layout) {
 	content, at := l.content(), 0
 	for _, p := range l {
 		if p.kind == nothing {
-			copy(content[at:at+p.size], bytes.Repeat([]byte("junk"), p.size/4))
+			copy(content[at:at+p.size], bytes.Repeat([]byte("\x01unk"), p.size/4))
 		}
 		at += p.size
 	}

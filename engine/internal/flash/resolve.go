@@ -50,6 +50,16 @@ func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err err
 	return m, nil
 }
 
+// DiskSector returns the size of a logical sector in bytes, 0 if the medium is a part of a disk.
+func (m Medium) DiskSector() int64 { return diskSector(m.Extents, m.Sector) }
+
+func diskSector(on []Extent, sector int64) int64 {
+	if len(on) == 0 || on[0].First != 0 {
+		return 0
+	}
+	return sector
+}
+
 // Fits refuses an image of size bytes that is too large. all reports whether size is final; otherwise the image
 // may grow.
 func (m Medium) Fits(size int64, all bool) error {

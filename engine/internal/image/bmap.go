@@ -2,10 +2,7 @@ package image
 
 import (
 	"bytes"
-	"crypto/md5"
 	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/hex"
 	"encoding/xml"
 	"errors"
@@ -31,33 +28,32 @@ const (
 type bmap struct {
 	size   int64 // bytes of the image
 	block  int64
-	ranges []mapped // sorted and disjoint; none, if the image is one hole
-	digest func() hash.Hash
+	ranges []mapped         // sorted and disjoint; none, if the image is one hole
+	digest func() hash.Hash // nil if the version has no digests
+	proven bool             // every range has a digest, which shows that the map is of an image
 }
 
 // mapped is a range of bytes, clipped to the image.
 type mapped struct {
 	off, end int64
-	sum      string // hex
+	sum      string // hex; "" if the map has none
 }
 
 // newHash returns the hash of the ranges' digests.
 func (b *bmap) newHash() hash.Hash { return b.digest() }
 
-// bmapVersion is how a version of the format names its digests.
+// bmapVersion is how a version of the format names its digests; "" if it has none.
 type bmapVersion struct{ checksumElement, attr string }
 
-// bmapVersions are the versions whose maps have a digest of their own: a damaged map without one would cause a
-// failed flash. 1.4 is 2.0 under a number that was assigned by mistake.
+// bmapVersions are the known versions. 1.4 is 2.0 under a number that was assigned by mistake.
 var bmapVersions = map[string]bmapVersion{
+	"1.0": {}, "1.1": {}, "1.2": {},
 	"1.3": {"BmapFileSHA1", "sha1"},
 	"1.4": {"BmapFileChecksum", "chksum"},
 	"2.0": {"BmapFileChecksum", "chksum"},
 }
 
-var digests = map[string]func() hash.Hash{"md5": md5.New, "sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New}
-
-const makeAgain = "make it again with bmaptool create, of bmap-tools 3.1 or newer, or go without it"
+const makeAgain = "make it again with bmaptool create, or go without it: --no-bmap"
 
 // readBmap reads a block map and checks every byte of it.
 func readBmap(r io.Reader) (*bmap, error) {
@@ -148,7 +144,7 @@ func scanBmap(data []byte) (*bmapText, error) {
 				err = errors.New("there is something else around it")
 			}
 		case xml.StartElement:
-			e := element{path(open, token.Name), dec.InputOffset()}
+			e := element{elementPath(open, token.Name), dec.InputOffset()}
 			open = append(open, e)
 			err = t.begin(e.path, token, len(open))
 		case xml.EndElement:
@@ -162,8 +158,8 @@ func scanBmap(data []byte) (*bmapText, error) {
 	}
 }
 
-// path returns the path of an element. Elements of another name space are unknown.
-func path(open []element, name xml.Name) string {
+// elementPath returns the path of an element. Elements of another name space are unknown.
+func elementPath(open []element, name xml.Name) string {
 	local := name.Local
 	if name.Space != "" {
 		local = "{}" + local
@@ -191,12 +187,13 @@ func (t *bmapText) begin(path string, e xml.StartElement, depth int) error {
 func (t *bmapText) setVersion(version string) error {
 	var ok bool
 	if t.format, ok = bmapVersions[version]; !ok {
-		return errUnsupported("the block map is of format version %.40q; 1.3, 1.4 and 2.0 are known here", version)
+		return errUnsupported("the block map is of format version %.40q; 1.0 to 1.4 and 2.0 are known here", version)
 	}
 	t.version = version
 	return nil
 }
 
+// attr returns an attribute, "" if there is none.
 func attr(e xml.StartElement, name string) string {
 	for _, a := range e.Attr {
 		if a.Name == (xml.Name{Local: name}) {
@@ -222,6 +219,11 @@ func (t *bmapText) end(e element, raw []byte) error {
 	case t.format.checksumElement:
 		t.ownSum = int(e.begin) + len(raw) - len(bytes.TrimLeft(raw, space))
 	case "ImageSize", "BlockSize", "BlocksCount", "MappedBlocksCount", "ChecksumType", "BlockMap":
+	case "BmapFileSHA1", "BmapFileChecksum":
+		if t.format.checksumElement == "" { // the version is damaged: without it nothing would be compared
+			return fmt.Errorf("it has a %s, which version %s has not", name, t.version)
+		}
+		return nil
 	default:
 		return nil
 	}
@@ -283,8 +285,10 @@ func (t *bmapText) bmap(data []byte) (*bmap, error) {
 		return nil, err
 	}
 	m := &bmap{digest: digest}
-	if err := t.verifyChecksum(data, m.newHash()); err != nil {
-		return nil, err
+	if digest != nil {
+		if err := t.verifyChecksum(data, m.newHash()); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := t.field("BlockMap"); err != nil {
 		return nil, err
@@ -305,20 +309,24 @@ func (t *bmapText) bmap(data []byte) (*bmap, error) {
 	return m, nil
 }
 
-// digest returns the hash of all digests in the map.
+// digest returns the hash of all digests in the map, nil if its version has none.
 func (t *bmapText) digest() (func() hash.Hash, error) {
-	if t.version == "1.3" {
+	switch {
+	case t.format.checksumElement == "":
+		return nil, nil
+	case t.version == "1.3":
 		return sha1.New, nil
 	}
 	name, err := t.field("ChecksumType")
 	if err != nil {
 		return nil, err
 	}
-	digest := digests[string(name)]
-	if digest == nil {
-		return nil, errUnsupported("the block map has digests of the type %.40q; md5, sha1, sha256 and sha512 are known here", name)
+	for _, k := range digestKinds {
+		if strings.EqualFold(k.kind, string(name)) {
+			return k.new, nil
+		}
 	}
-	return digest, nil
+	return nil, errUnsupported("the block map has digests of the type %.40q; md5, sha1, sha224, sha256, sha384 and sha512 are known here", name)
 }
 
 // verifyChecksum compares the map with its own digest, which is computed with zeros in its place.
@@ -342,16 +350,18 @@ func (t *bmapText) verifyChecksum(data []byte, h hash.Hash) error {
 
 // addRanges checks the ranges and converts them to bytes.
 func (m *bmap) addRanges(runs []blockRange, blocks, want int64) error {
-	digits := 2 * m.newHash().Size()
+	digits := 0
+	if m.digest != nil {
+		digits = 2 * m.newHash().Size()
+	}
+	m.proven = m.digest != nil
 	m.ranges = make([]mapped, 0, len(runs))
 	next, count := int64(0), int64(0)
 	for _, r := range runs {
 		sum, err := hex.DecodeString(r.sum)
+		m.proven = m.proven && r.sum != ""
 		switch {
-		case r.sum == "":
-			return classify.WithHint(classify.New(classify.ImageFormat, "the block map has no digest for the range %d-%d", r.first, r.last),
-				"make it again without --no-checksum, or go without it")
-		case err != nil || 2*len(sum) != digits || r.sum != strings.ToLower(r.sum):
+		case r.sum != "" && (err != nil || 2*len(sum) != digits || r.sum != strings.ToLower(r.sum)):
 			return fmt.Errorf("the digest of its range %d-%d is %.*q", r.first, r.last, digits, r.sum)
 		case r.last < r.first:
 			return fmt.Errorf("its range %d-%d ends before it begins", r.first, r.last)

@@ -22,7 +22,8 @@ import (
 const bmapSuffix = ".bmap"
 
 // mask removes the parts from an image's ranges that the block map next to it marks as unmapped. It compares all
-// digests of the map: the map must be of this very image.
+// digests of the map. A map with a digest for each range must be of this very image; another one may be of another,
+// so that it removes only zeros.
 func (s *opener) mask(ctx context.Context, im *Image, path string) error {
 	f, err := findBmap(path)
 	if f == nil || err != nil {
@@ -45,7 +46,11 @@ func (s *opener) mask(ctx context.Context, im *Image, path string) error {
 	if im.ranges, err = b.filter(im); err != nil {
 		return err
 	}
-	s.Observer.Note(fmt.Sprintf("%s: %d of %d bytes matter", f.Name(), b.mappedBytes(), im.size))
+	note := fmt.Sprintf("%s: %d of %d bytes matter", f.Name(), b.mappedBytes(), im.size)
+	if !b.proven {
+		note += "; it has no digests that show that it is of this image: only zeros are left out"
+	}
+	s.Observer.Note(note)
 	return nil
 }
 
@@ -76,6 +81,9 @@ func (s *opener) verifyRanges(ctx context.Context, b *bmap, im *Image, name stri
 }
 
 func (s *opener) verifyRange(ctx context.Context, b *bmap, m mapped, im *Image, name string, buf []byte) error {
+	if m.sum == "" {
+		return nil
+	}
 	h := b.newHash()
 	if _, err := io.CopyBuffer(h, &reader{ctx, io.NewSectionReader(im.f, m.off, m.end-m.off), s.work.add}, buf); err != nil {
 		return classify.Wrap(err, classify.ImageRead, "cannot read the image %s", im.ref)
@@ -86,17 +94,18 @@ func (s *opener) verifyRange(ctx context.Context, b *bmap, m mapped, im *Image, 
 	return nil
 }
 
-// filter returns the ranges of an image that the map covers. Partly covered ranges are split again.
+// filter returns the ranges of an image that the map covers, and all data if it is not proven to be of the image.
+// Partly covered ranges are split again.
 func (b *bmap) filter(im *Image) ([]Range, error) {
 	sc := newScanner(func(int) {})
 	defer sc.release()
 	sc.include = b.maps
 	for _, r := range im.ranges {
-		switch blocks, n := (r.Len+BlockSize-1)/BlockSize, b.mappedBlocks(r); n {
-		case 0:
-		case blocks:
+		blocks, n := (r.Len+BlockSize-1)/BlockSize, b.mappedBlocks(r)
+		switch {
+		case n == blocks || r.Kind == Data && !b.proven:
 			sc.ranges = append(sc.ranges, r)
-		default:
+		case n > 0:
 			if err := im.ReadRange(r, sc.buf[:]); err != nil {
 				return nil, err
 			}
@@ -122,7 +131,7 @@ func (b *bmap) mappedBlocks(r Range) (n int64) {
 // errWrongImage is the error of a map and an image that do not belong together.
 func errWrongImage(name string, im *Image, why error) error {
 	return classify.WithHint(classify.Wrap(why, classify.ImageMismatch, "the block map %s is not of the image %s", name, im.ref),
-		"build or download both again; without the block map all of the image is written")
+		"build or download both again; --no-bmap writes all of the image, without the block map")
 }
 
 // BlockMaps returns the paths at which bmaptool looks for the block map of an image: for disk.img.xz they are

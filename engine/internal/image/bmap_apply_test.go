@@ -29,7 +29,7 @@ func mapOfBlocks(content []byte, ranges ...[2]int) string {
 		count += r[1] + 1 - r[0]
 	}
 	return sealed(fmt.Sprintf("<bmap version=\"2.0\"><ImageSize>%d</ImageSize><BlockSize>%d</BlockSize><BlocksCount>%d</BlocksCount><MappedBlocksCount>%d</MappedBlocksCount>"+
-		"<ChecksumType>sha256</ChecksumType><BmapFileChecksum> </BmapFileChecksum><BlockMap>%s</BlockMap></bmap>\n", len(content), mapBlock, (len(content)+mapBlock-1)/mapBlock, count, &list), digests["sha256"])
+		"<ChecksumType>sha256</ChecksumType><BmapFileChecksum> </BmapFileChecksum><BlockMap>%s</BlockMap></bmap>\n", len(content), mapBlock, (len(content)+mapBlock-1)/mapBlock, count, &list), sha256.New)
 }
 
 // beside writes an image and other files into one folder.
@@ -128,7 +128,7 @@ func TestMapOfNothing(t *testing.T) {
 
 // TestMapThatCannotBeRead refuses an image whose map cannot be read.
 func TestMapThatCannotBeRead(t *testing.T) {
-	path := beside(t, "disk.img", []byte("image"), nil)
+	path := beside(t, "disk.img", []byte("image\x00"), nil)
 	if err := os.Mkdir(path+bmapSuffix, 0o700); err != nil {
 		t.Fatal(err)
 	}

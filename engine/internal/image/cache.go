@@ -153,7 +153,7 @@ func (c *Cache) lookupOrigin(address string) (o origin) {
 		return o
 	}
 	raw, err := input.Read(c.originFile(address), maxRecord)
-	if err != nil || json.Unmarshal(raw, &o) != nil || !hexSum.MatchString(o.Key) {
+	if err != nil || json.Unmarshal(raw, &o) != nil || !isSHA256(o.Key) {
 		return origin{}
 	}
 	return o
@@ -280,6 +280,9 @@ func (s *opener) entry(ctx context.Context, key, at string, raw []byte) (*Image,
 	}
 	if err == nil && im.sum != e.SHA256 {
 		err = errors.New("it has another digest")
+	}
+	if p, _ := formatOf(f); err == nil && (p != nil || refuseNonImage(im.ref, f) != nil) {
+		err = errors.New("it is no decoded image") // an older version did not unpack it
 	}
 	if err != nil {
 		f.Close()

@@ -23,7 +23,7 @@ import (
 
 // openPacked opens a compressed image: from the cache, by the digest of the compressed file, or by decoding it.
 func (s *opener) openPacked(ctx context.Context, src source, p *format) (*Image, error) {
-	if p.decode == nil {
+	if p.decode == nil && p.decodeAt == nil {
 		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.ref, p.name),
 			"unpack it first: %s", strings.Replace(p.tool, "FILE", src.ref.String(), 1))
 	}
@@ -31,8 +31,8 @@ func (s *opener) openPacked(ctx context.Context, src source, p *format) (*Image,
 	if err := s.bounds.allowed(src.ref, " when unpacked", declared, false); err != nil {
 		return nil, err
 	}
-	h := sha256.New()
-	_, err := io.Copy(h, &reader{ctx, io.NewSectionReader(src, 0, src.size), s.work.add})
+	h, other := sha256.New(), s.digest.newHash()
+	_, err := io.Copy(io.MultiWriter(h, other), &reader{ctx, io.NewSectionReader(src, 0, src.size), s.work.add})
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
@@ -48,6 +48,7 @@ func (s *opener) openPacked(ctx context.Context, src source, p *format) (*Image,
 		return nil, err
 	}
 	im.ref, im.source, im.private = src.ref, key, true
+	im.sourceDigest = s.digest.of(other)
 	return im, nil
 }
 
@@ -68,7 +69,7 @@ func (s *opener) decodeToFile(ctx context.Context, src source, p *format, key st
 	defer sc.release()
 	sc.out = s.bounds.scratchFile(staged)
 	sc.onRange, sc.onSize = s.Observer.ranges(im), s.Observer.MinSize
-	d := &decoder{ctx: ctx, src: src, progress: s.Observer.Progress, long: s.work.isSlow, cpus: cpus{runtime.GOMAXPROCS(0), s.CPUs.Reserved, s.CPUs.UseAll}, room: room}
+	d := &decoder{ctx: ctx, src: src, byName: s.Format == FormatAuto, progress: s.Observer.Progress, long: s.work.isSlow, cpus: cpus{runtime.GOMAXPROCS(0), s.CPUs.Reserved, s.CPUs.UseAll}, room: room}
 	skips, err := d.copy(p, sc)
 	if err == nil {
 		im.sum, err = sc.finish()
@@ -90,11 +91,17 @@ func (s *opener) decodeToFile(ctx context.Context, src source, p *format, key st
 // unpackError returns the error of a format after n decoded bytes.
 func (s *opener) unpackError(ctx context.Context, err error, src source, staged *os.File, name string, window, n int64) error {
 	var full *diskError
+	var several *archiveError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.As(err, &full):
 		return s.Cache.errDiskFull(staged, full.error, src.ref, "unpacked")
+	case errors.As(err, &several):
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s is an archive, which must hold one file, the image", src.ref),
+			"unpack it, and name the image: %s", strings.Replace(several.tool, "FILE", src.ref.String(), 1))
+	case errors.Is(err, errMember):
+		return classify.WithHint(classify.Wrap(err, classify.ImageFormat, "the image %s, in %s format, cannot be unpacked here", src.ref, name), "unpack it first")
 	case classify.Facts(err).Kind != "":
 		return err
 	case errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, xz.ErrMemlimit):
@@ -110,6 +117,7 @@ func (s *opener) unpackError(ctx context.Context, err error, src source, staged 
 type decoder struct {
 	ctx      context.Context
 	src      source
+	byName   bool // names must not promise another format
 	progress func(step string, done, total int64)
 	long     func() bool // whether to report progress
 	cpus     cpus
@@ -121,7 +129,7 @@ type decoder struct {
 }
 
 // maxNesting is the largest number of formats within each other.
-const maxNesting = 3
+const maxNesting = 4
 
 var errLayer = errors.New("what is in it cannot be unpacked here")
 
@@ -136,31 +144,36 @@ func (d *decoder) copy(p *format, sc *scanner) ([]skip, error) {
 		}
 	}()
 	var inputs []*bufio.Reader
+	inner, memory := d.src.name, int64(maxWindow)
 	out, in, err := d.openOuter(p)
 	for depth := 1; err == nil; depth++ {
 		d.opened = append(d.opened, out)
 		inputs = append(inputs, in)
+		inner = contentName(out, inner)
+		if p.packs {
+			memory = innerWindow
+		}
 		// A few bytes may decode to a stream of days, whose format in turn decodes to nothing.
 		content := &metered{r: &reader{d.ctx, out, func(int) {}}, check: d.room.check}
 		in = bufio.NewReaderSize(content, 256<<10)
-		var head []byte
-		if head, err = in.Peek(headSize); err != nil && err != io.EOF {
+		if p, err = d.formatIn(in, inner); err != nil {
 			return nil, err
 		}
-		if p = formatBy(head); p == nil {
+		if p == nil {
 			break
 		}
 		content.check = d.room.checkPacked
 		if d.name += " in it, " + p.name; p.decode == nil || depth == maxNesting {
 			return nil, errLayer
 		}
+		head, _ := in.Peek(headSize)
 		if err := d.room.check(p.declares(bytes.NewReader(head), int64(len(head))), false); err != nil {
 			return nil, err
 		}
-		d.window = innerWindow
+		d.window = memory
 		out, err = p.decode(in, d.window)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil {
 		return nil, err
 	}
 	sparse, _ := out.(interface{ skips() []skip })
@@ -181,12 +194,50 @@ func (d *decoder) copy(p *format, sc *scanner) ([]skip, error) {
 	return sparse.skips(), nil
 }
 
+// contentName returns the name of the content of a file with a name.
+func contentName(content io.Reader, name string) string {
+	if m, ok := content.(member); ok {
+		return m.memberName()
+	}
+	return innerName(name)
+}
+
+// formatIn returns the format of what is left in a stream, nil if it is raw. It consumes skippable frames. It
+// refuses a raw content that is no image, or under a name that promises a format.
+func (d *decoder) formatIn(in *bufio.Reader, name string) (*format, error) {
+	var first *format
+	for skipped := int64(0); ; {
+		head, err := in.Peek(headSize)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		p := formatBy(head)
+		if size := skippableSize(head); size > 0 && skipped < maxSkipped {
+			first, skipped = p, skipped+size
+			if _, err := io.CopyN(io.Discard, in, size); err != nil {
+				return nil, unexpectedEOF(err)
+			}
+			continue
+		}
+		if first != nil {
+			return first.afterSkippable(p), nil
+		}
+		if p != nil || len(head) == 0 {
+			return p, nil
+		}
+		if err := refuseHead(d.src.ref, head); err != nil || !d.byName {
+			return nil, err
+		}
+		return nil, checkRawName(d.src.ref, name)
+	}
+}
+
 // openOuter opens the outermost format, in parallel if the file can be split: then the whole file is accounted
 // for, and in is nil.
 func (d *decoder) openOuter(p *format) (out io.ReadCloser, in *bufio.Reader, err error) {
 	d.name, d.window = p.name, maxWindow
-	if p.blocks != nil {
-		out, ok, err := p.blocks(d.ctx, d, d.src.size, d.cpus)
+	if p.decodeAt != nil {
+		out, ok, err := p.decodeAt(d.ctx, d, d.src.size, d.cpus)
 		if ok || err != nil {
 			return out, nil, err
 		}

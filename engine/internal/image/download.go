@@ -36,12 +36,12 @@ func (s *opener) openWeb(ctx context.Context, ref Ref) (*Image, error) {
 	if err != nil {
 		return nil, classify.WithHint(classify.Wrap(err, classify.Usage, "the image's address cannot be used"), "check the address after --image")
 	}
-	if s.SHA256 != "" {
-		if im, err := s.lookupAs(ctx, ref, strings.ToLower(s.SHA256)); im != nil || err != nil {
+	if s.digest.kind == "sha256" && s.Format != FormatRaw {
+		if im, err := s.lookupAs(ctx, ref, s.digest.hex); im != nil || err != nil {
 			return im, err
 		}
 	}
-	known := s.Cache.lookupOrigin(address)
+	known := s.knownOrigin(address)
 	d, err := s.fetch(ctx, ref, from, known.ETag)
 	if err != nil {
 		return nil, err
@@ -59,6 +59,9 @@ func (s *opener) openWeb(ctx context.Context, ref Ref) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Format == FormatRaw { // the cache is of decoded images
+		return im, nil
+	}
 	key := im.source
 	if key == "" { // a raw image is stored as it was downloaded
 		key = im.sum
@@ -71,6 +74,14 @@ func (s *opener) openWeb(ctx context.Context, ref Ref) (*Image, error) {
 		s.Observer.Note(fmt.Sprintf("what was downloaded is not kept for another run: %v", err))
 	}
 	return im, nil
+}
+
+// knownOrigin returns what the cache has of an address. A digest that the cache does not know needs the file itself.
+func (s *opener) knownOrigin(address string) origin {
+	if s.Format == FormatRaw || s.digest.kind != "" && s.digest.kind != "sha256" {
+		return origin{}
+	}
+	return s.Cache.lookupOrigin(address)
 }
 
 // lookupAs opens the cached image of a URL, nil if there is none.
@@ -222,10 +233,13 @@ func (d *download) acceptResponse(resp *http.Response) error {
 	case code == http.StatusNotModified && d.ifNoneMatch != "":
 		d.notModified = true
 		return nil
-	case code == http.StatusOK && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && d.SHA256 == "":
+	case code == http.StatusOK && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && d.Digest == "":
 		return classify.MarkFatal(classify.WithHint(errors.New("the server does not say how long the image is, so that its end cannot be distinguished from a broken connection"),
 			"give its digest with --sha256, or have it served with a length"))
 	case code == http.StatusOK:
+		if err := d.refuseContentType(resp); err != nil {
+			return err
+		}
 		d.done, d.reported, d.total, d.etag = 0, 0, max(resp.ContentLength, 0), ""
 		if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // a weak tag begins with W/
 			d.etag = tag
@@ -249,6 +263,16 @@ func (d *download) acceptResponse(resp *http.Response) error {
 		return d.restart(fmt.Errorf("the image ends before byte %d, where the server broke off", d.done))
 	}
 	return &statusError{resp.StatusCode, d.current.DescribeStatus(resp)}
+}
+
+// refuseContentType refuses what the server itself calls a text: a login, an error, a list of files.
+func (d *download) refuseContentType(resp *http.Response) error {
+	kind, ok := web.TextType(resp.Header)
+	if !ok || d.Format != FormatAuto {
+		return nil
+	}
+	return classify.WithHint(classify.New(classify.ImageFormat, "the server sends %s as a text, of the type %s, not as an image", d.from, kind),
+		"look at it in a browser: it may be an error or a login; if it is the image, say in which format it is: --format raw, or --format xz")
 }
 
 // restart makes the next try begin again.
@@ -323,7 +347,7 @@ func (d *download) explain(err error) error {
 	if errors.As(err, &full) {
 		return d.Cache.errDiskFull(d.to, full.error, Ref(d.from.String()), "downloaded")
 	}
-	if classify.Facts(err).Kind == classify.ImageTooLarge {
+	if kind := classify.Facts(err).Kind; kind == classify.ImageTooLarge || kind == classify.ImageFormat {
 		return err
 	}
 	fatal, hint := d.advice(err)

@@ -7,27 +7,23 @@ import (
 	"crypto/sha256"
 	"io"
 	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/input"
-	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
 // Image is an open image whose digest and ranges are known. A compressed one was decoded into a scratch file. It
 // is safe for concurrent use.
 type Image struct {
-	ref     Ref
-	size    int64
-	sum     string // of the decoded image
-	source  string // digest of the compressed file; "" if it is raw
-	ranges  []Range
-	f       *os.File
-	mtime   time.Time // of a raw file
-	private bool      // no other process can change the file
+	ref          Ref
+	size         int64
+	sum          string // of the decoded image
+	source       string // digest of the compressed file; "" if it is raw
+	sourceDigest digest // of the compressed file, of the wanted kind if that is not SHA-256
+	ranges       []Range
+	f            *os.File
+	mtime        time.Time // of a raw file
+	private      bool      // no other process can change the file
 }
 
 // Open opens an image file without a cache.
@@ -103,45 +99,3 @@ func (im *Image) errChanged(cause error) error {
 
 // Close closes the file.
 func (im *Image) Close() error { return im.f.Close() }
-
-// CheckDigest returns an error unless sha256 is the digest of the image, compressed or decoded.
-func (im *Image) CheckDigest(sha256 string) error {
-	if strings.EqualFold(sha256, im.sum) || strings.EqualFold(sha256, im.source) {
-		return nil
-	}
-	found := im.sum
-	if im.source != "" {
-		found = im.source + ", unpacked " + im.sum
-	}
-	return classify.WithHint(classify.New(classify.ImageMismatch, "the image %s has the sha256 %s, not %s", im.ref, found, sha256),
-		"it is not the image that you expect: download or build it again")
-}
-
-// maxSums is the size of the largest digest file that is read, in bytes: that of a mirror with 100,000 files.
-const maxSums = 16 << 20
-
-var hexSum = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
-
-// ParseDigest returns the digest in text: 64 hex digits, or the path of a file in the format of sha256sum with a
-// line for the image. The line is found by the last element of the image's path or URL.
-func ParseDigest(text, imagePath string) (string, error) {
-	if address, err := web.Parse(imagePath); err == nil {
-		imagePath = address.Name()
-	}
-	if hexSum.MatchString(text) {
-		return text, nil
-	}
-	list, err := input.Read(text, maxSums)
-	if err != nil {
-		return "", classify.WithHint(classify.Wrap(err, classify.Usage, "%q is neither a sha256 nor a file with one", text), "a sha256 has 64 hex digits")
-	}
-	lines := strings.Split(strings.TrimSpace(string(list)), "\n")
-	for _, line := range lines {
-		sum, name, _ := strings.Cut(strings.TrimSpace(line), " ")
-		name = strings.TrimLeft(name, " *")
-		if hexSum.MatchString(sum) && (filepath.Base(name) == filepath.Base(imagePath) || name == "" && len(lines) == 1) {
-			return sum, nil
-		}
-	}
-	return "", classify.New(classify.Usage, "%s has no sha256 for %s", text, filepath.Base(imagePath))
-}

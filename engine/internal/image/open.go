@@ -44,6 +44,9 @@ func (s *opener) open(ctx context.Context, from Ref) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Format == FormatRaw || s.NoBlockMap {
+		return im, nil
+	}
 	if err := s.mask(ctx, im, string(from)); err != nil {
 		im.Close()
 		return nil, err
@@ -120,13 +123,9 @@ func (s *opener) openFile(ctx context.Context, src source) (*Image, error) {
 		return nil, classify.New(classify.ImageEmpty, "the image %s is empty", src.ref)
 	}
 	src.size = st.Size()
-	packed, err := formatOf(src)
+	packed, err := s.formatOf(src)
 	if err != nil {
-		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.ref)
-	}
-	if claimed := formatByName(src.name); packed == nil && claimed != "" {
-		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s has the name of a %s file and is none", src.ref, claimed),
-			"it is damaged, or not what was asked for: download or build it again; rename it if it is raw")
+		return nil, err
 	}
 	if err := s.bounds.allowed(src.ref, "", src.size, true); packed == nil && err != nil {
 		return nil, err
@@ -143,11 +142,31 @@ func (s *opener) openFile(ctx context.Context, src source) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := im.refuseDocument(); err != nil {
-		im.Close()
-		return nil, err
+	if s.Format != FormatRaw {
+		if err := refuseNonImage(im.ref, im.f); err != nil {
+			im.Close()
+			return nil, err
+		}
 	}
 	return im, nil
+}
+
+// formatOf returns the format of a file, nil if it is raw. It refuses what cannot be an image, and what is in
+// another format than s.Format.
+func (s *opener) formatOf(src source) (*format, error) {
+	if s.Format == FormatRaw {
+		return nil, nil
+	}
+	packed, err := formatOf(src)
+	switch {
+	case err != nil:
+		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.ref)
+	case s.Format != FormatAuto:
+		return packed, s.Format.check(src.ref, packed)
+	case packed == nil:
+		return nil, checkRaw(src.ref, src.name, src)
+	}
+	return packed, nil
 }
 
 // scan computes the digest and the ranges of an image that is raw in its file. include reports whether any byte of

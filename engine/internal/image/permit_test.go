@@ -13,7 +13,7 @@ import (
 func TestPermit(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "disk.img.gz")
-	for name, text := range map[string]string{path: "an image", filepath.Join(dir, "disk.bmap"): "no map"} {
+	for name, text := range map[string]string{path: "an image\x00", filepath.Join(dir, "disk.bmap"): "no map"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func TestPermit(t *testing.T) {
 		{filepath.Join(dir, "disk.raw"), "disk.bmap", []string{"disk.raw", "disk.bmap"}},
 	} {
 		if filepath.Base(tt.image) == "disk.raw" {
-			if err := os.WriteFile(tt.image, []byte("an image"), 0o600); err != nil {
+			if err := os.WriteFile(tt.image, []byte("an image\x00"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}

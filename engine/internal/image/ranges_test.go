@@ -138,7 +138,7 @@ func checkRanges(t *testing.T, text []byte) {
 	}
 	l.check(t, sc.ranges)
 
-	im, err := Open(t.Context(), Ref(out.Name()))
+	im, err := Stager{Format: FormatRaw}.Open(t.Context(), Ref(out.Name()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func TestMaxSizeOfADownload(t *testing.T) {
 		s := newSite(t, tt.way, over)
 		s.Start()
 		st := s.fetcher()
-		st.MaxSize, st.SHA256, st.Cache = 1<<20, tt.sum, &Cache{Dir: t.TempDir(), Limit: 1 << 40}
+		st.MaxSize, st.Digest, st.Cache = 1<<20, tt.sum, &Cache{Dir: t.TempDir(), Limit: 1 << 40}
 		refused(t, what, st, s.URL+"/x.raw", tt.text, "--max-size")
 		if n := len(s.done); len(s.asked) != 1 || n > 0 && s.done[n-2] > tt.maxBytes {
 			t.Errorf("%s: requests %q, progress %d; want one request, cut short", what, s.asked, s.done)
@@ -293,7 +293,7 @@ func TestDeclaredSizesThatLie(t *testing.T) {
 
 // TestMeteredTellsOnce returns the error with the bytes that are too many, not at the next read.
 func TestMeteredTellsOnce(t *testing.T) {
-	st := Stager{MaxSize: 10}.opener()
+	st := openerOf(t, Stager{MaxSize: 10})
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ const (
 
 // sparse decodes a sparse image to the raw one.
 type sparse struct {
-	in     io.Reader
+	in     *bufio.Reader
 	block  int64
 	blocks int64 // that remain
 	chunks uint32
@@ -42,7 +43,9 @@ func (s *sparse) Close() error { return nil }
 // skips returns the unmapped parts of what was read.
 func (s *sparse) skips() []skip { return s.skipped }
 
-func decodeSparse(in io.Reader, _ int64) (io.ReadCloser, error) {
+// decodeSparse ignores zeros after the last chunk, as simg2img does.
+func decodeSparse(r io.Reader, _ int64) (io.ReadCloser, error) {
+	in := bufio.NewReader(r)
 	var h [sparseHeader]byte
 	if _, err := io.ReadFull(in, h[:]); err != nil {
 		return nil, unexpectedEOF(err)
@@ -78,7 +81,7 @@ func (s *sparse) next() error {
 		if s.blocks != 0 {
 			return fmt.Errorf("%d blocks are missing", s.blocks)
 		}
-		return io.EOF
+		return onlyZeros(s.in)
 	}
 	s.chunks--
 	var h [chunkHeader]byte

@@ -11,14 +11,16 @@ import (
 // Stager opens images: it downloads, decodes and scans them. The zero value uses no cache. It may be used
 // concurrently.
 type Stager struct {
-	Clock    clock.Clock
-	SHA256   string                 // that the image must have, hex, compressed or decoded; "" for any
-	MaxSize  int64                  // bytes that the decoded image may have; 0 is no limit
-	Stdin    io.Reader              // the content of Stdin; nil if there is none
-	Cache    *Cache                 // keeps decoded images; nil keeps none
-	Permit   func(f *os.File) error // refuses an image file or a block map that was just opened; nil refuses none
-	CPUs     CPUs
-	Observer Observer
+	Clock      clock.Clock
+	Digest     string                 // that the image must have, compressed or decoded, as ParseDigest returns it; "" for any
+	Format     Format                 // of the file
+	MaxSize    int64                  // bytes that the decoded image may have; 0 is no limit
+	Stdin      io.Reader              // the content of Stdin; nil if there is none
+	NoBlockMap bool                   // ignore a block map next to the image
+	Cache      *Cache                 // keeps decoded images; nil keeps none
+	Permit     func(f *os.File) error // refuses an image file or a block map that was just opened; nil refuses none
+	CPUs       CPUs
+	Observer   Observer
 
 	space func(*os.File) (free, all int64, ok bool) // of the disk that a file is on; nil is diskSpace
 }
@@ -29,17 +31,20 @@ type CPUs struct {
 	UseAll   <-chan struct{} // closed when the reserved ones may be used, too; nil is never
 }
 
-// Open opens the image at from. It refuses an image whose digest is not SHA256.
+// Open opens the image at from. It refuses an image that has another digest than Digest.
 func (s Stager) Open(ctx context.Context, from Ref) (*Image, error) {
-	o := s.opener()
+	o, err := s.opener()
+	if err != nil {
+		return nil, err
+	}
 	im, err := o.open(ctx, from)
 	if err == nil {
 		if err = o.bounds.allowed(im.ref, "", im.size, true); err != nil { // not checked yet if it was in the cache
 			im.Close()
 		}
 	}
-	if err == nil && s.SHA256 != "" {
-		if err = im.CheckDigest(s.SHA256); err != nil {
+	if err == nil {
+		if err = o.checkDigest(ctx, im); err != nil {
 			im.Close()
 		}
 	}
@@ -51,13 +56,14 @@ func (s Stager) Open(ctx context.Context, from Ref) (*Image, error) {
 
 // opener opens one image.
 type opener struct {
-	Stager // with all defaults set
+	Stager        // with all defaults set
+	digest digest // that the image must have; the zero value for any
 	work   *workMeter
 	bounds bounds
 }
 
 // opener returns an opener for one image.
-func (s Stager) opener() *opener {
+func (s Stager) opener() (*opener, error) {
 	if s.Clock == nil {
 		s.Clock = clock.Real{}
 	}
@@ -68,5 +74,12 @@ func (s Stager) opener() *opener {
 		s.space = diskSpace
 	}
 	s.Observer = s.Observer.withDefaults()
-	return &opener{s, &workMeter{slow: s.Observer.Slow}, bounds{s.MaxSize, s.Cache, s.Clock, s.space}}
+	want, err := parseDigest(s.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if s.Format, err = ParseFormat(string(s.Format)); err != nil {
+		return nil, err
+	}
+	return &opener{s, want, &workMeter{slow: s.Observer.Slow}, bounds{s.MaxSize, s.Cache, s.Clock, s.space}}, nil
 }

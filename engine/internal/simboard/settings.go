@@ -63,6 +63,14 @@ var Settings = []Setting{
 		s.cfg.Size = int64(mib) << 20
 		return err
 	}},
+	{"sector", "BYTES", "has media with logical sectors of this size, 512 by default, or 4096", func(s *settings, _, value string) error {
+		if value != "512" && value != "4096" {
+			return fmt.Errorf("%q is neither 512 nor 4096", value)
+		}
+		n, err := strconv.Atoi(value)
+		s.cfg.Sector = int64(n)
+		return err
+	}},
 	{"dir", "PATH", "keeps its media in PATH, as NAME.img; otherwise they are deleted with it", func(s *settings, _, value string) error {
 		s.cfg.Dir = value
 		return nil

@@ -42,6 +42,7 @@ type Config struct {
 	Network Network     // nil is the station's
 	Media   []Medium    // none is one, vda
 	Size    int64       // of each medium, bytes; 0 is 8 GiB; only what is written takes room
+	Sector  int64       // of each medium, logical, bytes; 0 is 512
 	Faults  *Faults     // nil for none
 
 	Permit func(f *os.File) error // refuses a file in Dir that was just opened, before it is written; nil refuses none
@@ -320,7 +321,7 @@ func (b *Board) system(args string) linux.Config {
 		Loud: b.faults.loud(), Echo: b.faults.echoes, Columns: b.faults.Wrap, Reached: func(stage string) { b.reach(stage) },
 	}
 	for _, m := range b.media {
-		cfg.Disks = append(cfg.Disks, linux.Disk{Name: m.Name, Bus: m.Bus, Size: m.size, Storage: &disk{medium: m, b: b, wrong: -1}})
+		cfg.Disks = append(cfg.Disks, linux.Disk{Name: m.Name, Bus: m.Bus, Size: m.size, Sector: b.cfg.Sector, Storage: &disk{medium: m, b: b, wrong: -1}})
 	}
 	return cfg
 }

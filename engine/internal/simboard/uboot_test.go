@@ -261,11 +261,11 @@ func TestParse(t *testing.T) {
 		}
 	}
 	var cfg Config
-	if err := Parse("dhcp=2,seed=7,size=3,torn=1,noise=0.5,silent=write", &cfg); err != nil {
+	if err := Parse("dhcp=2,seed=7,size=3,sector=4096,torn=1,noise=0.5,silent=write", &cfg); err != nil {
 		t.Fatal(err)
 	}
 	f := cfg.Faults
-	if cfg.Size != 3<<20 || f.Count["dhcp"] != 2 || f.Seed != 7 || !f.Torn || f.Rate[DirectedFault{FaultNoise, FromBoard}] != 0.5 || f.Stage["silent"] != (StageTrigger{"write", 1}) {
+	if cfg.Size != 3<<20 || cfg.Sector != 4096 || f.Count["dhcp"] != 2 || f.Seed != 7 || !f.Torn || f.Rate[DirectedFault{FaultNoise, FromBoard}] != 0.5 || f.Stage["silent"] != (StageTrigger{"write", 1}) {
 		t.Errorf("Parse = %+v, %+v", cfg, f)
 	}
 }
