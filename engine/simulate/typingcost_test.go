@@ -63,7 +63,7 @@ func boardWithFiles(t *testing.T, chunk string) *engine.Policy {
 	dir := t.TempDir()
 	kernel := make([]byte, 4096)
 	copy(kernel[56:], "ARM\x64")
-	for name, data := range map[string][]byte{"Image": kernel, "board.dtb": make([]byte, 512), "disk.img": []byte("an image")} {
+	for name, data := range map[string][]byte{"Image": kernel, "board.dtb": make([]byte, 512), "disk.img": []byte("an image\x00")} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}

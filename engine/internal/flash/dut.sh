@@ -21,7 +21,7 @@ talk() {
 	host=${host%%/*}
 	shift
 	export path
-	nc -w 10 "${host%:*}" "${host##*:}" -e sh -c "$FLASHLUA" fl run "$@" </dev/null
+	nc -w 10 "${host%:*}" "${host##*:}" -e sh -c "$FL" fl run "$@" </dev/null
 }
 answered() { # reads the station's answer as far as its content
 	read -r _ code _ || return

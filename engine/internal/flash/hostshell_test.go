@@ -87,12 +87,12 @@ func hostShellIn(t *testing.T, dir string) *hostShell {
 // Exec implements Shell.
 func (h *hostShell) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
 	// A board's shell keeps the helper in a variable.
-	text, loads := cmd.Text, strings.HasPrefix(cmd.Text, "export FLASHLUA=")
+	text, loads := cmd.Text, strings.HasPrefix(cmd.Text, "export FL=")
 	if loads {
-		text += `; printf %s "$FLASHLUA" >&3`
+		text += `; printf %s "$FL" >&3`
 	}
 	c := exec.CommandContext(ctx, h.shell[0], append(h.shell[1:], h.prefix+text)...)
-	c.Env = []string{"FLASHLUA=" + h.helper}
+	c.Env = []string{"FL=" + h.helper}
 	if loads {
 		kept, err := os.CreateTemp(h.t.TempDir(), "")
 		if err != nil {

@@ -78,7 +78,7 @@ func (d *ShellFlasher) loadHelper(ctx context.Context) error {
 	}})
 	defer withdraw()
 	sum := sha256.Sum256([]byte(text))
-	cmd := fmt.Sprintf(`export FLASHLUA="$(u=%s;wget -qO- $u||curl -fsS $u)";printf %%s "$FLASHLUA"|sha256sum`, url)
+	cmd := fmt.Sprintf(`export FL="$(u=%s;wget -qO- $u||curl -fsS $u)";printf %%s "$FL"|sha256sum`, url)
 	var res console.Result
 	for range queryRetries { // console noise may damage the command or its output
 		var err error

@@ -80,7 +80,7 @@ func TestProbesAreOptional(t *testing.T) {
 				if cmd.Text == ":" {
 					asked++
 				}
-				if strings.Contains(cmd.Text, "$FLASHLUA") && !strings.HasPrefix(cmd.Text, "export") && (cmd.Stall == 0) == (cmd.Line == nil) {
+				if strings.Contains(cmd.Text, "$FL") && !strings.HasPrefix(cmd.Text, "export") && (cmd.Stall == 0) == (cmd.Line == nil) {
 					t.Errorf("Stall %s, Timeout %s for %s; want a limit that progress renews", cmd.Stall, cmd.Timeout, cmd.Text)
 				}
 			}
