@@ -13,23 +13,23 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// prepare checks a shell that answers, keeps the kernel off the console and sets the clock. note gets what failed
-// without harm.
-func (s *Shell) prepare(ctx context.Context, note func(string)) error {
+// prepare checks a shell that answers, keeps the kernel off the console and sets the clock. What failed without harm
+// is noted.
+func (s *Shell) prepare(ctx context.Context) error {
 	if err := s.checkRoundTrip(ctx); err != nil {
 		return err
 	}
 	for _, optional := range []struct {
 		what string
-		do   func(context.Context, func(string)) error
+		do   func(context.Context) error
 	}{{"the kernel's messages may stay on the console", s.quietKernel}, {"the board's clock may be wrong", s.setClock}} {
-		err := optional.do(ctx, note)
+		err := optional.do(ctx)
 		switch {
 		case err == nil:
 		case !console.Optional(ctx, err):
 			return err
 		default:
-			note(fmt.Sprintf("%s: %v", optional.what, err))
+			s.note(fmt.Sprintf("%s: %v", optional.what, err))
 		}
 	}
 	return nil
@@ -76,7 +76,7 @@ var uptime = regexp.MustCompile(`(?m)^(\d+\.\d+) \d+\.\d+$`)
 // quietKernel keeps kernel messages off the console, and checks whether that worked. A board where it does not is
 // noisy, not broken: the framing tolerates kernel lines, and the kernel's clock distinguishes them from the output
 // of a command.
-func (s *Shell) quietKernel(ctx context.Context, note func(string)) error {
+func (s *Shell) quietKernel(ctx context.Context) error {
 	const lower = "dmesg -n 1 2>/dev/null || echo 1 >/proc/sys/kernel/printk; " + printLevels + " /proc/uptime"
 	res, err := s.Exec(ctx, console.Command{Text: lower})
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Shell) quietKernel(ctx context.Context, note func(string)) error {
 		}
 	}
 	if s.KernelOnConsole, s.CheckKernelQuiet = !isQuiet(res.Output), s.checkQuiet; s.KernelOnConsole {
-		note(fmt.Sprintf("kernel messages stay on the console: /proc/sys/kernel/printk says %q", strings.TrimSpace(uptime.ReplaceAllString(res.Output, ""))))
+		s.note(fmt.Sprintf("kernel messages stay on the console: /proc/sys/kernel/printk says %q", strings.TrimSpace(uptime.ReplaceAllString(res.Output, ""))))
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ var seconds = regexp.MustCompile(`(?m)^-?\d{1,12}$`)
 
 // setClock sets the board's clock from the station's, for certificates and logs. A clock that cannot be set is
 // noted and is no error.
-func (s *Shell) setClock(ctx context.Context, note func(string)) error {
+func (s *Shell) setClock(ctx context.Context) error {
 	const read = "date +%s"
 	off, known, err := s.clockError(ctx, read)
 	if err != nil || known && off.Abs() <= maxClockError {
@@ -129,9 +129,9 @@ func (s *Shell) setClock(ctx context.Context, note func(string)) error {
 	case err != nil:
 		return err
 	case !known:
-		note("the board's clock cannot be read: date does not print it")
+		s.note("the board's clock cannot be read: date does not print it")
 	case off.Abs() > maxClockError:
-		note(fmt.Sprintf("the board's clock is off by %s and cannot be set", off.Round(time.Second)))
+		s.note(fmt.Sprintf("the board's clock is off by %s and cannot be set", off.Round(time.Second)))
 	}
 	return nil
 }
