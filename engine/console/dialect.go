@@ -86,7 +86,9 @@ func POSIX(prompt string, line int) Dialect {
 			}
 			return " fl " + a + b + " " + cmd
 		},
-		disableEditing: " set +o emacs +o vi 2>/dev/null", // on terminals that it does not know, bash scrolls long lines sideways
+		// On terminals that it does not know, bash scrolls long lines sideways. zsh edits in the same way, and its "command"
+		// runs no built-in command, except as a POSIX shell.
+		disableEditing: " set +o emacs +o vi 2>/dev/null;emulate sh -o nozle 2>/dev/null",
 		Wrap: func(a, b, cmd string) string {
 			return fmt.Sprintf(` echo '%s''%s:b';command eval %s </dev/null;fl=%[2]s:$?;echo '%[1]s'$fl:$fl:e`, a, b, quoteLine(cmd))
 		},
