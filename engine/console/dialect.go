@@ -38,6 +38,9 @@ type Dialect struct {
 	// disableEditing is typed once the shell answers. It makes a line editor show lines as they are typed.
 	disableEditing string
 
+	// becomePOSIX is typed if setup fails, which is then tried again. It does nothing in a POSIX shell.
+	becomePOSIX string
+
 	// Abort lists the texts that mean failure whenever they are printed.
 	Abort []Abort
 
@@ -86,9 +89,8 @@ func POSIX(prompt string, line int) Dialect {
 			}
 			return " fl " + a + b + " " + cmd
 		},
-		// On terminals that it does not know, bash scrolls long lines sideways. zsh edits in the same way, and its "command"
-		// runs no built-in command, except as a POSIX shell.
-		disableEditing: " set +o emacs +o vi 2>/dev/null;emulate sh -o nozle 2>/dev/null",
+		disableEditing: " set +o emacs +o vi +o zle 2>/dev/null", // bash and zsh scroll long lines sideways, on terminals that they do not know
+		becomePOSIX:    " emulate sh 2>/dev/null",                // the "command eval" of zsh runs nothing
 		Wrap: func(a, b, cmd string) string {
 			return fmt.Sprintf(` echo '%s''%s:b';command eval %s </dev/null;fl=%[2]s:$?;echo '%[1]s'$fl:$fl:e`, a, b, quoteLine(cmd))
 		},
