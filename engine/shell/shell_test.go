@@ -401,7 +401,7 @@ func TestPut(t *testing.T) {
 					case cmd == ": >'/tmp/f'":
 						file = ""
 					case cmd == "sha256sum <'/tmp/f'":
-						return fmt.Sprintf("%x  -\r\n", sha256.Sum256([]byte(file))), "0"
+						return sumOf(file) + "  -\r\n", "0"
 					case isChunk:
 						lines++
 						text, _ = strings.CutSuffix(text, "' >>'/tmp/f'")
@@ -427,6 +427,9 @@ func TestPut(t *testing.T) {
 		})
 	}
 }
+
+// sumOf returns the SHA-256 of a text, in hexadecimal.
+func sumOf(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
 
 // unescaped returns what printf makes of octal escapes.
 func unescaped(s string) string {
