@@ -20,6 +20,7 @@ type Session struct {
 	ended         atomic.Bool
 	steps         stepStack
 	justPoweredOn bool         // the power driver has just switched the board on
+	toBeSwitched  bool         // a person was asked to reset the board, and nothing has used it since
 	boardAddr     string       // the board's address in U-Boot
 	shell         *shell.Shell // the last one
 	write         writeState

@@ -19,7 +19,7 @@ func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 	if s.justPoweredOn {
 		state = uboot.JustReset
 	}
-	s.justPoweredOn = false
+	s.justPoweredOn, s.toBeSwitched = false, false
 	s.write.dropShell()
 	return uboot.Interrupt(ctx, con, s.run.policy.UBoot, state)
 }
@@ -110,7 +110,7 @@ func (s *Session) linuxConfig() shell.Config {
 	return cfg
 }
 
-// Shell logs in to a Linux that is running or booting. If the last shell of the attempt can still be used, the media
+// Shell logs in to a Linux that is running or booting, also of a board that was just switched on. If the last shell of the attempt can still be used, the media
 // that it wrote are read back through the new one from now on.
 func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	con, err := s.console(ctx)
@@ -118,10 +118,10 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 		return nil, err
 	}
 	state := shell.Running
-	if s.justPoweredOn {
-		state = shell.Booting
+	if s.justPoweredOn || s.toBeSwitched {
+		state = shell.PoweredOn
 	}
-	s.justPoweredOn = false
+	s.justPoweredOn, s.toBeSwitched = false, false
 	same := s.shell != nil && s.shell.Live(ctx) == nil
 	if s.shell, err = shell.Login(ctx, con, s.linuxConfig(), state, s.Note); err == nil && same {
 		s.write.rejoin(s.shell)

@@ -33,7 +33,7 @@ func (s *Session) setPower(ctx context.Context, state PowerState) error {
 	}
 	con.EndEpoch(ctx, "the board was switched "+string(state)) // without a driver, a person does it
 	if s.run.power.driver == nil {
-		if state == PowerOn {
+		if s.toBeSwitched = state == PowerOn; s.toBeSwitched {
 			s.Note("no power driver: reset the board by hand if it does not answer")
 		}
 		return nil

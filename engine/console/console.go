@@ -103,6 +103,9 @@ func (c *Console) Lost() <-chan struct{} { return c.lost }
 // Gaps returns how often the port was lost and opened again.
 func (c *Console) Gaps() int { return c.port.countGaps() }
 
+// Echoes reports whether the board echoes what is typed, as its configuration says.
+func (c *Console) Echoes() bool { return !c.typist.typing.NoEcho }
+
 // Now returns the time of the console's clock.
 func (c *Console) Now() time.Time { return c.clk.Now() }
 

@@ -22,6 +22,9 @@ type deadlines struct {
 	grace   time.Time // the abort that was found counts
 	settle  time.Time // the prompt that was found can be confirmed
 
+	followed   time.Time // the prompt that other text followed is a match
+	followedAt time.Time // it was found then; zero if there is none
+
 	reconnected <-chan struct{} // closed when the lost port is open again; nil unless a deadline passed while it was lost
 
 	timerAt time.Time
@@ -51,7 +54,7 @@ func newDeadlines(c *Console, x *waiter) *deadlines {
 // next returns a channel that is closed at the earliest deadline, nil if there is none.
 func (d *deadlines) next() <-chan struct{} {
 	var first time.Time
-	for _, at := range []time.Time{d.timeout, d.stall, d.silence, d.grace, d.settle} {
+	for _, at := range []time.Time{d.timeout, d.stall, d.silence, d.grace, d.settle, d.followed} {
 		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
@@ -70,6 +73,14 @@ func (d *deadlines) next() <-chan struct{} {
 func (d *deadlines) startSettle() {
 	if d.settle.IsZero() {
 		d.settle = d.con.clk.Now().Add(promptSettle)
+	}
+}
+
+// startFollowed sets the deadline of a prompt that other text followed, unless there was one before.
+func (d *deadlines) startFollowed() {
+	if d.followedAt.IsZero() {
+		d.followedAt = d.con.clk.Now()
+		d.followed = d.followedAt.Add(d.x.Wait.Followed)
 	}
 }
 
@@ -104,6 +115,10 @@ func (d *deadlines) expire() error {
 	}
 	if passed(&d.grace) {
 		return d.x.abortError()
+	}
+	if passed(&d.followed) {
+		d.con.stream.confirmFollowed(d.x, d.followedAt)
+		return nil
 	}
 	if passed(&d.timeout) && !d.suspend() {
 		return d.x.timeoutError()

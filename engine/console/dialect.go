@@ -38,6 +38,9 @@ type Dialect struct {
 	// prepare is a line that is typed once the interpreter answers. Its failure does no harm.
 	prepare string
 
+	// becomePOSIX is typed if setup fails, which is then tried again. It does nothing in a POSIX shell.
+	becomePOSIX string
+
 	// Abort lists the texts that mean failure whenever they are printed.
 	Abort []Abort
 
@@ -83,8 +86,9 @@ var bareWord = regexp.MustCompile(`^[\w./-]+$`)
 func POSIX(prompt string, line int) Dialect {
 	return Dialect{
 		Name: "the shell", Prompt: prompt, Line: line, checkClosed: closedQuotes,
-		// On terminals that it does not know, bash scrolls long lines sideways.
-		prepare: " set +o emacs +o vi",
+		// On terminals that they do not know, bash and zsh scroll long lines sideways.
+		prepare:     " set +o emacs +o vi +o zle",
+		becomePOSIX: " emulate sh", // the "command eval" of zsh runs nothing
 		// The command sees neither the arguments nor the variables of the function, except flw, flc and fl.
 		setup: func(w marker) string {
 			return ` fl(){ flw=$1 flc=$2;set --;echo $flw:;command eval "$flc"</dev/null;fl=$flw$?;echo "$fl:$fl.";};fl ` + w.word()

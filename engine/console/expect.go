@@ -19,6 +19,10 @@ type Wait struct {
 	grace   time.Duration // an abort counts only if no match follows within this time
 	Kind    classify.Kind // of the error when Timeout passes; "" means console.timeout
 
+	// Followed is the time after which a Prompt of For that other text followed in its line is a match, whose
+	// Followed is set; 0: it is none. The last such prompt of that time is the match.
+	Followed time.Duration
+
 	since   time.Time     // when Timeout began, if not now
 	silence time.Duration // silence that ends the wait with errQuiet, so that the caller can act and wait again
 	onData  func() error  // called in the goroutine of the wait after bytes came; its error ends the wait
@@ -32,6 +36,8 @@ type Match struct {
 	Index  int      // into Wait.For
 	Text   string   // what matched
 	Groups []string // of a regular expression
+
+	Followed time.Time // when a prompt that other text followed was found; zero for every other match
 }
 
 // Expect waits for one of w.For in what came since the last match.
@@ -52,6 +58,8 @@ func (c *Console) Expect(ctx context.Context, w Wait) (Match, error) {
 			return m, nil
 		case <-x.promptFound:
 			d.startSettle()
+		case <-x.followedFound:
+			d.startFollowed()
 		case <-aborted:
 			aborted = nil
 			if w.grace == 0 {

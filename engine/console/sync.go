@@ -54,9 +54,20 @@ func (t *typist) setUp(ctx context.Context, d Dialect, timeout time.Duration) er
 		}
 		t.awaitPrompt(ctx, d)
 	}
-	if d.setup != nil && len(d.setup(newMarker())) < d.Line {
-		res, err := t.run(ctx, d, Command{What: "the setup of the shell", Timeout: timeout}, d.setup)
-		t.setupDone = err == nil && res.Code == 0
+	if d.setup == nil || len(d.setup(newMarker())) >= d.Line || t.define(ctx, d, timeout) || d.becomePOSIX == "" {
+		return nil
 	}
+	if err := t.typeHarmless(ctx, d, d.becomePOSIX, t.atPrompt); err != nil {
+		return err
+	}
+	t.awaitPrompt(ctx, d)
+	t.define(ctx, d, timeout)
 	return nil
+}
+
+// define defines the dialect's function, and reports whether that succeeded.
+func (t *typist) define(ctx context.Context, d Dialect, timeout time.Duration) bool {
+	res, err := t.run(ctx, d, Command{What: "the setup of the shell", Timeout: timeout}, d.setup)
+	t.setupDone = err == nil && res.Code == 0
+	return t.setupDone
 }

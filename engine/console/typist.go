@@ -52,9 +52,9 @@ func (t *typist) forget() {
 	t.noEcho, t.prompt, t.atPrompt, t.setupDone = t.typing.NoEcho, "", true, false
 }
 
-// Echoes reports whether the board echoes what is typed, as far as is known. It is called by the goroutine that runs
-// commands.
-func (c *Console) Echoes() bool { return !c.typist.noEcho }
+// ComparesEcho reports whether the echo of a line is compared: the interpreter is not known to have none. It is called
+// by the goroutine that runs commands.
+func (c *Console) ComparesEcho() bool { return !c.typist.noEcho }
 
 // wrapper returns the framing of a command.
 func (t *typist) wrapper(d Dialect, cmd string) func(marker) string {

@@ -21,18 +21,22 @@ type waiter struct {
 	promptAt  int64 // its offset
 	promptEnd int64 // the length of the stream when it was found
 
+	followed followedPrompt // the last prompt that other text followed
+
 	abort *Abort // the first abort that was found
 
 	matched     chan struct{} // closed when match is set
 	aborted     chan struct{} // closed when abort is set
 	promptFound chan struct{} // gets an element when prompt is to be confirmed; of capacity one
-	arrived     chan struct{} // gets an element when bytes came, if onData is set; of capacity one
+	// followedFound gets an element when followed is found; of capacity one
+	followedFound chan struct{}
+	arrived       chan struct{} // gets an element when bytes came, if onData is set; of capacity one
 }
 
 func newWaiter(w Wait) *waiter {
 	return &waiter{
 		Wait: w, matched: make(chan struct{}), aborted: make(chan struct{}),
-		promptFound: make(chan struct{}, 1), arrived: make(chan struct{}, 1),
+		promptFound: make(chan struct{}, 1), followedFound: make(chan struct{}, 1), arrived: make(chan struct{}, 1),
 	}
 }
 
@@ -49,6 +53,7 @@ func (x *waiter) scan(buf []byte, base int64) bool {
 	fresh := int(max(x.scanned-base, 0)) - start
 	at := x.scanFor(buf[start:], fresh, base+int64(start))
 	x.scanAborts(buf[start:], fresh, at)
+	x.scanFollowed(buf[start:], fresh, base+int64(start))
 	x.scanned = base + int64(len(buf))
 	if x.match == nil {
 		if x.prompt != nil {

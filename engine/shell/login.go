@@ -5,6 +5,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -15,8 +16,11 @@ const (
 	nudgeAfter    = 15 * time.Second // silence after which Enter is pressed: some consoles ask for it in words of their own
 	firstNudge    = time.Second      // time after which Enter is pressed once, silent or not, for a Linux that runs already
 	answerNudge   = 5 * time.Second  // likewise, after a name or a password that got no answer
+	followedNudge = 5 * time.Second  // likewise, after a prompt that other text followed
+	promptReturns = time.Second      // after Enter, a prompt comes at most this late
 	answerTimeout = 20 * time.Second // from the user's name, or the password, to what follows
-	loginTries    = 3
+	echoTimeout   = time.Minute      // from the first name that the board did not show
+	loginTries    = 3                // refusals that end the login
 )
 
 // pressEnter matches what busybox's init prints on a console.
@@ -28,8 +32,14 @@ type event int
 const (
 	asksUser event = iota
 	asksPassword
+	echoesName
+	echoesWord // something else, alone in its line
 	refuses
+	asksNewPassword
+	timesOut
 	asksEnter
+	printsBanner
+	startsLinux
 	atPrompt // plus the index of the prompt
 )
 
@@ -39,18 +49,28 @@ type loginDialogue struct {
 	prompts []string // the longest last: if two match, the longer one is the prompt
 	aborts  []console.Abort
 	until   time.Time
-	nudge   time.Duration // after which Enter is pressed
+	enterAt time.Time // when Enter is pressed, silent or not; zero: only after nudgeAfter of silence
+	banners banners   // of a board that was just switched on; nil once Linux has started, and for other boards
 
-	namesTyped    int       // how many user names were typed
-	answerBy      time.Time // when the answer to a name or a password is due; zero if none was typed
-	askedPassword bool      // after the last name
+	try       loginTry
+	refusals  int       // names and passwords that were refused
+	lost      int       // names that the board did not show as they were typed
+	firstName time.Time // when it was typed
+	shown     bool      // the board has shown a name, or answered one
+	changed   string    // the last word that the board showed in place of a name
+
+	matched          string    // the text of the last event
+	answeredFollowed time.Time // when Enter was pressed because other text followed a prompt
 }
 
 // logIn answers the login until something looks like a prompt, and returns it.
 func (s *Shell) logIn(ctx context.Context, state State, until time.Time, aborts []console.Abort) (prompt string, err error) {
-	e := &loginDialogue{Shell: s, aborts: aborts, until: until, nudge: nudgeAfter}
-	if state == Running {
-		e.nudge = firstNudge
+	e := &loginDialogue{Shell: s, aborts: aborts, until: until}
+	switch state {
+	case Running:
+		e.enterAt = e.Now().Add(firstNudge)
+	case PoweredOn:
+		e.banners = banners{}
 	}
 	e.prompts = slices.SortedFunc(slices.Values(s.cfg.Prompts), func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 	for {
@@ -63,11 +83,8 @@ func (s *Shell) logIn(ctx context.Context, state State, until time.Time, aborts 
 			return e.prompts[what-atPrompt], nil
 		case err == nil:
 			err = e.answer(ctx, what)
-		case classify.Find(err, classify.ConsoleStall) != nil || classify.Find(err, classify.ConsoleTimeout) != nil:
-			if e.nudge == firstNudge {
-				e.nudge = nudgeAfter
-			}
-			err = s.Send(ctx, "\n")
+		case isSilence(err):
+			err = e.pressEnter(ctx)
 		}
 		if err != nil {
 			return "", err
@@ -75,13 +92,28 @@ func (s *Shell) logIn(ctx context.Context, state State, until time.Time, aborts 
 	}
 }
 
-// answering reports whether an answer to a name or a password is due.
-func (e *loginDialogue) answering() bool { return !e.answerBy.IsZero() }
+// isSilence reports whether err means that nothing came that was waited for.
+func isSilence(err error) bool {
+	return classify.Find(err, classify.ConsoleStall) != nil || classify.Find(err, classify.ConsoleTimeout) != nil
+}
+
+// pressEnter presses Enter, and sets when it is pressed again.
+func (e *loginDialogue) pressEnter(ctx context.Context) error {
+	e.enterAt = time.Time{}
+	if e.try.open() {
+		e.enterAt = e.Now().Add(answerNudge)
+	}
+	return e.Send(ctx, "\n")
+}
 
 // checkDeadlines returns an error when the time for the answer, or for the login, is over.
 func (e *loginDialogue) checkDeadlines() error {
-	switch now := e.Now(); {
-	case e.answering() && !now.Before(e.answerBy):
+	now := e.Now()
+	lost := !e.shown && !e.firstName.IsZero() && e.Echoes()
+	switch {
+	case lost && (!now.Before(e.firstName.Add(echoTimeout)) || !now.Before(e.until)):
+		return e.lostError()
+	case !lost && e.try.open() && !now.Before(e.try.typedAt.Add(answerTimeout)):
 		return classify.WithHint(e.Fail(classify.New(classify.ShellLogin, "no prompt within %s after the login", answerTimeout)),
 			"check linux.prompt in the policy against the console lines: the shell's prompt must end with %q", e.cfg.Prompts)
 	case !now.Before(e.until):
@@ -93,36 +125,72 @@ func (e *loginDialogue) checkDeadlines() error {
 
 // next waits for the next event.
 func (e *loginDialogue) next(ctx context.Context) (event, error) {
-	left := e.until.Sub(e.Now())
-	if e.answering() {
-		left = min(left, e.answerBy.Sub(e.Now()))
+	now := e.Now()
+	w := console.Wait{What: "a login", Abort: e.aborts, Timeout: e.until.Sub(now), Followed: followedNudge}
+	if e.enterAt.IsZero() { // nothing is typed at a booting board while it prints
+		w.Stall = min(w.Timeout, nudgeAfter)
+	} else {
+		w.Timeout = min(w.Timeout, max(e.enterAt.Sub(now), time.Millisecond))
 	}
-	w := console.Wait{What: "a login", Abort: e.aborts, Timeout: min(left, e.nudge)}
-	if e.nudge == nudgeAfter { // nothing is typed at a booting board while it prints
-		w.Timeout, w.Stall = left, min(left, nudgeAfter)
+	if !e.answeredFollowed.IsZero() && now.Sub(e.answeredFollowed) < promptReturns {
+		w.Followed = promptReturns
+	}
+	if e.banners != nil {
+		w.Abort = withoutReset(w.Abort)
 	}
 	var events []event
+	events, w.For = e.events()
+	m, err := e.Expect(ctx, w)
+	if err != nil {
+		return 0, err
+	}
+	e.matched = m.Text
+	return e.followed(events[m.Index], m), nil
+}
+
+// events returns what may come next, and its patterns.
+func (e *loginDialogue) events() (events []event, patterns []console.Pattern) {
 	add := func(what event, all ...console.Pattern) {
 		for _, p := range all {
-			events, w.For = append(events, what), append(w.For, p)
+			events, patterns = append(events, what), append(patterns, p)
 		}
 	}
 	add(asksEnter, pressEnter)
+	if e.banners != nil {
+		add(printsBanner, console.Reset.Pattern)
+		add(startsLinux, linuxStarts)
+	}
 	add(asksUser, console.Prompt(e.cfg.Login), promptThenKernelLine(e.cfg.Login))
-	if e.answering() {
-		add(refuses, console.Text("Login incorrect"))
-		if !e.askedPassword {
+	if e.try.open() {
+		add(refuses, refusal)
+		add(asksNewPassword, newPassword)
+		add(timesOut, loginTimedOut)
+		if !e.try.askedPassword {
 			add(asksPassword, console.Text("assword:"))
+		}
+		if e.try.echo != echoRight {
+			add(echoesName, nameAlone(e.cfg.User))
+			add(echoesWord, wordAlone)
 		}
 	}
 	for i, p := range e.prompts {
 		add(atPrompt+event(i), console.Prompt(p), promptThenKernelLine(p))
 	}
-	m, err := e.Expect(ctx, w)
-	if err != nil {
-		return 0, err
+	return events, patterns
+}
+
+// followed returns the event of a match. Enter is the answer to a prompt that other text followed: it may be none.
+// If one comes at once after that Enter, it is a prompt, however much follows it.
+func (e *loginDialogue) followed(what event, m console.Match) event {
+	if m.Followed.IsZero() {
+		return what
 	}
-	return events[m.Index], nil
+	if since := m.Followed.Sub(e.answeredFollowed); !e.answeredFollowed.IsZero() && since < promptReturns {
+		e.answeredFollowed = time.Time{}
+		return what
+	}
+	e.answeredFollowed = e.Now()
+	return asksEnter
 }
 
 // promptThenKernelLine matches a prompt after which the kernel printed, so that the prompt does not end the
@@ -133,25 +201,28 @@ func promptThenKernelLine(prompt string) console.Pattern {
 
 // answer types what the board asks for.
 func (e *loginDialogue) answer(ctx context.Context, what event) error {
-	switch {
-	case what == asksEnter:
-		return e.Send(ctx, "\n")
-	case (what == asksUser || what == refuses) && e.namesTyped == loginTries:
-		hint := "check linux.user and linux.password in the policy"
-		if e.askedPassword && e.cfg.Password == "" {
-			hint = "the board asks for a password: set linux.password in the policy"
-		}
-		return classify.WithHint(e.Fail(classify.New(classify.ShellLoginDenied, "the board does not let %q in", e.cfg.User)), "%s", hint)
-	case what == refuses:
-		e.answerBy, e.nudge = time.Time{}, nudgeAfter
-		return nil
+	switch what {
+	case asksEnter:
+		return e.pressEnter(ctx)
+	case printsBanner:
+		e.countBanner()
+	case startsLinux:
+		e.banners = nil
+	case echoesName:
+		e.try.echo, e.shown = echoRight, true
+	case echoesWord:
+		e.try.echo, e.changed = echoWrong, strings.TrimSpace(e.matched)
+	case timesOut:
+		e.endTry()
+	case asksNewPassword:
+		return classify.WithHint(e.Fail(classify.New(classify.ShellLoginDenied, "the board wants a new password for %q before it lets anyone in", e.cfg.User)),
+			"log in by hand and set it, or use an image whose password has not expired; then set linux.password in the policy")
+	case refuses:
+		return e.endTried(true)
+	case asksPassword:
+		return e.typePassword(ctx)
+	case asksUser:
+		return e.typeName(ctx)
 	}
-	e.answerBy, e.nudge = e.Now().Add(answerTimeout), answerNudge
-	if what == asksPassword {
-		e.askedPassword = true
-		return e.SendSecret(ctx, e.cfg.Password+"\n")
-	}
-	e.namesTyped++
-	e.askedPassword = false
-	return e.Send(ctx, e.cfg.User+"\n")
+	return nil
 }

@@ -83,17 +83,3 @@ func (s *Shell) Network(ctx context.Context) (string, error) {
 	s.networkUp = true
 	return have, nil
 }
-
-// runDHCP runs a command that gets an address, and returns the address.
-func (s *Shell) runDHCP(ctx context.Context, cmd string) (string, error) {
-	res, err := s.Exec(ctx, console.Command{Text: cmd, Timeout: networkTimeout, Kind: classify.NetDHCPTimeout})
-	if err != nil {
-		return "", err
-	}
-	have, err := s.address(ctx)
-	if err == nil && (res.Code != 0 || have == "") {
-		err = classify.WithHint(s.Fail(classify.New(classify.NetDHCP, "the board's Linux has no address: the network command exited %d", res.Code)),
-			"check the cable and the DHCP server, or set linux.network to the command that this board needs, or net.address")
-	}
-	return have, err
-}

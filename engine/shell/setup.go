@@ -17,10 +17,10 @@ import (
 // runs, and the board's time. It is one command because every typed byte costs time.
 const prepareCmd = `(p=/proc/sys/kernel/printk;echo 1 >$p;cat $p /proc/uptime);` + dateCmd
 
-// prepare checks a shell that answers, keeps the kernel off the console and sets the clock. note gets what failed
-// without harm.
-func (s *Shell) prepare(ctx context.Context, note func(string)) error {
-	if !s.Echoes() { // otherwise the echo of every line is compared
+// prepare checks a shell that answers, keeps the kernel off the console and sets the clock. What failed without harm
+// is noted.
+func (s *Shell) prepare(ctx context.Context) error {
+	if !s.ComparesEcho() {
 		if err := s.checkRoundTrip(ctx); err != nil {
 			return err
 		}
@@ -31,15 +31,15 @@ func (s *Shell) prepare(ctx context.Context, note func(string)) error {
 	case !console.Optional(ctx, err):
 		return err
 	default:
-		note(fmt.Sprintf("the kernel's messages may stay on the console, and the board's clock may be wrong: %v", err))
+		s.note(fmt.Sprintf("the kernel's messages may stay on the console, and the board's clock may be wrong: %v", err))
 		return nil
 	}
-	s.checkQuiet(res.Output, note)
-	if err := s.setClock(ctx, res.Output, note); err != nil {
+	s.checkQuiet(res.Output)
+	if err := s.setClock(ctx, res.Output); err != nil {
 		if !console.Optional(ctx, err) {
 			return err
 		}
-		note(fmt.Sprintf("the board's clock may be wrong: %v", err))
+		s.note(fmt.Sprintf("the board's clock may be wrong: %v", err))
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ var uptime = regexp.MustCompile(`(?m)^(\d+\.\d+) \d+\.\d+$`)
 // checkQuiet reads the kernel's clock and levels from the output of prepareCmd. A board whose kernel prints on the
 // console nevertheless is noisy, not broken: the framing tolerates kernel lines, and the kernel's clock distinguishes
 // them from the output of a command.
-func (s *Shell) checkQuiet(output string, note func(string)) {
+func (s *Shell) checkQuiet(output string) {
 	if m := uptime.FindStringSubmatch(output); m != nil {
 		if up, err := strconv.ParseFloat(m[1], 64); err == nil {
 			s.BootTime = s.Now().Add(-time.Duration(up * float64(time.Second)))
@@ -93,7 +93,7 @@ func (s *Shell) checkQuiet(output string, note func(string)) {
 	}
 	if s.KernelOnConsole, s.CheckKernelQuiet = !isQuiet(output), s.askQuiet; s.KernelOnConsole {
 		levels := seconds.ReplaceAllString(uptime.ReplaceAllString(output, ""), "")
-		note(fmt.Sprintf("kernel messages stay on the console: /proc/sys/kernel/printk says %q", strings.TrimSpace(levels)))
+		s.note(fmt.Sprintf("kernel messages stay on the console: /proc/sys/kernel/printk says %q", strings.TrimSpace(levels)))
 	}
 }
 
@@ -120,7 +120,7 @@ const dateCmd = "date +%s"
 
 // setClock sets the board's clock from the station's if the output of dateCmd says that it is wrong, for certificates
 // and logs. A clock that cannot be set is noted and is no error.
-func (s *Shell) setClock(ctx context.Context, output string, note func(string)) error {
+func (s *Shell) setClock(ctx context.Context, output string) error {
 	off, known := s.clockError(output)
 	// Old versions of date do not know the first form.
 	for _, form := range []func(now time.Time) string{
@@ -138,9 +138,9 @@ func (s *Shell) setClock(ctx context.Context, output string, note func(string)) 
 	}
 	switch {
 	case !known:
-		note("the board's clock cannot be read: date does not print it")
+		s.note("the board's clock cannot be read: date does not print it")
 	case off.Abs() > maxClockError:
-		note(fmt.Sprintf("the board's clock is off by %s and cannot be set", off.Round(time.Second)))
+		s.note(fmt.Sprintf("the board's clock is off by %s and cannot be set", off.Round(time.Second)))
 	}
 	return nil
 }

@@ -32,8 +32,9 @@ type State int
 
 // The states of a Linux.
 const (
-	Booting State = iota // its kernel has just started
-	Running              // it may be at its login or prompt already, which it prints only after Enter
+	Booting   State = iota // its kernel has just started
+	Running                // it may be at its login or prompt already, which it prints only after Enter
+	PoweredOn              // the board was just switched on: a bootloader runs first
 )
 
 // Default is the configuration of a common embedded Linux.
@@ -49,6 +50,7 @@ const (
 type Shell struct {
 	console.Interpreter
 	cfg       Config
+	note      func(text string)
 	networkUp bool
 }
 
@@ -60,18 +62,21 @@ func Login(ctx context.Context, con *console.Console, cfg Config, state State, n
 	if note == nil {
 		note = func(string) {}
 	}
-	s := &Shell{cfg: cfg, Interpreter: console.Interpreter{Console: con, Exit: classify.ShellExit, Limit: commandTimeout}}
+	s := &Shell{cfg: cfg, note: note, Interpreter: console.Interpreter{Console: con, Exit: classify.ShellExit, Limit: commandTimeout}}
 	aborts = append(aborts[:len(aborts):len(aborts)], console.Panic, console.Reset, console.Emergency, console.Off)
 	for until := con.Now().Add(cfg.Timeout); ; {
 		prompt, err := s.logIn(ctx, state, until, aborts)
 		if err != nil {
 			return nil, err
 		}
+		if state == PoweredOn {
+			state = Booting
+		}
 		s.Dialect = console.POSIX(prompt, cfg.Line)
 		s.Abort = []console.Abort{console.Panic, console.Reset, console.Off}
 		if err = con.Sync(ctx, s.Dialect, syncTries, syncTimeout); err == nil {
 			s.Epoch = con.NewEpoch("shell")
-			return s, s.prepare(ctx, note)
+			return s, s.prepare(ctx)
 		}
 		// What looked like a prompt was none, or the board is busy: wait for a login or a prompt again.
 		if !con.Now().Before(until) || !isNoAnswer(err) {

@@ -77,6 +77,7 @@ func TestLogin(t *testing.T) {
 	secret := with(func(c *Config) { c.Password = "s3cret" })
 	two := with(func(c *Config) { c.Prompts = []string{"# ", "root@evm:", "root@evm:~# "} })
 	const quickly = time.Second
+	const pauses = 3 * firstPause // before the second password and the third
 	for name, tt := range map[string]struct {
 		cfg    Config
 		state  State
@@ -110,7 +111,7 @@ func TestLogin(t *testing.T) {
 			{"root\n", "Password: "},
 			{"s3cret\n", "\r\nLogin incorrect\r\n"},
 			{"never", ""},
-		}, classify.ShellLoginDenied, quickly, ""},
+		}, classify.ShellLoginDenied, pauses + quickly, ""},
 		"denied in other words": {secret, Booting, [][2]string{
 			{"", "login: "},
 			{"root\n", "Password: "},
@@ -120,9 +121,9 @@ func TestLogin(t *testing.T) {
 			{"root\n", "Password: "},
 			{"s3cret\n", "\r\nPermission denied\r\nlogin: "},
 			{"never", ""},
-		}, classify.ShellLoginDenied, quickly, ""},
-		"no answer to the name": {Default, Booting, [][2]string{{"", "login: "}, {"never", ""}}, classify.ShellLogin, answerTimeout + quickly, ""},
-		"a prompt of its own":   {Default, Booting, [][2]string{{"", "login: "}, {"root\n", "\r\n$ "}, {"never", ""}}, classify.ShellLogin, answerTimeout + quickly, ""},
+		}, classify.ShellLoginDenied, pauses + quickly, ""},
+		"no answer to the name": {Default, Booting, [][2]string{{"", "login: "}, {"never", ""}}, classify.ShellLogin, echoTimeout + quickly, ""},
+		"a prompt of its own":   {Default, Booting, [][2]string{{"", "login: "}, {"root\n", "root\r\n$ "}, {"never", ""}}, classify.ShellLogin, answerTimeout + quickly, ""},
 		"it asks forever":       {Default, Booting, [][2]string{{"", strings.Repeat("Please press Enter to activate this console.\r\n", 100)}, {"never", ""}}, classify.ShellLogin, Default.Timeout, ""},
 		"panic":                 {Default, Booting, [][2]string{{"", kernel + "Kernel panic - not syncing: VFS: Unable to mount root fs\r\n"}, {"never", ""}}, classify.BoardPanic, 0, ""},
 		"reset":                 {Default, Booting, [][2]string{{"", kernel + "\r\nU-Boot 2023.01 (Jan 01 2024)\r\n"}, {"never", ""}}, classify.BoardReset, 0, ""},
@@ -308,7 +309,7 @@ func TestPut(t *testing.T) {
 					case cmd == ": >'/tmp/f'":
 						file = ""
 					case cmd == "sha256sum <'/tmp/f'":
-						return fmt.Sprintf("%x  -\r\n", sha256.Sum256([]byte(file))), "0"
+						return sumOf(file) + "  -\r\n", "0"
 					case isChunk:
 						lines++
 						text, _ = strings.CutSuffix(text, "' >>'/tmp/f'")
@@ -334,6 +335,9 @@ func TestPut(t *testing.T) {
 		})
 	}
 }
+
+// sumOf returns the SHA-256 of a text, in hexadecimal.
+func sumOf(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
 
 // unescaped returns what printf makes of octal escapes.
 func unescaped(s string) string {
