@@ -24,8 +24,7 @@ ip addr add $ip/${mask:-24} dev $interface 2>/dev/null || ifconfig $interface $i
 const leaseScriptPath = "/tmp/.flashlua-udhcpc"
 
 // leaseCmd runs udhcpc with leaseScript on each interface in turn until one has an address.
-const leaseCmd = `chmod 755 ` + leaseScriptPath + `; for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] && continue; ` +
-	`udhcpc -i $i -n -q -t 10 -T 2 -s ` + leaseScriptPath + ` && break; done`
+const leaseCmd = `chmod 755 ` + leaseScriptPath + `;for i in $(ls /sys/class/net);do [ $i = lo ]||udhcpc -nqi$i -t10 -T2 -s ` + leaseScriptPath + `&&break;done`
 
 // runDHCP runs a command that gets an address, and returns the address.
 func (s *Shell) runDHCP(ctx context.Context, cmd string) (string, error) {
@@ -33,7 +32,10 @@ func (s *Shell) runDHCP(ctx context.Context, cmd string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	have, err := s.address(ctx)
+	have := firstAddress(res.Output) // if the command prints it
+	if have == "" {
+		have, err = s.address(ctx)
+	}
 	if err != nil || res.Code == 0 && have != "" {
 		return have, err
 	}

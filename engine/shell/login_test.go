@@ -150,7 +150,7 @@ func TestLease(t *testing.T) {
 					case cmd == leaseCmd:
 						set = tt.works
 					case cmd == addressCmd && set:
-						return "10.9.8.7\r\n", "0"
+						return inet("10.9.8.7/24"), "0"
 					}
 					return "", "0"
 				}})

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -13,20 +15,30 @@ import (
 
 const networkTimeout = 90 * time.Second
 
-// dhcpCmd runs DHCP on each interface in turn until one has an address.
-const dhcpCmd = `for i in /sys/class/net/*; do i=${i##*/}; [ $i = lo ] && continue; ` +
-	`ip link set $i up 2>/dev/null || ifconfig $i up; udhcpc -i $i -n -q -t 10 -T 2 && break; done`
+// addressCmd prints the addresses of the interfaces.
+const addressCmd = `ip -4 a||ifconfig`
 
-// addressCmd prints the first address that is not the loopback's.
-const addressCmd = `(ip -4 addr show scope global 2>/dev/null || ifconfig) | sed -n 's/.*inet \(addr:\)\{0,1\}\([0-9.]*\).*/\2/p' | grep -v '^127\.' | head -n 1`
+// dhcpCmd runs DHCP on each interface in turn until one has an address, and then addressCmd.
+const dhcpCmd = `for i in $(ls /sys/class/net);do [ $i = lo ]||{ ip link set $i up||ifconfig $i up;udhcpc -nqi$i -t10 -T2&&break;};done&&{ ` + addressCmd + `;}`
 
-// ipv4 matches a line that is an address and nothing else: other lines are noise of the console.
-var ipv4 = regexp.MustCompile(`(?m)^\d+\.\d+\.\d+\.\d+$`)
+// addressLine matches the line of an address in the output of ip and of ifconfig.
+var addressLine = regexp.MustCompile(`(?m)^\s*inet (?:addr:)?(\d+\.\d+\.\d+\.\d+)\b(.*)$`)
+
+// firstAddress returns the first address in an output of addressCmd that other hosts can reach, "" if there is none.
+func firstAddress(output string) string {
+	for _, m := range addressLine.FindAllStringSubmatch(output, -1) {
+		local := strings.Contains(m[2], " scope ") && !strings.Contains(m[2], " scope global")
+		if at, err := netip.ParseAddr(m[1]); err == nil && !local && !at.IsLoopback() && !at.IsLinkLocalUnicast() {
+			return m[1]
+		}
+	}
+	return ""
+}
 
 // address returns the board's first address, "" if it has none.
 func (s *Shell) address(ctx context.Context) (string, error) {
-	out, err := s.Run(ctx, console.Command{Text: addressCmd})
-	return ipv4.FindString(out), err
+	res, err := s.Exec(ctx, console.Command{Text: addressCmd})
+	return firstAddress(res.Output), err
 }
 
 // upCmd brings every interface up, linkedCmd then prints the first that has a link.

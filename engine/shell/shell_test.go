@@ -252,6 +252,29 @@ func TestStaticAddress(t *testing.T) {
 	}
 }
 
+// inet returns what ip prints of an interface's address.
+func inet(address string) string {
+	return "    inet 127.0.0.1/8 scope host lo\r\n    inet " + address + " brd 10.255.255.255 scope global eth0\r\n"
+}
+
+// TestFirstAddress finds the address in the output of ip and ifconfig.
+func TestFirstAddress(t *testing.T) {
+	for output, want := range map[string]string{
+		"1: lo: <LOOPBACK,UP>\n    inet 127.0.0.1/8 scope host lo\n2: eth0: <UP>\n    inet 10.0.2.15/24 brd 10.0.2.255 scope global dynamic eth0\n": "10.0.2.15",
+		"eth0      Link encap:Ethernet\n          inet addr:192.168.7.2  Bcast:192.168.7.255  Mask:255.255.255.0\n":                                 "192.168.7.2",
+		"eth0: flags=4163<UP>\n        inet 172.16.0.9  netmask 255.255.0.0  broadcast 172.16.255.255\n        inet6 fe80::1  prefixlen 64\n":       "172.16.0.9",
+		"lo: flags=73\n        inet 127.0.0.1  netmask 255.0.0.0\n":                                                                                 "",
+		"3: eth1: <UP>\n    inet 169.254.3.4/16 scope link eth1\n4: eth2: <UP>\n    inet 10.1.1.1/32 scope global eth2\n":                           "10.1.1.1",
+		"eth1      Link encap:Ethernet\n          inet addr:169.254.3.4  Bcast:169.254.255.255\n":                                                   "",
+		"    inet 999.1.1.1/24 scope global eth0\n":                                                                                                 "",
+		"/bin/sh: ip: not found\n": "",
+	} {
+		if got := firstAddress(output); got != want {
+			t.Errorf("firstAddress(%q) = %q; want %q", output, got, want)
+		}
+	}
+}
+
 func TestNetwork(t *testing.T) {
 	for name, tt := range map[string]struct {
 		cfg   string
@@ -259,10 +282,14 @@ func TestNetwork(t *testing.T) {
 		want  string
 		kind  classify.Kind
 	}{
-		"already up":  {"", func(int, string) (string, string) { return "10.0.2.15\r\n", "0" }, "10.0.2.15", ""},
-		"DHCP":        {"", func(n int, cmd string) (string, string) { return map[bool]string{true: "10.0.2.15\r\n"}[n > 1], "0" }, "10.0.2.15", ""},
-		"no lease":    {"", func(n int, cmd string) (string, string) { return "", "1" }, "", classify.ShellExit},
-		"own command": {"ifup eth0", func(n int, cmd string) (string, string) { return map[bool]string{true: "192.168.1.5\r\n"}[n > 1], "0" }, "192.168.1.5", ""},
+		"already up": {"", func(int, string) (string, string) { return inet("10.0.2.15/24"), "0" }, "10.0.2.15", ""},
+		"DHCP": {"", func(n int, cmd string) (string, string) {
+			return map[bool]string{true: inet("10.0.2.15/24")}[cmd == dhcpCmd], "0"
+		}, "10.0.2.15", ""},
+		"no lease": {"", func(n int, cmd string) (string, string) { return "", "1" }, "", classify.NetDHCP},
+		"own command": {"ifup eth0", func(n int, cmd string) (string, string) {
+			return map[bool]string{true: inet("192.168.1.5/24")}[n > 1], "0"
+		}, "192.168.1.5", ""},
 		"own command fails": {"ifup eth0", func(n int, cmd string) (string, string) {
 			return "", map[bool]string{true: "1", false: "0"}[cmd == "ifup eth0"]
 		}, "", classify.NetDHCP},
