@@ -11,7 +11,7 @@ PACKAGES = ./testdata/qemu ./... ./testdata/applets ./testdata/built ./testdata/
 # Without urfave/cli's generator of manual pages: its tables take a tenth of the start-up time.
 LEAN     = -tags urfave_cli_no_docs
 # Boards that run in QEMU.
-BOARDS   = arm64 riscv64 x86-64
+BOARDS   = arm64 arm riscv64 x86-64 x86
 # Many tests mostly wait, for boards among other things, so that more of them than CPUs run at once.
 # The timeout of a package ends a hang.
 LIMITS   = -timeout 1h -parallel 4

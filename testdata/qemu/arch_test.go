@@ -13,7 +13,7 @@ import (
 
 // TestOtherArchitectures flashes the boards that are not arm64, and flashes each again while it resets.
 func TestOtherArchitectures(t *testing.T) {
-	for _, a := range []Arch{RISCV64, X8664} {
+	for _, a := range []Arch{ARM, RISCV64, X8664, X86} {
 		t.Run(a.Name, func(t *testing.T) {
 			r := a.newRig(t, 4<<20)
 			r.verified(r.flash(a.policyFile()))
