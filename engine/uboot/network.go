@@ -81,9 +81,12 @@ var unanswered = console.Abort{
 	Hint:    "check net.tftp in the policy and that UDP port 69 of the station is reachable from the board",
 }
 
-// notFound matches the server's error with the code for a missing file; the text is the server's own. Source: RFC
-// 1350.
-var notFound = regexp.MustCompile(`TFTP error: '.*' \(1\)`)
+// stopped matches the same of a U-Boot that returns to its prompt then. Timeout! is that of U-Boot's lwIP stack.
+var stopped = regexp.MustCompile(`Retry count exceeded|(?m:Timeout!\s*$)`)
+
+// notFound matches the server's error with the code for a missing file; the text is the server's own. U-Boot's lwIP
+// stack prints the code first, in the byte order of the network. Source: RFC 1350.
+var notFound = regexp.MustCompile(`TFTP error: (?:'.*' \(1\)|(?:1|256) \()`)
 
 // The TFTP window is the number of blocks that a server may send before an answer, if U-Boot supports windows. Few
 // network cards of boards buffer less than FirstWindow; more than MaxWindow has been seen to hang one.
@@ -93,27 +96,22 @@ const (
 	BlockSize   = 1468 // bytes of a block in an Ethernet frame
 )
 
-// Load loads a file of size bytes by TFTP from server to an address in RAM, with a window of that many blocks. It
-// fails about 10 s after the server has stopped to answer.
+// Load loads a file of size bytes by TFTP from server, an IPv4 address, to an address in RAM, with a window of that
+// many blocks. It fails about 10 s after the server has stopped to answer. The name must not contain a colon.
 func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, size int64, window int) error {
-	// tftptimeout is in milliseconds, tftptimeoutcountmax counts the timeouts of a load. The environment is not
-	// saved.
-	const retries = "setenv netretry no; setenv tftptimeout 1000; setenv tftptimeoutcountmax 1000; "
-	tune := console.Command{Text: fmt.Sprintf("%ssetenv tftpblocksize %d; setenv tftpwindowsize %d", retries, BlockSize, window)}
-	if err := u.SetEnv(ctx, "serverip", server); err != nil {
+	if err := u.tuneTFTP(ctx, server, window); err != nil {
 		return err
 	}
-	if _, err := u.Exec(ctx, tune); err != nil && !console.Optional(ctx, err) { // a U-Boot that refuses a variable loads with its defaults
-		return err
-	}
-	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteUBoot(name))
+	// With the server's address in the name, no variable selects another server. U-Boot's lwIP stack has one more of
+	// them than serverip: tftpserverip.
+	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteUBoot(server+":"+name))
 	res, err := u.Exec(ctx, console.Command{Text: cmd, Stall: loadStall, Abort: []console.Abort{unanswered}})
 	switch {
 	case err != nil:
 		return classify.Wrap(err, classify.NetTFTP, "cannot load %s from %s", name, server)
 	case notFound.MatchString(res.Output) && strings.Contains(res.Output, "Filename '"+name+"'."): // otherwise U-Boot asked for another name
 		return u.Failed(classify.NetTFTPMissing, cmd, res)
-	case strings.Contains(res.Output, "Retry count exceeded"):
+	case res.Code != 0 && stopped.MatchString(res.Output):
 		err := u.Fail(&classify.Error{Kind: unanswered.Kind, Msg: unanswered.Message, Hint: unanswered.Hint})
 		return classify.Wrap(err, "", "cannot load %s from %s", name, server)
 	case res.Code != 0:
@@ -130,4 +128,34 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 		return nil
 	}
 	return u.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
+}
+
+// tuneTFTP sets the variables of TFTP that differ from those of the last load. The environment is not saved.
+//
+// tftptimeout is in milliseconds, tftptimeoutcountmax counts the timeouts of a load. A saved tftpdstp or tftpsrcp
+// would select other ports. Before 2018, U-Boot refused to load without serverip, whatever the name said.
+func (u *UBoot) tuneTFTP(ctx context.Context, server string, window int) error {
+	cmd := fmt.Sprintf("setenv tftpwindowsize %d", window)
+	switch tuned := (tftpTuning{server, window}); {
+	case tuned == u.tuned:
+		return nil
+	case server != u.tuned.server:
+		cmd = fmt.Sprintf("setenv serverip %s;setenv tftpdstp;setenv tftpsrcp;setenv netretry no;setenv tftptimeout 1000;"+
+			"setenv tftptimeoutcountmax 1000;setenv tftpblocksize %d;%s", server, BlockSize, cmd)
+	}
+	// A U-Boot that refuses a variable loads with its defaults.
+	if _, err := u.Exec(ctx, console.Command{Text: cmd}); err != nil {
+		if !console.Optional(ctx, err) {
+			return err
+		}
+		return nil
+	}
+	u.tuned = tftpTuning{server, window}
+	return nil
+}
+
+// tftpTuning are the values that tuneTFTP has set.
+type tftpTuning struct {
+	server string
+	window int
 }

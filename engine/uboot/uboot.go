@@ -60,6 +60,7 @@ var aborts = []console.Abort{console.Reset, console.Crash}
 type UBoot struct {
 	console.Interpreter
 	network string
+	tuned   tftpTuning // what the environment holds; the zero value is not known
 }
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its
