@@ -291,6 +291,13 @@ func TestCommands(t *testing.T) {
 		{"silent server, for ever", load, "tftpboot", "Loading: *\bT T T T T \r\nRetry count exceeded; starting again\r\n", "", classify.NetTFTPTimeout, "does not answer"},
 		{"server that falls silent", load, "tftpboot", "Loading: *\b####T T T T T T T T T T ", "", classify.NetTFTPTimeout, "does not answer"},
 		{"lossy network", load, "tftpboot", "Loading: *\b#" + strings.Repeat("T T T T T T T T T #", 9) + "\r\ndone\r\nBytes transferred = 1000 (3e8 hex)\r\n", "0", "", ""},
+		// U-Boot 2026.10-rc2 with the lwIP stack in QEMU, and the error as another byte order prints it.
+		{"lwIP: loaded", load, "tftpboot", "Loading: #################################################  1000 Bytes\r\n\t 97.7 KiB/s\r\ndone\r\nBytes transferred = 1000 (3e8 hex)\r\n", "0", "", ""},
+		{"lwIP: missing file", load, "tftpboot", "Filename 'it's $x'.\r\nLoad address: 0x40400000\r\nLoading: \r\nTFTP error: 256 (File not found)\r\n", "1", classify.NetTFTPMissing, "exited 1"},
+		{"lwIP: missing file, big endian", load, "tftpboot", "Filename 'it's $x'.\r\nLoad address: 0x40400000\r\nLoading: \r\nTFTP error: 1 (File not found)\r\n", "1", classify.NetTFTPMissing, "exited 1"},
+		{"lwIP: refused", load, "tftpboot", "Loading: \r\nTFTP error: 512 (Access violation)\r\n", "1", classify.NetTFTP, "exited 1"},
+		{"lwIP: silent server", load, "tftpboot", "Loading: Timeout!\r\n", "1", classify.NetTFTPTimeout, "does not answer"},
+		{"lwIP: no route", load, "tftpboot", "Loading: tftp_get() error -4\r\n", "1", classify.NetTFTP, "exited 1"},
 		{"stalled", load, "tftpboot", "Loading: *\b##", "", classify.ConsoleStall, "silence for 30s"},
 		{"reset", load, "tftpboot", "Loading: *\b##\r\nU-Boot SPL 2023.01 (Jan 01 2024)\r\n", "", classify.BoardReset, "reset itself"},
 	} {
@@ -311,8 +318,8 @@ func TestCommands(t *testing.T) {
 				if f := classify.Facts(err); tt.kind == "" && err != nil || f.Kind != tt.kind || err != nil && !strings.Contains(err.Error(), tt.text) {
 					t.Errorf("error = %v of kind %s; want %q of kind %s", err, f.Kind, tt.text, tt.kind)
 				}
-				if all := strings.Join(cmds, "\n"); tt.cmd == "tftpboot" && !strings.Contains(all, `tftpboot 0x40400000 'it'\''s $x'`) {
-					t.Errorf("commands:\n%s\nwant tftpboot with the quoted name", all)
+				if all := strings.Join(cmds, "\n"); tt.cmd == "tftpboot" && !strings.Contains(all, `tftpboot 0x40400000 '10.0.0.1:it'\''s $x'`) {
+					t.Errorf("commands:\n%s\nwant tftpboot with the server and the quoted name", all)
 				}
 			})
 		})
@@ -338,6 +345,35 @@ func TestTuningIsOptional(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOnlyWhatDiffersIsSet: the second load from a server sets the window only, and nothing if it is the same.
+func TestOnlyWhatDiffersIsSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var set []string
+		u, _ := prompt(t, func(cmd string) (string, string) {
+			if !strings.HasPrefix(cmd, "tftpboot") {
+				set = append(set, cmd)
+			}
+			return "Bytes transferred = 1000 (3e8 hex)\r\n", "0"
+		})
+		for _, load := range []struct {
+			server string
+			window int
+			want   string // how the command begins; "": there is none
+		}{
+			{"10.0.0.1", 4, "setenv serverip 10.0.0.1;setenv tftpdstp;setenv tftpsrcp;"}, {"10.0.0.1", 4, ""},
+			{"10.0.0.1", 16, "setenv tftpwindowsize 16"}, {"10.0.0.2", 16, "setenv serverip 10.0.0.2;"},
+		} {
+			set = nil
+			if err := u.Load(t.Context(), load.server, "file", 0x40400000, 1000, load.window); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(set, "\n"); !strings.HasPrefix(got, load.want) || (load.want == "") != (got == "") || len(set) > 1 {
+				t.Errorf("Load from %s with window %d sets %q; want %q", load.server, load.window, set, load.want)
+			}
+		}
+	})
 }
 
 func TestNetworkCardIsLookedFor(t *testing.T) {

@@ -2,46 +2,53 @@ package qemu
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
+	"runtime"
+	"syscall"
 	"testing"
 
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// TestTFTPUnderLoad loads the kernel by TFTP again and again beside a process per CPU that only burns time.
-// FLASHLUA_SOAK sets how often.
+// TestTFTPUnderLoad loads the kernel by TFTP again and again while other processes use up every CPU: each load
+// arrives. FLASHLUA_SOAK makes it long.
 func TestTFTPUnderLoad(t *testing.T) {
-	r := newRig(t, 1)
-	loads, _ := strconv.Atoi(os.Getenv("FLASHLUA_LOADS"))
-	for range 14 {
-		burner := exec.CommandContext(t.Context(), "sh", "-c", "while :; do :; done")
-		if err := burner.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer burner.Wait()
-		defer burner.Process.Kill()
+	loads := 3
+	if os.Getenv("FLASHLUA_SOAK") != "" {
+		loads = 40
 	}
-	r.drive(func(ctx context.Context, s *engine.Session, p *engine.Policy) error {
+	r := newRig(t, 1)
+	burn(t, runtime.NumCPU())
+	r.drive(func(ctx context.Context, s *engine.Session, _ *engine.Policy) error {
 		ub, err := toUBoot(ctx, s)
 		if err != nil {
 			return err
 		}
-		failed := 0
-		for i := range loads {
-			if _, err := s.DHCP(ctx, ub); err != nil {
-				fmt.Println(i, "dhcp", err)
-			}
+		if _, err := s.DHCP(ctx, ub); err != nil {
+			return err
+		}
+		for n := range loads {
 			if err := s.Load(ctx, ub, "kernel"); err != nil {
-				failed++
-				fmt.Println(i, err)
+				t.Errorf("Load %d of %d = %v; want nil", n+1, loads, err)
 			}
 		}
-		fmt.Println("failed", failed, "of", loads)
-		_ = uboot.MaxWindow
 		return nil
 	})
+}
+
+// burn runs processes that use a CPU each, until the test ends.
+func burn(t *testing.T, processes int) {
+	t.Helper()
+	for range processes {
+		burner := exec.Command("sh", "-c", "while :; do :; done")
+		burner.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := burner.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			burner.Process.Kill()
+			burner.Wait()
+		})
+	}
 }
