@@ -9,6 +9,7 @@ type burst struct {
 	size   int64 // blocks that are sent at once, at most window
 	clean  int64 // flights in a row that arrived
 	enough int64 // of them, before the size is doubled
+	grown  bool  // the size was doubled, and not halved since
 	score  int64 // increases with each flight that was not acknowledged in time, decreases with each that arrived
 }
 
@@ -34,20 +35,20 @@ func (b *burst) next(left int64) (n int64, probe bool) {
 func (b *burst) arrived() {
 	b.score = max(b.score-1, 0)
 	if b.clean++; b.size < b.window && b.clean >= b.enough {
-		b.size, b.clean = min(2*b.size, b.window), 0
+		b.size, b.clean, b.grown = min(2*b.size, b.window), 0, true
 	}
 }
 
 // late records a flight that was not acknowledged in time.
 func (b *burst) late() {
 	b.score += lateScore
-	if b.score < shrinkScore {
+	early := b.grown && b.clean < b.enough // the size was doubled too early
+	if early {
+		b.enough = min(4*b.enough, maxEnough)
+	} else if b.score < shrinkScore {
 		return
 	}
-	if b.clean < b.enough && b.size < b.window { // the last increase was too early
-		b.enough = min(4*b.enough, maxEnough)
-	}
-	b.clean, b.size = 0, max(b.size/2, 1)
+	b.clean, b.size, b.grown = 0, max(b.size/2, 1), false
 }
 
 // hopeless reports whether the client should ask for another window.

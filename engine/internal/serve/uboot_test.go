@@ -26,16 +26,18 @@ func (c *ubootClient) load(block int) (got int, took time.Duration, refused stri
 	}
 	current, nextAck, lastNack := 0, c.window, -1
 	c.ack(0, server)
+	due := time.Now().Add(time.Second) // a block, unless the acknowledgement is to be repeated; other packets do not count
 	for silent := 0; silent < 10; {
 		time.Sleep(time.Millisecond) // the packets of a flight arrive together
 		for n := len(c.in); n > c.ring; n-- {
 			c.dropNewest()
 		}
-		data, _ := c.next()
+		data := c.until(due)
 		switch {
 		case data == nil:
 			silent++
 			c.ack(uint16(current), server)
+			due = time.Now().Add(time.Second)
 			continue
 		case data[1] == opError:
 			return got, time.Since(began), string(data[4:])
@@ -44,7 +46,7 @@ func (c *ubootClient) load(block int) (got int, took time.Duration, refused stri
 		}
 		switch number := int(binary.BigEndian.Uint16(data[2:])); {
 		case number == (current+1)%(1<<16):
-			current, silent = number, 0
+			current, silent, due = number, 0, time.Now().Add(time.Second)
 			got += len(data) - 4
 			if len(data)-4 < block {
 				c.ack(uint16(current), server)
@@ -61,6 +63,17 @@ func (c *ubootClient) load(block int) (got int, took time.Duration, refused stri
 		}
 	}
 	return got, time.Since(began), "silence"
+}
+
+// until returns the next packet that comes before a time; nil is none.
+func (e *end) until(due time.Time) []byte {
+	buf := make([]byte, 2000)
+	e.SetReadDeadline(due)
+	n, _, err := e.ReadFrom(buf)
+	if err != nil {
+		return nil
+	}
+	return buf[:n]
 }
 
 // dropNewest loses the packet that came last.
