@@ -27,7 +27,7 @@ func (s *Session) loadFile(ctx context.Context, ub *uboot.UBoot, name string, f 
 			s.noteLoad(name, l, s.run.Clock.Now().Sub(began))
 			return nil
 		}
-		retry := b.size() > 1 && l.Acked >= 0 && classify.Find(err, classify.NetTFTPMissing) == nil &&
+		retry := b.size() > 1 && l.Client != "" && l.Acked >= 0 && classify.Find(err, classify.NetTFTPMissing) == nil &&
 			classify.Find(err, classify.NetTFTP) != nil && !needsNewAttempt(err) && context.Cause(ctx) == nil
 		err = explainLoad(err, name, server, l)
 		if !retry {

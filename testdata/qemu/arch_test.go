@@ -50,8 +50,9 @@ func TestOtherUBoots(t *testing.T) {
 		arch                Arch
 		ram, refuses, crash string // an address, U-Boot's error without a kernel there, a command that crashes it
 	}{
+		{ARM, "44000000", "Bad Linux ARM zImage magic", "mw.l 44000000 e7f000f0; go 44000000"},
 		{RISCV64, "84000000", "Bad Linux RISCV Image magic", "mw.b 40000000 61"},
-		{X8664, "2000000", "Invalid Boot Flag", "mw.w 2000000 0b0f; go 2000000"},
+		{X8664, "2000000", "Invalid Boot Flag", "mw.w 2000000 0b0f; go 2000000"}, // the U-Boot of X86, too
 	} {
 		t.Run(tt.arch.Name, func(t *testing.T) {
 			r := tt.arch.newRig(t, 1)
