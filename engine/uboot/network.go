@@ -81,8 +81,8 @@ var unanswered = console.Abort{
 	Hint:    "check net.tftp in the policy and that UDP port 69 of the station is reachable from the board",
 }
 
-// stopped matches the same of a U-Boot that returns to its prompt then. Timeout! is that of U-Boot's lwIP stack.
-var stopped = regexp.MustCompile(`Retry count exceeded|(?m:Timeout!\s*$)`)
+// stopped matches the same of a U-Boot that returns to its prompt then. All but the first are of U-Boot's lwIP stack.
+var stopped = regexp.MustCompile(`Retry count exceeded|(?m:Timeout!\s*$)|TFTP error: -1 \(`)
 
 // notFound matches the server's error with the code for a missing file; the text is the server's own. U-Boot's lwIP
 // stack prints the code first, in the byte order of the network. Source: RFC 1350.

@@ -297,6 +297,7 @@ func TestCommands(t *testing.T) {
 		{"lwIP: missing file, big endian", load, "tftpboot", "Filename 'it's $x'.\r\nLoad address: 0x40400000\r\nLoading: \r\nTFTP error: 1 (File not found)\r\n", "1", classify.NetTFTPMissing, "exited 1"},
 		{"lwIP: refused", load, "tftpboot", "Loading: \r\nTFTP error: 512 (Access violation)\r\n", "1", classify.NetTFTP, "exited 1"},
 		{"lwIP: silent server", load, "tftpboot", "Loading: Timeout!\r\n", "1", classify.NetTFTPTimeout, "does not answer"},
+		{"lwIP: unreachable server", load, "tftpboot", "Loading: ICMP destination unreachable (network unreachable) from 10.0.2.2\r\n\r\nTFTP error: -1 (Request timeout)\r\n", "1", classify.NetTFTPTimeout, "does not answer"},
 		{"lwIP: no route", load, "tftpboot", "Loading: tftp_get() error -4\r\n", "1", classify.NetTFTP, "exited 1"},
 		{"stalled", load, "tftpboot", "Loading: *\b##", "", classify.ConsoleStall, "silence for 30s"},
 		{"reset", load, "tftpboot", "Loading: *\b##\r\nU-Boot SPL 2023.01 (Jan 01 2024)\r\n", "", classify.BoardReset, "reset itself"},

@@ -48,9 +48,9 @@ end`)
 func TestOtherUBoots(t *testing.T) {
 	for _, tt := range []struct {
 		arch                Arch
-		ram, refuses, crash string // an address, U-Boot's error without a kernel there, a command that crashes it
+		ram, refuses, crash string // an address, U-Boot's error without a kernel there, a command that crashes it ("": none that says so)
 	}{
-		{ARM, "44000000", "Bad Linux ARM zImage magic", "mw.l 44000000 e7f000f0; go 44000000"},
+		{ARM, "44000000", "zimage: Bad magic!", ""},
 		{RISCV64, "84000000", "Bad Linux RISCV Image magic", "mw.b 40000000 61"},
 		{X8664, "2000000", "Invalid Boot Flag", "mw.w 2000000 0b0f; go 2000000"}, // the U-Boot of X86, too
 	} {
@@ -86,6 +86,9 @@ func TestOtherUBoots(t *testing.T) {
 				_, err = s.Boot(ctx, ub, strings.Fields(p.Boot)[0]+" "+tt.ram)
 				if f := classify.Facts(err); f.Kind != classify.UBootBoot || !strings.Contains(f.Console, tt.refuses) {
 					t.Errorf("Boot without a kernel = %v of kind %s; want uboot.boot and %q\n%s", err, f.Kind, tt.refuses, f.Console)
+				}
+				if tt.crash == "" {
+					return nil
 				}
 				_, err = ub.Exec(ctx, console.Command{Text: tt.crash})
 				if f := classify.Facts(err); f.Kind != classify.BoardPanic {
