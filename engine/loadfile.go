@@ -52,7 +52,7 @@ func (s *Session) noteLoad(name string, l serve.Load, took time.Duration) {
 func explainLoad(err error, name, server string, l serve.Load) error {
 	f := classify.Facts(err)
 	switch silent := f.Kind.Is(classify.NetTFTPTimeout) || f.Kind.Is(classify.ConsoleStall); {
-	case l.Gave || l.Began() && silent:
+	case l.WindowTooLarge || l.Began() && silent:
 		cut := classify.New(classify.NetTFTPCut, "the load of the %s file from %s stopped at block %d of %d (%d %%), %d blocks were sent again",
 			name, server, l.Acked, l.Blocks, 100*l.Acked/l.Blocks, l.Resent)
 		return classify.WithConsole(classify.WithHint(cut, "blocks are lost between the station and the board: check the cable and the switch, and try net.tftp_window = 1"), f.Console)

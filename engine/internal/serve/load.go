@@ -9,7 +9,7 @@ type Load struct {
 	Blocks int64  // of the whole file
 	Acked  int64  // blocks that the client acknowledged, -1 if it acknowledged nothing
 	Resent int64  // blocks that were sent again
-	Gave   bool   // the window was too large for the client: the server ended the transfer
+	WindowTooLarge   bool   // the window was too large for the client: the server ended the transfer
 }
 
 // Began reports whether the client acknowledged a part of the file.

@@ -188,7 +188,7 @@ func (x *transfer) repeat() {
 func (x *transfer) giveUp() {
 	x.server.refuse(x.conn, x.to, errOther, "blocks are lost again and again: the window is too large")
 	l := x.progress()
-	l.Gave = true
+	l.WindowTooLarge = true
 	x.server.note(l)
 }
 

@@ -15,7 +15,7 @@ type ubootClient struct {
 	ignoresDuplicate bool // since 2025: no acknowledgement for a block that it has
 }
 
-// load requests the file of onWire and returns what arrived, in bytes, and how long it took. It gives up after ten
+// load requests the file of onWire and returns what arrived, in bytes, and how long it took. It ends after ten
 // seconds without a block, or with an error of the server, which it returns.
 func (c *ubootClient) load(block int) (got int, took time.Duration, refused string) {
 	began := time.Now()
