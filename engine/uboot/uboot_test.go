@@ -363,8 +363,10 @@ func TestOnlyWhatDiffersIsSet(t *testing.T) {
 			window int
 			want   string // how the command begins; "": there is none
 		}{
-			{"10.0.0.1", 4, "setenv serverip 10.0.0.1;setenv tftpdstp;setenv tftpsrcp;"}, {"10.0.0.1", 4, ""},
-			{"10.0.0.1", 16, "setenv tftpwindowsize 16"}, {"10.0.0.2", 16, "setenv serverip 10.0.0.2;"},
+			{"10.0.0.1", 4, "setenv serverip 10.0.0.1;setenv tftpdstp;setenv tftpsrcp;"},
+			{"10.0.0.1", 4, ""},
+			{"10.0.0.1", 16, "setenv tftpwindowsize 16"},
+			{"10.0.0.2", 16, "setenv serverip 10.0.0.2;"},
 		} {
 			set = nil
 			if err := u.Load(t.Context(), load.server, "file", 0x40400000, 1000, load.window); err != nil {

@@ -2,14 +2,14 @@ package serve
 
 // Load is how far a client's load of a file has come.
 type Load struct {
-	Name   string
-	Client string // its address and port; "": no client has requested a file
-	Size   int64  // bytes
-	Block  int    // bytes
-	Blocks int64  // of the whole file
-	Acked  int64  // blocks that the client acknowledged, -1 if it acknowledged nothing
-	Resent int64  // blocks that were sent again
-	WindowTooLarge   bool   // the window was too large for the client: the server ended the transfer
+	Name           string
+	Client         string // its address and port; "": no client has requested a file
+	Size           int64  // bytes
+	Block          int    // bytes
+	Blocks         int64  // of the whole file
+	Acked          int64  // blocks that the client acknowledged, -1 if it acknowledged nothing
+	Resent         int64  // blocks that were sent again
+	WindowTooLarge bool   // the window was too large for the client: the server ended the transfer
 }
 
 // Began reports whether the client acknowledged a part of the file.
