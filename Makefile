@@ -11,7 +11,7 @@ PACKAGES = ./testdata/qemu ./... ./testdata/applets ./testdata/built ./testdata/
 # Without urfave/cli's generator of manual pages: its tables take a tenth of the start-up time.
 LEAN     = -tags urfave_cli_no_docs
 # Boards that run in QEMU.
-BOARDS   = arm64 riscv64 x86-64
+BOARDS   = arm64 arm riscv64 x86-64 x86
 # Many tests mostly wait, for boards among other things, so that more of them than CPUs run at once.
 # The timeout of a package ends a hang.
 LIMITS   = -timeout 1h -parallel 4
@@ -71,7 +71,7 @@ picture: build ## draw docs/demo.svg for the README
 
 soak: ## flash N=1000 simulated boards with random faults, end half as many runs by signals, and fuzz for minutes
 	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestSoakEnds$$|TestMatrix|TestDifferential' -v -timeout 2h ./cmd/flashlua ./bindings/internal/lua51 | grep -v -e '^=== ' -e '--- PASS'
-	FLASHLUA_SOAK=1 $(GO) test -run 'TestFraming$$' ./testdata/qemu
+	FLASHLUA_SOAK=1 $(GO) test -run 'TestFraming$$|TestTFTPUnderLoad$$' ./testdata/qemu
 	$(GO) test -run '^$$' -fuzz FuzzTelnet -fuzztime 5m -fuzzminimizetime 100x ./engine/transport
 	$(GO) test -run '^$$' -fuzz FuzzOpen -fuzztime 2m -fuzzminimizetime 100x ./engine/internal/image
 	for f in console/FuzzFraming console/FuzzMask console/FuzzQuoting internal/image/FuzzBmap internal/image/FuzzRanges internal/simboard/FuzzShell; do $(GO) test -run '^$$' -fuzz $${f##*/} -fuzztime 2m ./engine/$${f%/*} || exit; done

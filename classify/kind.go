@@ -80,6 +80,7 @@ const (
 	NetDHCPTimeout      Kind = "net.dhcp.timeout"
 	NetTFTP             Kind = "net.tftp"
 	NetTFTPTimeout      Kind = "net.tftp.timeout"
+	NetTFTPCut          Kind = "net.tftp.cut"
 	NetTFTPMissing      Kind = "net.tftp.missing"
 	NetHTTP             Kind = "net.http"
 	NetHTTPCut          Kind = "net.http.cut"
@@ -205,6 +206,7 @@ var table = map[Kind]entry{
 	NetDHCPTimeout: {Retry, "no DHCP server answered", "Check the cable, and that a DHCP server serves the board's network; or set net.address."},
 	NetTFTP:        {Retry, "a TFTP transfer failed", "Read the console lines; check net.tftp and the firewall of the station."},
 	NetTFTPTimeout: {Retry, "the TFTP server did not answer", "Check net.tftp and the firewall: requests to port 69, or the answers, are lost."},
+	NetTFTPCut:     {Retry, "a TFTP transfer stopped in the middle of the file", "Check the cable and the switch, or set net.tftp_window = 1: blocks are lost."},
 	NetTFTPMissing: {Fatal, "the TFTP server does not have the file", "Another TFTP server answered: check net.tftp."},
 	NetHTTP:        {Retry, "an HTTP transfer failed", "Check net.http and the firewall of the station, and that the board has wget or curl."},
 	NetHTTPCut:     {Retry, "an HTTP transfer was cut off", "Check the network. The transfer is retried."},

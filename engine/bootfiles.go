@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/internal/tempdir"
-	"github.com/flashlua/flashlua/engine/uboot"
 )
 
 // tftpPort is the port of U-Boot's requests, which it cannot change.
@@ -25,9 +24,9 @@ const tftpPort = "69"
 // bootFiles are the files of a policy that U-Boot loads, and the TFTP server that serves them. The zero value has
 // no files. One goroutine at a time uses it.
 type bootFiles struct {
-	files  map[string]bootFile // by the policy's names
-	tftp   *serve.TFTP         // nil: there are no files, or another server serves them
-	window int                 // blocks that the board's network card is known to take at once; 0: not yet known
+	files      map[string]bootFile // by the policy's names
+	tftp       *serve.TFTP         // nil: there are no files, or another server serves them
+	tftpWindow                     // of the next load
 }
 
 // bootFile is one of the files.
@@ -51,14 +50,15 @@ func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (boot
 			return bootFiles{}, classify.WithHint(classify.Wrap(err, classify.ImageMissing, "board %s: the %s file is not on the station", p.Name, name),
 				"put it there, or name its folder with --files")
 		}
-		b := bootFile{f, filepath.Base(f.Path), st.Size()}
+		// U-Boot takes what is before a colon for the server's address.
+		b := bootFile{f, strings.ReplaceAll(filepath.Base(f.Path), ":", "_"), st.Size()}
 		if taken[b.tftpName] {
 			b.tftpName = name + "-" + b.tftpName
 		}
 		taken[b.tftpName] = true
 		files[name] = b
 	}
-	return bootFiles{files: files}, checkOverlaps(p.Overlaps(func(name string) int64 { return files[name].size }))
+	return bootFiles{files: files, tftpWindow: tftpWindow{configured: p.Net.TFTPWindow}}, checkOverlaps(p.Overlaps(func(name string) int64 { return files[name].size }))
 }
 
 // checkOverlaps returns an error if files that are loaded together share RAM.
@@ -126,30 +126,3 @@ func copyFile(to, from string, allowed *grants) error {
 
 // names returns the policy's names of the files, sorted.
 func (b *bootFiles) names() []string { return slices.Sorted(maps.Keys(b.files)) }
-
-// load has U-Boot load a file from the TFTP server at server. board is the board's address, "" if it is not known.
-func (b *bootFiles) load(ctx context.Context, ub *uboot.UBoot, f bootFile, server, board string) error {
-	if b.tftp != nil {
-		b.tftp.RestrictTo(board)
-	}
-	err := ub.Load(ctx, server, f.tftpName, f.Address, f.size, b.currentWindow())
-	b.adaptWindow(f.size, err)
-	return err
-}
-
-// currentWindow returns how many blocks the TFTP server may send at once.
-func (b *bootFiles) currentWindow() int { return cmp.Or(b.window, uboot.FirstWindow) }
-
-// adaptWindow quadruples the window after a file of at least 16 windows arrived without loss, and sets it to 1
-// after the first loss. It does nothing if another TFTP server serves the files: its losses are not known.
-func (b *bootFiles) adaptWindow(size int64, err error) {
-	const enough = 16
-	if b.tftp == nil {
-		return
-	}
-	if b.tftp.TakeResent() > 0 || err != nil {
-		b.window = 1
-	} else if b.window != 1 && size >= int64(enough*b.currentWindow()*uboot.BlockSize) {
-		b.window = min(4*b.currentWindow(), uboot.MaxWindow)
-	}
-}

@@ -69,12 +69,21 @@ type File struct {
 // Net is the network configuration of the board and the station. Empty fields are detected.
 // Plain data: safe for concurrent use while nothing changes it.
 type Net struct {
-	HTTP   string // the station's address as the board sees it, for HTTP
-	TFTP   string // the same for TFTP
-	Listen string // address that the station's servers listen on; "" is every address
+	HTTP       string // the station's address as the board sees it, for HTTP; "" is Listen, or detected
+	TFTP       string // the same for TFTP
+	TFTPWindow int    // blocks that the TFTP server sends before an acknowledgement; 0 adapts to the board
+	Listen     string // address that the station's servers listen on; "" is every address
 
 	Address netip.Prefix // the board's, if it has no DHCP
 	Gateway netip.Addr   // the board's router, if Address is set; not valid is none
+}
+
+// listenAddress returns the address in Listen, "" if it is none or stands for every address.
+func (n *Net) listenAddress() string {
+	if a, err := netip.ParseAddr(n.Listen); err != nil || a.IsUnspecified() {
+		return ""
+	}
+	return n.Listen
 }
 
 // DefaultOffTime is long enough to discharge most boards.

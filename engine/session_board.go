@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 
@@ -55,11 +56,15 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 		if !ok {
 			return classify.New(classify.ConfigPolicy, "board %s has no file %q", s.run.policy.Name, name)
 		}
-		server, err := s.stationAddr(ctx, s.run.policy.Net.TFTP, s.boardAddr)
+		configured := s.run.policy.Net.TFTP
+		if s.run.files.tftp != nil {
+			configured = cmp.Or(configured, s.run.policy.Net.listenAddress())
+		}
+		server, err := s.stationAddr(ctx, configured, s.boardAddr)
 		if err != nil {
 			return err
 		}
-		if err := s.run.files.load(ctx, ub, f, server, s.boardAddr); err != nil {
+		if err := s.loadFile(ctx, ub, name, f, server); err != nil {
 			return err
 		}
 		for suffix, value := range map[string]int64{"_addr": int64(f.Address), "_size": f.size} {

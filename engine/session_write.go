@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -115,7 +116,7 @@ func (s *Session) openMedia(ctx context.Context, sh *shell.Shell) (*writes, erro
 	if err != nil {
 		return nil, err
 	}
-	station, err := s.stationAddr(ctx, s.run.policy.Net.HTTP, address)
+	station, err := s.stationAddr(ctx, cmp.Or(s.run.policy.Net.HTTP, s.run.policy.Net.listenAddress()), address)
 	if err != nil {
 		return nil, err
 	}

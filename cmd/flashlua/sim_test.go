@@ -39,6 +39,7 @@ type trial struct {
 // kernelFile returns a file with the header of a kernel, of arm64 or of a PC.
 func kernelFile() []byte {
 	kernel := make([]byte, 40<<10)
+	copy(kernel[36:], "\x18\x28\x6f\x01") // of a zImage
 	copy(kernel[56:], "ARM\x64")
 	copy(kernel[0x1fe:], "\x55\xaa")
 	return kernel
@@ -53,7 +54,7 @@ func flashSim(t *testing.T, script string, size int, settings string, pack ...st
 	content[0] = 0xff // even an image of one byte is no text
 	image := filepath.Join(dir, "x.raw")
 	kernel := kernelFile()
-	for name, p := range map[string][]byte{"x.raw": content, "Image": kernel, "bzImage": kernel, "initramfs.cpio.gz": kernel, "board.lua": []byte(script)} {
+	for name, p := range map[string][]byte{"x.raw": content, "Image": kernel, "bzImage": kernel, "zImage": kernel, "initramfs.cpio.gz": kernel, "board.lua": []byte(script)} {
 		if err := os.WriteFile(filepath.Join(dir, name), p, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -28,6 +28,7 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	if err := u.initNetwork(ctx); err != nil {
 		return "", err
 	}
+	u.noRetry = true
 	res, err := u.Exec(ctx, console.Command{Text: dhcpCmd, What: "`dhcp`", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
 	switch {
 	case err != nil:
@@ -49,7 +50,7 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 }
 
 // dhcpCmd gets a lease and prints the board's address.
-const dhcpCmd = "setenv autoload no;setenv netretry no;dhcp&&printenv ipaddr"
+const dhcpCmd = noRetry + "setenv autoload no;dhcp&&printenv ipaddr"
 
 // ipaddr matches what printenv prints of the board's address.
 var ipaddr = regexp.MustCompile(`(?m)^ipaddr=(\d+\.\d+\.\d+\.\d+)$`)
@@ -86,39 +87,42 @@ var unanswered = console.Abort{
 	Hint:    "check net.tftp in the policy and that UDP port 69 of the station is reachable from the board",
 }
 
-// notFound matches the server's error with the code for a missing file; the text is the server's own. Source: RFC
-// 1350.
-var notFound = regexp.MustCompile(`TFTP error: '.*' \(1\)`)
+// stopped matches the same of a U-Boot that returns to its prompt then. All but the first are of U-Boot's lwIP stack.
+var stopped = regexp.MustCompile(`Retry count exceeded|(?m:Timeout!\s*$)|TFTP error: -1 \(`)
+
+// notFound matches the server's error with the code for a missing file; the text is the server's own. U-Boot's lwIP
+// stack prints the code first, in the byte order of the network. Source: RFC 1350.
+var notFound = regexp.MustCompile(`TFTP error: (?:'.*' \(1\)|(?:1|256) \()`)
 
 // The TFTP window is the number of blocks that a server may send before an answer, if U-Boot supports windows. Few
-// network cards of boards buffer less than FirstWindow; more than MaxWindow has been seen to hang one.
+// network cards of boards buffer less than FirstWindow. Two copies of GoodWindow, of which one is sent again, fit into
+// the ring of 16 that common cards have; a virtio card with a full ring receives nothing more until the board is reset.
+// More than MaxWindow has been seen to fill it alone.
 const (
 	FirstWindow = 4
+	GoodWindow  = 8
 	MaxWindow   = 16
 	BlockSize   = 1468 // bytes of a block in an Ethernet frame
 )
 
-// Load loads a file of size bytes by TFTP from server to an address in RAM, with a window of that many blocks. It
-// fails about 10 s after the server has stopped to answer.
+// Load loads a file of size bytes by TFTP from server, an IPv4 address, to an address in RAM, with a window of that
+// many blocks. It fails about 10 s after the server has stopped to answer. The name must not contain a colon.
 func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, size int64, window int) error {
-	// tftptimeout is in milliseconds, tftptimeoutcountmax counts the timeouts of a load. The environment is not
-	// saved.
-	const retries = "setenv netretry no; setenv tftptimeout 1000; setenv tftptimeoutcountmax 1000; "
-	tune := console.Command{Text: fmt.Sprintf("%ssetenv tftpblocksize %d; setenv tftpwindowsize %d", retries, BlockSize, window)}
-	if err := u.SetEnv(ctx, "serverip", server); err != nil {
-		return err
+	// With the server's address in the name, no variable selects another server. U-Boot's lwIP stack has one more of
+	// them than serverip: tftpserverip.
+	cmd := fmt.Sprintf("tftpboot %#x %s", address, word(server+":"+name))
+	load := console.Command{Text: u.tuneTFTP(window) + cmd, Stall: loadStall, Abort: []console.Abort{unanswered}}
+	res, err := u.Exec(ctx, load)
+	if err == nil && strings.Contains(res.Output, "`serverip' not set") { // before 2018, U-Boot wanted it nevertheless
+		load.Text = "setenv serverip " + server + ";" + cmd
+		res, err = u.Exec(ctx, load)
 	}
-	if _, err := u.Exec(ctx, tune); err != nil && !console.Optional(ctx, err) { // a U-Boot that refuses a variable loads with its defaults
-		return err
-	}
-	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteUBoot(name))
-	res, err := u.Exec(ctx, console.Command{Text: cmd, Stall: loadStall, Abort: []console.Abort{unanswered}})
 	switch {
 	case err != nil:
 		return classify.Wrap(err, classify.NetTFTP, "cannot load %s from %s", name, server)
 	case notFound.MatchString(res.Output) && strings.Contains(res.Output, "Filename '"+name+"'."): // otherwise U-Boot asked for another name
 		return u.Failed(classify.NetTFTPMissing, cmd, res)
-	case strings.Contains(res.Output, "Retry count exceeded"):
+	case res.Code != 0 && stopped.MatchString(res.Output):
 		err := u.Fail(&classify.Error{Kind: unanswered.Kind, Msg: unanswered.Message, Hint: unanswered.Hint})
 		return classify.Wrap(err, "", "cannot load %s from %s", name, server)
 	case res.Code != 0:
@@ -136,3 +140,36 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	}
 	return u.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
 }
+
+// tuneTFTP returns the commands before a load that set the variables of TFTP which differ from those of the last
+// load, "" if there are none. A U-Boot that refuses a variable loads with its defaults. The environment is not saved.
+//
+// tftptimeout is in milliseconds, tftptimeoutcountmax counts the timeouts of a load. A saved tftpdstp or tftpsrcp
+// would select other ports.
+func (u *UBoot) tuneTFTP(window int) string {
+	cmd := ""
+	if !u.noRetry {
+		cmd, u.noRetry = noRetry, true
+	}
+	if u.window == 0 {
+		cmd += fmt.Sprintf("setenv tftpdstp;setenv tftpsrcp;setenv tftptimeout 1000;setenv tftptimeoutcountmax 1000;setenv tftpblocksize %d;", BlockSize)
+	}
+	if u.window != window {
+		cmd += fmt.Sprintf("setenv tftpwindowsize %d;", window)
+	}
+	u.window = window
+	return cmd
+}
+
+// noRetry lets a failed DHCP or load return to the prompt.
+const noRetry = "setenv netretry no;"
+
+// word returns s as one word of U-Boot's shell, in quotes only if it needs them.
+func word(s string) string {
+	if bareWord.MatchString(s) {
+		return s
+	}
+	return console.QuoteUBoot(s)
+}
+
+var bareWord = regexp.MustCompile(`^[\w./:-]+$`)

@@ -62,6 +62,8 @@ type UBoot struct {
 	console.Interpreter
 	network string
 	defined variables
+	window  int  // of TFTP, as the environment has it; 0: nothing of TFTP is set yet
+	noRetry bool // netretry is no
 }
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its

@@ -2,6 +2,7 @@ package uboot
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/netip"
 	"strings"
@@ -293,6 +294,14 @@ func TestCommands(t *testing.T) {
 		{"silent server, for ever", load, "tftpboot", "Loading: *\bT T T T T \r\nRetry count exceeded; starting again\r\n", "", classify.NetTFTPTimeout, "does not answer"},
 		{"server that falls silent", load, "tftpboot", "Loading: *\b####T T T T T T T T T T ", "", classify.NetTFTPTimeout, "does not answer"},
 		{"lossy network", load, "tftpboot", "Loading: *\b#" + strings.Repeat("T T T T T T T T T #", 9) + "\r\ndone\r\nBytes transferred = 1000 (3e8 hex)\r\n", "0", "", ""},
+		// U-Boot 2026.10-rc2 with the lwIP stack in QEMU, and the error as another byte order prints it.
+		{"lwIP: loaded", load, "tftpboot", "Loading: #################################################  1000 Bytes\r\n\t 97.7 KiB/s\r\ndone\r\nBytes transferred = 1000 (3e8 hex)\r\n", "0", "", ""},
+		{"lwIP: missing file", load, "tftpboot", "Filename 'it's $x'.\r\nLoad address: 0x40400000\r\nLoading: \r\nTFTP error: 256 (File not found)\r\n", "1", classify.NetTFTPMissing, "exited 1"},
+		{"lwIP: missing file, big endian", load, "tftpboot", "Filename 'it's $x'.\r\nLoad address: 0x40400000\r\nLoading: \r\nTFTP error: 1 (File not found)\r\n", "1", classify.NetTFTPMissing, "exited 1"},
+		{"lwIP: refused", load, "tftpboot", "Loading: \r\nTFTP error: 512 (Access violation)\r\n", "1", classify.NetTFTP, "exited 1"},
+		{"lwIP: silent server", load, "tftpboot", "Loading: Timeout!\r\n", "1", classify.NetTFTPTimeout, "does not answer"},
+		{"lwIP: unreachable server", load, "tftpboot", "Loading: ICMP destination unreachable (network unreachable) from 10.0.2.2\r\n\r\nTFTP error: -1 (Request timeout)\r\n", "1", classify.NetTFTPTimeout, "does not answer"},
+		{"lwIP: no route", load, "tftpboot", "Loading: tftp_get() error -4\r\n", "1", classify.NetTFTP, "exited 1"},
 		{"stalled", load, "tftpboot", "Loading: *\b##", "", classify.ConsoleStall, "silence for 30s"},
 		{"reset", load, "tftpboot", "Loading: *\b##\r\nU-Boot SPL 2023.01 (Jan 01 2024)\r\n", "", classify.BoardReset, "reset itself"},
 	} {
@@ -302,7 +311,7 @@ func TestCommands(t *testing.T) {
 				u, _ := prompt(t, func(cmd string) (string, string) {
 					cmds = append(cmds, cmd)
 					switch {
-					case strings.HasPrefix(cmd, tt.cmd):
+					case strings.Contains(cmd, tt.cmd):
 						return tt.output, tt.code
 					case cmd == "printenv ipaddr":
 						return "ipaddr=10.0.2.15\r\n", "0"
@@ -313,30 +322,51 @@ func TestCommands(t *testing.T) {
 				if f := classify.Facts(err); tt.kind == "" && err != nil || f.Kind != tt.kind || err != nil && !strings.Contains(err.Error(), tt.text) {
 					t.Errorf("error = %v of kind %s; want %q of kind %s", err, f.Kind, tt.text, tt.kind)
 				}
-				if all := strings.Join(cmds, "\n"); tt.cmd == "tftpboot" && !strings.Contains(all, `tftpboot 0x40400000 'it'\''s $x'`) {
-					t.Errorf("commands:\n%s\nwant tftpboot with the quoted name", all)
+				if all := strings.Join(cmds, "\n"); tt.cmd == "tftpboot" && !strings.Contains(all, `tftpboot 0x40400000 '10.0.0.1:it'\''s $x'`) {
+					t.Errorf("commands:\n%s\nwant tftpboot with the server and the quoted name", all)
 				}
 			})
 		})
 	}
 }
 
-// TestTuningIsOptional: a U-Boot that refuses the variables that make a load faster, or hangs over them, loads the
-// file too.
-func TestTuningIsOptional(t *testing.T) {
-	for _, code := range []string{"1", ""} {
+// TestLoadCommands: the first load sets the variables of TFTP, later ones what differs. Each setting may fail. A
+// U-Boot that wants serverip gets it.
+func TestLoadCommands(t *testing.T) {
+	const tune = "setenv tftpdstp;setenv tftpsrcp;setenv tftptimeout 1000;setenv tftptimeoutcountmax 1000;setenv tftpblocksize 1468;"
+	for name, tt := range map[string]struct {
+		old  bool // it wants serverip
+		want []string
+	}{
+		"new": {false, []string{
+			"setenv netretry no;" + tune + "setenv tftpwindowsize 4;tftpboot 0x40400000 10.0.0.1:file",
+			"tftpboot 0x40400000 10.0.0.1:file",
+			"setenv tftpwindowsize 16;tftpboot 0x40400000 10.0.0.1:file",
+		}},
+		"old": {true, []string{
+			"setenv netretry no;" + tune + "setenv tftpwindowsize 4;tftpboot 0x40400000 10.0.0.1:file",
+			"setenv serverip 10.0.0.1;tftpboot 0x40400000 10.0.0.1:file",
+			"tftpboot 0x40400000 10.0.0.1:file",
+			"setenv tftpwindowsize 16;tftpboot 0x40400000 10.0.0.1:file",
+		}},
+	} {
 		synctest.Test(t, func(t *testing.T) {
+			var typed []string
+			needs := tt.old
 			u, _ := prompt(t, func(cmd string) (string, string) {
-				switch {
-				case strings.Contains(cmd, "tftpwindowsize"):
-					return "## Error: Can't overwrite \"tftpwindowsize\"\r\n", code
-				case strings.HasPrefix(cmd, "tftpboot"):
-					return "Bytes transferred = 1000 (3e8 hex)\r\n", "0"
+				typed = append(typed, cmd)
+				if needs = needs && !strings.Contains(cmd, "serverip"); needs {
+					return "*** ERROR: `serverip' not set\r\n", "1"
 				}
-				return "", "0"
+				return "Bytes transferred = 1000 (3e8 hex)\r\n", "0"
 			})
-			if err := u.Load(t.Context(), "10.0.0.1", "file", 0x40400000, 1000, FirstWindow); err != nil {
-				t.Errorf("Load() after exit code %q = %v; want nil", code, err)
+			for _, window := range []int{4, 4, 16} {
+				if err := u.Load(t.Context(), "10.0.0.1", "file", 0x40400000, 1000, window); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if fmt.Sprintf("%q", typed) != fmt.Sprintf("%q", tt.want) {
+				t.Errorf("%s U-Boot: Load typed %q; want %q", name, typed, tt.want)
 			}
 		})
 	}

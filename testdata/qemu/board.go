@@ -31,8 +31,10 @@ type Arch struct {
 // The boards of the tests.
 var (
 	ARM64   = Arch{"arm64", "qemu-system-aarch64", "qemu_arm64/u-boot.bin", "Image"}
+	ARM     = Arch{"arm", "qemu-system-arm", "qemu_arm/u-boot.bin", "zImage"}
 	RISCV64 = Arch{"riscv64", "qemu-system-riscv64", "qemu-riscv64_smode/u-boot.bin", "Image"}
 	X8664   = Arch{"x86-64", "qemu-system-x86_64", "qemu-x86/u-boot.rom", "bzImage"}
+	X86     = Arch{"x86", "qemu-system-i386", "qemu-x86/u-boot.rom", "bzImage"}
 )
 
 // Board is one virtual board. It starts with its power off, until QMP system_reset and cont; a guest that

@@ -7,7 +7,7 @@ set -eu
 umask 022
 
 here=$(cd "$(dirname "$0")" && pwd)
-arch=${1:?which board: arm64, riscv64 or x86-64}
+arch=${1:?which board: arm64, arm, riscv64, x86-64 or x86}
 out=$(cd "$here/../.." && pwd)/build/qemu/$arch
 # The suite is fixed, whatever the host runs, so that every machine tests against the same kernel series.
 suite=bookworm
@@ -21,6 +21,11 @@ arm64)
 	qemu=qemu-system-aarch64 package=qemu-system-arm uboot=qemu_arm64/u-boot.bin
 	debian_arch=arm64 flavour=cloud-arm64 kernel=Image magic=ARMd offset=56
 	;;
+arm)
+	qemu=qemu-system-arm package=qemu-system-arm uboot=qemu_arm/u-boot.bin
+	debian_arch=armhf flavour=armmp kernel=zImage magic=$(printf '\030(o\001') offset=36
+	modules='virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk failover net_failover virtio_net'
+	;;
 riscv64)
 	qemu=qemu-system-riscv64 package=qemu-system-misc uboot=qemu-riscv64_smode/u-boot.bin
 	debian_arch=riscv64 flavour=riscv64 kernel=Image magic=RISC offset=48
@@ -32,6 +37,10 @@ riscv64)
 x86-64)
 	qemu=qemu-system-x86_64 package=qemu-system-x86 uboot=qemu-x86/u-boot.rom
 	debian_arch=amd64 flavour=cloud-amd64 kernel=bzImage magic=HdrS offset=514
+	;;
+x86)
+	qemu=qemu-system-i386 package=qemu-system-x86 uboot=qemu-x86/u-boot.rom
+	debian_arch=i386 flavour=686 kernel=bzImage magic=HdrS offset=514
 	;;
 *) echo "$0: there is no board $arch" >&2; exit 1 ;;
 esac

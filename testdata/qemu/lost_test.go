@@ -13,7 +13,7 @@ const hang = time.Hour
 
 // lost are the kinds of an attempt that ends because packets were lost. A slow machine loses some, and the next
 // attempt loads again: no test may depend on it, unless it is about them.
-var lost = []classify.Kind{classify.NetDHCPTimeout, classify.NetTFTPTimeout}
+var lost = []classify.Kind{classify.NetDHCPTimeout, classify.NetTFTPTimeout, classify.NetTFTPCut}
 
 // failures returns the kinds of the attempts that failed, without those that lost packets.
 func failures(all []*engine.Attempt) (kinds []classify.Kind) {

@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"context"
 	"net"
 	"os"
 	"os/exec"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flashlua/flashlua/engine"
 )
 
 // TestExistingTFTPServer boots the board from Debian's tftpd, which gets its socket as from inetd.
@@ -54,4 +57,24 @@ func TestExistingTFTPServer(t *testing.T) {
 		t.Errorf("ReadDir of the TFTP folder = %v, %v; want nothing left", left, err)
 	}
 	r.equal()
+}
+
+// TestTFTPSavedVariables loads a file although the environment names another server and other ports.
+func TestTFTPSavedVariables(t *testing.T) {
+	r := newRig(t, 1)
+	r.drive(func(ctx context.Context, s *engine.Session, _ *engine.Policy) error {
+		ub, err := toUBoot(ctx, s)
+		if err != nil {
+			return err
+		}
+		if _, err := s.DHCP(ctx, ub); err != nil {
+			return err
+		}
+		for name, value := range map[string]string{"tftpdstp": "70", "tftpsrcp": "1025", "tftpserverip": "10.0.2.99", "serverip": "10.0.2.99"} {
+			if err := ub.SetEnv(ctx, name, value); err != nil {
+				return err
+			}
+		}
+		return s.Load(ctx, ub, "initrd")
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/uboot"
 )
 
 // apiVersion is the highest version that a policy's api key may have.
@@ -52,9 +53,15 @@ func readPolicy(s *section, name string) *engine.Policy {
 }
 
 func readNet(s *section) engine.Net {
-	n := engine.Net{HTTP: s.str("http", ""), TFTP: s.str("tftp", ""), Listen: s.str("listen", "")}
+	n := engine.Net{HTTP: s.str("http", ""), TFTP: s.str("tftp", ""), TFTPWindow: s.nonNegative("tftp_window", 0), Listen: s.str("listen", "")}
 	address, gateway := s.str("address", ""), s.str("gateway", "")
 	s.rejectUnused()
+	if n.TFTPWindow > uboot.MaxWindow {
+		s.fail("tftp_window", "must be at most %d, or 0 to adapt to the board", uboot.MaxWindow)
+	}
+	if a, err := netip.ParseAddr(n.TFTP); n.TFTP != "" && (err != nil || !a.Is4()) {
+		s.fail("tftp", "must be an IPv4 address, not %q: U-Boot looks up no names", n.TFTP)
+	}
 	if text := address; text != "" {
 		var err error
 		if n.Address, err = netip.ParsePrefix(text); err != nil || !n.Address.Addr().Is4() {

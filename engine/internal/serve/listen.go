@@ -24,7 +24,7 @@ func ListenError(err error, network, address string) error {
 	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return classify.WithHint(e, "port %d is in use by %s; end it%s", port, portOwner(network, port), other)
+		return classify.WithHint(e, "port %d is in use by %s, perhaps for another board: wait until it ends, or set net.listen to another address of this machine%s", port, portOwner(network, port), other)
 	case errors.Is(err, syscall.EACCES):
 		return classify.WithHint(e, "port %d needs root, or once: sudo setcap cap_net_bind_service=+ep flashlua%s", port, other)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

@@ -16,6 +16,9 @@ const (
 	quietPeriod         = 10 * time.Second
 	maxTransfers        = 64 // at once
 	maxTransfersPerHost = 8
+	// staleRequest is how long after an answer of a transfer its request may still arrive once more. U-Boot
+	// repeats a request every second, so that a new load waits no longer than that.
+	staleRequest = time.Second
 	// livelyPeriod is how long after its last answer a transfer is not ended in favour of another.
 	livelyPeriod = 2 * time.Second
 	maxHosts     = 1 << 10 // with a quietHost
@@ -48,12 +51,25 @@ func hostOf(client net.Addr) string {
 	return host
 }
 
-// isRetransmit reports whether a request was repeated: the answer was just sent, or will soon be sent again.
-func (t *transfers) isRetransmit(from net.Addr, request string) bool {
+// repeat reports whether a request was repeated while its transfer begins or makes progress. The transfer then goes
+// on: the client may have the first packet of it by now, and ignores every other socket from then on. One that has
+// never answered gets that packet again.
+func (t *transfers) repeat(from net.Addr, request string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x := t.active[from.String()]
-	return x != nil && x.request == request && clock.Real{}.Now().Sub(x.began) < resendAfter
+	if x == nil || x.request != request {
+		return false
+	}
+	now := clock.Real{}.Now()
+	if x.hasAnswered() {
+		return now.Sub(x.lastHeard()) < staleRequest
+	}
+	if now.Sub(x.began) >= resendAfter {
+		x.repeated.Add(1)
+		x.conn.SetReadDeadline(now) // it sends the packet again
+	}
+	return true
 }
 
 // admit adds a transfer and reports whether there is room. It ends an older one of the same client; if there are

@@ -373,3 +373,55 @@ func TestTFTPErrorsAreNotAnswered(t *testing.T) {
 		}
 	})
 }
+
+// TestTFTPRequestRepeated is a busy board, which repeats its request before it sees the first answer to it, and
+// talks from then on only to the socket of that answer. Each request is answered from there.
+func TestTFTPRequestRepeated(t *testing.T) {
+	for _, late := range []time.Duration{300 * time.Millisecond, 1100 * time.Millisecond, 4 * time.Second} {
+		onWire(t, func(t *testing.T, w *wire, s *TFTP) {
+			board := w.listen("10.0.0.9", 0)
+			board.ask("blksize\x001468\x00windowsize\x004\x00")
+			for waited := time.Second; waited <= late; waited += time.Second {
+				time.Sleep(time.Second)
+				board.ask("blksize\x001468\x00windowsize\x004\x00")
+			}
+			time.Sleep(late % time.Second)
+			_, server := board.next()
+			board.ack(0, server)
+			board.ask("blksize\x001468\x00windowsize\x004\x00") // one that was under way
+			for got := uint16(0); got < 8; {
+				data, from := board.next()
+				switch {
+				case data == nil:
+					t.Fatalf("%s late: nothing after block %d; want the next one", late, got)
+				case from.String() != server.String():
+					t.Fatalf("%s late: %q from %s; want all from %s", late, data[:4], from, server)
+				case data[1] == opData && binary.BigEndian.Uint16(data[2:]) == got+1:
+					if got++; got%4 == 0 {
+						board.ack(got, server)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestTFTPNewLoadFromTheSamePort starts a load again in its middle, from the same port, as with a saved tftpsrcp: the
+// board gets it once the transfer before was not acknowledged for a second.
+func TestTFTPNewLoadFromTheSamePort(t *testing.T) {
+	onWire(t, func(t *testing.T, w *wire, s *TFTP) {
+		board := w.listen("10.0.0.9", 0)
+		first := board.begin(t, "blksize\x001468\x00")
+		time.Sleep(staleRequest + time.Millisecond)
+		board.ask("blksize\x001468\x00")
+		for {
+			data, from := board.next()
+			if data == nil {
+				t.Fatal("the second request has no answer; want one")
+			}
+			if data[1] == opOAck && from.String() != first.String() {
+				return
+			}
+		}
+	})
+}

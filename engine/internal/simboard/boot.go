@@ -36,7 +36,7 @@ func booti(u *bootloader, _ context.Context, args []string) (int, error) {
 
 func bootz(u *bootloader, _ context.Context, args []string) (int, error) {
 	if binary.LittleEndian.Uint32(u.ram.read(u.bootAddress(args)+zImageOffset, 4)) != zImageMagic {
-		u.printf("Bad Linux ARM zImage magic!\n")
+		u.printf("zimage: Bad magic!\n")
 		return 1, nil
 	}
 	return u.start(args)
