@@ -19,8 +19,8 @@ import (
 // Config describes one board's U-Boot.
 type Config struct {
 	Prompts     []string      // how the prompt ends, in each U-Boot that the board may have
-	Autoboot    string        // the text that it prints when autoboot can be stopped
-	Keys        string        // what to type then: a key, or a word; Enter is not added
+	Autoboot    string        // the text that it prints when autoboot can be stopped; "": Keys are typed from the beginning
+	Keys        string        // what to type then: a key, or a word; Enter is not added; "" types nothing
 	KeyInterval time.Duration // how often the keys are typed until the prompt is there
 	Password    string        // typed with Enter when asked for, and at Autoboot if there are no Keys; it is never recorded
 	Timeout     time.Duration // from power-on to the prompt
@@ -63,12 +63,12 @@ type UBoot struct {
 }
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its
-// prompt already is recognised.
-func Interrupt(ctx context.Context, con *console.Console, cfg Config, state State) (*UBoot, error) {
+// prompt already is recognised. note gets texts for people.
+func Interrupt(ctx context.Context, con *console.Console, cfg Config, state State, note func(string)) (*UBoot, error) {
 	con.EndEpoch(ctx, "a new U-Boot prompt was asked for")
 	u := &UBoot{network: cfg.Network, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTimeout}}
 	for until := con.Now().Add(cfg.Timeout); ; state = AnyState {
-		prompt, err := u.stop(ctx, cfg, state, until)
+		prompt, err := u.stop(ctx, cfg, state, until, note)
 		if err != nil {
 			return nil, err
 		}

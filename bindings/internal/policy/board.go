@@ -37,8 +37,8 @@ func readUBoot(s *section) uboot.Config {
 	if c.KeyInterval < minKeyInterval {
 		s.fail("every", "must be at least %s: a prompt is one when nothing followed it for a moment", minKeyInterval)
 	}
-	if c.Keys == "" && c.Password == "" {
-		s.fail("keys", "must not be empty without a password")
+	if c.Keys == "" && c.Password == "" && c.Autoboot != "" {
+		s.fail("keys", "must not be empty without a password; with uboot.autoboot empty too, the prompt is waited for and nothing is typed before")
 	}
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
 	c.Network = s.str("network", c.Network)
