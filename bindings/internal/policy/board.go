@@ -6,7 +6,6 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
@@ -17,7 +16,7 @@ import (
 )
 
 func readConsole(s *section) engine.Console {
-	c := engine.Console{Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
+	c := engine.Console{Ready: s.str("ready", ""), Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
 	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.duration("delay", 0), NoEcho: !s.boolean("echo", true)}
 	c.Line = transport.Line{Baud: s.nonNegative("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
 	if c.Line.Baud == 0 {
@@ -53,24 +52,6 @@ func readLinux(s *section) shell.Config {
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
 	s.rejectUnused()
 	return c
-}
-
-// aborts reads the aborts of the whole board.
-func (s *section) aborts() console.Watch {
-	s.declare("aborts", option.Aborts)
-	w, err := luaoption.Aborts(s.t.RawGetString("aborts"))
-	if err != nil {
-		s.fail("aborts", "%v", err)
-	}
-	shown := []any{}
-	for _, a := range w.Add {
-		shown = append(shown, a.Message)
-	}
-	for _, name := range w.Disable {
-		shown = append(shown, "not "+name)
-	}
-	s.record("aborts", shown)
-	return w
 }
 
 // prompt reads a text to wait for, which is not blank.
