@@ -99,6 +99,9 @@ func (t *typist) run(ctx context.Context, d Dialect, cmd Command) (Result, error
 	if err != nil {
 		return res, err
 	}
+	if d.byUnknown {
+		res.Code = simpleCode(res.Output)
+	}
 	t.needsSync = false
 	t.awaitPrompt(ctx, d)
 	switch {
@@ -127,6 +130,8 @@ func (t *typist) awaitExit(ctx context.Context, got *capture, cmd Command) (code
 	for probes := 0; ; {
 		m, err := c.Expect(ctx, wait)
 		switch {
+		case err == nil && m.Index == 0 && d.byUnknown:
+			return 0, m.Text, nil
 		case err == nil && m.Index == 0 && m.Groups[0] == m.Groups[1]:
 			code, err = strconv.Atoi(m.Groups[0])
 			return code, m.Text, err
@@ -138,6 +143,11 @@ func (t *typist) awaitExit(ctx context.Context, got *capture, cmd Command) (code
 		at := got.progress()
 		if err == nil { // garbled
 			at = promptBack
+		}
+		if at == promptBack {
+			if err := got.refusal(); err != nil {
+				return 0, "", err
+			}
 		}
 		if at == stillRunning {
 			wait.silence = min(2*wait.silence, time.Hour)

@@ -38,6 +38,12 @@ type Dialect struct {
 	// disableEditing is typed once the shell answers. It makes a line editor show lines as they are typed.
 	disableEditing string
 
+	// byUnknown means that commands are framed by unknown commands, and that their output stands for the exit code.
+	byUnknown bool
+
+	// refusals are answers to a framed command that did not run.
+	refusals []Abort
+
 	// Abort lists the texts that mean failure whenever they are printed.
 	Abort []Abort
 
@@ -57,7 +63,7 @@ type Dialect struct {
 // UBoot returns the dialect of U-Boot's shell, hush.
 func UBoot(prompt string, line int) Dialect {
 	return Dialect{
-		Name: "U-Boot", Prompt: prompt, Line: line, checkClosed: func(cmd string) error {
+		Name: "U-Boot", Prompt: prompt, Line: line, refusals: []Abort{lacksHush}, checkClosed: func(cmd string) error {
 			if strings.ContainsAny(cmd, "\n\t") {
 				return errors.New("it has more than one line, or a tab")
 			}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -40,7 +41,7 @@ func (t *typist) probe(ctx context.Context, d Dialect, timeout time.Duration) er
 	if err := t.con.Send(ctx, "\n"); err != nil {
 		return err
 	}
-	_, err = t.con.Expect(ctx, Wait{What: d.Name + " to answer", For: []Pattern{w.answered()}, Abort: d.Abort, Timeout: timeout})
+	_, err = t.con.Expect(ctx, Wait{What: d.Name + " to answer", For: []Pattern{w.answered()}, Abort: slices.Concat(d.Abort, d.refusals), Timeout: timeout})
 	return err
 }
 

@@ -67,6 +67,7 @@ func (t *typist) typeLine(ctx context.Context, d Dialect, tries int, frame func(
 	junk := "\x00" // no prompt
 	for try := 1; ; try++ {
 		w := newMarker()
+		w.byUnknown = d.byUnknown
 		line := frame(w)
 		e := &echo{text: line, prompt: d.Prompt, learned: t.prompt, afterPrompt: t.atPrompt}
 		result, err := t.typeChecked(ctx, d, e, line)

@@ -58,9 +58,9 @@ var bannerSPL = console.Regexp(`(?m)^U-Boot [ST]PL 20\d\d\.\d\d`)
 type event int
 
 const (
-	sawBanner event = iota
-	sawRestart // another banner
-	sawSPL     // likewise, of an SPL
+	sawBanner  event = iota
+	sawRestart       // another banner
+	sawSPL           // likewise, of an SPL
 	asksKeys
 	asksPassword
 	atPrompt // plus the index of the prompt
