@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -137,8 +138,8 @@ func (t *typist) awaitExit(ctx context.Context, got *capture, cmd Command) (code
 			return code, m.Text, err
 		case err == nil && m.Index == 1 && w.isForeign(m.Groups):
 			return 0, "", c.Fail(classify.New(classify.ConsoleGarbled, "%s did not run: the line was spoiled after it had been checked", name))
-		case err != nil && err != errSilence:
-			return 0, "", err
+		case err != nil && err != errSilence: // also the banner that the command itself prints
+			return 0, "", cmp.Or(got.refusal(), err)
 		}
 		at := got.progress()
 		if err == nil { // garbled

@@ -30,6 +30,9 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	if _, err := u.Run(ctx, console.Command{Text: "setenv autoload no; setenv netretry no"}); err != nil {
 		return "", err
 	}
+	if err := u.clear(ctx, "ipaddr"); err != nil {
+		return "", err
+	}
 	res, err := u.Exec(ctx, console.Command{Text: "dhcp", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
 	switch {
 	case err != nil:
@@ -106,7 +109,14 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	if _, err := u.Exec(ctx, tune); err != nil && !console.Optional(ctx, err) { // a U-Boot that refuses a variable loads with its defaults
 		return err
 	}
-	cmd := fmt.Sprintf("tftpboot %#x %s", address, console.QuoteUBoot(name))
+	quoted, err := u.quoteFile(name)
+	if err == nil {
+		err = u.clear(ctx, "filesize")
+	}
+	if err != nil {
+		return err
+	}
+	cmd := fmt.Sprintf("tftpboot %#x %s", address, quoted)
 	res, err := u.Exec(ctx, console.Command{Text: cmd, Stall: loadStall, Abort: []console.Abort{unanswered}})
 	switch {
 	case err != nil:

@@ -25,6 +25,7 @@ type Config struct {
 	Password    string        // typed with Enter when asked for, and at Autoboot if there are no Keys; it is never recorded
 	Timeout     time.Duration // from power-on to the prompt
 	Line        int           // the longest line that it takes, in bytes
+	Shell       string        // Hush or Simple; "" is Hush
 	Network     string        // a command that finds the network card; "" if U-Boot needs none
 }
 
@@ -40,7 +41,7 @@ const (
 // Default is the configuration of a stock U-Boot.
 var Default = Config{
 	Prompts: []string{"=> "}, Autoboot: "Hit any key to stop autoboot", Keys: " ", KeyInterval: 200 * time.Millisecond,
-	Timeout: time.Minute, Line: 480,
+	Shell: Hush, Timeout: time.Minute, Line: 480,
 }
 
 const (
@@ -60,20 +61,20 @@ var aborts = []console.Abort{console.Reset, console.Crash}
 type UBoot struct {
 	console.Interpreter
 	network string
+	simple  bool // its shell keeps no exit code
 }
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its
 // prompt already is recognised. note gets texts for people.
 func Interrupt(ctx context.Context, con *console.Console, cfg Config, state State, note func(string)) (*UBoot, error) {
 	con.EndEpoch(ctx, "a new U-Boot prompt was asked for")
-	u := &UBoot{network: cfg.Network, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTimeout}}
+	u := &UBoot{network: cfg.Network, simple: cfg.Shell == Simple, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTimeout}}
 	for until := con.Now().Add(cfg.Timeout); ; state = AnyState {
 		prompt, err := u.stop(ctx, cfg, state, until, note)
 		if err != nil {
 			return nil, err
 		}
-		u.Dialect = console.UBoot(prompt, cfg.Line)
-		u.Abort = aborts
+		u.Dialect = cfg.dialect(prompt)
 		// The first byte after the interrupt may be lost, and U-Boot's input may still hold keys. So clear it with a
 		// byte that may be lost, drain the output, and only then synchronise.
 		if err = con.Send(ctx, interrupt); err == nil {
@@ -129,8 +130,14 @@ func (u *UBoot) SetEnv(ctx context.Context, name, value string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	_, err := u.Run(ctx, console.Command{Text: "setenv " + name + " " + console.QuoteUBoot(value)})
-	return err
+	quoted, err := u.quote(value)
+	if err != nil {
+		return err
+	}
+	if _, err = u.Run(ctx, console.Command{Text: "setenv " + name + " " + quoted}); err != nil {
+		return err
+	}
+	return u.checkEnv(ctx, name, value)
 }
 
 var validName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)

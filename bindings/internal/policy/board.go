@@ -40,7 +40,10 @@ func readUBoot(s *section) uboot.Config {
 		s.fail("keys", "must not be empty without a password; with uboot.autoboot empty too, the prompt is waited for and nothing is typed before")
 	}
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
-	c.Network = s.str("network", c.Network)
+	c.Network, c.Shell = s.str("network", c.Network), s.str("shell", c.Shell)
+	if c.Shell != uboot.Hush && c.Shell != uboot.Simple {
+		s.fail("shell", "must be %q or %q, not %q", uboot.Hush, uboot.Simple, c.Shell)
+	}
 	s.rejectUnused()
 	return c
 }
