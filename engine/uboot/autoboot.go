@@ -38,15 +38,6 @@ var abortPassword = console.Abort{
 // once, to set fuses or a power controller.
 const maxRestarts = 3
 
-// abortRestarts matches the banner of one restart too many.
-var abortRestarts = console.Abort{
-	Name:    console.Reset.Name,
-	Pattern: console.Reset.Pattern,
-	Kind:    console.Reset.Kind,
-	Message: fmt.Sprintf("the board reset itself %d times before U-Boot's prompt", maxRestarts+1),
-	Hint:    console.Reset.Hint,
-}
-
 // banner matches the first line of U-Boot proper. Its SPL may have printed a banner of its own before, more than
 // once.
 var banner = console.Regexp(`(?m)^U-Boot 20\d\d\.\d\d`)
@@ -137,7 +128,16 @@ func (s *stopper) begin(ctx context.Context) error {
 func (s *stopper) restart(ctx context.Context) error {
 	s.restarts++
 	s.nudge = nudgeAfter
-	s.note(fmt.Sprintf("the board reset itself before U-Boot's prompt (%d of at most %d times): waiting for it again", s.restarts, maxRestarts))
+	bounded := !s.AbortDisabled(console.Reset.Name)
+	switch {
+	case !bounded:
+		s.note("the board reset itself before U-Boot's prompt: waiting for it again")
+	case s.restarts <= maxRestarts:
+		s.note(fmt.Sprintf("the board reset itself before U-Boot's prompt (%d of at most %d times): waiting for it again", s.restarts, maxRestarts))
+	default:
+		const format = "the board reset itself %d times before U-Boot's prompt"
+		return classify.WithHint(s.Fail(classify.New(console.Reset.Kind, format, s.restarts)), "%s", console.Reset.Hint)
+	}
 	return s.begin(ctx)
 }
 
@@ -152,14 +152,11 @@ func (s *stopper) next(ctx context.Context, left time.Duration) (event, error) {
 	}
 	var events []event
 	add := func(e event, p console.Pattern) { events, w.For = append(events, e), append(w.For, p) }
-	switch {
-	case !s.booted:
-		add(sawBanner, banner)
-	case s.restarts == maxRestarts:
-		w.Abort = append(w.Abort, abortRestarts)
-	default:
+	if s.booted {
 		add(sawRestart, banner)
 		add(sawSPL, bannerSPL)
+	} else {
+		add(sawBanner, banner)
 	}
 	if s.asked {
 		add(asksPassword, console.Text("assword:"))

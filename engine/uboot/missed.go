@@ -21,6 +21,8 @@ func (s *stopper) abortMissed() console.Abort {
 func (s *stopper) missedHint() string {
 	const keys = "check uboot.autoboot, the text that asks for a key, and uboot.keys and uboot.password in the policy against the console lines"
 	switch {
+	case s.cfg.Autoboot == "" && s.cfg.Keys == "" && s.cfg.Password == "":
+		return "nothing was typed, because uboot.autoboot, uboot.keys and uboot.password are empty: set uboot.keys in the policy"
 	case s.cfg.Autoboot == "":
 		return "the keys came too late, or are the wrong ones: check uboot.keys, uboot.every and uboot.password in the policy"
 	case s.asked || s.booted:
