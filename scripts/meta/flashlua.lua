@@ -34,7 +34,7 @@
 ---@field every? duration interval between two keys
 ---@field password? string sent when asked for; masked in all records
 ---@field network? string command before DHCP
----@field shell? "hush"|"simple" U-Boot's shell
+---@field shell? string "hush", or "simple" for a U-Boot without hush
 ---@field timeout? duration longest time from power-on to the prompt
 ---@field line_limit? integer longest input line, in bytes
 
