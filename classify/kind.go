@@ -52,6 +52,7 @@ const (
 	TransportOpen       Kind = "transport.open"
 	TransportBusy       Kind = "transport.busy"
 	TransportLine       Kind = "transport.line"
+	TransportReady      Kind = "transport.ready"
 	TransportLost       Kind = "transport.lost"
 	TransportWrite      Kind = "transport.write"
 	ConsoleTimeout      Kind = "console.timeout"
@@ -70,6 +71,7 @@ const (
 	UBootAutobootDenied Kind = "uboot.autoboot.denied"
 	UBootExit           Kind = "uboot.exit"
 	UBootSync           Kind = "uboot.sync"
+	UBootShell          Kind = "uboot.shell"
 	UBootBoot           Kind = "uboot.boot"
 	ShellLogin          Kind = "shell.login"
 	ShellLoginDenied    Kind = "shell.login.denied"
@@ -170,6 +172,7 @@ var table = map[Kind]entry{
 	TransportOpen:  {Retry, "the console port cannot be opened", "Check the port's name: `flashlua ports` lists the serial ports."},
 	TransportBusy:  {Retry, "the console port is used by another process", "Stop the process in the message, or use another port."},
 	TransportLine:  {Fatal, "the console server refuses the line settings", "Use telnet: if the server sets the line itself, or settings that it allows."},
+	TransportReady: {Retry, "the console did not announce itself", "Check console.ready against what the console prints when it connects."},
 	TransportLost:  {Retry, "the connection to the console was lost", "Check adapter, cable and console server; raise console.reopen if the port returns later."},
 	TransportWrite: {Retry, "the console port accepts no bytes", "Switch flow control off, or connect the device that should receive the bytes."},
 
@@ -193,6 +196,7 @@ var table = map[Kind]entry{
 	UBootAutobootDenied: {Fatal, "U-Boot refused the password", "Check uboot.password."},
 	UBootExit:           {Retry, "a U-Boot command failed", "Run the command by hand: `flashlua console --at uboot`."},
 	UBootSync:           {Retry, "U-Boot's prompt did not answer", "Check uboot.prompt, and that nothing prints continuously."},
+	UBootShell:          {Fatal, "U-Boot lacks the commands of its usual shell", "Set uboot.shell = \"simple\" in the policy."},
 	UBootBoot:           {Retry, "U-Boot could not start the kernel", "Check the addresses in files and boot, and that the files belong to this board."},
 	"shell":             {Retry, "the Linux shell failed", "Read the console lines."},
 	ShellLogin:          {Retry, "the board did not reach a login", "Check linux.login and linux.prompt against the console lines; raise linux.timeout for a slow boot."},

@@ -21,7 +21,7 @@ func (e *Engine) openPort(ctx context.Context, spec string, line transport.Line)
 }
 
 // openConsole opens a console, which reopens its port by the name that lasts. wrap wraps the port whenever it is
-// opened; it may be nil.
+// opened; it may be nil. A console that announces itself is waited for.
 func (e *Engine) openConsole(ctx context.Context, spec string, c Console, secrets *console.Secrets, wrap func(transport.Port) transport.Port) (*console.Console, error) {
 	open := func(ctx context.Context, spec string) (io.ReadWriteCloser, error) {
 		port, err := e.openPort(ctx, spec, c.Line)
@@ -48,7 +48,14 @@ func (e *Engine) openConsole(ctx context.Context, spec string, c Console, secret
 	if e.Console != nil {
 		cfg.Recorder = e.Console
 	}
-	return console.New(port, cfg), nil
+	con := console.New(port, cfg)
+	if c.Ready != "" && !e.Simulated {
+		if err := awaitReady(ctx, con, c.Ready); err != nil {
+			con.Close()
+			return nil, err
+		}
+	}
+	return con, nil
 }
 
 // boardConsole is the console of a board's run, which outlives the loss of its port. One goroutine at a time uses

@@ -54,6 +54,7 @@ type Console struct {
 	Line   transport.Line
 	Typing console.Typing
 	Watch  console.Watch
+	Ready  string        // text that the port prints when it leads to the board; "": it does so once it is open
 	Reopen time.Duration // how long a lost port may take to return; 0 is DefaultReopen, less is not at all
 }
 

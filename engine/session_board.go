@@ -22,7 +22,7 @@ func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 	}
 	s.justPoweredOn, s.toBeSwitched = false, false
 	s.write.dropShell()
-	return uboot.Interrupt(ctx, con, s.run.policy.UBoot, state)
+	return uboot.Interrupt(ctx, con, s.run.policy.UBoot, state, s.Note)
 }
 
 // DHCP has the board request a lease, or sets the address of the policy. It returns the board's address.

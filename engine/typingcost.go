@@ -13,7 +13,7 @@ import (
 type typed struct{ lines, bytes int }
 
 // What the default sequence types with two files. TestTypingCost measures it.
-var typedInUBoot, typedInLinux = typed{33, 1430}, typed{27, 2000}
+var typedInUBoot, typedInLinux = typed{14, 540}, typed{19, 620}
 
 // typingCost returns a line about the time that the pauses of the policy's pacing take in an attempt, "" if there
 // are none. A flash of the policy's own may type more or less.

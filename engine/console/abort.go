@@ -20,7 +20,8 @@ var Reset = Abort{
 	Pattern: Regexp(`(?m)^U-Boot (?:SPL |TPL )?20\d\d\.\d\d`),
 	Kind:    classify.BoardReset,
 	Message: "the board reset itself",
-	Hint:    "look for a watchdog, a brown-out or a crash in the console lines before the banner",
+	Hint: "look for a watchdog, a brown-out or a crash in the console lines before the banner; " +
+		"if the reset is meant, set console.aborts.reset = false in the policy or with --set",
 }
 
 // Panic matches the panic of a Linux kernel.

@@ -97,14 +97,14 @@ func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, erro
 			return Result{}, err
 		}
 	}
-	return t.run(ctx, d, cmd, t.wrapper(d, cmd.Text))
+	return t.run(ctx, d, cmd, typeTries, t.wrapper(d, cmd.Text))
 }
 
 // run types a command, as frame makes it of a marker, at an interpreter that answers, and waits for its exit code.
-func (t *typist) run(ctx context.Context, d Dialect, cmd Command, frame func(marker) string) (Result, error) {
+func (t *typist) run(ctx context.Context, d Dialect, cmd Command, tries int, frame func(marker) string) (Result, error) {
 	c := t.con
 	t.needsSync = true
-	w, err := t.typeLine(ctx, d, typeTries, cmd.shown(), frame)
+	w, err := t.typeLine(ctx, d, tries, cmd.shown(), frame)
 	if err != nil {
 		return Result{}, err
 	}
@@ -118,6 +118,9 @@ func (t *typist) run(ctx context.Context, d Dialect, cmd Command, frame func(mar
 	res.Output, res.withKernelLines = got.output(end)
 	if err != nil {
 		return res, err
+	}
+	if d.byUnknown {
+		res.Code = simpleCode(res.Output)
 	}
 	t.needsSync = false
 	t.awaitPrompt(ctx, d)
@@ -147,17 +150,24 @@ func (t *typist) awaitExit(ctx context.Context, got *capture, cmd Command) (code
 	for probes := 0; ; {
 		m, err := c.Expect(ctx, wait)
 		switch {
+		case err == nil && m.Index == 0 && d.byUnknown:
+			return 0, m.Text, nil
 		case err == nil && m.Index == 0 && m.Groups[0] == m.Groups[1]:
 			code, err = strconv.Atoi(m.Groups[0])
 			return code, m.Text, err
 		case err == nil && m.Index == 1 && w.isForeign(m.Groups):
 			return 0, "", c.Fail(classify.New(classify.ConsoleGarbled, "%s did not run: the line was spoiled after it had been checked", name))
-		case err != nil && err != errSilence:
-			return 0, "", err
+		case err != nil && err != errSilence: // also the banner that the command itself prints
+			return 0, "", cmp.Or(got.refusal(), err)
 		}
 		at := got.progress()
 		if err == nil { // garbled
 			at = promptBack
+		}
+		if at == promptBack {
+			if err := got.refusal(); err != nil {
+				return 0, "", err
+			}
 		}
 		if at == stillRunning {
 			wait.silence = min(2*wait.silence, time.Hour)

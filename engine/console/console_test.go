@@ -354,7 +354,7 @@ func fakeShell(board net.Conn, reply func(cmd, begin string, w marker) string) {
 			say(board, 80, l.Begin()+"=> ")
 		}
 		if m := framedLine.FindStringSubmatch(string(line)); m != nil {
-			say(board, 5, reply(m[1], m[3]+":", marker{m[2], m[3]}))
+			say(board, 5, reply(m[1], m[3]+":", marker{a: m[2], b: m[3]}))
 		}
 		line = line[:0]
 	}
@@ -464,7 +464,7 @@ func TestTranscript(t *testing.T) {
 
 // TestKernelLineInTheMarker puts a line of the kernel at every place within the end marker.
 func TestKernelLineInTheMarker(t *testing.T) {
-	w := marker{"abcde", "fghij"}
+	w := marker{a: "abcde", b: "fghij"}
 	const noise = "[  165.850406] usb 1-1: new high-speed USB device number 91\r\n"
 	whole := endMarker(w, 42)
 	for i := range len(whole) + 1 {

@@ -38,8 +38,15 @@ type Dialect struct {
 	// prepare is a line that is typed once the interpreter answers. Its failure does no harm.
 	prepare string
 
-	// becomePOSIX is typed if setup fails, which is then tried again. It does nothing in a POSIX shell.
-	becomePOSIX string
+	// repairs are lines that are typed one after another as long as setup fails, which is tried again after each.
+	// They do nothing in a shell that does not need them.
+	repairs []string
+
+	// byUnknown means that commands are framed by unknown commands, and that their output stands for the exit code.
+	byUnknown bool
+
+	// refusals are answers to a framed command that did not run.
+	refusals []Abort
 
 	// Abort lists the texts that mean failure whenever they are printed.
 	Abort []Abort
@@ -59,7 +66,7 @@ type Dialect struct {
 // UBoot returns the dialect of U-Boot's shell, hush.
 func UBoot(prompt string, line int) Dialect {
 	return Dialect{
-		Name: "U-Boot", Prompt: prompt, Line: line, checkClosed: func(cmd string) error {
+		Name: "U-Boot", Prompt: prompt, Line: line, refusals: []Abort{lacksHush}, checkClosed: func(cmd string) error {
 			if strings.ContainsAny(cmd, "\n\t") {
 				return errors.New("it has more than one line, or a tab")
 			}
@@ -86,13 +93,13 @@ var bareWord = regexp.MustCompile(`^[\w./-]+$`)
 func POSIX(prompt string, line int) Dialect {
 	return Dialect{
 		Name: "the shell", Prompt: prompt, Line: line, checkClosed: closedQuotes,
-		// On terminals that they do not know, bash and zsh scroll long lines sideways.
-		prepare:     " set +o emacs +o vi +o zle",
-		becomePOSIX: " emulate sh", // the "command eval" of zsh runs nothing
-		// The command sees neither the arguments nor the variables of the function, except flw, flc and fl.
+		// The command sees neither the arguments nor the variables of the function, except fl and flc.
 		setup: func(w marker) string {
-			return ` fl(){ flw=$1 flc=$2;set --;echo $flw:;command eval "$flc"</dev/null;fl=$flw$?;echo "$fl:$fl.";};fl ` + w.word()
+			return ` fl(){ fl=$1 flc=$2;set --;echo $fl:;command eval "$flc"</dev/null;fl=$fl$?;echo "$fl:$fl.";};fl ` + w.word()
 		},
+		// On terminals that they do not know, bash and zsh scroll long lines sideways, so that the echo is another one. The
+		// "command eval" of zsh runs nothing.
+		repairs: []string{" set +o emacs +o vi +o zle", " emulate sh"},
 		shortWrap: func(w marker, cmd string) string {
 			if !bareWord.MatchString(cmd) {
 				cmd = quoteLine(cmd)

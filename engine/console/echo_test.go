@@ -17,12 +17,13 @@ import (
 // and its text.
 type editor struct {
 	net.Conn
-	prompt string
-	width  int                         // the column at which the echo wraps; 0: never
-	wrap   string                      // what it prints there
-	mute   bool                        // it does not echo
-	fifo   int                         // bytes that it reads at once; 0: all
-	harm   func(p string) (out string) // what the serial line does to bytes, in both directions
+	prompt      string
+	width       int                         // the column at which the echo wraps; 0: never
+	wrap        string                      // what it prints there
+	mute        bool                        // it does not echo
+	noFunctions bool                        // the shell defines none
+	fifo        int                         // bytes that it reads at once; 0: all
+	harm        func(p string) (out string) // what the serial line does to bytes, in both directions
 
 	ran []string // commands, as they arrived
 	fl  string
@@ -74,6 +75,12 @@ func (e *editor) run(line string) string {
 	if l, ok := consoletest.Parse(line); ok {
 		if l.Sync {
 			return l.Begin()
+		}
+		if l.Setup {
+			if e.noFunctions {
+				return "syntax error: bad function definition\r\n"
+			}
+			return l.Begin() + l.End("0")
 		}
 		e.ran = append(e.ran, l.Command)
 		end := l.End("3")
@@ -275,4 +282,22 @@ func TestBadLines(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestNoFunctions runs commands at a shell that defines no functions.
+func TestNoFunctions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &editor{noFunctions: true}
+		c, d := newEditor(t, e, Config{}), POSIX("# ", 500)
+		if err := c.Sync(t.Context(), d, 1, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := runCommands(t, c, e, d); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > time.Second { // it does not try again before each command
+			t.Errorf("four commands took %s; want at most 1s", took)
+		}
+	})
 }

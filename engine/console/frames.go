@@ -27,7 +27,7 @@ type frames struct {
 func (f *frames) add(line, shown string, w marker) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.all = append(f.all, frame{strings.TrimSpace(line), shown, w})
+	f.all = append(f.all, frame{strings.TrimRight(line, " "), shown, w})
 	f.all = slices.Delete(f.all, 0, max(0, len(f.all)-maxFrames))
 }
 
@@ -46,7 +46,7 @@ func (f *frames) hide(text string) string {
 		case one.shown == "": // with the prompt before it
 			text = regexp.MustCompile(`(?m)^.*`+echo+`$\n?`).ReplaceAllString(text, "")
 		default:
-			text = regexp.MustCompile(` ?`+echo).ReplaceAllLiteralString(text, one.shown)
+			text = regexp.MustCompile(echo).ReplaceAllLiteralString(text, one.shown)
 		}
 	}
 	return text
@@ -54,6 +54,9 @@ func (f *frames) hide(text string) string {
 
 // begin and end match the first and the second echo of a framed command, and the answer to a probe.
 func (w marker) begin() *regexp.Regexp {
+	if w.byUnknown {
+		return regexp.MustCompile(`Unknown command.*\b` + w.word() + `[bes]\b.*\n?`)
+	}
 	return regexp.MustCompile(`(?m)^(?:` + w.a + `)?` + w.b + `[:.]\n?`)
 }
 

@@ -49,7 +49,7 @@ func TestTailShowsCommands(t *testing.T) {
 
 // TestHide removes the framing from text of different boards.
 func TestHide(t *testing.T) {
-	w := marker{"abc", "def"}
+	w := marker{a: "abc", b: "def"}
 	d := POSIX("# ", 500)
 	line := d.wrap(w, "cat /it")
 	for name, tt := range map[string]struct{ text, want string }{
@@ -61,8 +61,11 @@ func TestHide(t *testing.T) {
 		"a probe":            {"# echo abc'def.'\nabcdef.\n# ", "# "},
 		"interrupted":        {"# " + line[:30] + "[    9.1] usb 1-1\n" + line[30:] + "\ndef:\n", "# " + line[:30] + "[    9.1] usb 1-1\n" + line[30:] + "\n"},
 		"output looks alike": {"def\nabc:\nabcdef\n", "def\nabc:\nabcdef\n"},
+		"unknown commands":   {"=>  ghijklb;version;ghijkle\nUnknown command 'ghijklb' - try 'help'\nU-Boot 1.1.4\nUnknown command 'ghijkle' - try 'help'\n=> ", "=> version\nU-Boot 1.1.4\n=> "},
 	} {
 		var f frames
+		unknown := marker{a: "ghi", b: "jkl", byUnknown: true}
+		f.add(UBootSimple("=> ", 500).wrap(unknown, "version"), "version", unknown)
 		f.add(line, "cat /it", w)
 		f.add(w.probe(), "", w)
 		if got := f.hide(tt.text); strings.ReplaceAll(got, "\n\n", "\n") != strings.ReplaceAll(tt.want, "\n\n", "\n") {

@@ -108,7 +108,7 @@ func (g *capture) findStartLocked() bool {
 		return false
 	}
 	typed := strings.ReplaceAll(textOf(tokens(head[:m[0]])), "\n", "")
-	if t := &g.con.typist; !t.sawEcho && !strings.Contains(typed, g.marker.word()) {
+	if t := &g.con.typist; !t.sawEcho && !g.marker.echoIn(typed) {
 		t.noEcho = true // the line runs and was not echoed
 	}
 	for row := m[1]; ; {
@@ -150,6 +150,9 @@ func (g *capture) output(end string) (own, all string) {
 func (g *capture) trimPrompt(out []byte) []byte {
 	out = bytes.TrimRight(out[:bytes.LastIndexByte(out, '\n')+1], "\r\n")
 	row := bytes.LastIndexByte(out, '\n') + 1
+	if i := bytes.Index(out[row:], []byte("Unknown command")); i >= 0 && g.marker.byUnknown {
+		return out[:row+i]
+	}
 	if i := bytes.Index(out[row:], []byte(g.marker.a)); i >= 0 {
 		return out[:row+i]
 	}

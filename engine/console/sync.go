@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -40,7 +41,7 @@ func (t *typist) probe(ctx context.Context, d Dialect, timeout time.Duration) er
 	if err := t.con.Send(ctx, "\n"); err != nil {
 		return err
 	}
-	_, err = t.con.Expect(ctx, Wait{What: d.Name + " to answer", For: []Pattern{w.answered()}, Abort: d.Abort, Timeout: timeout})
+	_, err = t.con.Expect(ctx, Wait{What: d.Name + " to answer", For: []Pattern{w.answered()}, Abort: slices.Concat(d.Abort, d.refusals), Timeout: timeout})
 	return err
 }
 
@@ -48,26 +49,62 @@ func (t *typist) probe(ctx context.Context, d Dialect, timeout time.Duration) er
 // Commands run without that function too.
 func (t *typist) setUp(ctx context.Context, d Dialect, timeout time.Duration) error {
 	t.awaitPrompt(ctx, d)
-	if d.prepare != "" {
-		if err := t.typeHarmless(ctx, d, d.prepare, t.atPrompt); err != nil {
-			return err
-		}
-		t.awaitPrompt(ctx, d)
+	if err := t.typePreparation(ctx, d, d.prepare); err != nil {
+		return err
 	}
-	if d.setup == nil || len(d.setup(newMarker())) >= d.Line || t.define(ctx, d, timeout) || d.becomePOSIX == "" {
+	if d.setup == nil {
 		return nil
 	}
-	if err := t.typeHarmless(ctx, d, d.becomePOSIX, t.atPrompt); err != nil {
+	fits, chunk := len(d.setup(newMarker())) < d.Line, t.chunkSize
+	if fits && t.define(ctx, d, timeout, setupTries) {
+		return nil
+	}
+	for _, line := range d.repairs {
+		if t.needsSync { // the setup may stand in the editor
+			if err := t.clear(ctx, d); err != nil {
+				return err
+			}
+			t.chunkSize = chunk // the editor spoiled the echo, not the serial line
+		}
+		if err := t.typePreparation(ctx, d, line); err != nil {
+			return err
+		}
+		if fits && t.define(ctx, d, timeout, typeTries) {
+			return nil
+		}
+	}
+	if !t.needsSync {
+		return nil
+	}
+	if err := t.clear(ctx, d); err != nil {
+		return err
+	}
+	err := t.probe(ctx, d, timeout) // the shell has no functions
+	if err == nil {
+		t.needsSync = false
+		t.awaitPrompt(ctx, d)
+	}
+	return err
+}
+
+// setupTries is how often the setup is typed before the first repair.
+const setupTries = 2
+
+// typePreparation types a line that does no harm, and waits for the prompt. An empty line is not typed.
+func (t *typist) typePreparation(ctx context.Context, d Dialect, line string) error {
+	if line == "" {
+		return nil
+	}
+	if err := t.typeHarmless(ctx, d, line, t.atPrompt); err != nil {
 		return err
 	}
 	t.awaitPrompt(ctx, d)
-	t.define(ctx, d, timeout)
 	return nil
 }
 
 // define defines the dialect's function, and reports whether that succeeded.
-func (t *typist) define(ctx context.Context, d Dialect, timeout time.Duration) bool {
-	res, err := t.run(ctx, d, Command{What: "the setup of the shell", Timeout: timeout}, d.setup)
+func (t *typist) define(ctx context.Context, d Dialect, timeout time.Duration, tries int) bool {
+	res, err := t.run(ctx, d, Command{What: "the setup of the shell", Timeout: timeout}, tries, d.setup)
 	t.setupDone = err == nil && res.Code == 0
 	return t.setupDone
 }

@@ -75,6 +75,7 @@ func (t *typist) typeLine(ctx context.Context, d Dialect, tries int, shown strin
 	junk := "\x00" // no prompt
 	for try := 1; ; try++ {
 		w := newMarker()
+		w.byUnknown = d.byUnknown
 		line := frame(w)
 		t.frames.add(line, shown, w)
 		e := &echo{text: line, prompt: d.Prompt, learned: t.prompt, afterPrompt: t.atPrompt}

@@ -55,3 +55,6 @@ func (w *watches) disabled(name string) bool {
 // PushAborts changes which texts mean failure until pop is called. The changes that were pushed last are popped
 // first.
 func (c *Console) PushAborts(w Watch) (pop func()) { return c.watches.push(w) }
+
+// AbortDisabled reports whether the built-in abort of that name means nothing now.
+func (c *Console) AbortDisabled(name string) bool { return c.watches.disabled(name) }

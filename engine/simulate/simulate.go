@@ -140,6 +140,7 @@ func (b *Board) Close() {
 func config(p *engine.Policy, settings string) (cfg simboard.Config, err error) {
 	cfg = simboard.Config{
 		Prompt: firstPrompt(p.UBoot.Prompts), Autoboot: p.UBoot.Autoboot, Keys: p.UBoot.Keys, BootPassword: p.UBoot.Password, FindsNetwork: p.UBoot.Network,
+		Shell: p.UBoot.Shell, Quiet: p.UBoot.Autoboot == "", NoAutoboot: p.UBoot.Autoboot == "" && p.UBoot.Keys == "" && p.UBoot.Password == "",
 		Login: p.Linux.Login, User: p.Linux.User, Password: p.Linux.Password, ShellPrompt: firstPrompt(p.Linux.Prompts),
 	}
 	if err = simboard.Parse(settings, &cfg); err == nil {

@@ -53,6 +53,7 @@ const twoFiles = `
 local board = require("boards.sim")
 board.files = { kernel = { "Image", 0x40400000 }, dtb = { "board.dtb", 0x44000000 } }
 board.boot = "booti ${kernel_addr} - ${dtb_addr}"
+board.bootargs = "console=ttyS2,115200n8 rdinit=/init"
 board.uboot, board.linux = { chunk = CHUNK, delay = "1s" }, { chunk = CHUNK, delay = "1s" }
 return board
 `
@@ -123,6 +124,10 @@ func TestTypingCost(t *testing.T) {
 	}
 	if rep := e.Run(t.Context(), p, engine.Job{Image: filepath.Join(p.Dir, "disk.img")}); rep.Exit != 0 || rep.Attempt != 1 {
 		t.Fatal(rep.Err)
+	}
+	const most = 1200 // bytes: a console with pauses of 100 ms takes two minutes for them
+	if all := count.typed[0].bytes + count.typed[1].bytes; all > most {
+		t.Errorf("the default sequence types %d bytes; want at most %d", all, most)
 	}
 	for i, where := range []string{"U-Boot", "Linux"} {
 		for what, n := range map[string][2]int{"bytes": {bytesPlanned[i], count.typed[i].bytes}, "lines": {linesPlanned[i], count.typed[i].lines}} {

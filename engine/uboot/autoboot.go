@@ -3,6 +3,7 @@ package uboot
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -22,31 +23,35 @@ const (
 	passwordTries = 3
 )
 
-// abortMissed matches the start of a kernel, which means that autoboot was not stopped.
-var abortMissed = console.Abort{
-	Pattern: console.Text("Starting kernel ..."),
-	Kind:    classify.UBootAutoboot,
-	Message: "autoboot was not stopped: the board starts its kernel",
-	Hint:    "check uboot.autoboot, the text that asks for a key, and uboot.keys and uboot.password in the policy against the console lines",
-}
+// kernelStarts matches the start of a kernel. U-Boot's own text is missing if its console is silent.
+var kernelStarts = console.Regexp(`Starting kernel \.\.\.|^(?:\[ *\d+\.\d+\] )?(?:Linux version \d|Booting Linux on physical CPU)`)
 
-// abortPassword matches the same after a password was typed.
+// abortPassword matches the start of a kernel after a password was typed.
 var abortPassword = console.Abort{
-	Pattern: abortMissed.Pattern,
+	Pattern: kernelStarts,
 	Kind:    classify.UBootAutobootDenied,
 	Message: "U-Boot did not take the password: the board starts its kernel",
 	Hint:    "check uboot.password in the policy",
 }
 
+// maxRestarts is how often a board may reset itself before U-Boot's prompt: after power-on, some reset themselves
+// once, to set fuses or a power controller.
+const maxRestarts = 3
+
 // banner matches the first line of U-Boot proper. Its SPL may have printed a banner of its own before, more than
 // once.
 var banner = console.Regexp(`(?m)^U-Boot 20\d\d\.\d\d`)
+
+// bannerSPL matches the first line of its SPL, or of what comes before that.
+var bannerSPL = console.Regexp(`(?m)^U-Boot [ST]PL 20\d\d\.\d\d`)
 
 // event is what the board did while autoboot was being stopped.
 type event int
 
 const (
-	sawBanner event = iota
+	sawBanner  event = iota
+	sawRestart       // another banner
+	sawSPL           // likewise, of an SPL
 	asksKeys
 	asksPassword
 	atPrompt // plus the index of the prompt
@@ -61,9 +66,12 @@ type stopper struct {
 	until   time.Time
 	nudge   time.Duration // silence after which Ctrl-C is typed
 	gaps    int           // of the console's port, at the beginning
+	came    int64         // bytes that had come from the console at the beginning
+	note    func(string)  // reports to people
 
-	booted    bool // the banner came: another one is a reset
-	asked     bool // the autoboot text came
+	booted    bool // the banner came: another one is a restart
+	restarts  int  // how often the board reset itself
+	asked     bool // the autoboot text came, or there is none to wait for
 	typing    bool // keys are typed every KeyInterval
 	keysTyped int  // how often they were typed
 	passwords int  // how many passwords were typed
@@ -71,12 +79,15 @@ type stopper struct {
 
 // stop types the keys from the moment U-Boot asks for them until its prompt ends the stream, and returns that
 // prompt.
-func (u *UBoot) stop(ctx context.Context, cfg Config, state State, until time.Time) (prompt string, err error) {
-	s := &stopper{UBoot: u, cfg: cfg, state: state, until: until, nudge: firstNudge, gaps: u.Gaps()}
+func (u *UBoot) stop(ctx context.Context, cfg Config, state State, until time.Time, note func(string)) (prompt string, err error) {
+	s := &stopper{UBoot: u, cfg: cfg, state: state, until: until, nudge: firstNudge, gaps: u.Gaps(), came: u.Received(), note: note}
 	if state == JustReset {
 		s.nudge = nudgeAfter
 	}
 	s.prompts = slices.SortedFunc(slices.Values(cfg.Prompts), func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+	if err := s.begin(ctx); err != nil {
+		return "", err
+	}
 	for {
 		left := until.Sub(u.Now())
 		if left <= 0 {
@@ -103,13 +114,31 @@ func (u *UBoot) stop(ctx context.Context, cfg Config, state State, until time.Ti
 	}
 }
 
-// timeoutError returns the error of a board that did not come to its prompt in time.
-func (s *stopper) timeoutError() error {
-	hint := "check that the board powers on and that uboot.prompt, uboot.autoboot and uboot.keys are right"
-	if s.Gaps() > s.gaps {
-		hint = "the console port was away meanwhile, and what U-Boot asked then is lost: check the adapter, its cable and its power"
+// begin begins to type if there is no text to wait for.
+func (s *stopper) begin(ctx context.Context) error {
+	s.asked, s.typing = s.cfg.Autoboot == "", false
+	if !s.asked || s.cfg.Keys == "" && s.cfg.Password == "" {
+		return nil
 	}
-	return classify.WithHint(s.Fail(classify.New(classify.UBootAutoboot, "U-Boot's prompt %q did not appear within %s", strings.Join(s.cfg.Prompts, `" or "`), s.cfg.Timeout)), "%s", hint)
+	s.typing = true
+	return s.typeKeys(ctx)
+}
+
+// restart begins again: the board has reset itself.
+func (s *stopper) restart(ctx context.Context) error {
+	s.restarts++
+	s.nudge = nudgeAfter
+	bounded := !s.AbortDisabled(console.Reset.Name)
+	switch {
+	case !bounded:
+		s.note("the board reset itself before U-Boot's prompt: waiting for it again")
+	case s.restarts <= maxRestarts:
+		s.note(fmt.Sprintf("the board reset itself before U-Boot's prompt (%d of at most %d times): waiting for it again", s.restarts, maxRestarts))
+	default:
+		const format = "the board reset itself %d times before U-Boot's prompt"
+		return classify.WithHint(s.Fail(classify.New(console.Reset.Kind, format, s.restarts)), "%s", console.Reset.Hint)
+	}
+	return s.begin(ctx)
 }
 
 // next waits for the next event.
@@ -124,7 +153,8 @@ func (s *stopper) next(ctx context.Context, left time.Duration) (event, error) {
 	var events []event
 	add := func(e event, p console.Pattern) { events, w.For = append(events, e), append(w.For, p) }
 	if s.booted {
-		w.Abort = append(w.Abort, console.Reset)
+		add(sawRestart, banner)
+		add(sawSPL, bannerSPL)
 	} else {
 		add(sawBanner, banner)
 	}
@@ -137,7 +167,7 @@ func (s *stopper) next(ctx context.Context, left time.Duration) (event, error) {
 	case s.passwords > 0:
 		w.Abort = append(w.Abort, abortPassword)
 	case s.asked || s.state == JustReset:
-		w.Abort = append(w.Abort, abortMissed)
+		w.Abort = append(w.Abort, s.abortMissed())
 	}
 	for i, p := range s.prompts { // keys that came too late may follow a prompt
 		add(atPrompt+event(i), console.Prompt(strings.TrimRight(p, " ")))
@@ -155,6 +185,9 @@ func (s *stopper) answer(ctx context.Context, what event) error {
 	case what == sawBanner:
 		s.booted = true
 		return nil
+	case what == sawRestart || what == sawSPL:
+		s.booted = what == sawRestart
+		return s.restart(ctx)
 	case what == asksKeys && s.cfg.Keys != "":
 		s.asked, s.typing = true, true
 		return s.typeKeys(ctx)
@@ -169,10 +202,14 @@ func (s *stopper) answer(ctx context.Context, what event) error {
 	return s.SendSecret(ctx, s.cfg.Password+"\n")
 }
 
-// typeKeys types the keys, and Ctrl-C instead after every few times.
+// typeKeys types the keys, or the password if there are none, and Ctrl-C instead after every few times.
 func (s *stopper) typeKeys(ctx context.Context) error {
-	if s.keysTyped++; s.keysTyped%clearEvery == 0 {
+	s.keysTyped++
+	switch {
+	case s.keysTyped%clearEvery == 0:
 		return s.Send(ctx, interrupt)
+	case s.cfg.Keys == "":
+		return s.SendSecret(ctx, s.cfg.Password+"\n")
 	}
 	return s.Send(ctx, s.cfg.Keys)
 }

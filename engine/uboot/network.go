@@ -28,8 +28,12 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	if err := u.initNetwork(ctx); err != nil {
 		return "", err
 	}
+	if err := u.clear(ctx, "ipaddr"); err != nil {
+		return "", err
+	}
 	u.noRetry = true
-	res, err := u.Exec(ctx, console.Command{Text: dhcpCmd, What: "`dhcp`", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
+	cmd := noRetry + "setenv autoload no;dhcp" + u.then() + "printenv ipaddr"
+	res, err := u.Exec(ctx, console.Command{Text: cmd, What: "`dhcp`", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
 	switch {
 	case err != nil:
 		return "", err
@@ -48,9 +52,6 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	}
 	return u.Env(ctx, "ipaddr") // the output may be garbled
 }
-
-// dhcpCmd gets a lease and prints the board's address.
-const dhcpCmd = noRetry + "setenv autoload no;dhcp&&printenv ipaddr"
 
 // ipaddr matches what printenv prints of the board's address.
 var ipaddr = regexp.MustCompile(`(?m)^ipaddr=(\d+\.\d+\.\d+\.\d+)$`)
@@ -110,8 +111,23 @@ const (
 func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, size int64, window int) error {
 	// With the server's address in the name, no variable selects another server. U-Boot's lwIP stack has one more of
 	// them than serverip: tftpserverip.
-	cmd := fmt.Sprintf("tftpboot %#x %s", address, word(server+":"+name))
-	load := console.Command{Text: u.tuneTFTP(window) + cmd, Stall: loadStall, Abort: []console.Abort{unanswered}}
+	file, err := u.quoteFile(server + ":" + name)
+	if err == nil {
+		err = u.clear(ctx, "filesize")
+	}
+	if err != nil {
+		return err
+	}
+	cmd := fmt.Sprintf("tftpboot %#x %s", address, file)
+	tune := u.tuneTFTP(window)
+	if tune != "" && len(u.Frame(tune+cmd)) > u.Line {
+		// A U-Boot that refuses a variable loads with its defaults.
+		if _, err := u.Exec(ctx, console.Command{Text: strings.TrimSuffix(tune, ";")}); err != nil && !console.Optional(ctx, err) {
+			return err
+		}
+		tune = ""
+	}
+	load := console.Command{Text: tune + cmd, Stall: loadStall, Abort: []console.Abort{unanswered}}
 	res, err := u.Exec(ctx, load)
 	if err == nil && strings.Contains(res.Output, "`serverip' not set") { // before 2018, U-Boot wanted it nevertheless
 		load.Text = "setenv serverip " + server + ";" + cmd
@@ -163,13 +179,3 @@ func (u *UBoot) tuneTFTP(window int) string {
 
 // noRetry lets a failed DHCP or load return to the prompt.
 const noRetry = "setenv netretry no;"
-
-// word returns s as one word of U-Boot's shell, in quotes only if it needs them.
-func word(s string) string {
-	if bareWord.MatchString(s) {
-		return s
-	}
-	return console.QuoteUBoot(s)
-}
-
-var bareWord = regexp.MustCompile(`^[\w./:-]+$`)

@@ -19,14 +19,15 @@ import (
 // Config describes one board's U-Boot.
 type Config struct {
 	Prompts     []string        // how the prompt ends, in each U-Boot that the board may have
-	Autoboot    string          // the text that it prints when autoboot can be stopped
-	Keys        string          // what to type then: a key, or a word; Enter is not added
+	Autoboot    string          // the text that it prints when autoboot can be stopped; "": Keys are typed from the beginning
+	Keys        string          // what to type then: a key, or a word; Enter is not added; "" types nothing
 	KeyInterval time.Duration   // how often the keys are typed until the prompt is there
 	Password    string          // typed with Enter when asked for, and at Autoboot if there are no Keys; it is never recorded
 	Timeout     time.Duration   // from power-on to the prompt
 	Line        int             // the longest line that it takes, in bytes
 	Pacing      *console.Pacing // how fast to type; nil is the console's
 	Network     string          // a command that finds the network card; "" if U-Boot needs none
+	Shell       string          // Hush or Simple; "" is Hush
 }
 
 // State is what is known of a board when Interrupt is called.
@@ -41,7 +42,7 @@ const (
 // Default is the configuration of a stock U-Boot.
 var Default = Config{
 	Prompts: []string{"=> "}, Autoboot: "Hit any key to stop autoboot", Keys: " ", KeyInterval: 200 * time.Millisecond,
-	Timeout: time.Minute, Line: 480,
+	Shell: Hush, Timeout: time.Minute, Line: 480,
 }
 
 const (
@@ -64,21 +65,21 @@ type UBoot struct {
 	defined variables
 	window  int  // of TFTP, as the environment has it; 0: nothing of TFTP is set yet
 	noRetry bool // netretry is no
+	simple  bool // its shell keeps no exit code
 }
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its
-// prompt already is recognised.
-func Interrupt(ctx context.Context, con *console.Console, cfg Config, state State) (*UBoot, error) {
+// prompt already is recognised. note gets texts for people.
+func Interrupt(ctx context.Context, con *console.Console, cfg Config, state State, note func(string)) (*UBoot, error) {
 	con.EndEpoch(ctx, "a new U-Boot prompt was asked for")
 	con.Pace(cfg.Pacing)
-	u := &UBoot{network: cfg.Network, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTimeout}}
+	u := &UBoot{network: cfg.Network, simple: cfg.Shell == Simple, Interpreter: console.Interpreter{Console: con, Exit: classify.UBootExit, Limit: commandTimeout}}
 	for until := con.Now().Add(cfg.Timeout); ; state = AnyState {
-		prompt, err := u.stop(ctx, cfg, state, until)
+		prompt, err := u.stop(ctx, cfg, state, until, note)
 		if err != nil {
 			return nil, err
 		}
-		u.Dialect = console.UBoot(prompt, cfg.Line)
-		u.Abort = aborts
+		u.Dialect = cfg.dialect(prompt)
 		// The first byte after the interrupt may be lost, and U-Boot's input may still hold keys. So clear it with a
 		// byte that may be lost, drain the output, and only then synchronise.
 		if err = con.Send(ctx, interrupt); err == nil {
@@ -134,8 +135,14 @@ func (u *UBoot) SetEnv(ctx context.Context, name, value string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	_, err := u.Run(ctx, console.Command{Text: "setenv " + name + " " + console.QuoteUBoot(value)})
-	return err
+	quoted, err := u.quote(value)
+	if err != nil {
+		return err
+	}
+	if _, err = u.Run(ctx, console.Command{Text: "setenv " + name + " " + quoted}); err != nil {
+		return err
+	}
+	return u.checkEnv(ctx, name, value)
 }
 
 var validName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
@@ -173,6 +180,9 @@ func (u *UBoot) Boot(ctx context.Context, cmd, arguments string) (console.Abort,
 // withArguments returns a line that sets the kernel's arguments and runs cmd. It sets them in a command of their own
 // if one line is too short for both, or if cmd would run although they could not be set.
 func (u *UBoot) withArguments(ctx context.Context, cmd, arguments string) (line string, err error) {
+	if u.simple {
+		return cmd, u.SetEnv(ctx, "bootargs", arguments)
+	}
 	set := "setenv bootargs " + console.QuoteUBoot(arguments)
 	if line = set + "&&" + cmd; len(u.Frame(line)) <= u.Line && !strings.ContainsAny(cmd, ";&|") {
 		return line, nil

@@ -29,6 +29,9 @@ const (
 	countdown = "Hit any key to stop autoboot:  2 "
 )
 
+// noNote drops notes.
+func noNote(string) {}
+
 // with returns Default with a change.
 func with(change func(*Config)) Config {
 	cfg := Default
@@ -42,6 +45,11 @@ func TestInterrupt(t *testing.T) {
 	word := with(func(c *Config) { c.Keys = "stop" })
 	secret := with(func(c *Config) { c.Keys, c.Password = "", "s3cret" })
 	both := with(func(c *Config) { c.Password = "s3cret" })
+	silent := with(func(c *Config) { c.Autoboot = "" })
+	silentWord := with(func(c *Config) { c.Autoboot, c.Keys = "", "tpl" })
+	silentSecret := with(func(c *Config) { c.Autoboot, c.Keys, c.Password = "", "", "s3cret" })
+	silentBoth := with(func(c *Config) { c.Autoboot, c.Password = "", "s3cret" })
+	promptOnly := with(func(c *Config) { c.Autoboot, c.Keys = "", "" })
 	two := with(func(c *Config) { c.Prompts = []string{"=> ", "J7 => ", "vendor# "} })
 	stopped := func(stale string) func(*consoletest.Board) {
 		return func(b *consoletest.Board) {
@@ -91,6 +99,60 @@ func TestInterrupt(t *testing.T) {
 		"two prompts, the longer one":   {two, AnyState, func(b *consoletest.Board) { b.Prompt = "J7 => "; b.Say(banner1 + b.Prompt); b.Serve() }, "J7 => ", quickly},
 		"two prompts, the shorter one":  {two, AnyState, func(b *consoletest.Board) { b.Say(banner1 + "=> "); b.Serve() }, "=> ", quickly},
 		"two prompts, the vendor's own": {two, AnyState, func(b *consoletest.Board) { b.Prompt = "vendor# "; b.Say(banner1 + b.Prompt); b.Serve() }, "vendor# ", quickly},
+		"a reset in the countdown": {Default, JustReset, func(b *consoletest.Board) {
+			b.Say(banner1 + countdown)
+			b.Until("  ")
+			b.Say("PMIC: resetting\r\n" + banner1 + countdown)
+			b.Until(" ")
+			b.Say("\r\n=> ")
+			b.Serve()
+		}, "=> ", 2 * quickly},
+		"a reset before the countdown, to SPL": {Default, JustReset, func(b *consoletest.Board) {
+			for range 2 {
+				b.Say("\r\nU-Boot SPL 2023.04\r\n" + banner1)
+			}
+			b.Say(countdown)
+			b.Until(" ")
+			b.Say("\r\n=> ")
+			b.Serve()
+		}, "=> ", quickly},
+		"as many resets as may be": {Default, JustReset, func(b *consoletest.Board) {
+			for range maxRestarts {
+				b.Say(banner1)
+			}
+			b.Say(banner1 + countdown)
+			b.Until(" ")
+			b.Say("\r\n=> ")
+			b.Serve()
+		}, "=> ", quickly},
+		"a silent console": {silent, JustReset, func(b *consoletest.Board) {
+			b.Until("    ")
+			b.Say("\r\n=> ")
+			b.Serve()
+		}, "=> ", 3 * quickly},
+		"a silent console, a word": {silentWord, JustReset, func(b *consoletest.Board) {
+			b.Until("tpltpl")
+			b.Say("\r\n=> ")
+			b.Serve()
+		}, "=> ", 2 * quickly},
+		"a silent console, a password": {silentSecret, JustReset, func(b *consoletest.Board) {
+			b.Until("s3cret\ns3cret\n")
+			b.Say("\r\n=> ")
+			b.Serve()
+		}, "=> ", 2 * quickly},
+		"a silent console that asks for the password": {silentBoth, JustReset, func(b *consoletest.Board) {
+			b.Until("  ")
+			b.Say("Password: ")
+			b.Until("s3cret\n")
+			b.Say("\r\n=> ")
+			b.Serve()
+		}, "=> ", 2 * quickly},
+		"a silent console, a word, at its prompt":     {silentWord, AnyState, func(b *consoletest.Board) { b.Serve() }, "=> ", 3 * quickly},
+		"a silent console, a password, at its prompt": {silentSecret, AnyState, func(b *consoletest.Board) { b.Serve() }, "=> ", 3 * quickly},
+		"nothing is typed before the prompt": {promptOnly, JustReset, func(b *consoletest.Board) {
+			b.Say(banner1 + countdown + "\b\b\b 0 \r\nnetboot failed\r\n=> ")
+			b.Serve()
+		}, "=> ", quickly},
 		"a password": {secret, AnyState, func(b *consoletest.Board) {
 			b.Say(banner1 + countdown)
 			b.Until("s3cret\n")
@@ -124,7 +186,7 @@ func TestInterrupt(t *testing.T) {
 				c, b := bench(t, consoletest.OK)
 				go tt.power(b)
 				began := time.Now()
-				u, err := Interrupt(t.Context(), c, tt.cfg, tt.state)
+				u, err := Interrupt(t.Context(), c, tt.cfg, tt.state, noNote)
 				if err != nil {
 					t.Fatalf("Interrupt() = %v; want nil\n%s", err, c.Tail())
 				}
@@ -146,6 +208,7 @@ func TestInterrupt(t *testing.T) {
 // TestInterruptFails: an autoboot that cannot be stopped, or a board that fails meanwhile, is an error of its own
 // kind at once.
 func TestInterruptFails(t *testing.T) {
+	silent := with(func(c *Config) { c.Autoboot = "" })
 	secret := with(func(c *Config) { c.Keys, c.Password = "", "s3cret" })
 	both := with(func(c *Config) { c.Password = "s3cret" })
 	for name, tt := range map[string]struct {
@@ -167,13 +230,23 @@ func TestInterruptFails(t *testing.T) {
 			b.Say("Starting kernel ...\r\n")
 			b.Discard()
 		}, classify.UBootAutoboot, 0},
-		"a reset in the countdown": {Default, JustReset, func(b *consoletest.Board) {
-			b.Say(banner1 + countdown)
-			b.Until("  ")
-			b.Say(banner1 + countdown)
+		"a reset too many": {Default, JustReset, func(b *consoletest.Board) {
+			for range maxRestarts {
+				b.Say(banner1 + countdown)
+				b.Until(" ")
+			}
+			b.Say(banner1 + "DRAM: 1 GiB\r\n" + banner1)
 			b.Discard()
-		}, classify.BoardReset, Default.KeyInterval},
-		"a reset to SPL":                {Default, JustReset, func(b *consoletest.Board) { b.Say(banner1 + "\r\nU-Boot SPL 2023.04\r\n"); b.Discard() }, classify.BoardReset, 0},
+		}, classify.BoardReset, 0},
+		"a silent kernel": {silent, JustReset, func(b *consoletest.Board) {
+			b.Until("  ")
+			b.Say("[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x410fd034]\r\n")
+			b.Discard()
+		}, classify.UBootAutoboot, Default.KeyInterval},
+		"a silent kernel, no text": {Default, JustReset, func(b *consoletest.Board) {
+			b.Say("Linux version 4.4.60 (builder@host)\r\n")
+			b.Discard()
+		}, classify.UBootAutoboot, 0},
 		"a reset after the prompt":      {Default, JustReset, func(b *consoletest.Board) { b.Say(banner1 + "=> "); b.Until("\x03"); b.Say(banner1); b.Discard() }, classify.BoardReset, 2 * drainSilence},
 		"a reset during the first Sync": {Default, JustReset, func(b *consoletest.Board) { b.Say(banner1 + "=> "); b.Until(".'"); b.Say(banner1); b.Discard() }, classify.BoardReset, 2 * drainSilence},
 		"a password it has not":         {Default, AnyState, func(b *consoletest.Board) { b.Say(countdown); b.Until(" "); b.Say("Password: "); b.Discard() }, classify.UBootAutobootDenied, 0},
@@ -199,7 +272,7 @@ func TestInterruptFails(t *testing.T) {
 				c, b := bench(t, consoletest.OK)
 				go tt.power(b)
 				began := time.Now()
-				_, err := Interrupt(t.Context(), c, tt.cfg, tt.state)
+				_, err := Interrupt(t.Context(), c, tt.cfg, tt.state, noNote)
 				if got := classify.Facts(err).Kind; got != tt.kind || time.Since(began) > tt.within {
 					t.Errorf("Interrupt() = %v of kind %s after %s; want %s within %s", err, got, time.Since(began), tt.kind, tt.within)
 				}
@@ -221,7 +294,7 @@ func TestThePasswordIsNotRecorded(t *testing.T) {
 			b.Serve()
 		}()
 		tr.Hide(console.NewSecrets("s3cret"))
-		if _, err := Interrupt(t.Context(), c, with(func(c *Config) { c.Keys, c.Password = "", "s3cret" }), AnyState); err != nil {
+		if _, err := Interrupt(t.Context(), c, with(func(c *Config) { c.Keys, c.Password = "", "s3cret" }), AnyState, noNote); err != nil {
 			t.Fatal(err)
 		}
 		c.Close()
@@ -258,7 +331,7 @@ func TestSetAddress(t *testing.T) {
 func prompt(t *testing.T, reply func(string) (string, string)) (*UBoot, *consoletest.Board) {
 	c, b := bench(t, reply)
 	go b.Serve()
-	u, err := Interrupt(t.Context(), c, Default, AnyState)
+	u, err := Interrupt(t.Context(), c, Default, AnyState, noNote)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,6 +445,9 @@ func TestLoadCommands(t *testing.T) {
 	}
 }
 
+// dhcpCmd is what DHCP types.
+const dhcpCmd = "setenv netretry no;setenv autoload no;dhcp&&printenv ipaddr"
+
 func TestNetworkCardIsLookedFor(t *testing.T) {
 	for name, tt := range map[string]struct {
 		network, scan string // the command, and its exit code
@@ -402,7 +478,7 @@ func TestNetworkCardIsLookedFor(t *testing.T) {
 				go b.Serve()
 				cfg := Default
 				cfg.Network = tt.network
-				u, err := Interrupt(t.Context(), c, cfg, AnyState)
+				u, err := Interrupt(t.Context(), c, cfg, AnyState, noNote)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -60,6 +60,14 @@ func (u *UBoot) resolve(ctx context.Context, cmd string) (string, error) {
 	}
 	all := u.defined
 	u.defined = nil
+	if u.simple {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			if err := u.SetEnv(ctx, name, all[name]); err != nil {
+				return "", err
+			}
+		}
+		return cmd, nil
+	}
 	line := ""
 	flush := func() error {
 		if line == "" {

@@ -24,6 +24,7 @@
 ---@field chunk? integer bytes sent at a time; 0 sends whole lines
 ---@field delay? pause pause after each chunk
 ---@field echo? boolean the board echoes its input
+---@field ready? string output of the port when it is connected to the board; empty: it is connected once it is open
 ---@field reopen? duration how long flashlua waits for a lost port to return
 ---@field aborts? table<string, string|false> as in flashlua.step_options
 
@@ -34,6 +35,7 @@
 ---@field every? duration interval between two keys
 ---@field password? string sent when asked for; masked in all records
 ---@field network? string command before DHCP
+---@field shell? string "hush", or "simple" for a U-Boot without hush
 ---@field timeout? duration longest time from power-on to the prompt
 ---@field line_limit? integer longest input line, in bytes
 ---@field chunk? integer bytes sent at a time, instead of the console's

@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register("uboot", func(c Config) map[string]vm.Builtin { return ubootModule{c.Phase, c.Reader}.functions() })
+	register("uboot", func(c Config) map[string]vm.Builtin { return ubootModule{c.Phase, c.Reader, c.Output}.functions() })
 }
 
 var ubootStopOptions = policy.DeclareUBoot(2, "uboot.stop")
@@ -18,6 +18,7 @@ var ubootStopOptions = policy.DeclareUBoot(2, "uboot.stop")
 type ubootModule struct {
 	phase  *Phase
 	reader policy.Reader
+	output *Output
 }
 
 func (m ubootModule) functions() map[string]vm.Builtin {
@@ -31,7 +32,7 @@ func (m ubootModule) stopUBoot(c *vm.Args) ([]lua.LValue, error) {
 	}
 	con := consoleArg(c, 1)
 	config := ubootStopOptions.Read(m.reader, c)
-	ub, err := uboot.Interrupt(c.Ctx, con, config, uboot.AnyState)
+	ub, err := uboot.Interrupt(c.Ctx, con, config, uboot.AnyState, m.output.Say)
 	if err != nil {
 		return nil, err
 	}

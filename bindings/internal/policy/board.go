@@ -6,7 +6,6 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
@@ -17,7 +16,7 @@ import (
 )
 
 func readConsole(s *section) engine.Console {
-	c := engine.Console{Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
+	c := engine.Console{Ready: s.str("ready", ""), Reopen: s.duration("reopen", engine.DefaultReopen), Watch: s.aborts()}
 	c.Typing = console.Typing{Chunk: s.nonNegative("chunk", 0), Delay: s.pause("delay", 0), NoEcho: !s.boolean("echo", true)}
 	s.console = console.Pacing{Chunk: c.Typing.Chunk, Delay: c.Typing.Delay}
 	c.Line = transport.Line{Baud: s.nonNegative("baud", transport.DefaultBaud), Framing: s.str("framing", "8N1"), Flow: s.str("flow", "none")}
@@ -39,11 +38,14 @@ func readUBoot(s *section) uboot.Config {
 	if c.KeyInterval < minKeyInterval {
 		s.fail("every", "must be at least %s: a prompt is one when nothing followed it for a moment", minKeyInterval)
 	}
-	if c.Keys == "" && c.Password == "" {
-		s.fail("keys", "must not be empty without a password")
+	if c.Keys == "" && c.Password == "" && c.Autoboot != "" {
+		s.fail("keys", "must not be empty without a password; with uboot.autoboot empty too, the prompt is waited for and nothing is typed before")
 	}
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
-	c.Network, c.Pacing = s.str("network", c.Network), s.pacing()
+	c.Network, c.Pacing, c.Shell = s.str("network", c.Network), s.pacing(), s.str("shell", c.Shell)
+	if c.Shell != uboot.Hush && c.Shell != uboot.Simple {
+		s.fail("shell", "must be %q or %q, not %q", uboot.Hush, uboot.Simple, c.Shell)
+	}
 	s.rejectUnused()
 	return c
 }
@@ -64,24 +66,6 @@ func (s *section) pacing() *console.Pacing {
 		return nil
 	}
 	return &p
-}
-
-// aborts reads the aborts of the whole board.
-func (s *section) aborts() console.Watch {
-	s.declare("aborts", option.Aborts)
-	w, err := luaoption.Aborts(s.t.RawGetString("aborts"))
-	if err != nil {
-		s.fail("aborts", "%v", err)
-	}
-	shown := []any{}
-	for _, a := range w.Add {
-		shown = append(shown, a.Message)
-	}
-	for _, name := range w.Disable {
-		shown = append(shown, "not "+name)
-	}
-	s.record("aborts", shown)
-	return w
 }
 
 // prompt reads a text to wait for, which is not blank.

@@ -178,3 +178,31 @@ func TestFunctions(t *testing.T) {
 		t.Errorf("Backoff(3) = %s, %v; want 3s", wait, err)
 	}
 }
+
+// TestSetAborts: an operator's setting switches a built-in abort off, or on again, in the table of the policy.
+func TestSetAborts(t *testing.T) {
+	const text = `return { console = { aborts = { ["DDR init failed"] = "no memory", panic = false } }, flash = function() end }`
+	for _, tt := range []struct {
+		text string
+		set  map[string]string
+		want string // the disabled ones, and how many are added; or the error
+	}{
+		{text, nil, "[panic] 1"},
+		{text, map[string]string{"console.aborts.panic": "true"}, "[] 1"},
+		{`return { flash = function() end }`, map[string]string{"console.aborts.reset": "false"}, "[reset] 0"},
+		{text, map[string]string{"console.aborts.reset": "no"}, `--set: console.aborts.reset must be true or false, not "no"`},
+		{text, map[string]string{"console.aborts.rest": "false"}, "--set console.aborts.rest=…: there is no policy key console.aborts.rest"},
+	} {
+		r, err := decode(t, tt.text, tt.set)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			w := r.Policy.Console.Watch
+			got = fmt.Sprint(w.Disable, len(w.Add))
+		}
+		if !strings.HasPrefix(got, tt.want) {
+			t.Errorf("decode(%s, %v) = %s; want %s", tt.text, tt.set, got, tt.want)
+		}
+	}
+}

@@ -88,6 +88,9 @@ func hostShellIn(t *testing.T, dir string) *hostShell {
 func (h *hostShell) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
 	// A board's shell keeps the helper in a variable.
 	text, loads := cmd.Text, strings.HasPrefix(cmd.Text, "export FL=")
+	if !loads {
+		text = `fj(){ sh -c "$FL" fl $1;};` + text
+	}
 	if loads {
 		text += `; printf %s "$FL" >&3`
 	}

@@ -46,7 +46,7 @@ func (d *ShellFlasher) runOnce(ctx context.Context, j job) (reply, error) {
 	name := hex.EncodeToString(sum[:])[:jobDigits]
 	_, withdraw := d.HTTP.Offer(serve.Offer{Path: d.jobs + "/" + name, Content: serve.Text("job", text), Peer: d.boardAddr})
 	defer withdraw()
-	run := console.Command{Text: `sh -c "$FL" fl ` + name, What: j.what}
+	run := console.Command{Text: "fj " + name, What: j.what}
 	j.apply(&run)
 	res, err := d.Shell.Exec(ctx, run)
 	a := reply{fields: map[string][]string{}, text: res.Output}

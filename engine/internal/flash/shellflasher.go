@@ -61,7 +61,8 @@ func (d *ShellFlasher) url(path string) string {
 	return "http://" + d.Station + ":" + d.HTTP.Port() + path
 }
 
-// loadHelper stores the helper in a variable of the board's shell and checks that it arrived complete.
+// loadHelper stores the helper in a variable of the board's shell, checks that it arrived complete, and defines fj,
+// which runs a job.
 func (d *ShellFlasher) loadHelper(ctx context.Context) error {
 	if d.loaded {
 		return nil
@@ -78,7 +79,7 @@ func (d *ShellFlasher) loadHelper(ctx context.Context) error {
 	}})
 	defer withdraw()
 	sum := sha256.Sum256([]byte(text))
-	cmd := fmt.Sprintf(`export FL="$(u=%s;wget -qO- $u||curl -fsS $u)";printf %%s "$FL"|sha256sum`, url)
+	cmd := fmt.Sprintf(`export FL="$(u=%s;wget -qO- $u||curl -fsS $u)";fj(){ sh -c "$FL" fl $1;};printf %%s "$FL"|sha256sum`, url)
 	var res console.Result
 	for range queryRetries { // console noise may damage the command or its output
 		var err error

@@ -67,7 +67,7 @@ func (u *bootloader) command(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if name, value, is := strings.Cut(args[0], "="); is && len(args) == 1 && ownName.MatchString(name) {
+	if name, value, is := strings.Cut(args[0], "="); is && u.hasHush() && len(args) == 1 && ownName.MatchString(name) {
 		u.own[name] = value
 		u.status = 0
 		return nil
@@ -78,6 +78,7 @@ func (u *bootloader) command(ctx context.Context, args []string) error {
 		u.status = 0
 		return nil
 	}
+	ok = ok && (name != "echo" || u.b.cfg.Shell != ShellBare)
 	u.once = u.once || c.once
 	if !ok {
 		u.printf("Unknown command '%s' - try 'help'\n", args[0])

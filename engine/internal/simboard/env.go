@@ -126,6 +126,12 @@ func (u *bootloader) runAll(ctx context.Context, names []string) (int, error) {
 			u.printf("## Error: \"%s\" not defined\n", name)
 			return 1, nil
 		}
+		if !u.hasHush() {
+			if err := u.simpleLine(ctx, text); err != nil {
+				return u.status, err
+			}
+			continue
+		}
 		list, err := parseHush(text)
 		if err != nil {
 			u.printf("%v\n", err)

@@ -65,7 +65,7 @@ func TestEndlessLines(t *testing.T) {
 			}
 			begins()
 			b.On(t.Context()) // which first switches the power off
-			if _, err := uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState); err != nil {
+			if _, err := uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState, func(string) {}); err != nil {
 				t.Errorf("%s: %v", line, err)
 			}
 		})

@@ -124,7 +124,7 @@ func TestTheHostIsOutOfReach(t *testing.T) {
 		}
 		b.On(t.Context()) // what it changed of itself is lost
 		var err error
-		if b.ub, err = uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState); err != nil {
+		if b.ub, err = uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState, func(string) {}); err != nil {
 			t.Fatal(err)
 		}
 		if got, _ := answer(t, b.boot(t), "echo still here"); got != "still here" {
@@ -189,7 +189,7 @@ func TestPassword(t *testing.T) {
 		login := func() error {
 			con.Skip()
 			board.On(t.Context())
-			ub, err := uboot.Interrupt(t.Context(), con, uboot.Default, uboot.AnyState)
+			ub, err := uboot.Interrupt(t.Context(), con, uboot.Default, uboot.AnyState, func(string) {})
 			if err == nil {
 				_, err = ub.Boot(t.Context(), "run bootcmd", "")
 			}

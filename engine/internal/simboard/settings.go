@@ -52,6 +52,23 @@ var Settings = []Setting{
 		s.Wrap, err = between(value, minWrap, maxWrap)
 		return err
 	}},
+	{"shell", "NAME", "has a U-Boot whose shell is hush, simple (without $?), or bare (also without echo)", func(s *settings, _, value string) error {
+		names := []string{ShellHush, ShellSimple, ShellBare}
+		if s.cfg.Shell = value; !slices.Contains(names, value) {
+			return fmt.Errorf("%q is not one of %s", value, strings.Join(names, ", "))
+		}
+		return nil
+	}},
+	{"quiet", "1", "has a U-Boot that prints nothing before its prompt", func(s *settings, _, value string) (err error) {
+		if s.cfg.Quiet, err = strconv.ParseBool(value); err != nil {
+			err = fmt.Errorf("%q is neither 1 nor 0", value)
+		}
+		return err
+	}},
+	{"restarts", "N", "resets itself N times after each power-on, before U-Boot's countdown", func(s *settings, _, value string) (err error) {
+		s.cfg.Restarts, err = between(value, 0, maxNth)
+		return err
+	}},
 	{"seed", "N", "makes its random choices from this seed", func(s *settings, _, value string) (err error) {
 		if s.Seed, err = strconv.ParseUint(value, 10, 64); err != nil {
 			err = fmt.Errorf("%q is not a number from 0 up", value)

@@ -50,6 +50,10 @@ type Config struct {
 	Prompt, Autoboot                            string // of U-Boot
 	FindsNetwork                                string // U-Boot's command that finds the network card: the board has what it uses
 	Keys, BootPassword                          string // that stop its autoboot: a word of more than one key, a password
+	Shell                                       string // of U-Boot: ShellHush, which is the default, ShellSimple or ShellBare
+	Quiet                                       bool   // U-Boot prints nothing before its prompt
+	NoAutoboot                                  bool   // U-Boot goes to its prompt
+	Restarts                                    int    // how often the board resets itself after power-on, before U-Boot's countdown
 	Login, User, Password, ShellPrompt, Command string // of Linux; Command is the kernel's command line
 }
 
@@ -66,7 +70,7 @@ type Board struct {
 
 	typed, printed uartDirection
 
-	mu               sync.Mutex // guards what follows, except saved
+	mu               sync.Mutex // guards what follows, except saved and restarts
 	port             *Port
 	adapterUnplugged bool                    // the station's adapter
 	off              context.CancelFunc      // nil while the power is off
@@ -76,6 +80,7 @@ type Board struct {
 	booted           time.Time               // when that began
 	done             chan struct{}           // closed when the power is off and everything stands still
 	saved            map[string]string       // U-Boot's environment in flash; of the goroutine that lives
+	restarts         int                     // resets of its own since power-on; of the goroutine that lives
 
 	switching sync.Mutex // held by On and Off
 }
@@ -236,6 +241,7 @@ var (
 // live goes from one reset to the next until the power goes.
 func (b *Board) live(ctx context.Context, done chan struct{}) {
 	defer close(done)
+	b.restarts = 0
 	for ctx.Err() == nil {
 		life, end := context.WithCancelCause(ctx)
 		b.mu.Lock()
@@ -301,7 +307,7 @@ func (b *Board) reached(stage string, n int) error {
 // shutDown prints the kernel's last line.
 func (b *Board) shutDown() {
 	b.mu.Lock()
-	line := tty{b, b.life}
+	line := tty{b: b, ctx: b.life}
 	b.mu.Unlock()
 	at, _ := b.inLinux()
 	line.print(fmt.Appendf(nil, "[%5d.%06d] %s\r\n", at/time.Second, at%time.Second/time.Microsecond, linux.PowerDown))

@@ -34,18 +34,19 @@ var defaultEnv = map[string]string{
 
 // bootloader is the bootloader in one life of the board.
 type bootloader struct {
-	b      *Board
-	tty    *tty
-	env    map[string]string
-	ram    ram
-	status int // $?
-	depth  int
-	mmc    int // the current device
-	last   []*pipeline
-	once   bool              // a command of the last line must not be repeated
-	own    map[string]string // the shell's own variables
-	flash  bool              // sf probe was done
-	fresh  bool              // autoboot was stopped and nothing was read since
+	b        *Board
+	tty      *tty
+	env      map[string]string
+	ram      ram
+	status   int // $?
+	depth    int
+	mmc      int // the current device
+	last     []*pipeline
+	lastText string            // the last line, of a shell that is not hush
+	once     bool              // a command of the last line must not be repeated
+	own      map[string]string // the shell's own variables
+	flash    bool              // sf probe was done
+	fresh    bool              // autoboot was stopped and nothing was read since
 }
 
 func newBootloader(b *Board, line *tty) *bootloader {
@@ -82,7 +83,14 @@ func (u *bootloader) run(ctx context.Context) (args string, err error) {
 	if u.b.saved != nil {
 		from = "OK"
 	}
+	u.tty.mute = u.b.cfg.Quiet
+	defer func() { u.tty.mute = false }()
 	fmt.Fprintf(u.tty, banner, from)
+	if u.b.restarts < u.b.cfg.Restarts {
+		u.b.restarts++
+		u.printf("PMIC: settings stored, resetting ...\n")
+		return "", errReset
+	}
 	stopped, err := u.countdown(ctx)
 	if err == nil {
 		err = u.b.reach(StageAutoboot)
@@ -92,6 +100,9 @@ func (u *bootloader) run(ctx context.Context) (args string, err error) {
 	}
 	if !stopped {
 		err = u.line(ctx, "run bootcmd")
+	}
+	if err == nil || errors.Is(err, errBreak) {
+		u.tty.mute = false
 	}
 	for err == nil || errors.Is(err, errBreak) {
 		if errors.Is(err, errBreak) {
@@ -115,7 +126,7 @@ func (u *bootloader) run(ctx context.Context) (args string, err error) {
 // for then, or is that word itself.
 func (u *bootloader) countdown(ctx context.Context) (stopped bool, err error) {
 	delay := number(u.env["bootdelay"], 10)
-	if delay < 0 { // -1: no autoboot
+	if delay < 0 || u.b.cfg.NoAutoboot { // -1: no autoboot
 		return true, nil
 	}
 	fmt.Fprintf(u.tty, "%s: %2d ", u.b.cfg.Autoboot, delay)
@@ -232,6 +243,13 @@ func (u *bootloader) echo(text string) {
 
 // line runs what was typed. An empty one runs the last again, if all its commands may be repeated.
 func (u *bootloader) line(ctx context.Context, text string) error {
+	if !u.hasHush() {
+		if text == "" && !u.once {
+			text = u.lastText
+		}
+		u.lastText, u.once = text, false
+		return u.simpleLine(ctx, text)
+	}
 	list, err := parseHush(text)
 	if err != nil {
 		return u.refuse(err)

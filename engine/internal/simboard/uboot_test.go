@@ -42,7 +42,7 @@ func onBench(t *testing.T, faults string, f func(t *testing.T, b *bench)) {
 		if err := board.On(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if b.ub, err = uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState); err != nil {
+		if b.ub, err = uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState, func(string) {}); err != nil {
 			t.Fatal(err)
 		}
 		f(t, b)
@@ -119,7 +119,7 @@ func TestEnvironmentLastsWhenSaved(t *testing.T) {
 		b.want(t, "setenv kept 1; saveenv; setenv lost 1", "Saving Environment to Flash... OK", 0)
 		b.On(t.Context())
 		var err error
-		if b.ub, err = uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState); err != nil {
+		if b.ub, err = uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState, func(string) {}); err != nil {
 			t.Fatal(err)
 		}
 		b.want(t, "echo <$kept$lost>", "<1>", 0)
@@ -205,7 +205,7 @@ func TestStages(t *testing.T) {
 			t.Errorf("Load = %v", err)
 		}
 		b.On(t.Context())
-		if _, err := uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState); err != nil {
+		if _, err := uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState, func(string) {}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -291,7 +291,7 @@ func TestMissedAutoboot(t *testing.T) {
 		cfg := uboot.Default
 		cfg.Autoboot = "Press a key"
 		began := time.Now()
-		_, err := uboot.Interrupt(t.Context(), b.con, cfg, uboot.JustReset)
+		_, err := uboot.Interrupt(t.Context(), b.con, cfg, uboot.JustReset, func(string) {})
 		if f := classify.Facts(err); f.Kind != classify.UBootAutoboot || !strings.Contains(f.Hint, "uboot.autoboot") || time.Since(began) > 5*time.Second {
 			t.Errorf("after %s: %v, hint %q", time.Since(began), err, f.Hint)
 		}
@@ -322,11 +322,11 @@ func TestMissedAutobootIsNotHeldAgainstTheNextTry(t *testing.T) {
 		missed := uboot.Default
 		missed.Autoboot = "Press a key"
 		b.On(t.Context())
-		if _, err := uboot.Interrupt(t.Context(), b.con, missed, uboot.JustReset); err == nil {
+		if _, err := uboot.Interrupt(t.Context(), b.con, missed, uboot.JustReset, func(string) {}); err == nil {
 			t.Error("Interrupt with another autoboot text = nil; want an error")
 		}
 		b.On(t.Context())
-		if _, err := uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState); err != nil {
+		if _, err := uboot.Interrupt(t.Context(), b.con, uboot.Default, uboot.AnyState, func(string) {}); err != nil {
 			t.Errorf("Interrupt after a missed autoboot = %v; want nil", err)
 		}
 	})
