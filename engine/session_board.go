@@ -115,8 +115,8 @@ func (s *Session) linuxConfig() shell.Config {
 	return cfg
 }
 
-// Shell logs in to a Linux that is running or booting, also of a board that was just switched on. If the last shell of the attempt can still be used, the media
-// that it wrote are read back through the new one from now on.
+// Shell logs in to a Linux that is running or booting, also of a board that was just switched on. If the last shell of
+// the attempt can still be used, the media that it wrote are read back through the new one from now on.
 func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	con, err := s.console(ctx)
 	if err != nil {

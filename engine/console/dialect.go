@@ -97,8 +97,8 @@ func POSIX(prompt string, line int) Dialect {
 		setup: func(w marker) string {
 			return ` fl(){ fl=$1 flc=$2;set --;echo $fl:;command eval "$flc"</dev/null;fl=$fl$?;echo "$fl:$fl.";};fl ` + w.word()
 		},
-		// On terminals that they do not know, bash and zsh scroll long lines sideways, so that the echo is another one. The
-		// "command eval" of zsh runs nothing.
+		// On terminals that they do not know, bash and zsh scroll long lines sideways, so that the echo differs.
+		// The "command eval" of zsh runs nothing.
 		repairs: []string{" set +o emacs +o vi +o zle", " emulate sh"},
 		shortWrap: func(w marker, cmd string) string {
 			if !bareWord.MatchString(cmd) {

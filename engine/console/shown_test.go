@@ -120,7 +120,7 @@ func FuzzShown(f *testing.F) {
 	})
 }
 
-// nothingInZsh matches the sequences of the themes, which a zsh has to be told that they print nothing.
+// nothingInZsh matches the sequences of the themes, which zsh needs marked as printing nothing.
 var nothingInZsh = regexp.MustCompile(`(?:\x1b(?:\[[0-9;]*m|\][^\a\x1b]*(?:\a|\x1b\\)|\(B|[78])|[\a\x0f])+`)
 
 // TestPromptThemes: a prompt is given as one sees it on a terminal, whatever real shells print around it and in it.
