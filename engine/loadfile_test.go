@@ -8,7 +8,7 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/serve"
 )
 
-// TestExplainLoad: the error of a load that stopped in the middle of the file differs from that of one that never began.
+// TestExplainLoad: a load that stopped in the middle of the file and one that never began have different errors.
 func TestExplainLoad(t *testing.T) {
 	silent := classify.New(classify.NetTFTPTimeout, "the TFTP server does not answer")
 	refused := classify.New(classify.NetTFTP, "exited 1")
