@@ -18,13 +18,7 @@ import (
 // TestDifferential runs small random programs here and in Debian's lua5.1, and holds their results equal. The
 // generator avoids what differs on purpose, which docs/policies.md lists.
 func TestDifferential(t *testing.T) {
-	lua51, err := exec.LookPath("lua5.1")
-	if err != nil {
-		if os.Getenv("FLASHLUA_REQUIRE_QEMU") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("LEFT OUT: no lua5.1 on this machine")
-	}
+	lua51 := lua51Path(t)
 	count, seed := 10_000, uint64(1)
 	if n, err := strconv.Atoi(os.Getenv("FLASHLUA_SOAK")); err == nil {
 		count, seed = 100*n, rand.Uint64()
@@ -50,6 +44,19 @@ func TestDifferential(t *testing.T) {
 	if bad > 0 {
 		t.Errorf("%d of %d differ", bad, count)
 	}
+}
+
+// lua51Path returns the path of Debian's lua5.1. A test is skipped without it.
+func lua51Path(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("lua5.1")
+	if err != nil {
+		if os.Getenv("FLASHLUA_REQUIRE_QEMU") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("LEFT OUT: no lua5.1 on this machine")
+	}
+	return path
 }
 
 const (

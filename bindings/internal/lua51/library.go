@@ -37,6 +37,7 @@ func Open(s *vm.State) {
 	s.L.SetGlobal("tonumber", s.Function("tonumber", 0, toNumber))
 	s.L.SetGlobal("tostring", s.Function("tostring", 0, toString))
 	s.L.SetGlobal(ConcatName, s.Function("..", 0, concatenate))
+	openBase(s)
 	openCoroutines(s)
 	openStrings(s)
 	openTables(s)

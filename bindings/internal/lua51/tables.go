@@ -19,25 +19,11 @@ func openTables(s *vm.State) {
 	lib := s.L.GetGlobal("table").(*lua.LTable)
 	lib.RawSetString("concat", s.Function("table.concat", 0, concat))
 	lib.RawSetString("sort", s.Function("table.sort", 0, sortTable))
-	for _, name := range []string{"insert", "remove"} {
-		lib.RawSetString(name, s.L.NewFunction(moves(s, lib.RawGetString(name).(*lua.LFunction).GFunction)))
-	}
+	lib.RawSetString("insert", s.Function("table.insert", 0, insert))
+	lib.RawSetString("maxn", s.Function("table.maxn", 0, maxn))
+	lib.RawSetString("remove", s.Function("table.remove", 0, remove))
 	s.L.SetGlobal("unpack", s.Function("unpack", 0, unpack))
 	s.L.SetGlobal("setmetatable", s.Function("setmetatable", 0, setmetatable))
-}
-
-// moves makes a stock function count the values that it moves in a list: all from a position on.
-func moves(s *vm.State, stock lua.LGFunction) lua.LGFunction {
-	return func(L *lua.LState) int {
-		t, isTable := L.Get(1).(*lua.LTable)
-		at, isNumber := L.Get(2).(lua.LNumber)
-		s.Watchdog.Work(vm.LengthCost(t), 0)
-		if isTable && isNumber {
-			n := t.Len() - toInt(float64(at))
-			s.Watchdog.Work(max(n, -n)/vm.BytesPerStep, 0)
-		}
-		return stock(L)
-	}
 }
 
 func concat(c *vm.Args) ([]lua.LValue, error) {
@@ -49,7 +35,7 @@ func concat(c *vm.Args) ([]lua.LValue, error) {
 	var texts []string
 	size := 0
 	for i := from; i <= to; i++ {
-		v := t.RawGetInt(i)
+		v := t.RawGet(lua.LNumber(i))
 		text, ok := textOf(v)
 		if !ok {
 			c.Fail("the value at index %d is a %s, which cannot be concatenated", i, v.Type())
@@ -74,7 +60,7 @@ func unpack(c *vm.Args) ([]lua.LValue, error) {
 	}
 	var all []lua.LValue
 	for i := from; i <= to; i++ {
-		all = append(all, t.RawGetInt(i))
+		all = append(all, t.RawGet(lua.LNumber(i)))
 	}
 	return all, nil
 }
