@@ -18,7 +18,7 @@ LIMITS   = -timeout 1h -parallel 4
 # The race detector needs a C compiler.
 RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
 # Tests that decode or compile much in one goroutine run without the race detector, which makes them five times slower.
-HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands)$$
+HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestLuaSuite|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands)$$
 HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/internal/flash ./engine/internal/image
 # The long benchmarks of bench-flash.
 RACES    = BenchmarkFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards
@@ -70,7 +70,7 @@ picture: build ## draw docs/demo.svg for the README
 	GO=$(GO) docs/picture.sh
 
 soak: ## flash N=1000 simulated boards with random faults, end half as many runs by signals, and fuzz for minutes
-	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestSoakEnds$$|TestMatrix|TestDifferential' -v -timeout 2h ./cmd/flashlua ./bindings/internal/lua51 | grep -v -e '^=== ' -e '--- PASS'
+	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestSoakEnds$$|TestMatrix|TestDifferential$$' -v -timeout 2h ./cmd/flashlua ./bindings/internal/lua51 | grep -v -e '^=== ' -e '--- PASS'
 	FLASHLUA_SOAK=1 $(GO) test -run 'TestFraming$$' ./testdata/qemu
 	$(GO) test -run '^$$' -fuzz FuzzTelnet -fuzztime 5m -fuzzminimizetime 100x ./engine/transport
 	$(GO) test -run '^$$' -fuzz FuzzOpen -fuzztime 2m -fuzzminimizetime 100x ./engine/internal/image

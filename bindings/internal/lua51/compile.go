@@ -65,10 +65,10 @@ func recoverSyntax(name string, err *error) {
 	}
 }
 
-// stripBOMAndShebang returns source without a byte order mark, and with a first line "#!…" as a comment.
+// stripBOMAndShebang returns source without a byte order mark, and with a first line "#…" as a comment.
 func stripBOMAndShebang(source []byte) []byte {
 	source = bytes.TrimPrefix(source, []byte("\ufeff"))
-	if bytes.HasPrefix(source, []byte("#!")) {
+	if bytes.HasPrefix(source, []byte("#")) {
 		source = append([]byte("--"), source...)
 	}
 	return source

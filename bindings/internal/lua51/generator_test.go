@@ -177,7 +177,7 @@ func (g *generator) statement() {
 }
 
 func (g *generator) number() string {
-	return g.pick("0", "1", "2", "3", "-1", "10", "0.5", "7", "100", "010", "0x1f", "1e3", "-2.5", strconv.Itoa(g.IntN(50)))
+	return g.pick("0", "1", "2", "3", "-1", "10", "0.5", "7", "100", "010", "0x1f", "0010", "1e3", "-2.5", strconv.Itoa(g.IntN(50)))
 }
 
 func (g *generator) text() string {

@@ -151,6 +151,9 @@ func (g *generator) breaks() {
 	}
 	g.line("%s local %s = %s %s = function() return %[2]s end %[5]s[%[3]s] = %[4]s", open, x, n, f, r)
 	g.line("if %s > %d then break end %s %s = %s", n, 1+g.IntN(3), end, live, g.value())
+	if g.IntN(2) == 0 {
+		g.line("%s = %s if %s > 1 then break end", live, g.value(), n)
+	}
 	if loop == "repeat" {
 		g.line("until %s > 4", n)
 	} else {
@@ -244,5 +247,5 @@ func (g *generator) operators() {
 		g.line("out(try(function() return %s %s %s end))", a, g.pick("+", "%", "*", "-", "<=", "==", "/"), b)
 	}
 	g.line("out(try(function() return %s %s %s end))", g.pick("'5'", "'010'", "' 7 '", "'x'", "nil"), g.pick("+", "-", "*", "/"), g.pick("2", "'3'", "{}"))
-	g.line("out(try(function() local c = ('x') ; (%s).y = 1 end)) out(-%s)", g.pick("'x'", "'x'", "id('x')", "5"), t)
+	g.line("out(try(function() local a, b, c = {}, {}, {} ; (%s).y = 1 end)) out(-%s)", g.pick("'x'", "'x'", "id('x')", "5"), t)
 }
