@@ -3,7 +3,7 @@ package lua51
 import (
 	"context"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -65,23 +65,19 @@ func unpack(c *vm.Args) ([]lua.LValue, error) {
 	return all, nil
 }
 
+// sorting are values with their order.
+type sorting struct {
+	values []lua.LValue
+	less   func(a, b lua.LValue) bool
+}
+
+func (s sorting) Len() int           { return len(s.values) }
+func (s sorting) Less(i, j int) bool { return s.less(s.values[i], s.values[j]) }
+func (s sorting) Swap(i, j int)      { s.values[i], s.values[j] = s.values[j], s.values[i] }
+
 // sortTable is table.sort. It sorts a copy, so that a comparison that changes the table, or fails, does no harm.
 func sortTable(c *vm.Args) ([]lua.LValue, error) {
 	t := c.Table(1, "table")
-	less := func(a, b lua.LValue) bool {
-		c.Watchdog().Work(vm.CompareCost(a, b), 0)
-		return c.L.LessThan(a, b)
-	}
-	if !c.None(2) {
-		by := c.Func(2, "comparison")
-		less = func(a, b lua.LValue) bool {
-			results, err := c.State.Call(c.Ctx, by, a, b)
-			if err != nil {
-				vm.Refuse(err)
-			}
-			return len(results) > 0 && lua.LVAsBool(results[0])
-		}
-	}
 	values := make([]lua.LValue, t.Len())
 	held := c.Watchdog().Draft()
 	defer held.Release()
@@ -89,27 +85,51 @@ func sortTable(c *vm.Args) ([]lua.LValue, error) {
 	for i := range values {
 		values[i] = t.RawGetInt(i + 1)
 	}
-	n := 0
-	slices.SortFunc(values, func(a, b lua.LValue) int {
-		c.Watchdog().Work(2, 0)
-		if n++; n%contextInterval == 0 {
-			if err := context.Cause(c.Ctx); err != nil {
-				vm.Refuse(err)
-			}
-		}
-		switch {
-		case less(a, b):
-			return -1
-		case less(b, a):
-			return 1
-		}
-		return 0
-	})
+	if c.None(2) {
+		sortValues(c, c.L, values, func(a, b lua.LValue) bool {
+			c.Watchdog().Work(vm.CompareCost(a, b), 0)
+			return c.L.LessThan(a, b)
+		})
+	} else if err := sortBy(c, values, c.Func(2, "comparison")); err != nil {
+		return nil, err
+	}
 	c.Watchdog().Work(len(values), 0)
 	for i, v := range values {
 		t.RawSetInt(i+1, v)
 	}
 	return nil, nil
+}
+
+// sortBy sorts with a comparison function. All of its calls are in one protected call, which costs more than a
+// comparison does.
+func sortBy(c *vm.Args, values []lua.LValue, by *lua.LFunction) error {
+	_, err := c.State.Call(c.Ctx, c.L.NewFunction(func(L *lua.LState) int {
+		sortValues(c, L, values, func(a, b lua.LValue) bool {
+			L.Push(by)
+			L.Push(a)
+			L.Push(b)
+			L.Call(2, 1)
+			less := lua.LVAsBool(L.Get(-1))
+			L.Pop(1)
+			return less
+		})
+		return 0
+	}))
+	return err
+}
+
+// sortValues sorts in L until the context ends.
+func sortValues(c *vm.Args, L *lua.LState, values []lua.LValue, less func(a, b lua.LValue) bool) {
+	n := 0
+	sort.Sort(sorting{values, func(a, b lua.LValue) bool {
+		c.Watchdog().Work(2, 0)
+		if n++; n%contextInterval == 0 {
+			if err := context.Cause(c.Ctx); err != nil {
+				c.State.Raise(L, err)
+			}
+		}
+		return less(a, b)
+	}})
 }
 
 // setmetatable takes tables alone. The stock function takes strings and flashlua's objects too.
