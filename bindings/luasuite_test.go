@@ -23,7 +23,7 @@ import (
 //go:embed testdata/luasuite.txt
 var suiteCuts string
 
-// suitePrelude gives the suite what it uses of functions that scripts of flashlua do not have.
+// suitePrelude defines the functions that the suite uses and scripts of flashlua do not have.
 const suitePrelude = `
 print = function() end
 collectgarbage = function() return 0 end

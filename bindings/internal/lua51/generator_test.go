@@ -97,7 +97,7 @@ func (g *generator) statement() {
 		g.line("%s[1], %s, %s.k = %s, %[1]s[2], %[4]s", t, a, t, g.pick(a, g.expr()))
 		g.line("out(%s[1], %[1]s[2], %[1]s[3], %[1]s.k, #%[1]s > 0)", t)
 	case 6:
-		g.line("if %s then", g.expr())
+		g.line("if %s then", g.pick(g.expr(), g.expr(), g.value(), "nil", "false", "true", "'x'"))
 		g.block(1 + g.IntN(2))
 		if g.IntN(2) == 0 {
 			g.line("elseif %s then", g.expr())
@@ -112,7 +112,7 @@ func (g *generator) statement() {
 		g.locals = append(g.locals, i)
 		g.block(1)
 		if g.IntN(3) == 0 {
-			g.line("if %s then break end", g.expr())
+			g.line("if %s then break end", g.pick(g.expr(), "nil", "1", g.value()))
 		}
 		g.locals = g.locals[:len(g.locals)-1]
 		g.line("end")

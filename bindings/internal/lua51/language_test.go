@@ -3,6 +3,7 @@ package lua51
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,8 @@ func TestLuaMeansWhatItSays(t *testing.T) {
 	}
 }
 
-// TestLongLists holds that a table constructor may have many values.
+// TestLongLists holds that a table constructor may have many values, and that what gopher-lua cannot compile is a
+// script.limit.
 func TestLongLists(t *testing.T) {
 	many := strings.Repeat("1,", 25_600)
 	for source, want := range map[string]string{
@@ -68,6 +70,22 @@ func TestLongLists(t *testing.T) {
 	} {
 		if got, err := eval(t, source); err != nil || got != want {
 			t.Errorf("eval(…%s)\n\t= %s, %v; want %s", source[len(source)-80:], got, err, want)
+		}
+	}
+	var outer, use strings.Builder
+	for i := range 300 {
+		if i%150 == 0 {
+			fmt.Fprintf(&outer, "return function() local x = 0 ")
+		}
+		fmt.Fprintf(&outer, "local v%d = %d ", i, i)
+		fmt.Fprintf(&use, "x = x + v%d ", i)
+	}
+	for _, source := range []string{
+		outer.String() + "return function() " + use.String() + "return x end end end", // uses 301 variables of functions around it
+		"for i = 1, 0 do " + strings.Repeat("f()", 80_000) + " end",                    // jumps over 160,000 instructions
+	} {
+		if _, err := eval(t, source); classify.Facts(err).Kind != classify.ScriptLimit {
+			t.Errorf("eval(%s…) = %v; want a %s", source[:40], err, classify.ScriptLimit)
 		}
 	}
 	for _, source := range []string{"return {" + many + "x = 1}", "return {" + many + "pcall()}", "return {" + many + "...}"} {
