@@ -247,7 +247,7 @@ func (g *generator) expr() string {
 	case 11:
 		return fmt.Sprintf("(%s):match(%s%s)", g.text(), g.pattern(), g.pick("", "", ", 2", ", -2", ", 3"))
 	case 12:
-		return fmt.Sprintf("(%s):gsub(%s, %s%s)", g.text(), g.pattern(), g.pick(`"<%0>"`, `"%1"`, `""`, `"x"`, `"%%"`, `"%2"`, "string.upper", "function(a, b) return b end", "function() end", "{ a = 1, b = 'two', abc = false }"), g.pick("", "", ", 1", ", 0", ", 2"))
+		return fmt.Sprintf("(%s):gsub(%s, %s%s)", g.text(), g.pattern(), g.pick(`"<%0>"`, `"%1"`, `""`, `"x"`, `"%%"`, `"%2"`, "string.upper", "function(a, b) return b end", "function() end", "{ a = 'one', b = 'two', abc = false }"), g.pick("", "", ", 1", ", 0", ", 2"))
 	case 13:
 		return fmt.Sprintf("(function() local r = '' for a, b in (%s):gmatch(%s) do r = r .. tostring(a) .. '|' .. tostring(b) .. ';' end return r end)()", g.text(), g.pattern())
 	case 14:

@@ -11,7 +11,7 @@ func (g *generator) assign(v string) {
 	other := g.local()
 	kinds := []string{
 		g.expr(), g.value(), "id(" + g.expr() + ")", "(id(" + g.expr() + ", " + g.value() + "))", "str(" + v + ") .. " + g.text(), g.text() + " .. str(" + v + ") .. " + g.text(),
-		"(" + g.text() + "):gsub(" + g.pattern() + ", 'x')", "((" + g.text() + "):gsub(" + g.pattern() + ", 'x'))", "tostring(" + g.value() + ")", "(tostring(type(" + v + ")))",
+		"(" + g.text() + "):gsub(" + g.pattern() + ", 'x')", "((" + g.text() + "):gsub(" + g.pattern() + ", 'x'))", "tostring(" + g.pick(g.number(), g.text(), "nil", "true") + ")", "(tostring(type(" + v + ")))",
 		"(select(2, " + v + ", " + g.value() + ", 3))", v + " and " + g.expr(), v + " or " + g.expr(), "not " + v, "#" + g.text(), "- " + g.number(), g.number() + " + " + g.number(),
 		v + " == " + other, g.number() + " < " + g.number(), "{ " + g.value() + " }", "({ " + g.value() + ", " + v + " })[" + strconv.Itoa(1+g.IntN(3)) + "]", "function() return " + v + " end",
 		"(function(...) return ... end)(" + g.value() + ", " + v + ")", "nil", "true", other, "(" + other + ")", "try(id, " + g.expr() + ")", "(try(id, " + g.expr() + "))",
