@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
 
@@ -26,13 +27,11 @@ func splitLevel(n int) (line, level int) { return n & (1<<levelShift - 1), n>>le
 
 // withoutLevels returns a message of the code generator without levels in its line numbers.
 func withoutLevels(message string) string {
-	return regexp.MustCompile(`\d{6,}`).ReplaceAllStringFunc(message, func(digits string) string {
-		n, err := strconv.Atoi(digits)
-		if err != nil {
-			return digits
-		}
+	const at = "at line "
+	return regexp.MustCompile(at+`\d+`).ReplaceAllStringFunc(message, func(s string) string {
+		n, _ := strconv.Atoi(strings.TrimPrefix(s, at))
 		line, _ := splitLevel(n)
-		return strconv.Itoa(line)
+		return at + strconv.Itoa(line)
 	})
 }
 

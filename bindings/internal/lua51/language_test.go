@@ -82,7 +82,7 @@ func TestLongLists(t *testing.T) {
 	}
 	for _, source := range []string{
 		outer.String() + "return function() " + use.String() + "return x end end end", // uses 301 variables of functions around it
-		"for i = 1, 0 do " + strings.Repeat("f()", 80_000) + " end",                    // jumps over 160,000 instructions
+		"for i = 1, 0 do " + strings.Repeat("f()", 80_000) + " end",                   // jumps over 160,000 instructions
 	} {
 		if _, err := eval(t, source); classify.Facts(err).Kind != classify.ScriptLimit {
 			t.Errorf("eval(%s…) = %v; want a %s", source[:40], err, classify.ScriptLimit)
