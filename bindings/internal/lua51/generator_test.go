@@ -247,7 +247,7 @@ func (g *generator) expr() string {
 	case 11:
 		return fmt.Sprintf("(%s):match(%s%s)", g.text(), g.pattern(), g.pick("", "", ", 2", ", -2", ", 3"))
 	case 12:
-		return fmt.Sprintf("(%s):gsub(%s, %s%s)", g.text(), g.pattern(), g.pick(`"<%0>"`, `"%1"`, `""`, `"x"`, `"%%"`, `"%2"`, "string.upper", "function(a, b) return b end", "function() end", "{ a = 'one', b = 'two', abc = false }"), g.pick("", "", ", 1", ", 0", ", 2"))
+		return fmt.Sprintf("(%s):gsub(%s, %s%s)", g.text(), g.pattern(), g.pick(`"<%0>"`, `"%1"`, `""`, `"x"`, `"%%"`, `"%2"`, "string.upper", "function(a, b) return b end", "function() end", "{ a = 1, b = 'two', abc = false }"), g.pick("", "", ", 1", ", 0", ", 2"))
 	case 13:
 		return fmt.Sprintf("(function() local r = '' for a, b in (%s):gmatch(%s) do r = r .. tostring(a) .. '|' .. tostring(b) .. ';' end return r end)()", g.text(), g.pattern())
 	case 14:
@@ -258,8 +258,8 @@ func (g *generator) expr() string {
 	case 15:
 		return fmt.Sprintf("string.format(%s, %s)", g.pick(`"%s"`, `"%5s|"`, `"%-5s|"`, `"%.2s"`, `"%q"`, `"%%%s"`, `"%10.3s|"`), g.pick(strings.ReplaceAll(g.text(), `\0`, ""), strconv.Itoa(g.IntN(99))))
 	case 16:
-		return g.pick(fmt.Sprintf("tonumber(%s)", g.pick(g.text(), g.number(), `"1e"`, `"0x"`, `"1 2"`, `".5"`, `"5."`, `"."`, `"-0x10"`, `"+5"`, `"1e+2"`, `"1_0"`, `"0b1"`, `"--1"`, "nil", "{}")),
-			fmt.Sprintf("tonumber(%s, %s)", g.pick(`"10"`, `"ff"`, `"7"`, `"zz"`, `"12"`, "10", `" 11 "`, `"0x1F"`), g.pick("2", "8", "10", "16", "36")))
+		return g.pick(fmt.Sprintf("tonumber(%s)", g.pick(g.text(), g.number(), `"1e"`, `"0x"`, `"1 2"`, `".5"`, `"5."`, `"."`, `"-0x10"`, `"+5"`, `"1e+2"`, `"1_0"`, `"0b1"`, `"--1"`, `"5\0x"`, `"\0"`, "nil", "{}")),
+			fmt.Sprintf("tonumber(%s, %s)", g.pick(`"10"`, `"ff"`, `"7"`, `"zz"`, `"12"`, "10", `" 11 "`, `"0x1F"`, `"1\0x"`), g.pick("2", "8", "10", "16", "36")))
 	}
 	s := g.text()
 	return g.pick("#"+s, "("+s+"):upper()", "("+s+"):lower()", "("+s+"):rep("+strconv.Itoa(g.IntN(4))+")", "("+s+"):reverse()",

@@ -15,8 +15,9 @@ import (
 // whitespace are the characters of C's isspace.
 const whitespace = " \t\n\v\f\r"
 
-// parseNumber reads a number as Lua 5.1 does. "inf" and "nan" are not numbers.
+// parseNumber reads a number as Lua 5.1 does: up to a zero byte. "inf" and "nan" are not numbers.
 func parseNumber(s string) (float64, bool) {
+	s, _, _ = strings.Cut(s, "\x00")
 	s = strings.Trim(s, whitespace)
 	digits := strings.TrimLeft(s, "+-")
 	if len(s)-len(digits) > 1 || digits == "" || strings.Contains(digits, "_") || !isDigit(digits[0]) && digits[0] != '.' {
@@ -50,7 +51,8 @@ func inBase(c *vm.Args, base int) ([]lua.LValue, error) {
 	if base < 2 || base > 36 {
 		c.Fail("argument 2, the base, must be between 2 and 36")
 	}
-	s := strings.Trim(Text(c, 1, "value"), whitespace)
+	s, _, _ := strings.Cut(Text(c, 1, "value"), "\x00")
+	s = strings.Trim(s, whitespace)
 	negative := strings.HasPrefix(s, "-")
 	s = strings.TrimPrefix(strings.TrimPrefix(s, "-"), "+")
 	if len(s) > 2 && base == 16 && s[0] == '0' && s[1]|0x20 == 'x' {
