@@ -60,7 +60,11 @@ func forNumber(s *vm.State, L *lua.LState, what string) int {
 	s.Watchdog.Work(vm.TextCost(v), 0)
 	n, ok := operand(v)
 	if !ok {
-		L.RaiseError("'for' %s must be a number, not a %s", what, v.Type())
+		got := "a " + v.Type().String()
+		if v == lua.LNil {
+			got = "nil"
+		}
+		L.RaiseError("'for' %s must be a number, not %s", what, got)
 	}
 	L.Push(lua.LNumber(n))
 	return 1
