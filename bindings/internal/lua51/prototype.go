@@ -17,9 +17,9 @@ const (
 //   - Every tail call becomes a call. gopher-lua keeps a traceback line for each tail call without a limit, and
 //     does not check the context after one.
 //   - A goto closes the variables of the blocks that it leaves, and no others: see resolveGotos.
-//   - A table constructor stores its values once, and where they belong. After a multiple of 50 values the generator stores the last 50
-//     again at each named field, when other values have their registers, and f() of `{ …, f() }` over the first
-//     ones. It stores the values after the first 25,550 nowhere.
+//   - A table constructor stores its values once, and where they belong. After a multiple of 50 values the generator
+//     stores the last 50 again at each named field, when other values have their registers, and f() of `{ …, f() }`
+//     over the first ones. It stores the values after the first 25,550 nowhere.
 func repair(name string, p *lua.FunctionProto) error {
 	if len(p.DbgUpvalues) > maxUpvalues {
 		return classify.New(classify.ScriptLimit, "%s:%d: a function uses more than %d variables of functions around it", name, p.LineDefined, maxUpvalues)

@@ -6,7 +6,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// The rewriter replaces what gopher-lua's code generator compiles wrong by equivalent code that it compiles right:
+// rewriter replaces what gopher-lua's code generator compiles wrong by equivalent code that it compiles right:
 //
 //   - an assignment to several names, of an `and`/`or`, or to a field of a constant uses new local variables,
 //     because the generator writes to a register that a later part of the same statement still reads, or takes the
@@ -24,7 +24,6 @@ import (
 //   - a numeric `for` converts its values by a function of ours, because the interpreter takes numbers alone.
 //
 // The new variables have names that no script can spell. Line numbers stay the same.
-
 type rewriter struct {
 	functions int // the function expressions rewritten so far
 }
