@@ -18,7 +18,7 @@ LIMITS   = -timeout 1h -parallel 4
 # The race detector needs a C compiler.
 RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
 # Tests that decode or compile much in one goroutine run without the race detector, which makes them five times slower.
-HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands)$$
+HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestLuaSuite|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands)$$
 HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/internal/flash ./engine/internal/image
 # The long benchmarks of bench-flash.
 RACES    = BenchmarkFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards

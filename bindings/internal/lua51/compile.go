@@ -34,12 +34,12 @@ func Compile(name string, source []byte) (c Chunk, err error) {
 	}
 	c.Keys = map[string]int{}
 	collectKeys(tree, c.Keys)
-	rewriteBlock(tree)
+	new(rewriter).block(tree)
+	resolveGotos(tree)
 	if c.Proto, err = lua.Compile(tree, name); err != nil {
-		return c, syntaxError(name, err)
+		return c, syntaxError(name, errors.New(withoutLevels(err.Error())))
 	}
-	dropTailCalls(c.Proto)
-	return c, nil
+	return c, repair(name, c.Proto)
 }
 
 // Parse returns the syntax tree of a script. It refuses one that is too large or too complex for the compiler.
@@ -65,10 +65,10 @@ func recoverSyntax(name string, err *error) {
 	}
 }
 
-// stripBOMAndShebang returns source without a byte order mark, and with a first line "#!…" as a comment.
+// stripBOMAndShebang returns source without a byte order mark, and with a first line "#…" as a comment.
 func stripBOMAndShebang(source []byte) []byte {
 	source = bytes.TrimPrefix(source, []byte("\ufeff"))
-	if bytes.HasPrefix(source, []byte("#!")) {
+	if bytes.HasPrefix(source, []byte("#")) {
 		source = append([]byte("--"), source...)
 	}
 	return source
@@ -91,19 +91,6 @@ func syntaxError(name string, err error) error {
 		return classify.New(classify.ScriptSyntax, "%s:%d: %s near %s", name, line, strings.TrimSpace(p.Message), at)
 	}
 	return classify.New(classify.ScriptSyntax, "%s: %s", name, strings.TrimSpace(strings.TrimPrefix(err.Error(), name)))
-}
-
-// dropTailCalls makes every tail call a call. gopher-lua keeps a traceback line for each tail call without a
-// limit, and does not check the context after one.
-func dropTailCalls(p *lua.FunctionProto) {
-	for i, inst := range p.Code {
-		if int(inst>>26) == lua.OP_TAILCALL {
-			p.Code[i] = inst&(1<<26-1) | uint32(lua.OP_CALL)<<26
-		}
-	}
-	for _, f := range p.FunctionPrototypes {
-		dropTailCalls(f)
-	}
 }
 
 // collectKeys records the line of every `key = …` in a table constructor and of every `x.key = …`: the first one of

@@ -2,6 +2,7 @@ package lua51
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
@@ -13,7 +14,11 @@ import (
 // MaxCoroutines bounds how many coroutines a script makes, because each has a stack of its own.
 const MaxCoroutines = 10_000
 
-const notSuspended = "cannot resume non-suspended coroutine"
+const (
+	notSuspended = "cannot resume non-suspended coroutine"
+	isDead       = "cannot resume dead coroutine"
+	noYield      = "attempt to yield across metamethod/C-call boundary"
+)
 
 // yieldInLua calls yield in a Lua function of its own. If a script calls the stock function directly, and resume
 // passes fewer values than the script assigns, the rest keeps what was in the registers.
@@ -41,13 +46,32 @@ func openCoroutines(s *vm.State) {
 	c := &coroutines{state: s, create: stock("create"), resume: stock("resume"), wrap: stock("wrap")}
 	lib := s.L.GetGlobal("coroutine").(*lua.LTable)
 	s.L.Push(s.L.NewFunctionFromProto(yieldInLua()))
-	s.L.Push(lib.RawGetString("yield"))
+	s.L.Push(s.L.NewFunction(luaYield))
 	s.L.Call(1, 1)
 	lib.RawSetString("yield", s.L.Get(-1))
 	s.L.Pop(1)
 	lib.RawSetString("create", s.L.NewFunction(c.luaCreate))
 	lib.RawSetString("resume", s.L.NewFunction(c.luaResume))
 	lib.RawSetString("wrap", s.L.NewFunction(c.luaWrap))
+	lib.RawSetString("running", s.L.NewFunction(c.luaRunning))
+}
+
+// luaYield is called by yieldInLua. The stock function suspends a coroutine also if it cannot go on later.
+func luaYield(L *lua.LState) int {
+	if !vm.MayYield(L) {
+		L.Error(lua.LString(strings.TrimSpace(L.Where(2)+" "+noYield)), 0)
+	}
+	return -1
+}
+
+// luaRunning is coroutine.running. Outside of every coroutine it returns nil.
+func (c *coroutines) luaRunning(L *lua.LState) int {
+	if n := len(c.running); n > 0 {
+		L.Push(c.running[n-1])
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 1
 }
 
 // count counts a coroutine that L is about to make.
@@ -83,6 +107,11 @@ func (c *coroutines) luaResume(L *lua.LState) int {
 		L.Push(lua.LString(notSuspended))
 		return 2
 	}
+	if th.Dead {
+		L.Push(lua.LFalse)
+		L.Push(lua.LString(isDead))
+		return 2
+	}
 	defer c.enter(L, th)()
 	n := c.resume(L)
 	if n == 2 && L.Get(-2) == lua.LFalse && th.Dead {
@@ -99,6 +128,9 @@ func (c *coroutines) luaWrap(L *lua.LState) int {
 	L.Push(L.NewClosure(func(L *lua.LState) int {
 		if slices.Contains(c.running, th) {
 			L.RaiseError(notSuspended)
+		}
+		if th.Dead {
+			L.RaiseError(isDead)
 		}
 		defer c.enter(L, th)()
 		return inner.GFunction(L)

@@ -3,6 +3,8 @@ package lua51
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +36,8 @@ func TestLuaMeansWhatItSays(t *testing.T) {
 		"local function f() error('m', 2) end\nlocal function g()\nf()\nend\nreturn select(2, pcall(g))":        "test.lua:3: m",
 		"return xpcall(function() error('x', 0) end, function(m) return 'h' .. m end)":                          "false hx",
 		"return select(2, pcall(function() local x; return x.y end))":                                           "test.lua:1: attempt to index a non-table object(nil) with key 'y'",
+		"return select(2, pcall(function() for i = 1, nil do end end))":                                         "test.lua:1: 'for' limit must be a number, not nil",
+		"return select(2, pcall(function()\nfor i = {}, 2 do end end))":                                         "test.lua:2: 'for' initial value must be a number, not a table",
 		"return assert(1, 2), select('#', assert(1, 2))":                                                        "1 2",
 		"return pcall(assert, nil, 'm')":                                                                        "false m",
 		"return pcall(assert, false)":                                                                           "false assertion failed!",
@@ -44,7 +48,7 @@ func TestLuaMeansWhatItSays(t *testing.T) {
 		"local a, b; a = coroutine.create(function() return coroutine.resume(b) end); b = coroutine.create(function() return coroutine.resume(a) end); return coroutine.resume(a)": "true true false cannot resume non-suspended coroutine",
 		"local co; co = coroutine.create(function() pcall(coroutine.wrap(function() error('x') end)); return coroutine.resume(co) end); return coroutine.resume(co)":               "true false cannot resume non-suspended coroutine",
 		"local w; w = coroutine.wrap(function() return pcall(w) end); return w()":                                                                                                  "false  cannot resume non-suspended coroutine",
-		"local co = coroutine.create(function() return 1 end); coroutine.resume(co); return coroutine.resume(co)":                                                                  "false can not resume a dead thread",
+		"local co = coroutine.create(function() return 1 end); coroutine.resume(co); return coroutine.resume(co)":                                                                  "false cannot resume dead coroutine",
 		"local co; co = coroutine.create(function() pcall(coroutine.wrap(function() error('x') end)); coroutine.yield(coroutine.status(co)) end); return coroutine.resume(co)":     "true running",
 		"local n = 0; for k in pairs({a = 1}) do n = n + 1 end; return n":                                                                                                          "1",
 		"if nil then return 1 elseif 0 then return 2 else return 3 end":                                                                                                            "2",
@@ -58,19 +62,82 @@ func TestLuaMeansWhatItSays(t *testing.T) {
 	}
 }
 
+// TestLongLists holds that a table constructor may have many values, and that what gopher-lua cannot compile is a
+// script.limit.
+func TestLongLists(t *testing.T) {
+	many := strings.Repeat("1,", 25_600)
+	for source, want := range map[string]string{
+		"local t = {" + many + "2, 3}; return #t, t[25550], t[25600], t[25601], t[25602], t[0], t[-49]":                                   "25602 1 1 2 3 nil nil",
+		"local a, b = 7, 8; local t = {" + strings.Repeat("1,", 25_550) + strings.Repeat("a,b,", 50) + "}; return #t, t[25551], t[25650]": "25650 7 8",
+	} {
+		if got, err := eval(t, source); err != nil || got != want {
+			t.Errorf("eval(…%s)\n\t= %s, %v; want %s", source[len(source)-80:], got, err, want)
+		}
+	}
+	var outer, use strings.Builder
+	for i := range 300 {
+		if i%150 == 0 {
+			fmt.Fprintf(&outer, "return function() local x = 0 ")
+		}
+		fmt.Fprintf(&outer, "local v%d = %d ", i, i)
+		fmt.Fprintf(&use, "x = x + v%d ", i)
+	}
+	for _, source := range []string{
+		outer.String() + "return function() " + use.String() + "return x end end end", // uses 301 variables of functions around it
+		"for i = 1, 0 do " + strings.Repeat("f()", 80_000) + " end",                   // jumps over 160,000 instructions
+	} {
+		if _, err := eval(t, source); classify.Facts(err).Kind != classify.ScriptLimit {
+			t.Errorf("eval(%s…) = %v; want a %s", source[:40], err, classify.ScriptLimit)
+		}
+	}
+	for _, source := range []string{"return {" + many + "x = 1}", "return {" + many + "pcall()}", "return {" + many + "...}"} {
+		if _, err := eval(t, source); classify.Facts(err).Kind != classify.ScriptLimit {
+			t.Errorf("eval(…%s) = %v; want a %s", source[len(source)-10:], err, classify.ScriptLimit)
+		}
+	}
+}
+
+// TestGoto holds that a goto closes the variables of the blocks that it leaves, and no others. Lua 5.1 has no goto.
+func TestGoto(t *testing.T) {
+	for source, want := range map[string]string{
+		"local a = 1; local f = function() return a end; goto x; ::x:: a = 2; return f()":                                                                                                                    "2",
+		"local a, r = 0, {}; ::again:: local b = a; r[#r + 1] = function() return b end; a = a + 1; if a < 3 then goto again end; return r[1](), r[3]()":                                                     "0 2",
+		"local r = {}; for i = 1, 3 do do local y = i; r[i] = function() return y end; goto continue end; local z = 9; ::continue:: end; local a, b, c, d, e = 7, 7, 7, 7, 7; return r[1](), r[2](), r[3]()": "1 2 3",
+		"local n, f = 0; repeat local m = n; f = f or function() return m end; n = n + 1; if n == 2 then goto continue end; ::continue:: until n > 3; local a, b, c = 8, 8, 8; return f()":                   "0",
+		"local function f(p, ...) local g = function() return p end; for i = 1, 2 do goto next; ::next:: end; p = 5; return g() end; return f(1)":                                                            "5",
+		"local t = {}; function t:m(p) local g = function() return p, self.k end; while true do do goto out end end; ::out:: p, self.k = 6, 7; return g() end; return t:m(1)":                                "6 7",
+		"for i = 1, 2 do for j = 1, 2 do if j == 1 then goto continue end; do return i, j end; ::continue:: end end":                                                                                         "1 2",
+	} {
+		if got, err := eval(t, source); err != nil || got != want {
+			t.Errorf("eval(%s)\n\t= %s, %v; want %s", source, got, err, want)
+		}
+	}
+	for source, want := range map[string]string{
+		"\ngoto nowhere":                       "test.lua: compile error near line(3) test.lua: no visible label 'nowhere' for <goto> at line 2",
+		"\ngoto x; local a; ::x:: local b = a": "test.lua: compile error near line(3) test.lua: <goto x> at line 2 jumps into the scope of local 'a'",
+		"\nbreak":                              "test.lua: compile error near line(2) test.lua: no loop to break",
+	} {
+		if _, err := eval(t, source); err == nil || err.Error() != want {
+			t.Errorf("eval(%q) = %v; want %s", source, err, want)
+		}
+	}
+}
+
 // TestFaultsOfTheStockLibrary runs calls that panic in gopher-lua's library, or in our measure of it. They are
 // faults of the script, not bugs.
 func TestFaultsOfTheStockLibrary(t *testing.T) {
 	if got, err := eval(t, "return string.find('abc', 'x', 10, true)"); got != "nil" || err != nil {
 		t.Errorf("string.find after the end = %s, %v; want nil", got, err)
 	}
-	for _, source := range []string{"table.insert(1, 2)", "table.remove()", "table.getn(1)", "table.maxn('x')"} {
+	for _, source := range []string{"table.getn(1)", "rawset(1, 2, 3)", "rawset({}, nil, 1)", "math.floor('x')", "select('x')", "for i = 1, {} do end"} {
 		if _, err := eval(t, source); classify.Facts(err).Kind != classify.ScriptFault {
 			t.Errorf("eval(%s) = %v; want a %s", source, err, classify.ScriptFault)
 		}
 	}
-	if _, err := eval(t, "return math.random(0)"); classify.Facts(err).Kind != classify.ScriptArgument {
-		t.Errorf("math.random(0) = %v; want a %s", err, classify.ScriptArgument)
+	for _, source := range []string{"math.random(0)", "table.insert(1, 2)", "table.remove()", "table.maxn('x')"} {
+		if _, err := eval(t, source); classify.Facts(err).Kind != classify.ScriptArgument {
+			t.Errorf("eval(%s) = %v; want a %s", source, err, classify.ScriptArgument)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package lua51
 
 import (
+	"strings"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/vm"
@@ -12,6 +14,9 @@ var unwanted = []string{
 	"dofile", "loadfile", "load", "loadstring", "module", "require", "collectgarbage", "newproxy", "getfenv", "setfenv", "_printregs",
 	"_GOPHER_LUA_VERSION",
 }
+
+// IsHidden reports whether a global is one that only compiled code uses, such as ConcatName.
+func IsHidden(name string) bool { return strings.HasPrefix(name, "(") }
 
 // Open opens the libraries of Lua 5.1 that reach nothing outside of the state, and replaces what gopher-lua's own
 // get wrong or do without bound. It sets no print and no require.
@@ -37,6 +42,7 @@ func Open(s *vm.State) {
 	s.L.SetGlobal("tonumber", s.Function("tonumber", 0, toNumber))
 	s.L.SetGlobal("tostring", s.Function("tostring", 0, toString))
 	s.L.SetGlobal(ConcatName, s.Function("..", 0, concatenate))
+	openBase(s)
 	openCoroutines(s)
 	openStrings(s)
 	openTables(s)

@@ -15,8 +15,9 @@ import (
 // whitespace are the characters of C's isspace.
 const whitespace = " \t\n\v\f\r"
 
-// parseNumber reads a number as Lua 5.1 does. "inf" and "nan" are not numbers.
+// parseNumber reads a number as Lua 5.1 does: up to a zero byte. "inf" and "nan" are not numbers.
 func parseNumber(s string) (float64, bool) {
+	s, _, _ = strings.Cut(s, "\x00")
 	s = strings.Trim(s, whitespace)
 	digits := strings.TrimLeft(s, "+-")
 	if len(s)-len(digits) > 1 || digits == "" || strings.Contains(digits, "_") || !isDigit(digits[0]) && digits[0] != '.' {
@@ -50,7 +51,8 @@ func inBase(c *vm.Args, base int) ([]lua.LValue, error) {
 	if base < 2 || base > 36 {
 		c.Fail("argument 2, the base, must be between 2 and 36")
 	}
-	s := strings.Trim(Text(c, 1, "value"), whitespace)
+	s, _, _ := strings.Cut(Text(c, 1, "value"), "\x00")
+	s = strings.Trim(s, whitespace)
 	negative := strings.HasPrefix(s, "-")
 	s = strings.TrimPrefix(strings.TrimPrefix(s, "-"), "+")
 	if len(s) > 2 && base == 16 && s[0] == '0' && s[1]|0x20 == 'x' {
@@ -71,6 +73,10 @@ func inBase(c *vm.Args, base int) ([]lua.LValue, error) {
 func openMath(s *vm.State) {
 	lib := s.L.GetGlobal("math").(*lua.LTable)
 	lib.RawSetString("huge", lua.LNumber(math.Inf(1)))
+	lib.RawSetString("modf", s.Function("math.modf", 0, modf))
+	for name, arguments := range mathArguments {
+		lib.RawSetString(name, s.L.NewFunction(withNumbers(name, arguments, s.Stock("math", name).GFunction)))
+	}
 	lib.RawSetString("mod", lib.RawGetString("fmod"))
 	r := rand.New(rand.NewPCG(0, 0))
 	lib.RawSetString("randomseed", s.Function("math.randomseed", 0, func(c *vm.Args) ([]lua.LValue, error) {
@@ -92,42 +98,35 @@ func openMath(s *vm.State) {
 	}))
 }
 
-// openArithmetic makes arithmetic on strings convert them as Lua does. gopher-lua reads "010" as 8 and "1_0" as
-// 10.
-func openArithmetic(s *vm.State) {
-	mt := s.L.NewTable()
-	mt.RawSetString("__index", s.L.GetGlobal("string"))
-	for event, do := range map[string]func(a, b float64) float64{
-		"__add": func(a, b float64) float64 { return a + b },
-		"__sub": func(a, b float64) float64 { return a - b },
-		"__mul": func(a, b float64) float64 { return a * b },
-		"__div": func(a, b float64) float64 { return a / b },
-		"__mod": func(a, b float64) float64 { return a - math.Floor(a/b)*b },
-		"__pow": math.Pow,
-		"__unm": func(a, _ float64) float64 { return -a },
-	} {
-		mt.RawSetString(event, s.Function(strings.TrimPrefix(event, "__"), 0, func(c *vm.Args) ([]lua.LValue, error) {
-			c.Watchdog().Work(vm.TextCost(c.Opt(1))+vm.TextCost(c.Opt(2)), 0)
-			a, okA := operand(c.Opt(1))
-			b, okB := operand(c.Opt(2))
-			if event == "__unm" {
-				b, okB = a, okA
-			}
-			if !okA || !okB {
-				c.L.RaiseError("attempt to perform arithmetic on a %s and a %s", c.Opt(1).Type(), c.Opt(2).Type())
-			}
-			return vm.Ret(lua.LNumber(do(a, b)))
-		}))
-	}
-	s.L.SetMetatable(lua.LString(""), mt)
+// mathArguments are the stock functions of math with the number of their arguments.
+var mathArguments = map[string]int{
+	"abs": 1, "acos": 1, "asin": 1, "atan": 1, "atan2": 2, "ceil": 1, "cos": 1, "cosh": 1, "deg": 1, "exp": 1, "floor": 1, "fmod": 2,
+	"frexp": 1, "ldexp": 2, "log": 1, "log10": 1, "max": math.MaxInt, "min": math.MaxInt, "pow": 2, "rad": 1, "sin": 1, "sinh": 1,
+	"sqrt": 1, "tan": 1, "tanh": 1,
 }
 
-func operand(v lua.LValue) (float64, bool) {
-	switch v := v.(type) {
-	case lua.LNumber:
-		return float64(v), true
-	case lua.LString:
-		return parseNumber(string(v))
+// withNumbers makes a stock function convert strings as Lua does: gopher-lua reads "010" as 8, or takes no strings.
+func withNumbers(name string, arguments int, stock lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		for i := 1; i <= min(arguments, L.GetTop()); i++ {
+			if t, ok := L.Get(i).(lua.LString); ok {
+				n, ok := parseNumber(string(t))
+				if !ok {
+					L.RaiseError("bad argument #%d to '%s' (number expected, got string)", i, name)
+				}
+				L.Replace(i, lua.LNumber(n))
+			}
+		}
+		return stock(L)
 	}
-	return 0, false
+}
+
+// modf is math.modf. Of an infinity, the fraction is 0.
+func modf(c *vm.Args) ([]lua.LValue, error) {
+	f := numberArg(c, 1, "number")
+	whole, part := math.Modf(f)
+	if math.IsInf(f, 0) {
+		part = 0
+	}
+	return []lua.LValue{lua.LNumber(whole), lua.LNumber(part)}, nil
 }

@@ -11,7 +11,7 @@ import (
 // openReadOnly makes the stock functions that read tables read the content of read-only ones, and makes those that
 // change tables refuse them.
 func openReadOnly(s *vm.State) {
-	next := s.L.NewFunction(countSkips(s, s.Stock("_G", "next").GFunction))
+	next := s.L.NewFunction(func(L *lua.LState) int { return luaNext(s, L) })
 	through := s.L.NewFunction(readContent(next.GFunction))
 	s.L.SetGlobal("next", through)
 	s.L.SetGlobal("pairs", s.L.NewFunction(func(L *lua.LState) int {
@@ -78,18 +78,22 @@ func countLength(s *vm.State, stock lua.LGFunction) lua.LGFunction {
 	}
 }
 
-// countSkips makes Lua's next count the empty places that it passes.
-func countSkips(s *vm.State, stock lua.LGFunction) lua.LGFunction {
-	return func(L *lua.LState) int {
-		t, ok := L.Get(1).(*lua.LTable)
-		if !ok {
-			return stock(L)
-		}
-		from := L.Get(2)
-		n := stock(L)
-		s.Watchdog.Work(vm.SkipCost(t, from, L.Get(-n)), 0)
-		return n
+// luaNext is Lua's next. It counts the empty places that it passes.
+func luaNext(s *vm.State, L *lua.LState) int {
+	t := L.CheckTable(1)
+	from, ok := vm.NextFrom(t, L.Get(2))
+	if !ok {
+		L.RaiseError("invalid key to 'next'")
 	}
+	key, value := t.Next(from)
+	s.Watchdog.Work(vm.SkipCost(t, from, key), 0)
+	if key == lua.LNil {
+		L.Push(key)
+		return 1
+	}
+	L.Push(key)
+	L.Push(value)
+	return 2
 }
 
 func ipairsStep(L *lua.LState) int {

@@ -6,73 +6,81 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// The rewriter replaces what gopher-lua's code generator compiles wrong by equivalent code that it compiles right:
+// rewriter replaces what gopher-lua's code generator compiles wrong by equivalent code that it compiles right:
 //
-//   - an assignment to several names, or of an `and`/`or`, uses new local variables, because the generator writes
-//     to a register that a later part of the same statement still reads;
+//   - an assignment to several names, of an `and`/`or`, or to a field of a constant uses new local variables,
+//     because the generator writes to a register that a later part of the same statement still reads, or takes the
+//     constant's number for a register;
+//   - an assignment of one call, or of "...", to one name is not cut to one value, because the generator then
+//     evaluates it in the register of a parameter, and overwrites the registers after it;
+//   - a `break` from a loop that makes functions is a goto, because the generator closes only the variables of the
+//     outermost block that it leaves;
 //   - an `and`/`or`/`if` with a constant condition is decided here, because the generator miscounts its jumps;
 //   - .. is a call of our own function, because the interpreter's operator has no limit;
 //   - a number with leading zeros is decimal, because the generator takes it for octal;
 //   - a call in `{ key = f() }` is cut to one value, because the generator appends the others to the list;
 //   - a `for … in` reads its three values from local variables, because the generator reads stale registers for
-//     missing values, and for calls inside calls.
+//     missing values, and for calls inside calls;
+//   - a numeric `for` converts its values by a function of ours, because the interpreter takes numbers alone.
 //
 // The new variables have names that no script can spell. Line numbers stay the same.
+type rewriter struct {
+	functions int // the function expressions rewritten so far
+}
 
-func rewriteBlock(stmts []ast.Stmt) {
+func (r *rewriter) block(stmts []ast.Stmt) {
 	for i, s := range stmts {
-		stmts[i] = rewriteStmt(s)
+		stmts[i] = r.stmt(s)
 	}
 }
 
-func rewriteExprs(exprs []ast.Expr) {
+func (r *rewriter) exprs(exprs []ast.Expr) {
 	for i, e := range exprs {
-		exprs[i] = rewriteExpr(e)
+		exprs[i] = r.expr(e)
 	}
 }
 
-func rewriteStmt(s ast.Stmt) ast.Stmt {
+func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
+	before := r.functions
 	switch x := s.(type) {
 	case *ast.AssignStmt:
-		rewriteExprs(x.Lhs)
-		rewriteExprs(x.Rhs)
-		if _, logical := x.Rhs[0].(*ast.LogicalOpExpr); len(x.Lhs) > 1 || len(x.Rhs) > 1 || logical {
-			return spillAssignment(x)
-		}
+		r.exprs(x.Lhs)
+		r.exprs(x.Rhs)
+		return assignment(x)
 	case *ast.LocalAssignStmt:
-		rewriteExprs(x.Exprs)
+		r.exprs(x.Exprs)
 	case *ast.FuncCallStmt:
-		x.Expr = rewriteExpr(x.Expr)
+		x.Expr = r.expr(x.Expr)
 	case *ast.DoBlockStmt:
-		rewriteBlock(x.Stmts)
+		r.block(x.Stmts)
 	case *ast.WhileStmt:
-		x.Condition = rewriteExpr(x.Condition)
-		rewriteBlock(x.Stmts)
+		x.Condition = r.expr(x.Condition)
+		return r.loop(x, x.Stmts, before)
 	case *ast.RepeatStmt:
-		x.Condition = rewriteExpr(x.Condition)
-		rewriteBlock(x.Stmts)
+		x.Condition = r.expr(x.Condition)
+		return r.loop(x, x.Stmts, before)
 	case *ast.IfStmt:
-		return rewriteIf(x)
+		return r.ifStmt(x)
 	case *ast.NumberForStmt:
-		x.Init, x.Limit = rewriteExpr(x.Init), rewriteExpr(x.Limit)
+		x.Init, x.Limit = toNumberCall(r.expr(x.Init), ForNames[0]), toNumberCall(r.expr(x.Limit), ForNames[1])
 		if x.Step != nil {
-			x.Step = rewriteExpr(x.Step)
+			x.Step = toNumberCall(r.expr(x.Step), ForNames[2])
 		}
-		rewriteBlock(x.Stmts)
+		return r.loop(x, x.Stmts, before)
 	case *ast.GenericForStmt:
-		return rewriteFor(x)
+		return r.genericFor(x, before)
 	case *ast.FuncDefStmt:
-		rewriteExpr(x.Func)
+		r.expr(x.Func)
 	case *ast.ReturnStmt:
-		rewriteExprs(x.Exprs)
+		r.exprs(x.Exprs)
 	}
 	return s
 }
 
-func rewriteIf(x *ast.IfStmt) ast.Stmt {
-	x.Condition = rewriteExpr(x.Condition)
-	rewriteBlock(x.Then)
-	rewriteBlock(x.Else)
+func (r *rewriter) ifStmt(x *ast.IfStmt) ast.Stmt {
+	x.Condition = r.expr(x.Condition)
+	r.block(x.Then)
+	r.block(x.Else)
 	truth, known := constantTruth(x.Condition)
 	if !known {
 		return x
@@ -85,11 +93,11 @@ func rewriteIf(x *ast.IfStmt) ast.Stmt {
 	return do
 }
 
-// rewriteFor makes `for k, v in f() do … end` into: do local f', s', c' = f(); for k, v in f', s', c' do … end
+// genericFor makes `for k, v in f() do … end` into: do local f', s', c' = f(); for k, v in f', s', c' do … end
 // end.
-func rewriteFor(x *ast.GenericForStmt) ast.Stmt {
-	rewriteExprs(x.Exprs)
-	rewriteBlock(x.Stmts)
+func (r *rewriter) genericFor(x *ast.GenericForStmt, before int) ast.Stmt {
+	r.exprs(x.Exprs)
+	loop := r.loop(x, x.Stmts, before)
 	names := []string{"(for 0)", "(for 1)", "(for 2)"}
 	values := &ast.LocalAssignStmt{Names: names, Exprs: x.Exprs}
 	copyPos(values, x)
@@ -99,35 +107,35 @@ func rewriteFor(x *ast.GenericForStmt) ast.Stmt {
 		copyPos(id, x)
 		x.Exprs = append(x.Exprs, id)
 	}
-	do := &ast.DoBlockStmt{Stmts: []ast.Stmt{values, x}}
+	do := &ast.DoBlockStmt{Stmts: []ast.Stmt{values, loop}}
 	copyPos(do, x)
 	return do
 }
 
-func rewriteExpr(e ast.Expr) ast.Expr {
+func (r *rewriter) expr(e ast.Expr) ast.Expr {
 	switch x := e.(type) {
 	case *ast.AttrGetExpr:
-		x.Object, x.Key = rewriteExpr(x.Object), rewriteExpr(x.Key)
+		x.Object, x.Key = r.expr(x.Object), r.expr(x.Key)
 	case *ast.TableExpr:
 		for _, f := range x.Fields {
 			if f.Key != nil {
-				f.Key = rewriteExpr(f.Key)
+				f.Key = r.expr(f.Key)
 			}
-			f.Value = rewriteExpr(f.Value)
+			f.Value = r.expr(f.Value)
 			if f.Key != nil {
 				truncateToOne(f.Value)
 			}
 		}
 	case *ast.FuncCallExpr:
 		if x.Func != nil {
-			x.Func = rewriteExpr(x.Func)
+			x.Func = r.expr(x.Func)
 		}
 		if x.Receiver != nil {
-			x.Receiver = rewriteExpr(x.Receiver)
+			x.Receiver = r.expr(x.Receiver)
 		}
-		rewriteExprs(x.Args)
+		r.exprs(x.Args)
 	case *ast.LogicalOpExpr:
-		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
+		x.Lhs, x.Rhs = r.expr(x.Lhs), r.expr(x.Rhs)
 		if truth, known := constantTruth(x.Lhs); known {
 			truncateToOne(x.Rhs)
 			if truth == (x.Operator == "and") {
@@ -136,19 +144,20 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 			return x.Lhs
 		}
 	case *ast.RelationalOpExpr:
-		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
+		x.Lhs, x.Rhs = r.expr(x.Lhs), r.expr(x.Rhs)
 	case *ast.StringConcatOpExpr:
-		return concatCall(x)
+		return r.concatCall(x)
 	case *ast.ArithmeticOpExpr:
-		x.Lhs, x.Rhs = rewriteExpr(x.Lhs), rewriteExpr(x.Rhs)
+		x.Lhs, x.Rhs = r.expr(x.Lhs), r.expr(x.Rhs)
 	case *ast.UnaryMinusOpExpr:
-		x.Expr = rewriteExpr(x.Expr)
+		x.Expr = r.expr(x.Expr)
 	case *ast.UnaryNotOpExpr:
-		x.Expr = rewriteExpr(x.Expr)
+		x.Expr = r.expr(x.Expr)
 	case *ast.UnaryLenOpExpr:
-		x.Expr = rewriteExpr(x.Expr)
+		x.Expr = r.expr(x.Expr)
 	case *ast.FunctionExpr:
-		rewriteBlock(x.Stmts)
+		r.functions++
+		r.block(x.Stmts)
 	case *ast.NumberExpr:
 		if f, ok := parseNumber(x.Value); ok { // 010 is ten
 			x.Value = strconv.FormatFloat(f, 'g', -1, 64)
@@ -158,13 +167,13 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 }
 
 // concatCall returns a call of our own function for a .. b .. c.
-func concatCall(x *ast.StringConcatOpExpr) ast.Expr {
+func (r *rewriter) concatCall(x *ast.StringConcatOpExpr) ast.Expr {
 	name := &ast.IdentExpr{Value: ConcatName}
 	copyPos(name, x)
-	call := &ast.FuncCallExpr{Func: name, Args: []ast.Expr{rewriteExpr(x.Lhs)}, AdjustRet: true}
+	call := &ast.FuncCallExpr{Func: name, Args: []ast.Expr{r.expr(x.Lhs)}, AdjustRet: true}
 	copyPos(call, x)
 	truncateToOne(call.Args[0])
-	rhs := rewriteExpr(x.Rhs)
+	rhs := r.expr(x.Rhs)
 	if more, ok := rhs.(*ast.FuncCallExpr); ok {
 		if id, ok := more.Func.(*ast.IdentExpr); ok && id.Value == ConcatName && len(more.Args) < 100 {
 			call.Args = append(call.Args, more.Args...)
@@ -201,51 +210,4 @@ func truncateToOne(e ast.Expr) {
 func copyPos(to, from ast.PositionHolder) {
 	to.SetLine(from.Line())
 	to.SetLastLine(from.LastLine())
-}
-
-// spillAssignment makes `a, t[k] = x, y` into: do local t', k' = t, k; local x', y' = x, y; t'[k'] = y'; a = x'
-// end. Lua 5.1 assigns from right to left.
-func spillAssignment(x *ast.AssignStmt) ast.Stmt {
-	do := &ast.DoBlockStmt{}
-	copyPos(do, x)
-	fresh := func(kind string, i int) *ast.IdentExpr {
-		id := &ast.IdentExpr{Value: "(" + kind + " " + strconv.Itoa(i) + ")"}
-		copyPos(id, x)
-		return id
-	}
-	declare := func(exprs []ast.Expr, names ...string) {
-		l := &ast.LocalAssignStmt{Names: names, Exprs: exprs}
-		copyPos(l, x)
-		do.Stmts = append(do.Stmts, l)
-	}
-	held := 0
-	hold := func(e ast.Expr) ast.Expr {
-		if _, known := constantTruth(e); known {
-			return e
-		}
-		id := fresh("held", held)
-		held++
-		declare([]ast.Expr{e}, id.Value)
-		return id
-	}
-	targets := make([]ast.Expr, len(x.Lhs))
-	for i, e := range x.Lhs {
-		targets[i] = e
-		if get, ok := e.(*ast.AttrGetExpr); ok {
-			to := &ast.AttrGetExpr{Object: hold(get.Object), Key: hold(get.Key)}
-			copyPos(to, get)
-			targets[i] = to
-		}
-	}
-	var names []string
-	for i := range targets {
-		names = append(names, fresh("value", i).Value)
-	}
-	declare(x.Rhs, names...)
-	for i := len(targets) - 1; i >= 0; i-- {
-		as := &ast.AssignStmt{Lhs: []ast.Expr{targets[i]}, Rhs: []ast.Expr{fresh("value", i)}}
-		copyPos(as, x)
-		do.Stmts = append(do.Stmts, as)
-	}
-	return do
 }

@@ -1,6 +1,7 @@
 package lua51
 
 import (
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -17,13 +18,10 @@ const MaxString = 16 << 20
 func openStrings(s *vm.State) {
 	lib := s.L.GetGlobal("string").(*lua.LTable)
 	for name, f := range map[string]vm.Builtin{
-		"byte": strByte, "find": strFind, "format": format, "gmatch": gmatch, "gsub": gsub, "lower": strLower,
-		"match": strMatch, "rep": strRep, "upper": strUpper,
+		"byte": strByte, "char": strChar, "find": strFind, "format": format, "gmatch": gmatch, "gsub": gsub, "len": strLen, "lower": strLower,
+		"match": strMatch, "rep": strRep, "reverse": strReverse, "sub": strSub, "upper": strUpper,
 	} {
 		lib.RawSetString(name, s.Function("string."+name, 0, f))
-	}
-	for _, name := range []string{"reverse", "sub"} {
-		lib.RawSetString(name, s.L.NewFunction(copies(s, lib.RawGetString(name).(*lua.LFunction).GFunction)))
 	}
 	lib.RawSetString("gfind", lua.LNil)
 	lib.RawSetString("dump", lua.LNil)
@@ -43,17 +41,38 @@ func strByte(c *vm.Args) ([]lua.LValue, error) {
 	return all, nil
 }
 
-// copies makes a stock function count the text that it returns, and return a copy, because a part of a text keeps
-// all of it in memory.
-func copies(s *vm.State, stock lua.LGFunction) lua.LGFunction {
-	return func(L *lua.LState) int {
-		n := stock(L)
-		text := lua.LVAsString(L.Get(-1))
-		s.Watchdog.Work(0, len(text))
-		L.Pop(1)
-		L.Push(lua.LString(strings.Clone(text)))
-		return n
+func strChar(c *vm.Args) ([]lua.LValue, error) {
+	b := make([]byte, c.L.GetTop())
+	for i := range b {
+		n := toInt(numberArg(c, i+1, "character"))
+		if n != int(byte(n)) {
+			c.Fail("argument %d, the character, must be between 0 and 255", i+1)
+		}
+		b[i] = byte(n)
 	}
+	return vm.Ret(lua.LString(b))
+}
+
+func strLen(c *vm.Args) ([]lua.LValue, error) {
+	return vm.Ret(lua.LNumber(len(Text(c, 1, "string"))))
+}
+
+func strReverse(c *vm.Args) ([]lua.LValue, error) {
+	b := []byte(Text(c, 1, "string"))
+	slices.Reverse(b)
+	return vm.Ret(lua.LString(b))
+}
+
+// strSub is string.sub. It returns a copy, because a part of a text keeps all of it in memory.
+func strSub(c *vm.Args) ([]lua.LValue, error) {
+	s := Text(c, 1, "string")
+	numberArg(c, 2, "start")
+	from := max(indexArg(c, 2, "start", 1, len(s)), 1)
+	to := min(indexArg(c, 3, "end", len(s), len(s)), len(s))
+	if from > to {
+		return vm.Ret(lua.LString(""))
+	}
+	return vm.Ret(lua.LString(strings.Clone(s[from-1 : to])))
 }
 
 // strLower and strUpper change ASCII letters alone, as Lua does in the C locale.

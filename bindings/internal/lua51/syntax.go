@@ -14,6 +14,10 @@ const (
 	MaxConstants = 8192 // different names, texts and numbers in one function
 )
 
+// MaxList is the largest number of values in a table constructor that also has names, or ends with a call or with
+// "...". Beyond it gopher-lua's code generator is wrong, in a way that repair cannot see.
+const MaxList = 25_500
+
 // syntax checks the limits of a syntax tree. It must run before any other walk, which could exhaust the stack.
 type syntax struct {
 	name      string
@@ -60,6 +64,27 @@ func (s *syntax) constant(at ast.PositionHolder, c string) {
 	}
 }
 
+// list refuses a long table constructor that also has names, or ends with several values.
+func (s *syntax) list(x *ast.TableExpr) {
+	n := 0
+	for _, f := range x.Fields {
+		if f.Key == nil {
+			n++
+		}
+	}
+	if n <= MaxList {
+		return
+	}
+	named := n < len(x.Fields)
+	switch x.Fields[len(x.Fields)-1].Value.(type) {
+	case *ast.FuncCallExpr, *ast.Comma3Expr:
+		named = true
+	}
+	if named {
+		s.fail(x, "split it", "a table constructor of more than %d values with names, or with a call at the end", MaxList)
+	}
+}
+
 func (s *syntax) block(stmts []ast.Stmt) {
 	for _, x := range stmts {
 		s.stmt(x)
@@ -97,6 +122,8 @@ func (s *syntax) expr(e ast.Expr) {
 		s.constant(x, "s"+x.Value)
 	case *ast.FuncCallExpr:
 		s.constant(x, "s"+x.Method)
+	case *ast.TableExpr:
+		s.list(x)
 	case *ast.FunctionExpr:
 		outer := s.constants
 		s.constants = map[string]bool{}

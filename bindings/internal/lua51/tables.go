@@ -3,7 +3,7 @@ package lua51
 import (
 	"context"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -19,25 +19,11 @@ func openTables(s *vm.State) {
 	lib := s.L.GetGlobal("table").(*lua.LTable)
 	lib.RawSetString("concat", s.Function("table.concat", 0, concat))
 	lib.RawSetString("sort", s.Function("table.sort", 0, sortTable))
-	for _, name := range []string{"insert", "remove"} {
-		lib.RawSetString(name, s.L.NewFunction(moves(s, lib.RawGetString(name).(*lua.LFunction).GFunction)))
-	}
+	lib.RawSetString("insert", s.Function("table.insert", 0, insert))
+	lib.RawSetString("maxn", s.Function("table.maxn", 0, maxn))
+	lib.RawSetString("remove", s.Function("table.remove", 0, remove))
 	s.L.SetGlobal("unpack", s.Function("unpack", 0, unpack))
 	s.L.SetGlobal("setmetatable", s.Function("setmetatable", 0, setmetatable))
-}
-
-// moves makes a stock function count the values that it moves in a list: all from a position on.
-func moves(s *vm.State, stock lua.LGFunction) lua.LGFunction {
-	return func(L *lua.LState) int {
-		t, isTable := L.Get(1).(*lua.LTable)
-		at, isNumber := L.Get(2).(lua.LNumber)
-		s.Watchdog.Work(vm.LengthCost(t), 0)
-		if isTable && isNumber {
-			n := t.Len() - toInt(float64(at))
-			s.Watchdog.Work(max(n, -n)/vm.BytesPerStep, 0)
-		}
-		return stock(L)
-	}
 }
 
 func concat(c *vm.Args) ([]lua.LValue, error) {
@@ -49,7 +35,7 @@ func concat(c *vm.Args) ([]lua.LValue, error) {
 	var texts []string
 	size := 0
 	for i := from; i <= to; i++ {
-		v := t.RawGetInt(i)
+		v := t.RawGet(lua.LNumber(i))
 		text, ok := textOf(v)
 		if !ok {
 			c.Fail("the value at index %d is a %s, which cannot be concatenated", i, v.Type())
@@ -74,28 +60,24 @@ func unpack(c *vm.Args) ([]lua.LValue, error) {
 	}
 	var all []lua.LValue
 	for i := from; i <= to; i++ {
-		all = append(all, t.RawGetInt(i))
+		all = append(all, t.RawGet(lua.LNumber(i)))
 	}
 	return all, nil
 }
 
+// sorting are values with their order.
+type sorting struct {
+	values []lua.LValue
+	less   func(a, b lua.LValue) bool
+}
+
+func (s sorting) Len() int           { return len(s.values) }
+func (s sorting) Less(i, j int) bool { return s.less(s.values[i], s.values[j]) }
+func (s sorting) Swap(i, j int)      { s.values[i], s.values[j] = s.values[j], s.values[i] }
+
 // sortTable is table.sort. It sorts a copy, so that a comparison that changes the table, or fails, does no harm.
 func sortTable(c *vm.Args) ([]lua.LValue, error) {
 	t := c.Table(1, "table")
-	less := func(a, b lua.LValue) bool {
-		c.Watchdog().Work(vm.CompareCost(a, b), 0)
-		return c.L.LessThan(a, b)
-	}
-	if !c.None(2) {
-		by := c.Func(2, "comparison")
-		less = func(a, b lua.LValue) bool {
-			results, err := c.State.Call(c.Ctx, by, a, b)
-			if err != nil {
-				vm.Refuse(err)
-			}
-			return len(results) > 0 && lua.LVAsBool(results[0])
-		}
-	}
 	values := make([]lua.LValue, t.Len())
 	held := c.Watchdog().Draft()
 	defer held.Release()
@@ -103,27 +85,51 @@ func sortTable(c *vm.Args) ([]lua.LValue, error) {
 	for i := range values {
 		values[i] = t.RawGetInt(i + 1)
 	}
-	n := 0
-	slices.SortFunc(values, func(a, b lua.LValue) int {
-		c.Watchdog().Work(2, 0)
-		if n++; n%contextInterval == 0 {
-			if err := context.Cause(c.Ctx); err != nil {
-				vm.Refuse(err)
-			}
-		}
-		switch {
-		case less(a, b):
-			return -1
-		case less(b, a):
-			return 1
-		}
-		return 0
-	})
+	if c.None(2) {
+		sortValues(c, c.L, values, func(a, b lua.LValue) bool {
+			c.Watchdog().Work(vm.CompareCost(a, b), 0)
+			return c.L.LessThan(a, b)
+		})
+	} else if err := sortBy(c, values, c.Func(2, "comparison")); err != nil {
+		return nil, err
+	}
 	c.Watchdog().Work(len(values), 0)
 	for i, v := range values {
 		t.RawSetInt(i+1, v)
 	}
 	return nil, nil
+}
+
+// sortBy sorts with a comparison function. All of its calls are in one protected call, which costs more than a
+// comparison does.
+func sortBy(c *vm.Args, values []lua.LValue, by *lua.LFunction) error {
+	_, err := c.State.Call(c.Ctx, c.L.NewFunction(func(L *lua.LState) int {
+		sortValues(c, L, values, func(a, b lua.LValue) bool {
+			L.Push(by)
+			L.Push(a)
+			L.Push(b)
+			L.Call(2, 1)
+			less := lua.LVAsBool(L.Get(-1))
+			L.Pop(1)
+			return less
+		})
+		return 0
+	}))
+	return err
+}
+
+// sortValues sorts in L until the context ends.
+func sortValues(c *vm.Args, L *lua.LState, values []lua.LValue, less func(a, b lua.LValue) bool) {
+	n := 0
+	sort.Sort(sorting{values, func(a, b lua.LValue) bool {
+		c.Watchdog().Work(2, 0)
+		if n++; n%contextInterval == 0 {
+			if err := context.Cause(c.Ctx); err != nil {
+				c.State.Raise(L, err)
+			}
+		}
+		return less(a, b)
+	}})
 }
 
 // setmetatable takes tables alone. The stock function takes strings and flashlua's objects too.

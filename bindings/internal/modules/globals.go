@@ -37,7 +37,7 @@ func (g *Globals) resolve(name string) lua.LValue {
 func (g *Globals) Names() []string {
 	all := slices.Collect(maps.Keys(g.lazy))
 	g.table.ForEach(func(k, _ lua.LValue) {
-		if k.String() != lua51.ConcatName {
+		if !lua51.IsHidden(k.String()) {
 			all = append(all, k.String())
 		}
 	})

@@ -14,7 +14,9 @@ import (
 // interior is the offset of a field of type F in a struct S.
 type interior[S, F any] uintptr
 
-func (i interior[S, F]) of(s *S) F { return *(*F)(unsafe.Add(unsafe.Pointer(s), uintptr(i))) }
+func (i interior[S, F]) of(s *S) F { return *i.at(s) }
+
+func (i interior[S, F]) at(s *S) *F { return (*F)(unsafe.Add(unsafe.Pointer(s), uintptr(i))) }
 
 // interiorOf finds a field of S by name.
 func interiorOf[S, F any](name string) interior[S, F] {

@@ -43,7 +43,7 @@ func luaXPCall(c *Args) ([]lua.LValue, error) {
 	if err != nil {
 		return s.caught(c.Ctx, err)
 	}
-	return append([]lua.LValue{lua.LFalse}, handled...), nil
+	return []lua.LValue{lua.LFalse, append(handled, lua.LNil)[0]}, nil
 }
 
 // caught returns the results of a pcall that caught err, or err itself if no script may catch it.
@@ -66,10 +66,13 @@ func (s *State) Resumed(L *lua.LState, v lua.LValue) {
 	}
 }
 
-// luaError is Lua's error. It remembers a text that it raises, so that it is not taken for a fault of the code. A
+// luaError is Lua's error. A number is a text here, and gets a position. It remembers a text that it raises, so that it is not taken for a fault of the code. A
 // fault that is raised again stays one.
 func luaError(c *Args) ([]lua.LValue, error) {
 	v, level := c.Opt(1), c.Int(2, "level", 1)
+	if n, ok := v.(lua.LNumber); ok && level > 0 {
+		v = lua.LString(c.State.ToString(c.Ctx, n))
+	}
 	if text, ok := v.(lua.LString); ok && !c.State.raised.isAgain(string(text)) {
 		s := string(text)
 		if level > 0 {

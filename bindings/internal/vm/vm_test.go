@@ -51,7 +51,8 @@ func TestWhatIsRaised(t *testing.T) {
 	}{
 		"error('a text', 0)":       {"", "a text"},
 		"error({ message = 'm' })": {"", "a table was raised: m"},
-		"error(7)":                 {"", "a number was raised: 7"},
+		"error(7, 0)":              {"", "a number was raised: 7"},
+		"error(7)":                 {"", "test.lua:1: 7"},
 		"assert(nil, 'a text')":    {"", "a text"},
 		"local x x()":              {classify.ScriptFault, "test.lua:1: attempt to call"},
 		"local ok, e = pcall(function() local x x() end) error(e, 0)": {classify.ScriptFault, "attempt to call"},
