@@ -52,3 +52,6 @@ func (h *host) session(s *engine.Session) (session, job lua.LValue) {
 	h.phase.RunPolicy(s)
 	return modules.NewSession(h.State, s)
 }
+
+// verdict returns a report as the policy's check is called with it.
+func (h *host) verdict(r *engine.Report) (lua.LValue, error) { return modules.Verdict(h.State, r) }

@@ -27,7 +27,9 @@ const (
 	RunInterrupted      Kind = "run.interrupted"
 	RunCancelled        Kind = "run.cancelled"
 	DeadlineTotal       Kind = "deadline.total"
+	CheckFailed         Kind = "check.failed"
 	DeadlineAttempt     Kind = "deadline.attempt"
+	DeadlineCheck       Kind = "deadline.check"
 	DeadlineStep        Kind = "deadline.step"
 	Cancelled           Kind = "cancelled"
 	Unknown             Kind = "unknown"
@@ -162,7 +164,9 @@ var table = map[Kind]entry{
 
 	"deadline":      {Retry, "a deadline passed", "Raise the limit in the message if the board needs more time."},
 	DeadlineStep:    {Retry, "a step took too long", "Raise the timeout option of the step."},
+	CheckFailed:     {Fatal, "the policy's check of the new system failed", "The image is on the medium: look at the new system, or at check in the policy."},
 	DeadlineAttempt: {Retry, "an attempt took too long", "Raise limits.attempt."},
+	DeadlineCheck:   {Retry, "the policy's check took too long", "Raise limits.check, or look why the new system is slow."},
 
 	Power:        {Retry, "board power could not be switched", "Run the power driver's command by hand."},
 	PowerConnect: {Retry, "the power controller cannot be reached", "Check the address of the power controller and the network to it."},

@@ -10,7 +10,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// execute prepares the run and makes attempts, within the total time. It returns the decision on the last error.
+// execute prepares the run, makes attempts and checks the new system, within the total time. It returns the decision on the last error.
 func (r *boardRun) execute(ctx context.Context) classify.Decision {
 	if err := recovered(r.resolveLimits); err != nil {
 		return r.decider.builtin(ctx, err)
@@ -26,7 +26,11 @@ func (r *boardRun) execute(ctx context.Context) classify.Decision {
 		return classify.Decision{}
 	}
 	r.power.used = true
-	return r.attemptLoop(ctx)
+	d := r.attemptLoop(ctx)
+	if d.Err == nil && r.runsCheck() {
+		return r.check(ctx)
+	}
+	return d
 }
 
 // attemptLoop makes attempts until one succeeds, one fails for good, or there is neither time nor a retry left. It

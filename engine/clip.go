@@ -27,6 +27,9 @@ func (r *Report) clip() {
 			(*list)[i] = bounded.Text(text, maxText)
 		}
 	}
+	if c := r.Check; c != nil {
+		c.Error, c.Kind = bounded.Text(c.Error, maxText), bounded.Text(c.Kind, maxText)
+	}
 	for _, a := range r.Attempts {
 		for _, text := range []*string{&a.Error, &a.Kind, &a.Step} {
 			*text = bounded.Text(*text, maxText)

@@ -4,9 +4,10 @@ import "time"
 
 // Event is one thing that happened in a run. Their order is fixed:
 //
-//	plan (attempt (step … step-end)* attempt-end [retry])* power* cleanup* end
+//	plan (attempt (step … step-end)* attempt-end [retry])* [step … step-end] power* cleanup* end
 //
-// and that of Interactive is (step … step-end)* cleanup* end. Steps nest. Progress, note and unknown come at any
+// where the step after the last attempt is the policy's check, and
+// that of Interactive is (step … step-end)* cleanup* end. Steps nest. Progress, note and unknown come at any
 // time; those of the image's download come before the plan. A step has at most ten progress events a second, and
 // one when it is complete. Fields that mean nothing for a type are empty. Plain data: safe for concurrent use
 // while nothing changes it.

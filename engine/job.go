@@ -23,6 +23,7 @@ type Job struct {
 
 	NoBlockMap bool // ignore block maps next to the images
 	Strict     bool // what is only a warning otherwise is an error
+	NoCheck    bool // skip the policy's Check
 	VerifyOnly bool // compare the medium with the image, and write nothing
 	DryRun     bool // check the plan, and open no port, server or power driver
 }

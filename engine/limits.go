@@ -11,6 +11,7 @@ type Limits struct {
 	Retries *int          // attempts after the first; default 3
 	Total   time.Duration // default 60 min
 	Attempt time.Duration // default 30 min, or Total if that is less
+	Check   time.Duration // default 5 min, or Total if that is less
 	Jitter  float64       // spread of the wait between attempts, 0 to 1; default none
 }
 
@@ -22,6 +23,7 @@ const (
 	DefaultRetries = 3
 	DefaultTotal   = time.Hour
 	DefaultAttempt = 30 * time.Minute
+	DefaultCheck   = 5 * time.Minute
 )
 
 const (
@@ -57,6 +59,10 @@ func (l Limits) resolve(retries *int, total, power time.Duration) (Limits, error
 		l.Attempt = DefaultAttempt
 	}
 	l.Attempt = min(l.Attempt, l.Total)
+	if l.Check == 0 {
+		l.Check = DefaultCheck
+	}
+	l.Check = min(l.Check, l.Total)
 	n := DefaultRetries
 	if l.Retries != nil {
 		n = *l.Retries

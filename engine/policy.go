@@ -41,6 +41,9 @@ type Policy struct {
 
 	// Flash flashes the board. It is called once per attempt, and must end with ctx.
 	Flash func(ctx context.Context, s *Session) error
+	// Check is called once after a flash was verified, unless Job.NoCheck. An error is fatal: there is no other attempt,
+	// and Classify is not asked. The medium stays verified. The session refuses to write. Check may be nil, and must end with ctx.
+	Check func(ctx context.Context, s *Session, verified *Report) error
 	// Transition brings the board to a state by the default sequence. It must end with ctx.
 	Transition func(ctx context.Context, s *Session, to BoardState) error
 	// Classify and Backoff override the built-in rules; they may be nil. They must end with ctx.

@@ -59,6 +59,7 @@ type Report struct {
 	Image      ImageReport   `json:"image"`
 	Target     TargetReport  `json:"target"`
 	Parts      []PartReport  `json:"parts,omitempty"` // Image and Target are those of the first; Target.State is of all
+	Check      *CheckReport  `json:"check,omitempty"` // nil if the policy has none
 	Duration   time.Duration `json:"duration_ns"`
 	Simulated  bool          `json:"simulated"`
 	Lost       []Loss        `json:"lost,omitempty"` // output that was not read in time
@@ -192,6 +193,7 @@ func (r *Report) mask(secrets *console.Secrets) {
 			list[i] = masked(secrets, list[i])
 		}
 	}
+	r.Check.mask(secrets)
 	for _, a := range r.Attempts {
 		a.Error, a.Step = masked(secrets, a.Error), masked(secrets, a.Step)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-// Session is one attempt: what a policy's flash function works with. Its methods end with their context, and
+// Session is one attempt, or the check after it: what a policy's functions work with. Its methods end with their context, and
 // return an error after the attempt has ended. A prompt or a shell that it returns belongs to a console.Epoch,
 // which ends with a power switch, a boot, a reset, the next prompt or shell, and the attempt. One goroutine at a
 // time uses a session and what it returns.
@@ -18,6 +18,7 @@ type Session struct {
 
 	run           *boardRun
 	ended         atomic.Bool
+	checking      bool // it is that of the policy's check, and must not write
 	steps         stepStack
 	justPoweredOn bool         // the power driver has just switched the board on
 	toBeSwitched  bool         // a person was asked to reset the board, and nothing has used it since

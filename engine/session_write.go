@@ -12,10 +12,13 @@ import (
 
 // BeforeCommand must be called before a command of the script, because the command may change the medium. It voids
 // all receipts, so that the media are read again at the end of the attempt. In a step with Destroys it marks the
-// media Partial; if the run only compares, it returns an error instead.
+// media Partial; if the run only compares, it returns an error instead. In a policy's check it voids nothing.
 func (s *Session) BeforeCommand() error {
 	if err := s.CheckActive(); err != nil {
 		return err
+	}
+	if s.checking { // after the proof: as the new system's own writes do, commands leave it as it is
+		return nil
 	}
 	s.write.commands = true
 	switch {
@@ -71,6 +74,9 @@ func (s *Session) fatalIfVerifyOnly(err error) error {
 // only compares, it does not write.
 func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
 	if err := s.CheckActive(); err != nil {
+		return err
+	}
+	if err := s.errIfChecking("write"); err != nil {
 		return err
 	}
 	if err := s.run.staging.useAllCPUs(); err != nil {

@@ -23,6 +23,11 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 	if err := s.CheckActive(); err != nil {
 		return err
 	}
+	if o.Destroys {
+		if err := s.errIfChecking("step " + name + " with destroys"); err != nil {
+			return err
+		}
+	}
 	defer s.steps.push(name, o.Destroys)()
 	var earlier []error
 	for n := 0; ; n++ {

@@ -75,7 +75,7 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 		FilesDir: c.String("files"), TFTPDir: c.String("tftp-dir"), Timeout: c.Duration("timeout"), DryRun: c.Bool("dry-run"), VerifyOnly: c.Command.Name == "verify",
 	}
 	var err error
-	j.NoBlockMap, j.Strict = c.Bool("no-bmap"), c.Bool("strict")
+	j.NoBlockMap, j.Strict, j.NoCheck = c.Bool("no-bmap"), c.Bool("strict"), c.Bool("no-check")
 	if j.Parts, err = partsOf(c); err == nil {
 		j.MaxSize, err = maxSizeOf(c)
 	}

@@ -51,6 +51,9 @@ func (env Env) printSuccess(r *engine.Report) {
 		if r.Mode == engine.ModeVerify {
 			rest = "; flashlua wrote nothing"
 		}
+		if r.Check != nil && r.Mode == engine.ModeFlash {
+			rest += "; check " + string(r.Check.Result)
+		}
 		if r.Simulated {
 			rest += "; the board was simulated"
 		}

@@ -27,6 +27,7 @@ func (env Env) runCommand() *cli.Command {
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
 			"5 total deadline, 130 and 143 interrupted.",
 		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address, or -: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
+			&cli.BoolFlag{DisableDefaultText: true, Name: "no-check", Usage: "skip the policy's check of the new system"},
 			&cli.GenericFlag{Name: "allow-exec", Value: &repeated{}, Usage: "allow a program to run the command `NAME` on this machine; may be repeated"},
 			&cli.GenericFlag{Name: "allow-read", Value: &repeated{}, Usage: "allow a program to read a file, or the directory `DIR` and its content; may be repeated"},
 			&cli.GenericFlag{Name: "allow-write", Value: &repeated{}, Usage: "allow a program to read, write and create the file `PATH`, or a directory and its content; may be repeated"}),

@@ -11,6 +11,7 @@
 
 ---@class flashlua.policy the table that a board's script returns; docs/boards.md lists all keys
 ---@field flash? fun(s: flashlua.session, job: flashlua.job)
+---@field check? fun(s: flashlua.session, report: table) tests the new system after the flash; it cannot write
 ---@field classify? fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"
 ---@field backoff? fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration
 ---@field console? flashlua.console_options

@@ -11,10 +11,15 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// verdict returns a report as a script sees it: a record with the names of its JSON form. A name that the JSON
+// Verdict returns a report as a script sees it: a record with the names of its JSON form. A name that the JSON
 // form leaves out is nil.
+func Verdict(s *vm.State, rep *engine.Report) (lua.LValue, error) {
+	return reflected(s, "verdict", reflect.ValueOf(rep))
+}
+
+// verdict returns a report as the result of a function.
 func verdict(s *vm.State, rep *engine.Report) ([]lua.LValue, error) {
-	v, err := reflected(s, "verdict", reflect.ValueOf(rep))
+	v, err := Verdict(s, rep)
 	if err != nil {
 		return nil, err
 	}

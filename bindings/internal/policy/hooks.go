@@ -39,6 +39,16 @@ func (d *decoder) hooks(ctx context.Context, p *engine.Policy, in Input) error {
 		_, err = state.Call(ctx, boot, session, lua.LString(to))
 		return err
 	}
+	if f, ok := t.RawGetString("check").(*lua.LFunction); ok {
+		p.Check = func(ctx context.Context, s *engine.Session, report *engine.Report) error {
+			session, _ := in.Session(s)
+			verdict, err := in.Verdict(report)
+			if err == nil {
+				_, err = state.Call(ctx, f, session, verdict)
+			}
+			return err
+		}
+	}
 	if f, ok := t.RawGetString("classify").(*lua.LFunction); ok {
 		p.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
 			return askClassify(ctx, state, f, err, next)

@@ -38,6 +38,7 @@ func readPolicy(s *section, name string) *engine.Policy {
 	p.PowerAfter = readPowerAfter(s.section("power_after"))
 	p.OffTime = readPower(s.section("power"))
 	s.function("flash")
+	s.function("check")
 	s.function("classify")
 	s.function("backoff")
 	before := len(s.mistakes)
@@ -79,7 +80,7 @@ func readNet(s *section) engine.Net {
 
 func readLimits(s *section) engine.Limits {
 	retries := s.nonNegative("retries", engine.DefaultRetries)
-	l := engine.Limits{Retries: &retries, Total: s.duration("total", engine.DefaultTotal), Attempt: s.duration("attempt", 0), Jitter: s.number("jitter", 0)}
+	l := engine.Limits{Retries: &retries, Total: s.duration("total", engine.DefaultTotal), Attempt: s.duration("attempt", 0), Check: s.duration("check", engine.DefaultCheck), Jitter: s.number("jitter", 0)}
 	if l.Attempt == 0 { // not given: the engine uses a default that fits the total; one that is given must fit
 		s.record("attempt", min(engine.DefaultAttempt, l.Total).String())
 	}

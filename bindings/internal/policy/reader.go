@@ -32,6 +32,7 @@ type Input struct {
 	// Uses returns the variables of U-Boot, or of a shell, whose values the script's texts contain. It may be nil.
 	Uses    func() []Use
 	Session func(*engine.Session) (session, job lua.LValue) // returns the arguments of the policy's flash
+	Verdict func(*engine.Report) (lua.LValue, error)        // returns the last argument of the policy's check
 }
 
 // Use is a place where a text of the script contains the value of a variable, ${Name}. Plain data.
@@ -41,7 +42,7 @@ type Use struct{ Name, Where string }
 type Result struct {
 	Policy   *engine.Policy
 	Settings []Setting       // every key with the value that will be used
-	Own      map[string]bool // for flash, classify and backoff: whether the script has its own
+	Own      map[string]bool // for flash, check, classify and backoff: whether the script has its own
 }
 
 // Setting is a policy key, dotted as --set takes it, and its value: a string, a number or a list of those. A
