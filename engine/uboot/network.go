@@ -161,14 +161,15 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 // load, "" if there are none. A U-Boot that refuses a variable loads with its defaults. The environment is not saved.
 //
 // tftptimeout is in milliseconds, tftptimeoutcountmax counts the timeouts of a load. A saved tftpdstp or tftpsrcp
-// would select other ports.
+// would select other ports. A saved tftpblocksize stays, which its owner has set for a reason; U-Boot's default fills an
+// Ethernet frame.
 func (u *UBoot) tuneTFTP(window int) string {
 	cmd := ""
 	if !u.noRetry {
 		cmd, u.noRetry = noRetry, true
 	}
 	if u.window == 0 {
-		cmd += fmt.Sprintf("setenv tftpdstp;setenv tftpsrcp;setenv tftptimeout 1000;setenv tftptimeoutcountmax 1000;setenv tftpblocksize %d;", BlockSize)
+		cmd += "setenv tftpdstp;setenv tftpsrcp;setenv tftptimeout 1000;setenv tftptimeoutcountmax 999;"
 	}
 	if u.window != window {
 		cmd += fmt.Sprintf("setenv tftpwindowsize %d;", window)

@@ -406,7 +406,7 @@ func TestCommands(t *testing.T) {
 // TestLoadCommands: the first load sets the variables of TFTP, later ones what differs. Each setting may fail. A
 // U-Boot that wants serverip gets it.
 func TestLoadCommands(t *testing.T) {
-	const tune = "setenv tftpdstp;setenv tftpsrcp;setenv tftptimeout 1000;setenv tftptimeoutcountmax 1000;setenv tftpblocksize 1468;"
+	const tune = "setenv tftpdstp;setenv tftpsrcp;setenv tftptimeout 1000;setenv tftptimeoutcountmax 999;"
 	for name, tt := range map[string]struct {
 		old  bool // it wants serverip
 		want []string
