@@ -32,8 +32,7 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 		return "", err
 	}
 	u.noRetry = true
-	cmd := noRetry + "setenv autoload no;dhcp" + u.then() + "printenv ipaddr"
-	res, err := u.Exec(ctx, console.Command{Text: cmd, What: "`dhcp`", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
+	res, err := u.Exec(ctx, console.Command{Text: noRetry + "setenv autoload n;dhcp", What: "`dhcp`", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
 	switch {
 	case err != nil:
 		return "", err
@@ -42,19 +41,21 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	case res.Code != 0 && strings.Contains(res.Output, "No ethernet found"):
 		return "", classify.WithHint(u.Failed(classify.NetDHCP, "dhcp", res),
 			"if U-Boot needs a command to find its network card, set uboot.network to it: `usb start`, `virtio scan`")
-	case res.Code != 0 && strings.Contains(res.Output, "not defined"):
-		return "", u.Fail(classify.New(classify.NetDHCP, "dhcp succeeded, but ipaddr is not set"))
 	case res.Code != 0:
 		return "", u.Failed(classify.NetDHCP, "dhcp", res)
 	}
-	if m := ipaddr.FindStringSubmatch(res.Output); m != nil {
+	if m := bound.FindStringSubmatch(res.Output); m != nil {
 		return m[1], nil
 	}
-	return u.Env(ctx, "ipaddr") // the output may be garbled
+	address, err := u.Env(ctx, "ipaddr") // the output may be garbled
+	if err == nil && address == "" {
+		err = u.Fail(classify.New(classify.NetDHCP, "dhcp succeeded, but ipaddr is not set"))
+	}
+	return address, err
 }
 
-// ipaddr matches what printenv prints of the board's address.
-var ipaddr = regexp.MustCompile(`(?m)^ipaddr=(\d+\.\d+\.\d+\.\d+)$`)
+// bound matches U-Boot's report of a lease.
+var bound = regexp.MustCompile(`bound to address (\d+\.\d+\.\d+\.\d+)\b`)
 
 // SetAddress sets the board's address without DHCP. An invalid gateway means none.
 func (u *UBoot) SetAddress(ctx context.Context, address netip.Prefix, gateway netip.Addr) error {
