@@ -54,6 +54,7 @@ missing() {
 	[ -e /usr/lib/u-boot/$uboot ] || echo u-boot-qemu
 	command -v cpio >/dev/null || echo cpio
 	command -v busybox >/dev/null || echo busybox-static # the helper script is tested on it
+	command -v zsh >/dev/null || echo zsh # a shell of the prompts' tests
 	command -v zstd >/dev/null || echo zstd # with xz, for the tests of packed images
 	command -v xz >/dev/null || echo xz-utils
 	[ -e $keyring ] || echo debian-archive-keyring
