@@ -162,8 +162,8 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 // load, "" if there are none. A U-Boot that refuses a variable loads with its defaults. The environment is not saved.
 //
 // tftptimeout is in milliseconds, tftptimeoutcountmax counts the timeouts of a load. A saved tftpdstp or tftpsrcp
-// would select other ports. A saved tftpblocksize stays, which its owner has set for a reason; U-Boot's default fills an
-// Ethernet frame.
+// would select other ports. A saved tftpblocksize stays, which its owner has set for a reason; U-Boot's default fills
+// an Ethernet frame.
 func (u *UBoot) tuneTFTP(window int) string {
 	cmd := ""
 	if !u.noRetry {

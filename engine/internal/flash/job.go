@@ -33,7 +33,7 @@ func (j job) text() string {
 	return b.String()
 }
 
-// jobDigits is the number of digits that the board is typed. One job is served at a time, so that other digits find none.
+// jobDigits is the number of digits that the board is typed. One job is served at a time: other digits find none.
 const jobDigits = 8
 
 // runOnce has the board run a job.
