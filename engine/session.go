@@ -6,6 +6,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
@@ -74,3 +75,21 @@ func (s *Session) Clock() clock.Clock { return s.run.Clock }
 
 // Note sends a text for people to the events.
 func (s *Session) Note(text string) { s.run.events.note(text) }
+
+// Console returns the board's console, opened again if it was lost.
+func (s *Session) Console(ctx context.Context) (*console.Console, error) { return s.console(ctx) }
+
+// BeforeTyping must be called before a script types at the board's console. What it types may change the medium, as a
+// command may, and ends the epoch of the prompt or shell that is there.
+func (s *Session) BeforeTyping(ctx context.Context) error {
+	con, err := s.console(ctx)
+	if err == nil {
+		err = s.BeforeCommand()
+	}
+	if err != nil {
+		return err
+	}
+	con.EndEpoch(ctx, "the script typed at the console")
+	s.write.dropShell()
+	return nil
+}

@@ -64,6 +64,7 @@
 ---@field last_error? flashlua.error error of the previous attempt
 ---@field board string
 ---@field power flashlua.power
+---@field console flashlua.console for a boot loader that is no U-Boot; it has no close
 local session = {}
 
 ---@class flashlua.step_options

@@ -42,6 +42,7 @@ func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
 		"power": x.object("power", nil, map[string]vm.Builtin{
 			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
 		}, nil),
+		"console":    x.object("console", nil, consoleMethods(s.Console, s.BeforeTyping), nil),
 		"attempt":    lua.LNumber(s.Attempt()),
 		"last_error": state.ErrorValue(s.LastError),
 		"board":      lua.LString(s.Policy().Name),
