@@ -34,7 +34,7 @@ func newHost(src source, o Options) *host {
 		return "the kind of this error is unknown, so it is retried: raise errors.fatal(…) or errors.retryable(…) instead"
 	}
 	h.finder = newFinder(h.State, src)
-	h.reader = policy.Reader{State: h.State, Where: h.finder.where, Secrets: console.NewSecrets()}
+	h.reader = policy.Reader{State: h.State, Where: h.finder.where, Secrets: console.NewSecrets(), Secret: o.Secret}
 	h.output = modules.NewOutput(h.phase, o.Log, h.reader.Secrets)
 	extra := map[string]modules.Functions{}
 	for name, m := range o.Modules {

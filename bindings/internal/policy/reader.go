@@ -16,6 +16,7 @@ type Reader struct {
 	State   *vm.State
 	Where   func(file, key string) string // returns the place of a dotted key, "file:line", or the file
 	Secrets *console.Secrets              // passwords that were read are added to it
+	Secret  func(value string) (string, error)    // returns the secret that the operator's value stands for; may be nil
 }
 
 // Input is a policy before it is decoded.
