@@ -23,7 +23,7 @@ type Options struct {
 	// is called whenever the script is loaded. nil takes the value as it is.
 	Secret func(value string) (string, error)
 
-	Log func(string)      // called with each line that scripts print; may be nil
+	Log func(string) // called with each line that scripts print; may be nil
 
 	// FS is where the script is read from, and the modules that it requires; nil is the station's files. A path
 	// in it has slashes, and no leading one. Boot files and images are files of the station nevertheless:

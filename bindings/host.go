@@ -50,5 +50,6 @@ func newHost(src source, o Options) *host {
 // session returns the arguments of a policy's flash.
 func (h *host) session(s *engine.Session) (session, job lua.LValue) {
 	h.phase.RunPolicy(s)
+	h.output.MaskWith(s.Mask)
 	return modules.NewSession(h.State, s)
 }

@@ -125,6 +125,9 @@ func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script
 	if err != nil {
 		return nil, err
 	}
+	if err := env.readArguments(c, &job); err != nil {
+		return nil, err
+	}
 	return e.Run(inv.Context, script.Policy, job), nil
 }
 

@@ -1,9 +1,15 @@
 package main
 
 import (
+	"errors"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/input"
 )
 
@@ -41,4 +47,26 @@ func (env Env) readSecret(value string) (string, error) {
 		return "", classify.New(classify.Usage, "the file %s is empty", from)
 	}
 	return secret, nil
+}
+
+// readArguments reads --arg NAME=VALUE into the job. A value env:NAME or file:PATH stands for a secret.
+func (env Env) readArguments(c *cli.Context, j *engine.Job) error {
+	args, err := parsePairs("--arg", "NAME", c.Generic("arg").(*repeated))
+	if err != nil {
+		return err
+	}
+	var all []error
+	for _, name := range slices.Sorted(maps.Keys(args)) {
+		if !isSecretRef(args[name]) {
+			continue
+		}
+		secret, err := env.readSecret(args[name])
+		if err != nil {
+			all = append(all, classify.New(classify.Usage, "--arg %s: %v", name, err))
+		}
+		args[name] = secret
+		j.SecretArgs = append(j.SecretArgs, name)
+	}
+	j.Args = args
+	return errors.Join(all...)
 }
