@@ -350,6 +350,17 @@ function json.encode(value) end
 ---@return any
 function json.decode(text) end
 
+---@param path string beside the script, or below its folder
+---@return any
+function json.load(path) end
+
+csv = {}
+
+---@param path string beside the script, or below its folder
+---@param options? { separator?: string }
+---@return table<string, string>[] rows by the names in the first row
+function csv.load(path, options) end
+
 flash = {}
 
 ---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
