@@ -34,6 +34,7 @@ type Policy struct {
 	BootArgs      string          // the kernel's command line; "" keeps the board's own
 	Targets       map[string]Target
 	DefaultTarget string
+	Args          map[string]Argument // what it takes from the operator, by name
 	Net           Net
 	Limits        Limits
 	PowerAfter    PowerAfter

@@ -498,8 +498,12 @@ func TestEnv(t *testing.T) {
 				return "bootcmd=run distro; a=b\r\n", "0"
 			case "printenv missing":
 				return "## Error: \"missing\" not defined\r\n", "1"
+			case "printenv 'serial#'":
+				return "serial#=A1=b\r\n", "0"
+			case "setenv 'it'\\''s;a' 1":
+				return "", "0"
 			}
-			return "", "0"
+			return "unexpected command\r\n", "1"
 		})
 		if v, err := u.Env(t.Context(), "bootcmd"); v != "run distro; a=b" || err != nil {
 			t.Errorf("Env(bootcmd) = %q, %v; want %q", v, err, "run distro; a=b")
@@ -507,13 +511,19 @@ func TestEnv(t *testing.T) {
 		if v, err := u.Env(t.Context(), "missing"); v != "" || err != nil {
 			t.Errorf("Env(missing) = %q, %v; want an empty value", v, err)
 		}
-		for _, name := range []string{"", "a b", "x;reset", "'"} {
+		if v, err := u.Env(t.Context(), "serial#"); v != "A1=b" || err != nil {
+			t.Errorf("Env(serial#) = %q, %v; want %q", v, err, "A1=b")
+		}
+		if err := u.SetEnv(t.Context(), "it's;a", "1"); err != nil {
+			t.Errorf("SetEnv(it's;a) = %v; want nil", err)
+		}
+		for _, name := range []string{"", "a b", "a=b", "-a", "-", "a\tb", "a\nb", "\x7f", "größe"} {
 			if _, err := u.Env(t.Context(), name); classify.Facts(err).Kind != classify.ConsoleText {
 				t.Errorf("Env(%q) = %v; want kind %s", name, err, classify.ConsoleText)
 			}
-		}
-		if _, err := u.Run(t.Context(), console.Command{Text: "false"}); err != nil {
-			t.Error(err)
+			if err := u.SetEnv(t.Context(), name, "1"); classify.Facts(err).Kind != classify.ConsoleText {
+				t.Errorf("SetEnv(%q) = %v; want kind %s", name, err, classify.ConsoleText)
+			}
 		}
 	})
 }

@@ -17,6 +17,8 @@ import (
 type objects struct {
 	kinds map[string]string // type by name; "" if it is not sure
 	uses  []memberUse
+
+	arguments []memberUse // uses of job.args.NAME; name is that of the job
 }
 
 // memberUse is a use of an object's member.
@@ -142,6 +144,11 @@ func (o *objects) assign(of ast.Expr, member string, line int) {
 }
 
 func (o *objects) add(u memberUse, of ast.Expr) {
+	if job := jobOfArgs(of); job != "" {
+		u.name = job
+		o.arguments = append(o.arguments, u)
+		return
+	}
 	if id, ok := of.(*ast.IdentExpr); ok {
 		u.name = id.Value
 	} else if u.kind = o.kindOf(of); u.kind == "" {
