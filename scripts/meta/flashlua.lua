@@ -219,7 +219,7 @@ function console_object:secret(text) end
 
 ---@param text string|string[]
 ---@param options? { timeout?: duration, stall?: duration } default: a minute
----@return string text received, integer index of the text in the list
+---@return string text received, integer index of the text in the list, string before what came before it
 function console_object:expect(text, options) end
 
 ---@param options { quiet: duration, timeout: duration }

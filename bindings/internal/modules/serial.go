@@ -115,7 +115,8 @@ func consoleMethods(get func(context.Context) (*console.Console, error), touch f
 	}
 }
 
-// expect is con:expect(text or list of texts, [options]). It returns the text that came and its index in the list.
+// expect is con:expect(text or list of texts, [options]). It returns the text that came, its index in the list, and what
+// came before it.
 func expect(c *vm.Args, con *console.Console) ([]lua.LValue, error) {
 	var w console.Wait
 	switch v := c.Any(1, "text").(type) {
@@ -137,12 +138,12 @@ func expect(c *vm.Args, con *console.Console) ([]lua.LValue, error) {
 	o := expectOptions{Timeout: expectTimeout}
 	luaoption.Read(c, consoleExpectOptions, &o)
 	w.Timeout, w.Stall = o.Timeout, o.Stall
-	w.Abort = []console.Abort{console.Panic, console.Off}
+	w.Abort, w.Before = []console.Abort{console.Panic, console.Off}, true
 	m, err := con.Expect(c.Ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	return []lua.LValue{lua.LString(m.Text), lua.LNumber(m.Index + 1)}, nil
+	return []lua.LValue{lua.LString(m.Text), lua.LNumber(m.Index + 1), lua.LString(m.Before)}, nil
 }
 
 // consoleArg reads an argument that serial.open returned.
