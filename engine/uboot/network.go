@@ -97,12 +97,12 @@ var stopped = regexp.MustCompile(`Retry count exceeded|(?m:Timeout!\s*$)|TFTP er
 var notFound = regexp.MustCompile(`TFTP error: (?:'.*' \(1\)|(?:1|256) \()`)
 
 // The TFTP window is the number of blocks that a server may send before an answer, if U-Boot supports windows. Few
-// network cards of boards buffer less than FirstWindow. Two copies of GoodWindow, of which one is sent again, fit into
-// the ring of 16 that common cards have; a virtio card with a full ring receives nothing more until the board is reset.
-// More than MaxWindow has been seen to fill it alone.
+// network cards of boards buffer less than FirstWindow. A card with a smaller ring than a window loses blocks, and the
+// window falls; a virtio card with a full ring receives nothing more until the board is reset. Two copies of
+// GoodWindow, of which one is sent again, fit into its ring of 32. More than MaxWindow has been seen to fill it alone.
 const (
 	FirstWindow = 4
-	GoodWindow  = 8
+	GoodWindow  = 12
 	MaxWindow   = 16
 	BlockSize   = 1468 // bytes of a block in an Ethernet frame
 )
