@@ -18,7 +18,12 @@ import (
 // Log and the functions of Modules concurrently.
 type Options struct {
 	Set map[string]string // policy keys, dotted, that the operator sets
-	Log func(string)      // called with each line that scripts print; may be nil
+
+	// Secret returns the secret that the operator's value of a password in Set stands for, "env:NAME" for example. It
+	// is called whenever the script is loaded. nil takes the value as it is.
+	Secret func(value string) (string, error)
+
+	Log func(string) // called with each line that scripts print; may be nil
 
 	// FS is where the script is read from, and the modules that it requires; nil is the station's files. A path
 	// in it has slashes, and no leading one. Boot files and images are files of the station nevertheless:

@@ -125,7 +125,7 @@ function b.flash(s, job)
 	error(errors.fatal(table.concat(k, " ") .. " " .. json.decode(json.encode({ job })) [1].size))
 end
 return b`)
-	if want := "attempt=1 sha256=%s size=9 target=disk verify_only=false 9"; rep.Error != fmt.Sprintf(want, digest) {
+	if want := "args=job.a attempt=1 sha256=%s size=9 target=disk verify_only=false 9"; rep.Error != fmt.Sprintf(want, digest) {
 		t.Errorf("job = %q; want %q", rep.Error, fmt.Sprintf(want, digest))
 	}
 }

@@ -34,14 +34,14 @@ func newHost(src source, o Options) *host {
 		return "the kind of this error is unknown, so it is retried: raise errors.fatal(…) or errors.retryable(…) instead"
 	}
 	h.finder = newFinder(h.State, src)
-	h.reader = policy.Reader{State: h.State, Where: h.finder.where, Secrets: console.NewSecrets()}
+	h.reader = policy.Reader{State: h.State, Where: h.finder.where, Secrets: console.NewSecrets(), Secret: o.Secret}
 	h.output = modules.NewOutput(h.phase, o.Log, h.reader.Secrets)
 	extra := map[string]modules.Functions{}
 	for name, m := range o.Modules {
 		extra[name] = m
 	}
 	h.globals = modules.Open(modules.Config{
-		Reader: h.reader, Phase: h.phase, Output: h.output, Boards: boards{h, o.Modules}, Require: h.finder.require, Allow: o.Allow, Extra: extra,
+		Reader: h.reader, Phase: h.phase, Output: h.output, Boards: boards{h, o.Modules}, Require: h.finder.require, Data: h.finder, Allow: o.Allow, Extra: extra,
 		NilForUndeclared: o.nilForUndeclared,
 	})
 	return h
@@ -50,6 +50,7 @@ func newHost(src source, o Options) *host {
 // session returns the arguments of a policy's flash.
 func (h *host) session(s *engine.Session) (session, job lua.LValue) {
 	h.phase.RunPolicy(s)
+	h.output.MaskWith(s.Mask)
 	return modules.NewSession(h.State, s)
 }
 

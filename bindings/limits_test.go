@@ -220,6 +220,7 @@ func TestDocumentedLimits(t *testing.T) {
 	}
 	for limit, n := range map[string]string{
 		"| source of a script or module | %s KiB |":                     fmt.Sprint(lua51.MaxSource >> 10),
+		"| file of `json.load` and `csv.load` | %s MiB |":               fmt.Sprint(maxDataFile >> 20),
 		"| nested expressions and blocks | %s |":                        thousands(lua51.MaxSyntax),
 		"| different names, strings and numbers in one function | %s |": thousands(lua51.MaxConstants),
 		"| loading a script and its modules | %s million steps |":       fmt.Sprint(vm.MaxSteps / 1_000_000),

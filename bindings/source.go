@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -46,7 +45,7 @@ func readSource(spec string, o Options) (source, error) {
 		}
 	}
 	if o.FS != nil {
-		text, err := readFS(o.FS, spec)
+		text, err := readFS(o.FS, spec, lua51.MaxSource)
 		return source{name: spec, text: text, fsys: o.FS, dir: path.Dir(spec)}, sourceError(err, spec)
 	}
 	st, err := os.Stat(spec)
@@ -104,8 +103,8 @@ func readScript(path string, open func(path string) (*os.File, error)) ([]byte, 
 	return input.ReadAll(f, lua51.MaxSource)
 }
 
-// readFS returns the text of a regular file of a file system.
-func readFS(fsys fs.FS, name string) ([]byte, error) {
+// readFS returns the text of a regular file of a file system, which may have at most limit bytes.
+func readFS(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
@@ -118,7 +117,7 @@ func readFS(fsys fs.FS, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return input.ReadAll(f, lua51.MaxSource)
+	return input.ReadAll(f, limit)
 }
 
 // readModule returns the source of a module, name as require takes it with slashes for dots, and whether it
@@ -130,9 +129,9 @@ func (f *finder) readModule(file string) (text []byte, embedded bool, err error)
 	}
 	switch {
 	case f.fsys != nil:
-		text, err = readFS(f.fsys, path.Join(f.dir, file))
+		text, err = readFS(f.fsys, path.Join(f.dir, file), lua51.MaxSource)
 	case f.dir != "":
-		text, err = readBelow(f.dir, file)
+		text, err = readBelow(f.dir, file, lua51.MaxSource+1) // the compiler refuses a longer one
 	default:
 		return nil, false, fmt.Errorf("it does not come with flashlua")
 	}
@@ -142,8 +141,8 @@ func (f *finder) readModule(file string) (text []byte, embedded bool, err error)
 	return text, false, err
 }
 
-// readBelow returns the text of a regular file in a directory of the station.
-func readBelow(dir, file string) ([]byte, error) {
+// readBelow returns the text of a regular file in a directory of the station, which may have at most limit bytes.
+func readBelow(dir, file string, limit int64) ([]byte, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
@@ -160,5 +159,5 @@ func readBelow(dir, file string) ([]byte, error) {
 	if err := input.Regular(f); err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(f, lua51.MaxSource+1))
+	return input.ReadAll(f, limit)
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// execute prepares the run, makes attempts and checks the new system, within the total time. It returns the decision on the last error.
+// execute prepares the run, makes attempts and checks the new system, within the total time. It returns the decision
+// on the last error.
 func (r *boardRun) execute(ctx context.Context) classify.Decision {
 	if err := recovered(r.resolveLimits); err != nil {
 		return r.decider.builtin(ctx, err)

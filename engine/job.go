@@ -21,6 +21,9 @@ type Job struct {
 	Retries  *int          // nil is the policy's
 	Timeout  time.Duration // 0 is the policy's total
 
+	Args       map[string]string // values of the policy's arguments, by name
+	SecretArgs []string          // names in Args whose values no record may show
+
 	NoBlockMap bool // ignore block maps next to the images
 	Strict     bool // what is only a warning otherwise is an error
 	NoCheck    bool // skip the policy's Check

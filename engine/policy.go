@@ -34,6 +34,7 @@ type Policy struct {
 	BootArgs      string          // the kernel's command line; "" keeps the board's own
 	Targets       map[string]Target
 	DefaultTarget string
+	Args          map[string]Argument // what it takes from the operator, by name
 	Net           Net
 	Limits        Limits
 	PowerAfter    PowerAfter
@@ -41,8 +42,9 @@ type Policy struct {
 
 	// Flash flashes the board. It is called once per attempt, and must end with ctx.
 	Flash func(ctx context.Context, s *Session) error
-	// Check is called once after a flash was verified, unless Job.NoCheck. An error is fatal: there is no other attempt,
-	// and Classify is not asked. The medium stays verified. The session refuses to write. Check may be nil, and must end with ctx.
+	// Check is called once after a flash was verified, unless Job.NoCheck. An error is fatal: there is no other
+	// attempt, and Classify is not asked. The medium stays verified. The session refuses to write. Check may be nil,
+	// and must end with ctx.
 	Check func(ctx context.Context, s *Session, verified *Report) error
 	// Transition brings the board to a state by the default sequence. It must end with ctx.
 	Transition func(ctx context.Context, s *Session, to BoardState) error

@@ -18,12 +18,12 @@ import (
 // prepare checks all that can be checked before the board is touched, and opens what the attempts need. A download
 // comes last, so that other errors are found before it.
 func (r *boardRun) prepare(ctx context.Context) error {
-	steps := []func(context.Context) error{r.resolveTargets, r.findBootFiles, r.stageImages, r.power.check, r.openConsole, r.startServers, r.checkConnected}
+	steps := []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.stageImages, r.power.check, r.openConsole, r.startServers, r.checkConnected}
 	switch {
 	case r.job.DryRun:
-		steps = []func(context.Context) error{r.resolveTargets, r.findBootFiles, r.stageImages, r.checkPortSpec}
+		steps = []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.stageImages, r.checkPortSpec}
 	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return image.Ref(p.Image).IsURL() }):
-		steps = slices.Insert(slices.Delete(steps, 2, 3), 5, r.stageImages) // before checkConnected
+		steps = slices.Insert(slices.Delete(steps, 3, 4), 6, r.stageImages) // before checkConnected
 	}
 	return inOrder(ctx, steps)
 }

@@ -102,6 +102,7 @@ type boardRun struct {
 	policy *Policy
 	job    Job
 	limits Limits
+	args   map[string]any // values of the policy's arguments
 
 	power   powerControl
 	console boardConsole
@@ -112,6 +113,9 @@ type boardRun struct {
 func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
 	r := &boardRun{run: e.newRun(p.Name, mode, imageOptions{j.MaxSize, j.Format, j.NoBlockMap}), policy: p, job: j}
 	r.secrets.Add(p.UBoot.Password, p.Linux.Password)
+	for _, name := range j.SecretArgs {
+		r.secrets.Add(j.Args[name])
+	}
 	r.decider.policy = p
 	r.ledger.readOnly = j.VerifyOnly
 	r.report.Image.Path = image.Ref(j.Image).String()

@@ -6,13 +6,14 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-// Session is one attempt, or the check after it: what a policy's functions work with. Its methods end with their context, and
-// return an error after the attempt has ended. A prompt or a shell that it returns belongs to a console.Epoch,
-// which ends with a power switch, a boot, a reset, the next prompt or shell, and the attempt. One goroutine at a
-// time uses a session and what it returns.
+// Session is one attempt, or the check after it: what a policy's functions work with. Its methods end with their
+// context, and return an error after the attempt has ended. A prompt or a shell that it returns belongs to a
+// console.Epoch, which ends with a power switch, a boot, a reset, the next prompt or shell, and the attempt. One
+// goroutine at a time uses a session and what it returns.
 type Session struct {
 	LastError error // of the attempt before, nil in the first
 
@@ -75,3 +76,21 @@ func (s *Session) Clock() clock.Clock { return s.run.Clock }
 
 // Note sends a text for people to the events.
 func (s *Session) Note(text string) { s.run.events.note(text) }
+
+// Console returns the board's console, opened again if it was lost.
+func (s *Session) Console(ctx context.Context) (*console.Console, error) { return s.console(ctx) }
+
+// BeforeTyping must be called before a script types at the board's console. What it types may change the medium, as a
+// command may, and ends the epoch of the prompt or shell that is there.
+func (s *Session) BeforeTyping(ctx context.Context) error {
+	con, err := s.console(ctx)
+	if err == nil {
+		err = s.BeforeCommand()
+	}
+	if err != nil {
+		return err
+	}
+	con.EndEpoch(ctx, "the script typed at the console")
+	s.write.dropShell()
+	return nil
+}

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"net/netip"
 	"strconv"
 
 	"github.com/flashlua/flashlua/classify"
@@ -59,6 +60,15 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 		configured := s.run.policy.Net.TFTP
 		if s.run.files.tftp != nil {
 			configured = cmp.Or(configured, s.run.policy.Net.listenAddress())
+		}
+		if s.boardAddr == "" && configured == "" { // a command of the script may have got the lease
+			address, err := ub.Env(ctx, "ipaddr")
+			if err != nil {
+				return err
+			}
+			if at, err := netip.ParseAddr(address); err == nil && !at.IsUnspecified() {
+				s.boardAddr = address
+			}
 		}
 		server, err := s.stationAddr(ctx, configured, s.boardAddr)
 		if err != nil {

@@ -19,11 +19,11 @@ func (w *tftpWindow) size() int { return cmp.Or(w.adapted, w.configured, uboot.F
 // fall sets the window to 1: blocks were lost.
 func (w *tftpWindow) fall() { w.adapted = 1 }
 
-// arrived doubles the window after a file of at least 16 windows that arrived without loss, unless it is
+// arrived triples the window after a file of at least 16 windows that arrived without loss, unless it is
 // configured.
 func (w *tftpWindow) arrived(size int64) {
 	const enough = 16
 	if w.configured == 0 && w.adapted != 1 && size >= int64(enough*w.size()*uboot.BlockSize) {
-		w.adapted = min(2*w.size(), uboot.GoodWindow)
+		w.adapted = min(3*w.size(), uboot.GoodWindow)
 	}
 }

@@ -50,7 +50,7 @@ func (env Env) console(c *cli.Context) error {
 	defer end()
 	p := env.newPrinter(inv.clk, normal)
 	defer p.end()
-	policy, err := until(inv, 0, func() (*engine.Policy, error) { return loadBoard(c, p) })
+	policy, err := until(inv, 0, func() (*engine.Policy, error) { return env.loadBoard(c, p) })
 	if err != nil {
 		return err
 	}
@@ -114,12 +114,12 @@ func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 }
 
 // loadBoard loads the policy that --board names, or the default policy without --board.
-func loadBoard(c *cli.Context, p *printer) (*engine.Policy, error) {
+func (env Env) loadBoard(c *cli.Context, p *printer) (*engine.Policy, error) {
 	set, err := parseSet(c.Generic("set").(*repeated))
 	if err != nil {
 		return nil, err
 	}
-	o := bindings.Options{Set: set, Log: p.note}
+	o := bindings.Options{Set: set, Secret: env.readSecret, Log: p.note}
 	if c.IsSet("board") {
 		return bindings.Load(c.String("board"), o)
 	}

@@ -48,7 +48,7 @@ func TestEveryPolicyKeyIsDocumented(t *testing.T) {
 	}
 	known := map[string]bool{}
 	for _, target := range []string{`"/dev/x"`, `{ sysfs = "1" }`} {
-		s := inspect(t, "return { flash = function() end, files = { NAME = { 'x', 1 } }, targets = { NAME = "+target+" } }")
+		s := inspect(t, "return { flash = function() end, files = { NAME = { 'x', 1 } }, targets = { NAME = "+target+" }, args = { NAME = { default = 'x', one_of = { 'x' } } } }")
 		for _, x := range s.Settings {
 			known[x.Key] = true
 			text, ok := documented[x.Key]
@@ -77,7 +77,7 @@ func TestEveryPolicyKeyIsDocumented(t *testing.T) {
 // operator, and that it is the default.
 func TestEveryDefaultIsAccepted(t *testing.T) {
 	_, table, _ := strings.Cut(doc(t), "## The keys")
-	const base, rest = "return { flash = function() end, files = { NAME = { 'x', 1 } }, ", "targets = { NAME = { sysfs = '1' } } }"
+	const base, rest = "return { flash = function() end, files = { NAME = { 'x', 1 } }, args = { NAME = { help = 'x' } }, ", "targets = { NAME = { sysfs = '1' } } }"
 	tried := 0
 	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| [a-z ]+ \\| `(.*?)` \\|").FindAllStringSubmatch(table, -1) {
 		key, value := row[1], row[2]
@@ -154,7 +154,7 @@ func TestOutputsAreDocumented(t *testing.T) {
 	for _, x := range []struct {
 		of   any
 		part string
-	}{{engine.Report{}, verdict}, {engine.Attempt{}, verdict}, {engine.ImageReport{}, verdict}, {engine.TargetReport{}, verdict}, {engine.PartReport{}, verdict}, {engine.Event{}, events}} {
+	}{{engine.Report{}, verdict}, {engine.Attempt{}, verdict}, {engine.ImageReport{}, verdict}, {engine.TargetReport{}, verdict}, {engine.PartReport{}, verdict}, {engine.CheckReport{}, verdict}, {engine.Event{}, events}} {
 		for field := range fields(x.of) {
 			if !strings.Contains(x.part, "`"+field+"`") {
 				t.Errorf("%s of %T is not documented", field, x.of)
@@ -182,6 +182,7 @@ func TestOutputsAreDocumented(t *testing.T) {
 	}
 	of := fields(engine.Report{})
 	maps.Copy(of, fields(engine.TargetReport{}))
+	maps.Copy(of, fields(engine.CheckReport{}))
 	for _, row := range documentedRows(verdict) {
 		if !of[row] {
 			t.Errorf("%s is documented but is no field of the verdict", row)

@@ -27,6 +27,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "files", Usage: "`DIR` of the policy's boot files"},
 		&cli.StringFlag{Name: "tftp-dir", Usage: "use an existing TFTP server that serves `DIR`: boot files are copied there for the duration of the run"},
 		&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "override a policy key, `KEY=VALUE`, as in linux.timeout=5m; may be repeated"},
+		&cli.GenericFlag{Name: "arg", Value: &repeated{}, Usage: "argument of the policy, `NAME=VALUE`, as flashlua boards show lists them; may be repeated"},
 		&cli.IntFlag{Name: "retries", Usage: "number of attempts after the first, `N`", DefaultText: "the policy's"},
 		&cli.DurationFlag{Name: "timeout", Usage: "total deadline, `D` as in 30m", DefaultText: "the policy's"},
 		&cli.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "print the plan and touch nothing: no port, no power"},
@@ -147,14 +148,17 @@ func (p *repeated) Set(value string) error {
 func (p *repeated) String() string { return strings.Join(*p, " ") }
 
 // parseSet reads the values of --set, KEY=VALUE.
-func parseSet(given *repeated) (map[string]string, error) {
-	set := map[string]string{}
+func parseSet(given *repeated) (map[string]string, error) { return parsePairs("--set", "KEY", given) }
+
+// parsePairs reads the values of a flag, KEY=VALUE.
+func parsePairs(flag, key string, given *repeated) (map[string]string, error) {
+	pairs := map[string]string{}
 	for _, p := range *given {
 		k, v, ok := strings.Cut(p, "=")
-		if _, twice := set[k]; !ok || k == "" || twice {
-			return nil, usageError("--set %s: write KEY=VALUE, each key once", k) // the value may be a password
+		if _, twice := pairs[k]; !ok || k == "" || twice {
+			return nil, usageError("%s %s: write %s=VALUE, each %s once", flag, k, key, strings.ToLower(key)) // the value may be a password
 		}
-		set[k] = v
+		pairs[k] = v
 	}
-	return set, nil
+	return pairs, nil
 }

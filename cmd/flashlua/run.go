@@ -84,7 +84,7 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	}
 	p := env.newPrinter(inv.clk, level)
 	defer p.end()
-	o := bindings.Options{Set: set, Log: p.note}
+	o := bindings.Options{Set: set, Secret: env.readSecret, Log: p.note}
 	if allow, ok := c.Generic("allow-exec").(*repeated); ok {
 		o.Allow = *allow
 	}
@@ -124,6 +124,9 @@ func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script
 	}
 	job, err := jobOf(c)
 	if err != nil {
+		return nil, err
+	}
+	if err := env.readArguments(c, &job); err != nil {
 		return nil, err
 	}
 	return e.Run(inv.Context, script.Policy, job), nil

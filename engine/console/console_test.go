@@ -100,6 +100,20 @@ func TestPromptSettles(t *testing.T) {
 	})
 }
 
+// TestBefore: a match has what came before it and after the last match, as clean text.
+func TestBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, board := dial(t)
+		go say(board, 7, "one\r\n=> \x1b[1mtwo\x1b[0m\r\nthree\r\n=> => ")
+		for _, want := range []string{"one\n", "two\nthree\n", ""} {
+			m, err := c.Expect(t.Context(), Wait{For: []Pattern{Text("=> ")}, Before: true})
+			if err != nil || m.Before != want {
+				t.Errorf("Expect() = %+v, %v; want %q before the match", m, err, want)
+			}
+		}
+	})
+}
+
 func TestWaitEnds(t *testing.T) {
 	oops := errors.New("step deadline")
 	panicking := []Abort{{Pattern: Text("Kernel panic"), Kind: classify.BoardPanic, Message: "the kernel panicked"}}

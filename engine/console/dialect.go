@@ -93,9 +93,9 @@ var bareWord = regexp.MustCompile(`^[\w./-]+$`)
 func POSIX(prompt string, line int) Dialect {
 	return Dialect{
 		Name: "the shell", Prompt: prompt, Line: line, checkClosed: closedQuotes,
-		// The command sees neither the arguments nor the variables of the function, except fl and flc.
+		// The command sees neither the arguments nor the variables of the function, except fl and fc.
 		setup: func(w marker) string {
-			return ` fl(){ fl=$1 flc=$2;set --;echo $fl:;command eval "$flc"</dev/null;fl=$fl$?;echo "$fl:$fl.";};fl ` + w.word()
+			return ` fl(){ fl=$1 fc=$2;set --;echo $fl:;command eval "$fc"</dev/null;fl=$fl$?;echo "$fl:$fl.";};fl ` + w.word()
 		},
 		// On terminals that they do not know, bash and zsh scroll long lines sideways, so that the echo differs.
 		// The "command eval" of zsh runs nothing.

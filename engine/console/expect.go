@@ -16,6 +16,7 @@ type Wait struct {
 	Abort   []Abort       // texts that end the wait with an error
 	Timeout time.Duration // 0: only the context ends the wait
 	Stall   time.Duration // silence that ends the wait; 0: silence is fine
+	Before  bool          // Match.Before is wanted
 	grace   time.Duration // an abort counts only if no match follows within this time
 	Kind    classify.Kind // of the error when Timeout passes; "" means console.timeout
 
@@ -36,6 +37,7 @@ type Match struct {
 	Index  int      // into Wait.For
 	Text   string   // what matched
 	Groups []string // of a regular expression
+	Before string   // clean text that came before it and after the last match, if it was wanted; at most the last 32 KiB
 
 	Followed time.Time // when a prompt that other text followed was found; zero for every other match
 }

@@ -162,9 +162,14 @@ func (s *stream) endWait(x *waiter) (m Match, ok bool) {
 	if x.match == nil {
 		return Match{}, false
 	}
+	m = *x.match
+	if x.Before {
+		to := x.matchAt - s.base
+		m.Before = clean(string(s.buf[min(s.pos-s.base, to):to]))
+	}
 	s.consumeLocked(x.matchAt, x.match.Text)
 	s.trimLocked()
-	return *x.match, true
+	return m, true
 }
 
 // abandonWait ends the wait in progress and leaves a match in the stream.

@@ -19,7 +19,7 @@ const networkTimeout = 90 * time.Second
 const addressCmd = `ip -4 a||ifconfig`
 
 // dhcpCmd runs DHCP on each interface in turn until one has an address, and then addressCmd.
-const dhcpCmd = `for i in $(ls /sys/class/net);do [ $i = lo ]||{ ip link set $i up||ifconfig $i up;udhcpc -nqi$i -t10 -T2&&break;};done&&{ ` + addressCmd + `;}`
+const dhcpCmd = `for i in $(ls /sys/class/net);do [ $i = lo ]||{ ip link set $i up||ifconfig $i up;udhcpc -nqi$i -t9 -T2&&break;};done&&(` + addressCmd + `)`
 
 // addressLine matches the line of an address in the output of ip and of ifconfig.
 var addressLine = regexp.MustCompile(`(?m)^\s*inet (?:addr:)?(\d+\.\d+\.\d+\.\d+)\b(.*)$`)

@@ -32,8 +32,7 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 		return "", err
 	}
 	u.noRetry = true
-	cmd := noRetry + "setenv autoload no;dhcp" + u.then() + "printenv ipaddr"
-	res, err := u.Exec(ctx, console.Command{Text: cmd, What: "`dhcp`", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
+	res, err := u.Exec(ctx, console.Command{Text: noRetry + "setenv autoload n;dhcp", What: "`dhcp`", Timeout: dhcpTimeout, Kind: classify.NetDHCPTimeout})
 	switch {
 	case err != nil:
 		return "", err
@@ -42,19 +41,21 @@ func (u *UBoot) DHCP(ctx context.Context) (string, error) {
 	case res.Code != 0 && strings.Contains(res.Output, "No ethernet found"):
 		return "", classify.WithHint(u.Failed(classify.NetDHCP, "dhcp", res),
 			"if U-Boot needs a command to find its network card, set uboot.network to it: `usb start`, `virtio scan`")
-	case res.Code != 0 && strings.Contains(res.Output, "not defined"):
-		return "", u.Fail(classify.New(classify.NetDHCP, "dhcp succeeded, but ipaddr is not set"))
 	case res.Code != 0:
 		return "", u.Failed(classify.NetDHCP, "dhcp", res)
 	}
-	if m := ipaddr.FindStringSubmatch(res.Output); m != nil {
+	if m := bound.FindStringSubmatch(res.Output); m != nil {
 		return m[1], nil
 	}
-	return u.Env(ctx, "ipaddr") // the output may be garbled
+	address, err := u.Env(ctx, "ipaddr") // the output may be garbled
+	if err == nil && address == "" {
+		err = u.Fail(classify.New(classify.NetDHCP, "dhcp succeeded, but ipaddr is not set"))
+	}
+	return address, err
 }
 
-// ipaddr matches what printenv prints of the board's address.
-var ipaddr = regexp.MustCompile(`(?m)^ipaddr=(\d+\.\d+\.\d+\.\d+)$`)
+// bound matches U-Boot's report of a lease.
+var bound = regexp.MustCompile(`bound to address (\d+\.\d+\.\d+\.\d+)\b`)
 
 // SetAddress sets the board's address without DHCP. An invalid gateway means none.
 func (u *UBoot) SetAddress(ctx context.Context, address netip.Prefix, gateway netip.Addr) error {
@@ -96,12 +97,12 @@ var stopped = regexp.MustCompile(`Retry count exceeded|(?m:Timeout!\s*$)|TFTP er
 var notFound = regexp.MustCompile(`TFTP error: (?:'.*' \(1\)|(?:1|256) \()`)
 
 // The TFTP window is the number of blocks that a server may send before an answer, if U-Boot supports windows. Few
-// network cards of boards buffer less than FirstWindow. Two copies of GoodWindow, of which one is sent again, fit into
-// the ring of 16 that common cards have; a virtio card with a full ring receives nothing more until the board is reset.
-// More than MaxWindow has been seen to fill it alone.
+// network cards of boards buffer less than FirstWindow. A card with a smaller ring than a window loses blocks, and the
+// window falls; a virtio card with a full ring receives nothing more until the board is reset. Two copies of
+// GoodWindow, of which one is sent again, fit into its ring of 32. More than MaxWindow has been seen to fill it alone.
 const (
 	FirstWindow = 4
-	GoodWindow  = 8
+	GoodWindow  = 12
 	MaxWindow   = 16
 	BlockSize   = 1468 // bytes of a block in an Ethernet frame
 )
@@ -161,14 +162,15 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 // load, "" if there are none. A U-Boot that refuses a variable loads with its defaults. The environment is not saved.
 //
 // tftptimeout is in milliseconds, tftptimeoutcountmax counts the timeouts of a load. A saved tftpdstp or tftpsrcp
-// would select other ports.
+// would select other ports. A saved tftpblocksize stays, which its owner has set for a reason; U-Boot's default fills
+// an Ethernet frame.
 func (u *UBoot) tuneTFTP(window int) string {
 	cmd := ""
 	if !u.noRetry {
 		cmd, u.noRetry = noRetry, true
 	}
 	if u.window == 0 {
-		cmd += fmt.Sprintf("setenv tftpdstp;setenv tftpsrcp;setenv tftptimeout 1000;setenv tftptimeoutcountmax 1000;setenv tftpblocksize %d;", BlockSize)
+		cmd += "setenv tftpdstp;setenv tftpsrcp;setenv tftptimeout 1000;setenv tftptimeoutcountmax 999;"
 	}
 	if u.window != window {
 		cmd += fmt.Sprintf("setenv tftpwindowsize %d;", window)

@@ -39,15 +39,6 @@ func (u *UBoot) quote(value string) (string, error) {
 // bareWord needs no quotes.
 var bareWord = regexp.MustCompile(`^[\w./:-]+$`)
 
-// then returns what separates a command from the next one, which must run only if the first succeeds. A shell without
-// exit codes runs it in any case; what it prints then decides.
-func (u *UBoot) then() string {
-	if u.simple {
-		return ";"
-	}
-	return "&&"
-}
-
 // quoteFile returns a file's name as it is typed: one argument.
 func (u *UBoot) quoteFile(name string) (string, error) {
 	if u.simple && strings.Contains(name, " ") {

@@ -8,7 +8,6 @@ package uboot
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -111,47 +110,6 @@ func (u *UBoot) drain(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-// Env returns an environment variable, "" if it is not set.
-func (u *UBoot) Env(ctx context.Context, name string) (string, error) {
-	if err := checkName(name); err != nil {
-		return "", err
-	}
-	res, err := u.Exec(ctx, console.Command{Text: "printenv " + name})
-	if err != nil || res.Code != 0 {
-		return "", err // an unset variable exits 1
-	}
-	for line := range strings.Lines(res.Output) {
-		if value, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), name+"="); ok {
-			return value, nil
-		}
-	}
-	return "", u.Fail(classify.New(classify.UBootExit, "U-Boot printed no value for %s", name))
-}
-
-// SetEnv sets an environment variable to a literal value. It does not save the environment.
-func (u *UBoot) SetEnv(ctx context.Context, name, value string) error {
-	if err := checkName(name); err != nil {
-		return err
-	}
-	quoted, err := u.quote(value)
-	if err != nil {
-		return err
-	}
-	if _, err = u.Run(ctx, console.Command{Text: "setenv " + name + " " + quoted}); err != nil {
-		return err
-	}
-	return u.checkEnv(ctx, name, value)
-}
-
-var validName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
-
-func checkName(name string) error {
-	if !validName.MatchString(name) {
-		return classify.New(classify.ConsoleText, "%q is not a name for a U-Boot variable", name)
-	}
-	return nil
 }
 
 // Resume begins a new epoch of the prompt, in which it can be used again. It is called if the command of Boot

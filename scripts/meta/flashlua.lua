@@ -17,6 +17,14 @@
 ---@field console? flashlua.console_options
 ---@field uboot? flashlua.uboot_options
 ---@field linux? flashlua.linux_options
+---@field args? table<string, flashlua.argument_options> the arguments that --arg sets, by name
+
+---@class flashlua.argument_options
+---@field type? "string"|"number"|"boolean"|"duration" the default is "string"
+---@field required? boolean a run without it is refused
+---@field default? string|number|boolean
+---@field one_of? (string|number)[] the values that it may have
+---@field help? string
 
 ---@class flashlua.console_options
 ---@field baud? integer
@@ -59,12 +67,14 @@
 ---@field sha256 string digest of the image, hexadecimal
 ---@field attempt integer counts from 1
 ---@field verify_only boolean true if nothing may be written
+---@field args table<string, any> values of the policy's arguments; a duration is a string
 
 ---@class flashlua.session one attempt
 ---@field attempt integer counts from 1
 ---@field last_error? flashlua.error error of the previous attempt
 ---@field board string
 ---@field power flashlua.power
+---@field console flashlua.console for a boot loader that is no U-Boot; it has no close
 local session = {}
 
 ---@class flashlua.step_options
@@ -210,7 +220,7 @@ function console_object:secret(text) end
 
 ---@param text string|string[]
 ---@param options? { timeout?: duration, stall?: duration } default: a minute
----@return string text received, integer index of the text in the list
+---@return string text received, integer index of the text in the list, string before what came before it
 function console_object:expect(text, options) end
 
 ---@param options { quiet: duration, timeout: duration }
@@ -342,10 +352,21 @@ function json.encode(value) end
 ---@return any
 function json.decode(text) end
 
+---@param path string beside the script, or below its folder
+---@return any
+function json.load(path) end
+
+csv = {}
+
+---@param path string beside the script, or below its folder
+---@param options? { separator?: string }
+---@return table<string, string>[] rows by the names in the first row
+function csv.load(path, options) end
+
 flash = {}
 
 ---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
----@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, set?: table<string, string> }
+---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, set?: table<string, string>, args?: table<string, string|number|boolean> }
 ---@return table verdict
 function flash.run(board, job) end
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# build.sh ARCH makes what that QEMU board boots: a kernel and initramfs.cpio.gz in build/qemu/ARCH.
+# build.sh ARCH makes what that QEMU board boots: a kernel and initramfs.cpio.gz in build/qemu/ARCH. For x86-64 it also
+# makes debian.cpio.gz, with Debian's own initramfs-tools.
 #
 # Nothing is made twice: the stamp is a hash of this script and of the files that go into the initramfs.
 # Exit codes: 0 made or up to date, 3 something is missing and only root could install it.
@@ -11,6 +12,7 @@ arch=${1:?which board: arm64, arm, riscv64, x86-64 or x86}
 out=$(cd "$here/../.." && pwd)/build/qemu/$arch
 # The suite is fixed, whatever the host runs, so that every machine tests against the same kernel series.
 suite=bookworm
+tools= # the packages of Debian's initramfs, if it is made
 # A module needs those before it. What is not here is in the kernel.
 modules='virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk
 	failover net_failover virtio_net'
@@ -37,6 +39,7 @@ riscv64)
 x86-64)
 	qemu=qemu-system-x86_64 package=qemu-system-x86 uboot=qemu-x86/u-boot.rom
 	debian_arch=amd64 flavour=cloud-amd64 kernel=bzImage magic=HdrS offset=514
+	tools='initramfs-tools-core klibc-utils libklibc'
 	;;
 x86)
 	qemu=qemu-system-i386 package=qemu-system-x86 uboot=qemu-x86/u-boot.rom
@@ -51,6 +54,7 @@ missing() {
 	[ -e /usr/lib/u-boot/$uboot ] || echo u-boot-qemu
 	command -v cpio >/dev/null || echo cpio
 	command -v busybox >/dev/null || echo busybox-static # the helper script is tested on it
+	command -v zsh >/dev/null || echo zsh # a shell of the prompts' tests
 	command -v zstd >/dev/null || echo zstd # with xz, for the tests of packed images
 	command -v xz >/dev/null || echo xz-utils
 	[ -e $keyring ] || echo debian-archive-keyring
@@ -103,7 +107,7 @@ fetch() {
 	# One package or, in later suites, one for the kernel and one for its modules.
 	linux=$(apt-cache -c "$apt/apt.conf" depends --recurse --important linux-image-$flavour |
 		grep -E '^linux-(image|binary|modules)-[0-9]')
-	(cd "$tmp" && apt-get -c "$apt/apt.conf" -q download $linux busybox-static)
+	(cd "$tmp" && apt-get -c "$apt/apt.conf" -q download $linux busybox-static $tools)
 	for deb in "$tmp"/*.deb; do
 		dpkg -x "$deb" "$tmp/packages"
 	done
@@ -122,6 +126,28 @@ initramfs() {
 	mkdir -m 1777 "$root/tmp"
 	cp -R "$here/initramfs/." "$root"
 	cp "$(find "$tmp/packages" -path '*/bin/busybox')" "$root/bin"
+	modules
+	pack "$root" initramfs
+}
+
+# What mkinitramfs would make of these packages, but for its hooks.
+debian() {
+	root=$tmp/debian
+	mkdir -p "$root/bin" "$root/conf" "$root/dev" "$root/etc" "$root/lib/modules" "$root/run" "$root/sbin"
+	cp -R "$tmp/packages/usr/share/initramfs-tools/init" "$tmp/packages/usr/share/initramfs-tools/scripts" "$root"
+	cp "$tmp/packages/etc/initramfs-tools/initramfs.conf" "$root/conf"
+	echo "DPKG_ARCH=$debian_arch" >"$root/conf/arch.conf"
+	cp "$(find "$tmp/packages" -path '*/bin/busybox')" "$tmp/packages/usr/lib/klibc/bin/ipconfig" "$root/bin"
+	cp "$(find "$tmp/packages" -name 'klibc-*.so')" "$root/lib"
+	for applet in $(busybox --list); do
+		[ -e "$root/bin/$applet" ] || ln -s busybox "$root/bin/$applet"
+	done
+	modules
+	pack "$root" debian
+}
+
+# modules copies the modules to root.
+modules() {
 	n=10
 	for module in $modules; do
 		n=$((n + 1)) # /init loads them in the order of their names
@@ -131,8 +157,12 @@ initramfs() {
 		*) cp "$file" "$root/lib/modules/$n-$module.ko" ;;
 		esac
 	done
-	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$tmp/initramfs.cpio"
-	gzip -9n "$tmp/initramfs.cpio"
+}
+
+# pack ROOT NAME makes NAME.cpio.gz.
+pack() {
+	(cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet) >"$tmp/$2.cpio"
+	gzip -9n "$tmp/$2.cpio"
 }
 
 for tool in apt-get dpkg flock; do
@@ -153,9 +183,11 @@ mkdir "$tmp"
 fetch
 kernel
 initramfs
+[ -z "$tools" ] || debian
 # Each file appears whole. A kill between two renames leaves no initramfs rather than one with another kernel's modules.
 rm -f "$out/stamp" "$out/initramfs.cpio.gz"
 mv "$tmp/$kernel" "$out/$kernel"
+[ -z "$tools" ] || mv "$tmp/debian.cpio.gz" "$out/debian.cpio.gz"
 mv "$tmp/initramfs.cpio.gz" "$out/initramfs.cpio.gz"
 echo "$want" >"$tmp/stamp"
 mv "$tmp/stamp" "$out/stamp"

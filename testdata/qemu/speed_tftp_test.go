@@ -80,7 +80,7 @@ func loadFrom(ctx context.Context, ub *uboot.UBoot, server, name string, kernel 
 		return 0, err
 	}
 	took, err := timed(func() error {
-		_, err := run("tftpboot %#x %s", address, name)
+		_, err := run("tftpboot %#x %s:%s", address, server, name)
 		return err
 	})
 	if err != nil {

@@ -42,6 +42,15 @@ func TestUBoot(t *testing.T) {
 				t.Errorf("Env after SetEnv(%q) = %q, %v; want what was set", value, got, err)
 			}
 		}
+		for _, name := range []string{"mine#", "#", "it's", `a\b`, "a;b", "$x", "${x}", `"q"`, "a&&b", "a|b", "*?[x]", ".hidden", "a:1", "a,b+c@d%e", "~!^(){}<>`"} {
+			if err := ub.SetEnv(ctx, name, "some value"); err != nil {
+				t.Errorf("SetEnv(%q) = %v; want nil", name, err)
+				continue
+			}
+			if got, err := ub.Env(ctx, name); got != "some value" || err != nil {
+				t.Errorf("Env(%q) = %q, %v; want %q", name, got, err, "some value")
+			}
+		}
 		for cmd, want := range map[string]console.Result{
 			"true":                                 {},
 			"false":                                {Code: 1},

@@ -17,6 +17,8 @@ import (
 type objects struct {
 	kinds map[string]string // type by name; "" if it is not sure
 	uses  []memberUse
+
+	arguments []memberUse // uses of job.args.NAME; name is that of the job
 }
 
 // memberUse is a use of an object's member.
@@ -30,24 +32,26 @@ type memberUse struct {
 type stub struct {
 	members map[string][]string // fields and methods, by type of object
 	results map[string]string   // type of the object that a function returns, by "uboot:boot" or "serial.open"
+	fields  map[string]string   // type of the object in a field, by "session.power"
 }
 
 var (
 	stubClass    = lazyRegexp(`^---@class flashlua\.(\w+)`)
-	stubField    = lazyRegexp(`^---@field (\w+)`)
+	stubField    = lazyRegexp(`^---@field (\w+)(?: flashlua\.(\w+)$)?`)
 	stubReturn   = lazyRegexp(`^---@return flashlua\.(\w+)\??(?:\s|$)`)
 	stubFunction = lazyRegexp(`^function (\w+?)(?:_object)?([.:])(\w+)`)
 )
 
 // readStub reads the LuaCATS stub.
 var readStub = sync.OnceValue(func() stub {
-	s := stub{map[string][]string{}, map[string]string{}}
+	s := stub{map[string][]string{}, map[string]string{}, map[string]string{}}
 	class, result := "", ""
 	for line := range strings.Lines(scripts.Stub) {
 		if m := stubClass().FindStringSubmatch(line); m != nil {
 			class = m[1]
 		} else if m := stubField().FindStringSubmatch(line); m != nil {
 			s.members[class] = append(s.members[class], m[1])
+			s.fields[class+"."+m[1]] = m[2]
 		} else if m := stubReturn().FindStringSubmatch(line); m != nil {
 			result = m[1]
 		} else if m := stubFunction().FindStringSubmatch(line); m != nil {
@@ -100,6 +104,10 @@ func (o *objects) kindOf(e ast.Expr) string {
 	switch x := e.(type) {
 	case *ast.IdentExpr:
 		return o.kinds[x.Value]
+	case *ast.AttrGetExpr:
+		if key, ok := x.Key.(*ast.StringExpr); ok {
+			return readStub().fields[o.kindOf(x.Object)+"."+key.Value]
+		}
 	case *ast.FuncCallExpr:
 		if x.Receiver != nil {
 			return readStub().results[o.kindOf(x.Receiver)+":"+x.Method]
@@ -136,6 +144,11 @@ func (o *objects) assign(of ast.Expr, member string, line int) {
 }
 
 func (o *objects) add(u memberUse, of ast.Expr) {
+	if job := jobOfArgs(of); job != "" {
+		u.name = job
+		o.arguments = append(o.arguments, u)
+		return
+	}
 	if id, ok := of.(*ast.IdentExpr); ok {
 		u.name = id.Value
 	} else if u.kind = o.kindOf(of); u.kind == "" {

@@ -32,6 +32,9 @@ func (c *checker) checkLoaded() {
 	c.checkPrompts("uboot", p.UBoot.Prompts)
 	c.checkPrompts("linux", p.Linux.Prompts)
 	c.checkTargets(p)
+	if !loaded.wrong("args") {
+		c.checkArguments(p)
+	}
 	if !loaded.wrong("flash") {
 		c.checkFlash(loaded.OwnFlash)
 	}

@@ -74,8 +74,8 @@ func Value(kind option.Kind, v lua.LValue) (any, error) {
 		return v, nil
 	case option.Aborts:
 		return Aborts(v)
-	case option.Texts:
-		return texts(v)
+	case option.Texts, option.Values:
+		return texts(v, kind == option.Values)
 	}
 	return value, nil
 }
@@ -93,12 +93,13 @@ func goValue(v lua.LValue) any {
 	return option.Other(v.Type().String())
 }
 
-// texts reads a table of names and texts.
-func texts(v lua.LValue) (all map[string]string, err error) {
+// texts reads a table of names and texts, or of names and plain values, which become texts.
+func texts(v lua.LValue, booleans bool) (all map[string]string, err error) {
 	t, _ := vm.TableIn(v)
 	all = map[string]string{}
 	t.ForEach(func(k, v lua.LValue) {
-		if _, ok := k.(lua.LString); !ok || !lua.LVCanConvToString(v) {
+		_, isBool := v.(lua.LBool)
+		if _, ok := k.(lua.LString); !ok || !(booleans && isBool) && !lua.LVCanConvToString(v) {
 			err = fmt.Errorf("must have names and texts")
 			return
 		}

@@ -18,6 +18,7 @@ type openOptions struct {
 	Name    string            `lua:"name,required"`
 	Timeout time.Duration     `lua:"timeout"`
 	Texts   map[string]string `lua:"texts"`
+	Values  option.ValueTexts `lua:"values"`
 	Aborts  console.Watch     `lua:"aborts"`
 }
 
@@ -41,24 +42,25 @@ func read(t *testing.T, options string) (o openOptions, err error) {
 }
 
 func TestRead(t *testing.T) {
-	o, err := read(t, `{ name = "x", timeout = "90s", texts = { a = 1 }, aborts = { ["DDR failed"] = "no memory" } }`)
+	o, err := read(t, `{ name = "x", timeout = "90s", texts = { a = 1 }, values = { a = 1, b = true }, aborts = { ["DDR failed"] = "no memory" } }`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Name != "x" || o.Timeout != 90*time.Second || o.Texts["a"] != "1" || len(o.Aborts.Add) != 1 || o.Aborts.Add[0].Message != "no memory" {
+	if o.Name != "x" || o.Timeout != 90*time.Second || o.Texts["a"] != "1" || o.Values["a"] != "1" || o.Values["b"] != "true" || len(o.Aborts.Add) != 1 || o.Aborts.Add[0].Message != "no memory" {
 		t.Errorf("Read = %+v; want the options of the call", o)
 	}
 }
 
 func TestReadRefuses(t *testing.T) {
 	for options, want := range map[string]string{
-		``:                                    "test.lua:1: lab.open: option name is required",
-		`1`:                                   "argument 1 must be a table of options, not a number",
-		`{ name = 1 }`:                        "option name must be a string, not a number",
-		`{ name = "x", timeout = 90 }`:        "option timeout must be a duration with its unit",
-		`{ name = "x", tiemout = "90s" }`:     "unknown option tiemout; did you mean timeout?",
-		`{ name = "x", texts = { 1 } }`:       "option texts must have names and texts",
-		`{ name = "x", aborts = { "text" } }`: "option aborts must have texts as keys",
+		``:                                     "test.lua:1: lab.open: option name is required",
+		`1`:                                    "argument 1 must be a table of options, not a number",
+		`{ name = "x", texts = { a = true } }`: "option texts must have names and texts",
+		`{ name = 1 }`:                         "option name must be a string, not a number",
+		`{ name = "x", timeout = 90 }`:         "option timeout must be a duration with its unit",
+		`{ name = "x", tiemout = "90s" }`:      "unknown option tiemout; did you mean timeout?",
+		`{ name = "x", texts = { 1 } }`:        "option texts must have names and texts",
+		`{ name = "x", aborts = { "text" } }`:  "option aborts must have texts as keys",
 		`{ name = "x", aborts = { text = false }}`: `option aborts cannot switch off "text"`,
 		`{ name = "x", aborts = { text = true } }`: `option aborts must say what "text" means`,
 	} {

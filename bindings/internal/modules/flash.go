@@ -51,7 +51,8 @@ type runJobOptions struct {
 	Strict   bool              `lua:"strict"`
 	Timeout  time.Duration     `lua:"timeout"`
 	Retries  *int              `lua:"retries"`
-	Set      map[string]string `lua:"set"` // policy keys, as --set
+	Set      map[string]string `lua:"set"`  // policy keys, as --set
+	Args     option.ValueTexts `lua:"args"` // the policy's arguments, as --arg
 }
 
 type deviceJobOptions struct {
@@ -105,7 +106,7 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 	}
 	*j = engine.Job{
 		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, SHA256: strings.ToLower(o.SHA256),
-		MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict, Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target,
+		MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict, Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target, Args: o.Args,
 	}
 	for _, label := range slices.Sorted(maps.Keys(o.Parts)) {
 		j.Parts = append(j.Parts, engine.Part{Label: label, Image: o.Parts[label]})

@@ -13,9 +13,9 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-func init() { register("json", func(Config) map[string]vm.Builtin { return jsonFunctions() }) }
+func init() { register("json", func(c Config) map[string]vm.Builtin { return jsonFunctions(c.Data) }) }
 
-func jsonFunctions() map[string]vm.Builtin {
+func jsonFunctions(files DataFiles) map[string]vm.Builtin {
 	return map[string]vm.Builtin{
 		"encode": func(c *vm.Args) ([]lua.LValue, error) {
 			v, err := goValue(c, c.Any(1, "value"))
@@ -32,22 +32,30 @@ func jsonFunctions() map[string]vm.Builtin {
 			return vm.Ret(lua.LString(raw))
 		},
 		"decode": func(c *vm.Args) ([]lua.LValue, error) {
-			text := c.Str(1, "text")
-			if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // an upper bound of its values
-				return nil, classify.New(classify.ScriptLimit, "%s: the text has more than %d values in it", c.Name, maxValues)
-			}
-			c.Watchdog().Work(0, len(text))
-			var v any
-			if err := json.Unmarshal([]byte(text), &v); err != nil {
-				return nil, classify.Wrap(err, classify.ScriptArgument, "%s: the text is not JSON", c.Name)
-			}
-			value, err := luaValue(c.State, v)
-			if err != nil {
-				return nil, classify.Wrap(err, classify.ScriptLimit, "%s", c.Name)
-			}
-			return vm.Ret(value)
+			return decodeJSON(c, "the text", c.Str(1, "text"))
+		},
+		"load": func(c *vm.Args) ([]lua.LValue, error) {
+			path := c.Str(1, "path")
+			return decodeJSON(c, path, readData(c, files, path))
 		},
 	}
+}
+
+// decodeJSON returns the value of a text in JSON. what stands for the text in errors.
+func decodeJSON(c *vm.Args, what, text string) ([]lua.LValue, error) {
+	if n := strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{"); n > maxValues { // an upper bound of its values
+		return nil, classify.New(classify.ScriptLimit, "%s: %s has more than %d values in it", c.Name, what, maxValues)
+	}
+	c.Watchdog().Work(0, len(text))
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		return nil, classify.Wrap(err, classify.ScriptArgument, "%s: %s is not JSON", c.Name, what)
+	}
+	value, err := luaValue(c.State, v)
+	if err != nil {
+		return nil, classify.Wrap(err, classify.ScriptLimit, "%s", c.Name)
+	}
+	return vm.Ret(value)
 }
 
 // isText reports whether all strings in a value are UTF-8.

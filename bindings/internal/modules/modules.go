@@ -17,7 +17,8 @@ type Config struct {
 	Phase   *Phase
 	Output  *Output
 	Boards  Boards
-	Require vm.Builtin           // Lua's require
+	Require vm.Builtin // Lua's require
+	Data    DataFiles
 	Allow   []string             // commands of the station that a program may run, by the name of their executable
 	Extra   map[string]Functions // modules of the embedder, by the name of their global
 
@@ -32,6 +33,12 @@ type Boards interface {
 
 	// Decode reads the table of a policy.
 	Decode(ctx context.Context, t *lua.LTable, set map[string]string) (*engine.Policy, error)
+}
+
+// DataFiles reads data files that lie beside the script, or below its folder.
+type DataFiles interface {
+	// Read returns the content of a file. path is relative to the script's folder, with slashes.
+	Read(path string) ([]byte, error)
 }
 
 // registry are flashlua's modules, which scripts find as globals. Each is registered by its own file.

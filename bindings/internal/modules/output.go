@@ -20,7 +20,8 @@ type Output struct {
 	secrets *console.Secrets
 	holding bool
 	held    []string
-	size    int // bytes of held
+	size    int                      // bytes of held
+	mask    func(text string) string // hides the secrets of the run; nil hides none
 }
 
 // NewOutput returns an output to log. secrets are masked.
@@ -36,6 +37,9 @@ func (o *Output) Say(text string) {
 	}
 	o.write(text)
 }
+
+// MaskWith hides the secrets of a run in the texts for the log, in addition to the script's.
+func (o *Output) MaskWith(mask func(text string) string) { o.mask = mask }
 
 // Mute drops the texts for the log until the function that it returns is called.
 func (o *Output) Mute() (unmute func()) {
@@ -54,7 +58,11 @@ func (o *Output) write(text string) {
 		return
 	}
 	o.Release()
-	o.log(bounded.Text(o.secrets.Mask(text), maxText)) // masked first: a secret that the bound cuts could not be found
+	text = o.secrets.Mask(text)
+	if o.mask != nil {
+		text = o.mask(text)
+	}
+	o.log(bounded.Text(text, maxText)) // masked first: a secret that the bound cuts could not be found
 }
 
 // Release passes on the held texts, and ends holding.

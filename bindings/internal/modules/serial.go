@@ -1,6 +1,7 @@
 package modules
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -66,29 +67,56 @@ var (
 	consoleExpectOptions = option.Declare[expectOptions](2, "console:expect")
 )
 
-// newConsole makes the object of a console.
+// newConsole makes the object of a program's console.
 func newConsole(s *vm.State, con *console.Console) lua.LValue {
-	v := newObject(s, "console", map[string]vm.Builtin{
-		"send":   func(c *vm.Args) ([]lua.LValue, error) { return nil, con.Send(c.Ctx, c.Str(1, "text")) },
-		"line":   func(c *vm.Args) ([]lua.LValue, error) { return nil, con.Send(c.Ctx, c.Str(1, "text")+"\n") },
-		"secret": func(c *vm.Args) ([]lua.LValue, error) { return nil, con.SendSecret(c.Ctx, c.Str(1, "text")+"\n") },
-		"expect": func(c *vm.Args) ([]lua.LValue, error) { return expect(c, con) },
-		"tail":   func(*vm.Args) ([]lua.LValue, error) { return vm.Ret(lua.LString(con.Tail())) },
-		"drain": func(c *vm.Args) ([]lua.LValue, error) {
-			var o drainOptions
-			luaoption.Read(c, consoleDrainOptions, &o)
-			return nil, con.Drain(c.Ctx, o.Quiet, o.Timeout)
-		},
-		"close": func(c *vm.Args) ([]lua.LValue, error) {
-			con.EndEpoch(c.Ctx, "its console was closed")
-			return nil, con.Close()
-		},
-	}, nil)
+	methods := consoleMethods(func(context.Context) (*console.Console, error) { return con, nil }, func(context.Context) error { return nil })
+	methods["close"] = func(c *vm.Args) ([]lua.LValue, error) {
+		con.EndEpoch(c.Ctx, "its console was closed")
+		return nil, con.Close()
+	}
+	v := newObject(s, "console", methods, nil)
 	v.Value = con
 	return v
 }
 
-// expect is con:expect(text or list of texts, [options]). It returns the text that came and its index in the list.
+// consoleMethods returns the methods of a console in policies and programs. get returns the console, touch is called
+// before something is typed, and its error refuses it.
+func consoleMethods(get func(context.Context) (*console.Console, error), touch func(context.Context) error) map[string]vm.Builtin {
+	on := func(do func(*vm.Args, *console.Console) ([]lua.LValue, error)) vm.Builtin {
+		return func(c *vm.Args) ([]lua.LValue, error) {
+			con, err := get(c.Ctx)
+			if err != nil {
+				return nil, err
+			}
+			return do(c, con)
+		}
+	}
+	typing := func(do func(*vm.Args, *console.Console) error) vm.Builtin {
+		return on(func(c *vm.Args, con *console.Console) ([]lua.LValue, error) {
+			if err := touch(c.Ctx); err != nil {
+				return nil, err
+			}
+			return nil, do(c, con)
+		})
+	}
+	return map[string]vm.Builtin{
+		"send":   typing(func(c *vm.Args, con *console.Console) error { return con.Send(c.Ctx, c.Str(1, "text")) }),
+		"line":   typing(func(c *vm.Args, con *console.Console) error { return con.Send(c.Ctx, c.Str(1, "text")+"\n") }),
+		"secret": typing(func(c *vm.Args, con *console.Console) error { return con.SendSecret(c.Ctx, c.Str(1, "text")+"\n") }),
+		"expect": on(expect),
+		"tail": on(func(_ *vm.Args, con *console.Console) ([]lua.LValue, error) {
+			return vm.Ret(lua.LString(con.Tail()))
+		}),
+		"drain": on(func(c *vm.Args, con *console.Console) ([]lua.LValue, error) {
+			var o drainOptions
+			luaoption.Read(c, consoleDrainOptions, &o)
+			return nil, con.Drain(c.Ctx, o.Quiet, o.Timeout)
+		}),
+	}
+}
+
+// expect is con:expect(text or list of texts, [options]). It returns the text that came, its index in the list, and
+// what came before it.
 func expect(c *vm.Args, con *console.Console) ([]lua.LValue, error) {
 	var w console.Wait
 	switch v := c.Any(1, "text").(type) {
@@ -110,12 +138,12 @@ func expect(c *vm.Args, con *console.Console) ([]lua.LValue, error) {
 	o := expectOptions{Timeout: expectTimeout}
 	luaoption.Read(c, consoleExpectOptions, &o)
 	w.Timeout, w.Stall = o.Timeout, o.Stall
-	w.Abort = []console.Abort{console.Panic, console.Off}
+	w.Abort, w.Before = []console.Abort{console.Panic, console.Off}, true
 	m, err := con.Expect(c.Ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	return []lua.LValue{lua.LString(m.Text), lua.LNumber(m.Index + 1)}, nil
+	return []lua.LValue{lua.LString(m.Text), lua.LNumber(m.Index + 1), lua.LString(m.Before)}, nil
 }
 
 // consoleArg reads an argument that serial.open returned.

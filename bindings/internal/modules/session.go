@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -42,6 +43,7 @@ func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
 		"power": x.object("power", nil, map[string]vm.Builtin{
 			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
 		}, nil),
+		"console":    x.object("console", nil, consoleMethods(s.Console, s.BeforeTyping), nil),
 		"attempt":    lua.LNumber(s.Attempt()),
 		"last_error": state.ErrorValue(s.LastError),
 		"board":      lua.LString(s.Policy().Name),
@@ -52,12 +54,13 @@ func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
 // newJob makes the job. Reading size or sha256 waits until the image is staged.
 func (x *session) newJob() *lua.LTable {
 	job := &vm.ReadOnly{
-		Kind: "job", Names: []string{"target", "verify_only", "attempt", "size", "sha256"}, Values: x.L.NewTable(),
+		Kind: "job", Names: []string{"target", "verify_only", "attempt", "args", "size", "sha256"}, Values: x.L.NewTable(),
 		Hint: "the operator says what the job is: --target names another target, default_target is the policy's",
 	}
 	job.Values.RawSetString("target", lua.LString(x.s.Target().Name))
 	job.Values.RawSetString("verify_only", lua.LBool(x.s.VerifyOnly()))
 	job.Values.RawSetString("attempt", lua.LNumber(x.s.Attempt()))
+	job.Values.RawSetString("args", x.newArguments())
 	job.Get = func(c *vm.Args, _ lua.LValue, key string) (lua.LValue, bool, error) {
 		if key != "size" && key != "sha256" {
 			return nil, false, nil
@@ -71,6 +74,27 @@ func (x *session) newJob() *lua.LTable {
 		return job.Values.RawGetString(key), true, nil
 	}
 	return x.Record(job)
+}
+
+// newArguments makes the values of the policy's arguments. A duration is a text with its unit.
+func (x *session) newArguments() *lua.LTable {
+	args := &vm.ReadOnly{
+		Kind: "job.args", Names: slices.Sorted(maps.Keys(x.s.Policy().Args)), Values: x.L.NewTable(),
+		Hint: "--arg sets a value, args in the policy its default",
+	}
+	for name, v := range x.s.Args() {
+		switch v := v.(type) {
+		case string:
+			args.Values.RawSetString(name, lua.LString(v))
+		case float64:
+			args.Values.RawSetString(name, lua.LNumber(v))
+		case bool:
+			args.Values.RawSetString(name, lua.LBool(v))
+		case time.Duration:
+			args.Values.RawSetString(name, lua.LString(v.String()))
+		}
+	}
+	return x.Record(args)
 }
 
 func (x *session) powerMethod(do func(context.Context) error) vm.Builtin {

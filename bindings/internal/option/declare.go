@@ -25,8 +25,12 @@ var kinds = map[reflect.Type]Kind{
 	reflect.TypeFor[engine.PowerState](): PowerState,
 	reflect.TypeFor[classify.Class]():    Class,
 	reflect.TypeFor[map[string]string](): Texts,
+	reflect.TypeFor[ValueTexts]():        Values,
 	reflect.TypeFor[console.Watch]():     Aborts,
 }
+
+// ValueTexts is the type of a field that holds names and their values, as texts.
+type ValueTexts map[string]string
 
 // Set is the options of one or more functions, which are read into a T.
 type Set[T any] struct {

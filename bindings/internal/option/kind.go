@@ -19,13 +19,14 @@ const (
 	Number     Kind = "number"
 	Integer    Kind = "integer" // from 0 up
 	Boolean    Kind = "boolean"
-	Duration   Kind = "duration"              // "90s"
-	Pause      Kind = "pause"                 // a duration that may be "0s"
-	Size       Kind = "size"                  // bytes, or "8G"
-	PowerState Kind = "power_state"           // "on", "off" or "keep"
-	Class      Kind = `"retry"|"fatal"`       // of an error
-	Prompts    Kind = "string|string[]"       // one text to wait for, or several
-	Texts      Kind = "table<string, string>" // names and their texts
+	Duration   Kind = "duration"                             // "90s"
+	Pause      Kind = "pause"                                // a duration that may be "0s"
+	Size       Kind = "size"                                 // bytes, or "8G"
+	PowerState Kind = "power_state"                          // "on", "off" or "keep"
+	Class      Kind = `"retry"|"fatal"`                      // of an error
+	Prompts    Kind = "string|string[]"                      // one text to wait for, or several
+	Texts      Kind = "table<string, string>"                // names and their texts
+	Values     Kind = "table<string, string|number|boolean>" // names and their values
 	Aborts     Kind = "table<string, string|false>"
 	Func       Kind = "function"
 	Any        Kind = "any"
@@ -70,7 +71,7 @@ func (k Kind) Parse(v any) (any, error) {
 		return parseSize(v)
 	case Prompts:
 		return v, check(isText || v == table, "must be a text, or a list of texts, not a %s", typeOf(v))
-	case Texts:
+	case Texts, Values:
 		return v, check(v == table, "must be a table, not a %s", typeOf(v))
 	case Aborts:
 		return v, check(v == table, `must be a table, { ["text"] = "what it means" }, not a %s`, typeOf(v))

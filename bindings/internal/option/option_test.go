@@ -48,6 +48,7 @@ func TestParse(t *testing.T) {
 		{Prompts, Other("table"), Other("table"), ""},
 		{Prompts, 1.0, nil, "must be a text, or a list of texts, not a number"},
 		{Texts, Other("table"), Other("table"), ""},
+		{Values, Other("table"), Other("table"), ""},
 		{Texts, "x", nil, "must be a table, not a string"},
 		{Aborts, true, nil, `must be a table, { ["text"] = "what it means" }, not a boolean`},
 		{Func, Other("function"), Other("function"), ""},

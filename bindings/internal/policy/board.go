@@ -38,7 +38,7 @@ func readUBoot(s *section) uboot.Config {
 	if c.KeyInterval < minKeyInterval {
 		s.fail("every", "must be at least %s: a prompt is one when nothing followed it for a moment", minKeyInterval)
 	}
-	if c.Keys == "" && c.Password == "" && c.Autoboot != "" {
+	if c.Keys == "" && c.Password == "" && c.Autoboot != "" && !s.mistaken("uboot.password") {
 		s.fail("keys", "must not be empty without a password; with uboot.autoboot empty too, the prompt is waited for and nothing is typed before")
 	}
 	c.Timeout, c.Line = s.duration("timeout", c.Timeout), s.line(c.Line)
@@ -108,6 +108,15 @@ func (s *section) prompts(key string, otherwise []string) []string {
 // secret reads a password, which is masked in every record.
 func (s *section) secret(key string) string {
 	v := s.str(key, "")
+	if _, given := s.set[s.path+key]; given && s.reader.Secret != nil {
+		secret, err := s.reader.Secret(v)
+		if err != nil {
+			s.fail(key, "cannot be set: %v", err)
+			return ""
+		}
+		v = secret
+		s.t.RawSetString(key, lua.LString(v))
+	}
 	if v != "" {
 		s.record(key, "********")
 		s.reader.Secrets.Add(v)

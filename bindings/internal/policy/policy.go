@@ -33,6 +33,7 @@ func readPolicy(s *section, name string) *engine.Policy {
 	p.Linux = readLinux(s.section("linux"))
 	p.Files = readFiles(s.section("files"))
 	p.Targets = readTargets(s.section("targets"))
+	p.Args = readArguments(s.section("args"))
 	p.Net = readNet(s.section("net"))
 	p.Limits = readLimits(s.section("limits"))
 	p.PowerAfter = readPowerAfter(s.section("power_after"))

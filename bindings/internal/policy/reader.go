@@ -14,8 +14,9 @@ import (
 // Reader reads policies, and options that are sections of one, in a Lua state. The state's goroutine owns it.
 type Reader struct {
 	State   *vm.State
-	Where   func(file, key string) string // returns the place of a dotted key, "file:line", or the file
-	Secrets *console.Secrets              // passwords that were read are added to it
+	Where   func(file, key string) string      // returns the place of a dotted key, "file:line", or the file
+	Secrets *console.Secrets                   // passwords that were read are added to it
+	Secret  func(value string) (string, error) // returns the secret that the operator's value stands for; may be nil
 }
 
 // Input is a policy before it is decoded.

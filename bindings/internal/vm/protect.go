@@ -66,8 +66,8 @@ func (s *State) Resumed(L *lua.LState, v lua.LValue) {
 	}
 }
 
-// luaError is Lua's error. A number is a text here, and gets a position. It remembers a text that it raises, so that it is not taken for a fault of the code. A
-// fault that is raised again stays one.
+// luaError is Lua's error. A number is a text here, and gets a position. It remembers a text that it raises, so that it
+// is not taken for a fault of the code. A fault that is raised again stays one.
 func luaError(c *Args) ([]lua.LValue, error) {
 	v, level := c.Opt(1), c.Int(2, "level", 1)
 	if n, ok := v.(lua.LNumber); ok && level > 0 {

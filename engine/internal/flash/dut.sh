@@ -53,7 +53,7 @@ get() {
 			$text
 		END
 	)
-	case ${#job}$sum in "12$job"*) ;; *) echo error=mangled >&2; return 1 ;; esac
+	case ${#job}$sum in "8$job"*) ;; *) echo error=mangled >&2; return 1 ;; esac
 }
 
 # do_job JOB: runs the command of a job, which may use its list.

@@ -33,8 +33,8 @@ func (j job) text() string {
 	return b.String()
 }
 
-// jobDigits is the number of digits that the board is typed. Fewer could be those of another job, mangled.
-const jobDigits = 12
+// jobDigits is the number of digits that the board is typed. One job is served at a time: other digits find none.
+const jobDigits = 8
 
 // runOnce has the board run a job.
 func (d *ShellFlasher) runOnce(ctx context.Context, j job) (reply, error) {

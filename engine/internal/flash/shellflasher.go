@@ -49,7 +49,7 @@ func (d *ShellFlasher) Rejoin(sh Shell) {
 }
 
 // pathLength is the number of letters, of five bits each, in the path that is typed.
-const pathLength = 8
+const pathLength = 6
 
 // serve offers a content to the board's address only. It is served until withdraw is called.
 func (d *ShellFlasher) serve(c serve.Content, sent func(int64)) (url string, withdraw func()) {

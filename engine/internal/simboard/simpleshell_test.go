@@ -95,6 +95,14 @@ func TestSimpleShell(t *testing.T) {
 						t.Errorf("Env(v) = %q, %v; want %q", got, err, value)
 					}
 				}
+				for _, name := range []string{"serial#", "#", "it's", "a;b", "$x", "${x}", `"q"`, "a&&b", "a|b", "*?[x]", ".hidden", "eth1addr:1", "a,b+c@d%e", "~!^(){}<>`"} {
+					if err := ub.SetEnv(t.Context(), name, "some value"); err != nil {
+						t.Errorf("SetEnv(%q) = %v; want nil", name, err)
+					}
+					if got, err := ub.Env(t.Context(), name); err != nil || got != "some value" {
+						t.Errorf("Env(%q) = %q, %v; want %q", name, got, err, "some value")
+					}
+				}
 			})
 		})
 	}
