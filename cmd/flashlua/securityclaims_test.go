@@ -200,6 +200,7 @@ var claims = []claim{
 	{says: "The memory of a script is what is reachable from it.", by: []string{"TestMeasure", "TestPartsDoNotHoldTheWhole"}},
 	{says: "It is measured only after the process has allocated as much as the script is still allowed to hold, or half of what it holds if that is more.", by: []string{"TestHostileScripts"}},
 	{says: "So a script that holds less than 64 MiB continues; a script that holds more than 96 MiB ends; between these, it ends when it is measured next.", by: []string{"TestHostileScripts"}},
+	{says: "file of `json.load` and `csv.load` | 4 MiB", by: []string{"TestDataFiles"}},
 	{says: "nested expressions and blocks | 1,000", by: []string{"TestSyntaxLimits", "TestDocumentedLimits"}},
 	{says: "different names, strings and numbers in one function | 8,192", by: []string{"TestSyntaxLimits", "TestDocumentedLimits"}},
 	{says: "loading a script and its modules | 200 million steps", by: []string{"TestHostileScripts", "TestDocumentedLimits"}},
@@ -216,7 +217,14 @@ var claims = []claim{
 	{says: "index in the list part of a table | 1,048,576; larger indexes are stored as keys", runs: []proof{do("", "index 1048576", 0, ""), do("", "index 67108863", 0, "")}},
 	{says: "output of a command | 16 MiB", by: []string{"TestLargeResults", "TestOutput"}},
 
-	{says: "Secrets are `uboot.password`, `linux.password`, and what `con:secret` sends.", by: []string{"TestSecretsAreInNoReport", "TestSendSecret", "secrets.txtar"}},
+	{
+		says: "Secrets are `uboot.password`, `linux.password`, what `con:secret` sends, and the values of `--arg NAME=env:…` and `--arg NAME=file:…`.",
+		by:   []string{"TestSecretsAreInNoReport", "TestSendSecret", "secrets.txtar", "args.txtar"},
+	},
+	{
+		says: "They cannot see the secret of `--set uboot.password=env:NAME`, an environment variable, or `--set uboot.password=file:PATH`, a file.",
+		by:   []string{"secrets.txtar"},
+	},
 	{
 		says: "flashlua replaces every complete secret with stars in the transcript, on the terminal, in events, errors and the verdict, and in what a script prints.",
 		by:   []string{"TestMask", "TestSecretsAreMasked", "TestSecretsAreInNoReport", "secrets.txtar"},
