@@ -11,6 +11,7 @@ missing() {
 	done
 	command -v xz >/dev/null || echo xz-utils
 	command -v bmaptool >/dev/null || echo bmap-tools
+	command -v mke2fs >/dev/null || [ -x /usr/sbin/mke2fs ] || echo e2fsprogs
 }
 
 # Debian's TFTP server is unpacked and not installed: its package starts it. What it needs comes with socat.
