@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/bounded"
 )
 
 // ArgumentType is the type of an argument's values. Its values are constants: safe for concurrent use.
@@ -140,7 +142,41 @@ func unknownArgument(p *Policy, name string) error {
 
 func (r *boardRun) resolveArguments(context.Context) (err error) {
 	r.args, err = resolveArguments(r.policy, r.job)
+	r.report.Args = maps.Clone(r.args)
+	for name, v := range r.report.Args {
+		if text, ok := v.(string); ok {
+			r.report.Args[name] = bounded.Text(masked(r.secrets, text), maxText)
+		}
+		if slices.Contains(r.job.SecretArgs, name) { // a number, too
+			r.report.Args[name] = r.secrets.Mask(r.job.Args[name])
+		}
+	}
 	return err
+}
+
+// Arguments are values of a policy's arguments, by name: a string, a float64, a bool or a time.Duration each. Their
+// JSON form has durations as texts, "1m30s". Plain data: safe for concurrent use while nothing changes it.
+type Arguments map[string]any
+
+// String returns "NAME=VALUE, …" in the order of the names.
+func (a Arguments) String() string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		all = append(all, fmt.Sprintf("%s=%v", name, a[name]))
+	}
+	return strings.Join(all, ", ")
+}
+
+// MarshalJSON returns an object.
+func (a Arguments) MarshalJSON() ([]byte, error) {
+	texts := map[string]any{}
+	for name, v := range a {
+		if d, ok := v.(time.Duration); ok {
+			v = d.String()
+		}
+		texts[name] = v
+	}
+	return json.Marshal(texts)
 }
 
 // Args returns the values of the policy's arguments that have one, by name: a string, a float64, a bool or a

@@ -159,6 +159,9 @@ func (r *boardRun) planSummary() string {
 		}
 		fmt.Fprintf(&b, format, m.target, r.policy.Name, m.target.Name)
 	}
+	if len(r.report.Args) > 0 {
+		fmt.Fprintf(&b, "arguments: %s\n", r.report.Args)
+	}
 	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), attemptReserve+r.power.timeout())
 	if r.runsCheck() || r.mode == ModeDryRun && r.policy.Check != nil && !r.job.NoCheck {
 		fmt.Fprintf(&b, "\nafter the flash the policy's check, at most %s", r.limits.Check)

@@ -148,8 +148,11 @@ func printBoard(out io.Writer, s *bindings.Script) error {
 	row("boot files", "from "+bootFilesDir(s.Policy)+", or --files")
 	for _, name := range slices.Sorted(maps.Keys(s.Overrides)) {
 		what := "flashlua's"
-		if s.Overrides[name] {
+		switch {
+		case s.Overrides[name]:
 			what = "the script's own"
+		case name == "check":
+			what = "none"
 		}
 		row(name, what)
 	}

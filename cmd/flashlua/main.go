@@ -68,7 +68,7 @@ func (env Env) run() int {
 	}
 	args, err := reorderArgs(app, env.Args)
 	if err == nil {
-		err = app.Run(args)
+		err = app.Run(withScriptHelp(app, args))
 	}
 	switch err := err.(type) {
 	case nil:
