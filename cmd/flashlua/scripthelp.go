@@ -31,7 +31,9 @@ func withScriptHelp(app *cli.App, words []string) []string {
 	return words[:end]
 }
 
-func isHelp(word string) bool { return word == "--help" || word == "-help" || word == "-h" || word == "--h" }
+func isHelp(word string) bool {
+	return word == "--help" || word == "-help" || word == "-h" || word == "--h"
+}
 
 // argumentRows describes arguments, one in a line.
 func argumentRows(args map[string]engine.Argument) string {
