@@ -47,23 +47,14 @@ func TestFlashPacked(t *testing.T) {
 
 func TestTFTPServerSilent(t *testing.T) {
 	r := newRig(t, 1000)
-	var waits []time.Duration
 	e := engine.Engine{
 		ListenUDP: func(context.Context, string, string) (net.PacketConn, error) {
 			return net.ListenPacket("udp", "127.0.0.1:0")
 		},
-		Events: func(e engine.Event) {
-			if e.Type == engine.EventRetry && e.Step == "" {
-				waits = append(waits, e.Wait)
-			}
-		},
 	}
-	rep := r.run(e, policyFile(), 1)
-	if rep.Exit != engine.ExitExhausted || rep.Kind != string(classify.NetTFTPTimeout) || len(rep.Attempts) != 2 || rep.Step != "load" {
-		t.Errorf("run = exit %d, kind %s, step %s, %d attempts; want exhausted, net.tftp.timeout, load, 2\n%v", rep.Exit, rep.Kind, rep.Step, len(rep.Attempts), rep.Err)
-	}
-	if fmt.Sprint(waits) != "[1s]" || rep.Target.State != engine.Untouched {
-		t.Errorf("waits = %v, target %s; want [1s], untouched", waits, rep.Target.State)
+	rep := r.run(e, policyFile(), 0)
+	if rep.Exit != engine.ExitExhausted || rep.Kind != string(classify.NetTFTPTimeout) || rep.Step != "load" || rep.Target.State != engine.Untouched {
+		t.Errorf("run = exit %d, kind %s, step %s, target %s; want exhausted, net.tftp.timeout, load, untouched\n%v", rep.Exit, rep.Kind, rep.Step, rep.Target.State, rep.Err)
 	}
 	r.power("paused")
 }
@@ -159,7 +150,7 @@ func TestTotalDeadline(t *testing.T) {
 	code, out, v := r.flash(r.variant(`function board.flash(s)
 		s.power:cycle()
 		while true do time.sleep("1h") end
-	end`), "--timeout", "20s")
+	end`), "--timeout", "6s")
 	if code != 5 || v.Kind != string(classify.DeadlineTotal) {
 		t.Errorf("flashlua = exit %d, kind %s; want 5, deadline.total\n%s", code, v.Kind, out)
 	}
