@@ -31,6 +31,7 @@ type bootFiles struct {
 
 // bootFile is one of the files.
 type bootFile struct {
+	name string // in the policy
 	File
 	tftpName string
 	size     int64
@@ -51,7 +52,7 @@ func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (boot
 				"put it there, or name its folder with --files")
 		}
 		// U-Boot takes what is before a colon for the server's address.
-		b := bootFile{f, strings.ReplaceAll(filepath.Base(f.Path), ":", "_"), st.Size()}
+		b := bootFile{name, f, strings.ReplaceAll(filepath.Base(f.Path), ":", "_"), st.Size()}
 		if taken[b.tftpName] {
 			b.tftpName = name + "-" + b.tftpName
 		}
@@ -61,15 +62,19 @@ func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (boot
 	return bootFiles{files: files, tftpWindow: tftpWindow{configured: p.Net.TFTPWindow}}, checkOverlaps(p.Overlaps(func(name string) int64 { return files[name].size }))
 }
 
-// checkOverlaps returns an error if files that are loaded together share RAM.
-func (b *bootFiles) checkOverlaps(names []string) error {
-	var all []ramRange
-	for _, name := range names {
-		if f, ok := b.files[name]; ok {
-			all = append(all, ramRange{name, f.Address, f.size})
-		}
+// list returns the files with these names, all files if there are no names.
+func (b *bootFiles) list(p *Policy, names []string) (all []bootFile, err error) {
+	if len(names) == 0 {
+		names = slices.Sorted(maps.Keys(b.files))
 	}
-	return checkOverlaps(overlaps(all))
+	for _, name := range names {
+		f, ok := b.files[name]
+		if !ok {
+			return nil, classify.New(classify.ConfigPolicy, "board %s has no file %q", p.Name, name)
+		}
+		all = append(all, f)
+	}
+	return all, nil
 }
 
 // serve offers the files by a TFTP server on host.
@@ -123,6 +128,3 @@ func copyFile(to, from string, allowed *grants) error {
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Chmod(0o644), out.Close())
 }
-
-// names returns the policy's names of the files, sorted.
-func (b *bootFiles) names() []string { return slices.Sorted(maps.Keys(b.files)) }

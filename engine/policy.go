@@ -66,12 +66,6 @@ type Console struct {
 // DefaultReopen is enough for a USB adapter that enumerates again, and for a console server that restarts.
 const DefaultReopen = 10 * time.Second
 
-// File is a file that U-Boot loads into RAM. Plain data: safe for concurrent use while nothing changes it.
-type File struct {
-	Path    string
-	Address uint64
-}
-
 // Net is the network configuration of the board and the station. Empty fields are detected.
 // Plain data: safe for concurrent use while nothing changes it.
 type Net struct {

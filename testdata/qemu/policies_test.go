@@ -27,6 +27,7 @@ seq:replace("load", function(s, job, at)
 end)
 board.flash = seq.flash`, 0, "", []string{"the address is 10.0.2.15"}},
 	"wraps a step": {`
+board.files.kernel[2], board.files.initrd[2] = "${kernel_addr_r}", "${ramdisk_addr_r}"
 local seq = require("lib.uboot_busybox").sequence()
 seq:wrap("linux", function(next, s, job, at)
 	at.uboot:setenv("bootargs", board.bootargs)

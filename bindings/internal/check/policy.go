@@ -1,6 +1,8 @@
 package check
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,10 +98,19 @@ func (c *checker) checkFlash(own bool) {
 func (c *checker) checkFiles(p *engine.Policy) {
 	used := addresses(p.Boot)
 	for name, f := range p.Files {
-		if !strings.Contains(p.Boot, name+"_addr") && !strings.Contains(p.Boot, name+"_size") && !used[f.Address] {
-			c.report(c.line("files", name), name, "unused-file", "files.%s is loaded, but boot uses neither ${%[1]s_addr} nor %#x", name, f.Address)
+		address, isUsed := fmt.Sprintf("%#x", f.Address), used[f.Address]
+		if f.Variable != "" {
+			address, isUsed = "${"+f.Variable+"}", usesVariable(p.Boot, f.Variable)
+		}
+		if !strings.Contains(p.Boot, name+"_addr") && !strings.Contains(p.Boot, name+"_size") && !isUsed {
+			c.report(c.line("files", name), name, "unused-file", "files.%s is loaded, but boot uses neither ${%[1]s_addr} nor %s", name, address)
 		}
 	}
+}
+
+// usesVariable reports whether a U-Boot command uses the value of a variable.
+func usesVariable(cmd, name string) bool {
+	return regexp.MustCompile(`\$(?:\{` + name + `\}|` + name + `\b)`).MatchString(cmd)
 }
 
 var number = lazyRegexp(`\b(?:0[xX])?[0-9a-fA-F]+\b`)
