@@ -11,9 +11,13 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// UBoot stops autoboot and returns a prompt that answers.
+// UBoot stops autoboot and returns a prompt that answers, after the policy's variables were set and its commands have
+// run. The commands may write to the medium, so they void the receipts.
 func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 	con, err := s.console(ctx)
+	if err == nil && len(s.run.policy.UBoot.Setup) > 0 {
+		err = s.BeforeCommand()
+	}
 	if err != nil {
 		return nil, err
 	}

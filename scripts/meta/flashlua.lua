@@ -44,6 +44,8 @@
 ---@field every? duration interval between two keys
 ---@field password? string sent when asked for; masked in all records
 ---@field network? string command before DHCP
+---@field env? table<string, string> variables that are set at each new prompt
+---@field setup? string|string[] commands at each new prompt, after env
 ---@field shell? string "hush", or "simple" for a U-Boot without hush
 ---@field timeout? duration longest time from power-on to the prompt
 ---@field line_limit? integer longest input line, in bytes

@@ -42,11 +42,13 @@ type section struct {
 
 // section returns the section at key, an empty one if it is missing or no table.
 func (s *section) section(key string) *section {
-	s.known = append(s.known, key)
+	if !slices.Contains(s.known, key) {
+		s.known = append(s.known, key)
+	}
 	sub := &section{decoder: s.decoder, path: s.path + key + "."}
 	switch v := s.t.RawGetString(key).(type) {
 	case *lua.LNilType:
-		sub.t = s.reader.State.L.NewTable()
+		sub.t = newTable()
 		for k := range s.set {
 			if strings.HasPrefix(k, sub.path) {
 				s.t.RawSetString(key, sub.t)
@@ -56,10 +58,13 @@ func (s *section) section(key string) *section {
 		sub.t = v
 	default:
 		s.fail(key, "must be a table, not a %s", v.Type())
-		sub.t = s.reader.State.L.NewTable()
+		sub.t = newTable()
 	}
 	return sub
 }
+
+// newTable returns an empty table. It needs no state: options are declared without one.
+func newTable() *lua.LTable { return &lua.LTable{Metatable: lua.LNil} }
 
 // rejectUnknownSettings records the operator's settings that no key took.
 func (d *decoder) rejectUnknownSettings() {
