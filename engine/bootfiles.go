@@ -39,6 +39,9 @@ type bootFile struct {
 
 // findBootFiles returns the files of a policy, which must be on the station, and apart in RAM.
 func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (bootFiles, error) {
+	if err := j.checkFiles(p); err != nil {
+		return bootFiles{}, err
+	}
 	files, taken := map[string]bootFile{}, map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
 		f := p.Files[name]
@@ -48,8 +51,11 @@ func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (boot
 			err = fmt.Errorf("%s is not a regular file", f.Path)
 		}
 		if err != nil {
-			return bootFiles{}, classify.WithHint(classify.Wrap(err, classify.ImageMissing, "board %s: the %s file is not on the station", p.Name, name),
-				"put it there, or name its folder with --files")
+			hint := "put it there, or name its folder with --files, or another file with --file " + name + "=PATH"
+			if _, replaced := j.Files[name]; replaced {
+				hint = "check the path in --file " + name + "=PATH; it is relative to the working directory"
+			}
+			return bootFiles{}, classify.WithHint(classify.Wrap(err, classify.ImageMissing, "board %s: the %s file is not on the station", p.Name, name), "%s", hint)
 		}
 		// U-Boot takes what is before a colon for the server's address.
 		b := bootFile{name, f, strings.ReplaceAll(filepath.Base(f.Path), ":", "_"), st.Size()}

@@ -2,8 +2,13 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/flashlua/flashlua/classify"
 )
 
 // Job is what the operator asks of a board's run. Plain data: safe for concurrent use while nothing changes it.
@@ -17,6 +22,9 @@ type Job struct {
 	Power    string        // as power.Open takes it
 	Target   string        // "" is the policy's default
 	FilesDir string        // "" is the policy's own
+	// Files are paths on the station that replace those of the policy's files, by their names there. FilesDir is not
+	// their base.
+	Files map[string]string
 	TFTPDir  string        // root of an existing TFTP server, for the policy's files; "" is a server of the run
 	Retries  *int          // nil is the policy's
 	Timeout  time.Duration // 0 is the policy's total
@@ -50,10 +58,28 @@ func (j Job) parts() []Part {
 // file returns the path of a policy's file on the station.
 func (j Job) file(p *Policy, name string) string {
 	path := p.Files[name].Path
+	if replaced, ok := j.Files[name]; ok {
+		return replaced
+	}
 	if filepath.IsAbs(path) {
 		return path
 	}
 	return filepath.Join(cmp.Or(j.FilesDir, p.Dir), path)
+}
+
+// checkFiles returns an error if a file that is to be replaced is none of the policy's.
+func (j Job) checkFiles(p *Policy) error {
+	for _, name := range slices.Sorted(maps.Keys(j.Files)) {
+		if _, ok := p.Files[name]; ok {
+			continue
+		}
+		known := slices.Sorted(maps.Keys(p.Files))
+		if len(known) == 0 {
+			return classify.New(classify.Usage, "board %s has no files, and so no file %q to replace", p.Name, name)
+		}
+		return classify.WithHint(classify.New(classify.Usage, "board %s has no file %q to replace", p.Name, name), "it has %s", strings.Join(known, ", "))
+	}
+	return nil
 }
 
 // Mode is the purpose of a run, as its report names it. Its values are constants: safe for concurrent use.

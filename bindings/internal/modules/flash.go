@@ -44,6 +44,7 @@ type runJobOptions struct {
 	Parts    map[string]string `lua:"parts"` // image by partition label
 	Power    string            `lua:"power"`
 	FilesDir string            `lua:"files"`
+	Files    map[string]string `lua:"file"` // boot files by their names, as --file
 	SHA256   string            `lua:"sha256"`
 	MaxSize  option.Bytes      `lua:"max_size"`
 	Format   string            `lua:"format"`
@@ -105,7 +106,7 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 		c.Fail("options port, and image or parts, are required")
 	}
 	*j = engine.Job{
-		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, SHA256: strings.ToLower(o.SHA256),
+		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, Files: o.Files, SHA256: strings.ToLower(o.SHA256),
 		MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict, Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target, Args: o.Args,
 	}
 	for _, label := range slices.Sorted(maps.Keys(o.Parts)) {
