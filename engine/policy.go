@@ -22,9 +22,11 @@ import (
 // they keep for a run belongs in PerRun.
 type Policy struct {
 	Name          string
-	Description   string // one line, for people
-	Tested        string // where it was tested, "QEMU, every commit"; "" is nowhere
-	Dir           string // base of relative file names
+	Variant       string   // the variant of the board that it describes; "" is none
+	Variants      []string // that its script has, sorted
+	Description   string   // one line, for people
+	Tested        string   // where it was tested, "QEMU, every commit"; "" is nowhere
+	Dir           string   // base of relative file names
 	Console       Console
 	UBoot         uboot.Config
 	Linux         shell.Config
@@ -84,6 +86,14 @@ func (n *Net) listenAddress() string {
 		return ""
 	}
 	return n.Listen
+}
+
+// describe returns the name of the board, with its variant.
+func (p *Policy) describe() string {
+	if p.Variant == "" {
+		return p.Name
+	}
+	return p.Name + ", variant " + p.Variant
 }
 
 // DefaultOffTime is long enough to discharge most boards.

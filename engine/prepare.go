@@ -157,7 +157,7 @@ func (r *boardRun) planSummary() string {
 		} else {
 			fmt.Fprintf(&b, "%s, which is made ready while the board boots\n", m.from)
 		}
-		fmt.Fprintf(&b, format, m.target, r.policy.Name, m.target.Name)
+		fmt.Fprintf(&b, format, m.target, r.policy.describe(), m.target.Name)
 	}
 	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), attemptReserve+r.power.timeout())
 	if r.runsCheck() || r.mode == ModeDryRun && r.policy.Check != nil && !r.job.NoCheck {

@@ -56,6 +56,7 @@ type Report struct {
 	Detail     string        `json:"detail,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"` // what may be wrong, although the run goes on
 	Board      string        `json:"board"`
+	Variant    string        `json:"variant,omitempty"` // of the board
 	Image      ImageReport   `json:"image"`
 	Target     TargetReport  `json:"target"`
 	Parts      []PartReport  `json:"parts,omitempty"` // Image and Target are those of the first; Target.State is of all

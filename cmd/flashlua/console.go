@@ -30,6 +30,7 @@ func (env Env) consoleCommand() *cli.Command {
 			&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 			&cli.StringFlag{Name: "at", Usage: "bring the board to `PLACE` first: uboot or linux"},
 			&cli.StringFlag{Name: "board", Usage: "policy of the board, `SCRIPT` is a Lua file or a name; needed for --at"},
+			variantFlag(),
 			&cli.StringFlag{Name: "power", Usage: "with --at: power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", "), Value: "none"},
 			&cli.StringFlag{Name: "files", Usage: "with --at linux: `DIR` of the policy's boot files"},
 			&cli.GenericFlag{Name: "file", Value: &repeated{}, Usage: "with --at linux: use another file for one of the boot files, `NAME=PATH`; may be repeated"},
@@ -125,7 +126,13 @@ func (env Env) loadBoard(c *cli.Context, p *printer) (*engine.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := bindings.Options{Set: set, Secret: env.readSecret, Log: p.note}
+	switch err := checkVariant(c); {
+	case err != nil:
+		return nil, err
+	case c.IsSet("variant") && !c.IsSet("board"):
+		return nil, usageErrorFor("console", "--variant needs --board: it is a variant of a policy")
+	}
+	o := bindings.Options{Set: set, Variant: c.String("variant"), Secret: env.readSecret, Log: p.note}
 	if c.IsSet("board") {
 		return bindings.Load(c.String("board"), o)
 	}

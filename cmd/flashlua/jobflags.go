@@ -24,6 +24,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
+		variantFlag(),
 		&cli.StringFlag{Name: "files", Usage: "`DIR` of the policy's boot files"},
 		&cli.GenericFlag{Name: "file", Value: &repeated{}, Usage: "use another file for one of the policy's boot files, `NAME=PATH`; may be repeated"},
 		&cli.StringFlag{Name: "tftp-dir", Usage: "use an existing TFTP server that serves `DIR`: boot files are copied there for the duration of the run"},
@@ -150,6 +151,18 @@ func (p *repeated) Set(value string) error {
 }
 
 func (p *repeated) String() string { return strings.Join(*p, " ") }
+
+func variantFlag() cli.Flag {
+	return &cli.StringFlag{Name: "variant", Usage: "`NAME` of a variant of the policy, as flashlua boards show lists them"}
+}
+
+// checkVariant refuses an empty name, which is likely a variable of a shell that is not set.
+func checkVariant(c *cli.Context) error {
+	if c.IsSet("variant") && c.String("variant") == "" {
+		return usageError("--variant must not be empty: leave it out for the policy without a variant")
+	}
+	return nil
+}
 
 // parseSet reads the values of --set, KEY=VALUE.
 func parseSet(given *repeated) (map[string]string, error) { return parsePairs("--set", "KEY", given) }

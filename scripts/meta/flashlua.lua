@@ -368,7 +368,7 @@ function csv.load(path, options) end
 flash = {}
 
 ---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
----@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, file?: table<string, string>, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, set?: table<string, string>, args?: table<string, string|number|boolean> }
+---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, file?: table<string, string>, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, variant?: string, set?: table<string, string>, args?: table<string, string|number|boolean> }
 ---@return table verdict
 function flash.run(board, job) end
 

@@ -52,6 +52,7 @@ type runJobOptions struct {
 	Strict   bool              `lua:"strict"`
 	Timeout  time.Duration     `lua:"timeout"`
 	Retries  *int              `lua:"retries"`
+	Variant  string            `lua:"variant"`
 	Set      map[string]string `lua:"set"`  // policy keys, as --set
 	Args     option.ValueTexts `lua:"args"` // the policy's arguments, as --arg
 }
@@ -117,7 +118,7 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 			return nil, err
 		}
 	}
-	return m.board(c, p, o.Set)
+	return m.board(c, p, Choice{o.Variant, o.Set})
 }
 
 // flashDevice is flash.device(job), which does what flashlua write does. A device that is in use or not
@@ -141,12 +142,12 @@ func (m flashModule) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 }
 
 // board reads the first argument: a policy's table, or the name of a board or of a file.
-func (m flashModule) board(c *vm.Args, p *engine.Program, set map[string]string) (*engine.Policy, error) {
+func (m flashModule) board(c *vm.Args, p *engine.Program, by Choice) (*engine.Policy, error) {
 	switch v := c.Any(1, "board").(type) {
 	case lua.LString:
-		return m.boards.Load(p, string(v), set)
+		return m.boards.Load(p, string(v), by)
 	case *lua.LTable:
-		return m.boards.Decode(c.Ctx, v, set)
+		return m.boards.Decode(c.Ctx, v, by)
 	}
 	c.Fail("argument 1, the board, must be a policy's table or a name, not a %s", c.Opt(1).Type())
 	return nil, nil

@@ -22,6 +22,9 @@ type decoder struct {
 	used   map[string]bool   // settings that a key took
 	keys   []option.Option   // every key that was read, with its full name
 
+	variant  string   // that was chosen, "" is none
+	overlaid []string // keys, with dots, that it replaces
+
 	settings []Setting       // every key with the value that will be used
 	own      map[string]bool // by a policy's function: whether the script has its own
 	mistakes []placedMistake
