@@ -90,13 +90,20 @@ func loadForCheck(src source, o Options) (check.Loaded, error) {
 
 // fileSize returns the size of a policy's file, 0 if it is not on the station.
 func fileSize(p *engine.Policy, name string) int64 {
-	path := p.Files[name].Path
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(p.Dir, path)
+	f := p.Files[name]
+	size := f.HeaderSize()
+	for _, path := range []string{f.Path, f.Append} {
+		if path == "" {
+			continue
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(p.Dir, path)
+		}
+		st, err := os.Stat(path)
+		if err != nil || !st.Mode().IsRegular() {
+			return 0
+		}
+		size += st.Size()
 	}
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() {
-		return 0
-	}
-	return st.Size()
+	return size
 }

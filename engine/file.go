@@ -14,6 +14,9 @@ type File struct {
 	Path     string
 	Address  uint64 // in RAM, unless Variable is set
 	Variable string // name of a variable of U-Boot whose value is the address
+
+	Append string  // file that follows it, a device tree for example; "" is none
+	UImage *UImage // header that is put before both; nil is none
 }
 
 // readAddresses sets the addresses of the files that are at the value of a variable. It asks U-Boot for each

@@ -67,6 +67,15 @@ func (j Job) file(p *Policy, name string) string {
 	return filepath.Join(cmp.Or(j.FilesDir, p.Dir), path)
 }
 
+// appended returns the path on the station of the file that is appended to a policy's file, "" if there is none.
+func (j Job) appended(p *Policy, name string) string {
+	path := p.Files[name].Append
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(cmp.Or(j.FilesDir, p.Dir), path)
+}
+
 // checkFiles returns an error if a file that is to be replaced is none of the policy's.
 func (j Job) checkFiles(p *Policy) error {
 	for _, name := range slices.Sorted(maps.Keys(j.Files)) {

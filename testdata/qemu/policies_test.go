@@ -41,6 +41,11 @@ seq:wrap("linux", function(next, s, job, at)
 end)
 board.flash = seq.flash`, 0, "", []string{"Linux says aarch64", "it's here"}},
 	"classifies by console text": {`
+board.files = {
+	kernel = { "Image", 0x48000000, uimage = { arch = "arm64", load = 0x40400000 } },
+	initrd = { "initramfs.cpio.gz", 0x4c000000, uimage = { arch = "arm64", type = "ramdisk" } },
+}
+board.boot = "bootm ${kernel_addr} ${initrd_addr} ${fdtcontroladdr}"
 local seq = require("lib.uboot_busybox").sequence()
 seq:after("linux", { name = "look", run = function(s, job, at)
 	at.shell:run("echo 'mmc0: error -110 whilst initialising' >&2; false")

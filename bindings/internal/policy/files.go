@@ -36,12 +36,20 @@ func readFiles(s *section) map[string]engine.File {
 			s.fail(name, "%v", err)
 			continue
 		}
-		files[name] = f
 		address := any(f.Address)
 		if f.Variable != "" {
 			address = "${" + f.Variable + "}"
 		}
 		s.record(name, []any{f.Path, address})
+		sub := &section{decoder: s.decoder, path: s.path + name + ".", t: t}
+		if f.Append = sub.optional("append"); f.Append == f.Path {
+			sub.fail("append", "is the file itself")
+		}
+		f.UImage = sub.uimage(f)
+		sub.rejectUnusedNames()
+		if !s.mistaken(s.path + name) {
+			files[name] = f
+		}
 	}
 	s.rejectForeignVariables(files)
 	return files
