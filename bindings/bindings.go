@@ -17,7 +17,8 @@ import (
 // Plain data: safe for concurrent use while nothing changes it. Runs that are under way at the same time call
 // Log and the functions of Modules concurrently.
 type Options struct {
-	Set map[string]string // policy keys, dotted, that the operator sets
+	Set     map[string]string // policy keys, dotted, that the operator sets
+	Variant string            // variant of the policy whose keys replace its own; "" is none
 
 	// Secret returns the secret that the operator's value of a password in Set stands for, "env:NAME" for example. It
 	// is called whenever the script is loaded. nil takes the value as it is.

@@ -44,7 +44,11 @@ func Check(spec string, o Options) ([]Finding, error) {
 		File: src.name, Text: src.text, Globals: h.globals.Names(), Members: h.globals.Members,
 		Functions: option.Declared(), CheckPattern: lua51.CheckPattern,
 		FileSize: fileSize,
-		Load:     func() (check.Loaded, error) { return loadForCheck(src, o) },
+		Load: func(variant string) (check.Loaded, error) {
+			o := o
+			o.Variant = variant
+			return loadForCheck(src, o)
+		},
 	}
 	if _, in.SyntaxErr = lua51.Compile(src.name, src.text); in.SyntaxErr == nil {
 		if in.Tree, err = lua51.Parse(src.name, src.text); err != nil {
@@ -71,8 +75,8 @@ func loadForCheck(src source, o Options) (check.Loaded, error) {
 	if errors.As(err, &wrong) {
 		loaded := check.Loaded{Policy: wrong.Partial.Policy, OwnFlash: wrong.Partial.Own["flash"]}
 		for _, m := range wrong.All {
-			if o.nilForUndeclared && m.Missing {
-				continue // its value may be the undeclared name's
+			if m.Missing && (o.nilForUndeclared || o.Variant == "" && len(loaded.Policy.Variants) > 0) {
+				continue // it may be the undeclared name's value, or each variant's own
 			}
 			loaded.Mistakes = append(loaded.Mistakes, check.Mistake{Key: m.Key, Err: m.Err})
 		}
@@ -86,13 +90,20 @@ func loadForCheck(src source, o Options) (check.Loaded, error) {
 
 // fileSize returns the size of a policy's file, 0 if it is not on the station.
 func fileSize(p *engine.Policy, name string) int64 {
-	path := p.Files[name].Path
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(p.Dir, path)
+	f := p.Files[name]
+	size := f.HeaderSize()
+	for _, path := range []string{f.Path, f.Append} {
+		if path == "" {
+			continue
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(p.Dir, path)
+		}
+		st, err := os.Stat(path)
+		if err != nil || !st.Mode().IsRegular() {
+			return 0
+		}
+		size += st.Size()
 	}
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() {
-		return 0
-	}
-	return st.Size()
+	return size
 }

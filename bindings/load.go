@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/modules"
 	"github.com/flashlua/flashlua/bindings/internal/policy"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
@@ -70,7 +71,7 @@ func load(src source, o Options) (*Script, error) {
 	}
 	switch v := result.(type) {
 	case *lua.LTable:
-		return h.policy(ctx, v, src, o.Set)
+		return h.policy(ctx, v, src, modules.Choice{Variant: o.Variant, Set: o.Set})
 	case *lua.LFunction:
 		name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
 		return &Script{Program: h.newProgram(name, v), File: src.name, Embedded: src.embedded, Text: src.text}, nil
@@ -88,9 +89,9 @@ func asLoadFault(err error) error {
 }
 
 // policy decodes a policy's table of this state. src is the script that returned it.
-func (h *host) policy(ctx context.Context, t *lua.LTable, src source, set map[string]string) (*Script, error) {
+func (h *host) policy(ctx context.Context, t *lua.LTable, src source, by modules.Choice) (*Script, error) {
 	decoded, err := h.reader.Policy(ctx, policy.Input{
-		Table: t, File: src.name, Name: strings.TrimSuffix(filepath.Base(src.name), ".lua"), Set: set, Session: h.session, Verdict: h.verdict,
+		Table: t, File: src.name, Name: strings.TrimSuffix(filepath.Base(src.name), ".lua"), Set: by.Set, Variant: by.Variant, Session: h.session, Verdict: h.verdict,
 		Dir: h.finder.stationDir(), LoadsAllFiles: h.finder.own.loadsAll, Mentions: h.finder.own.mentions, Uses: h.finder.own.uses,
 	})
 	if err != nil {

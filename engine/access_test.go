@@ -223,6 +223,13 @@ func TestProgramWithoutAccess(t *testing.T) {
 			return p.Flash(ctx, &Policy{}, Job{Parts: []Part{{Image: "f"}}}).Err
 		},
 		"Flash's boot files": func(ctx context.Context, p *Program) error { return p.Flash(ctx, policy, Job{Image: "-"}).Err },
+		"Flash's appended file": func(ctx context.Context, p *Program) error {
+			files := map[string]File{"kernel": {Path: "/dev/null", Append: "out/f"}}
+			return p.Flash(ctx, &Policy{Files: files, Targets: policy.Targets}, Job{Image: "-"}).Err
+		},
+		"Flash's replaced file": func(ctx context.Context, p *Program) error {
+			return p.Flash(ctx, policy, Job{Image: "-", Files: map[string]string{"kernel": "out/f"}}).Err
+		},
 		"Flash's port": func(ctx context.Context, p *Program) error {
 			return p.Flash(ctx, &Policy{}, Job{Image: "-", Port: "unix:f"}).Err
 		},

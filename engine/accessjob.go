@@ -47,6 +47,11 @@ func (g *grants) canFlash(p *Policy, j Job) error {
 		if err := g.canRead(j.file(p, name)); err != nil {
 			return err
 		}
+		if path := j.appended(p, name); path != "" {
+			if err := g.canRead(path); err != nil {
+				return err
+			}
+		}
 	}
 	for _, spec := range []string{j.Port, j.Power} {
 		if err := g.canUse(spec); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"os"
@@ -31,6 +30,7 @@ type bootFiles struct {
 
 // bootFile is one of the files.
 type bootFile struct {
+	name string // in the policy
 	File
 	tftpName string
 	size     int64
@@ -38,20 +38,31 @@ type bootFile struct {
 
 // findBootFiles returns the files of a policy, which must be on the station, and apart in RAM.
 func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (bootFiles, error) {
+	if err := j.checkFiles(p); err != nil {
+		return bootFiles{}, err
+	}
 	files, taken := map[string]bootFile{}, map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
 		f := p.Files[name]
-		f.Path = j.file(p, name)
-		st, err := callAbandonable(ctx, clk, "the look at "+f.Path, func() (os.FileInfo, error) { return os.Stat(f.Path) }, func(os.FileInfo) {})
-		if err == nil && !st.Mode().IsRegular() {
-			err = fmt.Errorf("%s is not a regular file", f.Path)
-		}
+		f.Path, f.Append = j.file(p, name), j.appended(p, name)
+		size, err := fileSize(ctx, clk, f.Path)
 		if err != nil {
-			return bootFiles{}, classify.WithHint(classify.Wrap(err, classify.ImageMissing, "board %s: the %s file is not on the station", p.Name, name),
-				"put it there, or name its folder with --files")
+			hint := "put it there, or name its folder with --files, or another file with --file " + name + "=PATH"
+			if _, replaced := j.Files[name]; replaced {
+				hint = "check the path in --file " + name + "=PATH; it is relative to the working directory"
+			}
+			return bootFiles{}, classify.WithHint(classify.Wrap(err, classify.ImageMissing, "board %s: the %s file is not on the station", p.Name, name), "%s", hint)
+		}
+		if f.Append != "" {
+			more, err := fileSize(ctx, clk, f.Append)
+			if err != nil {
+				return bootFiles{}, classify.WithHint(classify.Wrap(err, classify.ImageMissing, "board %s: the file that is appended to files.%s is not on the station", p.Name, name),
+					"put it there, or name its folder with --files")
+			}
+			size += more
 		}
 		// U-Boot takes what is before a colon for the server's address.
-		b := bootFile{f, strings.ReplaceAll(filepath.Base(f.Path), ":", "_"), st.Size()}
+		b := bootFile{name, f, strings.ReplaceAll(filepath.Base(f.Path), ":", "_"), f.HeaderSize() + size}
 		if taken[b.tftpName] {
 			b.tftpName = name + "-" + b.tftpName
 		}
@@ -61,15 +72,31 @@ func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (boot
 	return bootFiles{files: files, tftpWindow: tftpWindow{configured: p.Net.TFTPWindow}}, checkOverlaps(p.Overlaps(func(name string) int64 { return files[name].size }))
 }
 
-// checkOverlaps returns an error if files that are loaded together share RAM.
-func (b *bootFiles) checkOverlaps(names []string) error {
-	var all []ramRange
-	for _, name := range names {
-		if f, ok := b.files[name]; ok {
-			all = append(all, ramRange{name, f.Address, f.size})
-		}
+// fileSize returns the size of a regular file.
+func fileSize(ctx context.Context, clk clock.Clock, path string) (int64, error) {
+	st, err := callAbandonable(ctx, clk, "the look at "+path, func() (os.FileInfo, error) { return os.Stat(path) }, func(os.FileInfo) {})
+	if err != nil {
+		return 0, err
 	}
-	return checkOverlaps(overlaps(all))
+	if !st.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s is not a regular file", path)
+	}
+	return st.Size(), nil
+}
+
+// list returns the files with these names, all files if there are no names.
+func (b *bootFiles) list(p *Policy, names []string) (all []bootFile, err error) {
+	if len(names) == 0 {
+		names = slices.Sorted(maps.Keys(b.files))
+	}
+	for _, name := range names {
+		f, ok := b.files[name]
+		if !ok {
+			return nil, classify.New(classify.ConfigPolicy, "board %s has no file %q", p.Name, name)
+		}
+		all = append(all, f)
+	}
+	return all, nil
 }
 
 // serve offers the files by a TFTP server on host.
@@ -82,11 +109,12 @@ func (b *bootFiles) serve(ctx context.Context, e *Engine, host string, undo *cle
 	b.tftp = serve.NewTFTP(conn, func() (net.PacketConn, error) { return e.ListenUDP(ctx, "udp", net.JoinHostPort(host, "0")) })
 	undo.push("TFTP server", b.tftp.Close)
 	for name, file := range b.files {
-		f, err := e.grants.open(file.Path)
+		f, err := file.open(e.grants)
 		if err != nil {
 			return classify.Wrap(err, classify.ImageMissing, "the %s file cannot be read", name)
 		}
 		undo.push(name, f.Close)
+		b.files[name] = file
 		b.tftp.Offer(serve.Content{Name: file.tftpName, Size: file.size, ReaderAt: f})
 	}
 	return nil
@@ -102,7 +130,7 @@ func (b *bootFiles) copyTo(root string, allowed *grants, undo *cleanups) error {
 	err = os.Chmod(dir, 0o755) // the server may run as another user
 	for name, file := range b.files {
 		if err == nil {
-			err = copyFile(filepath.Join(dir, file.tftpName), file.Path, allowed)
+			file.size, err = file.copyTo(filepath.Join(dir, file.tftpName), allowed)
 		}
 		file.tftpName = filepath.Base(dir) + "/" + file.tftpName
 		b.files[name] = file
@@ -110,19 +138,12 @@ func (b *bootFiles) copyTo(root string, allowed *grants, undo *cleanups) error {
 	return classify.Wrap(err, classify.ConfigPlan, "cannot copy the policy's files to %s", dir)
 }
 
-func copyFile(to, from string, allowed *grants) error {
-	in, err := allowed.open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
+// copyTo writes what the board loads of a file to a new file, and returns its size.
+func (f bootFile) copyTo(to string, allowed *grants) (int64, error) {
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Chmod(0o644), out.Close())
+	size, err := f.build(out, allowed)
+	return size, errors.Join(err, out.Chmod(0o644), out.Close())
 }
-
-// names returns the policy's names of the files, sorted.
-func (b *bootFiles) names() []string { return slices.Sorted(maps.Keys(b.files)) }

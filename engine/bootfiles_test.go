@@ -33,6 +33,17 @@ func TestFindBootFiles(t *testing.T) {
 			t.Errorf("findBootFiles with FilesDir %q = %+v; want kernel at %s as Image, other as other-Image", tt.job.FilesDir, found.files, tt.path)
 		}
 	}
+	job := Job{FilesDir: other, Files: map[string]string{"kernel": dir + "/sub/Image"}}
+	found, err := findBootFiles(t.Context(), clock.Real{}, policy, job)
+	if f := found.files["kernel"]; err != nil || f.Path != dir+"/sub/Image" {
+		t.Errorf("findBootFiles with another kernel = %+v, %v; want %s", found.files, err, dir+"/sub/Image")
+	}
+	for name, want := range map[string]classify.Kind{"kernel": classify.ImageMissing, "kernle": classify.Usage} {
+		job.Files = map[string]string{name: dir + "/none"}
+		if _, err := findBootFiles(t.Context(), clock.Real{}, policy, job); classify.Facts(err).Kind != want {
+			t.Errorf("findBootFiles with another %s = %v; want an error of kind %s", name, err, want)
+		}
+	}
 	policy.Files["kernel"] = File{Path: "sub"}
 	if _, err := findBootFiles(t.Context(), clock.Real{}, policy, Job{}); classify.Facts(err).Kind != classify.ImageMissing {
 		t.Errorf("findBootFiles of a folder = %v; want an error of kind %s", err, classify.ImageMissing)

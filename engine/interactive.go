@@ -18,7 +18,7 @@ const (
 )
 
 // Interactive brings a board to a state, in one attempt, and calls use with its console. The limits are for
-// reaching the state; use must end with its context. Of the job it uses Port, Power and FilesDir. It leaves the
+// reaching the state; use must end with its context. Of the job it uses Port, Power, FilesDir and Files. It leaves the
 // board's power as it is, whatever the policy's power_after says. The report is never nil; its result is
 // ResultReached if use returned nil.
 func (e Engine) Interactive(ctx context.Context, p *Policy, j Job, to BoardState, use func(context.Context, *console.Console) error) *Report {

@@ -2,24 +2,32 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/flashlua/flashlua/classify"
 )
 
 // Job is what the operator asks of a board's run. Plain data: safe for concurrent use while nothing changes it.
 type Job struct {
-	Image    string        // file or web address
-	SHA256   string        // that the image must have, hex, or KIND:HEX of another digest; "" for any
-	MaxSize  int64         // bytes that an image may have, decompressed; 0 is no limit
-	Format   string        // of all image files, one of Formats; "" is "auto"
-	Parts    []Part        // partitions to write, in this order, instead of Image
-	Port     string        // console, as transport.Open takes it
-	Power    string        // as power.Open takes it
-	Target   string        // "" is the policy's default
-	FilesDir string        // "" is the policy's own
-	TFTPDir  string        // root of an existing TFTP server, for the policy's files; "" is a server of the run
-	Retries  *int          // nil is the policy's
-	Timeout  time.Duration // 0 is the policy's total
+	Image    string // file or web address
+	SHA256   string // that the image must have, hex, or KIND:HEX of another digest; "" for any
+	MaxSize  int64  // bytes that an image may have, decompressed; 0 is no limit
+	Format   string // of all image files, one of Formats; "" is "auto"
+	Parts    []Part // partitions to write, in this order, instead of Image
+	Port     string // console, as transport.Open takes it
+	Power    string // as power.Open takes it
+	Target   string // "" is the policy's default
+	FilesDir string // "" is the policy's own
+	// Files are paths on the station that replace those of the policy's files, by their names there. FilesDir is not
+	// their base.
+	Files   map[string]string
+	TFTPDir string        // root of an existing TFTP server, for the policy's files; "" is a server of the run
+	Retries *int          // nil is the policy's
+	Timeout time.Duration // 0 is the policy's total
 
 	Args       map[string]string // values of the policy's arguments, by name
 	SecretArgs []string          // names in Args whose values no record may show
@@ -50,10 +58,37 @@ func (j Job) parts() []Part {
 // file returns the path of a policy's file on the station.
 func (j Job) file(p *Policy, name string) string {
 	path := p.Files[name].Path
+	if replaced, ok := j.Files[name]; ok {
+		return replaced
+	}
 	if filepath.IsAbs(path) {
 		return path
 	}
 	return filepath.Join(cmp.Or(j.FilesDir, p.Dir), path)
+}
+
+// appended returns the path on the station of the file that is appended to a policy's file, "" if there is none.
+func (j Job) appended(p *Policy, name string) string {
+	path := p.Files[name].Append
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(cmp.Or(j.FilesDir, p.Dir), path)
+}
+
+// checkFiles returns an error if a file that is to be replaced is none of the policy's.
+func (j Job) checkFiles(p *Policy) error {
+	for _, name := range slices.Sorted(maps.Keys(j.Files)) {
+		if _, ok := p.Files[name]; ok {
+			continue
+		}
+		known := slices.Sorted(maps.Keys(p.Files))
+		if len(known) == 0 {
+			return classify.New(classify.Usage, "board %s has no files, and so no file %q to replace", p.Name, name)
+		}
+		return classify.WithHint(classify.New(classify.Usage, "board %s has no file %q to replace", p.Name, name), "it has %s", strings.Join(known, ", "))
+	}
+	return nil
 }
 
 // Mode is the purpose of a run, as its report names it. Its values are constants: safe for concurrent use.

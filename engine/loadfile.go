@@ -12,24 +12,24 @@ import (
 
 // loadFile has U-Boot load a file of the policy from the TFTP server at server. A load that lost blocks is repeated
 // once from the same prompt, with a window of one block.
-func (s *Session) loadFile(ctx context.Context, ub *uboot.UBoot, name string, f bootFile, server string) error {
+func (s *Session) loadFile(ctx context.Context, ub *uboot.UBoot, f bootFile, server string) error {
 	b := &s.run.files
 	if b.tftp == nil { // the losses of another server are not known
 		return ub.Load(ctx, server, f.tftpName, f.Address, f.size, b.size())
 	}
 	b.tftp.RestrictTo(s.boardAddr)
 	for {
-		b.tftp.ResetLoad(func(l serve.Load) { s.run.events.progress("load "+name, l.Bytes(), l.Size) })
+		b.tftp.ResetLoad(func(l serve.Load) { s.run.events.progress("load "+f.name, l.Bytes(), l.Size) })
 		began := s.run.Clock.Now()
 		err := ub.Load(ctx, server, f.tftpName, f.Address, f.size, b.size())
 		l := b.tftp.LastLoad()
 		if err == nil {
-			s.noteLoad(name, l, s.run.Clock.Now().Sub(began))
+			s.noteLoad(f.name, l, s.run.Clock.Now().Sub(began))
 			return nil
 		}
 		retry := b.size() > 1 && l.Client != "" && l.Acked >= 0 && classify.Find(err, classify.NetTFTPMissing) == nil &&
 			classify.Find(err, classify.NetTFTP) != nil && !needsNewAttempt(err) && context.Cause(ctx) == nil
-		err = explainLoad(err, name, server, l)
+		err = explainLoad(err, f.name, server, l)
 		if !retry {
 			return err
 		}

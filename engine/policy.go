@@ -22,9 +22,11 @@ import (
 // they keep for a run belongs in PerRun.
 type Policy struct {
 	Name          string
-	Description   string // one line, for people
-	Tested        string // where it was tested, "QEMU, every commit"; "" is nowhere
-	Dir           string // base of relative file names
+	Variant       string   // the variant of the board that it describes; "" is none
+	Variants      []string // that its script has, sorted
+	Description   string   // one line, for people
+	Tested        string   // where it was tested, "QEMU, every commit"; "" is nowhere
+	Dir           string   // base of relative file names
 	Console       Console
 	UBoot         uboot.Config
 	Linux         shell.Config
@@ -66,12 +68,6 @@ type Console struct {
 // DefaultReopen is enough for a USB adapter that enumerates again, and for a console server that restarts.
 const DefaultReopen = 10 * time.Second
 
-// File is a file that U-Boot loads into RAM. Plain data: safe for concurrent use while nothing changes it.
-type File struct {
-	Path    string
-	Address uint64
-}
-
 // Net is the network configuration of the board and the station. Empty fields are detected.
 // Plain data: safe for concurrent use while nothing changes it.
 type Net struct {
@@ -90,6 +86,14 @@ func (n *Net) listenAddress() string {
 		return ""
 	}
 	return n.Listen
+}
+
+// describe returns the name of the board, with its variant.
+func (p *Policy) describe() string {
+	if p.Variant == "" {
+		return p.Name
+	}
+	return p.Name + ", variant " + p.Variant
 }
 
 // DefaultOffTime is long enough to discharge most boards.

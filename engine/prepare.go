@@ -157,7 +157,7 @@ func (r *boardRun) planSummary() string {
 		} else {
 			fmt.Fprintf(&b, "%s, which is made ready while the board boots\n", m.from)
 		}
-		fmt.Fprintf(&b, format, m.target, r.policy.Name, m.target.Name)
+		fmt.Fprintf(&b, format, m.target, r.policy.describe(), m.target.Name)
 	}
 	if len(r.report.Args) > 0 {
 		fmt.Fprintf(&b, "arguments: %s\n", r.report.Args)

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/flashlua/flashlua/classify"
@@ -16,16 +17,28 @@ type Overlap struct {
 }
 
 // Overlaps returns the files of a policy that share RAM, by their addresses and sizes. It returns none unless
-// LoadsAllFiles is set. size returns the bytes of a file by its name, 0 if that is not known.
-func (p *Policy) Overlaps(size func(name string) int64) []Overlap {
+// LoadsAllFiles is set. size returns the bytes of a file by its name, 0 if that is not known. Of files at the value of
+// a variable, only those at the same variable are known to overlap.
+func (p *Policy) Overlaps(size func(name string) int64) (found []Overlap) {
 	if !p.LoadsAllFiles {
 		return nil
 	}
 	var all []ramRange
-	for name, f := range p.Files {
-		all = append(all, ramRange{name, f.Address, size(name)})
+	byVariable := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
+		f := p.Files[name]
+		if f.Variable == "" {
+			all = append(all, ramRange{name, f.Address, size(name)})
+			continue
+		}
+		if before, taken := byVariable[f.Variable]; taken {
+			err := classify.New(classify.ConfigPolicy, "files.%s and files.%s overlap in RAM: both begin at ${%s}", before, name, f.Variable)
+			found = append(found, Overlap{name, classify.WithHint(err, "give files.%s the address of another variable, or a number", name)})
+			continue
+		}
+		byVariable[f.Variable] = name
 	}
-	return overlaps(all)
+	return append(found, overlaps(all)...)
 }
 
 // ramRange is where a file is loaded.
@@ -64,6 +77,15 @@ func overlaps(all []ramRange) (found []Overlap) {
 		}
 	}
 	return found
+}
+
+// checkApart returns an error if files that are loaded together share RAM.
+func checkApart(files []bootFile) error {
+	var all []ramRange
+	for _, f := range files {
+		all = append(all, ramRange{f.name, f.Address, f.size})
+	}
+	return checkOverlaps(overlaps(all))
 }
 
 // checkOverlaps returns the error of files that would be loaded over each other.

@@ -23,6 +23,8 @@ func TestOverlaps(t *testing.T) {
 		"within":             {map[string]File{"big": {Address: 16 * mib}, "in": {Address: 17 * mib}}, map[string]int64{"big": 8 * mib, "in": 5}, "in: big has 8388608 bytes", "from 0x1800000 on"},
 		"not the next one":   {map[string]File{"a": {Address: 0}, "b": {Address: 0x100}, "c": {Address: 0x5000}}, map[string]int64{"a": 0x6000}, "b: a has; c: a has", "from 0x10000 on"},
 		"sizes are unknown":  {map[string]File{"a": {Address: 0x1000}, "b": {Address: 0x1001}}, nil, "", ""},
+		"one at a variable":  {map[string]File{"a": {Address: 0}, "b": {Variable: "loadaddr"}}, map[string]int64{"a": 0x1000}, "", ""},
+		"the same variable":  {map[string]File{"a": {Variable: "loadaddr"}, "b": {Variable: "loadaddr"}}, nil, "b: both begin at ${loadaddr}", "the address of another variable"},
 		"the end of a space": {map[string]File{"a": {Address: 1<<32 - 1}, "b": {Address: 1 << 32}}, map[string]int64{"a": 1}, "", ""},
 	} {
 		p := &Policy{Name: "p", Files: tt.files, LoadsAllFiles: true}
@@ -58,7 +60,7 @@ func TestPlanRefusesOverlaps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := &Policy{Name: "p", Dir: dir, Files: map[string]File{"a": {"a", 0x1000}, "b": {"b", 0x2000}}, LoadsAllFiles: true}
+	p := &Policy{Name: "p", Dir: dir, Files: map[string]File{"a": {Path: "a", Address: 0x1000}, "b": {Path: "b", Address: 0x2000}}, LoadsAllFiles: true}
 	if _, err := findBootFiles(t.Context(), clock.Real{}, p, Job{}); classify.Facts(err).Kind != classify.ConfigPolicy {
 		t.Errorf("findBootFiles of files that overlap = %v; want an error of kind %s", err, classify.ConfigPolicy)
 	}
@@ -67,10 +69,16 @@ func TestPlanRefusesOverlaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := files.checkOverlaps([]string{"a", "b"}); classify.Facts(err).Kind != classify.ConfigPolicy {
-		t.Errorf("checkOverlaps(a, b) = %v; want an error of kind %s", err, classify.ConfigPolicy)
-	}
-	if err := files.checkOverlaps([]string{"b"}); err != nil {
-		t.Errorf("checkOverlaps(b) = %v; want nil", err)
+	for _, tt := range []struct {
+		names []string
+		kind  classify.Kind
+	}{{[]string{"a", "b"}, classify.ConfigPolicy}, {nil, classify.ConfigPolicy}, {[]string{"b"}, ""}} {
+		all, err := files.list(p, tt.names)
+		if err == nil {
+			err = checkApart(all)
+		}
+		if got := classify.Facts(err).Kind; got != tt.kind {
+			t.Errorf("checkApart(%q) = %v; want an error of kind %q", tt.names, err, tt.kind)
+		}
 	}
 }

@@ -57,6 +57,7 @@ type Report struct {
 	Warnings   []string      `json:"warnings,omitempty"` // what may be wrong, although the run goes on
 	Board      string        `json:"board"`
 	Args       Arguments     `json:"args,omitempty"` // values of the policy's arguments, secrets masked
+	Variant    string        `json:"variant,omitempty"` // of the board
 	Image      ImageReport   `json:"image"`
 	Target     TargetReport  `json:"target"`
 	Parts      []PartReport  `json:"parts,omitempty"` // Image and Target are those of the first; Target.State is of all

@@ -119,6 +119,7 @@ func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
 	r.decider.policy = p
 	r.ledger.readOnly = j.VerifyOnly
 	r.report.Image.Path = image.Ref(j.Image).String()
+	r.report.Variant = p.Variant
 	r.report.Check = skippedCheck(p, j, mode)
 	r.power = powerControl{clock: r.Clock, events: r.events, turns: newPowerTurns(), after: p.PowerAfter}
 	r.console = boardConsole{engine: &r.Engine, secrets: r.secrets, cfg: p.Console, spec: j.Port}

@@ -11,9 +11,13 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// UBoot stops autoboot and returns a prompt that answers.
+// UBoot stops autoboot and returns a prompt that answers, after the policy's variables were set and its commands have
+// run. The commands may write to the medium, so they void the receipts.
 func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 	con, err := s.console(ctx)
+	if err == nil && len(s.run.policy.UBoot.Setup) > 0 {
+		err = s.BeforeCommand()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -46,42 +50,46 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 	if err := s.CheckActive(); err != nil {
 		return err
 	}
-	if len(names) == 0 {
-		names = s.run.files.names()
+	files, err := s.run.files.list(s.run.policy, names)
+	if err == nil {
+		err = readAddresses(ctx, ub, files)
 	}
-	if err := s.run.files.checkOverlaps(names); err != nil {
+	if err != nil {
+		return err
+	}
+	if err := checkApart(files); err != nil {
 		return classify.MarkFatal(err)
 	}
-	for _, name := range names {
-		f, ok := s.run.files.files[name]
-		if !ok {
-			return classify.New(classify.ConfigPolicy, "board %s has no file %q", s.run.policy.Name, name)
-		}
-		configured := s.run.policy.Net.TFTP
-		if s.run.files.tftp != nil {
-			configured = cmp.Or(configured, s.run.policy.Net.listenAddress())
-		}
-		if s.boardAddr == "" && configured == "" { // a command of the script may have got the lease
-			address, err := ub.Env(ctx, "ipaddr")
-			if err != nil {
-				return err
-			}
-			if at, err := netip.ParseAddr(address); err == nil && !at.IsUnspecified() {
-				s.boardAddr = address
-			}
-		}
-		server, err := s.stationAddr(ctx, configured, s.boardAddr)
+	for _, f := range files {
+		server, err := s.tftpServer(ctx, ub)
 		if err != nil {
 			return err
 		}
-		if err := s.loadFile(ctx, ub, name, f, server); err != nil {
+		if err := s.loadFile(ctx, ub, f, server); err != nil {
 			return err
 		}
-		for suffix, value := range map[string]int64{"_addr": int64(f.Address), "_size": f.size} {
-			ub.Define(name+suffix, "0x"+strconv.FormatInt(value, 16))
-		}
+		ub.Define(f.name+"_addr", "0x"+strconv.FormatUint(f.Address, 16))
+		ub.Define(f.name+"_size", "0x"+strconv.FormatInt(f.size, 16))
 	}
 	return nil
+}
+
+// tftpServer returns the address of the TFTP server as the board sees it.
+func (s *Session) tftpServer(ctx context.Context, ub *uboot.UBoot) (string, error) {
+	configured := s.run.policy.Net.TFTP
+	if s.run.files.tftp != nil {
+		configured = cmp.Or(configured, s.run.policy.Net.listenAddress())
+	}
+	if s.boardAddr == "" && configured == "" { // a command of the script may have got the lease
+		address, err := ub.Env(ctx, "ipaddr")
+		if err != nil {
+			return "", err
+		}
+		if at, err := netip.ParseAddr(address); err == nil && !at.IsUnspecified() {
+			s.boardAddr = address
+		}
+	}
+	return s.stationAddr(ctx, configured, s.boardAddr)
 }
 
 // stationAddr returns the station's address as the board at address board sees it: the configured one, or that of

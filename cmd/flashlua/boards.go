@@ -28,6 +28,7 @@ func (env Env) boardsCommand() *cli.Command {
 			"  flashlua boards show ti-j784s4evm --source >boards/mine.lua",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+			variantFlag(),
 			&cli.BoolFlag{Name: "source", Usage: "with show: print the script"},
 		},
 		OnUsageError: onUsageError,
@@ -45,6 +46,8 @@ func (env Env) boards(c *cli.Context) error {
 	switch {
 	case len(args) == 0 && c.Bool("source"):
 		return usageErrorFor("boards", "--source needs a board: flashlua boards show SCRIPT --source")
+	case len(args) == 0 && c.IsSet("variant"):
+		return usageErrorFor("boards", "--variant needs a board: flashlua boards show SCRIPT --variant NAME")
 	case len(args) == 0:
 		return env.listBoards(c.Bool("json"))
 	case args[0] != "show":
@@ -56,7 +59,10 @@ func (env Env) boards(c *cli.Context) error {
 	case c.Bool("source") && c.Bool("json"):
 		return usageErrorFor("boards", "--source and --json exclude each other")
 	}
-	s, err := bindings.Inspect(args[1], bindings.Options{})
+	if err := checkVariant(c); err != nil {
+		return err
+	}
+	s, err := bindings.Inspect(args[1], bindings.Options{Variant: c.String("variant")})
 	if err == nil && !c.Bool("source") {
 		_, err = s.Board()
 	}
@@ -115,6 +121,7 @@ type boardDetail struct {
 	boardLine
 	File      string          `json:"file"`
 	BuiltIn   bool            `json:"built_in"`
+	Variant   string          `json:"variant,omitempty"`
 	FilesFrom string          `json:"files_from"`
 	Own       map[string]bool `json:"own"`
 	Settings  map[string]any  `json:"settings"` // by policy key, dotted as --set takes it
@@ -125,7 +132,7 @@ func newBoardDetail(s *bindings.Script) boardDetail {
 	for _, x := range s.Settings {
 		settings[x.Key] = x.Value
 	}
-	return boardDetail{boardLine{s.Policy.Name, s.Policy.Description, s.Policy.Tested}, s.File, s.Embedded, bootFilesDir(s.Policy), s.Overrides, settings}
+	return boardDetail{boardLine{s.Policy.Name, s.Policy.Description, s.Policy.Tested}, s.File, s.Embedded, s.Policy.Variant, bootFilesDir(s.Policy), s.Overrides, settings}
 }
 
 // bootFilesDir returns the directory of a policy's boot files, which --files overrides.
@@ -144,6 +151,9 @@ func printBoard(out io.Writer, s *bindings.Script) error {
 		from += ", built-in"
 	}
 	row("script", from)
+	if s.Policy.Variant != "" {
+		row("variant", s.Policy.Variant)
+	}
 	row("run", tested(s.Policy.Tested))
 	row("boot files", "from "+bootFilesDir(s.Policy)+", or --files")
 	for _, name := range slices.Sorted(maps.Keys(s.Overrides)) {

@@ -30,8 +30,10 @@ func (env Env) consoleCommand() *cli.Command {
 			&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 			&cli.StringFlag{Name: "at", Usage: "bring the board to `PLACE` first: uboot or linux"},
 			&cli.StringFlag{Name: "board", Usage: "policy of the board, `SCRIPT` is a Lua file or a name; needed for --at"},
+			variantFlag(),
 			&cli.StringFlag{Name: "power", Usage: "with --at: power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", "), Value: "none"},
 			&cli.StringFlag{Name: "files", Usage: "with --at linux: `DIR` of the policy's boot files"},
+			&cli.GenericFlag{Name: "file", Value: &repeated{}, Usage: "with --at linux: use another file for one of the boot files, `NAME=PATH`; may be repeated"},
 			&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "override a policy key, `KEY=VALUE`; may be repeated"},
 			&cli.StringFlag{Name: "transcript", Usage: "record the output of the board in `FILE`"},
 		},
@@ -96,6 +98,9 @@ func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 	j := engine.Job{Port: c.String("port"), Power: c.String("power"), FilesDir: c.String("files")}
 	to := engine.BoardState(c.String("at"))
 	var err error
+	if j.Files, err = filesOf(c); err != nil {
+		return j, to, err
+	}
 	switch {
 	case c.NArg() > 0:
 		err = usageErrorFor("console", "unexpected argument %q", c.Args().First())
@@ -107,6 +112,8 @@ func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 		err = usageErrorFor("console", "--at needs --board: the policy describes how to get there")
 	case c.IsSet("power") && !c.IsSet("at"):
 		err = usageErrorFor("console", "--power needs --at: without it the power is not switched")
+	case c.IsSet("file") && to != engine.BoardLinux:
+		err = usageErrorFor("console", "--file needs --at linux: boot files are loaded only then")
 	case c.IsSet("files") && to != engine.BoardLinux:
 		err = usageErrorFor("console", "--files needs --at linux: boot files are loaded only then")
 	}
@@ -119,7 +126,13 @@ func (env Env) loadBoard(c *cli.Context, p *printer) (*engine.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := bindings.Options{Set: set, Secret: env.readSecret, Log: p.note}
+	switch err := checkVariant(c); {
+	case err != nil:
+		return nil, err
+	case c.IsSet("variant") && !c.IsSet("board"):
+		return nil, usageErrorFor("console", "--variant needs --board: it is a variant of a policy")
+	}
+	o := bindings.Options{Set: set, Variant: c.String("variant"), Secret: env.readSecret, Log: p.note}
 	if c.IsSet("board") {
 		return bindings.Load(c.String("board"), o)
 	}

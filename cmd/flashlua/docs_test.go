@@ -48,7 +48,7 @@ func TestEveryPolicyKeyIsDocumented(t *testing.T) {
 	}
 	known := map[string]bool{}
 	for _, target := range []string{`"/dev/x"`, `{ sysfs = "1" }`} {
-		s := inspect(t, "return { flash = function() end, files = { NAME = { 'x', 1 } }, targets = { NAME = "+target+" }, args = { NAME = { default = 'x', one_of = { 'x' } } } }")
+		s := inspect(t, "return { flash = function() end, files = { NAME = { 'x', 1, append = 'y', uimage = { arch = 'arm' } } }, targets = { NAME = "+target+" }, args = { NAME = { default = 'x', one_of = { 'x' } } }, uboot = { env = { NAME = 'x' } }, variants = { a = {} } }")
 		for _, x := range s.Settings {
 			known[x.Key] = true
 			text, ok := documented[x.Key]

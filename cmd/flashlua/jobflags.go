@@ -24,7 +24,9 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
+		variantFlag(),
 		&cli.StringFlag{Name: "files", Usage: "`DIR` of the policy's boot files"},
+		&cli.GenericFlag{Name: "file", Value: &repeated{}, Usage: "use another file for one of the policy's boot files, `NAME=PATH`; may be repeated"},
 		&cli.StringFlag{Name: "tftp-dir", Usage: "use an existing TFTP server that serves `DIR`: boot files are copied there for the duration of the run"},
 		&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "override a policy key, `KEY=VALUE`, as in linux.timeout=5m; may be repeated"},
 		&cli.GenericFlag{Name: "arg", Value: &repeated{}, Usage: "argument of the policy, `NAME=VALUE`, as flashlua boards show lists them; may be repeated"},
@@ -76,6 +78,9 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 		FilesDir: c.String("files"), TFTPDir: c.String("tftp-dir"), Timeout: c.Duration("timeout"), DryRun: c.Bool("dry-run"), VerifyOnly: c.Command.Name == "verify",
 	}
 	var err error
+	if j.Files, err = filesOf(c); err != nil {
+		return j, err
+	}
 	j.NoBlockMap, j.Strict, j.NoCheck = c.Bool("no-bmap"), c.Bool("strict"), c.Bool("no-check")
 	if j.Parts, err = partsOf(c); err == nil {
 		j.MaxSize, err = maxSizeOf(c)
@@ -147,8 +152,35 @@ func (p *repeated) Set(value string) error {
 
 func (p *repeated) String() string { return strings.Join(*p, " ") }
 
+func variantFlag() cli.Flag {
+	return &cli.StringFlag{Name: "variant", Usage: "`NAME` of a variant of the policy, as flashlua boards show lists them"}
+}
+
+// checkVariant refuses an empty name, which is likely a variable of a shell that is not set.
+func checkVariant(c *cli.Context) error {
+	if c.IsSet("variant") && c.String("variant") == "" {
+		return usageError("--variant must not be empty: leave it out for the policy without a variant")
+	}
+	return nil
+}
+
 // parseSet reads the values of --set, KEY=VALUE.
 func parseSet(given *repeated) (map[string]string, error) { return parsePairs("--set", "KEY", given) }
+
+// filesOf reads the values of --file, NAME=PATH.
+func filesOf(c *cli.Context) (map[string]string, error) {
+	given := c.Generic("file").(*repeated)
+	if len(*given) == 0 {
+		return nil, nil
+	}
+	files, err := parsePairs("--file", "NAME", given)
+	for name, path := range files {
+		if path == "" {
+			return nil, usageError("--file %s=: the path is missing, write --file %[1]s=PATH", name)
+		}
+	}
+	return files, err
+}
 
 // parsePairs reads the values of a flag, KEY=VALUE.
 func parsePairs(flag, key string, given *repeated) (map[string]string, error) {

@@ -84,7 +84,10 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	}
 	p := env.newPrinter(inv.clk, level)
 	defer p.end()
-	o := bindings.Options{Set: set, Secret: env.readSecret, Log: p.note}
+	if err := checkVariant(c); err != nil {
+		return nil, err
+	}
+	o := bindings.Options{Set: set, Variant: c.String("variant"), Secret: env.readSecret, Log: p.note}
 	if allow, ok := c.Generic("allow-exec").(*repeated); ok {
 		o.Allow = *allow
 	}

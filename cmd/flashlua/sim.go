@@ -27,6 +27,7 @@ func (env Env) simCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Usage: "serve the console at `SPEC`, pty or tcp:HOST:PORT", Value: "pty"},
 			&cli.StringFlag{Name: "power", Usage: "serve the power switch at `HOST:PORT`", Value: "127.0.0.1:0"},
+			variantFlag(),
 			&cli.StringFlag{Name: "set", Usage: "faults and other settings, `NAME=VALUE,…`, as in --port sim:NAME=VALUE,…"},
 		},
 		OnUsageError: onUsageError,
@@ -54,7 +55,10 @@ func (env Env) sim(c *cli.Context) error {
 	}
 	inv, end := env.begin(clock.Real{})
 	defer end()
-	p, err := bindings.Load(script, bindings.Options{})
+	if err := checkVariant(c); err != nil {
+		return err
+	}
+	p, err := bindings.Load(script, bindings.Options{Variant: c.String("variant")})
 	if err != nil {
 		return err
 	}

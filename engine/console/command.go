@@ -70,7 +70,7 @@ const (
 
 // Start types a command that should not return, such as a boot. The pattern matches if it does.
 func (c *Console) Start(ctx context.Context, d Dialect, cmd string) (returned Pattern, err error) {
-	if err := d.check(cmd); err != nil {
+	if err := d.Check(cmd); err != nil {
 		return Pattern{}, err
 	}
 	w, err := c.typist.typeLine(ctx, d, typeTries, Command{Text: cmd}.shown(), func(w marker) string { return d.wrap(w, cmd) })
@@ -83,7 +83,7 @@ func (c *Console) Start(ctx context.Context, d Dialect, cmd string) (returned Pa
 // Run types one command and waits for its exit code, wherever in the stream it arrives. An exit code other than 0
 // is no error here.
 func (c *Console) Run(ctx context.Context, d Dialect, cmd Command) (Result, error) {
-	if err := d.check(cmd.Text); err != nil {
+	if err := d.Check(cmd.Text); err != nil {
 		return Result{}, err
 	}
 	t := &c.typist

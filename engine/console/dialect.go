@@ -115,8 +115,8 @@ func POSIX(prompt string, line int) Dialect {
 // Frame returns a line in which cmd is typed, with its Enter.
 func (d Dialect) Frame(cmd string) string { return d.wrap(newMarker(), cmd) + "\n" }
 
-// check refuses a command that cannot be framed.
-func (d Dialect) check(cmd string) error {
+// Check returns an error if a command cannot be framed.
+func (d Dialect) Check(cmd string) error {
 	err := checkText(cmd)
 	if err == nil {
 		err = d.checkClosed(cmd)

@@ -139,7 +139,7 @@ func (b *Board) Close() {
 // config is the board that a policy fits.
 func config(p *engine.Policy, settings string) (cfg simboard.Config, err error) {
 	cfg = simboard.Config{
-		Prompt: firstPrompt(p.UBoot.Prompts), Autoboot: p.UBoot.Autoboot, Keys: p.UBoot.Keys, BootPassword: p.UBoot.Password, FindsNetwork: p.UBoot.Network,
+		Prompt: firstPrompt(p.UBoot.Prompts), Autoboot: p.UBoot.Autoboot, Keys: p.UBoot.Keys, BootPassword: p.UBoot.Password, UBootCommands: slices.Concat(p.UBoot.Setup, []string{p.UBoot.Network}),
 		Shell: p.UBoot.Shell, Quiet: p.UBoot.Autoboot == "", NoAutoboot: p.UBoot.Autoboot == "" && p.UBoot.Keys == "" && p.UBoot.Password == "",
 		Login: p.Linux.Login, User: p.Linux.User, Password: p.Linux.Password, ShellPrompt: firstPrompt(p.Linux.Prompts),
 	}

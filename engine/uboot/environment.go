@@ -28,18 +28,24 @@ func (u *UBoot) Env(ctx context.Context, name string) (string, error) {
 
 // SetEnv sets an environment variable to a literal value. It does not save the environment.
 func (u *UBoot) SetEnv(ctx context.Context, name, value string) error {
-	word, err := u.quoteName(name)
+	cmd, err := u.setCommand(name, value)
 	if err != nil {
 		return err
 	}
-	quoted, err := u.quote(value)
-	if err != nil {
-		return err
-	}
-	if _, err = u.Run(ctx, console.Command{Text: "setenv " + word + " " + quoted}); err != nil {
+	if _, err := u.Run(ctx, console.Command{Text: cmd}); err != nil {
 		return err
 	}
 	return u.checkEnv(ctx, name, value)
+}
+
+// setCommand returns the command that sets a variable.
+func (u *UBoot) setCommand(name, value string) (string, error) {
+	word, err := u.quoteName(name)
+	if err != nil {
+		return "", err
+	}
+	quoted, err := u.quote(value)
+	return "setenv " + word + " " + quoted, err
 }
 
 // quoteName returns the name of a variable as it is typed. U-Boot forbids only "=" in a name, but setenv and

@@ -27,6 +27,9 @@ type Config struct {
 	Pacing      *console.Pacing // how fast to type; nil is the console's
 	Network     string          // a command that finds the network card; "" if U-Boot needs none
 	Shell       string          // Hush or Simple; "" is Hush
+
+	Env   map[string]string // variables that are set at each new prompt, to literal values; they are not saved
+	Setup []string          // commands at each new prompt, after Env; each must succeed
 }
 
 // State is what is known of a board when Interrupt is called.
@@ -68,7 +71,7 @@ type UBoot struct {
 }
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its
-// prompt already is recognised. note gets texts for people.
+// prompt already is recognised. At the prompt it sets Env and runs Setup. note gets texts for people.
 func Interrupt(ctx context.Context, con *console.Console, cfg Config, state State, note func(string)) (*UBoot, error) {
 	con.EndEpoch(ctx, "a new U-Boot prompt was asked for")
 	con.Pace(cfg.Pacing)
@@ -89,6 +92,9 @@ func Interrupt(ctx context.Context, con *console.Console, cfg Config, state Stat
 		}
 		if err = con.Sync(ctx, u.Dialect, syncTries, syncTimeout); err == nil {
 			u.Resume()
+			if err = u.setUp(ctx, cfg); err != nil {
+				return nil, err
+			}
 			return u, nil
 		}
 		// What looked like a prompt was none, or the board went on booting: wait for the next time it can be

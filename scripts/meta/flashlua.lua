@@ -44,6 +44,8 @@
 ---@field every? duration interval between two keys
 ---@field password? string sent when asked for; masked in all records
 ---@field network? string command before DHCP
+---@field env? table<string, string> variables that are set at each new prompt
+---@field setup? string|string[] commands at each new prompt, after env
 ---@field shell? string "hush", or "simple" for a U-Boot without hush
 ---@field timeout? duration longest time from power-on to the prompt
 ---@field line_limit? integer longest input line, in bytes
@@ -366,7 +368,7 @@ function csv.load(path, options) end
 flash = {}
 
 ---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
----@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, set?: table<string, string>, args?: table<string, string|number|boolean> }
+---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, file?: table<string, string>, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, variant?: string, set?: table<string, string>, args?: table<string, string|number|boolean> }
 ---@return table verdict
 function flash.run(board, job) end
 

@@ -16,17 +16,21 @@ var policies = map[string]struct {
 	says []string
 }{
 	"replaces a step": {`
+board.uboot.env = { unusual = "$x 'a' ${y}", scriptaddr = "" }
+board.uboot.setup = { "setenv twice ${unusual}; virtio scan", "false || true" }
 local seq = require("lib.uboot_busybox").sequence()
 seq:replace("network", function(s, job, at)
 	at.uboot:run("setenv ipaddr 10.0.2.15; setenv netmask 255.255.255.0")
 	s:log("the address is " .. at.uboot:env("ipaddr"))
+	s:log("unusual is " .. at.uboot:env("unusual") .. ", scriptaddr " .. tostring(at.uboot:env("scriptaddr")) .. ", " .. tostring(at.uboot:env("twice")))
 end)
 seq:replace("load", function(s, job, at)
 	at.uboot:dhcp()
 	at.uboot:load({ "kernel", "initrd" })
 end)
-board.flash = seq.flash`, 0, "", []string{"the address is 10.0.2.15"}},
+board.flash = seq.flash`, 0, "", []string{"the address is 10.0.2.15", "unusual is $x 'a' ${y}, scriptaddr nil, $x"}},
 	"wraps a step": {`
+board.files.kernel[2], board.files.initrd[2] = "${kernel_addr_r}", "${ramdisk_addr_r}"
 local seq = require("lib.uboot_busybox").sequence()
 seq:wrap("linux", function(next, s, job, at)
 	at.uboot:setenv("bootargs", board.bootargs)
@@ -37,6 +41,11 @@ seq:wrap("linux", function(next, s, job, at)
 end)
 board.flash = seq.flash`, 0, "", []string{"Linux says aarch64", "it's here"}},
 	"classifies by console text": {`
+board.files = {
+	kernel = { "Image", 0x48000000, uimage = { arch = "arm64", load = 0x40400000 } },
+	initrd = { "initramfs.cpio.gz", 0x4c000000, uimage = { arch = "arm64", type = "ramdisk" } },
+}
+board.boot = "bootm ${kernel_addr} ${initrd_addr} ${fdtcontroladdr}"
 local seq = require("lib.uboot_busybox").sequence()
 seq:after("linux", { name = "look", run = function(s, job, at)
 	at.shell:run("echo 'mmc0: error -110 whilst initialising' >&2; false")

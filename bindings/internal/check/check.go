@@ -61,11 +61,11 @@ type Input struct {
 	SyntaxErr error      // of compiling the text; without it, Tree is set
 	Tree      []ast.Stmt // of the text
 
-	Globals      []string                     // names that every script finds
-	Members      func(module string) []string // names in a module; nil if there is no such module
-	Functions    []option.Function            // functions that take options
-	CheckPattern func(pattern string) error   // of a Lua pattern
-	Load         func() (Loaded, error)
+	Globals      []string                                  // names that every script finds
+	Members      func(module string) []string              // names in a module; nil if there is no such module
+	Functions    []option.Function                         // functions that take options
+	CheckPattern func(pattern string) error                // of a Lua pattern
+	Load         func(variant string) (Loaded, error)      // loads the script with a variant of its policy; "" is none
 	FileSize     func(p *engine.Policy, name string) int64 // of a file of the policy; 0 is not known
 }
 

@@ -38,7 +38,7 @@ func run(t *testing.T, text string) string {
 			}
 			return nil
 		},
-		Load: func() (Loaded, error) { return Loaded{}, nil },
+		Load: func(string) (Loaded, error) { return Loaded{}, nil },
 	}
 	var all []string
 	for _, f := range Run(in) {

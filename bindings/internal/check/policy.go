@@ -1,6 +1,8 @@
 package check
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,9 +11,35 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// checkLoaded loads the script, and checks the policy that it returns, if any.
+// checkLoaded loads the script, and checks the policy that it returns, if any, with each of its variants.
 func (c *checker) checkLoaded() {
-	loaded, err := c.in.Load()
+	loaded, err := c.in.Load("")
+	c.checkPolicy(loaded, err)
+	if loaded.Policy == nil {
+		return
+	}
+	for _, name := range loaded.Policy.Variants {
+		before := len(c.found)
+		loaded, err := c.in.Load(name)
+		c.checkPolicy(loaded, err)
+		c.keepNew(before, name)
+	}
+}
+
+// keepNew drops the findings after the first ones that are among those, and names the variant in the others.
+func (c *checker) keepNew(first int, variant string) {
+	known, later := c.found[:first], c.found[first:]
+	c.found = slices.Clone(known)
+	for _, f := range later {
+		if !slices.Contains(known, f) {
+			f.Message = "variant " + variant + ": " + f.Message
+			c.found = append(c.found, f)
+		}
+	}
+}
+
+// checkPolicy checks what loading the script returned.
+func (c *checker) checkPolicy(loaded Loaded, err error) {
 	if err != nil {
 		if !slices.ContainsFunc(c.found, func(f Finding) bool {
 			return strings.Contains(err.Error(), "undeclared global") && f.Rule == "undeclared-global"
@@ -96,10 +124,19 @@ func (c *checker) checkFlash(own bool) {
 func (c *checker) checkFiles(p *engine.Policy) {
 	used := addresses(p.Boot)
 	for name, f := range p.Files {
-		if !strings.Contains(p.Boot, name+"_addr") && !strings.Contains(p.Boot, name+"_size") && !used[f.Address] {
-			c.report(c.line("files", name), name, "unused-file", "files.%s is loaded, but boot uses neither ${%[1]s_addr} nor %#x", name, f.Address)
+		address, isUsed := fmt.Sprintf("%#x", f.Address), used[f.Address]
+		if f.Variable != "" {
+			address, isUsed = "${"+f.Variable+"}", usesVariable(p.Boot, f.Variable)
+		}
+		if !strings.Contains(p.Boot, name+"_addr") && !strings.Contains(p.Boot, name+"_size") && !isUsed {
+			c.report(c.line("files", name), name, "unused-file", "files.%s is loaded, but boot uses neither ${%[1]s_addr} nor %s", name, address)
 		}
 	}
+}
+
+// usesVariable reports whether a U-Boot command uses the value of a variable.
+func usesVariable(cmd, name string) bool {
+	return regexp.MustCompile(`\$(?:\{` + name + `\}|` + name + `\b)`).MatchString(cmd)
 }
 
 var number = lazyRegexp(`\b(?:0[xX])?[0-9a-fA-F]+\b`)

@@ -44,6 +44,7 @@ type runJobOptions struct {
 	Parts    map[string]string `lua:"parts"` // image by partition label
 	Power    string            `lua:"power"`
 	FilesDir string            `lua:"files"`
+	Files    map[string]string `lua:"file"` // boot files by their names, as --file
 	SHA256   string            `lua:"sha256"`
 	MaxSize  option.Bytes      `lua:"max_size"`
 	Format   string            `lua:"format"`
@@ -51,6 +52,7 @@ type runJobOptions struct {
 	Strict   bool              `lua:"strict"`
 	Timeout  time.Duration     `lua:"timeout"`
 	Retries  *int              `lua:"retries"`
+	Variant  string            `lua:"variant"`
 	Set      map[string]string `lua:"set"`  // policy keys, as --set
 	Args     option.ValueTexts `lua:"args"` // the policy's arguments, as --arg
 }
@@ -105,7 +107,7 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 		c.Fail("options port, and image or parts, are required")
 	}
 	*j = engine.Job{
-		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, SHA256: strings.ToLower(o.SHA256),
+		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, Files: o.Files, SHA256: strings.ToLower(o.SHA256),
 		MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict, Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target, Args: o.Args,
 	}
 	for _, label := range slices.Sorted(maps.Keys(o.Parts)) {
@@ -116,7 +118,7 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 			return nil, err
 		}
 	}
-	return m.board(c, p, o.Set)
+	return m.board(c, p, Choice{o.Variant, o.Set})
 }
 
 // flashDevice is flash.device(job), which does what flashlua write does. A device that is in use or not
@@ -140,12 +142,12 @@ func (m flashModule) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 }
 
 // board reads the first argument: a policy's table, or the name of a board or of a file.
-func (m flashModule) board(c *vm.Args, p *engine.Program, set map[string]string) (*engine.Policy, error) {
+func (m flashModule) board(c *vm.Args, p *engine.Program, by Choice) (*engine.Policy, error) {
 	switch v := c.Any(1, "board").(type) {
 	case lua.LString:
-		return m.boards.Load(p, string(v), set)
+		return m.boards.Load(p, string(v), by)
 	case *lua.LTable:
-		return m.boards.Decode(c.Ctx, v, set)
+		return m.boards.Decode(c.Ctx, v, by)
 	}
 	c.Fail("argument 1, the board, must be a policy's table or a name, not a %s", c.Opt(1).Type())
 	return nil, nil

@@ -29,10 +29,16 @@ type Config struct {
 type Boards interface {
 	// Load reads a board by its name, or by a path, as the script wrote it. The program must be allowed to read the
 	// file.
-	Load(p *engine.Program, spec string, set map[string]string) (*engine.Policy, error)
+	Load(p *engine.Program, spec string, by Choice) (*engine.Policy, error)
 
 	// Decode reads the table of a policy.
-	Decode(ctx context.Context, t *lua.LTable, set map[string]string) (*engine.Policy, error)
+	Decode(ctx context.Context, t *lua.LTable, by Choice) (*engine.Policy, error)
+}
+
+// Choice is what a program changes of a board that it calls flash.run with.
+type Choice struct {
+	Variant string            // of the policy; "" is none
+	Set     map[string]string // policy keys, as --set
 }
 
 // DataFiles reads data files that lie beside the script, or below its folder.

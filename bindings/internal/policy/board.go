@@ -45,7 +45,9 @@ func readUBoot(s *section) uboot.Config {
 	c.Network, c.Pacing, c.Shell = s.str("network", c.Network), s.pacing(), s.str("shell", c.Shell)
 	if c.Shell != uboot.Hush && c.Shell != uboot.Simple {
 		s.fail("shell", "must be %q or %q, not %q", uboot.Hush, uboot.Simple, c.Shell)
+		c.Shell = uboot.Hush
 	}
+	c.Env, c.Setup = s.environment(c), s.commands("setup", c)
 	s.rejectUnused()
 	return c
 }

@@ -22,6 +22,9 @@ type decoder struct {
 	used   map[string]bool   // settings that a key took
 	keys   []option.Option   // every key that was read, with its full name
 
+	variant  string   // that was chosen, "" is none
+	overlaid []string // keys, with dots, that it replaces
+
 	settings []Setting       // every key with the value that will be used
 	own      map[string]bool // by a policy's function: whether the script has its own
 	mistakes []placedMistake
@@ -42,11 +45,13 @@ type section struct {
 
 // section returns the section at key, an empty one if it is missing or no table.
 func (s *section) section(key string) *section {
-	s.known = append(s.known, key)
+	if !slices.Contains(s.known, key) {
+		s.known = append(s.known, key)
+	}
 	sub := &section{decoder: s.decoder, path: s.path + key + "."}
 	switch v := s.t.RawGetString(key).(type) {
 	case *lua.LNilType:
-		sub.t = s.reader.State.L.NewTable()
+		sub.t = newTable()
 		for k := range s.set {
 			if strings.HasPrefix(k, sub.path) {
 				s.t.RawSetString(key, sub.t)
@@ -56,10 +61,13 @@ func (s *section) section(key string) *section {
 		sub.t = v
 	default:
 		s.fail(key, "must be a table, not a %s", v.Type())
-		sub.t = s.reader.State.L.NewTable()
+		sub.t = newTable()
 	}
 	return sub
 }
+
+// newTable returns an empty table. It needs no state: options are declared without one.
+func newTable() *lua.LTable { return &lua.LTable{Metatable: lua.LNil} }
 
 // rejectUnknownSettings records the operator's settings that no key took.
 func (d *decoder) rejectUnknownSettings() {

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"math"
-	"regexp"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -10,32 +8,6 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/engine"
 )
-
-var fileName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
-
-func readFiles(s *section) map[string]engine.File {
-	files := map[string]engine.File{}
-	for _, name := range s.names() {
-		if !fileName.MatchString(name) {
-			s.fail(name, "is not a name: it becomes a part of U-Boot variables")
-			continue
-		}
-		t, ok := s.t.RawGetString(name).(*lua.LTable)
-		if !ok {
-			s.fail(name, `must be { "file", address }`)
-			continue
-		}
-		path, ok1 := t.RawGetInt(1).(lua.LString)
-		address, ok2 := t.RawGetInt(2).(lua.LNumber)
-		if !ok1 || !ok2 || path == "" || address < 0 || float64(address) != math.Trunc(float64(address)) || t.Len() != 2 {
-			s.fail(name, `must be { "file", address }`)
-			continue
-		}
-		files[name] = engine.File{Path: string(path), Address: uint64(address)}
-		s.record(name, []any{string(path), uint64(address)})
-	}
-	return files
-}
 
 func readTargets(s *section) map[string]engine.Target {
 	targets := map[string]engine.Target{}

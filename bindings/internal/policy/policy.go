@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
@@ -15,8 +16,8 @@ import (
 // apiVersion is the highest version that a policy's api key may have.
 const apiVersion = 1
 
-// readPolicy reads the keys at the top of a policy, and its sections.
-func readPolicy(s *section, name string) *engine.Policy {
+// readPolicy reads the keys at the top of a policy, and its sections. variants are the names of its variants.
+func readPolicy(s *section, name string, variants []string) *engine.Policy {
 	if api := s.nonNegative("api", apiVersion); api != apiVersion {
 		s.fail("api", "asks for version %d, this flashlua has %d: get a newer one", api, apiVersion)
 	}
@@ -42,13 +43,18 @@ func readPolicy(s *section, name string) *engine.Policy {
 	s.function("check")
 	s.function("classify")
 	s.function("backoff")
+	open := len(variants) > 0 && s.variant == "" // a variant may have what the policy lacks
 	before := len(s.mistakes)
 	s.rejectUnused()
 	unknown := len(s.mistakes) > before // which may be boot, mistyped
 	if p.Boot == "" && !s.own["flash"] && !s.mistaken("boot") && !unknown {
-		s.addMissing("boot", classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux", s.file))
+		more := ""
+		if open {
+			more = "; if a variant has it, choose one with --variant: " + strings.Join(variants, ", ")
+		}
+		s.addMissing("boot", classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux%s", s.file, more))
 	}
-	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok && !s.mistaken("targets") {
+	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok && !open && !s.mistaken("targets") {
 		s.fail("default_target", "names %q, which is not in targets%s", p.DefaultTarget, suggest.Nearest(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
 	}
 	return p

@@ -25,7 +25,10 @@ type Input struct {
 	File  string      // of the script, for messages
 	Name  string      // of a policy that has no name of its own
 	Set   map[string]string
-	Dir   string // of the script on the station, the base of files_dir
+	// Variant is the variant whose keys are laid over the policy's, "" is none. The table is changed, so that the
+	// script sees them.
+	Variant string
+	Dir     string // of the script on the station, the base of files_dir
 
 	LoadsAllFiles func() bool // reports whether a flash of the script's own loads all files at once; may be nil
 	// Mentions reports whether the script names a variable of U-Boot other than by its value. It may be nil.
@@ -54,12 +57,20 @@ type Setting struct {
 }
 
 // Policy decodes a policy. The error of wrong keys is a Mistakes: that of a key is of kind config.policy and names
-// its line, that of an unknown key in Set is of kind usage.
+// its line, that of an unknown key in Set, or of an unknown variant, is of kind usage.
 func (r Reader) Policy(ctx context.Context, in Input) (Result, error) {
 	d := newDecoder(r, in.File)
 	d.set = in.Set
 	top := &section{decoder: d, t: in.Table}
-	p := readPolicy(top, in.Name)
+	variants := top.variants()
+	if err := d.err(Result{}); err != nil {
+		return Result{}, err
+	}
+	if err := top.choose(in.Variant, variants); err != nil {
+		return Result{}, err
+	}
+	p := readPolicy(top, in.Name, variants)
+	p.Variant, p.Variants = in.Variant, variants
 	p.Dir = filepath.Join(in.Dir, p.Dir)
 	p.LoadsAllFiles = !d.own["flash"] || in.LoadsAllFiles != nil && in.LoadsAllFiles()
 	top.rejectMisspelled(p, in)

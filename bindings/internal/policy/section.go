@@ -20,11 +20,12 @@ import (
 // fail records that a key is wrong. The caller goes on with the key's default.
 func (s *section) fail(key, format string, a ...any) {
 	path := s.path + key
-	where := s.reader.Where(s.file, path)
+	shown := s.ofVariant(path)
+	where := s.reader.Where(s.file, shown)
 	if _, ok := s.set[path]; ok {
-		where = "--set"
+		where, shown = "--set", path
 	}
-	s.addMistake(where, path, classify.New(classify.ConfigPolicy, "%s: %s %s", where, path, fmt.Sprintf(format, a...)))
+	s.addMistake(where, path, classify.New(classify.ConfigPolicy, "%s: %s %s", where, shown, fmt.Sprintf(format, a...)))
 }
 
 // declare records that the section has a key. The first kind that is recorded stays.

@@ -12,23 +12,23 @@ var boardCommands = strings.Fields(`adc axi bmode cache clk cp cpu dcache dfu et
 	gpio hash hvc i2c icache iotrace itest led mac md misc mm mtd mtest mux mw nand net nm nvme nvedit otp phy pinmux pmic pwm qfw read
 	regulator remoteproc rproc rtc sata scsi setexpr smc sound sspi tpm ubi ums usbboot w1 wdt zynq zynqmp zynqrsa`)
 
-// networkCommands are what a board has because the command that finds its network card uses it.
-type networkCommands struct {
+// usedCommands are what a board has because a command of its configuration uses it.
+type usedCommands struct {
 	names     []string // of boardCommands
 	variables []string // that hold scripts, for run
 }
 
-// parseNetworkCommands reads the command that finds the network card.
-func parseNetworkCommands(text string) (n networkCommands) {
-	list, err := parseHush(text)
-	if err != nil {
-		return n
+// parseUsedCommands reads lines for U-Boot's shell. It skips those that are no valid syntax.
+func parseUsedCommands(lines ...string) (n usedCommands) {
+	for _, line := range lines {
+		if list, err := parseHush(line); err == nil {
+			n.add(list)
+		}
 	}
-	n.add(list)
 	return n
 }
 
-func (n *networkCommands) add(list []*pipeline) {
+func (n *usedCommands) add(list []*pipeline) {
 	for _, p := range list {
 		if b := p.block; b != nil {
 			for _, inner := range slices.Concat(b.conds, b.then) {

@@ -6,7 +6,7 @@ import (
 )
 
 func TestNetworkCommands(t *testing.T) {
-	for text, want := range map[string]networkCommands{
+	for text, want := range map[string]usedCommands{
 		"":                                   {},
 		"usb start; virtio scan":             {},
 		"mw.l 10 1 && i2c dev 0; gpio set 5": {names: []string{"mw.l", "i2c", "gpio"}},
@@ -16,11 +16,11 @@ func TestNetworkCommands(t *testing.T) {
 		"while true; do":                                  {},
 		"$x y; setenv a 'phy'":                            {},
 	} {
-		got := parseNetworkCommands(text)
+		got := parseUsedCommands(text)
 		slices.Sort(got.names)
 		slices.Sort(want.names)
 		if !slices.Equal(got.names, want.names) || !slices.Equal(got.variables, want.variables) {
-			t.Errorf("parseNetworkCommands(%s) = %+v; want %+v", text, got, want)
+			t.Errorf("parseUsedCommands(%s) = %+v; want %+v", text, got, want)
 		}
 	}
 }
@@ -28,7 +28,7 @@ func TestNetworkCommands(t *testing.T) {
 // TestBoardHasItsNetworkCommands holds that a board has the commands of its configuration, and no others.
 func TestBoardHasItsNetworkCommands(t *testing.T) {
 	onBench(t, "", func(t *testing.T, b *bench) {
-		b.network = parseNetworkCommands("gpio set 5; run netinit")
+		b.used = parseUsedCommands("gpio set 5; run netinit")
 		b.want(t, "gpio set 5; run netinit", "", 0)
 		b.want(t, "i2c dev 0", "Unknown command 'i2c' - try 'help'", 1)
 		b.want(t, "run other", "## Error: \"other\" not defined", 1)

@@ -3,6 +3,7 @@ package simboard
 import (
 	"context"
 	"encoding/binary"
+	"hash/crc32"
 	"strings"
 )
 
@@ -56,6 +57,10 @@ func bootm(u *bootloader, _ context.Context, args []string) (int, error) {
 	switch binary.BigEndian.Uint32(u.ram.read(addr, 4)) {
 	case legacyMagic:
 		u.printf("## Booting kernel from Legacy Image at %08x ...\n", addr)
+		if why := u.checkLegacy(addr); why != "" {
+			u.printf("%s\nERROR: can't get kernel image!\n", why)
+			return 1, nil
+		}
 	case fdtMagic:
 		u.printf("## Loading kernel from FIT Image at %08x ...\n", addr)
 	default:
@@ -63,6 +68,24 @@ func bootm(u *bootloader, _ context.Context, args []string) (int, error) {
 		return 1, nil
 	}
 	return u.start(args)
+}
+
+// checkLegacy returns what is wrong with the checksums of a legacy image, "" if they are right.
+func (u *bootloader) checkLegacy(addr uint64) string {
+	const size = 64
+	header := u.ram.read(addr, size)
+	want := binary.BigEndian.Uint32(header[4:])
+	copy(header[4:8], make([]byte, 4))
+	if crc32.ChecksumIEEE(header) != want {
+		return "Bad Header Checksum"
+	}
+	length := binary.BigEndian.Uint32(header[12:])
+	u.printf("   Verifying Checksum ... ")
+	if length > maxPages*pageSize || crc32.ChecksumIEEE(u.ram.read(addr+size, int(length))) != binary.BigEndian.Uint32(header[24:]) {
+		return "Bad Data CRC"
+	}
+	u.printf("OK\n")
+	return ""
 }
 
 func (u *bootloader) bootAddress(args []string) uint64 {

@@ -74,7 +74,7 @@ func (u *bootloader) command(ctx context.Context, args []string) error {
 	}
 	name, ok := findCommand(args[0])
 	c := commands[name]
-	if !ok && slices.Contains(u.b.network.names, args[0]) {
+	if !ok && slices.Contains(u.b.used.names, args[0]) {
 		u.status = 0
 		return nil
 	}

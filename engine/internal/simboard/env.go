@@ -119,7 +119,7 @@ func run(u *bootloader, ctx context.Context, args []string) (int, error) {
 func (u *bootloader) runAll(ctx context.Context, names []string) (int, error) {
 	for _, name := range names {
 		text, ok := u.env[name]
-		if !ok && slices.Contains(u.b.network.variables, name) {
+		if !ok && slices.Contains(u.b.used.variables, name) {
 			continue
 		}
 		if !ok {

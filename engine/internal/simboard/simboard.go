@@ -47,14 +47,14 @@ type Config struct {
 
 	Permit func(f *os.File) error // refuses a file in Dir that was just opened, before it is written; nil refuses none
 
-	Prompt, Autoboot                            string // of U-Boot
-	FindsNetwork                                string // U-Boot's command that finds the network card: the board has what it uses
-	Keys, BootPassword                          string // that stop its autoboot: a word of more than one key, a password
-	Shell                                       string // of U-Boot: ShellHush, which is the default, ShellSimple or ShellBare
-	Quiet                                       bool   // U-Boot prints nothing before its prompt
-	NoAutoboot                                  bool   // U-Boot goes to its prompt
-	Restarts                                    int    // how often the board resets itself after power-on, before U-Boot's countdown
-	Login, User, Password, ShellPrompt, Command string // of Linux; Command is the kernel's command line
+	Prompt, Autoboot                            string   // of U-Boot
+	UBootCommands                               []string // that will be typed at U-Boot: the board has what they use
+	Keys, BootPassword                          string   // that stop its autoboot: a word of more than one key, a password
+	Shell                                       string   // of U-Boot: ShellHush, which is the default, ShellSimple or ShellBare
+	Quiet                                       bool     // U-Boot prints nothing before its prompt
+	NoAutoboot                                  bool     // U-Boot goes to its prompt
+	Restarts                                    int      // how often the board resets itself after power-on, before U-Boot's countdown
+	Login, User, Password, ShellPrompt, Command string   // of Linux; Command is the kernel's command line
 }
 
 const defaultSize = 8 << 30
@@ -66,7 +66,7 @@ type Board struct {
 	media  []*medium
 	input  *queue // what was typed and not read yet
 
-	network networkCommands
+	used usedCommands
 
 	typed, printed uartDirection
 
@@ -120,7 +120,7 @@ func New(cfg Config) (*Board, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, classify.Wrap(err, classify.Config, "the simulated board's media have no place")
 	}
-	b := &Board{cfg: cfg, faults: cfg.Faults, input: newQueue(cfg.Clock, input), network: parseNetworkCommands(cfg.FindsNetwork)}
+	b := &Board{cfg: cfg, faults: cfg.Faults, input: newQueue(cfg.Clock, input), used: parseUsedCommands(cfg.UBootCommands...)}
 	b.typed, b.printed = uartDirection{b: b, direction: ToBoard}, uartDirection{b: b, direction: FromBoard}
 	for _, m := range cfg.Media {
 		f, err := openMedium(cfg.Dir, m.Name+mediumSuffix, cfg.Permit)
