@@ -159,7 +159,7 @@ func (r *boardRun) planSummary() string {
 		}
 		fmt.Fprintf(&b, format, m.target, r.policy.Name, m.target.Name)
 	}
-	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), attemptReserve+r.power.timeout())
+	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), attemptReserve+r.power.timeAfter())
 	if r.runsCheck() || r.mode == ModeDryRun && r.policy.Check != nil && !r.job.NoCheck {
 		fmt.Fprintf(&b, "\nafter the flash the policy's check, at most %s", r.limits.Check)
 	}

@@ -120,7 +120,10 @@ func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
 	r.ledger.readOnly = j.VerifyOnly
 	r.report.Image.Path = image.Ref(j.Image).String()
 	r.report.Check = skippedCheck(p, j, mode)
-	r.power = powerControl{clock: r.Clock, events: r.events, turns: newPowerTurns(), after: p.PowerAfter}
+	r.power = powerControl{
+		driverControl: driverControl{name: "the power driver", clock: r.Clock, turns: newPowerTurns()},
+		events:        r.events, after: p.PowerAfter, offTime: p.OffTime,
+	}
 	r.console = boardConsole{engine: &r.Engine, secrets: r.secrets, cfg: p.Console, spec: j.Port}
 	return r
 }

@@ -5,7 +5,7 @@
 ---@alias duration string a number with its unit: "90s", "5m", "1h30m"
 ---@alias pause string a duration that may be "0s"
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
----@alias power_state "on"|"off"|"keep"
+---@alias power_state "on"|"off"|"keep"|"cycle"
 
 --------------------------------------------------------------------------------------------------------------- policies
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
@@ -100,15 +101,18 @@ func readPower(s *section) time.Duration {
 }
 
 func readPowerAfter(s *section) engine.PowerAfter {
-	state := func(key string) engine.PowerState {
-		v := engine.PowerState(s.str(key, string(engine.PowerOff)))
-		if v != engine.PowerOff && v != engine.PowerOn && v != engine.PowerKeep {
-			s.fail(key, `must be "on", "off" or "keep", not %q`, v)
-			return engine.PowerOff
-		}
-		return v
-	}
+	state := func(key string) engine.PowerState { return s.stateAfter(key, engine.PowerAfterStates) }
 	p := engine.PowerAfter{Success: state("success"), Failure: state("failure"), Cancel: state("cancel")}
 	s.rejectUnused()
 	return p
+}
+
+// stateAfter reads a state after the run, one of those that are allowed.
+func (s *section) stateAfter(key string, allowed []engine.PowerState) engine.PowerState {
+	v := engine.PowerState(s.str(key, string(engine.PowerOff)))
+	if !slices.Contains(allowed, v) {
+		s.fail(key, "must be %s, not %q", option.OneOf(allowed), v)
+		return engine.PowerOff
+	}
+	return v
 }
