@@ -2,24 +2,27 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
 // Job is what the operator asks of a board's run. Plain data: safe for concurrent use while nothing changes it.
 type Job struct {
-	Image    string        // file or web address
-	SHA256   string        // that the image must have, hex, or KIND:HEX of another digest; "" for any
-	MaxSize  int64         // bytes that an image may have, decompressed; 0 is no limit
-	Format   string        // of all image files, one of Formats; "" is "auto"
-	Parts    []Part        // partitions to write, in this order, instead of Image
-	Port     string        // console, as transport.Open takes it
-	Power    string        // as power.Open takes it
-	Target   string        // "" is the policy's default
-	FilesDir string        // "" is the policy's own
-	TFTPDir  string        // root of an existing TFTP server, for the policy's files; "" is a server of the run
-	Retries  *int          // nil is the policy's
-	Timeout  time.Duration // 0 is the policy's total
+	Image    string            // file or web address
+	SHA256   string            // that the image must have, hex, or KIND:HEX of another digest; "" for any
+	MaxSize  int64             // bytes that an image may have, decompressed; 0 is no limit
+	Format   string            // of all image files, one of Formats; "" is "auto"
+	Parts    []Part            // partitions to write, in this order, instead of Image
+	Port     string            // console, as transport.Open takes it
+	Power    string            // as power.Open takes it
+	Outputs  map[string]string // drivers of the policy's outputs, by name, as power.Open takes them
+	Target   string            // "" is the policy's default
+	FilesDir string            // "" is the policy's own
+	TFTPDir  string            // root of an existing TFTP server, for the policy's files; "" is a server of the run
+	Retries  *int              // nil is the policy's
+	Timeout  time.Duration     // 0 is the policy's total
 
 	Args       map[string]string // values of the policy's arguments, by name
 	SecretArgs []string          // names in Args whose values no record may show
@@ -78,4 +81,9 @@ func (j Job) Mode() Mode {
 		return ModeVerify
 	}
 	return ModeFlash
+}
+
+// connections returns the ports and drivers of the job, as its user names them.
+func (j Job) connections() []string {
+	return slices.Concat([]string{j.Port, j.Power}, slices.Sorted(maps.Values(j.Outputs)))
 }

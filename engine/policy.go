@@ -37,6 +37,7 @@ type Policy struct {
 	Args          map[string]Argument // what it takes from the operator, by name
 	Net           Net
 	Limits        Limits
+	Outputs       map[string]Output // what the station switches next to the board, by name
 	PowerAfter    PowerAfter
 	OffTime       time.Duration // time between off and on in a power cycle
 

@@ -102,7 +102,8 @@ func (p *powerControl) applyAfter(ctx context.Context, failure error, leaveOutpu
 		err = withSecondary(err, outputs)
 	default:
 		err = p.leave(ctx, PowerOff, &e)
-		err = withSecondary(err, leaveOutputs(ctx))
+		p.events.emit(e)
+		return withSecondary(err, leaveOutputs(ctx))
 	}
 	p.events.emit(e)
 	return err

@@ -105,6 +105,7 @@ type boardRun struct {
 	args   map[string]any // values of the policy's arguments
 
 	power   powerControl
+	outputs outputs
 	console boardConsole
 	files   bootFiles
 	http    *serve.HTTP

@@ -23,6 +23,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "image for a partition of the target, `LABEL:FILE`, instead of --image; may be repeated"},
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
+		&cli.GenericFlag{Name: "output", Value: &repeated{}, Usage: "output of the policy, `NAME=SPEC`, where SPEC is a power driver that takes on and off; may be repeated"},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
 		&cli.StringFlag{Name: "files", Usage: "`DIR` of the policy's boot files"},
 		&cli.StringFlag{Name: "tftp-dir", Usage: "use an existing TFTP server that serves `DIR`: boot files are copied there for the duration of the run"},
@@ -82,6 +83,9 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	}
 	if err == nil {
 		j.Format, err = engine.ParseFormat(c.String("format"))
+	}
+	if err == nil {
+		j.Outputs, err = parsePairs("--output", "NAME", c.Generic("output").(*repeated))
 	}
 	if err != nil {
 		return j, err

@@ -17,7 +17,13 @@
 ---@field console? flashlua.console_options
 ---@field uboot? flashlua.uboot_options
 ---@field linux? flashlua.linux_options
+---@field outputs? table<string, flashlua.output_options> what --output connects, by name
 ---@field args? table<string, flashlua.argument_options> the arguments that --arg sets, by name
+
+---@class flashlua.output_options
+---@field optional? boolean a run does not need it
+---@field after? "off"|"on"|"keep" its state after the run; the default is "off"
+---@field help? string
 
 ---@class flashlua.argument_options
 ---@field type? "string"|"number"|"boolean"|"duration" the default is "string"
@@ -74,6 +80,7 @@
 ---@field last_error? flashlua.error error of the previous attempt
 ---@field board string
 ---@field power flashlua.power
+---@field outputs table<string, flashlua.output> those that the policy declares; one that is optional and not connected is nil
 ---@field console flashlua.console for a boot loader that is no U-Boot; it has no close
 local session = {}
 
@@ -205,6 +212,14 @@ local power_object = {}
 function power_object:on() end
 function power_object:off() end
 function power_object:cycle() end
+
+---@class flashlua.output
+local output_object = {}
+function output_object:on() end
+function output_object:off() end
+
+---@param duration duration how long it is on
+function output_object:pulse(duration) end
 
 ---@class flashlua.console
 local console_object = {}
@@ -366,7 +381,7 @@ function csv.load(path, options) end
 flash = {}
 
 ---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
----@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, set?: table<string, string>, args?: table<string, string|number|boolean> }
+---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, outputs?: table<string, string>, target?: string, files?: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, set?: table<string, string>, args?: table<string, string|number|boolean> }
 ---@return table verdict
 function flash.run(board, job) end
 

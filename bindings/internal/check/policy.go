@@ -35,6 +35,9 @@ func (c *checker) checkLoaded() {
 	if !loaded.wrong("args") {
 		c.checkArguments(p)
 	}
+	if !loaded.wrong("outputs") {
+		c.checkConnections(p)
+	}
 	if !loaded.wrong("flash") {
 		c.checkFlash(loaded.OwnFlash)
 	}

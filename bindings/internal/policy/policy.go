@@ -37,6 +37,7 @@ func readPolicy(s *section, name string) *engine.Policy {
 	p.Args = readArguments(s.section("args"))
 	p.Net = readNet(s.section("net"))
 	p.Limits = readLimits(s.section("limits"))
+	p.Outputs = readOutputs(s.section("outputs"))
 	p.PowerAfter = readPowerAfter(s.section("power_after"))
 	p.OffTime = readPower(s.section("power"))
 	s.function("flash")

@@ -1,0 +1,36 @@
+package modules
+
+import (
+	"maps"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+)
+
+// newOutputs makes the policy's outputs, by name. One that is optional and not connected is nil.
+func (x *session) newOutputs() *lua.LTable {
+	outputs := &vm.ReadOnly{
+		Kind: "s.outputs", Names: slices.Sorted(maps.Keys(x.s.Policy().Outputs)), Values: x.L.NewTable(),
+		Hint: "outputs in the policy declares an output, --output connects it",
+	}
+	for _, name := range outputs.Names {
+		o := x.s.Output(name)
+		if o == nil {
+			continue
+		}
+		outputs.Values.RawSetString(name, x.object("output", nil, map[string]vm.Builtin{
+			"on": x.powerMethod(o.On), "off": x.powerMethod(o.Off),
+			"pulse": func(c *vm.Args) ([]lua.LValue, error) {
+				d, err := luaoption.Duration(c.Any(1, "duration"))
+				if err != nil {
+					c.Fail("argument 1 %v", err)
+				}
+				return nil, o.Pulse(c.Ctx, d)
+			},
+		}, nil))
+	}
+	return x.Record(outputs)
+}
