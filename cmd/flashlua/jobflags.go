@@ -29,6 +29,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "tftp-dir", Usage: "use an existing TFTP server that serves `DIR`: boot files are copied there for the duration of the run"},
 		&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "override a policy key, `KEY=VALUE`, as in linux.timeout=5m; may be repeated"},
 		&cli.GenericFlag{Name: "arg", Value: &repeated{}, Usage: "argument of the policy, `NAME=VALUE`, as flashlua boards show lists them; may be repeated"},
+		&cli.GenericFlag{Name: "allow-exec", Value: &repeated{}, Usage: "allow the script to run the command `NAME` on this machine; may be repeated"},
 		&cli.IntFlag{Name: "retries", Usage: "number of attempts after the first, `N`", DefaultText: "the policy's"},
 		&cli.DurationFlag{Name: "timeout", Usage: "total deadline, `D` as in 30m", DefaultText: "the policy's"},
 		&cli.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "print the plan and touch nothing: no port, no power"},
@@ -42,10 +43,10 @@ func jobFlags(imageUsage string) []cli.Flag {
 }
 
 // programFlags are the flags that may be given to a program.
-var programFlags = append([]string{"timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript"}, onlyForPrograms...)
+var programFlags = append([]string{"allow-exec", "timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript"}, onlyForPrograms...)
 
 // onlyForPrograms are the flags that a board's policy does not take.
-var onlyForPrograms = []string{"allow-exec", "allow-read", "allow-write"}
+var onlyForPrograms = []string{"allow-read", "allow-write"}
 
 // checkFlags refuses values that are out of range for every script.
 func checkFlags(c *cli.Context) error {

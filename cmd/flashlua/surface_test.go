@@ -41,7 +41,7 @@ board.flash = seq.flash
 return board`
 
 const surfaceOfProgram = `return function(args)
-	for _, name in ipairs({ "errors", "log", "time", "json", "csv", "flash", "serial", "uboot", "shell", "power", "image", "serve" }) do
+	for _, name in ipairs({ "errors", "log", "time", "json", "csv", "host", "flash", "serial", "uboot", "shell", "power", "image", "serve" }) do
 		if name == "errors" then
 			local names = {}
 			for k in pairs(errors) do table.insert(names, k) end

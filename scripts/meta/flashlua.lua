@@ -378,6 +378,13 @@ csv = {}
 ---@return table<string, string>[] rows by the names in the first row
 function csv.load(path, options) end
 
+host = {}
+
+---@param command string[]|string the executable and its arguments; a string with { shell = true }
+---@param options? { timeout?: duration, shell?: boolean } a minute by default
+---@return string output, integer code
+function host.run(command, options) end
+
 flash = {}
 
 ---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
