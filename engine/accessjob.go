@@ -48,7 +48,7 @@ func (g *grants) canFlash(p *Policy, j Job) error {
 			return err
 		}
 	}
-	for _, spec := range j.connections() {
+	for _, spec := range j.Connections() {
 		if err := g.canUse(spec); err != nil {
 			return err
 		}

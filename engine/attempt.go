@@ -13,7 +13,7 @@ import (
 // execute prepares the run, makes attempts and checks the new system, within the total time. It returns the decision
 // on the last error.
 func (r *boardRun) execute(ctx context.Context) classify.Decision {
-	for _, resolve := range []func() error{r.resolveLimits, r.resolveOutputs} {
+	for _, resolve := range []func() error{r.resolveLimits, r.resolveConnections} {
 		if err := recovered(resolve); err != nil {
 			return r.decider.builtin(ctx, err)
 		}
@@ -98,6 +98,7 @@ func (r *boardRun) runAttempt(run context.Context, last error) error {
 	defer s.ended.Store(true)
 	err := r.script.call(run, ctx, func() error {
 		defer func() { r.console.EndEpoch(ctx, "the attempt is over") }()
+		s.skipSecondConsoles()
 		if err := s.resetOutputs(ctx); err != nil {
 			return err
 		}

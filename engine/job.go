@@ -16,6 +16,7 @@ type Job struct {
 	Format   string            // of all image files, one of Formats; "" is "auto"
 	Parts    []Part            // partitions to write, in this order, instead of Image
 	Port     string            // console, as transport.Open takes it
+	Consoles map[string]string // ports of the policy's other consoles, by name
 	Power    string            // as power.Open takes it
 	Outputs  map[string]string // drivers of the policy's outputs, by name, as power.Open takes them
 	Target   string            // "" is the policy's default
@@ -83,7 +84,7 @@ func (j Job) Mode() Mode {
 	return ModeFlash
 }
 
-// connections returns the ports and drivers of the job, as its user names them.
-func (j Job) connections() []string {
-	return slices.Concat([]string{j.Port, j.Power}, slices.Sorted(maps.Values(j.Outputs)))
+// Connections returns all ports and drivers of the job, as the operator named them.
+func (j Job) Connections() []string {
+	return slices.Concat([]string{j.Port, j.Power}, slices.Sorted(maps.Values(j.Outputs)), slices.Sorted(maps.Values(j.Consoles)))
 }

@@ -26,6 +26,7 @@ type Policy struct {
 	Tested        string // where it was tested, "QEMU, every commit"; "" is nowhere
 	Dir           string // base of relative file names
 	Console       Console
+	Consoles      map[string]Console // of the board besides the first, by name
 	UBoot         uboot.Config
 	Linux         shell.Config
 	Files         map[string]File // what U-Boot loads, by the policy's names

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -18,12 +19,12 @@ import (
 // prepare checks all that can be checked before the board is touched, and opens what the attempts need. A download
 // comes last, so that other errors are found before it.
 func (r *boardRun) prepare(ctx context.Context) error {
-	steps := []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.stageImages, r.power.check, r.outputs.check, r.openConsole, r.startServers, r.checkConnected}
+	steps := []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.stageImages, r.power.check, r.outputs.check, r.openConsole, r.openSecondConsoles, r.startServers, r.checkConnected}
 	switch {
 	case r.job.DryRun:
 		steps = []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.stageImages, r.checkPortSpec}
 	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return image.Ref(p.Image).IsURL() }):
-		steps = slices.Insert(slices.Delete(steps, 3, 4), 7, r.stageImages) // before checkConnected
+		steps = slices.Insert(slices.Delete(steps, 3, 4), 8, r.stageImages) // before checkConnected
 	}
 	return inOrder(ctx, steps)
 }
@@ -36,6 +37,11 @@ func inOrder(ctx context.Context, steps []func(context.Context) error) error {
 		}
 	}
 	return nil
+}
+
+// resolveConnections finds what the operator connects to the policy's outputs and consoles.
+func (r *boardRun) resolveConnections() error {
+	return errors.Join(r.resolveOutputs(), r.resolveConsoles())
 }
 
 // resolveTargets plans the media: each image and its target.

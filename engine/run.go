@@ -104,11 +104,12 @@ type boardRun struct {
 	limits Limits
 	args   map[string]any // values of the policy's arguments
 
-	power   powerControl
-	outputs outputs
-	console boardConsole
-	files   bootFiles
-	http    *serve.HTTP
+	power    powerControl
+	outputs  outputs
+	console  boardConsole
+	consoles []*secondConsole
+	files    bootFiles
+	http     *serve.HTTP
 }
 
 func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {

@@ -23,6 +23,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "image for a partition of the target, `LABEL:FILE`, instead of --image; may be repeated"},
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
+		&cli.GenericFlag{Name: "console", Value: &repeated{}, Usage: "another console of the policy, `NAME=PORT`; may be repeated"},
 		&cli.GenericFlag{Name: "output", Value: &repeated{}, Usage: "output of the policy, `NAME=SPEC`, where SPEC is a power driver that takes on and off; may be repeated"},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
 		&cli.StringFlag{Name: "files", Usage: "`DIR` of the policy's boot files"},
@@ -84,6 +85,9 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	}
 	if err == nil {
 		j.Format, err = engine.ParseFormat(c.String("format"))
+	}
+	if err == nil {
+		j.Consoles, err = parsePairs("--console", "NAME", c.Generic("console").(*repeated))
 	}
 	if err == nil {
 		j.Outputs, err = parsePairs("--output", "NAME", c.Generic("output").(*repeated))

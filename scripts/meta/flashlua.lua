@@ -15,6 +15,7 @@
 ---@field classify? fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"
 ---@field backoff? fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration
 ---@field console? flashlua.console_options
+---@field consoles? table<string, flashlua.console_options> other consoles of the board, which --console connects, by name
 ---@field uboot? flashlua.uboot_options
 ---@field linux? flashlua.linux_options
 ---@field outputs? table<string, flashlua.output_options> what --output connects, by name
@@ -81,6 +82,7 @@
 ---@field board string
 ---@field power flashlua.power
 ---@field outputs table<string, flashlua.output> those that the policy declares; one that is optional and not connected is nil
+---@field consoles table<string, flashlua.console> other consoles that the policy declares; they have no close
 ---@field console flashlua.console for a boot loader that is no U-Boot; it has no close
 local session = {}
 
@@ -388,7 +390,7 @@ function host.run(command, options) end
 flash = {}
 
 ---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
----@param job { image?: string, parts?: table<string, string>, port: string, power?: string, outputs?: table<string, string>, target?: string, files?: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, set?: table<string, string>, args?: table<string, string|number|boolean> }
+---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, consoles?: table<string, string>, outputs?: table<string, string>, target?: string, files?: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, set?: table<string, string>, args?: table<string, string|number|boolean> }
 ---@return table verdict
 function flash.run(board, job) end
 

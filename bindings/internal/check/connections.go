@@ -10,29 +10,29 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// connectionUse is a use of s.outputs.NAME; member is NAME.
+// connectionUse is a use of s.outputs.NAME or s.consoles.NAME; member is NAME.
 type connectionUse struct {
 	memberUse
-	field string // "outputs"
+	field string // "outputs" or "consoles"
 }
 
-// connectionsOf returns the names of s.outputs in an expression, "" if the expression is another one.
+// connectionsOf returns the names in s.outputs or s.consoles, "" if the expression is another one.
 func connectionsOf(e ast.Expr) (session, field string) {
 	get, ok := e.(*ast.AttrGetExpr)
 	if !ok {
 		return "", ""
 	}
 	id, ok := get.Object.(*ast.IdentExpr)
-	if key, _ := stringOf(get.Key); ok && key == "outputs" {
+	if key, _ := stringOf(get.Key); ok && (key == "outputs" || key == "consoles") {
 		return id.Value, key
 	}
 	return "", ""
 }
 
-// checkConnections reports uses of s.outputs.NAME where the policy declares no such output, and assignments to it.
+// checkConnections reports uses of outputs and consoles that the policy does not declare, and assignments to them.
 // The types of a step's parameters are not known, so a parameter that is called s counts as a session.
 func (c *checker) checkConnections(p *engine.Policy) {
-	declared := map[string][]string{"outputs": slices.Sorted(maps.Keys(p.Outputs))}
+	declared := map[string][]string{"outputs": slices.Sorted(maps.Keys(p.Outputs)), "consoles": slices.Sorted(maps.Keys(p.Consoles))}
 	for _, u := range c.objects.connections {
 		known := declared[u.field]
 		switch has := slices.Contains(known, u.member); {

@@ -35,7 +35,7 @@ func (c *checker) checkLoaded() {
 	if !loaded.wrong("args") {
 		c.checkArguments(p)
 	}
-	if !loaded.wrong("outputs") {
+	if !loaded.wrong("outputs") && !loaded.wrong("consoles") {
 		c.checkConnections(p)
 	}
 	if !loaded.wrong("flash") {

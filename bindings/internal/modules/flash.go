@@ -43,6 +43,7 @@ type runJobOptions struct {
 	Image    string            `lua:"image"`
 	Parts    map[string]string `lua:"parts"` // image by partition label
 	Power    string            `lua:"power"`
+	Consoles map[string]string `lua:"consoles"` // ports by the name of the console, as --console
 	Outputs  map[string]string `lua:"outputs"` // drivers by the name of the output, as --output
 	FilesDir string            `lua:"files"`
 	SHA256   string            `lua:"sha256"`
@@ -106,13 +107,13 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 		c.Fail("options port, and image or parts, are required")
 	}
 	*j = engine.Job{
-		Image: o.Image, Power: cmp.Or(o.Power, "none"), Outputs: o.Outputs, FilesDir: o.FilesDir, SHA256: strings.ToLower(o.SHA256),
+		Image: o.Image, Power: cmp.Or(o.Power, "none"), Outputs: o.Outputs, Consoles: o.Consoles, FilesDir: o.FilesDir, SHA256: strings.ToLower(o.SHA256),
 		MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict, Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target, Args: o.Args,
 	}
 	for _, label := range slices.Sorted(maps.Keys(o.Parts)) {
 		j.Parts = append(j.Parts, engine.Part{Label: label, Image: o.Parts[label]})
 	}
-	for _, spec := range slices.Concat([]string{j.Port, j.Power}, slices.Sorted(maps.Values(j.Outputs))) {
+	for _, spec := range j.Connections() {
 		if err := m.allow.checkExec(spec); err != nil {
 			return nil, err
 		}

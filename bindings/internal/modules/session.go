@@ -44,6 +44,7 @@ func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
 			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
 		}, nil),
 		"outputs":    x.newOutputs(),
+		"consoles":   x.newConsoles(),
 		"console":    x.object("console", nil, consoleMethods(s.Console, s.BeforeTyping), nil),
 		"attempt":    lua.LNumber(s.Attempt()),
 		"last_error": state.ErrorValue(s.LastError),

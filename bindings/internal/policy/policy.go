@@ -30,6 +30,7 @@ func readPolicy(s *section, name string) *engine.Policy {
 		s.fail("name", "must not be empty")
 	}
 	p.Console = readConsole(s.section("console"))
+	p.Consoles = readConsoles(s.section("consoles"))
 	p.UBoot = readUBoot(s.section("uboot"))
 	p.Linux = readLinux(s.section("linux"))
 	p.Files = readFiles(s.section("files"))

@@ -30,6 +30,15 @@ func (s *section) connections(flag string, read func(name string, s *section)) {
 	}
 }
 
+// readConsoles reads the consoles of the board besides the first one. Their keys are those of console.
+func readConsoles(s *section) map[string]engine.Console {
+	first := s.console
+	defer func() { s.console = first }()
+	all := map[string]engine.Console{}
+	s.connections("--console", func(name string, s *section) { all[name] = readConsole(s) })
+	return all
+}
+
 // readOutputs reads what the station switches next to the board.
 func readOutputs(s *section) map[string]engine.Output {
 	all := map[string]engine.Output{}
