@@ -32,7 +32,7 @@ type Options struct {
 	FS fs.FS
 
 	Modules map[string]Module // Lua modules of the embedder, by the name of their global
-	Allow   []string          // commands of the station that a program may run, by the name of their executable
+	Allow   []string          // commands of the station that a script may run, by the name of their executable
 
 	open             func(path string) (*os.File, error) // opens the script on the station; nil is input.Open
 	nilForUndeclared bool                                // as in modules.Config

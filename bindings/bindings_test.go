@@ -147,7 +147,7 @@ func TestPolicyRefusals(t *testing.T) {
 		board + "board.default_target = 'dsk' return board":                          `default_target names "dsk", which is not in targets; did you mean disk?`,
 		board + "board.files = { k = { 'Image' } } return board":                     `files.k must be { "file", address }`,
 		board + "board.files = { ['a-b'] = { 'I', 1 } } return board":                "files.a-b is not a name",
-		board + "board.power_after = { success = 'maybe' } return board":             `power_after.success must be "on", "off" or "keep", not "maybe"`,
+		board + "board.power_after = { success = 'maybe' } return board":             `power_after.success must be "off", "on", "keep" or "cycle", not "maybe"`,
 		board + "board.flash = 'x' return board":                                     "flash must be a function, not a string",
 		board + "board.boot = nil return board":                                      "boot is missing",
 		board + "board[1] = 2 return board":                                          "1 is not a policy key",

@@ -18,6 +18,7 @@ import (
 type boards struct {
 	host    *host
 	modules map[string]Module // of the embedder
+	allow   []string          // commands of the station that a program's boards may run, too
 }
 
 // Load loads a policy by its name or path, which is relative to the program's directory. The program must be
@@ -31,7 +32,7 @@ func (b boards) Load(p *engine.Program, spec string, by modules.Choice) (*engine
 		spec = filepath.Join(dir, spec)
 	}
 	var refused error
-	policy, err := Load(spec, Options{Set: by.Set, Variant: by.Variant, Log: p.Note, Modules: b.modules, FS: fsys, open: func(path string) (*os.File, error) {
+	policy, err := Load(spec, Options{Set: by.Set, Variant: by.Variant, Log: p.Note, Modules: b.modules, Allow: b.allow, FS: fsys, open: func(path string) (*os.File, error) {
 		f, err := p.OpenFile(path)
 		if classify.Facts(err).Kind == classify.ScriptGrant {
 			refused = err

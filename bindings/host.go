@@ -41,7 +41,7 @@ func newHost(src source, o Options) *host {
 		extra[name] = m
 	}
 	h.globals = modules.Open(modules.Config{
-		Reader: h.reader, Phase: h.phase, Output: h.output, Boards: boards{h, o.Modules}, Require: h.finder.require, Data: h.finder, Allow: o.Allow, Extra: extra,
+		Reader: h.reader, Phase: h.phase, Output: h.output, Boards: boards{h, o.Modules, o.Allow}, Require: h.finder.require, Data: h.finder, Allow: o.Allow, Extra: extra,
 		NilForUndeclared: o.nilForUndeclared,
 	})
 	return h

@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/scripts"
 )
 
@@ -212,7 +213,7 @@ func optionTable() string {
 func documented(k option.Kind) string {
 	switch k {
 	case option.PowerState:
-		return "`\"on\"`, `\"off\"` or `\"keep\"`"
+		return regexp.MustCompile(`"\w+"`).ReplaceAllString(option.OneOf(engine.PowerAfterStates), "`$0`")
 	case option.Class:
 		return "`\"retry\"` or `\"fatal\"`"
 	case option.Pause:

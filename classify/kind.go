@@ -51,6 +51,9 @@ const (
 	Power               Kind = "power"
 	PowerConnect        Kind = "power.connect"
 	PowerCommand        Kind = "power.command"
+	HostStart           Kind = "host.start"
+	HostTimeout         Kind = "host.timeout"
+	HostOverflow        Kind = "host.overflow"
 	TransportOpen       Kind = "transport.open"
 	TransportBusy       Kind = "transport.busy"
 	TransportLine       Kind = "transport.line"
@@ -171,6 +174,11 @@ var table = map[Kind]entry{
 	Power:        {Retry, "board power could not be switched", "Run the power driver's command by hand."},
 	PowerConnect: {Retry, "the power controller cannot be reached", "Check the address of the power controller and the network to it."},
 	PowerCommand: {Retry, "the power controller refused", "Run the command by hand and read its output."},
+
+	"host":       {Retry, "a command of the station failed", "Run the command by hand."},
+	HostStart:    {Fatal, "a command of the station cannot be started", "Install the program, or write its whole path."},
+	HostTimeout:  {Retry, "a command of the station took too long", "Raise the timeout option of host.run, or run the command by hand."},
+	HostOverflow: {Fatal, "a command of the station has too much output", "Filter the output, or write it to a file."},
 
 	"transport":    {Retry, "the connection to the console failed", "Try `flashlua console` on the same port."},
 	TransportOpen:  {Retry, "the console port cannot be opened", "Check the port's name: `flashlua ports` lists the serial ports."},

@@ -53,7 +53,7 @@ func (g *grants) canFlash(p *Policy, j Job) error {
 			}
 		}
 	}
-	for _, spec := range []string{j.Port, j.Power} {
+	for _, spec := range j.Connections() {
 		if err := g.canUse(spec); err != nil {
 			return err
 		}

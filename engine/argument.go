@@ -142,7 +142,9 @@ func unknownArgument(p *Policy, name string) error {
 
 func (r *boardRun) resolveArguments(context.Context) (err error) {
 	r.args, err = resolveArguments(r.policy, r.job)
-	r.report.Args = maps.Clone(r.args)
+	if len(r.args) > 0 {
+		r.report.Args = maps.Clone(r.args)
+	}
 	for name, v := range r.report.Args {
 		if text, ok := v.(string); ok {
 			r.report.Args[name] = bounded.Text(masked(r.secrets, text), maxText)

@@ -13,8 +13,10 @@ import (
 // execute prepares the run, makes attempts and checks the new system, within the total time. It returns the decision
 // on the last error.
 func (r *boardRun) execute(ctx context.Context) classify.Decision {
-	if err := recovered(r.resolveLimits); err != nil {
-		return r.decider.builtin(ctx, err)
+	for _, resolve := range []func() error{r.resolveLimits, r.resolveConnections} {
+		if err := recovered(resolve); err != nil {
+			return r.decider.builtin(ctx, err)
+		}
 	}
 	timedOut := classify.WithHint(classify.New(classify.DeadlineTotal, "the total deadline of %s passed", r.limits.Total), "raise limits.total in the policy or --timeout")
 	ctx, cancel := clock.WithTimeout(ctx, r.Clock, r.limits.Total, timedOut)
@@ -96,6 +98,10 @@ func (r *boardRun) runAttempt(run context.Context, last error) error {
 	defer s.ended.Store(true)
 	err := r.script.call(run, ctx, func() error {
 		defer func() { r.console.EndEpoch(ctx, "the attempt is over") }()
+		s.skipSecondConsoles()
+		if err := s.resetOutputs(ctx); err != nil {
+			return err
+		}
 		if err := r.policy.Flash(ctx, s); err != nil {
 			return err
 		}

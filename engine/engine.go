@@ -90,6 +90,6 @@ func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
 	} else {
 		d = r.execute(ctx)
 	}
-	r.powerError = r.power.applyAfter(ctx, d.Err)
+	r.powerError = r.power.applyAfter(ctx, d.Err, r.outputs.applyAfter)
 	return r.finish(d)
 }

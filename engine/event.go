@@ -7,7 +7,7 @@ import "time"
 //	plan (attempt (step … step-end)* attempt-end [retry])* [step … step-end] power* cleanup* end
 //
 // where the step after the last attempt is the policy's check, and
-// that of Interactive is (step … step-end)* cleanup* end. Steps nest. Progress, note and unknown come at any
+// that of Interactive is (step … step-end)* cleanup* end. Steps nest. Progress, output, note and unknown come at any
 // time; those of the image's download come before the plan. A step has at most ten progress events a second, and
 // one when it is complete. Fields that mean nothing for a type are empty. Plain data: safe for concurrent use
 // while nothing changes it.
@@ -16,6 +16,7 @@ type Event struct {
 	Type    EventType     `json:"type"`
 	Attempt int           `json:"attempt,omitempty"` // from 1
 	Step    string        `json:"step,omitempty"`
+	Output  string        `json:"output,omitempty"` // name of an output of the station
 	Text    string        `json:"text,omitempty"`
 	Error   string        `json:"error,omitempty"`
 	Kind    string        `json:"kind,omitempty"`
@@ -40,6 +41,7 @@ const (
 	EventRetry      EventType = "retry"
 	EventProgress   EventType = "progress"
 	EventPower      EventType = "power"
+	EventOutput     EventType = "output"
 	EventCleanup    EventType = "cleanup"
 	EventNote       EventType = "note"
 	EventUnknown    EventType = "unknown"

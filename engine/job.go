@@ -13,21 +13,21 @@ import (
 
 // Job is what the operator asks of a board's run. Plain data: safe for concurrent use while nothing changes it.
 type Job struct {
-	Image    string // file or web address
-	SHA256   string // that the image must have, hex, or KIND:HEX of another digest; "" for any
-	MaxSize  int64  // bytes that an image may have, decompressed; 0 is no limit
-	Format   string // of all image files, one of Formats; "" is "auto"
-	Parts    []Part // partitions to write, in this order, instead of Image
-	Port     string // console, as transport.Open takes it
-	Power    string // as power.Open takes it
-	Target   string // "" is the policy's default
-	FilesDir string // "" is the policy's own
-	// Files are paths on the station that replace those of the policy's files, by their names there. FilesDir is not
-	// their base.
-	Files   map[string]string
-	TFTPDir string        // root of an existing TFTP server, for the policy's files; "" is a server of the run
-	Retries *int          // nil is the policy's
-	Timeout time.Duration // 0 is the policy's total
+	Image    string            // file or web address
+	SHA256   string            // that the image must have, hex, or KIND:HEX of another digest; "" for any
+	MaxSize  int64             // bytes that an image may have, decompressed; 0 is no limit
+	Format   string            // of all image files, one of Formats; "" is "auto"
+	Parts    []Part            // partitions to write, in this order, instead of Image
+	Port     string            // console, as transport.Open takes it
+	Consoles map[string]string // ports of the policy's other consoles, by name
+	Power    string            // as power.Open takes it
+	Outputs  map[string]string // drivers of the policy's outputs, by name, as power.Open takes them
+	Target   string            // "" is the policy's default
+	FilesDir string            // "" is the policy's own
+	Files    map[string]string // files of the station instead of the policy's, by name; FilesDir is not their base
+	TFTPDir  string            // root of an existing TFTP server, for the policy's files; "" is a server of the run
+	Retries  *int              // nil is the policy's
+	Timeout  time.Duration     // 0 is the policy's total
 
 	Args       map[string]string // values of the policy's arguments, by name
 	SecretArgs []string          // names in Args whose values no record may show
@@ -113,4 +113,9 @@ func (j Job) Mode() Mode {
 		return ModeVerify
 	}
 	return ModeFlash
+}
+
+// Connections returns all ports and drivers of the job, as the operator named them.
+func (j Job) Connections() []string {
+	return slices.Concat([]string{j.Port, j.Power}, slices.Sorted(maps.Values(j.Outputs)), slices.Sorted(maps.Values(j.Consoles)))
 }

@@ -28,6 +28,7 @@ type Policy struct {
 	Tested        string   // where it was tested, "QEMU, every commit"; "" is nowhere
 	Dir           string   // base of relative file names
 	Console       Console
+	Consoles      map[string]Console // of the board besides the first, by name
 	UBoot         uboot.Config
 	Linux         shell.Config
 	Files         map[string]File // what U-Boot loads, by the policy's names
@@ -39,6 +40,7 @@ type Policy struct {
 	Args          map[string]Argument // what it takes from the operator, by name
 	Net           Net
 	Limits        Limits
+	Outputs       map[string]Output // what the station switches next to the board, by name
 	PowerAfter    PowerAfter
 	OffTime       time.Duration // time between off and on in a power cycle
 

@@ -49,7 +49,7 @@ func TestPowerCycleRests(t *testing.T) {
 }
 
 func TestPowerAfter(t *testing.T) {
-	for state, want := range map[PowerState]string{"": "off", PowerOff: "off", PowerOn: "on", PowerKeep: ""} {
+	for state, want := range map[PowerState]string{"": "off", PowerOff: "off", PowerOn: "on", PowerKeep: "", PowerCycle: "off on"} {
 		b := newBench(t, failing(classify.MarkFatal(noLease)))
 		b.policy.PowerAfter.Failure = state
 		b.run(t)
@@ -101,4 +101,49 @@ func TestAPowerDriverThatNeedsMinutes(t *testing.T) {
 	if want := "one attempt of 6m0s and its clean-up of 5m2s do not fit the total of 10m0s"; r.Error != want {
 		t.Errorf("error %q; want %q", r.Error, want)
 	}
+}
+
+// TestPowerAfterCycle holds that the board is switched off, rests, and is switched on.
+func TestPowerAfterCycle(t *testing.T) {
+	b := newBench(t, failing(classify.MarkFatal(noLease)))
+	b.policy.PowerAfter.Failure, b.policy.OffTime = PowerCycle, 3*time.Second
+	r, took := b.run(t)
+	if took != 3*time.Second || strings.Join(b.switched, " ") != "off on" || len(r.Secondary) != 0 {
+		t.Errorf("run switched %v in %s, secondary %q; want off on in 3s, none", b.switched, took, r.Secondary)
+	}
+	if plan := b.events[0].Text; !strings.Contains(plan, "and then 35s to clean up") {
+		t.Errorf("plan = %s; want 35s to clean up", plan)
+	}
+	var left []string
+	for _, e := range b.events {
+		if e.Type == EventPower {
+			left = append(left, e.Text)
+		}
+	}
+	if strings.Join(left, " ") != "cycle" {
+		t.Errorf("power events = %q; want cycle", left)
+	}
+
+	b.events, b.switched, b.powerErr = nil, nil, errors.New("the PDU is on fire")
+	if r, _ := b.run(t); strings.Join(b.switched, " ") != "off" || !strings.Contains(strings.Join(r.Secondary, "\n"), "could not switch the board off: the PDU is on fire") {
+		t.Errorf("run = secondary %q, switched %v; want could not switch the board off, off", r.Secondary, b.switched)
+	}
+
+	b.OpenPower = func(string) (power.Driver, error) { return nil, nil }
+	b.events = nil
+	b.run(t)
+	if notes := b.notes(); !strings.Contains(notes, "no power driver: reset the board by hand") {
+		t.Errorf("notes of a run without a power driver = %q; want reset the board by hand", notes)
+	}
+}
+
+// notes returns the notes of the run, one a line.
+func (b *bench) notes() string {
+	var all []string
+	for _, e := range b.events {
+		if e.Type == EventNote {
+			all = append(all, e.Text)
+		}
+	}
+	return strings.Join(all, "\n")
 }

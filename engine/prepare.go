@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -18,12 +19,12 @@ import (
 // prepare checks all that can be checked before the board is touched, and opens what the attempts need. A download
 // comes last, so that other errors are found before it.
 func (r *boardRun) prepare(ctx context.Context) error {
-	steps := []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.stageImages, r.power.check, r.openConsole, r.startServers, r.checkConnected}
+	steps := []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.stageImages, r.power.check, r.outputs.check, r.openConsole, r.openSecondConsoles, r.startServers, r.checkConnected}
 	switch {
 	case r.job.DryRun:
 		steps = []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.stageImages, r.checkPortSpec}
 	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return image.Ref(p.Image).IsURL() }):
-		steps = slices.Insert(slices.Delete(steps, 3, 4), 6, r.stageImages) // before checkConnected
+		steps = slices.Insert(slices.Delete(steps, 3, 4), 8, r.stageImages) // before checkConnected
 	}
 	return inOrder(ctx, steps)
 }
@@ -36,6 +37,11 @@ func inOrder(ctx context.Context, steps []func(context.Context) error) error {
 		}
 	}
 	return nil
+}
+
+// resolveConnections finds what the operator connects to the policy's outputs and consoles.
+func (r *boardRun) resolveConnections() error {
+	return errors.Join(r.resolveOutputs(), r.resolveConsoles())
 }
 
 // resolveTargets plans the media: each image and its target.
@@ -162,9 +168,12 @@ func (r *boardRun) planSummary() string {
 	if len(r.report.Args) > 0 {
 		fmt.Fprintf(&b, "arguments: %s\n", r.report.Args)
 	}
-	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), attemptReserve+r.power.timeout())
+	fmt.Fprintf(&b, "at most %s of %s each, %s in total, and then %s to clean up", plural(int(attempts), "attempt"), l.Attempt, min(worst, l.Total), attemptReserve+r.power.timeAfter()+r.outputs.timeAfter())
 	if r.runsCheck() || r.mode == ModeDryRun && r.policy.Check != nil && !r.job.NoCheck {
 		fmt.Fprintf(&b, "\nafter the flash the policy's check, at most %s", r.limits.Check)
+	}
+	if outputs := r.outputs.describe(); outputs != "" {
+		fmt.Fprintf(&b, "\n%s", outputs)
 	}
 	if cost := r.policy.typingCost(); cost != "" {
 		fmt.Fprintf(&b, "\n%s", cost)

@@ -13,7 +13,6 @@ import (
 type ProgramPower struct {
 	program *Program
 	control powerControl
-	offTime time.Duration
 }
 
 // Power opens a power driver. If the program uses it, the board is left in the state for the program's outcome.
@@ -29,8 +28,11 @@ func (p *Program) Power(ctx context.Context, spec string, after PowerAfter, offT
 		return nil, classify.New(classify.Usage, "%q is no power driver that could switch", spec)
 	}
 	x := &ProgramPower{
-		program: p, offTime: offTime,
-		control: powerControl{driver: d, clock: p.run.Clock, events: p.run.events, turns: p.turns, after: after},
+		program: p,
+		control: powerControl{
+			driverControl: driverControl{driver: d, name: "the power driver", clock: p.run.Clock, turns: p.turns},
+			events:        p.run.events, after: after, offTime: offTime,
+		},
 	}
 	if err := x.control.check(ctx); err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func (x *ProgramPower) Cycle(ctx context.Context) error {
 	if err := x.Off(ctx); err != nil {
 		return err
 	}
-	if err := x.control.rest(ctx, x.offTime); err != nil {
+	if err := x.control.rest(ctx); err != nil {
 		return err
 	}
 	return x.On(ctx)
@@ -74,7 +76,7 @@ func (p *Program) endEpoch(ctx context.Context, event string) {
 // applyPowerAfter leaves every board that the program switched in the state for the outcome.
 func (p *Program) applyPowerAfter(ctx context.Context, failure error) {
 	for _, x := range p.power {
-		if err := x.control.applyAfter(ctx, failure); err != nil {
+		if err := x.control.applyAfter(ctx, failure, func(context.Context) error { return nil }); err != nil {
 			p.run.powerError = err
 		}
 	}

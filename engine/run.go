@@ -104,10 +104,12 @@ type boardRun struct {
 	limits Limits
 	args   map[string]any // values of the policy's arguments
 
-	power   powerControl
-	console boardConsole
-	files   bootFiles
-	http    *serve.HTTP
+	power    powerControl
+	outputs  outputs
+	console  boardConsole
+	consoles []*secondConsole
+	files    bootFiles
+	http     *serve.HTTP
 }
 
 func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
@@ -121,7 +123,10 @@ func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
 	r.report.Image.Path = image.Ref(j.Image).String()
 	r.report.Variant = p.Variant
 	r.report.Check = skippedCheck(p, j, mode)
-	r.power = powerControl{clock: r.Clock, events: r.events, turns: newPowerTurns(), after: p.PowerAfter}
+	r.power = powerControl{
+		driverControl: driverControl{name: "the power driver", clock: r.Clock, turns: newPowerTurns()},
+		events:        r.events, after: p.PowerAfter, offTime: p.OffTime,
+	}
 	r.console = boardConsole{engine: &r.Engine, secrets: r.secrets, cfg: p.Console, spec: j.Port}
 	return r
 }

@@ -17,7 +17,7 @@ func (s *Session) PowerCycle(ctx context.Context) error {
 	if err := s.PowerOff(ctx); err != nil {
 		return err
 	}
-	if err := s.run.power.rest(ctx, s.run.policy.OffTime); err != nil {
+	if err := s.run.power.rest(ctx); err != nil {
 		return err
 	}
 	return s.PowerOn(ctx)

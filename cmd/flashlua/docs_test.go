@@ -48,7 +48,7 @@ func TestEveryPolicyKeyIsDocumented(t *testing.T) {
 	}
 	known := map[string]bool{}
 	for _, target := range []string{`"/dev/x"`, `{ sysfs = "1" }`} {
-		s := inspect(t, "return { flash = function() end, files = { NAME = { 'x', 1, append = 'y', uimage = { arch = 'arm' } } }, targets = { NAME = "+target+" }, args = { NAME = { default = 'x', one_of = { 'x' } } }, uboot = { env = { NAME = 'x' } }, variants = { a = {} } }")
+		s := inspect(t, "return { flash = function() end, files = { NAME = { 'x', 1, append = 'y', uimage = { arch = 'arm' } } }, targets = { NAME = "+target+" }, args = { NAME = { default = 'x', one_of = { 'x' } } }, uboot = { env = { NAME = 'x' } }, outputs = { NAME = {} }, variants = { a = {} } }")
 		for _, x := range s.Settings {
 			known[x.Key] = true
 			text, ok := documented[x.Key]
@@ -77,7 +77,7 @@ func TestEveryPolicyKeyIsDocumented(t *testing.T) {
 // operator, and that it is the default.
 func TestEveryDefaultIsAccepted(t *testing.T) {
 	_, table, _ := strings.Cut(doc(t), "## The keys")
-	const base, rest = "return { flash = function() end, files = { NAME = { 'x', 1 } }, args = { NAME = { help = 'x' } }, ", "targets = { NAME = { sysfs = '1' } } }"
+	const base, rest = "return { flash = function() end, files = { NAME = { 'x', 1 } }, args = { NAME = { help = 'x' } }, outputs = { NAME = {} }, ", "targets = { NAME = { sysfs = '1' } } }"
 	tried := 0
 	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| [a-z ]+ \\| `(.*?)` \\|").FindAllStringSubmatch(table, -1) {
 		key, value := row[1], row[2]

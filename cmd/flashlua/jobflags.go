@@ -23,6 +23,8 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "image for a partition of the target, `LABEL:FILE`, instead of --image; may be repeated"},
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
+		&cli.GenericFlag{Name: "console", Value: &repeated{}, Usage: "another console of the policy, `NAME=PORT`; may be repeated"},
+		&cli.GenericFlag{Name: "output", Value: &repeated{}, Usage: "output of the policy, `NAME=SPEC`, where SPEC is a power driver that takes on and off; may be repeated"},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
 		variantFlag(),
 		&cli.StringFlag{Name: "files", Usage: "`DIR` of the policy's boot files"},
@@ -30,6 +32,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "tftp-dir", Usage: "use an existing TFTP server that serves `DIR`: boot files are copied there for the duration of the run"},
 		&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "override a policy key, `KEY=VALUE`, as in linux.timeout=5m; may be repeated"},
 		&cli.GenericFlag{Name: "arg", Value: &repeated{}, Usage: "argument of the policy, `NAME=VALUE`, as flashlua boards show lists them; may be repeated"},
+		&cli.GenericFlag{Name: "allow-exec", Value: &repeated{}, Usage: "allow the script to run the command `NAME` on this machine; may be repeated"},
 		&cli.IntFlag{Name: "retries", Usage: "number of attempts after the first, `N`", DefaultText: "the policy's"},
 		&cli.DurationFlag{Name: "timeout", Usage: "total deadline, `D` as in 30m", DefaultText: "the policy's"},
 		&cli.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "print the plan and touch nothing: no port, no power"},
@@ -43,10 +46,10 @@ func jobFlags(imageUsage string) []cli.Flag {
 }
 
 // programFlags are the flags that may be given to a program.
-var programFlags = append([]string{"timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript"}, onlyForPrograms...)
+var programFlags = append([]string{"allow-exec", "timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript"}, onlyForPrograms...)
 
 // onlyForPrograms are the flags that a board's policy does not take.
-var onlyForPrograms = []string{"allow-exec", "allow-read", "allow-write"}
+var onlyForPrograms = []string{"allow-read", "allow-write"}
 
 // checkFlags refuses values that are out of range for every script.
 func checkFlags(c *cli.Context) error {
@@ -87,6 +90,12 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	}
 	if err == nil {
 		j.Format, err = engine.ParseFormat(c.String("format"))
+	}
+	if err == nil {
+		j.Consoles, err = parsePairs("--console", "NAME", c.Generic("console").(*repeated))
+	}
+	if err == nil {
+		j.Outputs, err = parsePairs("--output", "NAME", c.Generic("output").(*repeated))
 	}
 	if err != nil {
 		return j, err

@@ -161,6 +161,8 @@ func (p *printer) event(e engine.Event) {
 		p.printText(e.Text)
 	case engine.EventPower:
 		p.printf("power %s%s\n", e.Text, p.red(failure(e.Error)))
+	case engine.EventOutput:
+		p.printf("  output %s %s%s\n", inline(e.Output), e.Text, p.red(failure(e.Error)))
 	case engine.EventCleanup:
 		p.printf("%s\n", e.Error)
 	}

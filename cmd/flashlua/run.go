@@ -28,7 +28,6 @@ func (env Env) runCommand() *cli.Command {
 			"5 total deadline, 130 and 143 interrupted.",
 		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address, or -: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
 			&cli.BoolFlag{DisableDefaultText: true, Name: "no-check", Usage: "skip the policy's check of the new system"},
-			&cli.GenericFlag{Name: "allow-exec", Value: &repeated{}, Usage: "allow a program to run the command `NAME` on this machine; may be repeated"},
 			&cli.GenericFlag{Name: "allow-read", Value: &repeated{}, Usage: "allow a program to read a file, or the directory `DIR` and its content; may be repeated"},
 			&cli.GenericFlag{Name: "allow-write", Value: &repeated{}, Usage: "allow a program to read, write and create the file `PATH`, or a directory and its content; may be repeated"}),
 		OnUsageError: onUsageError,
@@ -88,9 +87,7 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 		return nil, err
 	}
 	o := bindings.Options{Set: set, Variant: c.String("variant"), Secret: env.readSecret, Log: p.note}
-	if allow, ok := c.Generic("allow-exec").(*repeated); ok {
-		o.Allow = *allow
-	}
+	o.Allow = *c.Generic("allow-exec").(*repeated)
 	script, err := until(inv, 0, func() (*bindings.Script, error) { return bindings.Inspect(c.Args().First(), o) })
 	if err != nil {
 		return nil, err

@@ -149,14 +149,14 @@ var claims = []claim{
 		runs: []proof{do("", "open @tcp:127.0.0.1:1", 2, "transport.open"), do("", "open @serial:out/x.raw", 2, "out/x.raw is not a serial port"), do("", "power WEB/{}", 0, "")},
 	},
 	{
-		says: "A program can run a command of the station, `exec:` or `command:`, only if `--allow-exec` allows it.", by: []string{"programs.txtar"},
+		says: "A script can run a command of the station, with `host.run`, and a program with `exec:` or `command:`, only if `--allow-exec` allows it.", by: []string{"programs.txtar", "host.txtar"},
 		runs: []proof{do("", "open exec:cat", 2, grant), do("--allow-exec cat", "open exec:cat", 0, ""), do("", "power command:true", 2, grant), do("--allow-exec true", "power command:true~{}", 0, "")},
 	},
 	{
 		says: "`--allow-exec NAME` allows a command that runs only that executable; any other command must be named in full.",
 		runs: []proof{do("--allow-exec true", "power command:true;touch${IFS}ran", 2, grant), do("--allow-exec true~{};true", "power command:true~{};true", 0, ""), do("--allow-exec true", "power command:true~{};true", 2, grant)},
 	},
-	{says: "A policy cannot run commands of the station; the operator's command line can.", runs: []proof{{"run runs.lua --image prog/in.raw --port sim:size=1", 3, "script.phase"}, {"run prog/board.lua --image prog/in.raw --port exec:false --power command:true~{} --dry-run", 0, "planned: "}}},
+	{says: "The operator's own `--port`, `--power` and `--output` need no flag.", by: []string{"outputs.txtar"}, runs: []proof{{"run runs.lua --image prog/in.raw --port sim:size=1", 3, "script.phase"}, {"run prog/board.lua --image prog/in.raw --port exec:false --power command:true~{} --dry-run", 0, "planned: "}}},
 	{
 		says: "What is not allowed is refused with `script.grant`, and the hint names the flag.",
 		runs: []proof{do("", "read @out/x.raw", 2, "--allow-read "), do("", "write new", 2, "--allow-write "), do("", "open @unix:out/sock", 2, "--allow-write "), do("", "open exec:cat", 2, "--allow-exec ")},

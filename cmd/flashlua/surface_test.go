@@ -27,9 +27,10 @@ end
 
 const surfaceOfPolicy = `local board = require("boards.sim")
 local seq = require("lib.uboot_busybox").sequence()
+board.outputs = { strap = {} }
 board.classify = function(err, next) members("error", err) return next(err) end
 seq:after("linux", { name = "look", run = function(s, job, at)
-	members("sequence", seq) members("session", s) members("power", s.power) members("uboot", at.uboot) members("shell", at.shell)
+	members("sequence", seq) members("session", s) members("power", s.power) members("output", s.outputs.strap) members("uboot", at.uboot) members("shell", at.shell)
 	local names = {}
 	for k in pairs(job) do table.insert(names, k) end
 	table.sort(names)
@@ -40,7 +41,7 @@ board.flash = seq.flash
 return board`
 
 const surfaceOfProgram = `return function(args)
-	for _, name in ipairs({ "errors", "log", "time", "json", "csv", "flash", "serial", "uboot", "shell", "power", "image", "serve" }) do
+	for _, name in ipairs({ "errors", "log", "time", "json", "csv", "host", "flash", "serial", "uboot", "shell", "power", "image", "serve" }) do
 		if name == "errors" then
 			local names = {}
 			for k in pairs(errors) do table.insert(names, k) end

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -13,7 +14,10 @@ import (
 // from the board, > to it). Control bytes and escape sequences are made visible. Close returns the first error of
 // the writer. It is safe for concurrent use.
 type Transcript struct {
-	mu       sync.Mutex // mu guards what follows
+	name string // of the console, before the direction; "" is the board's first
+
+	mu       sync.Mutex    // mu guards what follows
+	others   []*Transcript // that Named returned
 	w        io.Writer
 	secrets  *Secrets
 	err      error
@@ -28,6 +32,25 @@ type Transcript struct {
 // NewTranscript returns a Transcript that writes to w, one Write a line. w must not block: the console waits for
 // it.
 func NewTranscript(w io.Writer) *Transcript { return &Transcript{w: w} }
+
+// Named returns a Transcript of another console, which writes its lines to the same writer with a name before the
+// direction. Close of t closes it, too.
+func (t *Transcript) Named(name string) *Transcript {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	other := &Transcript{name: name + " ", w: lockedWriter{t}, secrets: t.secrets}
+	t.others = append(t.others, other)
+	return other
+}
+
+// lockedWriter writes lines of another console to the writer of a transcript.
+type lockedWriter struct{ t *Transcript }
+
+func (w lockedWriter) Write(line []byte) (int, error) {
+	w.t.mu.Lock()
+	defer w.t.mu.Unlock()
+	return w.t.w.Write(line)
+}
 
 // Hide writes stars in place of secrets from now on.
 func (t *Transcript) Hide(s *Secrets) {
@@ -156,7 +179,7 @@ func (t *Transcript) flush() {
 func (t *Transcript) write(at time.Time, mark byte, line string) {
 	quoted := strconv.QuoteToGraphic(line)
 	text := bytes.ReplaceAll([]byte(quoted[1:len(quoted)-1]), []byte(`\"`), []byte(`"`))
-	if _, err := fmt.Fprintf(t.w, "%s %c %s\n", at.UTC().Format("2006-01-02T15:04:05.000Z"), mark, text); err != nil && t.err == nil {
+	if _, err := fmt.Fprintf(t.w, "%s %s%c %s\n", at.UTC().Format("2006-01-02T15:04:05.000Z"), t.name, mark, text); err != nil && t.err == nil {
 		t.err = err
 	}
 }
@@ -164,9 +187,16 @@ func (t *Transcript) write(at time.Time, mark byte, line string) {
 // Close writes the last line of each direction, and returns the first error of the writer.
 func (t *Transcript) Close() error {
 	t.mu.Lock()
+	others := t.others
+	t.mu.Unlock()
+	var failed error
+	for _, other := range others {
+		failed = cmp.Or(failed, other.Close())
+	}
+	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.flushBoth()
-	return t.err
+	return cmp.Or(t.err, failed)
 }
 
 // flushBoth writes the line of each direction.

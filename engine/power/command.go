@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/bounded"
+	"github.com/flashlua/flashlua/engine/internal/process"
 )
 
 func init() {
@@ -47,13 +47,7 @@ func (c command) Check(ctx context.Context) error {
 }
 
 // shell returns a command of sh that ends with ctx.
-func shell(ctx context.Context, text string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "sh", "-c", text)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C does not reach the command, and Cancel ends all that it started
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second // for a child process that holds its output open
-	return cmd
-}
+func shell(ctx context.Context, text string) *exec.Cmd { return process.Command(ctx, "sh", "-c", text) }
 
 // run runs the command for a state.
 func (c command) run(ctx context.Context, state string) error {

@@ -14,7 +14,7 @@ import (
 )
 
 func init() {
-	Register("manual", "manual", func(string) (Driver, error) { return manual("/dev/tty"), nil })
+	Register("manual", "manual", func(string) (Driver, error) { return manual{tty: "/dev/tty"}, nil })
 }
 
 // maxTyped is the longest answer at the terminal, in bytes.
@@ -23,10 +23,16 @@ const maxTyped = 64 << 10
 // personTimeout is the time for one action of a person.
 const personTimeout = 5 * time.Minute
 
-// manual asks the person at a terminal, whose path it is, to switch the board.
-type manual string
+// manual asks the person at a terminal to switch the board, or the output of that name.
+type manual struct{ tty, output string }
 
-var _ Slow = manual("")
+var (
+	_ Slow     = manual{}
+	_ Nameable = manual{}
+)
+
+// Named implements Nameable.
+func (m manual) Named(output string) Driver { return manual{m.tty, output} }
 
 // Timeout implements Slow.
 func (m manual) Timeout() time.Duration { return personTimeout }
@@ -40,19 +46,26 @@ func (m manual) Check(context.Context) error {
 	return tty.Close()
 }
 
-// On returns before the board has power, so that its first output is waited for and not missed.
+// On returns before the board has power, so that its first output is waited for and not missed. An output is on when
+// it returns.
 func (m manual) On(ctx context.Context) error {
+	if m.output != "" {
+		return m.ask(ctx, "switch the output "+m.output+" on, then press Enter")
+	}
 	return m.ask(ctx, "press Enter, then switch the board on at once (reset it if it is on)")
 }
 
 // Off returns when the person has confirmed that the board is off.
 func (m manual) Off(ctx context.Context) error {
+	if m.output != "" {
+		return m.ask(ctx, "switch the output "+m.output+" off, then press Enter")
+	}
 	return m.ask(ctx, "switch the board off, then press Enter")
 }
 
 // open opens the terminal such that closing it ends a Read.
 func (m manual) open() (*os.File, error) {
-	tty, err := os.OpenFile(string(m), os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	tty, err := os.OpenFile(m.tty, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	return tty, classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "manual power asks a person, and there is no terminal here"),
 		"run it at a terminal, or name a driver that needs no person; none means that you reset the board when it does not answer")
 }

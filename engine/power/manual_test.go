@@ -23,7 +23,7 @@ func newTTY(t *testing.T) (*term.PTY, manual) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pty, manual(name)
+	return pty, manual{tty: name}
 }
 
 func TestManual(t *testing.T) {
@@ -39,6 +39,8 @@ func TestManual(t *testing.T) {
 	}{
 		{m.Off, "flashlua: switch the board off, then press Enter\r\n"},
 		{m.On, "flashlua: press Enter, then switch the board on at once (reset it if it is on)\r\n"},
+		{m.Named("recovery").On, "flashlua: switch the output recovery on, then press Enter\r\n"},
+		{m.Named("recovery").Off, "flashlua: switch the output recovery off, then press Enter\r\n"},
 	} {
 		done := make(chan error, 1)
 		go func() { done <- tt.do(t.Context()) }()
@@ -79,7 +81,7 @@ func TestManualEndsWithItsContext(t *testing.T) {
 }
 
 func TestManualNeedsATerminal(t *testing.T) {
-	m := manual("/no/tty")
+	m := manual{tty: "/no/tty"}
 	for _, do := range []func(context.Context) error{m.Check, m.On, m.Off} {
 		err := do(t.Context())
 		f := classify.Facts(err)
@@ -92,7 +94,7 @@ func TestManualNeedsATerminal(t *testing.T) {
 			t.Errorf("Open(%s) = %v; want kind %s", spec, err, classify.Usage)
 		}
 	}
-	if d, err := Open("manual"); d != manual("/dev/tty") || err != nil {
+	if d, err := Open("manual"); d != (manual{tty: "/dev/tty"}) || err != nil {
 		t.Errorf("Open(manual) = %v, %v; want the terminal", d, err)
 	}
 }

@@ -1,6 +1,6 @@
-// Package power switches a board on and off. It owns the drivers: each has one file and registers itself by its
-// scheme. It does not know when a board should be on. It is used by programs that embed flashlua to add a power
-// driver.
+// Package power switches a board on and off, and an output of the station in the same way. It owns the drivers: each
+// has one file and registers itself by its scheme. It does not know when a board should be on. It is used by
+// programs that embed flashlua to add a power driver.
 package power
 
 import (
@@ -30,6 +30,10 @@ type Instant interface{ Instant() }
 type Slow interface {
 	Timeout() time.Duration // of one action
 }
+
+// Nameable is implemented by drivers that name to a person what is switched. Its method returns the driver of the
+// station's output of that name, and is safe for concurrent use.
+type Nameable interface{ Named(output string) Driver }
 
 // scheme is a kind of driver.
 type scheme struct {

@@ -5,7 +5,7 @@
 ---@alias duration string a number with its unit: "90s", "5m", "1h30m"
 ---@alias pause string a duration that may be "0s"
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
----@alias power_state "on"|"off"|"keep"
+---@alias power_state "on"|"off"|"keep"|"cycle"
 
 --------------------------------------------------------------------------------------------------------------- policies
 
@@ -15,9 +15,16 @@
 ---@field classify? fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"
 ---@field backoff? fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration
 ---@field console? flashlua.console_options
+---@field consoles? table<string, flashlua.console_options> other consoles of the board, which --console connects, by name
 ---@field uboot? flashlua.uboot_options
 ---@field linux? flashlua.linux_options
+---@field outputs? table<string, flashlua.output_options> what --output connects, by name
 ---@field args? table<string, flashlua.argument_options> the arguments that --arg sets, by name
+
+---@class flashlua.output_options
+---@field optional? boolean a run does not need it
+---@field after? "off"|"on"|"keep" its state after the run; the default is "off"
+---@field help? string
 
 ---@class flashlua.argument_options
 ---@field type? "string"|"number"|"boolean"|"duration" the default is "string"
@@ -76,6 +83,8 @@
 ---@field last_error? flashlua.error error of the previous attempt
 ---@field board string
 ---@field power flashlua.power
+---@field outputs table<string, flashlua.output> those that the policy declares; one that is optional and not connected is nil
+---@field consoles table<string, flashlua.console> other consoles that the policy declares; they have no close
 ---@field console flashlua.console for a boot loader that is no U-Boot; it has no close
 local session = {}
 
@@ -207,6 +216,14 @@ local power_object = {}
 function power_object:on() end
 function power_object:off() end
 function power_object:cycle() end
+
+---@class flashlua.output
+local output_object = {}
+function output_object:on() end
+function output_object:off() end
+
+---@param duration duration how long it is on
+function output_object:pulse(duration) end
 
 ---@class flashlua.console
 local console_object = {}
@@ -365,10 +382,17 @@ csv = {}
 ---@return table<string, string>[] rows by the names in the first row
 function csv.load(path, options) end
 
+host = {}
+
+---@param command string[]|string the executable and its arguments; a string with { shell = true }
+---@param options? { timeout?: duration, shell?: boolean } a minute by default
+---@return string output, integer code
+function host.run(command, options) end
+
 flash = {}
 
 ---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
----@param job { image?: string, parts?: table<string, string>, port: string, power?: string, target?: string, files?: string, file?: table<string, string>, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, variant?: string, set?: table<string, string>, args?: table<string, string|number|boolean> }
+---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, consoles?: table<string, string>, outputs?: table<string, string>, target?: string, files?: string, file?: table<string, string>, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, variant?: string, set?: table<string, string>, args?: table<string, string|number|boolean> }
 ---@return table verdict
 function flash.run(board, job) end
 

@@ -18,7 +18,8 @@ type objects struct {
 	kinds map[string]string // type by name; "" if it is not sure
 	uses  []memberUse
 
-	arguments []memberUse // uses of job.args.NAME; name is that of the job
+	arguments   []memberUse // uses of job.args.NAME; name is that of the job
+	connections []connectionUse
 }
 
 // memberUse is a use of an object's member.
@@ -33,25 +34,26 @@ type stub struct {
 	members map[string][]string // fields and methods, by type of object
 	results map[string]string   // type of the object that a function returns, by "uboot:boot" or "serial.open"
 	fields  map[string]string   // type of the object in a field, by "session.power"
+	entries map[string]string   // type of the objects in the table of a field, by "session.outputs"
 }
 
 var (
 	stubClass    = lazyRegexp(`^---@class flashlua\.(\w+)`)
-	stubField    = lazyRegexp(`^---@field (\w+)(?: flashlua\.(\w+)$)?`)
+	stubField    = lazyRegexp(`^---@field (\w+)(?: flashlua\.(\w+)$| table<string, flashlua\.(\w+)>)?`)
 	stubReturn   = lazyRegexp(`^---@return flashlua\.(\w+)\??(?:\s|$)`)
 	stubFunction = lazyRegexp(`^function (\w+?)(?:_object)?([.:])(\w+)`)
 )
 
 // readStub reads the LuaCATS stub.
 var readStub = sync.OnceValue(func() stub {
-	s := stub{map[string][]string{}, map[string]string{}, map[string]string{}}
+	s := stub{map[string][]string{}, map[string]string{}, map[string]string{}, map[string]string{}}
 	class, result := "", ""
 	for line := range strings.Lines(scripts.Stub) {
 		if m := stubClass().FindStringSubmatch(line); m != nil {
 			class = m[1]
 		} else if m := stubField().FindStringSubmatch(line); m != nil {
 			s.members[class] = append(s.members[class], m[1])
-			s.fields[class+"."+m[1]] = m[2]
+			s.fields[class+"."+m[1]], s.entries[class+"."+m[1]] = m[2], m[3]
 		} else if m := stubReturn().FindStringSubmatch(line); m != nil {
 			result = m[1]
 		} else if m := stubFunction().FindStringSubmatch(line); m != nil {
@@ -105,9 +107,14 @@ func (o *objects) kindOf(e ast.Expr) string {
 	case *ast.IdentExpr:
 		return o.kinds[x.Value]
 	case *ast.AttrGetExpr:
-		if key, ok := x.Key.(*ast.StringExpr); ok {
-			return readStub().fields[o.kindOf(x.Object)+"."+key.Value]
+		key, ok := x.Key.(*ast.StringExpr)
+		if !ok {
+			return ""
 		}
+		if kind := o.entryOf(x.Object); kind != "" {
+			return kind
+		}
+		return readStub().fields[o.kindOf(x.Object)+"."+key.Value]
 	case *ast.FuncCallExpr:
 		if x.Receiver != nil {
 			return readStub().results[o.kindOf(x.Receiver)+":"+x.Method]
@@ -117,6 +124,16 @@ func (o *objects) kindOf(e ast.Expr) string {
 		}
 	}
 	return ""
+}
+
+// entryOf returns the type of the objects in the table that an expression has, as s.outputs; "" if it is not sure.
+func (o *objects) entryOf(e ast.Expr) string {
+	get, ok := e.(*ast.AttrGetExpr)
+	if !ok {
+		return ""
+	}
+	key, _ := stringOf(get.Key)
+	return readStub().entries[o.kindOf(get.Object)+"."+key]
 }
 
 // resultOf returns the type of object that a module's function returns. A module whose name is assigned anywhere
@@ -147,6 +164,11 @@ func (o *objects) add(u memberUse, of ast.Expr) {
 	if job := jobOfArgs(of); job != "" {
 		u.name = job
 		o.arguments = append(o.arguments, u)
+		return
+	}
+	if session, field := connectionsOf(of); session != "" {
+		u.name = session
+		o.connections = append(o.connections, connectionUse{u, field})
 		return
 	}
 	if id, ok := of.(*ast.IdentExpr); ok {

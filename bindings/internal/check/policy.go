@@ -63,6 +63,9 @@ func (c *checker) checkPolicy(loaded Loaded, err error) {
 	if !loaded.wrong("args") {
 		c.checkArguments(p)
 	}
+	if !loaded.wrong("outputs") && !loaded.wrong("consoles") {
+		c.checkConnections(p)
+	}
 	if !loaded.wrong("flash") {
 		c.checkFlash(loaded.OwnFlash)
 	}

@@ -43,6 +43,8 @@ type runJobOptions struct {
 	Image    string            `lua:"image"`
 	Parts    map[string]string `lua:"parts"` // image by partition label
 	Power    string            `lua:"power"`
+	Consoles map[string]string `lua:"consoles"` // ports by the name of the console, as --console
+	Outputs  map[string]string `lua:"outputs"` // drivers by the name of the output, as --output
 	FilesDir string            `lua:"files"`
 	Files    map[string]string `lua:"file"` // boot files by their names, as --file
 	SHA256   string            `lua:"sha256"`
@@ -107,13 +109,13 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 		c.Fail("options port, and image or parts, are required")
 	}
 	*j = engine.Job{
-		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, Files: o.Files, SHA256: strings.ToLower(o.SHA256),
+		Image: o.Image, Power: cmp.Or(o.Power, "none"), Outputs: o.Outputs, Consoles: o.Consoles, FilesDir: o.FilesDir, Files: o.Files, SHA256: strings.ToLower(o.SHA256),
 		MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict, Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target, Args: o.Args,
 	}
 	for _, label := range slices.Sorted(maps.Keys(o.Parts)) {
 		j.Parts = append(j.Parts, engine.Part{Label: label, Image: o.Parts[label]})
 	}
-	for _, spec := range []string{j.Port, j.Power} {
+	for _, spec := range j.Connections() {
 		if err := m.allow.checkExec(spec); err != nil {
 			return nil, err
 		}

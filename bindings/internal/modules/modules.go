@@ -19,7 +19,7 @@ type Config struct {
 	Boards  Boards
 	Require vm.Builtin // Lua's require
 	Data    DataFiles
-	Allow   []string             // commands of the station that a program may run, by the name of their executable
+	Allow   []string             // commands of the station that a script may run, by the name of their executable
 	Extra   map[string]Functions // modules of the embedder, by the name of their global
 
 	NilForUndeclared bool // an undeclared name is nil, and may be assigned to: for a check that reports it itself

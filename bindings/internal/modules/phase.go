@@ -11,6 +11,7 @@ import (
 // script that loads. The state's goroutine owns it.
 type Phase struct {
 	program *engine.Program // the program that runs; nil in a policy and while a script loads
+	session *engine.Session // the last one of the policy that works; nil in a program and while a script loads
 	clk     clock.Clock     // nil while a script loads
 }
 
@@ -21,7 +22,7 @@ func (p *Phase) RunProgram(run *engine.Program) (end func()) {
 }
 
 // RunPolicy begins an attempt of a policy.
-func (p *Phase) RunPolicy(s *engine.Session) { p.clk = s.Clock() }
+func (p *Phase) RunPolicy(s *engine.Session) { p.session, p.clk = s, s.Clock() }
 
 // InPolicy reports whether a policy works, not a program.
 func (p *Phase) InPolicy() bool { return p.clk != nil && p.program == nil }
@@ -42,4 +43,15 @@ func (p *Phase) requireClock(c *vm.Args) (clock.Clock, error) {
 		return nil, classify.WithHint(classify.New(classify.ScriptPhase, "%s: the script only loads now", c.Name), "call it in a function that flashlua calls later")
 	}
 	return p.clk, nil
+}
+
+// runHostCommand runs a command of the station for what the script does now.
+func (p *Phase) runHostCommand(c *vm.Args, cmd engine.HostCommand) (output string, code int, err error) {
+	if _, err := p.requireClock(c); err != nil {
+		return "", 0, err
+	}
+	if p.program != nil {
+		return p.program.RunHostCommand(c.Ctx, cmd)
+	}
+	return p.session.RunHostCommand(c.Ctx, cmd)
 }

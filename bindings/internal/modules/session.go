@@ -43,6 +43,8 @@ func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
 		"power": x.object("power", nil, map[string]vm.Builtin{
 			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
 		}, nil),
+		"outputs":    x.newOutputs(),
+		"consoles":   x.newConsoles(),
 		"console":    x.object("console", nil, consoleMethods(s.Console, s.BeforeTyping), nil),
 		"attempt":    lua.LNumber(s.Attempt()),
 		"last_error": state.ErrorValue(s.LastError),

@@ -3,6 +3,9 @@ package option
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -22,7 +25,7 @@ const (
 	Duration   Kind = "duration"                             // "90s"
 	Pause      Kind = "pause"                                // a duration that may be "0s"
 	Size       Kind = "size"                                 // bytes, or "8G"
-	PowerState Kind = "power_state"                          // "on", "off" or "keep"
+	PowerState Kind = "power_state"                          // one of engine.PowerAfterStates
 	Class      Kind = `"retry"|"fatal"`                      // of an error
 	Prompts    Kind = "string|string[]"                      // one text to wait for, or several
 	Texts      Kind = "table<string, string>"                // names and their texts
@@ -112,12 +115,19 @@ func typeOf(v any) string {
 	return "nil"
 }
 
-func parsePowerState(text string) (engine.PowerState, error) {
-	switch s := engine.PowerState(text); s {
-	case engine.PowerOff, engine.PowerOn, engine.PowerKeep:
-		return s, nil
+// OneOf returns the values, quoted, for the text of an error: "a", "b" or "c".
+func OneOf[T ~string](values []T) string {
+	var all []string
+	for _, v := range values {
+		all = append(all, strconv.Quote(string(v)))
 	}
-	return "", fmt.Errorf(`must be "on", "off" or "keep", not %q`, text)
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " or " + all[last]
+}
+
+func parsePowerState(text string) (engine.PowerState, error) {
+	s := engine.PowerState(text)
+	return s, check(slices.Contains(engine.PowerAfterStates, s), "must be %s, not %q", OneOf(engine.PowerAfterStates), text)
 }
 
 func parseClass(text string) (classify.Class, error) {

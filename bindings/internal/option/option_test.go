@@ -41,7 +41,7 @@ func TestParse(t *testing.T) {
 		{Size, "8X", nil, "must be a number of bytes from 1 up"},
 		{Size, true, nil, "must be a number of bytes from 1 up"},
 		{PowerState, "keep", engine.PowerKeep, ""},
-		{PowerState, "up", nil, `must be "on", "off" or "keep", not "up"`},
+		{PowerState, "up", nil, `must be "off", "on", "keep" or "cycle", not "up"`},
 		{Class, "fatal", classify.Fatal, ""},
 		{Class, "none", nil, `must be "retry" or "fatal", not "none"`},
 		{Prompts, "=> ", "=> ", ""},

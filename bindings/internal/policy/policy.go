@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
@@ -30,6 +31,7 @@ func readPolicy(s *section, name string, variants []string) *engine.Policy {
 		s.fail("name", "must not be empty")
 	}
 	p.Console = readConsole(s.section("console"))
+	p.Consoles = readConsoles(s.section("consoles"))
 	p.UBoot = readUBoot(s.section("uboot"))
 	p.Linux = readLinux(s.section("linux"))
 	p.Files = readFiles(s.section("files"))
@@ -37,6 +39,7 @@ func readPolicy(s *section, name string, variants []string) *engine.Policy {
 	p.Args = readArguments(s.section("args"))
 	p.Net = readNet(s.section("net"))
 	p.Limits = readLimits(s.section("limits"))
+	p.Outputs = readOutputs(s.section("outputs"))
 	p.PowerAfter = readPowerAfter(s.section("power_after"))
 	p.OffTime = readPower(s.section("power"))
 	s.function("flash")
@@ -106,15 +109,18 @@ func readPower(s *section) time.Duration {
 }
 
 func readPowerAfter(s *section) engine.PowerAfter {
-	state := func(key string) engine.PowerState {
-		v := engine.PowerState(s.str(key, string(engine.PowerOff)))
-		if v != engine.PowerOff && v != engine.PowerOn && v != engine.PowerKeep {
-			s.fail(key, `must be "on", "off" or "keep", not %q`, v)
-			return engine.PowerOff
-		}
-		return v
-	}
+	state := func(key string) engine.PowerState { return s.stateAfter(key, engine.PowerAfterStates) }
 	p := engine.PowerAfter{Success: state("success"), Failure: state("failure"), Cancel: state("cancel")}
 	s.rejectUnused()
 	return p
+}
+
+// stateAfter reads a state after the run, one of those that are allowed.
+func (s *section) stateAfter(key string, allowed []engine.PowerState) engine.PowerState {
+	v := engine.PowerState(s.str(key, string(engine.PowerOff)))
+	if !slices.Contains(allowed, v) {
+		s.fail(key, "must be %s, not %q", option.OneOf(allowed), v)
+		return engine.PowerOff
+	}
+	return v
 }
