@@ -84,7 +84,7 @@ func TestCheckKnowsEveryOption(t *testing.T) {
 
 var (
 	stubLine  = regexp.MustCompile(`(?m)^---@field (\w+)(\??) (.*)$`)
-	stubClass = regexp.MustCompile(`(?m)^---@class flashlua\.(\w+)[^\n]*\n((?:---@field [^\n]*\n)*)`)
+	stubClass = regexp.MustCompile(`(?m)^---@class flashlua\.(\w+)[^\n]*\n((?:---[^\n]*\n)*)`)
 )
 
 // stubOptions returns the options of a function in the stub, as "name: type" or "name?: type", sorted; nil if it
@@ -155,7 +155,7 @@ func TestStubHasEveryOption(t *testing.T) {
 		}
 		slices.Sort(want)
 		if got := stubOptions(f); !slices.Equal(got, want) {
-			t.Errorf("options of %s in the stub:\n\t%v\nwant\n\t%v", f.Name, got, want)
+			t.Errorf("options of %s in scripts/meta/flashlua.lua:\n\t%v\nwant\n\t%v\nTestStubHasEveryKey writes those that are keys of a policy", f.Name, got, want)
 		}
 	}
 }
