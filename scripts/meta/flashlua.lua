@@ -213,7 +213,7 @@ local session = {}
 ---@generic T
 ---@param name string
 ---@param options flashlua.step_options
----@param f fun(): T
+---@param f fun(): T?
 ---@return T
 ---@overload fun(self: flashlua.session, name: string, f: function): any
 function session:step(name, options, f) end
@@ -423,7 +423,7 @@ function uboot_object:dhcp() end
 function uboot_object:load(files, name, address, size) end
 
 ---@param command? string default: the policy's boot
----@return flashlua.shell? shell in a policy
+---@return flashlua.shell shell in a policy; nil in a program
 function uboot_object:boot(command) end
 
 ---@class flashlua.shell
@@ -625,7 +625,7 @@ function flash.run(board, job) end
 function flash.device(job) end
 
 ---@generic T
----@param f fun(try: integer): T
+---@param f fun(try: integer): T?
 ---@param options? { retries?: integer }
 ---@return T
 function flash.retry(f, options) end
