@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/scripts"
 )
 
@@ -21,6 +22,9 @@ const stubDir = ".flashlua"
 
 // stubMark begins every file of an installed stub.
 const stubMark = "-- Written by flashlua "
+
+// maxEditorFile is the size in bytes of the largest file that an installation reads.
+const maxEditorFile = 1 << 20
 
 func (env Env) stubCommand() *cli.Command {
 	return &cli.Command{
@@ -83,7 +87,7 @@ func installStub(dir string) error {
 		return fail(errors.New("it is not a directory"), dir)
 	}
 	luarc := filepath.Join(dir, luarcName)
-	old, err := os.ReadFile(luarc)
+	old, err := input.Read(luarc, maxEditorFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(err, luarc)
 	}
@@ -94,7 +98,14 @@ func installStub(dir string) error {
 	files := stubFiles()
 	for name := range files {
 		path := filepath.Join(dir, stubDir, filepath.FromSlash(name))
-		if text, err := os.ReadFile(path); err == nil && !strings.HasPrefix(string(text), stubMark) {
+		text, err := input.Read(path, maxEditorFile)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fail(err, path)
+		}
+		if !strings.HasPrefix(string(text), stubMark) {
 			return classify.WithHint(classify.New(classify.Usage, "%s was not written by flashlua stub", path), "move it to another folder")
 		}
 	}
