@@ -118,6 +118,9 @@ func installStub(dir string) error {
 			return fail(err, path)
 		}
 	}
+	if err := removeStale(filepath.Join(dir, stubDir), files); err != nil {
+		return fail(err, filepath.Join(dir, stubDir))
+	}
 	if bytes.Equal(settings, old) {
 		return nil
 	}
@@ -125,6 +128,24 @@ func installStub(dir string) error {
 		return fail(err, luarc)
 	}
 	return nil
+}
+
+// removeStale removes the files that an older flashlua installed in dir and that are not among files.
+func removeStale(dir string, files map[string][]byte) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil || files[filepath.ToSlash(name)] != nil {
+			return err
+		}
+		text, err := input.Read(path, maxEditorFile)
+		if err == nil && strings.HasPrefix(string(text), stubMark) {
+			err = os.Remove(path)
+		}
+		return err
+	})
 }
 
 // replaceFile writes a file so that it has either its old or its new content. A symbolic link stays one.

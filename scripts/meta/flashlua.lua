@@ -236,9 +236,6 @@ function session:log(text) end
 ---@field run fun(s: flashlua.session, job?: flashlua.job, last?: string): flashlua.at runs the steps up to and including last
 local sequence = {}
 
----@alias step_function fun(s: flashlua.session, job: flashlua.job, at: flashlua.at)
----@alias step_wrapper fun(next: fun(), s: flashlua.session, job: flashlua.job, at: flashlua.at)
-
 ---@class flashlua.sequence_step_options
 ---@field name string
 ---@field run fun(s: flashlua.session, job: flashlua.job, at: flashlua.at)
@@ -249,12 +246,12 @@ local sequence = {}
 
 ---Replaces the function of a step. Its name, options and position do not change.
 ---@param name string
----@param f step_function
+---@param f fun(s: flashlua.session, job: flashlua.job, at: flashlua.at)
 function sequence:replace(name, f) end
 
 ---Calls f(next, s, job, at) instead of the function of a step; next() calls that function.
 ---@param name string
----@param f step_wrapper
+---@param f fun(next: function, s: flashlua.session, job: flashlua.job, at: flashlua.at)
 function sequence:wrap(name, f) end
 
 ---Adds a step before the step `name`.
