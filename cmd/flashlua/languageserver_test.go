@@ -54,6 +54,26 @@ func TestLanguageServer(t *testing.T) {
 	if err != nil {
 		t.Skip("lua-language-server is not installed")
 	}
+	dir := languageServerFolder(t)
+	found := languageServerFindings(t, server, dir)
+	var want []string
+	for i, line := range strings.Split(mistaken, "\n") {
+		if _, rule, ok := strings.Cut(line, "-- want "); ok {
+			want = append(want, fmt.Sprintf("%d %s", i+1, rule))
+		}
+	}
+	if got := found["mistaken.lua"]; !slices.Equal(got, want) {
+		t.Errorf("the server finds in mistaken.lua\n\t%q\nwant\n\t%q", got, want)
+	}
+	delete(found, "mistaken.lua")
+	for file, rules := range found {
+		t.Errorf("the server finds %q in %s; want nothing", rules, file)
+	}
+}
+
+// languageServerFolder returns a folder with an installed stub, a policy with mistakes, and scripts without.
+func languageServerFolder(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	if err := installStub(dir); err != nil {
 		t.Fatal(err)
@@ -94,21 +114,7 @@ func TestLanguageServer(t *testing.T) {
 			}
 		}
 	}
-
-	found := languageServerFindings(t, server, dir)
-	var want []string
-	for i, line := range strings.Split(mistaken, "\n") {
-		if _, rule, ok := strings.Cut(line, "-- want "); ok {
-			want = append(want, fmt.Sprintf("%d %s", i+1, rule))
-		}
-	}
-	if got := found["mistaken.lua"]; !slices.Equal(got, want) {
-		t.Errorf("the server finds in mistaken.lua\n\t%q\nwant\n\t%q", got, want)
-	}
-	delete(found, "mistaken.lua")
-	for file, rules := range found {
-		t.Errorf("the server finds %q in %s; want nothing", rules, file)
-	}
+	return dir
 }
 
 // serverFinding is a finding of lua-language-server. Plain data.

@@ -75,57 +75,67 @@ func stubFiles() map[string][]byte {
 	return files
 }
 
+// cannotWrite is the error of a path that an installation cannot write.
+func cannotWrite(err error, path string) error {
+	return classify.Wrap(err, classify.Usage, "cannot write %s", path)
+}
+
+// checkOwned returns an error if one of the files exists in dir and is not of a stub.
+func checkOwned(dir string, files map[string][]byte) error {
+	for name := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		text, err := input.Read(path, maxEditorFile)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return cannotWrite(err, path)
+		}
+		if !strings.HasPrefix(string(text), stubMark) {
+			return classify.WithHint(classify.New(classify.Usage, "%s was not written by flashlua stub", path), "move it to another folder")
+		}
+	}
+	return nil
+}
+
 // installStub writes the stub and the settings into a directory. It replaces only files that it wrote, and writes
 // nothing if it cannot write all.
 func installStub(dir string) error {
-	fail := func(err error, path string) error {
-		return classify.Wrap(err, classify.Usage, "cannot write %s", path)
-	}
 	if st, err := os.Stat(dir); err != nil {
-		return fail(err, filepath.Join(dir, stubDir))
+		return cannotWrite(err, filepath.Join(dir, stubDir))
 	} else if !st.IsDir() {
-		return fail(errors.New("it is not a directory"), dir)
+		return cannotWrite(errors.New("it is not a directory"), dir)
 	}
 	luarc := filepath.Join(dir, luarcName)
 	old, err := input.Read(luarc, maxEditorFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fail(err, luarc)
+		return cannotWrite(err, luarc)
 	}
 	settings, err := mergeLuarc(old)
 	if err != nil {
 		return classify.WithHint(classify.Wrap(err, classify.Usage, "cannot add the stub to %s", luarc), "add these settings to it, then run this command again: %s", luarcLines(", "))
 	}
 	files := stubFiles()
-	for name := range files {
-		path := filepath.Join(dir, stubDir, filepath.FromSlash(name))
-		text, err := input.Read(path, maxEditorFile)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return fail(err, path)
-		}
-		if !strings.HasPrefix(string(text), stubMark) {
-			return classify.WithHint(classify.New(classify.Usage, "%s was not written by flashlua stub", path), "move it to another folder")
-		}
+	if err := checkOwned(filepath.Join(dir, stubDir), files); err != nil {
+		return err
 	}
 	for name, text := range files {
 		path := filepath.Join(dir, stubDir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return fail(err, path)
+			return cannotWrite(err, path)
 		}
 		if err := replaceFile(path, text); err != nil {
-			return fail(err, path)
+			return cannotWrite(err, path)
 		}
 	}
 	if err := removeStale(filepath.Join(dir, stubDir), files); err != nil {
-		return fail(err, filepath.Join(dir, stubDir))
+		return cannotWrite(err, filepath.Join(dir, stubDir))
 	}
 	if bytes.Equal(settings, old) {
 		return nil
 	}
 	if err := replaceFile(luarc, settings); err != nil {
-		return fail(err, luarc)
+		return cannotWrite(err, luarc)
 	}
 	return nil
 }

@@ -142,64 +142,73 @@ func difference(got, want string) string {
 	return "its end"
 }
 
+// keyClasses are the classes of a policy's tables.
+type keyClasses struct {
+	all []*class
+	at  map[string]*class // by the dotted key of the table; "" is the policy
+}
+
+// add adds the key at path, and the tables that contain it.
+func (k *keyClasses) add(path []string, kind, doc string) {
+	at := ""
+	for i, name := range path[:len(path)-1] {
+		sub := strings.TrimPrefix(at+"."+name, ".")
+		if k.at[sub] == nil {
+			k.at[sub] = &class{name: className(path[:i+1]), doc: "the table `" + sub + "` of a policy"}
+			if name == "NAME" || path[i+1] != "NAME" {
+				k.all = append(k.all, k.at[sub])
+			}
+		}
+		if name != "NAME" {
+			of := "flashlua." + className(path[:i+1])
+			if path[i+1] == "NAME" {
+				of = "table<string, " + nameType(path, path[:i+2], kind) + ">"
+			}
+			k.at[at].add(field{name: name + "?", kind: of})
+		}
+		at = sub
+	}
+	if last := path[len(path)-1]; last != "NAME" {
+		k.at[at].add(field{last + "?", kind, doc})
+		return
+	}
+	parent := k.at[strings.Join(path[:len(path)-2], ".")]
+	for i := range parent.fields { // the meaning of the table is that of its names
+		if parent.fields[i].name == path[len(path)-2]+"?" {
+			parent.fields[i].doc = doc
+		}
+	}
+}
+
+// add adds a field, unless the class has it.
+func (c *class) add(f field) {
+	if !slices.ContainsFunc(c.fields, func(x field) bool { return x.name == f.name }) {
+		c.fields = append(c.fields, f)
+	}
+}
+
 // TestStubHasEveryKey holds the stub's classes of a policy's tables to the decoder's keys, with the defaults and
 // the meanings of docs/boards.md. UPDATE=1 writes them. The type of a key that is read in its own way is in keyTypes.
 func TestStubHasEveryKey(t *testing.T) {
 	kinds, used := readKinds(), map[string]bool{}
-	classes := []*class{{name: "policy", doc: "the table that a board's script returns"}}
-	classAt := map[string]*class{"": classes[0]} // by the key of the table
-	add := func(at string, f field) {
-		c := classAt[at]
-		if i := slices.IndexFunc(c.fields, func(x field) bool { return x.name == f.name }); i >= 0 {
-			return
-		}
-		c.fields = append(c.fields, f)
-	}
+	top := &class{name: "policy", doc: "the table that a board's script returns"}
+	classes := keyClasses{[]*class{top}, map[string]*class{"": top}}
 	for _, row := range tableRows(t, "../../../docs/boards.md", "## The keys") {
 		if len(row) != 4 || !strings.HasPrefix(row[0], "`") {
 			continue
 		}
-		key := strings.Trim(row[0], "`")
+		key, doc := strings.Trim(row[0], "`"), row[3]
 		kind := keyTypes[key]
 		if used[key] = kind != ""; kind == "" {
 			kind = string(kinds[key])
 		}
 		if kind == "" || kind == string(option.Any) {
-			t.Errorf("keyTypes has no type for %s, which docs/boards.md describes; add it", key)
+			t.Errorf("keyTypes in bindings/internal/policy/stub_test.go has no type for %s, which docs/boards.md describes; add it", key)
 		}
-		doc := row[3]
 		if row[2] != "" {
 			doc += "; default: " + row[2]
 		}
-		names, at := strings.Split(key, "."), ""
-		for i, name := range names[:len(names)-1] { // the tables that contain the key
-			sub := strings.TrimPrefix(at+"."+name, ".")
-			if classAt[sub] == nil {
-				c := &class{name: className(names[:i+1])}
-				if c.doc = "the table `" + sub + "` of a policy"; name == "NAME" || names[i+1] != "NAME" {
-					classes = append(classes, c)
-				}
-				classAt[sub] = c
-			}
-			if name != "NAME" {
-				of := "flashlua." + className(names[:i+1])
-				if names[i+1] == "NAME" {
-					of = "table<string, " + nameType(key, names[:i+2], kind) + ">"
-				}
-				add(at, field{name: name + "?", kind: of})
-			}
-			at = sub
-		}
-		if last := names[len(names)-1]; last != "NAME" {
-			add(at, field{last + "?", kind, doc})
-		} else if tables := strings.Join(names[:len(names)-2], "."); classAt[tables] != nil {
-			c := classAt[tables]
-			for i := range c.fields {
-				if c.fields[i].name == names[len(names)-2]+"?" {
-					c.fields[i].doc = doc
-				}
-			}
-		}
+		classes.add(strings.Split(key, "."), kind, doc)
 	}
 	for key := range keyTypes {
 		if !used[key] {
@@ -207,7 +216,7 @@ func TestStubHasEveryKey(t *testing.T) {
 		}
 	}
 	var all strings.Builder
-	for _, c := range classes {
+	for _, c := range classes.all {
 		all.WriteString(c.String())
 	}
 	holdPart(t, "the policy keys", all.String())
@@ -215,11 +224,12 @@ func TestStubHasEveryKey(t *testing.T) {
 
 // nameType returns the type of the values of a table whose names a policy chooses: path is that of one, key the
 // first key in it, of that kind.
-func nameType(key string, path []string, kind string) string {
-	if name := strings.Join(path, "."); name == key {
+func nameType(key, path []string, kind string) string {
+	if len(path) == len(key) {
 		return kind
-	} else if keyTypes[name] != "" {
-		return keyTypes[name]
+	}
+	if known := keyTypes[strings.Join(path, ".")]; known != "" {
+		return known
 	}
 	return "flashlua." + className(path)
 }
@@ -239,20 +249,7 @@ func className(path []string) string {
 // TestStubHasTheVerdict holds the stub's classes of the verdict to the JSON form of engine.Report, with the meanings
 // of docs/outputs.md. UPDATE=1 writes them.
 func TestStubHasTheVerdict(t *testing.T) {
-	docs := map[string]string{} // by "state of target"
-	of := ""
-	for _, row := range tableRows(t, "../../../docs/outputs.md", "## The verdict") {
-		if strings.HasPrefix(row[0], "field") {
-			of = strings.Trim(strings.TrimPrefix(row[0], "field"), " `")
-			of = strings.TrimPrefix(of, "of `")
-		} else if names := regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(row[0], -1); len(row) == 2 && !strings.HasPrefix(row[0], "type") {
-			for _, name := range names {
-				docs[strings.Trim(of+"."+name[1], ".")] = row[1]
-			}
-		} else {
-			break // the tables of the events
-		}
-	}
+	docs := verdictDocs(t)
 	var classes []string
 	names := map[reflect.Type]string{} // classes of the structs
 	var declare func(path string, of reflect.Type)
@@ -289,6 +286,25 @@ func TestStubHasTheVerdict(t *testing.T) {
 	names[reflect.TypeFor[engine.Report]()] = "verdict"
 	declare("", reflect.TypeFor[engine.Report]())
 	holdPart(t, "the verdict", strings.Join(classes, ""))
+}
+
+// verdictDocs returns the meanings of the verdict's fields, by their dotted names.
+func verdictDocs(t *testing.T) map[string]string {
+	t.Helper()
+	docs, of := map[string]string{}, ""
+	for _, row := range tableRows(t, "../../../docs/outputs.md", "## The verdict") {
+		switch {
+		case len(row) != 2 || row[0] == "type": // the tables of the events follow
+			return docs
+		case strings.HasPrefix(row[0], "field"):
+			_, of, _ = strings.Cut(strings.TrimSuffix(row[0], "`"), "`")
+		default:
+			for _, name := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(row[0], -1) {
+				docs[strings.TrimPrefix(of+"."+name[1], ".")] = row[1]
+			}
+		}
+	}
+	return docs
 }
 
 // verdictType returns the stub's type of a Go type, as package modules makes it a value of Lua.
