@@ -99,6 +99,9 @@ func stubOptions(f option.Function) []string {
 		return nil
 	}
 	params := strings.Split(m[2], ", ")
+	if f.Arg > len(params) {
+		return nil
+	}
 	p := regexp.MustCompile(`(?m)^---@param ` + params[f.Arg-1] + `\?? (flashlua\.\w+|\{ .* \})`).FindStringSubmatch(m[1])
 	if p == nil {
 		return nil
