@@ -42,6 +42,9 @@ func loadInTime(src source, o Options) (*Script, error) {
 }
 
 func load(src source, o Options) (*Script, error) {
+	if isMeta(src.text) {
+		return nil, classify.New(classify.ScriptResult, "%s declares types for editors, by ---@meta, and is no script", src.name)
+	}
 	h := newHost(src, o)
 	if src.again { // its output was printed when it was first loaded
 		defer h.output.Mute()()

@@ -67,6 +67,9 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 		if err != nil {
 			c.Fail("no module %q: %v", name, err)
 		}
+		if isMeta(text) {
+			c.Fail("no module %q: %s declares types for editors, by ---@meta", name, file)
+		}
 		c.Watchdog().Work(lua51.StepsPerByte*len(text), 0)
 		chunk, err := lua51.Compile(file, text)
 		return compiled{file, string(text), chunk, embedded}, err

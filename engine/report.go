@@ -56,7 +56,7 @@ type Report struct {
 	Detail     string        `json:"detail,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"` // what may be wrong, although the run goes on
 	Board      string        `json:"board"`
-	Args       Arguments     `json:"args,omitempty"` // values of the policy's arguments, secrets masked
+	Args       Arguments     `json:"args,omitempty"`    // values of the policy's arguments, secrets masked
 	Variant    string        `json:"variant,omitempty"` // of the board
 	Image      ImageReport   `json:"image"`
 	Target     TargetReport  `json:"target"`

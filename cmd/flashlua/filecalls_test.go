@@ -26,6 +26,7 @@ var fileCalls = map[string][]string{
 var filePlaces = map[string]string{
 	"cmd/flashlua/outputs.go":                      "--out: only artefacts, which checkArtefact knows by their content",
 	"cmd/flashlua/demo.go":                         "a temporary folder of its own",
+	"cmd/flashlua/stub.go":                         "files that begin with the stub's mark; .luarc.json, to which it adds",
 	"cmd/flashlua/new.go":                          "makes a file that is not there, by O_EXCL",
 	"cmd/flashlua/verdict_file.go":                 "the verdict's temporary file, and unlocked ones of killed runs",
 	"cmd/flashlua/outfile.go":                      "a file that a flag names and that is no input; FILE.1 only if it is a transcript",

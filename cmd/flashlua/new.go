@@ -50,6 +50,10 @@ func (env Env) new(c *cli.Context) error {
 	if err != nil {
 		return classify.Wrap(err, classify.Usage, "cannot write %s", path)
 	}
-	_, err = fmt.Fprintf(env.Stdout, "created %s; next:\n  flashlua check %[1]s\n  flashlua console --port serial:/dev/ttyUSB0 --board %[1]s --at uboot\n", path)
+	next := fmt.Sprintf("created %s; next:\n  flashlua check %[1]s\n  flashlua console --port serial:/dev/ttyUSB0 --board %[1]s --at uboot\n", path)
+	if _, err := os.Stat(stubDir); err != nil {
+		next += "  flashlua stub --install    (completion and types in your editor)\n"
+	}
+	_, err = fmt.Fprint(env.Stdout, next)
 	return stdoutError(err)
 }

@@ -1,4 +1,5 @@
 -- Policy of the board NAME. `flashlua boards show` prints all keys, docs/boards.md describes them.
+---@type flashlua.policy
 return {
 	api = 1,
 	name = "NAME",

@@ -12,11 +12,15 @@ func (env Env) versionCommand() *cli.Command {
 		if c.NArg() > 0 {
 			return usageErrorFor("version", "unexpected argument %q", c.Args().First())
 		}
-		version := "unknown"
-		if info, ok := debug.ReadBuildInfo(); ok {
-			version = info.Main.Version
-		}
-		_, err := fmt.Fprintln(env.Stdout, "flashlua", version)
+		_, err := fmt.Fprintln(env.Stdout, "flashlua", version())
 		return stdoutError(err)
 	}}
+}
+
+// version returns the version of this program.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
 }

@@ -1,5 +1,6 @@
 -- The simulated board with its default settings: `flashlua run sim --image FILE --port sim:`.
 -- It needs no boot files: it boots a recovery Linux from its own flash.
+---@type flashlua.policy
 return {
 	api = 1,
 	name = "sim",

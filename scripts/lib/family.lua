@@ -3,6 +3,10 @@ local M = {}
 
 -- Copies the defaults that t lacks into t, also in nested tables. It does not check the values of t: flashlua
 -- reports a wrong key with its line.
+---@generic T: table
+---@param t T
+---@param defaults table
+---@return T t
 function M.fill(t, defaults)
 	for key, value in pairs(defaults) do
 		if type(value) == "table" and (t[key] == nil or type(t[key]) == "table") then

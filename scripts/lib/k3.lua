@@ -16,6 +16,8 @@ local family = {
 }
 
 -- Adds the defaults to the table of a board. A file without an address gets the one in ram.
+---@param t table a policy, in which a file can be a path alone
+---@return flashlua.policy
 function M.board(t)
 	if type(t) ~= "table" then error("k3.board takes the board's table, not a " .. type(t)) end
 	fill(t, family)
@@ -24,7 +26,7 @@ function M.board(t)
 		if type(path) == "string" and M.ram[name] then files[name] = { path, M.ram[name] } end
 	end
 	local initrd = files.initrd and "${initrd_addr}:${initrd_size}" or "-"
-	t.boot = t.boot or "booti ${kernel_addr} " .. initrd .. " ${dtb_addr}"
+	t.boot = t.boot or ("booti ${kernel_addr} " .. initrd .. " ${dtb_addr}")
 	return t
 end
 

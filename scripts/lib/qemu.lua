@@ -15,6 +15,8 @@ local family = {
 }
 
 -- Adds the defaults to the table of a machine.
+---@param t flashlua.policy
+---@return flashlua.policy
 function M.board(t) return fill(t, family) end
 
 return M

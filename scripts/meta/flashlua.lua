@@ -1,4 +1,4 @@
----@meta
+---@meta _
 -- The globals and objects of flashlua's scripts, for editors that read LuaCATS annotations. docs/policies.md
 -- describes them.
 
@@ -9,66 +9,230 @@
 
 --------------------------------------------------------------------------------------------------------------- policies
 
----@class flashlua.policy the table that a board's script returns; docs/boards.md lists all keys
----@field flash? fun(s: flashlua.session, job: flashlua.job)
----@field check? fun(s: flashlua.session, report: table) tests the new system after the flash; it cannot write
----@field classify? fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"
----@field backoff? fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration
+-- begin of the policy keys: UPDATE=1 go test -run TestStubHasEveryKey ./bindings/internal/policy writes them
+---@class flashlua.policy the table that a board's script returns
+---other consoles of the board by name, with the keys of `console`
+---@field consoles? table<string, flashlua.console_options>
+---version of the policy format; a flashlua that does not know the version refuses the policy; default: `1`
+---@field api? integer
+---name of the board; default: the file's name
+---@field name? string
+---description in one line; default: `""`
+---@field description? string
+---where the policy was tested; empty: never on hardware; default: `""`
+---@field tested? string
+---variants of the board by name, each a table with the keys that differ
+---@field variants? table<string, flashlua.policy>
+---`{ "file", address }`: a file that U-Boot loads, and its address in RAM: a number, `0x82000000`, or a variable
+---of the board's U-Boot, `"${loadaddr}"`. `boot` can use `${NAME_addr}` and `${NAME_size}`. Files that are loaded
+---together must not overlap in RAM
+---@field files? table<string, flashlua.file_options>
+---directory of `files`, relative to the policy; `--files` overrides it, and `--file NAME=PATH` a single file;
+---default: `""`
+---@field files_dir? string
+---U-Boot command that starts Linux; required unless the policy has its own `flash`; default: `""`
+---@field boot? string
+---kernel command line; empty keeps U-Boot's own; default: `""`
+---@field bootargs? string
+---target that is used without `--target`; not needed with a single target; default: `""`
+---@field default_target? string
+---a medium that can be written: its block device, `"/dev/…"`, or a table with the keys below. Character devices,
+---`/dev/mtd0` or `/dev/ubi0_0`, are refused
+---@field targets? table<string, string|flashlua.target_options>
+---@field args? table<string, flashlua.argument_options>
+---@field outputs? table<string, flashlua.output_options>
 ---@field console? flashlua.console_options
----@field consoles? table<string, flashlua.console_options> other consoles of the board, which --console connects, by name
 ---@field uboot? flashlua.uboot_options
 ---@field linux? flashlua.linux_options
----@field outputs? table<string, flashlua.output_options> what --output connects, by name
----@field args? table<string, flashlua.argument_options> the arguments that --arg sets, by name
+---@field net? flashlua.net_options
+---@field limits? flashlua.limits_options
+---@field power? flashlua.power_options
+---@field power_after? flashlua.power_after_options
+---`function(s, job)`: the steps of an attempt, see policies.md; default: `lib.uboot_busybox`
+---@field flash? fun(s: flashlua.session, job: flashlua.job)
+---`function(s, report)`: tests the new system after the flash, see policies.md
+---@field check? fun(s: flashlua.session, report: flashlua.verdict)
+---`function(err, next)`: whether an error is retried, see policies.md
+---@field classify? fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"
+---`function(n, err, next)`: wait before the next attempt, see policies.md
+---@field backoff? fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration
 
----@class flashlua.output_options
----@field optional? boolean a run does not need it
----@field after? "off"|"on"|"keep" its state after the run; the default is "off"
----@field help? string
+---@class flashlua.file_options the table `files.NAME` of a policy
+---name of the file
+---@field [1] string
+---address
+---@field [2] integer|string
+---file that the station appends to the file, such as a device tree, see below
+---@field append? string
+---@field uimage? boolean|flashlua.uimage_options
 
----@class flashlua.argument_options
----@field type? "string"|"number"|"boolean"|"duration" the default is "string"
----@field required? boolean a run without it is refused
+---@class flashlua.uimage_options the table `files.NAME.uimage` of a policy
+---architecture in the header of a uImage; without it `"arm"`. `uimage = true` takes all its keys as they are
+---without a value
+---@field arch? string
+---type in the header: `"kernel"` without it, or `"ramdisk"`, `"kernel_noload"`, `"standalone"`, `"firmware"`,
+---`"filesystem"`
+---@field type? string
+---how the file itself is compressed: `"none"` without it, or `"gzip"`, `"bzip2"`, `"lzma"`, `"lzo"`, `"lz4"`,
+---`"zstd"`
+---@field compression? string
+---address to which U-Boot moves the content; without it that of the file, of a ramdisk 0: it stays where it is
+---@field load? integer
+---address where the kernel begins; without it that of `load`
+---@field entry? integer
+---name in the header, at most 32 bytes; without it that of the file
+---@field name? string
+
+---@class flashlua.target_options the table `targets.NAME` of a policy
+---device, `"/dev/…"`; either `path` or `sysfs` is required; default: `""`
+---@field path? string
+---address of the controller in sysfs, `"4fb0000"`; it does not depend on the order of discovery
+---@field sysfs? string
+---label of a partition; empty selects the whole medium; default: `""`
+---@field part? string
+---make an eMMC boot partition writable during the write; default: `false`
+---@field clear_force_ro? boolean
+
+---@class flashlua.argument_options the table `args.NAME` of a policy
+---`"string"`, `"number"`, `"boolean"` or `"duration"`; default: `"string"`
+---@field type? "string"|"number"|"boolean"|"duration"
+---refuse a run without this argument, before the board is touched; default: `false`
+---@field required? boolean
+---value without `--arg`; none: nil
 ---@field default? string|number|boolean
----@field one_of? (string|number)[] the values that it may have
+---list of the values that are allowed; none: all
+---@field one_of? (string|number)[]
+---one line for `flashlua boards show`; default: `""`
 ---@field help? string
 
----@class flashlua.console_options
+---@class flashlua.output_options the table `outputs.NAME` of a policy
+---a run without this output is not refused; default: `false`
+---@field optional? boolean
+---its state after the run: `"off"`, `"on"` or `"keep"`; default: `"off"`
+---@field after? string
+---one line for `flashlua boards show`, and for the error if it is not connected; default: `""`
+---@field help? string
+
+---@class flashlua.console_options the table `console` of a policy
+---speed of a `serial:` or `rfc2217:` port, in bits per second; default: `115200`
 ---@field baud? integer
----@field framing? string "8N1"
----@field flow? string "none", "rtscts" or "xonxoff"
----@field chunk? integer bytes sent at a time; 0 sends whole lines
----@field delay? pause pause after each chunk
----@field echo? boolean the board echoes its input
----@field ready? string output of the port when it is connected to the board; empty: it is connected once it is open
----@field reopen? duration how long flashlua waits for a lost port to return
----@field aborts? table<string, string|false> as in flashlua.step_options
+---data bits, parity, stop bits; default: `"8N1"`
+---@field framing? string
+---flow control: `"none"`, `"rtscts"` or `"xonxoff"`; default: `"none"`
+---@field flow? string
+---bytes that are sent at a time; 0 sends whole lines; default: `0`
+---@field chunk? integer
+---pause after each chunk, for a board that reads slowly; the plan says what it costs; default: `"0s"`
+---@field delay? pause
+---the board echoes its input. flashlua compares the echo; on a difference it clears the line and types it again;
+---default: `true`
+---@field echo? boolean
+---output of the port when it is connected to the board. flashlua waits for it, at most 1 minute, before it
+---switches the board on. Needed for a port that is open before it is connected, such as `exec:` with a slow ssh;
+---empty: a port is connected once it is open; default: `""`
+---@field ready? string
+---how long flashlua waits for a lost port to return; default: `"10s"`
+---@field reopen? duration
+---console output that ends the current step of the flash with an error, see policies.md
+---@field aborts? table<string, string|false>
 
----@class flashlua.uboot_options
----@field prompt? string|string[] end of the prompt
----@field autoboot? string output that announces that autoboot can be stopped
----@field keys? string text that stops autoboot
----@field every? duration interval between two keys
----@field password? string sent when asked for; masked in all records
----@field network? string command before DHCP
----@field env? table<string, string> variables that are set at each new prompt
----@field setup? string|string[] commands at each new prompt, after env
----@field shell? string "hush", or "simple" for a U-Boot without hush
----@field timeout? duration longest time from power-on to the prompt
----@field line_limit? integer longest input line, in bytes
----@field chunk? integer bytes sent at a time, instead of the console's
----@field delay? pause pause after each chunk, instead of the console's
+---@class flashlua.uboot_options the table `uboot` of a policy
+---end of the prompt; a list, `{ "=> ", "vendor# " }`, if several versions of U-Boot are in use; default: `"=> "`
+---@field prompt? string|string[]
+---output that announces that autoboot can be stopped. Empty: `keys` are sent from power-on, for a silent console;
+---default: `"Hit any key to stop autoboot"`
+---@field autoboot? string
+---text that stops autoboot. For a word and Enter, write `"stop\n"`. Empty, with `autoboot` empty and no password:
+---flashlua sends nothing and waits for the prompt; default: `" "`
+---@field keys? string
+---interval at which `keys` are sent until the prompt appears; default: `"200ms"`
+---@field every? duration
+---sent with Enter each time U-Boot asks for it, at most 3 times. With `keys = ""`, flashlua also sends it as soon
+---as the text of `uboot.autoboot` appears, or from power-on if that is empty. Masked in all records; default: `""`
+---@field password? string
+---bytes that are sent to U-Boot at a time; default: that of `console.chunk`
+---@field chunk? integer
+---pause after each of these chunks: many boards read slowly in U-Boot alone; default: that of `console.delay`
+---@field delay? pause
+---a variable that is set at each new prompt, `{ fdt_high = "0xffffffff" }`
+---@field env? table<string, string>
+---command at each new prompt, or a list of commands; each must succeed
+---@field setup? string|string[]
+---command before DHCP, for a network card that U-Boot does not find by itself: `usb start`, `virtio scan`. Of
+---several, `pci enum; usb start`, each must succeed; `usb stop || true` may fail. A simulated board has what
+---U-Boot's own commands need; default: `""`
+---@field network? string
+---shell of U-Boot: `"hush"`, or `"simple"` for a U-Boot without it; default: `"hush"`
+---@field shell? string
+---longest time from power-on to the prompt; default: `"1m0s"`
+---@field timeout? duration
+---longest input line that U-Boot accepts, in bytes; default: `480`
+---@field line_limit? integer
 
----@class flashlua.linux_options
----@field login? string output that asks for the user
+---@class flashlua.linux_options the table `linux` of a policy
+---output that asks for the user; default: `"login:"`
+---@field login? string
+---user; default: `"root"`
 ---@field user? string
----@field password? string sent when asked for; masked in all records
----@field prompt? string|string[] end of the shell's prompt
----@field network? string command that configures the network
----@field timeout? duration longest time from the start of the kernel to the shell
----@field line_limit? integer longest input line, in bytes
----@field chunk? integer bytes sent at a time, instead of the console's
----@field delay? pause pause after each chunk, instead of the console's
+---sent when Linux asks for it; masked in all records; default: `""`
+---@field password? string
+---end of the shell's prompt; a list as for `uboot.prompt`; default: `"# "`
+---@field prompt? string|string[]
+---bytes that are sent to Linux at a time; default: that of `console.chunk`
+---@field chunk? integer
+---pause after each of these chunks; default: that of `console.delay`
+---@field delay? pause
+---command that configures the network; empty uses DHCP on every interface. In Debian's initramfs: `"ipconfig -t 20
+---all"`; default: `""`
+---@field network? string
+---longest time from the start of the kernel to the shell; default: `"3m0s"`
+---@field timeout? duration
+---longest input line that the shell accepts, in bytes; default: `1000`
+---@field line_limit? integer
+
+---@class flashlua.net_options the table `net` of a policy
+---address of the station's HTTP server as the board sees it; empty: the address in `net.listen`, or detected;
+---default: `""`
+---@field http? string
+---IPv4 address of the TFTP server as the board sees it; empty: the same; default: `""`
+---@field tftp? string
+---blocks that the TFTP server sends before the board acknowledges, 1 to 16; 0: 4 at first, 12 after a file that
+---arrived without loss, 1 after a loss; default: `0`
+---@field tftp_window? integer
+---address that the station's servers listen on; empty: all addresses; default: `""`
+---@field listen? string
+---address of the board, `"192.168.1.5/24"`, if there is no DHCP server; default: `""`
+---@field address? string
+---router of the board, with `net.address`; empty: none; default: `""`
+---@field gateway? string
+
+---@class flashlua.limits_options the table `limits` of a policy
+---attempts after the first; default: `3`
+---@field retries? integer
+---time for all attempts; default: `"1h0m0s"`
+---@field total? duration
+---time for one attempt. A value of the policy that does not fit in `limits.total` is refused. The default is
+---shortened to fit, and any value is shortened to fit `--timeout`; default: `"30m0s"`
+---@field attempt? duration
+---time for `check`; shortened to fit `limits.total`; default: `"5m0s"`
+---@field check? duration
+---random spread of the wait between attempts, 0 to 1; default: `0`
+---@field jitter? number
+
+---@class flashlua.power_options the table `power` of a policy
+---how long a power cycle leaves the board off; default: `"2s"`
+---@field off_time? pause
+
+---@class flashlua.power_after_options the table `power_after` of a policy
+---power of the board after success: `"off"`, `"on"`, `"keep"`, or `"cycle"`: off and on again, which boots the new
+---image. It follows the policy's `check`; default: `"off"`
+---@field success? power_state
+---the same after a failure; default: `"off"`
+---@field failure? power_state
+---the same after a cancelled run; default: `"off"`
+---@field cancel? power_state
+
+-- end of the policy keys
 
 ---@class flashlua.job
 ---@field target string name of the target in the policy
@@ -97,7 +261,7 @@ local session = {}
 ---@generic T
 ---@param name string
 ---@param options flashlua.step_options
----@param f fun(): T
+---@param f fun(): T?
 ---@return T
 ---@overload fun(self: flashlua.session, name: string, f: function): any
 function session:step(name, options, f) end
@@ -111,31 +275,39 @@ function session:shell() end
 ---@param text any
 function session:log(text) end
 
+---@class flashlua.at results of the earlier steps of a sequence
+---@field uboot flashlua.uboot after the step `uboot`
+---@field shell flashlua.shell after the step `linux`
+
 ---@class flashlua.sequence require("lib.uboot_busybox").sequence() returns one
 ---@field flash fun(s: flashlua.session, job: flashlua.job) the flash function for a policy
----@field run fun(s: flashlua.session, job: flashlua.job, last?: string): table
+---@field run fun(s: flashlua.session, job?: flashlua.job, last?: string): flashlua.at runs the steps up to and including last
 local sequence = {}
 
 ---@class flashlua.sequence_step_options
 ---@field name string
----@field run fun(s: flashlua.session, job: flashlua.job, at: table)
+---@field run fun(s: flashlua.session, job: flashlua.job, at: flashlua.at)
 ---@field retries? integer tries after the first, without a power cycle
 ---@field timeout? duration time for each try
 ---@field destroys? boolean the step's own commands can write the medium
 ---@field aborts? table<string, string|false> as in flashlua.step_options
 
+---Replaces the function of a step. Its name, options and position do not change.
 ---@param name string
----@param f fun(s: flashlua.session, job: flashlua.job, at: table)
+---@param f fun(s: flashlua.session, job: flashlua.job, at: flashlua.at)
 function sequence:replace(name, f) end
 
+---Calls f(next, s, job, at) instead of the function of a step; next() calls that function.
 ---@param name string
----@param f fun(next: function, s: flashlua.session, job: flashlua.job, at: table)
+---@param f fun(next: function, s: flashlua.session, job: flashlua.job, at: flashlua.at)
 function sequence:wrap(name, f) end
 
+---Adds a step before the step `name`.
 ---@param name string
 ---@param step flashlua.sequence_step_options
 function sequence:before(name, step) end
 
+---Adds a step after the step `name`.
 ---@param name string
 ---@param step flashlua.sequence_step_options
 function sequence:after(name, step) end
@@ -143,9 +315,124 @@ function sequence:after(name, step) end
 ---@param name string
 function sequence:remove(name) end
 
+---Returns a step, to change its options.
 ---@param name string
 ---@return flashlua.sequence_step_options
 function sequence:step(name) end
+
+-- begin of the verdict: UPDATE=1 go test -run TestStubHasTheVerdict ./bindings/internal/policy writes it
+---@class flashlua.verdict result of a flash; docs/outputs.md describes it
+---`verified`; `failed`; `planned`: the plan of a dry run can work; `done`: a program succeeded; `reached`:
+---`Engine.Interactive` of the Go library succeeded
+---@field result string
+---`flash`, `verify`, `dry-run`, `program` or `write`; `console` for `Engine.Interactive`. If a command line is
+---refused, the mode that its command would have had
+---@field mode string
+---exit code
+---@field exit integer
+---class of the failure: `retry` or `fatal`
+---@field class? string
+---rule that decided the class: `internal`, `limit`, `run-cancelled`, `policy`, `fatal`, `retry`, `cancelled`,
+---`unknown`, or that of a rule of a Go program that embeds flashlua
+---@field rule? string
+---kind of the failure; errors.md lists all kinds
+---@field kind? string
+---the failure in one line
+---@field error? string
+---the failure and its causes, outermost first
+---@field chain? string[]
+---what to do
+---@field hint? string
+---why there was no further attempt, if neither the class nor the number of attempts was the reason
+---@field stopped? string
+---step in which it failed
+---@field step? string
+---number of the last attempt, from 1; 0 if none began, so nothing was touched. 1 for a program or a `flashlua
+---write` that began
+---@field attempt integer
+---all attempts, see below; empty for a program and for `flashlua write`, which do not retry
+---@field attempts flashlua.verdict_attempts[]
+---failures in addition to the main one: clean-up, power
+---@field secondary? string[]
+---last lines of the console
+---@field console? string[]
+---details for developers, for example the stack of a bug
+---@field detail? string
+---what may be wrong although the run goes on: a partition table for sectors of another size
+---@field warnings? string[]
+---name of the policy
+---@field board string
+---values of the policy's arguments, by name; secrets are masked
+---@field args? any
+---variant of the policy that was chosen; left out if none was
+---@field variant? string
+---`path`, and `size` and `sha256` after the image was decompressed
+---@field image flashlua.verdict_image
+---the target
+---@field target flashlua.verdict_target
+---with `--part`: `label`, `image` and `target` of each part
+---@field parts? flashlua.verdict_parts[]
+---the policy's `check`, see below; only if the policy has one
+---@field check? flashlua.verdict_check
+---duration of the run
+---@field duration_ns integer
+---the board was simulated
+---@field simulated boolean
+---output that was not read in time
+---@field lost? flashlua.verdict_lost[]
+
+---@class flashlua.verdict_attempts the field `attempts` of a verdict
+---@field attempt integer
+---@field error? string
+---@field kind? string
+---@field class? string
+---@field rule? string
+---@field step? string
+---@field duration_ns integer
+---@field wait? string
+
+---@class flashlua.verdict_image the field `image` of a verdict
+---@field path string
+---@field size? integer
+---@field sha256? string
+
+---@class flashlua.verdict_target the field `target` of a verdict
+---name of the target in the policy
+---@field name? string
+---its device during the run
+---@field device? string
+---`untouched`, `partial`, `written` (completely, without a receipt), `verified` or `unknown`
+---@field state string
+---when this run last wrote to the disk of the target
+---@field last_write? string
+---when the read-back began that proves the content; later than `last_write`
+---@field read_back? string
+---number of ranges (runs of blocks of the image) that read back wrong at first and were written again
+---@field rewritten? integer
+
+---@class flashlua.verdict_parts the field `parts` of a verdict
+---@field label string
+---@field image flashlua.verdict_image
+---@field target flashlua.verdict_target
+
+---@class flashlua.verdict_check the field `check` of a verdict
+---`passed`, `failed` or `skipped`
+---@field result string
+---why it was skipped
+---@field reason? string
+---the failure
+---@field error? string
+---the failure
+---@field kind? string
+---how long it took
+---@field duration_ns integer
+
+---@class flashlua.verdict_lost the field `lost` of a verdict
+---@field output string
+---@field lines integer
+---@field bytes? integer
+
+-- end of the verdict
 
 --------------------------------------------------------------------------------------------------------------- objects
 
@@ -185,7 +472,7 @@ function uboot_object:dhcp() end
 function uboot_object:load(files, name, address, size) end
 
 ---@param command? string default: the policy's boot
----@return flashlua.shell? shell in a policy
+---@return flashlua.shell shell in a policy; nil in a program
 function uboot_object:boot(command) end
 
 ---@class flashlua.shell
@@ -393,16 +680,16 @@ flash = {}
 
 ---@param board flashlua.policy|string a policy, the name of a built-in board, or a file
 ---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, consoles?: table<string, string>, outputs?: table<string, string>, target?: string, files?: string, file?: table<string, string>, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, variant?: string, set?: table<string, string>, args?: table<string, string|number|boolean> }
----@return table verdict
+---@return flashlua.verdict
 function flash.run(board, job) end
 
 ---If `to` is a file, it must be allowed with `--allow-write`.
 ---@param job { image: string, to: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean }
----@return table verdict
+---@return flashlua.verdict
 function flash.device(job) end
 
 ---@generic T
----@param f fun(try: integer): T
+---@param f fun(try: integer): T?
 ---@param options? { retries?: integer }
 ---@return T
 function flash.retry(f, options) end

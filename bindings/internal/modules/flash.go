@@ -44,7 +44,7 @@ type runJobOptions struct {
 	Parts    map[string]string `lua:"parts"` // image by partition label
 	Power    string            `lua:"power"`
 	Consoles map[string]string `lua:"consoles"` // ports by the name of the console, as --console
-	Outputs  map[string]string `lua:"outputs"` // drivers by the name of the output, as --output
+	Outputs  map[string]string `lua:"outputs"`  // drivers by the name of the output, as --output
 	FilesDir string            `lua:"files"`
 	Files    map[string]string `lua:"file"` // boot files by their names, as --file
 	SHA256   string            `lua:"sha256"`
