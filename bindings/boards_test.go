@@ -64,6 +64,16 @@ func TestK3FillsIn(t *testing.T) {
 	if got["boot"] != "booti ${kernel_addr} ${initrd_addr}:${initrd_size} ${dtb_addr}" || got["files.kernel"] != "[Image 5]" || got["bootargs"] != "quiet" {
 		t.Errorf("with an initrd, the settings are %v; want its address and size in boot", got)
 	}
+	s, err := InspectText("board.lua", k3+`return k3.board {
+		files = { kernel = "Image", dtb = "a.dtb" }, targets = { emmc = "/dev/mmcblk0" },
+		variants = { ram = { files = { kernel = { "uImage", append = "b.dtb" }, initrd = "i.gz" } } },
+	}`, Options{Variant: "ram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := s.Policy.Files; f["kernel"].Path != "uImage" || f["kernel"].Address != 0x82000000 || f["initrd"].Address != 0x88080000 || !strings.Contains(s.Policy.Boot, "${initrd_addr}:${initrd_size}") {
+		t.Errorf("the variant has files %+v, boot %q; want the addresses of the family and the initrd in boot", f, s.Policy.Boot)
+	}
 	// Two boards of one family share nothing.
 	got = settingsOf(t, k3+`k3.board({}).uboot.prompt = "changed => "; return k3.board {}`)
 	if got["uboot.prompt"] != "=> " {

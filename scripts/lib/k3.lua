@@ -15,18 +15,38 @@ local family = {
 	bootargs = "console=ttyS2,115200n8",
 }
 
--- Adds the defaults to the table of a board. A file without an address gets the one in ram.
+-- Adds the address in ram to the files that have none. Returns files, an empty table if it is none.
+local function place(files)
+	if type(files) ~= "table" then return {} end
+	for name, file in pairs(files) do
+		if type(file) == "string" and M.ram[name] then
+			files[name] = { file, M.ram[name] }
+		elseif type(file) == "table" and file[1] and file[2] == nil then
+			file[2] = M.ram[name]
+		end
+	end
+	return files
+end
+
+-- Returns the boot command for the files.
+local function boot(files)
+	local initrd = files.initrd and "${initrd_addr}:${initrd_size}" or "-"
+	return "booti ${kernel_addr} " .. initrd .. " ${dtb_addr}"
+end
+
+-- Adds the defaults to the table of a board. A file without an address gets the one in ram, also in a variant.
 ---@param t table a policy, in which a file can be a path alone
 ---@return flashlua.policy
 function M.board(t)
 	if type(t) ~= "table" then error("k3.board takes the board's table, not a " .. type(t)) end
 	fill(t, family)
-	local files = type(t.files) == "table" and t.files or {}
-	for name, path in pairs(files) do
-		if type(path) == "string" and M.ram[name] then files[name] = { path, M.ram[name] } end
+	local own, files = t.boot, place(t.files)
+	t.boot = own or boot(files)
+	for _, variant in pairs(type(t.variants) == "table" and t.variants or {}) do
+		if type(variant) == "table" and place(variant.files).initrd and not own then
+			variant.boot = variant.boot or boot(variant.files)
+		end
 	end
-	local initrd = files.initrd and "${initrd_addr}:${initrd_size}" or "-"
-	t.boot = t.boot or ("booti ${kernel_addr} " .. initrd .. " ${dtb_addr}")
 	return t
 end
 

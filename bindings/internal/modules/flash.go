@@ -54,7 +54,7 @@ type runJobOptions struct {
 	Strict   bool              `lua:"strict"`
 	Timeout  time.Duration     `lua:"timeout"`
 	Retries  *int              `lua:"retries"`
-	Variant  string            `lua:"variant"`
+	Variant  *string           `lua:"variant"`
 	Set      map[string]string `lua:"set"`  // policy keys, as --set
 	Args     option.ValueTexts `lua:"args"` // the policy's arguments, as --arg
 }
@@ -108,6 +108,12 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 	if (o.Image == "") == (len(o.Parts) == 0) || o.Port == "" {
 		c.Fail("options port, and image or parts, are required")
 	}
+	by := Choice{Set: o.Set}
+	if o.Variant != nil {
+		if by.Variant = *o.Variant; by.Variant == "" { // likely an argument that is empty
+			c.Fail("option variant must not be empty: leave it out for the policy without a variant")
+		}
+	}
 	*j = engine.Job{
 		Image: o.Image, Power: cmp.Or(o.Power, "none"), Outputs: o.Outputs, Consoles: o.Consoles, FilesDir: o.FilesDir, Files: o.Files, SHA256: strings.ToLower(o.SHA256),
 		MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict, Timeout: o.Timeout, Retries: o.Retries, Port: o.Port, Target: o.Target, Args: o.Args,
@@ -120,7 +126,7 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 			return nil, err
 		}
 	}
-	return m.board(c, p, Choice{o.Variant, o.Set})
+	return m.board(c, p, by)
 }
 
 // flashDevice is flash.device(job), which does what flashlua write does. A device that is in use or not

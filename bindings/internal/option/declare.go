@@ -17,6 +17,7 @@ type Bytes int64
 // kinds are the kinds of the fields whose Go type says it. A field of another type has its kind in its tag.
 var kinds = map[reflect.Type]Kind{
 	reflect.TypeFor[string]():            String,
+	reflect.TypeFor[*string]():           String, // nil where it was not given
 	reflect.TypeFor[int]():               Integer,
 	reflect.TypeFor[*int]():              Integer, // nil where it was not given
 	reflect.TypeFor[bool]():              Boolean,
