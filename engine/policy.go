@@ -28,7 +28,7 @@ type Policy struct {
 	Console       Console
 	UBoot         uboot.Config
 	Linux         shell.Config
-	Files         map[string]File // what U-Boot loads, by the policy's names
+	Files         map[string]File // what the boot loader loads, by the policy's names
 	LoadsAllFiles bool            // Flash loads all Files at once: the plan refuses those that overlap in RAM
 	Boot          string          // the U-Boot command that starts Linux
 	BootArgs      string          // the kernel's command line; "" keeps the board's own
@@ -66,10 +66,11 @@ type Console struct {
 // DefaultReopen is enough for a USB adapter that enumerates again, and for a console server that restarts.
 const DefaultReopen = 10 * time.Second
 
-// File is a file that U-Boot loads into RAM. Plain data: safe for concurrent use while nothing changes it.
+// File is a file that a boot loader loads into RAM. Plain data: safe for concurrent use while nothing changes it.
 type File struct {
-	Path    string
-	Address uint64
+	Path      string
+	Address   uint64
+	NoAddress bool // Address means nothing: U-Boot cannot load the file, Session.Serve serves it to other boot loaders
 }
 
 // Net is the network configuration of the board and the station. Empty fields are detected.
@@ -77,6 +78,7 @@ type File struct {
 type Net struct {
 	HTTP       string // the station's address as the board sees it, for HTTP; "" is Listen, or detected
 	TFTP       string // the same for TFTP
+	NoTFTP     bool   // there is no TFTP server: the board loads by HTTP
 	TFTPWindow int    // blocks that the TFTP server sends before an acknowledgement; 0 adapts to the board
 	Listen     string // address that the station's servers listen on; "" is every address
 

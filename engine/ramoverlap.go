@@ -23,6 +23,9 @@ func (p *Policy) Overlaps(size func(name string) int64) []Overlap {
 	}
 	var all []ramRange
 	for name, f := range p.Files {
+		if f.NoAddress {
+			continue
+		}
 		all = append(all, ramRange{name, f.Address, size(name)})
 	}
 	return overlaps(all)

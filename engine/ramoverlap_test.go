@@ -58,7 +58,7 @@ func TestPlanRefusesOverlaps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := &Policy{Name: "p", Dir: dir, Files: map[string]File{"a": {"a", 0x1000}, "b": {"b", 0x2000}}, LoadsAllFiles: true}
+	p := &Policy{Name: "p", Dir: dir, Files: map[string]File{"a": {Path: "a", Address: 0x1000}, "b": {Path: "b", Address: 0x2000}}, LoadsAllFiles: true}
 	if _, err := findBootFiles(t.Context(), clock.Real{}, p, Job{}); classify.Facts(err).Kind != classify.ConfigPolicy {
 		t.Errorf("findBootFiles of files that overlap = %v; want an error of kind %s", err, classify.ConfigPolicy)
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"net/netip"
 	"strconv"
@@ -57,10 +56,11 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 		if !ok {
 			return classify.New(classify.ConfigPolicy, "board %s has no file %q", s.run.policy.Name, name)
 		}
-		configured := s.run.policy.Net.TFTP
-		if s.run.files.tftp != nil {
-			configured = cmp.Or(configured, s.run.policy.Net.listenAddress())
+		if f.NoAddress {
+			return classify.WithHint(classify.New(classify.ConfigPolicy, "files.%s of board %s has no address in RAM: U-Boot cannot load it", name, s.run.policy.Name),
+				"write files.%s = { %q, address }; other boot loaders find it by s:serve(%[1]q)", name, f.Path)
 		}
+		configured := s.tftpAddress()
 		if s.boardAddr == "" && configured == "" { // a command of the script may have got the lease
 			address, err := ub.Env(ctx, "ipaddr")
 			if err != nil {

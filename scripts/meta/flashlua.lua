@@ -91,6 +91,17 @@ local session = {}
 ---@overload fun(self: flashlua.session, name: string, f: function): any
 function session:step(name, options, f) end
 
+---@class flashlua.served_file where the board finds a file of the policy on the station, until the run ends
+---@field url string for HTTP
+---@field tftp_server string IPv4 address; absent with net.tftp_server = false
+---@field tftp_path string on that server; absent with net.tftp_server = false
+---@field size integer in bytes
+
+---@param name string of the policy's files
+---@param options? { board?: string } board: its IP address, if neither net.http and net.tftp nor net.listen are set
+---@return flashlua.served_file
+function session:serve(name, options) end
+
 ---@return flashlua.uboot
 function session:uboot() end
 

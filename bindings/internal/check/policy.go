@@ -96,7 +96,7 @@ func (c *checker) checkFlash(own bool) {
 func (c *checker) checkFiles(p *engine.Policy) {
 	used := addresses(p.Boot)
 	for name, f := range p.Files {
-		if !strings.Contains(p.Boot, name+"_addr") && !strings.Contains(p.Boot, name+"_size") && !used[f.Address] {
+		if !f.NoAddress && !strings.Contains(p.Boot, name+"_addr") && !strings.Contains(p.Boot, name+"_size") && !used[f.Address] {
 			c.report(c.line("files", name), name, "unused-file", "files.%s is loaded, but boot uses neither ${%[1]s_addr} nor %#x", name, f.Address)
 		}
 	}

@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -21,6 +23,11 @@ func readFiles(s *section) map[string]engine.File {
 			continue
 		}
 		t, ok := s.t.RawGetString(name).(*lua.LTable)
+		if path := fileWithoutAddress(s.t.RawGetString(name)); path != "" {
+			files[name] = engine.File{Path: path, NoAddress: true}
+			s.record(name, []any{path})
+			continue
+		}
 		if !ok {
 			s.fail(name, `must be { "file", address }`)
 			continue
@@ -35,6 +42,28 @@ func readFiles(s *section) map[string]engine.File {
 		s.record(name, []any{string(path), uint64(address)})
 	}
 	return files
+}
+
+// fileWithoutAddress returns the path of a file that is "file" or { "file" }, "" for other values.
+func fileWithoutAddress(v lua.LValue) string {
+	if t, ok := v.(*lua.LTable); ok && t.Len() == 1 {
+		v = t.RawGetInt(1)
+	}
+	path, _ := v.(lua.LString)
+	return string(path)
+}
+
+// rejectFilesForTFTP records files that the policy's settings do not let U-Boot load.
+func (s *section) rejectFilesForTFTP(p *engine.Policy) {
+	files := &section{decoder: s.decoder, path: "files."}
+	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
+		switch f := p.Files[name]; {
+		case f.NoAddress && !s.own["flash"]:
+			files.fail(name, `must be { "file", address }: the default sequence loads it with U-Boot. Only a flash of the policy's own can use a file without an address, by s:serve(%q)`, name)
+		case !f.NoAddress && p.Net.NoTFTP:
+			files.fail(name, "has an address for U-Boot, which loads by TFTP, but net.tftp_server is false: remove one of them")
+		}
+	}
 }
 
 func readTargets(s *section) map[string]engine.Target {

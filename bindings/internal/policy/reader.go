@@ -60,8 +60,11 @@ func (r Reader) Policy(ctx context.Context, in Input) (Result, error) {
 	d.set = in.Set
 	top := &section{decoder: d, t: in.Table}
 	p := readPolicy(top, in.Name)
-	p.Dir = filepath.Join(in.Dir, p.Dir)
+	if !filepath.IsAbs(p.Dir) {
+		p.Dir = filepath.Join(in.Dir, p.Dir)
+	}
 	p.LoadsAllFiles = !d.own["flash"] || in.LoadsAllFiles != nil && in.LoadsAllFiles()
+	top.rejectFilesForTFTP(p)
 	top.rejectMisspelled(p, in)
 	d.rejectUnknownSettings()
 	result := Result{Policy: p, Settings: d.settings, Own: d.own}
