@@ -53,23 +53,25 @@ function M.await(con, texts, timeout)
 	if not errors.is(err, "console.timeout") then error(err, 0) end
 end
 
--- Returns options with the defaults that they lack. An unknown option, or one of another type, is an error in the line
--- that called the caller of this function. A default of false is that of a string.
+-- The options that may be false.
+local optional = { initrd = true, dtb = true }
+
+-- Returns options with the defaults that they lack. An unknown option, and one that is no string, is
+-- an error in the line that called the caller of this function.
 function M.options(name, given, defaults)
-	local all = {}
-	for key, value in pairs(defaults) do all[key] = value end
 	if given ~= nil and type(given) ~= "table" then
 		error(("%s takes a table of options, not a %s"):format(name, type(given)), 3)
 	end
+	local all, known = {}, {}
+	for key, value in pairs(defaults) do
+		all[key], known[#known + 1] = value, key
+	end
+	table.sort(known)
 	for key, value in pairs(given or {}) do
-		local default = defaults[key]
-		if default == nil then
-			local known = {}
-			for k in pairs(defaults) do known[#known + 1] = k end
-			table.sort(known)
+		if defaults[key] == nil then
 			error(("%s has no option %s; it has %s"):format(name, tostring(key), table.concat(known, ", ")), 3)
 		end
-		if type(value) ~= "string" and not (value == false and key == "initrd") then
+		if type(value) ~= "string" and not (value == false and optional[key]) then
 			error(("%s: option %s must be a string, not a %s"):format(name, key, type(value)), 3)
 		end
 		all[key] = value
