@@ -51,15 +51,14 @@ function M.stop(s, options)
 		local out = loader.line(s.console, cmd .. TYPED_MARK, MARK, timeout or "1m")
 		local _, _, code = s.console:expect("\n", { timeout = "10s" })
 		s.console:expect(o.prompt, { timeout = "10s" })
-		out = out:gsub("^%s+", ""):gsub("%s+$", "")
 		code = code:match("%d+")
 		if code ~= "0" then
 			error(errors.new {
 				kind = "barebox.exit", class = "retry",
-				message = ("barebox: %s exited %s: %s"):format(cmd, code, out:match("[^\n]*$")),
+				message = ("barebox: %s exited %s: %s"):format(cmd, code, loader.last_line(out)),
 			})
 		end
-		return out
+		return (out:gsub("^%s+", ""):gsub("%s+$", ""))
 	end
 
 	-- Gets an address, and returns it.
@@ -95,13 +94,11 @@ function M.stop(s, options)
 
 	-- Boots what was loaded, and logs in.
 	function b:boot()
-		local line = b.command .. TYPED_MARK
-		loader.line(s.console, line, "\n", "10s")
-		if loader.await(s.console, { MARK }, "3s") then
-			error(errors.new {
-				kind = "barebox.boot", class = "retry", message = "barebox did not boot: " .. b.command,
-				hint = "the last lines of the console say why",
-			})
+		loader.line(s.console, b.command .. TYPED_MARK, "\n", "10s")
+		local back, out = loader.await(s.console, { MARK }, "3s")
+		if back then
+			local why = loader.last_line(out)
+			error(errors.new { kind = "barebox.boot", class = "retry", message = ("barebox: %s: %s"):format(b.command, why) })
 		end
 		return s:shell()
 	end

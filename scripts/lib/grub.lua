@@ -99,9 +99,10 @@ function M.stop(s, options)
 
 	-- Boots what was loaded, and logs in.
 	function g:boot()
-		local text = loader.line(s.console, "boot", "\n", "10s")
-		if loader.await(s.console, { o.prompt }, "3s") then
-			error(errors.new { kind = "grub.boot", class = "retry", message = "GRUB came back to its prompt after boot" .. text })
+		loader.line(s.console, "boot", "\n", "10s")
+		local back, out = loader.await(s.console, { o.prompt }, "3s")
+		if back then
+			error(errors.new { kind = "grub.boot", class = "retry", message = "GRUB: boot: " .. loader.last_line(out) })
 		end
 		return s:shell()
 	end

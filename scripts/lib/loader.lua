@@ -46,12 +46,15 @@ function M.line(con, text, wait_for, timeout)
 	return before
 end
 
--- Waits for one of several texts. Returns the index of the one that came, nil after the timeout.
+-- Waits for one of several texts. Returns the index of the one that came and what came before it, nil after the timeout.
 function M.await(con, texts, timeout)
-	local ok, err, index = pcall(con.expect, con, texts, { timeout = timeout })
-	if ok then return index end
+	local ok, err, index, before = pcall(con.expect, con, texts, { timeout = timeout })
+	if ok then return index, before end
 	if not errors.is(err, "console.timeout") then error(err, 0) end
 end
+
+-- Returns the last line of a text that is not blank.
+function M.last_line(text) return text:match("([^\n]*%S[^\n]*)%s*$") or "no output" end
 
 -- The options that may be false.
 local optional = { initrd = true, dtb = true }
