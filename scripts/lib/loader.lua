@@ -46,7 +46,8 @@ function M.line(con, text, wait_for, timeout)
 	return before
 end
 
--- Waits for one of several texts. Returns the index of the one that came and what came before it, nil after the timeout.
+-- Waits for one of several texts. Returns the index of the one that came and what came before it; nil after the
+-- timeout.
 function M.await(con, texts, timeout)
 	local ok, err, index, before = pcall(con.expect, con, texts, { timeout = timeout })
 	if ok then return index, before end

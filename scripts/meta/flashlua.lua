@@ -147,6 +147,83 @@ function sequence:remove(name) end
 ---@return flashlua.sequence_step_options
 function sequence:step(name) end
 
+-------------------------------------------------------------------------------------------------------------- libraries
+
+---@class flashlua.lib_grub require("lib.grub")
+---@field flash fun(options?: flashlua.grub_options): fun(s: flashlua.session, job: flashlua.job) flash for a policy
+---@field boot fun(s: flashlua.session, options?: flashlua.grub_options): flashlua.shell
+---@field stop fun(s: flashlua.session, options?: flashlua.grub_options): flashlua.grub
+
+---@class flashlua.grub_options
+---@field menu? string announces the menu
+---@field keys? string open the command line
+---@field prompt? string
+---@field user? string
+---@field password? string masked in all records
+---@field network? string gets an address
+---@field protocol? "http"|"tftp"
+---@field kernel? string name in files of the policy
+---@field initrd? string|false name in files of the policy
+---@field args? string kernel command line
+---@field timeout? duration from power-on to the menu or the prompt
+
+---@class flashlua.grub
+local grub = {}
+
+---@param line string
+---@param timeout? duration
+---@return string output
+function grub:run(line, timeout) end
+
+---@return string address
+function grub:dhcp() end
+
+---@param name string of the policy's files
+---@return string name in GRUB
+function grub:file(name) end
+
+function grub:load() end
+
+---@return flashlua.shell
+function grub:boot() end
+
+---@class flashlua.lib_barebox require("lib.barebox")
+---@field flash fun(options?: flashlua.barebox_options): fun(s: flashlua.session, job: flashlua.job) flash for a policy
+---@field boot fun(s: flashlua.session, options?: flashlua.barebox_options): flashlua.shell
+---@field stop fun(s: flashlua.session, options?: flashlua.barebox_options): flashlua.barebox
+
+---@class flashlua.barebox_options
+---@field autoboot? string announces that autoboot can be stopped
+---@field keys? string stop autoboot
+---@field prompt? string end of the prompt
+---@field network? string command that gets an address
+---@field interface? string
+---@field kernel? string name in files of the policy
+---@field initrd? string|false name in files of the policy
+---@field dtb? string|false name in files of the policy
+---@field args? string added to the kernel command line
+---@field timeout? duration from power-on to the prompt
+
+---@class flashlua.barebox
+local barebox = {}
+
+---@param cmd string
+---@param timeout? duration
+---@return string output
+function barebox:run(cmd, timeout) end
+
+---@return string address
+function barebox:dhcp() end
+
+---@param name string of the policy's files
+---@return string path in barebox
+function barebox:file(name) end
+
+function barebox:load() end
+
+---@return flashlua.shell
+function barebox:boot() end
+
 --------------------------------------------------------------------------------------------------------------- objects
 
 ---@class flashlua.command_options
