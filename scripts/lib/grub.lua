@@ -22,6 +22,8 @@ local defaults = {
 	timeout = "2m", -- from power-on to the prompt
 }
 
+local choices = { protocol = { http = true, tftp = true } }
+
 -- Returns the first IPv4 address in a text, nil if it has none.
 local function ipv4(text) return text:match("%d+%.%d+%.%d+%.%d+") end
 
@@ -56,7 +58,7 @@ end
 
 -- Waits for GRUB after a power cycle. Returns its prompt.
 function M.stop(s, options)
-	local o = loader.options("grub.stop", options, defaults)
+	local o = loader.options("grub.stop", options, defaults, choices)
 	stop(s, o)
 	local g = {}
 
@@ -112,7 +114,7 @@ end
 
 -- Switches the board on and boots a Linux in RAM. Returns its shell.
 function M.boot(s, options)
-	local o = loader.options("grub.boot", options, defaults)
+	local o = loader.options("grub.boot", options, defaults, choices)
 	local g
 	s:step("power", { timeout = "1m" }, function() s.power:cycle() end)
 	s:step("grub", { timeout = "5m" }, function() g = M.stop(s, o) end)
@@ -123,10 +125,7 @@ end
 
 -- Returns a flash function for a policy.
 function M.flash(options)
-	local o = loader.options("grub.flash", options, defaults)
-	if o.protocol ~= "http" and o.protocol ~= "tftp" then
-		error(('grub.flash: option protocol must be "http" or "tftp", not %q'):format(o.protocol), 2)
-	end
+	local o = loader.options("grub.flash", options, defaults, choices)
 	return function(s, job)
 		local sh = M.boot(s, o)
 		s:step("write", { destroys = job.target }, function() sh:write(job) end)

@@ -60,9 +60,21 @@ function M.last_line(text) return text:match("([^\n]*%S[^\n]*)%s*$") or "no outp
 -- The options that may be false.
 local optional = { initrd = true, dtb = true }
 
--- Returns options with the defaults that they lack. An unknown option, and one that is no string, is
--- an error in the line that called the caller of this function.
-function M.options(name, given, defaults)
+-- Returns what is wrong with an option, or nil.
+local function wrong(key, value, choices)
+	if type(value) ~= "string" then
+		return not (value == false and optional[key]) and "must be a string, not a " .. type(value)
+	end
+	if key == "timeout" and not pcall(time.seconds, value) then
+		return ('must be a duration with its unit, "90s", not %q'):format(value)
+	end
+	local known = choices and choices[key]
+	if known and not known[value] then return ("cannot be %q"):format(value) end
+end
+
+-- Returns options with the defaults that they lack. An unknown option, and one that has a wrong value, is an error in
+-- the line that called the caller of this function. choices has the values of options that take only some.
+function M.options(name, given, defaults, choices)
 	if given ~= nil and type(given) ~= "table" then
 		error(("%s takes a table of options, not a %s"):format(name, type(given)), 3)
 	end
@@ -75,9 +87,8 @@ function M.options(name, given, defaults)
 		if defaults[key] == nil then
 			error(("%s has no option %s; it has %s"):format(name, tostring(key), table.concat(known, ", ")), 3)
 		end
-		if type(value) ~= "string" and not (value == false and optional[key]) then
-			error(("%s: option %s must be a string, not a %s"):format(name, key, type(value)), 3)
-		end
+		local what = wrong(key, value, choices)
+		if what then error(("%s: option %s %s"):format(name, key, what), 3) end
 		all[key] = value
 	end
 	return all
