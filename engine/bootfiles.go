@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"os"
@@ -20,11 +21,11 @@ import (
 // tftpPort is the port of U-Boot's requests, which it cannot change.
 const tftpPort = "69"
 
-// bootFiles are the files of a policy that U-Boot loads, and the TFTP server that serves them. The zero value has
-// no files. One goroutine at a time uses it.
+// bootFiles are the files of a policy that the boot loader loads, and the TFTP server that serves them. The zero value
+// has no files. One goroutine at a time uses it.
 type bootFiles struct {
 	files      map[string]bootFile // by the policy's names
-	tftp       *serve.TFTP         // nil: there are no files, or another server serves them
+	tftp       *serve.TFTP         // nil: there are no files, another server serves them, or net.tftp_server is false
 	tftpWindow                     // of the next load
 }
 
@@ -34,6 +35,8 @@ type bootFile struct {
 	File
 	tftpName string
 	size     int64
+	content  io.ReaderAt // nil before open
+	httpPath string      // where the HTTP server serves it, "" before Session.Serve
 }
 
 // findBootFiles returns the files of a policy, which must be on the station, and apart in RAM.
@@ -62,7 +65,7 @@ func findBootFiles(ctx context.Context, clk clock.Clock, p *Policy, j Job) (boot
 			size += more
 		}
 		// U-Boot takes what is before a colon for the server's address.
-		b := bootFile{name, f, strings.ReplaceAll(filepath.Base(f.Path), ":", "_"), f.HeaderSize() + size}
+		b := bootFile{name: name, File: f, tftpName: strings.ReplaceAll(filepath.Base(f.Path), ":", "_"), size: f.HeaderSize() + size}
 		if taken[b.tftpName] {
 			b.tftpName = name + "-" + b.tftpName
 		}
@@ -99,25 +102,47 @@ func (b *bootFiles) list(p *Policy, names []string) (all []bootFile, err error) 
 	return all, nil
 }
 
-// serve offers the files by a TFTP server on host.
-func (b *bootFiles) serve(ctx context.Context, e *Engine, host string, undo *cleanups) error {
-	address := net.JoinHostPort(host, tftpPort)
-	conn, err := e.ListenUDP(ctx, "udp", address)
-	if err != nil {
-		return serve.ListenError(err, "udp", address)
-	}
-	b.tftp = serve.NewTFTP(conn, func() (net.PacketConn, error) { return e.ListenUDP(ctx, "udp", net.JoinHostPort(host, "0")) })
-	undo.push("TFTP server", b.tftp.Close)
+// open opens the files, until the run ends.
+func (b *bootFiles) open(allowed *grants, undo *cleanups) error {
 	for name, file := range b.files {
-		f, err := file.open(e.grants)
+		f, err := file.open(allowed)
 		if err != nil {
 			return classify.Wrap(err, classify.ImageMissing, "the %s file cannot be read", name)
 		}
 		undo.push(name, f.Close)
+		file.content = f
 		b.files[name] = file
-		b.tftp.Offer(serve.Content{Name: file.tftpName, Size: file.size, ReaderAt: f})
 	}
 	return nil
+}
+
+// serve offers the open files by a TFTP server on host.
+func (b *bootFiles) serve(ctx context.Context, e *Engine, host string, undo *cleanups) error {
+	address := net.JoinHostPort(host, tftpPort)
+	conn, err := e.ListenUDP(ctx, "udp", address)
+	if err != nil {
+		err = serve.ListenError(err, "udp", address)
+		if hint := classify.Facts(err).Hint; hint != "" && !b.needTFTP() {
+			err = classify.WithHint(err, "%s; for a board that loads by HTTP, set net.tftp_server = false", hint)
+		}
+		return err
+	}
+	b.tftp = serve.NewTFTP(conn, func() (net.PacketConn, error) { return e.ListenUDP(ctx, "udp", net.JoinHostPort(host, "0")) })
+	undo.push("TFTP server", b.tftp.Close)
+	for _, file := range b.files {
+		b.tftp.Offer(serve.Content{Name: file.tftpName, Size: file.size, ReaderAt: file.content})
+	}
+	return nil
+}
+
+// needTFTP reports whether U-Boot can load one of the files, which it does by TFTP.
+func (b *bootFiles) needTFTP() bool {
+	for _, f := range b.files {
+		if !f.NoAddress {
+			return true
+		}
+	}
+	return false
 }
 
 // copyTo copies the files to a new directory in that of another TFTP server, until the run ends.

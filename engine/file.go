@@ -9,14 +9,27 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// File is a file that U-Boot loads into RAM. Plain data: safe for concurrent use while nothing changes it.
+// File is a file that a boot loader loads into RAM. Plain data: safe for concurrent use while nothing changes it.
 type File struct {
 	Path     string
-	Address  uint64 // in RAM, unless Variable is set
+	Address  uint64 // in RAM, unless Variable or NoAddress is set
 	Variable string // name of a variable of U-Boot whose value is the address
+	// NoAddress is set for a file that U-Boot cannot load: Session.Serve serves it to other boot loaders.
+	NoAddress bool
 
 	Append string  // file that follows it, a device tree for example; "" is none
 	UImage *UImage // header that is put before both; nil is none
+}
+
+// checkLoadable returns an error if U-Boot cannot load one of the files of a board.
+func checkLoadable(board string, files []bootFile) error {
+	for _, f := range files {
+		if f.NoAddress {
+			return classify.WithHint(classify.New(classify.ConfigPolicy, "files.%s of board %s has no address in RAM: U-Boot cannot load it", f.name, board),
+				"write files.%s = { %q, address }; other boot loaders find it by s:serve(%[1]q)", f.name, f.Path)
+		}
+	}
+	return nil
 }
 
 // readAddresses sets the addresses of the files that are at the value of a variable. It asks U-Boot for each

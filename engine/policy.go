@@ -31,7 +31,7 @@ type Policy struct {
 	Consoles      map[string]Console // of the board besides the first, by name
 	UBoot         uboot.Config
 	Linux         shell.Config
-	Files         map[string]File // what U-Boot loads, by the policy's names
+	Files         map[string]File // what the boot loader loads, by the policy's names
 	LoadsAllFiles bool            // Flash loads all Files at once: the plan refuses those that overlap in RAM
 	Boot          string          // the U-Boot command that starts Linux
 	BootArgs      string          // the kernel's command line; "" keeps the board's own
@@ -75,6 +75,7 @@ const DefaultReopen = 10 * time.Second
 type Net struct {
 	HTTP       string // the station's address as the board sees it, for HTTP; "" is Listen, or detected
 	TFTP       string // the same for TFTP
+	NoTFTP     bool   // there is no TFTP server: the board loads by HTTP
 	TFTPWindow int    // blocks that the TFTP server sends before an acknowledgement; 0 adapts to the board
 	Listen     string // address that the station's servers listen on; "" is every address
 

@@ -123,10 +123,10 @@ func (r *boardRun) startServers(ctx context.Context) error {
 	}
 	r.http = serve.NewHTTP(l)
 	r.cleanups.push("HTTP server", r.http.Close)
-	switch {
-	case len(r.files.files) == 0:
-		return nil
-	case r.job.TFTPDir != "":
+	if err := r.files.open(r.grants, &r.cleanups); err != nil || len(r.files.files) == 0 || r.policy.Net.NoTFTP {
+		return err
+	}
+	if r.job.TFTPDir != "" {
 		return r.files.copyTo(r.job.TFTPDir, r.grants, &r.cleanups)
 	}
 	host := r.policy.Net.Listen

@@ -27,6 +27,9 @@ func (p *Policy) Overlaps(size func(name string) int64) (found []Overlap) {
 	byVariable := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
 		f := p.Files[name]
+		if f.NoAddress {
+			continue
+		}
 		if f.Variable == "" {
 			all = append(all, ramRange{name, f.Address, size(name)})
 			continue

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"net/netip"
 	"strconv"
@@ -52,6 +51,9 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 	}
 	files, err := s.run.files.list(s.run.policy, names)
 	if err == nil {
+		err = checkLoadable(s.run.policy.Name, files)
+	}
+	if err == nil {
 		err = readAddresses(ctx, ub, files)
 	}
 	if err != nil {
@@ -76,10 +78,7 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 
 // tftpServer returns the address of the TFTP server as the board sees it.
 func (s *Session) tftpServer(ctx context.Context, ub *uboot.UBoot) (string, error) {
-	configured := s.run.policy.Net.TFTP
-	if s.run.files.tftp != nil {
-		configured = cmp.Or(configured, s.run.policy.Net.listenAddress())
-	}
+	configured := s.tftpAddress()
 	if s.boardAddr == "" && configured == "" { // a command of the script may have got the lease
 		address, err := ub.Env(ctx, "ipaddr")
 		if err != nil {

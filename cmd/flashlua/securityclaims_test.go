@@ -94,6 +94,7 @@ var claims = []claim{
 		runs: []proof{{"run public.lua --image prog/in.raw --port sim:size=1 -q", 0, ""}, {"run asks.lua --image prog/in.raw --port sim:size=1", 3, "script.phase"}},
 	},
 	{says: "Boot files are served by TFTP while the board is flashed.", by: []string{"tftp.txtar", "TestLoad"}},
+	{says: "A file that a policy passes to `s:serve` is also served by HTTP, at a path that cannot be guessed.", by: []string{"served.txtar"}},
 	{
 		says: "The operator names the image: no key of a policy does.",
 		runs: []proof{{"run image.lua --image prog/in.raw --port sim:size=1", 2, "image is not a policy key"}, {"run prog/board.lua --port sim:size=1", 2, "--image is required"}},

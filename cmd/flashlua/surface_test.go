@@ -31,11 +31,14 @@ board.outputs = { strap = {} }
 board.classify = function(err, next) members("error", err) return next(err) end
 seq:after("linux", { name = "look", run = function(s, job, at)
 	members("sequence", seq) members("session", s) members("power", s.power) members("output", s.outputs.strap) members("uboot", at.uboot) members("shell", at.shell) members("at", at)
+	members("served_file", s:serve("image"))
 	local names = {}
 	for k in pairs(job) do table.insert(names, k) end
 	table.sort(names)
 	print("job: " .. table.concat(names, ", "))
 end })
+board.files = { image = "x.raw" }
+seq:remove("load")
 seq:after("write", { name = "fail", run = function() error(errors.fatal("end")) end })
 board.flash = seq.flash
 return board`
@@ -97,6 +100,10 @@ func TestStubIsTrue(t *testing.T) {
 		t.Fatal(rep.Err)
 	}
 
+	for _, lib := range []string{"grub", "barebox"} {
+		real[lib], real["lib_"+lib] = libraryMembers(t, lib)
+	}
+
 	stub := stubMembers(t)
 	for what, names := range real {
 		slices.Sort(names)
@@ -126,6 +133,22 @@ func TestStubIsTrue(t *testing.T) {
 			}
 		}
 	}
+}
+
+// libraryMembers returns the methods of the object that a library of scripts/lib makes, and the library's functions.
+func libraryMembers(t *testing.T, lib string) (methods, functions []string) {
+	text, err := os.ReadFile("../../scripts/lib/" + lib + ".lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^\s*function (\w+)([.:])(\w+)`).FindAllStringSubmatch(string(text), -1) {
+		if m[2] == ":" {
+			methods = append(methods, m[3])
+		} else {
+			functions = append(functions, m[3])
+		}
+	}
+	return methods, functions
 }
 
 // stubMembers returns the fields of classes, methods of objects and functions of modules in the stub. Other tests

@@ -88,11 +88,7 @@ func (p Pattern) findBytes(buf []byte, fresh int) []int {
 	case p.endsStream:
 		return p.findAtEnd(buf)
 	case p.re == nil:
-		from := max(0, fresh-len(p.text)+1)
-		if i := bytes.Index(buf[from:], []byte(p.text)); i >= 0 {
-			return []int{from + i, from + i + len(p.text)}
-		}
-		return nil
+		return p.findText(buf, max(0, fresh-len(p.text)+1))
 	}
 	from := max(bytes.LastIndexByte(buf[:fresh], '\n')+1, fresh-maxMatch)
 	m := p.re.FindSubmatchIndex(buf[from:])
@@ -106,6 +102,32 @@ func (p Pattern) findBytes(buf []byte, fresh int) []int {
 		}
 	}
 	return m
+}
+
+// findText finds the literal in buf[from:]. Inside an escape sequence, which a terminal does not show, it is none.
+func (p Pattern) findText(buf []byte, from int) []int {
+	for {
+		i := bytes.Index(buf[from:], []byte(p.text))
+		if i < 0 {
+			return nil
+		}
+		from += i
+		if !insideSequence(buf, from) {
+			return []int{from, from + len(p.text)}
+		}
+		from++
+	}
+}
+
+// insideSequence reports whether buf[at] belongs to an escape sequence that began before it.
+func insideSequence(buf []byte, at int) bool {
+	from := max(0, at-maxControlString)
+	i := bytes.LastIndexByte(buf[from:at], escape)
+	if i < 0 {
+		return false
+	}
+	n, complete := sequence(buf[from+i:])
+	return !complete || from+i+n > at
 }
 
 // findAtEnd finds the literal at the end of buf.

@@ -25,7 +25,8 @@
 ---@field variants? table<string, flashlua.policy>
 ---`{ "file", address }`: a file that U-Boot loads, and its address in RAM: a number, `0x82000000`, or a variable
 ---of the board's U-Boot, `"${loadaddr}"`. `boot` can use `${NAME_addr}` and `${NAME_size}`. Files that are loaded
----together must not overlap in RAM
+---together must not overlap in RAM. With a `flash` of its own, a policy can leave out the address, `NAME =
+---"file"`: other boot loaders find the file by `s:serve`
 ---@field files? table<string, flashlua.file_options>
 ---directory of `files`, relative to the policy; `--files` overrides it, and `--file NAME=PATH` a single file;
 ---default: `""`
@@ -196,6 +197,8 @@
 ---@field http? string
 ---IPv4 address of the TFTP server as the board sees it; empty: the same; default: `""`
 ---@field tftp? string
+---serves `files` by TFTP, which needs port 69; `false` for a board that loads by HTTP; default: `true`
+---@field tftp_server? boolean
 ---blocks that the TFTP server sends before the board acknowledges, 1 to 16; 0: 4 at first, 12 after a file that
 ---arrived without loss, 1 after a loss; default: `0`
 ---@field tftp_window? integer
@@ -265,6 +268,17 @@ local session = {}
 ---@return T
 ---@overload fun(self: flashlua.session, name: string, f: function): any
 function session:step(name, options, f) end
+
+---@class flashlua.served_file where the board finds a file of the policy on the station, until the run ends
+---@field url string for HTTP
+---@field tftp_server string IPv4 address; absent with net.tftp_server = false
+---@field tftp_path string on that server; absent with net.tftp_server = false
+---@field size integer in bytes
+
+---@param name string of the policy's files
+---@param options? { board?: string } board: its IP address, if neither net.http and net.tftp nor net.listen are set
+---@return flashlua.served_file
+function session:serve(name, options) end
 
 ---@return flashlua.uboot
 function session:uboot() end
@@ -433,6 +447,82 @@ function sequence:step(name) end
 ---@field bytes? integer
 
 -- end of the verdict
+-------------------------------------------------------------------------------------------------------------- libraries
+
+---@class flashlua.lib_grub require("lib.grub")
+---@field flash fun(options?: flashlua.grub_options): fun(s: flashlua.session, job: flashlua.job) flash for a policy
+---@field boot fun(s: flashlua.session, options?: flashlua.grub_options): flashlua.shell
+---@field stop fun(s: flashlua.session, options?: flashlua.grub_options): flashlua.grub
+
+---@class flashlua.grub_options
+---@field menu? string announces the menu
+---@field keys? string open the command line
+---@field prompt? string
+---@field user? string
+---@field password? string masked in all records
+---@field network? string gets an address
+---@field protocol? "http"|"tftp"
+---@field kernel? string name in files of the policy
+---@field initrd? string|false name in files of the policy
+---@field args? string kernel command line
+---@field timeout? duration from power-on to the menu or the prompt
+
+---@class flashlua.grub
+local grub = {}
+
+---@param line string
+---@param timeout? duration
+---@return string output
+function grub:run(line, timeout) end
+
+---@return string address
+function grub:dhcp() end
+
+---@param name string of the policy's files
+---@return string name in GRUB
+function grub:file(name) end
+
+function grub:load() end
+
+---@return flashlua.shell
+function grub:boot() end
+
+---@class flashlua.lib_barebox require("lib.barebox")
+---@field flash fun(options?: flashlua.barebox_options): fun(s: flashlua.session, job: flashlua.job) flash for a policy
+---@field boot fun(s: flashlua.session, options?: flashlua.barebox_options): flashlua.shell
+---@field stop fun(s: flashlua.session, options?: flashlua.barebox_options): flashlua.barebox
+
+---@class flashlua.barebox_options
+---@field autoboot? string announces that autoboot can be stopped
+---@field keys? string stop autoboot
+---@field prompt? string end of the prompt
+---@field network? string command that gets an address
+---@field interface? string
+---@field kernel? string name in files of the policy
+---@field initrd? string|false name in files of the policy
+---@field dtb? string|false name in files of the policy
+---@field args? string added to the kernel command line
+---@field timeout? duration from power-on to the prompt
+
+---@class flashlua.barebox
+local barebox = {}
+
+---@param cmd string
+---@param timeout? duration
+---@return string output
+function barebox:run(cmd, timeout) end
+
+---@return string address
+function barebox:dhcp() end
+
+---@param name string of the policy's files
+---@return string path in barebox
+function barebox:file(name) end
+
+function barebox:load() end
+
+---@return flashlua.shell
+function barebox:boot() end
 
 --------------------------------------------------------------------------------------------------------------- objects
 

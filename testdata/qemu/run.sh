@@ -28,6 +28,9 @@ esac
 # romfile=: the option ROM is for PCs, and in a package that is not installed.
 serial=$3 qmp=$4 disk=$2
 shift 4
+case " $* " in
+*" -kernel "*) qemu=${qemu%% -bios *} ;; # another boot loader, instead of U-Boot
+esac
 exec $qemu -m 1024 \
 	-S -no-shutdown -display none -monitor none \
 	-chardev "socket,id=serial,server=on,wait=off,$serial" -serial chardev:serial \

@@ -127,6 +127,9 @@ func (c *checker) checkFlash(own bool) {
 func (c *checker) checkFiles(p *engine.Policy) {
 	used := addresses(p.Boot)
 	for name, f := range p.Files {
+		if f.NoAddress {
+			continue
+		}
 		address, isUsed := fmt.Sprintf("%#x", f.Address), used[f.Address]
 		if f.Variable != "" {
 			address, isUsed = "${"+f.Variable+"}", usesVariable(p.Boot, f.Variable)

@@ -38,7 +38,7 @@ func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
 	x := &session{State: state, s: s}
 	x.job = x.newJob()
 	x.value = x.object("session", nil, map[string]vm.Builtin{
-		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.log,
+		"step": x.step, "uboot": x.uboot, "shell": x.shell, "log": x.log, "serve": x.serve,
 	}, map[string]lua.LValue{
 		"power": x.object("power", nil, map[string]vm.Builtin{
 			"on": x.powerMethod(s.PowerOn), "off": x.powerMethod(s.PowerOff), "cycle": x.powerMethod(s.PowerCycle),
@@ -146,13 +146,18 @@ func (x *session) files(c *vm.Args) []string {
 	default:
 		c.Fail("argument 1 must name files of the policy, not be a %s", v.Type())
 	}
+	x.requireFiles(c, names)
+	return names
+}
+
+// requireFiles refuses a call that names a file which the policy does not have.
+func (x *session) requireFiles(c *vm.Args, names []string) {
 	known := slices.Sorted(maps.Keys(x.s.Policy().Files))
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			c.Fail("the policy has no file %q%s; a file must be in files, where it is found before the board gets power", name, suggest.Nearest(name, known))
 		}
 	}
-	return names
 }
 
 func (x *session) boot(ub *uboot.UBoot) vm.Builtin {

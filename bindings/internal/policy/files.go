@@ -21,26 +21,30 @@ func readFiles(s *section) map[string]engine.File {
 			s.fail(name, "is not a name: it becomes a part of U-Boot variables")
 			continue
 		}
-		t, ok := s.t.RawGetString(name).(*lua.LTable)
-		if !ok {
-			s.fail(name, `must be { "file", address }`)
-			continue
+		const forms = `must be { "file", address }`
+		t, isTable := s.t.RawGetString(name).(*lua.LTable)
+		if !isTable { // "file", for { "file" }
+			t = newTable()
+			t.RawSetInt(1, s.t.RawGetString(name))
 		}
 		path, ok := t.RawGetInt(1).(lua.LString)
-		if !ok || path == "" || t.Len() != 2 {
-			s.fail(name, `must be { "file", address }`)
+		if !ok || path == "" || t.Len() > 2 {
+			s.fail(name, forms)
 			continue
 		}
-		f := engine.File{Path: string(path)}
-		if err := readAddress(&f, t.RawGetInt(2)); err != nil {
-			s.fail(name, "%v", err)
-			continue
+		f := engine.File{Path: string(path), NoAddress: t.Len() == 1}
+		shown := []any{f.Path}
+		if !f.NoAddress {
+			if err := readAddress(&f, t.RawGetInt(2)); err != nil {
+				s.fail(name, "%v", err)
+				continue
+			}
+			shown = append(shown, any(f.Address))
+			if f.Variable != "" {
+				shown[1] = "${" + f.Variable + "}"
+			}
 		}
-		address := any(f.Address)
-		if f.Variable != "" {
-			address = "${" + f.Variable + "}"
-		}
-		s.record(name, []any{f.Path, address})
+		s.record(name, shown)
 		sub := &section{decoder: s.decoder, path: s.path + name + ".", t: t}
 		if f.Append = sub.optional("append"); f.Append == f.Path {
 			sub.fail("append", "is the file itself")

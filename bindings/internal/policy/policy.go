@@ -64,7 +64,7 @@ func readPolicy(s *section, name string, variants []string) *engine.Policy {
 }
 
 func readNet(s *section) engine.Net {
-	n := engine.Net{HTTP: s.str("http", ""), TFTP: s.str("tftp", ""), TFTPWindow: s.nonNegative("tftp_window", 0), Listen: s.str("listen", "")}
+	n := engine.Net{HTTP: s.str("http", ""), TFTP: s.str("tftp", ""), NoTFTP: !s.boolean("tftp_server", true), TFTPWindow: s.nonNegative("tftp_window", 0), Listen: s.str("listen", "")}
 	address, gateway := s.str("address", ""), s.str("gateway", "")
 	s.rejectUnused()
 	if n.TFTPWindow > uboot.MaxWindow {

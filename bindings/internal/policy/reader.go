@@ -71,8 +71,11 @@ func (r Reader) Policy(ctx context.Context, in Input) (Result, error) {
 	}
 	p := readPolicy(top, in.Name, variants)
 	p.Variant, p.Variants = in.Variant, variants
-	p.Dir = filepath.Join(in.Dir, p.Dir)
+	if !filepath.IsAbs(p.Dir) {
+		p.Dir = filepath.Join(in.Dir, p.Dir)
+	}
 	p.LoadsAllFiles = !d.own["flash"] || in.LoadsAllFiles != nil && in.LoadsAllFiles()
+	top.rejectFilesForTFTP(p)
 	top.rejectMisspelled(p, in)
 	d.rejectUnknownSettings()
 	result := Result{Policy: p, Settings: d.settings, Own: d.own}

@@ -36,7 +36,7 @@ func (s *section) uimage(f engine.File) *engine.UImage {
 		Arch: sub.str("arch", "arm"), Type: sub.str("type", "kernel"), Compression: sub.str("compression", "none"),
 		Name: sub.str("name", name[:min(len(name), maxUImageName)]),
 	}
-	known := f.Variable == "" || t.RawGetString("load") != lua.LNil
+	known := f.Variable == "" && !f.NoAddress || t.RawGetString("load") != lua.LNil
 	load := f.Address
 	switch u.Type {
 	case "kernel_noload", "ramdisk": // U-Boot leaves them where they are
@@ -49,6 +49,8 @@ func (s *section) uimage(f engine.File) *engine.UImage {
 	case s.mistaken(s.path + "uimage"):
 	case err != nil:
 		s.fail("uimage", "%v", err)
+	case !known && f.NoAddress:
+		s.fail("uimage", "needs load = 0x…, the address where the kernel runs: the file has no address")
 	case !known:
 		s.fail("uimage", "needs load = 0x…, the address where the kernel runs: that of the file, ${%s}, is known only when the board is on", f.Variable)
 	}

@@ -155,6 +155,9 @@ func TestTFTP(t *testing.T) {
 	if _, err := from.WriteTo(&got); err != nil || got.String() != want {
 		t.Errorf("received %d bytes, %v; want %d", got.Len(), err, len(want))
 	}
+	if _, err := c.Receive("/Image", "octet"); err != nil {
+		t.Errorf("a request of /Image, as GRUB sends it, = %v; want Image", err)
+	}
 	if _, err := c.Receive("../etc/passwd", "octet"); err == nil || !strings.Contains(err.Error(), "File not found") {
 		t.Errorf("reading a file that was not offered = %v; want file not found", err)
 	}

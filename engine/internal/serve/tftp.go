@@ -152,11 +152,11 @@ func (t *TFTP) begin(from net.Addr, request string) {
 	}()
 }
 
-// file returns the content that is offered under a name.
+// file returns the content that is offered under a name. GRUB writes a slash before it.
 func (t *TFTP) file(name string) (Content, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c, ok := t.files[name]
+	c, ok := t.files[strings.TrimLeft(name, "/")]
 	return c, ok
 }
 

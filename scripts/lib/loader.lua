@@ -1,0 +1,114 @@
+-- Types lines at a boot loader's console, for lib.grub and lib.barebox.
+local M = {}
+
+local CHUNK = 12 -- bytes: a UART keeps 16 while the boot loader is busy
+local TRIES = 5
+
+-- Types a part of a line. Reports whether the boot loader echoed it; a long line is echoed with line ends in it.
+local function echoed(con, part)
+	con:send(part)
+	local got, last = "", part:sub(-1)
+	while #got < #part do
+		local ok, text, _, before = pcall(con.expect, con, last, { timeout = "5s" })
+		if not ok then
+			if not errors.is(text, "console.timeout") then error(text, 0) end
+			return false
+		end
+		got = got .. string.gsub(before .. text, "[\r\n]", "")
+	end
+	return got == part
+end
+
+-- Types text without Enter. A text whose echo is wrong is cleared with Ctrl-U and typed again.
+local function type_text(con, text)
+	for _ = 1, TRIES do
+		local right = true
+		for at = 1, #text, CHUNK do
+			right = right and echoed(con, text:sub(at, at + CHUNK - 1))
+		end
+		if right then return end
+		con:send("\21")
+		con:drain { quiet = "300ms", timeout = "5s" }
+	end
+	error(errors.new {
+		kind = "console.echo",
+		message = ("the boot loader did not echo what was typed, %d times: %s"):format(TRIES, text),
+		hint = "check cable and baud rate; set console.chunk and console.delay in the policy if the boot loader is slow to read",
+	})
+end
+
+-- Types a line and Enter, and waits for a text. Returns what came before that text.
+---@param con flashlua.console
+---@param text string
+---@param wait_for string
+---@param timeout? duration
+---@return string before
+function M.line(con, text, wait_for, timeout)
+	if text:find("[\r\n]") then error("a command is one line", 3) end
+	type_text(con, text)
+	con:line("")
+	local _, _, before = con:expect(wait_for, { timeout = timeout })
+	return before
+end
+
+-- Waits for one of several texts. Returns the index of the one that came and what came before it; nil after the
+-- timeout.
+---@param con flashlua.console
+---@param texts string[]
+---@param timeout duration
+---@return integer? index
+---@return string? before
+function M.await(con, texts, timeout)
+	local ok, err, index, before = pcall(con.expect, con, texts, { timeout = timeout })
+	if ok then return index, before end
+	if not errors.is(err, "console.timeout") then error(err, 0) end
+end
+
+-- Returns the last line of a text that is not blank.
+---@param text string
+---@return string
+function M.last_line(text) return text:match("([^\n]*%S[^\n]*)%s*$") or "no output" end
+
+-- The options that may be false.
+local optional = { initrd = true, dtb = true }
+
+-- Returns what is wrong with an option, or nil.
+local function wrong(key, value, choices)
+	if type(value) ~= "string" then
+		return not (value == false and optional[key]) and "must be a string, not a " .. type(value)
+	end
+	if key == "timeout" and not pcall(time.seconds, value) then
+		return ('must be a duration with its unit, "90s", not %q'):format(value)
+	end
+	local known = choices and choices[key]
+	if known and not known[value] then return ("cannot be %q"):format(value) end
+end
+
+-- Returns options with the defaults that they lack. An unknown option, and one that has a wrong value, is an error in
+-- the line that called the caller of this function. choices has the values of options that take only some.
+---@param name string
+---@param given? table
+---@param defaults table
+---@param choices? table<string, table<string, boolean>>
+---@return table
+function M.options(name, given, defaults, choices)
+	if given ~= nil and type(given) ~= "table" then
+		error(("%s takes a table of options, not a %s"):format(name, type(given)), 3)
+	end
+	local all, known = {}, {}
+	for key, value in pairs(defaults) do
+		all[key], known[#known + 1] = value, key
+	end
+	table.sort(known)
+	for key, value in pairs(given or {}) do
+		if defaults[key] == nil then
+			error(("%s has no option %s; it has %s"):format(name, tostring(key), table.concat(known, ", ")), 3)
+		end
+		local what = wrong(key, value, choices)
+		if what then error(("%s: option %s %s"):format(name, key, what), 3) end
+		all[key] = value
+	end
+	return all
+end
+
+return M
