@@ -52,9 +52,9 @@ function M.stop(s, options)
 	-- Runs a command and returns its output. An exit code other than 0 fails.
 	function b:run(cmd, timeout)
 		local out = loader.line(s.console, cmd .. TYPED_MARK, MARK, timeout or "1m")
-		local _, _, code = s.console:expect("\n", { timeout = "10s" })
+		local _, _, rest = s.console:expect("\n", { timeout = "10s" })
 		s.console:expect(o.prompt, { timeout = "10s" })
-		code = code:match("%d+")
+		local code = rest:match("%d+")
 		if code ~= "0" then
 			error(errors.new {
 				kind = "barebox.exit", class = "retry",

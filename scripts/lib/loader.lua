@@ -51,17 +51,18 @@ function M.line(con, text, wait_for, timeout)
 	return before
 end
 
--- Waits for one of several texts. Returns the index of the one that came and what came before it; nil after the
--- timeout.
+-- Waits for one of several texts. Returns the index of the one that came and what came before it; nil and "" after
+-- the timeout.
 ---@param con flashlua.console
 ---@param texts string[]
 ---@param timeout duration
 ---@return integer? index
----@return string? before
+---@return string before
 function M.await(con, texts, timeout)
 	local ok, err, index, before = pcall(con.expect, con, texts, { timeout = timeout })
-	if ok then return index, before end
+	if ok then return index --[[@as integer]], before --[[@as string]] end
 	if not errors.is(err, "console.timeout") then error(err, 0) end
+	return nil, ""
 end
 
 -- Returns the last line of a text that is not blank.
