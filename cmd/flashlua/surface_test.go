@@ -29,7 +29,7 @@ const surfaceOfPolicy = `local board = require("boards.sim")
 local seq = require("lib.uboot_busybox").sequence()
 board.classify = function(err, next) members("error", err) return next(err) end
 seq:after("linux", { name = "look", run = function(s, job, at)
-	members("sequence", seq) members("session", s) members("power", s.power) members("uboot", at.uboot) members("shell", at.shell)
+	members("sequence", seq) members("session", s) members("power", s.power) members("uboot", at.uboot) members("shell", at.shell) members("at", at)
 	local names = {}
 	for k in pairs(job) do table.insert(names, k) end
 	table.sort(names)

@@ -59,6 +59,7 @@ local function perform(step, s, job, at)
 end
 
 -- Returns a copy of the default sequence to edit.
+---@return flashlua.sequence
 function M.sequence()
 	local list, seq = steps(), {}
 
@@ -113,12 +114,18 @@ function M.sequence()
 end
 
 -- Boots a Linux in RAM and returns its shell. With to == "uboot" it stops at U-Boot and returns its prompt.
+---@param s flashlua.session
+---@param to? "uboot"
+---@return flashlua.shell
+---@overload fun(s: flashlua.session, to: "uboot"): flashlua.uboot
 function M.boot(s, to)
 	if to == "uboot" then return M.sequence().run(s, nil, "uboot").uboot end
 	return M.sequence().run(s, nil, "linux").shell
 end
 
 -- The flash function of a policy that has none.
+---@param s flashlua.session
+---@param job flashlua.job
 function M.flash(s, job) M.sequence().flash(s, job) end
 
 return M

@@ -100,25 +100,29 @@ function session:shell() end
 ---@param text any
 function session:log(text) end
 
+---@class flashlua.at results of the earlier steps of a sequence
+---@field uboot flashlua.uboot after the step `uboot`
+---@field shell flashlua.shell after the step `linux`
+
 ---@class flashlua.sequence require("lib.uboot_busybox").sequence() returns one
 ---@field flash fun(s: flashlua.session, job: flashlua.job) the flash function for a policy
----@field run fun(s: flashlua.session, job: flashlua.job, last?: string): table
+---@field run fun(s: flashlua.session, job?: flashlua.job, last?: string): flashlua.at runs the steps up to and including last
 local sequence = {}
 
 ---@class flashlua.sequence_step_options
 ---@field name string
----@field run fun(s: flashlua.session, job: flashlua.job, at: table)
+---@field run fun(s: flashlua.session, job: flashlua.job, at: flashlua.at)
 ---@field retries? integer tries after the first, without a power cycle
 ---@field timeout? duration time for each try
 ---@field destroys? boolean the step's own commands can write the medium
 ---@field aborts? table<string, string|false> as in flashlua.step_options
 
 ---@param name string
----@param f fun(s: flashlua.session, job: flashlua.job, at: table)
+---@param f fun(s: flashlua.session, job: flashlua.job, at: flashlua.at)
 function sequence:replace(name, f) end
 
 ---@param name string
----@param f fun(next: function, s: flashlua.session, job: flashlua.job, at: table)
+---@param f fun(next: function, s: flashlua.session, job: flashlua.job, at: flashlua.at)
 function sequence:wrap(name, f) end
 
 ---@param name string
@@ -197,7 +201,7 @@ function shell_object:put(path, content) end
 ---@return string address
 function shell_object:network() end
 
----@param job flashlua.job only in a policy
+---@param job? flashlua.job only in a policy
 function shell_object:write(job) end
 
 ---@class flashlua.power
@@ -335,12 +339,12 @@ time = {}
 ---@return number seconds since 1970
 function time.now() end
 
----@param d duration
-function time.sleep(d) end
+---@param duration duration
+function time.sleep(duration) end
 
----@param d duration
+---@param duration duration
 ---@return number
-function time.seconds(d) end
+function time.seconds(duration) end
 
 json = {}
 
@@ -402,7 +406,7 @@ shell = {}
 ---@return flashlua.shell
 function shell.login(console, options) end
 
----@param word string
+---@param word string|number
 ---@return string
 function shell.quote(word) end
 

@@ -9,11 +9,14 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// checkLoaded loads the script, and checks the policy that it returns, if any.
+// load loads the script.
+func (c *checker) load() { c.loaded, c.loadErr = c.in.Load() }
+
+// checkLoaded checks the policy that the script returned when it was loaded, if any.
 func (c *checker) checkLoaded() {
-	loaded, err := c.in.Load()
+	loaded, err := c.loaded, c.loadErr
 	if err != nil {
-		if !slices.ContainsFunc(c.found, func(f Finding) bool {
+		if !slices.ContainsFunc(c.file.found, func(f Finding) bool {
 			return strings.Contains(err.Error(), "undeclared global") && f.Rule == "undeclared-global"
 		}) {
 			c.reportError("load", err)
@@ -32,9 +35,6 @@ func (c *checker) checkLoaded() {
 	c.checkPrompts("uboot", p.UBoot.Prompts)
 	c.checkPrompts("linux", p.Linux.Prompts)
 	c.checkTargets(p)
-	if !loaded.wrong("args") {
-		c.checkArguments(p)
-	}
 	if !loaded.wrong("flash") {
 		c.checkFlash(loaded.OwnFlash)
 	}
@@ -48,11 +48,14 @@ func (c *checker) checkLoaded() {
 
 // reportMistake adds a finding for a wrong key, unless its line has an undeclared name, which may be why.
 func (c *checker) reportMistake(m Mistake) {
-	before := len(c.found)
+	before := len(c.file.found)
 	c.reportError("load", m.Err)
-	last := c.found[before]
-	if slices.ContainsFunc(c.found[:before], func(f Finding) bool { return f.Rule == "undeclared-global" && f.Line == last.Line }) {
-		c.found = c.found[:before]
+	if len(c.file.found) == before {
+		return
+	}
+	last := c.file.found[before]
+	if slices.ContainsFunc(c.file.found[:before], func(f Finding) bool { return f.Rule == "undeclared-global" && f.Line == last.Line }) {
+		c.file.found = c.file.found[:before]
 	}
 }
 
@@ -83,7 +86,7 @@ func (c *checker) checkFlash(own bool) {
 	if own && c.removedWrite != nil && !c.calls["write"] {
 		c.report(c.removedWrite.Line(), "write", "never-written", "the sequence loses its step write, and nothing calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
 	}
-	if !own || c.calls["write"] || c.calls["sequence"] || c.calls["flash"] {
+	if !own || c.dynamic || c.calls["write"] || c.calls["sequence"] || c.calls["flash"] {
 		return
 	}
 	c.report(c.line("flash", ""), "flash", "never-written", "flash never calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
