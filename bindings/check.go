@@ -30,6 +30,10 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s (%s)", f.File, f.Line, f.Column, f.Message, f.Rule)
 }
 
+// Raises reports whether the line raises an error when it is executed. Other findings are advice, or faults that the
+// plan of a run finds, too.
+func (f Finding) Raises() bool { return check.Raises(f.Rule) }
+
 // Rules are the rules that Check holds a script to, by name, with what each demands.
 var Rules = check.Rules
 

@@ -58,6 +58,15 @@ var Rules = map[string]string{
 	"silenced":          "a rule is silenced with a reason, and only where it is broken",
 }
 
+// raising are the rules that a line breaks only if it raises an error when it is executed.
+var raising = []string{
+	"undeclared-global", "unknown-member", "read-only", "unknown-option", "bad-option", "bad-duration", "bad-argument", "bad-call",
+	"bad-pattern", "bad-answer", "forbidden-call", "stale-handle",
+}
+
+// Raises reports whether a line that breaks a rule raises an error when it is executed.
+func Raises(rule string) bool { return slices.Contains(raising, rule) }
+
 // Input is a script, and what the check needs to know besides it.
 type Input struct {
 	File      string // for messages
