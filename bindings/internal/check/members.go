@@ -8,6 +8,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/engine"
 )
 
 // member returns the value of a member, and reports one that does not exist.
@@ -69,8 +70,8 @@ func (c *checker) classMember(name, key, of string, line int) value {
 	known, closed := c.members(name)
 	if closed && !slices.Contains(known, key) {
 		switch {
-		case name == jobArguments && len(known) == 0:
-			c.report(line, key, "unknown-member", "%s has no %s: the policy declares no arguments, args = { %[2]s = { … } }", name, key)
+		case declared[name].names != nil && len(known) == 0:
+			c.report(line, key, "unknown-member", "%s has no %s: the policy declares %s, %s = { %[2]s = { … } }", name, key, declared[name].none, declared[name].key)
 		case of != "" && ofClass(name) != name:
 			c.report(line, key, "unknown-member", "%s, %s, has no %s%s", of, ofClass(name), key, suggest.Name(key, known))
 		default:
@@ -84,6 +85,10 @@ func (c *checker) classMember(name, key, of string, line int) value {
 	if f := readStub().functions[name+"."+key]; f != nil {
 		return value{known: true, sig: f[0]}
 	}
+	if declared[name].names != nil {
+		owner, field, _ := strings.Cut(name, ".")
+		return ofType(ofType(readStub().classes[owner].fields[field]).items)
+	}
 	class := readStub().classes[name]
 	if class == nil {
 		return unknown
@@ -92,10 +97,13 @@ func (c *checker) classMember(name, key, of string, line int) value {
 	if !has {
 		typ = class.items
 	}
-	if name == "job" && key == "args" {
-		return object(jobArguments)
+	if full := name + "." + key; declared[full].names != nil {
+		return object(full)
 	}
 	v := ofType(typ)
+	if name == "session" {
+		v.of = name + "." + key
+	}
 	if v.sig != nil {
 		v.sig.name = name + "." + key
 	}
@@ -104,23 +112,31 @@ func (c *checker) classMember(name, key, of string, line int) value {
 
 // ofClass returns how messages name an object of a class.
 func ofClass(name string) string {
-	if name == jobArguments || name == "at" {
+	if declared[name].names != nil || name == "at" {
 		return name
 	}
 	return "the " + strings.ReplaceAll(name, "_", " ")
 }
 
-// jobArguments is the class of job.args. Its members are the arguments that the policy declares.
-const jobArguments = "job.args"
+// policyNames is a key of a policy that declares the members of a field.
+type policyNames struct {
+	key, none string // none says that there are no members
+	names     func(*engine.Policy) []string
+}
+
+// declared are the fields whose members the policy declares, by "class.field".
+var declared = map[string]policyNames{
+	"job.args": {"args", "no arguments", func(p *engine.Policy) []string { return slices.Sorted(maps.Keys(p.Args)) }},
+}
 
 // members returns the names in an object of a class, and whether it can have no others.
 func (c *checker) members(name string) (known []string, closed bool) {
-	if name == jobArguments {
+	if d := declared[name]; d.names != nil {
 		p := c.loaded.Policy
-		if p == nil || c.loaded.wrong("args") {
+		if p == nil || c.loaded.wrong(d.key) {
 			return nil, false
 		}
-		return slices.Sorted(maps.Keys(p.Args)), true
+		return d.names(p), true
 	}
 	class := readStub().classes[name]
 	if class == nil {
@@ -155,7 +171,7 @@ func (c *checker) assignMember(to *ast.AttrGetExpr, v value, s *scope) {
 		switch {
 		case slices.Contains(known, key) || !closed:
 			c.report(to.Line(), key, "read-only", "%s of %s cannot be set: scripts only read it", key, ofClass(of.class))
-		case of.class == jobArguments && len(known) == 0:
+		case declared[of.class].names != nil && len(known) == 0:
 			c.classMember(of.class, key, name, to.Line())
 		default:
 			c.report(to.Line(), key, "read-only", "%s has no %s, and cannot be changed: scripts only read it%s", ofClass(of.class), key, suggest.Nearest(key, known))

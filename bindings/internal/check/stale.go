@@ -2,7 +2,6 @@ package check
 
 import (
 	"maps"
-	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
 )
@@ -28,17 +27,26 @@ type handle struct {
 // order, without a branch. A nil map is of code about which nothing is sure.
 type handles map[place]handle
 
-// ends returns the classes of objects that a method ends: a prompt by a boot, and both by a power switch, by
-// a new one, and by what is typed at the console.
-func (c *checker) ends(method string) []string {
-	policy := !c.loaded.Program // a program may have several boards
-	object, _, _ := strings.Cut(method, ":")
-	switch {
-	case method == "uboot:boot":
+// ends returns the classes of objects that a call ends: a prompt by a boot, and both by a switch of the session's
+// power, by a new one, and by what is typed at the session's console. A program may have several boards.
+func (i invocation) ends() []string {
+	of := ""
+	if i.self != nil {
+		of = i.self.of
+	}
+	switch method := i.callee.sig.name; method {
+	case "uboot:boot":
 		return []string{"uboot"}
-	case policy && (object == "power" || method == "session:uboot" || method == "session:shell" ||
-		method == "console:send" || method == "console:line" || method == "console:secret"):
+	case "session:uboot", "session:shell":
 		return []string{"uboot", "shell"}
+	case "console:send", "console:line", "console:secret":
+		if of == "session.console" {
+			return []string{"uboot", "shell"}
+		}
+	case "power:on", "power:off", "power:cycle":
+		if of == "session.power" {
+			return []string{"uboot", "shell"}
+		}
 	}
 	return nil
 }
@@ -90,7 +98,7 @@ func (c *checker) useHandle(i invocation) {
 	if i.caught {
 		return
 	}
-	for _, class := range c.ends(f.name) {
+	for _, class := range i.ends() {
 		for at, h := range c.handles {
 			if h.class == class && h.ended == "" {
 				h.ended, h.line = memberName(f), i.at.Line()

@@ -15,6 +15,7 @@ type value struct {
 	known   bool // if not, and any is not set, there is none
 	any     bool // it may be anything
 	class   string
+	of      string // field of the session that the object is: "session.power"
 	module  string // flashlua's, or Lua's
 	global  string // function of Lua: "pcall"
 	sig     *signature
@@ -129,6 +130,10 @@ func ofType(typ string) value {
 		return value{known: true, literal: "string"}
 	}
 	if item, ok := strings.CutSuffix(typ, "[]"); ok {
+		return value{known: true, items: item}
+	}
+	if inside, ok := strings.CutPrefix(typ, "table<"); ok {
+		_, item := cutParameter(strings.TrimSuffix(inside, ">"))
 		return value{known: true, items: item}
 	}
 	return unknown
