@@ -183,8 +183,8 @@ return b`: `2:29: s, the session, has no shel; did you mean shell? (unknown-memb
 		flash + `s:shell():run({ timeout = "5s" }, "x")` + write:                                 `3:11: run: arguments 1 and 2 are in the wrong order: run(command, options) (bad-argument)`,
 		flash + `s:step({ name = "x" }, function() end)` + write:                                 `3:3: step: argument 3, the f, is missing (bad-argument)`,
 		flash + `s:step("x", { timeout = "5s", line = function() end }, function() end)` + write: `3:31: step has no option line; known are aborts, destroys, retries, timeout (unknown-option)`,
-		`return { prompt = "=> ", boot = "x", targets = { d = "/dev/vda" } }`:                    `1:10: prompt is not a policy key; known are api, args, backoff, boot, bootargs, check, classify, console, default_target, description, files, files_dir, flash, limits, linux, name, net, power, power_after, targets, tested, uboot (load)`,
-		`return { boot = "x", targets = { d = "/dev/vda" }, retries = 3 }`:                       `1:52: retries is not a policy key; known are api, args, backoff, boot, bootargs, check, classify, console, default_target, description, files, files_dir, flash, limits, linux, name, net, power, power_after, targets, tested, uboot (load)`,
+		`return { prompt = "=> ", boot = "x", targets = { d = "/dev/vda" } }`:                    `1:10: prompt is not a policy key; did you mean uboot.prompt or linux.prompt? (load)`,
+		`return { boot = "x", targets = { d = "/dev/vda" }, retries = 3 }`:                       `1:52: retries is not a policy key; did you mean limits.retries? (load)`,
 		program + `flash.run({ image = "x", port = "sim:" }, "sim")
 end
 `: `2:34: flash.run: arguments 1 and 2 are in the wrong order: flash.run(board, job) (bad-argument)`,
