@@ -169,6 +169,9 @@ function b.flash(s, job) local ub = lib.boot(s, "uboot") ub:rn("x") 	s:shell():w
 return b`: `3:61: ub, the uboot, has no rn; did you mean run? (unknown-member)`,
 		sequence + `seq.after("linux", { name = "x", run = function() end })` + edited: `3:5: after is a method of the sequence: write sequence:after(…) (bad-call)`,
 		sequence + `seq:flash(1, 2)` + edited:                                          `3:5: flash is called with a dot, not with a colon: write seq.flash(…) (bad-call)`,
+		flash + `local out = s:shell():run("x") out:rnu("y")` + write:                  `3:36: a string has no rnu (unknown-member)`,
+		flash + `local ok, err = pcall(s.shel, s)` + write:                             `3:25: s, the session, has no shel; did you mean shell? (unknown-member)`,
+		program + `flash.retry(function(n) time.sleep(n) end)` + "\nend":               `2:30: time.sleep: argument 1, the duration, must be a duration with its unit, "90s" or "5m", not a number (bad-duration)`,
 		board + `b.flash = function(session, j)
 local shell = session:shell()
 shell:wirte(j)
@@ -229,6 +232,33 @@ function b.flash(s, job) f(s:uboot())
 return b`: `2:18: the prompt ub is gone since boot in line 2: get a new one, with s:uboot() (stale-handle)`,
 		board + `function b.check(s, report) local sh = s:shell() s.power:cycle() sh:run("x") end
 return b`: `2:35: the shell sh is gone since cycle in line 2: get a new one, with s:shell() (stale-handle)`,
+		flash + `local steps = { a = function() return serial.open("x") end }
+steps.a()` + write: `3:39: serial.open is for programs: the functions of a policy work with their session, s:uboot(), s:shell(), s.console and s.power (forbidden-call)`,
+		board + `b.flash = function(s, job) local go = function() image.open("x") end s:step("x", go)
+	s:shell():write(job) end return b`: `2:50: image.open is for programs: the functions of a policy work with their session, s:uboot(), s:shell(), s.console and s.power (forbidden-call)`,
+		`local qemu = require("lib.qemu")
+return qemu.board { name="q", boot="x", flash = function(s, job) s:shel() s:shell():write(job) end }`: `2:68: s, the session, has no shel; did you mean shell? (unknown-member)`,
+		board + `return setmetatable({ name="x", boot="x", targets={d="/dev/vda"}, flash = function(s, job) s:shel() s:shell():write(job) end }, {})`: `2:94: s, the session, has no shel; did you mean shell? (unknown-member)`,
+		program + `local ub = uboot.stop(serial.open(args[1]))
+ub:boot("x")
+ub:run("y")
+end
+`: `4:1: the prompt ub is gone since boot in line 3: get a new one, with s:uboot() (stale-handle)`,
+		flash + `s:uboot():load({ kernel = 1 }, { timeout = "5s" })` + write:                              `3:11: load: argument 2, the name, must be a string, not a table (bad-argument)`,
+		board + `function b.backoff(n, err, next) return next(n, err):upper() .. err.mesage end return b`: `2:69: err, the error, has no mesage; did you mean message? (unknown-member)`,
+		board + `local function w(s) s:step("write", function() s:shell():write() end) end
+function b.check(s, report) w(s) end return b`: `2:29: write is refused in check: the flash wrote and verified the image before, and check only tests the new system (forbidden-call)`,
+		sequence + `seq:after("linux", { name = "x", timeout = 5, run = function() end })` + edited: `3:34: option timeout must be a duration with its unit, "90s" or "5m", not a number (bad-duration)`,
+		flash + `local job = job
+job.size = 5` + write: `4:5: size of the job cannot be set: scripts only read it (read-only)`,
+		flash + `job["target"] = "x"` + write: `3:6: target of the job cannot be set: scripts only read it (read-only)`,
+		flash + `local ub = s:uboot()
+if job.verify_only then ub:boot() end
+s.power:off()
+ub:run("x")` + write: `6:1: the prompt ub is gone since off in line 5: get a new one, with s:uboot() (stale-handle)`,
+		flash + `local ub = s:uboot()
+ub:boot()
+if job.verify_only then ub:run("x") end` + write: `5:25: the prompt ub is gone since boot in line 4: get a new one, with s:uboot() (stale-handle)`,
 	} {
 		fsys := fstest.MapFS{"x.lua": {Data: []byte(script)}, "lab.lua": {Data: []byte(lab)}}
 		if got := findings(t, fsys, "x.lua"); !strings.Contains(got, want) {

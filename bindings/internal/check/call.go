@@ -1,10 +1,12 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -49,6 +51,9 @@ func (c *checker) call(x *ast.FuncCallExpr, s *scope) (results []value, open boo
 		self := c.eval(x.Receiver, s)
 		i.place = placeOf(x.Receiver, s)
 		i.self, i.callee = &self, c.memberOf(self, x.Method, nameOf(x.Receiver), x.Line())
+		if known := c.in.Members("string"); self.literal == "string" && known != nil && !slices.Contains(known, x.Method) && !c.defined[x.Method] && !c.dynamic {
+			c.report(x.Line(), x.Method, "unknown-member", "a string has no %s%s", x.Method, suggest.Nearest(x.Method, known))
+		}
 	} else {
 		i.callee = c.eval(x.Func, s)
 	}
