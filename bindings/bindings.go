@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flashlua/flashlua/bindings/internal/check"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
@@ -87,6 +88,8 @@ type Script struct {
 	Text      []byte
 	Settings  []Setting       // every policy key with the value that will be used, in the order of docs/boards.md
 	Overrides map[string]bool // for flash, check, classify and backoff: whether the script has its own
+
+	hooks map[string]check.Definition // the functions of the policy, for Check
 }
 
 // Board returns the policy. The error of a program is of kind script.result.

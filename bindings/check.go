@@ -8,7 +8,10 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/bindings/internal/check"
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/modules"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/policy"
 	"github.com/flashlua/flashlua/engine"
@@ -26,6 +29,10 @@ type Finding struct {
 func (f Finding) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s (%s)", f.File, f.Line, f.Column, f.Message, f.Rule)
 }
+
+// Raises reports whether the line raises an error when it is executed. Other findings are advice, or faults that the
+// plan of a run finds, too.
+func (f Finding) Raises() bool { return check.Raises(f.Rule) }
 
 // Rules are the rules that Check holds a script to, by name, with what each demands.
 var Rules = check.Rules
@@ -46,8 +53,9 @@ func Check(spec string, o Options) ([]Finding, error) {
 	h := newHost(src, o)
 	in := check.Input{
 		File: src.name, Text: src.text, Globals: h.globals.Names(), Members: h.globals.Members,
-		Functions: option.Declared(), CheckPattern: lua51.CheckPattern,
+		Functions: option.Declared(), CheckPattern: lua51.CheckPattern, ProgramOnly: modules.ProgramOnly,
 		FileSize: fileSize,
+		Module:   h.finder.moduleForCheck,
 		Load: func(variant string) (check.Loaded, error) {
 			o := o
 			o.Variant = variant
@@ -89,7 +97,32 @@ func loadForCheck(src source, o Options) (check.Loaded, error) {
 	if err != nil {
 		return check.Loaded{}, err
 	}
-	return check.Loaded{Policy: s.Policy, OwnFlash: s.Overrides["flash"]}, nil
+	return check.Loaded{Policy: s.Policy, Program: s.Program != nil, OwnFlash: s.Overrides["flash"], Hooks: s.hooks}, nil
+}
+
+// hooksOf returns where the functions of a policy's table are defined.
+func hooksOf(t *lua.LTable) map[string]check.Definition {
+	all := map[string]check.Definition{}
+	t.ForEach(func(k, v lua.LValue) {
+		if f, ok := v.(*lua.LFunction); ok && f.Proto != nil {
+			all[k.String()] = check.Definition{File: f.Proto.SourceName, Line: f.Proto.LineDefined, End: f.Proto.LastLineDefined}
+		}
+	})
+	return all
+}
+
+// moduleForCheck returns a module of the script's own that can be read, and is Lua.
+func (f *finder) moduleForCheck(name string) (check.Module, bool) {
+	if !moduleName.MatchString(name) {
+		return check.Module{}, false
+	}
+	file := strings.ReplaceAll(name, ".", "/") + ".lua"
+	text, embedded, err := f.readModule(file)
+	if err != nil || embedded {
+		return check.Module{}, false
+	}
+	tree, err := lua51.Parse(file, text)
+	return check.Module{File: file, Text: text, Tree: tree}, err == nil
 }
 
 // fileSize returns the size of a policy's file, 0 if it is not on the station.

@@ -52,13 +52,13 @@ func checkText(t *testing.T, code string) string {
 // it has, and with a wrong value of each.
 func TestCheckKnowsEveryOption(t *testing.T) {
 	for _, f := range option.Declared() {
-		if got, want := checkText(t, call(f, `{ zzz = job.size }`)), "has no option zzz; known are "; !strings.Contains(got, "unknown-option: ") || !strings.Contains(got, want) {
+		if got, want := checkText(t, call(f, `{ zzz = tostring(job) }`)), "has no option zzz; known are "; !strings.Contains(got, "unknown-option: ") || !strings.Contains(got, want) {
 			t.Errorf("Check of %s{ zzz } = %q; want %q", f.Name, got, want)
 		}
 		var required []string
 		for _, o := range f.Options {
 			if o.Required {
-				required = append(required, o.Name+" = job.size, ")
+				required = append(required, o.Name+" = tostring(job), ")
 			}
 		}
 		for _, o := range f.Options {
@@ -66,7 +66,7 @@ func TestCheckKnowsEveryOption(t *testing.T) {
 				continue
 			}
 			others := strings.Join(slices.DeleteFunc(slices.Clone(required), func(s string) bool { return strings.HasPrefix(s, o.Name+" ") }), "")
-			if got := checkText(t, call(f, "{ "+others+o.Name+" = job.size }")); got != "" {
+			if got := checkText(t, call(f, "{ "+others+o.Name+" = tostring(job) }")); got != "" {
 				t.Errorf("Check of %s{ %s } = %q; want nothing", f.Name, o.Name, got)
 			}
 			rule, value := "bad-option: option ", "true"

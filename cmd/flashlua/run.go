@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
@@ -92,6 +94,11 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	if err != nil {
 		return nil, err
 	}
+	if c.Bool("dry-run") {
+		if err := checkPlan(c.Args().First(), o, p); err != nil {
+			return nil, err
+		}
+	}
 	cache, err := engine.CacheFromEnv(env.Getenv)
 	if err != nil {
 		return nil, err
@@ -113,6 +120,28 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 		e.Console.Close() // the sink keeps the same error
 	}
 	return report, nil
+}
+
+// planRules are the rules of flashlua check that the plan of a run is held to, too.
+var planRules = []string{"deadlines", "not-a-medium", "ram-overlap"}
+
+// checkPlan checks the script of a dry run. It returns an error for the findings that end a run when their lines are
+// executed, and prints the others.
+func checkPlan(spec string, o bindings.Options, p *printer) error {
+	o.Log = nil // the script has printed when it was loaded
+	found, err := bindings.Check(spec, o)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for _, f := range found {
+		if f.Raises() {
+			all = append(all, classify.New(classify.ConfigPolicy, "%s", f))
+		} else if !slices.Contains(planRules, f.Rule) {
+			p.note(f.String())
+		}
+	}
+	return errors.Join(all...)
 }
 
 // runBoard flashes or verifies a board with its policy.

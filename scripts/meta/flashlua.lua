@@ -585,7 +585,7 @@ function shell_object:put(path, content) end
 ---@return string address
 function shell_object:network() end
 
----@param job flashlua.job only in a policy
+---@param job? flashlua.job only in a policy
 function shell_object:write(job) end
 
 ---@class flashlua.power
@@ -731,12 +731,12 @@ time = {}
 ---@return number seconds since 1970
 function time.now() end
 
----@param d duration
-function time.sleep(d) end
+---@param duration duration
+function time.sleep(duration) end
 
----@param d duration
+---@param duration duration
 ---@return number
-function time.seconds(d) end
+function time.seconds(duration) end
 
 json = {}
 
@@ -805,7 +805,7 @@ shell = {}
 ---@return flashlua.shell
 function shell.login(console, options) end
 
----@param word string
+---@param word string|number
 ---@return string
 function shell.quote(word) end
 

@@ -41,6 +41,10 @@ var Rules = map[string]string{
 	"unknown-option":    "a function has the options that it is called with",
 	"bad-option":        "an option has a value of its type, and is there if it is required",
 	"bad-duration":      "a duration has its unit",
+	"bad-argument":      "a function is called with arguments of its types, and with as many as it takes",
+	"bad-call":          "a method is called with a colon, a function with a dot, and a field not at all",
+	"forbidden-call":    "the functions of a policy call nothing that only programs may call",
+	"stale-handle":      "a prompt or a shell is not used after it has ended",
 	"bad-pattern":       "a Lua pattern is valid",
 	"unknown-kind":      "a kind of error exists, or is made in the script",
 	"generic-prompt":    "a prompt is not a single letter or mark that other text ends with",
@@ -54,6 +58,15 @@ var Rules = map[string]string{
 	"silenced":          "a rule is silenced with a reason, and only where it is broken",
 }
 
+// raising are the rules that a line breaks only if it raises an error when it is executed.
+var raising = []string{
+	"undeclared-global", "unknown-member", "read-only", "unknown-option", "bad-option", "bad-duration", "bad-argument", "bad-call",
+	"bad-pattern", "bad-answer", "forbidden-call", "stale-handle",
+}
+
+// Raises reports whether a line that breaks a rule raises an error when it is executed.
+func Raises(rule string) bool { return slices.Contains(raising, rule) }
+
 // Input is a script, and what the check needs to know besides it.
 type Input struct {
 	File      string // for messages
@@ -61,19 +74,31 @@ type Input struct {
 	SyntaxErr error      // of compiling the text; without it, Tree is set
 	Tree      []ast.Stmt // of the text
 
-	Globals      []string                                  // names that every script finds
-	Members      func(module string) []string              // names in a module; nil if there is no such module
-	Functions    []option.Function                         // functions that take options
-	CheckPattern func(pattern string) error                // of a Lua pattern
-	Load         func(variant string) (Loaded, error)      // loads the script with a variant of its policy; "" is none
-	FileSize     func(p *engine.Policy, name string) int64 // of a file of the policy; 0 is not known
+	Globals      []string                         // names that every script finds
+	ProgramOnly  func(function string) bool       // "serial.open": it raises an error in a policy's functions
+	Module       func(name string) (Module, bool) // that the script requires; false if it is none of the script's own
+	Members      func(module string) []string     // names in a module; nil if there is no such module
+	Functions    []option.Function                // functions that take options
+	CheckPattern func(pattern string) error       // of a Lua pattern
+	// Load loads the script with a variant of its policy; "" is none.
+	Load     func(variant string) (Loaded, error)
+	FileSize func(p *engine.Policy, name string) int64 // of a file of the policy; 0 is not known
 }
 
 // Loaded is what loading the script returned.
 type Loaded struct {
-	Policy   *engine.Policy // nil for a program; the value of a wrong key is its default
-	OwnFlash bool           // the policy has a flash of its own
-	Mistakes []Mistake      // in the policy's keys
+	Policy   *engine.Policy        // nil for a program; the value of a wrong key is its default
+	Program  bool                  // it is a program
+	OwnFlash bool                  // the policy has a flash of its own
+	Hooks    map[string]Definition // the policy's functions, by key; nil if they are not known
+	Mistakes []Mistake             // in the policy's keys
+}
+
+// Module is a file beside the script. Plain data.
+type Module struct {
+	File string // for messages
+	Text []byte
+	Tree []ast.Stmt
 }
 
 // Mistake is a wrong key of a policy.
@@ -89,18 +114,18 @@ func (l Loaded) wrong(key string) bool {
 	})
 }
 
+// maxWalks bounds how often a script is walked. What is known of its values is then used only if it has settled.
+const maxWalks = 30
+
 // Run returns the mistakes in a script, sorted by line and column.
 func Run(in Input) []Finding {
-	c := &checker{
-		in: in, lines: strings.Split(string(in.Text), "\n"), declaredKinds: map[classify.Kind]bool{}, calls: map[string]bool{},
-		objects: objects{kinds: map[string]string{}}, hooks: map[*ast.FunctionExpr]bool{},
-	}
+	c := newChecker(in)
 	switch {
 	case in.SyntaxErr == nil:
-		c.block(in.Tree, &scope{})
+		c.load()
+		c.infer()
 		c.checkKinds()
-		c.checkMembers()
-		c.checkOptions()
+		c.checkForbidden()
 		c.checkLoaded()
 	case classify.Find(in.SyntaxErr, classify.ScriptLimit) != nil:
 		c.reportError("load", in.SyntaxErr)
@@ -110,51 +135,154 @@ func Run(in Input) []Finding {
 	return c.applySuppressions()
 }
 
+// file is a file of the script.
+type file struct {
+	name  string
+	lines []string
+	found []Finding
+	has   map[Finding]bool
+}
+
+func newFile(name string, text []byte) *file {
+	return &file{name: name, lines: strings.Split(string(text), "\n"), has: map[Finding]bool{}}
+}
+
 // checker checks one script.
 type checker struct {
-	in            Input
-	lines         []string
-	firstLines    map[string]int         // first line of each word, made on first use
+	in         Input
+	loaded     Loaded
+	loadErr    error
+	files      []*file        // the script, and the modules that it requires
+	file       *file          // that is walked
+	firstLines map[string]int // first line of each word of the script, made on first use
+
+	// What is known of values. Each walk adds to it; changed says that the last one did.
+	changed   bool
+	reporting bool // findings count: this is the last walk
+	function  *function
+	chunks    []*function // the script, and its modules
+	functions map[*ast.FunctionExpr]*function
+	tables    map[*ast.TableExpr]*table
+	variables map[declaration]*variable
+	modules   map[string]*module
+	defined   map[string]bool // names of functions in tables of the script
+	dynamic   bool            // the script requires modules whose names are not known
+	handles   handles
+	numbers   int                        // of the handles
+	inline    map[*ast.FunctionExpr]bool // they are called by the call that they are arguments of
+
+	hooks        map[*ast.FunctionExpr]string // the policy's functions, and their keys
+	keys         map[*ast.FunctionExpr]string // functions that are assigned to a key which a policy may have
+	policyTables map[*ast.TableExpr]bool      // they may be the policy
+	policyNames  map[string]bool              // names of the policy
+
 	declaredKinds map[classify.Kind]bool // kinds of error that the script makes itself
 	usedKinds     []kindUse
 	calls         map[string]bool      // functions that are called, or passed on, anywhere
 	writes        []ast.PositionHolder // commands that write a medium
 	removedWrite  ast.PositionHolder   // where a sequence loses its step write
-	objects       objects
-	optionTables  []optionTable
-	hooks         map[*ast.FunctionExpr]bool // the policy's functions
-	found         []Finding
 }
 
-// scope is the local names of a block and of the blocks around it.
-type scope struct {
-	outer *scope
-	names []string
-}
-
-func (s *scope) contains(name string) bool {
-	for ; s != nil; s = s.outer {
-		if slices.Contains(s.names, name) {
-			return true
+func newChecker(in Input) *checker {
+	c := &checker{
+		in: in, files: []*file{newFile(in.File, in.Text)}, functions: map[*ast.FunctionExpr]*function{},
+		tables: map[*ast.TableExpr]*table{}, variables: map[declaration]*variable{}, modules: map[string]*module{}, defined: map[string]bool{},
+		policyTables: map[*ast.TableExpr]bool{}, inline: map[*ast.FunctionExpr]bool{}, hooks: map[*ast.FunctionExpr]string{}, keys: map[*ast.FunctionExpr]string{}, declaredKinds: map[classify.Kind]bool{}, calls: map[string]bool{},
+	}
+	c.file, c.reporting = c.files[0], true
+	if c.in.ProgramOnly == nil {
+		c.in.ProgramOnly = func(string) bool { return false }
+	}
+	if c.in.Module == nil {
+		c.in.Module = func(string) (Module, bool) { return Module{}, false }
+	}
+	members := map[string][]string{}
+	c.in.Members = func(name string) []string {
+		all, ok := members[name]
+		if !ok {
+			all = in.Members(name)
+			members[name] = all
 		}
+		return all
 	}
-	return false
+	return c
 }
 
-func (s *scope) visible() (all []string) {
-	for ; s != nil; s = s.outer {
-		all = append(all, s.names...)
+// infer walks the script until all that can be known of its values is known, and then once more to report.
+func (c *checker) infer() {
+	c.findPolicyTables(c.in.Tree)
+	chunk := &function{calls: map[*function]bool{}}
+	c.chunks = append(c.chunks, chunk)
+	c.reporting, c.changed = false, true
+	c.walk(chunk, c.in.Tree) // to find all functions
+	c.findHooks()
+	c.restart()
+	for n := 0; c.changed; n++ {
+		if c.changed = false; n == maxWalks {
+			c.forget()
+			break
+		}
+		c.walk(chunk, c.in.Tree)
 	}
-	return all
+	c.reporting = true
+	c.walk(chunk, c.in.Tree)
+	c.file = c.files[0]
+}
+
+// walk walks the script and its modules once.
+func (c *checker) walk(chunk *function, tree []ast.Stmt) {
+	c.usedKinds, c.writes = nil, nil
+	for _, m := range c.modules {
+		m.walked = false
+	}
+	c.file, c.function, chunk.denied = c.files[0], chunk, nil
+	c.handles = handles{}
+	c.block(tree, &scope{})
+}
+
+// restart drops what is known of values.
+func (c *checker) restart() {
+	c.functions, c.tables, c.variables = map[*ast.FunctionExpr]*function{}, map[*ast.TableExpr]*table{}, map[declaration]*variable{}
+	for _, f := range c.chunks {
+		f.results = [3]value{}
+	}
+}
+
+// forget makes all values unknown.
+func (c *checker) forget() {
+	for _, v := range c.variables {
+		v.value = unknown
+	}
+	for _, t := range c.tables {
+		t.shared = true
+	}
+	for _, f := range c.functions {
+		f.results = [3]value{unknown, unknown, unknown}
+	}
+	for _, m := range c.modules {
+		m.chunk.results = [3]value{unknown, unknown, unknown}
+	}
 }
 
 // report adds a finding at a word of a line.
 func (c *checker) report(line int, word, rule, format string, a ...any) {
-	column := 1
-	if line > 0 && line <= len(c.lines) {
-		column = strings.Index(c.lines[line-1], word) + 1
+	c.reportIn(c.file, line, word, rule, format, a...)
+}
+
+// reportIn adds a finding at a word of a line of a file. A function that is called in several ways has it once.
+func (c *checker) reportIn(in *file, line int, word, rule, format string, a ...any) {
+	if !c.reporting {
+		return
 	}
-	c.found = append(c.found, Finding{c.in.File, line, max(column, 1), fmt.Sprintf(format, a...), rule})
+	column := 1
+	if line > 0 && line <= len(in.lines) {
+		column = strings.Index(in.lines[line-1], word) + 1
+	}
+	f := Finding{in.name, line, max(column, 1), fmt.Sprintf(format, a...), rule}
+	if !in.has[f] {
+		in.has[f] = true
+		in.found = append(in.found, f)
+	}
 }
 
 var position = lazyRegexp(`^(.*?):(\d+):?\s*`)
@@ -177,7 +305,7 @@ var word = lazyRegexp(`\w+`)
 func (c *checker) line(section, key string) int {
 	if c.firstLines == nil {
 		c.firstLines = map[string]int{}
-		for i, l := range c.lines {
+		for i, l := range c.files[0].lines {
 			code, _, _ := strings.Cut(l, "--")
 			for _, w := range word().FindAllString(code, -1) {
 				if c.firstLines[w] == 0 {
@@ -193,13 +321,14 @@ func (c *checker) line(section, key string) int {
 type kindUse struct {
 	kind string
 	line int
+	file *file
 }
 
 // checkKinds reports kinds of error that neither flashlua nor the script makes.
 func (c *checker) checkKinds() {
 	for _, k := range c.usedKinds {
 		if !c.declaredKinds[classify.Kind(k.kind)] && !classify.Known(classify.Kind(k.kind)) {
-			c.report(k.line, k.kind, "unknown-kind", "there is no kind %q%s", k.kind, suggest.Nearest(k.kind, classify.Kinds()))
+			c.reportIn(k.file, k.line, k.kind, "unknown-kind", "there is no kind %q%s", k.kind, suggest.Nearest(k.kind, classify.Kinds()))
 		}
 	}
 }

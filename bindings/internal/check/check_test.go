@@ -62,9 +62,9 @@ func TestOptions(t *testing.T) {
 		`local lab = {} lab.run("x", { nmae = "y" })`:                "",
 		`lab["run"]("x", { nmae = "y" })`:                            "unknown-option: lab.run has no option nmae; did you mean name?",
 		`print({ nmae = lab.open({ tiemout = "1s" }) })`:             "unknown-option: lab.open has no option tiemout; did you mean timeout?",
-		session + `s:shell():run("x", { name = "y" }) end`:           "unknown-option: run has no option name; known are timeout",
-		session + `s:shell():run("x", { timeout = 1 }) end`:          `bad-duration: option timeout must be a duration with its unit, "90s" or "5m", not a number`,
-		session + `s.x.y:run("x", { name = "y" }) end`:               "unknown-member: s, the session, has no x; known are attempt, board, console, consoles, last_error, log, outputs, power, serve, shell, step, uboot",
+		session + `s:shell():run("x", { name = "y" }) end return b`:  "unknown-option: run has no option name, which is an option of lab.run, bench:run; known are timeout",
+		session + `s:shell():run("x", { timeout = 1 }) end return b`: `bad-duration: option timeout must be a duration with its unit, "90s" or "5m", not a number`,
+		session + `s.x.y:run("x", { name = "y" }) end return b`:      "unknown-member: s, the session, has no x; known are attempt, board, console, consoles, last_error, log, outputs, power, serve, shell, step, uboot",
 		`return function(x) x:run("x", { timeout = 1 }) end`:         "", // a shell or a bench, whose options of that name differ
 		`return function(x) x:run("x", { tiemout = 1 }) end`:         "unknown-option: run has no option tiemout; did you mean timeout?",
 		`return function(x) x:run("x", { name = 1 }) end`:            "bad-option: option name must be a string, not a number",

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,118 +11,114 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 )
 
-// optionTable is a table of options that a call writes out.
-type optionTable struct {
-	table     *ast.TableExpr
-	functions []option.Function // those that may be called: several where the type of the object is not known
-	object    string            // name of the object whose method is called, "" if it has none
-	kind      string            // type of an object without a name, "" if it is not known
+// checkOptions checks the table of options of a call of a known function.
+func (c *checker) checkOptions(i invocation) {
+	name := i.callee.global
+	if i.callee.sig != nil {
+		name = i.callee.sig.name
+	}
+	for _, f := range c.in.Functions {
+		if f.Name == name {
+			c.checkTable(i, []option.Function{f}, true)
+		}
+	}
 }
 
-// findOptions notes the table of options of a call, to be checked once the types of names are known. A function
-// that pcall calls is called as well.
-func (c *checker) findOptions(x *ast.FuncCallExpr, s *scope) {
-	if x.Receiver != nil {
-		id, _ := x.Receiver.(*ast.IdentExpr)
-		object := ""
-		if id != nil {
-			object = id.Value
-		}
-		c.addOptions(x.Args, ":"+x.Method, object, c.objects.kindOf(x.Receiver))
+// guess checks the options of a call of an unknown object's method. Only flashlua's methods have that name.
+func (c *checker) guess(i invocation) {
+	if i.callee.global != "" {
+		c.checkOptions(i)
 		return
 	}
-	if name, ok := moduleFunction(x.Func, s); ok {
-		c.addOptions(x.Args, name, "", "")
+	if i.self == nil || c.dynamic || c.defined[i.name] || i.self.known && i.self.class == "" {
+		return
 	}
-	if id, ok := x.Func.(*ast.IdentExpr); ok && id.Value == "pcall" && len(x.Args) > 0 {
-		if name, ok := moduleFunction(x.Args[0], s); ok {
-			c.addOptions(x.Args[1:], name, "", "")
-		}
-	}
-}
-
-// moduleFunction returns "module.function" of an expression that names a global module's function.
-func moduleFunction(e ast.Expr, s *scope) (string, bool) {
-	get, ok := e.(*ast.AttrGetExpr)
-	if !ok {
-		return "", false
-	}
-	id, isName := get.Object.(*ast.IdentExpr)
-	key, isConstant := stringOf(get.Key)
-	if !isName || !isConstant || s.contains(id.Value) {
-		return "", false
-	}
-	return id.Value + "." + key, true
-}
-
-// addOptions notes the table among the arguments of a function: "module.function", or ":method" of an object.
-func (c *checker) addOptions(args []ast.Expr, name, object, kind string) {
+	var all []option.Function
 	for _, f := range c.in.Functions {
-		if f.Name != name && !(name[0] == ':' && strings.HasSuffix(f.Name, name)) || f.Arg > len(args) {
-			continue
+		if strings.HasSuffix(f.Name, ":"+i.name) {
+			all = append(all, f)
 		}
-		t, ok := args[f.Arg-1].(*ast.TableExpr)
-		if !ok {
-			continue
-		}
-		last := len(c.optionTables) - 1
-		if last < 0 || c.optionTables[last].table != t {
-			c.optionTables, last = append(c.optionTables, optionTable{table: t, object: object, kind: kind}), last+1
-		}
-		c.optionTables[last].functions = append(c.optionTables[last].functions, f)
+	}
+	if len(all) > 0 {
+		c.checkTable(i, all, false)
 	}
 }
 
-// checkOptions reports unknown options, and values that an option does not take.
-func (c *checker) checkOptions() {
-	for _, t := range c.optionTables {
-		kind := cmp.Or(t.kind, c.objects.kinds[t.object])
-		functions := slices.DeleteFunc(slices.Clone(t.functions), func(f option.Function) bool {
-			return kind != "" && f.Name != kind+":"+f.Method()
-		})
-		if len(functions) == 0 { // the object has no such method, or one without options
-			continue
+// checkTable checks a table of options that one of these functions takes. A table that the call does not write out is
+// only checked if nothing else can have changed it.
+func (c *checker) checkTable(i invocation, functions []option.Function, sure bool) {
+	n := functions[0].Arg - 1
+	for _, f := range functions {
+		if f.Arg-1 != n {
+			return
 		}
-		name := functions[0].Name
-		if strings.Contains(name, ":") {
-			name = functions[0].Method()
-		}
-		given, known := c.checkFields(t.table, name, functions)
-		sure := len(functions) == 1 && (kind != "" || !strings.Contains(functions[0].Name, ":"))
-		if !sure || !known { // an unknown option may be the missing one, mistyped
-			continue
-		}
-		for _, o := range functions[0].Options {
-			if o.Required && !slices.Contains(given, o.Name) {
-				c.report(t.table.Line(), "{", "bad-option", "%s: option %s is required", name, o.Name)
-			}
+	}
+	if n >= len(i.args) || i.args[n].table == nil {
+		return
+	}
+	t := i.args[n].table
+	written := argumentOf(i.exprs, n) == ast.Expr(t.expr)
+	if !written && (t.shared || t.edited) {
+		return
+	}
+	name := functions[0].Name
+	if strings.Contains(name, ":") {
+		name = functions[0].Method()
+	}
+	given, known := c.checkFields(t, name, functions)
+	if !sure || !known || !written { // an unknown option may be the missing one, mistyped
+		return
+	}
+	for _, o := range functions[0].Options {
+		if o.Required && !slices.Contains(given, o.Name) {
+			c.report(t.expr.Line(), "{", "bad-option", "%s: option %s is required", name, o.Name)
 		}
 	}
 }
 
 // checkFields checks each field of a table of options. It returns their names, and whether all of them are known.
-func (c *checker) checkFields(t *ast.TableExpr, function string, functions []option.Function) (given []string, allKnown bool) {
+func (c *checker) checkFields(t *table, function string, functions []option.Function) (given []string, allKnown bool) {
 	var known []string
 	for _, f := range functions {
 		known = append(known, f.Names()...)
 	}
 	allKnown = true
-	for _, f := range t.Fields {
+	for _, f := range t.expr.Fields {
 		name, ok := stringOf(f.Key)
 		if !ok {
+			allKnown = allKnown && f.Key == nil
 			continue
 		}
 		given = append(given, name)
 		if !slices.Contains(known, name) {
-			c.report(f.Value.Line(), name, "unknown-option", "%s has no option %s%s", function, name, suggest.Name(name, known))
+			c.report(f.Value.Line(), name, "unknown-option", "%s has no option %s%s", function, name, c.otherPlace(name, known))
 			allKnown = false
 			continue
 		}
 		if o, ok := kindIn(functions, name); ok {
-			c.checkValue(o, f.Value)
+			c.checkValue(o, f.Value, t.fields[name])
 		}
 	}
 	return given, allKnown
+}
+
+// otherPlace returns the functions that have an option, or else the options that a function has.
+func (c *checker) otherPlace(name string, known []string) string {
+	if near := suggest.Nearest(name, known); near != "" {
+		return near
+	}
+	var others []string
+	for _, f := range c.in.Functions {
+		if _, has := f.Option(name); has && f.Name == "session:step" {
+			return ", which is an option of s:step" + suggest.Name(name, known)
+		} else if has {
+			others = append(others, f.Name)
+		}
+	}
+	if len(others) == 0 || len(others) > 3 {
+		return suggest.Name(name, known)
+	}
+	return ", which is an option of " + strings.Join(others, ", ") + suggest.Name(name, known)
 }
 
 // kindIn returns the option of that name, if it is the same in all of the functions that have it.
@@ -140,19 +135,21 @@ func kindIn(functions []option.Function, name string) (found option.Option, ok b
 	return found, ok
 }
 
-// checkValue reports a literal that an option does not take.
-func (c *checker) checkValue(o option.Option, e ast.Expr) {
+// checkValue reports a value that an option does not take.
+func (c *checker) checkValue(o option.Option, e ast.Expr, known value) {
 	v, ok := literal(e)
 	if !ok {
-		return
+		if v, ok = known.example(o.Kind); !ok {
+			return
+		}
 	}
 	if _, err := o.Kind.Parse(v); err != nil {
 		rule, at := "bad-option", o.Name
 		if o.Kind == option.Duration || o.Kind == option.Pause {
 			rule = "bad-duration"
 		}
-		if text, ok := v.(string); ok {
-			at = text
+		if text, ok := e.(*ast.StringExpr); ok {
+			at = text.Value
 		}
 		c.report(e.Line(), at, rule, "option %s %v", o.Name, err)
 	}

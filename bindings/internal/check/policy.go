@@ -11,15 +11,17 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// checkLoaded loads the script, and checks the policy that it returns, if any, with each of its variants.
+// load loads the script.
+func (c *checker) load() { c.loaded, c.loadErr = c.in.Load("") }
+
+// checkLoaded checks the policy that the script returned when it was loaded, if any, with each of its variants.
 func (c *checker) checkLoaded() {
-	loaded, err := c.in.Load("")
-	c.checkPolicy(loaded, err)
-	if loaded.Policy == nil {
+	c.checkPolicy(c.loaded, c.loadErr)
+	if c.loaded.Policy == nil {
 		return
 	}
-	for _, name := range loaded.Policy.Variants {
-		before := len(c.found)
+	for _, name := range c.loaded.Policy.Variants {
+		before := len(c.file.found)
 		loaded, err := c.in.Load(name)
 		c.checkPolicy(loaded, err)
 		c.keepNew(before, name)
@@ -28,12 +30,12 @@ func (c *checker) checkLoaded() {
 
 // keepNew drops the findings after the first ones that are among those, and names the variant in the others.
 func (c *checker) keepNew(first int, variant string) {
-	known, later := c.found[:first], c.found[first:]
-	c.found = slices.Clone(known)
+	known, later := c.file.found[:first], c.file.found[first:]
+	c.file.found = slices.Clone(known)
 	for _, f := range later {
 		if !slices.Contains(known, f) {
 			f.Message = "variant " + variant + ": " + f.Message
-			c.found = append(c.found, f)
+			c.file.found = append(c.file.found, f)
 		}
 	}
 }
@@ -41,7 +43,7 @@ func (c *checker) keepNew(first int, variant string) {
 // checkPolicy checks what loading the script returned.
 func (c *checker) checkPolicy(loaded Loaded, err error) {
 	if err != nil {
-		if !slices.ContainsFunc(c.found, func(f Finding) bool {
+		if !slices.ContainsFunc(c.file.found, func(f Finding) bool {
 			return strings.Contains(err.Error(), "undeclared global") && f.Rule == "undeclared-global"
 		}) {
 			c.reportError("load", err)
@@ -60,12 +62,6 @@ func (c *checker) checkPolicy(loaded Loaded, err error) {
 	c.checkPrompts("uboot", p.UBoot.Prompts)
 	c.checkPrompts("linux", p.Linux.Prompts)
 	c.checkTargets(p)
-	if !loaded.wrong("args") {
-		c.checkArguments(p)
-	}
-	if !loaded.wrong("outputs") && !loaded.wrong("consoles") {
-		c.checkConnections(p)
-	}
 	if !loaded.wrong("flash") {
 		c.checkFlash(loaded.OwnFlash)
 	}
@@ -79,11 +75,14 @@ func (c *checker) checkPolicy(loaded Loaded, err error) {
 
 // reportMistake adds a finding for a wrong key, unless its line has an undeclared name, which may be why.
 func (c *checker) reportMistake(m Mistake) {
-	before := len(c.found)
+	before := len(c.file.found)
 	c.reportError("load", m.Err)
-	last := c.found[before]
-	if slices.ContainsFunc(c.found[:before], func(f Finding) bool { return f.Rule == "undeclared-global" && f.Line == last.Line }) {
-		c.found = c.found[:before]
+	if len(c.file.found) == before {
+		return
+	}
+	last := c.file.found[before]
+	if slices.ContainsFunc(c.file.found[:before], func(f Finding) bool { return f.Rule == "undeclared-global" && f.Line == last.Line }) {
+		c.file.found = c.file.found[:before]
 	}
 }
 
@@ -114,7 +113,7 @@ func (c *checker) checkFlash(own bool) {
 	if own && c.removedWrite != nil && !c.calls["write"] {
 		c.report(c.removedWrite.Line(), "write", "never-written", "the sequence loses its step write, and nothing calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
 	}
-	if !own || c.calls["write"] || c.calls["sequence"] || c.calls["flash"] {
+	if !own || c.dynamic || c.calls["write"] || c.calls["sequence"] || c.calls["flash"] {
 		return
 	}
 	c.report(c.line("flash", ""), "flash", "never-written", "flash never calls write(job), which writes the image and verifies it: the run would end as flash.unverified")

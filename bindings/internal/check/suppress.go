@@ -22,9 +22,21 @@ type suppression struct {
 
 // applySuppressions returns the findings that no comment silences, sorted, with those about the comments
 // themselves: an unknown rule, a missing reason, a rule that is not broken there.
-func (c *checker) applySuppressions() []Finding {
+func (c *checker) applySuppressions() (all []Finding) {
+	for _, f := range c.files {
+		c.file = f
+		c.suppress(f == c.files[0])
+		slices.SortStableFunc(f.found, func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
+		all = append(all, f.found...)
+	}
+	return all
+}
+
+// suppress removes the findings of a file that a comment silences. In a module it does not report the comments: their
+// rules may be broken where another script requires it.
+func (c *checker) suppress(comments bool) {
 	all := c.suppressions()
-	c.found = slices.DeleteFunc(c.found, func(f Finding) bool {
+	c.file.found = slices.DeleteFunc(c.file.found, func(f Finding) bool {
 		for _, line := range []int{f.Line, f.Line - 1} {
 			if s := all[line]; s != nil && s.reason && slices.Contains(s.rules, f.Rule) {
 				s.used[f.Rule] = true
@@ -33,6 +45,9 @@ func (c *checker) applySuppressions() []Finding {
 		}
 		return false
 	})
+	if !comments {
+		return
+	}
 	for line, s := range all {
 		for _, rule := range s.rules {
 			switch _, known := Rules[rule]; {
@@ -45,14 +60,12 @@ func (c *checker) applySuppressions() []Finding {
 			}
 		}
 	}
-	slices.SortStableFunc(c.found, func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
-	return c.found
 }
 
 // suppressions returns the comments by their lines.
 func (c *checker) suppressions() map[int]*suppression {
 	all := map[int]*suppression{}
-	for i, l := range c.lines {
+	for i, l := range c.file.lines {
 		if m := suppressionComment().FindStringSubmatch(strings.TrimRight(l, " \r")); m != nil {
 			rules := strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' })
 			all[i+1] = &suppression{rules, m[2] != "", map[string]bool{}}

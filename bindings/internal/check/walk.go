@@ -1,11 +1,11 @@
 package check
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/yuin/gopher-lua/ast"
 
-	"github.com/flashlua/flashlua/bindings/internal/luatree"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 )
 
@@ -23,20 +23,23 @@ func (c *checker) stmt(stmt ast.Stmt, s *scope) {
 	case *ast.AssignStmt:
 		c.assignment(x, s)
 	case *ast.LocalAssignStmt:
-		if len(x.Exprs) == 1 && len(x.Names) == 1 { // local function f may call itself
-			if _, ok := x.Exprs[0].(*ast.FunctionExpr); ok {
-				s.names = append(s.names, x.Names[0])
-			}
-		}
-		c.exprs(x.Exprs, s)
-		c.objects.bindAll(x.Names, x.Exprs)
-		s.names = append(s.names, x.Names...)
+		c.local(x, s)
 	case *ast.FuncCallStmt:
-		c.expr(x.Expr, s)
+		c.eval(x.Expr, s)
 	case *ast.FuncDefStmt:
 		c.functionDefinition(x, s)
 	case *ast.ReturnStmt:
-		c.exprs(x.Exprs, s)
+		values, open := c.list(x.Exprs, s)
+		for i, v := range values {
+			if i < len(c.function.results) {
+				c.merge(&c.function.results[i], v)
+			} else {
+				c.share(v)
+			}
+		}
+		for i := len(values); open && i < len(c.function.results); i++ {
+			c.merge(&c.function.results[i], unknown)
+		}
 	default:
 		c.control(stmt, s)
 	}
@@ -48,116 +51,157 @@ func (c *checker) control(stmt ast.Stmt, s *scope) {
 	case *ast.DoBlockStmt:
 		c.block(x.Stmts, s)
 	case *ast.WhileStmt:
-		c.expr(x.Condition, s)
-		c.block(x.Stmts, s)
+		c.eval(x.Condition, s)
+		c.branch(func() { c.block(x.Stmts, s) })
 	case *ast.RepeatStmt: // the condition sees the block's locals
 		inner := &scope{outer: s}
-		for _, stmt := range x.Stmts {
-			c.stmt(stmt, inner)
-		}
-		c.expr(x.Condition, inner)
+		c.branch(func() {
+			for _, stmt := range x.Stmts {
+				c.stmt(stmt, inner)
+			}
+			c.eval(x.Condition, inner)
+		})
 	case *ast.IfStmt:
-		c.expr(x.Condition, s)
-		c.block(x.Then, s)
-		c.block(x.Else, s)
+		c.eval(x.Condition, s)
+		otherwise := maps.Clone(c.handles)
+		c.branch(func() { c.block(x.Then, s) })
+		then := c.handles
+		c.handles = otherwise
+		c.branch(func() { c.block(x.Else, s) })
+		maps.DeleteFunc(c.handles, func(at place, h handle) bool { return then[at].number != h.number })
 	case *ast.NumberForStmt:
-		c.exprs([]ast.Expr{x.Init, x.Limit, x.Step}, s)
-		c.objects.bind(x.Name, "")
-		c.block(x.Stmts, &scope{s, []string{x.Name}})
-	case *ast.GenericForStmt:
-		c.exprs(x.Exprs, s)
-		for _, name := range x.Names {
-			c.objects.bind(name, "")
+		for _, e := range []ast.Expr{x.Init, x.Limit, x.Step} {
+			c.eval(e, s)
 		}
-		c.block(x.Stmts, &scope{s, x.Names})
+		inner := &scope{outer: s}
+		v := c.declare(x, 0, x.Name)
+		c.assign(v, constant("number", nil))
+		inner.add(v)
+		c.branch(func() { c.block(x.Stmts, inner) })
+	case *ast.GenericForStmt:
+		values, _ := c.list(x.Exprs, s)
+		for _, v := range values {
+			c.share(v)
+		}
+		inner := &scope{outer: s}
+		for i, name := range x.Names {
+			v := c.declare(x, i, name)
+			c.assign(v, unknown)
+			inner.add(v)
+		}
+		c.branch(func() { c.block(x.Stmts, inner) })
+	case *ast.LabelStmt: // a goto may come from anywhere
+		clear(c.handles)
+	}
+}
+
+func (c *checker) local(x *ast.LocalAssignStmt, s *scope) {
+	var variables []*variable
+	for i, name := range x.Names {
+		variables = append(variables, c.declare(x, i, name))
+	}
+	if len(x.Exprs) == 1 && len(x.Names) == 1 { // local function f may call itself
+		if _, ok := x.Exprs[0].(*ast.FunctionExpr); ok {
+			s.add(variables[0])
+		}
+	}
+	for i, v := range c.values(x.Exprs, len(x.Names), s) {
+		c.assign(variables[i], v)
+	}
+	for _, v := range variables {
+		s.add(v)
 	}
 }
 
 func (c *checker) assignment(x *ast.AssignStmt, s *scope) {
-	for i, e := range x.Lhs {
-		if get, ok := e.(*ast.AttrGetExpr); ok && i < len(x.Rhs) {
-			key, _ := stringOf(get.Key)
-			c.objects.assign(get.Object, key, x.Line())
-			if hook, ok := x.Rhs[i].(*ast.FunctionExpr); ok {
-				c.hook(key, hook)
-			}
-		}
-		if id, ok := e.(*ast.IdentExpr); ok {
-			c.objects.bindAll([]string{id.Value}, x.Rhs[min(i, len(x.Rhs)):])
+	for i, e := range x.Lhs { // a function that is assigned to a key may be one of the policy's
+		if f, ok := argumentOf(x.Rhs, i).(*ast.FunctionExpr); ok {
+			c.named(e, f, s)
 		}
 	}
-	c.exprs(x.Rhs, s)
-	c.exprs(x.Lhs, s)
+	values := c.values(x.Rhs, len(x.Lhs), s)
+	for i, e := range x.Lhs {
+		switch to := e.(type) {
+		case *ast.IdentExpr:
+			if v := c.name(to, s); v != nil {
+				c.assign(v, values[i])
+				continue
+			}
+			c.share(values[i])
+		case *ast.AttrGetExpr:
+			c.assignMember(to, values[i], s)
+		}
+	}
 }
 
 func (c *checker) functionDefinition(x *ast.FuncDefStmt, s *scope) {
-	if get, ok := x.Name.Func.(*ast.AttrGetExpr); ok {
-		key, _ := stringOf(get.Key)
-		c.hook(key, x.Func)
-	}
-	if x.Name.Func != nil {
-		c.expr(x.Name.Func, s)
-	}
-	inner := s
+	f := c.functionOf(x.Func)
 	if x.Name.Receiver != nil {
-		c.expr(x.Name.Receiver, s)
-		inner = &scope{s, []string{"self"}}
-	}
-	c.expr(x.Func, inner)
-}
-
-func (c *checker) exprs(all []ast.Expr, s *scope) {
-	for _, e := range all {
-		c.expr(e, s)
-	}
-}
-
-func (c *checker) expr(e ast.Expr, s *scope) {
-	switch x := e.(type) {
-	case nil:
+		c.defined[x.Name.Method] = true
+		f.self = c.declare(x.Func, -1, "self")
+		receiver := c.eval(x.Name.Receiver, s)
+		c.merge(&f.self.value, receiver)
+		c.enter(f, s)
+		c.setField(receiver, x.Name.Method, value{known: true, own: f})
 		return
-	case *ast.IdentExpr:
-		c.name(x, s)
-	case *ast.FunctionExpr:
-		if !c.hooks[x] {
-			c.objects.bindParams(x)
-		}
-		c.block(x.Stmts, &scope{s, x.ParList.Names})
-	case *ast.TableExpr:
-		for _, f := range x.Fields {
-			if hook, ok := f.Value.(*ast.FunctionExpr); ok {
-				key, _ := stringOf(f.Key)
-				c.hook(key, hook)
-			}
-		}
-	case *ast.FuncCallExpr:
-		c.call(x, s)
-	case *ast.AttrGetExpr:
-		c.member(x, s)
 	}
-	c.exprs(luatree.Children(e), s)
+	if id, ok := x.Name.Func.(*ast.IdentExpr); ok {
+		v := c.name(id, s)
+		c.enter(f, s)
+		if v != nil {
+			c.assign(v, value{known: true, own: f})
+		} else {
+			c.share(value{known: true, own: f})
+		}
+		return
+	}
+	c.named(x.Name.Func, x.Func, s)
+	c.enter(f, s)
+	if get, ok := x.Name.Func.(*ast.AttrGetExpr); ok {
+		c.assignMember(get, value{known: true, own: f}, s)
+	}
 }
 
-// name reports a name that is neither a local nor a global.
-func (c *checker) name(x *ast.IdentExpr, s *scope) {
-	if !s.contains(x.Value) && !slices.Contains(c.in.Globals, x.Value) {
+// values returns the values of expressions, as many as there are places for them.
+func (c *checker) values(exprs []ast.Expr, places int, s *scope) []value {
+	values, open := c.list(exprs, s)
+	for len(values) < places {
+		if open {
+			values = append(values, unknown)
+		} else {
+			values = append(values, value{})
+		}
+	}
+	for _, v := range values[places:] {
+		c.share(v)
+	}
+	return values[:places]
+}
+
+// list returns the values of expressions, and whether the last one may have more.
+func (c *checker) list(exprs []ast.Expr, s *scope) (all []value, open bool) {
+	for i, e := range exprs {
+		last := i == len(exprs)-1
+		call, ok := e.(*ast.FuncCallExpr)
+		if ok && last && !call.AdjustRet {
+			results, more := c.call(call, s)
+			return append(all, results...), more
+		}
+		if dots, ok := e.(*ast.Comma3Expr); ok && last && !dots.AdjustRet {
+			return all, true
+		}
+		all = append(all, c.eval(e, s))
+	}
+	return all, false
+}
+
+// name returns the variable of a name, nil for a global one. It reports a name that is neither.
+func (c *checker) name(x *ast.IdentExpr, s *scope) *variable {
+	v := s.find(x.Value)
+	if v == nil && !slices.Contains(c.in.Globals, x.Value) {
 		known := append(s.visible(), c.in.Globals...)
+		slices.Sort(known)
 		c.report(x.Line(), x.Value, "undeclared-global", "undeclared global %s%s", x.Value, suggest.Nearest(x.Value, known))
 	}
-}
-
-// member reports a name that a module does not have, and notes the use of an object's member.
-func (c *checker) member(x *ast.AttrGetExpr, s *scope) {
-	key, ok := stringOf(x.Key)
-	id, isName := x.Object.(*ast.IdentExpr)
-	if !isName || s.contains(id.Value) {
-		if id == nil || id.Value != "board" { // a function that is passed on, as in board.flash = seq.flash
-			c.calls[key] = true
-		}
-		c.objects.use(x.Object, key, x.Line())
-		return
-	}
-	if members := c.in.Members(id.Value); ok && members != nil && !slices.Contains(members, key) {
-		c.report(x.Line(), key, "unknown-member", "%s has no %s%s", id.Value, key, suggest.Name(key, members))
-	}
+	return v
 }

@@ -20,7 +20,7 @@ import (
 func init() {
 	register("flash", func(c Config) map[string]vm.Builtin {
 		return flashModule{c.Phase, c.Allow, c.Boards, c.Output}.functions()
-	})
+	}, "run", "device")
 }
 
 // flashModule is the Lua module flash.

@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register("image", func(c Config) map[string]vm.Builtin { return imageModule{c.Phase}.functions() })
+	register("image", func(c Config) map[string]vm.Builtin { return imageModule{c.Phase}.functions() }, "open")
 }
 
 // imageModule is the Lua module image.

@@ -50,7 +50,19 @@ type DataFiles interface {
 // registry are flashlua's modules, which scripts find as globals. Each is registered by its own file.
 var registry = map[string]func(Config) map[string]vm.Builtin{}
 
-func register(name string, open func(Config) map[string]vm.Builtin) { registry[name] = open }
+// register adds a module. The functions named in programOnly raise an error where no program runs.
+func register(name string, open func(Config) map[string]vm.Builtin, programOnly ...string) {
+	registry[name] = open
+	for _, f := range programOnly {
+		onlyPrograms[name+"."+f] = true
+	}
+}
+
+// onlyPrograms are the functions that need a running program, by "module.function".
+var onlyPrograms = map[string]bool{}
+
+// ProgramOnly reports whether a function, "module.function", raises an error where no program runs.
+func ProgramOnly(function string) bool { return onlyPrograms[function] }
 
 // Open adds Lua's library and all modules to a new state, and seals its globals. Each module is made when a script
 // first uses it, because most scripts need few.

@@ -13,7 +13,7 @@ import (
 )
 
 func init() {
-	register("power", func(c Config) map[string]vm.Builtin { return powerModule{c.Phase, c.Allow}.functions() })
+	register("power", func(c Config) map[string]vm.Builtin { return powerModule{c.Phase, c.Allow}.functions() }, "open")
 }
 
 // powerModule is the Lua module power.

@@ -18,7 +18,7 @@ import (
 const expectTimeout = time.Minute
 
 func init() {
-	register("serial", func(c Config) map[string]vm.Builtin { return serialModule{c.Phase, c.Allow, c.Reader}.functions() })
+	register("serial", func(c Config) map[string]vm.Builtin { return serialModule{c.Phase, c.Allow, c.Reader}.functions() }, "open")
 }
 
 var serialOpenOptions = policy.DeclareConsole(2, "serial.open")

@@ -12,7 +12,7 @@ import (
 )
 
 func init() {
-	register("serve", func(c Config) map[string]vm.Builtin { return serveModule{c.Phase}.functions() })
+	register("serve", func(c Config) map[string]vm.Builtin { return serveModule{c.Phase}.functions() }, "http")
 }
 
 // serveModule is the Lua module serve.

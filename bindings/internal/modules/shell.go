@@ -16,7 +16,7 @@ import (
 )
 
 func init() {
-	register("shell", func(c Config) map[string]vm.Builtin { return shellModule{c.Phase, c.Reader, c.Output}.functions() })
+	register("shell", func(c Config) map[string]vm.Builtin { return shellModule{c.Phase, c.Reader, c.Output}.functions() }, "login")
 }
 
 var shellLoginOptions = policy.DeclareLinux(2, "shell.login")

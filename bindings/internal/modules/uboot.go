@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register("uboot", func(c Config) map[string]vm.Builtin { return ubootModule{c.Phase, c.Reader, c.Output}.functions() })
+	register("uboot", func(c Config) map[string]vm.Builtin { return ubootModule{c.Phase, c.Reader, c.Output}.functions() }, "stop")
 }
 
 var ubootStopOptions = policy.DeclareUBoot(2, "uboot.stop")

@@ -193,7 +193,28 @@ func (s *section) names() []string {
 func (s *section) rejectUnused() {
 	s.t.ForEach(func(k, _ lua.LValue) {
 		if name, ok := k.(lua.LString); !ok || !slices.Contains(s.known, string(name)) {
-			s.fail(k.String(), "is not a policy key%s", suggest.Name(k.String(), s.known))
+			near := suggest.Name(k.String(), s.known)
+			if places := s.elsewhere(k.String()); len(places) > 0 {
+				near = "; did you mean " + strings.Join(places, " or ") + "?"
+			}
+			s.fail(k.String(), "is not a policy key%s", near)
 		}
 	})
 }
+
+// elsewhere returns the full names of a key in the sections that have been read, and at the top.
+func (d *decoder) elsewhere(key string) (all []string) {
+	for _, o := range d.keys {
+		section, name, nested := strings.Cut(o.Name, ".")
+		if !nested {
+			section, name = "", o.Name
+		}
+		if name == key && !slices.Contains(freeNames, section) {
+			all = append(all, o.Name)
+		}
+	}
+	return all
+}
+
+// freeNames are the sections whose keys are names that a policy chooses.
+var freeNames = []string{"files", "targets", "args"}
