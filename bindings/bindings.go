@@ -85,7 +85,7 @@ type Script struct {
 	Embedded  bool           // it comes with flashlua
 	Text      []byte
 	Settings  []Setting       // every policy key with the value that will be used, in the order of docs/boards.md
-	Overrides map[string]bool // for flash, check, classify and backoff: whether the script has its own
+	Overrides map[string]bool // for flash, target, check, classify and backoff: whether the script has its own
 }
 
 // Board returns the policy. The error of a program is of kind script.result.

@@ -91,13 +91,16 @@ func (r *boardRun) runAttempt(run context.Context, last error) error {
 	}
 	ctx, stop := r.staging.cancelIfFailed(ctx)
 	defer stop()
-	r.ledger.voidAll()
+	r.ledger.beginAttempt()
 	s := &Session{run: r, LastError: last}
 	defer s.ended.Store(true)
 	err := r.script.call(run, ctx, func() error {
 		defer func() { r.console.EndEpoch(ctx, "the attempt is over") }()
 		if err := r.policy.Flash(ctx, s); err != nil {
 			return err
+		}
+		if s.write.refused != nil {
+			return s.write.refused
 		}
 		return s.reverify(ctx)
 	})

@@ -49,7 +49,11 @@ func (j Job) parts() []Part {
 
 // file returns the path of a policy's file on the station.
 func (j Job) file(p *Policy, name string) string {
-	path := p.Files[name].Path
+	return j.path(p, p.Files[name].Path)
+}
+
+// path returns where a file of the policy is on the station.
+func (j Job) path(p *Policy, path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}

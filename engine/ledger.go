@@ -20,10 +20,11 @@ type ledger struct {
 	readOnly bool // the run only compares
 
 	mu       sync.Mutex // guards what follows, and the fields of each medium that say so
-	media    []*medium  // not changed after the run was planned
-	idle     State      // reported if the run has no image
-	reads    int64      // number of read-backs begun
-	warnings []string   // what the report warns of
+	media    []*medium
+	wanted   []*stagedImage // the images of the plan
+	idle     State          // reported if the run has no image
+	reads    int64          // number of read-backs begun
+	warnings []string       // what the report warns of
 }
 
 // warn records a warning. It returns false if the warning is known.
@@ -44,10 +45,12 @@ func (l *ledger) allWarnings() []string {
 	return slices.Clone(l.warnings)
 }
 
-// add adds a medium. It must be called while the run is planned.
+// add adds a medium of the plan, and wants its image.
 func (l *ledger) add(m *medium) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	m.state = Untouched
-	l.media = append(l.media, m)
+	l.media, l.wanted = append(l.media, m), append(l.wanted, m.stagedImage)
 }
 
 // resolved records where a medium lies.
@@ -144,6 +147,18 @@ func (l *ledger) voidAll() {
 	}
 }
 
+// destroying marks the media of a target Partial: commands may change them. Their disks are as after a write.
+func (l *ledger) destroying(target string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.media {
+		if m.target.Name == target {
+			l.wroteLocked(m)
+			m.state = Partial
+		}
+	}
+}
+
 // mark sets the state of all media, and voids every receipt. It is for changes that no writer of the run made.
 func (l *ledger) mark(state State) {
 	l.mu.Lock()
@@ -162,16 +177,38 @@ func (l *ledger) holds(m *medium) bool {
 	return m.provenLocked()
 }
 
-// proven reports whether every medium is known to hold its image, and there is one.
+// proven reports whether every demanded medium is known to hold its image, and every wanted image is on one of them.
 func (l *ledger) proven() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.lackingLocked() == ""
+}
+
+// lackingLocked names what lacks proof, "" if the ledger is proven. The caller holds mu.
+func (l *ledger) lackingLocked() string {
+	n := 0
 	for _, m := range l.media {
-		if !m.provenLocked() {
-			return false
+		switch {
+		case m.provenLocked():
+			n++
+		case m.demandedLocked():
+			return m.target.String() + " holds the image"
 		}
 	}
-	return len(l.media) > 0
+	for _, im := range l.wanted {
+		on := func(m *medium) bool { return m.stagedImage == im }
+		if slices.ContainsFunc(l.media, func(m *medium) bool { return on(m) && m.provenLocked() }) {
+			continue
+		}
+		if i := slices.IndexFunc(l.media, on); n == 0 && i >= 0 && l.media[i].target != (flash.Target{}) {
+			return l.media[i].target.String() + " holds the image"
+		}
+		return "the image " + im.from.String() + " is on a medium"
+	}
+	if n == 0 {
+		return "a medium holds an image"
+	}
+	return ""
 }
 
 // each calls f for every medium. It holds mu meanwhile.
@@ -207,9 +244,16 @@ func (l *ledger) state() State {
 
 // proofError returns nil if the ledger is proven, else the error of a flash that ended well and proved nothing.
 func (l *ledger) proofError() error {
-	if l.proven() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	what := l.lackingLocked()
+	if what == "" {
 		return nil
 	}
-	return classify.WithHint(classify.New(classify.FlashUnverified, "the flash ended without proof that %s holds the image", l.media[0].target),
+	err := classify.New(classify.FlashUnverified, "the flash ended without proof that %s", what)
+	if slices.ContainsFunc(l.media, func(m *medium) bool { return m.state == Written && !m.readAt.IsZero() && !m.provenLocked() }) {
+		return classify.WithHint(err, "commands ran after the medium was verified, and the Linux that wrote it has ended: run them before that, or boot Linux once more after them, and the medium is read again")
+	}
+	return classify.WithHint(err,
 		"write with sh:write(job), which verifies; what the script returned does not count")
 }

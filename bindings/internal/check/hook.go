@@ -9,7 +9,7 @@ import (
 )
 
 // hookParams are the types of the parameters of a policy's functions.
-var hookParams = map[string][]string{"flash": {"session", "job"}, "check": {"session"}, "classify": {"error"}, "backoff": {"", "error"}}
+var hookParams = map[string][]string{"flash": {"session", "job"}, "check": {"session"}, "target": {"session", "job"}, "classify": {"error"}, "backoff": {"", "error"}}
 
 // hook checks a function that is assigned to a key, which may be one of the policy's.
 func (c *checker) hook(key string, f *ast.FunctionExpr) {

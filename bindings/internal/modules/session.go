@@ -8,9 +8,12 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
+	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
@@ -35,6 +38,11 @@ func (x *session) object(kind string, live func(context.Context) error, methods 
 
 // NewSession returns the session and the job that a policy's flash is called with.
 func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
+	x := newSession(state, s)
+	return x.value, x.job
+}
+
+func newSession(state *vm.State, s *engine.Session) *session {
 	x := &session{State: state, s: s}
 	x.job = x.newJob()
 	x.value = x.object("session", nil, map[string]vm.Builtin{
@@ -48,7 +56,21 @@ func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
 		"last_error": state.ErrorValue(s.LastError),
 		"board":      lua.LString(s.Policy().Name),
 	})
-	return x.value, x.job
+	return x
+}
+
+// NewTargetArgs returns what a policy's target is called with: the session, the job, and a record with the prompt or
+// the shell that is there.
+func NewTargetArgs(state *vm.State, s *engine.Session, ub *uboot.UBoot, sh *shell.Shell) []lua.LValue {
+	x := newSession(state, s)
+	at := &vm.ReadOnly{Kind: "at", Names: []string{"uboot", "shell"}, Values: state.L.NewTable(), Hint: "it has the prompt of U-Boot, or the shell"}
+	if ub != nil {
+		at.Values.RawSetString("uboot", x.newUBoot(ub))
+	}
+	if sh != nil {
+		at.Values.RawSetString("shell", x.newShell(sh))
+	}
+	return []lua.LValue{x.value, x.job, state.Record(at)}
 }
 
 // newJob makes the job. Reading size or sha256 waits until the image is staged.
@@ -57,11 +79,14 @@ func (x *session) newJob() *lua.LTable {
 		Kind: "job", Names: []string{"target", "verify_only", "attempt", "args", "size", "sha256"}, Values: x.L.NewTable(),
 		Hint: "the operator says what the job is: --target names another target, default_target is the policy's",
 	}
-	job.Values.RawSetString("target", lua.LString(x.s.Target().Name))
 	job.Values.RawSetString("verify_only", lua.LBool(x.s.VerifyOnly()))
 	job.Values.RawSetString("attempt", lua.LNumber(x.s.Attempt()))
 	job.Values.RawSetString("args", x.newArguments())
 	job.Get = func(c *vm.Args, _ lua.LValue, key string) (lua.LValue, bool, error) {
+		if name := x.s.Target().Name; key == "target" && name != "" { // a policy may choose it late
+			job.Values.RawSetString(key, lua.LString(name))
+			return lua.LString(name), true, nil
+		}
 		if key != "size" && key != "sha256" {
 			return nil, false, nil
 		}
@@ -111,14 +136,32 @@ func (x *session) uboot(c *vm.Args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
+	return vm.Ret(x.newUBoot(ub))
+}
+
+// ubootCommand makes do, a command of the script at U-Boot's prompt, void the receipts if it may change the medium.
+func ubootCommand[T any](s *engine.Session, do func(context.Context, console.Command) (T, error), output func(T) string) func(context.Context, console.Command) (T, error) {
+	return func(ctx context.Context, cmd console.Command) (res T, err error) {
+		after, err := s.BeforeUBootCommand(cmd.Text)
+		if err != nil {
+			return res, err
+		}
+		res, err = do(ctx, cmd)
+		return res, after(output(res), err)
+	}
+}
+
+func (x *session) newUBoot(ub *uboot.UBoot) lua.LValue {
 	methods := ubootMethods(ub, x.s.BeforeCommand)
+	methods["run"] = runner(ubootCommand(x.s, ub.Run, func(out string) string { return out }), x.s.CheckActive)
+	methods["exec"] = executer(ubootCommand(x.s, ub.Exec, func(res console.Result) string { return res.Output }), x.s.CheckActive)
 	methods["dhcp"] = func(c *vm.Args) ([]lua.LValue, error) {
 		address, err := x.s.DHCP(c.Ctx, ub)
 		return []lua.LValue{lua.LString(address)}, err
 	}
 	methods["load"] = func(c *vm.Args) ([]lua.LValue, error) { return nil, x.s.Load(c.Ctx, ub, x.files(c)...) }
 	methods["boot"] = x.boot(ub)
-	return vm.Ret(x.object("uboot", ub.Live, methods, nil))
+	return x.object("uboot", ub.Live, methods, nil)
 }
 
 // files reads the names of the files to load: none for all, one, a list, or a table like the policy's files.
@@ -175,13 +218,22 @@ func (x *session) shell(c *vm.Args) ([]lua.LValue, error) {
 	return []lua.LValue{x.newShell(sh)}, nil
 }
 
+type writeOptions struct {
+	Target string `lua:"target"`
+	Image  string `lua:"image"`
+}
+
+var shellWriteOptions = option.Declare[writeOptions](2, "shell:write")
+
 func (x *session) newShell(sh *shell.Shell) lua.LValue {
 	methods := shellMethods(sh, x.s.BeforeCommand)
 	methods["write"] = func(c *vm.Args) ([]lua.LValue, error) {
 		if v := c.Opt(1); v != lua.LNil && v != x.job {
 			c.Fail("argument 1 must be the job that flash was given")
 		}
-		return nil, x.s.Write(c.Ctx, sh)
+		var o writeOptions
+		luaoption.Read(c, shellWriteOptions, &o)
+		return nil, x.s.WriteTo(c.Ctx, sh, engine.WriteOptions(o))
 	}
 	return x.object("shell", sh.Live, methods, nil)
 }

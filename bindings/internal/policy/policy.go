@@ -39,6 +39,7 @@ func readPolicy(s *section, name string) *engine.Policy {
 	p.PowerAfter = readPowerAfter(s.section("power_after"))
 	p.OffTime = readPower(s.section("power"))
 	s.function("flash")
+	s.function("target")
 	s.function("check")
 	s.function("classify")
 	s.function("backoff")
