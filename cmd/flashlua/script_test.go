@@ -40,12 +40,17 @@ func notText(dir string) error {
 
 // TestScript runs the command lines of testdata/script and compares their output.
 func TestScript(t *testing.T) {
+	examples, err := filepath.Abs("../../scripts/examples")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("FLASHLUA_CACHE", filepath.Join(e.WorkDir, ".cache"))
 			e.Setenv("GORACE", hurry)
+			e.Setenv("EXAMPLES", examples)
 			return notText(e.WorkDir)
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "", // replaces the golden parts by the output

@@ -11,6 +11,7 @@
 
 ---@class flashlua.policy the table that a board's script returns; docs/boards.md lists all keys
 ---@field flash? fun(s: flashlua.session, job: flashlua.job)
+---@field target? fun(s: flashlua.session, job: flashlua.job, at: flashlua.target_prompts): string chooses the target in each attempt
 ---@field check? fun(s: flashlua.session, report: table) tests the new system after the flash; it cannot write
 ---@field classify? fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"
 ---@field backoff? fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration
@@ -18,6 +19,10 @@
 ---@field uboot? flashlua.uboot_options
 ---@field linux? flashlua.linux_options
 ---@field args? table<string, flashlua.argument_options> the arguments that --arg sets, by name
+
+---@class flashlua.target_prompts
+---@field uboot? flashlua.uboot U-Boot's prompt, once it has answered
+---@field shell? flashlua.shell the shell of the write, if U-Boot did not answer in the attempt
 
 ---@class flashlua.argument_options
 ---@field type? "string"|"number"|"boolean"|"duration" the default is "string"
@@ -62,7 +67,7 @@
 ---@field delay? pause pause after each chunk, instead of the console's
 
 ---@class flashlua.job
----@field target string name of the target in the policy
+---@field target? string name of the target in the policy; nil until the policy's target function has chosen it
 ---@field size integer size of the image in bytes
 ---@field sha256 string digest of the image, hexadecimal
 ---@field attempt integer counts from 1
@@ -80,7 +85,7 @@ local session = {}
 ---@class flashlua.step_options
 ---@field retries? integer tries after the first, without a power cycle
 ---@field timeout? duration time for each try
----@field destroys? string job.target if the step's own commands can write the medium
+---@field destroys? string name of a target, such as job.target, that the step's own commands can write
 ---@field aborts? table<string, string|false> console output that ends the step, and its error message; false disables crash, emergency, off, panic or reset
 
 ---@generic T
@@ -197,8 +202,13 @@ function shell_object:put(path, content) end
 ---@return string address
 function shell_object:network() end
 
+---@class flashlua.write_options
+---@field target? string name of a target of the policy; default: job.target
+---@field image? string file, relative to files_dir, or web address; default: the operator's image
+
 ---@param job flashlua.job only in a policy
-function shell_object:write(job) end
+---@param options? flashlua.write_options
+function shell_object:write(job, options) end
 
 ---@class flashlua.power
 local power_object = {}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
@@ -39,7 +41,12 @@ func readPolicy(s *section, name string) *engine.Policy {
 	p.PowerAfter = readPowerAfter(s.section("power_after"))
 	p.OffTime = readPower(s.section("power"))
 	s.function("flash")
-	s.function("target")
+	if v := s.t.RawGetString("target"); v.Type() == lua.LTTable || v.Type() == lua.LTString {
+		s.known = append(s.known, "target")
+		s.fail("target", "must be a function, not a %s; did you mean targets?", v.Type())
+	} else {
+		s.function("target")
+	}
 	s.function("check")
 	s.function("classify")
 	s.function("backoff")
