@@ -99,8 +99,8 @@ func (r *boardRun) runAttempt(run context.Context, last error) error {
 		if err := r.policy.Flash(ctx, s); err != nil {
 			return err
 		}
-		if s.write.refused != nil {
-			return s.write.refused
+		if err := s.write.refusal(); err != nil {
+			return err
 		}
 		return s.reverify(ctx)
 	})

@@ -122,8 +122,7 @@ func (s *Session) WriteTo(ctx context.Context, sh *shell.Shell, o WriteOptions) 
 		return err
 	}
 	media, images, err := s.mediaToWrite(ctx, sh, o)
-	if err != nil {
-		s.write.refused = cmp.Or(s.write.refused, err)
+	if s.write.note(o, err); err != nil {
 		return err
 	}
 	all, err := s.openMedia(ctx, sh, media, images, s.VerifyOnly())
@@ -164,15 +163,11 @@ func (s *Session) writeOne(ctx context.Context, ws *writes, w *writing) error {
 // openMedia finds the targets of media through a shell, waits for their images, and returns a writer for each. With
 // readOnly it is only for reading.
 func (s *Session) openMedia(ctx context.Context, sh *shell.Shell, media []*medium, images *staging, readOnly bool) ([]*writing, error) {
-	address, err := sh.Network(ctx)
+	d, err := s.flasher(ctx, sh)
 	if err != nil {
 		return nil, err
 	}
-	station, err := s.stationAddr(ctx, cmp.Or(s.run.policy.Net.HTTP, s.run.policy.Net.listenAddress()), address)
-	if err != nil {
-		return nil, err
-	}
-	d := &flash.ShellFlasher{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: readOnly, Progress: s.run.events.progress}
+	d.ReadOnly = readOnly
 	found, err := s.resolveTargets(ctx, d, media)
 	if err != nil {
 		return nil, err
@@ -201,13 +196,31 @@ func (s *Session) openMedia(ctx context.Context, sh *shell.Shell, media []*mediu
 		if err := s.run.checkSectors(m.image(), m.at.Device, m.at.DiskSector(), s.run.job.Strict); err != nil {
 			return nil, err
 		}
-		w := &writing{medium: m.medium, dut: d, at: m.at}
+		w := &writing{medium: m.medium, at: m.at}
 		shellWriter := d.NewWriter(m.at, m.image())
 		shellWriter.BeforeWrite = func() { w.onWrite() }
 		w.Writer = shellWriter
 		all = append(all, w)
 	}
 	return all, nil
+}
+
+// flasher returns what writes through a shell. There is one at a time: its helper on the board has the shell's
+// variables.
+func (s *Session) flasher(ctx context.Context, sh *shell.Shell) (*flash.ShellFlasher, error) {
+	if s.write.dut != nil && s.write.dut.Shell == sh {
+		return s.write.dut, nil
+	}
+	address, err := sh.Network(ctx)
+	if err != nil {
+		return nil, err
+	}
+	station, err := s.stationAddr(ctx, cmp.Or(s.run.policy.Net.HTTP, s.run.policy.Net.listenAddress()), address)
+	if err != nil {
+		return nil, err
+	}
+	s.write.dut = &flash.ShellFlasher{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, Progress: s.run.events.progress}
+	return s.write.dut, nil
 }
 
 // resolveTargets finds the targets of media on the board. It returns an error if one of them must not be written, or

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/internal/image"
@@ -23,7 +24,7 @@ func (s *Session) mediaToWrite(ctx context.Context, sh *shell.Shell, o WriteOpti
 	if err != nil {
 		return nil, nil, err
 	}
-	if o.Image == "" {
+	if o.Image == "" || s.run.isJobImage(o.Image) {
 		if err := s.run.checkParts(target); err != nil {
 			return nil, nil, err
 		}
@@ -50,21 +51,37 @@ func (s *Session) targetOf(ctx context.Context, sh *shell.Shell, o WriteOptions)
 	switch {
 	case !ok:
 		return t, classify.WithHint(classify.New(classify.ConfigPolicy, "write: board %s has no target %q", s.run.policy.Name, o.Target), "it has %s", s.run.policy.targetNames())
-	case o.Image == "" && named != "" && named != o.Target:
+	case (o.Image == "" || s.run.isJobImage(o.Image)) && named != "" && named != o.Target:
 		return t, classify.WithHint(classify.New(classify.ConfigPolicy, "the policy writes the image to target %s, and --target says %s", o.Target, named),
 			"leave out --target if the policy chooses the target")
 	}
 	return t, t.Check()
 }
 
+// refOf returns the place of an image that the policy names.
+func (r *boardRun) refOf(name string) image.Ref {
+	if from := image.Ref(name); from.IsURL() || from.IsStdin() {
+		return from
+	}
+	return image.Ref(r.job.path(r.policy, name))
+}
+
+// isJobImage reports whether an image that the policy names is that of the job.
+func (r *boardRun) isJobImage(name string) bool {
+	a, b := r.refOf(name), image.Ref(r.job.Image)
+	if len(r.job.Parts) > 0 || a.IsStdin() || b == "" {
+		return false
+	}
+	one, err := filepath.Abs(string(a))
+	other, oerr := filepath.Abs(string(b))
+	return a == b || !a.IsURL() && !b.IsURL() && err == nil && oerr == nil && one == other
+}
+
 // ownImage returns the staging of an image that the policy chose, which it starts if it is not staged yet.
 func (r *boardRun) ownImage(ctx context.Context, name string) (*staging, error) {
-	from := image.Ref(name)
+	from := r.refOf(name)
 	if from.IsStdin() {
 		return nil, classify.New(classify.ConfigPolicy, "write: the image - is the standard input, which only the operator can choose")
-	}
-	if !from.IsURL() {
-		from = image.Ref(r.job.path(r.policy, name))
 	}
 	if s := r.ownImages[from]; s != nil && s.isReady() && s.err == nil {
 		return s, nil

@@ -12,10 +12,9 @@ import (
 type writing struct {
 	*medium
 	flash.Writer
-	dut      *flash.ShellFlasher // nil for a medium of the station
-	at       flash.Medium        // on the board; the zero medium is one of the station
-	onWrite  func()              // is called before bytes change
-	repaired bool                // ranges that read back wrong were written again, which is done once
+	at       flash.Medium // on the board; the zero medium is one of the station
+	onWrite  func()       // is called before bytes change
+	repaired bool         // ranges that read back wrong were written again, which is done once
 }
 
 // writes are media that are written together: all of them are written before the first one is read back.

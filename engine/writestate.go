@@ -3,13 +3,37 @@ package engine
 import (
 	"slices"
 
+	"github.com/flashlua/flashlua/engine/internal/flash"
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
 // writeState is what a session wrote, or compared, through the Linux that runs. The zero value has nothing.
 type writeState struct {
-	all     []*writing // of several calls; the last one of each medium
-	refused error      // the first call that was refused before it had a medium: the attempt fails, also if it is caught
+	all     []*writing          // of several calls; the last one of each medium
+	dut     *flash.ShellFlasher // nil: nothing was written
+	refused []refusedWrite
+}
+
+// refusedWrite is a call that was refused before it had a medium.
+type refusedWrite struct {
+	options WriteOptions
+	err     error
+}
+
+// note records whether a call was refused. One that succeeds takes back an earlier refusal of the same options.
+func (w *writeState) note(o WriteOptions, err error) {
+	w.refused = slices.DeleteFunc(w.refused, func(r refusedWrite) bool { return r.options == o })
+	if err != nil {
+		w.refused = append(w.refused, refusedWrite{o, err})
+	}
+}
+
+// refusal returns the error of a call that was refused, also if the script caught it: the attempt fails then.
+func (w *writeState) refusal() error {
+	if len(w.refused) == 0 {
+		return nil
+	}
+	return w.refused[0].err
 }
 
 // replace adds the writings of a call. They replace those of the same media.
@@ -32,13 +56,13 @@ func (w *writeState) of(m *medium) *writing {
 
 // rejoin has what was written read back through another shell of the same Linux.
 func (w *writeState) rejoin(sh *shell.Shell) {
-	for _, x := range w.all {
-		x.dut.Rejoin(sh)
+	if w.dut != nil {
+		w.dut.Rejoin(sh)
 	}
 }
 
 // dropShell must be called when the Linux through which the session wrote has ended.
 func (s *Session) dropShell() {
-	s.write.all = nil
+	s.write.all, s.write.dut = nil, nil
 	s.run.ledger.forgetPlaces()
 }
