@@ -1,10 +1,12 @@
 package check
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
@@ -72,6 +74,25 @@ func (c *checker) checkTargets(p *engine.Policy) {
 			c.report(c.line("targets", name), name, "not-a-medium", "%v: %s", err, classify.Facts(err).Hint)
 		}
 	}
+	for _, t := range c.optionTables {
+		for _, f := range t.table.Fields {
+			option, _ := stringOf(f.Key)
+			name, ok := stringOf(f.Value)
+			if _, known := p.Targets[name]; ok && !known && c.namesTarget(t, option) {
+				c.report(f.Value.Line(), name, "bad-option", "option %s: the policy has no target %q%s", option, name, suggest.Name(name, slices.Collect(maps.Keys(p.Targets))))
+			}
+		}
+	}
+}
+
+// namesTarget reports whether an option of a call certainly is the name of a target of the policy.
+func (c *checker) namesTarget(t optionTable, option string) bool {
+	for _, f := range t.functions {
+		if !(f.Name == "shell:write" && option == "target" || f.Name == "session:step" && option == "destroys") {
+			return false
+		}
+	}
+	return true
 }
 
 // checkFlash reports a flash of the board's own that does not write and verify the image, and a sequence that is
