@@ -63,10 +63,10 @@ var files = map[string]string{
 end`,
 	"prog/in.raw": "imag\x00", "prog/sub/in.raw": "imag\x00", "prog/kernel": "kernel", "prog/board.lua": policyText, "prog/mapped.raw": "imag\x00",
 	"out/x.raw": "imag\x00", "out/kernel": "kernel", "out/board.lua": policyText, "out/mapped.raw": "imag\x00", "out/mapped.bmap": "no map",
-	"load.lua":   `serial.open("tcp:127.0.0.1:1") return function() end`,
-	"asks.lua":   `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() image.open("prog/in.raw") end }`,
-	"runs.lua":   `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() serial.open("exec:touch ran") end }`,
-	"image.lua":  `return { targets = { disk = "/dev/vda" }, boot = "x", image = "out/x.raw" }`,
+	"load.lua":  `serial.open("tcp:127.0.0.1:1") return function() end`,
+	"asks.lua":  `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() image.open("prog/in.raw") end }`,
+	"runs.lua":  `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() serial.open("exec:touch ran") end }`,
+	"image.lua": `return { targets = { disk = "/dev/vda" }, boot = "x", image = "out/x.raw" }`,
 	"further.lua": `return { targets = { disk = "/dev/vda", other = "/dev/vdb" }, default_target = "disk", boot = "run bootcmd", args = { only = { type = "boolean" } },
 	flash = function(s, job)
 		s.power:cycle()
@@ -119,7 +119,8 @@ var claims = []claim{
 		says: "A policy's `sh:write` can name further images, and the run succeeds only if the operator's image was written, too.",
 		by:   []string{"choose.txtar"},
 		runs: []proof{
-			{"run further.lua --image prog/in.raw --port sim:size=1 -q", 0, ""}, {"run further.lua --image prog/in.raw --port sim:size=1 --arg only=true", 3, "flash.unverified"},
+			{"run further.lua --image prog/in.raw --port sim:size=1 -q", 0, ""},
+			{"run further.lua --image prog/in.raw --port sim:size=1 --arg only=true", 3, "flash.unverified"},
 			do("", "further @sub/in.raw", 0, ""), do("", "further @../out/x.raw", 3, "script.grant"), do("--allow-read out", "further @../out/x.raw", 0, ""),
 		},
 	},
