@@ -8,13 +8,10 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/flashlua/flashlua/bindings/internal/luaoption"
-	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
-	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
@@ -57,20 +54,6 @@ func newSession(state *vm.State, s *engine.Session) *session {
 		"board":      lua.LString(s.Policy().Name),
 	})
 	return x
-}
-
-// NewTargetArgs returns what a policy's target is called with: the session, the job, and a record with the prompt or
-// the shell that is there.
-func NewTargetArgs(state *vm.State, s *engine.Session, ub *uboot.UBoot, sh *shell.Shell) []lua.LValue {
-	x := newSession(state, s)
-	at := &vm.ReadOnly{Kind: "at", Names: []string{"uboot", "shell"}, Values: state.L.NewTable(), Hint: "it has the prompt of U-Boot, or the shell"}
-	if ub != nil {
-		at.Values.RawSetString("uboot", x.newUBoot(ub))
-	}
-	if sh != nil {
-		at.Values.RawSetString("shell", x.newShell(sh))
-	}
-	return []lua.LValue{x.value, x.job, state.Record(at)}
 }
 
 // newJob makes the job. Reading size or sha256 waits until the image is staged.
@@ -139,18 +122,6 @@ func (x *session) uboot(c *vm.Args) ([]lua.LValue, error) {
 	return vm.Ret(x.newUBoot(ub))
 }
 
-// ubootCommand makes do, a command of the script at U-Boot's prompt, void the receipts if it may change the medium.
-func ubootCommand[T any](s *engine.Session, do func(context.Context, console.Command) (T, error), output func(T) string) func(context.Context, console.Command) (T, error) {
-	return func(ctx context.Context, cmd console.Command) (res T, err error) {
-		after, err := s.BeforeUBootCommand(cmd.Text)
-		if err != nil {
-			return res, err
-		}
-		res, err = do(ctx, cmd)
-		return res, after(output(res), err)
-	}
-}
-
 func (x *session) newUBoot(ub *uboot.UBoot) lua.LValue {
 	methods := ubootMethods(ub, x.s.BeforeCommand)
 	methods["run"] = runner(ubootCommand(x.s, ub.Run, func(out string) string { return out }), x.s.CheckActive)
@@ -216,24 +187,4 @@ func (x *session) shell(c *vm.Args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	return []lua.LValue{x.newShell(sh)}, nil
-}
-
-type writeOptions struct {
-	Target string `lua:"target"`
-	Image  string `lua:"image"`
-}
-
-var shellWriteOptions = option.Declare[writeOptions](2, "shell:write")
-
-func (x *session) newShell(sh *shell.Shell) lua.LValue {
-	methods := shellMethods(sh, x.s.BeforeCommand)
-	methods["write"] = func(c *vm.Args) ([]lua.LValue, error) {
-		if v := c.Opt(1); v != lua.LNil && v != x.job {
-			c.Fail("argument 1 must be the job that flash was given")
-		}
-		var o writeOptions
-		luaoption.Read(c, shellWriteOptions, &o)
-		return nil, x.s.WriteTo(c.Ctx, sh, engine.WriteOptions(o))
-	}
-	return x.object("shell", sh.Live, methods, nil)
 }
