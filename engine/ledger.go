@@ -18,12 +18,13 @@ type ledger struct {
 	clock    clock.Clock
 	readOnly bool // the run only compares
 
-	mu       sync.Mutex // guards what follows, and the fields of each medium that say so
-	media    []*medium
-	wanted   []*stagedImage // the images of the plan
-	idle     State          // reported if the run has no image
-	reads    int64          // number of read-backs begun
-	warnings []string       // what the report warns of
+	mu        sync.Mutex // guards what follows, and the fields of each medium that say so
+	media     []*medium
+	destroyed []string       // names of targets without a medium that commands may have changed
+	wanted    []*stagedImage // the images of the plan
+	idle      State          // reported if the run has no image
+	reads     int64          // number of read-backs begun
+	warnings  []string       // what the report warns of
 }
 
 // warn records a warning. It returns false if the warning is known.
@@ -146,16 +147,31 @@ func (l *ledger) voidAll() {
 	}
 }
 
-// destroying marks the media of a target Partial: commands may change them. Their disks are as after a write.
+// destroying marks the media of a target Partial: commands may change them. Their disks are as after a write. A target
+// without a medium counts as destroyed until one on it is proven.
 func (l *ledger) destroying(target string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	known := false
 	for _, m := range l.media {
 		if m.target.Name == target {
 			l.wroteLocked(m)
-			m.state = Partial
+			m.state, known = Partial, true
 		}
 	}
+	if !known && !slices.Contains(l.destroyed, target) {
+		l.destroyed = append(l.destroyed, target)
+	}
+}
+
+// brokenLocked returns the first target that was destroyed and holds no image, "" if there is none. The caller holds mu.
+func (l *ledger) brokenLocked() string {
+	for _, name := range l.destroyed {
+		if !slices.ContainsFunc(l.media, func(m *medium) bool { return m.target.Name == name && m.provenLocked() }) {
+			return name
+		}
+	}
+	return ""
 }
 
 // mark sets the state of all media, and voids every receipt. It is for changes that no writer of the run made.
@@ -191,6 +207,9 @@ func (l *ledger) state() State {
 	defer l.mu.Unlock()
 	if len(l.media) == 0 {
 		return l.idle
+	}
+	if l.brokenLocked() != "" {
+		return Partial
 	}
 	state := l.media[0].state
 	for _, m := range l.media[1:] {

@@ -35,6 +35,10 @@ func TestChosenMedia(t *testing.T) {
 		{false, write2 + "attempt; choose 1; attempt; " + write2, "2 verified", true},
 		{false, "destroy 1; " + write2, "1 partial, 2 verified", false},
 		{false, "destroy 1; ask 1; write 1", "1 verified", true},
+		{false, "destroy 3; ask 1; write 1", "1 verified", false},
+		{false, "destroy 3; own 3; write 3; ask 1; write 1", "1 verified, 3 verified", true},
+		{false, "ask 1; write 1; destroy 3; own 3; write 3", "1 verified, 3 verified", true},
+		{false, "destroy 3; own 3; write 3; destroy 3; ask 1; write 1", "1 verified, 3 partial", false},
 
 		{false, "own 3; write 3", "1 untouched, 3 verified", false}, // the image of the plan is nowhere
 		{false, "own 3; write 3; " + write2, "2 verified, 3 verified", true},

@@ -25,6 +25,9 @@ func (l *ledger) lackingLocked() string {
 			return m.target.String() + " holds the image"
 		}
 	}
+	if name := l.brokenLocked(); name != "" {
+		return "target " + name + ", which a step destroys, holds an image"
+	}
 	for _, im := range l.wanted {
 		on := func(m *medium) bool { return m.stagedImage == im }
 		if slices.ContainsFunc(l.media, func(m *medium) bool { return on(m) && m.provenLocked() }) {

@@ -25,7 +25,6 @@ func (s *Session) BeforeCommand() error {
 	}
 	s.run.ledger.voidAll()
 	for _, name := range s.steps.destroys {
-		s.run.place(s.run.policy.Targets[name], false)
 		s.run.ledger.destroying(name)
 	}
 	return nil
