@@ -11,7 +11,7 @@
 
 ---@class flashlua.policy the table that a board's script returns; docs/boards.md lists all keys
 ---@field flash? fun(s: flashlua.session, job: flashlua.job)
----@field target? fun(s: flashlua.session, job: flashlua.job, at: flashlua.target_prompts): string chooses the target in each attempt
+---@field target? fun(s: flashlua.session, job: flashlua.job, at: { uboot?: flashlua.uboot, shell?: flashlua.shell }): string chooses the target in each attempt
 ---@field check? fun(s: flashlua.session, report: table) tests the new system after the flash; it cannot write
 ---@field classify? fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"
 ---@field backoff? fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration
@@ -19,10 +19,6 @@
 ---@field uboot? flashlua.uboot_options
 ---@field linux? flashlua.linux_options
 ---@field args? table<string, flashlua.argument_options> the arguments that --arg sets, by name
-
----@class flashlua.target_prompts
----@field uboot? flashlua.uboot U-Boot's prompt, once it has answered
----@field shell? flashlua.shell the shell of the write, if U-Boot did not answer in the attempt
 
 ---@class flashlua.argument_options
 ---@field type? "string"|"number"|"boolean"|"duration" the default is "string"
