@@ -147,8 +147,8 @@ func (l *ledger) voidAll() {
 	}
 }
 
-// destroying marks the media of a target Partial: commands may change them. Their disks are as after a write. A target
-// without a medium counts as destroyed until one on it is proven.
+// destroying marks the media of a target Partial: commands may change them. Their disks are as after a write. A
+// target without a medium counts as destroyed until one on it is proven.
 func (l *ledger) destroying(target string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -164,7 +164,8 @@ func (l *ledger) destroying(target string) {
 	}
 }
 
-// brokenLocked returns the first target that was destroyed and holds no image, "" if there is none. The caller holds mu.
+// brokenLocked returns the first target that was destroyed and holds no image, "" if there is none. The caller
+// holds mu.
 func (l *ledger) brokenLocked() string {
 	for _, name := range l.destroyed {
 		if !slices.ContainsFunc(l.media, func(m *medium) bool { return m.target.Name == name && m.provenLocked() }) {

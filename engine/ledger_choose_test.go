@@ -7,8 +7,8 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/flash"
 )
 
-// TestChosenMedia holds which media are demanded if they are chosen at run time. The plan is an image on target 1; own
-// is an image of the policy. All targets are on disks of their own, but 4, which is on that of 2.
+// TestChosenMedia holds which media are demanded if they are chosen at run time. The plan is an image on target 1;
+// own is an image of the policy. All targets are on disks of their own, but 4, which is on that of 2.
 func TestChosenMedia(t *testing.T) {
 	const write2 = "ask 2; write 2; "
 	for _, tt := range []struct {

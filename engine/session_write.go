@@ -31,7 +31,8 @@ func (s *Session) BeforeCommand() error {
 }
 
 // BeforeUBootCommand is BeforeCommand for a command at U-Boot's prompt. after must be called with its output and its
-// error. A command that only saves the environment voids no receipts if U-Boot says that it saved it outside the disks.
+// error. A command that only saves the environment voids no receipts if U-Boot says that it saved it outside the
+// disks.
 func (s *Session) BeforeUBootCommand(cmd string) (after func(output string, err error) error, err error) {
 	if !uboot.SavesEnvironment(cmd) || len(s.steps.destroys) > 0 || s.run.ledger.onFlashChip() {
 		return func(_ string, err error) error { return err }, s.BeforeCommand()
