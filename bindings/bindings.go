@@ -87,7 +87,7 @@ type Script struct {
 	Embedded  bool           // it comes with flashlua
 	Text      []byte
 	Settings  []Setting       // every policy key with the value that will be used, in the order of docs/boards.md
-	Overrides map[string]bool // for flash, check, classify and backoff: whether the script has its own
+	Overrides map[string]bool // for flash, target, check, classify and backoff: whether the script has its own
 
 	hooks map[string]check.Definition // the functions of the policy, for Check
 }

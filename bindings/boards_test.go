@@ -84,7 +84,7 @@ func TestK3FillsIn(t *testing.T) {
 func TestK3Refuses(t *testing.T) {
 	for lua, want := range map[string]string{
 		"return k3.board {\n\tuboot = { promt = 'x' },\n}":          "board.lua:3: uboot.promt is not a policy key; did you mean prompt?",
-		"return k3.board {\n\n\ttarget = {},\n}":                    "board.lua:4: target is not a policy key; did you mean targets?",
+		"return k3.board {\n\n\ttarget = {},\n}":                    "board.lua:4: target must be a function, not a table; did you mean targets?",
 		"local b = k3.board {}\nb.uboot.kyes = ' '\nreturn b":       "board.lua:3: uboot.kyes is not a policy key; did you mean keys?",
 		"return k3.board { uboot = '=> ' }":                         "board.lua:2: uboot must be a table, not a string",
 		"return k3.board { files = 'Image' }":                       "board.lua:2: files must be a table, not a string",

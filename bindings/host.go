@@ -8,6 +8,8 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
 )
 
 // host is one Lua state with flashlua's modules. One goroutine at a time uses it.
@@ -52,6 +54,13 @@ func (h *host) session(s *engine.Session) (session, job lua.LValue) {
 	h.phase.RunPolicy(s)
 	h.output.MaskWith(s.Mask)
 	return modules.NewSession(h.State, s)
+}
+
+// targetArgs returns the arguments of a policy's target.
+func (h *host) targetArgs(s *engine.Session, ub *uboot.UBoot, sh *shell.Shell) []lua.LValue {
+	h.phase.RunPolicy(s)
+	h.output.MaskWith(s.Mask)
+	return modules.NewTargetArgs(h.State, s, ub, sh)
 }
 
 // verdict returns a report as the policy's check is called with it.

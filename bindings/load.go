@@ -94,7 +94,7 @@ func asLoadFault(err error) error {
 // policy decodes a policy's table of this state. src is the script that returned it.
 func (h *host) policy(ctx context.Context, t *lua.LTable, src source, by modules.Choice) (*Script, error) {
 	decoded, err := h.reader.Policy(ctx, policy.Input{
-		Table: t, File: src.name, Name: strings.TrimSuffix(filepath.Base(src.name), ".lua"), Set: by.Set, Variant: by.Variant, Session: h.session, Verdict: h.verdict,
+		Table: t, File: src.name, Name: strings.TrimSuffix(filepath.Base(src.name), ".lua"), Set: by.Set, Variant: by.Variant, Session: h.session, TargetArgs: h.targetArgs, Verdict: h.verdict,
 		Dir: h.finder.stationDir(), LoadsAllFiles: h.finder.own.loadsAll, Mentions: h.finder.own.mentions, Uses: h.finder.own.uses,
 	})
 	if err != nil {

@@ -93,7 +93,7 @@ func (r *boardRun) runAttempt(run context.Context, last error) error {
 	}
 	ctx, stop := r.staging.cancelIfFailed(ctx)
 	defer stop()
-	r.ledger.voidAll()
+	r.ledger.beginAttempt()
 	s := &Session{run: r, LastError: last}
 	defer s.ended.Store(true)
 	err := r.script.call(run, ctx, func() error {
@@ -103,6 +103,9 @@ func (r *boardRun) runAttempt(run context.Context, last error) error {
 			return err
 		}
 		if err := r.policy.Flash(ctx, s); err != nil {
+			return err
+		}
+		if err := s.write.refusal(); err != nil {
 			return err
 		}
 		return s.reverify(ctx)

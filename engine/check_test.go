@@ -40,7 +40,7 @@ func TestCheck(t *testing.T) {
 		{"retryable", func(context.Context, *bench, *Session) error { return noLease }, ExitFatal, classify.NetDHCPTimeout},
 		{"writes", func(ctx context.Context, _ *bench, s *Session) error { return s.Write(ctx, nil) }, ExitFatal, classify.ConfigPolicy},
 		{"destroys", func(ctx context.Context, _ *bench, s *Session) error {
-			return s.Step(ctx, "clean", StepOptions{Destroys: true}, func(context.Context) error { return nil })
+			return s.Step(ctx, "clean", StepOptions{Destroys: s.Target().Name}, func(context.Context) error { return nil })
 		}, ExitFatal, classify.ConfigPolicy},
 		{"deadline", func(ctx context.Context, b *bench, _ *Session) error { return b.clk.Sleep(ctx, time.Hour) }, ExitFatal, classify.DeadlineCheck},
 		{"deadline that the check hides", func(ctx context.Context, b *bench, _ *Session) error { b.clk.Sleep(ctx, time.Hour); return nil }, ExitFatal, classify.DeadlineCheck},

@@ -193,7 +193,7 @@ func ExamplePolicy() {
 		if err != nil {
 			return err
 		}
-		return s.Step(ctx, "write", engine.StepOptions{Destroys: true}, func(ctx context.Context) error {
+		return s.Step(ctx, "write", engine.StepOptions{Destroys: s.Target().Name}, func(ctx context.Context) error {
 			return s.Write(ctx, sh)
 		})
 	}

@@ -57,10 +57,14 @@ func (j Job) parts() []Part {
 
 // file returns the path of a policy's file on the station.
 func (j Job) file(p *Policy, name string) string {
-	path := p.Files[name].Path
 	if replaced, ok := j.Files[name]; ok {
 		return replaced
 	}
+	return j.path(p, p.Files[name].Path)
+}
+
+// path returns where a file of the policy is on the station.
+func (j Job) path(p *Policy, path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
@@ -70,10 +74,10 @@ func (j Job) file(p *Policy, name string) string {
 // appended returns the path on the station of the file that is appended to a policy's file, "" if there is none.
 func (j Job) appended(p *Policy, name string) string {
 	path := p.Files[name].Append
-	if path == "" || filepath.IsAbs(path) {
-		return path
+	if path == "" {
+		return ""
 	}
-	return filepath.Join(cmp.Or(j.FilesDir, p.Dir), path)
+	return j.path(p, path)
 }
 
 // checkFiles returns an error if a file that is to be replaced is none of the policy's.

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/internal/flash"
 )
@@ -19,11 +18,13 @@ type ledger struct {
 	clock    clock.Clock
 	readOnly bool // the run only compares
 
-	mu       sync.Mutex // guards what follows, and the fields of each medium that say so
-	media    []*medium  // not changed after the run was planned
-	idle     State      // reported if the run has no image
-	reads    int64      // number of read-backs begun
-	warnings []string   // what the report warns of
+	mu        sync.Mutex // guards what follows, and the fields of each medium that say so
+	media     []*medium
+	destroyed []string       // names of targets without a medium that commands may have changed
+	wanted    []*stagedImage // the images of the plan
+	idle      State          // reported if the run has no image
+	reads     int64          // number of read-backs begun
+	warnings  []string       // what the report warns of
 }
 
 // warn records a warning. It returns false if the warning is known.
@@ -44,10 +45,12 @@ func (l *ledger) allWarnings() []string {
 	return slices.Clone(l.warnings)
 }
 
-// add adds a medium. It must be called while the run is planned.
+// add adds a medium of the plan, and wants its image.
 func (l *ledger) add(m *medium) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	m.state = Untouched
-	l.media = append(l.media, m)
+	l.media, l.wanted = append(l.media, m), append(l.wanted, m.stagedImage)
 }
 
 // resolved records where a medium lies.
@@ -144,6 +147,34 @@ func (l *ledger) voidAll() {
 	}
 }
 
+// destroying marks the media of a target Partial: commands may change them. Their disks are as after a write. A
+// target without a medium counts as destroyed until one on it is proven.
+func (l *ledger) destroying(target string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known := false
+	for _, m := range l.media {
+		if m.target.Name == target {
+			l.wroteLocked(m)
+			m.state, known = Partial, true
+		}
+	}
+	if !known && !slices.Contains(l.destroyed, target) {
+		l.destroyed = append(l.destroyed, target)
+	}
+}
+
+// brokenLocked returns the first target that was destroyed and holds no image, "" if there is none. The caller
+// holds mu.
+func (l *ledger) brokenLocked() string {
+	for _, name := range l.destroyed {
+		if !slices.ContainsFunc(l.media, func(m *medium) bool { return m.target.Name == name && m.provenLocked() }) {
+			return name
+		}
+	}
+	return ""
+}
+
 // mark sets the state of all media, and voids every receipt. It is for changes that no writer of the run made.
 func (l *ledger) mark(state State) {
 	l.mu.Lock()
@@ -162,18 +193,6 @@ func (l *ledger) holds(m *medium) bool {
 	return m.provenLocked()
 }
 
-// proven reports whether every medium is known to hold its image, and there is one.
-func (l *ledger) proven() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, m := range l.media {
-		if !m.provenLocked() {
-			return false
-		}
-	}
-	return len(l.media) > 0
-}
-
 // each calls f for every medium. It holds mu meanwhile.
 func (l *ledger) each(f func(m *medium)) {
 	l.mu.Lock()
@@ -190,6 +209,9 @@ func (l *ledger) state() State {
 	if len(l.media) == 0 {
 		return l.idle
 	}
+	if l.brokenLocked() != "" {
+		return Partial
+	}
 	state := l.media[0].state
 	for _, m := range l.media[1:] {
 		switch {
@@ -203,13 +225,4 @@ func (l *ledger) state() State {
 		}
 	}
 	return state
-}
-
-// proofError returns nil if the ledger is proven, else the error of a flash that ended well and proved nothing.
-func (l *ledger) proofError() error {
-	if l.proven() {
-		return nil
-	}
-	return classify.WithHint(classify.New(classify.FlashUnverified, "the flash ended without proof that %s holds the image", l.media[0].target),
-		"write with sh:write(job), which verifies; what the script returned does not count")
 }

@@ -50,9 +50,9 @@ func newBooks(t *testing.T, names string) *books {
 	if bk.receipt, err = w.Verify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	staged := &stagedImage{}
-	staged.opened.Store(im)
 	half := func(disk string, first int64) *medium {
+		staged := &stagedImage{}
+		staged.opened.Store(im)
 		return &medium{stagedImage: staged, target: target.Target(), device: out, extents: []flash.Extent{{Disk: disk, First: first, Length: 8}}}
 	}
 	bk.a, bk.b, bk.c = half("8:0", 0), half("8:0", 8), half("8:16", 0)

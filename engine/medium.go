@@ -21,11 +21,12 @@ const (
 // medium is where an image goes, and what became of it.
 type medium struct {
 	*stagedImage
-	label  string // of the partition, "" if it is the whole target
-	target flash.Target
+	label string // of the partition, "" if it is the whole target
 
 	// The ledger's mu guards what follows.
-	device      string // of the target; "" until it is found
+	target      flash.Target // the zero target until the policy has chosen one
+	asked       bool         // the attempt was to write it
+	device      string       // of the target; "" until it is found
 	extents     []flash.Extent
 	state       State
 	changed     bool // a write is under way, and something was written
@@ -47,6 +48,10 @@ func (m *medium) provesLocked(r flash.Receipt) bool {
 func (m *medium) provenLocked() bool {
 	return m.state == Verified && m.provesLocked(m.receipt) && m.read > m.lastWrite
 }
+
+// demandedLocked reports whether a run may succeed only if the medium is proven: this attempt was to write it, also if
+// the script caught the error of that, or it was changed in any attempt. The caller holds the ledger's mu.
+func (m *medium) demandedLocked() bool { return m.asked || m.state != Untouched }
 
 // reportLocked returns the report on the medium. The caller holds the ledger's mu.
 func (m *medium) reportLocked() PartReport {

@@ -46,6 +46,10 @@ type Policy struct {
 
 	// Flash flashes the board. It is called once per attempt, and must end with ctx.
 	Flash func(ctx context.Context, s *Session) error
+	// ChooseTarget chooses the target of the job's images, unless the operator named one: it returns the name. It is
+	// called once per attempt, when U-Boot has answered, and otherwise before the first write to that target. ub is
+	// U-Boot's prompt, sh the shell of the write; one of them is nil. It may be nil, and must end with ctx.
+	ChooseTarget func(ctx context.Context, s *Session, ub *uboot.UBoot, sh *shell.Shell) (name string, err error)
 	// Check is called once after a flash was verified, unless Job.NoCheck. An error is fatal: there is no other
 	// attempt, and Classify is not asked. The medium stays verified. The session refuses to write. Check may be nil,
 	// and must end with ctx.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -42,40 +43,6 @@ func inOrder(ctx context.Context, steps []func(context.Context) error) error {
 // resolveConnections finds what the operator connects to the policy's outputs and consoles.
 func (r *boardRun) resolveConnections() error {
 	return errors.Join(r.resolveOutputs(), r.resolveConsoles())
-}
-
-// resolveTargets plans the media: each image and its target.
-func (r *boardRun) resolveTargets(context.Context) error {
-	target, err := r.policy.target(r.job.Target)
-	if err == nil {
-		err = target.Check()
-	}
-	if err != nil {
-		return err
-	}
-	piped, taken := false, map[string]bool{}
-	for _, p := range r.job.parts() {
-		from := image.Ref(p.Image)
-		if from.IsStdin() && piped {
-			return classify.New(classify.Usage, "two images cannot come by the standard input")
-		}
-		piped = piped || from.IsStdin()
-		t := target
-		if p.Label != "" {
-			if t.Part != "" {
-				return classify.WithHint(classify.New(classify.Usage, "target %s is the partition %s already: %s cannot be a partition of it", t.Name, t.Part, p.Label),
-					"name another target with --target, which is a whole medium")
-			}
-			t.Part = p.Label
-		}
-		if taken[t.Part] || len(r.job.parts()) > 1 && p.Label == "" {
-			return classify.WithHint(classify.New(classify.TargetUnsafe, "target %s: more than one image would be written to %s", t.Name, t),
-				"each image needs a place of its own: give every part another label, and write the whole target in a run of its own")
-		}
-		taken[t.Part] = true
-		r.addMedium(&medium{stagedImage: &stagedImage{from: from, digest: p.SHA256}, label: p.Label, target: flash.Target(t)})
-	}
-	return nil
 }
 
 func (r *boardRun) findBootFiles(ctx context.Context) (err error) {
@@ -153,15 +120,19 @@ func (r *boardRun) planSummary() string {
 		worst += classify.Backoff{}.Wait(n)
 	}
 	var b strings.Builder
-	format := "to %s of board %s, target %s: everything on it is lost\n"
+	format, undecided := "to %s of board %s, target %s: everything on it is lost\n", "to the target that the policy chooses, one of %s of board %s: everything on it is lost\n"
 	if r.job.VerifyOnly {
-		format = "compared with %s of board %s, target %s: nothing is written\n"
+		format, undecided = "compared with %s of board %s, target %s: nothing is written\n", "compared with the target that the policy chooses, one of %s of board %s: nothing is written\n"
 	}
 	for _, m := range r.ledger.media {
 		if m.image() != nil {
 			fmt.Fprintln(&b, m.describe())
 		} else {
 			fmt.Fprintf(&b, "%s, which is made ready while the board boots\n", m.from)
+		}
+		if m.target == (flash.Target{}) {
+			fmt.Fprintf(&b, undecided, strings.Join(slices.Sorted(maps.Keys(r.policy.Targets)), ", "), r.policy.describe())
+			continue
 		}
 		fmt.Fprintf(&b, format, m.target, r.policy.describe(), m.target.Name)
 	}

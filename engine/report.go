@@ -138,7 +138,7 @@ func (r *Report) setMedia(l *ledger) {
 		if first {
 			r.Image, r.Target = p.Image, p.Target
 		}
-		if first = false; m.label != "" {
+		if first = false; m.label != "" || len(l.media) > 1 {
 			r.Parts = append(r.Parts, p)
 		}
 	})

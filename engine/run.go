@@ -69,6 +69,12 @@ func (r *run) stager(o imageOptions) image.Stager {
 	}
 }
 
+// plannedPart is an image of the job.
+type plannedPart struct {
+	*stagedImage
+	label string // of its partition; "" is the whole target
+}
+
 // addMedium adds an image and its target to the plan.
 func (r *run) addMedium(m *medium) {
 	r.ledger.add(m)
@@ -103,6 +109,10 @@ type boardRun struct {
 	job    Job
 	limits Limits
 	args   map[string]any // values of the policy's arguments
+
+	planned   Target // of the job's images; the zero target if the policy chooses it
+	parts     []plannedPart
+	ownImages map[image.Ref]*staging // that the policy chose, by their paths
 
 	power    powerControl
 	outputs  outputs

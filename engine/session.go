@@ -26,6 +26,7 @@ type Session struct {
 	boardAddr     string       // the board's address in U-Boot
 	shell         *shell.Shell // the last one
 	write         writeState
+	choice        targetChoice
 }
 
 // Attempt returns the number of the attempt, from 1.
@@ -43,12 +44,13 @@ func (s *Session) CheckActive() error {
 // Policy returns the policy of the run.
 func (s *Session) Policy() *Policy { return s.run.policy }
 
-// Target returns the target of the first image, the zero target if there is no image.
+// Target returns the target of the job's images: that of the operator or the policy, or the one that the policy's
+// ChooseTarget chose in this attempt. It is the zero target until then.
 func (s *Session) Target() Target {
-	if len(s.run.ledger.media) == 0 {
-		return Target{}
+	if s.run.choosesTarget() {
+		return s.choice.target
 	}
-	return Target(s.run.ledger.media[0].target)
+	return s.run.planned
 }
 
 // Staged reports whether Image returns at once.
@@ -91,6 +93,6 @@ func (s *Session) BeforeTyping(ctx context.Context) error {
 		return err
 	}
 	con.EndEpoch(ctx, "the script typed at the console")
-	s.write.dropShell()
+	s.dropShell()
 	return nil
 }

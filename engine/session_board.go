@@ -13,6 +13,9 @@ import (
 // UBoot stops autoboot and returns a prompt that answers, after the policy's variables were set and its commands have
 // run. The commands may write to the medium, so they void the receipts.
 func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
+	if ub := s.choice.uboot; ub != nil && ub.Live(ctx) == nil { // ChooseTarget uses the prompt that is there
+		return ub, nil
+	}
 	con, err := s.console(ctx)
 	if err == nil && len(s.run.policy.UBoot.Setup) > 0 {
 		err = s.BeforeCommand()
@@ -25,8 +28,12 @@ func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 		state = uboot.JustReset
 	}
 	s.justPoweredOn, s.toBeSwitched = false, false
-	s.write.dropShell()
-	return uboot.Interrupt(ctx, con, s.run.policy.UBoot, state, s.Note)
+	s.dropShell()
+	ub, err := uboot.Interrupt(ctx, con, s.run.policy.UBoot, state, s.Note)
+	if err == nil {
+		err = s.chooseTarget(ctx, ub, nil)
+	}
+	return ub, err
 }
 
 // DHCP has the board request a lease, or sets the address of the policy. It returns the board's address.
@@ -135,6 +142,9 @@ func (s *Session) linuxConfig() shell.Config {
 // Shell logs in to a Linux that is running or booting, also of a board that was just switched on. If the last shell of
 // the attempt can still be used, the media that it wrote are read back through the new one from now on.
 func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
+	if sh := s.choice.shell; sh != nil && sh.Live(ctx) == nil {
+		return sh, nil
+	}
 	con, err := s.console(ctx)
 	if err != nil {
 		return nil, err
@@ -147,6 +157,8 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	same := s.shell != nil && s.shell.Live(ctx) == nil
 	if s.shell, err = shell.Login(ctx, con, s.linuxConfig(), state, s.Note); err == nil && same {
 		s.write.rejoin(s.shell)
+	} else {
+		s.dropShell()
 	}
 	return s.shell, err
 }

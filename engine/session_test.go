@@ -15,7 +15,7 @@ func TestVerifyOnly(t *testing.T) {
 		if err := s.BeforeCommand(); err != nil { // outside of a step that destroys
 			t.Error(err)
 		}
-		return s.Step(ctx, "wipe", StepOptions{Destroys: true}, func(context.Context) error {
+		return s.Step(ctx, "wipe", StepOptions{Destroys: s.Target().Name}, func(context.Context) error {
 			refused = s.BeforeCommand()
 			return refused
 		})

@@ -1,13 +1,12 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/internal/flash"
 	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
 )
 
 // BeforeCommand must be called before a command of the script, because the command may change the medium. It voids
@@ -20,38 +19,72 @@ func (s *Session) BeforeCommand() error {
 	if s.checking { // after the proof: as the new system's own writes do, commands leave it as it is
 		return nil
 	}
-	s.write.commands = true
-	switch {
-	case s.steps.destructive == 0:
-		s.run.ledger.voidAll()
-	case s.VerifyOnly():
+	if len(s.steps.destroys) > 0 && s.VerifyOnly() {
 		return classify.WithHint(classify.New(classify.ConfigPolicy, "step %s may destroy the medium, and nothing is to be written: its commands do not run", s.steps.innermost()),
 			"in the policy, leave the command out if job.verify_only is true")
-	default:
-		s.run.ledger.mark(Partial)
+	}
+	s.run.ledger.voidAll()
+	for _, name := range s.steps.destroys {
+		s.run.ledger.destroying(name)
 	}
 	return nil
 }
 
-// reverify reads the media again if the script ran commands after they were verified. It repairs nothing: the
-// changes by these commands were intended.
+// BeforeUBootCommand is BeforeCommand for a command at U-Boot's prompt. after must be called with its output and its
+// error. A command that only saves the environment voids no receipts if U-Boot says that it saved it outside the
+// disks.
+func (s *Session) BeforeUBootCommand(cmd string) (after func(output string, err error) error, err error) {
+	if !uboot.SavesEnvironment(cmd) || len(s.steps.destroys) > 0 || s.run.ledger.onFlashChip() {
+		return func(_ string, err error) error { return err }, s.BeforeCommand()
+	}
+	return func(output string, err error) error {
+		if err == nil && uboot.SavedOffDisk(output) {
+			return nil
+		}
+		if berr := s.BeforeCommand(); err == nil {
+			err = berr
+		}
+		return err
+	}, s.CheckActive()
+}
+
+// reverify reads back the media that the run wrote and whose receipts are void: the script ran commands, or wrote to
+// the same disk, after they were verified, or another attempt wrote them. It repairs nothing: the changes by these
+// commands were intended.
 func (s *Session) reverify(ctx context.Context) error {
-	if s.write.last == nil || !s.write.commands {
+	owed := s.run.ledger.owed()
+	if len(owed) == 0 {
 		return nil
 	}
-	s.Note("commands ran after the verification: reading the medium once more")
-	s.write.commands = false
-	for _, w := range s.write.last.all {
-		w.Distrust()
+	ws := &writes{ledger: &s.run.ledger}
+	var gone []*medium // their writers have ended
+	for _, m := range owed {
+		if w := s.write.of(m); w != nil {
+			w.Distrust()
+			ws.all = append(ws.all, w)
+		} else {
+			gone = append(gone, m)
+		}
 	}
-	return s.write.last.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, w, false) })
+	if len(gone) > 0 && (s.shell == nil || s.shell.Live(ctx) != nil) {
+		return nil // and the ledger is not proven
+	}
+	s.Note("commands ran after the verification, or the disk was written to: reading the medium once more")
+	if len(gone) > 0 {
+		again, err := s.openMedia(ctx, s.shell, gone, s.run.staging, true)
+		if err != nil {
+			return err
+		}
+		ws.all = append(ws.all, again...)
+	}
+	return ws.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, ws, w, false) })
 }
 
 // verify runs the step verify, which reads one medium back.
-func (s *Session) verify(ctx context.Context, w *writing, repair bool) error {
+func (s *Session) verify(ctx context.Context, ws *writes, w *writing, repair bool) error {
 	return s.Step(ctx, "verify", StepOptions{}, func(ctx context.Context) error {
 		before := w.Counts().Rewritten
-		if err := s.write.last.verify(ctx, w, repair); err != nil {
+		if err := ws.verify(ctx, w, repair); err != nil {
 			return s.fatalIfVerifyOnly(err)
 		}
 		if n := w.Counts().Rewritten - before; n > 0 {
@@ -69,31 +102,39 @@ func (s *Session) fatalIfVerifyOnly(err error) error {
 	return classify.WithHint(classify.MarkFatal(err), "flash it with flashlua run; a file system that was mounted for writing since then differs, too")
 }
 
-// Write streams the images to their targets, reads them back and records the receipts. It writes nothing before
-// all images are staged and all targets are found, and reads nothing back before all media are written. If the run
-// only compares, it does not write.
+// Write streams the images of the job to their targets, reads them back and records the receipts. It writes nothing
+// before all images are staged and all targets are found, and reads nothing back before all media are written. If the
+// run only compares, it does not write.
 func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
+	return s.WriteTo(ctx, sh, WriteOptions{})
+}
+
+// WriteTo is Write with another target or image. A run succeeds only if every medium that it was to write in the last
+// attempt, or changed in any, is proven at the end, and every image of the job is proven on one of them.
+func (s *Session) WriteTo(ctx context.Context, sh *shell.Shell, o WriteOptions) error {
 	if err := s.CheckActive(); err != nil {
 		return err
 	}
 	if err := s.errIfChecking("write"); err != nil {
 		return err
 	}
-	if err := s.run.staging.useAllCPUs(); err != nil {
+	media, images, err := s.mediaToWrite(ctx, sh, o)
+	if s.write.note(o, err); err != nil {
 		return err
 	}
-	ws, err := s.openMedia(ctx, sh)
+	all, err := s.openMedia(ctx, sh, media, images, s.VerifyOnly())
 	if err != nil {
 		return err
 	}
-	s.write = writeState{}
-	for _, w := range ws.all {
+	s.write.replace(all)
+	ws := &writes{ledger: &s.run.ledger, all: all, earlier: s.write.all}
+	for _, w := range all {
+		w.onWrite = func() { ws.changing(w.medium) }
 		if err := s.writeOne(ctx, ws, w); err != nil {
 			return err
 		}
 	}
-	s.write.last = ws
-	return ws.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, w, !s.VerifyOnly()) })
+	return ws.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, ws, w, !s.VerifyOnly()) })
 }
 
 // writeOne writes one medium, or prepares its comparison if the run only compares.
@@ -114,68 +155,4 @@ func (s *Session) writeOne(ctx context.Context, ws *writes, w *writing) error {
 		s.Note(fmt.Sprintf("%d bytes of %s were right already", n, w.device))
 	}
 	return nil
-}
-
-// openMedia finds the targets through a shell, waits for the images, and returns a writer for each.
-func (s *Session) openMedia(ctx context.Context, sh *shell.Shell) (*writes, error) {
-	address, err := sh.Network(ctx)
-	if err != nil {
-		return nil, err
-	}
-	station, err := s.stationAddr(ctx, cmp.Or(s.run.policy.Net.HTTP, s.run.policy.Net.listenAddress()), address)
-	if err != nil {
-		return nil, err
-	}
-	d := &flash.ShellFlasher{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, ReadOnly: s.VerifyOnly(), Progress: s.run.events.progress}
-	found, err := s.resolveTargets(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	early := !s.Staged()
-	if early {
-		for _, m := range found {
-			if err := d.ProfileReads(ctx, m.at); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := s.run.staging.waitFits(ctx, found.fitMinSize); err != nil {
-		return nil, err
-	}
-	if early { // a target may have been mounted meanwhile
-		if found, err = s.resolveTargets(ctx, d); err != nil {
-			return nil, err
-		}
-	}
-	ws := &writes{ledger: &s.run.ledger, dut: d}
-	for _, m := range found {
-		if err := m.at.Fits(m.image().Size(), true); err != nil {
-			return nil, err
-		}
-		if err := s.run.checkSectors(m.image(), m.at.Device, m.at.DiskSector(), s.run.job.Strict); err != nil {
-			return nil, err
-		}
-		w := d.NewWriter(m.at, m.image())
-		w.BeforeWrite = func() { ws.changing(m.medium) }
-		ws.all = append(ws.all, &writing{medium: m.medium, Writer: w})
-	}
-	return ws, nil
-}
-
-// resolveTargets finds the targets on the board. It returns an error if one of them must not be written, or two
-// overlap.
-func (s *Session) resolveTargets(ctx context.Context, d *flash.ShellFlasher) (found foundMedia, err error) {
-	var all []flash.Medium
-	for _, m := range s.run.ledger.media {
-		at, err := d.Resolve(ctx, m.target)
-		if err != nil {
-			return nil, err
-		}
-		s.run.ledger.resolved(m, at.Device, at.Extents)
-		found, all = append(found, foundMedium{m, at}), append(all, at)
-	}
-	if s.VerifyOnly() {
-		return found, nil
-	}
-	return found, flash.Apart(all)
 }

@@ -14,7 +14,7 @@ import (
 type StepOptions struct {
 	Retries  int           // tries after the first, without a power cycle between them
 	Timeout  time.Duration // of each try
-	Destroys bool          // commands of the step may destroy the medium
+	Destroys string        // name of a target that commands of the step may destroy; "" is none
 	Watch    console.Watch // patterns of failure on the console, besides those of the policy
 }
 
@@ -23,7 +23,7 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 	if err := s.CheckActive(); err != nil {
 		return err
 	}
-	if o.Destroys {
+	if o.Destroys != "" {
 		if err := s.errIfChecking("step " + name + " with destroys"); err != nil {
 			return err
 		}
@@ -81,20 +81,20 @@ func (s *Session) runStepOnce(ctx context.Context, name string, o StepOptions, f
 
 // stepStack are the steps that are running, the outer one first.
 type stepStack struct {
-	names       []string
-	destructive int // how many of them may destroy the medium
+	names    []string
+	destroys []string // targets that some of them may destroy
 }
 
 // push adds a step. leave removes it.
-func (s *stepStack) push(name string, destroys bool) (leave func()) {
+func (s *stepStack) push(name, destroys string) (leave func()) {
 	s.names = append(s.names, name)
-	if destroys {
-		s.destructive++
+	if destroys != "" {
+		s.destroys = append(s.destroys, destroys)
 	}
 	return func() {
 		s.names = s.names[:len(s.names)-1]
-		if destroys {
-			s.destructive--
+		if destroys != "" {
+			s.destroys = s.destroys[:len(s.destroys)-1]
 		}
 	}
 }

@@ -12,21 +12,23 @@ import (
 type writing struct {
 	*medium
 	flash.Writer
-	repaired bool // ranges that read back wrong were written again, which is done once
+	at       flash.Medium // on the board; the zero medium is one of the station
+	onWrite  func()       // is called before bytes change
+	repaired bool         // ranges that read back wrong were written again, which is done once
 }
 
 // writes are media that are written together: all of them are written before the first one is read back.
 type writes struct {
-	ledger *ledger
-	dut    *flash.ShellFlasher // nil for a medium of the station
-	all    []*writing
+	ledger  *ledger
+	all     []*writing
+	earlier []*writing // of the same Linux: not proven here
 }
 
 // changing must be called before bytes of a medium change. It makes the writers of the other media on its disk
 // read all again.
 func (ws *writes) changing(m *medium) {
 	others := ws.ledger.changing(m)
-	for _, w := range ws.all {
+	for _, w := range slices.Concat(ws.all, ws.earlier) {
 		if slices.Contains(others, w.medium) {
 			w.Distrust()
 		}

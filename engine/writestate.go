@@ -1,19 +1,68 @@
 package engine
 
-import "github.com/flashlua/flashlua/engine/shell"
+import (
+	"slices"
 
-// writeState is the last write of a session, and whether the script ran commands since. The zero value has none.
+	"github.com/flashlua/flashlua/engine/internal/flash"
+	"github.com/flashlua/flashlua/engine/shell"
+)
+
+// writeState is what a session wrote, or compared, through the Linux that runs. The zero value has nothing.
 type writeState struct {
-	last     *writes // nil: there is none, or its shell has ended
-	commands bool    // the script ran commands after the media were verified
+	all     []*writing          // of several calls; the last one of each medium
+	dut     *flash.ShellFlasher // nil: nothing was written
+	refused []refusedWrite
 }
 
-// dropShell must be called when the shell that wrote has ended: what it wrote cannot be read back any more.
-func (w *writeState) dropShell() { w.last = nil }
+// refusedWrite is a call that was refused before it had a medium.
+type refusedWrite struct {
+	options WriteOptions
+	err     error
+}
+
+// note records whether a call was refused. One that succeeds takes back an earlier refusal of the same options.
+func (w *writeState) note(o WriteOptions, err error) {
+	w.refused = slices.DeleteFunc(w.refused, func(r refusedWrite) bool { return r.options == o })
+	if err != nil {
+		w.refused = append(w.refused, refusedWrite{o, err})
+	}
+}
+
+// refusal returns the error of a call that was refused, also if the script caught it: the attempt fails then.
+func (w *writeState) refusal() error {
+	if len(w.refused) == 0 {
+		return nil
+	}
+	return w.refused[0].err
+}
+
+// replace adds the writings of a call. They replace those of the same media.
+func (w *writeState) replace(ws []*writing) {
+	for _, x := range ws {
+		w.all = slices.DeleteFunc(w.all, func(y *writing) bool { return y.medium == x.medium })
+	}
+	w.all = append(w.all, ws...)
+}
+
+// of returns the writing of a medium, nil if there is none.
+func (w *writeState) of(m *medium) *writing {
+	for _, x := range w.all {
+		if x.medium == m {
+			return x
+		}
+	}
+	return nil
+}
 
 // rejoin has what was written read back through another shell of the same Linux.
 func (w *writeState) rejoin(sh *shell.Shell) {
-	if w.last != nil {
-		w.last.dut.Rejoin(sh)
+	if w.dut != nil {
+		w.dut.Rejoin(sh)
 	}
+}
+
+// dropShell must be called when the Linux through which the session wrote has ended.
+func (s *Session) dropShell() {
+	s.write.all, s.write.dut = nil, nil
+	s.run.ledger.forgetPlaces()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -71,6 +72,9 @@ func describeTargets(r *engine.Report) string {
 		if device != "" {
 			name += " (" + device + ")"
 		}
+		if name == "" {
+			return inline(image) + " on a target that the policy chooses,"
+		}
 		return inline(image) + " on " + inline(name)
 	}
 	if len(r.Parts) == 0 {
@@ -78,7 +82,7 @@ func describeTargets(r *engine.Report) string {
 	}
 	var all []string
 	for _, p := range r.Parts {
-		all = append(all, on(p.Image.Path, p.Label, p.Target.Device))
+		all = append(all, on(p.Image.Path, cmp.Or(p.Label, p.Target.Name), p.Target.Device))
 	}
 	return strings.Join(all, ", ")
 }

@@ -17,6 +17,16 @@ var files = map[string]string{
 	elseif what == "boot" then
 		board.files = { kernel = { x, 1 } }
 		flash.run(board, { image = "prog/in.raw", port = "sim:size=1" })
+	elseif what == "further" then
+		board.targets.other = "/dev/vdb"
+		board.default_target = "disk"
+		function board.flash(s, job)
+			s.power:cycle()
+			local sh = s:uboot():boot()
+			sh:write(job)
+			sh:write(job, { target = "other", image = x })
+		end
+		flash.run(board, { image = "prog/in.raw", port = "sim:size=1" })
 	elseif what == "board" then
 		flash.run(x, { image = "prog/in.raw", port = "sim:size=1" })
 	elseif what == "open" then
@@ -53,10 +63,17 @@ var files = map[string]string{
 end`,
 	"prog/in.raw": "imag\x00", "prog/sub/in.raw": "imag\x00", "prog/kernel": "kernel", "prog/board.lua": policyText, "prog/mapped.raw": "imag\x00",
 	"out/x.raw": "imag\x00", "out/kernel": "kernel", "out/board.lua": policyText, "out/mapped.raw": "imag\x00", "out/mapped.bmap": "no map",
-	"load.lua":   `serial.open("tcp:127.0.0.1:1") return function() end`,
-	"asks.lua":   `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() image.open("prog/in.raw") end }`,
-	"runs.lua":   `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() serial.open("exec:touch ran") end }`,
-	"image.lua":  `return { targets = { disk = "/dev/vda" }, boot = "x", image = "out/x.raw" }`,
+	"load.lua":  `serial.open("tcp:127.0.0.1:1") return function() end`,
+	"asks.lua":  `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() image.open("prog/in.raw") end }`,
+	"runs.lua":  `return { targets = { disk = "/dev/vda" }, boot = "x", flash = function() serial.open("exec:touch ran") end }`,
+	"image.lua": `return { targets = { disk = "/dev/vda" }, boot = "x", image = "out/x.raw" }`,
+	"further.lua": `return { targets = { disk = "/dev/vda", other = "/dev/vdb" }, default_target = "disk", boot = "run bootcmd", args = { only = { type = "boolean" } },
+	flash = function(s, job)
+		s.power:cycle()
+		local sh = s:uboot():boot()
+		if not job.args.only then sh:write(job) end
+		sh:write(job, { target = "other", image = "out/x.raw" })
+	end }`,
 	"public.lua": `return { targets = { disk = "/dev/vda" }, boot = "run bootcmd", files = { kernel = { "out/kernel", 1 }, passwd = { "/etc/passwd", 0x100000 } } }`,
 	"large.lua":  "return function() end --" + strings.Repeat("x", 256<<10),
 	"full.lua":   "return function() end --" + strings.Repeat("x", 256<<10-len("return function() end --")),
@@ -98,6 +115,15 @@ var claims = []claim{
 	{
 		says: "The operator names the image: no key of a policy does.",
 		runs: []proof{{"run image.lua --image prog/in.raw --port sim:size=1", 2, "image is not a policy key"}, {"run prog/board.lua --port sim:size=1", 2, "--image is required"}},
+	},
+	{
+		says: "A policy's `sh:write` can name further images, and the run succeeds only if the operator's image was written, too.",
+		by:   []string{"choose.txtar"},
+		runs: []proof{
+			{"run further.lua --image prog/in.raw --port sim:size=1 -q", 0, ""},
+			{"run further.lua --image prog/in.raw --port sim:size=1 --arg only=true", 3, "flash.unverified"},
+			do("", "further @sub/in.raw", 0, ""), do("", "further @../out/x.raw", 3, "script.grant"), do("--allow-read out", "further @../out/x.raw", 0, ""),
+		},
 	},
 	{
 		says: "A program can read files and directories that an argument names, the directory of the script, and what `--allow-read` or `--allow-write` allows.",

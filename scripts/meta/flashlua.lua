@@ -51,6 +51,8 @@
 ---@field power_after? flashlua.power_after_options
 ---`function(s, job)`: the steps of an attempt, see policies.md; default: `lib.uboot_busybox`
 ---@field flash? fun(s: flashlua.session, job: flashlua.job)
+---`function(s, job, at)`: chooses the target in each attempt, see policies.md
+---@field target? fun(s: flashlua.session, job: flashlua.job, at: { uboot?: flashlua.uboot, shell?: flashlua.shell }): string
 ---`function(s, report)`: tests the new system after the flash, see policies.md
 ---@field check? fun(s: flashlua.session, report: flashlua.verdict)
 ---`function(err, next)`: whether an error is retried, see policies.md
@@ -238,7 +240,7 @@
 -- end of the policy keys
 
 ---@class flashlua.job
----@field target string name of the target in the policy
+---@field target? string name of the target in the policy; nil until the policy's target function has chosen it
 ---@field size integer size of the image in bytes
 ---@field sha256 string digest of the image, hexadecimal
 ---@field attempt integer counts from 1
@@ -258,7 +260,7 @@ local session = {}
 ---@class flashlua.step_options
 ---@field retries? integer tries after the first, without a power cycle
 ---@field timeout? duration time for each try
----@field destroys? string job.target if the step's own commands can write the medium
+---@field destroys? string name of a target, such as job.target, that the step's own commands can write
 ---@field aborts? table<string, string|false> console output that ends the step, and its error message; false disables crash, emergency, off, panic or reset
 
 ---@generic T
@@ -384,7 +386,8 @@ function sequence:step(name) end
 ---@field image flashlua.verdict_image
 ---the target
 ---@field target flashlua.verdict_target
----with `--part`: `label`, `image` and `target` of each part
+---with `--part`, or if a policy wrote more than one target: `label` (empty without `--part`), `image` and `target`
+---of each
 ---@field parts? flashlua.verdict_parts[]
 ---the policy's `check`, see below; only if the policy has one
 ---@field check? flashlua.verdict_check
@@ -411,7 +414,7 @@ function sequence:step(name) end
 ---@field sha256? string
 
 ---@class flashlua.verdict_target the field `target` of a verdict
----name of the target in the policy
+---name of the target in the policy; missing until the policy has chosen it
 ---@field name? string
 ---its device during the run
 ---@field device? string
@@ -585,8 +588,13 @@ function shell_object:put(path, content) end
 ---@return string address
 function shell_object:network() end
 
+---@class flashlua.write_options
+---@field target? string name of a target of the policy; default: job.target
+---@field image? string file, relative to files_dir, or web address; default: the operator's image
+
 ---@param job? flashlua.job only in a policy
-function shell_object:write(job) end
+---@param options? flashlua.write_options
+function shell_object:write(job, options) end
 
 ---@class flashlua.power
 local power_object = {}

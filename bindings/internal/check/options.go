@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,8 +99,30 @@ func (c *checker) checkFields(t *table, function string, functions []option.Func
 		if o, ok := kindIn(functions, name); ok {
 			c.checkValue(o, f.Value, t.fields[name])
 		}
+		c.checkTargetName(functions, name, f.Value)
 	}
 	return given, allKnown
+}
+
+// targetOptions are the options that are names of the policy's targets, by the function that has them.
+var targetOptions = map[string]string{"shell:write": "target", "session:step": "destroys"}
+
+// checkTargetName reports an option that is the name of a target, and none of the policy's.
+func (c *checker) checkTargetName(functions []option.Function, name string, e ast.Expr) {
+	for _, f := range functions {
+		if targetOptions[f.Name] != name {
+			return
+		}
+	}
+	text, ok := stringOf(e)
+	p := c.loaded.Policy
+	if !ok || p == nil || c.loaded.wrong("targets") || len(p.Variants) > 0 { // a variant may have others
+		return
+	}
+	known := slices.Sorted(maps.Keys(p.Targets))
+	if !slices.Contains(known, text) {
+		c.report(e.Line(), text, "bad-option", "option %s: the policy has no target %q%s", name, text, suggest.Name(text, known))
+	}
 }
 
 // otherPlace returns the functions that have an option, or else the options that a function has.

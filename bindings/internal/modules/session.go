@@ -11,7 +11,7 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
@@ -35,6 +35,11 @@ func (x *session) object(kind string, live func(context.Context) error, methods 
 
 // NewSession returns the session and the job that a policy's flash is called with.
 func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
+	x := newSession(state, s)
+	return x.value, x.job
+}
+
+func newSession(state *vm.State, s *engine.Session) *session {
 	x := &session{State: state, s: s}
 	x.job = x.newJob()
 	x.value = x.object("session", nil, map[string]vm.Builtin{
@@ -50,7 +55,7 @@ func NewSession(state *vm.State, s *engine.Session) (object, job lua.LValue) {
 		"last_error": state.ErrorValue(s.LastError),
 		"board":      lua.LString(s.Policy().Name),
 	})
-	return x.value, x.job
+	return x
 }
 
 // newJob makes the job. Reading size or sha256 waits until the image is staged.
@@ -59,11 +64,14 @@ func (x *session) newJob() *lua.LTable {
 		Kind: "job", Names: []string{"target", "verify_only", "attempt", "args", "size", "sha256"}, Values: x.L.NewTable(),
 		Hint: "the operator says what the job is: --target names another target, default_target is the policy's",
 	}
-	job.Values.RawSetString("target", lua.LString(x.s.Target().Name))
 	job.Values.RawSetString("verify_only", lua.LBool(x.s.VerifyOnly()))
 	job.Values.RawSetString("attempt", lua.LNumber(x.s.Attempt()))
 	job.Values.RawSetString("args", x.newArguments())
 	job.Get = func(c *vm.Args, _ lua.LValue, key string) (lua.LValue, bool, error) {
+		if name := x.s.Target().Name; key == "target" && name != "" { // a policy may choose it late
+			job.Values.RawSetString(key, lua.LString(name))
+			return lua.LString(name), true, nil
+		}
 		if key != "size" && key != "sha256" {
 			return nil, false, nil
 		}
@@ -113,14 +121,20 @@ func (x *session) uboot(c *vm.Args) ([]lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
+	return vm.Ret(x.newUBoot(ub))
+}
+
+func (x *session) newUBoot(ub *uboot.UBoot) lua.LValue {
 	methods := ubootMethods(ub, x.s.BeforeCommand)
+	methods["run"] = runner(ubootCommand(x.s, ub.Run, func(out string) string { return out }), x.s.CheckActive)
+	methods["exec"] = executer(ubootCommand(x.s, ub.Exec, func(res console.Result) string { return res.Output }), x.s.CheckActive)
 	methods["dhcp"] = func(c *vm.Args) ([]lua.LValue, error) {
 		address, err := x.s.DHCP(c.Ctx, ub)
 		return []lua.LValue{lua.LString(address)}, err
 	}
 	methods["load"] = func(c *vm.Args) ([]lua.LValue, error) { return nil, x.s.Load(c.Ctx, ub, x.files(c)...) }
 	methods["boot"] = x.boot(ub)
-	return vm.Ret(x.object("uboot", ub.Live, methods, nil))
+	return x.object("uboot", ub.Live, methods, nil)
 }
 
 // files reads the names of the files to load: none for all, one, a list, or a table like the policy's files.
@@ -180,15 +194,4 @@ func (x *session) shell(c *vm.Args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	return []lua.LValue{x.newShell(sh)}, nil
-}
-
-func (x *session) newShell(sh *shell.Shell) lua.LValue {
-	methods := shellMethods(sh, x.s.BeforeCommand)
-	methods["write"] = func(c *vm.Args) ([]lua.LValue, error) {
-		if v := c.Opt(1); v != lua.LNil && v != x.job {
-			c.Fail("argument 1 must be the job that flash was given")
-		}
-		return nil, x.s.Write(c.Ctx, sh)
-	}
-	return x.object("shell", sh.Live, methods, nil)
 }

@@ -17,7 +17,7 @@ import (
 type stepOptions struct {
 	Retries  int           `lua:"retries"`
 	Timeout  time.Duration `lua:"timeout"`  // of each try
-	Destroys string        `lua:"destroys"` // job.target
+	Destroys string        `lua:"destroys"` // name of a target
 	Aborts   console.Watch `lua:"aborts"`
 }
 
@@ -50,12 +50,12 @@ func (x *session) step(c *vm.Args) ([]lua.LValue, error) {
 	if at == 3 {
 		luaoption.Read(c, sessionStepOptions, &o)
 	}
-	if target := x.s.Target().Name; o.Destroys != "" && o.Destroys != target {
-		c.Fail("option destroys must be job.target, %q, not %q", target, o.Destroys)
+	if targets := x.s.Policy().Targets; o.Destroys != "" && targets[o.Destroys].Name == "" {
+		c.Fail("option destroys must be job.target, %q, or the name of another target of the policy, not %q", x.s.Target().Name, o.Destroys)
 	}
 	var results []lua.LValue
 	err := x.s.Step(c.Ctx, name, engine.StepOptions{
-		Retries: o.Retries, Timeout: o.Timeout, Destroys: o.Destroys != "", Watch: o.Aborts,
+		Retries: o.Retries, Timeout: o.Timeout, Destroys: o.Destroys, Watch: o.Aborts,
 	}, func(ctx context.Context) (err error) {
 		results, err = x.Call(ctx, f)
 		return err

@@ -3,6 +3,9 @@ package policy
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -10,6 +13,8 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
 )
 
 // defaultSequence is the module with the flash of policies that have none of their own.
@@ -38,6 +43,20 @@ func (d *decoder) hooks(ctx context.Context, p *engine.Policy, in Input) error {
 		session, _ := in.Session(s)
 		_, err = state.Call(ctx, boot, session, lua.LString(to))
 		return err
+	}
+	if f, ok := t.RawGetString("target").(*lua.LFunction); ok {
+		p.ChooseTarget = func(ctx context.Context, s *engine.Session, ub *uboot.UBoot, sh *shell.Shell) (string, error) {
+			answer, err := callHook(ctx, state, f, in.TargetArgs(s, ub, sh)...)
+			if err != nil {
+				return "", err
+			}
+			name, _ := answer.(lua.LString)
+			if _, ok := p.Targets[string(name)]; !ok {
+				known := slices.Sorted(maps.Keys(p.Targets))
+				return "", errBadResult(f, "target", answer, "the name of a target of the policy: "+strings.Join(known, ", "))
+			}
+			return string(name), nil
+		}
 	}
 	if f, ok := t.RawGetString("check").(*lua.LFunction); ok {
 		p.Check = func(ctx context.Context, s *engine.Session, report *engine.Report) error {

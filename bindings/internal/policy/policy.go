@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
@@ -43,6 +45,12 @@ func readPolicy(s *section, name string, variants []string) *engine.Policy {
 	p.PowerAfter = readPowerAfter(s.section("power_after"))
 	p.OffTime = readPower(s.section("power"))
 	s.function("flash")
+	if v := s.t.RawGetString("target"); v.Type() == lua.LTTable || v.Type() == lua.LTString {
+		s.known = append(s.known, "target")
+		s.fail("target", "must be a function, not a %s; did you mean targets?", v.Type())
+	} else {
+		s.function("target")
+	}
 	s.function("check")
 	s.function("classify")
 	s.function("backoff")

@@ -9,6 +9,8 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
 )
 
 // Reader reads policies, and options that are sections of one, in a Lua state. The state's goroutine owns it.
@@ -36,7 +38,9 @@ type Input struct {
 	// Uses returns the variables of U-Boot, or of a shell, whose values the script's texts contain. It may be nil.
 	Uses    func() []Use
 	Session func(*engine.Session) (session, job lua.LValue) // returns the arguments of the policy's flash
-	Verdict func(*engine.Report) (lua.LValue, error)        // returns the last argument of the policy's check
+	// TargetArgs returns the arguments of the policy's target.
+	TargetArgs func(*engine.Session, *uboot.UBoot, *shell.Shell) []lua.LValue
+	Verdict    func(*engine.Report) (lua.LValue, error) // returns the last argument of the policy's check
 }
 
 // Use is a place where a text of the script contains the value of a variable, ${Name}. Plain data.
@@ -46,7 +50,7 @@ type Use struct{ Name, Where string }
 type Result struct {
 	Policy   *engine.Policy
 	Settings []Setting       // every key with the value that will be used
-	Own      map[string]bool // for flash, check, classify and backoff: whether the script has its own
+	Own      map[string]bool // for flash, target, check, classify and backoff: whether the script has its own
 }
 
 // Setting is a policy key, dotted as --set takes it, and its value: a string, a number or a list of those. A

@@ -39,6 +39,7 @@ var keyTypes = map[string]string{
 	"power_after.cancel":  "power_state",
 
 	"flash":    "fun(s: flashlua.session, job: flashlua.job)",
+	"target":   "fun(s: flashlua.session, job: flashlua.job, at: { uboot?: flashlua.uboot, shell?: flashlua.shell }): string",
 	"check":    "fun(s: flashlua.session, report: flashlua.verdict)",
 	"classify": `fun(err: flashlua.error, next: fun(err: flashlua.error): "retry"|"fatal"): "retry"|"fatal"`,
 	"backoff":  "fun(n: integer, err: flashlua.error, next: fun(n: integer, err: flashlua.error): duration): duration",

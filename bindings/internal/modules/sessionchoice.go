@@ -1,0 +1,61 @@
+package modules
+
+import (
+	"context"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
+	"github.com/flashlua/flashlua/bindings/internal/option"
+	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// NewTargetArgs returns what a policy's target is called with: the session, the job, and a record with the prompt or
+// the shell that is there.
+func NewTargetArgs(state *vm.State, s *engine.Session, ub *uboot.UBoot, sh *shell.Shell) []lua.LValue {
+	x := newSession(state, s)
+	at := &vm.ReadOnly{Kind: "at", Names: []string{"uboot", "shell"}, Values: state.L.NewTable(), Hint: "it has the prompt of U-Boot, or the shell"}
+	if ub != nil {
+		at.Values.RawSetString("uboot", x.newUBoot(ub))
+	}
+	if sh != nil {
+		at.Values.RawSetString("shell", x.newShell(sh))
+	}
+	return []lua.LValue{x.value, x.job, state.Record(at)}
+}
+
+// ubootCommand makes do, a command of the script at U-Boot's prompt, void the receipts if it may change the medium.
+func ubootCommand[T any](s *engine.Session, do func(context.Context, console.Command) (T, error), output func(T) string) func(context.Context, console.Command) (T, error) {
+	return func(ctx context.Context, cmd console.Command) (res T, err error) {
+		after, err := s.BeforeUBootCommand(cmd.Text)
+		if err != nil {
+			return res, err
+		}
+		res, err = do(ctx, cmd)
+		return res, after(output(res), err)
+	}
+}
+
+type writeOptions struct {
+	Target string `lua:"target"`
+	Image  string `lua:"image"`
+}
+
+var shellWriteOptions = option.Declare[writeOptions](2, "shell:write")
+
+func (x *session) newShell(sh *shell.Shell) lua.LValue {
+	methods := shellMethods(sh, x.s.BeforeCommand)
+	methods["write"] = func(c *vm.Args) ([]lua.LValue, error) {
+		if v := c.Opt(1); v != lua.LNil && v != x.job {
+			c.Fail("argument 1 must be the job that flash was given")
+		}
+		var o writeOptions
+		luaoption.Read(c, shellWriteOptions, &o)
+		return nil, x.s.WriteTo(c.Ctx, sh, engine.WriteOptions(o))
+	}
+	return x.object("shell", sh.Live, methods, nil)
+}
