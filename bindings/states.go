@@ -80,6 +80,15 @@ func (all *states) policy(p engine.Policy) *engine.Policy {
 		}
 		return own.Policy.Transition(ctx, s, to)
 	}
+	if p.Check != nil {
+		p.Check = func(ctx context.Context, s *engine.Session, verified *engine.Report) error {
+			own, err := all.of(ctx)
+			if err != nil {
+				return err
+			}
+			return own.Policy.Check(ctx, s, verified)
+		}
+	}
 	if p.Classify != nil {
 		p.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {
 			own, oerr := all.of(ctx)
