@@ -30,6 +30,7 @@ end })
 b.flash = seq.flash
 function b.classify(err, next) n = n + 10 return next(err) end
 function b.backoff(n, err, next) return "1ms" end
+function b.check(s, report) n = n + 100 s:log("counted in the check " .. n) end
 return b`
 
 // scriptDir makes a folder with some files, and returns its path.
@@ -92,7 +93,7 @@ func TestOnePolicyInManyRuns(t *testing.T) {
 		}
 		defer sim.Close()
 		rep := e.Run(context.Background(), policy, engine.Job{Image: image})
-		if got, want := said.with("counted"), "counted 1 1 1, counted 12 2 2"; rep.Result != engine.ResultVerified || got != want {
+		if got, want := said.with("counted"), "counted 1 1 1, counted 12 2 2, counted in the check 112"; rep.Result != engine.ResultVerified || got != want {
 			t.Errorf("%s: %s, %v, it logged %s; want %s", name, rep.Result, rep.Err, got, want)
 		}
 	}

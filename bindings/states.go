@@ -8,6 +8,8 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
 )
 
 // states are the Lua states of a script, one for each run. Each begins as the script is after loading; changes
@@ -79,6 +81,24 @@ func (all *states) policy(p engine.Policy) *engine.Policy {
 			return err
 		}
 		return own.Policy.Transition(ctx, s, to)
+	}
+	if p.Check != nil {
+		p.Check = func(ctx context.Context, s *engine.Session, verified *engine.Report) error {
+			own, err := all.of(ctx)
+			if err != nil {
+				return err
+			}
+			return own.Policy.Check(ctx, s, verified)
+		}
+	}
+	if p.ChooseTarget != nil {
+		p.ChooseTarget = func(ctx context.Context, s *engine.Session, ub *uboot.UBoot, sh *shell.Shell) (string, error) {
+			own, err := all.of(ctx)
+			if err != nil {
+				return "", err
+			}
+			return own.Policy.ChooseTarget(ctx, s, ub, sh)
+		}
 	}
 	if p.Classify != nil {
 		p.Classify = func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error) {

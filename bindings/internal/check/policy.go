@@ -122,8 +122,15 @@ func (c *checker) checkFlash(own bool) {
 	}
 }
 
+// indirectBoot matches a boot command whose addresses are elsewhere: in a variable or a script of the board, or those
+// of the last load.
+var indirectBoot = lazyRegexp(`(?:^|[;&|]|\b(?:then|else|do)\b)\s*(?:(?:run|source|boot|bootd|bootflow|bootmenu)\b|boot[mizx]\s*(?:$|[;&|]))`)
+
 // checkFiles reports boot files that the boot command does not use.
 func (c *checker) checkFiles(p *engine.Policy) {
+	if indirectBoot().MatchString(p.Boot) {
+		return
+	}
 	used := addresses(p.Boot)
 	for name, f := range p.Files {
 		if f.NoAddress {
