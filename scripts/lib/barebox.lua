@@ -97,7 +97,7 @@ function M.stop(s, options)
 
 	-- Boots what was loaded, and logs in.
 	function b:boot()
-		loader.line(s.console, b.command .. TYPED_MARK, "\n", "10s")
+		loader.enter(s.console, b.command .. TYPED_MARK)
 		local back, out = loader.await(s.console, { MARK }, "3s")
 		if back then
 			local why = loader.last_line(out)

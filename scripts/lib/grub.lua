@@ -104,7 +104,7 @@ function M.stop(s, options)
 
 	-- Boots what was loaded, and logs in.
 	function g:boot()
-		loader.line(s.console, "boot", "\n", "10s")
+		loader.enter(s.console, "boot")
 		local back, out = loader.await(s.console, { o.prompt }, "3s")
 		if back then
 			error(errors.new { kind = "grub.boot", class = "retry", message = "GRUB: boot: " .. loader.last_line(out) })

@@ -1,54 +1,53 @@
 -- Types lines at a boot loader's console, for lib.grub and lib.barebox.
 local M = {}
 
-local CHUNK = 12 -- bytes: a UART keeps 16 while the boot loader is busy
-local TRIES = 5
+-- Bytes that are typed before their echo is compared, in each try: a UART keeps 16 while the boot loader is busy. A
+-- UEFI firmware that also reads the serial port takes some of them from GRUB.
+local CHUNKS = { 12, 12, 1, 1, 1 }
 
--- Types a part of a line. Reports whether the boot loader echoed it; a long line is echoed with line ends in it.
-local function echoed(con, part)
-	con:send(part)
+-- Waits for the echo of a part of a line. Returns "right", "wrong", or "none" if nothing came. The echo of a long line
+-- has line ends in it.
+local function await_echo(con, part)
 	local got, last = "", part:sub(-1)
 	while #got < #part do
-		local ok, text, _, before = pcall(con.expect, con, last, { timeout = "5s" })
+		local ok, text, _, before = pcall(con.expect, con, last, { timeout = "2s" })
 		if not ok then
 			if not errors.is(text, "console.timeout") then error(text, 0) end
-			return false
+			return got == "" and "none" or "wrong"
 		end
 		got = got .. string.gsub(before .. text, "[\r\n]", "")
 	end
-	return got == part
+	return got == part and "right" or "wrong"
+end
+
+-- Types a part of a line. Reports whether the boot loader echoed it. A single byte that was lost is typed again.
+local function echoed(con, part)
+	for _ = 1, #part == 1 and 5 or 1 do
+		con:send(part)
+		local echo = await_echo(con, part)
+		if echo ~= "none" then return echo == "right" end
+	end
+	return false
 end
 
 -- Types text without Enter. A text whose echo is wrong is cleared with Ctrl-U and typed again.
 local function type_text(con, text)
-	for _ = 1, TRIES do
+	for _, chunk in ipairs(CHUNKS) do
 		local right = true
-		for at = 1, #text, CHUNK do
-			right = right and echoed(con, text:sub(at, at + CHUNK - 1))
+		for at = 1, #text, chunk do
+			right = right and echoed(con, text:sub(at, at + chunk - 1))
 		end
 		if right then return end
-		con:send("\21")
-		con:drain { quiet = "300ms", timeout = "5s" }
+		for _ = 1, 3 do -- it may be lost as well
+			con:send("\21")
+			con:drain { quiet = "150ms", timeout = "2s" }
+		end
 	end
 	error(errors.new {
 		kind = "console.echo",
-		message = ("the boot loader did not echo what was typed, %d times: %s"):format(TRIES, text),
+		message = ("the boot loader did not echo what was typed, %d times: %s"):format(#CHUNKS, text),
 		hint = "check cable and baud rate; set console.chunk and console.delay in the policy if the boot loader is slow to read",
 	})
-end
-
--- Types a line and Enter, and waits for a text. Returns what came before that text.
----@param con flashlua.console
----@param text string
----@param wait_for string
----@param timeout? duration
----@return string before
-function M.line(con, text, wait_for, timeout)
-	if text:find("[\r\n]") then error("a command is one line", 3) end
-	type_text(con, text)
-	con:line("")
-	local _, _, before = con:expect(wait_for, { timeout = timeout })
-	return before
 end
 
 -- Waits for one of several texts. Returns the index of the one that came and what came before it; nil and "" after
@@ -63,6 +62,30 @@ function M.await(con, texts, timeout)
 	if ok then return index --[[@as integer]], before --[[@as string]] end
 	if not errors.is(err, "console.timeout") then error(err, 0) end
 	return nil, ""
+end
+
+-- Types a line and Enter, which is pressed again until the boot loader shows a new line.
+---@param con flashlua.console
+---@param text string
+function M.enter(con, text)
+	if text:find("[\r\n]") then error("a command is one line", 4) end
+	type_text(con, text)
+	for _ = 1, 5 do
+		con:line("")
+		if M.await(con, { "\n" }, "2s") then return end
+	end
+end
+
+-- Types a line and Enter, and waits for a text. Returns what came before that text.
+---@param con flashlua.console
+---@param text string
+---@param wait_for string
+---@param timeout? duration
+---@return string before
+function M.line(con, text, wait_for, timeout)
+	M.enter(con, text)
+	local _, _, before = con:expect(wait_for, { timeout = timeout })
+	return before
 end
 
 -- Returns the last line of a text that is not blank.
