@@ -20,8 +20,8 @@ type boards struct {
 }
 
 // Load loads a policy by its name or path, which is relative to the program's directory. The program must be
-// allowed to read the file.
-func (b boards) Load(p *engine.Program, spec string, set map[string]string) (*engine.Policy, error) {
+// allowed to read the file. note is called with what the script prints.
+func (b boards) Load(p *engine.Program, note func(string), spec string, set map[string]string) (*engine.Policy, error) {
 	fsys, dir := b.host.finder.fsys, b.host.finder.dir
 	switch file := strings.HasSuffix(spec, ".lua"); {
 	case file && fsys != nil:
@@ -30,7 +30,7 @@ func (b boards) Load(p *engine.Program, spec string, set map[string]string) (*en
 		spec = filepath.Join(dir, spec)
 	}
 	var refused error
-	policy, err := Load(spec, Options{Set: set, Log: p.Note, Modules: b.modules, FS: fsys, open: func(path string) (*os.File, error) {
+	policy, err := Load(spec, Options{Set: set, Log: note, Modules: b.modules, FS: fsys, open: func(path string) (*os.File, error) {
 		f, err := p.OpenFile(path)
 		if classify.Facts(err).Kind == classify.ScriptGrant {
 			refused = err

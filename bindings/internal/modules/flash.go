@@ -83,24 +83,28 @@ func (m flashModule) flashRun(c *vm.Args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	var j engine.Job
-	policy, err := m.job(c, p, &j)
+	run := p.NewRun()
+	policy, err := m.job(c, p, run, &j)
 	if err != nil {
-		p.RecordRefusal(j, err)
-		return nil, err
+		return nil, p.RecordRefusal(run, j, err).FlashError()
 	}
-	rep := p.Flash(c.Ctx, policy, j)
-	if err := errorOf(rep); err != nil {
+	rep := p.Flash(c.Ctx, run, policy, j)
+	if err := rep.FlashError(); err != nil {
 		return nil, err
 	}
 	return verdict(c.State, rep)
 }
 
 // job reads the arguments of flash.run. Port and target are in j even if the rest cannot be read.
-func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *engine.Policy, err error) {
+func (m flashModule) job(c *vm.Args, p *engine.Program, run *engine.ProgramRun, j *engine.Job) (policy *engine.Policy, err error) {
 	defer vm.CatchRefusal(&err)
 	var o runJobOptions
-	defer func() { j.Port, j.Target = o.Port, o.Target }()
+	defer func() {
+		j.Port, j.Target = o.Port, o.Target
+		run.Describe(lua.LVAsString(c.Opt(1)), o.Port)
+	}()
 	luaoption.Read(c, flashRunOptions, &o)
+	run.Describe(lua.LVAsString(c.Opt(1)), o.Port)
 	if (o.Image == "") == (len(o.Parts) == 0) || o.Port == "" {
 		c.Fail("options port, and image or parts, are required")
 	}
@@ -116,7 +120,7 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 			return nil, err
 		}
 	}
-	return m.board(c, p, o.Set)
+	return m.board(c, p, run, o.Set)
 }
 
 // flashDevice is flash.device(job), which does what flashlua write does. A device that is in use or not
@@ -132,34 +136,23 @@ func (m flashModule) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 		c.Fail("options image and to must not be empty")
 	}
 	j := engine.WriteJob{Image: o.Image, To: o.To, SHA256: strings.ToLower(o.SHA256), MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict}
-	rep := p.WriteDevice(c.Ctx, j)
-	if err := errorOf(rep); err != nil {
+	rep := p.WriteDevice(c.Ctx, p.NewRun(), j)
+	if err := rep.FlashError(); err != nil {
 		return nil, err
 	}
 	return verdict(c.State, rep)
 }
 
 // board reads the first argument: a policy's table, or the name of a board or of a file.
-func (m flashModule) board(c *vm.Args, p *engine.Program, set map[string]string) (*engine.Policy, error) {
+func (m flashModule) board(c *vm.Args, p *engine.Program, run *engine.ProgramRun, set map[string]string) (*engine.Policy, error) {
 	switch v := c.Any(1, "board").(type) {
 	case lua.LString:
-		return m.boards.Load(p, string(v), set)
+		return m.boards.Load(p, run.Note, string(v), set)
 	case *lua.LTable:
 		return m.boards.Decode(c.Ctx, v, set)
 	}
 	c.Fail("argument 1, the board, must be a policy's table or a name, not a %s", c.Opt(1).Type())
 	return nil, nil
-}
-
-// errorOf returns the error of a report, with the class that its exit code stands for; nil if the run succeeded.
-func errorOf(rep *engine.Report) error {
-	switch {
-	case rep.Err == nil:
-		return nil
-	case rep.Exit == engine.ExitExhausted:
-		return rep.Err
-	}
-	return classify.MarkFatal(rep.Err)
 }
 
 // flashRetry is flash.retry(function, [options]). It calls the function with the number of the try until it
