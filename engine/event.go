@@ -17,6 +17,7 @@ type Event struct {
 	Run     int           `json:"run,omitempty"`     // number of the flash in its program, from 1; 0 is none
 	Board   string        `json:"board,omitempty"`   // of that flash
 	Port    string        `json:"port,omitempty"`    // of that flash
+	Shared  bool          `json:"-"`                 // that flash is one of several at the same time
 	Attempt int           `json:"attempt,omitempty"` // from 1
 	Step    string        `json:"step,omitempty"`
 	Text    string        `json:"text,omitempty"`

@@ -40,7 +40,8 @@ func (p *Program) Flash(ctx context.Context, x *ProgramRun, policy *Policy, j Jo
 	end := p.run.script.beginNested()
 	defer end()
 	rep := p.flash(ctx, x, p.run.Engine, policy, j)
-	p.recordFlash(x, j, rep)
+	p.addRun(x, rep)
+	p.recordFlash(j, rep)
 	return rep
 }
 
@@ -57,9 +58,9 @@ func (p *Program) flash(ctx context.Context, x *ProgramRun, e Engine, policy *Po
 	return e.Run(ctx, policy, j)
 }
 
-func (p *Program) recordFlash(x *ProgramRun, j Job, rep *Report) {
+// recordFlash records what a flash of a board left on its medium.
+func (p *Program) recordFlash(j Job, rep *Report) {
 	p.run.report.Simulated = p.run.report.Simulated || rep.Simulated
-	p.addRun(x, rep)
 	p.recordReport(flashResult{port: j.Port, target: cmp.Or(rep.Target.Name, j.Target), err: rep.Err}, rep)
 }
 

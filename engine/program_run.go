@@ -19,10 +19,13 @@ const maxReturned = 1 << 20
 type runName struct {
 	number      int
 	board, port string
+	shared      bool // other runs of the program take place at the same time
 }
 
 // name adds the name to an event.
-func (n runName) name(e *Event) { e.Run, e.Board, e.Port = n.number, n.board, n.port }
+func (n runName) name(e *Event) {
+	e.Run, e.Board, e.Port, e.Shared = n.number, n.board, n.port, n.shared
+}
 
 // ProgramRun is one flash of a program. Its events and its report have its number. One goroutine at a time uses it.
 type ProgramRun struct {

@@ -23,11 +23,33 @@ type Transcript struct {
 	masked   int          // bytes at the beginning of line that belong to a secret whose stars are written
 	heldBack []byte       // of the other direction: it may be the beginning of a secret
 	echo     typedSecrets // in what comes from the board
+	prefix   string       // of every line
 }
 
 // NewTranscript returns a Transcript that writes to w, one Write a line. w must not block: the console waits for
 // it.
 func NewTranscript(w io.Writer) *Transcript { return &Transcript{w: w} }
+
+// Named returns a Transcript for one of several consoles that are recorded at the same time. It writes to the
+// writer of t, with a prefix on every line. It must be closed before t.
+func (t *Transcript) Named(prefix string) *Transcript {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return &Transcript{w: sharedWriter{t}, secrets: t.secrets, prefix: prefix}
+}
+
+// sharedWriter writes to the writer of a transcript, one line at a time.
+type sharedWriter struct{ t *Transcript }
+
+func (w sharedWriter) Write(line []byte) (int, error) {
+	w.t.mu.Lock()
+	defer w.t.mu.Unlock()
+	n, err := w.t.w.Write(line)
+	if err != nil && w.t.err == nil {
+		w.t.err = err
+	}
+	return n, err
+}
 
 // Hide writes stars in place of secrets from now on.
 func (t *Transcript) Hide(s *Secrets) {
@@ -156,7 +178,7 @@ func (t *Transcript) flush() {
 func (t *Transcript) write(at time.Time, mark byte, line string) {
 	quoted := strconv.QuoteToGraphic(line)
 	text := bytes.ReplaceAll([]byte(quoted[1:len(quoted)-1]), []byte(`\"`), []byte(`"`))
-	if _, err := fmt.Fprintf(t.w, "%s %c %s\n", at.UTC().Format("2006-01-02T15:04:05.000Z"), mark, text); err != nil && t.err == nil {
+	if _, err := fmt.Fprintf(t.w, "%s %c %s%s\n", at.UTC().Format("2006-01-02T15:04:05.000Z"), mark, t.prefix, text); err != nil && t.err == nil {
 		t.err = err
 	}
 }

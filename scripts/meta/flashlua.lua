@@ -370,6 +370,14 @@ flash = {}
 ---@return table verdict
 function flash.run(board, job) end
 
+---Flashes several boards at once. Each entry is a list of a board, the name of a built-in one or a file, and a job as
+---that of `flash.run`. A flash that fails does not raise an error.
+---@param flashes table[]
+---@param options? { parallel?: integer, stop_after?: integer }
+---@return table[] verdicts in the order of the entries
+---@return integer failed how many are not verified
+function flash.all(flashes, options) end
+
 ---If `to` is a file, it must be allowed with `--allow-write`.
 ---@param job { image: string, to: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean }
 ---@return table verdict

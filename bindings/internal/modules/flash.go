@@ -32,7 +32,7 @@ type flashModule struct {
 }
 
 func (m flashModule) functions() map[string]vm.Builtin {
-	return map[string]vm.Builtin{"run": m.flashRun, "retry": m.flashRetry, "device": m.flashDevice}
+	return map[string]vm.Builtin{"run": m.flashRun, "all": m.flashAll, "retry": m.flashRetry, "device": m.flashDevice}
 }
 
 // runJobOptions are the job of flash.run. Port and Target are read first, so that a refusal of the rest counts
@@ -84,7 +84,7 @@ func (m flashModule) flashRun(c *vm.Args) ([]lua.LValue, error) {
 	}
 	var j engine.Job
 	run := p.NewRun()
-	policy, err := m.job(c, p, run, &j)
+	policy, err := m.job(c, p, run, flashCall{board: c.Any(1, "board"), options: luaoption.Table(c, 2), tables: true}, &j)
 	if err != nil {
 		return nil, p.RecordRefusal(run, j, err).FlashError()
 	}
@@ -95,18 +95,26 @@ func (m flashModule) flashRun(c *vm.Args) ([]lua.LValue, error) {
 	return verdict(c.State, rep)
 }
 
-// job reads the arguments of flash.run. Port and target are in j even if the rest cannot be read.
-func (m flashModule) job(c *vm.Args, p *engine.Program, run *engine.ProgramRun, j *engine.Job) (policy *engine.Policy, err error) {
+// flashCall is the board and the job of one flash, as a script wrote them.
+type flashCall struct {
+	board   lua.LValue
+	options *lua.LTable
+	where   string // of the flash in the arguments, for messages; "" for the arguments themselves
+	tables  bool   // the board may be the table of a policy
+}
+
+// job reads the board and the job of a flash. Port and target are in j even if the rest cannot be read.
+func (m flashModule) job(c *vm.Args, p *engine.Program, run *engine.ProgramRun, f flashCall, j *engine.Job) (policy *engine.Policy, err error) {
 	defer vm.CatchRefusal(&err)
 	var o runJobOptions
 	defer func() {
 		j.Port, j.Target = o.Port, o.Target
-		run.Describe(lua.LVAsString(c.Opt(1)), o.Port)
+		run.Describe(lua.LVAsString(f.board), o.Port)
 	}()
-	luaoption.Read(c, flashRunOptions, &o)
-	run.Describe(lua.LVAsString(c.Opt(1)), o.Port)
+	luaoption.ReadTable(c, flashRunOptions, f.options, f.where, &o)
+	run.Describe(lua.LVAsString(f.board), o.Port)
 	if (o.Image == "") == (len(o.Parts) == 0) || o.Port == "" {
-		c.Fail("options port, and image or parts, are required")
+		c.Fail("%soptions port, and image or parts, are required", f.where)
 	}
 	*j = engine.Job{
 		Image: o.Image, Power: cmp.Or(o.Power, "none"), FilesDir: o.FilesDir, SHA256: strings.ToLower(o.SHA256),
@@ -120,7 +128,7 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, run *engine.ProgramRun, 
 			return nil, err
 		}
 	}
-	return m.board(c, p, run, o.Set)
+	return m.board(c, p, run, f, o.Set)
 }
 
 // flashDevice is flash.device(job), which does what flashlua write does. A device that is in use or not
@@ -143,15 +151,22 @@ func (m flashModule) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 	return verdict(c.State, rep)
 }
 
-// board reads the first argument: a policy's table, or the name of a board or of a file.
-func (m flashModule) board(c *vm.Args, p *engine.Program, run *engine.ProgramRun, set map[string]string) (*engine.Policy, error) {
-	switch v := c.Any(1, "board").(type) {
+// board reads a board: a policy's table, or the name of a board or of a file.
+func (m flashModule) board(c *vm.Args, p *engine.Program, run *engine.ProgramRun, f flashCall, set map[string]string) (*engine.Policy, error) {
+	switch v := f.board.(type) {
 	case lua.LString:
 		return m.boards.Load(p, run.Note, string(v), set)
 	case *lua.LTable:
+		if !f.tables {
+			return nil, classify.WithHint(classify.New(classify.ScriptArgument, "%s: %sthe board is a table, whose functions belong to the program: boards that are flashed at the same time need Lua states of their own", c.Name, f.where),
+				`put the policy into a file next to the program, and name it: { "mine.lua", { … } }`)
+		}
 		return m.boards.Decode(c.Ctx, v, set)
 	}
-	c.Fail("argument 1, the board, must be a policy's table or a name, not a %s", c.Opt(1).Type())
+	if f.where != "" {
+		c.Fail("%sthe board must be a name, not a %s", f.where, f.board.Type())
+	}
+	c.Fail("argument 1, the board, must be a policy's table or a name, not a %s", f.board.Type())
 	return nil, nil
 }
 
