@@ -10,8 +10,8 @@ type flashFailure struct {
 
 func (f *flashFailure) Unwrap() error { return f.error }
 
-// FlashError returns the error of a failed flash as a program raises it: it has the class that the exit code stands
-// for, and a program that does not catch it exits with that code. It returns nil after success.
+// FlashError returns the error of a failed flash as a program raises it: it has the class that the exit code
+// stands for, and a program that does not catch it exits with that code. It returns nil after success.
 func (r *Report) FlashError() error {
 	switch {
 	case r.Err == nil:

@@ -76,7 +76,7 @@ func (p *Program) flashAll(ctx context.Context, all []Flash, o FlashAllOptions, 
 	}
 	var (
 		reports = make([]*Report, len(all))
-		slots   = make(chan struct{}, o.Parallel)
+		slots   = make(chan struct{}, min(o.Parallel, len(all)))
 		wg      sync.WaitGroup
 		mu      sync.Mutex // guards failed
 		failed  int

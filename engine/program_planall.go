@@ -13,8 +13,8 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// planAll checks all that can be checked before a board is touched, of every flash, and opens the images. If a plan
-// cannot work, every flash is recorded: as refused, or as skipped because another one was refused. The error is
+// planAll checks all that can be checked before a board is touched, of every flash, and opens the images. If a
+// plan cannot work, every flash is recorded: as refused, or as skipped because another one was refused. The error is
 // that of the first refused flash; those of the others are secondary.
 func (p *Program) planAll(ctx context.Context, all []Flash, shared sharedImages) error {
 	failed := checkApart(ctx, all)

@@ -27,7 +27,8 @@ func (n runName) name(e *Event) {
 	e.Run, e.Board, e.Port, e.Shared = n.number, n.board, n.port, n.shared
 }
 
-// ProgramRun is one flash of a program. Its events and its report have its number. One goroutine at a time uses it.
+// ProgramRun is one flash of a program. Its events and its report have its number. One goroutine at a time uses
+// it.
 type ProgramRun struct {
 	program *Program
 	name    runName
@@ -81,8 +82,8 @@ func (r *programRuns) report(rep *Report) {
 	rep.Runs, rep.Returned = append([]*Report(nil), r.reports...), r.returned
 }
 
-// Return sets what the program returns: nil, or what encoding/json decodes JSON to. It returns an error for a value
-// that is too large for a report.
+// Return sets what the program returns: nil, or what encoding/json decodes JSON to. It returns an error for a
+// value that is too large for a report.
 func (p *Program) Return(v any) error {
 	raw, err := json.Marshal(v)
 	if err == nil && len(raw) > maxReturned {

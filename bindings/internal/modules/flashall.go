@@ -21,8 +21,8 @@ type allOptions struct {
 
 var flashAllOptions = option.Declare[allOptions](2, "flash.all")
 
-// flashAll is flash.all({ { board, job }, … }, [options]). It returns a list of verdicts in the order of the list,
-// and how many are not verified. It raises an error if the plan of a flash cannot work; nothing was touched then.
+// flashAll is flash.all({ { board, job }, … }, [options]). It returns a list of verdicts in the order of the
+// list, and how many are not verified. It raises an error if the plan of a flash cannot work; nothing was touched then.
 func (m flashModule) flashAll(c *vm.Args) ([]lua.LValue, error) {
 	p, err := m.phase.requireProgram(c)
 	if err != nil {
