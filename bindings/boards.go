@@ -22,8 +22,8 @@ type boards struct {
 }
 
 // Load loads a policy by its name or path, which is relative to the program's directory. The program must be
-// allowed to read the file.
-func (b boards) Load(p *engine.Program, spec string, by modules.Choice) (*engine.Policy, error) {
+// allowed to read the file. note is called with what the script prints.
+func (b boards) Load(p *engine.Program, note func(string), spec string, by modules.Choice) (*engine.Policy, error) {
 	fsys, dir := b.host.finder.fsys, b.host.finder.dir
 	switch file := strings.HasSuffix(spec, ".lua"); {
 	case file && fsys != nil:
@@ -32,7 +32,7 @@ func (b boards) Load(p *engine.Program, spec string, by modules.Choice) (*engine
 		spec = filepath.Join(dir, spec)
 	}
 	var refused error
-	policy, err := Load(spec, Options{Set: by.Set, Variant: by.Variant, Log: p.Note, Modules: b.modules, Allow: b.allow, FS: fsys, open: func(path string) (*os.File, error) {
+	policy, err := Load(spec, Options{Set: by.Set, Variant: by.Variant, Log: note, Modules: b.modules, Allow: b.allow, FS: fsys, open: func(path string) (*os.File, error) {
 		f, err := p.OpenFile(path)
 		if classify.Facts(err).Kind == classify.ScriptGrant {
 			refused = err

@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/modules"
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
 
@@ -43,8 +44,16 @@ func (p *Program) dirs() []string {
 func (h *host) newProgram(name string, f *lua.LFunction) *Program {
 	return &Program{name, h.finder.stationDir(), func(ctx context.Context, run *engine.Program, args []string) error {
 		defer h.phase.RunProgram(run)()
-		_, err := h.Call(ctx, f, modules.Arguments(h.State, args))
-		return err
+		results, err := h.Call(ctx, f, modules.Arguments(h.State, args))
+		if err != nil || len(results) == 0 || results[0] == lua.LNil {
+			return err
+		}
+		v, err := modules.JSONValue(ctx, h.State, results[0])
+		if err != nil {
+			return classify.WithHint(classify.Wrap(err, classify.ScriptResult, "what the program returned cannot be part of the verdict: it is no JSON"),
+				"return a table of texts, numbers, booleans and such tables, or nothing")
+		}
+		return run.Return(v)
 	}}
 }
 

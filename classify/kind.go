@@ -45,6 +45,7 @@ const (
 	TargetUnsafe        Kind = "target.unsafe"
 	TargetMissing       Kind = "target.missing"
 	FlashUnverified     Kind = "flash.unverified"
+	FlashSkipped        Kind = "flash.skipped"
 	WriteFailed         Kind = "write.failed"
 	VerifyMismatch      Kind = "verify.mismatch"
 	VerifyRead          Kind = "verify.read"
@@ -163,6 +164,7 @@ var table = map[Kind]entry{
 	TargetUnsafe:    {Fatal, "the target must not be overwritten", "Unmount it, choose another target, or use a larger medium."},
 	TargetMissing:   {Fatal, "the board does not have the target", "Check targets in the policy against /sys/class/block on the board."},
 	"flash":         {Fatal, "the flash did not complete", "Write with write(job), which verifies."},
+	FlashSkipped:    {Fatal, "the flash of a program was not started", "Flash the board again after the failures before it are fixed."},
 	FlashUnverified: {Fatal, "the flash ended without proof", "Write with write(job) in flash; the return value of a script proves nothing."},
 
 	"deadline":      {Retry, "a deadline passed", "Raise the limit in the message if the board needs more time."},

@@ -213,28 +213,32 @@ func TestProgramWithoutAccess(t *testing.T) {
 	for name, do := range map[string]func(ctx context.Context, p *Program) error{
 		"Image": func(ctx context.Context, p *Program) error { _, err := p.Image(ctx, "f", ""); return err },
 		"WriteDevice's image": func(ctx context.Context, p *Program) error {
-			return p.WriteDevice(ctx, WriteJob{Image: "f", To: "/dev/null"}).Err
+			return p.WriteDevice(ctx, p.NewRun(), WriteJob{Image: "f", To: "/dev/null"}).Err
 		},
 		"WriteDevice's target": func(ctx context.Context, p *Program) error {
-			return p.WriteDevice(ctx, WriteJob{Image: "http://127.0.0.1:1/x", To: "out/f"}).Err
+			return p.WriteDevice(ctx, p.NewRun(), WriteJob{Image: "http://127.0.0.1:1/x", To: "out/f"}).Err
 		},
-		"Flash's image": func(ctx context.Context, p *Program) error { return p.Flash(ctx, &Policy{}, Job{Image: "f"}).Err },
+		"Flash's image": func(ctx context.Context, p *Program) error {
+			return p.Flash(ctx, p.NewRun(), &Policy{}, Job{Image: "f"}).Err
+		},
 		"Flash's part": func(ctx context.Context, p *Program) error {
-			return p.Flash(ctx, &Policy{}, Job{Parts: []Part{{Image: "f"}}}).Err
+			return p.Flash(ctx, p.NewRun(), &Policy{}, Job{Parts: []Part{{Image: "f"}}}).Err
 		},
-		"Flash's boot files": func(ctx context.Context, p *Program) error { return p.Flash(ctx, policy, Job{Image: "-"}).Err },
+		"Flash's boot files": func(ctx context.Context, p *Program) error {
+			return p.Flash(ctx, p.NewRun(), policy, Job{Image: "-"}).Err
+		},
 		"Flash's appended file": func(ctx context.Context, p *Program) error {
 			files := map[string]File{"kernel": {Path: "/dev/null", Append: "out/f"}}
-			return p.Flash(ctx, &Policy{Files: files, Targets: policy.Targets}, Job{Image: "-"}).Err
+			return p.Flash(ctx, p.NewRun(), &Policy{Files: files, Targets: policy.Targets}, Job{Image: "-"}).Err
 		},
 		"Flash's replaced file": func(ctx context.Context, p *Program) error {
-			return p.Flash(ctx, policy, Job{Image: "-", Files: map[string]string{"kernel": "out/f"}}).Err
+			return p.Flash(ctx, p.NewRun(), policy, Job{Image: "-", Files: map[string]string{"kernel": "out/f"}}).Err
 		},
 		"Flash's port": func(ctx context.Context, p *Program) error {
-			return p.Flash(ctx, &Policy{}, Job{Image: "-", Port: "unix:f"}).Err
+			return p.Flash(ctx, p.NewRun(), &Policy{}, Job{Image: "-", Port: "unix:f"}).Err
 		},
 		"Flash's power": func(ctx context.Context, p *Program) error {
-			return p.Flash(ctx, &Policy{}, Job{Image: "-", Power: "qmp:f"}).Err
+			return p.Flash(ctx, p.NewRun(), &Policy{}, Job{Image: "-", Power: "qmp:f"}).Err
 		},
 		"Open": func(ctx context.Context, p *Program) error { _, err := p.Open(ctx, "unix:f", Console{}); return err },
 		"Power": func(ctx context.Context, p *Program) error {
@@ -243,7 +247,7 @@ func TestProgramWithoutAccess(t *testing.T) {
 		},
 		"OpenFile": func(_ context.Context, p *Program) error { _, err := p.OpenFile("f"); return err },
 		"Simulate": func(ctx context.Context, p *Program) error {
-			return p.Flash(ctx, &Policy{Targets: policy.Targets}, Job{Image: "-", Port: "sim:size=1,dir=out"}).Err
+			return p.Flash(ctx, p.NewRun(), &Policy{Targets: policy.Targets}, Job{Image: "-", Port: "sim:size=1,dir=out"}).Err
 		},
 	} {
 		r := Engine{}.RunProgram(t.Context(), ProgramJob{}, do)

@@ -20,6 +20,7 @@ type emitter struct {
 	clock   clock.Clock
 	secrets *console.Secrets
 	sub     *subscriber // nil: the run has none
+	source  runName     // of a run within a program
 	attempt atomic.Int64
 
 	mu           sync.Mutex // guards what follows, and is held while an event is sent
@@ -33,8 +34,8 @@ type progressMark struct {
 }
 
 // newEmitter returns an emitter that calls subscriber with every event; subscriber may be nil.
-func newEmitter(clk clock.Clock, secrets *console.Secrets, subscriber func(Event)) *emitter {
-	e := &emitter{clock: clk, secrets: secrets, lastProgress: map[string]progressMark{}}
+func newEmitter(clk clock.Clock, secrets *console.Secrets, source runName, subscriber func(Event)) *emitter {
+	e := &emitter{clock: clk, secrets: secrets, source: source, lastProgress: map[string]progressMark{}}
 	if subscriber != nil {
 		e.sub = newSubscriber(clk, subscriber)
 	}
@@ -55,6 +56,9 @@ func (e *emitter) sendLocked(event Event) {
 	event.Text, event.Error, event.Step = masked(e.secrets, event.Text), masked(e.secrets, event.Error), masked(e.secrets, event.Step)
 	event.clip()
 	event.Time = e.clock.Now()
+	if e.source.number > 0 {
+		e.source.name(&event)
+	}
 	event.Attempt = e.lastAttempt()
 	e.sub.deliver(event)
 }

@@ -54,6 +54,8 @@ type Engine struct {
 
 	grants *grants          // of the program in which the run takes place; nil allows every file
 	known  *console.Secrets // of that program and of all boards that it flashes; nil outside of a program
+	shared sharedImages     // open images of that program; nil are none
+	source runName          // of the run in that program; the zero value outside of a program
 }
 
 // setDefaults replaces nil fields by those of the station.

@@ -14,6 +14,10 @@ import "time"
 type Event struct {
 	Time    time.Time     `json:"time"`
 	Type    EventType     `json:"type"`
+	Run     int           `json:"run,omitempty"`     // number of the flash in its program, from 1; 0 is none
+	Board   string        `json:"board,omitempty"`   // of that flash
+	Port    string        `json:"port,omitempty"`    // of that flash
+	Shared  bool          `json:"-"`                 // that flash is one of several at the same time
 	Attempt int           `json:"attempt,omitempty"` // from 1
 	Step    string        `json:"step,omitempty"`
 	Output  string        `json:"output,omitempty"` // name of an output of the station

@@ -28,12 +28,14 @@ type outcome struct {
 	signal  int  // number of the signal that ended the run; 0 is none
 	late    bool // the total deadline passed, or left no time for another attempt
 	touched bool // an attempt began
+
+	flash ExitCode // of the flash of a program whose error ended it; 0 is none
 }
 
 // newOutcome returns the outcome of a run that ended with err. d is the decision on it. noTime means that the
 // total deadline left no time for another attempt.
 func newOutcome(d classify.Decision, err error, touched, noTime bool) outcome {
-	o := outcome{failed: err != nil, rule: d.Rule, class: d.Class, touched: touched, late: noTime}
+	o := outcome{failed: err != nil, rule: d.Rule, class: d.Class, touched: touched, late: noTime, flash: flashExit(err)}
 	if d.Rule == classify.RuleRunCancelled && classify.Find(err, classify.DeadlineTotal) != nil {
 		o.late = true
 	}
@@ -57,6 +59,8 @@ func (o outcome) exitCode() ExitCode {
 		return ExitDeadline
 	case !o.touched:
 		return ExitPlan
+	case o.flash != 0 && o.flash != ExitPlan: // which would say that the program touched nothing
+		return o.flash
 	case o.class == classify.Fatal:
 		return ExitFatal
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"slices"
@@ -18,6 +19,7 @@ func TestExitCode(t *testing.T) {
 	fatal := outcome{failed: true, rule: classify.RuleFatal, class: classify.Fatal}
 	touched := func(o outcome) outcome { o.touched = true; return o }
 	late := func(o outcome) outcome { o.late = true; return o }
+	flash := func(o outcome, exit ExitCode) outcome { o.flash = exit; return o }
 	by := func(signal int) outcome {
 		return outcome{failed: true, rule: classify.RuleRunCancelled, class: classify.Fatal, signal: signal, touched: true}
 	}
@@ -42,6 +44,12 @@ func TestExitCode(t *testing.T) {
 		{"the total deadline", touched(late(fatal)), 5},
 		{"no time for another attempt", touched(late(retry)), 5},
 		{"the total deadline before the board was touched", late(fatal), 5},
+		{"a flash of a program whose attempts all failed", touched(flash(fatal, 4)), 4},
+		{"a flash of a program that had no time left", touched(flash(fatal, 5)), 5},
+		{"a refused flash of a program that touched nothing", flash(fatal, 2), 2},
+		{"a refused flash of a program that touched something before", touched(flash(fatal, 2)), 3},
+		{"the total deadline of a program ends a flash", touched(late(flash(fatal, 3))), 5},
+		{"a signal ends a flash of a program", flash(by(2), 130), 130},
 		{"SIGHUP", by(1), 129},
 		{"SIGINT", by(2), 130},
 		{"SIGQUIT", by(3), 131},
@@ -69,5 +77,30 @@ func TestExitCode(t *testing.T) {
 	slices.Sort(documented)
 	if !slices.Equal(codes, documented) {
 		t.Errorf("the exit codes are %q; docs/cli.md has %q", codes, documented)
+	}
+}
+
+// TestFlashExit holds that only the error of a flash itself has the exit code of the flash, not what a script made
+// of it.
+func TestFlashExit(t *testing.T) {
+	failed := (&Report{Exit: ExitExhausted, Err: classify.New(classify.NetDHCPTimeout, "no lease")}).FlashError()
+	refused := (&Report{Exit: ExitPlan, Err: classify.New(classify.Usage, "no board")}).FlashError()
+	for _, tt := range []struct {
+		name string
+		err  error
+		want ExitCode
+	}{
+		{"no error", nil, 0},
+		{"another error", classify.New(classify.Usage, "x"), 0},
+		{"the error", failed, 4},
+		{"with a step and an attempt", classify.WithAttempt(classify.WithStep(failed, "rack"), 1), 4},
+		{"with others", classify.WithSecondary(failed, refused), 4},
+		{"joined: the first", errors.Join(refused, failed), 2},
+		{"the cause of a script's own", &classify.Error{Msg: "the rack failed", Cause: failed}, 0},
+		{"secondary", classify.WithSecondary(classify.New(classify.Usage, "x"), failed), 0},
+	} {
+		if got := flashExit(tt.err); got != tt.want {
+			t.Errorf("flashExit of %s = %d; want %d", tt.name, got, tt.want)
+		}
 	}
 }

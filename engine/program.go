@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"os"
 	"slices"
@@ -30,6 +29,7 @@ type Program struct {
 	turns   powerTurns // one for all drivers: two may switch the same board
 	power   []*ProgramPower
 	open    []*console.Console
+	runs    programRuns
 }
 
 // RunProgram calls f with a Program. The report is never nil; its result is ResultDone if f returned nil and every
@@ -43,6 +43,7 @@ func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Con
 	ctx = withValues(ctx)
 	d := p.execute(ctx, j.Timeout, f)
 	p.applyPowerAfter(ctx, d.Err)
+	p.runs.report(&r.report)
 	return r.finish(d)
 }
 
@@ -136,54 +137,4 @@ func (p *Program) Serve(ctx context.Context, address string) (*FileServer, error
 	h := serve.NewHTTP(l)
 	p.run.cleanups.push("HTTP server", h.Close)
 	return &FileServer{h}, nil
-}
-
-// RecordRefusal records that a flash could not begin, which counts as a flash that failed.
-func (p *Program) RecordRefusal(j Job, err error) {
-	p.flashes.record(flashResult{port: j.Port, target: j.Target, err: err})
-}
-
-// Flash runs a policy as Engine.Run does. If the last flash of a medium failed, the program fails, whatever it
-// returns.
-func (p *Program) Flash(ctx context.Context, policy *Policy, j Job) *Report {
-	e := p.run.Engine
-	if err := e.grants.canFlash(policy, j); err != nil {
-		p.RecordRefusal(j, err)
-		return RefusedReport(err)
-	}
-	done, err := e.simulate(policy, j)
-	if err != nil {
-		p.RecordRefusal(j, err)
-		return RefusedReport(err)
-	}
-	defer done()
-	p.run.report.Simulated = p.run.report.Simulated || e.Simulated
-	p.markTouched()
-	end := p.run.script.beginNested()
-	rep := e.Run(ctx, policy, j)
-	end()
-	p.recordReport(flashResult{port: j.Port, target: cmp.Or(rep.Target.Name, j.Target), err: rep.Err}, rep)
-	return rep
-}
-
-// WriteDevice writes an image to a medium of the station as Engine.Write does. It counts as Flash does.
-func (p *Program) WriteDevice(ctx context.Context, j WriteJob) *Report {
-	e := p.run.Engine
-	if err := cmp.Or(e.grants.canReadImage(j.Image), e.grants.canWriteMedium(j.To)); err != nil {
-		p.flashes.record(flashResult{port: j.To, err: err})
-		return RefusedReport(err)
-	}
-	p.markTouched()
-	e.Simulated = false // the medium is not
-	rep := e.Write(ctx, j)
-	p.recordReport(flashResult{port: j.To, err: rep.Err}, rep)
-	return rep
-}
-
-// recordReport records the report of a flash. That of the last flash is part of the program's.
-func (p *Program) recordReport(last flashResult, rep *Report) {
-	last.state = p.flashes.stateAfter(last.port, last.target, rep.Target.State)
-	p.flashes.record(last)
-	p.run.report.Image, p.run.report.Target, p.run.report.Parts = rep.Image, rep.Target, rep.Parts
-	p.run.ledger.mark(last.state)
 }

@@ -82,8 +82,8 @@ func overlaps(all []ramRange) (found []Overlap) {
 	return found
 }
 
-// checkApart returns an error if files that are loaded together share RAM.
-func checkApart(files []bootFile) error {
+// checkFilesApart returns an error if files that are loaded together share RAM.
+func checkFilesApart(files []bootFile) error {
 	var all []ramRange
 	for _, f := range files {
 		all = append(all, ramRange{f.name, f.Address, f.size})

@@ -75,10 +75,10 @@ func TestPlanRefusesOverlaps(t *testing.T) {
 	}{{[]string{"a", "b"}, classify.ConfigPolicy}, {nil, classify.ConfigPolicy}, {[]string{"b"}, ""}} {
 		all, err := files.list(p, tt.names)
 		if err == nil {
-			err = checkApart(all)
+			err = checkFilesApart(all)
 		}
 		if got := classify.Facts(err).Kind; got != tt.kind {
-			t.Errorf("checkApart(%q) = %v; want an error of kind %q", tt.names, err, tt.kind)
+			t.Errorf("checkFilesApart(%q) = %v; want an error of kind %q", tt.names, err, tt.kind)
 		}
 	}
 }

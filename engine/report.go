@@ -20,6 +20,7 @@ const (
 	ResultPlanned  Result = "planned" // by a dry run: the plan can work
 	ResultReached  Result = "reached" // by Interactive: the board reached the state, and its use ended well
 	ResultDone     Result = "done"    // by a program: it ended well
+	ResultSkipped  Result = "skipped" // of a flash of a program that was not started
 )
 
 // success returns the result of a run of this mode that ended well.
@@ -55,16 +56,20 @@ type Report struct {
 	Console    []string      `json:"console,omitempty"`   // the last lines
 	Detail     string        `json:"detail,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"` // what may be wrong, although the run goes on
+	Run        int           `json:"run,omitempty"`      // number of a flash in its program, from 1
 	Board      string        `json:"board"`
 	Args       Arguments     `json:"args,omitempty"`    // values of the policy's arguments, secrets masked
 	Variant    string        `json:"variant,omitempty"` // of the board
+	Port       string        `json:"port,omitempty"`    // console of the board
 	Image      ImageReport   `json:"image"`
 	Target     TargetReport  `json:"target"`
 	Parts      []PartReport  `json:"parts,omitempty"` // Image and Target are those of the first; Target.State is of all
 	Check      *CheckReport  `json:"check,omitempty"` // nil if the policy has none
 	Duration   time.Duration `json:"duration_ns"`
 	Simulated  bool          `json:"simulated"`
-	Lost       []Loss        `json:"lost,omitempty"` // output that was not read in time
+	Lost       []Loss        `json:"lost,omitempty"`     // output that was not read in time
+	Runs       []*Report     `json:"runs,omitempty"`     // the flashes of a program, the last maxRuns of them
+	Returned   any           `json:"returned,omitempty"` // what a program returned, as encoding/json decodes it
 
 	Err error `json:"-"` // nil after success
 }
@@ -187,7 +192,7 @@ func masked(secrets *console.Secrets, text string) string { return web.Redact(se
 
 // mask hides the secrets in all texts, which may come from a script, the board or the command line.
 func (r *Report) mask(secrets *console.Secrets) {
-	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.StopReason, &r.Step} {
+	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.StopReason, &r.Step, &r.Port} {
 		*text = masked(secrets, *text)
 	}
 	for _, list := range [][]string{r.Chain, r.Secondary, r.Console, r.Warnings} {
@@ -196,6 +201,7 @@ func (r *Report) mask(secrets *console.Secrets) {
 		}
 	}
 	r.Check.mask(secrets)
+	r.Returned = maskedValue(secrets, r.Returned)
 	for _, a := range r.Attempts {
 		a.Error, a.Step = masked(secrets, a.Error), masked(secrets, a.Step)
 	}

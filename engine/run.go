@@ -38,7 +38,7 @@ func (e Engine) newRun(name string, mode Mode, o imageOptions) *run {
 	if e.Console != nil {
 		e.Console.Hide(secrets)
 	}
-	events := newEmitter(e.Clock, secrets, e.Events)
+	events := newEmitter(e.Clock, secrets, e.source, e.Events)
 	if events.sub != nil {
 		e.Events = events.sub.deliver // of runs within this one
 	}
@@ -47,9 +47,10 @@ func (e Engine) newRun(name string, mode Mode, o imageOptions) *run {
 		cleanups: cleanups{clock: e.Clock, hurry: e.Hurry},
 		ledger:   ledger{clock: e.Clock, idle: Untouched},
 		script:   scriptCaller{clock: e.Clock, hurry: e.Hurry},
-		report:   Report{Board: name, Simulated: e.Simulated},
+		report:   Report{Run: e.source.number, Board: name, Simulated: e.Simulated},
 	}
 	r.staging = newStaging(r.stager(o), events)
+	r.staging.shared, r.staging.options = e.shared, o
 	r.decider = decider{clock: e.Clock, script: &r.script, events: events, rules: e.Rules}
 	return r
 }
@@ -130,6 +131,7 @@ func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
 	}
 	r.decider.policy = p
 	r.ledger.readOnly = j.VerifyOnly
+	r.report.Port = j.Port
 	r.report.Image.Path = image.Ref(j.Image).String()
 	r.report.Variant = p.Variant
 	r.report.Check = skippedCheck(p, j, mode)

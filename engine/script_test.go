@@ -47,7 +47,7 @@ func TestPolicyThatDoesNotReturn(t *testing.T) {
 				var r *Report
 				if tt.program {
 					r = b.RunProgram(ctx, ProgramJob{Name: "rack", Access: Access{Read: []string{b.job.Image}}}, func(ctx context.Context, p *Program) error {
-						return p.Flash(ctx, b.policy, b.job).Err
+						return p.Flash(ctx, p.NewRun(), b.policy, b.job).Err
 					})
 					synctest.Wait()
 				} else {

@@ -66,7 +66,7 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 	if err != nil {
 		return err
 	}
-	if err := checkApart(files); err != nil {
+	if err := checkFilesApart(files); err != nil {
 		return classify.MarkFatal(err)
 	}
 	for _, f := range files {

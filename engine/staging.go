@@ -16,6 +16,8 @@ type stagedImage struct {
 	digest  string                          // that the image must have, as image.ParseDigest returns it; "" for any
 	onRange func(*image.Image, image.Range) // is called with each range as soon as it can be read; may be nil
 
+	borrowed bool // it is a shared one, which the staging does not close; final once the staging is over
+
 	minSize atomic.Int64 // bytes that the image has at least; grows until it is open
 	opened  atomic.Pointer[image.Image]
 }
@@ -35,6 +37,9 @@ type staging struct {
 	stager image.Stager // what all images have in common
 	events *emitter
 	images []*stagedImage // not changed after start
+
+	shared  sharedImages // that are open already
+	options imageOptions
 
 	slow        chan struct{} // closed when it takes longer than a moment, or is over
 	needed      chan struct{} // closed when the board waits for the images
@@ -89,8 +94,8 @@ func (s *staging) start(ctx context.Context, reservedCPUs int) (stop func() erro
 		cancel()
 		<-s.done
 		for _, im := range s.images {
-			if im := im.image(); im != nil {
-				im.Close()
+			if open := im.image(); open != nil && !im.borrowed {
+				open.Close()
 			}
 		}
 		return nil
@@ -99,6 +104,11 @@ func (s *staging) start(ctx context.Context, reservedCPUs int) (stop func() erro
 
 func (s *staging) openAll(ctx context.Context, reservedCPUs int) error {
 	for _, im := range s.images {
+		if open := s.shared[imageKey{im.from, im.digest, s.options}]; open != nil {
+			im.borrowed = true
+			im.opened.Store(open)
+			continue
+		}
 		st := s.stager
 		st.Digest, st.CPUs = im.digest, image.CPUs{Reserved: reservedCPUs, UseAll: s.needed}
 		st.Observer.Range, st.Observer.Slow = im.onRange, s.closeSlow

@@ -22,9 +22,12 @@ type WriteJob struct {
 	Force      bool   // also a device that is in use, or not removable
 }
 
+// stationBoard stands for the board in the report of a write to a medium of the station.
+const stationBoard = "this machine"
+
 // Write writes an image to a medium of the station and verifies it. The report is never nil.
 func (e Engine) Write(ctx context.Context, j WriteJob) *Report {
-	r := e.newRun("this machine", ModeWrite, imageOptions{j.MaxSize, j.Format, j.NoBlockMap})
+	r := e.newRun(stationBoard, ModeWrite, imageOptions{j.MaxSize, j.Format, j.NoBlockMap})
 	m := &medium{
 		stagedImage: &stagedImage{from: image.Ref(j.Image), digest: j.SHA256},
 		target:      flash.Target{Name: j.To, Path: j.To},

@@ -29,23 +29,20 @@ type printer struct {
 	level   level
 	started time.Time
 
-	mu              sync.Mutex // guards the following fields, and the order of lines on w
-	lastPrint       time.Time
-	stop            func() bool // stops the next tick
-	ended           bool
-	attempt         int
-	phase           activity    // outside of steps
-	steps           []activity  // current steps, the innermost last
-	pause           *activity   // wait before a retry; nil if there is none
-	step            string      // step of the last progress event
-	reportedPercent int64       // last printed progress of step
-	status          *statusLine // nil where lines cannot be redrawn
+	mu        sync.Mutex // guards the following fields, and the order of lines on w
+	lastPrint time.Time
+	stop      func() bool // stops the next tick
+	ended     bool
+	*lane                   // of the event that is printed, or of the last one
+	lanes     map[int]*lane // of the runs that have not ended, by their numbers; 0 is the command's own
+	status    *statusLine   // nil where lines cannot be redrawn
 }
 
 // newPrinter returns a printer on the standard error, which must not block. The caller calls end.
 func (env Env) newPrinter(clk clock.Clock, level level) *printer {
 	now := clk.Now()
-	p := &printer{colors: env.colors(env.Stderr), w: env.Stderr, clk: clk, level: level, started: now, lastPrint: now, phase: activity{"preparing", now}}
+	p := &printer{colors: env.colors(env.Stderr), w: env.Stderr, clk: clk, level: level, started: now, lastPrint: now, lanes: map[int]*lane{}}
+	p.lane = p.laneOf(engine.Event{Time: now})
 	if env.canRedraw(env.Stderr) {
 		p.status = &statusLine{width: func() int { return env.Terminal(env.Stderr) }}
 	}
@@ -90,8 +87,15 @@ func (p *printer) write(lines string, again bool) {
 	}
 }
 
-// printf prints lines. The caller holds mu and has escaped control characters in the arguments.
-func (p *printer) printf(format string, args ...any) { p.write(fmt.Sprintf(format, args...), true) }
+// printf prints lines, each with the name of its run if several take place at the same time. The caller holds mu and
+// has escaped control characters in the arguments.
+func (p *printer) printf(format string, args ...any) {
+	lines := fmt.Sprintf(format, args...)
+	if p.label != "" {
+		lines = p.label + strings.ReplaceAll(strings.TrimSuffix(lines, "\n"), "\n", "\n"+p.label) + "\n"
+	}
+	p.write(lines, true)
+}
 
 // note prints a message of a script.
 func (p *printer) note(text string) {
@@ -123,7 +127,9 @@ func (p *printer) event(e engine.Event) {
 		return
 	}
 	e.Text, e.Error, e.Step = escapeControl(e.Text), strings.ReplaceAll(escapeControl(e.Error), "\n", "\n  | "), inline(e.Step)
+	p.lane = p.laneOf(e)
 	p.track(e)
+	defer p.endLane(e)
 	switch e.Type {
 	case engine.EventPlan:
 		p.printf("plan: %s\n", strings.ReplaceAll(e.Text, "\n", "\n      "))

@@ -55,8 +55,16 @@ func (p *printer) attemptText() string {
 
 func roundToSeconds(d time.Duration) string { return d.Round(time.Second).String() }
 
-// current returns the innermost activity. The caller holds mu.
+// current returns the innermost activity, or those of all runs that take place at the same time. The caller holds mu.
 func (p *printer) current() activity {
+	if all := p.together(); all.name != "" {
+		return all
+	}
+	return p.lane.current()
+}
+
+// current returns the innermost activity of the run.
+func (p *lane) current() activity {
 	switch n := len(p.steps); {
 	case p.pause != nil:
 		return *p.pause
@@ -100,7 +108,7 @@ const progressStep = 10
 
 // progress updates the progress bar, or prints a line every progressStep. The caller holds mu.
 func (p *printer) progress(e engine.Event) {
-	if p.status != nil {
+	if p.status != nil && !e.Shared {
 		p.status.progress(e)
 		if e.Done >= e.Total || e.Time.Sub(p.status.drawn) >= redrawInterval {
 			p.write("", true)

@@ -116,6 +116,9 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 		return nil, err
 	}
 	p.end()
+	if p.level > quiet {
+		printRuns(env.Stderr, report.Runs)
+	}
 	if e.Console != nil {
 		e.Console.Close() // the sink keeps the same error
 	}

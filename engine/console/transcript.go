@@ -38,18 +38,22 @@ func NewTranscript(w io.Writer) *Transcript { return &Transcript{w: w} }
 func (t *Transcript) Named(name string) *Transcript {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	other := &Transcript{name: name + " ", w: lockedWriter{t}, secrets: t.secrets}
+	other := &Transcript{name: t.name + name + " ", w: sharedWriter{t}, secrets: t.secrets}
 	t.others = append(t.others, other)
 	return other
 }
 
-// lockedWriter writes lines of another console to the writer of a transcript.
-type lockedWriter struct{ t *Transcript }
+// sharedWriter writes to the writer of a transcript, one line at a time.
+type sharedWriter struct{ t *Transcript }
 
-func (w lockedWriter) Write(line []byte) (int, error) {
+func (w sharedWriter) Write(line []byte) (int, error) {
 	w.t.mu.Lock()
 	defer w.t.mu.Unlock()
-	return w.t.w.Write(line)
+	n, err := w.t.w.Write(line)
+	if err != nil && w.t.err == nil {
+		w.t.err = err
+	}
+	return n, err
 }
 
 // Hide writes stars in place of secrets from now on.

@@ -36,6 +36,13 @@ func lockDir() string {
 	return "/tmp"
 }
 
+// Identity returns a text that all specifications of one port have in common, as far as that can be known: links of
+// device files are followed, and names of hosts are resolved. It opens nothing.
+func Identity(ctx context.Context, spec string) (string, error) {
+	scheme, address, _ := strings.Cut(spec, ":")
+	return canonical(ctx, scheme, address)
+}
+
 // canonical returns one name for all spellings of an address. Only ctx bounds the resolving of a host name.
 func canonical(ctx context.Context, scheme, address string) (string, error) {
 	if path, err := filepath.EvalSymlinks(address); err == nil {

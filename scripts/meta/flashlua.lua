@@ -338,8 +338,8 @@ function sequence:step(name) end
 
 -- begin of the verdict: UPDATE=1 go test -run TestStubHasTheVerdict ./bindings/internal/policy writes it
 ---@class flashlua.verdict result of a flash; docs/outputs.md describes it
----`verified`; `failed`; `planned`: the plan of a dry run can work; `done`: a program succeeded; `reached`:
----`Engine.Interactive` of the Go library succeeded
+---`verified`; `failed`; `skipped`: a flash of a program that was not started; `planned`: the plan of a dry run can
+---work; `done`: a program succeeded; `reached`: `Engine.Interactive` of the Go library succeeded
 ---@field result string
 ---`flash`, `verify`, `dry-run`, `program` or `write`; `console` for `Engine.Interactive`. If a command line is
 ---refused, the mode that its command would have had
@@ -376,12 +376,16 @@ function sequence:step(name) end
 ---@field detail? string
 ---what may be wrong although the run goes on: a partition table for sectors of another size
 ---@field warnings? string[]
----name of the policy
+---number of a flash in its program, from 1; only in `runs`, and in what `flash.run` returns
+---@field run? integer
+---name of the policy, or of the program
 ---@field board string
 ---values of the policy's arguments, by name; secrets are masked
 ---@field args? any
 ---variant of the policy that was chosen; left out if none was
 ---@field variant? string
+---console port
+---@field port? string
 ---`path`, and `size` and `sha256` after the image was decompressed
 ---@field image flashlua.verdict_image
 ---the target
@@ -397,6 +401,10 @@ function sequence:step(name) end
 ---@field simulated boolean
 ---output that was not read in time
 ---@field lost? flashlua.verdict_lost[]
+---of a program: the flashes
+---@field runs? flashlua.verdict[]
+---of a program: what its function returned, as JSON
+---@field returned? any
 
 ---@class flashlua.verdict_attempts the field `attempts` of a verdict
 ---@field attempt integer
@@ -780,6 +788,14 @@ flash = {}
 ---@param job { image?: string, parts?: table<string, string>, port: string, power?: string, consoles?: table<string, string>, outputs?: table<string, string>, target?: string, files?: string, file?: table<string, string>, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean, timeout?: duration, retries?: integer, variant?: string, set?: table<string, string>, args?: table<string, string|number|boolean> }
 ---@return flashlua.verdict
 function flash.run(board, job) end
+
+---Flashes several boards at once. Each entry is a list of a board, the name of a built-in one or a file, and a job as
+---that of `flash.run`. A flash that fails does not raise an error.
+---@param flashes table[]
+---@param options? { parallel?: integer, stop_after?: integer }
+---@return table[] verdicts in the order of the entries
+---@return integer failed how many are not verified
+function flash.all(flashes, options) end
 
 ---If `to` is a file, it must be allowed with `--allow-write`.
 ---@param job { image: string, to: string, sha256?: string, max_size?: size, format?: string, no_bmap?: boolean, strict?: boolean }

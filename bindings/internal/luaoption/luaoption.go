@@ -19,8 +19,10 @@ import (
 
 // Read reads the options of a call into to, in the order of their declaration, and raises script.argument
 // for a wrong value, an unknown name or a missing option. What was read before the error is in to.
-func Read[T any](c *vm.Args, set *option.Set[T], to *T) {
-	t := Table(c, set.Arg)
+func Read[T any](c *vm.Args, set *option.Set[T], to *T) { ReadTable(c, set, Table(c, set.Arg), "", to) }
+
+// ReadTable is Read for a table that is not an argument of the call. Every message begins with where.
+func ReadTable[T any](c *vm.Args, set *option.Set[T], t *lua.LTable, where string, to *T) {
 	var missing []string
 	for i, o := range set.Options {
 		v := t.RawGetString(o.Name)
@@ -32,22 +34,22 @@ func Read[T any](c *vm.Args, set *option.Set[T], to *T) {
 		}
 		value, err := Value(o.Kind, v)
 		if err != nil {
-			c.Fail("option %s %v", o.Name, err)
+			c.Fail("%soption %s %v", where, o.Name, err)
 		}
 		set.Assign(to, i, value)
 	}
 	known := option.Names(set.Options)
 	t.ForEach(func(k, _ lua.LValue) {
 		if name, ok := k.(lua.LString); !ok || !slices.Contains(known, string(name)) {
-			c.Fail("unknown option %s%s", k, suggest.Name(k.String(), known))
+			c.Fail("%sunknown option %s%s", where, k, suggest.Name(k.String(), known))
 		}
 	})
 	switch len(missing) {
 	case 0:
 	case 1:
-		c.Fail("option %s is required", missing[0])
+		c.Fail("%soption %s is required", where, missing[0])
 	default:
-		c.Fail("options %s are required", strings.Join(missing, ", "))
+		c.Fail("%soptions %s are required", where, strings.Join(missing, ", "))
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 func init() {
 	register("flash", func(c Config) map[string]vm.Builtin {
 		return flashModule{c.Phase, c.Allow, c.Boards, c.Output}.functions()
-	}, "run", "device")
+	}, "run", "all", "device")
 }
 
 // flashModule is the Lua module flash.
@@ -32,7 +32,7 @@ type flashModule struct {
 }
 
 func (m flashModule) functions() map[string]vm.Builtin {
-	return map[string]vm.Builtin{"run": m.flashRun, "retry": m.flashRetry, "device": m.flashDevice}
+	return map[string]vm.Builtin{"run": m.flashRun, "all": m.flashAll, "retry": m.flashRetry, "device": m.flashDevice}
 }
 
 // runJobOptions are the job of flash.run. Port and Target are read first, so that a refusal of the rest counts
@@ -87,26 +87,38 @@ func (m flashModule) flashRun(c *vm.Args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	var j engine.Job
-	policy, err := m.job(c, p, &j)
+	run := p.NewRun()
+	policy, err := m.job(c, p, run, flashCall{board: c.Any(1, "board"), options: luaoption.Table(c, 2), tables: true}, &j)
 	if err != nil {
-		p.RecordRefusal(j, err)
-		return nil, err
+		return nil, p.RecordRefusal(run, j, err).FlashError()
 	}
-	rep := p.Flash(c.Ctx, policy, j)
-	if err := errorOf(rep); err != nil {
+	rep := p.Flash(c.Ctx, run, policy, j)
+	if err := rep.FlashError(); err != nil {
 		return nil, err
 	}
 	return verdict(c.State, rep)
 }
 
-// job reads the arguments of flash.run. Port and target are in j even if the rest cannot be read.
-func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *engine.Policy, err error) {
+// flashCall is the board and the job of one flash, as a script wrote them.
+type flashCall struct {
+	board   lua.LValue
+	options *lua.LTable
+	where   string // of the flash in the arguments, for messages; "" for the arguments themselves
+	tables  bool   // the board may be the table of a policy
+}
+
+// job reads the board and the job of a flash. Port and target are in j even if the rest cannot be read.
+func (m flashModule) job(c *vm.Args, p *engine.Program, run *engine.ProgramRun, f flashCall, j *engine.Job) (policy *engine.Policy, err error) {
 	defer vm.CatchRefusal(&err)
 	var o runJobOptions
-	defer func() { j.Port, j.Target = o.Port, o.Target }()
-	luaoption.Read(c, flashRunOptions, &o)
+	defer func() {
+		j.Port, j.Target = o.Port, o.Target
+		run.Describe(lua.LVAsString(f.board), o.Port)
+	}()
+	luaoption.ReadTable(c, flashRunOptions, f.options, f.where, &o)
+	run.Describe(lua.LVAsString(f.board), o.Port)
 	if (o.Image == "") == (len(o.Parts) == 0) || o.Port == "" {
-		c.Fail("options port, and image or parts, are required")
+		c.Fail("%soptions port, and image or parts, are required", f.where)
 	}
 	by := Choice{Set: o.Set}
 	if o.Variant != nil {
@@ -126,7 +138,7 @@ func (m flashModule) job(c *vm.Args, p *engine.Program, j *engine.Job) (policy *
 			return nil, err
 		}
 	}
-	return m.board(c, p, by)
+	return m.board(c, p, run, f, by)
 }
 
 // flashDevice is flash.device(job), which does what flashlua write does. A device that is in use or not
@@ -142,34 +154,30 @@ func (m flashModule) flashDevice(c *vm.Args) ([]lua.LValue, error) {
 		c.Fail("options image and to must not be empty")
 	}
 	j := engine.WriteJob{Image: o.Image, To: o.To, SHA256: strings.ToLower(o.SHA256), MaxSize: int64(o.MaxSize), Format: o.Format, NoBlockMap: o.NoBmap, Strict: o.Strict}
-	rep := p.WriteDevice(c.Ctx, j)
-	if err := errorOf(rep); err != nil {
+	rep := p.WriteDevice(c.Ctx, p.NewRun(), j)
+	if err := rep.FlashError(); err != nil {
 		return nil, err
 	}
 	return verdict(c.State, rep)
 }
 
-// board reads the first argument: a policy's table, or the name of a board or of a file.
-func (m flashModule) board(c *vm.Args, p *engine.Program, by Choice) (*engine.Policy, error) {
-	switch v := c.Any(1, "board").(type) {
+// board reads a board: a policy's table, or the name of a board or of a file.
+func (m flashModule) board(c *vm.Args, p *engine.Program, run *engine.ProgramRun, f flashCall, by Choice) (*engine.Policy, error) {
+	switch v := f.board.(type) {
 	case lua.LString:
-		return m.boards.Load(p, string(v), by)
+		return m.boards.Load(p, run.Note, string(v), by)
 	case *lua.LTable:
+		if !f.tables {
+			return nil, classify.WithHint(classify.New(classify.ScriptArgument, "%s: %sthe board is a table, whose functions belong to the program: boards that are flashed at the same time need Lua states of their own", c.Name, f.where),
+				`put the policy into a file next to the program, and name it: { "mine.lua", { … } }`)
+		}
 		return m.boards.Decode(c.Ctx, v, by)
 	}
-	c.Fail("argument 1, the board, must be a policy's table or a name, not a %s", c.Opt(1).Type())
-	return nil, nil
-}
-
-// errorOf returns the error of a report, with the class that its exit code stands for; nil if the run succeeded.
-func errorOf(rep *engine.Report) error {
-	switch {
-	case rep.Err == nil:
-		return nil
-	case rep.Exit == engine.ExitExhausted:
-		return rep.Err
+	if f.where != "" {
+		c.Fail("%sthe board must be a name, not a %s", f.where, f.board.Type())
 	}
-	return classify.MarkFatal(rep.Err)
+	c.Fail("argument 1, the board, must be a policy's table or a name, not a %s", f.board.Type())
+	return nil, nil
 }
 
 // flashRetry is flash.retry(function, [options]). It calls the function with the number of the try until it

@@ -1,34 +1,48 @@
 package modules
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 )
 
-// maxTree bounds the depth of a value that leaves Lua, so that a table that contains itself is refused.
-// maxValues bounds the number of values in one, in both directions.
+// maxTree bounds the depth of a value that leaves Lua. maxValues bounds the number of values in one, in both
+// directions.
 const (
 	maxTree   = 100
 	maxValues = 200_000
 )
 
 // goValue returns the Go value of a Lua one: nil, bool, float64, string, []any for a list, map[string]any for
-// any other table. An empty table is a map.
+// any other table. An empty table is a map. The error names the place of the part that cannot leave Lua.
 func goValue(c *vm.Args, v lua.LValue) (any, error) {
-	seen := 0
-	return treeToGo(c, v, 0, &seen)
+	x := leaving{ctx: c.Ctx, l: c.L, outer: map[*lua.LTable]bool{}}
+	return x.value(v)
 }
 
-func treeToGo(c *vm.Args, v lua.LValue, depth int, seen *int) (any, error) {
-	if *seen++; *seen > maxValues {
+// JSONValue is goValue for a value that JSON can hold: its texts are UTF-8, and its numbers finite.
+func JSONValue(ctx context.Context, s *vm.State, v lua.LValue) (any, error) {
+	x := leaving{ctx: ctx, l: s.L, json: true, outer: map[*lua.LTable]bool{}}
+	return x.value(v)
+}
+
+// leaving converts one value that leaves Lua.
+type leaving struct {
+	ctx   context.Context // of the one conversion
+	l     *lua.LState
+	json  bool
+	seen  int                  // values
+	outer map[*lua.LTable]bool // the tables in which the current value lies
+}
+
+func (x *leaving) value(v lua.LValue) (any, error) {
+	if x.seen++; x.seen > maxValues {
 		return nil, fmt.Errorf("there are more than %d values in it", maxValues)
-	}
-	if depth > maxTree {
-		return nil, fmt.Errorf("the tables lie more than %d deep, or hold themselves", maxTree)
 	}
 	switch v := v.(type) {
 	case *lua.LNilType:
@@ -36,40 +50,57 @@ func treeToGo(c *vm.Args, v lua.LValue, depth int, seen *int) (any, error) {
 	case lua.LBool:
 		return bool(v), nil
 	case lua.LNumber:
+		if f := float64(v); x.json && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			return nil, fmt.Errorf("the number %v is not finite, and JSON has no other", f)
+		}
 		return float64(v), nil
 	case lua.LString:
+		if x.json && !utf8.ValidString(string(v)) {
+			return nil, fmt.Errorf("a text is not UTF-8, and JSON has no other")
+		}
 		return string(v), nil
 	case *lua.LTable:
-		if x := vm.ReadOnlyIn(v); x != nil {
-			if err := x.Complete(c.Ctx, c.L); err != nil {
+		if x.outer[v] {
+			return nil, fmt.Errorf("the table contains itself")
+		}
+		if len(x.outer) >= maxTree {
+			return nil, fmt.Errorf("the tables lie more than %d deep", maxTree)
+		}
+		x.outer[v] = true
+		defer delete(x.outer, v)
+		if record := vm.ReadOnlyIn(v); record != nil {
+			if err := record.Complete(x.ctx, x.l); err != nil {
 				return nil, err
 			}
-			v = x.Values
+			v = record.Values
 		}
-		return tableToGo(c, v, depth, seen)
+		return x.table(v)
 	}
 	return nil, fmt.Errorf("a %s cannot leave Lua", v.Type())
 }
 
-func tableToGo(c *vm.Args, t *lua.LTable, depth int, seen *int) (any, error) {
+func (x *leaving) table(t *lua.LTable) (any, error) {
 	n, list, named := t.Len(), []any(nil), map[string]any{}
 	var err error
 	t.ForEach(func(k, v lua.LValue) {
 		if err != nil {
 			return
 		}
-		var x any
-		if x, err = treeToGo(c, v, depth+1, seen); err != nil {
+		var e any
+		if e, err = x.value(v); err != nil {
+			err = inPart(keyText(k), err)
 			return
 		}
 		switch k := k.(type) {
 		case lua.LString:
-			named[string(k)] = x
+			if named[string(k)] = e; x.json && !utf8.ValidString(string(k)) {
+				err = fmt.Errorf("the name %q is not UTF-8, and JSON has no other", string(k))
+			}
 		case lua.LNumber:
 			if i := float64(k); i != math.Trunc(i) || i < 1 || i > float64(n) {
 				err = fmt.Errorf("the key %v is neither a name nor a place in a list", k)
 			}
-			list = append(list, x)
+			list = append(list, e)
 		default:
 			err = fmt.Errorf("a key is a %s", k.Type())
 		}
@@ -85,4 +116,12 @@ func tableToGo(c *vm.Args, t *lua.LTable, depth int, seen *int) (any, error) {
 		return list, nil
 	}
 	return named, nil
+}
+
+// keyText returns a key as a step of a place.
+func keyText(k lua.LValue) string {
+	if s, ok := k.(lua.LString); ok {
+		return "." + string(s)
+	}
+	return "[" + k.String() + "]"
 }

@@ -28,8 +28,8 @@ type Config struct {
 // Boards reads the boards that flash.run is called with.
 type Boards interface {
 	// Load reads a board by its name, or by a path, as the script wrote it. The program must be allowed to read the
-	// file.
-	Load(p *engine.Program, spec string, by Choice) (*engine.Policy, error)
+	// file. note is called with what the board's script prints.
+	Load(p *engine.Program, note func(string), spec string, by Choice) (*engine.Policy, error)
 
 	// Decode reads the table of a policy.
 	Decode(ctx context.Context, t *lua.LTable, by Choice) (*engine.Policy, error)

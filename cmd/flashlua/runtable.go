@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/flashlua/flashlua/engine"
+)
+
+// printRuns prints a table of the flashes of a program that had several.
+func printRuns(w io.Writer, runs []*engine.Report) {
+	if len(runs) < 2 {
+		return
+	}
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "run\tboard\tport\tresult\tattempt\ttime\terror")
+	for _, r := range runs {
+		fmt.Fprintf(t, "%3d\t%s\t%s\t%s\t%7d\t%s\t%s\n", r.Run, inline(r.Board), inline(portOf(r)), r.Result, r.Attempt, r.Duration.Round(100*time.Millisecond), inline(r.Kind))
+	}
+	t.Flush()
+	for line := range strings.Lines(text.String()) {
+		io.WriteString(w, strings.TrimRight(line, " \n")+"\n")
+	}
+}
+
+// portOf returns the console of a flash, or the medium of the station.
+func portOf(r *engine.Report) string {
+	if r.Port == "" {
+		return r.Target.Name
+	}
+	return r.Port
+}

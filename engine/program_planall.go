@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/image"
+	"github.com/flashlua/flashlua/engine/transport"
+)
+
+// planAll checks all that can be checked before a board is touched, of every flash, and opens the images. If a
+// plan cannot work, every flash is recorded: as refused, or as skipped because another one was refused. The error is
+// that of the first refused flash; those of the others are secondary.
+func (p *Program) planAll(ctx context.Context, all []Flash, shared sharedImages) error {
+	failed := checkApart(ctx, all)
+	for i, f := range all {
+		if failed[i] = cmp.Or(f.Err, failed[i]); failed[i] == nil {
+			failed[i] = recovered(func() error { return p.checkPlan(ctx, f) })
+		}
+	}
+	if !slices.ContainsFunc(failed, func(err error) bool { return err != nil }) {
+		for i, f := range all {
+			if failed[i] = p.shareImages(ctx, f, shared); failed[i] != nil {
+				break
+			}
+		}
+	}
+	var errs []error
+	for i, f := range all {
+		if failed[i] != nil {
+			errs = append(errs, classify.Wrap(failed[i], "", "entry %d, %s", i+1, f.Run.describe()))
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	for i, f := range all {
+		if failed[i] != nil {
+			p.RecordRefusal(f.Run, f.Job, failed[i])
+			continue
+		}
+		rep := skippedReport(f, "the plan of another entry cannot work")
+		p.refuse(f.Run, flashResult{port: f.Job.Port, target: f.Job.Target, err: rep.Err}, rep)
+	}
+	return (&Report{Exit: ExitPlan, Err: classify.WithSecondary(errs[0], errs[1:]...)}).FlashError()
+}
+
+// describe names the board and its port for people.
+func (x *ProgramRun) describe() string {
+	board := cmp.Or(x.name.board, "a board")
+	if x.name.port == "" {
+		return board
+	}
+	return fmt.Sprintf("%s at %s", board, x.name.port)
+}
+
+// checkPlan checks one flash as a dry run does, but for the content of its images. It also asks the power driver
+// whether it can work.
+func (p *Program) checkPlan(ctx context.Context, f Flash) error {
+	e := p.run.Engine
+	if err := e.grants.canFlash(f.Policy, f.Job); err != nil {
+		return err
+	}
+	e.Events = nil
+	dry := f.Job
+	dry.DryRun = true
+	done, err := e.simulate(f.Policy, dry)
+	if err != nil {
+		return err
+	}
+	defer done()
+	r := e.newBoardRun(f.Policy, dry, ModeDryRun)
+	defer r.cleanups.run(func(error) {})
+	if err := r.resolveLimits(); err != nil {
+		return err
+	}
+	if err := r.resolveConnections(); err != nil {
+		return err
+	}
+	steps := []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.staging.checkExist}
+	if !IsSimulated(f.Job.Port) {
+		steps = append(steps, r.checkPortSpec, r.power.check, r.outputs.check)
+	}
+	return inOrder(ctx, steps)
+}
+
+// checkApart returns an error for each flash that would use a console or a driver of an earlier one. Every simulated
+// board is a board of its own, unless its media are files that another one has.
+func checkApart(ctx context.Context, all []Flash) []error {
+	failed := make([]error, len(all))
+	taken := connections{map[string]int{}, map[string]int{}}
+	for i, f := range all {
+		if f.Err == nil {
+			failed[i] = taken.take(ctx, i, f.Job)
+		}
+	}
+	return failed
+}
+
+// connections are the consoles and the drivers that flashes use, each with the index of the first flash that does.
+type connections struct{ consoles, drivers map[string]int }
+
+// take adds those of a flash. It returns an error if an earlier flash has one of them.
+func (c connections) take(ctx context.Context, i int, j Job) error {
+	for _, port := range append([]string{j.Port}, slices.Sorted(maps.Values(j.Consoles))...) {
+		id, err := consoleIdentity(ctx, port)
+		if err != nil {
+			return err
+		}
+		if id == "" {
+			continue
+		}
+		if first, ok := c.consoles[id]; ok && first != i {
+			return classify.WithHint(classify.New(classify.Usage, "it has the same console port as entry %d", first+1),
+				"name another port; to flash one board again, call flash.run after flash.all")
+		}
+		c.consoles[id] = i
+	}
+	for _, driver := range append([]string{j.Power}, slices.Sorted(maps.Values(j.Outputs))...) {
+		if driver == "" || driver == "none" || driver == j.Power && IsSimulated(j.Port) {
+			continue
+		}
+		if first, ok := c.drivers[driver]; ok && first != i {
+			return classify.WithHint(classify.New(classify.Usage, "it has the same power driver as entry %d: switching one board would switch the other", first+1),
+				"name the outlet of the board in its power driver")
+		}
+		c.drivers[driver] = i
+	}
+	return nil
+}
+
+// consoleIdentity returns a text that all names of one console have in common, "" for a simulated board that no
+// other run can use.
+func consoleIdentity(ctx context.Context, port string) (string, error) {
+	settings, simulated := simSettings(port)
+	if !simulated {
+		return transport.Identity(ctx, port)
+	}
+	for _, setting := range strings.Split(settings, ",") {
+		if dir, ok := strings.CutPrefix(setting, "dir="); ok {
+			return simScheme + realPath(dir), nil
+		}
+	}
+	return "", nil
+}
+
+// shareImages opens the images of a flash that no earlier flash has.
+func (p *Program) shareImages(ctx context.Context, f Flash, shared sharedImages) error {
+	o := imageOptions{f.Job.MaxSize, f.Job.Format, f.Job.NoBlockMap}
+	for _, part := range f.Job.parts() {
+		key := imageKey{image.Ref(part.Image), part.SHA256, o}
+		if shared[key] != nil {
+			continue
+		}
+		if key.from.IsStdin() && slices.ContainsFunc(slices.Collect(maps.Keys(shared)), func(k imageKey) bool { return k.from.IsStdin() }) {
+			return classify.New(classify.Usage, "two images cannot come by the standard input")
+		}
+		im := &stagedImage{from: key.from, digest: key.digest}
+		s := newStaging(p.run.stager(o), p.run.events, im)
+		stop := s.start(ctx, 0)
+		if err := s.wait(ctx, s.done); err != nil {
+			stop()
+			return err
+		}
+		shared[key] = im.image()
+	}
+	return nil
+}
