@@ -219,14 +219,19 @@ func TestSessionFromLua(t *testing.T) {
 			error(e) end board.limits = { retries = 0 }`, 4, classify.RuleRetry, "m", "net.dhcp\tnet\t1\t1\t0\t1\tnil"},
 		"the last error": {`function board.flash(s) if s.last_error then print(s.last_error.kind, s.last_error.attempt) error(errors.fatal("stop")) end
 			error(errors.new{kind = "power.relay", message = "m"}) end`, 3, classify.RuleFatal, "stop", "wait 1s|power.relay\t1"},
-		"unknown member":    {"function board.flash(s) s:stpe() end", 3, classify.RuleFatal, "it has no stpe; did you mean step?", ""},
-		"unknown option":    {"function board.flash(s) s:step('x', {retry = 2}, function() end) end", 3, classify.RuleFatal, "board.lua:2: session:step: unknown option retry; did you mean retries?", ""},
-		"options behind":    {"function board.flash(s) s:step('x', function() end, {timeout = '1s'}) end", 3, classify.RuleFatal, "options come before the function", ""},
-		"a group":           {"function board.flash() error(errors.join(errors.fatal('A'), 'B')) end", 3, classify.RuleFatal, "A", ""},
-		"wrong argument":    {"function board.flash(s) s:step(function() end) end", 3, classify.RuleFatal, "argument 1, the step's name, must be a string", ""},
-		"wrong target":      {"function board.flash(s) s:step('x', {destroys = 'emmc'}, function() end) end", 3, classify.RuleFatal, "destroys must be job.target", ""},
-		"the job":           {"function board.flash(s, job) print(job.target, job.size > 0, #job.sha256, job.attempt) end", 3, classify.RuleFatal, "", "disk\ttrue\t64\t1"},
-		"retries of a step": {"local n = 0 function board.flash(s) s:step('x', {retries = 2}, function() n = n + 1 error(errors.retryable('m' .. n)) end) end board.limits = {retries = 0}", 4, classify.RuleRetry, "m3", "wait 1s|wait 2s"},
+		"a library is called wrongly":     {"local seq = require('lib.uboot_busybox').sequence()\nfunction board.flash(s)\nseq:after('laod', {name = 'x', run = function() end})\nend", 3, classify.RuleFatal, "board.lua:4: the sequence has no step \"laod\"; it has power, uboot", ""},
+		"a library's step is wrong":       {"local seq = require('lib.uboot_busybox').sequence()\nfunction board.flash(s)\nseq:after('load', 5)\nend", 3, classify.RuleFatal, "board.lua:4: a step is {", ""},
+		"a library's option is wrong":     {"local seq = require('lib.uboot_busybox').sequence()\nfunction board.flash(s)\nseq:step('load').timout = '1s'\nend", 3, classify.RuleFatal, "board.lua:4: unknown option timout", ""},
+		"a library's function is missing": {"local seq = require('lib.uboot_busybox').sequence()\nfunction board.flash(s)\nseq:wrap('load')\nend", 3, classify.RuleFatal, "board.lua:4: a step's function is missing", ""},
+		"a library has no board":          {"function board.flash(s)\nrequire('lib.qemu').board()\nend", 3, classify.RuleFatal, "board.lua:3: qemu.board takes the board's table, not a nil", ""},
+		"unknown member":                  {"function board.flash(s) s:stpe() end", 3, classify.RuleFatal, "it has no stpe; did you mean step?", ""},
+		"unknown option":                  {"function board.flash(s) s:step('x', {retry = 2}, function() end) end", 3, classify.RuleFatal, "board.lua:2: session:step: unknown option retry; did you mean retries?", ""},
+		"options behind":                  {"function board.flash(s) s:step('x', function() end, {timeout = '1s'}) end", 3, classify.RuleFatal, "options come before the function", ""},
+		"a group":                         {"function board.flash() error(errors.join(errors.fatal('A'), 'B')) end", 3, classify.RuleFatal, "A", ""},
+		"wrong argument":                  {"function board.flash(s) s:step(function() end) end", 3, classify.RuleFatal, "argument 1, the step's name, must be a string", ""},
+		"wrong target":                    {"function board.flash(s) s:step('x', {destroys = 'emmc'}, function() end) end", 3, classify.RuleFatal, "destroys must be job.target", ""},
+		"the job":                         {"function board.flash(s, job) print(job.target, job.size > 0, #job.sha256, job.attempt) end", 3, classify.RuleFatal, "", "disk\ttrue\t64\t1"},
+		"retries of a step":               {"local n = 0 function board.flash(s) s:step('x', {retries = 2}, function() n = n + 1 error(errors.retryable('m' .. n)) end) end board.limits = {retries = 0}", 4, classify.RuleRetry, "m3", "wait 1s|wait 2s"},
 		"classify knows the try": {`board.limits = {retries = 1}
 			function board.flash(s) s:step('x', {retries = 1}, function() error('m') end) end
 			function board.classify(e, next)

@@ -3,6 +3,7 @@
 -- and ttyS2 at 115200 are in the boards' environments, such as board/ti/j784s4/j784s4.env.
 local fill = require("lib.family").fill
 
+local _, host = ... -- flashlua passes the second argument only to its own modules
 local M = {}
 
 -- The load address of each file, by its name in the policy. RAM begins at 0x80000000.
@@ -17,7 +18,7 @@ local family = {
 
 -- Adds the defaults to the table of a board. A file without an address gets the one in ram.
 function M.board(t)
-	if type(t) ~= "table" then error("k3.board takes the board's table, not a " .. type(t)) end
+	if type(t) ~= "table" then host.fail("k3.board takes the board's table, not a " .. type(t), 2) end
 	fill(t, family)
 	local files = type(t.files) == "table" and t.files or {}
 	for name, path in pairs(files) do
