@@ -46,6 +46,11 @@ func TestScript(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("FLASHLUA_CACHE", filepath.Join(e.WorkDir, ".cache"))
 			e.Setenv("GORACE", hurry)
+			examples, err := filepath.Abs("../../scripts/examples")
+			if err != nil {
+				return err
+			}
+			e.Setenv("EXAMPLES", examples)
 			return notText(e.WorkDir)
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "", // replaces the golden parts by the output
