@@ -1,4 +1,4 @@
--- Gives a board the MAC address of its label: `serial` is a column of macs.csv, which stands beside this file.
+-- Sets the MAC address of a board by its serial number, from macs.csv next to this file.
 --   flashlua run mac_by_serial.lua --image disk.img --arg serial=A17 --port tcp:127.0.0.1:4001 …
 local board = require("boards.sim") -- in the place of your own board
 local seq = require("lib.uboot_busybox").sequence()

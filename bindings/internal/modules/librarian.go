@@ -46,8 +46,8 @@ func wrongOption(c *vm.Args) ([]lua.LValue, error) {
 	return vm.Ret(lua.LNil)
 }
 
-// failCaller is fail(message, level). It raises an error of kind script.argument with the position that Lua's error
-// gives for the level: 2 is the caller of the module's function.
+// failCaller is fail(message, level). It raises an error of kind script.argument with the position of a
+// level, as Lua's error does: 2 is the caller of the module's function.
 func failCaller(c *vm.Args) ([]lua.LValue, error) {
 	at := strings.TrimSpace(c.L.Where(c.Int(2, "level", 1)))
 	return nil, classify.New(classify.ScriptArgument, "%s", strings.TrimSpace(at+" "+c.Str(1, "message")))
