@@ -215,23 +215,37 @@ func TestSessionFromLua(t *testing.T) {
 		"results of a step":           {"function board.flash(s) local a, b = s:step('x', function() return 1, nil end); s:log(tostring(a) .. tostring(b)) end", 3, classify.RuleFatal, "", "1nil"},
 		"an error through a step": {`function board.flash(s)
 			local ok, e = pcall(function() s:step("net", function() error(errors.new{kind = "net.dhcp", message = "m"}) end) end)
-			print(e.kind, e.step, e.attempt, s.attempt, s.last_error)
-			error(e) end board.limits = { retries = 0 }`, 4, classify.RuleRetry, "m", "net.dhcp\tnet\t0\t1\tnil"},
+			print(e.kind, e.step, e.attempt, e.try, #e.history, s.attempt, s.last_error)
+			error(e) end board.limits = { retries = 0 }`, 4, classify.RuleRetry, "m", "net.dhcp\tnet\t1\t1\t0\t1\tnil"},
 		"the last error": {`function board.flash(s) if s.last_error then print(s.last_error.kind, s.last_error.attempt) error(errors.fatal("stop")) end
 			error(errors.new{kind = "power.relay", message = "m"}) end`, 3, classify.RuleFatal, "stop", "wait 1s|power.relay\t1"},
-		"unknown member":         {"function board.flash(s) s:stpe() end", 3, classify.RuleFatal, "it has no stpe; did you mean step?", ""},
-		"unknown option":         {"function board.flash(s) s:step('x', {retry = 2}, function() end) end", 3, classify.RuleFatal, "board.lua:2: session:step: unknown option retry; did you mean retries?", ""},
-		"options behind":         {"function board.flash(s) s:step('x', function() end, {timeout = '1s'}) end", 3, classify.RuleFatal, "options come before the function", ""},
-		"a group":                {"function board.flash() error(errors.join(errors.fatal('A'), 'B')) end", 3, classify.RuleFatal, "A", ""},
-		"wrong argument":         {"function board.flash(s) s:step(function() end) end", 3, classify.RuleFatal, "argument 1, the step's name, must be a string", ""},
-		"wrong target":           {"function board.flash(s) s:step('x', {destroys = 'emmc'}, function() end) end", 3, classify.RuleFatal, "destroys must be job.target", ""},
-		"the job":                {"function board.flash(s, job) print(job.target, job.size > 0, #job.sha256, job.attempt) end", 3, classify.RuleFatal, "", "disk\ttrue\t64\t1"},
-		"retries of a step":      {"local n = 0 function board.flash(s) s:step('x', {retries = 2}, function() n = n + 1 error(errors.retryable('m' .. n)) end) end board.limits = {retries = 0}", 4, classify.RuleRetry, "m3", "wait 1s|wait 2s"},
-		"classify says nonsense": {"board.limits = {retries = 0} function board.flash() error('m') end function board.classify() return 'maybe' end", 4, classify.RuleUnknown, "m", "the policy's classify failed: board.lua:1: classify returned \"maybe\", not \"retry\", \"fatal\" or next(err)"},
-		"backoff says 3s":        {"board.limits = {retries = 2} function board.flash() error('m') end function board.backoff(n, e, next) if n == 0 then return '3s' end return next(n, e) end", 4, classify.RuleUnknown, "m", "wait 3s|wait 2s"},
-		"backoff says nonsense":  {"board.limits = {retries = 1} function board.flash() error('m') end function board.backoff() return 3 end", 4, classify.RuleUnknown, "m", "the policy's backoff failed: board.lua:1: backoff returned a number, not a duration with its unit, \"30s\", or next(n, err)|wait 1s"},
-		"classify by console":    {"function board.flash() error(errors.new{kind='net', message='m'}) end function board.classify(err, next) if err:is('net') then return 'fatal' end return next(err) end", 3, classify.RulePolicy, "m", ""},
-		"no power driver":        {"function board.flash(s) s.power:cycle() end", 3, classify.RuleFatal, "", "no power driver: reset the board by hand if it does not answer"},
+		"a library is called wrongly":     {"local seq = require('lib.uboot_busybox').sequence()\nfunction board.flash(s)\nseq:after('laod', {name = 'x', run = function() end})\nend", 3, classify.RuleFatal, "board.lua:4: the sequence has no step \"laod\"; it has power, uboot", ""},
+		"a library's step is wrong":       {"local seq = require('lib.uboot_busybox').sequence()\nfunction board.flash(s)\nseq:after('load', 5)\nend", 3, classify.RuleFatal, "board.lua:4: a step is {", ""},
+		"a library's option is wrong":     {"local seq = require('lib.uboot_busybox').sequence()\nfunction board.flash(s)\nseq:step('load').timout = '1s'\nend", 3, classify.RuleFatal, "board.lua:4: unknown option timout", ""},
+		"a library's function is missing": {"local seq = require('lib.uboot_busybox').sequence()\nfunction board.flash(s)\nseq:wrap('load')\nend", 3, classify.RuleFatal, "board.lua:4: a step's function is missing", ""},
+		"a library has no board":          {"function board.flash(s)\nrequire('lib.qemu').board()\nend", 3, classify.RuleFatal, "board.lua:3: qemu.board takes the board's table, not a nil", ""},
+		"unknown member":                  {"function board.flash(s) s:stpe() end", 3, classify.RuleFatal, "it has no stpe; did you mean step?", ""},
+		"unknown option":                  {"function board.flash(s) s:step('x', {retry = 2}, function() end) end", 3, classify.RuleFatal, "board.lua:2: session:step: unknown option retry; did you mean retries?", ""},
+		"options behind":                  {"function board.flash(s) s:step('x', function() end, {timeout = '1s'}) end", 3, classify.RuleFatal, "options come before the function", ""},
+		"a group":                         {"function board.flash() error(errors.join(errors.fatal('A'), 'B')) end", 3, classify.RuleFatal, "A", ""},
+		"wrong argument":                  {"function board.flash(s) s:step(function() end) end", 3, classify.RuleFatal, "argument 1, the step's name, must be a string", ""},
+		"wrong target":                    {"function board.flash(s) s:step('x', {destroys = 'emmc'}, function() end) end", 3, classify.RuleFatal, "destroys must be job.target", ""},
+		"the job":                         {"function board.flash(s, job) print(job.target, job.size > 0, #job.sha256, job.attempt) end", 3, classify.RuleFatal, "", "disk\ttrue\t64\t1"},
+		"retries of a step":               {"local n = 0 function board.flash(s) s:step('x', {retries = 2}, function() n = n + 1 error(errors.retryable('m' .. n)) end) end board.limits = {retries = 0}", 4, classify.RuleRetry, "m3", "wait 1s|wait 2s"},
+		"classify knows the try": {`board.limits = {retries = 1}
+			function board.flash(s) s:step('x', {retries = 1}, function() error('m') end) end
+			function board.classify(e, next)
+				local before = {}
+				for i, b in ipairs(e.history) do before[i] = b.attempt .. '.' .. tostring(b.try) end
+				print(e.attempt, e.try, table.concat(before, ' '))
+				return next(e)
+			end`, 4, classify.RuleUnknown, "m", "1\t1\t|wait 1s|1\tnil\t1.1|wait 1s|2\t1\t1.1 1.nil|wait 1s|2\tnil\t1.1 1.nil 2.1"},
+		"the history is read-only": {"function board.flash(s) local ok, e = pcall(s.step, s, 'x', function() error('m') end) e.history[1] = e end", 3, classify.RuleFatal, "cannot be set", ""},
+		"classify says nonsense":   {"board.limits = {retries = 0} function board.flash() error('m') end function board.classify() return 'maybe' end", 4, classify.RuleUnknown, "m", "the policy's classify failed: board.lua:1: classify returned \"maybe\", not \"retry\", \"fatal\" or next(err)"},
+		"backoff says 3s":          {"board.limits = {retries = 2} function board.flash() error('m') end function board.backoff(n, e, next) if n == 0 then return '3s' end return next(n, e) end", 4, classify.RuleUnknown, "m", "wait 3s|wait 2s"},
+		"backoff says nonsense":    {"board.limits = {retries = 1} function board.flash() error('m') end function board.backoff() return 3 end", 4, classify.RuleUnknown, "m", "the policy's backoff failed: board.lua:1: backoff returned a number, not a duration with its unit, \"30s\", or next(n, err)|wait 1s"},
+		"classify by console":      {"function board.flash() error(errors.new{kind='net', message='m'}) end function board.classify(err, next) if err:is('net') then return 'fatal' end return next(err) end", 3, classify.RulePolicy, "m", ""},
+		"no power driver":          {"function board.flash(s) s.power:cycle() end", 3, classify.RuleFatal, "", "no power driver: reset the board by hand if it does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, notes := run(t, board+tt.lua+" return board")

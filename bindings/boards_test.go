@@ -91,10 +91,10 @@ func TestK3Refuses(t *testing.T) {
 		"return k3.board { files = { kernle = 'Image' } }":          `board.lua:2: files.kernle must be { "file", address }`,
 		"return k3.board { files = { kernel = {} } }":               `board.lua:2: files.kernel must be { "file", address }`,
 		"return k3.board { console = { baud = 'fast' } }":           "board.lua:2: console.baud must be a number",
-		"return k3.board('ti')":                                     "k3.board takes the board's table, not a string",
-		"return k3.board()":                                         "k3.board takes the board's table, not a nil",
+		"return k3.board('ti')":                                     "board.lua:2: k3.board takes the board's table, not a string",
+		"return k3.board()":                                         "board.lua:2: k3.board takes the board's table, not a nil",
 		"return k3:board {}":                                        "is not a policy key",
-		"return k3.bord {}":                                         "attempt to call a non-function object",
+		"return k3.bord {}":                                         "board.lua:2: attempt to call field 'bord' (a nil value)",
 		"return k3.board { limits = { total = 60 } }":               "board.lua:2: limits.total must be a duration",
 		"return k3.board { targets = {}, default_target = 'emmc' }": "board.lua:2: default_target names \"emmc\", which is not in targets",
 	} {

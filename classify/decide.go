@@ -96,7 +96,7 @@ func cancelledBy(cause, err error) error {
 		}
 		return Wrap(err, RunCancelled, "the run was cancelled")
 	}
-	e := &Error{Cause: cause, Step: f.Step, Attempt: f.Attempt, Console: f.Console, Secondary: []error{err}}
+	e := &Error{Cause: cause, Step: f.Step, Attempt: f.Attempt, Try: f.Try, Earlier: f.Earlier, Console: f.Console, Secondary: []error{err}}
 	if !named {
 		e.Kind, e.Msg = RunCancelled, "the run was cancelled"
 	}

@@ -34,12 +34,16 @@ type Error struct {
 	Detail  string // for the developer: a traceback, a stack
 	Step    string // the step in which it happened
 	Attempt int    // counted from 1
+	Try     int    // of a step, counted from 1
 	Console string // the last lines that the board printed
 	Target  string // state of the medium: untouched, partial, written, verified
 
 	// Secondary holds failures other than the primary one: of clean-up, of a policy hook, of an earlier attempt.
 	// They are shown and never walked, so that they cannot change a verdict.
 	Secondary []error
+	// Earlier are errors of the same run that happened before this one, the oldest first. They are neither shown nor
+	// walked. The caller that sets them must not change them later.
+	Earlier []error
 }
 
 const (
@@ -132,8 +136,17 @@ func WithHint(err error, format string, args ...any) error {
 // WithStep adds the name of the step in which err happened.
 func WithStep(err error, step string) error { return decorate(err, Error{Step: step}) }
 
-// WithAttempt adds the number of the attempt in which err happened, counted from 1.
-func WithAttempt(err error, n int) error { return decorate(err, Error{Attempt: n}) }
+// WithAttempt adds the number of the attempt in which err happened, counted from 1, and the errors of the run before
+// it. The error has no try then: it is that of the attempt.
+func WithAttempt(err error, n int, earlier ...error) error {
+	return decorate(err, Error{Attempt: n, Earlier: earlier})
+}
+
+// WithTry adds the numbers of the attempt and of the try of a step in which err happened, counted from 1, and the
+// errors of the run before it.
+func WithTry(err error, attempt, try int, earlier []error) error {
+	return decorate(err, Error{Attempt: attempt, Try: try, Earlier: earlier})
+}
 
 // WithConsole adds the last lines of the console.
 func WithConsole(err error, tail string) error { return decorate(err, Error{Console: tail}) }

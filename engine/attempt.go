@@ -46,6 +46,7 @@ func (r *boardRun) attemptLoop(ctx context.Context) classify.Decision {
 			return d
 		}
 		last = d.Err
+		r.history.add(d.Err)
 		b := classify.Backoff{}
 		if r.limits.Jitter > 0 {
 			b.Jitter, b.Rand = r.limits.Jitter, rand.New(rand.NewPCG(uint64(r.started.UnixNano()), uint64(n)))
@@ -76,7 +77,7 @@ func (r *boardRun) attempt(ctx context.Context, n int, last error) (classify.Dec
 		r.events.emit(Event{Type: EventAttemptEnd, Took: took})
 		return classify.Decision{}, a
 	}
-	d := r.decider.decide(ctx, classify.WithTarget(classify.WithAttempt(err, n+1), string(r.ledger.state())))
+	d := r.decider.decide(ctx, classify.WithTarget(classify.WithAttempt(err, n+1, r.history.errors()...), string(r.ledger.state())))
 	a := r.report.addAttempt(n+1, took, d)
 	r.events.emit(Event{Type: EventAttemptEnd, Took: took, Error: d.Err.Error(), Kind: a.Kind, Class: a.Class, Rule: a.Rule, Step: a.Step})
 	return d, a

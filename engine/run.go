@@ -22,6 +22,7 @@ type run struct {
 	staging  *staging
 	script   scriptCaller
 	decider  decider
+	history  errorHistory
 
 	powerError error   // the final power state could not be set
 	secondary  []error // errors other than the run's, for the report

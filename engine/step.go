@@ -34,6 +34,7 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 		s.run.events.emit(Event{Type: EventStep, Step: name})
 		began := s.run.Clock.Now()
 		err := s.runStepOnce(ctx, name, o, f)
+		err = classify.WithTry(err, s.Attempt(), n+1, s.run.history.errors())
 		e := Event{Type: EventStepEnd, Step: name, Took: s.run.Clock.Now().Sub(began)}
 		if err == nil {
 			s.run.events.emit(e)
@@ -50,6 +51,7 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 			return d.Err
 		}
 		earlier = append(earlier, d.Err)
+		s.run.history.add(d.Err)
 		wait := classify.Backoff{}.Wait(n)
 		s.run.events.emit(Event{Type: EventRetry, Step: name, Wait: wait, Rule: string(d.Rule)})
 		if err := s.run.Clock.Sleep(ctx, wait); err != nil {

@@ -3,6 +3,7 @@
 -- and ttyS2 at 115200 are in the boards' environments, such as board/ti/j784s4/j784s4.env.
 local fill = require("lib.family").fill
 
+local _, host = ... -- flashlua passes the second argument only to its own modules
 local M = {}
 
 -- The load address of each file, by its name in the policy. RAM begins at 0x80000000.
@@ -38,7 +39,7 @@ end
 ---@param t table a policy, in which a file can be a path alone
 ---@return flashlua.policy
 function M.board(t)
-	if type(t) ~= "table" then error("k3.board takes the board's table, not a " .. type(t)) end
+	if type(t) ~= "table" then host.fail("k3.board takes the board's table, not a " .. type(t), 2) end
 	fill(t, family)
 	local own, files = t.boot, place(t.files)
 	t.boot = own or boot(files)

@@ -1,4 +1,5 @@
 -- Types lines at a boot loader's console, for lib.grub and lib.barebox.
+local _, host = ... -- flashlua passes the second argument only to its own modules
 local M = {}
 
 -- Bytes that are typed before their echo is compared, in each try: a UART keeps 16 while the boot loader is busy. A
@@ -68,7 +69,7 @@ end
 ---@param con flashlua.console
 ---@param text string
 function M.enter(con, text)
-	if text:find("[\r\n]") then error("a command is one line", 4) end
+	if text:find("[\r\n]") then host.fail("a command is one line", 4) end
 	type_text(con, text)
 	for _ = 1, 5 do
 		con:line("")
@@ -117,7 +118,7 @@ end
 ---@return table
 function M.options(name, given, defaults, choices)
 	if given ~= nil and type(given) ~= "table" then
-		error(("%s takes a table of options, not a %s"):format(name, type(given)), 3)
+		host.fail(("%s takes a table of options, not a %s"):format(name, type(given)), 3)
 	end
 	local all, known = {}, {}
 	for key, value in pairs(defaults) do
@@ -126,10 +127,10 @@ function M.options(name, given, defaults, choices)
 	table.sort(known)
 	for key, value in pairs(given or {}) do
 		if defaults[key] == nil then
-			error(("%s has no option %s; it has %s"):format(name, tostring(key), table.concat(known, ", ")), 3)
+			host.fail(("%s has no option %s; it has %s"):format(name, tostring(key), table.concat(known, ", ")), 3)
 		end
 		local what = wrong(key, value, choices)
-		if what then error(("%s: option %s %s"):format(name, key, what), 3) end
+		if what then host.fail(("%s: option %s %s"):format(name, key, what), 3) end
 		all[key] = value
 	end
 	return all

@@ -1,6 +1,7 @@
 -- Defaults for the boards of flashlua's tests: a QEMU machine with Debian's U-Boot, and a busybox in RAM.
 local fill = require("lib.family").fill
 
+local _, host = ... -- flashlua passes the second argument only to its own modules
 local M = {}
 
 local family = {
@@ -17,6 +18,9 @@ local family = {
 -- Adds the defaults to the table of a machine.
 ---@param t flashlua.policy
 ---@return flashlua.policy
-function M.board(t) return fill(t, family) end
+function M.board(t)
+	if type(t) ~= "table" then host.fail("qemu.board takes the board's table, not a " .. type(t), 2) end
+	return fill(t, family)
+end
 
 return M

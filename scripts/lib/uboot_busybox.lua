@@ -27,7 +27,7 @@ local function find(list, name)
 		if step.name == name then return i end
 		names[i] = step.name
 	end
-	error(("the sequence has no step %q; it has %s"):format(tostring(name), table.concat(names, ", ")), 3)
+	host.fail(("the sequence has no step %q; it has %s"):format(tostring(name), table.concat(names, ", ")), 3)
 end
 
 -- Returns what is wrong with a field of a step, or nil. The options of before and after are declared in Go.
@@ -36,18 +36,18 @@ local function wrong(key, value) return host.wrong_option("sequence:after", key,
 -- Checks a step that a board adds; raises an error if it is not valid.
 local function check(step)
 	if type(step) ~= "table" or step.name == nil or step.run == nil then
-		error('a step is { name = "…", run = function(s, job, at) … end }, with the options of s:step', 3)
+		host.fail('a step is { name = "…", run = function(s, job, at) … end }, with the options of s:step', 3)
 	end
 	for key, value in pairs(step) do
 		local what = wrong(key, value)
-		if what then error(what, 3) end
+		if what then host.fail(what, 3) end
 	end
 	return step
 end
 
 -- Returns the function of a step; raises an error if it is not a function.
 local function callable(run)
-	if type(run) ~= "function" then error("a step's function is missing", 3) end
+	if type(run) ~= "function" then host.fail("a step's function is missing", 3) end
 	return run
 end
 
@@ -88,12 +88,12 @@ function M.sequence()
 		return setmetatable({}, {
 			__index = function(_, key)
 				local what = wrong(key)
-				if what then error(what, 2) end
+				if what then host.fail(what, 2) end
 				return step[key]
 			end,
 			__newindex = function(_, key, value)
 				local what = wrong(key, value) or value == nil and "an option of a step cannot be nil"
-				if what then error(what, 2) end
+				if what then host.fail(what, 2) end
 				step[key] = value
 			end,
 		})

@@ -662,6 +662,8 @@ function server_object:offer(content, host) end
 ---@field class "retry"|"fatal"|"none"
 ---@field step string
 ---@field attempt integer
+---@field try? integer of the step, counts from 1; nil if the error is that of an attempt
+---@field history flashlua.error[] errors of the run before this one, the oldest first
 ---@field message string
 ---@field hint string
 ---@field target string state of the medium

@@ -72,7 +72,7 @@ func TestOverrides(t *testing.T) {
 	}{
 		{"fatal", `function board.classify(err, next) if err:is("net.tftp") then return "fatal" end return next(err) end`, nil, 3, classify.RulePolicy, 1, nil},
 		{"backoff", `function board.backoff(n, err, next) if err:is("net") then return "3s" end return next(n, err) end`, []string{"--retries", "1"}, 4, classify.RuleRetry, 2, []string{"next attempt in 3s"}},
-		{"raises", "function board.classify(err)\n\tlocal x\n\treturn x.y\nend", []string{"--retries", "0"}, 4, classify.RuleRetry, 1, []string{"TFTP error", "classify failed: ", "variant.lua:5: attempt to index a non-table object(nil)"}},
+		{"raises", "function board.classify(err)\n\tlocal x\n\treturn x.y\nend", []string{"--retries", "0"}, 4, classify.RuleRetry, 1, []string{"TFTP error", "classify failed: ", "variant.lua:5: attempt to index local 'x' (a nil value)"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, 1000)

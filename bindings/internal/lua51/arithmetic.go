@@ -35,7 +35,11 @@ func openArithmetic(s *vm.State) {
 					results, err := c.State.Call(c.Ctx, f, c.Opt(1), c.Opt(2))
 					return append(results, lua.LNil)[:1], err
 				}
-				c.L.RaiseError("attempt to perform arithmetic on a %s and a %s", c.Opt(1).Type(), c.Opt(2).Type())
+				n := 0
+				if okA {
+					n = 1
+				}
+				c.OperandFault("perform arithmetic on", n, c.Opt(n+1))
 			}
 			return vm.Ret(lua.LNumber(do(a, b)))
 		}))

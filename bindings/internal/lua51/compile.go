@@ -36,10 +36,11 @@ func Compile(name string, source []byte) (c Chunk, err error) {
 	collectKeys(tree, c.Keys)
 	new(rewriter).block(tree)
 	resolveGotos(tree)
+	names := nameOperands(tree)
 	if c.Proto, err = lua.Compile(tree, name); err != nil {
 		return c, syntaxError(name, errors.New(withoutLevels(err.Error())))
 	}
-	return c, repair(name, c.Proto)
+	return c, repair(name, c.Proto, names)
 }
 
 // Parse returns the syntax tree of a script. It refuses one that is too large or too complex for the compiler.

@@ -39,7 +39,7 @@ func numberText(f float64) string {
 // concatenate is a .. b .. c, evaluated from the right.
 func concatenate(c *vm.Args) ([]lua.LValue, error) {
 	values := c.Rest(1)
-	last := values[len(values)-1]
+	last, lastOperand := values[len(values)-1], len(values)
 	for i := len(values) - 2; i >= 0; {
 		n, size := i, 0 // values[n+1:i+1] and last are texts, together size bytes long
 		if t, ok := textOf(last); ok {
@@ -56,11 +56,11 @@ func concatenate(c *vm.Args) ([]lua.LValue, error) {
 			return nil, errStringLimit(c)
 		}
 		if n == i { // one of the last two values is not a text
-			v, err := metaConcat(c, values[i], last)
+			v, err := metaConcat(c, values[i], last, i+1, lastOperand)
 			if err != nil {
 				return nil, err
 			}
-			last, i = v, i-1
+			last, lastOperand, i = v, -1, i-1
 			continue
 		}
 		var b strings.Builder
@@ -71,23 +71,22 @@ func concatenate(c *vm.Args) ([]lua.LValue, error) {
 		}
 		t, _ := textOf(last)
 		b.WriteString(t)
-		last, i = lua.LString(b.String()), n
+		last, lastOperand, i = lua.LString(b.String()), -1, n
 	}
 	return vm.Ret(last)
 }
 
-// metaConcat calls the metamethod __concat of a or b.
-func metaConcat(c *vm.Args, a, b lua.LValue) (lua.LValue, error) {
+// metaConcat calls the metamethod __concat of a or b, which are the operands numA and numB of the call.
+func metaConcat(c *vm.Args, a, b lua.LValue, numA, numB int) (lua.LValue, error) {
 	f := c.L.GetMetaField(a, "__concat")
 	if f == lua.LNil {
 		f = c.L.GetMetaField(b, "__concat")
 	}
 	if f == lua.LNil {
-		bad := a
 		if _, ok := textOf(a); ok {
-			bad = b
+			a, numA = b, numB
 		}
-		c.L.RaiseError("attempt to concatenate a %s value", bad.Type())
+		c.OperandFault("concatenate", numA, a)
 	}
 	held := c.Watchdog().Draft()
 	defer held.Release()

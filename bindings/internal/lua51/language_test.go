@@ -35,7 +35,7 @@ func TestLuaMeansWhatItSays(t *testing.T) {
 		"local function f() error('m') end; return select(2, pcall(f))":                                         "test.lua:1: m",
 		"local function f() error('m', 2) end\nlocal function g()\nf()\nend\nreturn select(2, pcall(g))":        "test.lua:3: m",
 		"return xpcall(function() error('x', 0) end, function(m) return 'h' .. m end)":                          "false hx",
-		"return select(2, pcall(function() local x; return x.y end))":                                           "test.lua:1: attempt to index a non-table object(nil) with key 'y'",
+		"return select(2, pcall(function() local x; return x.y end))":                                           "test.lua:1: attempt to index local 'x' (a nil value)",
 		"return select(2, pcall(function() for i = 1, nil do end end))":                                         "test.lua:1: 'for' limit must be a number, not nil",
 		"return select(2, pcall(function()\nfor i = {}, 2 do end end))":                                         "test.lua:2: 'for' initial value must be a number, not a table",
 		"return assert(1, 2), select('#', assert(1, 2))":                                                        "1 2",

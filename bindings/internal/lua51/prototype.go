@@ -3,6 +3,7 @@ package lua51
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
 )
 
@@ -17,17 +18,20 @@ const (
 //   - Every tail call becomes a call. gopher-lua keeps a traceback line for each tail call without a limit, and
 //     does not check the context after one.
 //   - A goto closes the variables of the blocks that it leaves, and no others: see resolveGotos.
+//   - The names of operands move from the line numbers to where package vm finds them: see nameOperands.
 //   - A table constructor stores its values once, and where they belong. After a multiple of 50 values the generator
 //     stores the last 50 again at each named field, when other values have their registers, and f() of `{ …, f() }`
 //     over the first ones. It stores the values after the first 25,550 nowhere.
-func repair(name string, p *lua.FunctionProto) error {
+func repair(name string, p *lua.FunctionProto, names []operandNames) error {
 	if len(p.DbgUpvalues) > maxUpvalues {
 		return classify.New(classify.ScriptLimit, "%s:%d: a function uses more than %d variables of functions around it", name, p.LineDefined, maxUpvalues)
 	}
 	flushes := map[uint32]uint32{} // how often the values of the table in a register were stored
 	jumps := false
+	vm.ClearOperandNames(p)
 	for i := 0; i < len(p.Code); i++ {
 		inst := p.Code[i]
+		moveNames(p, i, names)
 		line, level := splitLevel(p.DbgSourcePositions[i])
 		p.DbgSourcePositions[i] = line
 		table := inst >> 18 & 0xff
@@ -57,7 +61,7 @@ func repair(name string, p *lua.FunctionProto) error {
 		return classify.New(classify.ScriptLimit, "%s:%d: a function of more than %d instructions", name, p.LineDefined, maxJump)
 	}
 	for _, f := range p.FunctionPrototypes {
-		if err := repair(name, f); err != nil {
+		if err := repair(name, f, names); err != nil {
 			return err
 		}
 	}

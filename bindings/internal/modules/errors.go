@@ -52,7 +52,7 @@ func openErrors(s *vm.State) {
 }
 
 // errorFields are the fields of an error object.
-var errorFields = []string{"kind", "class", "step", "attempt", "message", "hint", "target", "cause"}
+var errorFields = []string{"kind", "class", "step", "attempt", "try", "history", "message", "hint", "target", "cause"}
 
 // receiver returns the error of a method's object. An error object's metatable calls the methods, so there is one.
 func receiver(c *vm.Args, v lua.LValue) error {
@@ -77,6 +77,13 @@ func errField(s *vm.State, err error, key string) (lua.LValue, bool) {
 		return lua.LString(f.Step), true
 	case "attempt":
 		return lua.LNumber(f.Attempt), true
+	case "try":
+		if f.Try == 0 {
+			return lua.LNil, true
+		}
+		return lua.LNumber(f.Try), true
+	case "history":
+		return errorHistory(s, f.Earlier), true
 	case "message":
 		return lua.LString(err.Error()), true
 	case "hint":
@@ -115,6 +122,15 @@ func errorList(s *vm.State, errs []error) ([]lua.LValue, error) {
 		t.Append(s.ErrorValue(err))
 	}
 	return []lua.LValue{t}, nil
+}
+
+// errorHistory returns a list that scripts only read.
+func errorHistory(s *vm.State, errs []error) lua.LValue {
+	x := &vm.ReadOnly{Kind: "history", Values: s.L.NewTable(), List: true}
+	for _, err := range errs {
+		x.Values.Append(s.ErrorValue(err))
+	}
+	return s.Record(x)
 }
 
 // errConsole returns what string.match returns for a Lua pattern and the last console lines.

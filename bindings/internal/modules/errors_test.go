@@ -77,7 +77,7 @@ func TestWhatScriptsRaise(t *testing.T) {
 		"assert(false, 'no lease')": {classify.RuleUnknown, classify.Unknown, "no lease"},
 		"local x; x.y = 1":          {classify.RuleFatal, classify.ScriptFault, "test.lua:1: attempt to index"},
 		"local x; x()":              {classify.RuleFatal, classify.ScriptFault, "test.lua:1: attempt to call"},
-		"return 1 + {}":             {classify.RuleFatal, classify.ScriptFault, "test.lua:1: cannot perform"},
+		"return 1 + {}":             {classify.RuleFatal, classify.ScriptFault, "test.lua:1: attempt to perform arithmetic on a table value"},
 		"nope = 1":                  {classify.RuleFatal, classify.ScriptFault, `undeclared global "nope"`},
 		"return prnt":               {classify.RuleFatal, classify.ScriptFault, `undeclared global "prnt"; did you mean print?`},
 		"local ok, e = pcall(function() local x; x() end); error(e, 0)": {classify.RuleFatal, classify.ScriptFault, "attempt to call"},

@@ -3,6 +3,7 @@ package modules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/classify"
 )
 
 // Librarian returns the second argument of the modules that come with flashlua, and of no others: functions that
@@ -18,6 +20,7 @@ func Librarian(s *vm.State) *lua.LTable {
 	t := s.L.NewTable()
 	t.RawSetString("closed", s.Function("closed", 0, makeClosed))
 	t.RawSetString("wrong_option", s.Function("wrong_option", 0, wrongOption))
+	t.RawSetString("fail", s.Function("fail", 0, failCaller))
 	t.RawSetString("record", s.Function("record", 0, makeRecord))
 	return t
 }
@@ -41,6 +44,13 @@ func wrongOption(c *vm.Args) ([]lua.LValue, error) {
 		return vm.Ret(lua.LString(fmt.Sprintf("option %s %v", name, err)))
 	}
 	return vm.Ret(lua.LNil)
+}
+
+// failCaller is fail(message, level). It raises an error of kind script.argument with the position of a
+// level, as Lua's error does: 2 is the caller of the module's function.
+func failCaller(c *vm.Args) ([]lua.LValue, error) {
+	at := strings.TrimSpace(c.L.Where(c.Int(2, "level", 1)))
+	return nil, classify.New(classify.ScriptArgument, "%s", strings.TrimSpace(at+" "+c.Str(1, "message")))
 }
 
 // makeClosed is closed(kind, table). It returns a read-only view of the table.

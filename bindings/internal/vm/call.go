@@ -27,7 +27,7 @@ func (s *State) Call(ctx context.Context, f lua.LValue, args ...lua.LValue) (res
 	}
 	th := s.threads.take(s.L)
 	defer s.threads.put(th)
-	th.SetContext(&counted{ctx, &s.Watchdog, ctx.Done(), th})
+	th.SetContext(&counted{Context: ctx, watchdog: &s.Watchdog, done: ctx.Done(), th: th})
 	th.Push(f)
 	for _, a := range args {
 		th.Push(a)
@@ -65,10 +65,14 @@ type counted struct {
 	watchdog *Watchdog
 	done     <-chan struct{}
 	th       *lua.LState
+	named    bool // the thread's Panic is panicNamed, which gopher-lua's PCall does not leave there
 }
 
 func (c *counted) Done() <-chan struct{} {
 	c.watchdog.step()
+	if !c.named {
+		c.named, c.th.Panic = true, panicNamed
+	}
 	if i, ok := instructionOf(c.th); ok {
 		if n := i.cost(); n > 0 {
 			c.watchdog.Work(n, 0)
@@ -92,7 +96,7 @@ func Context(L *lua.LState) context.Context {
 // ShareContext makes the thread to run under the context of the thread from.
 func ShareContext(to, from *lua.LState) {
 	if c, ok := from.Context().(*counted); ok {
-		to.SetContext(&counted{c.Context, c.watchdog, c.done, to})
+		to.SetContext(&counted{Context: c.Context, watchdog: c.watchdog, done: c.done, th: to})
 	} else if c := from.Context(); c != nil {
 		to.SetContext(c)
 	}

@@ -37,7 +37,11 @@ type instruction struct {
 
 // instructionOf returns the next instruction of a thread; it is not ok if no Lua function runs in it.
 func instructionOf(th *lua.LState) (i instruction, ok bool) {
-	frame := at[unsafe.Pointer](unsafe.Pointer(th), threadFrame)
+	return instructionIn(th, at[unsafe.Pointer](unsafe.Pointer(th), threadFrame))
+}
+
+// instructionIn returns the instruction of a call frame of a thread.
+func instructionIn(th *lua.LState, frame unsafe.Pointer) (i instruction, ok bool) {
 	if frame == nil {
 		return i, false
 	}
