@@ -49,7 +49,7 @@ func checkNotInput(path string, others []string) error {
 var artefactPrefix = map[string]*regexp.Regexp{
 	"verdict":    regexp.MustCompile(`^\{\s*"result": "`),
 	"events":     regexp.MustCompile(`^\{"time":"`),
-	"transcript": regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [<>#] `),
+	"transcript": regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?:[^\n]* )?[<>#] `), // with the name of the flash and of the console
 }
 
 // checkArtefact returns an error if the file at path has content that is not an artefact of the flag: flashlua did
@@ -66,7 +66,7 @@ func checkArtefact(path, flag string) error {
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
 		return err
 	}
-	head := make([]byte, 64)
+	head := make([]byte, 256)
 	n, err := io.ReadFull(f, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return err

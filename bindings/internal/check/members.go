@@ -71,7 +71,7 @@ func (c *checker) classMember(name, key, of string, line int) value {
 	if closed && !slices.Contains(known, key) {
 		switch {
 		case declared[name].names != nil && len(known) == 0:
-			c.report(line, key, "unknown-member", "%s has no %s: the policy declares %s, %s = { %[2]s = { … } }", name, key, declared[name].none, declared[name].key)
+			c.report(line, key, "unknown-member", "%s has no %s: the policy declares %s, %s = { %[2]s = { … } }", ofClass(name), key, declared[name].none, declared[name].key)
 		case of != "" && ofClass(name) != name:
 			c.report(line, key, "unknown-member", "%s, %s, has no %s%s", of, ofClass(name), key, suggest.Name(key, known))
 		default:
@@ -113,7 +113,7 @@ func (c *checker) classMember(name, key, of string, line int) value {
 // ofClass returns how messages name an object of a class.
 func ofClass(name string) string {
 	if declared[name].names != nil || name == "at" {
-		return name
+		return strings.Replace(name, "session.", "s.", 1)
 	}
 	return "the " + strings.ReplaceAll(name, "_", " ")
 }
