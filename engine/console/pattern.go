@@ -2,8 +2,10 @@ package console
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 )
 
@@ -14,6 +16,7 @@ type Pattern struct {
 	re                *regexp.Regexp
 	endsStream        bool  // text must be the end of the stream
 	acrossKernelLines bool  // a line of the kernel may lie within the match
+	settles           bool  // a match at the end of the stream may grow: it counts once nothing follows for a moment
 	echo              *echo // what is looked for is an echo
 }
 
@@ -26,6 +29,23 @@ func Prompt(s string) Pattern { return Pattern{text: s, endsStream: true} }
 
 // Regexp returns the pattern of a regular expression, matched line by line. It panics if s is not one.
 func Regexp(s string) Pattern { return Pattern{re: regexp.MustCompile(s)} }
+
+// ParseRegexp returns the pattern of a regular expression of a script, in the syntax of package regexp, matched line by
+// line. A match at the end of what has come counts once nothing follows it for a moment: the rest of a number may
+// still be on its way. An expression that matches the empty text is an error.
+func ParseRegexp(s string) (Pattern, error) {
+	re, err := regexp.Compile(s)
+	var wrong *syntax.Error
+	switch {
+	case errors.As(err, &wrong):
+		return Pattern{}, fmt.Errorf("%q is no regular expression: %s at %q", s, wrong.Code, wrong.Expr)
+	case err != nil:
+		return Pattern{}, err
+	case re.MatchString(""):
+		return Pattern{}, fmt.Errorf("%q matches the empty text", s)
+	}
+	return Pattern{re: re, settles: true}, nil
+}
 
 // regexpAcrossKernelLines is Regexp, but its matches may have lines of the kernel within.
 func regexpAcrossKernelLines(s string) Pattern {

@@ -15,8 +15,8 @@ type waiter struct {
 	match   *Match // the result, once it is found
 	matchAt int64  // its offset
 
-	// prompt is a candidate for a prompt, at the end of what has arrived. It becomes the match if nothing follows
-	// for promptSettle.
+	// prompt is a candidate at the end of what has arrived: a prompt, or a match that may grow. It becomes the match
+	// if nothing follows for promptSettle.
 	prompt    *Match
 	promptAt  int64 // its offset
 	promptEnd int64 // the length of the stream when it was found
@@ -74,8 +74,8 @@ func (x *waiter) scanFor(buf []byte, fresh int, base int64) (at int) {
 		m := p.find(buf, fresh)
 		switch {
 		case m == nil:
-		case p.endsStream:
-			x.prompt = &Match{Index: i, Text: string(buf[m[0]:m[1]])}
+		case p.endsStream, p.settles && m[1] == len(buf):
+			x.prompt = &Match{Index: i, Text: string(buf[m[0]:m[1]]), Groups: groups(buf, m)}
 			x.promptAt, x.promptEnd = base+int64(m[0]), base+int64(len(buf))
 		case at < 0 || m[0] < at:
 			at = m[0]

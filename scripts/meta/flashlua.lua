@@ -631,8 +631,11 @@ function console_object:line(text) end
 function console_object:secret(text) end
 
 ---@param text string|string[]
----@param options? { timeout?: duration, stall?: duration } default: a minute
----@return string text received, integer index of the text in the list, string before what came before it
+---@param options? { regexp?: boolean, timeout?: duration, stall?: duration } default: a minute
+---@return string text received
+---@return integer index of the text in the list
+---@return string before what came before it
+---@return string[] captures what the groups matched; only with regexp
 function console_object:expect(text, options) end
 
 ---@param options { quiet: duration, timeout: duration }

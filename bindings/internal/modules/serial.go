@@ -2,7 +2,6 @@ package modules
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -58,6 +57,7 @@ type drainOptions struct {
 }
 
 type expectOptions struct {
+	Regexp  bool          `lua:"regexp"` // the texts are regular expressions
 	Timeout time.Duration `lua:"timeout"`
 	Stall   time.Duration `lua:"stall"`
 }
@@ -116,34 +116,55 @@ func consoleMethods(get func(context.Context) (*console.Console, error), touch f
 }
 
 // expect is con:expect(text or list of texts, [options]). It returns the text that came, its index in the list, and
-// what came before it.
+// what came before it; with the option regexp also the list of what the groups of the expression matched.
 func expect(c *vm.Args, con *console.Console) ([]lua.LValue, error) {
-	var w console.Wait
-	switch v := c.Any(1, "text").(type) {
-	case lua.LString:
-		w.For = append(w.For, console.Text(string(v)))
-	case *lua.LTable:
-		list, _ := vm.TableIn(v)
-		list.ForEach(func(_, x lua.LValue) {
-			s, ok := x.(lua.LString)
-			if !ok {
-				c.Fail("argument 1 must be a text, or a list of texts")
-			}
-			w.For = append(w.For, console.Text(string(s)))
-		})
-	}
-	if len(w.For) == 0 || slices.Contains(w.For, console.Text("")) {
-		c.Fail("argument 1 must be a text, or a list of texts, that are not empty")
-	}
 	o := expectOptions{Timeout: expectTimeout}
 	luaoption.Read(c, consoleExpectOptions, &o)
-	w.Timeout, w.Stall = o.Timeout, o.Stall
-	w.Abort, w.Before = []console.Abort{console.Panic, console.Off}, true
+	w := console.Wait{For: patterns(c, o.Regexp), Timeout: o.Timeout, Stall: o.Stall, Abort: []console.Abort{console.Panic, console.Off}, Before: true}
 	m, err := con.Expect(c.Ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	return []lua.LValue{lua.LString(m.Text), lua.LNumber(m.Index + 1), lua.LString(m.Before)}, nil
+	results := []lua.LValue{lua.LString(m.Text), lua.LNumber(m.Index + 1), lua.LString(m.Before)}
+	if !o.Regexp {
+		return results, nil
+	}
+	groups := c.State.L.NewTable()
+	for _, g := range m.Groups {
+		groups.Append(lua.LString(g))
+	}
+	return append(results, groups), nil
+}
+
+// patterns reads the first argument of expect: a text, or a list of texts.
+func patterns(c *vm.Args, isRegexp bool) (all []console.Pattern) {
+	add := func(v lua.LValue) {
+		text, ok := v.(lua.LString)
+		switch {
+		case !ok:
+			c.Fail("argument 1 must be a text, or a list of texts")
+		case text == "":
+			c.Fail("argument 1 must be a text, or a list of texts, that are not empty")
+		case !isRegexp:
+			all = append(all, console.Text(string(text)))
+		default:
+			p, err := console.ParseRegexp(string(text))
+			if err != nil {
+				c.Fail("argument 1: %v", err)
+			}
+			all = append(all, p)
+		}
+	}
+	v := c.Any(1, "text")
+	if list, isList := vm.TableIn(v); isList {
+		list.ForEach(func(_, x lua.LValue) { add(x) })
+	} else {
+		add(v)
+	}
+	if len(all) == 0 {
+		c.Fail("argument 1 must be a text, or a list of texts, that are not empty")
+	}
+	return all
 }
 
 // consoleArg reads an argument that serial.open returned.
