@@ -56,7 +56,7 @@ func (l *ledger) owed() (all []*medium) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range l.media {
-		if m.image() != nil && m.demandedLocked() && !m.provenLocked() && (l.readOnly || m.state == Written) {
+		if m.image() != nil && m.demandedLocked() && !m.provenLocked() && (l.readOnly || m.state == Written || m.readBackLocked()) {
 			all = append(all, m)
 		}
 	}

@@ -53,6 +53,10 @@ func (m *medium) provenLocked() bool {
 // the script caught the error of that, or it was changed in any attempt. The caller holds the ledger's mu.
 func (m *medium) demandedLocked() bool { return m.asked || m.state != Untouched }
 
+// readBackLocked reports whether the medium was read back and no writer of the run has changed it since: what a command
+// did to it may be harmless. The caller holds the ledger's mu.
+func (m *medium) readBackLocked() bool { return !m.readAt.IsZero() && !m.changed }
+
 // reportLocked returns the report on the medium. The caller holds the ledger's mu.
 func (m *medium) reportLocked() PartReport {
 	p := PartReport{Label: m.label, Image: ImageReport{Path: m.from.String()}, Target: TargetReport{
