@@ -23,6 +23,9 @@ type books struct {
 	log      []string // what the fake writers did
 }
 
+// proven reports whether the ledger is.
+func (b *books) proven() bool { return b.proofError() == nil }
+
 func newBooks(t *testing.T, names string) *books {
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "image"), filepath.Join(dir, "medium")
