@@ -10,7 +10,7 @@ import (
 // that its configuration names, and they succeed. Source: U-Boot, the folder cmd.
 var boardCommands = strings.Fields(`adc axi bmode cache clk cp cpu dcache dfu ethsw extension fastboot fatload load ext4load fdt fpga fru fuse
 	gpio hash hvc i2c icache iotrace itest led mac md misc mm mtd mtest mux mw nand net nm nvme nvedit otp phy pinmux pmic pwm qfw read
-	regulator remoteproc rproc rtc sata scsi setexpr smc sound sspi tpm ubi ums usbboot w1 wdt zynq zynqmp zynqrsa`)
+	regulator remoteproc rproc rtc sata scsi setexpr smc sound sspi tpm ubi usbboot w1 wdt zynq zynqmp zynqrsa`)
 
 // usedCommands are what a board has because a command of its configuration uses it.
 type usedCommands struct {

@@ -52,6 +52,7 @@ func init() {
 		"test":     {testCmd, "minimal test like /bin/sh", false},
 		"tftpboot": {tftpboot, "load file via network using TFTP protocol", false},
 		"true":     {truth(0), "do nothing, successfully", false},
+		"ums":      {ums, "Use the UMS [USB Mass Storage]", false},
 		"unbind":   {truth(0), "Unbind a device from a driver", false},
 		"usb":      {usb, "USB sub-system", false},
 		"version":  {version, "print monitor, compiler and linker version", false},
