@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -224,4 +225,29 @@ func documentedRows(table string) (rows []string) {
 		rows = append(rows, row[1])
 	}
 	return rows
+}
+
+// TestEveryExampleIsDocumented holds the table of examples in docs/policies.md to the files.
+func TestEveryExampleIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/policies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "\n## Examples\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	var documented, files []string
+	for _, m := range regexp.MustCompile("`(\\w+\\.lua)`").FindAllStringSubmatch(table, -1) {
+		documented = append(documented, m[1])
+	}
+	paths, err := filepath.Glob("../../scripts/examples/*.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		files = append(files, filepath.Base(path))
+	}
+	slices.Sort(documented)
+	if !slices.Equal(documented, files) {
+		t.Errorf("the examples in docs/policies.md are %q; want %q", documented, files)
+	}
 }
