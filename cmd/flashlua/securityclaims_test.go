@@ -177,7 +177,7 @@ var claims = []claim{
 	},
 	{
 		says: "A script can run a command of the station, with `host.run`, and a program with `exec:` or `command:`, only if `--allow-exec` allows it.", by: []string{"programs.txtar", "host.txtar"},
-		runs: []proof{do("", "open exec:cat", 2, grant), do("--allow-exec cat", "open exec:cat", 0, ""), do("", "power command:true", 2, grant), do("--allow-exec true", "power command:true~{}", 0, "")},
+		runs: []proof{do("", "open exec:cat -", 2, grant), do("--allow-exec cat", "open exec:cat -", 0, ""), do("", "power command:true", 2, grant), do("--allow-exec true", "power command:true~{}", 0, "")},
 	},
 	{
 		says: "`--allow-exec NAME` allows a command that runs only that executable; any other command must be named in full.",
@@ -186,7 +186,7 @@ var claims = []claim{
 	{says: "The operator's own `--port`, `--power` and `--output` need no flag.", by: []string{"outputs.txtar"}, runs: []proof{{"run runs.lua --image prog/in.raw --port sim:size=1", 3, "script.phase"}, {"run prog/board.lua --image prog/in.raw --port exec:false --power command:true~{} --dry-run", 0, "planned: "}}},
 	{
 		says: "What is not allowed is refused with `script.grant`, and the hint names the flag.",
-		runs: []proof{do("", "read @out/x.raw", 2, "--allow-read "), do("", "write new", 2, "--allow-write "), do("", "open @unix:out/sock", 2, "--allow-write "), do("", "open exec:cat", 2, "--allow-exec ")},
+		runs: []proof{do("", "read @out/x.raw", 2, "--allow-read "), do("", "write new", 2, "--allow-write "), do("", "open @unix:out/sock", 2, "--allow-write "), do("", "open exec:cat -", 2, "--allow-exec ")},
 	},
 	{says: "The exit code is 2 if nothing was touched.", runs: []proof{do("", "sim media", 2, grant), do("", "late @out/x.raw", 3, "script.grant")}},
 	{

@@ -96,7 +96,7 @@ func TestStubIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := engine.Engine{Events: func(e engine.Event) { note(e.Text) }}
-	if rep := s.Program.Run(t.Context(), e, engine.ProgramJob{}, "exec:cat", image); rep.Err != nil {
+	if rep := s.Program.Run(t.Context(), e, engine.ProgramJob{}, "exec:cat # of this test", image); rep.Err != nil {
 		t.Fatal(rep.Err)
 	}
 
