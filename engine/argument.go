@@ -124,8 +124,8 @@ func resolveArguments(p *Policy, j Job) (values map[string]any, err error) {
 	return values, errors.Join(all...)
 }
 
-// spellings returns the texts by which a script prints a value that it does not have as the operator's text: a number
-// as %.14g, as an integer and as JSON, a duration with Go's units.
+// spellings returns the texts as which a script prints a value that is no string: a number as %.14g, as an integer
+// and as JSON, a duration with Go's units.
 func spellings(v any) []string {
 	switch v := v.(type) {
 	case float64:

@@ -7,8 +7,8 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/flash"
 )
 
-// lackingLocked names what lacks proof. It returns "" if the ledger is proven: every demanded medium is known to hold its
-// image, and every wanted image is on one of them. The caller holds mu.
+// lackingLocked names what lacks proof. It returns "" if the ledger is proven: every demanded medium is known to hold
+// its image, and every wanted image is on one of them. The caller holds mu.
 func (l *ledger) lackingLocked() string {
 	n := 0
 	for _, m := range l.media {
