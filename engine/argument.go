@@ -124,6 +124,21 @@ func resolveArguments(p *Policy, j Job) (values map[string]any, err error) {
 	return values, errors.Join(all...)
 }
 
+// spellings returns the texts as which a script prints a value that is no string: a number as %.14g, as an integer
+// and as JSON, a duration with Go's units.
+func spellings(v any) []string {
+	switch v := v.(type) {
+	case float64:
+		return []string{
+			fmt.Sprintf("%.14g", v), strconv.FormatFloat(v, 'f', 0, 64),
+			strconv.FormatFloat(v, 'f', -1, 64), strconv.FormatFloat(v, 'g', -1, 64),
+		}
+	case time.Duration:
+		return []string{v.String()}
+	}
+	return nil
+}
+
 func missingArgument(a Argument) error {
 	text := fmt.Sprintf("argument %s is required: give --arg %[1]s=…", a.Name)
 	if a.Help != "" {
@@ -142,6 +157,9 @@ func unknownArgument(p *Policy, name string) error {
 
 func (r *boardRun) resolveArguments(context.Context) (err error) {
 	r.args, err = resolveArguments(r.policy, r.job)
+	for _, name := range r.job.SecretArgs {
+		r.secrets.Add(spellings(r.args[name])...)
+	}
 	if len(r.args) > 0 {
 		r.report.Args = maps.Clone(r.args)
 	}

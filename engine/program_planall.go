@@ -126,8 +126,8 @@ func (c connections) take(ctx context.Context, i int, j Job) error {
 			continue
 		}
 		if first, ok := c.drivers[driver]; ok && first != i {
-			return classify.WithHint(classify.New(classify.Usage, "it has the same power driver as entry %d: switching one board would switch the other", first+1),
-				"name the outlet of the board in its power driver")
+			return classify.WithHint(classify.New(classify.Usage, "it has the same driver, of its power or of an output, as entry %d: switching one board would switch the other", first+1),
+				"name the outlet or the line of the board in the driver of its power and of each output")
 		}
 		c.drivers[driver] = i
 	}
