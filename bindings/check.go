@@ -15,6 +15,7 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/policy"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/console"
 )
 
 // Finding is a mistake that Check found in a script. Plain data: safe for concurrent use while nothing changes it.
@@ -53,7 +54,7 @@ func Check(spec string, o Options) ([]Finding, error) {
 	h := newHost(src, o)
 	in := check.Input{
 		File: src.name, Text: src.text, Globals: h.globals.Names(), Members: h.globals.Members,
-		Functions: option.Declared(), CheckPattern: lua51.CheckPattern, ProgramOnly: modules.ProgramOnly,
+		Functions: option.Declared(), CheckPattern: lua51.CheckPattern, CheckRegexp: checkRegexp, ProgramOnly: modules.ProgramOnly,
 		FileSize: fileSize,
 		Module:   h.finder.moduleForCheck,
 		Load: func(variant string) (check.Loaded, error) {
@@ -143,4 +144,10 @@ func fileSize(p *engine.Policy, name string) int64 {
 		size += st.Size()
 	}
 	return size
+}
+
+// checkRegexp returns what is wrong with a regular expression of con:expect, nil if it is valid.
+func checkRegexp(expression string) error {
+	_, err := console.ParseRegexp(expression)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -85,6 +86,10 @@ func (p *Program) Open(ctx context.Context, spec string, c Console) (*console.Co
 		return nil, err
 	}
 	con, err := p.run.openConsole(ctx, spec, c, p.run.secrets, func(port transport.Port) transport.Port { return typedPort{port, p.markTyped} })
+	if err != nil && strings.HasPrefix(spec, "sim:") { // an Engine.OpenPort of a Go program may know such a port
+		return nil, classify.WithHint(classify.New(classify.Usage, "%q is a simulated board, which only flash.run and flash.all start", spec),
+			"start one with `flashlua sim`, and open the port that it prints")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,8 @@ func (p *Program) Power(ctx context.Context, spec string, after PowerAfter, offT
 		return nil, err
 	}
 	if d == nil {
-		return nil, classify.New(classify.Usage, "%q is no power driver that could switch", spec)
+		return nil, classify.WithHint(classify.New(classify.Usage, "%q is no power driver that could switch", spec),
+			"name a driver, such as \"command:pdu -port 3 {}\" or \"manual\", or open none if the program does not switch the board")
 	}
 	x := &ProgramPower{
 		program: p,

@@ -183,6 +183,8 @@ func (c *checker) checkText(i invocation) {
 		if err := c.in.CheckPattern(second); err != nil && !plain {
 			c.report(line, second, "bad-pattern", "%v: %q", err, second)
 		}
+	case "expect":
+		c.checkRegexps(argumentOf(x.Args, self), argumentOf(x.Args, self+1))
 	case "is":
 		if second != "" {
 			c.usedKinds = append(c.usedKinds, kindUse{second, line, c.file})

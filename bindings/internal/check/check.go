@@ -45,7 +45,7 @@ var Rules = map[string]string{
 	"bad-call":          "a method is called with a colon, a function with a dot, and a field not at all",
 	"forbidden-call":    "the functions of a policy call nothing that only programs may call",
 	"stale-handle":      "a prompt or a shell is not used after it has ended",
-	"bad-pattern":       "a Lua pattern is valid",
+	"bad-pattern":       "a Lua pattern or a regular expression is valid",
 	"unknown-kind":      "a kind of error exists, or is made in the script",
 	"generic-prompt":    "a prompt is not a single letter or mark that other text ends with",
 	"bad-answer":        "classify and backoff return a valid answer",
@@ -80,6 +80,7 @@ type Input struct {
 	Members      func(module string) []string     // names in a module; nil if there is no such module
 	Functions    []option.Function                // functions that take options
 	CheckPattern func(pattern string) error       // of a Lua pattern
+	CheckRegexp  func(expression string) error    // of a regular expression
 	// Load loads the script with a variant of its policy; "" is none.
 	Load     func(variant string) (Loaded, error)
 	FileSize func(p *engine.Policy, name string) int64 // of a file of the policy; 0 is not known

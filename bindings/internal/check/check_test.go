@@ -2,6 +2,7 @@ package check
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -31,6 +32,10 @@ func run(t *testing.T, text string) string {
 			{Name: "lab.open", Arg: 1, Options: []option.Option{timeout}},
 			{Name: "shell:run", Arg: 2, Options: []option.Option{timeout}},
 			{Name: "bench:run", Arg: 2, Options: []option.Option{name, {Name: "timeout", Kind: option.String}}},
+		},
+		CheckRegexp: func(e string) error {
+			_, err := regexp.Compile(e)
+			return err
 		},
 		CheckPattern: func(p string) error {
 			if strings.Contains(p, "(") {
@@ -91,6 +96,24 @@ func TestSuppressions(t *testing.T) {
 	} {
 		if got := run(t, text); got != want {
 			t.Errorf("Run(%s)\n\t= %s\nwant\n\t%s", text, got, want)
+		}
+	}
+}
+
+func TestRegexps(t *testing.T) {
+	const found = "bad-pattern: error parsing regexp: missing closing ): `(`"
+	for text, want := range map[string]string{
+		`return function(con) con:expect("(", { regexp = true }) end`:             found,
+		`return function(con) con:expect({ "a", "(" }, { regexp = true }) end`:    found,
+		`return function(con) con:expect("(\\d+)", { regexp = true }) end`:        "",
+		`return function(con) con:expect("(", { regexp = false }) end`:            "",
+		`return function(con) con:expect("(", { timeout = "5s" }) end`:            "",
+		`return function(con) con:expect("(") end`:                                "",
+		`return function(con, yes, text) con:expect(text, { regexp = true }) end`: "",
+		`return function(con, yes) con:expect("(", { regexp = yes }) end`:         "",
+	} {
+		if got := run(t, text); got != want {
+			t.Errorf("Run(%s) = %s; want %s", text, got, want)
 		}
 	}
 }

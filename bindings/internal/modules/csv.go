@@ -2,6 +2,8 @@ package modules
 
 import (
 	"encoding/csv"
+	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -84,6 +86,9 @@ func columns(c *vm.Args, path string, row []string) []string {
 // readData returns the content of a data file of the script, without the byte order mark of a Windows program.
 func readData(c *vm.Args, files DataFiles, path string) string {
 	text, err := files.Read(path)
+	if wrong := (*fs.PathError)(nil); errors.As(err, &wrong) {
+		err = wrong.Err // its operation, such as "statat", means nothing to the author of a script
+	}
 	if err != nil {
 		c.Fail("%q: %v", path, err)
 	}
