@@ -70,7 +70,8 @@ const (
 local function ser(v)
 	local t = type(v)
 	if v ~= v then return "nan" end
-	if v == 0 then return "0" end -- lua5.1 takes -0 for 0 if a function has both as constants
+	if v == 0 then return "0" end -- the sign of 0, and of what is divided by 0, is a listed difference
+	if v == 1 / 0 or v == -1 / 0 then return "inf" end
 	if t == "number" then return string.format("%.14g", v) end
 	if t == "string" then return string.format("%q", v) end
 	if t == "boolean" or t == "nil" then return tostring(v) end
@@ -79,7 +80,7 @@ end
 local function id(...) return ... end
 local function hide(ok, ...) if ok then return ok, ... end return ok end
 local function try(f, ...) return hide(pcall(f, ...)) end -- without the message of an error
-local function str(v) return v ~= v and "nan" or v end
+local function str(v) return v ~= v and "nan" or v == 0 and "0" or (v == 1 / 0 or v == -1 / 0) and "inf" or v end
 local function out(...)
 	for i = 1, select("#", ...) do buf[#buf + 1] = ser((select(i, ...))) end
 	buf[#buf + 1] = ";"
