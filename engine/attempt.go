@@ -13,10 +13,8 @@ import (
 // execute prepares the run, makes attempts and checks the new system, within the total time. It returns the decision
 // on the last error.
 func (r *boardRun) execute(ctx context.Context) classify.Decision {
-	for _, resolve := range []func() error{r.resolveLimits, r.resolveConnections} {
-		if err := recovered(resolve); err != nil {
-			return r.decider.builtin(ctx, err)
-		}
+	if err := recovered(r.resolve); err != nil {
+		return r.decider.builtin(ctx, err)
 	}
 	timedOut := classify.WithHint(classify.New(classify.DeadlineTotal, "the total deadline of %s passed", r.limits.Total), "raise limits.total in the policy or --timeout")
 	ctx, cancel := clock.WithTimeout(ctx, r.Clock, r.limits.Total, timedOut)

@@ -20,14 +20,27 @@ import (
 // prepare checks all that can be checked before the board is touched, and opens what the attempts need. A download
 // comes last, so that other errors are found before it.
 func (r *boardRun) prepare(ctx context.Context) error {
-	steps := []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.stageImages, r.power.check, r.outputs.check, r.openConsole, r.openSecondConsoles, r.startServers, r.checkConnected}
+	steps := append(r.planSteps(r.stageImages), r.power.check, r.outputs.check, r.openConsole, r.openSecondConsoles, r.startServers, r.checkConnected)
 	switch {
 	case r.job.DryRun:
-		steps = []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.stageImages, r.checkPortSpec}
+		steps = append(r.planSteps(r.stageImages), r.checkPortSpec)
 	case slices.ContainsFunc(r.job.parts(), func(p Part) bool { return image.Ref(p.Image).IsURL() }):
 		steps = slices.Insert(slices.Delete(steps, 3, 4), 8, r.stageImages) // before checkConnected
 	}
 	return inOrder(ctx, steps)
+}
+
+// planSteps returns the steps that check the plan and connect to nothing. images checks the images.
+func (r *boardRun) planSteps(images func(context.Context) error) []func(context.Context) error {
+	return []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, images}
+}
+
+// resolve computes the limits, and finds what the operator connects to the board.
+func (r *boardRun) resolve() error {
+	if err := r.resolveLimits(); err != nil {
+		return err
+	}
+	return errors.Join(r.resolveOutputs(), r.resolveConsoles())
 }
 
 // inOrder calls all steps until one fails.
@@ -38,11 +51,6 @@ func inOrder(ctx context.Context, steps []func(context.Context) error) error {
 		}
 	}
 	return nil
-}
-
-// resolveConnections finds what the operator connects to the policy's outputs and consoles.
-func (r *boardRun) resolveConnections() error {
-	return errors.Join(r.resolveOutputs(), r.resolveConsoles())
 }
 
 func (r *boardRun) findBootFiles(ctx context.Context) (err error) {

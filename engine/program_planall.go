@@ -76,13 +76,10 @@ func (p *Program) checkPlan(ctx context.Context, f Flash) error {
 	defer done()
 	r := e.newBoardRun(f.Policy, dry, ModeDryRun)
 	defer r.cleanups.run(func(error) {})
-	if err := r.resolveLimits(); err != nil {
+	if err := r.resolve(); err != nil {
 		return err
 	}
-	if err := r.resolveConnections(); err != nil {
-		return err
-	}
-	steps := []func(context.Context) error{r.resolveArguments, r.resolveTargets, r.findBootFiles, r.staging.checkExist}
+	steps := r.planSteps(r.staging.checkExist)
 	if !IsSimulated(f.Job.Port) {
 		steps = append(steps, r.checkPortSpec, r.power.check, r.outputs.check)
 	}

@@ -22,6 +22,9 @@ func withScriptHelp(app *cli.App, words []string) []string {
 		return words
 	}
 	cmd := app.Command(words[1])
+	if cmd == nil { // the help of flashlua itself
+		return words[:end]
+	}
 	if end+1 < len(words) && slices.ContainsFunc(cmd.Flags, func(f cli.Flag) bool { return f.Names()[0] == "arg" }) {
 		script, err := bindings.Inspect(words[end+1], bindings.Options{})
 		if err == nil && script.Policy != nil && len(script.Policy.Args) > 0 {

@@ -115,12 +115,7 @@ end
 ---@return flashlua.shell
 function M.boot(s, options)
 	local o = loader.options("barebox.boot", options, defaults)
-	local b
-	s:step("power", { timeout = "1m" }, function() s.power:cycle() end)
-	s:step("barebox", { timeout = "5m" }, function() b = M.stop(s, o) end)
-	s:step("network", { timeout = "5m", retries = 2 }, function() b:dhcp() end)
-	s:step("load", { timeout = "15m", retries = 1 }, function() b:load() end)
-	return s:step("linux", { timeout = "5m" }, function() return b:boot() end)
+	return loader.boot(s, "barebox", function() return M.stop(s, o) end)
 end
 
 -- Returns a flash function for a policy.
@@ -128,10 +123,7 @@ end
 ---@return fun(s: flashlua.session, job: flashlua.job)
 function M.flash(options)
 	local o = loader.options("barebox.flash", options, defaults)
-	return function(s, job)
-		local sh = M.boot(s, o)
-		s:step("write", { destroys = job.target }, function() sh:write(job) end)
-	end
+	return loader.flash(function(s) return M.boot(s, o) end)
 end
 
 return M

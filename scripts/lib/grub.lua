@@ -121,12 +121,7 @@ end
 ---@return flashlua.shell
 function M.boot(s, options)
 	local o = loader.options("grub.boot", options, defaults, choices)
-	local g
-	s:step("power", { timeout = "1m" }, function() s.power:cycle() end)
-	s:step("grub", { timeout = "5m" }, function() g = M.stop(s, o) end)
-	s:step("network", { timeout = "5m", retries = 2 }, function() g:dhcp() end)
-	s:step("load", { timeout = "15m", retries = 1 }, function() g:load() end)
-	return s:step("linux", { timeout = "5m" }, function() return g:boot() end)
+	return loader.boot(s, "grub", function() return M.stop(s, o) end)
 end
 
 -- Returns a flash function for a policy.
@@ -134,10 +129,7 @@ end
 ---@return fun(s: flashlua.session, job: flashlua.job)
 function M.flash(options)
 	local o = loader.options("grub.flash", options, defaults, choices)
-	return function(s, job)
-		local sh = M.boot(s, o)
-		s:step("write", { destroys = job.target }, function() sh:write(job) end)
-	end
+	return loader.flash(function(s) return M.boot(s, o) end)
 end
 
 return M

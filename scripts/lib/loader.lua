@@ -94,6 +94,31 @@ end
 ---@return string
 function M.last_line(text) return text:match("([^\n]*%S[^\n]*)%s*$") or "no output" end
 
+-- Switches the board on and boots a Linux in RAM by a boot loader. stop returns the boot loader's prompt. Returns the
+-- shell of that Linux.
+---@param s flashlua.session
+---@param name string of the step that stops the boot loader
+---@param stop fun(): flashlua.grub|flashlua.barebox
+---@return flashlua.shell
+function M.boot(s, name, stop)
+	local prompt
+	s:step("power", { timeout = "1m" }, function() s.power:cycle() end)
+	s:step(name, { timeout = "5m" }, function() prompt = stop() end)
+	s:step("network", { timeout = "5m", retries = 2 }, function() prompt:dhcp() end)
+	s:step("load", { timeout = "15m", retries = 1 }, function() prompt:load() end)
+	return s:step("linux", { timeout = "5m" }, function() return prompt:boot() end)
+end
+
+-- Returns a flash function for a policy, which boots by boot(s) and writes the image.
+---@param boot fun(s: flashlua.session): flashlua.shell
+---@return fun(s: flashlua.session, job: flashlua.job)
+function M.flash(boot)
+	return function(s, job)
+		local sh = boot(s)
+		s:step("write", { destroys = job.target }, function() sh:write(job) end)
+	end
+end
+
 -- The options that may be false.
 local optional = { initrd = true, dtb = true }
 

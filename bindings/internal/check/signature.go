@@ -1,6 +1,7 @@
 package check
 
 import (
+	"iter"
 	"regexp"
 	"strings"
 
@@ -80,21 +81,33 @@ func (f *signature) complete(from signature) {
 	}
 }
 
+// topLevel yields the bytes of a type that are outside quotes and brackets, with their indexes.
+func topLevel(text string) iter.Seq2[int, byte] {
+	return func(yield func(int, byte) bool) {
+		depth, quoted := 0, false
+		for i := range len(text) {
+			switch b := text[i]; {
+			case b == '"':
+				quoted = !quoted
+			case quoted:
+			case strings.IndexByte("(<{[", b) >= 0:
+				depth++
+			case strings.IndexByte(")>}]", b) >= 0:
+				depth--
+			case depth == 0 && !yield(i, b):
+				return
+			}
+		}
+	}
+}
+
 // cutType returns the type at the beginning of a text, and the rest.
 func cutType(text string) (typ, rest string) {
-	depth, quoted := 0, false
-	for i := range len(text) {
-		switch b := text[i]; {
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case strings.IndexByte("(<{[", b) >= 0:
-			depth++
-		case strings.IndexByte(")>}]", b) >= 0:
-			depth--
-		case b == ',' && depth == 0 && !strings.HasPrefix(text, "fun("):
+	for i, b := range topLevel(text) {
+		switch {
+		case b == ',' && !strings.HasPrefix(text, "fun("):
 			return text[:i], text[i:]
-		case b == ' ' && depth == 0 && !strings.HasSuffix(text[:i], ":") && !(strings.HasSuffix(text[:i], ",") && strings.HasPrefix(text, "fun(")):
+		case b == ' ' && !strings.HasSuffix(text[:i], ":") && !(strings.HasSuffix(text[:i], ",") && strings.HasPrefix(text, "fun(")):
 			return text[:i], strings.TrimSpace(text[i:])
 		}
 	}
@@ -126,19 +139,12 @@ func aliasOf(name string) (string, bool) {
 
 // alternatives returns the types in "string|string[]", without the mark of a type that may be nil.
 func alternatives(typ string) (all []string) {
-	depth, begin, quoted := 0, 0, false
-	for i := range len(typ) {
-		switch b := typ[i]; {
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case strings.IndexByte("(<{[", b) >= 0:
-			depth++
-		case strings.IndexByte(")>}]", b) >= 0:
-			depth--
-		case b == ':' && depth == 0:
+	begin := 0
+	for i, b := range topLevel(typ) {
+		switch b {
+		case ':':
 			return []string{typ} // the results of a function
-		case b == '|' && depth == 0:
+		case '|':
 			all, begin = append(all, typ[begin:i]), i+1
 		}
 	}
