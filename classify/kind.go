@@ -79,6 +79,8 @@ const (
 	UBootSync           Kind = "uboot.sync"
 	UBootShell          Kind = "uboot.shell"
 	UBootBoot           Kind = "uboot.boot"
+	UBootCommand        Kind = "uboot.command"
+	UBootRAM            Kind = "uboot.ram"
 	ShellLogin          Kind = "shell.login"
 	ShellLoginDenied    Kind = "shell.login.denied"
 	ShellExit           Kind = "shell.exit"
@@ -210,6 +212,8 @@ var table = map[Kind]entry{
 	UBootAutobootDenied: {Fatal, "U-Boot refused the password", "Check uboot.password."},
 	UBootExit:           {Retry, "a U-Boot command failed", "Run the command by hand: `flashlua console --at uboot`."},
 	UBootSync:           {Retry, "U-Boot's prompt did not answer", "Check uboot.prompt, and that nothing prints continuously."},
+	UBootCommand:        {Fatal, "U-Boot lacks a command that the flash needs", "The message names the command. Write by a Linux in RAM, or build a U-Boot that has it."},
+	UBootRAM:            {Fatal, "the board's free RAM is too small, or not known", "Set uboot.ram = { address, size } in the policy to RAM that nothing else uses."},
 	UBootShell:          {Fatal, "U-Boot lacks the commands of its usual shell", "Set uboot.shell = \"simple\" in the policy."},
 	UBootBoot:           {Retry, "U-Boot could not start the kernel", "Check the addresses in files and boot, and that the files belong to this board."},
 	"shell":             {Retry, "the Linux shell failed", "Read the console lines."},

@@ -35,6 +35,7 @@ type Policy struct {
 	LoadsAllFiles bool            // Flash loads all Files at once: the plan refuses those that overlap in RAM
 	Boot          string          // the U-Boot command that starts Linux
 	BootArgs      string          // the kernel's command line; "" keeps the board's own
+	Method        Method          // how the default sequence writes
 	Targets       map[string]Target
 	DefaultTarget string
 	Args          map[string]Argument // what it takes from the operator, by name
@@ -60,6 +61,15 @@ type Policy struct {
 	Classify func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error)
 	Backoff  func(ctx context.Context, n int, err error, next func(n int, err error) time.Duration) (time.Duration, error)
 }
+
+// Method is what writes the images in the default sequence. Its values are constants: safe for concurrent use.
+type Method string
+
+// The methods.
+const (
+	ByLinux Method = "linux" // a Linux in RAM, by its shell
+	ByUBoot Method = "uboot" // U-Boot, by its own commands
+)
 
 // Console is how to open a board's console and type on it. Plain data: safe for concurrent use while nothing
 // changes it.

@@ -2,20 +2,23 @@ package engine
 
 import "github.com/flashlua/flashlua/engine/internal/flash"
 
-// Target is where an image goes: a block device of the board, by its path or by its address in sysfs, or a
-// partition of it. Plain data: safe for concurrent use while nothing changes it.
+// Target is where an image goes: a medium of the board, or a partition of it. Linux finds it by its path or by its
+// address in sysfs, U-Boot by the name that its commands take. Plain data: safe for concurrent use while nothing
+// changes it.
 type Target struct {
-	Name  string
-	Path  string // of a block device on the board, /dev/mmcblk0; or
-	Sysfs string // part of the path of the device's directory in /sys: the address of its controller
-	Part  string // GPT label of a partition in it; "" is the whole device
+	Name   string
+	Path   string // of a block device in Linux, /dev/mmcblk0; or
+	Sysfs  string // part of the path of the device's directory in /sys: the address of its controller
+	UBoot  string // in U-Boot: `mmc 0`, `sf 0:0`; "": U-Boot cannot write it
+	Part   string // GPT label of a partition in it; "" is the whole device
+	Offset int64  // bytes from the begin of the medium or the partition; for U-Boot only
 
 	ClearForceRO bool // make an eMMC's boot partition writable during the write
 }
 
-// Check returns an error, of kind target.unsafe, for a target that no board can have as a block device: /dev/mtd0,
-// /dev/ubi0_0, /dev/ttyS0.
-func (t Target) Check() error { return flash.Target(t).CheckDevice() }
+// Check returns an error for a target that no board can have: of kind target.unsafe for /dev/mtd0, /dev/ubi0_0 and
+// /dev/ttyS0, which are no block devices, and of kind config.policy for a name that is none in U-Boot.
+func (t Target) Check() error { return flash.Target(t).Check() }
 
 // String names the device, or the partition of it.
 func (t Target) String() string { return flash.Target(t).String() }

@@ -28,8 +28,16 @@ type Config struct {
 	Network     string          // a command that finds the network card; "" if U-Boot needs none
 	Shell       string          // Hush or Simple; "" is Hush
 
+	RAM RAM // that nothing else uses, for images; the zero RAM is found by bdinfo
+
 	Env   map[string]string // variables that are set at each new prompt, to literal values; they are not saved
 	Setup []string          // commands at each new prompt, after Env; each must succeed
+}
+
+// RAM is a range of memory. Plain data: safe for concurrent use.
+type RAM struct {
+	Address uint64
+	Size    int64 // bytes
 }
 
 // State is what is known of a board when Interrupt is called.

@@ -6,31 +6,55 @@
 package flash
 
 import (
+	"fmt"
 	"io"
 	"os"
 
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/internal/image"
+	"github.com/flashlua/flashlua/engine/internal/ubootmedia"
 )
 
-// Target says where an image goes, as a policy names it: a device path or an address on the board's bus.
+// Target says where an image goes, as a policy names it: for Linux a device path or an address on the board's bus, and
+// for U-Boot the name of a medium.
 type Target struct {
-	Name  string
-	Path  string
-	Sysfs string
-	Part  string // label of a partition in it; "" is all of it
+	Name   string
+	Path   string
+	Sysfs  string
+	UBoot  string
+	Part   string // label of a partition in it; "" is all of it
+	Offset int64  // bytes from the begin of the medium or the partition; for U-Boot only
 
 	ClearForceRO bool // an eMMC's boot partition is made writable for the time of the write
 }
 
+// InLinux reports whether Linux can find the target.
+func (t Target) InLinux() bool { return t.Path != "" || t.Sysfs != "" }
+
 func (t Target) String() string {
 	disk := t.Path
-	if disk == "" {
+	switch {
+	case t.Path == "" && t.Sysfs != "":
 		disk = "the disk at " + t.Sysfs
+	case t.Path == "" && t.Offset != 0:
+		disk = fmt.Sprintf("%s from byte %d on", t.UBoot, t.Offset)
+	case t.Path == "":
+		disk = t.UBoot
 	}
 	if t.Part != "" {
 		return "partition " + t.Part + " of " + disk
 	}
 	return disk
+}
+
+// Check returns an error for a target that no board can have.
+func (t Target) Check() error {
+	if t.UBoot != "" {
+		if err := ubootmedia.CheckName(t.UBoot, ubootmedia.Options{Part: t.Part, Offset: t.Offset}); err != nil {
+			return classify.Wrap(err, "", "target %s", t.Name)
+		}
+	}
+	return t.CheckDevice()
 }
 
 // Medium is a target that was resolved on the board.

@@ -1,0 +1,174 @@
+package ubootmedia
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/console"
+)
+
+// block is a block device, or a part of one. It implements Medium.
+type block struct {
+	Prompt
+	Options
+	iface string // the command: mmc, virtio
+	dev   string // its number
+	hw    string // hardware partition of an eMMC: "1" for boot0; "" if the device has none
+	size  int64  // bytes of a block
+	first int64  // byte offset of the medium in the device
+}
+
+// hardware are the numbers of an eMMC's hardware partitions, by the names that Linux uses. Source: JEDEC eMMC 5.1,
+// PARTITION_CONFIG.
+var hardware = map[string]string{"": "0", "user": "0", "boot0": "1", "boot1": "2"}
+
+func openMMC(p Prompt, m []string, o Options) (Medium, error) {
+	hw, named := hardware[m[2]]
+	if !named {
+		hw = m[2]
+	}
+	return &block{Prompt: p, Options: o, iface: "mmc", dev: m[1], hw: hw}, nil
+}
+
+func openBlock(p Prompt, m []string, o Options) (Medium, error) {
+	return &block{Prompt: p, Options: o, iface: m[1], dev: m[2]}, nil
+}
+
+// name returns the device as U-Boot's commands for file systems and partitions take it.
+func (b *block) name() string {
+	if b.hw != "" && b.hw != "0" {
+		return b.iface + " " + b.dev + "." + b.hw
+	}
+	return b.iface + " " + b.dev
+}
+
+// scans are the commands that find the devices of an interface, if U-Boot has not looked yet.
+var scans = map[string]string{
+	"mmc": "mmc rescan", "virtio": "virtio scan", "nvme": "nvme scan", "scsi": "scsi scan", "sata": "sata init", "usb": "usb start", "ide": "ide reset",
+}
+
+const (
+	scanTimeout = time.Minute      // for a bus with devices that answer slowly
+	blockStall  = 10 * time.Minute // a write of one command prints nothing until it ends
+)
+
+// capacity matches the size in blocks, and the size of a block. Source: U-Boot, dev_print in disk/part.c.
+var capacity = regexp.MustCompile(`\((\d+) x (\d+)\)`)
+
+// Select implements Medium.
+func (b *block) Select(ctx context.Context, ram uint64) (Geometry, error) {
+	res, err := b.selectDevice(ctx)
+	if err != nil {
+		return Geometry{}, err
+	}
+	g := Geometry{Sector: 512, Disk: b.name()}
+	if m := capacity.FindStringSubmatch(res.Output); m != nil {
+		blocks, _ := strconv.ParseInt(m[1], 10, 64)
+		g.Sector, _ = strconv.ParseInt(m[2], 10, 64)
+		g.Size = blocks * g.Sector
+	}
+	b.size, b.first = g.Sector, 0
+	if b.Part != "" {
+		if err := b.findPart(ctx, &g); err != nil {
+			return Geometry{}, err
+		}
+	}
+	if b.Offset%g.Sector != 0 {
+		return Geometry{}, classify.New(classify.TargetUnsafe, "%s: the offset %d is not a multiple of a block of %d bytes", b.name(), b.Offset, g.Sector)
+	}
+	g.First = b.first + b.Offset
+	b.first = g.First
+	if g.Size > 0 {
+		g.Size = max(g.Size-b.Offset, 0)
+	}
+	g.Unit = g.Sector
+	return g, nil
+}
+
+// selectDevice makes the device current. It has U-Boot look for devices if it has none with that number.
+func (b *block) selectDevice(ctx context.Context) (console.Result, error) {
+	cmd := console.Command{Text: b.iface + " dev " + b.dev, Timeout: scanTimeout}
+	if b.hw != "" {
+		cmd.Text += " " + b.hw
+	}
+	res, err := b.Exec(ctx, cmd)
+	if err == nil && (res.Code != 0 || lacks.MatchString(res.Output)) {
+		if IsUnknownCommand(res) {
+			return res, errNoCommand(b.iface, res)
+		}
+		if res, err = b.Exec(ctx, console.Command{Text: scans[b.iface], Timeout: scanTimeout}); err == nil {
+			res, err = b.Exec(ctx, cmd)
+		}
+	}
+	if err == nil && (res.Code != 0 || lacks.MatchString(res.Output)) {
+		err = classify.WithHint(classify.WithConsole(classify.New(classify.TargetMissing, "U-Boot has no device %s", b.name()), res.Output),
+			"compare it with the output of `%s` at U-Boot's prompt", lists[b.iface])
+	}
+	return res, err
+}
+
+// lists are the commands that show the devices of an interface.
+var lists = map[string]string{
+	"mmc": "mmc list", "virtio": "virtio info", "nvme": "nvme info", "scsi": "scsi info", "sata": "sata info", "usb": "usb storage", "ide": "ide info",
+}
+
+// lacks matches what U-Boot prints of a device that is not there. Some versions exit 0 after it.
+var lacks = regexp.MustCompile(`(?i)unknown device|no \w+ device|not found|not available|is stopped|Card did not respond`)
+
+// findPart finds the partition of the medium, and sets its offset and size.
+func (b *block) findPart(ctx context.Context, g *Geometry) error {
+	var values [2]int64
+	for i, what := range []string{"start", "size"} {
+		res, err := b.Exec(ctx, console.Command{Text: fmt.Sprintf("part %s %s %s flashlua_%s && printenv flashlua_%s", what, b.name(), console.QuoteUBoot(b.Part), what, what)})
+		if err != nil {
+			return err
+		}
+		_, value, ok := strings.Cut(res.Output, "flashlua_"+what+"=")
+		n, perr := strconv.ParseInt(strings.TrimSpace(value), 16, 64)
+		switch {
+		case IsUnknownCommand(res):
+			return errNoCommand("part", res)
+		case res.Code != 0 || !ok || perr != nil:
+			return classify.WithHint(classify.WithConsole(classify.New(classify.TargetMissing, "%s has no partition %q", b.name(), b.Part), res.Output),
+				"compare it with the output of `part list %s` at U-Boot's prompt", b.name())
+		}
+		values[i] = n * g.Sector
+	}
+	b.first, g.Size = values[0], values[1]
+	return nil
+}
+
+// Read implements Medium.
+func (b *block) Read(ctx context.Context, ram uint64, off, n int64) error {
+	return b.transfer(ctx, "read", classify.VerifyRead, ram, off, n)
+}
+
+// Write implements Medium.
+func (b *block) Write(ctx context.Context, ram uint64, off, n int64) error {
+	return b.transfer(ctx, "write", classify.WriteFailed, ram, off, n)
+}
+
+// transferredBlocks matches the end of a transfer. Source: U-Boot, blk_common_cmd in common/../cmd/blk_common.c and
+// cmd/mmc.c.
+var transferredBlocks = regexp.MustCompile(`(-?\d+) blocks (?:read|written|write): (OK|ERROR)`)
+
+func (b *block) transfer(ctx context.Context, verb string, kind classify.Kind, ram uint64, off, n int64) error {
+	cmd := fmt.Sprintf("%s %s %x %x %x", b.iface, verb, ram, (b.first+off)/b.size, n/b.size)
+	res, err := b.Exec(ctx, console.Command{Text: cmd, Stall: blockStall})
+	if err != nil {
+		return err
+	}
+	m := transferredBlocks.FindStringSubmatch(res.Output)
+	if res.Code == 0 && m != nil && m[1] == strconv.FormatInt(n/b.size, 10) && m[2] == "OK" {
+		return nil
+	}
+	if res.Code == 0 && m == nil && verb == "read" { // the output may be damaged, and the digest decides
+		return nil
+	}
+	return classify.WithConsole(classify.New(kind, "%s: U-Boot cannot %s %d bytes at byte %d", b.name(), verb, n, b.first+off), res.Output)
+}
