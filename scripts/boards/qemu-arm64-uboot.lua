@@ -4,4 +4,5 @@ local qemu = require("lib.qemu")
 return qemu.uboot_board {
 	name = "qemu-arm64-uboot",
 	description = "QEMU's arm64 virt machine, written by its U-Boot alone",
+	targets = { nvme = { uboot = "nvme 0" } },
 }

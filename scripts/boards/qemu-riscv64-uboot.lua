@@ -1,5 +1,5 @@
 -- QEMU's riscv64 "virt" machine with OpenSBI and Debian's U-Boot, which writes by itself; make qemu ARCH=riscv64 starts
--- the machine.
+-- the machine. This U-Boot finds no NVMe disk.
 local qemu = require("lib.qemu")
 
 return qemu.uboot_board {

@@ -4,5 +4,6 @@ local qemu = require("lib.qemu")
 return qemu.uboot_board {
 	name = "qemu-x86-uboot",
 	description = "QEMU's 32-bit PC, written by its U-Boot alone",
+	targets = { nvme = { uboot = "nvme 0" } },
 	uboot = { network = "virtio scan" },
 }

@@ -16,9 +16,6 @@ local family = {
 	net = { http = "10.0.2.2", tftp = "127.0.0.2", listen = "127.0.0.1" },
 }
 
--- What differs if U-Boot writes.
-local by_uboot = { method = "uboot", targets = { nvme = { uboot = "nvme 0" } } }
-
 local function check(name, t)
 	if type(t) ~= "table" then host.fail(name .. " takes the board's table, not a " .. type(t), 3) end
 end
@@ -36,7 +33,7 @@ end
 ---@return flashlua.policy
 function M.uboot_board(t)
 	check("qemu.uboot_board", t)
-	return fill(fill(t, by_uboot), family)
+	return fill(fill(t, { method = "uboot" }), family)
 end
 
 return M
