@@ -100,6 +100,7 @@ func sparse(size int64, seed uint64) []byte {
 			part[i] = byte(source.Uint32())
 		}
 	}
+	image[0] = 0x80 // what begins with text is refused
 	return image
 }
 
@@ -143,6 +144,14 @@ board.flash = seq.flash`)
 			code, out, v := r.flash(r.ubootPolicy(lua.String()))
 			if code != 0 || v.Result != engine.ResultVerified || v.Target.State != engine.Verified || v.Target.Writer != "uboot" || v.Target.Digest == "" || len(failures(v.Attempts)) > 0 {
 				t.Fatalf("flashlua = exit %d, verdict %+v; want 0, verified, by uboot, with a digest\n%s", code, v, out)
+			}
+			if want := len(b.media) * (1 + len(smallSizes)); len(v.Parts) != want {
+				t.Errorf("verdict has %d parts; want %d", len(v.Parts), want)
+			}
+			for _, p := range v.Parts {
+				if p.Target.State != engine.Verified || p.Target.Writer != "uboot" {
+					t.Errorf("part = %+v; want verified, by uboot", p)
+				}
 			}
 			for _, m := range b.media {
 				want := bytes.Repeat([]byte{0xa5}, ubootDisk)
