@@ -154,15 +154,14 @@ func (u *fakeUBoot) fetch(ctx context.Context, c serve.Content, address uint64, 
 }
 
 func (u *fakeUBoot) flasher() *UBootFlasher {
-	return &UBootFlasher{Prompt: u, Fetch: u.fetch, Clock: clock.Real{}}
+	return &UBootFlasher{Prompt: u, Fetch: u.fetch, Clock: clock.Real{}, Line: 250}
 }
 
 func openUBoot(t *testing.T, medium string, im Image, h hooks) (*subject, error) {
-	ctx, cancel := context.WithCancelCause(t.Context())
 	u := newFakeUBoot(medium)
 	d := u.flasher()
 	d.Progress, d.RAM = h.progress, RAM{fakeRAM, 16 * mib} // for pieces of 4 MiB
-	m, err := d.Resolve(ctx, Target{Name: "disk", UBoot: "virtio 0"}, false)
+	m, err := d.Resolve(t.Context(), Target{Name: "disk", UBoot: "virtio 0"}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -170,11 +169,12 @@ func openUBoot(t *testing.T, medium string, im Image, h hooks) (*subject, error)
 	if err := m.Fits(im.Size(), true); err != nil {
 		return nil, err
 	}
-	w, err := d.Writer(ctx, m, im, func() {
+	w, err := d.Writer(t.Context(), m, im, func() {
 		if h.beforeWrite != nil {
 			h.beforeWrite()
 		}
 	})
+	ctx, cancel := context.WithCancelCause(t.Context())
 	return &subject{Writer: w, ctx: ctx, tear: func() { cancel(errTorn) }, close: func() {}}, err
 }
 
