@@ -22,6 +22,7 @@ type UBootWriter struct {
 	unverified  ranges // to be read back by the next Verify
 	wrong       ranges // blocks that the last Verify read back wrong
 	counts      Counts
+	old         oldRuns
 	done, total int64 // bytes of this write
 }
 
@@ -42,7 +43,8 @@ func (w *UBootWriter) Write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wrong := all.blocks()
+	wrong, compared := all.blocks(), ranges(nil)
+	w.old = oldRuns{}
 	if maybe := all.withKinds(likely).union(w.dut.Resume.written(w.Medium, w.im)); len(maybe) > 0 {
 		bad, err := w.mismatchedRanges(ctx, "compare", maybe)
 		switch {
@@ -50,15 +52,33 @@ func (w *UBootWriter) Write(ctx context.Context) error {
 		case err != nil:
 			return err
 		default:
-			wrong = all.without(maybe).blocks().union(bad)
+			wrong, compared = all.without(maybe).blocks().union(bad), maybe
 		}
 	}
 	w.counts.Written, w.counts.Skipped = wrong.size(), all.size()-wrong.size()
-	w.unverified = all // all, because a medium that is smaller than it says aliases blocks
-	if len(wrong) == 0 {
-		w.unverified = nil
+	if w.unverified, err = w.toVerify(ctx, wrong, compared); err != nil {
+		return err
 	}
 	return w.writeRanges(ctx, wrong, false)
+}
+
+// toVerify returns what Verify must read after the blocks in wrong were written. What was compared before is read once
+// more if the write may change it.
+func (w *UBootWriter) toVerify(ctx context.Context, wrong, compared ranges) (ranges, error) {
+	all := ranges(w.im.Ranges())
+	if len(compared) < len(all) {
+		return all, nil
+	}
+	if len(wrong) == 0 {
+		return nil, nil
+	}
+	alias, err := w.mayAlias(ctx)
+	if alias || err != nil {
+		return all, err
+	}
+	// The partition table is cleared and written again, and both ends of the image may be those of the medium.
+	last := all[len(all)-1].Off + all[len(all)-1].Len
+	return wrong.union(slices.DeleteFunc(all.blocks(), func(b image.Range) bool { return b.Off >= mib && b.Off < last-mib })), nil
 }
 
 // Repair implements Writer.
