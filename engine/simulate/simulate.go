@@ -166,7 +166,7 @@ func media(p *engine.Policy) (all []simboard.Medium, err error) {
 	names := slices.Sorted(maps.Keys(p.Targets))
 	for _, name := range names {
 		t := p.Targets[name]
-		if t.Check() != nil { // the plan refuses it
+		if t.Check() != nil || t.Path == "" && t.Sysfs == "" { // the plan refuses it, or only U-Boot has a name for it
 			continue
 		}
 		m := device.FindStringSubmatch(t.Path)
