@@ -106,7 +106,7 @@ func (u *bootloader) blockTransfer(iface string, args []string) (int, error) {
 // transfer copies blocks between a device and RAM, and returns how many, or U-Boot's number of an error.
 func (u *bootloader) transfer(d *blockDevice, write bool, addr, block, count uint64) (int64, error) {
 	size := uint64(d.sector)
-	if !within(block, count, uint64(d.size)/size) {
+	if !within(block, count, uint64(d.size)/size) || write && d.b.cfg.Protected {
 		return errnoIO, nil
 	}
 	if !u.ram.has(addr, count*size) {
