@@ -50,6 +50,10 @@ func (o LoadOptions) Check() error {
 func (s *Session) loadBy(ctx context.Context, ub *uboot.UBoot, f bootFile, opt LoadOptions) error {
 	switch opt.By {
 	case "", LoadByTFTP:
+		if s.run.policy.Net.NoTFTP {
+			return classify.WithHint(classify.New(classify.ConfigPlan, "U-Boot cannot load the %s file by TFTP: net.tftp_server is false", f.name),
+				`load it by = "serial" or by = "usb 0:1", or remove net.tftp_server`)
+		}
 		server, err := s.tftpServer(ctx, ub)
 		if err != nil {
 			return err

@@ -35,8 +35,8 @@ var ErrNoByte = errors.New("no byte came")
 // transferPacing is that of a transfer: its protocol waits for the board itself.
 var transferPacing = &Pacing{}
 
-// Transfer gives f the port as bytes until f returns: what f writes is sent as it is, without the pacing of typed
-// text, and what comes is f's to read. The transcript has the size of the transfer in place of its bytes; secrets in
+// Transfer calls f with the port as bytes: what f writes is sent as it is, without the pacing of typed text, and what
+// comes is read by f until it returns. The transcript has the size of the transfer in place of its bytes; secrets in
 // them are not masked. What f has not read is what the next wait sees first. The transfer ends with an abort's error
 // if its text comes.
 //
@@ -147,7 +147,7 @@ func (l *Link) add(p []byte) {
 // transferring is the transfer in progress of a stream, nil if there is none. It is safe for concurrent use.
 type transferring = atomic.Pointer[Link]
 
-// startTransfer gives l what no wait has consumed and what comes from now on.
+// startTransfer passes what no wait has consumed, and what comes from now on, to l.
 func (s *stream) startTransfer(l *Link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -35,9 +35,9 @@ const (
 
 // The texts of a load. Source: U-Boot, do_load_serial_bin in cmd/load.c.
 var (
-	switchUp   = console.Regexp(`## Switch baudrate to \d+ bps and press ENTER`)
-	switchDown = console.Regexp(`## Switch baudrate to \d+ bps and press ESC`)
-	ready      = console.Regexp(`## Ready for binary \(ymodem\) download`)
+	switchUp   = console.Regexp(`## Switch baudrate to \d+ bps and press ENTER \.\.\.`)
+	switchDown = console.Regexp(`## Switch baudrate to \d+ bps and press ESC \.\.\.`)
+	ready      = console.Regexp(`## Ready for binary \(ymodem\) download.* bps`)
 	totalSize  = regexp.MustCompile(`## Total Size\s*=\s*0x[0-9a-f]+ = (\d+) Bytes`)
 )
 

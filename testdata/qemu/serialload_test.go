@@ -115,8 +115,8 @@ func serialBoard(t *testing.T, a Arch, maxBaud int, options ...string) (*uboot.U
 // ramOf is an address of RAM that U-Boot does not use.
 var ramOf = map[string]uint64{"arm64": 0x44000000, "arm": 0x44000000, "riscv64": 0x84000000, "x86": 0x4000000, "x86-64": 0x4000000}
 
-// TestSerialLoad loads files over the console of real U-Boots, at its speed and at a higher one. LoadSerial compares the
-// CRC-32 of the RAM.
+// TestSerialLoad loads files over the console of real U-Boots, at its speed and at a higher one. LoadSerial compares
+// the CRC-32 of the RAM.
 func TestSerialLoad(t *testing.T) {
 	for _, a := range []Arch{ARM64, RISCV64, X8664} {
 		t.Run(a.Name, func(t *testing.T) {

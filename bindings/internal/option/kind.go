@@ -45,8 +45,8 @@ const (
 )
 
 // Parse returns the Go value of an option: an int for an Integer, an int64 for a Size, a time.Duration, an
-// engine.PowerState, an engine.LoadWay, a classify.Class, and v itself for the other kinds. v is a string, a float64, a bool or an
-// Other. The error completes "option NAME …".
+// engine.PowerState, an engine.LoadWay, a classify.Class, and v itself for the other kinds. v is a string, a float64, a
+// bool or an Other. The error completes "option NAME …".
 func (k Kind) Parse(v any) (any, error) {
 	text, isText := v.(string)
 	number, isNumber := v.(float64)

@@ -52,7 +52,7 @@ type Line interface {
 	// Receive waits for the next byte, at most for limit, after which it returns ErrTimeout. With a limit of 0 it
 	// returns only a byte that is there.
 	Receive(ctx context.Context, limit time.Duration) (byte, error)
-	// Unread puts the last byte that was read back, for whoever reads the line after the transfer.
+	// Unread puts back the last byte that was read, for the reader of the line after the transfer.
 	Unread()
 }
 
