@@ -15,16 +15,14 @@ func (t *tty) Speed() int {
 	return t.line.Baud
 }
 
-// SetSpeed implements SpeedSetter. It waits until what was written is on the line.
+// SetSpeed implements SpeedSetter. It does not wait until what was written is on the line: no wait for that ends while
+// the other side takes nothing.
 func (t *tty) SetSpeed(_ context.Context, baud int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	line := t.line
 	line.Baud = baud
 	mode, err := line.mode()
-	if err == nil {
-		err = t.ctl.Drain()
-	}
 	if err == nil {
 		err = t.ctl.SetMode(mode)
 	}
