@@ -71,7 +71,10 @@ func (s *Session) loadSerial(ctx context.Context, ub *uboot.UBoot, f bootFile, b
 		baud = 0
 	}
 	began := s.run.Clock.Now()
-	at := cmp.Or(baud, s.run.policy.Console.Line.Baud, transport.DefaultBaud)
+	at := cmp.Or(s.run.policy.Console.Line.Baud, transport.DefaultBaud)
+	if ub.Speed() != 0 && baud != 0 {
+		at = baud
+	}
 	s.Note(fmt.Sprintf("%s: %d bytes over the console, about %s at %d baud", f.name, f.size, serialTime(f.size, at), at))
 	opt := uboot.SerialOptions{Name: f.tftpName, Baud: baud, Note: s.Note}
 	err := ub.LoadSerial(ctx, f.content, f.size, f.Address, opt, func(sent int64) { s.run.events.progress("load "+f.name, sent, f.size) })
