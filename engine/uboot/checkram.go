@@ -29,7 +29,7 @@ func (u *UBoot) checkRAM(ctx context.Context, content io.ReaderAt, size int64, a
 		return nil
 	}
 	sum := crc32.NewIEEE()
-	if n, err := io.Copy(sum, io.NewSectionReader(content, 0, size)); err != nil || n < size {
+	if _, err := io.CopyN(sum, io.NewSectionReader(content, 0, size), size); err != nil {
 		return classify.Wrap(err, classify.ImageRead, "%s: the station's file cannot be read", what)
 	}
 	cmd := console.Command{Text: fmt.Sprintf("crc32 %#x %#x", address, size), Timeout: commandTimeout + time.Duration(size/crcRate)*time.Second}
