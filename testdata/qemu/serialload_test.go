@@ -26,6 +26,8 @@ import (
 type lineSpeed struct {
 	net.Conn
 	maxBaud int // above it garbage comes; 0 for none
+	noise   int // every so many blocks have a wrong byte; 0 for none
+	blocks  int // the writer's
 
 	mu    sync.Mutex // mu guards what follows
 	baud  int        // of the port
@@ -77,11 +79,16 @@ func (l *lineSpeed) Write(p []byte) (int, error) {
 		}
 	}
 	l.mu.Unlock()
+	if len(p) > 1000 {
+		if l.blocks++; l.noise > 0 && l.blocks%l.noise == 0 {
+			p[500] ^= 0x10
+		}
+	}
 	return l.Conn.Write(p)
 }
 
 // serialBoard starts a board and returns its U-Boot on a console with a speed.
-func serialBoard(t *testing.T, a Arch, maxBaud int, options ...string) (*uboot.UBoot, *lineSpeed) {
+func serialBoard(t *testing.T, a Arch, maxBaud int, options ...string) (*uboot.UBoot, *lineSpeed, *Board) {
 	if err := a.Available(); err != nil {
 		if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" && a.Name != RISCV64.Name { // whose Debian suite is not released yet
 			t.Fatal(err)
@@ -109,7 +116,7 @@ func serialBoard(t *testing.T, a Arch, maxBaud int, options ...string) (*uboot.U
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ub, line
+	return ub, line, b
 }
 
 // ramOf is an address of RAM that U-Boot does not use.
@@ -121,7 +128,7 @@ func TestSerialLoad(t *testing.T) {
 	for _, a := range []Arch{ARM64, RISCV64, X8664} {
 		t.Run(a.Name, func(t *testing.T) {
 			t.Parallel()
-			ub, line := serialBoard(t, a, 0)
+			ub, line, _ := serialBoard(t, a, 0)
 			content := make([]byte, 100_000)
 			rand.NewChaCha8([32]byte{}).Read(content)
 			for i := range 3000 {
@@ -149,7 +156,7 @@ func TestSerialLoad(t *testing.T) {
 
 // TestSerialLoadFails checks that U-Boot is at its prompt, and the port at its speed, after loads that did not succeed.
 func TestSerialLoadFails(t *testing.T) {
-	ub, line := serialBoard(t, X8664, 1000000)
+	ub, line, _ := serialBoard(t, X8664, 1000000)
 	t.Parallel()
 	content := bytes.Repeat([]byte("flashlua"), 100000)
 	prompt := func(after string) {
@@ -190,6 +197,39 @@ func TestSerialLoadFails(t *testing.T) {
 	prompt("a file that ended")
 }
 
+// TestSerialLoadFaults loads over a line that spoils blocks, and from a board that resets itself in the middle.
+func TestSerialLoadFaults(t *testing.T) {
+	ub, line, b := serialBoard(t, X8664, 0)
+	t.Parallel()
+	content := make([]byte, 50_000)
+	rand.NewChaCha8([32]byte{}).Read(content)
+	line.noise = 20
+	load := func(progress func(int64)) error {
+		return ub.LoadSerial(t.Context(), bytes.NewReader(content), int64(len(content)), ramOf[X8664.Name], uboot.SerialOptions{Baud: 921600}, progress)
+	}
+	if err := load(nil); err != nil || line.blocks <= 49 {
+		t.Fatalf("LoadSerial over a line with noise = %v, %d blocks were sent; want nil, and blocks that were sent again", err, line.blocks)
+	}
+	line.noise = 0
+	err := load(func(sent int64) {
+		if sent > 20_000 && sent < 22_000 {
+			if _, err := b.QMP(t.Context(), "system_reset"); err != nil {
+				t.Error(err)
+			}
+			line.mu.Lock()
+			line.board = 115200
+			line.mu.Unlock()
+			line.SetSpeed(t.Context(), 115200) // the banner of a real board would be garbage
+		}
+	})
+	if classify.Find(err, classify.BoardReset) == nil {
+		t.Errorf("LoadSerial from a board that resets itself = %v; want board.reset", err)
+	}
+	if err := ub.Live(t.Context()); classify.Find(err, classify.ScriptStale) == nil {
+		t.Errorf("Live() after the reset = %v; want script.stale", err)
+	}
+}
+
 // TestMediaLoad loads files from a file system of the board's medium.
 func TestMediaLoad(t *testing.T) {
 	dir := t.TempDir()
@@ -202,7 +242,7 @@ func TestMediaLoad(t *testing.T) {
 	if err != nil {
 		t.Skipf("LEFT OUT: mke2fs = %v\n%s", err, out)
 	}
-	ub, _ := serialBoard(t, ARM64, 0, "-drive", "if=none,id=stick,format=raw,file="+disk, "-device", "nvme,drive=stick,serial=1")
+	ub, _, _ := serialBoard(t, ARM64, 0, "-drive", "if=none,id=stick,format=raw,file="+disk, "-device", "nvme,drive=stick,serial=1")
 	load := func(path string, want []byte) error {
 		return ub.LoadMedia(t.Context(), "nvme 0", path, bytes.NewReader(want), int64(len(want)), 0x44000000)
 	}
