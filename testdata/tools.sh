@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests compare with and talk to: console servers, a TFTP server, lua5.1, packers, bmaptool, mkimage, lrzsz, curl.
+# Installs what the tests compare with and talk to: console servers, a TFTP server, lua5.1, packers, bmaptool,
+# mkimage, lrzsz, curl.
 #
 # Exit codes: 0 they are there, 3 something is missing and only root could install it.
 set -eu
