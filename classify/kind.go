@@ -81,6 +81,8 @@ const (
 	UBootBoot           Kind = "uboot.boot"
 	UBootCommand        Kind = "uboot.command"
 	UBootRAM            Kind = "uboot.ram"
+	LoadSerial          Kind = "load.serial"
+	LoadMedia           Kind = "load.media"
 	ShellLogin          Kind = "shell.login"
 	ShellLoginDenied    Kind = "shell.login.denied"
 	ShellExit           Kind = "shell.exit"
@@ -213,6 +215,8 @@ var table = map[Kind]entry{
 	UBootExit:           {Retry, "a U-Boot command failed", "Run the command by hand: `flashlua console --at uboot`."},
 	UBootSync:           {Retry, "U-Boot's prompt did not answer", "Check uboot.prompt, and that nothing prints continuously."},
 	UBootCommand:        {Fatal, "U-Boot lacks a command that the flash needs", "The message names the command. Write by a Linux in RAM, or build a U-Boot that has it."},
+	LoadSerial:          {Retry, "a load over the serial console failed", "Read the console lines; check the cable, and load at a lower baud rate."},
+	LoadMedia:           {Fatal, "U-Boot cannot load the file from a medium of the board, or the file differs from the station's", "Copy the station's file to the medium, and compare the device with what U-Boot lists."},
 	UBootRAM:            {Fatal, "the board's free RAM is too small, or not known", "Set uboot.ram = { address, size } in the policy to RAM that nothing else uses."},
 	UBootShell:          {Fatal, "U-Boot lacks the commands of its usual shell", "Set uboot.shell = \"simple\" in the policy."},
 	UBootBoot:           {Retry, "U-Boot could not start the kernel", "Check the addresses in files and boot, and that the files belong to this board."},

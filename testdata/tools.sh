@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests compare with and talk to: console servers, a TFTP server, lua5.1, packers, bmaptool, mkimage, curl.
+# Installs what the tests compare with and talk to: console servers, a TFTP server, lua5.1, packers, bmaptool,
+# mkimage, lrzsz, curl.
 #
 # Exit codes: 0 they are there, 3 something is missing and only root could install it.
 set -eu
@@ -10,6 +11,7 @@ missing() {
 		command -v $tool >/dev/null || echo $tool
 	done
 	command -v xz >/dev/null || echo xz-utils
+	command -v rb >/dev/null || echo lrzsz
 	command -v mkimage >/dev/null || echo u-boot-tools
 	command -v bmaptool >/dev/null || echo bmap-tools
 	command -v mke2fs >/dev/null || [ -x /usr/sbin/mke2fs ] || echo e2fsprogs

@@ -7,6 +7,7 @@
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
 ---@alias memory { [1]: integer|string, [2]: size } a range of RAM: address and size, { 0x42000000, "256M" }
 ---@alias power_state "on"|"off"|"keep"|"cycle"
+---@alias load_way "tftp"|"serial"|string a partition of the board as U-Boot's load takes it: "usb 0:1"
 
 --------------------------------------------------------------------------------------------------------------- policies
 
@@ -590,8 +591,12 @@ function uboot_object:setenv(variable, value) end
 ---@return string address
 function uboot_object:dhcp() end
 
+---@class flashlua.load_options
+---@field by? load_way default: "tftp"
+---@field baud? integer speed of the console while the files are loaded by "serial"; default: its own
+
 ---@param files? string|string[]|table in a policy: names of its files; in a program: the server
----@param name? string in a program: name of the file on the server
+---@param name? flashlua.load_options|string in a policy: how to load; in a program: name of the file on the server
 ---@param address? integer in a program
 ---@param size? integer in a program: in bytes
 function uboot_object:load(files, name, address, size) end
