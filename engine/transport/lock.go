@@ -96,6 +96,16 @@ func acquire(spec, name string) (*lock, error) {
 	return acquireIn(lockDir(), spec, "flashlua-"+hex.EncodeToString(sum[:8]))
 }
 
+// AcquireUSBDisk locks the next disk that appears by USB for a caller that cannot tell it from another's. The error names
+// the process that has the lock. It never waits.
+func AcquireUSBDisk() (release func(), err error) {
+	l, err := acquireIn(lockDir(), "the next USB disk", "flashlua-usb-disk")
+	if err != nil {
+		return nil, err
+	}
+	return l.release, nil
+}
+
 // acquireIn is acquire with the directory and the name of the file.
 func acquireIn(dir, spec, name string) (*lock, error) {
 	path := filepath.Join(dir, name)

@@ -576,6 +576,19 @@ function uboot_object:load(files, name, address, size) end
 ---@return flashlua.shell shell in a policy; nil in a program
 function uboot_object:boot(command) end
 
+---@class flashlua.ums_options
+---@field usb? string where the disk appears on the station, as the kernel names it: "1-1.2"
+---@field serial? string serial number of the board's USB device
+---@field controller? integer number of the board's USB controller; default: 0
+---@field timeout? duration for the disk to appear; default: "30s"
+---@field target? string name of a target of the policy; default: job.target
+---@field image? string file, relative to files_dir, or web address; default: the operator's image
+
+---Has U-Boot expose a medium as a USB disk, which the station writes and verifies. Only in a policy.
+---@param medium? string in U-Boot: "mmc 0"; default: uboot of the target
+---@param options? flashlua.ums_options
+function uboot_object:ums(medium, options) end
+
 ---@class flashlua.shell
 local shell_object = {}
 

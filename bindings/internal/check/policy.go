@@ -110,10 +110,10 @@ func (c *checker) checkFlash(own bool) {
 	if !own && c.calls["sequence"] {
 		c.report(c.line("sequence", ""), "sequence", "unused-sequence", "the sequence is not used: write board.flash = seq.flash")
 	}
-	if own && c.removedWrite != nil && !c.calls["write"] {
+	if own && c.removedWrite != nil && !c.callsWriter() {
 		c.report(c.removedWrite.Line(), "write", "never-written", "the sequence loses its step write, and nothing calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
 	}
-	if !own || c.dynamic || c.calls["write"] || c.calls["sequence"] || c.calls["flash"] {
+	if !own || c.dynamic || c.callsWriter() || c.calls["sequence"] || c.calls["flash"] {
 		return
 	}
 	c.report(c.line("flash", ""), "flash", "never-written", "flash never calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
@@ -121,6 +121,9 @@ func (c *checker) checkFlash(own bool) {
 		c.report(w.Line(), "", "unverified-write", "what this command writes is never verified: call write(job) after it")
 	}
 }
+
+// callsWriter reports whether the script calls a function that writes the image and verifies it.
+func (c *checker) callsWriter() bool { return c.calls["write"] || c.calls["ums"] }
 
 // indirectBoot matches a boot command whose addresses are elsewhere: in a variable or a script of the board, or those
 // of the last load.

@@ -1,0 +1,272 @@
+package simulate
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// umsBench is a simulated board whose policy writes it by ums.
+type umsBench struct {
+	engine.Engine
+	board   *Board
+	policy  *engine.Policy
+	options engine.UMSOptions
+	image   []byte
+	notes   []string
+	after   func(ctx context.Context, s *engine.Session, ub *uboot.UBoot) error // runs after ums; nil is nothing
+}
+
+func newUMSBench(t *testing.T) *umsBench {
+	t.Helper()
+	b := &umsBench{image: bytes.Repeat([]byte("imag\x00\xff"), 50_000)}
+	b.policy = &engine.Policy{
+		Name: "ums", UBoot: uboot.Default, Linux: shell.Default, Net: engine.Net{Listen: "127.0.0.1"},
+		Targets: map[string]engine.Target{"emmc": {Name: "emmc", Path: "/dev/mmcblk0"}},
+		Flash: func(ctx context.Context, s *engine.Session) error {
+			if err := s.PowerCycle(ctx); err != nil {
+				return err
+			}
+			ub, err := s.UBoot(ctx)
+			if err == nil {
+				err = s.UMS(ctx, ub, b.options)
+			}
+			if err == nil && b.after != nil {
+				err = b.after(ctx, s, ub)
+			}
+			return err
+		},
+	}
+	b.options.Medium = "mmc 0"
+	b.Events = func(e engine.Event) { b.notes = append(b.notes, e.Text) }
+	board, err := Attach(&b.Engine, b.policy, "size=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(board.Close)
+	b.board = board
+	return b
+}
+
+func (b *umsBench) run(t *testing.T, retries int) *engine.Report {
+	t.Helper()
+	image := filepath.Join(t.TempDir(), "x.raw")
+	if err := os.WriteFile(image, b.image, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return b.Run(t.Context(), b.policy, engine.Job{Image: image, Retries: &retries})
+}
+
+// change has the station see other disks than there are. exposed is the board's disk, the zero Disk if there is none.
+func (b *umsBench) change(f func(exposed engine.USBDisk) []engine.USBDisk) {
+	real := b.USBDisks
+	b.USBDisks = func() ([]engine.USBDisk, error) {
+		all, err := real()
+		if len(all) == 0 {
+			return f(engine.USBDisk{}), err
+		}
+		return f(all[0]), err
+	}
+}
+
+func TestUMS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newUMSBench(t)
+		b.after = func(ctx context.Context, _ *engine.Session, ub *uboot.UBoot) error {
+			_, err := ub.Env(ctx, "bootcmd") // the prompt answers; it voids no receipt
+			return err
+		}
+		r := b.run(t, 0)
+		content, err := os.ReadFile(b.board.File("mmcblk0"))
+		if r.Result != engine.ResultVerified || err != nil || !bytes.HasPrefix(content, b.image) || len(content) != 1<<20 {
+			t.Fatalf("run = %s, %v, a medium of %d bytes, %v; want verified, with the image on 1 MiB", r.Result, r.Err, len(content), err)
+		}
+		if r.Target.Name != "emmc" || r.Target.Device != b.board.File("mmcblk0") || r.Target.State != engine.Verified {
+			t.Errorf("target = %+v; want emmc, verified, with the station's name of the disk", r.Target)
+		}
+		if all, err := b.USBDisks(); len(all) != 0 || err != nil {
+			t.Errorf("USBDisks() after the run = %v, %v; want none", all, err)
+		}
+	})
+}
+
+// TestUMSRefuses: what is not certainly the board's disk is not written.
+func TestUMSRefuses(t *testing.T) {
+	const size = 1 << 20
+	gadget := engine.USBDisk{Device: "/dev/sdx", USB: "1-1.2", Serial: "A17", Model: "Linux UMS disk 0", Size: size}
+	other := engine.USBDisk{Device: "/dev/sdy", USB: "1-1.3", Model: "Linux UMS disk 0", Size: size}
+	stick := engine.USBDisk{Device: "/dev/sdz", USB: "1-1.2", Model: "Kingston", Size: size}
+	always := func(all ...engine.USBDisk) func(engine.USBDisk) []engine.USBDisk {
+		return func(engine.USBDisk) []engine.USBDisk { return all }
+	}
+	exposed := func(all ...engine.USBDisk) func(engine.USBDisk) []engine.USBDisk {
+		return func(x engine.USBDisk) []engine.USBDisk {
+			if !x.Simulated {
+				return nil
+			}
+			return all
+		}
+	}
+	larger := gadget
+	larger.Size = 2 * size
+	for name, tt := range map[string]struct {
+		disks   func(engine.USBDisk) []engine.USBDisk
+		options engine.UMSOptions
+		uboot   string // of the target
+		offset  int64
+		kind    classify.Kind
+		text    string
+	}{
+		"no disk":                          {disks: always(), options: engine.UMSOptions{USB: "1-1.2"}, kind: classify.TargetMissing, text: "no disk at USB 1-1.2 appeared within 30s"},
+		"no disk without a name":           {disks: always(), kind: classify.TargetMissing, text: "no disk that U-Boot exposes appeared"},
+		"another port":                     {disks: exposed(other), options: engine.UMSOptions{USB: "1-1.2"}, kind: classify.TargetMissing, text: "others appeared: /dev/sdy at USB 1-1.3"},
+		"another serial number":            {disks: exposed(gadget), options: engine.UMSOptions{Serial: "A1"}, kind: classify.TargetMissing, text: "no disk with the serial number A1 appeared"},
+		"a stick at the port":              {disks: always(stick), options: engine.UMSOptions{USB: "1-1.2"}, kind: classify.TargetUnsafe, text: "before U-Boot exposes mmc 0: /dev/sdz at USB 1-1.2"},
+		"a stick that is not asked for":    {disks: exposed(stick), kind: classify.TargetMissing, text: "others appeared: /dev/sdz"},
+		"another board's disk":             {disks: always(other), kind: classify.TargetUnsafe, text: "cannot be told from another board's: /dev/sdy"},
+		"two disks":                        {disks: exposed(gadget, other), kind: classify.TargetUnsafe, text: "is ambiguous: /dev/sdx at USB 1-1.2, serial number A17 (Linux UMS disk 0); /dev/sdy"},
+		"another size":                     {disks: exposed(larger), options: engine.UMSOptions{USB: "1-1.2"}, kind: classify.TargetUnsafe, text: "it has 2097152 bytes, and mmc 0 has 1048576"},
+		"no device file":                   {disks: exposed(gadget), options: engine.UMSOptions{USB: "1-1.2"}, kind: classify.TargetMissing, text: "has no device file /dev/sdx"},
+		"no USB place":                     {options: engine.UMSOptions{USB: "/dev/sdb"}, kind: classify.ScriptArgument, text: `such as "1-1.2", not "/dev/sdb"`},
+		"the medium of another target":     {uboot: "mmc 1", kind: classify.ConfigPolicy, text: "target emmc, which is mmc 1 in U-Boot, not mmc 0"},
+		"a target that begins at a byte":   {uboot: "mmc 0", offset: 33 << 10, kind: classify.ConfigPolicy, text: "begins at byte 33792"},
+		"no name of a medium":              {options: engine.UMSOptions{Medium: "emmc"}, kind: classify.ConfigPolicy, text: `"emmc" is no disk in U-Boot`},
+		"a medium that the board does not": {options: engine.UMSOptions{Medium: "mmc 7"}, kind: classify.UBootExit, text: "U-Boot does not expose mmc 7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newUMSBench(t)
+				if tt.disks != nil {
+					b.change(tt.disks)
+				}
+				if tt.options.Medium == "" {
+					tt.options.Medium = "mmc 0"
+				}
+				b.options = tt.options
+				target := b.policy.Targets["emmc"]
+				target.UBoot, target.Offset = tt.uboot, tt.offset
+				b.policy.Targets["emmc"] = target
+				r := b.run(t, 0)
+				if r.Kind != string(tt.kind) || !strings.Contains(r.Error+r.Hint, tt.text) || r.Hint == "" || r.Target.State != engine.Untouched {
+					t.Errorf("run = %s %q, hint %q, target %s; want %s, %q, a hint, untouched", r.Kind, r.Error, r.Hint, r.Target.State, tt.kind, tt.text)
+				}
+				if content, err := os.ReadFile(b.board.File("mmcblk0")); err != nil || len(bytes.Trim(content, "\x00")) != 0 {
+					t.Errorf("the medium = %q…, %v; want zeros", bytes.Trim(content, "\x00")[:6], err)
+				}
+			})
+		})
+	}
+}
+
+// TestUMSDiskStays: a disk that is still there after U-Boot took the medium back was another one, unless the options
+// identify it.
+func TestUMSDiskStays(t *testing.T) {
+	for usb, want := range map[string]string{"": "target.unsafe", "1-1.2": ""} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newUMSBench(t)
+			var seen []engine.USBDisk
+			b.change(func(exposed engine.USBDisk) []engine.USBDisk {
+				if exposed.Simulated {
+					seen = []engine.USBDisk{exposed}
+				}
+				return seen
+			})
+			b.options.USB = usb
+			r := b.run(t, 0)
+			warned := strings.Contains(strings.Join(b.notes, "\n"), "warning: U-Boot has taken mmc 0 back")
+			if r.Kind != want || (r.Target.State == engine.Verified) != (want == "") || warned != (want == "") {
+				t.Errorf("usb %q: %s %v, target %s, a warning: %v; want %q", usb, r.Kind, r.Err, r.Target.State, warned, want)
+			}
+		})
+	}
+}
+
+// TestUMSReset: a board that resets itself while the station writes its medium has lost it. The next attempt proves it.
+func TestUMSReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newUMSBench(t)
+		resets := 0
+		b.change(func(exposed engine.USBDisk) []engine.USBDisk {
+			if !exposed.Simulated {
+				return nil
+			}
+			if resets++; resets == 1 {
+				if err := b.board.On(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			return []engine.USBDisk{exposed}
+		})
+		r := b.run(t, 1)
+		if r.Result != engine.ResultVerified || r.Attempt != 2 || r.Attempts[0].Kind != string(classify.BoardReset) {
+			t.Errorf("run = %s in attempt %d, %v, attempts %+v; want verified in attempt 2 after board.reset", r.Result, r.Attempt, r.Err, r.Attempts)
+		}
+	})
+}
+
+// TestCommandAfterUMS: a command after ums may have changed the medium, which is not proven then.
+func TestCommandAfterUMS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newUMSBench(t)
+		b.after = func(_ context.Context, s *engine.Session, _ *uboot.UBoot) error { return s.BeforeCommand() }
+		if r := b.run(t, 0); r.Kind != string(classify.FlashUnverified) || r.Target.State != engine.Written {
+			t.Errorf("run = %s %v, target %s; want flash.unverified, written", r.Kind, r.Err, r.Target.State)
+		}
+	})
+}
+
+// loopDevice returns a loop device on a part of a file.
+func loopDevice(t *testing.T, file string, options ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "losetup", append(options, "--find", "--show", file)...).CombinedOutput()
+	if err != nil {
+		t.Skipf("LEFT OUT: a loop device cannot be made: %v: %s", err, out)
+	}
+	path := strings.TrimSpace(string(out))
+	t.Cleanup(func() {
+		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "losetup", "--detach", path).CombinedOutput(); err != nil {
+			t.Errorf("losetup --detach = %v: %s", err, out)
+		}
+	})
+	return path
+}
+
+// TestUMSBlockDevice writes block devices: a disk, and a partition of it.
+func TestUMSBlockDevice(t *testing.T) {
+	for label, offset := range map[string]int{"": 0, "rootfs": 256 << 10} {
+		b := newUMSBench(t)
+		file := b.board.File("mmcblk0")
+		disk := engine.USBDisk{Device: loopDevice(t, file), USB: "1-1.2", Model: "Linux UMS disk 0", Size: 1 << 20, Partitions: map[string]string{
+			"rootfs": loopDevice(t, file, "--offset", "262144", "--sizelimit", "524288"),
+		}}
+		b.change(func(exposed engine.USBDisk) []engine.USBDisk {
+			if !exposed.Simulated {
+				return nil
+			}
+			return []engine.USBDisk{disk}
+		})
+		target := b.policy.Targets["emmc"]
+		target.Part = label
+		b.policy.Targets["emmc"] = target
+		device := disk.Device
+		if label != "" {
+			device = disk.Partitions[label]
+		}
+		r := b.run(t, 0)
+		content, err := os.ReadFile(file)
+		if r.Result != engine.ResultVerified || r.Target.Device != device || err != nil || bytes.Index(content, b.image) != offset {
+			t.Errorf("partition %q: run = %s, %v on %s, an image at byte %d; want verified on %s, at byte %d",
+				label, r.Result, r.Err, r.Target.Device, bytes.Index(content, b.image), device, offset)
+		}
+	}
+}
