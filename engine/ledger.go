@@ -68,6 +68,13 @@ func (l *ledger) changing(m *medium) (others []*medium) {
 	return l.wroteLocked(m)
 }
 
+// writing records what writes a medium.
+func (l *ledger) writing(m *medium, by string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m.writer = by
+}
+
 // complete records that all of the image was written, or was on the medium before.
 func (l *ledger) complete(m *medium) {
 	l.mu.Lock()

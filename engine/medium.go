@@ -29,8 +29,9 @@ type medium struct {
 	device      string       // of the target; "" until it is found
 	extents     []flash.Extent
 	state       State
-	changed     bool // a write is under way, and something was written
-	rewritten   int  // ranges that read back wrong and were written again
+	changed     bool   // a write is under way, and something was written
+	writer      string // what wrote it last: shell, uboot, station
+	rewritten   int    // ranges that read back wrong and were written again
 	lastWrite   int64
 	lastWriteAt time.Time // of the last write to the same disk
 	receipt     flash.Receipt
@@ -60,13 +61,13 @@ func (m *medium) readBackLocked() bool { return !m.readAt.IsZero() && !m.changed
 // reportLocked returns the report on the medium. The caller holds the ledger's mu.
 func (m *medium) reportLocked() PartReport {
 	p := PartReport{Label: m.label, Image: ImageReport{Path: m.from.String()}, Target: TargetReport{
-		Name: m.target.Name, Device: m.device, State: m.state, Rewritten: m.rewritten, LastWrite: timeOf(m.lastWriteAt),
+		Name: m.target.Name, Device: m.device, State: m.state, Writer: m.writer, Rewritten: m.rewritten, LastWrite: timeOf(m.lastWriteAt),
 	}}
 	if im := m.image(); im != nil {
 		p.Image.Size, p.Image.SHA256 = im.Size(), im.SHA256()
 	}
 	if m.provenLocked() {
-		p.Target.ReadBack = timeOf(m.readAt)
+		p.Target.ReadBack, p.Target.Digest = timeOf(m.readAt), m.receipt.Digest
 	}
 	return p
 }

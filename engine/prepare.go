@@ -98,7 +98,7 @@ func (r *boardRun) startServers(ctx context.Context) error {
 	}
 	r.http = serve.NewHTTP(l)
 	r.cleanups.push("HTTP server", r.http.Close)
-	if err := r.files.open(r.grants, &r.cleanups); err != nil || len(r.files.files) == 0 || r.policy.Net.NoTFTP {
+	if err := r.files.open(r.grants, &r.cleanups); err != nil || len(r.files.files) == 0 && !r.policy.hasUBootTarget() || r.policy.Net.NoTFTP {
 		return err
 	}
 	if r.job.TFTPDir != "" {
@@ -109,6 +109,16 @@ func (r *boardRun) startServers(ctx context.Context) error {
 		host = configured
 	}
 	return r.files.serve(ctx, &r.Engine, host, &r.cleanups)
+}
+
+// hasUBootTarget reports whether U-Boot can write a target.
+func (p *Policy) hasUBootTarget() bool {
+	for _, t := range p.Targets {
+		if t.UBoot != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // checkConnected is the last check before the board is touched: its console must be connected.

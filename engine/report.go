@@ -112,6 +112,10 @@ type TargetReport struct {
 	// that proves the medium began, which is later. RFC 3339; "" is never.
 	LastWrite string `json:"last_write,omitempty"`
 	ReadBack  string `json:"read_back,omitempty"`
+	// Writer is what wrote the medium last: shell, uboot, station, or script for anything else.
+	Writer string `json:"writer,omitempty"`
+	// Digest is how what was read back was compared: sha256, sha1, md5, crc32 of each part, or bytes.
+	Digest string `json:"digest,omitempty"`
 	// Rewritten is how many ranges read back wrong and were written again.
 	Rewritten int `json:"rewritten,omitempty"`
 }

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"crypto/rand"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/internal/flash"
 	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/internal/serve"
 )
@@ -122,10 +124,17 @@ type boardRun struct {
 	consoles []*secondConsole
 	files    bootFiles
 	http     *serve.HTTP
+
+	resume flash.Resume // what U-Boot wrote
+	token  string       // before the names of pieces that U-Boot loads
+	pieces int          // that were offered
 }
 
+// tokenLength is the number of letters, of five bits each, that U-Boot is typed before the name of a piece.
+const tokenLength = 6
+
 func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
-	r := &boardRun{run: e.newRun(p.Name, mode, imageOptions{j.MaxSize, j.Format, j.NoBlockMap}), policy: p, job: j}
+	r := &boardRun{run: e.newRun(p.Name, mode, imageOptions{j.MaxSize, j.Format, j.NoBlockMap}), policy: p, job: j, token: rand.Text()[:tokenLength]}
 	r.secrets.Add(p.UBoot.Password, p.Linux.Password)
 	for _, name := range j.SecretArgs {
 		r.secrets.Add(j.Args[name])

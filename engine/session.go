@@ -8,6 +8,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
 )
 
 // Session is one attempt, or the check after it: what a policy's functions work with. Its methods end with their
@@ -24,6 +25,7 @@ type Session struct {
 	justPoweredOn bool         // the power driver has just switched the board on
 	toBeSwitched  bool         // a person was asked to reset the board, and nothing has used it since
 	boardAddr     string       // the board's address in U-Boot
+	uboot         *uboot.UBoot // the last one
 	shell         *shell.Shell // the last one
 	write         writeState
 	choice        targetChoice
@@ -93,6 +95,6 @@ func (s *Session) BeforeTyping(ctx context.Context) error {
 		return err
 	}
 	con.EndEpoch(ctx, "the script typed at the console")
-	s.dropShell()
+	s.dropPrompt()
 	return nil
 }

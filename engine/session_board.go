@@ -28,9 +28,10 @@ func (s *Session) UBoot(ctx context.Context) (*uboot.UBoot, error) {
 		state = uboot.JustReset
 	}
 	s.justPoweredOn, s.toBeSwitched = false, false
-	s.dropShell()
+	s.dropPrompt()
 	ub, err := uboot.Interrupt(ctx, con, s.run.policy.UBoot, state, s.Note)
 	if err == nil {
+		s.uboot = ub
 		err = s.chooseTarget(ctx, ub, nil)
 	}
 	return ub, err
@@ -121,6 +122,7 @@ func (s *Session) Boot(ctx context.Context, ub *uboot.UBoot, cmd string) (*shell
 	if err != nil {
 		return nil, err
 	}
+	s.dropPrompt()
 	returned, err := ub.Boot(ctx, cmd, s.run.policy.BootArgs)
 	if err != nil {
 		return nil, err
@@ -158,7 +160,7 @@ func (s *Session) Shell(ctx context.Context) (*shell.Shell, error) {
 	if s.shell, err = shell.Login(ctx, con, s.linuxConfig(), state, s.Note); err == nil && same {
 		s.write.rejoin(s.shell)
 	} else {
-		s.dropShell()
+		s.dropPrompt()
 	}
 	return s.shell, err
 }

@@ -7,24 +7,24 @@ import (
 
 	"github.com/flashlua/flashlua/engine/internal/flash"
 	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// openMedia finds the targets of media through a shell, waits for their images, and returns a writer for each. With
-// readOnly it is only for reading.
-func (s *Session) openMedia(ctx context.Context, sh *shell.Shell, media []*medium, images *staging, readOnly bool) ([]*writing, error) {
-	d, err := s.flasher(ctx, sh)
+// openMedia finds the targets of media at a prompt, waits for their images, and returns a writer for each. With readOnly
+// it is only for reading.
+func (s *Session) openMedia(ctx context.Context, p Prompt, media []*medium, images *staging, readOnly bool) ([]*writing, error) {
+	d, err := s.flasher(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	d.ReadOnly = readOnly
-	found, err := s.resolveTargets(ctx, d, media)
+	found, err := s.resolveTargets(ctx, d, media, readOnly)
 	if err != nil {
 		return nil, err
 	}
 	early := !images.isReady()
 	if early {
 		for _, m := range found {
-			if err := d.ProfileReads(ctx, m.at); err != nil {
+			if err := d.Prepare(ctx, m.at); err != nil {
 				return nil, err
 			}
 		}
@@ -33,7 +33,7 @@ func (s *Session) openMedia(ctx context.Context, sh *shell.Shell, media []*mediu
 		return nil, err
 	}
 	if early { // a target may have been mounted meanwhile
-		if found, err = s.resolveTargets(ctx, d, media); err != nil {
+		if found, err = s.resolveTargets(ctx, d, media, readOnly); err != nil {
 			return nil, err
 		}
 	}
@@ -45,21 +45,49 @@ func (s *Session) openMedia(ctx context.Context, sh *shell.Shell, media []*mediu
 		if err := s.run.checkSectors(m.image(), m.at.Device, m.at.DiskSector(), s.run.job.Strict); err != nil {
 			return nil, err
 		}
-		w := &writing{medium: m.medium, at: m.at}
-		shellWriter := d.NewWriter(m.at, m.image())
-		shellWriter.BeforeWrite = func() { w.onWrite() }
-		w.Writer = shellWriter
+		w := &writing{medium: m.medium, at: m.at, by: writerAt(p)}
+		if w.Writer, err = d.Writer(ctx, m.at, m.image(), func() { w.onWrite() }); err != nil {
+			return nil, err
+		}
 		all = append(all, w)
 	}
 	return all, nil
 }
 
-// flasher returns what writes through a shell. There is one at a time: its helper on the board has the shell's
-// variables.
-func (s *Session) flasher(ctx context.Context, sh *shell.Shell) (*flash.ShellFlasher, error) {
-	if s.write.dut != nil && s.write.dut.Shell == sh {
-		return s.write.dut, nil
+// What wrote a medium, for the verdict.
+const (
+	byShell   = "shell"
+	byUBoot   = "uboot"
+	byStation = "station"
+	byScript  = "script" // a command of the policy, or something that it started
+)
+
+// writerAt returns what writes at a prompt, for the verdict.
+func writerAt(p Prompt) string {
+	if _, ok := p.(*uboot.UBoot); ok {
+		return byUBoot
 	}
+	return byShell
+}
+
+// flasher returns what writes at a prompt. There is one at a time: the helper on the board has the shell's variables.
+func (s *Session) flasher(ctx context.Context, p Prompt) (flash.Flasher, error) {
+	if s.write.flasher != nil && s.write.prompt == p {
+		return s.write.flasher, nil
+	}
+	d, err := s.newFlasher(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	s.write.flasher, s.write.prompt = d, p
+	return d, nil
+}
+
+func (s *Session) newFlasher(ctx context.Context, p Prompt) (flash.Flasher, error) {
+	if ub, ok := p.(*uboot.UBoot); ok {
+		return s.newUBootFlasher(ub), nil
+	}
+	sh := p.(*shell.Shell)
 	address, err := sh.Network(ctx)
 	if err != nil {
 		return nil, err
@@ -68,23 +96,22 @@ func (s *Session) flasher(ctx context.Context, sh *shell.Shell) (*flash.ShellFla
 	if err != nil {
 		return nil, err
 	}
-	s.write.dut = &flash.ShellFlasher{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, Progress: s.run.events.progress}
-	return s.write.dut, nil
+	return &flash.ShellFlasher{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, Progress: s.run.events.progress}, nil
 }
 
 // resolveTargets finds the targets of media on the board. It returns an error if one of them must not be written, or
 // two overlap, those included that the attempt wrote before.
-func (s *Session) resolveTargets(ctx context.Context, d *flash.ShellFlasher, media []*medium) (found foundMedia, err error) {
+func (s *Session) resolveTargets(ctx context.Context, d flash.Flasher, media []*medium, readOnly bool) (found foundMedia, err error) {
 	var all []flash.Medium
 	for _, m := range media {
-		at, err := d.Resolve(ctx, m.target)
+		at, err := d.Resolve(ctx, m.target, readOnly)
 		if err != nil {
 			return nil, err
 		}
 		s.run.ledger.resolved(m, at.Device, at.Extents)
 		found, all = append(found, foundMedium{m, at}), append(all, at)
 	}
-	if d.ReadOnly {
+	if readOnly {
 		return found, nil
 	}
 	for _, w := range s.write.all {

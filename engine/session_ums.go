@@ -52,10 +52,10 @@ func (s *Session) UMS(ctx context.Context, ub *uboot.UBoot, o UMSOptions) error 
 	if err := choice.Check(); err != nil {
 		return err
 	}
-	media, images, err := s.mediaToWrite(ctx, nil, o.WriteOptions)
+	media, images, err := s.mediaToWrite(ctx, ub, o.WriteOptions)
 	var name string
 	if err == nil {
-		name, err = umsMedium(media, o.Medium)
+		name, err = umsMedium(media[0].target, o.Medium) // all are on one target
 	}
 	if s.write.note(o.WriteOptions, err); err != nil {
 		return err
@@ -64,35 +64,40 @@ func (s *Session) UMS(ctx context.Context, ub *uboot.UBoot, o UMSOptions) error 
 		return err
 	}
 	x := &exposure{session: s, ub: ub, choice: choice, medium: name, controller: o.Controller, timeout: cmp.Or(o.Timeout, DefaultUMSTimeout)}
-	return x.write(ctx, media)
+	return x.with(ctx, media, func(all []*writing) error {
+		s.write.replace(all)
+		ws := &writes{ledger: &s.run.ledger, all: all, earlier: s.write.all}
+		for _, w := range all {
+			w.onWrite = func() { ws.changing(w.medium) }
+			if err := s.writeOne(ctx, ws, w); err != nil {
+				return err
+			}
+		}
+		return ws.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, ws, w, !s.VerifyOnly()) })
+	})
 }
 
-// umsMedium returns the name of the medium on which all media lie, for the command ums.
-func umsMedium(media []*medium, asked string) (string, error) {
-	for _, m := range media {
-		t := m.target
-		asked = cmp.Or(asked, t.UBoot)
-		name, ok := ubootmedia.BlockName(asked)
-		own, _ := ubootmedia.BlockName(t.UBoot)
-		switch {
-		case asked == "":
-			return "", classify.WithHint(classify.New(classify.ConfigPolicy, "ums: U-Boot has no name for target %s", t.Name),
-				"name the medium, ub:ums(\"mmc 0\"), or set uboot = \"mmc 0\" in the policy's target")
-		case !ok:
-			return "", classify.WithHint(classify.New(classify.ConfigPolicy, "ums: %q is no disk in U-Boot", asked),
-				"it must be a disk, such as \"mmc 0\": ums cannot expose flash chips")
-		case t.UBoot != "" && own != name:
-			return "", classify.WithHint(classify.New(classify.ConfigPolicy, "ums: the images go to target %s, which is %s in U-Boot, not %s", t.Name, t.UBoot, asked),
-				"leave out the medium, or choose the target by the option target or by --target")
-		case t.Offset != 0:
-			return "", classify.WithHint(classify.New(classify.ConfigPolicy, "ums: target %s begins at byte %d of %s", t.Name, t.Offset, t.UBoot),
-				"by ums the station writes whole disks and partitions: write this target by ub:write")
-		}
-		if asked = name; len(media) == 1 {
-			break
-		}
+// umsMedium returns the name of the medium of target t for the command ums. asked is the name that the policy gives, ""
+// for that of the target.
+func umsMedium(t flash.Target, asked string) (string, error) {
+	asked = cmp.Or(asked, t.UBoot)
+	name, ok := ubootmedia.BlockName(asked)
+	own, _ := ubootmedia.BlockName(t.UBoot)
+	switch {
+	case asked == "":
+		return "", classify.WithHint(classify.New(classify.ConfigPolicy, "ums: U-Boot has no name for target %s", t.Name),
+			"name the medium, ub:ums(\"mmc 0\"), or set uboot = \"mmc 0\" in the policy's target")
+	case !ok:
+		return "", classify.WithHint(classify.New(classify.ConfigPolicy, "ums: %q is no disk in U-Boot", asked),
+			"it must be a disk, such as \"mmc 0\": ums cannot expose flash chips")
+	case t.UBoot != "" && own != name:
+		return "", classify.WithHint(classify.New(classify.ConfigPolicy, "ums: the images go to target %s, which is %s in U-Boot, not %s", t.Name, t.UBoot, asked),
+			"leave out the medium, or choose the target by the option target or by --target")
+	case t.Offset != 0:
+		return "", classify.WithHint(classify.New(classify.ConfigPolicy, "ums: target %s begins at byte %d of %s", t.Name, t.Offset, t.UBoot),
+			"by ums the station writes whole disks and partitions: write this target by ub:write")
 	}
-	return asked, nil
+	return name, nil
 }
 
 // exposure is a medium that U-Boot exposes to the station.
@@ -107,30 +112,17 @@ type exposure struct {
 	held       *uboot.Held
 }
 
-// write exposes the medium, writes and verifies media on it, and takes it back.
-func (x *exposure) write(ctx context.Context, media []*medium) error {
+// with exposes the medium, calls f with writers of media on it, and takes it back.
+func (x *exposure) with(ctx context.Context, media []*medium, f func(all []*writing) error) error {
 	s := x.session
-	release, err := x.lock()
+	disk, err := x.appear(ctx, media)
 	if err != nil {
 		return err
-	}
-	before, err := x.waitAbsent(ctx)
-	if err == nil {
-		err = x.begin(ctx)
-	}
-	if err != nil {
-		release()
-		return err
-	}
-	disk, err := x.find(ctx, before, media)
-	release()
-	if err != nil {
-		return x.end(ctx, err)
 	}
 	s.Note(fmt.Sprintf("U-Boot exposes %s, which is %s", x.medium, disk))
 	all, closeAll, err := x.open(disk, media)
 	if err == nil {
-		err = s.writeExposed(ctx, all)
+		err = f(all)
 	}
 	err = x.end(ctx, err)
 	closeAll() // only now: a program of the station that mounts new disks would have changed it
@@ -143,6 +135,27 @@ func (x *exposure) write(ctx context.Context, media []*medium) error {
 		}
 	}
 	return err
+}
+
+// appear has U-Boot expose the medium, and returns its disk. After an error the medium is not exposed.
+func (x *exposure) appear(ctx context.Context, media []*medium) (usbdisk.Disk, error) {
+	release, err := x.lock()
+	if err != nil {
+		return usbdisk.Disk{}, err
+	}
+	defer release()
+	before, err := x.waitAbsent(ctx)
+	if err == nil {
+		err = x.begin(ctx)
+	}
+	if err != nil {
+		return usbdisk.Disk{}, err
+	}
+	disk, err := x.find(ctx, before, media)
+	if err != nil {
+		err = x.end(ctx, err)
+	}
+	return disk, err
 }
 
 // begin has U-Boot expose the medium.
@@ -158,29 +171,17 @@ func (x *exposure) begin(ctx context.Context) error {
 	return err
 }
 
-// writeExposed writes media of the station, and reads them back.
-func (s *Session) writeExposed(ctx context.Context, all []*writing) error {
-	ws := &writes{ledger: &s.run.ledger, all: all, earlier: s.write.all}
-	for _, w := range all {
-		w.onWrite = func() { ws.changing(w.medium) }
-		if err := s.writeOne(ctx, ws, w); err != nil {
-			return err
-		}
-	}
-	return ws.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, ws, w, !s.VerifyOnly()) })
-}
-
 // open opens the media on a disk for writing. The caller calls closeAll, also after an error.
 func (x *exposure) open(disk usbdisk.Disk, media []*medium) (all []*writing, closeAll func(), err error) {
 	r := x.session.run
-	var devices []*flash.BlockDevice
+	var writers []*exposedWriter
 	closeAll = func() {
-		for _, d := range devices {
-			d.Close()
+		for _, w := range writers {
+			w.close()
 		}
 	}
 	for _, m := range media {
-		w, target := &writing{medium: m}, m.target
+		w, target := &writing{medium: m, by: byStation}, m.target
 		device, _ := partitionOf(disk, target) // find has found it
 		local := flash.BlockTarget{
 			Path: device, Target: &target, Progress: r.events.progress, BeforeWrite: func() { w.onWrite() },
@@ -193,24 +194,24 @@ func (x *exposure) open(disk usbdisk.Disk, media []*medium) (all []*writing, clo
 		if err != nil {
 			return nil, closeAll, err
 		}
-		devices = append(devices, d)
-		writer, err := d.NewWriter(m.image())
-		if err != nil {
+		writer := &exposedWriter{exposure: x, medium: m, device: d}
+		writers = append(writers, writer)
+		if writer.Writer, err = d.NewWriter(m.image()); err != nil {
 			return nil, closeAll, err
 		}
-		r.ledger.resolved(m, device, x.extents(d))
+		w.Writer, w.at = writer, flash.Medium{Target: target, Device: device, Extents: x.extents(d)}
+		r.ledger.resolved(m, device, w.at.Extents)
 		if err := r.checkSectors(m.image(), device, d.DiskSector(), r.job.Strict); err != nil {
 			return nil, closeAll, err
 		}
-		w.Writer = writer
 		all = append(all, w)
 	}
 	return all, closeAll, nil
 }
 
-// extents returns where a device of the station lies on the board's medium.
+// extents returns where a device of the station lies on the board's medium, as flash.UBootFlasher names it.
 func (x *exposure) extents(d *flash.BlockDevice) []flash.Extent {
-	on := flash.Extent{Disk: x.medium, Length: x.size}
+	on := flash.Extent{Disk: "U-Boot's " + x.medium, Length: x.size}
 	if at := d.Extents(); len(at) > 0 && at[0].First > 0 {
 		on.First, on.Length = at[0].First, at[0].Length
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
@@ -66,12 +65,13 @@ func (s *Session) reverify(ctx context.Context) error {
 			gone = append(gone, m)
 		}
 	}
-	if len(gone) > 0 && (s.shell == nil || s.shell.Live(ctx) != nil) {
+	prompt := s.livePrompt(ctx)
+	if len(gone) > 0 && prompt == nil {
 		return nil // and the ledger is not proven
 	}
 	s.Note("commands ran after the verification, or the disk was written to: reading the medium once more")
 	if len(gone) > 0 {
-		again, err := s.openMedia(ctx, s.shell, gone, s.run.staging, true)
+		again, err := s.openMedia(ctx, prompt, gone, s.run.staging, true)
 		if err != nil {
 			return err
 		}
@@ -102,39 +102,69 @@ func (s *Session) fatalIfVerifyOnly(err error) error {
 	return classify.WithHint(classify.MarkFatal(err), "flash it with flashlua run; a file system that was mounted for writing since then differs, too")
 }
 
-// Write streams the images of the job to their targets, reads them back and records the receipts. It writes nothing
+// Write writes the images of the job to their targets, reads them back and records the receipts. It writes nothing
 // before all images are staged and all targets are found, and reads nothing back before all media are written. If the
 // run only compares, it does not write.
-func (s *Session) Write(ctx context.Context, sh *shell.Shell) error {
-	return s.WriteTo(ctx, sh, WriteOptions{})
+func (s *Session) Write(ctx context.Context, p Prompt) error {
+	return s.WriteTo(ctx, p, WriteOptions{})
 }
 
 // WriteTo is Write with another target or image. A run succeeds only if every medium that it was to write in the last
 // attempt, or changed in any, is proven at the end, and every image of the job is proven on one of them.
-func (s *Session) WriteTo(ctx context.Context, sh *shell.Shell, o WriteOptions) error {
-	if err := s.CheckActive(); err != nil {
-		return err
-	}
-	if err := s.errIfChecking("write"); err != nil {
-		return err
-	}
-	media, images, err := s.mediaToWrite(ctx, sh, o)
-	if s.write.note(o, err); err != nil {
-		return err
-	}
-	all, err := s.openMedia(ctx, sh, media, images, s.VerifyOnly())
+func (s *Session) WriteTo(ctx context.Context, p Prompt, o WriteOptions) error {
+	ws, err := s.beginWrites(ctx, "write", p, o, s.VerifyOnly())
 	if err != nil {
 		return err
 	}
-	s.write.replace(all)
-	ws := &writes{ledger: &s.run.ledger, all: all, earlier: s.write.all}
-	for _, w := range all {
-		w.onWrite = func() { ws.changing(w.medium) }
+	for _, w := range ws.all {
 		if err := s.writeOne(ctx, ws, w); err != nil {
 			return err
 		}
 	}
 	return ws.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, ws, w, !s.VerifyOnly()) })
+}
+
+// Verify reads the targets back, and records the receipts of those that hold their images, whatever wrote them. It
+// writes nothing. A difference is an error of kind verify.mismatch. The images and targets are those of WriteTo.
+func (s *Session) Verify(ctx context.Context, p Prompt, o WriteOptions) error {
+	ws, err := s.beginWrites(ctx, "verify", p, o, true)
+	if err != nil {
+		return err
+	}
+	for _, w := range ws.all {
+		if err := w.image().CheckUnchanged(); err != nil {
+			return err
+		}
+		s.run.ledger.void(w.medium)
+		if w.writer == "" && !s.VerifyOnly() {
+			s.run.ledger.writing(w.medium, byScript)
+		}
+	}
+	return ws.prove(ctx, func(ctx context.Context, w *writing) error { return s.verify(ctx, ws, w, false) })
+}
+
+// beginWrites opens the media of a write or a verification, which verb names.
+func (s *Session) beginWrites(ctx context.Context, verb string, p Prompt, o WriteOptions, readOnly bool) (*writes, error) {
+	if err := s.CheckActive(); err != nil {
+		return nil, err
+	}
+	if err := s.errIfChecking(verb); err != nil {
+		return nil, err
+	}
+	media, images, err := s.mediaToWrite(ctx, p, o)
+	if s.write.note(o, err); err != nil {
+		return nil, err
+	}
+	all, err := s.openMedia(ctx, p, media, images, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	s.write.replace(all)
+	ws := &writes{ledger: &s.run.ledger, all: all, earlier: s.write.all}
+	for _, w := range all {
+		w.onWrite = func() { ws.changing(w.medium) }
+	}
+	return ws, nil
 }
 
 // writeOne writes one medium, or prepares its comparison if the run only compares.

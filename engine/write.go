@@ -69,7 +69,7 @@ func (r *run) writeMedium(ctx context.Context, j WriteJob, m *medium) error {
 	}
 	r.events.emit(Event{Type: EventPlan, Text: fmt.Sprintf("%s\nto %s: everything on it is lost", m.describe(), j.To)})
 	r.events.beginAttempt(1)
-	w := &writing{medium: m, Writer: writer}
+	w := &writing{medium: m, Writer: writer, by: byStation}
 	ws.all = append(ws.all, w)
 	if err := ws.write(ctx, w); err != nil {
 		return err

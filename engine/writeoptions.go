@@ -7,6 +7,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/shell"
+	"github.com/flashlua/flashlua/engine/uboot"
 )
 
 // WriteOptions choose what Session.WriteTo writes, and where. Plain data: safe for concurrent use.
@@ -16,11 +17,11 @@ type WriteOptions struct {
 }
 
 // mediaToWrite returns the media of a write, and the staging of their images.
-func (s *Session) mediaToWrite(ctx context.Context, sh *shell.Shell, o WriteOptions) ([]*medium, *staging, error) {
+func (s *Session) mediaToWrite(ctx context.Context, p Prompt, o WriteOptions) ([]*medium, *staging, error) {
 	if s.choice.choosing {
 		return nil, nil, classify.New(classify.ConfigPolicy, "the policy's target function writes: it only chooses the target, and flash writes")
 	}
-	target, err := s.targetOf(ctx, sh, o)
+	target, err := s.targetOf(ctx, p, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -41,9 +42,11 @@ func (s *Session) mediaToWrite(ctx context.Context, sh *shell.Shell, o WriteOpti
 }
 
 // targetOf returns the target of a write.
-func (s *Session) targetOf(ctx context.Context, sh *shell.Shell, o WriteOptions) (Target, error) {
+func (s *Session) targetOf(ctx context.Context, p Prompt, o WriteOptions) (Target, error) {
 	if o.Target == "" {
-		err := s.chooseTarget(ctx, nil, sh)
+		ub, _ := p.(*uboot.UBoot)
+		sh, _ := p.(*shell.Shell)
+		err := s.chooseTarget(ctx, ub, sh)
 		return s.Target(), err
 	}
 	t, ok := s.run.policy.Targets[o.Target]

@@ -14,6 +14,7 @@ type writing struct {
 	flash.Writer
 	at       flash.Medium // on the board; the zero medium is one of the station
 	onWrite  func()       // is called before bytes change
+	by       string       // what writes: shell, uboot, station
 	repaired bool         // ranges that read back wrong were written again, which is done once
 }
 
@@ -37,6 +38,7 @@ func (ws *writes) changing(m *medium) {
 
 // write writes one of the media, and reads nothing back.
 func (ws *writes) write(ctx context.Context, w *writing) error {
+	ws.ledger.writing(w.medium, w.by)
 	if err := w.Write(ctx); err != nil {
 		return err
 	}

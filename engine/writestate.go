@@ -7,10 +7,11 @@ import (
 	"github.com/flashlua/flashlua/engine/shell"
 )
 
-// writeState is what a session wrote, or compared, through the Linux that runs. The zero value has nothing.
+// writeState is what a session wrote, or compared, at the prompt that is there. The zero value has nothing.
 type writeState struct {
-	all     []*writing          // of several calls; the last one of each medium
-	dut     *flash.ShellFlasher // nil: nothing was written
+	all     []*writing    // of several calls; the last one of each medium
+	flasher flash.Flasher // nil: nothing was written
+	prompt  Prompt        // of the flasher
 	refused []refusedWrite
 }
 
@@ -56,13 +57,14 @@ func (w *writeState) of(m *medium) *writing {
 
 // rejoin has what was written read back through another shell of the same Linux.
 func (w *writeState) rejoin(sh *shell.Shell) {
-	if w.dut != nil {
-		w.dut.Rejoin(sh)
+	if d, ok := w.flasher.(*flash.ShellFlasher); ok {
+		d.Rejoin(sh)
+		w.prompt = sh
 	}
 }
 
-// dropShell must be called when the Linux through which the session wrote has ended.
-func (s *Session) dropShell() {
-	s.write.all, s.write.dut = nil, nil
+// dropPrompt must be called when the prompt at which the session wrote has ended.
+func (s *Session) dropPrompt() {
+	s.write.all, s.write.flasher, s.write.prompt = nil, nil, nil
 	s.run.ledger.forgetPlaces()
 }

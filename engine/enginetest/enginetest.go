@@ -53,7 +53,7 @@ func (r *Resolver) Close() error { return r.http.Close() }
 
 // Resolve finds a target. It returns an error if it must not be written, or has less than size bytes.
 func (r *Resolver) Resolve(ctx context.Context, t engine.Target, size int64) (Resolved, error) {
-	m, err := r.flasher.Resolve(ctx, flash.Target(t))
+	m, err := r.flasher.Resolve(ctx, flash.Target(t), false)
 	if err == nil {
 		err = m.Fits(size, true)
 	}

@@ -214,15 +214,42 @@ func TestUMSReset(t *testing.T) {
 	})
 }
 
-// TestCommandAfterUMS: a command after ums may have changed the medium, which is not proven then.
+// TestCommandAfterUMS: a command after ums may have changed the medium, which is exposed and read once more at the end.
 func TestCommandAfterUMS(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newUMSBench(t)
-		b.after = func(_ context.Context, s *engine.Session, _ *uboot.UBoot) error { return s.BeforeCommand() }
-		if r := b.run(t, 0); r.Kind != string(classify.FlashUnverified) || r.Target.State != engine.Written {
-			t.Errorf("run = %s %v, target %s; want flash.unverified, written", r.Kind, r.Err, r.Target.State)
-		}
-	})
+	for name, tt := range map[string]struct {
+		after func(ctx context.Context, b *umsBench, ub *uboot.UBoot) error
+		kind  classify.Kind
+	}{
+		"it changes nothing": {func(context.Context, *umsBench, *uboot.UBoot) error { return nil }, ""},
+		"it changes a byte": {func(_ context.Context, b *umsBench, _ *uboot.UBoot) error {
+			f, err := os.OpenFile(b.board.File("mmcblk0"), os.O_WRONLY, 0)
+			if err == nil {
+				_, err = f.WriteAt([]byte("x"), 1000)
+				f.Close()
+			}
+			return err
+		}, classify.VerifyMismatch},
+		"it resets the board": {func(ctx context.Context, b *umsBench, ub *uboot.UBoot) error {
+			_, err := ub.Boot(ctx, "reset", "")
+			return err
+		}, classify.FlashUnverified},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newUMSBench(t)
+				b.after = func(ctx context.Context, s *engine.Session, ub *uboot.UBoot) error {
+					if err := s.BeforeCommand(); err != nil {
+						return err
+					}
+					return tt.after(ctx, b, ub)
+				}
+				r := b.run(t, 0)
+				if exposed := strings.Count(strings.Join(b.notes, "\n"), "U-Boot exposes mmc 0"); r.Kind != string(tt.kind) || (tt.kind == "") != (r.Target.State == engine.Verified) || exposed == 2 != (tt.kind != classify.FlashUnverified) {
+					t.Errorf("run = %q %v, target %s, exposed %d times; want %q", r.Kind, r.Err, r.Target.State, exposed, tt.kind)
+				}
+			})
+		})
+	}
 }
 
 // loopDevice returns a loop device on a part of a file.

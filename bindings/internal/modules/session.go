@@ -135,6 +135,7 @@ func (x *session) newUBoot(ub *uboot.UBoot) lua.LValue {
 	methods["load"] = func(c *vm.Args) ([]lua.LValue, error) { return nil, x.s.Load(c.Ctx, ub, x.files(c)...) }
 	methods["boot"] = x.boot(ub)
 	methods["ums"] = x.ums(ub)
+	x.addWriters(methods, ub)
 	return x.object("uboot", ub.Live, methods, nil)
 }
 

@@ -45,17 +45,25 @@ type writeOptions struct {
 	Image  string `lua:"image"`
 }
 
-var shellWriteOptions = option.Declare[writeOptions](2, "shell:write")
+var mediumOptions = option.Declare[writeOptions](2, "shell:write", "shell:verify", "uboot:write", "uboot:verify")
 
 func (x *session) newShell(sh *shell.Shell) lua.LValue {
 	methods := shellMethods(sh, x.s.BeforeCommand)
-	methods["write"] = func(c *vm.Args) ([]lua.LValue, error) {
-		if v := c.Opt(1); v != lua.LNil && v != x.job {
-			c.Fail("argument 1 must be the job that flash was given")
-		}
-		var o writeOptions
-		luaoption.Read(c, shellWriteOptions, &o)
-		return nil, x.s.WriteTo(c.Ctx, sh, engine.WriteOptions(o))
-	}
+	x.addWriters(methods, sh)
 	return x.object("shell", sh.Live, methods, nil)
+}
+
+// addWriters adds write and verify, at a prompt.
+func (x *session) addWriters(methods map[string]vm.Builtin, p engine.Prompt) {
+	call := func(do func(context.Context, engine.Prompt, engine.WriteOptions) error) vm.Builtin {
+		return func(c *vm.Args) ([]lua.LValue, error) {
+			if v := c.Opt(1); v != lua.LNil && v != x.job {
+				c.Fail("argument 1 must be the job that flash was given")
+			}
+			var o writeOptions
+			luaoption.Read(c, mediumOptions, &o)
+			return nil, do(c.Ctx, p, engine.WriteOptions(o))
+		}
+	}
+	methods["write"], methods["verify"] = call(x.s.WriteTo), call(x.s.Verify)
 }

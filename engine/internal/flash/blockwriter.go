@@ -93,7 +93,7 @@ func (w *BlockWriter) Verify(ctx context.Context) (Receipt, error) {
 	if err := w.im.CheckUnchanged(); err != nil {
 		return Receipt{}, err
 	}
-	return Receipt{t.Target(), t.cfg.Path, w.im.Size(), w.im.SHA256(), true}, nil
+	return Receipt{t.Target(), t.cfg.Path, w.im.Size(), w.im.SHA256(), "bytes", true}, nil
 }
 
 // Repair implements Writer.

@@ -146,7 +146,7 @@ func TestWhereADeviceLies(t *testing.T) {
 		{node(t, inner), 4096 + 8192, 65536},
 		{again, 0, mib},
 	} {
-		m, err := d.Resolve(t.Context(), Target{Name: "disk", Path: tt.path})
+		m, err := d.Resolve(t.Context(), Target{Name: "disk", Path: tt.path}, false)
 		if want := []Extent{{Disk: "file " + file, First: tt.first, Length: tt.size}}; err != nil || !slices.Equal(m.Extents, want) {
 			t.Errorf("Resolve(%s) = %+v, %v; want extents %+v", tt.path, m.Extents, err, want)
 		}
@@ -174,7 +174,7 @@ func TestBoardWithoutLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, _ := newDUT(t, sh)
-	m, err := d.Resolve(t.Context(), Target{Name: "disk", Path: device})
+	m, err := d.Resolve(t.Context(), Target{Name: "disk", Path: device}, false)
 	if want := []Extent{{Disk: "file " + file, First: 512, Length: mib - 512}}; err != nil || !slices.Equal(m.Extents, want) {
 		t.Errorf("Resolve(%s) = %+v, %v; want extents %+v", device, m.Extents, err, want)
 	}
@@ -269,7 +269,7 @@ func TestImageInAFileSystemOfItsTarget(t *testing.T) {
 	}
 	d, _ := newDUT(t, newHostShell(t))
 	for _, path := range []string{inner, device} {
-		if _, err := d.Resolve(t.Context(), Target{Name: "disk", Path: path}); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), inner+" is mounted") {
+		if _, err := d.Resolve(t.Context(), Target{Name: "disk", Path: path}, false); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(err.Error(), inner+" is mounted") {
 			t.Errorf("Resolve(%s) = %v; want that %s is mounted", path, err, inner)
 		}
 	}

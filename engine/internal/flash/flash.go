@@ -1,6 +1,7 @@
 // Package flash writes an image to a medium and verifies it.
 //
-// It owns the two writers (ShellWriter through a board's shell, BlockWriter on the station), the refusal of
+// It owns the writers (ShellWriter through a board's shell, UBootWriter by U-Boot's commands, BlockWriter on the
+// station), the refusal of
 // unsafe targets, and receipts: only Verify makes one, and only for the right digest. It must not know how the
 // shell was reached, nor when an attempt is retried.
 package flash
@@ -61,9 +62,12 @@ func (t Target) Check() error {
 type Medium struct {
 	Target  Target
 	Device  string
-	Size    int64    // bytes
+	Size    int64    // bytes; 0 if U-Boot does not say it
 	Sector  int64    // bytes of a logical sector
 	Extents []Extent // where the medium lies
+
+	uboot ubootmedia.Medium // nil: it is reached through a shell
+	unit  int64             // bytes of the smallest write by U-Boot
 }
 
 // Image is the image that is written. ReadRange returns an error if a range has changed since the digest was
@@ -84,6 +88,7 @@ type Receipt struct {
 	Device string
 	Size   int64  // bytes
 	SHA256 string // hex
+	Digest string // how what was read back was compared: sha256, crc32; "bytes" is byte by byte
 	valid  bool
 }
 

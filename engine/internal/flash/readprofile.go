@@ -88,6 +88,9 @@ func parseProfile(a reply) (s profile) {
 	return s
 }
 
+// Prepare implements Flasher.
+func (d *ShellFlasher) Prepare(ctx context.Context, m Medium) error { return d.ProfileReads(ctx, m) }
+
 // chooseReadMethod sets the profile that the writer reads back with.
 func (w *ShellWriter) chooseReadMethod(ctx context.Context) error {
 	if w.method.name != "" {

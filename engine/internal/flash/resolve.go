@@ -11,8 +11,11 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// Resolve finds a target on the board. It refuses a target that must not be written.
-func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err error) {
+// Resolve implements Flasher. A target that is only read may be write-protected.
+func (d *ShellFlasher) Resolve(ctx context.Context, t Target, readOnly bool) (_ Medium, err error) {
+	if !t.InLinux() || t.Offset != 0 {
+		return Medium{}, errOnlyInUBoot(t)
+	}
 	device := t.Path
 	if device == "" {
 		if device, err = d.findOne(ctx, t, "find_sysfs", t.Sysfs); err != nil {
@@ -37,10 +40,10 @@ func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err err
 		return Medium{}, errNotBlock(t, device)
 	case a.get("error") == "blind":
 		return Medium{}, classify.WithConsole(classify.New(classify.TargetUnsafe, "target %s: the board cannot tell whether %s is mounted: it has no grep or no /proc", t.Name, t), a.printed())
-	case a.get("protected") != "" && !d.ReadOnly && a.get("force") != "" && !t.ClearForceRO:
+	case a.get("protected") != "" && !readOnly && a.get("force") != "" && !t.ClearForceRO:
 		return Medium{}, classify.WithHint(classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected")),
 			"an eMMC's boot partition is read-only by force_ro: clear_force_ro = true in the policy's target clears it for the time of the write")
-	case a.get("protected") != "" && !d.ReadOnly && a.get("force") == "":
+	case a.get("protected") != "" && !readOnly && a.get("force") == "":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s is read-only", t.Name, a.get("protected"))
 	case a.get("used") != "":
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: %s", t.Name, strings.Join(a.fields["used"], ", "))
@@ -48,6 +51,16 @@ func (d *ShellFlasher) Resolve(ctx context.Context, t Target) (_ Medium, err err
 		return Medium{}, classify.WithConsole(classify.New(classify.TargetMissing, "target %s: the board does not tell where %s lies and its size", t.Name, device), a.text)
 	}
 	return m, nil
+}
+
+// errOnlyInUBoot returns the error of a target that Linux cannot find.
+func errOnlyInUBoot(t Target) error {
+	if t.InLinux() {
+		return classify.WithHint(classify.New(classify.ConfigPolicy, "target %s: an offset in %s is for U-Boot only", t.Name, t),
+			"write it with ub:write(job), or leave out offset")
+	}
+	return classify.WithHint(classify.New(classify.ConfigPolicy, "target %s: Linux has no name for %s", t.Name, t),
+		"set path or sysfs in the policy's target, or write it with ub:write(job)")
 }
 
 // DiskSector returns the size of a logical sector in bytes, 0 if the medium is a part of a disk.
@@ -63,7 +76,7 @@ func diskSector(on []Extent, sector int64) int64 {
 // Fits refuses an image of size bytes that is too large. all reports whether size is final; otherwise the image
 // may grow.
 func (m Medium) Fits(size int64, all bool) error {
-	if m.padded(size) <= m.Size {
+	if m.Size == 0 || m.padded(size) <= m.Size { // a size that is not known is checked later
 		return nil
 	}
 	what := m.Device

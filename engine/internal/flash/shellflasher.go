@@ -34,7 +34,6 @@ type ShellFlasher struct {
 	HTTP     *serve.HTTP
 	Station  string // the station's address as the board sees it
 	Clock    clock.Clock
-	ReadOnly bool                                 // nothing will be written: a write-protected medium is accepted
 	Progress func(step string, done, total int64) // in bytes; may be nil; called from other goroutines
 
 	loaded    bool               // the helper is in a variable of the shell

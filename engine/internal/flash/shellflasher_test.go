@@ -17,12 +17,12 @@ func TestResolveRefuses(t *testing.T) {
 		"/dev/null":       classify.TargetUnsafe,
 		"/tmp":            classify.TargetUnsafe,
 	} {
-		_, err := d.Resolve(t.Context(), Target{Name: "x", Path: path})
+		_, err := d.Resolve(t.Context(), Target{Name: "x", Path: path}, false)
 		if f := classify.Facts(err); f.Kind != want || f.Class != classify.Fatal {
 			t.Errorf("Resolve(%s) = %v of kind %s; want %s", path, err, f.Kind, want)
 		}
 	}
-	_, err := d.Resolve(t.Context(), Target{Name: "x", Sysfs: "4fb0000"})
+	_, err := d.Resolve(t.Context(), Target{Name: "x", Sysfs: "4fb0000"}, false)
 	if f := classify.Facts(err); f.Kind != classify.TargetMissing || !strings.Contains(err.Error(), "the disk at 4fb0000") {
 		t.Errorf("Resolve of a missing address = %v; want %s", err, classify.TargetMissing)
 	}

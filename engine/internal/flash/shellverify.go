@@ -33,7 +33,15 @@ func (w *ShellWriter) Verify(ctx context.Context) (Receipt, error) {
 	if len(bad) > 0 {
 		return Receipt{}, newError(classify.VerifyMismatch, w.lastReply, "%s does not hold the image: %s read back wrong", m.Device, bad.describe())
 	}
-	return Receipt{m.Target, m.Device, w.im.Size(), w.im.SHA256(), true}, nil
+	return Receipt{m.Target, m.Device, w.im.Size(), w.im.SHA256(), w.digestName(), true}, nil
+}
+
+// digestName returns how what is read back is compared.
+func (w *ShellWriter) digestName() string {
+	if w.method.name == "back" {
+		return "bytes"
+	}
+	return strings.TrimSuffix(w.method.program, "sum")
 }
 
 // Repair implements Writer.

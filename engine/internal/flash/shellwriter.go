@@ -36,6 +36,13 @@ func (d *ShellFlasher) NewWriter(m Medium, im Image) *ShellWriter {
 	return &ShellWriter{Medium: m, dut: d, im: im, unverified: im.Ranges()}
 }
 
+// Writer implements Flasher.
+func (d *ShellFlasher) Writer(_ context.Context, m Medium, im Image, beforeWrite func()) (Writer, error) {
+	w := d.NewWriter(m, im)
+	w.BeforeWrite = beforeWrite
+	return w, nil
+}
+
 // beforeWrite must be called before the medium changes.
 func (w *ShellWriter) beforeWrite() {
 	if w.BeforeWrite != nil {

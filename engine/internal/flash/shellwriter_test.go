@@ -249,11 +249,11 @@ func TestForceRO(t *testing.T) {
 	t.Cleanup(func() { helper = before })
 	d, _ := newDUT(t, newHostShell(t))
 	im := newImage(t, random(1000, 1))
-	if _, err := d.Resolve(t.Context(), m.Target); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(classify.Facts(err).Hint, "clear_force_ro = true") {
+	if _, err := d.Resolve(t.Context(), m.Target, false); classify.Facts(err).Kind != classify.TargetUnsafe || !strings.Contains(classify.Facts(err).Hint, "clear_force_ro = true") {
 		t.Errorf("Resolve = %v, hint %q; want %s with a hint at clear_force_ro", err, classify.Facts(err).Hint, classify.TargetUnsafe)
 	}
 	m.Target.ClearForceRO = true
-	at, err := d.Resolve(t.Context(), m.Target)
+	at, err := d.Resolve(t.Context(), m.Target, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func TestResolveRefusesImpossibleSizes(t *testing.T) {
 		const device = "/dev/mmcblk0"
 		d, _ := newDUT(t, claims{device, fmt.Sprintf("device=%s\ndisk=179:0\nfirst=0\nsectors=%s\nsector=%s\n", device, c.sectors, c.sector)})
 		d.loaded = true
-		m, err := d.Resolve(t.Context(), Target{Name: "emmc", Path: device})
+		m, err := d.Resolve(t.Context(), Target{Name: "emmc", Path: device}, false)
 		switch {
 		case c.want > 0 && (err != nil || m.Size != c.want):
 			t.Errorf("%s sectors of %s: %d bytes, %v; want %d", c.sectors, c.sector, m.Size, err, c.want)

@@ -53,11 +53,16 @@ func NewTFTP(conn net.PacketConn, listen func() (net.PacketConn, error)) *TFTP {
 	return t
 }
 
-// Offer serves c under its name.
-func (t *TFTP) Offer(c Content) {
+// Offer serves c under its name until withdraw is called.
+func (t *TFTP) Offer(c Content) (withdraw func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.files[c.Name] = c
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.files, c.Name)
+	}
 }
 
 // RestrictTo serves only the board at an address, if that is in a network of the station: behind a router the

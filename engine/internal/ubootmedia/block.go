@@ -99,7 +99,7 @@ func (b *block) selectDevice(ctx context.Context) (console.Result, error) {
 	res, err := b.Exec(ctx, cmd)
 	if err == nil && (res.Code != 0 || lacks.MatchString(res.Output)) {
 		if IsUnknownCommand(res) {
-			return res, errNoCommand(b.iface, res)
+			return res, NoCommand(b.iface)
 		}
 		if res, err = b.Exec(ctx, console.Command{Text: scans[b.iface], Timeout: scanTimeout}); err == nil {
 			res, err = b.Exec(ctx, cmd)
@@ -132,7 +132,7 @@ func (b *block) findPart(ctx context.Context, g *Geometry) error {
 		n, perr := strconv.ParseInt(strings.TrimSpace(value), 16, 64)
 		switch {
 		case IsUnknownCommand(res):
-			return errNoCommand("part", res)
+			return NoCommand("part")
 		case res.Code != 0 || !ok || perr != nil:
 			return classify.WithHint(classify.WithConsole(classify.New(classify.TargetMissing, "%s has no partition %q", b.name(), b.Part), res.Output),
 				"compare it with the output of `part list %s` at U-Boot's prompt", b.name())

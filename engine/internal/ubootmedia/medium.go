@@ -17,8 +17,8 @@ type Prompt interface {
 	Exec(ctx context.Context, cmd console.Command) (console.Result, error)
 }
 
-// Medium is a medium of a board, or a part of one. Its methods must not be called concurrently. A command of somebody
-// else may select another device of U-Boot: Select must be called after it, before any other method.
+// Medium is a medium of a board, or a part of one. Its methods must not be called concurrently. Another command may
+// select another device of U-Boot: Select must be called after it, before the other methods.
 type Medium interface {
 	// Select makes U-Boot find the medium and use it. It returns what the medium is. ram is room for a sector. The
 	// error is of kind target.missing if the board has no such medium, and uboot.command if its U-Boot lacks the

@@ -1,0 +1,51 @@
+package flash
+
+import "github.com/flashlua/flashlua/engine/internal/image"
+
+// cut joins adjacent ranges into runs of at most max bytes, which is a multiple of image.BlockSize. The last run of the
+// image is padded to a whole sector.
+func (s ranges) cut(m Medium, max int64) (runs []ddRun) {
+	for i := 0; i < len(s); {
+		off, end := s[i].Off, s[i].Off+s[i].Len
+		for i++; i < len(s) && s[i].Off == end; i++ {
+			end += s[i].Len
+		}
+		for end = m.padded(end); off < end; off += max {
+			runs = append(runs, ddRun{off, min(max, end-off), 1})
+		}
+	}
+	return runs
+}
+
+// pieces cuts ranges into pieces of at most max bytes, each of one or more runs.
+func (s ranges) pieces(m Medium, max int64) (all [][]ddRun) {
+	room := int64(0)
+	for _, r := range s.cut(m, max) {
+		if r.len > room {
+			all, room = append(all, nil), max
+		}
+		all[len(all)-1] = append(all[len(all)-1], r)
+		room -= r.len
+	}
+	return all
+}
+
+// contains reports whether a range is one of s.
+func (s ranges) contains(r image.Range) bool {
+	for _, x := range s {
+		if x.Off == r.Off {
+			return true
+		}
+	}
+	return false
+}
+
+// within returns the ranges that lie in a run.
+func (s ranges) within(r ddRun) (in ranges) {
+	for _, x := range s {
+		if x.Off >= r.off && x.Off+x.Len <= r.off+r.len {
+			in = append(in, x)
+		}
+	}
+	return in
+}

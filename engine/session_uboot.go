@@ -1,0 +1,38 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/flash"
+	"github.com/flashlua/flashlua/engine/internal/serve"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// newUBootFlasher returns what writes with the commands of a U-Boot.
+func (s *Session) newUBootFlasher(ub *uboot.UBoot) *flash.UBootFlasher {
+	return &flash.UBootFlasher{
+		Prompt: ub, RAM: flash.RAM(s.run.policy.UBoot.RAM), Clock: s.run.Clock, Progress: s.run.events.progress, Resume: &s.run.resume,
+		Fetch: func(ctx context.Context, c serve.Content, address uint64, acked func(int64)) error {
+			return s.fetch(ctx, ub, c, address, acked)
+		},
+	}
+}
+
+// fetch has U-Boot load a content from the station.
+func (s *Session) fetch(ctx context.Context, ub *uboot.UBoot, c serve.Content, address uint64, acked func(int64)) error {
+	if s.run.files.tftp == nil {
+		return classify.WithHint(classify.New(classify.ConfigPlan, "U-Boot cannot load a part of the image: this run has no TFTP server"),
+			"leave out --tftp-dir and net.tftp_server = false, or write by a Linux in RAM")
+	}
+	server, err := s.tftpServer(ctx, ub)
+	if err != nil {
+		return err
+	}
+	s.run.pieces++
+	c.Name = fmt.Sprintf("%s/%d", s.run.token, s.run.pieces)
+	withdraw := s.run.files.tftp.Offer(c)
+	defer withdraw()
+	return s.load(ctx, ub, load{what: "a part of the image", name: c.Name, address: address, size: c.Size, acked: acked}, server)
+}
