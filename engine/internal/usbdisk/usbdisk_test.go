@@ -47,7 +47,7 @@ const (
 
 func TestDisks(t *testing.T) {
 	sys := station(t, map[string]map[string]string{
-		"virtual/block/loop0":            {"size": "8"},
+		"virtual/block/loop0":              {"size": "8"},
 		"pci0000:00/0000:00:1f.2/" + "sda": {"size": "100", "device/model": "SATA"},
 		usb + "1-1/1-1.2/1-1.2:1.0/" + scsi + "sdc": {
 			"size": "2048", "device/vendor": "Linux   ", "device/model": "UMS disk 0      ", "../../../../../../serial": "B0A4D",
@@ -57,7 +57,7 @@ func TestDisks(t *testing.T) {
 			"queue/partition": "no directory of a partition has no uevent",
 		},
 		usb + "1-1/1-1.10/1-1.10:1.0/" + scsi + "sdb": {"size": "4096", "device/vendor": "Kingston", "device/model": "DT 101"},
-		usb + "1-3/1-3:1.0/" + scsi + "sdd":          {"size": "0", "device/model": "a reader without a card"},
+		usb + "1-3/1-3:1.0/" + scsi + "sdd":           {"size": "0", "device/model": "a reader without a card"},
 	})
 	all, err := sys.Disks()
 	if err != nil {
