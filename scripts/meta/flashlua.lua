@@ -498,6 +498,15 @@ function grub:load() end
 ---@return flashlua.shell
 function grub:boot() end
 
+---@class flashlua.lib_host require("lib.host")
+---@field fastboot fun(arguments: (string|number)[], options?: flashlua.program_options): string
+---@field dfu_util fun(arguments: (string|number)[], options?: flashlua.program_options): string
+---@field uuu fun(arguments: (string|number)[], options?: flashlua.program_options): string
+
+---@class flashlua.program_options
+---@field timeout? duration default: "5m"
+---@field program? string name or path of the program
+
 ---@class flashlua.lib_barebox require("lib.barebox")
 ---@field flash fun(options?: flashlua.barebox_options): fun(s: flashlua.session, job: flashlua.job) flash for a policy
 ---@field boot fun(s: flashlua.session, options?: flashlua.barebox_options): flashlua.shell
