@@ -33,9 +33,10 @@ type Policy struct {
 	Linux         shell.Config
 	Files         map[string]File // what the boot loader loads, by the policy's names
 	LoadsAllFiles bool            // Flash loads all Files at once: the plan refuses those that overlap in RAM
+	LoadsNoFiles  bool            // Flash loads none of Files, which need not be on the station
 	Boot          string          // the U-Boot command that starts Linux
 	BootArgs      string          // the kernel's command line; "" keeps the board's own
-	Method        Method          // how the default sequence writes
+	Method        Method          // what writes the images; "": the policy's own Flash does not say
 	Targets       map[string]Target
 	DefaultTarget string
 	Args          map[string]Argument // what it takes from the operator, by name
@@ -62,7 +63,7 @@ type Policy struct {
 	Backoff  func(ctx context.Context, n int, err error, next func(n int, err error) time.Duration) (time.Duration, error)
 }
 
-// Method is what writes the images in the default sequence. Its values are constants: safe for concurrent use.
+// Method is what writes the images. Its values are constants: safe for concurrent use.
 type Method string
 
 // The methods.
@@ -70,6 +71,9 @@ const (
 	ByLinux Method = "linux" // a Linux in RAM, by its shell
 	ByUBoot Method = "uboot" // U-Boot, by its own commands
 )
+
+// Methods are all methods. It must not be changed.
+var Methods = []Method{ByLinux, ByUBoot}
 
 // Console is how to open a board's console and type on it. Plain data: safe for concurrent use while nothing
 // changes it.

@@ -53,7 +53,11 @@ func inOrder(ctx context.Context, steps []func(context.Context) error) error {
 	return nil
 }
 
+// findBootFiles finds the files that the boot loader loads. A flash that loads none needs none.
 func (r *boardRun) findBootFiles(ctx context.Context) (err error) {
+	if r.policy.LoadsNoFiles && r.mode != ModeConsole {
+		return r.job.checkFiles(r.policy)
+	}
 	r.files, err = findBootFiles(ctx, r.Clock, r.policy, r.job)
 	return err
 }

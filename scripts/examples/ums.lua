@@ -6,7 +6,7 @@
 return {
 	name = "ums",
 	description = "the station writes the eMMC over USB",
-	targets = { emmc = "/dev/mmcblk0" },
+	targets = { emmc = { path = "/dev/mmcblk0", uboot = "mmc 0" } },
 	args = {
 		usb = { help = "where the disk appears, such as 1-1.2" },
 		serial = { help = "serial number of the board's USB device" },

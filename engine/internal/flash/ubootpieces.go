@@ -17,8 +17,19 @@ func (s ranges) cut(m Medium, max int64) (runs []ddRun) {
 	return runs
 }
 
-// pieces cuts ranges into pieces of at most max bytes, each of one or more runs.
-func (s ranges) pieces(m Medium, max int64) (all [][]ddRun) {
+// pieces cuts ranges into pieces of at most max bytes, each of one or more runs. The first pieces, as many as probes, are
+// small: they show what the others will cost.
+func (s ranges) pieces(m Medium, max int64, probes int) (all [][]ddRun) {
+	for range probes {
+		n, size := 0, int64(0)
+		for n < len(s) && size+s[n].Len <= image.MaxRange {
+			size += s[n].Len
+			n++
+		}
+		if n > 0 {
+			all, s = append(all, s[:n].cut(m, max)), s[n:]
+		}
+	}
 	room := int64(0)
 	for _, r := range s.cut(m, max) {
 		if r.len > room {

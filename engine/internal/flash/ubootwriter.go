@@ -103,13 +103,16 @@ func (w *UBootWriter) writeRanges(ctx context.Context, wrong ranges, checkRAM bo
 		if len(tails) > 0 && part.contains(tails[0]) {
 			data = data.union(tails)
 		}
-		pieces = append(pieces, data.pieces(w.Medium, w.board.size)...)
+		probes := max(len(w.board.packer.ways)-w.board.packer.tried-len(pieces), 0)
+		pieces = append(pieces, data.pieces(w.Medium, w.board.size, probes)...)
 	}
-	w.done, w.total = 0, 0
-	for _, r := range slices.Concat(append(pieces, empty.cut(w.Medium, w.board.size))...) {
-		w.total += r.len
+	zeros := empty.cut(w.Medium, w.board.size)
+	w.total = w.Medium.padded(all.size())
+	w.done = w.total // ranges that are written twice count once
+	for _, r := range slices.Concat(append(pieces, zeros)...) {
+		w.done -= r.len
 	}
-	if err := w.writeZeros(ctx, empty.cut(w.Medium, w.board.size)); err != nil {
+	if err := w.writeZeros(ctx, zeros); err != nil {
 		return err
 	}
 	w.dut.Resume.wrote(w.Medium, w.im, others.ofKind(image.Zero))
