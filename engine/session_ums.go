@@ -124,7 +124,7 @@ func (x *exposure) with(ctx context.Context, media []*medium, f func(all []*writ
 	if err == nil {
 		err = f(all)
 	}
-	err = x.end(ctx, err)
+	err = x.held.End(ctx, err)
 	closeAll() // only now: a program of the station that mounts new disks would have changed it
 	if err == nil {
 		err = x.waitGone(ctx, disk)
@@ -153,14 +153,14 @@ func (x *exposure) appear(ctx context.Context, media []*medium) (usbdisk.Disk, e
 	}
 	disk, err := x.find(ctx, before, media)
 	if err != nil {
-		err = x.end(ctx, err)
+		err = x.held.End(ctx, err)
 	}
 	return disk, err
 }
 
 // begin has U-Boot expose the medium.
 func (x *exposure) begin(ctx context.Context) error {
-	held, groups, err := x.ub.Hold(ctx, "ums "+strconv.Itoa(x.controller)+" "+x.medium, umsReady, umsStart)
+	held, groups, err := x.ub.Hold(ctx, "ums "+strconv.Itoa(x.controller)+" "+x.medium, &umsReady, umsStart)
 	if err != nil {
 		return classify.WithHint(classify.Wrap(err, "", "U-Boot does not expose %s", x.medium),
 			"it must have the command ums and a USB device controller; compare medium and controller with what `mmc list` and `help ums` print at its prompt")
@@ -216,21 +216,4 @@ func (x *exposure) extents(d *flash.BlockDevice) []flash.Extent {
 		on.First, on.Length = at[0].First, at[0].Length
 	}
 	return []flash.Extent{on}
-}
-
-// end takes the medium back. err is the error of what was done with it.
-func (x *exposure) end(ctx context.Context, err error) error {
-	if ctx.Err() != nil { // the attempt or the step ends, and need not wait for the prompt
-		x.ub.Send(context.WithoutCancel(ctx), "\x03")
-		x.ub.EndEpoch(ctx, "ums was cancelled")
-		return cmp.Or(err, context.Cause(ctx))
-	}
-	released := x.held.Release(ctx)
-	switch {
-	case err == nil:
-		return released
-	case classify.Find(released, "board") != nil: // the cause
-		return classify.WithSecondary(released, err)
-	}
-	return classify.WithSecondary(err, released)
 }

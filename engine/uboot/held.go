@@ -1,6 +1,7 @@
 package uboot
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -20,13 +21,15 @@ type Held struct {
 }
 
 const (
+	quietStart     = time.Second // in which a command that cannot begin has ended
 	releaseTries   = 3
 	releaseTimeout = 5 * time.Second // after each Ctrl-C: a busy command looks for it seldom
 )
 
 // Hold types a command that runs until Ctrl-C is typed, and waits until it prints ready. It returns the groups of the
-// match. A command that ends before is an error.
-func (u *UBoot) Hold(ctx context.Context, cmd string, ready console.Pattern, timeout time.Duration) (*Held, []string, error) {
+// match. A command that ends before is an error. A command that prints nothing has begun once a second has passed: ready
+// is nil then.
+func (u *UBoot) Hold(ctx context.Context, cmd string, ready *console.Pattern, timeout time.Duration) (*Held, []string, error) {
 	if err := u.Live(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -35,15 +38,24 @@ func (u *UBoot) Hold(ctx context.Context, cmd string, ready console.Pattern, tim
 		return nil, nil, err
 	}
 	h := &Held{ub: u, cmd: cmd, ended: ended}
-	m, err := h.expect(ctx, console.Wait{What: "`" + cmd + "` to begin", For: []console.Pattern{ended, ready}, Timeout: timeout, Before: true})
+	u.held = cmd
+	if ready == nil {
+		err := h.Wait(ctx, quietStart)
+		if err != nil {
+			err = h.End(ctx, err)
+		}
+		return h, nil, err
+	}
+	m, err := h.expect(ctx, console.Wait{What: "`" + cmd + "` to begin", For: []console.Pattern{ended, *ready}, Timeout: timeout, Before: true})
 	switch {
-	case classify.Find(err, classify.ConsoleTimeout) != nil:
-		return nil, nil, classify.WithSecondary(err, h.Release(context.WithoutCancel(ctx)))
+	case classify.Find(err, classify.ConsoleTimeout) != nil, ctx.Err() != nil:
+		return nil, nil, h.End(ctx, err)
 	case err != nil:
+		u.held = ""
 		return nil, nil, err
 	case m.Index == 0:
-		err := u.Fail(h.endedError(m))
-		return nil, nil, classify.WithSecondary(err, u.resync(ctx))
+		h.done = true
+		return nil, nil, h.End(ctx, u.Fail(h.endedError(m)))
 	}
 	return h, m.Groups, nil
 }
@@ -63,6 +75,7 @@ func (h *Held) Wait(ctx context.Context, d time.Duration) error {
 
 // Release types Ctrl-C until the prompt answers.
 func (h *Held) Release(ctx context.Context) error {
+	defer func() { h.ub.held = "" }()
 	for try := 0; !h.done && try < releaseTries; try++ {
 		if err := h.ub.Send(ctx, interrupt); err != nil {
 			return err
@@ -77,6 +90,33 @@ func (h *Held) Release(ctx context.Context) error {
 	}
 	h.done = true
 	return h.ub.resync(ctx)
+}
+
+// End takes the prompt back after work that ended with err, and returns the error of both. If ctx is over, it does not
+// wait for the prompt, whose epoch it ends.
+func (h *Held) End(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		h.ub.held = ""
+		h.ub.Send(context.WithoutCancel(ctx), interrupt)
+		h.ub.EndEpoch(ctx, "`"+h.cmd+"` was cancelled")
+		return cmp.Or(err, context.Cause(ctx))
+	}
+	released := h.Release(ctx)
+	switch {
+	case err == nil:
+		return released
+	case classify.Find(released, "board") != nil: // the cause
+		return classify.WithSecondary(released, err)
+	}
+	return classify.WithSecondary(err, released)
+}
+
+// Live returns an error if the prompt cannot be used: its epoch has ended, or a command is held.
+func (u *UBoot) Live(ctx context.Context) error {
+	if u.held != "" {
+		return classify.WithHint(classify.New(classify.ConsoleBusy, "U-Boot runs `%s`, which ends by Ctrl-C", u.held), "use the prompt after that")
+	}
+	return u.Interpreter.Live(ctx)
 }
 
 // resync makes sure that the prompt answers. Otherwise it ends the prompt's epoch.

@@ -579,6 +579,13 @@ function uboot_object:run(command, options) end
 ---@return string output, integer code
 function uboot_object:exec(command, options) end
 
+---Runs a command that ends by Ctrl-C, calls the function meanwhile, and returns what it returned.
+---@param command string
+---@param run fun(): any
+---@param options? { ready?: string, timeout?: duration }
+---@return any
+function uboot_object:hold(command, run, options) end
+
 ---@param variable string
 ---@return string? value
 function uboot_object:env(variable) end
