@@ -826,6 +826,37 @@ function csv.load(path, options) end
 
 host = {}
 
+---Connects to a device that waits in fastboot over the network.
+---@param address string "udp:192.168.1.5" or "tcp:192.168.1.5", with :PORT if it is not 5554
+---@param options? { timeout?: duration } of each answer; "2m" by default
+---@return flashlua.fastboot
+function host.fastboot(address, options) end
+
+---@class flashlua.fastboot
+local fastboot_object = {}
+
+---@param variable string
+---@return string? value
+function fastboot_object:getvar(variable) end
+
+---@param partition string
+---@param image flashlua.job|string|flashlua.image in a policy the job or a file; in a program an image
+function fastboot_object:flash(partition, image) end
+
+---@param partition string
+---@return string answer
+function fastboot_object:erase(partition) end
+
+---@param command string
+---@return string answer
+function fastboot_object:oem(command) end
+
+---@return string answer
+function fastboot_object:reboot() end
+
+---@return string answer
+function fastboot_object:continue() end
+
 ---@param command string[]|string the executable and its arguments; a string with { shell = true }
 ---@param options? { timeout?: duration, shell?: boolean } a minute by default
 ---@return string output, integer code

@@ -51,11 +51,11 @@ func Open(ctx context.Context, cfg Config) (*Device, error) {
 	if dial == nil || address == "" {
 		return nil, classify.New(classify.ScriptArgument, "a device in fastboot has an address such as \"tcp:192.168.1.5\" or \"udp:192.168.1.5:5554\", not %q", cfg.Address)
 	}
-	ctx, cancel := clock.WithTimeout(ctx, cfg.Clock, cfg.Timeout, classify.New(classify.HostTimeout, "it took longer than %s", cfg.Timeout))
+	ctx, cancel := clock.WithTimeout(ctx, cfg.Clock, cfg.Timeout, classify.New(classify.HostDevice, "no answer within %s", cfg.Timeout))
 	defer cancel()
 	l, err := dial(ctx, withPort(address), cfg.Clock)
 	if err != nil {
-		return nil, classify.WithHint(classify.MarkRetry(classify.Wrap(err, "host.device", "no device in fastboot answers at %s", cfg.Address)),
+		return nil, classify.WithHint(classify.MarkRetry(classify.Wrap(err, classify.HostDevice, "no device in fastboot answers at %s", cfg.Address)),
 			"does the board wait there: `fastboot %s` at U-Boot's prompt prints its address", scheme)
 	}
 	return &Device{link: l, address: cfg.Address, clock: cfg.Clock, timeout: cfg.Timeout, note: cfg.Note}, nil
@@ -90,7 +90,7 @@ func (d *Device) exchange(ctx context.Context, cmd string) (kind, text string, e
 		return "", "", classify.New(classify.ScriptArgument, "a command of fastboot has at most %d printable characters, not %q", maxCommand, cmd)
 	}
 	if err := d.send(ctx, []byte(cmd)); err != nil {
-		return "", "", classify.Wrap(err, "host.device", "fastboot %s to %s", cmd, d.address)
+		return "", "", classify.Wrap(err, classify.HostDevice, "fastboot %s to %s", cmd, d.address)
 	}
 	return d.answer(ctx, cmd)
 }
@@ -100,7 +100,7 @@ func (d *Device) answer(ctx context.Context, cmd string) (kind, text string, err
 	for {
 		p, err := d.receive(ctx)
 		if err != nil {
-			return "", "", classify.MarkRetry(classify.Wrap(err, "host.device", "the answer of %s to %s", d.address, cmd))
+			return "", "", classify.MarkRetry(classify.Wrap(err, classify.HostDevice, "the answer of %s to %s", d.address, cmd))
 		}
 		kind, text := string(p[:min(4, len(p))]), string(p[min(4, len(p)):])
 		switch kind {
@@ -117,7 +117,7 @@ func (d *Device) answer(ctx context.Context, cmd string) (kind, text string, err
 }
 
 func (d *Device) fail(cmd, text string) error {
-	return classify.MarkRetry(classify.New("host.fastboot", "the device at %s refuses %s: %s", d.address, cmd, text))
+	return classify.MarkRetry(classify.New(classify.HostRefused, "the device at %s refuses %s: %s", d.address, cmd, text))
 }
 
 func (d *Device) send(ctx context.Context, p []byte) error {
@@ -133,7 +133,7 @@ func (d *Device) receive(ctx context.Context) ([]byte, error) {
 }
 
 func (d *Device) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	return clock.WithTimeout(ctx, d.clock, d.timeout, classify.New(classify.HostTimeout, "it took longer than %s", d.timeout))
+	return clock.WithTimeout(ctx, d.clock, d.timeout, classify.New(classify.HostDevice, "no answer within %s", d.timeout))
 }
 
 // usualDownload is the size of the largest download if the device does not say it, in bytes. Source: U-Boot,
@@ -143,7 +143,7 @@ const usualDownload = 16 << 20
 // MaxDownload returns the size of the largest download, in bytes.
 func (d *Device) MaxDownload(ctx context.Context) (int64, error) {
 	text, err := d.Command(ctx, "getvar:max-download-size")
-	if classify.Find(err, "host.fastboot") != nil || err == nil && text == "" {
+	if classify.Find(err, classify.HostRefused) != nil || err == nil && text == "" {
 		return usualDownload, nil
 	}
 	if err != nil {
@@ -202,7 +202,7 @@ func (d *Device) download(ctx context.Context, x download, progress func(done in
 			return classify.Wrap(err, classify.ImageRead, "cannot read the image")
 		}
 		if err := d.send(ctx, buf[:n]); err != nil {
-			return classify.MarkRetry(classify.Wrap(err, "host.device", "the download to %s was cut at byte %d of %d", d.address, sent, size))
+			return classify.MarkRetry(classify.Wrap(err, classify.HostDevice, "the download to %s was cut at byte %d of %d", d.address, sent, size))
 		}
 		sent += int64(n)
 		progress(sent)

@@ -101,8 +101,8 @@ func TestRefused(t *testing.T) {
 	}
 	defer fb.Close()
 	err = fb.Flash(t.Context(), "nosuch", stage(t, content(1000)), func(int64, int64) {})
-	if classify.Find(err, "host.fastboot") == nil || !strings.Contains(err.Error(), "refuses flash:nosuch: partition does not exist") {
-		t.Errorf("Flash(nosuch) = %v; want host.fastboot with the words of the device", err)
+	if classify.Find(err, classify.HostRefused) == nil || !strings.Contains(err.Error(), "refuses flash:nosuch: partition does not exist") {
+		t.Errorf("Flash(nosuch) = %v; want host.refused with the words of the device", err)
 	}
 	for _, cmd := range []string{strings.Repeat("x", maxCommand+1), "oem\nformat", "getvar:ä"} {
 		if _, err := fb.Command(t.Context(), cmd); classify.Find(err, classify.ScriptArgument) == nil {
@@ -116,7 +116,7 @@ func TestNobodyAnswers(t *testing.T) {
 	silent := newDevice(1).serveUDP(t, 1400, func(int) bool { return true })
 	for _, address := range []string{"udp:" + silent, "tcp:127.0.0.1:1", "udp:127.0.0.1:1"} {
 		_, err := Open(t.Context(), Config{Address: address, Clock: clock.Real{}, Timeout: 100 * time.Millisecond})
-		if classify.Find(err, "host.device") == nil || !strings.Contains(err.Error(), address) {
+		if classify.Find(err, classify.HostDevice) == nil || !strings.Contains(err.Error(), address) {
 			t.Errorf("Open(%s) = %v; want kind host.device", address, err)
 		}
 	}
