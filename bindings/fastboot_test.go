@@ -15,8 +15,8 @@ import (
 	_ "github.com/flashlua/flashlua/engine/simulate"
 )
 
-// serveFastboot serves a device in fastboot over TCP until the test ends. It returns its address, and a function that
-// returns the commands that it got and the last download.
+// serveFastboot serves a device in fastboot over TCP until the test ends. It returns its address, and a function
+// that returns the commands that it got and the last download.
 func serveFastboot(t *testing.T) (address string, got func() (commands []string, data string)) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -72,8 +72,8 @@ func serveFastboot(t *testing.T) (address string, got func() (commands []string,
 	return "tcp:" + l.Addr().String(), func() ([]string, string) { stop(); return commands, data }
 }
 
-// TestFastboot: host.fastboot has a device write the image of the job. That is no proof: the run is not verified without
-// a verification.
+// TestFastboot: host.fastboot has a device write the image of the job. That is no proof: the run is not verified
+// without a verification.
 func TestFastboot(t *testing.T) {
 	for _, only := range []bool{false, true} {
 		address, got := serveFastboot(t)

@@ -7,7 +7,8 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/flash"
 )
 
-// exposedWriter writes a medium that U-Boot exposes. Once U-Boot has taken the medium back, Verify has it exposed again.
+// exposedWriter writes a medium that U-Boot exposes. Once U-Boot has taken the medium back, Verify has it exposed
+// again.
 type exposedWriter struct {
 	flash.Writer
 	exposure *exposure

@@ -12,8 +12,8 @@ import (
 // DefaultFastbootTimeout is the time for the connection to a device in fastboot, and for each of its answers.
 const DefaultFastbootTimeout = 2 * time.Minute
 
-// Fastboot is a device that waits in fastboot, over TCP or UDP. What it says of a write proves nothing: the medium must
-// be read back. It is not safe for concurrent use. The end of the run closes it.
+// Fastboot is a device that waits in fastboot, over TCP or UDP. What it says of a write proves nothing: the medium
+// must be read back. It is not safe for concurrent use. The end of the run closes it.
 type Fastboot struct {
 	device   *fastboot.Device
 	changing func() error // must be called before the device may change its medium
@@ -88,8 +88,8 @@ func (f *Fastboot) Getvar(ctx context.Context, name string) (string, error) {
 	return v, err
 }
 
-// Command has the device run a command, "erase:userdata", "oem format", "continue", and returns what it answers. The
-// command may change the medium.
+// Command has the device run a command, "erase:userdata", "oem format", "continue", and returns what it answers.
+// The command may change the medium.
 func (f *Fastboot) Command(ctx context.Context, cmd string) (string, error) {
 	if err := f.changing(); err != nil {
 		return "", err

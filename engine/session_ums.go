@@ -16,7 +16,8 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// UMSOptions choose what Session.UMS writes, and how the station finds the disk. Plain data: safe for concurrent use.
+// UMSOptions choose what Session.UMS writes, and how the station finds the disk. Plain data: safe for concurrent
+// use.
 type UMSOptions struct {
 	WriteOptions
 	Medium     string        // in U-Boot, "mmc 0"; "" is that of the target
@@ -34,13 +35,14 @@ const (
 	umsPoll  = 250 * time.Millisecond
 )
 
-// umsReady matches what the command prints when it has found the medium, and the number of its sectors of 512 bytes.
-// Source: U-Boot, ums_init in cmd/usb_mass_storage.c; before 2015.04 "disk start sector: 0x0, count: 0x748000".
+// umsReady matches what the command prints when it has found the medium, and the number of its sectors of 512
+// bytes. Source: U-Boot, ums_init in cmd/usb_mass_storage.c; before 2015.04 "disk start sector: 0x0, count:
+// 0x748000".
 var umsReady = console.Regexp(`UMS: .*\bcount:? 0x([0-9a-f]+)[^0-9a-f]`)
 
-// UMS has U-Boot expose a medium to the station as a USB disk, writes the images of the job to it on the station, reads
-// them back and records the receipts. Then it takes the medium back. It writes only to a disk that is certainly the
-// board's.
+// UMS has U-Boot expose a medium to the station as a USB disk, writes the images of the job to it on the station,
+// reads them back and records the receipts. Then it takes the medium back. It writes only to a disk that is
+// certainly the board's.
 func (s *Session) UMS(ctx context.Context, ub *uboot.UBoot, o UMSOptions) error {
 	if err := s.CheckActive(); err != nil {
 		return err
@@ -77,7 +79,7 @@ func (s *Session) UMS(ctx context.Context, ub *uboot.UBoot, o UMSOptions) error 
 	})
 }
 
-// umsMedium returns the name of the medium of target t for the command ums. asked is the name that the policy gives, ""
+// umsMedium returns the name of the medium of target t for the command ums. asked is that in the call, ""
 // for that of the target.
 func umsMedium(t flash.Target, asked string) (string, error) {
 	asked = cmp.Or(asked, t.UBoot)

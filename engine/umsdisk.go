@@ -19,15 +19,15 @@ const umsGone = 10 * time.Second
 
 const umsIdentify = "name where it appears, { usb = \"1-1.2\" }, or its serial number, { serial = \"…\" }"
 
-// lock keeps other runs of the station from looking for a disk that nothing identifies at the same time: either could
-// take the other's.
+// lock keeps other runs of the station from looking for a disk that nothing identifies at the same time: either
+// could take the other's.
 func (x *exposure) lock() (release func(), err error) {
 	if !x.choice.IsZero() || x.session.run.Simulated {
 		return func() {}, nil
 	}
 	release, err = transport.AcquireUSBDisk()
 	if err != nil {
-		return nil, classify.WithHint(classify.Wrap(err, classify.TargetUnsafe, "the disk of %s cannot be told from another: another board exposes one, too", x.medium), "%s", umsIdentify)
+		return nil, classify.WithHint(classify.Wrap(err, classify.TargetUnsafe, "the disk of %s cannot be distinguished from another: another board exposes one, too", x.medium), "%s", umsIdentify)
 	}
 	return release, nil
 }
@@ -49,7 +49,7 @@ func (x *exposure) waitAbsent(ctx context.Context) (before []usbdisk.Disk, err e
 			}
 			continue
 		case x.choice.IsZero():
-			err = classify.New(classify.TargetUnsafe, "the disk of %s cannot be told from another board's: %s is there already", x.medium, found[0])
+			err = classify.New(classify.TargetUnsafe, "the disk of %s cannot be distinguished from another board's: %s is there already", x.medium, found[0])
 		default:
 			err = classify.New(classify.TargetUnsafe, "there is a disk %s before U-Boot exposes %s: %s", x.choice, x.medium, found[0])
 		}
@@ -94,8 +94,8 @@ func (x *exposure) find(ctx context.Context, before []usbdisk.Disk, media []*med
 	}
 }
 
-// notReady returns the error of a disk that lacks a partition, or that the station cannot open yet. The device manager
-// sets the permissions of a device some time after it appears.
+// notReady returns the error of a disk that lacks a partition, or that the station cannot open yet. The device
+// manager sets the permissions of a device some time after it appears.
 func notReady(d usbdisk.Disk, media []*medium) error {
 	for _, m := range media {
 		device, ok := partitionOf(d, m.target)

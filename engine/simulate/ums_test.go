@@ -67,7 +67,8 @@ func (b *umsBench) run(t *testing.T, retries int) *engine.Report {
 	return b.Run(t.Context(), b.policy, engine.Job{Image: image, Retries: &retries})
 }
 
-// change has the station see other disks than there are. exposed is the board's disk, the zero Disk if there is none.
+// change has the station see other disks than there are. exposed is the board's disk, the zero Disk if there is
+// none.
 func (b *umsBench) change(f func(exposed engine.USBDisk) []engine.USBDisk) {
 	real := b.USBDisks
 	b.USBDisks = func() ([]engine.USBDisk, error) {
@@ -133,7 +134,7 @@ func TestUMSRefuses(t *testing.T) {
 		"another serial number":            {disks: exposed(gadget), options: engine.UMSOptions{Serial: "A1"}, kind: classify.TargetMissing, text: "no disk with the serial number A1 appeared"},
 		"a stick at the port":              {disks: always(stick), options: engine.UMSOptions{USB: "1-1.2"}, kind: classify.TargetUnsafe, text: "before U-Boot exposes mmc 0: /dev/sdz at USB 1-1.2"},
 		"a stick that is not asked for":    {disks: exposed(stick), kind: classify.TargetMissing, text: "others appeared: /dev/sdz"},
-		"another board's disk":             {disks: always(other), kind: classify.TargetUnsafe, text: "cannot be told from another board's: /dev/sdy"},
+		"another board's disk":             {disks: always(other), kind: classify.TargetUnsafe, text: "cannot be distinguished from another board's: /dev/sdy"},
 		"two disks":                        {disks: exposed(gadget, other), kind: classify.TargetUnsafe, text: "is ambiguous: /dev/sdx at USB 1-1.2, serial number A17 (Linux UMS disk 0); /dev/sdy"},
 		"another size":                     {disks: exposed(larger), options: engine.UMSOptions{USB: "1-1.2"}, kind: classify.TargetUnsafe, text: "it has 2097152 bytes, and mmc 0 has 1048576"},
 		"no device file":                   {disks: exposed(gadget), options: engine.UMSOptions{USB: "1-1.2"}, kind: classify.TargetMissing, text: "has no device file /dev/sdx"},
@@ -168,8 +169,8 @@ func TestUMSRefuses(t *testing.T) {
 	}
 }
 
-// TestUMSDiskStays: a disk that is still there after U-Boot took the medium back was another one, unless the options
-// identify it.
+// TestUMSDiskStays: a disk that is still there after U-Boot took the medium back was another one, unless the
+// options identify it.
 func TestUMSDiskStays(t *testing.T) {
 	for usb, want := range map[string]string{"": "target.unsafe", "1-1.2": ""} {
 		synctest.Test(t, func(t *testing.T) {
@@ -191,7 +192,8 @@ func TestUMSDiskStays(t *testing.T) {
 	}
 }
 
-// TestUMSReset: a board that resets itself while the station writes its medium has lost it. The next attempt proves it.
+// TestUMSReset: a board that resets itself while the station writes its medium has lost it. The next attempt
+// proves it.
 func TestUMSReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newUMSBench(t)
@@ -214,7 +216,8 @@ func TestUMSReset(t *testing.T) {
 	})
 }
 
-// TestCommandAfterUMS: a command after ums may have changed the medium, which is exposed and read once more at the end.
+// TestCommandAfterUMS: a command after ums may have changed the medium, which is exposed and read once more at the
+// end.
 func TestCommandAfterUMS(t *testing.T) {
 	for name, tt := range map[string]struct {
 		after func(ctx context.Context, b *umsBench, ub *uboot.UBoot) error

@@ -36,8 +36,8 @@ func lockDir() string {
 	return "/tmp"
 }
 
-// Identity returns a text that all specifications of one port have in common, as far as that can be known: links of
-// device files are followed, and names of hosts are resolved. It opens nothing.
+// Identity returns a text that all specifications of one port have in common, as far as that can be known: links
+// of device files are followed, and names of hosts are resolved. It opens nothing.
 func Identity(ctx context.Context, spec string) (string, error) {
 	scheme, address, _ := strings.Cut(spec, ":")
 	return canonical(ctx, scheme, address)
@@ -96,8 +96,8 @@ func acquire(spec, name string) (*lock, error) {
 	return acquireIn(lockDir(), spec, "flashlua-"+hex.EncodeToString(sum[:8]))
 }
 
-// AcquireUSBDisk locks the next disk that appears by USB for a caller that cannot tell it from another's. The error names
-// the process that has the lock. It never waits.
+// AcquireUSBDisk locks the next disk that appears by USB for a caller that cannot distinguish it from another's.
+// The error names the process that has the lock. It never waits.
 func AcquireUSBDisk() (release func(), err error) {
 	l, err := acquireIn(lockDir(), "the next USB disk", "flashlua-usb-disk")
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// Held is a command that runs until Ctrl-C is typed, such as ums. Until Release, no other command can run. It belongs
-// to the goroutine of its UBoot.
+// Held is a command that runs until Ctrl-C is typed, such as ums. Until Release, no other command can run. It
+// belongs to the goroutine of its UBoot.
 type Held struct {
 	ub    *UBoot
 	cmd   string
@@ -26,9 +26,9 @@ const (
 	releaseTimeout = 5 * time.Second // after each Ctrl-C: a busy command looks for it seldom
 )
 
-// Hold types a command that runs until Ctrl-C is typed, and waits until it prints ready. It returns the groups of the
-// match. A command that ends before is an error. A command that prints nothing has begun once a second has passed: ready
-// is nil then.
+// Hold types a command that runs until Ctrl-C is typed, and waits until it prints ready. It returns the groups of
+// the match. A command that ends before is an error. A command that prints nothing has begun once a second has
+// passed: ready is nil then.
 func (u *UBoot) Hold(ctx context.Context, cmd string, ready *console.Pattern, timeout time.Duration) (*Held, []string, error) {
 	if err := u.Live(ctx); err != nil {
 		return nil, nil, err
@@ -92,8 +92,8 @@ func (h *Held) Release(ctx context.Context) error {
 	return h.ub.resync(ctx)
 }
 
-// End takes the prompt back after work that ended with err, and returns the error of both. If ctx is over, it does not
-// wait for the prompt, whose epoch it ends.
+// End takes the prompt back after work that ended with err, and returns the error of both. If ctx is over, it does
+// not wait for the prompt, whose epoch it ends.
 func (h *Held) End(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		h.ub.held = ""

@@ -11,8 +11,8 @@ import (
 	"github.com/flashlua/flashlua/engine/console"
 )
 
-// TestHeldCommand holds a command that runs until Ctrl-C, as ums does: QEMU has no USB device controller, so sleep stands
-// for it.
+// TestHeldCommand holds a command that runs until Ctrl-C, as ums does: QEMU has no USB device controller, so sleep
+// stands for it.
 func TestHeldCommand(t *testing.T) {
 	r := newRig(t, 1000)
 	r.drive(func(ctx context.Context, s *engine.Session, _ *engine.Policy) error {

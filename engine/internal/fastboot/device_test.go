@@ -124,8 +124,8 @@ func (d *device) talk(conn net.Conn) {
 	}
 }
 
-// serveUDP serves packets until the test ends, and returns the address. lose reports whether the n-th packet is lost, of
-// either direction; it may be nil.
+// serveUDP serves packets until the test ends, and returns the address. lose reports whether the n-th packet is
+// lost, of either direction; it may be nil.
 func (d *device) serveUDP(t *testing.T, size uint16, lose func(n int) bool) string {
 	l, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	if err != nil {

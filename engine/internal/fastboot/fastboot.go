@@ -1,7 +1,8 @@
 // Package fastboot writes a board that waits for it in fastboot, over TCP or UDP.
 //
-// It owns the protocol and the division of an image into downloads. It must not know of receipts: what a device says of
-// a write proves nothing. Source: the Android Open Source Project, fastboot/README.md of platform/system/core.
+// It owns the protocol and the division of an image into downloads. It must not know of receipts: what a device
+// says of a write proves nothing. Source: the Android Open Source Project, fastboot/README.md of
+// platform/system/core.
 package fastboot
 
 import (

@@ -27,8 +27,8 @@ const (
 	block        = 4096
 )
 
-// minDownload is the smallest limit of a download with which an image can be divided, in bytes: each piece of data is at
-// most half of it.
+// minDownload is the smallest limit of a download with which an image can be divided, in bytes: each piece of data
+// is at most half of it.
 const minDownload = 64 << 10
 
 // download is what one download has: bytes of the image, and what stands between them.
@@ -63,8 +63,8 @@ type chunk struct {
 // size returns the bytes that it has in a sparse image.
 func (c chunk) size() int64 { return chunkHeader + c.data.size() }
 
-// divide returns the downloads of an image that is written with at most limit bytes in each: one with the image as it
-// is, or sparse images.
+// divide returns the downloads of an image that is written with at most limit bytes in each: one with the image as
+// it is, or sparse images.
 func divide(im Image, limit int64) []download {
 	if im.Size() <= limit {
 		return []download{{io.NewSectionReader(im, 0, im.Size())}}

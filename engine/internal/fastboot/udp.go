@@ -31,8 +31,8 @@ const (
 	pollInterval = 20 * time.Millisecond // while the device has no answer yet
 )
 
-// udpLink sends a packet and waits for the device's with the same sequence number, until it comes. To receive, the host
-// sends empty packets.
+// udpLink sends a packet and waits for the device's with the same sequence number, until it comes. To receive, the
+// host sends empty packets.
 type udpLink struct {
 	conn     net.Conn
 	clock    clock.Clock
@@ -78,7 +78,8 @@ func (l *udpLink) greet(ctx context.Context) error {
 	return nil
 }
 
-// read receives packets until the connection is closed. A device that is not there yet refuses them, which is no end.
+// read receives packets until the connection is closed. A device that is not there yet refuses them, which is no
+// end.
 func (l *udpLink) read() {
 	defer close(l.gone)
 	buf := make([]byte, 64<<10)
@@ -129,8 +130,8 @@ func (l *udpLink) receive(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// packet sends a packet until the device answers it, and returns the data of the answer, with those of the packets that
-// continue it.
+// packet sends a packet until the device answers it, and returns the data of the answer, with those of the packets
+// that continue it.
 func (l *udpLink) packet(ctx context.Context, kind byte, more bool, data []byte) (answer []byte, err error) {
 	for {
 		flags := byte(0)

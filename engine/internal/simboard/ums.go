@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// ums is "ums CONTROLLER TYPE DEVICE": it exposes a medium as a USB disk until Ctrl-C. The station has no USB cable to
-// a simulated board: there the disk is the file of the medium.
+// ums is "ums CONTROLLER TYPE DEVICE": it exposes a medium as a USB disk until Ctrl-C. The station has no USB
+// cable to a simulated board: there the disk is the file of the medium.
 func ums(u *bootloader, ctx context.Context, args []string) (int, error) {
 	if len(args) != 4 {
 		return u.usage("ums")

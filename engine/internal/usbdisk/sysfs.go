@@ -16,8 +16,8 @@ type Sysfs string
 // maxFact is the largest file of sysfs that is read, in bytes.
 const maxFact = 64 << 10
 
-// Disks returns the disks that are connected by USB and have a medium, sorted by device. A station without block devices
-// has none.
+// Disks returns the disks that are connected by USB and have a medium, sorted by device. A station without block
+// devices has none.
 func (s Sysfs) Disks() ([]Disk, error) {
 	entries, err := os.ReadDir(filepath.Join(string(s), "block"))
 	if os.IsNotExist(err) {
