@@ -7,13 +7,16 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // device is a device in fastboot as the protocol describes it, for tests: the real fastboot judges it, too.
 type device struct {
-	limit      int64             // of a download, bytes
-	refuse     map[string]string // texts of FAIL, by command
+	limit  int64             // of a download, bytes
+	refuse map[string]string // texts of FAIL, by command
+
+	mu         sync.Mutex        // guards what follows
 	partitions map[string][]byte // what was flashed
 	commands   []string
 	loaded     []byte
@@ -22,6 +25,8 @@ type device struct {
 
 // handle returns the answers to a message.
 func (d *device) handle(p []byte) (answers []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.wanted > 0 {
 		d.loaded = append(d.loaded, p...)
 		if d.wanted -= int64(len(p)); d.wanted > 0 {
@@ -52,6 +57,13 @@ func (d *device) handle(p []byte) (answers []string) {
 		return []string{"OKAY"}
 	}
 	return []string{"FAILunrecognized command"}
+}
+
+// partition returns what was flashed to a partition.
+func (d *device) partition(name string) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.partitions[name]
 }
 
 // flashed returns what a partition holds after a download was written to it.

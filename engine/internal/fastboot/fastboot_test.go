@@ -77,7 +77,7 @@ func TestFlash(t *testing.T) {
 			if err := fb.Flash(t.Context(), "rootfs", stage(t, want), func(n, of int64) { last, total = n, of }); err != nil {
 				t.Fatal(err)
 			}
-			got := d.partitions["rootfs"]
+			got := d.partition("rootfs")
 			if !bytes.HasPrefix(got, want) || len(got)-len(want) >= block || len(bytes.Trim(got[len(want):], "\x00")) != 0 {
 				t.Errorf("the partition has %d bytes; want the image of %d, with zeros to the end of its block", len(got), len(want))
 			}
@@ -146,8 +146,8 @@ func TestRealFastboot(t *testing.T) {
 		want := content(5 << 20)
 		im := stage(t, want)
 		out, err := exec.CommandContext(t.Context(), "fastboot", "-s", serve(d), "flash", "rootfs", im.File().Name()).CombinedOutput()
-		if err != nil || !bytes.Equal(d.partitions["rootfs"], want) {
-			t.Errorf("fastboot over %s = %v, a partition of %d bytes; want the image of %d\n%s", name, err, len(d.partitions["rootfs"]), len(want), out)
+		if err != nil || !bytes.Equal(d.partition("rootfs"), want) {
+			t.Errorf("fastboot over %s = %v, a partition of %d bytes; want the image of %d\n%s", name, err, len(d.partition("rootfs")), len(want), out)
 		}
 	}
 }
