@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -253,6 +254,80 @@ func TestCommandAfterUMS(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUMSTwice writes two media of a board, one after the other: neither write voids the proof of the other.
+func TestUMSTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newUMSBench(t)
+		b.policy.Targets["sd"] = engine.Target{Name: "sd", Path: "/dev/mmcblk1"}
+		b.policy.DefaultTarget = "emmc"
+		board, err := Attach(&b.Engine, b.policy, "size=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer board.Close()
+		b.board = board
+		b.after = func(ctx context.Context, s *engine.Session, ub *uboot.UBoot) error {
+			return s.UMS(ctx, ub, engine.UMSOptions{WriteOptions: engine.WriteOptions{Target: "sd"}, Medium: "mmc 1"})
+		}
+		r := b.run(t, 0)
+		exposed := strings.Count(strings.Join(b.notes, "\n"), "U-Boot exposes mmc")
+		if r.Result != engine.ResultVerified || exposed != 2 {
+			t.Errorf("run = %s %v, %d exposures; want verified, 2", r.Result, r.Err, exposed)
+		}
+		for _, name := range []string{"mmcblk0", "mmcblk1"} {
+			if content, err := os.ReadFile(board.File(name)); err != nil || !bytes.HasPrefix(content, b.image) {
+				t.Errorf("the medium %s = %d bytes, %v; want the image", name, len(content), err)
+			}
+		}
+	})
+}
+
+// TestUMSCancelled: a cancelled write ends at once, and has U-Boot end ums.
+func TestUMSCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newUMSBench(t)
+		stop := errors.New("stop")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		b.change(func(exposed engine.USBDisk) []engine.USBDisk {
+			if !exposed.Simulated {
+				return nil
+			}
+			cancel(stop)
+			return []engine.USBDisk{exposed}
+		})
+		var after error
+		b.policy.Flash = func(run context.Context, s *engine.Session) error {
+			if err := s.PowerCycle(run); err != nil {
+				return err
+			}
+			ub, err := s.UBoot(run)
+			if err != nil {
+				return err
+			}
+			if err := s.UMS(ctx, ub, b.options); !errors.Is(err, stop) {
+				t.Errorf("UMS() = %v; want the cause of the cancellation", err)
+			}
+			if _, after = ub.Env(run, "bootcmd"); after == nil {
+				t.Error("Env() at the prompt of before = nil; want an error")
+			}
+			ub, err = s.UBoot(run)
+			if err == nil {
+				_, err = ub.Env(run, "bootcmd")
+			}
+			if err != nil {
+				t.Errorf("Env() at a new prompt = %v; want nil", err)
+			}
+			return stop
+		}
+		if r := b.run(t, 0); r.Result != engine.ResultFailed {
+			t.Errorf("run = %s; want failed", r.Result)
+		}
+		if all, err := b.USBDisks(); len(all) != 0 || err != nil {
+			t.Errorf("USBDisks() after the run = %v, %v; want none", all, err)
+		}
+	})
 }
 
 // loopDevice returns a loop device on a part of a file.
