@@ -55,6 +55,9 @@ const (
 	HostStart           Kind = "host.start"
 	HostTimeout         Kind = "host.timeout"
 	HostOverflow        Kind = "host.overflow"
+	HostExit            Kind = "host.exit"
+	HostDevice          Kind = "host.device"
+	HostRefused         Kind = "host.refused"
 	TransportOpen       Kind = "transport.open"
 	TransportBusy       Kind = "transport.busy"
 	TransportLine       Kind = "transport.line"
@@ -185,6 +188,9 @@ var table = map[Kind]entry{
 	HostStart:    {Fatal, "a command of the station cannot be started", "Install the program, or write its whole path."},
 	HostTimeout:  {Retry, "a command of the station took too long", "Raise the timeout option of host.run, or run the command by hand."},
 	HostOverflow: {Fatal, "a command of the station has too much output", "Filter the output, or write it to a file."},
+	HostExit:     {Retry, "a program that writes boards from the station failed", "Read its last line in the message, and run it by hand."},
+	HostDevice:   {Retry, "no device answers the station", "Check cable and address, and that the board waits in fastboot or DFU."},
+	HostRefused:  {Retry, "a device in fastboot refused a command", "Compare the names of its partitions, and what its U-Boot is built with."},
 
 	"transport":    {Retry, "the connection to the console failed", "Try `flashlua console` on the same port."},
 	TransportOpen:  {Retry, "the console port cannot be opened", "Check the port's name: `flashlua ports` lists the serial ports."},

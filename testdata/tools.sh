@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs what the tests compare with and talk to: console servers, a TFTP server, lua5.1, packers, bmaptool,
-# mkimage, lrzsz, curl.
+# mkimage, lrzsz, curl, fastboot.
 #
 # Exit codes: 0 they are there, 3 something is missing and only root could install it.
 set -eu
 
 missing() {
 	command -v ser2net >/dev/null || [ -x /usr/sbin/ser2net ] || echo ser2net # the PATH of a user may lack sbin
-	for tool in socat lua5.1 zstd bzip2 lz4 curl; do
+	for tool in socat lua5.1 zstd bzip2 lz4 curl fastboot; do
 		command -v $tool >/dev/null || echo $tool
 	done
 	command -v xz >/dev/null || echo xz-utils

@@ -144,6 +144,7 @@ func (x *session) newUBoot(ub *uboot.UBoot) lua.LValue {
 		return nil, x.s.LoadBy(c.Ctx, ub, opt, x.files(c)...)
 	}
 	methods["boot"] = x.boot(ub)
+	methods["ums"] = x.ums(ub)
 	x.addWriters(methods, ub)
 	return x.object("uboot", ub.Live, methods, nil)
 }
