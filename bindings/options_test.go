@@ -223,6 +223,8 @@ func documented(k option.Kind) string {
 		return "duration, or `\"0s\"`"
 	case option.Prompts:
 		return "string, or a list of strings"
+	case option.Memory:
+		return "list, `{ address, size }`"
 	case option.Values:
 		return "table of values"
 	case option.Texts:

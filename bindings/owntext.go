@@ -19,6 +19,7 @@ var (
 	loadCall      = regexp.MustCompile(`[.:]\s*load\b\s*(\(?\s*\)?)`)
 	editsLoad     = regexp.MustCompile(`:\s*(?:replace|remove)\s*\(\s*["']load["']`)
 	useSequence   = regexp.MustCompile(`\bsequence\b`)
+	ubootWriter   = regexp.MustCompile(`\blib\.uboot_writer\b`) // its sequence has no step load
 	variableValue = regexp.MustCompile(`\$\{(\w+)\}`)
 	luaComment    = regexp.MustCompile(`--[^\n]*`)
 )
@@ -32,7 +33,7 @@ func (t ownText) loadsAll() bool {
 		if editsLoad.MatchString(code) {
 			return false
 		}
-		all = all || useSequence.MatchString(code)
+		all = all || useSequence.MatchString(code) && !ubootWriter.MatchString(code)
 		for _, m := range loadCall.FindAllStringSubmatch(code, -1) {
 			if strings.Join(strings.Fields(m[1]), "") != "()" {
 				return false

@@ -33,9 +33,10 @@ type Policy struct {
 	Linux         shell.Config
 	Files         map[string]File // what the boot loader loads, by the policy's names
 	LoadsAllFiles bool            // Flash loads all Files at once: the plan refuses those that overlap in RAM
+	LoadsNoFiles  bool            // Flash loads none of Files, which need not be on the station
 	Boot          string          // the U-Boot command that starts Linux
 	BootArgs      string          // the kernel's command line; "" keeps the board's own
-	Method        Method          // how the default sequence writes
+	Method        Method          // what writes the images; "": the policy's own Flash does not say
 	Targets       map[string]Target
 	DefaultTarget string
 	Args          map[string]Argument // what it takes from the operator, by name
@@ -61,15 +62,6 @@ type Policy struct {
 	Classify func(ctx context.Context, err error, next func(error) classify.Class) (classify.Class, error)
 	Backoff  func(ctx context.Context, n int, err error, next func(n int, err error) time.Duration) (time.Duration, error)
 }
-
-// Method is what writes the images in the default sequence. Its values are constants: safe for concurrent use.
-type Method string
-
-// The methods.
-const (
-	ByLinux Method = "linux" // a Linux in RAM, by its shell
-	ByUBoot Method = "uboot" // U-Boot, by its own commands
-)
 
 // Console is how to open a board's console and type on it. Plain data: safe for concurrent use while nothing
 // changes it.
@@ -131,7 +123,17 @@ func (p *Policy) target(name string) (Target, error) {
 	case name == "":
 		return t, classify.WithHint(classify.New(classify.Usage, "board %s has more than one target", p.Name), "name one with --target: %s", strings.Join(known, ", "))
 	case !ok:
-		return t, classify.WithHint(classify.New(classify.Usage, "board %s has no target %q", p.Name, name), "it has %s", strings.Join(known, ", "))
+		return t, classify.WithHint(classify.New(classify.Usage, "board %s has no target %q", p.Name, name), "it has %s%s", strings.Join(known, ", "), p.targetAt(name))
 	}
 	return t, nil
+}
+
+// targetAt returns, for a hint, which target a medium is that was named as Linux or U-Boot names it.
+func (p *Policy) targetAt(medium string) string {
+	for _, name := range slices.Sorted(maps.Keys(p.Targets)) {
+		if t := p.Targets[name]; medium != "" && (medium == t.Path || medium == t.Sysfs || medium == t.UBoot) {
+			return "; " + medium + " is " + name
+		}
+	}
+	return ""
 }

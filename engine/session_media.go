@@ -109,14 +109,14 @@ func (s *Session) resolveTargets(ctx context.Context, d flash.Flasher, media []*
 			return nil, err
 		}
 		s.run.ledger.resolved(m, at.Device, at.Extents)
-		found, all = append(found, foundMedium{m, at}), append(all, at)
+		found, all = append(found, foundMedium{m, at}), append(all, at.Holding(m.image()))
 	}
 	if readOnly {
 		return found, nil
 	}
 	for _, w := range s.write.all {
 		if !slices.Contains(media, w.medium) {
-			all = append(all, w.at)
+			all = append(all, w.at.Holding(w.image()))
 		}
 	}
 	return found, flash.Apart(all)

@@ -5,6 +5,7 @@
 ---@alias duration string a number with its unit: "90s", "5m", "1h30m"
 ---@alias pause string a duration that may be "0s"
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
+---@alias memory { [1]: integer|string, [2]: size } a range of RAM: address and size, { 0x42000000, "256M" }
 ---@alias power_state "on"|"off"|"keep"|"cycle"
 
 --------------------------------------------------------------------------------------------------------------- policies
@@ -31,7 +32,12 @@
 ---directory of `files`, relative to the policy; `--files` overrides it, and `--file NAME=PATH` a single file;
 ---default: `""`
 ---@field files_dir? string
----U-Boot command that starts Linux; required unless the policy has its own `flash`; default: `""`
+---what writes the images: `"linux"`, a Linux that U-Boot loads into RAM, or `"uboot"`, U-Boot's own commands,
+---which need neither `files` nor `boot`. It chooses the sequence of a policy without a `flash`; with one, it says
+---which of the two `flash` uses; default: without a `flash`: `"linux"`
+---@field method? "linux"|"uboot"
+---U-Boot command that starts Linux; required with `method = "linux"` unless the policy has its own `flash`;
+---default: `""`
 ---@field boot? string
 ---kernel command line; empty keeps U-Boot's own; default: `""`
 ---@field bootargs? string
@@ -87,12 +93,18 @@
 ---@field name? string
 
 ---@class flashlua.target_options the table `targets.NAME` of a policy
----device, `"/dev/…"`; either `path` or `sysfs` is required; default: `""`
+---device in Linux, `"/dev/…"`. A target has `path` or `sysfs` for a Linux in RAM, `uboot` for U-Boot, or one of
+---the first two and `uboot`; default: `""`
 ---@field path? string
 ---address of the controller in sysfs, `"4fb0000"`; it does not depend on the order of discovery
 ---@field sysfs? string
+---name of the medium in U-Boot, `"mmc 0"`; empty: U-Boot cannot write it; default: `""`
+---@field uboot? string
 ---label of a partition; empty selects the whole medium; default: `""`
 ---@field part? string
+---where the image begins in the medium or the partition, `"512K"` or a number of bytes. Only U-Boot takes it:
+---Linux writes from the beginning; default: `0`
+---@field offset? size
 ---make an eMMC boot partition writable during the write; default: `false`
 ---@field clear_force_ro? boolean
 
@@ -165,6 +177,9 @@
 ---several, `pci enum; usb start`, each must succeed; `usb stop || true` may fail. A simulated board has what
 ---U-Boot's own commands need; default: `""`
 ---@field network? string
+---`{ address, size }`: RAM that nothing else uses, `{ 0x42000000, "256M" }`, through which U-Boot writes images;
+---default: found by `bdinfo`
+---@field ram? memory
 ---shell of U-Boot: `"hush"`, or `"simple"` for a U-Boot without it; default: `"hush"`
 ---@field shell? string
 ---longest time from power-on to the prompt; default: `"1m0s"`
@@ -432,6 +447,11 @@ function sequence:step(name) end
 ---@field last_write? string
 ---when the read-back began that proves the content; later than `last_write`
 ---@field read_back? string
+---what wrote it last: `shell`, a Linux of the board; `uboot`, U-Boot's own commands; `station`, `flashlua write`;
+---`script`, something else that a `verify` read back
+---@field writer? string
+---how the content that was read back was compared: `sha256`, `sha1`, `md5`, `crc32` of each part, or `bytes`
+---@field digest? string
 ---number of ranges (runs of blocks of the image) that read back wrong at first and were written again
 ---@field rewritten? integer
 
@@ -542,6 +562,10 @@ function barebox:boot() end
 ---@field stall? duration longest time without output
 ---@field line? fun(line: string) called with each line when it arrives
 
+---@class flashlua.write_options
+---@field target? string name of a target of the policy; default: job.target
+---@field image? string file, relative to files_dir, or web address; default: the operator's image
+
 ---@class flashlua.uboot
 local uboot_object = {}
 
@@ -576,6 +600,16 @@ function uboot_object:load(files, name, address, size) end
 ---@return flashlua.shell shell in a policy; nil in a program
 function uboot_object:boot(command) end
 
+---Writes with U-Boot's own commands, and reads back.
+---@param job? flashlua.job only in a policy
+---@param options? flashlua.write_options
+function uboot_object:write(job, options) end
+
+---Reads back what anything wrote.
+---@param job? flashlua.job only in a policy
+---@param options? flashlua.write_options
+function uboot_object:verify(job, options) end
+
 ---@class flashlua.shell
 local shell_object = {}
 
@@ -596,13 +630,14 @@ function shell_object:put(path, content) end
 ---@return string address
 function shell_object:network() end
 
----@class flashlua.write_options
----@field target? string name of a target of the policy; default: job.target
----@field image? string file, relative to files_dir, or web address; default: the operator's image
-
 ---@param job? flashlua.job only in a policy
 ---@param options? flashlua.write_options
 function shell_object:write(job, options) end
+
+---Reads back what anything wrote.
+---@param job? flashlua.job only in a policy
+---@param options? flashlua.write_options
+function shell_object:verify(job, options) end
 
 ---@class flashlua.power
 local power_object = {}

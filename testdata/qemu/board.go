@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -24,17 +23,30 @@ import (
 type Arch struct {
 	Name   string // of its folder in build/qemu, and of its policy after "qemu-"
 	QEMU   string // the program
-	UBoot  string // the firmware, in Debian's package u-boot-qemu
-	Kernel string // the file that build.sh makes for it
+	UBoot  string // the firmware, in a folder of U-Boots
+	Kernel string // the file that build.sh makes for it; "" if it boots no Linux
+
+	// Release has the U-Boot, of those that uboots.sh unpacks. "" is the installed package u-boot-qemu.
+	Release string
 }
+
+// Releases of Debian with U-Boots, for Arch.Release.
+const (
+	Trixie       = "trixie"       // the newest
+	Experimental = "experimental" // what comes after it; it may be missing
+)
 
 // The boards of the tests.
 var (
-	ARM64   = Arch{"arm64", "qemu-system-aarch64", "qemu_arm64/u-boot.bin", "Image"}
-	ARM     = Arch{"arm", "qemu-system-arm", "qemu_arm/u-boot.bin", "zImage"}
-	RISCV64 = Arch{"riscv64", "qemu-system-riscv64", "qemu-riscv64_smode/u-boot.bin", "Image"}
-	X8664   = Arch{"x86-64", "qemu-system-x86_64", "qemu-x86/u-boot.rom", "bzImage"}
-	X86     = Arch{"x86", "qemu-system-i386", "qemu-x86/u-boot.rom", "bzImage"}
+	ARM64   = Arch{Name: "arm64", QEMU: "qemu-system-aarch64", UBoot: "qemu_arm64/u-boot.bin", Kernel: "Image"}
+	ARM     = Arch{Name: "arm", QEMU: "qemu-system-arm", UBoot: "qemu_arm/u-boot.bin", Kernel: "zImage"}
+	RISCV64 = Arch{Name: "riscv64", QEMU: "qemu-system-riscv64", UBoot: "qemu-riscv64_smode/u-boot.bin", Kernel: "Image"}
+	X8664   = Arch{Name: "x86-64", QEMU: "qemu-system-x86_64", UBoot: "qemu-x86/u-boot.rom", Kernel: "bzImage"}
+	X86     = Arch{Name: "x86", QEMU: "qemu-system-i386", UBoot: "qemu-x86/u-boot.rom", Kernel: "bzImage"}
+
+	// Real boards, whose U-Boots have media that the others lack. They boot no Linux here.
+	OrangePi  = Arch{Name: "orangepi", QEMU: "qemu-system-arm", UBoot: "orangepi/u-boot.bin", Release: Trixie}   // the disk is its SD card
+	SabreLite = Arch{Name: "sabrelite", QEMU: "qemu-system-arm", UBoot: "sabrelite/u-boot.bin", Release: Trixie} // the disk is its SPI NOR flash
 )
 
 // Board is one virtual board. It starts with its power off, until QMP system_reset and cont; a guest that
@@ -42,7 +54,7 @@ var (
 type Board struct {
 	Port  string // the serial console, "unix:/path"; what it prints while no client is connected is lost
 	Power string // QMP, "qmp:/path"; QEMU serves one client at a time, others wait
-	Disk  string // the raw image file that is /dev/vda
+	Disk  string // the raw image file that is /dev/vda, or the disk of a real board
 	Arch  Arch
 
 	qmp    string // the path in Power
@@ -62,15 +74,29 @@ func sourceDir() string {
 	return filepath.Dir(file)
 }
 
+// Of returns the board with the U-Boot of a release of Debian.
+func (a Arch) Of(release string) Arch {
+	a.Release = release
+	return a
+}
+
+// firmware is the path of the board's U-Boot.
+func (a Arch) firmware() string {
+	if a.Release == "" {
+		return filepath.Join("/usr/lib/u-boot", a.UBoot)
+	}
+	return filepath.Join(sourceDir(), "../../build/qemu/u-boot", a.Release, a.UBoot)
+}
+
 // Available returns what this machine lacks for a board, nil if nothing.
 func (a Arch) Available() error {
 	_, err := exec.LookPath(a.QEMU)
 	missing := []error{err}
-	for _, file := range []string{
-		filepath.Join("/usr/lib/u-boot", a.UBoot),
-		filepath.Join(a.BootDir(), a.Kernel),
-		filepath.Join(a.BootDir(), "initramfs.cpio.gz"),
-	} {
+	files := []string{a.firmware()}
+	if a.Kernel != "" {
+		files = append(files, filepath.Join(a.BootDir(), a.Kernel), filepath.Join(a.BootDir(), "initramfs.cpio.gz"))
+	}
+	for _, file := range files {
 		_, err := os.Stat(file)
 		missing = append(missing, err)
 	}
@@ -131,8 +157,8 @@ func sparseFile(path string, size int64) error {
 
 // run starts QEMU on sockets that listen already, so that no caller has to wait for them.
 func (b *Board) run(ctx context.Context, options []string, sockets ...string) error {
-	disk := strings.ReplaceAll(b.Disk, ",", ",,") // as QEMU's options want it
-	cmd := exec.CommandContext(ctx, filepath.Join(sourceDir(), "run.sh"), append([]string{b.Arch.Name, disk, "fd=3", "fd=4"}, options...)...)
+	cmd := exec.CommandContext(ctx, filepath.Join(sourceDir(), "run.sh"), append([]string{b.Arch.Name, escape(b.Disk), "fd=3", "fd=4"}, options...)...)
+	cmd.Env = append(os.Environ(), "UBOOT="+b.Arch.firmware())
 	cmd.Stderr = &b.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	for _, path := range sockets {

@@ -69,7 +69,8 @@ func (a Arch) newRigOf(t testing.TB, diskSize int64) *rig {
 // rig returns a rig without an image, whose board start starts in a folder.
 func (a Arch) rig(t testing.TB, start func(dir string) (*Board, error)) *rig {
 	if err := a.Available(); err != nil {
-		if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" && a.Name != RISCV64.Name { // whose Debian suite is not released yet
+		// The suite of riscv64 is not released yet, and a mirror may lack the newer U-Boots.
+		if os.Getenv("FLASHLUA_REQUIRE_QEMU") == "1" && a.Name != RISCV64.Name && a.Release == "" {
 			t.Fatal(err)
 		}
 		t.Skipf("LEFT OUT: %v", err)

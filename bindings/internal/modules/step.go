@@ -33,7 +33,7 @@ type sequenceStep struct {
 
 var (
 	sessionStepOptions = option.Declare[stepOptions](2, "session:step")
-	_                  = option.Declare[sequenceStep](2, "sequence:before", "sequence:after") // lib/uboot_busybox.lua reads them
+	_                  = option.Declare[sequenceStep](2, "sequence:before", "sequence:after") // lib/sequence.lua reads them
 )
 
 // step is s:step(name, [options], function).

@@ -31,6 +31,7 @@ const (
 	Texts      Kind = "table<string, string>"                // names and their texts
 	Values     Kind = "table<string, string|number|boolean>" // names and their values
 	Aborts     Kind = "table<string, string|false>"
+	Memory     Kind = "memory" // a range of RAM, { address, size }
 	Func       Kind = "function"
 	Any        Kind = "any"
 )
@@ -76,6 +77,8 @@ func (k Kind) Parse(v any) (any, error) {
 		return v, check(isText || v == table, "must be a text, or a list of texts, not a %s", typeOf(v))
 	case Texts, Values:
 		return v, check(v == table, "must be a table, not a %s", typeOf(v))
+	case Memory:
+		return v, check(v == table, `must be { address, size }, as in { 0x42000000, "256M" }, not a %s`, typeOf(v))
 	case Aborts:
 		return v, check(v == table, `must be a table, { ["text"] = "what it means" }, not a %s`, typeOf(v))
 	case Func:

@@ -51,6 +51,8 @@ func TestParse(t *testing.T) {
 		{Values, Other("table"), Other("table"), ""},
 		{Texts, "x", nil, "must be a table, not a string"},
 		{Aborts, true, nil, `must be a table, { ["text"] = "what it means" }, not a boolean`},
+		{Memory, Other("table"), Other("table"), ""},
+		{Memory, "1M", nil, `must be { address, size }, as in { 0x42000000, "256M" }, not a string`},
 		{Func, Other("function"), Other("function"), ""},
 		{Func, "x", nil, "must be a function, not a string"},
 		{Any, true, true, ""},

@@ -47,6 +47,7 @@ func readUBoot(s *section) uboot.Config {
 		s.fail("shell", "must be %q or %q, not %q", uboot.Hush, uboot.Simple, c.Shell)
 		c.Shell = uboot.Hush
 	}
+	c.RAM = s.memory("ram")
 	c.Env, c.Setup = s.environment(c), s.commands("setup", c)
 	s.rejectUnused()
 	return c

@@ -17,8 +17,8 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// defaultSequence is the module with the flash of policies that have none of their own.
-const defaultSequence = "lib.uboot_busybox"
+// defaultSequences are the modules with the flash of policies that have none of their own.
+var defaultSequences = map[engine.Method]string{engine.ByLinux: "lib.uboot_busybox", engine.ByUBoot: "lib.uboot_writer"}
 
 // hooks makes the policy's functions call those of the script, or of the default sequence.
 func (d *decoder) hooks(ctx context.Context, p *engine.Policy, in Input) error {
@@ -26,7 +26,7 @@ func (d *decoder) hooks(ctx context.Context, p *engine.Policy, in Input) error {
 	flash, _ := t.RawGetString("flash").(*lua.LFunction)
 	if flash == nil {
 		var err error
-		if flash, err = sequence(ctx, state, "flash"); err != nil {
+		if flash, err = sequence(ctx, state, defaultSequences[p.Method], "flash"); err != nil {
 			return err
 		}
 	}
@@ -36,7 +36,7 @@ func (d *decoder) hooks(ctx context.Context, p *engine.Policy, in Input) error {
 		return err
 	}
 	p.Transition = func(ctx context.Context, s *engine.Session, to engine.BoardState) error {
-		boot, err := sequence(ctx, state, "boot")
+		boot, err := sequence(ctx, state, defaultSequences[engine.ByLinux], "boot")
 		if err != nil {
 			return err
 		}
@@ -81,9 +81,9 @@ func (d *decoder) hooks(ctx context.Context, p *engine.Policy, in Input) error {
 	return nil
 }
 
-// sequence returns a function of the default sequence, which the script may have replaced.
-func sequence(ctx context.Context, s *vm.State, name string) (*lua.LFunction, error) {
-	results, err := s.Call(ctx, s.L.GetGlobal("require"), lua.LString(defaultSequence))
+// sequence returns a function of a default sequence, which the script may have replaced.
+func sequence(ctx context.Context, s *vm.State, module, name string) (*lua.LFunction, error) {
+	results, err := s.Call(ctx, s.L.GetGlobal("require"), lua.LString(module))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func sequence(ctx context.Context, s *vm.State, name string) (*lua.LFunction, er
 			}
 		}
 	}
-	return nil, classify.New(classify.ConfigPolicy, "the script took the function %s out of %s, or replaced require", name, defaultSequence)
+	return nil, classify.New(classify.ConfigPolicy, "the script took the function %s out of %s, or replaced require", name, module)
 }
 
 // askClassify calls a policy's classify(err, next).

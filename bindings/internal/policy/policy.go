@@ -32,19 +32,20 @@ func readPolicy(s *section, name string, variants []string) *engine.Policy {
 	if p.Name == "" {
 		s.fail("name", "must not be empty")
 	}
+	s.function("flash")
+	p.Method = readMethod(s)
 	p.Console = readConsole(s.section("console"))
 	p.Consoles = readConsoles(s.section("consoles"))
 	p.UBoot = readUBoot(s.section("uboot"))
 	p.Linux = readLinux(s.section("linux"))
 	p.Files = readFiles(s.section("files"))
-	p.Targets = readTargets(s.section("targets"))
+	p.Targets = readTargets(s.section("targets"), p.Method)
 	p.Args = readArguments(s.section("args"))
 	p.Net = readNet(s.section("net"))
 	p.Limits = readLimits(s.section("limits"))
 	p.Outputs = readOutputs(s.section("outputs"))
 	p.PowerAfter = readPowerAfter(s.section("power_after"))
 	p.OffTime = readPower(s.section("power"))
-	s.function("flash")
 	if v := s.t.RawGetString("target"); v.Type() == lua.LTTable || v.Type() == lua.LTString {
 		s.known = append(s.known, "target")
 		s.fail("target", "must be a function, not a %s; did you mean targets?", v.Type())
@@ -58,17 +59,35 @@ func readPolicy(s *section, name string, variants []string) *engine.Policy {
 	before := len(s.mistakes)
 	s.rejectUnused()
 	unknown := len(s.mistakes) > before // which may be boot, mistyped
-	if p.Boot == "" && !s.own["flash"] && !s.mistaken("boot") && !unknown {
+	if p.Boot == "" && !s.own["flash"] && p.Method == engine.ByLinux && !s.mistaken("boot") && !s.mistaken("method") && !unknown {
 		more := ""
 		if open {
 			more = "; if a variant has it, choose one with --variant: " + strings.Join(variants, ", ")
 		}
-		s.addMissing("boot", classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux%s", s.file, more))
+		s.addMissing("boot", classify.New(classify.ConfigPolicy, "%s: boot is missing: the default sequence needs the U-Boot command that starts Linux, unless method = \"uboot\" has U-Boot write%s", s.file, more))
 	}
 	if _, ok := p.Targets[p.DefaultTarget]; p.DefaultTarget != "" && !ok && !open && !s.mistaken("targets") {
 		s.fail("default_target", "names %q, which is not in targets%s", p.DefaultTarget, suggest.Nearest(p.DefaultTarget, slices.Collect(maps.Keys(p.Targets))))
 	}
 	return p
+}
+
+// readMethod reads what writes the images. It returns "" if the policy has a flash of its own and does not say it.
+func readMethod(s *section) engine.Method {
+	otherwise := engine.ByLinux
+	if s.own["flash"] {
+		otherwise = ""
+	}
+	m := engine.Method(s.str("method", string(otherwise)))
+	_, set := s.set["method"]
+	switch {
+	case set && s.own["flash"]:
+		s.fail("method", "chooses the default sequence, and the script has a flash of its own instead")
+	case m != otherwise && !slices.Contains(engine.Methods, m):
+		s.fail("method", "must be %s, not %q", option.OneOf(engine.Methods), m)
+		return otherwise
+	}
+	return m
 }
 
 func readNet(s *section) engine.Net {

@@ -78,7 +78,8 @@ func (r Reader) Policy(ctx context.Context, in Input) (Result, error) {
 	if !filepath.IsAbs(p.Dir) {
 		p.Dir = filepath.Join(in.Dir, p.Dir)
 	}
-	p.LoadsAllFiles = !d.own["flash"] || in.LoadsAllFiles != nil && in.LoadsAllFiles()
+	p.LoadsNoFiles = !d.own["flash"] && p.Method == engine.ByUBoot
+	p.LoadsAllFiles = !d.own["flash"] && !p.LoadsNoFiles || in.LoadsAllFiles != nil && in.LoadsAllFiles()
 	top.rejectFilesForTFTP(p)
 	top.rejectMisspelled(p, in)
 	d.rejectUnknownSettings()

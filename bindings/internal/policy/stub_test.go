@@ -24,6 +24,7 @@ var keyTypes = map[string]string{
 	"variants":          "table<string, flashlua.policy>",
 	"files.NAME":        "flashlua.file_options",
 	"uboot.env.NAME":    "string",
+	"method":            `"linux"|"uboot"`,
 
 	"files.NAME.append":             "string",
 	"files.NAME.uimage.arch":        "string",

@@ -6,9 +6,11 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
@@ -75,6 +77,43 @@ func (s *section) commands(key string, c uboot.Config) (all []string) {
 	}
 	s.record(key, shown)
 	return all
+}
+
+// memory reads a range of the board's RAM, { address, size }.
+func (s *section) memory(key string) uboot.RAM {
+	const form = `must be { address, size }, as in { 0x42000000, "256M" }`
+	v := s.get(key, option.Memory)
+	if v == lua.LNil {
+		s.record(key, []any{})
+		return uboot.RAM{}
+	}
+	t, ok := vm.TableIn(v)
+	named := false
+	if ok {
+		t.ForEach(func(k, _ lua.LValue) { named = named || k != lua.LNumber(1) && k != lua.LNumber(2) })
+	}
+	if !ok || named || t.RawGetInt(1) == lua.LNil || t.RawGetInt(2) == lua.LNil {
+		s.fail(key, form)
+		return uboot.RAM{}
+	}
+	at := engine.File{}
+	err := readAddress(&at, t.RawGetInt(1))
+	size, sizeErr := luaoption.Value(option.Size, t.RawGetInt(2))
+	n, _ := size.(int64)
+	switch {
+	case err != nil:
+		s.fail(key, "%v", err)
+	case at.Variable != "":
+		s.fail(key, "has the address ${%s}: it must be a number, 0x42000000", at.Variable)
+	case sizeErr != nil:
+		s.fail(key, "has a wrong size: it %v", sizeErr)
+	case at.Address+uint64(n)-1 < at.Address:
+		s.fail(key, "ends beyond the last address of 64 bits: %#x and %d bytes", at.Address, n)
+	default:
+		s.record(key, []any{at.Address, n})
+		return uboot.RAM{Address: at.Address, Size: n}
+	}
+	return uboot.RAM{}
 }
 
 // failBecause records that a key is wrong, with the text and the hint of an error.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
 // Extent is where a medium lies: a range of bytes of a disk. Two media whose extents overlap share storage.
@@ -35,6 +36,22 @@ func overlap(a, b []Extent) (Extent, bool) {
 		}
 	}
 	return Extent{}, false
+}
+
+// Holding returns the medium with the extent that an image takes on it. What U-Boot writes ends with the image, so that
+// several images can have one medium, each from an offset on. im is nil if the image is not known yet: then no extent of
+// a medium of U-Boot is known.
+func (m Medium) Holding(im *image.Image) Medium {
+	if m.uboot == nil || len(m.Extents) == 0 {
+		return m
+	}
+	on := m.Extents[0]
+	m.Extents = nil
+	if im != nil {
+		on.Length = min(roundUp(im.Size(), m.unit), on.Length)
+		m.Extents = []Extent{on}
+	}
+	return m
 }
 
 // Apart returns an error if two of the media overlap: writing one would destroy the other.

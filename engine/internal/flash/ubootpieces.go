@@ -17,8 +17,19 @@ func (s ranges) cut(m Medium, max int64) (runs []ddRun) {
 	return runs
 }
 
-// pieces cuts ranges into pieces of at most max bytes, each of one or more runs.
-func (s ranges) pieces(m Medium, max int64) (all [][]ddRun) {
+// pieces cuts ranges into pieces of at most max bytes, each of one or more runs. The first pieces, as many as probes, are
+// small: they show what the others will cost.
+func (s ranges) pieces(m Medium, max int64, probes int) (all [][]ddRun) {
+	for range probes {
+		n, size := 0, int64(0)
+		for n < len(s) && size+s[n].Len <= image.MaxRange {
+			size += s[n].Len
+			n++
+		}
+		if n > 0 {
+			all, s = append(all, s[:n].cut(m, max)), s[n:]
+		}
+	}
 	room := int64(0)
 	for _, r := range s.cut(m, max) {
 		if r.len > room {
@@ -26,6 +37,17 @@ func (s ranges) pieces(m Medium, max int64) (all [][]ddRun) {
 		}
 		all[len(all)-1] = append(all[len(all)-1], r)
 		room -= r.len
+	}
+	return all
+}
+
+// blocks cuts ranges into blocks of image.BlockSize, which can only be read by ReadAt. The last one of an image may be
+// shorter.
+func (s ranges) blocks() (all ranges) {
+	for _, r := range s {
+		for at := int64(0); at < r.Len; at += image.BlockSize {
+			all = append(all, image.Range{Off: r.Off + at, Len: min(image.BlockSize, r.Len-at), Kind: r.Kind})
+		}
 	}
 	return all
 }
@@ -38,14 +60,4 @@ func (s ranges) contains(r image.Range) bool {
 		}
 	}
 	return false
-}
-
-// within returns the ranges that lie in a run.
-func (s ranges) within(r ddRun) (in ranges) {
-	for _, x := range s {
-		if x.Off >= r.off && x.Off+x.Len <= r.off+r.len {
-			in = append(in, x)
-		}
-	}
-	return in
 }

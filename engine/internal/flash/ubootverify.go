@@ -3,6 +3,8 @@ package flash
 import (
 	"context"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/internal/image"
@@ -28,7 +30,7 @@ func (w *UBootWriter) Verify(ctx context.Context) (Receipt, error) {
 	return Receipt{m.Target, m.Device, w.im.Size(), w.im.SHA256(), w.board.digest.name, true}, nil
 }
 
-// mismatchedRanges reads ranges back and returns those that do not hold the image.
+// mismatchedRanges reads ranges back and returns their blocks that do not hold the image.
 func (w *UBootWriter) mismatchedRanges(ctx context.Context, step string, s ranges) (bad ranges, err error) {
 	var total, done int64
 	groups := s.groups(w.Medium, w.board.size)
@@ -48,7 +50,7 @@ func (w *UBootWriter) mismatchedRanges(ctx context.Context, step string, s range
 	return bad, nil
 }
 
-// compare reads a group back into a buffer that holds something else, and returns the ranges that differ.
+// compare reads a group back into a buffer that holds something else, and returns the blocks that differ.
 func (w *UBootWriter) compare(ctx context.Context, g hashGroup) (bad ranges, err error) {
 	x, at := w.board.digest, w.board.check
 	type digest struct {
@@ -86,39 +88,47 @@ func (w *UBootWriter) read(ctx context.Context, off, n int64) error {
 	return w.Medium.uboot.Read(ctx, w.board.check, off, n)
 }
 
-// refine returns the ranges of a group that differ, from what was read of it: all of them if none differs.
+// refine returns the blocks of a group that differ, from what was read of it: all of them if none differs.
 func (w *UBootWriter) refine(ctx context.Context, g hashGroup) (bad ranges, err error) {
-	if len(g.ranges) == 1 {
-		return g.ranges, nil
+	blocks := g.ranges.blocks()
+	if len(blocks) == 1 {
+		return blocks, nil
 	}
 	var parts []span
-	for _, r := range g.ranges {
-		from := w.board.check + uint64(r.Off-g.off)
-		parts = append(parts, span{from, from + uint64(r.Len)})
+	for _, b := range blocks {
+		from := w.board.check + uint64(b.Off-g.off)
+		parts = append(parts, span{from, from + uint64(b.Len)})
 	}
 	got, err := w.dut.hash(ctx, crc, parts...)
 	if err != nil {
 		return nil, err
 	}
-	buf := make([]byte, image.MaxRange)
-	for i, r := range g.ranges {
-		if err := w.im.ReadRange(r, buf); err != nil {
+	for i, b := range blocks {
+		want, err := w.crcOf(b.Off, b.Len)
+		if err != nil {
 			return nil, err
 		}
-		h := crc.new()
-		h.Write(buf[:r.Len])
-		if got[i] != fmt.Sprintf("%x", h.Sum(nil)) {
-			bad = append(bad, r)
+		if got[i] != want {
+			bad = append(bad, b)
 		}
 	}
 	if len(bad) == 0 {
-		bad = g.ranges
+		bad = blocks
 	}
 	return bad, nil
 }
 
-// sampleMedium compares samples of the medium. It returns the kinds of ranges of which one in three is right: comparing
-// them first costs less than writing them.
+// crcOf returns the CRC of n bytes of the image, with zeros after its end.
+func (w *UBootWriter) crcOf(off, n int64) (string, error) {
+	h := crc.new()
+	if _, err := io.Copy(h, io.NewSectionReader(newStream(w.im, []ddRun{{off, n, 1}}), 0, n)); err != nil {
+		return "", classify.Wrap(err, classify.ImageRead, "cannot read the image")
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)), nil
+}
+
+// sampleMedium compares samples of the medium. It returns the kinds of ranges that are right so often that comparing
+// all of them costs less than writing them. Data is sent before it is written, so that comparing it costs less.
 func (w *UBootWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]bool, err error) {
 	all := ranges(w.im.Ranges())
 	if all.size() < probeFrom {
@@ -127,23 +137,32 @@ func (w *UBootWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]b
 	likely = map[image.Kind]bool{}
 	for _, kind := range []image.Kind{image.Data, image.Zero} {
 		for _, r := range all.ofKind(kind).sample(samples) {
-			if likely[kind] {
-				break
-			}
-			r.Len = min(r.Len, image.BlockSize)
-			right, err := w.sample(ctx, r)
+			began := w.dut.Clock.Now()
+			right, err := w.sample(ctx, r, kind)
 			if err != nil {
 				return nil, err
 			}
-			likely[kind] = right
+			took := w.dut.Clock.Now().Sub(began)
+			if right && kind == image.Zero {
+				if right, err = w.writesSlower(ctx, r, took); err != nil {
+					return nil, err
+				}
+			}
+			if likely[kind] = right; right || kind == image.Zero {
+				break
+			}
 		}
 	}
 	return likely, nil
 }
 
-// sample reports whether the medium holds the begin of a range.
-func (w *UBootWriter) sample(ctx context.Context, r image.Range) (bool, error) {
-	n := w.Medium.padded(r.Len)
+// sample reports whether the medium holds the begin of a range, all of it if it is of zeros.
+func (w *UBootWriter) sample(ctx context.Context, r image.Range, kind image.Kind) (bool, error) {
+	n := r.Len
+	if kind == image.Data {
+		n = min(n, image.BlockSize)
+	}
+	n = w.Medium.padded(n)
 	err := w.read(ctx, r.Off, n)
 	if classify.Facts(err).Kind == classify.VerifyRead { // it may disappear after a write
 		return false, nil
@@ -155,11 +174,17 @@ func (w *UBootWriter) sample(ctx context.Context, r image.Range) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	h, s := crc.new(), newStream(w.im, []ddRun{{r.Off, n, n}})
-	buf := make([]byte, n)
-	if _, err := s.ReadAt(buf, 0); err != nil {
-		return false, classify.Wrap(err, classify.ImageRead, "cannot read the image")
+	want, err := w.crcOf(r.Off, n)
+	return got[0] == want, err
+}
+
+// writesSlower reports whether writing a range takes longer than comparing it, which took so long. The range is right,
+// and in the check buffer.
+func (w *UBootWriter) writesSlower(ctx context.Context, r image.Range, compared time.Duration) (bool, error) {
+	if w.Medium.unit > w.Medium.Sector { // an erase block is not worn for it, and is slow
+		return true, nil
 	}
-	h.Write(buf)
-	return got[0] == fmt.Sprintf("%x", h.Sum(nil)), nil
+	began := w.dut.Clock.Now()
+	err := w.write(ctx, w.board.check, ddRun{r.Off, w.Medium.padded(r.Len), 1})
+	return w.dut.Clock.Now().Sub(began) > compared, err
 }

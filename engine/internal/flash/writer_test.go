@@ -18,7 +18,7 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/flashtest"
 )
 
-var _, _ Writer = &ShellWriter{}, &BlockWriter{}
+var _, _, _ Writer = &ShellWriter{}, &BlockWriter{}, &UBootWriter{}
 
 // subject is a writer on a medium whose content a file of the test holds.
 type subject struct {
@@ -49,7 +49,11 @@ var backends = []backend{
 	{"file", func(t *testing.T, file string) string { return file }, openBlock},
 	{"device", func(t *testing.T, file string) string { return loop(t, file) }, openBlock},
 	{"board", func(t *testing.T, file string) string { return file }, openBoard},
+	{"uboot", func(t *testing.T, file string) string { return file }, openUBoot},
 }
+
+// onBoard reports whether the writer reaches the medium through a board, which writes whole ranges.
+func (b backend) onBoard() bool { return b.name == "board" || b.name == "uboot" }
 
 func openBlock(t *testing.T, medium string, im Image, h hooks) (*subject, error) {
 	target, err := BlockTarget{Path: medium, Progress: h.progress, BeforeWrite: h.beforeWrite}.Open("")
@@ -110,7 +114,7 @@ func (b backend) flash(t *testing.T, medium string, im Image) (Receipt, Counts, 
 	defer s.close()
 	var r Receipt
 	if err = s.Write(s.ctx); err == nil {
-		if all := roundUp(im.Size(), 512); done.Load() > total.Load() || b.name == "board" && s.Counts().Skipped == 0 && total.Load() != all && !hasGaps(im) {
+		if all := roundUp(im.Size(), 512); done.Load() > total.Load() || b.onBoard() && s.Counts().Skipped == 0 && total.Load() != all && !hasGaps(im) {
 			t.Errorf("%s: progress ended at %d of %d; want at most %d", b.name, done.Load(), total.Load(), all)
 		}
 		r, err = repaired(s.ctx, s)
@@ -171,7 +175,7 @@ func TestWriters(t *testing.T) {
 func testSizes(t *testing.T, b backend) {
 	const mediumSize = 4 * mib
 	sizes := []int{1, 511, 512, 513, 4095, 1_000_001, mib - 1, mib, mib + 1, 3*mib + 512}
-	if b.name != "board" {
+	if !b.onBoard() {
 		sizes = append(sizes, 4096, 4097, writeBlock-1, writeBlock, writeBlock+1, 3*writeBlock+12345)
 	}
 	path := full(t, mediumSize)
@@ -190,7 +194,7 @@ func testSizes(t *testing.T, b backend) {
 			{"something longer", random(size+writeBlock, 2), blocks},
 			{"one wrong byte", append(slices.Clone(want[:size-1]), want[size-1]^1), 1},
 		} {
-			if b.name == "board" && before.content != nil { // an image of less than probeFrom is written without comparing
+			if b.onBoard() && before.content != nil { // an image of less than probeFrom is written without comparing
 				continue
 			}
 			setContent(t, b, path, before.content, mediumSize)
@@ -198,12 +202,12 @@ func testSizes(t *testing.T, b backend) {
 			if err != nil || r.Size != int64(size) || r.SHA256 != im.SHA256() || r.Device != medium || counts.Rewritten != 0 {
 				t.Fatalf("flash %d bytes over %s = %+v, %+v, %v; want a receipt of the image\n%s", size, before.what, r, counts, err, classify.Facts(err).Console)
 			}
-			if b.name != "board" && counts.Written > before.maxBlocks*writeBlock {
+			if !b.onBoard() && counts.Written > before.maxBlocks*writeBlock {
 				t.Errorf("flash %d bytes over %s: %d bytes written; want at most %d blocks", size, before.what, counts.Written, before.maxBlocks)
 			}
 			checkContent(t, b, path, want, before.content)
 		}
-		if b.name == "board" || size == 4097 {
+		if b.onBoard() || size == 4097 {
 			checkOneBit(t, b, medium, want)
 		}
 	}
@@ -340,11 +344,11 @@ func testReflash(t *testing.T, b backend) {
 	switch b.name {
 	case "device": // its last block ends with the sector
 		maxChanged += 512
-	case "board": // a range at a time
+	case "board", "uboot": // a range at a time
 		maxChanged = 3*4*mib + 4321
 	}
 	for i, maxWritten := range []int64{size + 512, 0, maxChanged} {
-		if b.name == "board" && i == 1 && !soak {
+		if b.onBoard() && i == 1 && !soak {
 			continue
 		}
 		if i == 2 {

@@ -1,0 +1,210 @@
+package flash
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/internal/serve"
+)
+
+// fakeUBoot is a U-Boot with a medium that a file holds. The QEMU boards judge whether it is like a real one.
+type fakeUBoot struct {
+	path   string
+	ram    []byte
+	lacks  string                                   // commands that it does not have, separated by blanks
+	before func(words []string) (done bool, ok int) // may run a command instead; may be nil
+	log    []string
+}
+
+const (
+	fakeRAM     = 0x40000000
+	fakeRAMSize = 96 * mib
+)
+
+func newFakeUBoot(path string) *fakeUBoot {
+	return &fakeUBoot{path: path, ram: make([]byte, fakeRAMSize)}
+}
+
+func (u *fakeUBoot) Exec(ctx context.Context, cmd console.Command) (res console.Result, err error) {
+	for line := range strings.SplitSeq(cmd.Text, ";") {
+		if err := context.Cause(ctx); err != nil {
+			return res, err
+		}
+		u.log = append(u.log, line)
+		var out strings.Builder
+		res.Code = u.run(&out, strings.Fields(line))
+		res.Output += out.String()
+	}
+	return res, nil
+}
+
+func (u *fakeUBoot) at(words []string, i int) uint64 { return hexNumber(words[i]) }
+
+// mem is a part of the RAM.
+func (u *fakeUBoot) mem(at, n uint64) []byte { return u.ram[at-fakeRAM:][:n] }
+
+func (u *fakeUBoot) run(out io.Writer, w []string) int {
+	if u.before != nil {
+		if done, code := u.before(w); done {
+			return code
+		}
+	}
+	if strings.Contains(" "+u.lacks+" ", " "+w[0]+" ") {
+		fmt.Fprintf(out, "Unknown command '%s' - try 'help'\n", w[0])
+		return 1
+	}
+	switch w[0] {
+	case "help":
+		for _, name := range strings.Fields("bdinfo blkcache crc32 hash mw unzip virtio") {
+			if !strings.Contains(" "+u.lacks+" ", " "+name+" ") {
+				fmt.Fprintf(out, "%-10s- help\n", name)
+			}
+		}
+	case "bdinfo":
+		fmt.Fprintf(out, "-> start    = %#016x\n-> size     = %#016x\nrelocaddr   = %#016x\n", fakeRAM, fakeRAMSize, fakeRAM+fakeRAMSize-mib)
+	case "printenv":
+		fmt.Fprintf(out, "loadaddr=%#x\n", fakeRAM+0x200000)
+	case "blkcache":
+	case "mw.l":
+		n := u.at(w, 3)
+		word := make([]byte, 4)
+		binary.LittleEndian.PutUint32(word, uint32(u.at(w, 2)))
+		copy(u.mem(u.at(w, 1), 4*n), bytes.Repeat(word, int(n)))
+	case "crc32":
+		u.hash(out, w[1:], func(p []byte) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE(p)) })
+	case "hash":
+		u.hash(out, w[2:], func(p []byte) string { return fmt.Sprintf("%x", sha256.Sum256(p)) })
+	case "unzip":
+		z, err := gzip.NewReader(bytes.NewReader(u.ram[u.at(w, 1)-fakeRAM:]))
+		if err != nil {
+			return 1
+		}
+		z.Multistream(false)
+		p, err := io.ReadAll(z)
+		if err != nil {
+			return 1
+		}
+		copy(u.mem(u.at(w, 2), uint64(len(p))), p)
+		fmt.Fprintf(out, "Uncompressed size: %d = %#X\n", len(p), len(p))
+	case "virtio":
+		return u.virtio(out, w)
+	default:
+		panic("no command " + w[0])
+	}
+	return 0
+}
+
+func (u *fakeUBoot) hash(out io.Writer, w []string, sum func([]byte) string) {
+	at, n := u.at(w, 0), u.at(w, 1)
+	fmt.Fprintf(out, "crc32 for %08x ... %08x ==> %s\n", at, at+n-1, sum(u.mem(at, n)))
+}
+
+func (u *fakeUBoot) virtio(out io.Writer, w []string) int {
+	f, err := os.OpenFile(u.path, os.O_RDWR, 0)
+	if err != nil {
+		fmt.Fprintln(out, "Device 0: unknown device")
+		return 1
+	}
+	defer f.Close()
+	if w[1] == "dev" {
+		st, err := f.Seek(0, io.SeekEnd)
+		fmt.Fprintf(out, "Device 0: VirtIO\n            Capacity: (%d x 512)\n", st/512)
+		return map[bool]int{err != nil: 1}[true]
+	}
+	n := u.at(w, 4)
+	p, off := u.mem(u.at(w, 2), n*512), int64(u.at(w, 3)*512)
+	verb := "read"
+	if w[1] == "write" {
+		verb = "written"
+		_, err = f.WriteAt(p, off)
+	} else {
+		q := make([]byte, len(p))
+		if _, err = f.ReadAt(q, off); err == nil {
+			copy(p, q)
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(out, "virtio %s: 0 blocks %s: ERROR\n", w[1], verb)
+		return 1
+	}
+	fmt.Fprintf(out, "virtio %s: %d blocks %s: OK\n", w[1], n, verb)
+	return 0
+}
+
+// fetch is the transfer from the station.
+func (u *fakeUBoot) fetch(ctx context.Context, c serve.Content, address uint64, acked func(int64)) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(io.NewSectionReader(c, 0, c.Size), u.mem(address, uint64(c.Size)))
+	acked(c.Size)
+	return err
+}
+
+func (u *fakeUBoot) flasher() *UBootFlasher {
+	return &UBootFlasher{Prompt: u, Fetch: u.fetch, Clock: clock.Real{}, Line: 250}
+}
+
+func openUBoot(t *testing.T, medium string, im Image, h hooks) (*subject, error) {
+	u := newFakeUBoot(medium)
+	d := u.flasher()
+	d.Progress, d.RAM = h.progress, RAM{fakeRAM, 16 * mib} // for pieces of 4 MiB
+	m, err := d.Resolve(t.Context(), Target{Name: "disk", UBoot: "virtio 0"}, false)
+	if err != nil {
+		return nil, err
+	}
+	m.Device = medium
+	if err := m.Fits(im.Size(), true); err != nil {
+		return nil, err
+	}
+	w, err := d.Writer(t.Context(), m, im, func() {
+		if h.beforeWrite != nil {
+			h.beforeWrite()
+		}
+	})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	return &subject{Writer: w, ctx: ctx, tear: func() { cancel(errTorn) }, close: func() {}}, err
+}
+
+// ubootWriter returns a writer of a random image of size bytes to a medium full of 0xff, and its U-Boot.
+func ubootWriter(t *testing.T, size, mediumSize int) (*UBootWriter, *fakeUBoot) {
+	t.Helper()
+	u := newFakeUBoot(full(t, mediumSize))
+	d := u.flasher()
+	m, err := d.Resolve(t.Context(), Target{Name: "disk", UBoot: "virtio 0"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := d.Writer(t.Context(), m, newImage(t, random(size, 5)), func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.(*UBootWriter), u
+}
+
+// TestUBootLies writes by a U-Boot whose commands say OK and do nothing.
+func TestUBootLies(t *testing.T) {
+	for _, verb := range []string{"read", "write"} {
+		w, u := ubootWriter(t, 3*mib, 4*mib)
+		u.before = func(words []string) (bool, int) { return words[0] == "virtio" && words[1] == verb, 0 }
+		err := w.Write(t.Context())
+		if err == nil {
+			_, err = repaired(t.Context(), w)
+		}
+		if !isKind(err, classify.VerifyMismatch) && !isKind(err, classify.WriteFailed) {
+			t.Errorf("a flash by a U-Boot whose virtio %s does nothing = %v; want %s", verb, err, classify.VerifyMismatch)
+		}
+	}
+}
