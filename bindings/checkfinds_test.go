@@ -259,6 +259,18 @@ ub:run("x")` + write: `6:1: the prompt ub is gone since off in line 5: get a new
 		flash + `local ub = s:uboot()
 ub:boot()
 if job.verify_only then ub:run("x") end` + write: `5:25: the prompt ub is gone since boot in line 4: get a new one, with s:uboot() (stale-handle)`,
+		flash + `s:uboot():write(job, { targt = "x" })` + write:   `3:24: write has no option targt; did you mean target? (unknown-option)`,
+		flash + `s:uboot():verify(job, { target = "x" })` + write: `3:35: option target: the policy has no target "x"; known are disk, emmc (bad-option)`,
+		flash + `s:shell():verify(job, { image = 5 })` + write:    `3:25: option image must be a string, not a number (bad-option)`,
+		flash + `s:uboot():verfy(job)` + write:                    `3:11: the uboot has no verfy; did you mean verify? (unknown-member)`,
+		board + `function b.check(s, report) s:uboot():verify() end
+return b`: `2:39: verify is refused in check: the flash wrote and verified the image before, and check only tests the new system (forbidden-call)`,
+		board + `function b.flash(s, job) s:uboot():run("virtio write 0 0 1") end
+return b`: `2:1: what this command writes is never verified: call verify(job) after it, or write(job) instead of it (unverified-write)`,
+		`return { method = "uboot", targets = { x = "/dev/vda" } }`:                                        `1:40: target x has no name in U-Boot, which writes it: the policy has method = "uboot": add uboot = "mmc 0"`,
+		`return { boot = "x", default_target = "x", targets = { x = { uboot = "mmc 0" }, y = "/dev/y" } }`: `target x, mmc 0, is a medium of U-Boot, and a Linux in RAM writes it`,
+		`return { boot = "x", targets = { x = { uboot = "mmc" } } }`:                                       `targets.x.uboot cannot be used: target x: "mmc" is not the name of a medium in U-Boot`,
+		`return { method = "ubot" }`: `method must be "linux" or "uboot", not "ubot"`,
 	} {
 		fsys := fstest.MapFS{"x.lua": {Data: []byte(script)}, "lab.lua": {Data: []byte(lab)}}
 		if got := findings(t, fsys, "x.lua"); !strings.Contains(got, want) {

@@ -63,18 +63,6 @@ type Policy struct {
 	Backoff  func(ctx context.Context, n int, err error, next func(n int, err error) time.Duration) (time.Duration, error)
 }
 
-// Method is what writes the images. Its values are constants: safe for concurrent use.
-type Method string
-
-// The methods.
-const (
-	ByLinux Method = "linux" // a Linux in RAM, by its shell
-	ByUBoot Method = "uboot" // U-Boot, by its own commands
-)
-
-// Methods are all methods. It must not be changed.
-var Methods = []Method{ByLinux, ByUBoot}
-
 // Console is how to open a board's console and type on it. Plain data: safe for concurrent use while nothing
 // changes it.
 type Console struct {
@@ -135,7 +123,17 @@ func (p *Policy) target(name string) (Target, error) {
 	case name == "":
 		return t, classify.WithHint(classify.New(classify.Usage, "board %s has more than one target", p.Name), "name one with --target: %s", strings.Join(known, ", "))
 	case !ok:
-		return t, classify.WithHint(classify.New(classify.Usage, "board %s has no target %q", p.Name, name), "it has %s", strings.Join(known, ", "))
+		return t, classify.WithHint(classify.New(classify.Usage, "board %s has no target %q", p.Name, name), "it has %s%s", strings.Join(known, ", "), p.targetAt(name))
 	}
 	return t, nil
+}
+
+// targetAt returns, for a hint, which target a medium is that was named as Linux or U-Boot names it.
+func (p *Policy) targetAt(medium string) string {
+	for _, name := range slices.Sorted(maps.Keys(p.Targets)) {
+		if t := p.Targets[name]; medium != "" && (medium == t.Path || medium == t.Sysfs || medium == t.UBoot) {
+			return "; " + medium + " is " + name
+		}
+	}
+	return ""
 }

@@ -142,9 +142,10 @@ func (r *boardRun) planSummary() string {
 		worst += classify.Backoff{}.Wait(n)
 	}
 	var b strings.Builder
-	format, undecided := "to %s of board %s, target %s: everything on it is lost\n", "to the target that the policy chooses, one of %s of board %s: everything on it is lost\n"
+	by := r.policy.Method
+	format, undecided := "to %s of board %s, target %s%s: everything on it is lost\n", "to the target that the policy chooses, one of %s of board %s%s: everything on it is lost\n"
 	if r.job.VerifyOnly {
-		format, undecided = "compared with %s of board %s, target %s: nothing is written\n", "compared with the target that the policy chooses, one of %s of board %s: nothing is written\n"
+		format, undecided = "compared with %s of board %s, target %s%s: nothing is written\n", "compared with the target that the policy chooses, one of %s of board %s%s: nothing is written\n"
 	}
 	for _, m := range r.ledger.media {
 		if m.image() != nil {
@@ -153,10 +154,10 @@ func (r *boardRun) planSummary() string {
 			fmt.Fprintf(&b, "%s, which is made ready while the board boots\n", m.from)
 		}
 		if m.target == (flash.Target{}) {
-			fmt.Fprintf(&b, undecided, strings.Join(slices.Sorted(maps.Keys(r.policy.Targets)), ", "), r.policy.describe())
+			fmt.Fprintf(&b, undecided, strings.Join(slices.Sorted(maps.Keys(r.policy.Targets)), ", "), r.policy.describe(), by.describe())
 			continue
 		}
-		fmt.Fprintf(&b, format, m.target, r.policy.describe(), m.target.Name)
+		fmt.Fprintf(&b, format, by.place(m.target), r.policy.describe(), m.target.Name, by.describe())
 	}
 	if len(r.report.Args) > 0 {
 		fmt.Fprintf(&b, "arguments: %s\n", r.report.Args)

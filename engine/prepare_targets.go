@@ -29,6 +29,9 @@ func (r *boardRun) resolveTargets(context.Context) error {
 			}
 		}
 	}
+	if err := r.checkMethod(); err != nil {
+		return err
+	}
 	for _, p := range r.job.parts() {
 		m := &medium{stagedImage: &stagedImage{from: image.Ref(p.Image), digest: p.SHA256}, label: p.Label}
 		if r.planned != (Target{}) {

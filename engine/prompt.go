@@ -8,7 +8,7 @@ import (
 )
 
 // Prompt is where commands that write a medium, or read it back, are typed: a *shell.Shell or a *uboot.UBoot of the
-// session.
+// session. It must not be used concurrently.
 type Prompt interface {
 	// Live returns an error if the prompt can no longer be used.
 	Live(ctx context.Context) error

@@ -13,7 +13,7 @@ import (
 // newUBootFlasher returns what writes with the commands of a U-Boot.
 func (s *Session) newUBootFlasher(ub *uboot.UBoot) *flash.UBootFlasher {
 	return &flash.UBootFlasher{
-		Prompt: ub, RAM: flash.RAM(s.run.policy.UBoot.RAM), Clock: s.run.Clock, Progress: s.run.events.progress, Resume: &s.run.resume,
+		Prompt: ub, Line: ub.Line, RAM: flash.RAM(s.run.policy.UBoot.RAM), Clock: s.run.Clock, Progress: s.run.events.progress, Resume: &s.run.resume,
 		Fetch: func(ctx context.Context, c serve.Content, address uint64, acked func(int64)) error {
 			return s.fetch(ctx, ub, c, address, acked)
 		},

@@ -1,10 +1,10 @@
--- Sequences of named steps. A board can replace, wrap, add or remove steps. lib.uboot_busybox and lib.uboot_writer have
--- the default ones.
+-- Sequences of named steps. A board can replace, wrap, add or remove steps. lib.uboot_busybox and lib.uboot_writer
+-- have the default ones.
 local _, host = ... -- flashlua passes the second argument only to its own modules
 local M = {}
 
--- Returns the steps to a U-Boot with a network, the first ones of every default sequence. A step has a name, the options
--- of s:step, and run(s, job, at).
+-- Returns the steps to a U-Boot with a network, the first ones of every default sequence. A step has a name, the
+-- options of s:step, and run(s, job, at).
 ---@return table[]
 function M.uboot_steps()
 	return {
@@ -52,8 +52,8 @@ local function perform(step, s, job, at)
 	s:step(step.name, options, function() step.run(s, job, at) end)
 end
 
--- Returns a sequence of the steps in list, which a board can edit. Steps put their results into the fields of at, a
--- table whose fields are results; hint says which step is before which field.
+-- Returns a sequence of the steps in list, which a board can edit. results are the names of the fields of at, into
+-- which steps put their results; hint says after which step each is there.
 ---@param list table[]
 ---@param results string[]
 ---@param hint string

@@ -447,6 +447,11 @@ function sequence:step(name) end
 ---@field last_write? string
 ---when the read-back began that proves the content; later than `last_write`
 ---@field read_back? string
+---what wrote it last: `shell`, a Linux of the board; `uboot`, U-Boot's own commands; `station`, `flashlua write`;
+---`script`, something else that a `verify` read back
+---@field writer? string
+---how the content that was read back was compared: `sha256`, `sha1`, `md5`, `crc32` of each part, or `bytes`
+---@field digest? string
 ---number of ranges (runs of blocks of the image) that read back wrong at first and were written again
 ---@field rewritten? integer
 
@@ -557,6 +562,10 @@ function barebox:boot() end
 ---@field stall? duration longest time without output
 ---@field line? fun(line: string) called with each line when it arrives
 
+---@class flashlua.write_options
+---@field target? string name of a target of the policy; default: job.target
+---@field image? string file, relative to files_dir, or web address; default: the operator's image
+
 ---@class flashlua.uboot
 local uboot_object = {}
 
@@ -591,6 +600,16 @@ function uboot_object:load(files, name, address, size) end
 ---@return flashlua.shell shell in a policy; nil in a program
 function uboot_object:boot(command) end
 
+---Writes with U-Boot's own commands, and reads back.
+---@param job? flashlua.job only in a policy
+---@param options? flashlua.write_options
+function uboot_object:write(job, options) end
+
+---Reads back what anything wrote.
+---@param job? flashlua.job only in a policy
+---@param options? flashlua.write_options
+function uboot_object:verify(job, options) end
+
 ---@class flashlua.shell
 local shell_object = {}
 
@@ -611,13 +630,14 @@ function shell_object:put(path, content) end
 ---@return string address
 function shell_object:network() end
 
----@class flashlua.write_options
----@field target? string name of a target of the policy; default: job.target
----@field image? string file, relative to files_dir, or web address; default: the operator's image
-
 ---@param job? flashlua.job only in a policy
 ---@param options? flashlua.write_options
 function shell_object:write(job, options) end
+
+---Reads back what anything wrote.
+---@param job? flashlua.job only in a policy
+---@param options? flashlua.write_options
+function shell_object:verify(job, options) end
 
 ---@class flashlua.power
 local power_object = {}

@@ -152,7 +152,7 @@ func (c *checker) callGlobal(i invocation, s *scope) (results []value, open bool
 	return nil, true
 }
 
-var writesMedium = lazyRegexp(`\bdd\b[^|;&]*\bof=/dev/|\b(?:mmc|sf|nand|usb) write\b|\bblkdiscard\b`)
+var writesMedium = lazyRegexp(`\bdd\b[^|;&]*\bof=/dev/|\b(?:mmc|virtio|nvme|scsi|sata|usb|ide|sf|mtd|nand|ubi) write\b|\bsf update\b|\bblkdiscard\b`)
 
 // checkText checks the texts among the arguments of a call: patterns, kinds of errors, and commands that write.
 func (c *checker) checkText(i invocation) {

@@ -1,5 +1,10 @@
 package check
 
+import (
+	"slices"
+	"strings"
+)
+
 // denied is a call that raises an error in some functions of a policy.
 type denied struct {
 	name string
@@ -7,12 +12,12 @@ type denied struct {
 	file *file
 }
 
-// checkWrite is a method that the session of a policy's check refuses.
-const checkWrite = "shell:write"
+// refusedInCheck are methods that the session of a policy's check refuses.
+var refusedInCheck = []string{"shell:write", "shell:verify", "uboot:write", "uboot:verify"}
 
 // checkProgramOnly notes a call that a policy's functions may not make.
 func (c *checker) checkProgramOnly(f *signature, i invocation) {
-	if c.in.ProgramOnly(f.name) || f.name == checkWrite {
+	if c.in.ProgramOnly(f.name) || slices.Contains(refusedInCheck, f.name) {
 		c.function.denied = append(c.function.denied, denied{f.name, i.at.Line(), c.file})
 	}
 }
@@ -35,15 +40,16 @@ func (c *checker) checkForbidden() {
 	}
 	for f := range reachable(all) {
 		for _, d := range f.denied {
-			if d.name != checkWrite {
+			if !slices.Contains(refusedInCheck, d.name) {
 				c.reportIn(d.file, d.line, d.name, "forbidden-call", "%s is for programs: the functions of a policy work with their session, s:uboot(), s:shell(), s.console and s.power", d.name)
 			}
 		}
 	}
 	for f := range reachable(hooks["check"]) {
 		for _, d := range f.denied {
-			if d.name == checkWrite {
-				c.reportIn(d.file, d.line, "write", "forbidden-call", "write is refused in check: the flash wrote and verified the image before, and check only tests the new system")
+			if slices.Contains(refusedInCheck, d.name) {
+				_, method, _ := strings.Cut(d.name, ":")
+				c.reportIn(d.file, d.line, method, "forbidden-call", "%s is refused in check: the flash wrote and verified the image before, and check only tests the new system", method)
 			}
 		}
 	}

@@ -105,7 +105,9 @@ func (c *checker) checkFields(t *table, function string, functions []option.Func
 }
 
 // targetOptions are the options that are names of the policy's targets, by the function that has them.
-var targetOptions = map[string]string{"shell:write": "target", "session:step": "destroys"}
+var targetOptions = map[string]string{
+	"shell:write": "target", "shell:verify": "target", "uboot:write": "target", "uboot:verify": "target", "session:step": "destroys",
+}
 
 // checkTargetName reports an option that is the name of a target, and none of the policy's.
 func (c *checker) checkTargetName(functions []option.Function, name string, e ast.Expr) {

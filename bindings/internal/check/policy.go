@@ -62,13 +62,14 @@ func (c *checker) checkPolicy(loaded Loaded, err error) {
 	c.checkPrompts("uboot", p.UBoot.Prompts)
 	c.checkPrompts("linux", p.Linux.Prompts)
 	c.checkTargets(p)
+	c.checkMethod(p)
 	if !loaded.wrong("flash") {
 		c.checkFlash(loaded.OwnFlash)
 	}
 	for _, o := range p.Overlaps(func(name string) int64 { return c.in.FileSize(p, name) }) {
 		c.report(c.line("files", o.Name), o.Name, "ram-overlap", "%v: %s", o.Err, classify.Facts(o.Err).Hint)
 	}
-	if !loaded.OwnFlash && !loaded.wrong("files") && !loaded.wrong("boot") {
+	if !loaded.OwnFlash && p.Method == engine.ByLinux && !loaded.wrong("files") && !loaded.wrong("boot") {
 		c.checkFiles(p)
 	}
 }
@@ -104,21 +105,34 @@ func (c *checker) checkTargets(p *engine.Policy) {
 	}
 }
 
+// checkMethod reports a default target that the policy's method cannot write.
+func (c *checker) checkMethod(p *engine.Policy) {
+	for name, t := range p.Targets {
+		if p.ChooseTarget != nil || name != p.DefaultTarget && len(p.Targets) > 1 {
+			continue
+		}
+		if err := p.CheckMethod(t); err != nil {
+			c.report(c.line("targets", name), name, "wrong-method", "%v: %s", err, classify.Facts(err).Hint)
+		}
+	}
+}
+
 // checkFlash reports a flash of the board's own that does not write and verify the image, and a sequence that is
 // not used.
 func (c *checker) checkFlash(own bool) {
 	if !own && c.calls["sequence"] {
 		c.report(c.line("sequence", ""), "sequence", "unused-sequence", "the sequence is not used: write board.flash = seq.flash")
 	}
-	if own && c.removedWrite != nil && !c.calls["write"] {
-		c.report(c.removedWrite.Line(), "write", "never-written", "the sequence loses its step write, and nothing calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
+	proves := c.calls["write"] || c.calls["verify"]
+	if own && c.removedWrite != nil && !proves {
+		c.report(c.removedWrite.Line(), "write", "never-written", "the sequence loses its step write, and nothing calls write(job), which writes the image and verifies it, or verify(job): the run would end as flash.unverified")
 	}
-	if !own || c.dynamic || c.calls["write"] || c.calls["sequence"] || c.calls["flash"] {
+	if !own || c.dynamic || proves || c.calls["sequence"] || c.calls["flash"] {
 		return
 	}
-	c.report(c.line("flash", ""), "flash", "never-written", "flash never calls write(job), which writes the image and verifies it: the run would end as flash.unverified")
+	c.report(c.line("flash", ""), "flash", "never-written", "flash never calls write(job), which writes the image and verifies it, nor verify(job), which verifies what something else wrote: the run would end as flash.unverified")
 	for _, w := range c.writes {
-		c.report(w.Line(), "", "unverified-write", "what this command writes is never verified: call write(job) after it")
+		c.report(w.Line(), "", "unverified-write", "what this command writes is never verified: call verify(job) after it, or write(job) instead of it")
 	}
 }
 

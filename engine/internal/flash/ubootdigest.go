@@ -62,15 +62,19 @@ func (d *UBootFlasher) findDigest(ctx context.Context, b *ubootBoard) (ubootDige
 	return crc, nil
 }
 
-// hash returns the digests of parts of RAM, in hex. It takes as many of them per command line as U-Boot accepts.
+// hash returns the digests of parts of RAM, in hex. It takes as many of them per line as U-Boot accepts.
 func (d *UBootFlasher) hash(ctx context.Context, x ubootDigest, parts ...span) (sums []string, err error) {
 	for len(parts) > 0 {
 		line, n := "", 0
-		for n < len(parts) && n < hashesPerLine {
+		for _, p := range parts {
+			cmd := fmt.Sprintf("%s %x %x", x.command, p.from, p.to-p.from)
+			if n > 0 && len(line)+1+len(cmd) > d.Line-lineFrame {
+				break
+			}
 			if n > 0 {
 				line += ";"
 			}
-			line += fmt.Sprintf("%s %x %x", x.command, parts[n].from, parts[n].to-parts[n].from)
+			line += cmd
 			n++
 		}
 		some, err := d.hashLine(ctx, x, line, parts[:n])
@@ -82,8 +86,8 @@ func (d *UBootFlasher) hash(ctx context.Context, x ubootDigest, parts ...span) (
 	return sums, nil
 }
 
-// hashesPerLine fits the shortest line that a U-Boot is known to take, with the frame around it.
-const hashesPerLine = 4
+// lineFrame is more than what the console adds to a command.
+const lineFrame = 80
 
 // hashLine runs a line of hashes. It repeats a line whose output is damaged.
 func (d *UBootFlasher) hashLine(ctx context.Context, x ubootDigest, line string, parts []span) ([]string, error) {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"slices"
 	"sync"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/internal/ubootmedia"
 )
@@ -17,6 +19,7 @@ type UBootFlasher struct {
 	Prompt   ubootmedia.Prompt
 	Fetch    Fetch
 	RAM      RAM // that nothing else uses; the zero RAM is found by bdinfo
+	Line     int // bytes of a command that U-Boot takes, its frame included
 	Clock    clock.Clock
 	Progress func(step string, done, total int64) // in bytes; may be nil; called from other goroutines
 	Resume   *Resume                              // of earlier attempts; may be nil
@@ -36,16 +39,16 @@ type ubootBoard struct {
 	packer packer
 }
 
-// Resume remembers which ranges of an image writers wrote to a medium. A later writer of the same image compares them
+// Resume remembers which blocks of an image writers wrote to a medium. A later writer of the same image compares them
 // before it writes. Safe for concurrent use.
 type Resume struct {
 	mu  sync.Mutex
-	all map[string]map[int64]bool // guarded by mu: offsets of ranges, by medium and image
+	all map[string]map[int64]bool // guarded by mu: offsets of blocks, by medium and image
 }
 
 func (r *Resume) key(m Medium, im Image) string { return m.Device + " " + im.SHA256() }
 
-// wrote records ranges.
+// wrote records blocks.
 func (r *Resume) wrote(m Medium, im Image, s ranges) {
 	if r == nil {
 		return
@@ -65,7 +68,7 @@ func (r *Resume) wrote(m Medium, im Image, s ranges) {
 	}
 }
 
-// written returns the ranges of an image that were recorded.
+// written returns the ranges of an image of which blocks were recorded.
 func (r *Resume) written(m Medium, im Image) (s ranges) {
 	if r == nil {
 		return nil
@@ -74,7 +77,7 @@ func (r *Resume) written(m Medium, im Image) (s ranges) {
 	defer r.mu.Unlock()
 	at := r.all[r.key(m, im)]
 	for _, x := range im.Ranges() {
-		if at[x.Off] {
+		if slices.ContainsFunc(ranges{x}.blocks(), func(b image.Range) bool { return at[b.Off] }) {
 			s = append(s, x)
 		}
 	}
@@ -134,6 +137,9 @@ func (d *UBootFlasher) Resolve(ctx context.Context, t Target, _ bool) (Medium, e
 	g, err := on.Select(ctx, b.check)
 	if err != nil {
 		return Medium{}, classify.Wrap(err, "", "target %s", t.Name)
+	}
+	if g.Unit > image.BlockSize {
+		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: the erase blocks of %s have %d bytes, more than the %d that can be written", t.Name, t.UBoot, g.Unit, image.BlockSize)
 	}
 	length := g.Size
 	if length == 0 { // not known: it shares what follows

@@ -41,6 +41,17 @@ func (s ranges) pieces(m Medium, max int64, probes int) (all [][]ddRun) {
 	return all
 }
 
+// blocks cuts ranges into blocks of image.BlockSize, which can only be read by ReadAt. The last one of an image may be
+// shorter.
+func (s ranges) blocks() (all ranges) {
+	for _, r := range s {
+		for at := int64(0); at < r.Len; at += image.BlockSize {
+			all = append(all, image.Range{Off: r.Off + at, Len: min(image.BlockSize, r.Len-at), Kind: r.Kind})
+		}
+	}
+	return all
+}
+
 // contains reports whether a range is one of s.
 func (s ranges) contains(r image.Range) bool {
 	for _, x := range s {
@@ -49,14 +60,4 @@ func (s ranges) contains(r image.Range) bool {
 		}
 	}
 	return false
-}
-
-// within returns the ranges that lie in a run.
-func (s ranges) within(r ddRun) (in ranges) {
-	for _, x := range s {
-		if x.Off >= r.off && x.Off+x.Len <= r.off+r.len {
-			in = append(in, x)
-		}
-	}
-	return in
 }

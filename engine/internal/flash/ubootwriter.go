@@ -3,7 +3,6 @@ package flash
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/flashlua/flashlua/classify"
@@ -21,8 +20,9 @@ type UBootWriter struct {
 	beforeWrite func()
 	poison      uint32 // fills the buffer before each read
 	unverified  ranges // to be read back by the next Verify
-	wrong       ranges // what the last Verify read back wrong
+	wrong       ranges // blocks that the last Verify read back wrong
 	counts      Counts
+	old         oldRuns
 	done, total int64 // bytes of this write
 }
 
@@ -43,7 +43,8 @@ func (w *UBootWriter) Write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wrong := all
+	wrong, compared := all.blocks(), ranges(nil)
+	w.old = oldRuns{}
 	if maybe := all.withKinds(likely).union(w.dut.Resume.written(w.Medium, w.im)); len(maybe) > 0 {
 		bad, err := w.mismatchedRanges(ctx, "compare", maybe)
 		switch {
@@ -51,15 +52,33 @@ func (w *UBootWriter) Write(ctx context.Context) error {
 		case err != nil:
 			return err
 		default:
-			wrong = all.without(maybe.without(bad))
+			wrong, compared = all.without(maybe).blocks().union(bad), maybe
 		}
 	}
 	w.counts.Written, w.counts.Skipped = wrong.size(), all.size()-wrong.size()
-	w.unverified = all // all, because a medium that is smaller than it says aliases blocks
-	if len(wrong) == 0 {
-		w.unverified = nil
+	if w.unverified, err = w.toVerify(ctx, wrong, compared); err != nil {
+		return err
 	}
 	return w.writeRanges(ctx, wrong, false)
+}
+
+// toVerify returns what Verify must read after the blocks in wrong were written. What was compared before is read once
+// more if the write may change it.
+func (w *UBootWriter) toVerify(ctx context.Context, wrong, compared ranges) (ranges, error) {
+	all := ranges(w.im.Ranges())
+	if len(compared) < len(all) {
+		return all, nil
+	}
+	if len(wrong) == 0 {
+		return nil, nil
+	}
+	alias, err := w.mayAlias(ctx)
+	if alias || err != nil {
+		return all, err
+	}
+	// The partition table is cleared and written again, and both ends of the image may be those of the medium.
+	last := all[len(all)-1].Off + all[len(all)-1].Len
+	return wrong.union(slices.DeleteFunc(all.blocks(), func(b image.Range) bool { return b.Off >= mib && b.Off < last-mib })), nil
 }
 
 // Repair implements Writer.
@@ -82,11 +101,11 @@ func (w *UBootWriter) selectMedium(ctx context.Context) error {
 	return err
 }
 
-// writeRanges writes ranges, those with the partition table last. If others are written, it first overwrites the old
+// writeRanges writes blocks, those with the partition table last. If others are written, it first overwrites the old
 // partition table with zeros, so that a half-written medium boots from neither. checkRAM has the board hash what
 // arrived before it is written.
 func (w *UBootWriter) writeRanges(ctx context.Context, wrong ranges, checkRAM bool) error {
-	first, _ := ranges(w.im.Ranges()).splitBootRanges()
+	first, _ := ranges(w.im.Ranges()).blocks().splitBootRanges()
 	others := wrong.without(first)
 	if len(others) == 0 {
 		first = wrong
@@ -96,19 +115,19 @@ func (w *UBootWriter) writeRanges(ctx context.Context, wrong ranges, checkRAM bo
 	if len(others) > 0 && w.Medium.unit == w.Medium.Sector { // an erase block is not worn for it
 		cleared = others.ofKind(image.Zero).union(first)
 	}
-	empty, tails := w.splitTail(cleared)
+	empty, tail := w.splitTail(cleared)
+	zeros := empty.cut(w.Medium, w.board.size)
 	var pieces [][]ddRun
 	for _, part := range []ranges{others, first} {
 		data := part.ofKind(image.Data)
-		if len(tails) > 0 && part.contains(tails[0]) {
-			data = data.union(tails)
+		if len(tail) > 0 && part.contains(tail[0]) {
+			data = data.union(tail)
 		}
 		probes := max(len(w.board.packer.ways)-w.board.packer.tried-len(pieces), 0)
 		pieces = append(pieces, data.pieces(w.Medium, w.board.size, probes)...)
 	}
-	zeros := empty.cut(w.Medium, w.board.size)
 	w.total = w.Medium.padded(all.size())
-	w.done = w.total // ranges that are written twice count once
+	w.done = w.total // blocks that are written twice count once
 	for _, r := range slices.Concat(append(pieces, zeros)...) {
 		w.done -= r.len
 	}
@@ -119,8 +138,8 @@ func (w *UBootWriter) writeRanges(ctx context.Context, wrong ranges, checkRAM bo
 	return w.writePieces(ctx, pieces, checkRAM)
 }
 
-// splitTail returns the ranges that are written as zeros, and the last one of the image if it ends in the middle of an
-// erase block: the rest of the block must keep its content.
+// splitTail splits off the last block of the image if it ends in the middle of an erase block: what follows in the erase
+// block must keep its content, so that the block is written as data.
 func (w *UBootWriter) splitTail(s ranges) (whole, tail ranges) {
 	if len(s) == 0 {
 		return nil, nil
@@ -201,7 +220,8 @@ func (w *UBootWriter) writePiece(ctx context.Context, runs []ddRun, p parcel, ch
 			return err
 		}
 	}
-	acked := func(n int64) { w.progress(w.done + s.size*n/max(p.Size, 1)) }
+	before := w.done
+	acked := func(n int64) { w.progress(before + s.size*n/max(p.Size, 1)) }
 	err := w.dut.receive(ctx, p, s.size, acked)
 	if p.way != nil && classify.Facts(err).Kind == errUnpack {
 		w.board.packer.drop(p.way)
@@ -219,10 +239,10 @@ func (w *UBootWriter) writePiece(ctx context.Context, runs []ddRun, p parcel, ch
 		if err := w.write(ctx, w.board.data+uint64(s.offsets[i]), r); err != nil {
 			return err
 		}
-		w.done += r.len
-		w.progress(w.done)
-		w.dut.Resume.wrote(w.Medium, w.im, ranges(w.im.Ranges()).within(r))
+		w.dut.Resume.wrote(w.Medium, w.im, ranges{{Off: r.off, Len: r.len}}.blocks())
 	}
+	w.done += s.size
+	w.progress(w.done)
 	return nil
 }
 
@@ -243,16 +263,26 @@ func (w *UBootWriter) write(ctx context.Context, ram uint64, r ddRun) error {
 
 // checkArrived returns an error if what is in RAM is not the piece that was sent.
 func (w *UBootWriter) checkArrived(ctx context.Context, s *stream) error {
-	h := crc.new()
-	if _, err := io.Copy(h, io.NewSectionReader(s, 0, s.size)); err != nil {
-		return classify.Wrap(err, classify.ImageRead, "cannot read the image")
+	var parts []span
+	for i, r := range s.runs {
+		from := w.board.data + uint64(s.offsets[i])
+		parts = append(parts, span{from, from + uint64(r.len)})
 	}
-	got, err := w.dut.hash(ctx, crc, span{w.board.data, w.board.data + uint64(s.size)})
-	if err == nil && got[0] != fmt.Sprintf("%x", h.Sum(nil)) {
-		err = classify.WithHint(classify.New(classify.NetTFTP, "%d bytes of the image arrived damaged in the board's RAM", s.size),
-			"check the cable and the switch; if it is so at each try, the board's RAM or uboot.ram in the policy may be wrong")
+	got, err := w.dut.hash(ctx, crc, parts...)
+	if err != nil {
+		return err
 	}
-	return err
+	for i, r := range s.runs {
+		want, err := w.crcOf(r.off, r.len)
+		if err != nil {
+			return err
+		}
+		if got[i] != want {
+			return classify.WithHint(classify.New(classify.NetTFTP, "bytes %d to %d of the image arrived damaged in the board's RAM", r.off, r.off+r.len-1),
+				"check the cable and the switch; if it is so at each try, the board's RAM or uboot.ram in the policy may be wrong")
+		}
+	}
+	return nil
 }
 
 // fill has the board fill n bytes of RAM with a word.
