@@ -12,7 +12,7 @@ import (
 
 // ubootBoards are the U-Boots that Debian serves, each with the media that it can write.
 var ubootBoards = []ubootBoard{
-	{arch: ARM64, media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}, {"scsi 0", "scsi"}}},
+	{arch: ARM64, media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}, {"scsi 0", "scsi"}}, image: 24 << 20},
 	{arch: ARM64.Of(Trixie), media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}, {"scsi 0", "scsi"}, {"usb 0", "usb"}}},
 	{arch: ARM64.Of(Experimental), media: []ubootMedium{{"virtio 0", ""}, {"usb 0", "usb"}}},
 	{arch: ARM, media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}}},
@@ -43,7 +43,7 @@ func TestUBootWriter(t *testing.T) {
 				image := sparse(size, uint64(size))
 				add(image, r.write(fmt.Sprintf("%d.raw", size), string(image)), int64(i)<<21+512)
 			}
-			r.want = sparse(cmp.Or(b.image, 24<<20), 1)
+			r.want = sparse(cmp.Or(b.image, 8<<20), 1)
 			r.image = r.write("x.raw", string(r.want))
 			add(r.want, "", 32<<20+512)
 
