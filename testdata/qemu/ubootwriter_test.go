@@ -21,7 +21,7 @@ var ubootBoards = []ubootBoard{
 	{arch: RISCV64.Of(Trixie), media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}, {"usb 0", "usb"}}},
 	{arch: X86, media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}}},
 	{arch: X86.Of(Trixie), media: []ubootMedium{{"virtio 0", ""}, {"scsi 0", "scsi"}}},
-	{arch: OrangePi, media: []ubootMedium{{"mmc 0", ""}, {"usb 0", "usb"}}, image: 4 << 20}, // QEMU's controller is slow
+	{arch: OrangePi, media: []ubootMedium{{"mmc 0", ""}, {"usb 0", "usb"}}, image: 2 << 20}, // QEMU's controller is slow
 }
 
 // TestUBootWriter has each U-Boot write images of several sizes to each of its media, in one run. Outside, the files of
