@@ -10,11 +10,12 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
-// On a medium that is smaller than it says, a block can share storage with another (see aliasing.go): what a wrong block
-// held before it is written is then also what a right one holds, which the write destroys. All addresses beyond the real
-// size are shifted alike, but for those around a multiple of it. So some sectors of each run of wrong blocks are hashed
-// before the write. If no shift makes all of them sectors of the image, what was right stays right, and need not be read
-// once more. The first and the last mebibyte are read in any case: a run that has the real size in it wraps to there.
+// On a medium that is smaller than it says, a block can share storage with another (see aliasing.go): what a wrong
+// block held before it is written is then also what a right one holds, which the write destroys. All addresses
+// beyond the real size are shifted alike, but for those around a multiple of it. So some sectors of each run of
+// wrong blocks are hashed before the write. If no shift makes all of them sectors of the image, what was right
+// stays right, and need not be read once more. The first and the last mebibyte are read in any case: a run that
+// has the real size in it wraps to there.
 
 const (
 	maxOldRun     = mib     // bytes of a run of wrong blocks
@@ -68,8 +69,8 @@ func (w *UBootWriter) rememberOld(ctx context.Context, g hashGroup, bad ranges) 
 	return nil
 }
 
-// tellingSectors returns offsets of sectors in a run, one from each of its parts. What an old version of the image held
-// there is often what the image holds, so that a sector of more than one value is a rare one.
+// tellingSectors returns offsets of sectors in a run, one from each of its parts. What an old version of the image
+// held there is often what the image holds, so that a sector of more than one value is a rare one.
 func (w *UBootWriter) tellingSectors(r ddRun) (at []int64, err error) {
 	n := w.Medium.Sector
 	buf := make([]byte, r.len)

@@ -53,8 +53,9 @@ func (w *UBootWriter) mismatchedRanges(ctx context.Context, step string, s range
 	return bad, nil
 }
 
-// compare reads a group back into a buffer that holds something else, and returns the blocks that differ. first says that
-// it is the comparison before a write, of which many a group differs: it hashes each range, and remembers what differs.
+// compare reads a group back into a buffer that holds something else, and returns the blocks that differ. first
+// says that it is the comparison before a write, of which many a group differs: it hashes each range, and
+// remembers what differs.
 func (w *UBootWriter) compare(ctx context.Context, g hashGroup, first bool) (bad ranges, err error) {
 	parts := ranges{{Off: g.off, Len: g.len}}
 	if first && len(g.ranges) > 1 {
@@ -161,9 +162,9 @@ func (w *UBootWriter) crcOf(off, n int64) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
-// sampleMedium compares samples of the medium. It returns the kinds of ranges that are right so often that comparing
-// all of them costs less than writing them. Data is sent before it is written, so that comparing it costs less. If data is
-// right, comparing zeros, too, may save a read of the whole medium.
+// sampleMedium compares samples of the medium. It returns the kinds of ranges that are right so often that
+// comparing all of them costs less than writing them. Data is sent before it is written, so that comparing it
+// costs less. If data is right, comparing zeros, too, may save a read of the whole medium.
 func (w *UBootWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]bool, err error) {
 	all := ranges(w.im.Ranges())
 	if all.size() < probeFrom {
@@ -213,8 +214,8 @@ func (w *UBootWriter) sample(ctx context.Context, r image.Range, kind image.Kind
 	return got[0] == want, err
 }
 
-// writesSlower reports whether writing a range takes longer than comparing it, which took so long. The range is right,
-// and in the check buffer.
+// writesSlower reports whether writing a range takes longer than comparing it, which took so long. The range is
+// right, and in the check buffer.
 func (w *UBootWriter) writesSlower(ctx context.Context, r image.Range, compared time.Duration) (bool, error) {
 	if w.Medium.unit > w.Medium.Sector { // an erase block is not worn for it, and is slow
 		return true, nil

@@ -32,8 +32,9 @@ func (w *UBootWriter) Counts() Counts { return w.counts }
 // Distrust implements Writer.
 func (w *UBootWriter) Distrust() { w.unverified = w.im.Ranges() }
 
-// Write implements Writer. The image is padded to whole sectors; the rest of an erase block keeps its content. Ranges
-// are compared first, and those that are right not written, if an earlier attempt wrote them, or a sample suggests it.
+// Write implements Writer. The image is padded to whole sectors; the rest of an erase block keeps its content.
+// Ranges are compared first, and those that are right not written, if an earlier attempt wrote them, or a sample
+// suggests it.
 func (w *UBootWriter) Write(ctx context.Context) error {
 	if err := w.selectMedium(ctx); err != nil {
 		return err
@@ -62,8 +63,8 @@ func (w *UBootWriter) Write(ctx context.Context) error {
 	return w.writeRanges(ctx, wrong, false)
 }
 
-// toVerify returns what Verify must read after the blocks in wrong were written. What was compared before is read once
-// more if the write may change it.
+// toVerify returns what Verify must read after the blocks in wrong were written. What was compared before is read
+// once more if the write may change it.
 func (w *UBootWriter) toVerify(ctx context.Context, wrong, compared ranges) (ranges, error) {
 	all := ranges(w.im.Ranges())
 	if len(compared) < len(all) {
@@ -101,9 +102,9 @@ func (w *UBootWriter) selectMedium(ctx context.Context) error {
 	return err
 }
 
-// writeRanges writes blocks, those with the partition table last. If others are written, it first overwrites the old
-// partition table with zeros, so that a half-written medium boots from neither. checkRAM has the board hash what
-// arrived before it is written.
+// writeRanges writes blocks, those with the partition table last. If others are written, it first overwrites the
+// old partition table with zeros, so that a half-written medium boots from neither. checkRAM has the board hash
+// what arrived before it is written.
 func (w *UBootWriter) writeRanges(ctx context.Context, wrong ranges, checkRAM bool) error {
 	first, _ := ranges(w.im.Ranges()).blocks().splitBootRanges()
 	others := wrong.without(first)
@@ -138,8 +139,8 @@ func (w *UBootWriter) writeRanges(ctx context.Context, wrong ranges, checkRAM bo
 	return w.writePieces(ctx, pieces, checkRAM)
 }
 
-// splitTail splits off the last block of the image if it ends in the middle of an erase block: what follows in the erase
-// block must keep its content, so that the block is written as data.
+// splitTail splits off the last block of the image if it ends in the middle of an erase block: what follows in the
+// erase block must keep its content, so that the block is written as data.
 func (w *UBootWriter) splitTail(s ranges) (whole, tail ranges) {
 	if len(s) == 0 {
 		return nil, nil
@@ -171,7 +172,8 @@ func (w *UBootWriter) writeZeros(ctx context.Context, runs []ddRun) error {
 	return nil
 }
 
-// writePieces sends pieces, and has the board write each. The station packs a piece while the one before it is sent.
+// writePieces sends pieces, and has the board write each. The station packs a piece while the one before it is
+// sent.
 func (w *UBootWriter) writePieces(ctx context.Context, pieces [][]ddRun, checkRAM bool) error {
 	type packed struct {
 		parcel

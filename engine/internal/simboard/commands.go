@@ -52,6 +52,8 @@ func init() {
 		"mii":      {bus("device", "info", "read", "write", "dump", "modify"), "MII utility commands", false},
 		"mmc":      {mmc, "MMC sub system", true},
 		"mw":       {mw, "memory write (fill)", false},
+		"mtd":      {mtd, "MTD utils", false},
+		"nand":     {nand, "NAND sub-system", false},
 		"nvme":     {blockCommand("nvme"), "NVM Express sub-system", false},
 		"part":     {partCmd, "disk partition related commands", false},
 		"pci":      {pci, "list and access PCI Configuration Space", false},

@@ -32,11 +32,17 @@ func openMMC(p Prompt, m []string, o Options) (Medium, error) {
 	if !named {
 		hw = m[2]
 	}
-	return &block{Prompt: p, Options: o, iface: "mmc", dev: m[1], hw: hw}, nil
+	return &block{Prompt: p, Options: o, iface: "mmc", dev: m[1], hw: hw}, checkBlockOptions(m[0], o)
 }
 
 func openBlock(p Prompt, m []string, o Options) (Medium, error) {
-	return &block{Prompt: p, Options: o, iface: m[1], dev: m[2]}, nil
+	return &block{Prompt: p, Options: o, iface: m[1], dev: m[2]}, checkBlockOptions(m[0], o)
+}
+
+// checkBlockOptions returns an error if a block device cannot have the options.
+func checkBlockOptions(name string, o Options) error {
+	o.Part = ""
+	return checkOptions(name, o, false)
 }
 
 // name returns the device as U-Boot's commands for file systems and partitions take it.

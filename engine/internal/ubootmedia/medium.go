@@ -36,6 +36,7 @@ type Geometry struct {
 	Size   int64  // bytes; 0 if U-Boot does not say it
 	Sector int64  // bytes of the smallest read
 	Unit   int64  // bytes of the smallest write, a multiple of Sector: an erase block of a flash chip
+	Whole  bool   // one Write must have the whole image, and Read be from 0: a UBI volume
 	Disk   string // the device that the medium is, or is a part of: two media of one Disk share it
 	First  int64  // byte offset in Disk
 }

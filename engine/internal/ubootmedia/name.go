@@ -18,12 +18,18 @@ type kind struct {
 var kinds = []kind{
 	{"mmc N", regexp.MustCompile(`^mmc (\d+)(?:\.(\d|boot0|boot1|user))?$`), openMMC},
 	{"virtio N, nvme N, scsi N, sata N, usb N, ide N", regexp.MustCompile(`^(virtio|nvme|scsi|sata|usb|ide) (\d+)$`), openBlock},
+	{"sf BUS:CS", regexp.MustCompile(`^sf (?:\d+:)?\d+$`), openSF},
+	{"nor ADDRESS", regexp.MustCompile(`^nor ((?:0x)?[0-9a-fA-F]+)(?:/((?:0x)?[0-9a-fA-F]+))?$`), openNOR},
+	{"mtd NAME", regexp.MustCompile(`^mtd ([\w.@+,:-]+)$`), openMTD},
+	{"nand N", regexp.MustCompile(`^nand (\d+)$`), openNAND},
+	{"ubi PART:VOLUME", regexp.MustCompile(`^ubi ([\w.@+,-]+):([\w.@+,-]+)$`), openUBI},
 }
 
 // Options are what a policy says of a medium in addition to its name.
 type Options struct {
 	Part   string // GPT label of a partition; "" is the whole medium
 	Offset int64  // bytes from the begin of the medium or of the partition
+	Layout string // SkipBad for a NAND chip; "" for all others
 }
 
 // CheckName returns an error if a name is not that of a medium, such as `mmc 0`, or cannot have the options.
