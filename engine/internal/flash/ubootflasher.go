@@ -173,5 +173,13 @@ func (d *UBootFlasher) Writer(ctx context.Context, m Medium, im Image, beforeWri
 			return nil, classify.Wrap(err, classify.TargetUnsafe, "target %s: %s is smaller than the image of %d bytes, or cannot be read", m.Target.Name, m.Device, im.Size())
 		}
 	}
-	return w, err
+	if m.unit != m.Sector && err == nil {
+		if _, err = m.uboot.Select(ctx, b.check); err == nil {
+			err = ubootmedia.CheckWritable(ctx, m.uboot, b.check, 0, roundUp(im.Size(), m.unit))
+		}
+	}
+	if err != nil {
+		return nil, classify.Wrap(err, "", "target %s", m.Target.Name)
+	}
+	return w, nil
 }
