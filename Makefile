@@ -41,12 +41,14 @@ test: build test-deps ## install test dependencies and run all tests, with the Q
 		[ $$status = 0 ] || grep -aEv '^(=== |PASS$$| *--- PASS)' build/test.log; \
 		grep -aE '^(ok|FAIL)|--- (FAIL|SKIP)|LEFT OUT' build/test.log; exit $$status
 
-test-deps: ## install QEMU, ser2net, socat, lua5.1 and compressors, and build the boards' kernels and initramfs, if permitted
+test-deps: ## install QEMU, ser2net, socat, lua5.1 and compressors, and build the boards' kernels and initramfs, and fetch newer U-Boots, if permitted
 	@testdata/tools.sh || { [ $$? = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ] && \
 		echo "LEFT OUT: every test with a tool that is missing, for the reason above" >&2; }
 	@for arch in $(BOARDS); do testdata/qemu/build.sh $$arch || { s=$$?; \
 		[ $$arch = riscv64 ] || { [ $$s = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ]; } || exit $$s; \
 		echo "LEFT OUT: every test on the QEMU board $$arch, for the reason above" >&2; }; done # riscv64 needs a future Debian release
+	@testdata/qemu/uboots.sh || { [ $$? = 3 ] && \
+		echo "LEFT OUT: every test with a newer U-Boot, an SD card or an SPI NOR flash, for the reason above" >&2; }
 	@testdata/qemu/grub.sh || { [ $$? = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ] && \
 		echo "LEFT OUT: every test with GRUB, for the reason above" >&2; }
 
@@ -73,7 +75,7 @@ picture: build ## draw docs/demo.svg for the README
 
 soak: ## flash N=1000 simulated boards with random faults, end half as many runs by signals, and fuzz for minutes
 	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestSoakEnds$$|TestMatrix|TestDifferential' -v -timeout 2h ./cmd/flashlua ./bindings/internal/lua51 | grep -v -e '^=== ' -e '--- PASS'
-	FLASHLUA_SOAK=1 $(GO) test -run 'TestFraming$$|TestTFTPUnderLoad$$' ./testdata/qemu
+	FLASHLUA_SOAK=1 $(GO) test -run 'TestFraming$$|TestTFTPUnderLoad$$|TestUBootWriterHuge$$|TestUBootWriterNOR$$' -timeout 1h ./testdata/qemu
 	$(GO) test -run '^$$' -fuzz FuzzTelnet -fuzztime 5m -fuzzminimizetime 100x ./engine/transport
 	$(GO) test -run '^$$' -fuzz FuzzOpen -fuzztime 2m -fuzzminimizetime 100x ./engine/internal/image
 	for f in console/FuzzFraming console/FuzzMask console/FuzzQuoting internal/image/FuzzBmap internal/image/FuzzRanges internal/simboard/FuzzShell; do $(GO) test -run '^$$' -fuzz $${f##*/} -fuzztime 2m ./engine/$${f%/*} || exit; done

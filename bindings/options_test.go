@@ -217,6 +217,8 @@ func documented(k option.Kind) string {
 	switch k {
 	case option.PowerState:
 		return regexp.MustCompile(`"\w+"`).ReplaceAllString(option.OneOf(engine.PowerAfterStates), "`$0`")
+	case option.LoadWay:
+		return "`\"tftp\"`, `\"serial\"`, or a partition: `\"usb 0:1\"`"
 	case option.Class:
 		return "`\"retry\"` or `\"fatal\"`"
 	case option.Pause:

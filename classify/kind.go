@@ -55,6 +55,9 @@ const (
 	HostStart           Kind = "host.start"
 	HostTimeout         Kind = "host.timeout"
 	HostOverflow        Kind = "host.overflow"
+	HostExit            Kind = "host.exit"
+	HostDevice          Kind = "host.device"
+	HostRefused         Kind = "host.refused"
 	TransportOpen       Kind = "transport.open"
 	TransportBusy       Kind = "transport.busy"
 	TransportLine       Kind = "transport.line"
@@ -81,6 +84,8 @@ const (
 	UBootBoot           Kind = "uboot.boot"
 	UBootCommand        Kind = "uboot.command"
 	UBootRAM            Kind = "uboot.ram"
+	LoadSerial          Kind = "load.serial"
+	LoadMedia           Kind = "load.media"
 	ShellLogin          Kind = "shell.login"
 	ShellLoginDenied    Kind = "shell.login.denied"
 	ShellExit           Kind = "shell.exit"
@@ -183,6 +188,9 @@ var table = map[Kind]entry{
 	HostStart:    {Fatal, "a command of the station cannot be started", "Install the program, or write its whole path."},
 	HostTimeout:  {Retry, "a command of the station took too long", "Raise the timeout option of host.run, or run the command by hand."},
 	HostOverflow: {Fatal, "a command of the station has too much output", "Filter the output, or write it to a file."},
+	HostExit:     {Retry, "a program that writes boards from the station failed", "Read its last line in the message, and run it by hand."},
+	HostDevice:   {Retry, "no device answers the station", "Check cable and address, and that the board waits in fastboot or DFU."},
+	HostRefused:  {Retry, "a device in fastboot refused a command", "Compare the names of its partitions, and what its U-Boot is built with."},
 
 	"transport":    {Retry, "the connection to the console failed", "Try `flashlua console` on the same port."},
 	TransportOpen:  {Retry, "the console port cannot be opened", "Check the port's name: `flashlua ports` lists the serial ports."},
@@ -213,6 +221,8 @@ var table = map[Kind]entry{
 	UBootExit:           {Retry, "a U-Boot command failed", "Run the command by hand: `flashlua console --at uboot`."},
 	UBootSync:           {Retry, "U-Boot's prompt did not answer", "Check uboot.prompt, and that nothing prints continuously."},
 	UBootCommand:        {Fatal, "U-Boot lacks a command that the flash needs", "The message names the command. Write by a Linux in RAM, or build a U-Boot that has it."},
+	LoadSerial:          {Retry, "a load over the serial console failed", "Read the console lines; check the cable, and load at a lower baud rate."},
+	LoadMedia:           {Fatal, "U-Boot cannot load the file from a medium of the board, or the file differs from the station's", "Copy the station's file to the medium, and compare the device with what U-Boot lists."},
 	UBootRAM:            {Fatal, "the board's free RAM is too small, or not known", "Set uboot.ram = { address, size } in the policy to RAM that nothing else uses."},
 	UBootShell:          {Fatal, "U-Boot lacks the commands of its usual shell", "Set uboot.shell = \"simple\" in the policy."},
 	UBootBoot:           {Retry, "U-Boot could not start the kernel", "Check the addresses in files and boot, and that the files belong to this board."},

@@ -27,6 +27,7 @@ type bootFiles struct {
 	files      map[string]bootFile // by the policy's names
 	tftp       *serve.TFTP         // nil: there are no files, another server serves them, or net.tftp_server is false
 	tftpWindow                     // of the next load
+	noBaud     bool                // the board does not answer at the raised speed of a load over the console
 }
 
 // bootFile is one of the files.

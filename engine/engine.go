@@ -18,6 +18,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/internal/serve"
+	"github.com/flashlua/flashlua/engine/internal/usbdisk"
 	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/transport"
 )
@@ -37,6 +38,8 @@ type Engine struct {
 	ListenUDP func(ctx context.Context, network, address string) (net.PacketConn, error)
 	// SourceAddr returns the station's address as the board at address board sees it.
 	SourceAddr func(ctx context.Context, board string) (string, error)
+	// USBDisks returns the disks that are connected to the station by USB.
+	USBDisks func() ([]USBDisk, error)
 	// Simulated says that the functions above use no hardware. The report has it.
 	Simulated bool
 	// Events is the subscriber, called from one goroutine at a time. A run waits for its calls, for 2 s in all.
@@ -77,6 +80,9 @@ func (e *Engine) setDefaults() {
 	}
 	if e.SourceAddr == nil {
 		e.SourceAddr = serve.SourceAddress
+	}
+	if e.USBDisks == nil {
+		e.USBDisks = usbdisk.Sysfs("/sys").Disks
 	}
 }
 

@@ -29,7 +29,7 @@ func TestExplainLoad(t *testing.T) {
 		{"refused", refused, middle, classify.NetTFTP, "exited 1"},
 		{"reset", classify.New(classify.BoardReset, "the board reset itself"), middle, classify.BoardReset, "reset itself"},
 	} {
-		err := explainLoad(tt.err, "kernel", "10.0.0.1", tt.load)
+		err := explainLoad(tt.err, "the kernel file", "10.0.0.1", tt.load)
 		if f := classify.Facts(err); f.Kind != tt.kind || !strings.Contains(err.Error(), tt.text) {
 			t.Errorf("explainLoad(%s) = %v of kind %s; want %q of kind %s", tt.name, err, f.Kind, tt.text, tt.kind)
 		}

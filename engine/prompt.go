@@ -19,12 +19,17 @@ var (
 	_ Prompt = (*uboot.UBoot)(nil)
 )
 
-// livePrompt returns the last prompt of the session that can be used, nil if there is none.
-func (s *Session) livePrompt(ctx context.Context) Prompt {
-	if s.shell != nil && s.shell.Live(ctx) == nil {
-		return s.shell
+// livePrompt returns the last prompt of the session that can be used and where all media can be found, nil if there is
+// none.
+func (s *Session) livePrompt(ctx context.Context, media []*medium) Prompt {
+	inLinux, inUBoot := true, true
+	for _, m := range media {
+		inLinux, inUBoot = inLinux && m.target.InLinux(), inUBoot && m.target.UBoot != ""
 	}
-	if s.uboot != nil && s.uboot.Live(ctx) == nil {
+	switch {
+	case inLinux && s.shell != nil && s.shell.Live(ctx) == nil:
+		return s.shell
+	case inUBoot && s.uboot != nil && s.uboot.Live(ctx) == nil:
 		return s.uboot
 	}
 	return nil

@@ -51,9 +51,14 @@ func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
 	return address, err
 }
 
-// Load loads files of the policy into the board's RAM; all files if there are no names. They must not overlap. For
-// each, U-Boot's commands can refer to the variables NAME_addr and NAME_size, in hexadecimal.
+// Load is LoadBy by TFTP.
 func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) error {
+	return s.LoadBy(ctx, ub, LoadOptions{}, names...)
+}
+
+// LoadBy loads files of the policy into the board's RAM; all files if there are no names. They must not overlap. For
+// each, U-Boot's commands can refer to the variables NAME_addr and NAME_size, in hexadecimal.
+func (s *Session) LoadBy(ctx context.Context, ub *uboot.UBoot, opt LoadOptions, names ...string) error {
 	if err := s.CheckActive(); err != nil {
 		return err
 	}
@@ -71,11 +76,7 @@ func (s *Session) Load(ctx context.Context, ub *uboot.UBoot, names ...string) er
 		return classify.MarkFatal(err)
 	}
 	for _, f := range files {
-		server, err := s.tftpServer(ctx, ub)
-		if err != nil {
-			return err
-		}
-		if err := s.loadFile(ctx, ub, f, server); err != nil {
+		if err := s.loadBy(ctx, ub, f, opt); err != nil {
 			return err
 		}
 		ub.Define(f.name+"_addr", "0x"+strconv.FormatUint(f.Address, 16))

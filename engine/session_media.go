@@ -10,8 +10,8 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// openMedia finds the targets of media at a prompt, waits for their images, and returns a writer for each. With readOnly
-// it is only for reading.
+// openMedia finds the targets of media at a prompt, waits for their images, and returns a writer for each. With
+// readOnly it is only for reading.
 func (s *Session) openMedia(ctx context.Context, p Prompt, media []*medium, images *staging, readOnly bool) ([]*writing, error) {
 	d, err := s.flasher(ctx, p)
 	if err != nil {
@@ -70,7 +70,8 @@ func writerAt(p Prompt) string {
 	return byShell
 }
 
-// flasher returns what writes at a prompt. There is one at a time: the helper on the board has the shell's variables.
+// flasher returns what writes at a prompt. There is one at a time: the helper on the board has the shell's
+// variables.
 func (s *Session) flasher(ctx context.Context, p Prompt) (flash.Flasher, error) {
 	if s.write.flasher != nil && s.write.prompt == p {
 		return s.write.flasher, nil
@@ -99,8 +100,8 @@ func (s *Session) newFlasher(ctx context.Context, p Prompt) (flash.Flasher, erro
 	return &flash.ShellFlasher{Shell: sh, HTTP: s.run.http, Station: station, Clock: s.run.Clock, Progress: s.run.events.progress}, nil
 }
 
-// resolveTargets finds the targets of media on the board. It returns an error if one of them must not be written, or
-// two overlap, those included that the attempt wrote before.
+// resolveTargets finds the targets of media on the board. It returns an error if one of them must not be written,
+// or two overlap, those included that the attempt wrote before.
 func (s *Session) resolveTargets(ctx context.Context, d flash.Flasher, media []*medium, readOnly bool) (found foundMedia, err error) {
 	var all []flash.Medium
 	for _, m := range media {

@@ -65,7 +65,7 @@ func (s *Session) reverify(ctx context.Context) error {
 			gone = append(gone, m)
 		}
 	}
-	prompt := s.livePrompt(ctx)
+	prompt := s.livePrompt(ctx, gone)
 	if len(gone) > 0 && prompt == nil {
 		return nil // and the ledger is not proven
 	}

@@ -1,15 +1,17 @@
 #!/bin/sh
-# Installs what the tests compare with and talk to: console servers, a TFTP server, lua5.1, packers, bmaptool, mkimage, curl.
+# Installs what the tests compare with and talk to: console servers, a TFTP server, lua5.1, packers, bmaptool,
+# mkimage, lrzsz, curl, fastboot.
 #
 # Exit codes: 0 they are there, 3 something is missing and only root could install it.
 set -eu
 
 missing() {
 	command -v ser2net >/dev/null || [ -x /usr/sbin/ser2net ] || echo ser2net # the PATH of a user may lack sbin
-	for tool in socat lua5.1 zstd bzip2 lz4 curl; do
+	for tool in socat lua5.1 zstd bzip2 lz4 curl fastboot; do
 		command -v $tool >/dev/null || echo $tool
 	done
 	command -v xz >/dev/null || echo xz-utils
+	command -v rb >/dev/null || echo lrzsz
 	command -v mkimage >/dev/null || echo u-boot-tools
 	command -v bmaptool >/dev/null || echo bmap-tools
 	command -v mke2fs >/dev/null || [ -x /usr/sbin/mke2fs ] || echo e2fsprogs

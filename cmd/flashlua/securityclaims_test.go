@@ -158,6 +158,10 @@ var claims = []claim{
 		says: "A block device needs no flag, but one that is in use or not removable is refused.", by: []string{"TestProgramWritesABlockDevice", "TestTargetsRefused", "programs.txtar"},
 	},
 	{
+		says: "A policy can write a disk that is connected by USB, with `ub:ums`: one that appeared after U-Boot exposed a medium, that has the size of the medium and is not in use.",
+		by:   []string{"TestUMSRefuses", "TestUMSBlockDevice", "TestTargetsRefused"},
+	},
+	{
 		says: "The real location of a file decides: links, `..`, and names in `/proc` or `/dev/fd` are resolved first.", by: []string{"TestRealPath", "TestAccessFollowsTheDescriptor"},
 		runs: []proof{
 			do("", "read @prog/link.raw", 2, grant), do("", "read @prog/../out/x.raw", 2, grant), do("", "read @/proc/self/root/etc/hostname", 2, grant), do("", "read @/proc/self/cwd/out/x.raw", 2, grant),
@@ -175,6 +179,7 @@ var claims = []claim{
 		says: "It needs no flag for a serial port, a network address or an HTTP power driver.",
 		runs: []proof{do("", "open @tcp:127.0.0.1:1", 2, "transport.open"), do("", "open @serial:out/x.raw", 2, "out/x.raw is not a serial port"), do("", "power WEB/{}", 0, "")},
 	},
+	{says: "A script can connect to a board in fastboot at any network address, with `host.fastboot`, without a flag.", by: []string{"TestFastboot"}},
 	{
 		says: "A script can run a command of the station, with `host.run`, and a program with `exec:` or `command:`, only if `--allow-exec` allows it.", by: []string{"programs.txtar", "host.txtar"},
 		runs: []proof{do("", "open exec:cat -", 2, grant), do("--allow-exec cat", "open exec:cat -", 0, ""), do("", "power command:true", 2, grant), do("--allow-exec true", "power command:true~{}", 0, "")},

@@ -57,7 +57,8 @@ func (r *receiver) publish() {
 	p := r.unpublished
 	r.unpublished = nil
 	now := r.clk.Now()
-	if r.recorder != nil {
+	hidden := r.stream.transfer.Load() != nil // Transfer records what may be text
+	if r.recorder != nil && !hidden {
 		r.recorder.Record(now, false, p)
 	}
 	r.stream.add(p, now)

@@ -24,6 +24,8 @@ type stream struct {
 	watches *watches
 	exp     *expect.GExpect // set once, before the first byte comes
 
+	transfer transferring
+
 	mu         sync.Mutex // mu guards what follows, and the waiter and the capture in progress; it is taken before watches.mu
 	buf        []byte     // the bytes from base to received
 	base       int64      // offset of buf[0]
@@ -52,6 +54,9 @@ func (s *stream) add(p []byte, now time.Time) {
 	}
 	if s.subscriber != nil {
 		s.subscriber(p)
+	}
+	if l := s.transfer.Load(); l != nil {
+		l.add(p)
 	}
 	if s.waiter != nil && s.waiter.scan(s.buf, s.base) {
 		return // take trims the stream after it has consumed the match

@@ -75,7 +75,17 @@ func Attach(e *engine.Engine, p *engine.Policy, settings string) (*Board, error)
 	e.OpenPower = func(string) (power.Driver, error) { return b.board, nil }
 	e.Listen, e.ListenUDP = wire.Listen, wire.ListenPacket
 	e.SourceAddr = func(context.Context, string) (string, error) { return simboard.Station.String(), nil }
+	e.USBDisks = b.usbDisks
 	return b, nil
+}
+
+// usbDisks returns the medium that the board exposes over USB.
+func (b *Board) usbDisks() ([]engine.USBDisk, error) {
+	x, ok := b.board.Exposed()
+	if !ok {
+		return nil, nil
+	}
+	return []engine.USBDisk{{Device: x.File, Size: x.Size, Simulated: true, Open: x.Open}}, nil
 }
 
 // attachNone checks what Attach takes, for a run that touches nothing.

@@ -36,8 +36,8 @@ func lockDir() string {
 	return "/tmp"
 }
 
-// Identity returns a text that all specifications of one port have in common, as far as that can be known: links of
-// device files are followed, and names of hosts are resolved. It opens nothing.
+// Identity returns a text that all specifications of one port have in common, as far as that can be known: links
+// of device files are followed, and names of hosts are resolved. It opens nothing.
 func Identity(ctx context.Context, spec string) (string, error) {
 	scheme, address, _ := strings.Cut(spec, ":")
 	return canonical(ctx, scheme, address)
@@ -94,6 +94,16 @@ const maxHolder = 200
 func acquire(spec, name string) (*lock, error) {
 	sum := sha256.Sum256([]byte(name))
 	return acquireIn(lockDir(), spec, "flashlua-"+hex.EncodeToString(sum[:8]))
+}
+
+// AcquireUSBDisk locks the next disk that appears by USB for a caller that cannot distinguish it from another's.
+// The error names the process that has the lock. It never waits.
+func AcquireUSBDisk() (release func(), err error) {
+	l, err := acquireIn(lockDir(), "the next USB disk", "flashlua-usb-disk")
+	if err != nil {
+		return nil, err
+	}
+	return l.release, nil
 }
 
 // acquireIn is acquire with the directory and the name of the file.

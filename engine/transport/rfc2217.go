@@ -40,6 +40,8 @@ func openRFC2217(ctx context.Context, address string, line Line) (Port, error) {
 	}
 	return dialTelnet(ctx, address, func(ctx context.Context, t *telnetPort) error {
 		r := &remoteLine{port: t, address: address, settings: lineSettings(mode, line.Flow)}
+		r.speed.baud = mode.BaudRate
+		t.line = r
 		return r.set(ctx)
 	})
 }
@@ -59,6 +61,8 @@ type remoteLine struct {
 	address  string
 	settings []*setting
 	sent     bool
+
+	speed remoteSpeed
 }
 
 // set negotiates the option and sets the line, or returns what the server refuses.
@@ -108,8 +112,7 @@ func (r *remoteLine) done() bool {
 	if !r.sent {
 		r.sent = true
 		for _, s := range r.settings {
-			codec.reply = append(codec.reply, telIAC, telSB, optComPort, s.command)
-			codec.reply = append(encodeTelnet(codec.reply, s.want, true), telIAC, telSE)
+			codec.reply = s.appendRequest(codec.reply)
 		}
 	}
 	for _, s := range r.settings {
@@ -118,6 +121,12 @@ func (r *remoteLine) done() bool {
 		}
 	}
 	return codec.negotiated()
+}
+
+// appendRequest appends the subnegotiation that requests the setting.
+func (s *setting) appendRequest(to []byte) []byte {
+	to = append(to, telIAC, telSB, optComPort, s.command)
+	return append(encodeTelnet(to, s.want, true), telIAC, telSE)
 }
 
 // onSub handles a subnegotiation of the server. It ignores line and modem states, which a console does not need.
@@ -130,6 +139,8 @@ func (r *remoteLine) onSub(option byte, value []byte) {
 	case comSuspend, comResume:
 		r.port.suspend(command == comSuspend)
 		return
+	case comBaud + comAnswer:
+		r.speed.onAnswer(value)
 	}
 	for _, s := range r.settings {
 		if r.sent && command == s.command+comAnswer && len(value) == len(s.want) && (s.command != comControl || value[0] <= 3) {
@@ -155,14 +166,19 @@ func lineSettings(mode *serial.Mode, flow string) []*setting {
 		serial.NoParity: 1, serial.OddParity: 2, serial.EvenParity: 3, serial.MarkParity: 4, serial.SpaceParity: 5,
 	}[mode.Parity]
 	return []*setting{
-		{what: "baud", command: comBaud, want: binary.BigEndian.AppendUint32(nil, uint32(mode.BaudRate)), text: func(v []byte) string {
-			return fmt.Sprint(binary.BigEndian.Uint32(v))
-		}},
+		baudSetting(mode.BaudRate),
 		{what: "data bits", command: comDataSize, want: []byte{byte(mode.DataBits)}, text: func(v []byte) string { return fmt.Sprint(v[0]) }},
 		{what: "parity", command: comParity, want: []byte{parity}, text: nameOf("", "none", "odd", "even", "mark", "space")},
 		{what: "stop bits", command: comStopSize, want: []byte{stop}, text: nameOf("", "1", "2", "1.5")},
 		{what: "flow control", command: comControl, want: []byte{control}, text: nameOf("", "none", "xonxoff", "rtscts")},
 	}
+}
+
+// baudSetting returns the setting of a speed.
+func baudSetting(baud int) *setting {
+	return &setting{what: "baud", command: comBaud, want: binary.BigEndian.AppendUint32(nil, uint32(baud)), text: func(v []byte) string {
+		return fmt.Sprint(binary.BigEndian.Uint32(v))
+	}}
 }
 
 // nameOf returns a function that returns the name of a value, by the index in names.

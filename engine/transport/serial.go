@@ -35,6 +35,9 @@ type tty struct {
 	ctl  serial.Port
 	lock uucpLock
 	once sync.Once
+
+	mu   sync.Mutex // mu guards line
+	line Line       // as it is set up
 }
 
 // openSerial opens a serial port, by any of its names, without resetting the board: DTR and RTS stay as the kernel
@@ -64,7 +67,7 @@ func openSerial(_ context.Context, path string, line Line) (Port, error) {
 		}
 		return nil, err
 	}
-	t := &tty{File: f, lock: lock}
+	t := &tty{File: f, lock: lock, line: line}
 	if err := t.acquire(device); err != nil {
 		t.Close()
 		return nil, err

@@ -32,6 +32,7 @@ type telnetPort struct {
 	codec   *telnet       // the reader's
 	preRead []byte        // the reader's: data that came while the port was opened
 	message serverMessage // the reader's
+	line    *remoteLine   // of RFC 2217; nil for plain telnet
 
 	sendMu sync.Mutex // held while sending, so that replies and what depends on them are sent in order; taken before mu
 

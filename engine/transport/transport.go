@@ -5,6 +5,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -98,6 +99,29 @@ func Open(ctx context.Context, spec string, line Line) (Port, error) {
 type lockedPort struct {
 	Port
 	lock *lock
+}
+
+// SpeedSetter is a Port whose line has a speed that can change while it is open. It is used by one goroutine beside
+// those that read and write.
+type SpeedSetter interface {
+	Speed() int // in baud; 0 if this port cannot change it
+	SetSpeed(ctx context.Context, baud int) error
+}
+
+// Speed returns the speed of the line in baud, 0 if it cannot change.
+func (p *lockedPort) Speed() int {
+	if s, ok := p.Port.(SpeedSetter); ok {
+		return s.Speed()
+	}
+	return 0
+}
+
+// SetSpeed changes the speed of the line.
+func (p *lockedPort) SetSpeed(ctx context.Context, baud int) error {
+	if s, ok := p.Port.(SpeedSetter); ok {
+		return s.SetSpeed(ctx, baud)
+	}
+	return errors.ErrUnsupported
 }
 
 // probedPort is a port that can be open and not lead to the console.

@@ -73,9 +73,11 @@ type UBoot struct {
 	console.Interpreter
 	network string
 	defined variables
-	window  int  // of TFTP, as the environment has it; 0: nothing of TFTP is set yet
-	noRetry bool // netretry is no
-	simple  bool // its shell keeps no exit code
+	window  int    // of TFTP, as the environment has it; 0: nothing of TFTP is set yet
+	noRetry bool   // netretry is no
+	simple  bool   // its shell keeps no exit code
+	badBaud int    // of a load over the console at which the board did not answer; 0: none
+	held    string // the command that Hold holds; "" is none
 }
 
 // Interrupt waits for U-Boot, stops its autoboot and makes sure that the prompt answers. A board that is at its

@@ -7,6 +7,7 @@
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
 ---@alias memory { [1]: integer|string, [2]: size } a range of RAM: address and size, { 0x42000000, "256M" }
 ---@alias power_state "on"|"off"|"keep"|"cycle"
+---@alias load_way "tftp"|"serial"|string a partition of the board as U-Boot's load takes it: "usb 0:1"
 
 --------------------------------------------------------------------------------------------------------------- policies
 
@@ -518,6 +519,15 @@ function grub:load() end
 ---@return flashlua.shell
 function grub:boot() end
 
+---@class flashlua.lib_host require("lib.host")
+---@field fastboot fun(arguments: (string|number)[], options?: flashlua.program_options): string
+---@field dfu_util fun(arguments: (string|number)[], options?: flashlua.program_options): string
+---@field uuu fun(arguments: (string|number)[], options?: flashlua.program_options): string
+
+---@class flashlua.program_options
+---@field timeout? duration default: "5m"
+---@field program? string name or path of the program
+
 ---@class flashlua.lib_barebox require("lib.barebox")
 ---@field flash fun(options?: flashlua.barebox_options): fun(s: flashlua.session, job: flashlua.job) flash for a policy
 ---@field boot fun(s: flashlua.session, options?: flashlua.barebox_options): flashlua.shell
@@ -579,6 +589,13 @@ function uboot_object:run(command, options) end
 ---@return string output, integer code
 function uboot_object:exec(command, options) end
 
+---Runs a command that ends by Ctrl-C, calls the function meanwhile, and returns what it returned.
+---@param command string
+---@param run fun(): any
+---@param options? { ready?: string, timeout?: duration }
+---@return any
+function uboot_object:hold(command, run, options) end
+
 ---@param variable string
 ---@return string? value
 function uboot_object:env(variable) end
@@ -590,8 +607,12 @@ function uboot_object:setenv(variable, value) end
 ---@return string address
 function uboot_object:dhcp() end
 
+---@class flashlua.load_options
+---@field by? load_way default: "tftp"
+---@field baud? integer speed of the console while the files are loaded by "serial"; default: its own
+
 ---@param files? string|string[]|table in a policy: names of its files; in a program: the server
----@param name? string in a program: name of the file on the server
+---@param name? flashlua.load_options|string in a policy: how to load; in a program: name of the file on the server
 ---@param address? integer in a program
 ---@param size? integer in a program: in bytes
 function uboot_object:load(files, name, address, size) end
@@ -599,6 +620,19 @@ function uboot_object:load(files, name, address, size) end
 ---@param command? string default: the policy's boot
 ---@return flashlua.shell shell in a policy; nil in a program
 function uboot_object:boot(command) end
+
+---@class flashlua.ums_options
+---@field usb? string where the disk appears on the station, as the kernel names it: "1-1.2"
+---@field serial? string serial number of the board's USB device
+---@field controller? integer number of the board's USB controller; default: 0
+---@field timeout? duration for the disk to appear; default: "30s"
+---@field target? string name of a target of the policy; default: job.target
+---@field image? string file, relative to files_dir, or web address; default: the operator's image
+
+---Has U-Boot expose a medium as a USB disk, which the station writes and verifies. Only in a policy.
+---@param medium? string in U-Boot: "mmc 0"; default: uboot of the target
+---@param options? flashlua.ums_options
+function uboot_object:ums(medium, options) end
 
 ---Writes with U-Boot's own commands, and reads back.
 ---@param job? flashlua.job only in a policy
@@ -816,6 +850,37 @@ csv = {}
 function csv.load(path, options) end
 
 host = {}
+
+---Connects to a device that waits in fastboot over the network.
+---@param address string "udp:192.168.1.5" or "tcp:192.168.1.5", with :PORT if it is not 5554
+---@param options? { timeout?: duration } of each answer; "2m" by default
+---@return flashlua.fastboot
+function host.fastboot(address, options) end
+
+---@class flashlua.fastboot
+local fastboot_object = {}
+
+---@param variable string
+---@return string? value
+function fastboot_object:getvar(variable) end
+
+---@param partition string
+---@param image flashlua.job|string|flashlua.image in a policy the job or a file; in a program an image
+function fastboot_object:flash(partition, image) end
+
+---@param partition string
+---@return string answer
+function fastboot_object:erase(partition) end
+
+---@param command string
+---@return string answer
+function fastboot_object:oem(command) end
+
+---@return string answer
+function fastboot_object:reboot() end
+
+---@return string answer
+function fastboot_object:continue() end
 
 ---@param command string[]|string the executable and its arguments; a string with { shell = true }
 ---@param options? { timeout?: duration, shell?: boolean } a minute by default

@@ -21,7 +21,8 @@ const idlePorts = 5
 
 // options returns what QEMU needs for the medium.
 func (m Medium) options(a Arch, dir string) []string {
-	drive := fmt.Sprintf("if=none,id=%s,format=raw,file=%s", m.Bus, escape(m.file(dir)))
+	// Zeros become holes of the file.
+	drive := fmt.Sprintf("if=none,id=%s,format=raw,discard=unmap,detect-zeroes=unmap,file=%s", m.Bus, escape(m.file(dir)))
 	switch m.Bus {
 	case "nvme":
 		return []string{"-drive", drive, "-device", "nvme,serial=1,drive=nvme"}

@@ -93,6 +93,7 @@ func (f *ubootRace) ours(prepare func() error) (took float64, err error) {
 	}
 	f.image = f.im.packed
 	p := f.load(policyFile(), map[string]string{"limits.attempt": "1h", "limits.total": "24h"})
+	p.Method = engine.ByUBoot
 	p.Targets = map[string]engine.Target{"disk": {Name: "disk", UBoot: "virtio 0"}}
 	p.Flash = func(ctx context.Context, s *engine.Session) error {
 		ub, err := f.prompt(ctx, s)

@@ -123,7 +123,7 @@ func (c *checker) checkFlash(own bool) {
 	if !own && c.calls["sequence"] {
 		c.report(c.line("sequence", ""), "sequence", "unused-sequence", "the sequence is not used: write board.flash = seq.flash")
 	}
-	proves := c.calls["write"] || c.calls["verify"]
+	proves := c.calls["write"] || c.calls["verify"] || c.calls["ums"]
 	if own && c.removedWrite != nil && !proves {
 		c.report(c.removedWrite.Line(), "write", "never-written", "the sequence loses its step write, and nothing calls write(job), which writes the image and verifies it, or verify(job): the run would end as flash.unverified")
 	}

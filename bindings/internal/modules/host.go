@@ -22,7 +22,9 @@ type hostModule struct {
 	allow grants
 }
 
-func (m hostModule) functions() map[string]vm.Builtin { return map[string]vm.Builtin{"run": m.run} }
+func (m hostModule) functions() map[string]vm.Builtin {
+	return map[string]vm.Builtin{"run": m.run, "fastboot": m.fastboot}
+}
 
 type hostOptions struct {
 	Timeout time.Duration `lua:"timeout"`

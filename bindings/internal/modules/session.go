@@ -8,6 +8,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/luaoption"
+	"github.com/flashlua/flashlua/bindings/internal/option"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
 	"github.com/flashlua/flashlua/engine"
@@ -132,11 +134,27 @@ func (x *session) newUBoot(ub *uboot.UBoot) lua.LValue {
 		address, err := x.s.DHCP(c.Ctx, ub)
 		return []lua.LValue{lua.LString(address)}, err
 	}
-	methods["load"] = func(c *vm.Args) ([]lua.LValue, error) { return nil, x.s.Load(c.Ctx, ub, x.files(c)...) }
+	methods["load"] = func(c *vm.Args) ([]lua.LValue, error) {
+		var o loadOptions
+		luaoption.Read(c, ubootLoadOptions, &o)
+		opt := engine.LoadOptions(o)
+		if err := opt.Check(); err != nil {
+			c.Fail("%s", err)
+		}
+		return nil, x.s.LoadBy(c.Ctx, ub, opt, x.files(c)...)
+	}
 	methods["boot"] = x.boot(ub)
+	methods["ums"] = x.ums(ub)
 	x.addWriters(methods, ub)
 	return x.object("uboot", ub.Live, methods, nil)
 }
+
+type loadOptions struct {
+	By   engine.LoadWay `lua:"by"`
+	Baud int            `lua:"baud"`
+}
+
+var ubootLoadOptions = option.Declare[loadOptions](2, "uboot:load")
 
 // files reads the names of the files to load: none for all, one, a list, or a table like the policy's files.
 func (x *session) files(c *vm.Args) []string {

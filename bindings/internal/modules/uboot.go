@@ -61,6 +61,7 @@ func ubootMethods(ub *uboot.UBoot, touch func() error) map[string]vm.Builtin {
 	return map[string]vm.Builtin{
 		"run":  runner(ub.Run, touch),
 		"exec": executer(ub.Exec, touch),
+		"hold": hold(ub, touch),
 		"env": func(c *vm.Args) ([]lua.LValue, error) {
 			v, err := ub.Env(c.Ctx, c.Str(1, "variable"))
 			if v == "" {

@@ -24,6 +24,7 @@ var kinds = map[reflect.Type]Kind{
 	reflect.TypeFor[time.Duration]():     Duration,
 	reflect.TypeFor[Bytes]():             Size,
 	reflect.TypeFor[engine.PowerState](): PowerState,
+	reflect.TypeFor[engine.LoadWay]():    LoadWay,
 	reflect.TypeFor[classify.Class]():    Class,
 	reflect.TypeFor[map[string]string](): Texts,
 	reflect.TypeFor[ValueTexts]():        Values,

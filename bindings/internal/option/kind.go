@@ -26,6 +26,7 @@ const (
 	Pause      Kind = "pause"                                // a duration that may be "0s"
 	Size       Kind = "size"                                 // bytes, or "8G"
 	PowerState Kind = "power_state"                          // one of engine.PowerAfterStates
+	LoadWay    Kind = "load_way"                             // as engine.LoadOptions.By
 	Class      Kind = `"retry"|"fatal"`                      // of an error
 	Prompts    Kind = "string|string[]"                      // one text to wait for, or several
 	Texts      Kind = "table<string, string>"                // names and their texts
@@ -45,8 +46,8 @@ const (
 )
 
 // Parse returns the Go value of an option: an int for an Integer, an int64 for a Size, a time.Duration, an
-// engine.PowerState, a classify.Class, and v itself for the other kinds. v is a string, a float64, a bool or an
-// Other. The error completes "option NAME …".
+// engine.PowerState, an engine.LoadWay, a classify.Class, and v itself for the other kinds. v is a string, a float64, a
+// bool or an Other. The error completes "option NAME …".
 func (k Kind) Parse(v any) (any, error) {
 	text, isText := v.(string)
 	number, isNumber := v.(float64)
@@ -89,6 +90,8 @@ func (k Kind) Parse(v any) (any, error) {
 		return nil, fmt.Errorf("must be a string, not a %s", typeOf(v))
 	case k == PowerState:
 		return parsePowerState(text)
+	case k == LoadWay:
+		return engine.LoadWay(text), check(engine.LoadWay(text).Valid(), `must be "tftp", "serial" or a partition as U-Boot's load takes it, "usb 0:1", not %q`, text)
 	case k == Class:
 		return parseClass(text)
 	}

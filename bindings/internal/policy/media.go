@@ -14,8 +14,8 @@ func (s *section) rejectFilesForTFTP(p *engine.Policy) {
 		switch f := p.Files[name]; {
 		case f.NoAddress && p.Method == engine.ByLinux && !s.own["flash"]:
 			files.fail(name, `must be { "file", address }: the default sequence loads it with U-Boot. Only a flash of the policy's own can use a file without an address, by s:serve(%q)`, name)
-		case !f.NoAddress && p.Net.NoTFTP:
-			files.fail(name, "has an address for U-Boot, which loads by TFTP, but net.tftp_server is false: remove one of them")
+		case !f.NoAddress && p.Net.NoTFTP && !s.own["flash"]:
+			files.fail(name, "has an address for U-Boot, which loads by TFTP, but net.tftp_server is false: remove one of them, or load it another way in a flash of the policy's own")
 		}
 	}
 }

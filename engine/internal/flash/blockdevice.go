@@ -18,13 +18,18 @@ type BlockDevice struct {
 	direct     *os.File // direct access, past the cache; nil if the file system has none
 	sector     int64    // bytes of a sector; 1 for a file
 	device     bool
-	end        int64       // size of a device in bytes
+	end        int64       // size of a device in bytes; 0 for a file that takes the size of the image
 	precompare *Precompare // nil until StartPrecompare
 	oldSectors *oldSectors // what rewritten sectors held before
 }
 
 // Target returns the target as receipts name it.
-func (t *BlockDevice) Target() Target { return Target{Name: t.cfg.Path, Path: t.cfg.Path} }
+func (t *BlockDevice) Target() Target {
+	if t.cfg.Target != nil {
+		return *t.cfg.Target
+	}
+	return Target{Name: t.cfg.Path, Path: t.cfg.Path}
+}
 
 // DiskSector returns the size of a logical sector of a disk in bytes, 0 if the target is a file or a part of a disk.
 func (t *BlockDevice) DiskSector() int64 {
@@ -99,7 +104,7 @@ func (t *BlockDevice) openFile() error {
 // Fits refuses an image of size bytes that is too large. all reports whether size is final; otherwise the image
 // may grow.
 func (t *BlockDevice) Fits(size int64, all bool) error {
-	if t.device && t.end < size {
+	if (t.device || t.end > 0) && t.end < size {
 		return tooLarge(t.cfg.Path, t.end, size, all)
 	}
 	return nil
@@ -127,7 +132,7 @@ func (t *BlockDevice) beforeWrite() {
 
 // truncate sets a file's length to that of the image.
 func (t *BlockDevice) truncate(size int64) error {
-	if t.device {
+	if t.device || t.end > 0 {
 		return nil
 	}
 	if st, err := t.f.Stat(); err == nil && st.Size() == size {

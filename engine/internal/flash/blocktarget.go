@@ -1,6 +1,7 @@
 package flash
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -26,6 +27,13 @@ type BlockTarget struct {
 	Progress    func(step string, done, total int64) // may be nil; called from other goroutines
 	OpenFile    func(path string) (*os.File, error)  // opens or creates the file; nil is os.OpenFile
 	BeforeWrite func()                               // called before each write; may be nil; called from other goroutines
+
+	// Target is what receipts name; nil is one of Path.
+	Target *Target
+	// Size is not 0 if a file stands for a disk of that many bytes. Its length stays.
+	Size int64
+	// Refused advises what to do about a device that is refused; "" says that --force helps.
+	Refused string
 }
 
 // Open checks the target and opens it. It refuses a target that is the image file source, or that holds it. It
@@ -61,7 +69,7 @@ func (l BlockTarget) Open(source string) (*BlockDevice, error) {
 		return nil, classify.WithHint(classify.New(classify.TargetUnsafe, "%s is what %s consists of", l.Path, device),
 			"name %s, or detach it with losetup --detach; --force writes the file all the same", device)
 	}
-	t := &BlockDevice{cfg: l, sector: 1, oldSectors: newOldSectors()}
+	t := &BlockDevice{cfg: l, sector: 1, end: l.Size, oldSectors: newOldSectors()}
 	if err != nil { // NewWriter creates it
 		if in, err := os.Stat(filepath.Dir(l.Path)); err != nil || !in.IsDir() {
 			return nil, classify.New(classify.TargetUnsafe, "cannot write %s: there is no such folder", l.Path)
@@ -90,7 +98,8 @@ func (l BlockTarget) checkApart(target, source os.FileInfo, name string) error {
 // openDevice opens a block device. It refuses one that must not be overwritten.
 func (l BlockTarget) openDevice(st os.FileInfo) (*BlockDevice, error) {
 	refuse := func(format string, a ...any) error {
-		return classify.WithHint(classify.New(classify.TargetUnsafe, format, a...), "name the right device, lsblk lists them; --force writes it all the same")
+		return classify.WithHint(classify.New(classify.TargetUnsafe, format, a...), "%s",
+			cmp.Or(l.Refused, "name the right device, lsblk lists them; --force writes it all the same"))
 	}
 	if !l.Force {
 		if where := sys.uses(sys.extents(st, false)); len(where) > 0 {

@@ -38,9 +38,9 @@ func overlap(a, b []Extent) (Extent, bool) {
 	return Extent{}, false
 }
 
-// Holding returns the medium with the extent that an image takes on it. What U-Boot writes ends with the image, so that
-// several images can have one medium, each from an offset on. im is nil if the image is not known yet: then no extent of
-// a medium of U-Boot is known.
+// Holding returns the medium with the extent that an image takes on it. What U-Boot writes ends with the image, so
+// that several images can have one medium, each from an offset on. im is nil if the image is not known yet: then
+// no extent of a medium of U-Boot is known.
 func (m Medium) Holding(im *image.Image) Medium {
 	if m.uboot == nil || len(m.Extents) == 0 {
 		return m

@@ -16,6 +16,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/internal/flashtest"
+	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/internal/serve"
 )
 
@@ -206,5 +208,57 @@ func TestUBootLies(t *testing.T) {
 		if !isKind(err, classify.VerifyMismatch) && !isKind(err, classify.WriteFailed) {
 			t.Errorf("a flash by a U-Boot whose virtio %s does nothing = %v; want %s", verb, err, classify.VerifyMismatch)
 		}
+	}
+}
+
+// TestUBootAlias writes an image, of which the begin is right, to media that keep what is beyond their real size in the
+// place of their begin. Their real sizes are whole sectors, anywhere in a block.
+func TestUBootAlias(t *testing.T) {
+	const size = probeFrom
+	for _, real := range []int64{size / 2, size/2 + 512, 9*mib + 100*512, size - image.BlockSize/2, size - 512} {
+		data := random(size, 9)
+		m := mounted(t, &flashtest.Medium{Size: size, Real: real}, true)
+		if _, err := m.Content().WriteAt(data[:real], 0); err != nil {
+			t.Fatal(err)
+		}
+		s, err := openUBoot(t, m.Path, newImage(t, data), hooks{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Receipt{}, s.Write(s.ctx)
+		if err == nil {
+			r, err = repaired(s.ctx, s)
+		}
+		if r.Valid() || !isKind(err, classify.VerifyMismatch) || s.Counts().Skipped == 0 {
+			t.Errorf("a flash of %d bytes, %d of them real = %+v, %+v, %v; want %s after a part was skipped", size, real, r, s.Counts(), err, classify.VerifyMismatch)
+		}
+	}
+}
+
+// TestUBootReadsOnce writes a tenth of an image: what was right before is read once.
+func TestUBootReadsOnce(t *testing.T) {
+	w, u := ubootWriter(t, 20*mib, 21*mib)
+	flash := func() {
+		t.Helper()
+		u.log = nil
+		err := w.Write(t.Context())
+		if err == nil {
+			_, err = w.Verify(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	flash()
+	damage(t, u.path, 9*mib, 1)
+	flash()
+	blocks := 0
+	for _, line := range u.log {
+		if words := strings.Fields(line); strings.HasPrefix(line, "virtio read") {
+			blocks += int(hexNumber(words[4]))
+		}
+	}
+	if read := blocks * 512; read > 23*mib {
+		t.Errorf("the flash with one wrong byte of %d read %d bytes; want less than %d", 20*mib, read, 23*mib)
 	}
 }

@@ -39,8 +39,8 @@ type ubootBoard struct {
 	packer packer
 }
 
-// Resume remembers which blocks of an image writers wrote to a medium. A later writer of the same image compares them
-// before it writes. Safe for concurrent use.
+// Resume remembers which blocks of an image writers wrote to a medium. A later writer of the same image compares
+// them before it writes. Safe for concurrent use.
 type Resume struct {
 	mu  sync.Mutex
 	all map[string]map[int64]bool // guarded by mu: offsets of blocks, by medium and image
@@ -154,8 +154,8 @@ func (d *UBootFlasher) Resolve(ctx context.Context, t Target, _ bool) (Medium, e
 // Prepare implements Flasher. U-Boot needs no preparation.
 func (d *UBootFlasher) Prepare(context.Context, Medium) error { return nil }
 
-// Writer implements Flasher. It reads the last sector that the image needs, if U-Boot does not say how large the medium
-// is.
+// Writer implements Flasher. It reads the last sector that the image needs, if U-Boot does not say how large the
+// medium is.
 func (d *UBootFlasher) Writer(ctx context.Context, m Medium, im Image, beforeWrite func()) (Writer, error) {
 	b, err := d.ask(ctx)
 	if err != nil {

@@ -50,8 +50,8 @@ func packLZ4(w io.Writer, r io.Reader) error {
 	return z.Close()
 }
 
-// packer chooses how a piece is sent: the cheapest way by what the pieces before it took. The zero packer sends all
-// pieces as they are.
+// packer chooses how a piece is sent: the cheapest way by what the pieces before it took. The zero packer sends
+// all pieces as they are.
 type packer struct {
 	clock clock.Clock
 	ways  []packing

@@ -2,8 +2,8 @@ package flash
 
 import "github.com/flashlua/flashlua/engine/internal/image"
 
-// cut joins adjacent ranges into runs of at most max bytes, which is a multiple of image.BlockSize. The last run of the
-// image is padded to a whole sector.
+// cut joins adjacent ranges into runs of at most max bytes, which is a multiple of image.BlockSize. The last run
+// of the image is padded to a whole sector.
 func (s ranges) cut(m Medium, max int64) (runs []ddRun) {
 	for i := 0; i < len(s); {
 		off, end := s[i].Off, s[i].Off+s[i].Len
@@ -17,8 +17,8 @@ func (s ranges) cut(m Medium, max int64) (runs []ddRun) {
 	return runs
 }
 
-// pieces cuts ranges into pieces of at most max bytes, each of one or more runs. The first pieces, as many as probes, are
-// small: they show what the others will cost.
+// pieces cuts ranges into pieces of at most max bytes, each of one or more runs. The first pieces, as many as
+// probes, are small: they show what the others will cost.
 func (s ranges) pieces(m Medium, max int64, probes int) (all [][]ddRun) {
 	for range probes {
 		n, size := 0, int64(0)
@@ -41,8 +41,8 @@ func (s ranges) pieces(m Medium, max int64, probes int) (all [][]ddRun) {
 	return all
 }
 
-// blocks cuts ranges into blocks of image.BlockSize, which can only be read by ReadAt. The last one of an image may be
-// shorter.
+// blocks cuts ranges into blocks of image.BlockSize, which can only be read by ReadAt. The last one of an image
+// may be shorter.
 func (s ranges) blocks() (all ranges) {
 	for _, r := range s {
 		for at := int64(0); at < r.Len; at += image.BlockSize {

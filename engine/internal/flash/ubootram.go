@@ -68,8 +68,8 @@ var (
 	memory = regexp.MustCompile(`memstart\s*= (0x[0-9a-f]+)\s+memsize\s*= (0x[0-9a-f]+)`)
 	// reserved matches memory that U-Boot's commands must not overwrite.
 	reserved = regexp.MustCompile(`reserved\[\w+\]\s+\[(0x[0-9a-f]+)-(0x[0-9a-f]+)\]`)
-	// own matches addresses of U-Boot itself, which lies at the end of a bank: its stack is below its heap, which is below
-	// its code.
+	// own matches addresses of U-Boot itself, which lies at the end of a bank: its stack is below its heap, which
+	// is below its code.
 	own = regexp.MustCompile(`(?m)^\s*(?:relocaddr|irq_sp|sp start|stack ptr|fdt_blob|new_fdt|malloc base|TLB addr)\s*= (0x[0-9a-f]+)`)
 	// loadAddress matches where a board's own commands load files.
 	loadAddress = regexp.MustCompile(`(?m)^(?:loadaddr|kernel_addr_r)=(?:0x)?([0-9a-f]+)`)

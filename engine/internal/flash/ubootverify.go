@@ -1,9 +1,12 @@
 package flash
 
 import (
+	"cmp"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -30,7 +33,7 @@ func (w *UBootWriter) Verify(ctx context.Context) (Receipt, error) {
 	return Receipt{m.Target, m.Device, w.im.Size(), w.im.SHA256(), w.board.digest.name, true}, nil
 }
 
-// mismatchedRanges reads ranges back and returns their blocks that do not hold the image.
+// mismatchedRanges reads ranges, or blocks, back and returns the blocks that do not hold the image.
 func (w *UBootWriter) mismatchedRanges(ctx context.Context, step string, s ranges) (bad ranges, err error) {
 	var total, done int64
 	groups := s.groups(w.Medium, w.board.size)
@@ -38,7 +41,7 @@ func (w *UBootWriter) mismatchedRanges(ctx context.Context, step string, s range
 		total += g.len
 	}
 	for _, g := range groups {
-		wrong, err := w.compare(ctx, g)
+		wrong, err := w.compare(ctx, g, step == "compare")
 		if err != nil {
 			return nil, err
 		}
@@ -50,33 +53,95 @@ func (w *UBootWriter) mismatchedRanges(ctx context.Context, step string, s range
 	return bad, nil
 }
 
-// compare reads a group back into a buffer that holds something else, and returns the blocks that differ.
-func (w *UBootWriter) compare(ctx context.Context, g hashGroup) (bad ranges, err error) {
-	x, at := w.board.digest, w.board.check
-	type digest struct {
-		sum string
-		err error
+// compare reads a group back into a buffer that holds something else, and returns the blocks that differ. first
+// says that it is the comparison before a write, of which many a group differs: it hashes each range, and
+// remembers what differs.
+func (w *UBootWriter) compare(ctx context.Context, g hashGroup, first bool) (bad ranges, err error) {
+	parts := ranges{{Off: g.off, Len: g.len}}
+	if first && len(g.ranges) > 1 {
+		parts = g.ranges
 	}
-	want := make(chan digest, 1)
+	wrong, err := w.differing(ctx, g, parts, func() error { return w.read(ctx, g.off, g.len) })
+	if err != nil || len(wrong) == 0 {
+		return nil, err
+	}
+	if len(parts) == 1 {
+		wrong = g.ranges
+	}
+	blocks := wrong.blocks()
+	if bad, err = w.differing(ctx, g, blocks, func() error { return nil }); err == nil && len(bad) == 0 {
+		bad = blocks // the two hashes disagree
+	}
+	if err == nil && first {
+		err = w.rememberOld(ctx, g, bad)
+	}
+	return bad, err
+}
+
+// differing returns the parts of a group that are not the image's in the check buffer, which fill fills.
+func (w *UBootWriter) differing(ctx context.Context, g hashGroup, parts ranges, fill func() error) (bad ranges, err error) {
+	type digests struct {
+		sums []string
+		err  error
+	}
+	want := make(chan digests, 1)
 	go func() {
-		sum, err := g.digest(w.im, x.new(), make([]byte, image.MaxRange))
-		want <- digest{sum, err}
+		sums, err := w.digests(parts)
+		want <- digests{sums, err}
 	}()
-	err = w.read(ctx, g.off, g.len)
+	var in []span
+	for _, p := range parts {
+		from := w.board.check + uint64(p.Off-g.off)
+		in = append(in, span{from, from + uint64(p.Len)})
+	}
+	err = fill()
 	var got []string
 	if err == nil {
-		got, err = w.dut.hash(ctx, x, span{at, at + uint64(g.len)})
+		got, err = w.dut.hash(ctx, w.board.digest, in...)
 	}
 	expected := <-want
-	switch {
-	case expected.err != nil:
-		return nil, expected.err
-	case err != nil:
+	if err = cmp.Or(expected.err, err); err != nil {
 		return nil, err
-	case got[0] == expected.sum:
-		return nil, nil
 	}
-	return w.refine(ctx, g)
+	for i, p := range parts {
+		if got[i] != expected.sums[i] {
+			bad = append(bad, p)
+		}
+	}
+	return bad, nil
+}
+
+// digests returns the digests with which parts of the medium must read back, with zeros after the image's end.
+// ReadRange fails if the image has changed since its own digest was made.
+func (w *UBootWriter) digests(parts ranges) (sums []string, err error) {
+	all := w.im.Ranges()
+	buf := make([]byte, image.MaxRange)
+	last := -1 // the range in buf
+	for _, p := range parts {
+		h := w.board.digest.new()
+		for at, end := p.Off, p.Off+p.Len; at < end; {
+			i, found := slices.BinarySearchFunc(all, at, func(r image.Range, off int64) int { return cmp.Compare(r.Off, off) })
+			if !found {
+				i--
+			}
+			r := all[i]
+			if at >= r.Off+r.Len { // after the image's end
+				h.Write(make([]byte, end-at))
+				break
+			}
+			if i != last {
+				if err := w.im.ReadRange(r, buf); err != nil {
+					return nil, err
+				}
+				last = i
+			}
+			to := min(end, r.Off+r.Len)
+			h.Write(buf[at-r.Off : to-r.Off])
+			at = to
+		}
+		sums = append(sums, hex.EncodeToString(h.Sum(nil)))
+	}
+	return sums, nil
 }
 
 // read fills the check buffer with a word that no image has, and reads a part of the medium into it: a read that
@@ -88,36 +153,6 @@ func (w *UBootWriter) read(ctx context.Context, off, n int64) error {
 	return w.Medium.uboot.Read(ctx, w.board.check, off, n)
 }
 
-// refine returns the blocks of a group that differ, from what was read of it: all of them if none differs.
-func (w *UBootWriter) refine(ctx context.Context, g hashGroup) (bad ranges, err error) {
-	blocks := g.ranges.blocks()
-	if len(blocks) == 1 {
-		return blocks, nil
-	}
-	var parts []span
-	for _, b := range blocks {
-		from := w.board.check + uint64(b.Off-g.off)
-		parts = append(parts, span{from, from + uint64(b.Len)})
-	}
-	got, err := w.dut.hash(ctx, crc, parts...)
-	if err != nil {
-		return nil, err
-	}
-	for i, b := range blocks {
-		want, err := w.crcOf(b.Off, b.Len)
-		if err != nil {
-			return nil, err
-		}
-		if got[i] != want {
-			bad = append(bad, b)
-		}
-	}
-	if len(bad) == 0 {
-		bad = blocks
-	}
-	return bad, nil
-}
-
 // crcOf returns the CRC of n bytes of the image, with zeros after its end.
 func (w *UBootWriter) crcOf(off, n int64) (string, error) {
 	h := crc.new()
@@ -127,15 +162,16 @@ func (w *UBootWriter) crcOf(off, n int64) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
-// sampleMedium compares samples of the medium. It returns the kinds of ranges that are right so often that comparing
-// all of them costs less than writing them. Data is sent before it is written, so that comparing it costs less.
+// sampleMedium compares samples of the medium. It returns the kinds of ranges that are right so often that
+// comparing all of them costs less than writing them. Data is sent before it is written, so that comparing it
+// costs less. If data is right, comparing zeros, too, may save a read of the whole medium.
 func (w *UBootWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]bool, err error) {
 	all := ranges(w.im.Ranges())
 	if all.size() < probeFrom {
 		return nil, nil
 	}
 	likely = map[image.Kind]bool{}
-	for _, kind := range []image.Kind{image.Data, image.Zero} {
+	for _, kind := range []image.Kind{image.Data, image.Zero} { // in this order
 		for _, r := range all.ofKind(kind).sample(samples) {
 			began := w.dut.Clock.Now()
 			right, err := w.sample(ctx, r, kind)
@@ -143,7 +179,7 @@ func (w *UBootWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]b
 				return nil, err
 			}
 			took := w.dut.Clock.Now().Sub(began)
-			if right && kind == image.Zero {
+			if right && kind == image.Zero && !likely[image.Data] {
 				if right, err = w.writesSlower(ctx, r, took); err != nil {
 					return nil, err
 				}
@@ -178,8 +214,8 @@ func (w *UBootWriter) sample(ctx context.Context, r image.Range, kind image.Kind
 	return got[0] == want, err
 }
 
-// writesSlower reports whether writing a range takes longer than comparing it, which took so long. The range is right,
-// and in the check buffer.
+// writesSlower reports whether writing a range takes longer than comparing it, which took so long. The range is
+// right, and in the check buffer.
 func (w *UBootWriter) writesSlower(ctx context.Context, r image.Range, compared time.Duration) (bool, error) {
 	if w.Medium.unit > w.Medium.Sector { // an erase block is not worn for it, and is slow
 		return true, nil

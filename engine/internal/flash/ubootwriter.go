@@ -22,6 +22,7 @@ type UBootWriter struct {
 	unverified  ranges // to be read back by the next Verify
 	wrong       ranges // blocks that the last Verify read back wrong
 	counts      Counts
+	old         oldRuns
 	done, total int64 // bytes of this write
 }
 
@@ -31,8 +32,9 @@ func (w *UBootWriter) Counts() Counts { return w.counts }
 // Distrust implements Writer.
 func (w *UBootWriter) Distrust() { w.unverified = w.im.Ranges() }
 
-// Write implements Writer. The image is padded to whole sectors; the rest of an erase block keeps its content. Ranges
-// are compared first, and those that are right not written, if an earlier attempt wrote them, or a sample suggests it.
+// Write implements Writer. The image is padded to whole sectors; the rest of an erase block keeps its content.
+// Ranges are compared first, and those that are right not written, if an earlier attempt wrote them, or a sample
+// suggests it.
 func (w *UBootWriter) Write(ctx context.Context) error {
 	if err := w.selectMedium(ctx); err != nil {
 		return err
@@ -42,7 +44,8 @@ func (w *UBootWriter) Write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wrong := all.blocks()
+	wrong, compared := all.blocks(), ranges(nil)
+	w.old = oldRuns{}
 	if maybe := all.withKinds(likely).union(w.dut.Resume.written(w.Medium, w.im)); len(maybe) > 0 {
 		bad, err := w.mismatchedRanges(ctx, "compare", maybe)
 		switch {
@@ -50,15 +53,33 @@ func (w *UBootWriter) Write(ctx context.Context) error {
 		case err != nil:
 			return err
 		default:
-			wrong = all.without(maybe).blocks().union(bad)
+			wrong, compared = all.without(maybe).blocks().union(bad), maybe
 		}
 	}
 	w.counts.Written, w.counts.Skipped = wrong.size(), all.size()-wrong.size()
-	w.unverified = all // all, because a medium that is smaller than it says aliases blocks
-	if len(wrong) == 0 {
-		w.unverified = nil
+	if w.unverified, err = w.toVerify(ctx, wrong, compared); err != nil {
+		return err
 	}
 	return w.writeRanges(ctx, wrong, false)
+}
+
+// toVerify returns what Verify must read after the blocks in wrong were written. What was compared before is read
+// once more if the write may change it.
+func (w *UBootWriter) toVerify(ctx context.Context, wrong, compared ranges) (ranges, error) {
+	all := ranges(w.im.Ranges())
+	if len(compared) < len(all) {
+		return all, nil
+	}
+	if len(wrong) == 0 {
+		return nil, nil
+	}
+	alias, err := w.mayAlias(ctx)
+	if alias || err != nil {
+		return all, err
+	}
+	// The partition table is cleared and written again, and both ends of the image may be those of the medium.
+	last := all[len(all)-1].Off + all[len(all)-1].Len
+	return wrong.union(slices.DeleteFunc(all.blocks(), func(b image.Range) bool { return b.Off >= mib && b.Off < last-mib })), nil
 }
 
 // Repair implements Writer.
@@ -81,9 +102,9 @@ func (w *UBootWriter) selectMedium(ctx context.Context) error {
 	return err
 }
 
-// writeRanges writes blocks, those with the partition table last. If others are written, it first overwrites the old
-// partition table with zeros, so that a half-written medium boots from neither. checkRAM has the board hash what
-// arrived before it is written.
+// writeRanges writes blocks, those with the partition table last. If others are written, it first overwrites the
+// old partition table with zeros, so that a half-written medium boots from neither. checkRAM has the board hash
+// what arrived before it is written.
 func (w *UBootWriter) writeRanges(ctx context.Context, wrong ranges, checkRAM bool) error {
 	first, _ := ranges(w.im.Ranges()).blocks().splitBootRanges()
 	others := wrong.without(first)
@@ -118,8 +139,8 @@ func (w *UBootWriter) writeRanges(ctx context.Context, wrong ranges, checkRAM bo
 	return w.writePieces(ctx, pieces, checkRAM)
 }
 
-// splitTail splits off the last block of the image if it ends in the middle of an erase block: what follows in the erase
-// block must keep its content, so that the block is written as data.
+// splitTail splits off the last block of the image if it ends in the middle of an erase block: what follows in the
+// erase block must keep its content, so that the block is written as data.
 func (w *UBootWriter) splitTail(s ranges) (whole, tail ranges) {
 	if len(s) == 0 {
 		return nil, nil
@@ -151,7 +172,8 @@ func (w *UBootWriter) writeZeros(ctx context.Context, runs []ddRun) error {
 	return nil
 }
 
-// writePieces sends pieces, and has the board write each. The station packs a piece while the one before it is sent.
+// writePieces sends pieces, and has the board write each. The station packs a piece while the one before it is
+// sent.
 func (w *UBootWriter) writePieces(ctx context.Context, pieces [][]ddRun, checkRAM bool) error {
 	type packed struct {
 		parcel

@@ -37,6 +37,8 @@ func init() {
 		"exit":     {truth(0), "exit script", false},
 		"false":    {truth(1), "do nothing, unsuccessfully", false},
 		"help":     {help, "print command description/usage", false},
+		"loadx":    {loadSerial, "load binary file over serial line (xmodem mode)", false},
+		"loady":    {loadSerial, "load binary file over serial line (ymodem mode)", false},
 		"mdio":     {bus("list", "read", "write", "rx", "wx"), "MDIO utility commands", false},
 		"mii":      {bus("device", "info", "read", "write", "dump", "modify"), "MII utility commands", false},
 		"mmc":      {mmc, "MMC sub system", true},

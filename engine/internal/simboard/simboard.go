@@ -78,6 +78,7 @@ type Board struct {
 	end              context.CancelCauseFunc // ends it
 	linux            bool                    // runs now
 	booted           time.Time               // when that began
+	exposed          *medium                 // over USB; nil: none
 	done             chan struct{}           // closed when the power is off and everything stands still
 	saved            map[string]string       // U-Boot's environment in flash; of the goroutine that lives
 	restarts         int                     // resets of its own since power-on; of the goroutine that lives

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/transport"
+	"github.com/flashlua/flashlua/engine/uboot"
+)
+
+// LoadWay is a way to get files into a board's RAM: LoadByTFTP, LoadBySerial, or the partition of a medium of the board
+// as U-Boot's load takes it, "usb 0:1". Its values are constants: safe for concurrent use.
+type LoadWay string
+
+// The ways to load that are no partition.
+const (
+	LoadByTFTP   LoadWay = "tftp"
+	LoadBySerial LoadWay = "serial"
+)
+
+// Valid reports whether w is a way to load.
+func (w LoadWay) Valid() bool {
+	return w == LoadByTFTP || w == LoadBySerial || uboot.IsMediaName(string(w))
+}
+
+// LoadOptions says how LoadBy gets files into the board's RAM. Plain data: safe for concurrent use.
+type LoadOptions struct {
+	By   LoadWay // "" is LoadByTFTP
+	Baud int     // speed of the console during LoadBySerial; 0: the console's own
+}
+
+// Check returns an error of kind config.policy if o says no way to load.
+func (o LoadOptions) Check() error {
+	switch {
+	case o.By != "" && !o.By.Valid():
+		return classify.WithHint(classify.New(classify.ConfigPolicy, "%q is no way to load a file", string(o.By)),
+			`by is "tftp", "serial", or a partition as U-Boot's load takes it: "usb 0:1", "mmc 1:2"`)
+	case o.Baud != 0 && o.By != LoadBySerial:
+		return classify.WithHint(classify.New(classify.ConfigPolicy, "baud is the speed of a load over the console"), `set by = "serial", or leave baud out`)
+	}
+	return nil
+}
+
+// loadBy has U-Boot load a file of the policy.
+func (s *Session) loadBy(ctx context.Context, ub *uboot.UBoot, f bootFile, opt LoadOptions) error {
+	switch opt.By {
+	case "", LoadByTFTP:
+		if s.run.policy.Net.NoTFTP {
+			return classify.WithHint(classify.New(classify.ConfigPlan, "U-Boot cannot load the %s file by TFTP: net.tftp_server is false", f.name),
+				`load it by = "serial" or by = "usb 0:1", or remove net.tftp_server`)
+		}
+		server, err := s.tftpServer(ctx, ub)
+		if err != nil {
+			return err
+		}
+		return s.loadFile(ctx, ub, f, server)
+	case LoadBySerial:
+		return s.loadSerial(ctx, ub, f, opt.Baud)
+	}
+	return ub.LoadMedia(ctx, string(opt.By), filepath.Base(f.Path), f.content, f.size, f.Address)
+}
+
+// loadSerial has U-Boot load a file over the console.
+func (s *Session) loadSerial(ctx context.Context, ub *uboot.UBoot, f bootFile, baud int) error {
+	if s.run.files.noBaud {
+		baud = 0
+	}
+	began := s.run.Clock.Now()
+	at := cmp.Or(s.run.policy.Console.Line.Baud, transport.DefaultBaud)
+	if ub.Speed() != 0 && baud != 0 {
+		at = baud
+	}
+	s.Note(fmt.Sprintf("%s: %d bytes over the console, about %s at %d baud", f.name, f.size, serialTime(f.size, at), at))
+	opt := uboot.SerialOptions{Name: f.tftpName, Baud: baud, Note: s.Note}
+	err := ub.LoadSerial(ctx, f.content, f.size, f.Address, opt, func(sent int64) { s.run.events.progress("load "+f.name, sent, f.size) })
+	if errors.Is(err, uboot.ErrSpeed) {
+		s.run.files.noBaud = true
+	}
+	if err == nil {
+		took := s.run.Clock.Now().Sub(began)
+		s.Note(fmt.Sprintf("%s: %.1f kB/s over the console", f.name, float64(f.size)/1e3/max(took.Seconds(), 0.001)))
+	}
+	return err
+}
+
+// serialTime returns how long so many bytes take at a speed: 10 bits a byte, and an eighth for blocks and answers.
+func serialTime(size int64, baud int) time.Duration {
+	return (time.Duration(float64(size) * 11.25 / float64(baud) * float64(time.Second))).Round(time.Second)
+}
