@@ -91,6 +91,11 @@ func (r *boardRun) checkMethod() (err error) {
 	if err != nil || r.policy.Method != ByUBoot || !r.policy.LoadsNoFiles {
 		return err
 	}
+	if ram := r.policy.UBoot.RAM; ram.Size > 0 {
+		if err := flash.RAM(ram).Check(); err != nil {
+			return classify.WithHint(err, "make uboot.ram in the policy larger, or remove it: then `bdinfo` says which RAM is free")
+		}
+	}
 	switch { // the default sequence of U-Boot
 	case r.policy.Net.NoTFTP:
 		return classify.WithHint(classify.New(classify.ConfigPolicy, "U-Boot loads the image by TFTP, and net.tftp_server is false"),

@@ -37,6 +37,9 @@ func TestMethodRefusals(t *testing.T) {
 		"other TFTP": {func(b *bench) {
 			b.policy.Method, b.policy.LoadsNoFiles, b.job.TFTPDir, b.job.Target = ByUBoot, true, "/srv/tftp", "both"
 		}, "--tftp-dir names another one", "leave out --tftp-dir", classify.Usage},
+		"small RAM": {func(b *bench) {
+			b.policy.Method, b.policy.LoadsNoFiles, b.policy.UBoot.RAM.Size, b.job.Target = ByUBoot, true, 4096, "both"
+		}, "the board has 4096 bytes of RAM for images", "make uboot.ram in the policy larger", classify.UBootRAM},
 		"medium as target": {func(b *bench) { b.job.Target = "mmc 0" }, `has no target "mmc 0"`, "it has both, linux, nor; mmc 0 is both", classify.Usage},
 	} {
 		b := newBench(t, failing(nil))

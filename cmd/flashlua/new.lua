@@ -12,6 +12,8 @@ return {
 	-- U-Boot: the end of its prompt, the text that announces autoboot, and the keys that stop it.
 	uboot = { prompt = "=> ", autoboot = "Hit any key to stop autoboot", keys = " " },
 
+	-- method = "uboot", -- without a Linux: U-Boot writes by itself, and needs no files, bootargs, boot and linux
+
 	-- The files that U-Boot loads by TFTP, with their addresses. Paths are relative to this file, or to --files.
 	files = {
 		kernel = { "Image", 0x82000000 },
@@ -23,7 +25,8 @@ return {
 	-- The Linux in RAM: its login prompt, the user, and the end of the shell's prompt.
 	linux = { login = "login:", user = "root", prompt = "# " },
 
-	-- The media as that Linux sees them: a device, or the sysfs address of its controller.
+	-- The media as that Linux sees them: a device, or the sysfs address of its controller. With U-Boot's name as well:
+	-- { path = "/dev/mmcblk0", uboot = "mmc 0" }.
 	targets = { disk = "/dev/mmcblk0" },
 	default_target = "disk",
 

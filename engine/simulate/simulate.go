@@ -6,11 +6,8 @@ package simulate
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -154,48 +151,10 @@ func config(p *engine.Policy, settings string) (cfg simboard.Config, err error) 
 		Login: p.Linux.Login, User: p.Linux.User, Password: p.Linux.Password, ShellPrompt: firstPrompt(p.Linux.Prompts),
 	}
 	if err = simboard.Parse(settings, &cfg); err == nil {
-		cfg.Media, err = media(p)
+		err = addMedia(&cfg, p)
 	}
 	return cfg, err
 }
 
 // firstPrompt is the prompt that a simulated board has.
 func firstPrompt(prompts []string) string { return strings.Join(prompts[:min(1, len(prompts))], "") }
-
-var device = regexp.MustCompile(`^/dev/([A-Za-z0-9_-]+)$`)
-
-// media are the block devices that a policy's targets lead to.
-func media(p *engine.Policy) (all []simboard.Medium, err error) {
-	taken := map[string]bool{}
-	add := func(m simboard.Medium) {
-		if !taken[m.Name] {
-			all = append(all, m)
-		}
-		taken[m.Name] = true
-	}
-	names := slices.Sorted(maps.Keys(p.Targets))
-	for _, name := range names {
-		t := p.Targets[name]
-		if t.Check() != nil { // the plan refuses it
-			continue
-		}
-		m := device.FindStringSubmatch(t.Path)
-		if t.Sysfs == "" && m == nil {
-			return nil, classify.WithHint(classify.New(classify.Config, "target %s: a simulated board has no %s", name, t.Path),
-				"it has devices like /dev/vda, and media at an address in sysfs: set one with --set targets.%s=/dev/vda", name)
-		}
-		if t.Sysfs == "" {
-			add(simboard.Medium{Name: m[1]})
-		}
-	}
-	for _, name := range names {
-		if bus := p.Targets[name].Sysfs; bus != "" {
-			n := 0
-			for taken[fmt.Sprintf("mmcblk%d", n)] {
-				n++
-			}
-			add(simboard.Medium{Name: fmt.Sprintf("mmcblk%d", n), Bus: bus + ".mmc"})
-		}
-	}
-	return all, nil
-}

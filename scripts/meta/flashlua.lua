@@ -56,7 +56,8 @@
 ---@field limits? flashlua.limits_options
 ---@field power? flashlua.power_options
 ---@field power_after? flashlua.power_after_options
----`function(s, job)`: the steps of an attempt, see policies.md; default: `lib.uboot_busybox`
+---`function(s, job)`: the steps of an attempt, see policies.md; default: `lib.uboot_busybox`, or
+---`lib.uboot_writer` with `method = "uboot"`
 ---@field flash? fun(s: flashlua.session, job: flashlua.job)
 ---`function(s, job, at)`: chooses the target in each attempt, see policies.md
 ---@field target? fun(s: flashlua.session, job: flashlua.job, at: { uboot?: flashlua.uboot, shell?: flashlua.shell }): string

@@ -43,6 +43,12 @@ func (r RAM) split() (buffers, error) {
 	return buffers{data: start, check: start + step, packed: start + 2*step, size: size}, nil
 }
 
+// Check returns an error, of kind uboot.ram, if the memory is too small.
+func (r RAM) Check() error {
+	_, err := r.split()
+	return err
+}
+
 // findRAM returns memory that neither U-Boot nor its firmware uses.
 func (d *UBootFlasher) findRAM(ctx context.Context) (RAM, error) {
 	info, err := ubootmedia.Run(ctx, d.Prompt, "bdinfo")

@@ -2,7 +2,6 @@ package simboard
 
 import (
 	"context"
-	"hash/crc32"
 	"maps"
 	"regexp"
 	"slices"
@@ -29,36 +28,58 @@ func init() {
 		"bootm":    {bootm, "boot application image from memory", false},
 		"bootz":    {bootz, "boot Linux zImage image from memory", false},
 		"bootp":    {dhcp, "boot image via network using BOOTP/TFTP protocol", false},
-		"crc32":    {crc, "checksum calculation", false},
+		"bdinfo":   {bdinfo, "print Board Info structure", false},
+		"blkcache": {blkcache, "block cache diagnostics and control", false},
+		"cmp":      {cmp, "memory compare", false},
+		"cp":       {cp, "memory copy", false},
+		"crc32":    {sumCmd("crc32", "crc32"), "checksum calculation", false},
 		"dhcp":     {dhcp, "boot image via network using DHCP/TFTP protocol", false},
 		"dm":       {bus("tree", "uclass", "devres", "drivers", "compat", "static"), "Driver model low level access", false},
 		"echo":     {echo, "echo args to console", false},
 		"env":      {envCmd, "environment handling commands", false},
+		"erase":    {eraseCmd, "erase FLASH memory", true},
 		"exit":     {truth(0), "exit script", false},
 		"false":    {truth(1), "do nothing, unsuccessfully", false},
+		"flinfo":   {flinfo, "print FLASH memory information", false},
+		"hash":     {hashCmd, "compute hash message digest", false},
 		"help":     {help, "print command description/usage", false},
+		"itest":    {itest, "return true/false on integer compare", false},
 		"loadx":    {loadSerial, "load binary file over serial line (xmodem mode)", false},
 		"loady":    {loadSerial, "load binary file over serial line (ymodem mode)", false},
+		"md":       {md, "memory display", false},
+		"md5sum":   {sumCmd("md5", "md5sum"), "compute MD5 message digest", false},
 		"mdio":     {bus("list", "read", "write", "rx", "wx"), "MDIO utility commands", false},
 		"mii":      {bus("device", "info", "read", "write", "dump", "modify"), "MII utility commands", false},
 		"mmc":      {mmc, "MMC sub system", true},
+		"mw":       {mw, "memory write (fill)", false},
+		"mtd":      {mtd, "MTD utils", false},
+		"nand":     {nand, "NAND sub-system", false},
+		"nvme":     {blockCommand("nvme"), "NVM Express sub-system", false},
+		"part":     {partCmd, "disk partition related commands", false},
 		"pci":      {pci, "list and access PCI Configuration Space", false},
 		"ping":     {ping, "send ICMP ECHO_REQUEST to network host", false},
 		"printenv": {printenv, "print environment variables", false},
+		"protect":  {protect, "enable or disable FLASH write protection", false},
 		"reset":    {reset, "Perform RESET of the CPU", true},
 		"run":      {run, "run commands in an environment variable", false},
+		"sata":     {blockCommand("sata"), "SATA sub system", false},
 		"saveenv":  {saveenv, "save environment variables to persistent storage", true},
 		"setenv":   {setenv, "set environment variables", true},
+		"scsi":     {blockCommand("scsi"), "SCSI sub-system", false},
+		"setexpr":  {setexpr, "set environment variable as the result of eval expression", false},
 		"sf":       {sf, "SPI flash sub-system", false},
+		"sha1sum":  {sumCmd("sha1", "sha1sum"), "compute SHA1 message digest", false},
 		"sleep":    {sleep, "delay execution for some time", false},
 		"test":     {testCmd, "minimal test like /bin/sh", false},
 		"tftpboot": {tftpboot, "load file via network using TFTP protocol", false},
 		"true":     {truth(0), "do nothing, successfully", false},
 		"ums":      {ums, "Use the UMS [USB Mass Storage]", false},
 		"unbind":   {truth(0), "Unbind a device from a driver", false},
+		"unlz4":    {unlz4, "lz4 uncompress a memory region", false},
+		"unzip":    {unzip, "unzip a memory region", false},
 		"usb":      {usb, "USB sub-system", false},
 		"version":  {version, "print monitor, compiler and linker version", false},
-		"virtio":   {bus("scan", "info", "device", "part"), "virtio block devices sub-system", false},
+		"virtio":   {blockCommand("virtio"), "virtio block devices sub-system", false},
 		"zboot":    {zboot, "Boot bzImage", false},
 	}
 }
@@ -81,7 +102,7 @@ func (u *bootloader) command(ctx context.Context, args []string) error {
 		u.status = 0
 		return nil
 	}
-	ok = ok && (name != "echo" || u.b.cfg.Shell != ShellBare)
+	ok = ok && (name != "echo" || u.b.cfg.Shell != ShellBare) && !slices.Contains(u.b.cfg.Lacks, name)
 	u.once = u.once || c.once
 	if !ok {
 		u.printf("Unknown command '%s' - try 'help'\n", args[0])
@@ -93,24 +114,40 @@ func (u *bootloader) command(ctx context.Context, args []string) error {
 	return err
 }
 
+// usb has storage devices if a medium is one; otherwise there is no controller.
 func usb(u *bootloader, _ context.Context, args []string) (int, error) {
 	if len(args) < 2 {
 		return u.usage("usb")
 	}
+	n := 0
+	for u.device("usb", n) != nil {
+		n++
+	}
 	switch args[1] {
-	case "start":
-		u.printf("starting USB...\nNo working controllers found\n")
-	case "reset":
-		u.printf("resetting USB...\nNo working controllers found\n")
+	case "start", "reset":
+		u.printf("%s USB...\n", map[string]string{"start": "starting", "reset": "resetting"}[args[1]])
+		if n == 0 {
+			u.printf("No working controllers found\n")
+			return 0, nil
+		}
+		u.printf("Bus xhci_pci: Register 8001040 NbrPorts 8\nStarting the controller\nUSB XHCI 1.00\n")
+		u.printf("scanning bus xhci_pci for devices... %d USB Device(s) found\n       scanning usb for storage devices... %d Storage Device(s) found\n", n+1, n)
+		u.usbStarted = true
+		return 0, nil
 	case "stop":
 		u.printf("stopping USB..\n")
-	case "tree", "info", "storage", "dev":
+		u.usbStarted = false
+		return 0, nil
+	}
+	if !u.usbStarted {
 		u.printf("USB is stopped. Please issue 'usb start' first.\n")
 		return 1, nil
-	default:
-		return u.usage("usb")
 	}
-	return 0, nil
+	if args[1] == "storage" || args[1] == "info" || args[1] == "tree" {
+		u.listDevices("usb")
+		return 0, nil
+	}
+	return u.blockCommon("usb", args)
 }
 
 // pci lists an empty bus, or looks for devices on it.
@@ -229,17 +266,4 @@ func tests(a []string) bool {
 		"=": a[0] == a[2], "==": a[0] == a[2], "!=": a[0] != a[2], "<": a[0] < a[2], ">": a[0] > a[2],
 		"-eq": x == y, "-ne": x != y, "-lt": x < y, "-le": x <= y, "-gt": x > y, "-ge": x >= y,
 	}[a[1]]
-}
-
-func crc(u *bootloader, _ context.Context, args []string) (int, error) {
-	if len(args) < 3 {
-		return u.usage("crc32")
-	}
-	addr, ok1 := hexAddress(args[1])
-	n, ok2 := hexAddress(args[2])
-	if !ok1 || !ok2 || n > maxPages*pageSize {
-		return u.usage("crc32")
-	}
-	u.printf("crc32 for %08x ... %08x ==> %08x\n", addr, addr+n-1, crc32.ChecksumIEEE(u.ram.read(addr, int(n))))
-	return 0, nil
 }

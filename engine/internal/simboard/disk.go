@@ -1,7 +1,6 @@
 package simboard
 
 import (
-	"bytes"
 	"os"
 	"sync"
 )
@@ -9,8 +8,11 @@ import (
 // medium is a block device and its file.
 type medium struct {
 	Medium
-	f    *os.File
-	size int64
+	f      *os.File
+	size   int64
+	part   int  // hardware partition of an eMMC, 0 for the user area
+	hidden bool // from Linux
+	card   card
 }
 
 // disk is a medium in one life of the board.
@@ -38,7 +40,7 @@ func (d *disk) WriteAt(p []byte, off int64) (int, error) {
 		return n, err
 	}
 	at := d.bad(off, len(p))
-	if at < 0 && !bytes.Equal(p, make([]byte, len(p))) && d.b.faults.trigger(FaultFlip) { // not of zeros, which may be overwritten by data
+	if at < 0 && !isZero(p) && d.b.faults.trigger(FaultFlip) { // not of zeros, which may be overwritten by data
 		at = d.b.faults.place(FaultFlip, min(int64(len(p))-sector+1, worn))
 	}
 	if at >= 0 {

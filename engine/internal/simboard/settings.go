@@ -24,6 +24,10 @@ var Settings = []Setting{
 	{FaultHTTP, "N", "loses the connection in the middle of N downloads of Linux", count},
 	{FaultBlock, "N", "has a medium with one bad byte, in N boots that write", count},
 	{FaultFlip, "N", "stores one byte wrong in each of N writes to the medium", count},
+	{FaultNoWrite, "N", "has a U-Boot that reports N writes as done and writes nothing; always: each one", countOrAlways},
+	{FaultNoRead, "N", "has a U-Boot that reports N reads as done and reads nothing; always: each one", countOrAlways},
+	{FaultShort, "N", "gets N files by TFTP cut off, without an error; always: each one", countOrAlways},
+	{FaultDamage, "N", "gets N files by TFTP with one wrong byte; always: each one", countOrAlways},
 	{FaultFirst, "N", "loses the first character of its input after autoboot was stopped, N times", count},
 	{FaultReset, "STAGE[:N]", "resets once, at uboot, autoboot, dhcp, load, linux, login, shell, write or output; N: only when that is reached for the Nth time", stage},
 	{FaultSilent, "STAGE", "stops printing at STAGE until it is reset, once", stage},
@@ -75,6 +79,50 @@ var Settings = []Setting{
 		}
 		return err
 	}},
+	{"ram", "MIB", "has so much memory, from 0x40000000 on; by default U-Boot reports 512 and there is memory at every address", func(s *settings, _, value string) error {
+		mib, err := between(value, minRAM, maxRAM)
+		s.cfg.RAM = int64(mib) << 20
+		return err
+	}},
+	{"lacks", "NAMES", "has a U-Boot without these commands: hash+unzip", func(s *settings, _, value string) error {
+		s.cfg.Lacks = strings.Split(value, "+")
+		for _, name := range s.cfg.Lacks {
+			if _, ok := commands[name]; !ok {
+				return fmt.Errorf("%q is not a command of the simulated U-Boot", name)
+			}
+		}
+		return nil
+	}},
+	{"protected", "1", "has media that U-Boot cannot write", func(s *settings, _, value string) (err error) {
+		if s.cfg.Protected, err = strconv.ParseBool(value); err != nil {
+			err = fmt.Errorf("%q is neither 1 nor 0", value)
+		}
+		return err
+	}},
+	{"sd", "NAME", "has disks sda, sdb, … that are scsi, usb or sata in U-Boot; scsi by default", func(s *settings, _, value string) error {
+		names := []string{"scsi", "usb", "sata"}
+		if s.cfg.SD = value; !slices.Contains(names, value) {
+			return fmt.Errorf("%q is not one of %s", value, strings.Join(names, ", "))
+		}
+		return nil
+	}},
+	{"nor", "ADDRESS", "has a parallel NOR flash of 32 MiB at this address in hexadecimal; none by default", func(s *settings, _, value string) (err error) {
+		address, ok := hexAddress(value)
+		if s.cfg.NOR = address; !ok || address == 0 || address%norErase != 0 {
+			err = fmt.Errorf("%q is not an address in hexadecimal, a multiple of %x and more than 0", value, norErase)
+		}
+		return err
+	}},
+	{"bad", "BLOCKS", "has a NAND chip with these bad blocks: 3+7", func(s *settings, _, value string) error {
+		for _, text := range strings.Split(value, "+") {
+			n, err := between(text, 0, nandSize/nandErase-1)
+			if err != nil {
+				return err
+			}
+			s.cfg.Bad = append(s.cfg.Bad, int64(n))
+		}
+		return nil
+	}},
 	{"size", "MIB", "has media of this size, 8192 by default; only written data takes space", func(s *settings, _, value string) error {
 		mib, err := between(value, 1, maxMediumMiB)
 		s.cfg.Size = int64(mib) << 20
@@ -98,6 +146,7 @@ const (
 	minWrap, maxWrap     = 10, 1000
 	usualSpeed, maxSpeed = 2000, 1000000
 	maxNth               = 1 << 30
+	minRAM, maxRAM       = 48, 512
 )
 
 // settings are what a setting may change.
@@ -131,6 +180,14 @@ func count(s *settings, name, value string) error {
 	}
 	s.Count[name] = n
 	return nil
+}
+
+// countOrAlways is a count, or always.
+func countOrAlways(s *settings, name, value string) error {
+	if value == "always" {
+		value = strconv.Itoa(maxNth)
+	}
+	return count(s, name, value)
 }
 
 // between reads a number in a range.

@@ -32,6 +32,9 @@ type Network interface {
 type Medium struct {
 	Name string // "vda": it is /dev/vda, and the file vda.img
 	Bus  string // its address on the bus as it stands in sysfs, "4f80000.mmc"; "" for none
+
+	Interface string // of U-Boot, "mmc" or "usb"; "" is that of the name, see the documents
+	Number    int    // of the device on Interface
 }
 
 // Config is what a board is like. The zero value is a board with U-Boot's and busybox's usual prompts and one
@@ -43,7 +46,14 @@ type Config struct {
 	Media   []Medium    // none is one, vda
 	Size    int64       // of each medium, bytes; 0 is 8 GiB; only what is written takes room
 	Sector  int64       // of each medium, logical, bytes; 0 is 512
+	RAM     int64       // bytes from 0x40000000 on; 0 is memory at every address
+	NOR     uint64      // address of a parallel NOR flash, 0 for none
+	Bad     []int64     // bad blocks of the NAND chip
+	Lacks   []string    // commands that its U-Boot does not have
+	SD      string      // U-Boot's interface of sda, sdb, …; "" is scsi
 	Faults  *Faults     // nil for none
+
+	Protected bool // U-Boot cannot write its media
 
 	Permit func(f *os.File) error // refuses a file in Dir that was just opened, before it is written; nil refuses none
 
@@ -64,6 +74,10 @@ type Board struct {
 	cfg    Config
 	faults *Faults
 	media  []*medium
+	chips  []*chip
+	spi    *chip
+	nor    *chip
+	nand   *chip
 	input  *queue // what was typed and not read yet
 
 	used usedCommands
@@ -78,7 +92,7 @@ type Board struct {
 	end              context.CancelCauseFunc // ends it
 	linux            bool                    // runs now
 	booted           time.Time               // when that began
-	exposed          *medium                 // over USB; nil: none
+	exposed          *disk                   // over USB; nil: none
 	done             chan struct{}           // closed when the power is off and everything stands still
 	saved            map[string]string       // U-Boot's environment in flash; of the goroutine that lives
 	restarts         int                     // resets of its own since power-on; of the goroutine that lives
@@ -123,17 +137,19 @@ func New(cfg Config) (*Board, error) {
 	}
 	b := &Board{cfg: cfg, faults: cfg.Faults, input: newQueue(cfg.Clock, input), used: parseUsedCommands(cfg.UBootCommands...)}
 	b.typed, b.printed = uartDirection{b: b, direction: ToBoard}, uartDirection{b: b, direction: FromBoard}
-	for _, m := range cfg.Media {
+	b.addChips()
+	for _, m := range withBootPartitions(cfg) {
 		f, err := openMedium(cfg.Dir, m.Name+mediumSuffix, cfg.Permit)
 		if err == nil {
-			b.media = append(b.media, &medium{Medium: m, f: f, size: cfg.Size})
+			m.f = f
+			b.media = append(b.media, m)
 			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		}
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = errors.New("another simulated board has it")
 		}
 		if err == nil {
-			err = f.Truncate(cfg.Size)
+			err = f.Truncate(m.size)
 		}
 		if err != nil {
 			b.Close()
@@ -153,7 +169,9 @@ func (b *Board) File(medium string) string { return filepath.Join(b.cfg.Dir, med
 func (b *Board) Files() []string {
 	var all []string
 	for _, m := range b.media {
-		all = append(all, b.File(m.Name))
+		if !m.hidden {
+			all = append(all, b.File(m.Name))
+		}
 	}
 	return all
 }
@@ -169,6 +187,9 @@ func (b *Board) Close() error {
 	}
 	for _, m := range b.media {
 		err = errors.Join(err, m.f.Close())
+	}
+	for _, c := range b.chips {
+		err = errors.Join(err, c.close())
 	}
 	return err
 }
@@ -264,7 +285,8 @@ func (b *Board) live(ctx context.Context, done chan struct{}) {
 func (b *Board) boot(ctx context.Context) error {
 	line := &tty{b: b, ctx: ctx}
 	b.input.empty() // a receiver that was not set up hears nothing
-	args, err := newBootloader(b, line).run(ctx)
+	disks := b.disks()
+	args, err := newBootloader(b, line, disks).run(ctx)
 	if err == nil {
 		err = b.reach(StageLinux)
 	}
@@ -272,7 +294,7 @@ func (b *Board) boot(ctx context.Context) error {
 		return err
 	}
 	b.setLinux(true)
-	halt, err := linux.Boot(ctx, line, b.system(args))
+	halt, err := linux.Boot(ctx, line, b.system(args, disks))
 	if err == nil && halt == linux.PowerOff {
 		return errHalted
 	}
@@ -305,12 +327,15 @@ func (b *Board) reached(stage string, n int) error {
 	return err
 }
 
-// shutDown prints the kernel's last line.
+// shutDown prints the kernel's last line; U-Boot prints nothing.
 func (b *Board) shutDown() {
 	b.mu.Lock()
 	line := tty{b: b, ctx: b.life}
 	b.mu.Unlock()
-	at, _ := b.inLinux()
+	at, on := b.inLinux()
+	if !on {
+		return
+	}
 	line.print(fmt.Appendf(nil, "[%5d.%06d] %s\r\n", at/time.Second, at%time.Second/time.Microsecond, linux.PowerDown))
 }
 
@@ -321,14 +346,16 @@ func (b *Board) setLinux(on bool) {
 }
 
 // system is the Linux of this life.
-func (b *Board) system(args string) linux.Config {
+func (b *Board) system(args string, disks []*disk) linux.Config {
 	cfg := linux.Config{
 		Clock: b.cfg.Clock, Dial: b.dial, Lease: lease, Hostname: "flashlua", Cmdline: args,
 		Login: b.cfg.Login, User: b.cfg.User, Password: b.cfg.Password, Prompt: b.cfg.ShellPrompt,
 		Loud: b.faults.loud(), Echo: b.faults.echoes, Columns: b.faults.Wrap, Reached: func(stage string) { b.reach(stage) },
 	}
-	for _, m := range b.media {
-		cfg.Disks = append(cfg.Disks, linux.Disk{Name: m.Name, Bus: m.Bus, Size: m.size, Sector: b.cfg.Sector, Storage: &disk{medium: m, b: b, wrong: -1}})
+	for _, d := range disks {
+		if !d.hidden {
+			cfg.Disks = append(cfg.Disks, linux.Disk{Name: d.Name, Bus: d.Bus, Size: d.size, Sector: b.cfg.Sector, Storage: d})
+		}
 	}
 	return cfg
 }

@@ -36,6 +36,8 @@ type load struct {
 	window  int // blocks that come before an answer
 	blocks  int
 	silent  bool
+	short   bool // the load ends early
+	damage  bool // the load has a wrong byte
 }
 
 type reply struct {
@@ -56,6 +58,9 @@ func (u *bootloader) tftp(ctx context.Context, server, name string, addr uint64)
 		return -1, nil
 	}
 	l := &load{u: u, conn: conn, to: &net.UDPAddr{IP: ip, Port: u.number("tftpdstp", tftpPort)}, packets: make(chan reply, 1), size: 512, window: 1, silent: u.b.faults.trigger(FaultTFTP)}
+	if !l.silent {
+		l.short, l.damage = u.b.faults.trigger(FaultShort), u.b.faults.trigger(FaultDamage)
+	}
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -125,7 +130,7 @@ func (l *load) run(ctx context.Context, name string, addr uint64) (int64, error)
 			l.options(in[2:])
 			out = ack(0)
 		case op == opData && binary.BigEndian.Uint16(in[2:]) == next:
-			data := in[4:]
+			data := l.spoil(in[4:])
 			if err := l.u.ram.write(addr+uint64(total), data); err != nil {
 				l.u.printf("\nTFTP error: trying to overwrite reserved memory...\n")
 				return -1, nil
@@ -147,6 +152,18 @@ func (l *load) run(ctx context.Context, name string, addr uint64) (int64, error)
 		}
 		l.send(out)
 	}
+}
+
+// spoil applies the faults of a load to its first block. Half a block is the last one of a load.
+func (l *load) spoil(data []byte) []byte {
+	if l.damage && len(data) > 0 {
+		data[l.u.b.faults.place(FaultDamage, int64(len(data)))] ^= 0x10
+	}
+	l.damage = false
+	if l.short {
+		data = data[:len(data)/2]
+	}
+	return data
 }
 
 func (l *load) send(p []byte) { l.conn.WriteTo(p, l.to) }

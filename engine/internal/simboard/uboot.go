@@ -38,9 +38,17 @@ type bootloader struct {
 	tty      *tty
 	env      map[string]string
 	ram      ram
+	disks    []*disk
+	norFlash *norFlash
 	status   int // $?
 	depth    int
-	mmc      int // the current device
+	current  map[string]int // device by interface
+	mmcPart  int            // the current hardware partition
+	cards    map[int]bool   // that were used
+
+	cacheBlocks, cacheEntries uint64
+	usbStarted                bool
+
 	last     []*pipeline
 	lastText string            // the last line, of a shell that is not hush
 	once     bool              // a command of the last line must not be repeated
@@ -49,12 +57,15 @@ type bootloader struct {
 	fresh    bool              // autoboot was stopped and nothing was read since
 }
 
-func newBootloader(b *Board, line *tty) *bootloader {
+func newBootloader(b *Board, line *tty, disks []*disk) *bootloader {
 	env := defaultEnv
 	if b.saved != nil {
 		env = b.saved
 	}
-	return &bootloader{b: b, tty: line, ram: ram{}, env: maps.Clone(env), own: map[string]string{}}
+	return &bootloader{
+		b: b, tty: line, ram: ram{size: uint64(b.cfg.RAM)}, env: maps.Clone(env), own: map[string]string{}, current: map[string]int{}, cards: map[int]bool{},
+		disks: disks, norFlash: &norFlash{chip: b.nor, base: b.cfg.NOR, locked: map[int64]bool{}}, cacheBlocks: 8, cacheEntries: 32,
+	}
 }
 
 var (

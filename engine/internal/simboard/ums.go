@@ -13,13 +13,13 @@ func ums(u *bootloader, ctx context.Context, args []string) (int, error) {
 	if len(args) != 4 {
 		return u.usage("ums")
 	}
-	m := u.b.blockDevice(args[2], number(args[3], 10))
+	m := u.named(args[2], args[3])
 	if m == nil {
 		u.printf("Bad device %s %s\n", args[2], args[3])
 		return 1, nil
 	}
-	u.printf("UMS: LUN 0, dev %s %s, hwpart 0, sector 0x0, count %#x\n", args[2], args[3], m.size/sector)
-	u.b.expose(m)
+	u.printf("UMS: LUN 0, dev %s %s, hwpart %d, sector 0x0, count %#x\n", args[2], args[3], m.part, m.size/sector)
+	u.b.expose(m.disk)
 	defer u.b.expose(nil)
 	if err := u.until(ctx, func(ctx context.Context) error {
 		<-ctx.Done()
@@ -31,7 +31,7 @@ func ums(u *bootloader, ctx context.Context, args []string) (int, error) {
 	return 0, nil
 }
 
-func (b *Board) expose(m *medium) {
+func (b *Board) expose(m *disk) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.exposed = m
@@ -61,18 +61,4 @@ func (b *Board) Exposed() (e Exposed, ok bool) {
 		return os.NewFile(uintptr(fd), m.f.Name()), nil
 	}
 	return Exposed{File: b.File(m.Name), Size: m.size, Open: open}, true
-}
-
-// blockDevice returns the medium that is a device of U-Boot, such as "mmc" 0, nil if there is none.
-func (b *Board) blockDevice(kind string, n int) *medium {
-	name := map[string]string{"mmc": fmt.Sprintf("mmcblk%d", n), "nvme": fmt.Sprintf("nvme%dn1", n)}[kind]
-	if disks := map[string]string{"virtio": "vd", "scsi": "sd", "usb": "sd", "sata": "sd"}[kind]; disks != "" && n >= 0 && n < 26 {
-		name = disks + string(rune('a'+n))
-	}
-	for _, m := range b.media {
-		if name != "" && m.Name == name {
-			return m
-		}
-	}
-	return nil
 }
