@@ -12,6 +12,7 @@ type Target struct {
 	UBoot  string // in U-Boot: `mmc 0`, `sf 0:0`; "": U-Boot cannot write it
 	Part   string // GPT label of a partition in it; "" is the whole device
 	Offset int64  // bytes from the begin of the medium or the partition; for U-Boot only
+	Layout string // of an image on a NAND chip: `skip-bad`; for U-Boot only
 
 	ClearForceRO bool // make an eMMC's boot partition writable during the write
 }

@@ -107,6 +107,9 @@
 ---where the image begins in the medium or the partition, `"512K"` or a number of bytes. Only U-Boot takes it:
 ---Linux writes from the beginning; default: `0`
 ---@field offset? size
+---where the image's bytes are on a NAND chip: `"skip-bad"` leaves out bad blocks, as U-Boot and most boot ROMs do.
+---A NAND chip, `uboot = "nand 0"`, needs it; no other medium takes it; default: `""`
+---@field layout? string
 ---make an eMMC boot partition writable during the write; default: `false`
 ---@field clear_force_ro? boolean
 

@@ -38,11 +38,11 @@ func readTarget(s *section, name string) engine.Target {
 	t := engine.Target{
 		Name: name,
 		Path: s.str("path", ""), Sysfs: s.str("sysfs", ""), UBoot: s.str("uboot", ""),
-		Part: s.str("part", ""), Offset: s.size("offset"), ClearForceRO: s.boolean("clear_force_ro", false),
+		Part: s.str("part", ""), Offset: s.size("offset"), Layout: s.str("layout", ""), ClearForceRO: s.boolean("clear_force_ro", false),
 	}
 	s.rejectUnused()
 	if t.UBoot != "" && !s.mistaken(strings.TrimSuffix(s.path, ".")) {
-		named := engine.Target{Name: name, UBoot: t.UBoot, Part: t.Part, Offset: t.Offset}
+		named := engine.Target{Name: name, UBoot: t.UBoot, Part: t.Part, Offset: t.Offset, Layout: t.Layout}
 		if err := named.Check(); err != nil {
 			s.failBecause("uboot", err)
 		}
@@ -66,6 +66,8 @@ func (s *section) wrongTarget(t engine.Target, method engine.Method) string {
 		return `has an offset, which Linux does not take: only a medium of U-Boot, uboot = "mmc 0", can be written from an offset on`
 	case t.Offset != 0 && inLinux && method != engine.ByUBoot && !s.mistaken("method"):
 		return `has an offset, which Linux does not take: set method = "uboot", or leave the target to U-Boot without path and sysfs`
+	case t.Layout != "" && t.UBoot == "":
+		return `has a layout, which Linux does not take: it is for a NAND chip of U-Boot, uboot = "nand 0"`
 	case t.ClearForceRO && !inLinux:
 		return `has clear_force_ro, which is for Linux: U-Boot writes a boot partition by its name, uboot = "mmc 0.boot0"`
 	}

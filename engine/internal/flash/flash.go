@@ -25,6 +25,7 @@ type Target struct {
 	UBoot  string
 	Part   string // label of a partition in it; "" is all of it
 	Offset int64  // bytes from the begin of the medium or the partition; for U-Boot only
+	Layout string // of an image on a NAND chip: ubootmedia.SkipBad; for U-Boot only
 
 	ClearForceRO bool // an eMMC's boot partition is made writable for the time of the write
 }
@@ -51,11 +52,16 @@ func (t Target) String() string {
 // Check returns an error for a target that no board can have.
 func (t Target) Check() error {
 	if t.UBoot != "" {
-		if err := ubootmedia.CheckName(t.UBoot, ubootmedia.Options{Part: t.Part, Offset: t.Offset}); err != nil {
+		if err := ubootmedia.CheckName(t.UBoot, t.options()); err != nil {
 			return classify.Wrap(err, "", "target %s", t.Name)
 		}
 	}
 	return t.CheckDevice()
+}
+
+// options returns what U-Boot needs in addition to the name of the medium.
+func (t Target) options() ubootmedia.Options {
+	return ubootmedia.Options{Part: t.Part, Offset: t.Offset, Layout: t.Layout}
 }
 
 // Medium is a target that was resolved on the board.
@@ -68,6 +74,7 @@ type Medium struct {
 
 	uboot ubootmedia.Medium // nil: it is reached through a shell
 	unit  int64             // bytes of the smallest write by U-Boot
+	whole bool              // U-Boot writes and reads it from its begin in one piece
 }
 
 // Image is the image that is written. ReadRange returns an error if a range has changed since the digest was

@@ -130,7 +130,7 @@ func (d *UBootFlasher) Resolve(ctx context.Context, t Target, _ bool) (Medium, e
 	if err != nil {
 		return Medium{}, err
 	}
-	on, err := ubootmedia.Open(d.Prompt, t.UBoot, ubootmedia.Options{Part: t.Part, Offset: t.Offset})
+	on, err := ubootmedia.Open(d.Prompt, t.UBoot, t.options())
 	if err != nil {
 		return Medium{}, err
 	}
@@ -146,7 +146,7 @@ func (d *UBootFlasher) Resolve(ctx context.Context, t Target, _ bool) (Medium, e
 		length = 1 << 62
 	}
 	return Medium{
-		Target: t, Device: t.UBoot, Size: g.Size, Sector: g.Sector, uboot: on, unit: g.Unit,
+		Target: t, Device: t.UBoot, Size: g.Size, Sector: g.Sector, uboot: on, unit: g.Unit, whole: g.Whole,
 		Extents: []Extent{{Disk: "U-Boot's " + g.Disk, First: g.First, Length: length}},
 	}, nil
 }
@@ -173,5 +173,16 @@ func (d *UBootFlasher) Writer(ctx context.Context, m Medium, im Image, beforeWri
 			return nil, classify.Wrap(err, classify.TargetUnsafe, "target %s: %s is smaller than the image of %d bytes, or cannot be read", m.Target.Name, m.Device, im.Size())
 		}
 	}
-	return w, err
+	if m.whole && err == nil {
+		err = w.checkRoom()
+	}
+	if m.unit != m.Sector && err == nil {
+		if _, err = m.uboot.Select(ctx, b.check); err == nil {
+			err = ubootmedia.CheckWritable(ctx, m.uboot, b.check, 0, roundUp(im.Size(), m.unit))
+		}
+	}
+	if err != nil {
+		return nil, classify.Wrap(err, "", "target %s", m.Target.Name)
+	}
+	return w, nil
 }

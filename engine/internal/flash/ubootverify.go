@@ -37,6 +37,9 @@ func (w *UBootWriter) Verify(ctx context.Context) (Receipt, error) {
 func (w *UBootWriter) mismatchedRanges(ctx context.Context, step string, s ranges) (bad ranges, err error) {
 	var total, done int64
 	groups := s.groups(w.Medium, w.board.size)
+	if w.Medium.whole {
+		groups = w.wholeGroup()
+	}
 	for _, g := range groups {
 		total += g.len
 	}

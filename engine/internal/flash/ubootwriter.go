@@ -40,6 +40,10 @@ func (w *UBootWriter) Write(ctx context.Context) error {
 		return err
 	}
 	all := ranges(w.im.Ranges())
+	if w.Medium.whole {
+		w.counts.Written, w.unverified = all.size(), all
+		return w.writeWhole(ctx, false)
+	}
 	likely, err := w.sampleMedium(ctx)
 	if err != nil {
 		return err
@@ -90,6 +94,9 @@ func (w *UBootWriter) Repair(ctx context.Context) error {
 	bad := w.wrong
 	w.wrong = nil
 	w.counts.Rewritten += len(bad)
+	if w.Medium.whole {
+		return w.writeWhole(ctx, true)
+	}
 	return w.writeRanges(ctx, bad, true)
 }
 

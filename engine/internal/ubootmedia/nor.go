@@ -95,9 +95,9 @@ func (n *parallelNOR) Write(ctx context.Context, ram uint64, off, size int64) (e
 	return err
 }
 
-// eraseRange erases a range. The first time, it erases one block that has more of the range on both sides, if there is
-// one: U-Boot takes chips that are side by side for one chip if it is built for another width of the bus, and then
-// erases more than it was told to.
+// eraseRange erases a range. U-Boot takes two chips side by side for one if it is built for another width of the bus,
+// and then erases blocks that are twice as large as it says. To find that out without a loss, the first erase is one
+// of a block that would be the first half of such a block inside the range, if there is one.
 func (n *parallelNOR) eraseRange(ctx context.Context, first, end int64) error {
 	if !n.proven {
 		base := n.bank.first()
