@@ -30,19 +30,23 @@ const (
 func BenchmarkUBootFlash(b *testing.B) {
 	const what = "flash and verify 256 MiB by U-Boot in QEMU"
 	needBoard(b, what)
-	f := &ubootRace{flashRace{rig: ARM64.newRigOf(b, flashDisk), im: newScattered(b, flashSize).pack(b)}}
+	f := &ubootRace{flashRace{rig: ARM64.newRigOf(b, flashDisk), im: newScattered(b, flashSize)}}
 	parts, sums, err := f.im.cut(b, ubootPart)
 	must(b, err)
 	if err := serveTheirs(b, parts); err != nil {
 		leaveOut(b, what, err)
 	}
+	older := f.older(b)
 	medians, err := race(b, rounds(b), "s",
 		side{"flashlua", func() (float64, error) { return f.ours(f.blank) }},
 		side{"tftpboot, write, crc32", func() (float64, error) { return f.byUBoot(sums) }},
-		side{"flashlua, a tenth new", func() (float64, error) { return f.ours(f.older(b)) }})
+		side{"flashlua, a tenth new", func() (float64, error) { return f.ours(older) }},
+		side{"flashlua, slow medium", func() (float64, error) { return f.ours(f.slow(f.blank)) }},
+		side{"flashlua, slow medium, a tenth new", func() (float64, error) { return f.ours(f.slow(older)) }})
 	must(b, err)
 	compare(b, what+" compared with tftpboot, virtio write, crc32", "s", medians[0], medians[1], ubootWanted)
-	compare(b, what+", a tenth of the data new, compared with all new", "s", medians[2], medians[0], ubootReflash)
+	compare(b, what+", a tenth of the data new, compared with all new", "s", medians[2], medians[0], 0)
+	compare(b, fmt.Sprintf("the same on a medium of %d MB/s", reflashWrite/1_000_000), "s", medians[4], medians[3], ubootReflash)
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -86,12 +90,25 @@ func (f *ubootRace) older(b *testing.B) func() error {
 	}
 }
 
+// slow returns a function that prepares a board, and makes its medium as slow as an SD card.
+func (f *ubootRace) slow(prepare func() error) func() error {
+	return func() error {
+		if err := prepare(); err != nil {
+			return err
+		}
+		_, err := f.QMP(f.t.Context(), "block_set_io_throttle", map[string]any{
+			"device": "disk", "bps": 0, "bps_rd": reflashRead, "bps_wr": reflashWrite, "iops": 0, "iops_rd": 0, "iops_wr": 0,
+		})
+		return err
+	}
+}
+
 // ours is timed from the start of the run, before the image is read, to its end.
 func (f *ubootRace) ours(prepare func() error) (took float64, err error) {
 	if err := prepare(); err != nil {
 		return 0, err
 	}
-	f.image = f.im.packed
+	f.image = f.im.raw
 	p := f.load(policyFile(), map[string]string{"limits.attempt": "1h", "limits.total": "24h"})
 	p.Method = engine.ByUBoot
 	p.Targets = map[string]engine.Target{"disk": {Name: "disk", UBoot: "virtio 0"}}

@@ -55,7 +55,6 @@ func packLZ4(w io.Writer, r io.Reader) error {
 type packer struct {
 	clock clock.Clock
 	ways  []packing
-	next  int // the way of the next piece
 	tried int // ways that unpacked a piece
 
 	sendRate float64            // bytes a second; 0 if not known
