@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -57,6 +58,7 @@ const surfaceOfProgram = `return function(args)
 	members("console", serial.open(args[1]))
 	members("power", power.open("command:true {}", { off_time = "1s" }))
 	members("image", image.open(args[2]))
+	members("fastboot", host.fastboot("tcp:" .. args[3]))
 	members("server", serve.http({ listen = "127.0.0.1" }))
 end`
 
@@ -96,13 +98,14 @@ func TestStubIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := engine.Engine{Events: func(e engine.Event) { note(e.Text) }}
-	if rep := s.Program.Run(t.Context(), e, engine.ProgramJob{}, "exec:cat # of this test", image); rep.Err != nil {
+	if rep := s.Program.Run(t.Context(), e, engine.ProgramJob{}, "exec:cat # of this test", image, fastbootDevice(t)); rep.Err != nil {
 		t.Fatal(rep.Err)
 	}
 
 	for _, lib := range []string{"grub", "barebox"} {
 		real[lib], real["lib_"+lib] = libraryMembers(t, lib)
 	}
+	_, real["lib_host"] = libraryMembers(t, "host")
 
 	stub := stubMembers(t)
 	for what, names := range real {
@@ -149,6 +152,25 @@ func libraryMembers(t *testing.T, lib string) (methods, functions []string) {
 		}
 	}
 	return methods, functions
+}
+
+// fastbootDevice returns the address of a device that begins a connection of fastboot, and does nothing more.
+func fastbootDevice(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Write([]byte("FB01"))
+		}
+	}()
+	return l.Addr().String()
 }
 
 // stubMembers returns the fields of classes, methods of objects and functions of modules in the stub. Other tests

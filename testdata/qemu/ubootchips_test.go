@@ -24,8 +24,8 @@ seq:before("network", { name = "prepare", run = function(s, job, at) %s end })
 board.flash = seq.flash`, uboot, offset, prepare)))
 }
 
-// TestUBootNORUnsafe writes a NOR flash by a name without the true size of its erase blocks. U-Boot takes two chips side
-// by side for one, and erases twice as much as it says. The blocks around the image must stay.
+// TestUBootNORUnsafe writes a NOR flash by a name without the true size of its erase blocks. U-Boot takes two
+// chips side by side for one, and erases twice as much as it says. The blocks around the image must stay.
 func TestUBootNORUnsafe(t *testing.T) {
 	const address, block = 0x20000000, 256 << 10
 	r := ubootBoard{arch: RISCV64}.newRig(t, usualDisk)

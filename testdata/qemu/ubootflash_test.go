@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestUBootWriterSF has U-Boot write two images to an SPI NOR flash. The rest of the erase blocks in which they end must
-// be as it was: zeros, with which QEMU's chip begins.
+// TestUBootWriterSF has U-Boot write two images to an SPI NOR flash. The rest of the erase blocks in which they end
+// must be as it was: zeros, with which QEMU's chip begins.
 func TestUBootWriterSF(t *testing.T) {
 	const size = 2 << 20
 	r := ubootBoard{arch: SabreLite}.newRig(t, size)
@@ -26,9 +26,9 @@ func TestUBootWriterSF(t *testing.T) {
 	r.mediumHolds(r.Disk, "sf 0:0", want)
 }
 
-// TestUBootWriterNOR has U-Boot write a NOR flash in the board's address space. QEMU's machine has two chips side by side
-// on a bus of 32 bits, which erase their blocks together; U-Boot knows of one. Only on riscv64 can U-Boot write them: on
-// the other machines it fills the chips' write buffers, which QEMU 7.2 does not support as U-Boot uses them.
+// TestUBootWriterNOR has U-Boot write a NOR flash in the board's address space. QEMU's machine has two chips side by
+// side on a bus of 32 bits, which erase their blocks together; U-Boot knows of one. Only on riscv64 can U-Boot write
+// them: on the other machines it fills the chips' write buffers, which QEMU 7.2 does not support as U-Boot uses them.
 func TestUBootWriterNOR(t *testing.T) {
 	if os.Getenv("FLASHLUA_SOAK") == "" {
 		t.Skip("U-Boot writes QEMU's flash for minutes: FLASHLUA_SOAK=1 has it do so")

@@ -53,8 +53,8 @@ func sumCmd(algorithm, name string) func(*bootloader, context.Context, []string)
 	}
 }
 
-// sum prints a digest, and stores it where the third argument says: in a variable, or at an address, which has a * before
-// it if variables are allowed.
+// sum prints a digest, and stores it where the third argument says: in a variable, or at an address, which has a *
+// before it if variables are allowed.
 func (u *bootloader) sum(algorithm string, args []string, variables bool) (int, error) {
 	a := hexArgs(args, 0)
 	if !u.readable(a[0], a[1]) {

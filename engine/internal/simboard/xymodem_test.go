@@ -113,7 +113,7 @@ func TestLoadxCancels(t *testing.T) {
 	})
 }
 
-// TestLoadyWithoutSender gives up after a while.
+// TestLoadyWithoutSender ends after a while.
 func TestLoadyWithoutSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		board, s := atPrompt(t)
