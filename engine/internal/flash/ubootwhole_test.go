@@ -51,8 +51,11 @@ func TestUBootWritesWhole(t *testing.T) {
 		rewritten   bool
 		want        classify.Kind
 	}{
-		{size: 1}, {size: 3*mib + 77}, {size: 3*mib + 77, flips: 1, rewritten: true},
-		{size: mib, flips: 9, want: classify.VerifyMismatch}, {size: 10 * mib, ram: 16 * mib, want: classify.UBootRAM},
+		{size: 1},
+		{size: 3*mib + 77},
+		{size: 3*mib + 77, flips: 1, rewritten: true},
+		{size: mib, flips: 9, want: classify.VerifyMismatch},
+		{size: 10 * mib, ram: 16 * mib, want: classify.UBootRAM},
 	} {
 		u := &fakeUBI{newFakeUBoot(""), nil, tt.flips}
 		d := u.flasher()

@@ -51,10 +51,11 @@ func (c *chip) findBad(ctx context.Context, cmd string, blocks *goodBlocks, g *G
 		return c.failed(classify.UBootCommand, res, "U-Boot does not list the chip's bad blocks: `%s` exited %d", cmd, res.Code)
 	}
 	blocks.bad = nil
+	end := blocks.first + g.Size
 	for _, m := range badBlock.FindAllStringSubmatch(res.Output, -1) {
 		at, _ := parseHex(m[1])
 		blocks.bad = append(blocks.bad, at)
-		if g.Size > 0 && at >= blocks.first && at < blocks.first+g.Size {
+		if at >= blocks.first && at < end {
 			g.Size -= blocks.unit
 		}
 	}
