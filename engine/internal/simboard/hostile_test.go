@@ -11,7 +11,6 @@ import (
 // TestHostileLines types lines that a board may refuse and that the station must survive.
 func TestHostileLines(t *testing.T) {
 	onBench(t, "", func(t *testing.T, b *bench) {
-		const sfUsage = "sf - SPI flash sub-system\n\nUsage:\nsf - SPI flash sub-system"
 		for _, c := range []struct {
 			cmd, output string
 			code        int

@@ -31,14 +31,18 @@ const (
 	cancelCount  = 3
 )
 
-// Errors of a transfer, with U-Boot's words.
+// modemError is the end of a transfer, in U-Boot's words.
+type modemError string
+
+func (e modemError) Error() string { return string(e) }
+
 var (
-	errModemLate     = errors.New("Timed out")
-	errModemEnd      = errors.New("End of file")
-	errModemCancel   = errors.New("Cancelled")
-	errModemFrame    = errors.New("Invalid framing")
-	errModemSum      = errors.New("CRC/checksum error")
-	errModemSequence = errors.New("Block sequence error")
+	errModemLate     error = modemError("Timed out")
+	errModemEnd      error = modemError("End of file")
+	errModemCancel   error = modemError("Cancelled")
+	errModemFrame    error = modemError("Invalid framing")
+	errModemSum      error = modemError("CRC/checksum error")
+	errModemSequence error = modemError("Block sequence error")
 )
 
 // modem is the receiver of one transfer.
