@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -46,6 +47,17 @@ func (o LoadOptions) Check() error {
 	return nil
 }
 
+// checkForWrite returns an error if parts of an image cannot be got in this way at a prompt.
+func (o LoadOptions) checkForWrite(p Prompt) error {
+	if _, inUBoot := p.(*uboot.UBoot); !inUBoot && o != (LoadOptions{}) {
+		return classify.WithHint(classify.New(classify.ConfigPolicy, "a Linux in RAM fetches the image by HTTP"), "leave out by and baud, which are for U-Boot")
+	}
+	if o.By != "" && o.By != LoadByTFTP && o.By != LoadBySerial {
+		return classify.WithHint(classify.New(classify.ConfigPolicy, "%q is no way to get an image to U-Boot", string(o.By)), `by is "tftp" or "serial"`)
+	}
+	return o.Check()
+}
+
 // loadBy has U-Boot load a file of the policy.
 func (s *Session) loadBy(ctx context.Context, ub *uboot.UBoot, f bootFile, opt LoadOptions) error {
 	switch opt.By {
@@ -60,13 +72,14 @@ func (s *Session) loadBy(ctx context.Context, ub *uboot.UBoot, f bootFile, opt L
 		}
 		return s.loadFile(ctx, ub, f, server)
 	case LoadBySerial:
-		return s.loadSerial(ctx, ub, f, opt.Baud)
+		what := load{what: f.name, name: f.tftpName, address: f.Address, size: f.size, acked: func(n int64) { s.run.events.progress("load "+f.name, n, f.size) }}
+		return s.loadSerial(ctx, ub, what, f.content, opt.Baud)
 	}
 	return ub.LoadMedia(ctx, string(opt.By), filepath.Base(f.Path), f.content, f.size, f.Address)
 }
 
-// loadSerial has U-Boot load a file over the console.
-func (s *Session) loadSerial(ctx context.Context, ub *uboot.UBoot, f bootFile, baud int) error {
+// loadSerial has U-Boot load a content over the console.
+func (s *Session) loadSerial(ctx context.Context, ub *uboot.UBoot, f load, content io.ReaderAt, baud int) error {
 	if s.run.files.noBaud {
 		baud = 0
 	}
@@ -75,15 +88,15 @@ func (s *Session) loadSerial(ctx context.Context, ub *uboot.UBoot, f bootFile, b
 	if ub.Speed() != 0 && baud != 0 {
 		at = baud
 	}
-	s.Note(fmt.Sprintf("%s: %d bytes over the console, about %s at %d baud", f.name, f.size, serialTime(f.size, at), at))
-	opt := uboot.SerialOptions{Name: f.tftpName, Baud: baud, Note: s.Note}
-	err := ub.LoadSerial(ctx, f.content, f.size, f.Address, opt, func(sent int64) { s.run.events.progress("load "+f.name, sent, f.size) })
+	s.Note(fmt.Sprintf("%s: %d bytes over the console, about %s at %d baud", f.what, f.size, serialTime(f.size, at), at))
+	opt := uboot.SerialOptions{Name: f.name, Baud: baud, Note: s.Note}
+	err := ub.LoadSerial(ctx, content, f.size, f.address, opt, f.acked)
 	if errors.Is(err, uboot.ErrSpeed) {
 		s.run.files.noBaud = true
 	}
 	if err == nil {
 		took := s.run.Clock.Now().Sub(began)
-		s.Note(fmt.Sprintf("%s: %.1f kB/s over the console", f.name, float64(f.size)/1e3/max(took.Seconds(), 0.001)))
+		s.Note(fmt.Sprintf("%s: %.1f kB/s over the console", f.what, float64(f.size)/1e3/max(took.Seconds(), 0.001)))
 	}
 	return err
 }

@@ -22,17 +22,21 @@ func (s *Session) newUBootFlasher(ub *uboot.UBoot) *flash.UBootFlasher {
 
 // fetch has U-Boot load a content from the station.
 func (s *Session) fetch(ctx context.Context, ub *uboot.UBoot, c serve.Content, address uint64, acked func(int64)) error {
+	s.run.pieces++
+	c.Name = fmt.Sprintf("%s/%d", s.run.token, s.run.pieces)
+	part := load{what: "a part of the image", name: c.Name, address: address, size: c.Size, acked: acked}
+	if s.write.load.By == LoadBySerial {
+		return s.loadSerial(ctx, ub, part, c, s.write.load.Baud)
+	}
 	if s.run.files.tftp == nil {
 		return classify.WithHint(classify.New(classify.ConfigPlan, "U-Boot cannot load a part of the image: this run has no TFTP server"),
-			"leave out --tftp-dir and net.tftp_server = false, or write by a Linux in RAM")
+			"leave out --tftp-dir and net.tftp_server = false, write with { by = \"serial\" }, or by a Linux in RAM")
 	}
 	server, err := s.tftpServer(ctx, ub)
 	if err != nil {
 		return err
 	}
-	s.run.pieces++
-	c.Name = fmt.Sprintf("%s/%d", s.run.token, s.run.pieces)
 	withdraw := s.run.files.tftp.Offer(c)
 	defer withdraw()
-	return s.load(ctx, ub, load{what: "a part of the image", name: c.Name, address: address, size: c.Size, acked: acked}, server)
+	return s.load(ctx, ub, part, server)
 }

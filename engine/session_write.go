@@ -155,6 +155,7 @@ func (s *Session) beginWrites(ctx context.Context, verb string, p Prompt, o Writ
 	if s.write.note(o, err); err != nil {
 		return nil, err
 	}
+	s.write.load = o.Load
 	all, err := s.openMedia(ctx, p, media, images, readOnly)
 	if err != nil {
 		return nil, err

@@ -12,12 +12,16 @@ import (
 
 // WriteOptions choose what Session.WriteTo writes, and where. Plain data: safe for concurrent use.
 type WriteOptions struct {
-	Target string // name of a target of the policy; "" is Session.Target
-	Image  string // a file, relative to the policy's files, or a web address; "" is the job's images
+	Target string      // name of a target of the policy; "" is Session.Target
+	Image  string      // a file, relative to the policy's files, or a web address; "" is the job's images
+	Load   LoadOptions // how U-Boot gets the parts of an image: by TFTP or over the console
 }
 
 // mediaToWrite returns the media of a write, and the staging of their images.
 func (s *Session) mediaToWrite(ctx context.Context, p Prompt, o WriteOptions) ([]*medium, *staging, error) {
+	if err := o.Load.checkForWrite(p); err != nil {
+		return nil, nil, err
+	}
 	if s.choice.choosing {
 		return nil, nil, classify.New(classify.ConfigPolicy, "the policy's target function writes: it only chooses the target, and flash writes")
 	}

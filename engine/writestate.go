@@ -12,6 +12,7 @@ type writeState struct {
 	all     []*writing    // of several calls; the last one of each medium
 	flasher flash.Flasher // nil: nothing was written
 	prompt  Prompt        // of the flasher
+	load    LoadOptions   // of the last call
 	refused []refusedWrite
 }
 

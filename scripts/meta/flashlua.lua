@@ -580,6 +580,10 @@ function barebox:boot() end
 ---@field target? string name of a target of the policy; default: job.target
 ---@field image? string file, relative to files_dir, or web address; default: the operator's image
 
+---@class flashlua.uboot_write_options: flashlua.write_options
+---@field by? "tftp"|"serial" how U-Boot gets the image; "tftp" by default
+---@field baud? integer speed of the console meanwhile, with by = "serial"; the console's own by default
+
 ---@class flashlua.uboot
 local uboot_object = {}
 
@@ -640,7 +644,7 @@ function uboot_object:ums(medium, options) end
 
 ---Writes with U-Boot's own commands, and reads back.
 ---@param job? flashlua.job only in a policy
----@param options? flashlua.write_options
+---@param options? flashlua.uboot_write_options
 function uboot_object:write(job, options) end
 
 ---Reads back what anything wrote.

@@ -146,6 +146,7 @@ func (x *session) newUBoot(ub *uboot.UBoot) lua.LValue {
 	methods["boot"] = x.boot(ub)
 	methods["ums"] = x.ums(ub)
 	x.addWriters(methods, ub)
+	x.addUBootWrite(methods, ub)
 	return x.object("uboot", ub.Live, methods, nil)
 }
 

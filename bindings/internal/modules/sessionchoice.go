@@ -45,7 +45,17 @@ type writeOptions struct {
 	Image  string `lua:"image"`
 }
 
-var mediumOptions = option.Declare[writeOptions](2, "shell:write", "shell:verify", "uboot:write", "uboot:verify")
+var mediumOptions = option.Declare[writeOptions](2, "shell:write", "shell:verify", "uboot:verify")
+
+// ubootWriteOptions are those of uboot:write.
+type ubootWriteOptions struct {
+	Target string         `lua:"target"`
+	Image  string         `lua:"image"`
+	By     engine.LoadWay `lua:"by"`
+	Baud   int            `lua:"baud"`
+}
+
+var ubootWrite = option.Declare[ubootWriteOptions](2, "uboot:write")
 
 func (x *session) newShell(sh *shell.Shell) lua.LValue {
 	methods := shellMethods(sh, x.s.BeforeCommand)
@@ -57,13 +67,29 @@ func (x *session) newShell(sh *shell.Shell) lua.LValue {
 func (x *session) addWriters(methods map[string]vm.Builtin, p engine.Prompt) {
 	call := func(do func(context.Context, engine.Prompt, engine.WriteOptions) error) vm.Builtin {
 		return func(c *vm.Args) ([]lua.LValue, error) {
-			if v := c.Opt(1); v != lua.LNil && v != x.job {
-				c.Fail("argument 1 must be the job that flash was given")
-			}
+			x.requireJob(c)
 			var o writeOptions
 			luaoption.Read(c, mediumOptions, &o)
-			return nil, do(c.Ctx, p, engine.WriteOptions(o))
+			return nil, do(c.Ctx, p, engine.WriteOptions{Target: o.Target, Image: o.Image})
 		}
 	}
 	methods["write"], methods["verify"] = call(x.s.WriteTo), call(x.s.Verify)
+}
+
+// addUBootWrite adds write at U-Boot's prompt, which can get the image in more than one way.
+func (x *session) addUBootWrite(methods map[string]vm.Builtin, ub *uboot.UBoot) {
+	methods["write"] = func(c *vm.Args) ([]lua.LValue, error) {
+		x.requireJob(c)
+		var o ubootWriteOptions
+		luaoption.Read(c, ubootWrite, &o)
+		load := engine.LoadOptions{By: o.By, Baud: o.Baud}
+		return nil, x.s.WriteTo(c.Ctx, ub, engine.WriteOptions{Target: o.Target, Image: o.Image, Load: load})
+	}
+}
+
+// requireJob refuses a call whose first argument is another job.
+func (x *session) requireJob(c *vm.Args) {
+	if v := c.Opt(1); v != lua.LNil && v != x.job {
+		c.Fail("argument 1 must be the job that flash was given")
+	}
 }
