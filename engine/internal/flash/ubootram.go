@@ -127,6 +127,9 @@ func freeRAM(info, loads string) RAM {
 			}
 		}
 	}
+	if low := without(free, span{1 << 32, 1 << 63}); len(low) > 0 { // controllers may reach no more
+		free = low
+	}
 	if len(free) == 0 {
 		return RAM{}
 	}
