@@ -126,20 +126,32 @@ var lists = map[string]string{
 // lacks matches what U-Boot prints of a device that is not there. Some versions exit 0 after it.
 var lacks = regexp.MustCompile(`(?i)unknown device|no \w+ device|not found|not available|is stopped|Card did not respond`)
 
+// plainLabel needs no quotes, which a U-Boot without hush does not know.
+var plainLabel = regexp.MustCompile(`^[\w.:+-]+$`)
+
 // findPart finds the partition of the medium, and sets its offset and size.
 func (b *block) findPart(ctx context.Context, g *Geometry) error {
+	label := b.Part
+	if !plainLabel.MatchString(label) {
+		label = console.QuoteUBoot(label)
+	}
 	var values [2]int64
 	for i, what := range []string{"start", "size"} {
-		res, err := b.Exec(ctx, console.Command{Text: fmt.Sprintf("part %s %s %s flashlua_%s && printenv flashlua_%s", what, b.name(), console.QuoteUBoot(b.Part), what, what)})
-		if err != nil {
-			return err
+		variable := "flashlua_" + what
+		var res console.Result
+		for _, cmd := range []string{"setenv " + variable, fmt.Sprintf("part %s %s %s %s", what, b.name(), label, variable), "printenv " + variable} {
+			var err error
+			if res, err = b.Exec(ctx, console.Command{Text: cmd}); err != nil {
+				return err
+			}
+			if IsUnknownCommand(res) {
+				name, _, _ := strings.Cut(cmd, " ")
+				return NoCommand(name)
+			}
 		}
-		_, value, ok := strings.Cut(res.Output, "flashlua_"+what+"=")
-		n, perr := strconv.ParseInt(strings.TrimSpace(value), 16, 64)
-		switch {
-		case IsUnknownCommand(res):
-			return NoCommand("part")
-		case res.Code != 0 || !ok || perr != nil:
+		_, value, ok := strings.Cut(res.Output, variable+"=")
+		n, err := strconv.ParseInt(strings.TrimSpace(value), 16, 64)
+		if !ok || err != nil {
 			return classify.WithHint(classify.WithConsole(classify.New(classify.TargetMissing, "%s has no partition %q", b.name(), b.Part), res.Output),
 				"compare it with the output of `part list %s` at U-Boot's prompt", b.name())
 		}
