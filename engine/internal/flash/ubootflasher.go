@@ -136,7 +136,7 @@ func (d *UBootFlasher) Resolve(ctx context.Context, t Target, _ bool) (Medium, e
 	}
 	g, err := on.Select(ctx, b.check)
 	if err != nil {
-		return Medium{}, classify.Wrap(err, "", "target %s", t.Name)
+		return Medium{}, classify.Wrap(err, "", "target %s: U-Boot cannot use %s", t.Name, t.UBoot)
 	}
 	if g.Unit > image.BlockSize {
 		return Medium{}, classify.New(classify.TargetUnsafe, "target %s: the erase blocks of %s have %d bytes, more than the %d that can be written", t.Name, t.UBoot, g.Unit, image.BlockSize)
@@ -182,7 +182,7 @@ func (d *UBootFlasher) Writer(ctx context.Context, m Medium, im Image, beforeWri
 		}
 	}
 	if err != nil {
-		return nil, classify.Wrap(err, "", "target %s", m.Target.Name)
+		return nil, classify.Wrap(err, "", "target %s cannot be written", m.Target.Name)
 	}
 	return w, nil
 }
