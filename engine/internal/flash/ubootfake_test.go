@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
@@ -262,3 +263,56 @@ func TestUBootReadsOnce(t *testing.T) {
 		t.Errorf("the flash with one wrong byte of %d read %d bytes; want less than %d", 20*mib, read, 23*mib)
 	}
 }
+
+// TestUBootSendsPacked sends an image of text: at most a tenth more than gzip makes of it, and all of it to a U-Boot
+// that unpacks nothing.
+func TestUBootSendsPacked(t *testing.T) {
+	const size = 20 * mib
+	var text bytes.Buffer
+	for i := 0; text.Len() < size; i++ {
+		fmt.Fprintf(&text, "%x line %d\n", sha256.Sum256([]byte{byte(i), byte(i >> 8)}), i)
+	}
+	data := text.Bytes()[:size]
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	z.Write(data)
+	z.Close()
+	for _, tt := range []struct {
+		lacks    string
+		least    int64
+		atMost   int64
+		whatSent string
+	}{
+		{"", 0, int64(packed.Len()) * 11 / 10, "a tenth more than gzip's"},
+		{"unzip", size, size, "the image"},
+	} {
+		u := newFakeUBoot(full(t, size+mib))
+		u.lacks = tt.lacks
+		d, sent := u.flasher(), int64(0)
+		d.Clock = &manualClock{}
+		d.Fetch = func(ctx context.Context, c serve.Content, address uint64, acked func(int64)) error {
+			sent += c.Size
+			d.Clock.(*manualClock).now = d.Clock.Now().Add(time.Duration(c.Size) * 100 * time.Nanosecond) // 10 MB/s
+			return u.fetch(ctx, c, address, acked)
+		}
+		m, err := d.Resolve(t.Context(), Target{Name: "disk", UBoot: "virtio 0"}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := d.Writer(t.Context(), m, newImage(t, data), func() {})
+		if err == nil {
+			err = w.Write(t.Context())
+		}
+		if err != nil || sent < tt.least || sent > tt.atMost {
+			t.Errorf("a write by a U-Boot without %q sent %d bytes, %v; want %d to %d, %s", tt.lacks, sent, err, tt.least, tt.atMost, tt.whatSent)
+		}
+	}
+}
+
+// manualClock is a clock that a test sets.
+type manualClock struct {
+	clock.Real
+	now time.Time
+}
+
+func (c *manualClock) Now() time.Time { return c.now }

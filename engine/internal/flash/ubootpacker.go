@@ -72,8 +72,8 @@ func newPacker(commands map[string]bool, clk clock.Clock) packer {
 	return p
 }
 
-// wireShare is what a byte on the network costs in addition to its time: others use the network, too.
-const wireShare = 1.5
+// wireShare is how much more than its time a byte on the network costs: others use the network, too.
+const wireShare = 3
 
 // choose returns the way of the next piece, nil to send it as it is.
 func (p *packer) choose() *packing {
@@ -82,10 +82,12 @@ func (p *packer) choose() *packing {
 	}
 	best, cost := (*packing)(nil), wireShare/max(p.sendRate, 1)
 	for i, w := range p.ways {
-		if rate := p.unpack[w.command]; rate > 0 {
-			if c := wireShare*p.ratio[w.command]/max(p.sendRate, 1) + 1/rate; c < cost {
-				best, cost = &p.ways[i], c
-			}
+		rate := p.unpack[w.command]
+		if rate == 0 { // the piece that shows it is still on its way
+			return &p.ways[i]
+		}
+		if c := wireShare*p.ratio[w.command]/max(p.sendRate, 1) + 1/rate; c < cost {
+			best, cost = &p.ways[i], c
 		}
 	}
 	return best
