@@ -26,6 +26,7 @@ const tftpPort = "69"
 type bootFiles struct {
 	files      map[string]bootFile // by the policy's names
 	tftp       *serve.TFTP         // nil: there are no files, another server serves them, or net.tftp_server is false
+	dir        string              // of this run in the directory of another TFTP server; "": none
 	tftpWindow                     // of the next load
 	noBaud     bool                // the board does not answer at the raised speed of a load over the console
 }
@@ -153,6 +154,7 @@ func (b *bootFiles) copyTo(root string, allowed *grants, undo *cleanups) error {
 		return classify.WithHint(classify.Wrap(err, classify.ConfigPlan, "nothing can be put into the folder of the TFTP server"), "check --tftp-dir: it must be writable")
 	}
 	undo.push("files for TFTP", remove)
+	b.dir = dir
 	err = os.Chmod(dir, 0o755) // the server may run as another user
 	for name, file := range b.files {
 		if err == nil {
@@ -162,6 +164,21 @@ func (b *bootFiles) copyTo(root string, allowed *grants, undo *cleanups) error {
 		b.files[name] = file
 	}
 	return classify.Wrap(err, classify.ConfigPlan, "cannot copy the policy's files to %s", dir)
+}
+
+// put writes a part of an image to the directory of another TFTP server, until remove is called. It returns its name on
+// that server.
+func (b *bootFiles) put(c serve.Content, number int) (name string, remove func(), err error) {
+	path := filepath.Join(b.dir, fmt.Sprintf("part%d", number))
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err == nil {
+		_, err = io.Copy(out, io.NewSectionReader(c, 0, c.Size))
+		err = errors.Join(err, out.Chmod(0o644), out.Close())
+	}
+	if err != nil {
+		err = classify.Wrap(err, classify.ConfigPlan, "cannot put a part of the image into %s", b.dir)
+	}
+	return filepath.Base(b.dir) + "/" + filepath.Base(path), func() { os.Remove(path) }, err
 }
 
 // copyTo writes what the board loads of a file to a new file, and returns its size.

@@ -96,13 +96,9 @@ func (r *boardRun) checkMethod() (err error) {
 			return classify.WithHint(err, "make uboot.ram in the policy larger, or remove it: then `bdinfo` says which RAM is free")
 		}
 	}
-	switch { // the default sequence of U-Boot
-	case r.policy.Net.NoTFTP:
+	if r.policy.Net.NoTFTP { // the default sequence of U-Boot
 		return classify.WithHint(classify.New(classify.ConfigPolicy, "U-Boot loads the image by TFTP, and net.tftp_server is false"),
 			`remove net.tftp_server from the policy, or write by a Linux in RAM with method = "linux"`)
-	case r.job.TFTPDir != "":
-		return classify.WithHint(classify.New(classify.Usage, "U-Boot loads the image by the TFTP server of flashlua, and --tftp-dir names another one"),
-			"leave out --tftp-dir, or write by a Linux in RAM with --set method=linux")
 	}
 	return nil
 }

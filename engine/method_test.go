@@ -34,9 +34,6 @@ func TestMethodRefusals(t *testing.T) {
 		"no TFTP server": {func(b *bench) {
 			b.policy.Method, b.policy.LoadsNoFiles, b.policy.Net.NoTFTP, b.job.Target = ByUBoot, true, true, "both"
 		}, "net.tftp_server is false", "remove net.tftp_server", classify.ConfigPolicy},
-		"other TFTP": {func(b *bench) {
-			b.policy.Method, b.policy.LoadsNoFiles, b.job.TFTPDir, b.job.Target = ByUBoot, true, "/srv/tftp", "both"
-		}, "--tftp-dir names another one", "leave out --tftp-dir", classify.Usage},
 		"small RAM": {func(b *bench) {
 			b.policy.Method, b.policy.LoadsNoFiles, b.policy.UBoot.RAM.Size, b.job.Target = ByUBoot, true, 4096, "both"
 		}, "the board has 4096 bytes of RAM for images", "make uboot.ram in the policy larger", classify.UBootRAM},

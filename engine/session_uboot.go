@@ -28,15 +28,23 @@ func (s *Session) fetch(ctx context.Context, ub *uboot.UBoot, c serve.Content, a
 	if s.write.load.By == LoadBySerial {
 		return s.loadSerial(ctx, ub, part, c, s.write.load.Baud)
 	}
-	if s.run.files.tftp == nil {
+	if s.run.files.dir != "" {
+		name, remove, err := s.run.files.put(c, s.run.pieces)
+		defer remove()
+		if err != nil {
+			return err
+		}
+		part.name = name
+	} else if s.run.files.tftp == nil {
 		return classify.WithHint(classify.New(classify.ConfigPlan, "U-Boot cannot load a part of the image: this run has no TFTP server"),
-			"leave out --tftp-dir and net.tftp_server = false, write with { by = \"serial\" }, or by a Linux in RAM")
+			"leave out net.tftp_server = false, write with { by = \"serial\" }, or by a Linux in RAM")
 	}
 	server, err := s.tftpServer(ctx, ub)
 	if err != nil {
 		return err
 	}
-	withdraw := s.run.files.tftp.Offer(c)
-	defer withdraw()
+	if s.run.files.dir == "" {
+		defer s.run.files.tftp.Offer(c)()
+	}
 	return s.load(ctx, ub, part, server)
 }

@@ -48,10 +48,16 @@ func TestExistingTFTPServer(t *testing.T) {
 	defer tftpd.Wait()
 	defer tftpd.Process.Kill()
 
-	code, out, v := r.flash(policyFile(), "--tftp-dir", root)
-	r.verified(code, out, v)
-	if len(v.Secondary) > 0 {
-		t.Errorf("secondary errors = %q; want none", v.Secondary)
+	for _, method := range []string{"linux", "uboot"} {
+		code, out, v := r.flash(policyFile(), "--tftp-dir", root, "--set", "method="+method)
+		if method == "linux" {
+			r.verified(code, out, v)
+		} else if code != 0 || v.Target.State != engine.Verified || v.Target.Writer != method {
+			t.Errorf("flashlua = exit %d, verdict %+v; want 0, verified, written by U-Boot\n%s", code, v, out)
+		}
+		if len(v.Secondary) > 0 {
+			t.Errorf("secondary errors = %q; want none", v.Secondary)
+		}
 	}
 	if left, err := os.ReadDir(root); err != nil || len(left) > 0 {
 		t.Errorf("ReadDir of the TFTP folder = %v, %v; want nothing left", left, err)
