@@ -1,10 +1,6 @@
 package simboard
 
-import (
-	"bytes"
-
-	"golang.org/x/sys/unix"
-)
+import "bytes"
 
 // fetch is a read by U-Boot.
 func (d *disk) fetch(r *ram, addr uint64, off, n int64) error {
@@ -82,7 +78,7 @@ func (d *disk) put(r *ram, addr uint64, off, n int64) error {
 
 // clear makes a range zeros.
 func (d *disk) clear(off, n int64) error {
-	if n == 0 || unix.Fallocate(int(d.f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n) == nil {
+	if n == 0 || punchHole(d.f, off, n) == nil {
 		return nil
 	}
 	for ; n > 0; off, n = off+pageSize, n-pageSize {
