@@ -40,7 +40,8 @@ type oldRuns struct {
 func (w *UBootWriter) rememberOld(ctx context.Context, g hashGroup, bad ranges) error {
 	o := &w.old
 	runs := bad.cut(w.Medium, maxOldRun)
-	if o.unknown = o.unknown || len(o.runs)+len(runs) > maxOldRuns; o.unknown {
+	o.unknown = o.unknown || len(o.runs)+len(runs) > maxOldRuns || w.board.quick.name != crc.name
+	if o.unknown {
 		return nil
 	}
 	var parts []span

@@ -59,6 +59,9 @@ func (d *UBootFlasher) findDigest(ctx context.Context, b *ubootBoard) (ubootDige
 			return x, nil
 		}
 	}
+	if !b.commands["crc32"] {
+		return crc, ubootmedia.NoCommand("crc32")
+	}
 	return crc, nil
 }
 

@@ -285,6 +285,8 @@ func TestUBootSendsPacked(t *testing.T) {
 	}{
 		{"", 0, int64(packed.Len()) * 11 / 10, "a tenth more than gzip's"},
 		{"unzip", size, size, "the image"},
+		{"unzip crc32", size, size, "the image"},
+		{"unzip hash", size, size, "the image"},
 	} {
 		u := newFakeUBoot(full(t, size+mib))
 		u.lacks = tt.lacks

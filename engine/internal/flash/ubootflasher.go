@@ -35,7 +35,8 @@ type Fetch func(ctx context.Context, c serve.Content, address uint64, acked func
 type ubootBoard struct {
 	commands map[string]bool
 	buffers
-	digest ubootDigest
+	digest ubootDigest // of the proof
+	quick  ubootDigest // of what needs no proof
 	packer packer
 }
 
@@ -93,10 +94,8 @@ func (d *UBootFlasher) ask(ctx context.Context) (*ubootBoard, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"mw", "crc32"} { // to poison the buffer, and to hash it
-		if !commands[name] {
-			return nil, ubootmedia.NoCommand(name)
-		}
+	if !commands["mw"] { // to fill the buffer before a read
+		return nil, ubootmedia.NoCommand("mw")
 	}
 	b := &ubootBoard{commands: commands, packer: newPacker(commands, d.Clock)}
 	ram := d.RAM
@@ -110,6 +109,9 @@ func (d *UBootFlasher) ask(ctx context.Context) (*ubootBoard, error) {
 	}
 	if b.digest, err = d.findDigest(ctx, b); err != nil {
 		return nil, err
+	}
+	if b.quick = b.digest; commands["crc32"] {
+		b.quick = crc
 	}
 	if commands["blkcache"] { // a read must come from the medium
 		if _, err := ubootmedia.Run(ctx, d.Prompt, "blkcache configure 0 0"); err != nil {

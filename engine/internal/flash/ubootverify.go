@@ -156,9 +156,9 @@ func (w *UBootWriter) read(ctx context.Context, off, n int64) error {
 	return w.Medium.uboot.Read(ctx, w.board.check, off, n)
 }
 
-// crcOf returns the CRC of n bytes of the image, with zeros after its end.
-func (w *UBootWriter) crcOf(off, n int64) (string, error) {
-	h := crc.new()
+// quickDigest returns the quick digest of n bytes of the image, with zeros after its end.
+func (w *UBootWriter) quickDigest(off, n int64) (string, error) {
+	h := w.board.quick.new()
 	if _, err := io.Copy(h, io.NewSectionReader(newStream(w.im, []ddRun{{off, n, 1}}), 0, n)); err != nil {
 		return "", classify.Wrap(err, classify.ImageRead, "cannot read the image")
 	}
@@ -209,11 +209,11 @@ func (w *UBootWriter) sample(ctx context.Context, r image.Range, kind image.Kind
 	if err != nil {
 		return false, err
 	}
-	got, err := w.dut.hash(ctx, crc, span{w.board.check, w.board.check + uint64(n)})
+	got, err := w.dut.hash(ctx, w.board.quick, span{w.board.check, w.board.check + uint64(n)})
 	if err != nil {
 		return false, err
 	}
-	want, err := w.crcOf(r.Off, n)
+	want, err := w.quickDigest(r.Off, n)
 	return got[0] == want, err
 }
 

@@ -277,12 +277,12 @@ func (w *UBootWriter) checkArrived(ctx context.Context, s *stream) error {
 		from := w.board.data + uint64(s.offsets[i])
 		parts = append(parts, span{from, from + uint64(r.len)})
 	}
-	got, err := w.dut.hash(ctx, crc, parts...)
+	got, err := w.dut.hash(ctx, w.board.quick, parts...)
 	if err != nil {
 		return err
 	}
 	for i, r := range s.runs {
-		want, err := w.crcOf(r.off, r.len)
+		want, err := w.quickDigest(r.off, r.len)
 		if err != nil {
 			return err
 		}
