@@ -28,6 +28,14 @@ board.boot = "booti ${kernel_addr} - ${fdtcontroladdr}"
 return board
 `
 
+// viaUBoot is the board sim, which its U-Boot writes.
+const viaUBoot = `local board = require("boards.sim")
+board.method = "uboot"
+board.targets = { disk = { path = "/dev/vda", uboot = "virtio 0" } }
+board.default_target = "disk"
+return board
+`
+
 // trial is the result of one flash of a simulated board.
 type trial struct {
 	report *engine.Report
@@ -244,8 +252,9 @@ var anything = []classify.Kind{"console", "uboot", "shell", "net", "deadline"}
 // rightKinds are the kinds that each fault may cause.
 var rightKinds = map[string][]classify.Kind{
 	"dhcp": {classify.NetDHCPTimeout}, "tftp": {classify.NetTFTPTimeout}, "http": {classify.NetHTTPCut}, "block": {classify.VerifyMismatch}, "flip": {classify.VerifyMismatch},
+	"nowrite": {classify.VerifyMismatch}, "noread": {classify.VerifyMismatch}, "short": {classify.NetTFTP}, "damage": {classify.VerifyMismatch, classify.NetTFTP},
 	"reset":  {classify.BoardReset},
-	"off":    {classify.BoardOff},
+	"off":    {classify.BoardOff, classify.ConsoleStall}, // U-Boot says nothing when it loses its power
 	"silent": {classify.UBootAutoboot, "console", classify.ShellLogin, classify.ShellSync, "deadline"},
 	"gone":   {classify.UBootAutoboot, "console", "shell", "deadline"},
 	"drop":   anything, "double": anything, "garble": anything, "delay": anything, "noise": anything, "first": anything, "fifo": anything, "echo": anything,
@@ -263,7 +272,11 @@ func TestSoak(t *testing.T) {
 			settings := randomFaults(seed)
 			t.Run(strconv.Itoa(seed), func(t *testing.T) {
 				t.Parallel()
-				got := flashSim(t, viaTFTP, 1+seed*7919%3000000, settings)
+				script := viaTFTP
+				if seed%2 == 1 {
+					script = viaUBoot
+				}
+				got := flashSim(t, script, 1+seed*7919%3000000, settings)
 				if got.report.Exit == 0 && !got.equal {
 					t.Errorf("%s: verified with wrong content on the medium", settings)
 				}
@@ -297,6 +310,7 @@ func randomFaults(seed int) string {
 	rate := func() string { return pick("0.0001", "0.0005", "0.001", "0.002:typed", "0.002:printed") }
 	all := []string{
 		"dhcp=" + pick("1", "3", "5"), "tftp=" + pick("1", "2"), "http=" + pick("1", "2", "5"), "block=" + pick("1", "2", "5"), "flip=" + pick("1", "2", "5"),
+		"nowrite=" + pick("1", "2", "9"), "noread=" + pick("1", "2", "9"), "short=" + pick("1", "2", "9"), "damage=" + pick("1", "2", "9"),
 		"reset=" + stage(), "silent=" + stage(), "gone=" + stage(), "off=" + pick("login", "shell", "write"),
 		"drop=" + rate(), "double=" + rate(), "garble=" + rate(), "delay=" + rate(), "noise=" + pick("0.0005", "0.005"),
 		"torn=1", "first=" + pick("1", "2"), "fifo=" + pick("16", "64"), "echo=off", "wrap=" + pick("40", "80"),

@@ -136,7 +136,7 @@ func (d *UBootFlasher) Resolve(ctx context.Context, t Target, _ bool) (Medium, e
 	if err != nil {
 		return Medium{}, err
 	}
-	g, err := on.Select(ctx, b.check)
+	g, err := ubootmedia.SelectSteady(ctx, on, b.check)
 	if err != nil {
 		return Medium{}, classify.Wrap(err, "", "target %s: U-Boot cannot use %s", t.Name, t.UBoot)
 	}

@@ -51,7 +51,7 @@ func (r RAM) Check() error {
 
 // findRAM returns memory that neither U-Boot nor its firmware uses.
 func (d *UBootFlasher) findRAM(ctx context.Context) (RAM, error) {
-	info, err := ubootmedia.Run(ctx, d.Prompt, "bdinfo")
+	info, err := ubootmedia.RunSteady(ctx, d.Prompt, "bdinfo")
 	if err != nil {
 		return RAM{}, err
 	}

@@ -104,6 +104,9 @@ func (w *UBootWriter) Repair(ctx context.Context) error {
 func (w *UBootWriter) selectMedium(ctx context.Context) error {
 	g, err := w.Medium.uboot.Select(ctx, w.board.check)
 	if err == nil && (g.Size != w.Medium.Size || g.Sector != w.Medium.Sector) {
+		g, err = ubootmedia.SelectSteady(ctx, w.Medium.uboot, w.board.check)
+	}
+	if err == nil && (g.Size != w.Medium.Size || g.Sector != w.Medium.Sector) {
 		err = classify.New(classify.TargetMissing, "target %s: %s is another medium now", w.Medium.Target.Name, w.Medium.Device)
 	}
 	return err

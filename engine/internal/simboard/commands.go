@@ -208,7 +208,7 @@ func version(u *bootloader, _ context.Context, _ []string) (int, error) {
 
 func help(u *bootloader, _ context.Context, args []string) (int, error) {
 	for _, name := range slices.Sorted(maps.Keys(commands)) {
-		if len(args) < 2 || slices.Contains(args[1:], name) {
+		if (len(args) < 2 || slices.Contains(args[1:], name)) && !slices.Contains(u.b.cfg.Lacks, name) {
 			u.printf("%-10s- %s\n", name, commands[name].help)
 		}
 	}

@@ -60,7 +60,10 @@ var scans = map[string]string{
 
 const (
 	scanTimeout = time.Minute      // for a bus with devices that answer slowly
-	blockStall  = 10 * time.Minute // a write of one command prints nothing until it ends
+	blockStall  = 10 * time.Minute // a command of a flash chip prints nothing until it ends
+	// transferStall is for as much as fits into a buffer, on a slow card.
+	transferStall = 3 * time.Minute
+	tries         = 3 // of a command whose output console noise may damage
 )
 
 // capacity matches the size in blocks, and the size of a block. Source: U-Boot, dev_print in disk/part.c.
@@ -177,16 +180,31 @@ var transferredBlocks = regexp.MustCompile(`(-?\d+) blocks (?:read|written|write
 
 func (b *block) transfer(ctx context.Context, verb string, kind classify.Kind, ram uint64, off, n int64) error {
 	cmd := fmt.Sprintf("%s %s %x %x %x", b.iface, verb, ram, (b.first+off)/b.size, n/b.size)
-	res, err := b.Exec(ctx, console.Command{Text: cmd, Stall: blockStall})
-	if err != nil {
-		return err
+	var res console.Result
+	for range tries { // the output may be damaged
+		var err error
+		if res, err = b.Exec(ctx, console.Command{Text: cmd, Stall: transferStall}); err != nil {
+			return err
+		}
+		m := transferredBlocks.FindStringSubmatch(res.Output)
+		switch {
+		case res.Code == 0 && m != nil && m[1] == strconv.FormatInt(n/b.size, 10) && m[2] == "OK":
+			return nil
+		case writeProtected.MatchString(res.Output):
+			return classify.WithHint(classify.WithConsole(classify.New(classify.TargetUnsafe, "%s is write-protected", b.name()), res.Output),
+				"check the switch of the card, or the write protection of the eMMC's boot partition")
+		case m != nil && m[2] == "ERROR":
+			return b.errTransfer(verb, kind, off, n, res)
+		case res.Code == 0 && m == nil && verb == "read": // the digest decides
+			return nil
+		}
 	}
-	m := transferredBlocks.FindStringSubmatch(res.Output)
-	if res.Code == 0 && m != nil && m[1] == strconv.FormatInt(n/b.size, 10) && m[2] == "OK" {
-		return nil
-	}
-	if res.Code == 0 && m == nil && verb == "read" { // the output may be damaged, and the digest decides
-		return nil
-	}
+	return b.errTransfer(verb, kind, off, n, res)
+}
+
+func (b *block) errTransfer(verb string, kind classify.Kind, off, n int64, res console.Result) error {
 	return classify.WithConsole(classify.New(kind, "%s: U-Boot cannot %s %d bytes at byte %d", b.name(), verb, n, b.first+off), res.Output)
 }
+
+// writeProtected matches what U-Boot prints of a card with write protection. Source: U-Boot, cmd/mmc.c.
+var writeProtected = regexp.MustCompile(`(?i)write[ -]protected`)
