@@ -14,6 +14,12 @@ import (
 func (s *Session) newUBootFlasher(ub *uboot.UBoot) *flash.UBootFlasher {
 	return &flash.UBootFlasher{
 		Prompt: ub, Line: ub.Line, RAM: flash.RAM(s.run.policy.UBoot.RAM), Clock: s.run.Clock, Progress: s.run.events.progress, Resume: &s.run.resume,
+		Needs: func() string {
+			if s.write.load.By == LoadBySerial {
+				return "loady"
+			}
+			return "tftpboot"
+		},
 		Fetch: func(ctx context.Context, c serve.Content, address uint64, acked func(int64)) error {
 			return s.fetch(ctx, ub, c, address, acked)
 		},

@@ -70,7 +70,7 @@ func (u *fakeUBoot) run(out io.Writer, w []string) int {
 	}
 	switch w[0] {
 	case "help":
-		for _, name := range strings.Fields("bdinfo blkcache crc32 hash mw unzip virtio") {
+		for _, name := range strings.Fields("bdinfo blkcache crc32 hash mw tftpboot unzip virtio") {
 			if !strings.Contains(" "+u.lacks+" ", " "+name+" ") {
 				fmt.Fprintf(out, "%-10s- help\n", name)
 			}
@@ -157,7 +157,7 @@ func (u *fakeUBoot) fetch(ctx context.Context, c serve.Content, address uint64, 
 }
 
 func (u *fakeUBoot) flasher() *UBootFlasher {
-	return &UBootFlasher{Prompt: u, Fetch: u.fetch, Clock: clock.Real{}, Line: 250}
+	return &UBootFlasher{Prompt: u, Fetch: u.fetch, Clock: clock.Real{}, Line: 250, Needs: func() string { return "tftpboot" }}
 }
 
 func openUBoot(t *testing.T, medium string, im Image, h hooks) (*subject, error) {

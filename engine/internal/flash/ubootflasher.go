@@ -18,8 +18,9 @@ import (
 type UBootFlasher struct {
 	Prompt   ubootmedia.Prompt
 	Fetch    Fetch
-	RAM      RAM // that nothing else uses; the zero RAM is found by bdinfo
-	Line     int // bytes of a command that U-Boot takes, its frame included
+	Needs    func() string // the command of U-Boot that Fetch uses
+	RAM      RAM           // that nothing else uses; the zero RAM is found by bdinfo
+	Line     int           // bytes of a command that U-Boot takes, its frame included
 	Clock    clock.Clock
 	Progress func(step string, done, total int64) // in bytes; may be nil; called from other goroutines
 	Resume   *Resume                              // of earlier attempts; may be nil
@@ -172,7 +173,7 @@ func (d *UBootFlasher) Writer(ctx context.Context, m Medium, im Image, beforeWri
 			err = m.uboot.Read(ctx, b.check, need-m.Sector, m.Sector)
 		}
 		if classify.Facts(err).Kind == classify.VerifyRead {
-			return nil, classify.Wrap(err, classify.TargetUnsafe, "target %s: %s is smaller than the image of %d bytes, or cannot be read", m.Target.Name, m.Device, im.Size())
+			return nil, classify.WithConsole(classify.New(classify.TargetUnsafe, "target %s: %s is smaller than the image of %d bytes, or cannot be read", m.Target.Name, m.Device, im.Size()), classify.Facts(err).Console)
 		}
 	}
 	if m.whole && err == nil {

@@ -36,6 +36,9 @@ func (w *UBootWriter) Distrust() { w.unverified = w.im.Ranges() }
 // Ranges are compared first, and those that are right not written, if an earlier attempt wrote them, or a sample
 // suggests it.
 func (w *UBootWriter) Write(ctx context.Context) error {
+	if name := w.dut.Needs(); !w.board.commands[name] { // before the old content is destroyed
+		return ubootmedia.NoCommand(name)
+	}
 	if err := w.selectMedium(ctx); err != nil {
 		return err
 	}
