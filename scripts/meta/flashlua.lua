@@ -580,8 +580,10 @@ function barebox:boot() end
 ---@field target? string name of a target of the policy; default: job.target
 ---@field image? string file, relative to files_dir, or web address; default: the operator's image
 
----@class flashlua.uboot_write_options: flashlua.write_options
----@field by? "tftp"|"serial" how U-Boot gets the image; "tftp" by default
+---@class flashlua.uboot_write_options
+---@field target? string name of a target of the policy; default: job.target
+---@field image? string file, relative to files_dir, or web address; default: the operator's image
+---@field by? load_way how U-Boot gets the image: "tftp", or "serial" for the console; "tftp" by default
 ---@field baud? integer speed of the console meanwhile, with by = "serial"; the console's own by default
 
 ---@class flashlua.uboot

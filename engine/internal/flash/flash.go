@@ -53,7 +53,7 @@ func (t Target) String() string {
 func (t Target) Check() error {
 	if t.UBoot != "" {
 		if err := ubootmedia.CheckName(t.UBoot, t.options()); err != nil {
-			return classify.Wrap(err, "", "target %s: its name in U-Boot cannot be used", t.Name)
+			return classify.Wrap(err, "", "target %s", t.Name)
 		}
 	}
 	return t.CheckDevice()
