@@ -54,7 +54,7 @@ func TestUBootFaults(t *testing.T) {
 		{"protected=1", "", mib, exhausted, slices.Repeat([]classify.Kind{classify.WriteFailed}, 4), engine.Partial},
 		{"", `board.targets.disk.part = "nosuch"`, mib, fatal, []classify.Kind{classify.TargetMissing}, engine.Untouched},
 		{"", `board.targets.disk.offset = "63M"`, 3 * mib, fatal, []classify.Kind{classify.TargetUnsafe}, engine.Untouched},
-		{"", `board.targets.disk.offset = 100`, mib, fatal, []classify.Kind{classify.TargetUnsafe}, engine.Untouched},
+		{"", `board.targets.disk.offset = "64M"`, mib, fatal, []classify.Kind{classify.TargetUnsafe}, engine.Untouched},
 	} {
 		t.Run(tt.settings+tt.script, func(t *testing.T) {
 			t.Parallel()

@@ -37,12 +37,12 @@ func TestTargetRefusals(t *testing.T) {
 		`{ path = "virtio 1" }`:                `write { uboot = "virtio 1" }`,
 		`{ uboot = "mmc0" }`:                   `targets.x.uboot cannot be used: target x: "mmc0" is not the name of a medium in U-Boot: it must be one of mmc N`,
 		`{ path = "/dev/sda", offset = "1M" }`: "targets.x has an offset, which Linux does not take: only",
-		`{ path = "/dev/sda", uboot = "usb 0", offset = 1 }`: `targets.x has an offset, which Linux does not take: set method = "uboot"`,
-		`{ sysfs = "4f80000", uboot = "mmc 0", offset = 1 }`: `targets.x has an offset, which Linux does not take: set method = "uboot"`,
-		`{ uboot = "mmc 0", offset = -1 }`:                   "targets.x.offset must be a number of bytes",
-		`{ uboot = "mmc 0", offset = "half" }`:               "targets.x.offset must be a number of bytes",
-		`{ uboot = "mmc 0", offset = {} }`:                   "targets.x.offset must be a number of bytes",
-		`{ uboot = "mmc 0.boot0", clear_force_ro = true }`:   "targets.x has clear_force_ro, which is for Linux",
+		`{ path = "/dev/sda", uboot = "usb 0", offset = 512 }`: `targets.x has an offset, which Linux does not take: set method = "uboot"`,
+		`{ sysfs = "4f80000", uboot = "mmc 0", offset = 512 }`: `targets.x has an offset, which Linux does not take: set method = "uboot"`,
+		`{ uboot = "mmc 0", offset = -1 }`:                     "targets.x.offset must be a number of bytes",
+		`{ uboot = "mmc 0", offset = "half" }`:                 "targets.x.offset must be a number of bytes",
+		`{ uboot = "mmc 0", offset = {} }`:                     "targets.x.offset must be a number of bytes",
+		`{ uboot = "mmc 0.boot0", clear_force_ro = true }`:     "targets.x has clear_force_ro, which is for Linux",
 		`{ uboot = 0 }`:                  "targets.x.uboot must be a string, not a number",
 		`{ uboot = "mmc 0", ofset = 1 }`: "targets.x.ofset is not a policy key; did you mean offset?",
 	} {
@@ -70,7 +70,7 @@ func TestMethod(t *testing.T) {
 		{table: own + `, method = "uboot"`, want: engine.ByUBoot},
 		{table: own, set: "uboot", err: "--set: method chooses the default sequence, and the script has a flash of its own instead"},
 		{table: `method = "uboot"`, set: "linux", err: `boot is missing: the default sequence needs the U-Boot command that starts Linux, unless method = "uboot"`},
-		{table: `method = "ubot", targets = { x = { path = "/dev/sda", uboot = "usb 0", offset = 1 } }`, err: `method must be "linux" or "uboot", not "ubot"`},
+		{table: `method = "ubot", targets = { x = { path = "/dev/sda", uboot = "usb 0", offset = 512 } }`, err: `method must be "linux" or "uboot", not "ubot"`},
 		{table: `method = true`, err: "method must be a string, not a boolean"},
 	} {
 		set := map[string]string{}

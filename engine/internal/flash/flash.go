@@ -77,6 +77,11 @@ type Medium struct {
 	whole bool              // U-Boot writes and reads it from its begin in one piece
 }
 
+// has reports whether the medium still has the size and the place that U-Boot says.
+func (m Medium) has(g ubootmedia.Geometry) bool {
+	return g.Size == m.Size && g.Sector == m.Sector && g.First == m.Extents[0].First
+}
+
 // Image is the image that is written. ReadRange returns an error if a range has changed since the digest was
 // computed.
 type Image interface {

@@ -106,10 +106,10 @@ func (w *UBootWriter) Repair(ctx context.Context) error {
 // selectMedium makes U-Boot use the medium, which another writer or a script may have changed.
 func (w *UBootWriter) selectMedium(ctx context.Context) error {
 	g, err := w.Medium.uboot.Select(ctx, w.board.check)
-	if err == nil && (g.Size != w.Medium.Size || g.Sector != w.Medium.Sector) {
+	if err == nil && !w.Medium.has(g) {
 		g, err = ubootmedia.SelectSteady(ctx, w.Medium.uboot, w.board.check)
 	}
-	if err == nil && (g.Size != w.Medium.Size || g.Sector != w.Medium.Sector) {
+	if err == nil && !w.Medium.has(g) {
 		err = classify.New(classify.TargetMissing, "target %s: %s is another medium now", w.Medium.Target.Name, w.Medium.Device)
 	}
 	return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -39,9 +38,15 @@ func openBlock(p Prompt, m []string, o Options) (Medium, error) {
 	return &block{Prompt: p, Options: o, iface: m[1], dev: m[2]}, checkBlockOptions(m[0], o)
 }
 
+const minSector = 512 // bytes of the smallest block of a disk
+
 // checkBlockOptions returns an error if a block device cannot have the options.
 func checkBlockOptions(name string, o Options) error {
 	o.Part = ""
+	if o.Offset%minSector != 0 {
+		return classify.WithHint(classify.New(classify.ConfigPolicy, "%s: the offset %d is not a multiple of a block, which has %d bytes or more", name, o.Offset, minSector),
+			`write it as "512K" or "1M", or as a number of bytes`)
+	}
 	return checkOptions(name, o, false)
 }
 
@@ -53,9 +58,21 @@ func (b *block) name() string {
 	return b.iface + " " + b.dev
 }
 
-// scans are the commands that find the devices of an interface, if U-Boot has not looked yet.
-var scans = map[string]string{
-	"mmc": "mmc rescan", "virtio": "virtio scan", "nvme": "nvme scan", "scsi": "scsi scan", "sata": "sata init", "usb": "usb start", "ide": "ide reset",
+// busCommands are commands of an interface of block devices.
+type busCommands struct {
+	scan string // finds the devices, if U-Boot has not looked yet
+	list string // shows the devices
+}
+
+// buses are the commands of all interfaces of block devices.
+var buses = map[string]busCommands{
+	"mmc":    {"mmc rescan", "mmc list"},
+	"virtio": {"virtio scan", "virtio info"},
+	"nvme":   {"nvme scan", "nvme info"},
+	"scsi":   {"scsi scan", "scsi info"},
+	"sata":   {"sata init", "sata info"},
+	"usb":    {"usb start", "usb storage"},
+	"ide":    {"ide reset", "ide info"},
 }
 
 const (
@@ -75,7 +92,7 @@ func (b *block) Select(ctx context.Context, ram uint64) (Geometry, error) {
 	if err != nil {
 		return Geometry{}, err
 	}
-	g := Geometry{Sector: 512, Disk: b.name()}
+	g := Geometry{Sector: minSector, Disk: b.name()}
 	if m := capacity.FindStringSubmatch(res.Output); m != nil {
 		blocks, _ := strconv.ParseInt(m[1], 10, 64)
 		g.Sector, _ = strconv.ParseInt(m[2], 10, 64)
@@ -90,11 +107,14 @@ func (b *block) Select(ctx context.Context, ram uint64) (Geometry, error) {
 	if b.Offset%g.Sector != 0 {
 		return Geometry{}, classify.New(classify.TargetUnsafe, "%s: the offset %d is not a multiple of a block of %d bytes", b.name(), b.Offset, g.Sector)
 	}
+	if g.Size > 0 {
+		if b.Offset >= g.Size {
+			return Geometry{}, classify.New(classify.TargetUnsafe, "%s: the offset %d is not within its %d bytes", b.name(), b.Offset, g.Size)
+		}
+		g.Size -= b.Offset
+	}
 	g.First = b.first + b.Offset
 	b.first = g.First
-	if g.Size > 0 {
-		g.Size = max(g.Size-b.Offset, 0)
-	}
 	g.Unit = g.Sector
 	return g, nil
 }
@@ -110,59 +130,19 @@ func (b *block) selectDevice(ctx context.Context) (console.Result, error) {
 		if IsUnknownCommand(res) {
 			return res, NoCommand(b.iface)
 		}
-		if res, err = b.Exec(ctx, console.Command{Text: scans[b.iface], Timeout: scanTimeout}); err == nil {
+		if res, err = b.Exec(ctx, console.Command{Text: buses[b.iface].scan, Timeout: scanTimeout}); err == nil {
 			res, err = b.Exec(ctx, cmd)
 		}
 	}
 	if err == nil && (res.Code != 0 || lacks.MatchString(res.Output)) {
 		err = classify.WithHint(classify.WithConsole(classify.New(classify.TargetMissing, "U-Boot has no device %s", b.name()), res.Output),
-			"compare it with the output of `%s` at U-Boot's prompt", lists[b.iface])
+			"compare it with the output of `%s` at U-Boot's prompt", buses[b.iface].list)
 	}
 	return res, err
 }
 
-// lists are the commands that show the devices of an interface.
-var lists = map[string]string{
-	"mmc": "mmc list", "virtio": "virtio info", "nvme": "nvme info", "scsi": "scsi info", "sata": "sata info", "usb": "usb storage", "ide": "ide info",
-}
-
 // lacks matches what U-Boot prints of a device that is not there. Some versions exit 0 after it.
 var lacks = regexp.MustCompile(`(?i)unknown device|no \w+ device|not found|not available|is stopped|Card did not respond`)
-
-// plainLabel needs no quotes, which a U-Boot without hush does not know.
-var plainLabel = regexp.MustCompile(`^[\w.:+-]+$`)
-
-// findPart finds the partition of the medium, and sets its offset and size.
-func (b *block) findPart(ctx context.Context, g *Geometry) error {
-	label := b.Part
-	if !plainLabel.MatchString(label) {
-		label = console.QuoteUBoot(label)
-	}
-	var values [2]int64
-	for i, what := range []string{"start", "size"} {
-		variable := "flashlua_" + what
-		var res console.Result
-		for _, cmd := range []string{"setenv " + variable, fmt.Sprintf("part %s %s %s %s", what, b.name(), label, variable), "printenv " + variable} {
-			var err error
-			if res, err = b.Exec(ctx, console.Command{Text: cmd}); err != nil {
-				return err
-			}
-			if IsUnknownCommand(res) {
-				name, _, _ := strings.Cut(cmd, " ")
-				return NoCommand(name)
-			}
-		}
-		_, value, ok := strings.Cut(res.Output, variable+"=")
-		n, err := strconv.ParseInt(strings.TrimSpace(value), 16, 64)
-		if !ok || err != nil {
-			return classify.WithHint(classify.WithConsole(classify.New(classify.TargetMissing, "%s has no partition %q", b.name(), b.Part), res.Output),
-				"compare it with the output of `part list %s` at U-Boot's prompt", b.name())
-		}
-		values[i] = n * g.Sector
-	}
-	b.first, g.Size = values[0], values[1]
-	return nil
-}
 
 // Read implements Medium.
 func (b *block) Read(ctx context.Context, ram uint64, off, n int64) error {
@@ -174,7 +154,7 @@ func (b *block) Write(ctx context.Context, ram uint64, off, n int64) error {
 	return b.transfer(ctx, "write", classify.WriteFailed, ram, off, n)
 }
 
-// transferredBlocks matches the end of a transfer. Source: U-Boot, blk_common_cmd in common/../cmd/blk_common.c and
+// transferredBlocks matches the end of a transfer. Source: U-Boot, blk_common_cmd in cmd/blk_common.c and
 // cmd/mmc.c.
 var transferredBlocks = regexp.MustCompile(`(-?\d+) blocks (?:read|written|write): (OK|ERROR)`)
 

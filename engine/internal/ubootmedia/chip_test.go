@@ -52,6 +52,11 @@ Bank # 2: CFI conformant flash (16 x 16)  Size: 1 MB in 8 Sectors
   Sector Start Addresses:
   04000000 E RO   04020000 E      04040000        04060000        04080000
   040A0000        040C0000        040E0000   RO `),
+	"virtio dev 0": out("\nDevice 0: 1af4 VirtIO Block Device\n            Type: Hard Disk\n            Capacity: 256.0 MB = 0.2 GB (524288 x 512)\n... is now current device"),
+	"part list virtio 0": out("\nPartition Map for VirtIO device 0  --   Partition Type: EFI\n\n" +
+		"Part\tStart LBA\tEnd LBA\t\tName\n\tAttributes\n\tType GUID\n\tPartition GUID\n" +
+		"  1\t0x00000800\t0x0000a7ff\t\"boot\"\n\tattrs:\t0x0000000000000000\n\ttype:\t0fc63daf-8483-4772-8e79-3d69d8477de4\n\tguid:\t0\n" +
+		"  2\t0x0000a800\t0x0000afff\t\"1\"\n  3\t0x0000b000\t0x0000b7ff\t\"two words\"\n  4\t0x0000b800\t0x0000bfff\t\"twice\"\n  5\t0x0000c000\t0x0000c7ff\t\"twice\"\n"),
 	"protect": out("Un-Protected 1 sectors"),
 	"erase":   out("\n. done\nErased 1 sectors"),
 	"crc32":   out("crc32 for 04020000 ... 0403ffff ==> 9f1a1c3b"),
@@ -100,6 +105,14 @@ func TestSelect(t *testing.T) {
 		{name: "sf 0:0", o: Options{Part: "env"}, kind: classify.ConfigPolicy},
 		{name: "sf 0:0", o: Options{Layout: SkipBad}, kind: classify.ConfigPolicy},
 		{name: "mmc 0", o: Options{Layout: SkipBad}, kind: classify.ConfigPolicy},
+		{name: "virtio 0", o: Options{Offset: 1000}, kind: classify.ConfigPolicy},
+		{name: "virtio 0", o: Options{Offset: 256 << 20}, kind: classify.TargetUnsafe},
+		{name: "virtio 0", o: Options{Part: "boot", Offset: 1 << 20}, want: Geometry{Size: 19 << 20, Sector: 512, Unit: 512, Disk: "virtio 0", First: 2 << 20}},
+		{name: "virtio 0", o: Options{Part: "boot", Offset: 20 << 20}, kind: classify.TargetUnsafe},
+		{name: "virtio 0", o: Options{Part: "1"}, want: Geometry{Size: 1 << 20, Sector: 512, Unit: 512, Disk: "virtio 0", First: 0xa800 * 512}},
+		{name: "virtio 0", o: Options{Part: "two words"}, want: Geometry{Size: 1 << 20, Sector: 512, Unit: 512, Disk: "virtio 0", First: 0xb000 * 512}},
+		{name: "virtio 0", o: Options{Part: "twice"}, kind: classify.TargetUnsafe},
+		{name: "virtio 0", o: Options{Part: "data"}, kind: classify.TargetMissing},
 		{name: "nor 4000000", want: Geometry{Size: 1 << 20, Sector: 1, Unit: 0x20000, Disk: "nor 4000000"}},
 		{name: "nor 0x4040000/40000", o: Options{Offset: 0x40000}, want: Geometry{Size: 0x80000, Sector: 1, Unit: 0x40000, Disk: "nor 4000000", First: 0x80000}},
 		{name: "nor 4020000/40000", kind: classify.TargetUnsafe},

@@ -1,4 +1,4 @@
 package ubootmedia
 
 // Scan returns the command that finds the devices of an interface, such as usb; "" for an unknown one.
-func Scan(iface string) string { return scans[iface] }
+func Scan(iface string) string { return buses[iface].scan }
