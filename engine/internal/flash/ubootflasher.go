@@ -35,10 +35,11 @@ type Fetch func(ctx context.Context, c serve.Content, address uint64, acked func
 // ubootBoard is what a flasher found out about a board.
 type ubootBoard struct {
 	commands map[string]bool
-	buffers
-	digest ubootDigest // of the proof
-	quick  ubootDigest // of what needs no proof
-	packer packer
+	ram      RAM
+	buffers              // of ram
+	digest   ubootDigest // of the proof
+	quick    ubootDigest // of what needs no proof
+	packer   packer
 }
 
 // Resume remembers which blocks of an image writers wrote to a medium. A later writer of the same image compares
@@ -105,7 +106,8 @@ func (d *UBootFlasher) ask(ctx context.Context) (*ubootBoard, error) {
 			return nil, err
 		}
 	}
-	if b.buffers, err = ram.split(); err != nil {
+	b.ram = ram
+	if b.buffers, err = ram.split(maxBuffer); err != nil {
 		return nil, err
 	}
 	if b.digest, err = d.findDigest(ctx, b); err != nil {
@@ -177,7 +179,7 @@ func (d *UBootFlasher) Writer(ctx context.Context, m Medium, im Image, beforeWri
 		}
 	}
 	if m.whole && err == nil {
-		err = w.checkRoom()
+		err = w.makeRoom()
 	}
 	if m.unit != m.Sector && err == nil {
 		if _, err = m.uboot.Select(ctx, b.check); err == nil {

@@ -31,11 +31,11 @@ const (
 	bufferPad = 64 << 10 // before and after each buffer
 )
 
-// split divides the memory into buffers.
-func (r RAM) split() (buffers, error) {
+// split divides the memory into buffers of at most limit bytes, which is a multiple of minBuffer.
+func (r RAM) split(limit int64) (buffers, error) {
 	start := (r.Address + bufferPad - 1) / bufferPad * bufferPad
 	room := r.Size - int64(start-r.Address)
-	size := min((room/3-bufferPad)/minBuffer*minBuffer, maxBuffer)
+	size := min((room/3-bufferPad)/minBuffer*minBuffer, limit)
 	if size < minBuffer {
 		return buffers{}, classify.New(classify.UBootRAM, "the board has %d bytes of RAM for images at %#x, which is less than %d", r.Size, r.Address, 3*(minBuffer+bufferPad))
 	}
@@ -45,7 +45,7 @@ func (r RAM) split() (buffers, error) {
 
 // Check returns an error, of kind uboot.ram, if the memory is too small.
 func (r RAM) Check() error {
-	_, err := r.split()
+	_, err := r.split(maxBuffer)
 	return err
 }
 

@@ -49,13 +49,13 @@ fdt_blob    = 0x000000009f735950
 func TestSplitRAM(t *testing.T) {
 	for _, size := range []int64{13 * mib, 64 * mib, 1 << 30} {
 		r := RAM{0x40000123, size}
-		b, err := r.split()
+		b, err := r.split(maxBuffer)
 		if err != nil || b.size < minBuffer || b.data+uint64(b.size) >= b.check || b.check+uint64(b.size) >= b.packed ||
 			b.data < r.Address || b.packed+uint64(b.size) > r.Address+uint64(r.Size) {
 			t.Errorf("split(%#x, %d) = %+v, %v; want three buffers inside it, with gaps", r.Address, size, b, err)
 		}
 	}
-	if b, err := (RAM{0x40000000, 8 * mib}).split(); err == nil {
+	if b, err := (RAM{0x40000000, 8 * mib}).split(maxBuffer); err == nil {
 		t.Errorf("split of 8 MiB = %+v; want an error", b)
 	}
 }

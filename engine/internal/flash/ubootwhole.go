@@ -6,12 +6,21 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// checkRoom returns an error if the board's RAM has no room for the image in one piece.
-func (w *UBootWriter) checkRoom() error {
-	if size := w.im.Size(); size > w.board.size {
-		return classify.WithHint(classify.New(classify.UBootRAM, "%s is written in one piece, but the board has room for %d bytes of the image's %d", w.Medium.Device, w.board.size, size),
-			"set uboot.ram = { address, size } to twice the image's size, if the board has so much RAM, or write by a Linux in RAM")
+// makeRoom makes the buffers large enough for the image in one piece. The error is of kind uboot.ram if the board's RAM
+// is too small.
+func (w *UBootWriter) makeRoom() error {
+	size, b := w.im.Size(), w.board
+	if size <= b.size {
+		return nil
 	}
+	larger, err := b.ram.split(roundUp(size, minBuffer))
+	if err == nil && larger.size < size {
+		err = classify.New(classify.UBootRAM, "%s is written in one piece, but the board has room for %d bytes of the image's %d", w.Medium.Device, larger.size, size)
+	}
+	if err != nil {
+		return classify.WithHint(err, "set uboot.ram = { address, size } to more than 3 times the image's size, if the board has so much RAM, or write by a Linux in RAM")
+	}
+	b.buffers = larger
 	return nil
 }
 

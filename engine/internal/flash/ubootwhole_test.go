@@ -18,7 +18,7 @@ type fakeUBI struct {
 	flips  int // writes that leave a wrong byte
 }
 
-const ubiVolumeSize = 16 << 20
+const ubiVolumeSize = 48 << 20
 
 func (u *fakeUBI) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
 	w := strings.Fields(cmd.Text)
@@ -55,13 +55,14 @@ func TestUBootWritesWhole(t *testing.T) {
 		{size: 3*mib + 77},
 		{size: 3*mib + 77, flips: 1, rewritten: true},
 		{size: mib, flips: 9, want: classify.VerifyMismatch},
+		{size: maxBuffer + 3, ram: 160 * mib},
 		{size: 10 * mib, ram: 16 * mib, want: classify.UBootRAM},
 	} {
 		u := &fakeUBI{newFakeUBoot(""), nil, tt.flips}
 		d := u.flasher()
 		d.Prompt = u
 		if tt.ram > 0 {
-			d.RAM = RAM{fakeRAM, tt.ram}
+			u.ram, d.RAM = make([]byte, tt.ram), RAM{fakeRAM, tt.ram}
 		}
 		m, err := d.Resolve(t.Context(), Target{Name: "root", UBoot: "ubi nor0:root"}, false)
 		if err != nil || m.Size != ubiVolumeSize {
