@@ -169,7 +169,7 @@ var table = map[Kind]entry{
 
 	"target":        {Fatal, "the target cannot be written", "Check targets in the policy against the board."},
 	TargetUnsafe:    {Fatal, "the target must not be overwritten", "Unmount it, choose another target, or use a larger medium."},
-	TargetMissing:   {Fatal, "the board does not have the target", "Check targets in the policy against /sys/class/block on the board."},
+	TargetMissing:   {Fatal, "the board does not have the target", "Compare targets in the policy with /sys/class/block in Linux, or with the devices that U-Boot lists."},
 	"flash":         {Fatal, "the flash did not complete", "Write with write(job), which verifies."},
 	FlashSkipped:    {Fatal, "the flash of a program was not started", "Flash the board again after the failures before it are fixed."},
 	FlashUnverified: {Fatal, "the flash ended without proof", "Write with write(job) in flash; the return value of a script proves nothing."},
@@ -247,7 +247,7 @@ var table = map[Kind]entry{
 	WriteFailed:    {Retry, "the board could not write the image", "Read the error of dd on the console. If it repeats, the medium is worn or badly seated."},
 	"verify":       {Retry, "verification failed", "The message says whether the medium differs or could not be read."},
 	VerifyMismatch: {Retry, "the medium does not hold the image", "In `run` it is written again. If it differs again, check the medium and its power."},
-	VerifyRead:     {Retry, "the medium could not be read back", "The board must bypass its cache: it needs direct reads in dd, or /proc/sys/vm/drop_caches."},
+	VerifyRead:     {Retry, "the medium could not be read back", "Read the console lines. Linux must bypass its cache: it needs direct reads in dd, or /proc/sys/vm/drop_caches."},
 
 	Unknown: {Retry, "an error that flashlua does not know", "In a script, raise errors.fatal(…) or errors.retryable(…); otherwise report it with its stack."},
 }

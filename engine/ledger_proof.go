@@ -51,5 +51,5 @@ func (l *ledger) proofError() error {
 		return classify.WithHint(err, "commands ran after the medium was verified, and the Linux that wrote it has ended: run them before that, or boot Linux once more after them, and the medium is read again")
 	}
 	return classify.WithHint(err,
-		"write with sh:write(job), which verifies; what the script returned does not count")
+		"call write(job), which verifies, or verify(job) after what something else wrote; what the script returned does not count")
 }
