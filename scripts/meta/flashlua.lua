@@ -179,8 +179,7 @@
 ---command at each new prompt, or a list of commands; each must succeed
 ---@field setup? string|string[]
 ---command before DHCP, for a network card that U-Boot does not find by itself: `usb start`, `virtio scan`. Of
----several, `pci enum; usb start`, each must succeed; `usb stop || true` may fail. A simulated board has what
----U-Boot's own commands need; default: `""`
+---several, `pci enum; usb start`, each must succeed; `usb stop || true` may fail; default: `""`
 ---@field network? string
 ---`{ address, size }`: RAM that nothing else uses, `{ 0x42000000, "256M" }`, through which U-Boot writes images;
 ---default: found by `bdinfo`
