@@ -178,11 +178,7 @@ func (w *ShellWriter) writeData(ctx context.Context, l *commandList, runs []ddRu
 	return nil
 }
 
-func (w *ShellWriter) progress(done int64) {
-	if w.dut.Progress != nil {
-		w.dut.Progress("write", max(min(done, w.total), 0), w.total)
-	}
-}
+func (w *ShellWriter) progress(done int64) { reportWrite(w.dut.Progress, done, w.total) }
 
 // runWriteList has the board execute a list of writes. s is the data of its put commands, nil if there are none.
 func (w *ShellWriter) runWriteList(ctx context.Context, l *commandList, s *stream) error {
@@ -194,10 +190,11 @@ func (w *ShellWriter) runWriteList(ctx context.Context, l *commandList, s *strea
 	size, sent := int64(0), &stallWatch{}
 	if s != nil {
 		size = s.size
+		done, total := w.done, w.total // by value: the server may count sent bytes after the command has ended
 		var stop func()
 		sent = &stallWatch{
 			verb: "fetched", total: size, idleTimeout: stallTimeoutFor(l.entry, w.copyRate), afterTimeout: stallTimeoutFor(min(size, maxFlush), w.copyRate),
-			progress: func(n int64) { w.progress(w.done + n) },
+			progress: func(n int64) { reportWrite(d.Progress, done+n, total) },
 		}
 		ctx, stop = d.withStallTimeout(ctx, sent)
 		defer stop()

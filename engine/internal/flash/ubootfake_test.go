@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -318,3 +319,24 @@ type manualClock struct {
 }
 
 func (c *manualClock) Now() time.Time { return c.now }
+
+// TestUBootLateAcknowledgement repairs a medium while acknowledgements of the loads before still arrive, from another
+// goroutine. The race detector judges it.
+func TestUBootLateAcknowledgement(t *testing.T) {
+	w, u := ubootWriter(t, 3*mib, 4*mib)
+	var late sync.WaitGroup
+	w.dut.Progress = func(string, int64, int64) {}
+	w.dut.Fetch = func(ctx context.Context, c serve.Content, address uint64, acked func(int64)) error {
+		late.Go(func() { acked(c.Size) })
+		return u.fetch(ctx, c, address, func(int64) {})
+	}
+	err := w.Write(t.Context())
+	if err == nil {
+		damage(t, u.path, 2*mib, 1)
+		_, err = repaired(t.Context(), w)
+	}
+	late.Wait()
+	if err != nil || w.Counts().Rewritten == 0 {
+		t.Errorf("a flash with late acknowledgements = %+v, %v; want a repair and no error", w.Counts(), err)
+	}
+}

@@ -236,7 +236,8 @@ func (w *UBootWriter) writePiece(ctx context.Context, runs []ddRun, p parcel, ch
 		}
 	}
 	before := w.done
-	acked := func(n int64) { w.progress(before + s.size*n/max(p.Size, 1)) }
+	total := w.total // by value: an acknowledgement may come from another goroutine after the load
+	acked := func(n int64) { reportWrite(w.dut.Progress, before+s.size*n/max(p.Size, 1), total) }
 	err := w.dut.receive(ctx, p, s.size, acked)
 	if p.way != nil && classify.Facts(err).Kind == errUnpack {
 		w.board.packer.drop(p.way)
@@ -306,8 +307,4 @@ func (d *UBootFlasher) fill(ctx context.Context, ram uint64, word uint32, n int6
 	return err
 }
 
-func (w *UBootWriter) progress(done int64) {
-	if w.dut.Progress != nil {
-		w.dut.Progress("write", max(min(done, w.total), 0), w.total)
-	}
-}
+func (w *UBootWriter) progress(done int64) { reportWrite(w.dut.Progress, done, w.total) }

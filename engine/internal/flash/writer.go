@@ -25,3 +25,11 @@ type Counts struct {
 	Skipped   int64 // bytes that were right already and were not written
 	Rewritten int   // ranges that read back wrong and were written again
 }
+
+// reportWrite reports the progress of a write, in bytes. progress may be nil. It is safe for concurrent use if progress
+// is.
+func reportWrite(progress func(step string, done, total int64), done, total int64) {
+	if progress != nil {
+		progress("write", max(min(done, total), 0), total)
+	}
+}
