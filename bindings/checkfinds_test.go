@@ -245,7 +245,8 @@ ub:run("y")
 end
 `: `4:1: the prompt ub is gone since boot in line 3: get a new one, with s:uboot() (stale-handle)`,
 		flash + `s:uboot():load({ kernel = 1 }, { timeout = "5s" })` + write:                              `3:34: load has no option timeout, which is an option of s:step; known are baud, by (unknown-option)`,
-		flash + `s:uboot():load("kernel", { by = "usb" })` + write:                                        `3:34: option by must be "tftp", "serial" or a partition as U-Boot's load takes it, "usb 0:1", not "usb" (bad-option)`,
+		flash + `s:uboot():load("kernel", { by = "usb" })` + write:                                        `3:34: option by must be "tftp", "http", "serial" or a partition as U-Boot's load takes it, "usb 0:1", not "usb" (bad-option)`,
+		flash + `s:uboot():write(job, { by = "usb 0:1" })` + write:                                        `3:30: option by must be "tftp", "http" or "serial", not "usb 0:1" (bad-option)`,
 		board + `function b.backoff(n, err, next) return next(n, err):upper() .. err.mesage end return b`: `2:69: err, the error, has no mesage; did you mean message? (unknown-member)`,
 		board + `local function w(s) s:step("write", function() s:shell():write() end) end
 function b.check(s, report) w(s) end return b`: `2:29: write is refused in check: the flash wrote and verified the image before, and check only tests the new system (forbidden-call)`,

@@ -218,7 +218,9 @@ func documented(k option.Kind) string {
 	case option.PowerState:
 		return regexp.MustCompile(`"\w+"`).ReplaceAllString(option.OneOf(engine.PowerAfterStates), "`$0`")
 	case option.LoadWay:
-		return "`\"tftp\"`, `\"serial\"`, or a partition: `\"usb 0:1\"`"
+		return "`\"tftp\"`, `\"http\"`, `\"serial\"`, or a partition: `\"usb 0:1\"`"
+	case option.StationWay:
+		return "`\"tftp\"`, `\"http\"` or `\"serial\"`"
 	case option.Class:
 		return "`\"retry\"` or `\"fatal\"`"
 	case option.Pause:

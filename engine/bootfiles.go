@@ -124,8 +124,8 @@ func (b *bootFiles) serve(ctx context.Context, e *Engine, host string, undo *cle
 	conn, err := e.ListenUDP(ctx, "udp", address)
 	if err != nil {
 		err = serve.ListenError(err, "udp", address)
-		if hint := classify.Facts(err).Hint; hint != "" && !b.needTFTP() {
-			err = classify.WithHint(err, "%s; for a board that loads by HTTP, set net.tftp_server = false", hint)
+		if hint := classify.Facts(err).Hint; hint != "" {
+			err = classify.WithHint(err, "%s, or set net.tftp_server = false: a U-Boot with wget, and GRUB, load by HTTP", hint)
 		}
 		return err
 	}
@@ -135,16 +135,6 @@ func (b *bootFiles) serve(ctx context.Context, e *Engine, host string, undo *cle
 		b.tftp.Offer(serve.Content{Name: file.tftpName, Size: file.size, ReaderAt: file.content})
 	}
 	return nil
-}
-
-// needTFTP reports whether U-Boot can load one of the files, which it does by TFTP.
-func (b *bootFiles) needTFTP() bool {
-	for _, f := range b.files {
-		if !f.NoAddress {
-			return true
-		}
-	}
-	return false
 }
 
 // copyTo copies the files to a new directory in that of another TFTP server, until the run ends.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -14,24 +15,26 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// LoadWay is a way to get files into a board's RAM: LoadByTFTP, LoadBySerial, or the partition of a medium of the board
-// as U-Boot's load takes it, "usb 0:1". Its values are constants: safe for concurrent use.
+// LoadWay is a way to get files into a board's RAM: one of StationWays, or the partition of a medium of the board as
+// U-Boot's load takes it, "usb 0:1". Its values are constants: safe for concurrent use.
 type LoadWay string
 
-// The ways to load that are no partition.
+// The ways on which the station sends.
 const (
 	LoadByTFTP   LoadWay = "tftp"
+	LoadByHTTP   LoadWay = "http"
 	LoadBySerial LoadWay = "serial"
 )
 
+// StationWays are the ways on which the station sends. It must not be changed.
+var StationWays = []LoadWay{LoadByTFTP, LoadByHTTP, LoadBySerial}
+
 // Valid reports whether w is a way to load.
-func (w LoadWay) Valid() bool {
-	return w == LoadByTFTP || w == LoadBySerial || uboot.IsMediaName(string(w))
-}
+func (w LoadWay) Valid() bool { return slices.Contains(StationWays, w) || uboot.IsMediaName(string(w)) }
 
 // LoadOptions says how LoadBy gets files into the board's RAM. Plain data: safe for concurrent use.
 type LoadOptions struct {
-	By   LoadWay // "" is LoadByTFTP
+	By   LoadWay // "" is LoadByTFTP, or LoadByHTTP with Net.NoTFTP
 	Baud int     // speed of the console during LoadBySerial; 0: the console's own
 }
 
@@ -40,7 +43,7 @@ func (o LoadOptions) Check() error {
 	switch {
 	case o.By != "" && !o.By.Valid():
 		return classify.WithHint(classify.New(classify.ConfigPolicy, "%q is no way to load a file", string(o.By)),
-			`by is "tftp", "serial", or a partition as U-Boot's load takes it: "usb 0:1", "mmc 1:2"`)
+			`by is "tftp", "http", "serial", or a partition as U-Boot's load takes it: "usb 0:1", "mmc 1:2"`)
 	case o.Baud != 0 && o.By != LoadBySerial:
 		return classify.WithHint(classify.New(classify.ConfigPolicy, "baud is the speed of a load over the console"), `set by = "serial", or leave baud out`)
 	}
@@ -52,28 +55,42 @@ func (o LoadOptions) checkForWrite(p Prompt) error {
 	if _, inUBoot := p.(*uboot.UBoot); !inUBoot && o != (LoadOptions{}) {
 		return classify.WithHint(classify.New(classify.ConfigPolicy, "a Linux in RAM fetches the image by HTTP"), "leave out by and baud, which are for U-Boot")
 	}
-	if o.By != "" && o.By != LoadByTFTP && o.By != LoadBySerial {
-		return classify.WithHint(classify.New(classify.ConfigPolicy, "%q is no way to get an image to U-Boot", string(o.By)), `by is "tftp" or "serial"`)
+	if o.By != "" && !slices.Contains(StationWays, o.By) {
+		return classify.WithHint(classify.New(classify.ConfigPolicy, "%q is no way to get an image to U-Boot", string(o.By)), `by is "tftp", "http" or "serial"`)
 	}
 	return o.Check()
 }
 
+// way returns the way to load.
+func (o LoadOptions) way(n Net) LoadWay {
+	switch {
+	case o.By != "":
+		return o.By
+	case n.NoTFTP:
+		return LoadByHTTP
+	}
+	return LoadByTFTP
+}
+
 // loadBy has U-Boot load a file of the policy.
 func (s *Session) loadBy(ctx context.Context, ub *uboot.UBoot, f bootFile, opt LoadOptions) error {
-	switch opt.By {
-	case "", LoadByTFTP:
+	switch opt.way(s.run.policy.Net) {
+	case LoadByTFTP:
 		if s.run.policy.Net.NoTFTP {
 			return classify.WithHint(classify.New(classify.ConfigPlan, "U-Boot cannot load the %s file by TFTP: net.tftp_server is false", f.name),
-				`load it by = "serial" or by = "usb 0:1", or remove net.tftp_server`)
+				`leave out by = "tftp", or remove net.tftp_server`)
 		}
 		server, err := s.tftpServer(ctx, ub)
 		if err != nil {
 			return err
 		}
 		return s.loadFile(ctx, ub, f, server)
+	case LoadByHTTP:
+		return s.loadFileHTTP(ctx, ub, f)
 	case LoadBySerial:
-		what := load{what: f.name, name: f.tftpName, address: f.Address, size: f.size, acked: func(n int64) { s.run.events.progress("load "+f.name, n, f.size) }}
-		return s.loadSerial(ctx, ub, what, f.content, opt.Baud)
+		to := f.load(s.run.events)
+		to.what = f.name
+		return s.loadSerial(ctx, ub, to, f.content, opt.Baud)
 	}
 	return ub.LoadMedia(ctx, string(opt.By), filepath.Base(f.Path), f.content, f.size, f.Address)
 }

@@ -10,20 +10,25 @@ import (
 	"github.com/flashlua/flashlua/engine/uboot"
 )
 
-// load is what U-Boot loads by TFTP.
+// load is what U-Boot loads from the station.
 type load struct {
 	what    string // for people
-	name    string // on the server
+	name    string // on the TFTP server
 	address uint64
 	size    int64
 	acked   func(n int64) // is called with the bytes that the board has, in other goroutines
 }
 
+// load returns a file as what U-Boot loads.
+func (f bootFile) load(events *emitter) load {
+	return load{what: "the " + f.name + " file", name: f.tftpName, address: f.Address, size: f.size, acked: func(n int64) {
+		events.progress("load "+f.name, n, f.size)
+	}}
+}
+
 // loadFile has U-Boot load a file of the policy from the TFTP server at server.
 func (s *Session) loadFile(ctx context.Context, ub *uboot.UBoot, f bootFile, server string) error {
-	return s.load(ctx, ub, load{what: "the " + f.name + " file", name: f.tftpName, address: f.Address, size: f.size, acked: func(n int64) {
-		s.run.events.progress("load "+f.name, n, f.size)
-	}}, server)
+	return s.load(ctx, ub, f.load(s.run.events), server)
 }
 
 // load has U-Boot load from the TFTP server at server. A load that lost blocks is repeated once from the same prompt,

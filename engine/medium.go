@@ -61,7 +61,7 @@ func (m *medium) readBackLocked() bool { return !m.readAt.IsZero() && !m.changed
 // reportLocked returns the report on the medium. The caller holds the ledger's mu.
 func (m *medium) reportLocked() PartReport {
 	p := PartReport{Label: m.label, Image: ImageReport{Path: m.from.String()}, Target: TargetReport{
-		Name: m.target.Name, Device: m.device, State: m.state, Writer: m.writer, Rewritten: m.rewritten, LastWrite: timeOf(m.lastWriteAt),
+		Name: m.target.Name, Device: m.device, Offset: m.target.Offset, State: m.state, Writer: m.writer, Rewritten: m.rewritten, LastWrite: timeOf(m.lastWriteAt),
 	}}
 	if im := m.image(); im != nil {
 		p.Image.Size, p.Image.SHA256 = im.Size(), im.SHA256()

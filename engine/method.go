@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -43,12 +44,12 @@ func (m Method) describe() string {
 	return ""
 }
 
-// place names a target for people as the method finds it.
-func (m Method) place(t flash.Target) string {
+// finds returns a target with the names by which the method finds it.
+func (m Method) finds(t flash.Target) flash.Target {
 	if m == ByUBoot && t.UBoot != "" {
 		t.Path, t.Sysfs = "", ""
 	}
-	return t.String()
+	return t
 }
 
 // CheckMethod returns an error, of kind config.policy, if the policy's method cannot write a target of the policy.
@@ -57,7 +58,7 @@ func (p *Policy) CheckMethod(t Target) error {
 		return nil
 	}
 	var err error
-	hint := `add uboot = "mmc 0", its name in U-Boot, to the target, or write it by a Linux in RAM with method = "linux"`
+	hint := fmt.Sprintf(`add uboot = %q, its name in U-Boot, to the target, or write it by a Linux in RAM with method = "linux"`, ubootName(t.Path))
 	if p.Method == ByUBoot {
 		err = classify.New(classify.ConfigPolicy, "target %s has no name in U-Boot, which writes it: the policy has method = \"uboot\"", t.Name)
 	} else {
@@ -74,6 +75,19 @@ func (p *Policy) CheckMethod(t Target) error {
 		hint += "; --target can be " + strings.Join(others, ", ")
 	}
 	return classify.WithHint(err, "%s", hint)
+}
+
+// ubootNames has an example of U-Boot's name for the devices of a driver of Linux.
+var ubootNames = map[string]string{"vd": "virtio 0", "nvme": "nvme 0", "sd": "scsi 0"}
+
+// ubootName returns an example of U-Boot's name for a device of Linux.
+func ubootName(path string) string {
+	for driver, name := range ubootNames {
+		if strings.HasPrefix(path, "/dev/"+driver) {
+			return name
+		}
+	}
+	return "mmc 0"
 }
 
 // checkMethod returns an error if the policy's method cannot write the planned target, or none of those that the policy
@@ -95,10 +109,6 @@ func (r *boardRun) checkMethod() (err error) {
 		if err := flash.RAM(ram).Check(); err != nil {
 			return classify.WithHint(err, "make uboot.ram in the policy larger, or remove it: then `bdinfo` says which RAM is free")
 		}
-	}
-	if r.policy.Net.NoTFTP { // the default sequence of U-Boot
-		return classify.WithHint(classify.New(classify.ConfigPolicy, "U-Boot loads the image by TFTP, and net.tftp_server is false"),
-			`remove net.tftp_server from the policy, or write by a Linux in RAM with method = "linux"`)
 	}
 	return nil
 }

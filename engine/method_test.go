@@ -26,14 +26,14 @@ func TestMethodRefusals(t *testing.T) {
 		"chosen":          {bend: func(b *bench) { b.policy.Method, b.policy.ChooseTarget = ByUBoot, chosen }},
 		"nor by linux":    {func(b *bench) { b.policy.Method, b.job.Target = ByLinux, "nor" }, "target nor, virtio 1, is a medium of U-Boot", "--target can be both, linux", classify.ConfigPolicy},
 		"linux by U-Boot": {func(b *bench) { b.policy.Method, b.job.Target = ByUBoot, "linux" }, "target linux has no name in U-Boot", "--target can be both, nor", classify.ConfigPolicy},
-		"default":         {func(b *bench) { b.policy.Method, b.policy.DefaultTarget = ByUBoot, "linux" }, "target linux has no name in U-Boot", `add uboot = "mmc 0"`, classify.ConfigPolicy},
+		"default":         {func(b *bench) { b.policy.Method, b.policy.DefaultTarget = ByUBoot, "linux" }, "target linux has no name in U-Boot", `add uboot = "virtio 0"`, classify.ConfigPolicy},
 		"none to choose": {func(b *bench) {
 			b.policy.Method, b.policy.ChooseTarget = ByUBoot, chosen
 			b.policy.Targets = map[string]Target{"linux": linux}
 		}, "has no name in U-Boot", "", classify.ConfigPolicy},
-		"no TFTP server": {func(b *bench) {
+		"by HTTP": {bend: func(b *bench) {
 			b.policy.Method, b.policy.LoadsNoFiles, b.policy.Net.NoTFTP, b.job.Target = ByUBoot, true, true, "both"
-		}, "net.tftp_server is false", "remove net.tftp_server", classify.ConfigPolicy},
+		}},
 		"small RAM": {func(b *bench) {
 			b.policy.Method, b.policy.LoadsNoFiles, b.policy.UBoot.RAM.Size, b.job.Target = ByUBoot, true, 4096, "both"
 		}, "the board has 4096 bytes of RAM for images", "make uboot.ram in the policy larger", classify.UBootRAM},
@@ -58,7 +58,7 @@ func TestMethodRefusals(t *testing.T) {
 func TestPlanNamesMethod(t *testing.T) {
 	for method, want := range map[Method]string{
 		ByLinux: "to /dev/vda of board bench, target disk, by a Linux in RAM: everything on it is lost\n",
-		ByUBoot: "to virtio 0 from byte 512 on of board bench, target disk, by U-Boot: everything on it is lost\n",
+		ByUBoot: "to virtio 0 from byte 512 on of board bench, target disk, by U-Boot: what the image covers is lost\n",
 		"":      "to /dev/vda of board bench, target disk: everything on it is lost\n",
 	} {
 		b := newBench(t, failing(nil))

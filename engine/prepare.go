@@ -157,7 +157,11 @@ func (r *boardRun) planSummary() string {
 			fmt.Fprintf(&b, undecided, strings.Join(slices.Sorted(maps.Keys(r.policy.Targets)), ", "), r.policy.describe(), by.describe())
 			continue
 		}
-		fmt.Fprintf(&b, format, by.place(m.target), r.policy.describe(), m.target.Name, by.describe())
+		line, target := format, by.finds(m.target)
+		if target.Offset != 0 && !target.InLinux() {
+			line = strings.Replace(line, "everything on it", "what the image covers", 1)
+		}
+		fmt.Fprintf(&b, line, target, r.policy.describe(), m.target.Name, by.describe())
 	}
 	if len(r.report.Args) > 0 {
 		fmt.Fprintf(&b, "arguments: %s\n", r.report.Args)

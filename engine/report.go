@@ -107,6 +107,7 @@ type ImageReport struct {
 type TargetReport struct {
 	Name   string `json:"name,omitempty"`
 	Device string `json:"device,omitempty"`
+	Offset int64  `json:"offset,omitempty"` // of the image in the device or the partition, in bytes
 	State  State  `json:"state"`
 	// LastWrite is when the run last wrote to the disk, to any partition of it. ReadBack is when the read-back
 	// that proves the medium began, which is later. RFC 3339; "" is never.

@@ -87,17 +87,23 @@ func (s *Session) LoadBy(ctx context.Context, ub *uboot.UBoot, opt LoadOptions, 
 
 // tftpServer returns the address of the TFTP server as the board sees it.
 func (s *Session) tftpServer(ctx context.Context, ub *uboot.UBoot) (string, error) {
-	configured := s.tftpAddress()
-	if s.boardAddr == "" && configured == "" { // a command of the script may have got the lease
-		address, err := ub.Env(ctx, "ipaddr")
-		if err != nil {
-			return "", err
-		}
-		if at, err := netip.ParseAddr(address); err == nil && !at.IsUnspecified() {
-			s.boardAddr = address
-		}
+	if err := s.findBoard(ctx, ub, s.tftpAddress()); err != nil {
+		return "", err
 	}
-	return s.stationAddr(ctx, configured, s.boardAddr)
+	return s.stationAddr(ctx, s.tftpAddress(), s.boardAddr)
+}
+
+// findBoard asks U-Boot for the board's address, if that is not known, and the station's is not configured: a command
+// of the script may have got the lease.
+func (s *Session) findBoard(ctx context.Context, ub *uboot.UBoot, configured string) error {
+	if s.boardAddr != "" || configured != "" {
+		return nil
+	}
+	address, err := ub.Env(ctx, "ipaddr")
+	if at, parsed := netip.ParseAddr(address); err == nil && parsed == nil && !at.IsUnspecified() {
+		s.boardAddr = address
+	}
+	return err
 }
 
 // stationAddr returns the station's address as the board at address board sees it: the configured one, or that of

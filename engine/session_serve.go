@@ -33,7 +33,7 @@ func (s *Session) Serve(ctx context.Context, name, board string) (ServedFile, er
 	if own := s.run.policy.Net.Address; own.IsValid() {
 		board = cmp.Or(board, own.Addr().String())
 	}
-	host, err := s.stationAddr(ctx, cmp.Or(s.run.policy.Net.HTTP, s.run.policy.Net.listenAddress()), board)
+	host, err := s.stationAddr(ctx, s.httpAddress(), board)
 	if err != nil {
 		return ServedFile{}, err
 	}

@@ -14,16 +14,18 @@ import (
 func (s *Session) newUBootFlasher(ub *uboot.UBoot) *flash.UBootFlasher {
 	return &flash.UBootFlasher{
 		Prompt: ub, Line: ub.Line, RAM: flash.RAM(s.run.policy.UBoot.RAM), Clock: s.run.Clock, Progress: s.run.events.progress, Resume: &s.run.resume,
-		Needs: func() string {
-			if s.write.load.By == LoadBySerial {
-				return "loady"
-			}
-			return "tftpboot"
-		},
+		Way: func() flash.LoadWay { return stationWays[s.write.load.way(s.run.policy.Net)] },
 		Fetch: func(ctx context.Context, c serve.Content, address uint64, acked func(int64)) error {
 			return s.fetch(ctx, ub, c, address, acked)
 		},
 	}
+}
+
+// stationWays are what the flasher needs to know of each of StationWays.
+var stationWays = map[LoadWay]flash.LoadWay{
+	LoadByTFTP:   {Command: "tftpboot", Kind: classify.NetTFTP},
+	LoadByHTTP:   {Command: "wget", Kind: classify.NetHTTP},
+	LoadBySerial: {Command: "loady", Kind: classify.LoadSerial},
 }
 
 // fetch has U-Boot load a content from the station.
@@ -31,8 +33,11 @@ func (s *Session) fetch(ctx context.Context, ub *uboot.UBoot, c serve.Content, a
 	s.run.pieces++
 	c.Name = fmt.Sprintf("%s/%d", s.run.token, s.run.pieces)
 	part := load{what: "a part of the image", name: c.Name, address: address, size: c.Size, acked: acked}
-	if s.write.load.By == LoadBySerial {
+	switch s.write.load.way(s.run.policy.Net) {
+	case LoadBySerial:
 		return s.loadSerial(ctx, ub, part, c, s.write.load.Baud)
+	case LoadByHTTP:
+		return s.fetchHTTP(ctx, ub, part, c)
 	}
 	if s.run.files.dir != "" {
 		name, remove, err := s.run.files.put(c, s.run.pieces)
@@ -43,7 +48,7 @@ func (s *Session) fetch(ctx context.Context, ub *uboot.UBoot, c serve.Content, a
 		part.name = name
 	} else if s.run.files.tftp == nil {
 		return classify.WithHint(classify.New(classify.ConfigPlan, "U-Boot cannot load a part of the image: this run has no TFTP server"),
-			"leave out net.tftp_server = false, write with { by = \"serial\" }, or by a Linux in RAM")
+			"leave out by = \"tftp\", or net.tftp_server = false")
 	}
 	server, err := s.tftpServer(ctx, ub)
 	if err != nil {

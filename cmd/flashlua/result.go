@@ -68,9 +68,13 @@ func (env Env) printSuccess(r *engine.Report) {
 
 // describeTargets names the images and their media.
 func describeTargets(r *engine.Report) string {
-	on := func(image, name, device string) string {
-		if device != "" {
-			name += " (" + device + ")"
+	on := func(image, name string, t engine.TargetReport) string {
+		if t.Device != "" {
+			name += " (" + t.Device
+			if t.Offset != 0 {
+				name += fmt.Sprintf(" from byte %d on", t.Offset)
+			}
+			name += ")"
 		}
 		if name == "" {
 			return inline(image) + " on a target that the policy chooses,"
@@ -78,11 +82,11 @@ func describeTargets(r *engine.Report) string {
 		return inline(image) + " on " + inline(name)
 	}
 	if len(r.Parts) == 0 {
-		return on(r.Image.Path, r.Target.Name, r.Target.Device)
+		return on(r.Image.Path, r.Target.Name, r.Target)
 	}
 	var all []string
 	for _, p := range r.Parts {
-		all = append(all, on(p.Image.Path, cmp.Or(p.Label, p.Target.Name), p.Target.Device))
+		all = append(all, on(p.Image.Path, cmp.Or(p.Label, p.Target.Name), p.Target))
 	}
 	return strings.Join(all, ", ")
 }

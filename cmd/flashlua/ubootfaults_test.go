@@ -15,6 +15,7 @@ func TestUBootFaults(t *testing.T) {
 		fatal     = engine.ExitFatal
 		exhausted = engine.ExitExhausted
 		mib       = 1 << 20
+		byHTTP    = `board.net.tftp_server = false`
 	)
 	for _, tt := range []struct {
 		settings string
@@ -52,6 +53,11 @@ func TestUBootFaults(t *testing.T) {
 		{"lacks=help", "", mib, fatal, []classify.Kind{classify.UBootCommand}, engine.Untouched},
 		{"ram=48", "", mib, fatal, []classify.Kind{classify.UBootRAM}, engine.Untouched},
 		{"protected=1", "", mib, exhausted, slices.Repeat([]classify.Kind{classify.WriteFailed}, 4), engine.Partial},
+		{"", byHTTP, 3 * mib, ok, nil, engine.Verified},
+		{"damage=1", byHTTP, 3 * mib, ok, nil, engine.Verified},
+		{"http=1", byHTTP, 3 * mib, ok, []classify.Kind{classify.NetHTTP}, engine.Verified},
+		{"http=99", byHTTP, 3 * mib, exhausted, slices.Repeat([]classify.Kind{classify.NetHTTP}, 4), engine.Partial},
+		{"lacks=wget", byHTTP, mib, fatal, []classify.Kind{classify.UBootCommand}, engine.Untouched},
 		{"", `board.targets.disk.part = "nosuch"`, mib, fatal, []classify.Kind{classify.TargetMissing}, engine.Untouched},
 		{"", `board.targets.disk.offset = "63M"`, 3 * mib, fatal, []classify.Kind{classify.TargetUnsafe}, engine.Untouched},
 		{"", `board.targets.disk.offset = "64M"`, mib, fatal, []classify.Kind{classify.TargetUnsafe}, engine.Untouched},
@@ -68,7 +74,7 @@ func TestUBootFaults(t *testing.T) {
 			if r.Exit != tt.exit || r.Target.State != tt.state || !slices.Equal(kinds, tt.kinds) {
 				t.Errorf("flash = exit %d, kinds %v, target %s, %v; want %d, %v, %s", r.Exit, kinds, r.Target.State, r.Err, tt.exit, tt.kinds, tt.state)
 			}
-			if tt.exit == ok && !got.equal && tt.script == "" {
+			if tt.exit == ok && !got.equal {
 				t.Error("verified, and the medium differs from the image")
 			}
 		})

@@ -22,9 +22,9 @@ const (
 	crcTries = 2       // the output may be damaged
 )
 
-// checkRAM compares the CRC-32 of size bytes of RAM with that of content, after a load named what. The error of a
+// CheckRAM compares the CRC-32 of size bytes of RAM with that of content, after a load named what. The error of a
 // difference has the given kind.
-func (u *UBoot) checkRAM(ctx context.Context, content io.ReaderAt, size int64, address uint64, what string, kind classify.Kind) error {
+func (u *UBoot) CheckRAM(ctx context.Context, content io.ReaderAt, size int64, address uint64, what string, kind classify.Kind) error {
 	if size == 0 {
 		return nil
 	}

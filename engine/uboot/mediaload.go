@@ -56,7 +56,7 @@ func (u *UBoot) LoadMedia(ctx context.Context, device, path string, content io.R
 		return classify.WithHint(u.Fail(classify.New(classify.LoadMedia, "%s on %s has %s bytes, the station's file has %d", path, device, m[1], size)),
 			"copy the station's file to the medium")
 	}
-	err = u.checkRAM(ctx, content, size, address, fmt.Sprintf("the load of %s from %s", path, strings.TrimSpace(device)), classify.LoadMedia)
+	err = u.CheckRAM(ctx, content, size, address, fmt.Sprintf("the load of %s from %s", path, strings.TrimSpace(device)), classify.LoadMedia)
 	if classify.Find(err, classify.LoadMedia) != nil {
 		err = classify.WithHint(err, "copy the station's file to the medium")
 	}

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
@@ -145,17 +144,7 @@ func (u *UBoot) Load(ctx context.Context, server, name string, address uint64, s
 	case res.Code != 0:
 		return u.Failed(classify.NetTFTP, cmd, res)
 	}
-	if m := transferred.FindStringSubmatch(res.Output); m != nil && m[1] == strconv.FormatInt(size, 10) {
-		return nil
-	}
-	got, err := u.Env(ctx, "filesize") // the report may be garbled
-	switch {
-	case err != nil && classify.Find(err, classify.UBootExit) == nil:
-		return err
-	case strings.TrimLeft(got, "0") == strconv.FormatInt(size, 16):
-		return nil
-	}
-	return u.Fail(classify.New(classify.NetTFTP, "%s has %d bytes, U-Boot did not report that many", name, size))
+	return u.checkSize(ctx, res, name, size, classify.NetTFTP)
 }
 
 // tuneTFTP returns the commands before a load that set the variables of TFTP which differ from those of the last

@@ -80,7 +80,7 @@ func (u *UBoot) LoadSerial(ctx context.Context, content io.ReaderAt, size int64,
 	if err != nil {
 		return err
 	}
-	return u.checkRAM(ctx, content, size, address, l.what(), classify.LoadSerial)
+	return u.CheckRAM(ctx, content, size, address, l.what(), classify.LoadSerial)
 }
 
 // serialLoad is one load over the console.

@@ -100,13 +100,13 @@ func TestLoadMedia(t *testing.T) {
 // TestCheckRAMNeedsTheFile returns the error of a station's file that cannot be read.
 func TestCheckRAMNeedsTheFile(t *testing.T) {
 	u := &UBoot{}
-	err := u.checkRAM(t.Context(), broken{}, 5, 0, "the load of k", classify.LoadSerial)
+	err := u.CheckRAM(t.Context(), broken{}, 5, 0, "the load of k", classify.LoadSerial)
 	if classify.Find(err, classify.ImageRead) == nil || !errors.Is(err, errBroken) {
-		t.Errorf("checkRAM() = %v; want image.read and its cause", err)
+		t.Errorf("CheckRAM() = %v; want image.read and its cause", err)
 	}
-	err = u.checkRAM(t.Context(), bytes.NewReader([]byte("ab")), 5, 0, "the load of k", classify.LoadSerial)
+	err = u.CheckRAM(t.Context(), bytes.NewReader([]byte("ab")), 5, 0, "the load of k", classify.LoadSerial)
 	if classify.Find(err, classify.ImageRead) == nil {
-		t.Errorf("checkRAM() of a file that became shorter = %v; want image.read", err)
+		t.Errorf("CheckRAM() of a file that became shorter = %v; want image.read", err)
 	}
 }
 

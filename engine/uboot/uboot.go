@@ -77,6 +77,7 @@ type UBoot struct {
 	noRetry bool   // netretry is no
 	simple  bool   // its shell keeps no exit code
 	badBaud int    // of a load over the console at which the board did not answer; 0: none
+	wget    string // the command that loads by HTTP, as a format; "": U-Boot was not asked for it yet
 	held    string // the command that Hold holds; "" is none
 }
 

@@ -7,7 +7,8 @@
 ---@alias size string|integer bytes, or a number with K, M, G or T after it: "8G"
 ---@alias memory { [1]: integer|string, [2]: size } a range of RAM: address and size, { 0x42000000, "256M" }
 ---@alias power_state "on"|"off"|"keep"|"cycle"
----@alias load_way "tftp"|"serial"|string a partition of the board as U-Boot's load takes it: "usb 0:1"
+---@alias station_way "tftp"|"http"|"serial"
+---@alias load_way "tftp"|"http"|"serial"|string a partition of the board as U-Boot's load takes it: "usb 0:1"
 
 --------------------------------------------------------------------------------------------------------------- policies
 
@@ -582,7 +583,7 @@ function barebox:boot() end
 ---@class flashlua.uboot_write_options
 ---@field target? string name of a target of the policy; default: job.target
 ---@field image? string file, relative to files_dir, or web address; default: the operator's image
----@field by? load_way how U-Boot gets the image: "tftp", or "serial" for the console; "tftp" by default
+---@field by? station_way how U-Boot gets the image; "tftp" by default, or "http" with net.tftp_server = false
 ---@field baud? integer speed of the console meanwhile, with by = "serial"; the console's own by default
 
 ---@class flashlua.uboot
@@ -617,7 +618,7 @@ function uboot_object:setenv(variable, value) end
 function uboot_object:dhcp() end
 
 ---@class flashlua.load_options
----@field by? load_way default: "tftp"
+---@field by? load_way default: "tftp", or "http" with net.tftp_server = false
 ---@field baud? integer speed of the console while the files are loaded by "serial"; default: its own
 
 ---@param files? string|string[]|table in a policy: names of its files; in a program: the server

@@ -17,6 +17,7 @@ import (
 type ubootMedium struct {
 	uboot string // U-Boot's name of it
 	bus   string // of Medium; "" is the board's disk
+	by    string // how U-Boot gets the image; "" is the policy's way
 }
 
 // ubootBoard is a board whose media U-Boot writes.
@@ -65,6 +66,7 @@ type ubootWrite struct {
 	medium string // U-Boot's name of it
 	offset int64
 	image  string // a file; "" is the operator's image
+	by     string // as that of ubootMedium
 }
 
 // ubootWrites returns the part of a policy that calls ub:write for each.
@@ -72,12 +74,12 @@ func ubootWrites(all []ubootWrite) string {
 	var targets, calls strings.Builder
 	for i, w := range all {
 		fmt.Fprintf(&targets, "board.targets.t%d = { uboot = %q, offset = %d }\n", i, w.medium, w.offset)
-		fmt.Fprintf(&calls, "\tat.uboot:write(job, { target = \"t%d\", image = %q })\n", i, w.image)
+		fmt.Fprintf(&calls, "\tat.uboot:write(job, { target = \"t%d\", image = %q, by = %q })\n", i, w.image, w.by)
 	}
 	return "board.targets, board.default_target = {}, \"t0\"\n" + targets.String() + `
 local seq = require("lib.uboot_writer").sequence()
 seq:replace("write", function(s, job, at)
-` + strings.ReplaceAll(calls.String(), `, image = ""`, "") + `end)
+` + strings.NewReplacer(`, image = ""`, "", `, by = ""`, "").Replace(calls.String()) + `end)
 board.flash = seq.flash`
 }
 

@@ -12,16 +12,16 @@ import (
 
 // ubootBoards are the U-Boots that Debian serves, each with the media that it can write.
 var ubootBoards = []ubootBoard{
-	{arch: ARM64, media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}, {"scsi 0", "scsi"}}, image: 24 << 20},
-	{arch: ARM64.Of(Trixie), media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}, {"scsi 0", "scsi"}, {"usb 0", "usb"}}},
-	{arch: ARM64.Of(Experimental), media: []ubootMedium{{"virtio 0", ""}, {"usb 0", "usb"}}},
-	{arch: ARM, media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}}},
-	{arch: ARM.Of(Trixie), media: []ubootMedium{{"virtio 0", ""}, {"usb 0", "usb"}}},
-	{arch: RISCV64, media: []ubootMedium{{"virtio 0", ""}}},
-	{arch: RISCV64.Of(Trixie), media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}, {"usb 0", "usb"}}},
-	{arch: X86, media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}}},
-	{arch: X86.Of(Trixie), media: []ubootMedium{{"virtio 0", ""}, {"scsi 0", "scsi"}}},
-	{arch: OrangePi, media: []ubootMedium{{"mmc 0", ""}, {"usb 0", "usb"}}, image: 2 << 20}, // QEMU's controller is slow
+	{arch: ARM64, media: []ubootMedium{{uboot: "virtio 0"}, {uboot: "nvme 0", bus: "nvme"}, {uboot: "scsi 0", bus: "scsi"}}, image: 24 << 20},
+	{arch: ARM64.Of(Trixie), media: []ubootMedium{{uboot: "virtio 0", by: "http"}, {uboot: "nvme 0", bus: "nvme"}, {uboot: "scsi 0", bus: "scsi"}, {uboot: "usb 0", bus: "usb"}}},
+	{arch: ARM64.Of(Experimental), media: []ubootMedium{{uboot: "virtio 0", by: "http"}, {uboot: "usb 0", bus: "usb"}}},
+	{arch: ARM, media: []ubootMedium{{uboot: "virtio 0"}, {uboot: "nvme 0", bus: "nvme"}}},
+	{arch: ARM.Of(Trixie), media: []ubootMedium{{uboot: "virtio 0"}, {uboot: "usb 0", bus: "usb"}}},
+	{arch: RISCV64, media: []ubootMedium{{uboot: "virtio 0"}}},
+	{arch: RISCV64.Of(Trixie), media: []ubootMedium{{uboot: "virtio 0"}, {uboot: "nvme 0", bus: "nvme"}, {uboot: "usb 0", bus: "usb"}}},
+	{arch: X86, media: []ubootMedium{{uboot: "virtio 0"}, {uboot: "nvme 0", bus: "nvme"}}},
+	{arch: X86.Of(Trixie), media: []ubootMedium{{uboot: "virtio 0"}, {uboot: "scsi 0", bus: "scsi"}}},
+	{arch: OrangePi, media: []ubootMedium{{uboot: "mmc 0"}, {uboot: "usb 0", bus: "usb"}}, image: 2 << 20}, // QEMU's controller is slow
 }
 
 // TestUBootWriter has each U-Boot write images of several sizes to each of its media, in one run. Outside, the files of
@@ -37,7 +37,7 @@ func TestUBootWriter(t *testing.T) {
 			add := func(image []byte, path string, at int64) {
 				clear(want[at : at+(int64(len(image))+511)/512*512])
 				copy(want[at:], image)
-				writes = append(writes, ubootWrite{"", at, path})
+				writes = append(writes, ubootWrite{offset: at, image: path})
 			}
 			for i, size := range sizes {
 				image := sparse(size, uint64(size))
@@ -51,7 +51,7 @@ func TestUBootWriter(t *testing.T) {
 			for _, m := range b.media {
 				r.fillFile(r.fileOf(m), size)
 				for _, w := range writes {
-					w.medium = m.uboot
+					w.medium, w.by = m.uboot, m.by
 					all = append(all, w)
 				}
 			}
@@ -68,10 +68,10 @@ func TestUBootWriter(t *testing.T) {
 func TestUBootWriterFar(t *testing.T) {
 	const at = 5<<30 + 512
 	for _, b := range []ubootBoard{
-		{arch: ARM64, media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}, {"scsi 0", "scsi"}}},
-		{arch: ARM.Of(Trixie), media: []ubootMedium{{"virtio 0", ""}, {"nvme 0", "nvme"}, {"usb 0", "usb"}}},
-		{arch: X86, media: []ubootMedium{{"virtio 0", ""}}},
-		{arch: OrangePi, media: []ubootMedium{{"mmc 0", ""}}}, // an SD card of more than 2 GiB counts blocks, not bytes
+		{arch: ARM64, media: []ubootMedium{{uboot: "virtio 0"}, {uboot: "nvme 0", bus: "nvme"}, {uboot: "scsi 0", bus: "scsi"}}},
+		{arch: ARM.Of(Trixie), media: []ubootMedium{{uboot: "virtio 0"}, {uboot: "nvme 0", bus: "nvme"}, {uboot: "usb 0", bus: "usb"}}},
+		{arch: X86, media: []ubootMedium{{uboot: "virtio 0"}}},
+		{arch: OrangePi, media: []ubootMedium{{uboot: "mmc 0"}}}, // an SD card of more than 2 GiB counts blocks, not bytes
 	} {
 		t.Run(b.arch.name(), func(t *testing.T) {
 			r := b.newRig(t, 8<<30)
@@ -79,7 +79,7 @@ func TestUBootWriterFar(t *testing.T) {
 			r.image = r.write("x.raw", string(r.want))
 			var all []ubootWrite
 			for _, m := range b.media {
-				all = append(all, ubootWrite{m.uboot, at, ""})
+				all = append(all, ubootWrite{medium: m.uboot, offset: at})
 			}
 			code, out, v := r.flash(r.ubootPolicy(ubootWrites(all)))
 			r.writtenByUBoot(len(all), code, out, v)
@@ -96,7 +96,7 @@ func TestUBootWriterHuge(t *testing.T) {
 		t.Skip("an image of 5 GiB takes minutes: FLASHLUA_SOAK=1 writes it")
 	}
 	const size = 5 << 30
-	r := ubootBoard{arch: ARM64, media: []ubootMedium{{"nvme 0", "nvme"}}}.newRig(t, 6<<30)
+	r := ubootBoard{arch: ARM64, media: []ubootMedium{{uboot: "nvme 0", bus: "nvme"}}}.newRig(t, 6<<30)
 	r.image = filepath.Join(r.dir, "x.raw")
 	if err := sparseFile(r.image, size); err != nil {
 		t.Fatal(err)

@@ -222,7 +222,7 @@ func mismatchType(typ string, v value) (wrong, rule string) {
 // isKind reports whether a type in the stub is a kind of option.
 func isKind(k option.Kind) bool {
 	switch k {
-	case option.String, option.Number, option.Integer, option.Boolean, option.Duration, option.Pause, option.Size, option.PowerState, option.LoadWay:
+	case option.String, option.Number, option.Integer, option.Boolean, option.Duration, option.Pause, option.Size, option.PowerState, option.LoadWay, option.StationWay:
 		return true
 	}
 	return false

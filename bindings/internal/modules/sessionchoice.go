@@ -51,7 +51,7 @@ var mediumOptions = option.Declare[writeOptions](2, "shell:write", "shell:verify
 type ubootWriteOptions struct {
 	Target string         `lua:"target"`
 	Image  string         `lua:"image"`
-	By     engine.LoadWay `lua:"by"`
+	By     engine.LoadWay `lua:"by,station_way"`
 	Baud   int            `lua:"baud"`
 }
 

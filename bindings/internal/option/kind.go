@@ -27,6 +27,7 @@ const (
 	Size       Kind = "size"                                 // bytes, or "8G"
 	PowerState Kind = "power_state"                          // one of engine.PowerAfterStates
 	LoadWay    Kind = "load_way"                             // as engine.LoadOptions.By
+	StationWay Kind = "station_way"                          // one of engine.StationWays
 	Class      Kind = `"retry"|"fatal"`                      // of an error
 	Prompts    Kind = "string|string[]"                      // one text to wait for, or several
 	Texts      Kind = "table<string, string>"                // names and their texts
@@ -91,7 +92,9 @@ func (k Kind) Parse(v any) (any, error) {
 	case k == PowerState:
 		return parsePowerState(text)
 	case k == LoadWay:
-		return engine.LoadWay(text), check(engine.LoadWay(text).Valid(), `must be "tftp", "serial" or a partition as U-Boot's load takes it, "usb 0:1", not %q`, text)
+		return engine.LoadWay(text), check(engine.LoadWay(text).Valid(), `must be "tftp", "http", "serial" or a partition as U-Boot's load takes it, "usb 0:1", not %q`, text)
+	case k == StationWay:
+		return engine.LoadWay(text), check(slices.Contains(engine.StationWays, engine.LoadWay(text)), "must be %s, not %q", OneOf(engine.StationWays), text)
 	case k == Class:
 		return parseClass(text)
 	}

@@ -80,7 +80,7 @@ func (r Reader) Policy(ctx context.Context, in Input) (Result, error) {
 	}
 	p.LoadsNoFiles = !d.own["flash"] && p.Method == engine.ByUBoot
 	p.LoadsAllFiles = !d.own["flash"] && !p.LoadsNoFiles || in.LoadsAllFiles != nil && in.LoadsAllFiles()
-	top.rejectFilesForTFTP(p)
+	top.rejectFilesWithoutAddress(p)
 	top.rejectMisspelled(p, in)
 	d.rejectUnknownSettings()
 	result := Result{Policy: p, Settings: d.settings, Own: d.own}

@@ -80,7 +80,10 @@ func (m Medium) Fits(size int64, all bool) error {
 		return nil
 	}
 	what := m.Device
-	if m.Target.Part != "" { // name the partition
+	switch {
+	case m.Target.Offset != 0:
+		what = fmt.Sprintf("%s, from byte %d on,", what, m.Target.Offset)
+	case m.Target.Part != "": // name the partition
 		what = m.Target.String()
 	}
 	return tooLarge(fmt.Sprintf("target %s: %s", m.Target.Name, what), m.Size, size, all)

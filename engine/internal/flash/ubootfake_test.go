@@ -158,7 +158,7 @@ func (u *fakeUBoot) fetch(ctx context.Context, c serve.Content, address uint64, 
 }
 
 func (u *fakeUBoot) flasher() *UBootFlasher {
-	return &UBootFlasher{Prompt: u, Fetch: u.fetch, Clock: clock.Real{}, Line: 250, Needs: func() string { return "tftpboot" }}
+	return &UBootFlasher{Prompt: u, Fetch: u.fetch, Clock: clock.Real{}, Line: 250, Way: func() LoadWay { return LoadWay{"tftpboot", classify.NetTFTP} }}
 }
 
 func openUBoot(t *testing.T, medium string, im Image, h hooks) (*subject, error) {

@@ -14,13 +14,19 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/ubootmedia"
 )
 
+// LoadWay is a way to load from the station. Plain data: safe for concurrent use.
+type LoadWay struct {
+	Command string        // of U-Boot
+	Kind    classify.Kind // of the error of what arrived damaged
+}
+
 // UBootFlasher resolves targets and writes media with the commands of a U-Boot. It is not safe for concurrent use.
 type UBootFlasher struct {
 	Prompt   ubootmedia.Prompt
 	Fetch    Fetch
-	Needs    func() string // the command of U-Boot that Fetch uses
-	RAM      RAM           // that nothing else uses; the zero RAM is found by bdinfo
-	Line     int           // bytes of a command that U-Boot takes, its frame included
+	Way      func() LoadWay // of Fetch
+	RAM      RAM            // that nothing else uses; the zero RAM is found by bdinfo
+	Line     int            // bytes of a command that U-Boot takes, its frame included
 	Clock    clock.Clock
 	Progress func(step string, done, total int64) // in bytes; may be nil; called from other goroutines
 	Resume   *Resume                              // of earlier attempts; may be nil

@@ -36,7 +36,7 @@ func (w *UBootWriter) Distrust() { w.unverified = w.im.Ranges() }
 // Ranges are compared first, and those that are right not written, if an earlier attempt wrote them, or a sample
 // suggests it.
 func (w *UBootWriter) Write(ctx context.Context) error {
-	if name := w.dut.Needs(); !w.board.commands[name] { // before the old content is destroyed
+	if name := w.dut.Way().Command; !w.board.commands[name] { // before the old content is destroyed
 		return ubootmedia.NoCommand(name)
 	}
 	if err := w.selectMedium(ctx); err != nil {
@@ -294,7 +294,7 @@ func (w *UBootWriter) checkArrived(ctx context.Context, s *stream) error {
 			return err
 		}
 		if got[i] != want {
-			return classify.WithHint(classify.New(classify.NetTFTP, "bytes %d to %d of the image arrived damaged in the board's RAM", r.off, r.off+r.len-1),
+			return classify.WithHint(classify.New(w.dut.Way().Kind, "bytes %d to %d of the image arrived damaged in the board's RAM", r.off, r.off+r.len-1),
 				"check the cable and the switch; if it is so at each try, the board's RAM or uboot.ram in the policy may be wrong")
 		}
 	}

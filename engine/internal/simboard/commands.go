@@ -80,6 +80,7 @@ func init() {
 		"usb":      {usb, "USB sub-system", false},
 		"version":  {version, "print monitor, compiler and linker version", false},
 		"virtio":   {blockCommand("virtio"), "virtio block devices sub-system", false},
+		"wget":     {wget, "boot image via network using HTTP protocol", false},
 		"zboot":    {zboot, "Boot bzImage", false},
 	}
 }
@@ -207,12 +208,23 @@ func version(u *bootloader, _ context.Context, _ []string) (int, error) {
 }
 
 func help(u *bootloader, _ context.Context, args []string) (int, error) {
-	for _, name := range slices.Sorted(maps.Keys(commands)) {
-		if (len(args) < 2 || slices.Contains(args[1:], name)) && !slices.Contains(u.b.cfg.Lacks, name) {
-			u.printf("%-10s- %s\n", name, commands[name].help)
+	has := func(name string) bool { return commands[name].help != "" && !slices.Contains(u.b.cfg.Lacks, name) }
+	if len(args) < 2 {
+		for _, name := range slices.Sorted(maps.Keys(commands)) {
+			if has(name) {
+				u.printf("%-10s- %s\n", name, commands[name].help)
+			}
 		}
+		return 0, nil
 	}
-	return 0, nil
+	for _, name := range args[1:] {
+		if !has(name) {
+			u.printf("Unknown command '%s' - try 'help' without arguments for list of all known commands\n", name)
+			return 1, nil
+		}
+		u.usage(name)
+	}
+	return 1, nil // as the real one
 }
 
 func sleep(u *bootloader, ctx context.Context, args []string) (int, error) {
