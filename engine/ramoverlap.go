@@ -82,11 +82,11 @@ func overlaps(all []ramRange) (found []Overlap) {
 	return found
 }
 
-// checkFilesApart returns an error if files that are loaded together share RAM.
-func checkFilesApart(files []bootFile) error {
+// checkFilesApart returns an error if files that are loaded together share RAM. A load writes least bytes or more.
+func checkFilesApart(files []bootFile, least int64) error {
 	var all []ramRange
 	for _, f := range files {
-		all = append(all, ramRange{f.name, f.Address, f.size})
+		all = append(all, ramRange{f.name, f.Address, max(f.size, least)})
 	}
 	return checkOverlaps(overlaps(all))
 }

@@ -75,10 +75,17 @@ func TestPlanRefusesOverlaps(t *testing.T) {
 	}{{[]string{"a", "b"}, classify.ConfigPolicy}, {nil, classify.ConfigPolicy}, {[]string{"b"}, ""}} {
 		all, err := files.list(p, tt.names)
 		if err == nil {
-			err = checkFilesApart(all)
+			err = checkFilesApart(all, 0)
 		}
 		if got := classify.Facts(err).Kind; got != tt.kind {
 			t.Errorf("checkFilesApart(%q) = %v; want an error of kind %q", tt.names, err, tt.kind)
 		}
+	}
+	small := []bootFile{{name: "a", File: File{Address: 0x1000}, size: 1}, {name: "b", File: File{Address: 0x1200}, size: 1}}
+	if err := checkFilesApart(small, 0); err != nil {
+		t.Errorf("checkFilesApart of files that are apart = %v; want nil", err)
+	}
+	if err := checkFilesApart(small, minHTTP); classify.Facts(err).Kind != classify.ConfigPolicy {
+		t.Errorf("checkFilesApart of files that are apart by less than a load writes = %v; want an error of kind %s", err, classify.ConfigPolicy)
 	}
 }

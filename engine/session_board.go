@@ -72,7 +72,11 @@ func (s *Session) LoadBy(ctx context.Context, ub *uboot.UBoot, opt LoadOptions, 
 	if err != nil {
 		return err
 	}
-	if err := checkFilesApart(files); err != nil {
+	least := int64(0)
+	if opt.way(s.run.policy.Net) == LoadByHTTP {
+		least = minHTTP
+	}
+	if err := checkFilesApart(files, least); err != nil {
 		return classify.MarkFatal(err)
 	}
 	for _, f := range files {

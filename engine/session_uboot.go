@@ -37,7 +37,7 @@ func (s *Session) fetch(ctx context.Context, ub *uboot.UBoot, c serve.Content, a
 	case LoadBySerial:
 		return s.loadSerial(ctx, ub, part, c, s.write.load.Baud)
 	case LoadByHTTP:
-		return s.fetchHTTP(ctx, ub, part, c)
+		return s.fetchHTTP(ctx, ub, part, c.ReaderAt)
 	}
 	if s.run.files.dir != "" {
 		name, remove, err := s.run.files.put(c, s.run.pieces)

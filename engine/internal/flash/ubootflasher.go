@@ -35,7 +35,7 @@ type UBootFlasher struct {
 }
 
 // Fetch has the board load a content to an address in RAM. acked is called with the bytes that the board has, from
-// other goroutines.
+// other goroutines. It may write up to bufferPad bytes of RAM after the content.
 type Fetch func(ctx context.Context, c serve.Content, address uint64, acked func(n int64)) error
 
 // ubootBoard is what a flasher found out about a board.

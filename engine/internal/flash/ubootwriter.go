@@ -230,11 +230,6 @@ func (w *UBootWriter) writePieces(ctx context.Context, pieces [][]ddRun, checkRA
 // writePiece sends one piece, and has the board write it.
 func (w *UBootWriter) writePiece(ctx context.Context, runs []ddRun, p parcel, checkRAM bool) error {
 	s := newStream(w.im, runs)
-	for i, r := range runs {
-		if err := w.readTail(ctx, w.board.data+uint64(s.offsets[i]), r); err != nil {
-			return err
-		}
-	}
 	before := w.done
 	total := w.total // by value: an acknowledgement may come from another goroutine after the load
 	acked := func(n int64) { reportWrite(w.dut.Progress, before+s.size*n/max(p.Size, 1), total) }
@@ -250,6 +245,11 @@ func (w *UBootWriter) writePiece(ctx context.Context, runs []ddRun, p parcel, ch
 	}
 	if err != nil {
 		return err
+	}
+	for i, r := range runs { // after the load, which may write more than the piece
+		if err := w.readTail(ctx, w.board.data+uint64(s.offsets[i]), r); err != nil {
+			return err
+		}
 	}
 	for i, r := range runs {
 		if err := w.write(ctx, w.board.data+uint64(s.offsets[i]), r); err != nil {

@@ -14,6 +14,7 @@ import (
 const (
 	httpPort    = 80
 	wgetSegment = 1440 // bytes of a file in a packet of the wire
+	firstPacket = 1300 // bytes of a file that fit into the packet of the header, in which U-Boot 2025.01 takes no end
 )
 
 // wget is the command of a U-Boot without the lwIP stack.
@@ -68,6 +69,10 @@ func (u *bootloader) get(ctx context.Context, server, path string, addr uint64) 
 	defer resp.Body.Close()
 	u.printf("HTTP/1.0 %s\n", resp.Status)
 	if resp.StatusCode != http.StatusOK {
+		return 0, errTransfer
+	}
+	if resp.ContentLength < firstPacket {
+		u.printf("T T T")
 		return 0, errTransfer
 	}
 	buf, total := make([]byte, 64<<10), int64(0)
