@@ -219,7 +219,7 @@
 ---@field http? string
 ---IPv4 address of the TFTP server as the board sees it; empty: the same; default: `""`
 ---@field tftp? string
----serves `files` by TFTP, which needs port 69; `false` for a board that loads by HTTP; default: `true`
+---serves files and images by TFTP, which needs port 69; `false` for a board that loads by HTTP; default: `true`
 ---@field tftp_server? boolean
 ---blocks that the TFTP server sends before the board acknowledges, 1 to 16; 0: 4 at first, 12 after a file that
 ---arrived without loss, 1 after a loss; default: `0`
@@ -446,6 +446,8 @@ function sequence:step(name) end
 ---@field name? string
 ---its device during the run
 ---@field device? string
+---where on it, or in its partition, the image begins, in bytes; absent for 0
+---@field offset? integer
 ---`untouched`, `partial`, `written` (completely, without a receipt), `verified` or `unknown`
 ---@field state string
 ---when this run last wrote to the disk of the target
