@@ -21,7 +21,7 @@ func TestUBootWriterSF(t *testing.T) {
 	copy(want[at:], r.want)
 	copy(want, first)
 	code, out, v := r.flash(r.ubootPolicy(`board.uboot.env = { ethaddr = "52:54:00:12:34:56" } -- its fuses have no address
-` + ubootWrites([]ubootWrite{{"sf 0:0", 0, r.write("first.raw", string(first))}, {"sf 0:0", at, ""}})))
+` + ubootWrites([]ubootWrite{{medium: "sf 0:0", image: r.write("first.raw", string(first))}, {medium: "sf 0:0", offset: at}})))
 	r.writtenByUBoot(2, code, out, v)
 	r.mediumHolds(r.Disk, "sf 0:0", want)
 }
@@ -39,7 +39,7 @@ func TestUBootWriterNOR(t *testing.T) {
 			r := ubootBoard{arch: a}.newRig(t, usualDisk)
 			r.want = sparse(block+4097, 8)
 			r.image = r.write("x.raw", string(r.want))
-			code, out, v := r.flash(r.ubootPolicy(ubootWrites([]ubootWrite{{"nor 20000000/40000", block, ""}})))
+			code, out, v := r.flash(r.ubootPolicy(ubootWrites([]ubootWrite{{medium: "nor 20000000/40000", offset: block}})))
 			r.writtenByUBoot(1, code, out, v)
 			path := filepath.Join(r.dir, "nor")
 			if _, err := r.QMP(context.Background(), "pmemsave", map[string]any{"val": address, "size": 4 * block, "filename": path}); err != nil {

@@ -37,7 +37,7 @@ func TestUBootWriter(t *testing.T) {
 			add := func(image []byte, path string, at int64) {
 				clear(want[at : at+(int64(len(image))+511)/512*512])
 				copy(want[at:], image)
-				writes = append(writes, ubootWrite{"", at, path})
+				writes = append(writes, ubootWrite{offset: at, image: path})
 			}
 			for i, size := range sizes {
 				image := sparse(size, uint64(size))
@@ -79,7 +79,7 @@ func TestUBootWriterFar(t *testing.T) {
 			r.image = r.write("x.raw", string(r.want))
 			var all []ubootWrite
 			for _, m := range b.media {
-				all = append(all, ubootWrite{m.uboot, at, ""})
+				all = append(all, ubootWrite{medium: m.uboot, offset: at})
 			}
 			code, out, v := r.flash(r.ubootPolicy(ubootWrites(all)))
 			r.writtenByUBoot(len(all), code, out, v)

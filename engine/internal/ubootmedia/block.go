@@ -115,10 +115,7 @@ func (b *block) selectDevice(ctx context.Context) (console.Result, error) {
 		cmd.Text += " " + b.hw
 	}
 	res, err := b.Exec(ctx, cmd)
-	if err == nil && noHardware.MatchString(res.Output) {
-		return res, b.errNoHardware(res.Output)
-	}
-	if err == nil && (res.Code != 0 || lacks.MatchString(res.Output)) {
+	if err == nil && !noHardware.MatchString(res.Output) && (res.Code != 0 || lacks.MatchString(res.Output)) {
 		if IsUnknownCommand(res) {
 			return res, NoCommand(b.iface)
 		}
@@ -126,7 +123,11 @@ func (b *block) selectDevice(ctx context.Context) (console.Result, error) {
 			res, err = b.Exec(ctx, cmd)
 		}
 	}
-	if err == nil && (res.Code != 0 || lacks.MatchString(res.Output)) {
+	switch {
+	case err != nil:
+	case noHardware.MatchString(res.Output):
+		err = b.errNoHardware(res.Output)
+	case res.Code != 0 || lacks.MatchString(res.Output):
 		err = classify.WithHint(classify.WithConsole(classify.New(classify.TargetMissing, "U-Boot has no device %s", b.name()), res.Output),
 			"compare it with the output of `%s` at U-Boot's prompt", buses[b.iface].list)
 	}

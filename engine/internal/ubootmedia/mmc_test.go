@@ -77,13 +77,15 @@ func (u *unprobed) Exec(ctx context.Context, cmd console.Command) (console.Resul
 	return u.recorded.Exec(ctx, cmd)
 }
 
-// TestMMCUnprobed selects a card on PCI, which U-Boot probes only for mmc list.
+// TestMMCUnprobed selects cards on PCI, which U-Boot probes only for mmc list.
 func TestMMCUnprobed(t *testing.T) {
-	m, err := Open(&unprobed{recorded: recorded{answers: cards}}, "mmc 0", Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if g, err := m.Select(t.Context(), 0x1000); err != nil || g.Disk != "mmc 0" {
-		t.Errorf("Select = %+v, %v; want the disk mmc 0", g, err)
+	for name, says := range map[string]string{"mmc 0": "", "mmc 0.boot1": "", "mmc 1.boot0": "no hardware partition 1", "mmc 2": "no device mmc 2"} {
+		m, err := Open(&unprobed{recorded: recorded{answers: cards}}, name, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Select(t.Context(), 0x1000); err == nil && says != "" || err != nil && (says == "" || !strings.Contains(err.Error(), says)) {
+			t.Errorf("Select(%s) = %v; want %q", name, err, says)
+		}
 	}
 }
