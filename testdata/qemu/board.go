@@ -49,7 +49,8 @@ var (
 	SabreLite = Arch{Name: "sabrelite", QEMU: "qemu-system-arm", UBoot: "sabrelite/u-boot.bin", Release: Trixie} // the disk is its SPI NOR flash
 )
 
-// MMC is the arm64 board with a U-Boot and a QEMU that have eMMC, from mmc.sh. It boots no Linux here.
+// MMC is the arm64 board with a U-Boot that has MMC and a QEMU that has eMMC: those of mmc.sh, or the files that
+// FLASHLUA_UBOOT_MMC and FLASHLUA_QEMU_EMMC name. It boots no Linux here.
 var MMC = Arch{
 	Name: "arm64", Release: "mmc",
 	QEMU:  cmp.Or(os.Getenv("FLASHLUA_QEMU_EMMC"), filepath.Join(sourceDir(), "../../build/qemu/u-boot/mmc/qemu-system-aarch64")),
@@ -111,7 +112,7 @@ func (a Arch) Available() error {
 		missing = append(missing, err)
 	}
 	if err := errors.Join(missing...); err != nil {
-		return fmt.Errorf("no QEMU board %s here, run make test-deps:\n%w", a.Name, err)
+		return fmt.Errorf("no QEMU board %s here, run make %s:\n%w", a.Name, map[bool]string{true: "uboot-mmc", false: "test-deps"}[a.Release == MMC.Release], err)
 	}
 	return nil
 }
