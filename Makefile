@@ -23,7 +23,7 @@ HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/
 # The long benchmarks of bench-flash.
 RACES    = BenchmarkFlash|BenchmarkUBootFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards
 
-.PHONY: help demo picture soak build test test-deps qemu lint bench bench-flash clean
+.PHONY: help demo picture soak build test test-deps uboot-mmc qemu lint bench bench-flash clean
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -51,6 +51,9 @@ test-deps: ## install QEMU, ser2net, socat, lua5.1 and compressors, and build th
 		echo "LEFT OUT: every test with a newer U-Boot, an SD card or an SPI NOR flash, for the reason above" >&2; }
 	@testdata/qemu/grub.sh || { [ $$? = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ] && \
 		echo "LEFT OUT: every test with GRUB, for the reason above" >&2; }
+
+uboot-mmc: ## build a U-Boot with MMC and fetch a QEMU with eMMC, for the tests of eMMC and SD card: minutes, 180 MB
+	@testdata/qemu/mmc.sh
 
 qemu: build test-deps ## run the QEMU board interactively until Ctrl-C; ARCH=x86-64 selects another one
 	@testdata/qemu/run.sh $(or $(ARCH),arm64)

@@ -39,7 +39,7 @@ func TestUBootFaults(t *testing.T) {
 		{"silent=write", "", 3 * mib, ok, []classify.Kind{classify.ConsoleStall}, engine.Verified},
 		{"reset=load", "", 3 * mib, ok, []classify.Kind{classify.BoardReset}, engine.Verified},
 		{"lacks=tftpboot", "", mib, fatal, []classify.Kind{classify.UBootCommand}, engine.Untouched},
-		{"protected=1", `board.targets.disk = { uboot = "mmc 0", path = "/dev/vda" }`, mib, fatal, []classify.Kind{classify.TargetUnsafe}, engine.Partial},
+		{"protected=1", `board.targets.disk = { uboot = "mmc 0", path = "/dev/vda" }`, mib, fatal, []classify.Kind{classify.TargetUnsafe}, engine.Untouched},
 		{"reset=write", "", 3 * mib, ok, []classify.Kind{classify.BoardReset}, engine.Verified},
 		{"nowrite=99", "", 3 * mib, exhausted, slices.Repeat([]classify.Kind{classify.VerifyMismatch}, 4), engine.Written},
 		{"noread=99", "", 3 * mib, exhausted, slices.Repeat([]classify.Kind{classify.VerifyMismatch}, 4), engine.Written},

@@ -49,6 +49,14 @@ var (
 	SabreLite = Arch{Name: "sabrelite", QEMU: "qemu-system-arm", UBoot: "sabrelite/u-boot.bin", Release: Trixie} // the disk is its SPI NOR flash
 )
 
+// MMC is the arm64 board with a U-Boot that has MMC and a QEMU that has eMMC: those of mmc.sh, or the files that
+// FLASHLUA_UBOOT_MMC and FLASHLUA_QEMU_EMMC name. It boots no Linux here.
+var MMC = Arch{
+	Name: "arm64", Release: "mmc",
+	QEMU:  cmp.Or(os.Getenv("FLASHLUA_QEMU_EMMC"), filepath.Join(sourceDir(), "../../build/qemu/u-boot/mmc/qemu-system-aarch64")),
+	UBoot: cmp.Or(os.Getenv("FLASHLUA_UBOOT_MMC"), "u-boot.bin"),
+}
+
 // Board is one virtual board. It starts with its power off, until QMP system_reset and cont; a guest that
 // powers off waits for the same two.
 type Board struct {
@@ -82,6 +90,9 @@ func (a Arch) Of(release string) Arch {
 
 // firmware is the path of the board's U-Boot.
 func (a Arch) firmware() string {
+	if filepath.IsAbs(a.UBoot) {
+		return a.UBoot
+	}
 	if a.Release == "" {
 		return filepath.Join("/usr/lib/u-boot", a.UBoot)
 	}
@@ -101,7 +112,7 @@ func (a Arch) Available() error {
 		missing = append(missing, err)
 	}
 	if err := errors.Join(missing...); err != nil {
-		return fmt.Errorf("no QEMU board %s here, run make test-deps:\n%w", a.Name, err)
+		return fmt.Errorf("no QEMU board %s here, run make %s:\n%w", a.Name, map[bool]string{true: "uboot-mmc", false: "test-deps"}[a.Release == MMC.Release], err)
 	}
 	return nil
 }
@@ -158,7 +169,7 @@ func sparseFile(path string, size int64) error {
 // run starts QEMU on sockets that listen already, so that no caller has to wait for them.
 func (b *Board) run(ctx context.Context, options []string, sockets ...string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(sourceDir(), "run.sh"), append([]string{b.Arch.Name, escape(b.Disk), "fd=3", "fd=4"}, options...)...)
-	cmd.Env = append(os.Environ(), "UBOOT="+b.Arch.firmware())
+	cmd.Env = append(os.Environ(), "UBOOT="+b.Arch.firmware(), "QEMU="+b.Arch.QEMU)
 	cmd.Stderr = &b.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	for _, path := range sockets {

@@ -9,8 +9,8 @@ import (
 
 // Medium is a medium of a board beside its disk, with a file of its own.
 type Medium struct {
-	Bus  string // nvme, scsi (a disk of an AHCI controller), usb, or nor (the second flash chip of arm and arm64)
-	Size int64  // bytes; of nor it must be 64 MiB
+	Bus  string // nvme, scsi (a disk of an AHCI controller), usb, nor (the second flash chip of arm and arm64), emmc or sd
+	Size int64  // bytes; of nor it must be 64 MiB, of emmc it includes the boot partitions, of sd it is a power of two
 }
 
 // file is the path of the medium's file in the board's folder.
@@ -18,6 +18,9 @@ func (m Medium) file(dir string) string { return filepath.Join(dir, m.Bus+".img"
 
 // idlePorts are the ports of an AHCI controller beside the disk's. U-Boot waits a second for each that is empty.
 const idlePorts = 5
+
+// emmcBoot are the bytes of each boot partition of an eMMC.
+const emmcBoot = 4 << 20
 
 // options returns what QEMU needs for the medium.
 func (m Medium) options(a Arch, dir string) []string {
@@ -38,6 +41,10 @@ func (m Medium) options(a Arch, dir string) []string {
 			return []string{"-drive", drive, "-device", "usb-storage,drive=usb,bus=usb-bus.0"}
 		}
 		return []string{"-drive", drive, "-device", "qemu-xhci", "-device", "usb-storage,drive=usb"}
+	case "emmc": // the file has boot0, boot1 and the user area one after the other
+		return []string{"-drive", drive, "-device", "sdhci-pci", "-device", fmt.Sprintf("emmc,drive=emmc,boot-partition-size=%d", emmcBoot)}
+	case "sd":
+		return []string{"-drive", drive, "-device", "sdhci-pci", "-device", "sd-card,drive=sd"}
 	case "nor":
 		return []string{"-drive", fmt.Sprintf("if=pflash,unit=1,format=raw,file=%s", escape(m.file(dir)))}
 	}

@@ -2,6 +2,7 @@
 # run.sh ARCH runs one board in the foreground, for a person; Ctrl-C ends it. The tests' board.go runs the very same
 # board through `run.sh ARCH DISK SERIAL QMP [OPTION…]`: where QEMU's sockets are, as fd=N or path=FILE, and more for QEMU.
 # UBOOT=FILE is another U-Boot than the installed one. The boards orangepi and sabrelite have none that is installed.
+# QEMU=PROGRAM is another QEMU than the installed one.
 set -eu
 
 arch=${1:?which board: arm64, arm, riscv64, x86-64, x86, orangepi or sabrelite}
@@ -28,6 +29,7 @@ orangepi) qemu="qemu-system-arm -M orangepi-pc -device loader,addr=0x4a000000,cp
 # The console is the second serial port.
 sabrelite) qemu="qemu-system-arm -M sabrelite -serial null -device loader,addr=0x17800000,cpu-num=0,file=${UBOOT:?}" ;;
 esac
+[ -z "${QEMU:-}" ] || qemu="$QEMU ${qemu#* }"
 
 # -S: power is off at first. -no-shutdown: after the guest's poweroff there is still a board to turn on.
 # The disk goes through the host's page cache: what the host writes, the guest's next O_DIRECT read sees.

@@ -34,7 +34,11 @@ func (a Arch) name() string { return strings.TrimSuffix(a.Name+" "+a.Release, " 
 func (b ubootBoard) newRig(t testing.TB, size int64) *rig {
 	var more []Medium
 	for _, m := range b.media {
-		if m.bus != "" {
+		switch m.bus {
+		case "":
+		case "emmc":
+			more = append(more, Medium{m.bus, size + 2*emmcBoot})
+		default:
 			more = append(more, Medium{m.bus, size})
 		}
 	}
@@ -67,13 +71,18 @@ type ubootWrite struct {
 	offset int64
 	image  string // a file; "" is the operator's image
 	by     string // as that of ubootMedium
+	part   string // GPT label of a partition; "" is the medium
 }
 
 // ubootWrites returns the part of a policy that calls ub:write for each.
 func ubootWrites(all []ubootWrite) string {
 	var targets, calls strings.Builder
 	for i, w := range all {
-		fmt.Fprintf(&targets, "board.targets.t%d = { uboot = %q, offset = %d }\n", i, w.medium, w.offset)
+		part := ""
+		if w.part != "" {
+			part = fmt.Sprintf(", part = %q", w.part)
+		}
+		fmt.Fprintf(&targets, "board.targets.t%d = { uboot = %q, offset = %d%s }\n", i, w.medium, w.offset, part)
 		fmt.Fprintf(&calls, "\tat.uboot:write(job, { target = \"t%d\", image = %q, by = %q })\n", i, w.image, w.by)
 	}
 	return "board.targets, board.default_target = {}, \"t0\"\n" + targets.String() + `

@@ -75,6 +75,8 @@ type Medium struct {
 	uboot ubootmedia.Medium // nil: it is reached through a shell
 	unit  int64             // bytes of the smallest write by U-Boot
 	whole bool              // U-Boot writes and reads it from its begin in one piece
+
+	readOnly bool // U-Boot will not write it
 }
 
 // has reports whether the medium still has the size and the place that U-Boot says.

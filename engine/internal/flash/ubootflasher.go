@@ -132,7 +132,7 @@ func (d *UBootFlasher) ask(ctx context.Context) (*ubootBoard, error) {
 }
 
 // Resolve finds a target by U-Boot's name of it.
-func (d *UBootFlasher) Resolve(ctx context.Context, t Target, _ bool) (Medium, error) {
+func (d *UBootFlasher) Resolve(ctx context.Context, t Target, readOnly bool) (Medium, error) {
 	if t.UBoot == "" {
 		return Medium{}, classify.WithHint(classify.New(classify.ConfigPolicy, "target %s: U-Boot has no name for %s", t.Name, t),
 			"set uboot in the policy's target, as in { uboot = \"mmc 0\" }, or write by a Linux in RAM")
@@ -157,7 +157,7 @@ func (d *UBootFlasher) Resolve(ctx context.Context, t Target, _ bool) (Medium, e
 		length = 1 << 62
 	}
 	return Medium{
-		Target: t, Device: t.UBoot, Size: g.Size, Sector: g.Sector, uboot: on, unit: g.Unit, whole: g.Whole,
+		Target: t, Device: t.UBoot, Size: g.Size, Sector: g.Sector, uboot: on, unit: g.Unit, whole: g.Whole, readOnly: readOnly,
 		Extents: []Extent{{Disk: "U-Boot's " + g.Disk, First: g.First, Length: length}},
 	}, nil
 }
@@ -187,10 +187,8 @@ func (d *UBootFlasher) Writer(ctx context.Context, m Medium, im Image, beforeWri
 	if m.whole && err == nil {
 		err = w.makeRoom()
 	}
-	if m.unit != m.Sector && err == nil {
-		if _, err = m.uboot.Select(ctx, b.check); err == nil {
-			err = ubootmedia.CheckWritable(ctx, m.uboot, b.check, 0, roundUp(im.Size(), m.unit))
-		}
+	if !m.readOnly && err == nil {
+		err = ubootmedia.CheckWritable(ctx, m.uboot, b.check, 0, roundUp(im.Size(), m.unit))
 	}
 	if err != nil {
 		return nil, classify.Wrap(err, "", "target %s cannot be written", m.Target.Name)

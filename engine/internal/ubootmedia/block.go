@@ -22,18 +22,6 @@ type block struct {
 	first int64  // byte offset of the medium in the device
 }
 
-// hardware are the numbers of an eMMC's hardware partitions, by the names that Linux uses. Source: JEDEC eMMC 5.1,
-// PARTITION_CONFIG.
-var hardware = map[string]string{"": "0", "user": "0", "boot0": "1", "boot1": "2"}
-
-func openMMC(p Prompt, m []string, o Options) (Medium, error) {
-	hw, named := hardware[m[2]]
-	if !named {
-		hw = m[2]
-	}
-	return &block{Prompt: p, Options: o, iface: "mmc", dev: m[1], hw: hw}, checkBlockOptions(m[0], o)
-}
-
 func openBlock(p Prompt, m []string, o Options) (Medium, error) {
 	return &block{Prompt: p, Options: o, iface: m[1], dev: m[2]}, checkBlockOptions(m[0], o)
 }
@@ -64,9 +52,10 @@ type busCommands struct {
 	list string // shows the devices
 }
 
-// buses are the commands of all interfaces of block devices.
+// buses are the commands of all interfaces of block devices. mmc list probes the controllers, which some U-Boots have
+// not done: those on PCI are found after U-Boot's start looked for cards. mmc rescan looks for a card again.
 var buses = map[string]busCommands{
-	"mmc":    {"mmc rescan", "mmc list"},
+	"mmc":    {"mmc list; mmc rescan", "mmc list"},
 	"virtio": {"virtio scan", "virtio info"},
 	"nvme":   {"nvme scan", "nvme info"},
 	"scsi":   {"scsi scan", "scsi info"},
@@ -126,7 +115,7 @@ func (b *block) selectDevice(ctx context.Context) (console.Result, error) {
 		cmd.Text += " " + b.hw
 	}
 	res, err := b.Exec(ctx, cmd)
-	if err == nil && (res.Code != 0 || lacks.MatchString(res.Output)) {
+	if err == nil && !noHardware.MatchString(res.Output) && (res.Code != 0 || lacks.MatchString(res.Output)) {
 		if IsUnknownCommand(res) {
 			return res, NoCommand(b.iface)
 		}
@@ -134,7 +123,11 @@ func (b *block) selectDevice(ctx context.Context) (console.Result, error) {
 			res, err = b.Exec(ctx, cmd)
 		}
 	}
-	if err == nil && (res.Code != 0 || lacks.MatchString(res.Output)) {
+	switch {
+	case err != nil:
+	case noHardware.MatchString(res.Output):
+		err = b.errNoHardware(res.Output)
+	case res.Code != 0 || lacks.MatchString(res.Output):
 		err = classify.WithHint(classify.WithConsole(classify.New(classify.TargetMissing, "U-Boot has no device %s", b.name()), res.Output),
 			"compare it with the output of `%s` at U-Boot's prompt", buses[b.iface].list)
 	}
@@ -171,8 +164,7 @@ func (b *block) transfer(ctx context.Context, verb string, kind classify.Kind, r
 		case res.Code == 0 && m != nil && m[1] == strconv.FormatInt(n/b.size, 10) && m[2] == "OK":
 			return nil
 		case writeProtected.MatchString(res.Output):
-			return classify.WithHint(classify.WithConsole(classify.New(classify.TargetUnsafe, "%s is write-protected", b.name()), res.Output),
-				"check the switch of the card, or the write protection of the eMMC's boot partition")
+			return b.errProtected(res.Output)
 		case m != nil && m[2] == "ERROR":
 			return b.errTransfer(verb, kind, off, n, res)
 		case res.Code == 0 && m == nil && verb == "read": // the digest decides
@@ -187,4 +179,9 @@ func (b *block) errTransfer(verb string, kind classify.Kind, off, n int64, res c
 }
 
 // writeProtected matches what U-Boot prints of a card with write protection. Source: U-Boot, cmd/mmc.c.
-var writeProtected = regexp.MustCompile(`(?i)write[ -]protected`)
+var writeProtected = regexp.MustCompile(`(?i)write[ -]protected!`)
+
+func (b *block) errProtected(output string) error {
+	return classify.WithHint(classify.WithConsole(classify.New(classify.TargetUnsafe, "%s is write-protected", b.name()), output),
+		"check the switch of the card, or its socket's write-protect pin")
+}

@@ -7,9 +7,11 @@ func BlockName(name string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	b, ok := m.(*block)
-	if !ok {
-		return "", false
+	switch m := m.(type) {
+	case *mmc:
+		return m.name(), true
+	case *block:
+		return m.name(), true
 	}
-	return b.name(), true
+	return "", false
 }

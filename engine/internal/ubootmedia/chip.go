@@ -97,10 +97,14 @@ type writeChecker interface {
 }
 
 // CheckWritable returns an error of kind target.unsafe if n bytes at off of a medium are write protected. It writes
-// nothing to the medium. Select must have been called. ram is room for a sector.
+// nothing to the medium. ram is room for a sector.
 func CheckWritable(ctx context.Context, m Medium, ram uint64, off, n int64) error {
-	if c, ok := m.(writeChecker); ok && n > 0 {
-		return c.checkWritable(ctx, ram, off, n)
+	c, ok := m.(writeChecker)
+	if !ok || n <= 0 {
+		return nil
 	}
-	return nil
+	if _, err := m.Select(ctx, ram); err != nil {
+		return err
+	}
+	return c.checkWritable(ctx, ram, off, n)
 }
