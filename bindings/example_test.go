@@ -258,5 +258,5 @@ func Example_transport() {
 	}}
 	report := e.Run(context.Background(), policy, engine.Job{Image: image, Port: "lab:bench-7", Power: "none"})
 	fmt.Println(report.Error, errors.Is(report.Err, locked), report.Exit)
-	// Output: cannot open lab:bench-7: bench-7 is reserved by another job true 2
+	// Output: cannot open lab:bench-7: bench-7 is reserved by another job true 75
 }

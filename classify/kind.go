@@ -42,6 +42,12 @@ const (
 	ImageChanged        Kind = "image.changed"
 	ImageRead           Kind = "image.read"
 	ImageFetch          Kind = "image.fetch"
+	ImageUnavailable    Kind = "image.fetch.unavailable"
+	StationHeld         Kind = "station.held"
+	StationLock         Kind = "station.lock"
+	StationPort         Kind = "station.port"
+	OutputOpen          Kind = "output.open"
+	OutputWrite         Kind = "output.write"
 	TargetUnsafe        Kind = "target.unsafe"
 	TargetMissing       Kind = "target.missing"
 	FlashUnverified     Kind = "flash.unverified"
@@ -51,6 +57,7 @@ const (
 	VerifyRead          Kind = "verify.read"
 	Power               Kind = "power"
 	PowerConnect        Kind = "power.connect"
+	PowerUnavailable    Kind = "power.connect.unavailable"
 	PowerCommand        Kind = "power.command"
 	HostStart           Kind = "host.start"
 	HostTimeout         Kind = "host.timeout"
@@ -59,6 +66,7 @@ const (
 	HostDevice          Kind = "host.device"
 	HostRefused         Kind = "host.refused"
 	TransportOpen       Kind = "transport.open"
+	TransportAway       Kind = "transport.open.unavailable"
 	TransportBusy       Kind = "transport.busy"
 	TransportLine       Kind = "transport.line"
 	TransportReady      Kind = "transport.ready"
@@ -156,16 +164,17 @@ var table = map[Kind]entry{
 	DeadlineTotal:  {Fatal, "the run's total time was used up", "Raise limits.total or `--timeout`, or look in the events for what took the time."},
 	Cancelled:      {Fatal, "operation cancelled", "Look at what else failed at the same time."},
 
-	"image":       {Fatal, "the image cannot be used", "Check the file in the message."},
-	ImageMissing:  {Fatal, "the image or file does not exist", "Check the path; boot files are searched in files_dir or `--files`."},
-	ImageEmpty:    {Fatal, "the image is empty", "Build the image again."},
-	ImageFormat:   {Fatal, "the format of the image is not supported", "Decompress it, or compress it with gzip, xz or zstd."},
-	ImageChanged:  {Fatal, "the image changed while it was in use", "Do not write to an image while it is flashed."},
-	ImageDecode:   {Fatal, "the image is damaged", "Download or build the file again: it is truncated or corrupt."},
-	ImageTooLarge: {Fatal, "the image is larger than allowed", "Raise `--max-size`, or use a cache on a larger disk; the image can also be damaged."},
-	ImageMismatch: {Fatal, "the image is not the one that was expected", "Compare the file with the expected digest: one of them belongs to another version."},
-	ImageRead:     {Fatal, "the image cannot be read", "Check the permissions of the file, and the disk of the station."},
-	ImageFetch:    {Retry, "the image cannot be downloaded", "Check the address and the station's network connection."},
+	"image":          {Fatal, "the image cannot be used", "Check the file in the message."},
+	ImageMissing:     {Fatal, "the image or file does not exist", "Check the path; boot files are searched in files_dir or `--files`."},
+	ImageEmpty:       {Fatal, "the image is empty", "Build the image again."},
+	ImageFormat:      {Fatal, "the format of the image is not supported", "Decompress it, or compress it with gzip, xz or zstd."},
+	ImageChanged:     {Fatal, "the image changed while it was in use", "Do not write to an image while it is flashed."},
+	ImageDecode:      {Fatal, "the image is damaged", "Download or build the file again: it is truncated or corrupt."},
+	ImageTooLarge:    {Fatal, "the image is larger than allowed", "Raise `--max-size`, or use a cache on a larger disk; the image can also be damaged."},
+	ImageMismatch:    {Fatal, "the image is not the one that was expected", "Compare the file with the expected digest: one of them belongs to another version."},
+	ImageRead:        {Fatal, "the image cannot be read", "Check the permissions of the file, and the disk of the station."},
+	ImageFetch:       {Retry, "the image cannot be downloaded", "Check the address and the station's network connection."},
+	ImageUnavailable: {Retry, "the image server is not available now", "Try again later; check that the server runs, and the station's network connection."},
 
 	"target":        {Fatal, "the target cannot be written", "Check targets in the policy against the board."},
 	TargetUnsafe:    {Fatal, "the target must not be overwritten", "Unmount it, choose another target, or use a larger medium."},
@@ -180,9 +189,19 @@ var table = map[Kind]entry{
 	DeadlineAttempt: {Retry, "an attempt took too long", "Raise limits.attempt."},
 	DeadlineCheck:   {Retry, "the policy's check took too long", "Raise limits.check, or look why the new system is slow."},
 
-	Power:        {Retry, "board power could not be switched", "Run the power driver's command by hand."},
-	PowerConnect: {Retry, "the power controller cannot be reached", "Check the address of the power controller and the network to it."},
-	PowerCommand: {Retry, "the power controller refused", "Run the command by hand and read its output."},
+	"station":   {Fatal, "the station cannot do what the run needs", "Read the message: it names the part of the station."},
+	StationHeld: {Fatal, "the station is held by another job", "Wait for it with `--wait 30m`; the message names the holder."},
+	StationLock: {Fatal, "the folder of the locks cannot be used", "Repair the folder in the message, or name another one in FLASHLUA_LOCKS."},
+	StationPort: {Fatal, "a network port of the station is in use", "Wait until the process in the hint ends, or listen on another address."},
+
+	"output":    {Fatal, "an output file cannot be written", "Check the path and the space on its disk."},
+	OutputOpen:  {Fatal, "an output file cannot be opened", "Check the path and its permissions: nothing was touched."},
+	OutputWrite: {Fatal, "the verdict, the events or the transcript could not be written", "Check the disk of the file in the message, and read the result on the standard output."},
+
+	Power:            {Retry, "board power could not be switched", "Run the power driver's command by hand."},
+	PowerConnect:     {Retry, "the power controller cannot be reached", "Check the address of the power controller and the network to it."},
+	PowerUnavailable: {Retry, "the power controller is not available now", "Try again later; check that the controller runs, and the network to it."},
+	PowerCommand:     {Retry, "the power controller refused", "Run the command by hand and read its output."},
 
 	"host":       {Retry, "a command of the station failed", "Run the command by hand."},
 	HostStart:    {Fatal, "a command of the station cannot be started", "Install the program, or write its whole path."},
@@ -194,6 +213,7 @@ var table = map[Kind]entry{
 
 	"transport":    {Retry, "the connection to the console failed", "Try `flashlua console` on the same port."},
 	TransportOpen:  {Retry, "the console port cannot be opened", "Check the port's name: `flashlua ports` lists the serial ports."},
+	TransportAway:  {Retry, "the console server is not available now", "Try again later; check that the server runs, and the network to it."},
 	TransportBusy:  {Retry, "the console port is used by another process", "Stop the process in the message, or use another port."},
 	TransportLine:  {Fatal, "the console server refuses the line settings", "Use telnet: if the server sets the line itself, or settings that it allows."},
 	TransportReady: {Retry, "the console did not announce itself", "Check console.ready against what the console prints when it connects."},
@@ -252,6 +272,13 @@ var table = map[Kind]entry{
 	Unknown: {Retry, "an error that flashlua does not know", "In a script, raise errors.fatal(…) or errors.retryable(…); otherwise report it with its stack."},
 }
 
+// temporary are the kinds of failures that pass without a change of the command line, the policy or the image. A run
+// that ends by one of them before it touched anything can be repeated later.
+var temporary = map[Kind]bool{
+	ImageUnavailable: true, PowerUnavailable: true, StationHeld: true, StationPort: true,
+	TransportAway: true, TransportBusy: true,
+}
+
 // Is reports whether k is family or a kind of that family: "net.dhcp" is a "net", "network" is not.
 func (k Kind) Is(family Kind) bool {
 	rest, ok := strings.CutPrefix(string(k), string(family))
@@ -267,12 +294,25 @@ func (k Kind) Summary() string { return k.lookup().summary }
 // Advice returns what the user can do about k, "" for a kind outside of the table.
 func (k Kind) Advice() string { return k.lookup().advice }
 
+// Temporary reports whether k, or the family of k, is a kind of failure that passes without a change of the command
+// line, the policy or the image: a busy console port, a server that is down.
+func (k Kind) Temporary() bool {
+	for ; k != ""; k = k.family() {
+		if temporary[k] {
+			return true
+		}
+	}
+	return false
+}
+
 func (k Kind) lookup() entry {
-	for k != "" {
+	for ; k != ""; k = k.family() {
 		if e, ok := table[k]; ok {
 			return e
 		}
-		k = k[:max(strings.LastIndexByte(string(k), '.'), 0)]
 	}
 	return entry{}
 }
+
+// family returns the kind that k is a special case of, "" if there is none.
+func (k Kind) family() Kind { return k[:max(strings.LastIndexByte(string(k), '.'), 0)] }

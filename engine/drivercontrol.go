@@ -34,20 +34,21 @@ func (c *driverControl) check(ctx context.Context) error {
 	if c.driver == nil {
 		return nil
 	}
-	return c.do(ctx, c.driver.Check)
+	return c.do(ctx, classify.PowerUnavailable, c.driver.Check)
 }
 
 // switchTo switches on or off.
 func (c *driverControl) switchTo(ctx context.Context, state PowerState) error {
 	if state == PowerOn {
-		return c.do(ctx, c.driver.On)
+		return c.do(ctx, classify.Power, c.driver.On)
 	}
-	return c.do(ctx, c.driver.Off)
+	return c.do(ctx, classify.Power, c.driver.Off)
 }
 
-func (c *driverControl) do(ctx context.Context, action func(context.Context) error) error {
+// do performs an action. An error of the kind late ends one that takes too long.
+func (c *driverControl) do(ctx context.Context, late classify.Kind, action func(context.Context) error) error {
 	limit := c.timeout()
-	timedOut := classify.New(classify.Power, "%s did not answer within %s", c.name, limit)
+	timedOut := classify.New(late, "%s did not answer within %s", c.name, limit)
 	release := c.turns.acquire(c.clock)
 	ctx, cancel := clock.WithTimeout(ctx, c.clock, limit, timedOut)
 	defer cancel()

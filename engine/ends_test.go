@@ -190,7 +190,7 @@ func TestDriversThatIgnoreTheirContext(t *testing.T) {
 		took     time.Duration
 		exit     ExitCode
 	}{
-		"check":      {unresponsive{check: long}, "", defaultPowerTimeout + driverGrace, ExitPlan},
+		"check":      {unresponsive{check: long}, "", defaultPowerTimeout + driverGrace, ExitTempFail},
 		"off":        {unresponsive{off: long}, "on", 20*time.Second + defaultPowerTimeout + driverGrace, ExitDeadline},
 		"on":         {unresponsive{on: long}, "off", 20 * time.Second, ExitDeadline},
 		"a late on":  {unresponsive{on: 21 * time.Second}, "on off", 21 * time.Second, ExitDeadline},

@@ -17,7 +17,11 @@ const (
 	ExitFatal     ExitCode = 3 // another attempt cannot help, or the final power state could not be set
 	ExitExhausted ExitCode = 4 // every attempt failed
 	ExitDeadline  ExitCode = 5 // the total deadline passed
-	ExitSignal    ExitCode = 128
+	ExitOutput    ExitCode = 6 // success, but the verdict, the events or the transcript could not be written
+	// ExitTempFail means that nothing was touched, and that the same command may succeed later. It is EX_TEMPFAIL of
+	// sysexits.h.
+	ExitTempFail ExitCode = 75
+	ExitSignal   ExitCode = 128
 )
 
 // outcome is what the exit code depends on.
@@ -28,6 +32,9 @@ type outcome struct {
 	signal  int  // number of the signal that ended the run; 0 is none
 	late    bool // the total deadline passed, or left no time for another attempt
 	touched bool // an attempt began
+	passes  bool // the failure passes without a change of the command: classify.Temporary
+
+	output bool // an output of a run that succeeded could not be written
 
 	flash ExitCode // of the flash of a program whose error ended it; 0 is none
 }
@@ -35,10 +42,11 @@ type outcome struct {
 // newOutcome returns the outcome of a run that ended with err. d is the decision on it. noTime means that the
 // total deadline left no time for another attempt.
 func newOutcome(d classify.Decision, err error, touched, noTime bool) outcome {
-	o := outcome{failed: err != nil, rule: d.Rule, class: d.Class, touched: touched, late: noTime, flash: flashExit(err)}
+	o := outcome{failed: err != nil, rule: d.Rule, class: d.Class, touched: touched, passes: classify.Temporary(err), late: noTime, flash: flashExit(err)}
 	if d.Rule == classify.RuleRunCancelled && classify.Find(err, classify.DeadlineTotal) != nil {
 		o.late = true
 	}
+	o.output = classify.Facts(err).Kind.Is(classify.OutputWrite)
 	var cause *interruptCause
 	if errors.As(err, &cause) {
 		o.signal = cause.number
@@ -57,9 +65,13 @@ func (o outcome) exitCode() ExitCode {
 		return ExitSignal + ExitCode(o.signal)
 	case o.late:
 		return ExitDeadline
+	case o.output:
+		return ExitOutput
+	case !o.touched && o.passes && (o.flash == 0 || o.flash == ExitTempFail):
+		return ExitTempFail
 	case !o.touched:
 		return ExitPlan
-	case o.flash != 0 && o.flash != ExitPlan: // which would say that the program touched nothing
+	case o.flash != 0 && o.flash != ExitPlan && o.flash != ExitTempFail: // which would say that the program touched nothing
 		return o.flash
 	case o.class == classify.Fatal:
 		return ExitFatal

@@ -23,6 +23,7 @@ func TestExitCode(t *testing.T) {
 	by := func(signal int) outcome {
 		return outcome{failed: true, rule: classify.RuleRunCancelled, class: classify.Fatal, signal: signal, touched: true}
 	}
+	passes := func(o outcome) outcome { o.passes = true; return o }
 	bug := outcome{failed: true, rule: classify.RuleInternal, class: classify.Fatal}
 	var codes []string
 	for _, tt := range []struct {
@@ -37,6 +38,15 @@ func TestExitCode(t *testing.T) {
 		{"a bug is reported before a signal", outcome{failed: true, rule: classify.RuleInternal, signal: 2, touched: true}, 1},
 		{"a plan that cannot work", fatal, 2},
 		{"a retryable error before the board was touched", retry, 2},
+		{"a failure that passes, before the board was touched", passes(retry), 75},
+		{"a failure that passes, of a fatal class, before the board was touched", passes(fatal), 75},
+		{"a failure that passes, in an attempt", touched(passes(retry)), 4},
+		{"a signal during a failure that passes", passes(by(15)), 143},
+		{"the total deadline during a failure that passes", passes(late(fatal)), 5},
+		{"a flash of a program that touched nothing, with a failure that passes", passes(flash(fatal, 75)), 75},
+		{"flashes of a program, of which one cannot work", passes(flash(fatal, 2)), 2},
+		{"a flash with a failure that passes, of a program that touched something before", touched(passes(flash(fatal, 75))), 3},
+		{"an output that could not be written", outcome{failed: true, rule: classify.RuleFatal, class: classify.Fatal, output: true}, 6},
 		{"a fatal error", touched(fatal), 3},
 		{"a cancelled context", touched(outcome{failed: true, rule: classify.RuleRunCancelled, class: classify.Fatal}), 3},
 		{"the last attempt failed", touched(retry), 4},

@@ -49,8 +49,8 @@ func TestPowerNeedsAConsole(t *testing.T) {
 		kind     classify.Kind
 	}{
 		"connected":             {flash: cycle, switched: "off on off on off", exit: ExitExhausted, kind: classify.NetDHCPTimeout},
-		"busy when opened":      {flash: cycle, refused: []error{busy}, exit: ExitPlan, kind: classify.TransportBusy},
-		"busy before the power": {flash: cycle, opens: []error{busy}, exit: ExitPlan, kind: classify.TransportBusy},
+		"busy when opened":      {flash: cycle, refused: []error{busy}, exit: ExitTempFail, kind: classify.TransportBusy},
+		"busy before the power": {flash: cycle, opens: []error{busy}, exit: ExitTempFail, kind: classify.TransportBusy},
 		"busy in the second attempt": {
 			flash: func(ctx context.Context, s *Session) error {
 				err := cycle(ctx, s)
@@ -144,7 +144,7 @@ func TestPowerNeedsAConsole(t *testing.T) {
 // console as it is.
 func TestInteractiveNeedsAConsole(t *testing.T) {
 	busy := classify.New(classify.TransportBusy, "Port already in use")
-	for to, exit := range map[BoardState]ExitCode{BoardAsIs: 0, BoardUBoot: ExitPlan, BoardLinux: ExitPlan} {
+	for to, exit := range map[BoardState]ExitCode{BoardAsIs: 0, BoardUBoot: ExitTempFail, BoardLinux: ExitTempFail} {
 		b := newBench(t, nil)
 		b.policy.Transition = func(ctx context.Context, s *Session, _ BoardState) error { return s.PowerCycle(ctx) }
 		b.OpenPort = func(context.Context, string, transport.Line) (transport.Port, error) {

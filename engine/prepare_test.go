@@ -36,7 +36,10 @@ func TestImageOfTheWeb(t *testing.T) {
 	b.events = nil
 	began := b.clk.Now()
 	r, _ = b.run(t)
-	wantReport(t, r, ExitPlan, classify.RuleRetry, classify.ImageFetch, 0)
+	wantReport(t, r, ExitTempFail, classify.RuleRetry, classify.ImageUnavailable, 0)
+	if !r.Retry {
+		t.Errorf("Retry of %s = false; want true", r.Kind)
+	}
 	if took := b.clk.Now().Sub(began); took != 15*time.Second || b.events[3].Type != EventNote || !strings.HasSuffix(b.events[3].Text, "again in 8s") {
 		t.Errorf("took %s, events %+v; want 15s, and a note before the last wait", took, b.events)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -47,7 +48,11 @@ func (p *Program) planAll(ctx context.Context, all []Flash, shared sharedImages)
 		rep := skippedReport(f, "the plan of another entry cannot work")
 		p.refuse(f.Run, flashResult{port: f.Job.Port, target: f.Job.Target, err: rep.Err}, rep)
 	}
-	return (&Report{Exit: ExitPlan, Err: classify.WithSecondary(errs[0], errs[1:]...)}).FlashError()
+	exit := ExitPlan
+	if classify.Temporary(errors.Join(errs...)) {
+		exit = ExitTempFail
+	}
+	return (&Report{Exit: exit, Err: classify.WithSecondary(errs[0], errs[1:]...)}).FlashError()
 }
 
 // describe names the board and its port for people.

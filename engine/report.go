@@ -42,6 +42,7 @@ type Report struct {
 	Result     Result        `json:"result"`
 	Mode       Mode          `json:"mode"`
 	Exit       ExitCode      `json:"exit"`
+	Retry      bool          `json:"retry,omitempty"` // nothing was touched, and the same command may succeed later
 	Class      string        `json:"class,omitempty"` // retry or fatal
 	Rule       string        `json:"rule,omitempty"`  // that decided on the class
 	Kind       string        `json:"kind,omitempty"`
@@ -171,6 +172,7 @@ func (r *Report) complete(d classify.Decision, powerError error, secondary []err
 		}
 	}
 	r.Exit = newOutcome(d, err, r.Attempt > 0, r.StopReason != "").exitCode()
+	r.Retry = r.Exit == ExitTempFail
 	r.setError(d, classify.WithSecondary(err, secondary...))
 	r.mask(secrets)
 	r.clip()

@@ -63,7 +63,7 @@ func (s *Session) Step(ctx context.Context, name string, o StepOptions, f func(c
 // needsNewAttempt reports whether the board has left the state in which the step began: a retry of the step cannot
 // help then.
 func needsNewAttempt(err error) bool {
-	return classify.Find(err, "board") != nil || classify.Find(err, classify.TransportLost) != nil || classify.Find(err, classify.TransportBusy) != nil
+	return classify.Find(err, "board") != nil || classify.Find(err, classify.TransportLost) != nil || classify.Find(err, classify.TransportBusy) != nil || classify.Find(err, classify.TransportAway) != nil
 }
 
 func (s *Session) runStepOnce(ctx context.Context, name string, o StepOptions, f func(context.Context) error) error {

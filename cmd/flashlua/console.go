@@ -61,7 +61,7 @@ func (env Env) console(c *cli.Context) error {
 	if path := c.String("transcript"); path != "" {
 		f, err := newRotatingFile(path, c.String("board"))
 		if err != nil {
-			return classify.Wrap(err, classify.Usage, "--transcript %s cannot be written", path)
+			return classify.Wrap(err, classify.OutputOpen, "--transcript %s cannot be written", path)
 		}
 		defer f.Close()
 		transcript = newSink("transcript", f, transcriptMark(inv.clk))

@@ -108,7 +108,7 @@ func TestStalledReaders(t *testing.T) {
 		"everything":          {append(silent, "-v"), []string{"events", "transcript", "verdict", "stdout", "stderr"}, engine.ExitDeadline, nil},
 		"events, verified":    {simulated, []string{"events"}, engine.ExitVerified, []string{"events"}},
 		"output, verified":    {simulated, []string{"stdout"}, engine.ExitVerified, nil},
-		"a verdict, verified": {simulated, []string{"verdict"}, engine.ExitFatal, nil},
+		"a verdict, verified": {simulated, []string{"verdict"}, engine.ExitOutput, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,7 +177,7 @@ func TestStalledReadersOfOtherCommands(t *testing.T) {
 		"verify":           {[]string{"verify", "board.lua", "--image", "x.raw", "--port", "sim:size=1"}, []string{"stdout", "stderr", "events", "transcript"}, engine.ExitFatal},
 		"program":          {[]string{"run", "program.lua"}, []string{"stdout", "stderr", "events"}, engine.ExitVerified},
 		"a program, loads": {[]string{"run", "loud.lua"}, []string{"stderr"}, engine.ExitVerified},
-		"dry run":          {[]string{"run", "board.lua", "--image", "x.raw", "--port", "sim:", "--dry-run"}, []string{"stdout", "stderr", "events", "verdict"}, engine.ExitPlan},
+		"dry run":          {[]string{"run", "board.lua", "--image", "x.raw", "--port", "sim:", "--dry-run"}, []string{"stdout", "stderr", "events", "verdict"}, engine.ExitOutput},
 		"refused":          {[]string{"run", "board.lua", "--image", "none.raw", "--port", "sim:"}, []string{"stderr", "events"}, engine.ExitPlan},
 		"demo":             {[]string{"demo"}, []string{"stdout", "stderr"}, 0},
 	} {
@@ -228,7 +228,7 @@ func TestAFIFOWithoutAReader(t *testing.T) {
 		want := fmt.Sprintf(`Error: --%[1]s %[1]s cannot be written
 Caused by: open %[1]s: no such device or address
 Hint: start the reader of the FIFO first, or name a file
-nothing was touched: usage (exit 2)
+nothing was touched: output.open (exit 2)
 `, output)
 		if got != want {
 			t.Errorf("stderr =\n%s\nwant\n%s", got, want)

@@ -65,6 +65,9 @@ func summary(r *engine.Report) string {
 		if what == "" {
 			what = byRule(r.Class, r.Rule)
 		}
+		if r.Retry {
+			what += "; a later try may work"
+		}
 		return fmt.Sprintf("nothing was touched: %s (exit %d)", inline(what), r.Exit)
 	}
 	verdict := byRule(r.Class, r.Rule)

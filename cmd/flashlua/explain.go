@@ -9,6 +9,7 @@ import (
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
 )
 
 func (env Env) explainCommand() *cli.Command {
@@ -55,6 +56,9 @@ func explainText(k classify.Kind) string {
 		retry = "is retried"
 	}
 	fmt.Fprintf(&b, "  by default it %s\n", retry)
+	if k.Temporary() {
+		fmt.Fprintf(&b, "  before anything was touched it is exit %d: the same command may succeed later\n", engine.ExitTempFail)
+	}
 	if k.Advice() != "" {
 		fmt.Fprintf(&b, "  what to do: %s\n", k.Advice())
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 )
@@ -85,6 +86,9 @@ func (env Env) close(s *sink, report *engine.Report) {
 		fmt.Fprintf(env.Stderr, "the %s %s incomplete: %s\n", s.name, are, escapeControl(err.Error()))
 	}
 	report.Lost = appendLost(report.Lost, s)
+	if _, err := s.state(); err != nil {
+		addOutputError(report, classify.Wrap(err, classify.OutputWrite, "the %s could not be written", s.name))
+	}
 }
 
 func appendLost(all []engine.Loss, s *sink) []engine.Loss {

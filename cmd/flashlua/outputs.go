@@ -49,7 +49,7 @@ func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 		return all
 	}
 	failed := func(flag string, err error) error {
-		return unreadHint(classify.Wrap(err, classify.Usage, "--%s %s cannot be written", flag, path(flag)))
+		return unreadHint(classify.Wrap(err, classify.OutputOpen, "--%s %s cannot be written", flag, path(flag)))
 	}
 	open := func() error {
 		v, err := newVerdict(path("verdict"), others("verdict")...)
@@ -66,7 +66,7 @@ func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 	}
 	if dir := c.String("out"); dir != "" {
 		if err := prepareOutDir(dir, inputs); err != nil {
-			return a, classify.Wrap(err, classify.Usage, "--out %s cannot be used", dir)
+			return a, classify.Wrap(err, classify.OutputOpen, "--out %s cannot be used", dir)
 		}
 	}
 	if !named {

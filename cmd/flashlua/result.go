@@ -16,14 +16,8 @@ func (env Env) finish(inv *invocation, report *engine.Report, out artefacts) err
 	env.close(out.events, report)
 	report.Lost = appendLost(report.Lost, inv.stderr)
 	if err := out.verdict.write(inv.clk, report); err != nil {
-		lost := engine.RefusedReport(err)
-		printChain(env.Stderr, env.colors(env.Stderr), lost) // without a summary: the run has its own
-		switch {                                             // a missing verdict is no success
-		case report.Result == engine.ResultPlanned:
-			report.Exit = lost.Exit
-		case report.Exit == engine.ExitVerified:
-			report.Exit = engine.ExitFatal
-		}
+		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err)) // without a summary: the run has its own
+		addOutputError(report, err)
 	}
 	if report.Err != nil {
 		env.printFailure(report)
@@ -34,6 +28,17 @@ func (env Env) finish(inv *invocation, report *engine.Report, out artefacts) err
 		return exitCode(report.Exit)
 	}
 	return nil
+}
+
+// addOutputError adds the error of an output to the report. It is the error of a run that had none, because an
+// incomplete output is no success, and a secondary one of a run that failed.
+func addOutputError(r *engine.Report, err error) {
+	if r.Exit != engine.ExitVerified {
+		r.Secondary = append(r.Secondary, err.Error())
+		return
+	}
+	lost := engine.RefusedReport(err)
+	r.Exit, r.Class, r.Rule, r.Kind, r.Error, r.Chain, r.Hint = lost.Exit, lost.Class, lost.Rule, lost.Kind, lost.Error, lost.Chain, lost.Hint
 }
 
 // printSuccess prints the result line of a successful run. It prints nothing after a failure.

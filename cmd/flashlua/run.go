@@ -27,7 +27,8 @@ func (env Env) runCommand() *cli.Command {
 			"  flashlua run boards/mine.lua --image disk.raw --port tcp:ser1:4001 --power none\n" +
 			"  flashlua run program.lua -- disk.raw tcp:ser1:4001\n\n" +
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
-			"5 total deadline, 130 and 143 interrupted.",
+			"5 total deadline, 6 verified but an output could not be written, 75 nothing was touched and a later\n" +
+			"try may work, 130 and 143 interrupted.",
 		Flags: append(jobFlags("`FILE` to write, or its http:// or https:// address, or -: raw, .gz, .xz, .zst, .bz2, .lz4 or .simg"),
 			&cli.BoolFlag{DisableDefaultText: true, Name: "no-check", Usage: "skip the policy's check of the new system"},
 			&cli.GenericFlag{Name: "allow-read", Value: &repeated{}, Usage: "allow a program to read a file, or the directory `DIR` and its content; may be repeated"},

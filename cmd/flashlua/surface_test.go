@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -202,10 +203,10 @@ func stubMembers(t *testing.T) map[string][]string {
 // TestErrorsAreDocumented holds that docs/errors.md is made of the table of kinds. UPDATE=1 writes it.
 func TestErrorsAreDocumented(t *testing.T) {
 	const path = "../../docs/errors.md"
-	want := "# Kinds of errors\n\nKinds form a hierarchy: `net.dhcp.timeout` is a `net.dhcp`, which is a `net`. The class is the default; a policy's `classify` can override it.\n`flashlua explain` prints a row of this table. The README explains [words](../README.md#words) such as *station* and *medium*.\n\n```console\n$ flashlua explain net.dhcp.timeout\n```\n\n| kind | class | meaning | what to do |\n|---|---|---|---|\n"
+	want := "# Kinds of errors\n\nKinds form a hierarchy: `net.dhcp.timeout` is a `net.dhcp`, which is a `net`. The class is the default; a policy's `classify` can override it.\nThe column *exit* is the exit code of a run that ends by this kind before it touched anything:\n75 means that the same command may succeed later, 2 that it cannot. Later, the class and the attempts decide.\n`flashlua explain` prints a row of this table. The README explains [words](../README.md#words) such as *station* and *medium*.\n\n```console\n$ flashlua explain net.dhcp.timeout\n```\n\n| kind | class | exit | meaning | what to do |\n|---|---|---|---|---|\n"
 	for _, k := range classify.Kinds() {
 		k := classify.Kind(k)
-		want += "| `" + string(k) + "` | " + k.Class().String() + " | " + k.Summary() + " | " + k.Advice() + " |\n"
+		want += "| `" + string(k) + "` | " + k.Class().String() + " | " + strconv.Itoa(int(engine.RefusedReport(classify.New(k, "x")).Exit)) + " | " + k.Summary() + " | " + k.Advice() + " |\n"
 		if k.Advice() == "" || k.Summary() == "" {
 			t.Errorf("%s has no summary or no advice", k)
 		}

@@ -30,7 +30,7 @@ func newVerdict(path string, others ...string) (*verdict, error) {
 		return &verdict{}, nil
 	}
 	v, err := openVerdict(path, others)
-	return v, unreadHint(classify.Wrap(err, classify.Usage, "--verdict %s cannot be written", path))
+	return v, unreadHint(classify.Wrap(err, classify.OutputOpen, "--verdict %s cannot be written", path))
 }
 
 func openVerdict(path string, others []string) (*verdict, error) {
@@ -83,9 +83,9 @@ func (v *verdict) write(clk clock.Clock, r *engine.Report) error {
 	select {
 	case err = <-done:
 	case <-late:
-		err = classify.New(classify.Config, "timed out after %s", drainTime)
+		err = classify.New(classify.OutputWrite, "timed out after %s", drainTime)
 	}
-	return classify.Wrap(err, classify.Config, "the verdict could not be written")
+	return classify.Wrap(err, classify.OutputWrite, "the verdict could not be written")
 }
 
 func (v *verdict) put(text []byte) error {

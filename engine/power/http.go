@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/unavailable"
 	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
@@ -122,7 +123,7 @@ func (r request) dial(ctx context.Context) (conn net.Conn, err error) {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return nil, classify.WithHint(classify.Wrap(err, classify.PowerConnect, "cannot reach the power controller %s", r.to), "check the URL after --power")
+	return nil, classify.WithHint(classify.Wrap(err, unavailable.Kind(err, classify.PowerUnavailable, classify.PowerConnect), "cannot reach the power controller %s", r.to), "check the URL after --power")
 }
 
 // send sends the request and checks the response.

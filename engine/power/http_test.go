@@ -129,7 +129,7 @@ func TestHTTPErrors(t *testing.T) {
 		"http://" + at + "/auth?{}":                             {"401 Unauthorized", "put USER:PASSWORD@ before the host in the URL after --power", classify.PowerCommand},
 		"http://" + at + "/cut?{}":                              {"got no answer: EOF", "", classify.PowerCommand},
 		"http://" + at + "/slow?{}":                             {"got no answer: too late", "", classify.PowerCommand},
-		"http://me:s3cret@" + gone.Addr().String() + "/{}":      {"cannot reach the power controller http://" + gone.Addr().String() + "/on: dial tcp " + gone.Addr().String() + ": connect: connection refused", "check the URL after --power", classify.PowerConnect},
+		"http://me:s3cret@" + gone.Addr().String() + "/{}":      {"cannot reach the power controller http://" + gone.Addr().String() + "/on: dial tcp " + gone.Addr().String() + ": connect: connection refused", "check the URL after --power", classify.PowerUnavailable},
 		"https://" + secure.Listener.Addr().String() + "/?k={}": {"certificate", "check the URL after --power", classify.PowerConnect},
 		"https://" + at + "/{}":                                 {"cannot reach the power controller https://", "check the URL after --power", classify.PowerConnect},
 	} {
@@ -147,7 +147,7 @@ func TestHTTPErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want.text) || f.Kind != want.kind || f.Class != classify.Retry || f.Hint != want.hint || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("On() of %s = %v of kind %s, hint %q; want %q of kind %s, hint %q", spec, err, f.Kind, f.Hint, want.text, want.kind, want.hint)
 		}
-		if cerr := d.Check(ctx); (cerr != nil) != (want.kind == classify.PowerConnect || errors.Is(err, context.Cause(ctx))) {
+		if cerr := d.Check(ctx); (cerr != nil) != (want.kind.Is(classify.PowerConnect) || errors.Is(err, context.Cause(ctx))) {
 			t.Errorf("Check() of %s = %v; want an error only if On() cannot connect", spec, cerr)
 		}
 		cancel()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/bounded"
+	"github.com/flashlua/flashlua/engine/internal/unavailable"
 )
 
 func init() {
@@ -93,6 +94,6 @@ func readReply(in *json.Decoder) error {
 
 // fail returns the error of a connection that failed.
 func (q qmp) fail(err error) error {
-	return classify.WithHint(classify.Wrap(err, classify.PowerConnect, "cannot reach the power controller qmp:%s", q),
+	return classify.WithHint(classify.Wrap(err, unavailable.Kind(err, classify.PowerUnavailable, classify.PowerConnect), "cannot reach the power controller qmp:%s", q),
 		"start QEMU with -qmp unix:%s,server=on,wait=off", q)
 }

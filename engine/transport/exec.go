@@ -78,7 +78,7 @@ func openExec(ctx context.Context, text string, _ Line) (Port, error) {
 	if err != nil {
 		if err = context.Cause(ctx); err == nil {
 			c.outputOnce.Do(func() { close(c.outputEnded) })
-			err = c.exitError()
+			err = c.exitError(openingKind)
 		}
 		c.Close()
 		return nil, err
@@ -99,7 +99,7 @@ func (c *child) Read(p []byte) (int, error) {
 		return n, err
 	}
 	c.outputOnce.Do(func() { close(c.outputEnded) })
-	return n, c.exitError()
+	return n, c.exitError(refusalKind)
 }
 
 // keepFirstOutput keeps the beginning of the output, where a client reports that the console is in use. Later
@@ -112,10 +112,10 @@ func (c *child) keepFirstOutput(p []byte) {
 	c.firstOutput.Write(p)
 }
 
-// exitError returns how the program ended, with what it printed. It is called after the program has ended or has
-// closed its output or its input. It waits exitTimeout for the end of the program, and of its output, which child
-// processes may hold open.
-func (c *child) exitError() error {
+// exitError returns how the program ended, with what it printed, from which kindOf finds the kind. It is called after
+// the program has ended or has closed its output or its input. It waits exitTimeout for the end of the program, and
+// of its output, which child processes may hold open.
+func (c *child) exitError(kindOf func(words string) classify.Kind) error {
 	late, stop := clock.After(clock.Real{}, c.exitTimeout)
 	defer stop()
 	select {
@@ -136,7 +136,7 @@ func (c *child) exitError() error {
 	if words != "" {
 		how += ": " + words
 	}
-	return classify.WithHint(classify.New(refusalKind(words), "the command of the console port ended: %s", how),
+	return classify.WithHint(classify.New(kindOf(words), "the command of the console port ended: %s", how),
 		"run the command by hand: it must stay connected to the console, and have it alone")
 }
 

@@ -39,7 +39,7 @@ func (c *child) probe(ctx context.Context) error {
 		return err
 	}
 	if c.inputClosed() {
-		return c.exitError()
+		return c.exitError(openingKind)
 	}
 	c.connected = true
 	return nil
@@ -53,9 +53,9 @@ func (c *child) staysAlive(ctx context.Context, d time.Duration) error {
 	case <-passed:
 		return nil
 	case <-c.exited:
-		return c.exitError()
+		return c.exitError(openingKind)
 	case <-c.outputEnded:
-		return c.exitError()
+		return c.exitError(openingKind)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -24,7 +24,7 @@ func TestExecThatEnds(t *testing.T) {
 		"on stderr":             {"echo no route >&2; exit 255", classify.TransportLost, "ended: exit status 255: no route"},
 		"silent":                {"true", classify.TransportLost, "ended: exit status 0"},
 		"no such program":       {"no-such-client", classify.TransportLost, "exit status 127: sh:"},
-		"ssh without a server":  {"echo 'ssh: connect to host lab port 22: Connection refused' >&2; exit 255", classify.TransportLost, "lab port 22: Connection refused"},
+		"ssh without a server":  {"echo 'ssh: connect to host lab port 22: Connection refused' >&2; exit 255", classify.TransportAway, "lab port 22: Connection refused"},
 		"picocom":               {"printf 'FATAL: cannot lock /dev/ttyUSB0: Resource temporarily unavailable\r\n'; exit 1", classify.TransportBusy, "exit status 1: FATAL: cannot lock /dev/ttyUSB0"},
 		"after it was asked":    {"head -c 1 >/dev/null; echo 'microcom: cannot open lock: File exists' >&2; exit 1", classify.TransportBusy, "exit status 1: microcom: cannot open lock"},
 		"asked, by its output":  {"head -c 1 >/dev/null; echo 'Connection refused by 10.0.0.7'", classify.TransportBusy, "exit status 0: Connection refused by 10.0.0.7"},

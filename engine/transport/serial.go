@@ -62,7 +62,10 @@ func openSerial(_ context.Context, path string, line Line) (Port, error) {
 	f, err := os.OpenFile(device, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		lock.release()
-		if errors.Is(err, os.ErrPermission) {
+		switch {
+		case errors.Is(err, unix.EBUSY):
+			err = errBusy("serial:"+device, holderName(device))
+		case errors.Is(err, os.ErrPermission):
 			err = classify.WithHint(err, "add yourself to the group that owns %s, often dialout, and log in again", device)
 		}
 		return nil, err
@@ -74,6 +77,10 @@ func openSerial(_ context.Context, path string, line Line) (Port, error) {
 	}
 	if t.ctl, err = serial.Open(device, mode); err != nil {
 		t.Close()
+		var refused *serial.PortError
+		if errors.As(err, &refused) && refused.Code() == serial.PortBusy {
+			return nil, errBusy("serial:"+device, holderName(device))
+		}
 		return nil, fmt.Errorf("%s: %w", device, err)
 	}
 	if err := t.configure(line); err != nil {

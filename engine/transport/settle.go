@@ -94,9 +94,9 @@ func retryHungUp(ctx context.Context, clk clock.Clock, open func() (Port, error)
 // hungUpError returns the error of a server that ended the connection, with its last words.
 func hungUpError(said []byte, err error) error {
 	why := lastWords(said)
-	kind := refusalKind(why)
-	if why == "" {
-		why = err.Error()
+	kind := openingKind(why)
+	if why == "" { // as a server that restarts
+		kind, why = classify.TransportAway, err.Error()
 	}
 	return classify.WithHint(&classify.Error{Kind: kind, Cause: fmt.Errorf("%w: %s", errHungUp, why)},
 		oneClient)
@@ -122,6 +122,20 @@ func refusalKind(words string) classify.Kind {
 		return classify.TransportBusy
 	}
 	return classify.TransportLost
+}
+
+// awayWords are the words of ssh, socat and netcat for a server that is down, restarts, or cannot be reached.
+var awayWords = regexp.MustCompile(`(?i)\bconnection (?:refused|reset|closed|timed out)|\boperation timed out|\btemporary failure|` +
+	`\btemporarily unavailable|\bno route to host|\b(?:network|host) is (?:unreachable|down)|\bbroken pipe`)
+
+// openingKind returns the kind of the error of a command or a server that ended with these words before it was
+// connected.
+func openingKind(words string) classify.Kind {
+	kind := refusalKind(words)
+	if kind == classify.TransportLost && awayWords.MatchString(words) {
+		return classify.TransportAway
+	}
+	return kind
 }
 
 // settledPort is a connection that stayed open.

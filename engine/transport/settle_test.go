@@ -59,7 +59,7 @@ func TestConnect(t *testing.T) {
 		"much later":             {0, []visit{{"Connection refused by console0", settleFar - 1}}, busy, "Connection refused by console0", 2, noticeTimeout},
 		"far away":               {400 * time.Millisecond, []visit{{"too many clients", 800 * time.Millisecond}}, busy, "too many clients", 1, noticeTimeout},
 		"words of other trouble": {0, []visit{{"Device open failure: No such file", 1}}, lost, "Device open failure: No such file", 2, noticeTimeout},
-		"no word":                {0, []visit{{"", 1}}, lost, "the server hung up at once: EOF", 2, noticeTimeout},
+		"no word":                {0, []visit{{"", 1}}, classify.TransportAway, "the server hung up at once: EOF", 2, noticeTimeout},
 		"control characters":     {0, []visit{{"\x1b[2J\x07in use\x00\r\n\r\nby\tann", 1}}, busy, "at once: [2J in use by ann", 2, noticeTimeout},
 		"notices it in time":     {0, []visit{{"in use", 1}, {"in use", 1}, {"", 0}}, "", "", 3, settleFar},
 	} {

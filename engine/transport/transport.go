@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/unavailable"
 )
 
 // Port is an open console. Close ends a blocked Read and a blocked Write. It is safe for concurrent use by one
@@ -86,7 +87,7 @@ func Open(ctx context.Context, spec string, line Line) (Port, error) {
 	port, err := s.open(ctx, address, line)
 	if err != nil {
 		lock.release()
-		return nil, classify.WithHint(classify.Wrap(err, classify.TransportOpen, "cannot open the console port %s", spec),
+		return nil, classify.WithHint(classify.Wrap(err, unavailable.Kind(err, classify.TransportAway, classify.TransportOpen), "cannot open the console port %s", spec),
 			"check the address after --port, and that whatever serves the console runs")
 	}
 	if p, ok := port.(prober); ok {

@@ -217,8 +217,8 @@ func TestOpenErrors(t *testing.T) {
 		"unix:/no/such/sock": classify.TransportOpen,
 		"telnet:localhost":   classify.Usage,
 		"rfc2217:localhost:": classify.Usage,
-		"tcp:127.0.0.1:1":    classify.TransportOpen,
-		"telnet:127.0.0.1:1": classify.TransportOpen,
+		"tcp:127.0.0.1:1":    classify.TransportAway,
+		"telnet:127.0.0.1:1": classify.TransportAway,
 	} {
 		_, err := Open(t.Context(), spec, Line{})
 		if f := classify.Facts(err); err == nil || f.Kind != want {

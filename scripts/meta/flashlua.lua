@@ -366,6 +366,8 @@ function sequence:step(name) end
 ---@field mode string
 ---exit code
 ---@field exit integer
+---`true` if `exit` is 75: nothing was touched, and the same command may succeed later
+---@field retry? boolean
 ---class of the failure: `retry` or `fatal`
 ---@field class? string
 ---rule that decided the class: `internal`, `limit`, `run-cancelled`, `policy`, `fatal`, `retry`, `cancelled`,

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/unavailable"
 	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
@@ -160,7 +161,7 @@ func (d *download) run(ctx context.Context) error {
 func (d *download) try(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stall := func() { cancel(fmt.Errorf("the server sent nothing for %s", stallTimeout)) }
+	stall := func() { cancel(fmt.Errorf("%w for %s", errStalled, stallTimeout)) }
 	stop := d.Clock.AfterFunc(stallTimeout, stall)
 	defer func() { stop() }()
 	resp, err := d.request(ctx)
@@ -351,6 +352,10 @@ func (d *download) explain(err error) error {
 		return err
 	}
 	fatal, hint := d.advice(err)
+	kind := classify.ImageFetch
+	if !fatal && isUnavailable(err) {
+		kind = classify.ImageUnavailable
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("the server broke off after %d bytes", d.done)
 		if d.total > 0 {
@@ -360,7 +365,17 @@ func (d *download) explain(err error) error {
 	if fatal {
 		err = classify.MarkFatal(err)
 	}
-	return classify.WithHint(classify.Wrap(err, classify.ImageFetch, "cannot download %s", d.from), "%s", hint)
+	return classify.WithHint(classify.Wrap(err, kind, "cannot download %s", d.from), "%s", hint)
+}
+
+// errStalled is the error of a server that stopped sending.
+var errStalled = errors.New("the server sent nothing")
+
+// isUnavailable reports whether an error that is not final is that of a server that is down, overloaded, or cannot be
+// reached.
+func isUnavailable(err error) bool {
+	var a *statusError
+	return errors.As(err, &a) || errors.Is(err, errStalled) || unavailable.Is(err)
 }
 
 // advice returns whether an error is final, and a hint.

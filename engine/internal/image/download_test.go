@@ -202,10 +202,10 @@ func TestFetchFails(t *testing.T) {
 	}{
 		"missing":      {status(404, "no\nsuch image"), false, "cannot download URL: the server answers 404 Not Found: no such image", check, classify.ImageFetch, classify.Fatal, 1},
 		"forbidden":    {status(403, "<Code>AccessDenied</Code> sig=s3cret"), false, "cannot download URL: the server answers 403 Forbidden: <Code>AccessDenied</Code> …", "the address may need USER:PASSWORD@ before its host, or it was signed and has expired", classify.ImageFetch, classify.Fatal, 1},
-		"broken":       {status(500, ""), false, "cannot download URL: the server answers 500 Internal Server Error", check, classify.ImageFetch, classify.Retry, maxDownloadTries},
+		"broken":       {status(500, ""), false, "cannot download URL: the server answers 500 Internal Server Error", check, classify.ImageUnavailable, classify.Retry, maxDownloadTries},
 		"odd":          {status(204, ""), false, "cannot download URL: the server answers 204 No Content", check, classify.ImageFetch, classify.Fatal, 1},
 		"empty":        {status(200, ""), false, "the image URL is empty", "", classify.ImageEmpty, classify.Fatal, 1},
-		"lying length": {part(100), false, "cannot download URL: the server broke off after 100 of 3145728 bytes", check, classify.ImageFetch, classify.Retry, maxDownloadTries},
+		"lying length": {part(100), false, "cannot download URL: the server broke off after 100 of 3145728 bytes", check, classify.ImageUnavailable, classify.Retry, maxDownloadTries},
 		"circle":       {to("/again?s3cret"), false, "cannot download URL: the server redirects more than 10 times", check, classify.ImageFetch, classify.Fatal, maxRedirects},
 		"bad redirect": {to("https://me:s3cret/x@"), false, "cannot download URL: the server redirects to an address that cannot be used: https://… has no valid host", check, classify.ImageFetch, classify.Fatal, 1},
 		"not trusted":  {status(200, "x"), true, "cannot download URL: tls: failed to verify certificate: x509: certificate signed by unknown authority", "set SSL_CERT_FILE to a file with the certificate that signs for the server, or download the image and name the file", classify.ImageFetch, classify.Fatal, 0},
@@ -252,7 +252,7 @@ func TestFetchWithoutAServer(t *testing.T) {
 		class classify.Class
 		took  time.Duration
 	}{
-		"http://" + l.Addr().String() + "/x?s3cret":           {"connect: connection refused", classify.ImageFetch, classify.Retry, 15 * time.Second},
+		"http://" + l.Addr().String() + "/x?s3cret":           {"connect: connection refused", classify.ImageUnavailable, classify.Retry, 15 * time.Second},
 		"http://no-such-host.invalid/x?s3cret":                {"cannot download http://no-such-host.invalid/x?…: dial tcp: lookup no-such-host.invalid", classify.ImageFetch, classify.None, 0},
 		"https://" + s.Listener.Addr().String() + "/x?s3cret": {"first record does not look like a TLS handshake", classify.ImageFetch, classify.Fatal, 0},
 		"https://me:s3cret/x@host/":                           {"the image's address cannot be used: https://… has no valid host", classify.Usage, classify.Fatal, 0},
