@@ -18,6 +18,9 @@ func (s Station) Check() (all []Problem) {
 		}
 	}
 	wrong := func(field, format string, a ...any) { report(field, classify.New(classify.ConfigLab, format, a...)) }
+	missing := func(format string, a ...any) {
+		all = append(all, Problem{Station: s.Name, Err: classify.New(classify.ConfigLab, format, a...), Missing: true})
+	}
 	report("", CheckName(s.Name))
 	if s.Board == "" {
 		wrong("", "board is missing: the path of a policy, or the name of a board that comes with flashlua")
@@ -27,11 +30,11 @@ func (s Station) Check() (all []Problem) {
 	case s.Port != "" && s.Labgrid != "":
 		wrong("port", "port and labgrid exclude each other: the place has its own console")
 	case s.Port == "" && s.Labgrid == "":
-		wrong("", "port is missing: the board's console, one of %s", strings.Join(append(transport.Examples(), "sim:"), ", "))
+		missing("port is missing: the board's console, one of %s", strings.Join(append(transport.Examples(), "sim:"), ", "))
 	case simulated && s.Power != "":
 		wrong("power", "power must be left out: a simulated board has its own")
 	case s.Port != "" && !simulated && s.Power == "":
-		wrong("", `power is missing: the power driver, one of %s; with "none" you reset the board by hand`, strings.Join(power.Examples(), ", "))
+		missing(`power is missing: the power driver, one of %s; with "none" you reset the board by hand`, strings.Join(power.Examples(), ", "))
 	}
 	for _, c := range s.connections() {
 		report(c.field, c.check())

@@ -76,11 +76,12 @@ func (in *Inventory) Tags() []string {
 	return all
 }
 
-// Problem is something wrong with a station. Plain data.
+// Problem is something wrong with a station. Plain data: safe for concurrent use while nothing changes it.
 type Problem struct {
 	Station string
 	Field   string // that is wrong, "args.serial" or "power"; "" is the whole station
 	Err     error
+	Missing bool // the field is not there: a flag may have it
 	Shared  bool // another station has the same console or outlet
 }
 

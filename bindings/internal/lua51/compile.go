@@ -26,7 +26,9 @@ type Chunk struct {
 }
 
 // Compile compiles a script or a module. It is the only way to do so: name is the file's in messages.
-func Compile(name string, source []byte) (c Chunk, err error) {
+func Compile(name string, source []byte) (Chunk, error) { return compile(name, source, false) }
+
+func compile(name string, source []byte, recordTables bool) (c Chunk, err error) {
 	defer recoverSyntax(name, &err)
 	tree, err := Parse(name, source)
 	if err != nil {
@@ -34,7 +36,7 @@ func Compile(name string, source []byte) (c Chunk, err error) {
 	}
 	c.Keys = map[string]int{}
 	collectKeys(tree, c.Keys)
-	new(rewriter).block(tree)
+	(&rewriter{file: name, recordTables: recordTables}).block(tree)
 	resolveGotos(tree)
 	names := nameOperands(tree)
 	if c.Proto, err = lua.Compile(tree, name); err != nil {
