@@ -110,15 +110,15 @@ type stationLine struct {
 	Tags     []string          `json:"tags"`
 	Note     string            `json:"note,omitempty"`
 	Off      string            `json:"off,omitempty"`  // the reason
-	Held     *holdingLine      `json:"held,omitempty"` // nil if the station is free, or not known
+	Held     *holding          `json:"held,omitempty"` // nil if the station is free, or not known
 	Place    string            `json:"place"`          // file:line
 }
 
-// holdingLine is who uses a station, in JSON.
-type holdingLine struct {
-	By    string     `json:"by"`
-	Since *time.Time `json:"since,omitempty"`
-	With  string     `json:"with,omitempty"`
+// holding is who uses a station.
+type holding struct {
+	By    string    `json:"by"`
+	Since time.Time `json:"since,omitzero"`
+	With  string    `json:"with,omitempty"` // the command
 }
 
 func (env Env) stationLine(l *bindings.Lab, s lab.Station) stationLine {
@@ -136,12 +136,9 @@ func (env Env) stationLine(l *bindings.Lab, s lab.Station) stationLine {
 		Outputs: redacted(s.Outputs), Consoles: redacted(s.Consoles), Files: s.Files, Target: s.Target, Variant: s.Variant,
 		Args: redacted(s.Args), Set: redacted(s.Set), Tags: append([]string{}, s.Tags...), Note: s.Note, Off: s.Off, Place: l.Place(s.Name),
 	}
-	if env.Holders != nil {
-		if h, held := env.Holders.Holder(s); held {
-			line.Held = &holdingLine{By: h.By, With: h.With}
-			if !h.Since.IsZero() {
-				line.Held.Since = &h.Since
-			}
+	if env.Holder != nil {
+		if h, held := env.Holder(s); held {
+			line.Held = &h
 		}
 	}
 	return line
@@ -154,7 +151,7 @@ func (s stationLine) state(known bool) string {
 		return "off: " + s.Off
 	case s.Held != nil:
 		text := "held by " + s.Held.By
-		if s.Held.Since != nil {
+		if !s.Held.Since.IsZero() {
 			text += " since " + s.Held.Since.Format("2006-01-02 15:04")
 		}
 		if s.Held.With != "" {
@@ -188,7 +185,7 @@ func (env Env) listStations(l *bindings.Lab, tags []string, asJSON bool) error {
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "station\tboard\ttags\tstate\tnote")
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", inline(s.Station), inline(s.Board), inline(strings.Join(s.Tags, ",")), inline(s.state(env.Holders != nil)), inline(s.Note))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", inline(s.Station), inline(s.Board), inline(strings.Join(s.Tags, ",")), inline(s.state(env.Holder != nil)), inline(s.Note))
 	}
 	w.Flush()
 	return stdoutError(writeTrimmed(env.Stdout, text.String()))
@@ -210,7 +207,7 @@ func (env Env) showStation(l *bindings.Lab, name string, asJSON bool) error {
 	if asJSON {
 		return printJSON(env.Stdout, line)
 	}
-	return printStation(env.Stdout, line, env.Holders != nil)
+	return printStation(env.Stdout, line, env.Holder != nil)
 }
 
 // printStation prints a station, a field in a line.

@@ -41,20 +41,20 @@ func (env Env) checkDefaults(l *bindings.Lab) (all []bindings.Finding) {
 	return all
 }
 
-// useDefaults sets the flags that are not set to their defaults in a lab file.
-func (env Env) useDefaults(c *cli.Context, l *bindings.Lab) error {
+// wrongDefaults returns the findings of checkDefaults as an error, nil if there are none.
+func (env Env) wrongDefaults(l *bindings.Lab) error {
 	var all []error
 	for _, f := range env.checkDefaults(l) {
 		all = append(all, classify.New(classify.ConfigLab, "%s:%d: %s", f.File, f.Line, f.Message))
 	}
-	if len(all) > 0 {
-		return errors.Join(all...)
-	}
+	return errors.Join(all...)
+}
+
+// useDefaults sets the flags that are not set to their defaults in a lab file.
+func useDefaults(c *cli.Context, l *bindings.Lab) error {
 	for name, value := range l.Defaults() {
-		if !slices.ContainsFunc(c.Command.Flags, func(f cli.Flag) bool { return f.Names()[0] == name }) {
-			continue // verify has no --no-check
-		}
-		if c.IsSet(name) {
+		known := slices.ContainsFunc(c.Command.Flags, func(f cli.Flag) bool { return f.Names()[0] == name }) // verify has no --no-check
+		if !known || c.IsSet(name) {
 			continue
 		}
 		if err := c.Set(name, value); err != nil {

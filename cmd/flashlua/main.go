@@ -32,7 +32,7 @@ type Env struct {
 	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop, signals have their default effect
 	Exit           func(code int)                                 // ends the process at once
 	Ports          func() []transport.PortInfo
-	Holders        lab.Holders // knows which stations are in use; may be nil
+	Holder         func(s lab.Station) (h holding, held bool) // returns who uses a station; nil: that is not known
 }
 
 // memoryLimit is the memory in bytes from which the garbage collector works harder, so that garbage of scripts and

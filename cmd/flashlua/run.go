@@ -82,9 +82,20 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	}
 	p := env.newPrinter(inv.clk, level)
 	defer p.end()
-	spec, err := until(inv, 0, func() (string, error) { return env.scriptOf(c, p.note) })
+	spec := c.Args().First()
+	station, err := until(inv, 0, func() (*chosen, error) { return env.stationOf(c, spec, p.note) })
 	if err != nil {
 		return nil, err
+	}
+	if station != nil {
+		if c.NArg() > 1 {
+			return nil, usageError("unexpected argument %q", engine.MaskAddress(c.Args().Get(1)))
+		}
+		if c, err = env.use(c, station); err != nil {
+			return nil, err
+		}
+		spec = station.Board
+		p.note(station.describe())
 	}
 	set, err := parseSet(c.Generic("set").(*repeated))
 	if err != nil {
@@ -131,20 +142,6 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 		e.Console.Close() // the sink keeps the same error
 	}
 	return report, nil
-}
-
-// scriptOf returns the script that the first argument names. If that is a station, it sets the flags that are not
-// set to the station's fields first.
-func (env Env) scriptOf(c *cli.Context, print func(string)) (string, error) {
-	s, err := env.stationOf(c, c.Args().First(), print)
-	if err != nil || s == nil {
-		return c.Args().First(), err
-	}
-	if err := env.use(c, s); err != nil {
-		return "", err
-	}
-	print(s.describe())
-	return s.Board, nil
 }
 
 // planRules are the rules of flashlua check that the plan of a run is held to, too.

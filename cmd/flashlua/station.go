@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -70,42 +71,81 @@ func isScript(arg string) bool {
 	return strings.Contains(arg, "/") || strings.HasSuffix(arg, ".lua") || slices.Contains(bindings.Boards(), arg)
 }
 
-// use sets the flags that are not set to the fields of a station. It returns an error if the station is off, or if
-// something that a flag does not replace is wrong.
-func (env Env) use(c *cli.Context, s *chosen) error {
+// use returns the command line with the station as its only argument, and with the fields of the station as the flags
+// that are not set. It returns an error if the station is off, or if something that a flag does not replace is wrong.
+func (env Env) use(c *cli.Context, s *chosen) (*cli.Context, error) {
 	if s.Off != "" {
-		return classify.WithHint(classify.New(classify.Usage, "station %s is off: %s", s.Name, s.Off), "%s says so", s.place())
+		return nil, classify.WithHint(classify.New(classify.Usage, "station %s is off: %s", s.Name, s.Off), "%s says so", s.place())
 	}
 	st := s.withoutReplaced(c)
-	if err := errors.Join(s.lab.CheckStation(st), env.checkSecrets(s, st), env.useDefaults(c, s.lab)); err != nil {
-		return err
+	if err := errors.Join(s.lab.CheckStation(st), env.checkSecrets(s, st), env.wrongDefaults(s.lab)); err != nil {
+		return nil, err
 	}
 	if st.Labgrid != "" {
-		if err := usePlace(c, st); err != nil {
-			return err
+		if err := usePlace(&st); err != nil {
+			return nil, err
 		}
+	}
+	x, err := copyContext(c, s.Name)
+	if err != nil {
+		return nil, err
 	}
 	for flag, value := range map[string]string{
 		"port": st.Port, "power": st.Power, "files": st.Files, "target": st.Target, "variant": st.Variant,
 	} {
-		if value != "" {
-			if err := c.Set(flag, value); err != nil {
-				return err
-			}
+		if value == "" {
+			continue
+		}
+		if err := x.Set(flag, value); err != nil {
+			return nil, err
 		}
 	}
 	for flag, values := range map[string]map[string]string{"arg": st.Args, "set": st.Set, "output": st.Outputs, "console": st.Consoles} {
 		for _, name := range slices.Sorted(maps.Keys(values)) {
-			if err := c.Set(flag, name+"="+values[name]); err != nil {
-				return err
+			if err := x.Set(flag, name+"="+values[name]); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return x, useDefaults(x, s.lab)
 }
 
-// usePlace sets the flags to the console and the power of a labgrid place.
-var usePlace = func(_ *cli.Context, s lab.Station) error {
+// copyContext returns a copy of a command line, with another argument.
+func copyContext(c *cli.Context, argument string) (*cli.Context, error) {
+	set := flag.NewFlagSet(c.Command.Name, flag.ContinueOnError)
+	for _, f := range c.Command.Flags {
+		if g, ok := f.(*cli.GenericFlag); ok {
+			f = &cli.GenericFlag{Name: g.Name, Aliases: g.Aliases, Value: &repeated{}}
+		}
+		if err := f.Apply(set); err != nil {
+			return nil, err
+		}
+	}
+	set.Parse([]string{"--", argument})
+	x := cli.NewContext(c.App, set, nil)
+	x.Context, x.Command = c.Context, c.Command
+	for _, f := range c.Command.Flags {
+		name := f.Names()[0]
+		if !c.IsSet(name) {
+			continue
+		}
+		var values []string
+		if _, ok := f.(*cli.GenericFlag); ok {
+			values = *c.Generic(name).(*repeated)
+		} else {
+			values = []string{fmt.Sprint(c.Value(name))}
+		}
+		for _, v := range values {
+			if err := x.Set(name, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return x, nil
+}
+
+// usePlace replaces the labgrid place of a station by its console and its power.
+var usePlace = func(s *lab.Station) error {
 	return usageError("station %s is the labgrid place %s, which this flashlua cannot use: give the station a port and a power driver", s.Name, s.Labgrid)
 }
 
