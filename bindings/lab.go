@@ -43,6 +43,8 @@ func readLab(path string, o Options) (source, Options, error) {
 		err = classify.New(classify.Usage, "there is no lab file %s", path)
 	case err == nil && src.embedded:
 		err = notALab(path, "names a board that comes with flashlua")
+	case err != nil && errors.Unwrap(err) != nil:
+		err = classify.Wrap(errors.Unwrap(err), classify.Usage, "cannot read the lab file %s", path)
 	}
 	src.lab = true
 	return src, o, err

@@ -1,6 +1,7 @@
 package bindings
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -75,7 +76,7 @@ type labCheck struct {
 
 type loadedBoard struct {
 	policy *engine.Policy // nil if it does not load; with faults, as much as is right
-	err    error
+	errs   []error
 }
 
 func newLabCheck(l *Lab) *labCheck { return &labCheck{l, map[string]loadedBoard{}} }
@@ -96,15 +97,18 @@ func (c *labCheck) load(s lab.Station) loadedBoard {
 
 func (c *labCheck) loadAnew(s lab.Station) (b loadedBoard) {
 	o := Options{Set: s.Set, Variant: s.Variant, Modules: c.lab.options.Modules, Allow: c.lab.options.Allow}
-	b.policy, b.err = Load(s.Board, o)
+	p, err := Load(s.Board, o)
 	var wrong *policy.Mistakes
-	switch {
-	case b.err == nil:
-	case errors.As(b.err, &wrong):
-		b.policy = wrong.Partial.Policy
-	case s.Variant != "":
+	if err != nil && !errors.As(err, &wrong) && s.Variant != "" { // there may be more faults than an unknown variant
+		b.errs = append(b.errs, err)
 		o.Variant = ""
-		b.policy, _ = Load(s.Board, o)
+		p, err = Load(s.Board, o)
+	}
+	if errors.As(err, &wrong) {
+		p = wrong.Partial.Policy
+	}
+	if b.policy = p; err != nil && !slices.ContainsFunc(b.errs, func(first error) bool { return first.Error() == err.Error() }) {
+		b.errs = append(b.errs, err)
 	}
 	return b
 }
@@ -122,10 +126,9 @@ func (c *labCheck) station(s lab.Station) (all []lab.Problem, policyErr error) {
 		return all, nil
 	}
 	board := c.load(s)
-	if board.err != nil {
-		var ofSettings []lab.Problem
-		ofSettings, policyErr = loadProblems(s, board.err)
-		all = append(all, ofSettings...)
+	for _, err := range board.errs {
+		ofSettings, own := loadProblems(s, err)
+		all, policyErr = append(all, ofSettings...), cmp.Or(policyErr, own)
 	}
 	p := board.policy
 	if p == nil {

@@ -74,7 +74,10 @@ func load(src source, o Options) (*Script, error) {
 	}
 	switch v := result.(type) {
 	case *lua.LTable:
-		if src.lab || labfile.IsLab(v) {
+		if src.lab && !labfile.IsLab(v) {
+			return nil, notALab(src.name, "returns a table without the key stations"+labfile.Misspelled(v))
+		}
+		if labfile.IsLab(v) {
 			return &Script{lab: h.lab(v, src), File: src.name, Text: src.text}, nil
 		}
 		return h.policy(ctx, v, src, modules.Choice{Variant: o.Variant, Set: o.Set})

@@ -88,7 +88,7 @@ func (env Env) checkLab(c *cli.Context) error {
 		return err
 	}
 	if l, err := bindings.LoadLab(path, bindings.Options{}); err == nil {
-		found = append(found, env.checkDefaults(l)...)
+		found = slices.Concat(env.checkDefaults(l), found)
 	}
 	return env.printFindings(append([]bindings.Finding{}, found...), c.Bool("json"))
 }

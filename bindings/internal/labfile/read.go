@@ -28,6 +28,23 @@ const (
 // IsLab reports whether a table is that of a lab file, and not of a policy.
 func IsLab(t *lua.LTable) bool { return t.RawGetString(stationsKey) != lua.LNil }
 
+// Misspelled returns ", but with the key NAME" for a key of the table that is nearly that of the stations, or "".
+func Misspelled(t *lua.LTable) string {
+	var keys []string
+	t.ForEach(func(k, _ lua.LValue) {
+		if name, ok := k.(lua.LString); ok {
+			keys = append(keys, string(name))
+		}
+	})
+	slices.Sort(keys)
+	for _, key := range keys {
+		if suggest.Nearest(key, []string{stationsKey}) != "" {
+			return ", but with the key " + key
+		}
+	}
+	return ""
+}
+
 // Reader reads a table. Its functions return "file:line", and "" for a place that is not known.
 type Reader struct {
 	File string // for messages
