@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/labfile"
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/bindings/internal/modules"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
@@ -27,6 +28,8 @@ type finder struct {
 	own     ownText
 	keys    map[string]map[string]int // lines of the keys of each file, as in lua51.Chunk
 	tables  *lua51.TablePlaces        // of a lab file; nil for another script
+
+	repeated []labfile.Repeated // keys of a lab file
 }
 
 // compile compiles the script or one of its modules.
@@ -108,6 +111,9 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 // record records the lines of a file's keys, and its text if it does not come with flashlua.
 func (f *finder) record(c compiled) {
 	f.keys[c.file] = c.Keys
+	for _, k := range c.Repeated {
+		f.repeated = append(f.repeated, labfile.Repeated{Key: k.Key, Place: fmt.Sprintf("%s:%d", c.file, k.Line), First: k.First})
+	}
 	if !c.embedded {
 		f.own = append(f.own, ownFile{c.file, c.text})
 	}

@@ -51,6 +51,15 @@ type Reader struct {
 	Dir  string // that relative paths start at
 	Key  func(dotted string) string
 	Made func(t *lua.LTable) string // where a table was written
+
+	Repeated []Repeated
+}
+
+// Repeated is a key that a table of the file has twice, so that its first value is lost. Plain data.
+type Repeated struct {
+	Key   string
+	Place string // of the second one
+	First int    // line of the first one
 }
 
 // Mistake is something wrong in a lab file. Plain data.
@@ -88,6 +97,13 @@ func (r Reader) Read(t *lua.LTable) *Lab {
 		l.readStations(stations)
 	} else {
 		l.fail("", stationsKey, r.place(stationsKey), `stations must be a table, { ["NAME"] = { board = "…", port = "…", power = "…" } }, not a %s`, t.RawGetString(stationsKey).Type())
+	}
+	for _, k := range r.Repeated { // which of both is meant is not known
+		station := ""
+		if _, ok := l.places[k.Key]; ok {
+			station = k.Key
+		}
+		l.fail(station, k.Key, k.Place, "%s is in this table twice, first in line %d: remove one of them", k.Key, k.First)
 	}
 	if v := t.RawGetString(defaultsKey); v != lua.LNil {
 		l.readDefaults(v)

@@ -28,6 +28,8 @@ type rewriter struct {
 	file         string
 	recordTables bool // the code calls tableName with each table that it makes
 	functions    int  // the function expressions rewritten so far
+
+	repeated []RepeatedKey // in the tables that are recorded
 }
 
 func (r *rewriter) block(stmts []ast.Stmt) {

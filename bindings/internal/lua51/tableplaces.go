@@ -47,11 +47,29 @@ func (p *TablePlaces) Of(t *lua.LTable) string {
 	return ""
 }
 
+// RepeatedKey is a key that a table constructor has a second time, so that its first value is lost. Plain data.
+type RepeatedKey struct {
+	Key         string
+	Line, First int // of both
+}
+
 // CompileTables is Compile for a state of RecordTables.
 func CompileTables(name string, source []byte) (Chunk, error) { return compile(name, source, true) }
 
-// recordedTable returns a call that records the place of a table and returns the table.
+// recordedTable returns a call that records the place of a table and returns the table. It records the keys that the
+// table has twice.
 func (r *rewriter) recordedTable(x *ast.TableExpr) ast.Expr {
+	lines := map[string]int{}
+	for _, f := range x.Fields {
+		key, ok := f.Key.(*ast.StringExpr)
+		if !ok {
+			continue
+		}
+		if first := lines[key.Value]; first > 0 {
+			r.repeated = append(r.repeated, RepeatedKey{key.Value, f.Value.Line(), first})
+		}
+		lines[key.Value] = f.Value.Line()
+	}
 	function, line, file := &ast.IdentExpr{Value: tableName}, &ast.NumberExpr{Value: strconv.Itoa(x.Line())}, &ast.StringExpr{Value: r.file}
 	call := &ast.FuncCallExpr{Func: function, Args: []ast.Expr{x, line, file}, AdjustRet: true}
 	for _, node := range []ast.PositionHolder{function, line, file, call} {
