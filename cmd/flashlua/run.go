@@ -91,7 +91,8 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 		if c.NArg() > 1 {
 			return nil, usageError("unexpected argument %q", engine.MaskAddress(c.Args().Get(1)))
 		}
-		if c, err = env.use(c, station); err != nil {
+		given := c
+		if c, err = until(inv, 0, func() (*cli.Context, error) { return env.use(given, station) }); err != nil {
 			return nil, err
 		}
 		spec = station.Board

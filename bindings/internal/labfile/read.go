@@ -152,6 +152,9 @@ func (l *Lab) readStation(name string, t *lua.LTable) {
 		}
 		f.assign(&s, value)
 	}
+	if t.Metatable != nil && t.Metatable != lua.LNil {
+		l.fail(name, "", place.at, "station %s has a metatable, whose fields are not read: copy them into the table", name)
+	}
 	known := option.Names(Fields())
 	t.ForEach(func(k, _ lua.LValue) {
 		if key, ok := k.(lua.LString); !ok || !slices.Contains(known, string(key)) {
