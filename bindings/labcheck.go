@@ -23,7 +23,7 @@ import (
 func (l *Lab) CheckStation(s lab.Station) error {
 	all := []error{l.Wrong(""), l.Wrong(s.Name)}
 	ofBoard, _ := newLabCheck(l).station(s)
-	for _, p := range slices.Concat(s.Check(), l.Inventory.CheckShared(s.Name), ofBoard) {
+	for _, p := range slices.Concat(s.Check(), l.Inventory.CheckConsoles(s), ofBoard) {
 		if !p.Missing {
 			all = append(all, l.at(p))
 		}

@@ -17,6 +17,9 @@ type connection struct {
 	key   string // equal for specifications of the same thing; "" for what each board may have, such as none
 }
 
+// outletText is connection.what of a power driver and of an output.
+const outletText = "outlet"
+
 // connections returns what a station is connected to.
 func (s Station) connections() []connection {
 	var all []connection
@@ -27,7 +30,7 @@ func (s Station) connections() []connection {
 	}
 	outlet := func(field, spec string) {
 		if spec != "" {
-			all = append(all, connection{field, "outlet", spec, outletKey(spec)})
+			all = append(all, connection{field, outletText, spec, outletKey(spec)})
 		}
 	}
 	console("port", s.Port)

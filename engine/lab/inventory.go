@@ -94,9 +94,30 @@ func (in *Inventory) Check() []Problem {
 	return slices.Concat(all, in.checkCase(), in.checkShared())
 }
 
-// CheckShared returns what station shares with others.
-func (in *Inventory) CheckShared(station string) []Problem {
-	return slices.DeleteFunc(in.checkShared(), func(p Problem) bool { return p.Station != station })
+// CheckConsoles returns the consoles of a station that other stations have, too: a run would type to their boards. It
+// looks at s, not at the station of the inventory that has its name.
+func (in *Inventory) CheckConsoles(s Station) (all []Problem) {
+	for _, other := range in.stations {
+		if other.Name == s.Name || other.Off != "" {
+			continue
+		}
+		for _, theirs := range other.connections() {
+			for _, ours := range s.connections() {
+				if ours.key != "" && ours.key == theirs.key && ours.what != outletText {
+					all = append(all, shared(s, ours, other, theirs))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// shared returns the problem of a console or an outlet that another station has, too.
+func shared(s Station, c connection, other Station, theirs connection) Problem {
+	return Problem{
+		Station: s.Name, Field: c.field, Shared: true,
+		Err: classify.New(classify.ConfigLab, "%s has the same %s as %s of station %s: give each board its own, or take one of the stations out of use with off", c.field, c.what, theirs.field, other.Name),
+	}
 }
 
 // checkCase returns the stations whose names differ in case alone: people confuse them, and so do some file systems.
@@ -116,28 +137,24 @@ func (in *Inventory) checkCase() (all []Problem) {
 // checkShared returns the stations with a console or an outlet of another station: a run would switch or type to the
 // wrong board. A station that is off may share everything with the one that replaces it.
 func (in *Inventory) checkShared() (all []Problem) {
-	type use struct{ station, field string }
+	type use struct {
+		station Station
+		connection
+	}
 	first := map[string]use{}
 	for _, s := range in.stations {
 		if s.Off != "" {
 			continue
 		}
 		for _, c := range s.connections() {
-			if c.key == "" {
-				continue
-			}
 			other, taken := first[c.key]
-			if !taken {
-				first[c.key] = use{s.Name, c.field}
-				continue
+			switch {
+			case c.key == "":
+			case !taken:
+				first[c.key] = use{s, c}
+			case other.station.Name != s.Name: // the engine refuses what a run cannot use twice
+				all = append(all, shared(s, c, other.station, other.connection))
 			}
-			if other.station == s.Name {
-				continue // the engine refuses what a run cannot use twice
-			}
-			all = append(all, Problem{
-				Station: s.Name, Field: c.field, Shared: true,
-				Err: classify.New(classify.ConfigLab, "%s has the same %s as %s of station %s: give each board its own, or take one of the stations out of use with off", c.field, c.what, other.field, other.station),
-			})
 		}
 	}
 	return all

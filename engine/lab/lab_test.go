@@ -115,6 +115,21 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheckConsoles(t *testing.T) {
+	a, b := good("a"), good("b")
+	b.Port, b.Power = a.Port, a.Power
+	in := NewInventory([]Station{a, b})
+	for _, s := range []Station{a, b} {
+		if got := in.CheckConsoles(s); len(got) != 1 || got[0].Field != "port" || got[0].Station != s.Name {
+			t.Errorf("CheckConsoles(%s) = %v; want the port alone", s.Name, got)
+		}
+	}
+	a.Port = "sim:"
+	if got := in.CheckConsoles(a); len(got) > 0 {
+		t.Errorf("CheckConsoles of another port = %v; want nothing", got)
+	}
+}
+
 // TestCheckOfManyStations checks as many stations as would take minutes if each were compared with each.
 func TestCheckOfManyStations(t *testing.T) {
 	var all []Station
