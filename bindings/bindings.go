@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/bindings/internal/check"
+	"github.com/flashlua/flashlua/bindings/internal/labfile"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
@@ -66,7 +67,7 @@ func Inspect(spec string, o Options) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	return inspect(src, o)
+	return inspectScript(src, o)
 }
 
 // InspectText is Inspect for a script that the embedder has as a string. See LoadText.
@@ -75,7 +76,17 @@ func InspectText(name, text string, o Options) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	return inspect(src, o)
+	return inspectScript(src, o)
+}
+
+// inspectScript is inspect, and refuses a lab file.
+func inspectScript(src source, o Options) (*Script, error) {
+	s, err := inspect(src, o)
+	if err == nil && s.lab != nil {
+		return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s is a lab file, not the script of a board", src.name),
+			"name one of its stations: flashlua run STATION --lab %s", src.name)
+	}
+	return s, err
 }
 
 // Script is a loaded script.
@@ -90,6 +101,7 @@ type Script struct {
 	Overrides map[string]bool // for flash, target, check, classify and backoff: whether the script has its own
 
 	hooks map[string]check.Definition // the functions of the policy, for Check
+	lab   *labfile.Lab                // of a lab file, which Inspect refuses
 }
 
 // Board returns the policy. The error of a program is of kind script.result.

@@ -45,6 +45,19 @@ func Check(spec string, o Options) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	return checkSource(src, o)
+}
+
+// CheckLab is Check for a file that must be a lab file, whatever it returns. See LoadLab.
+func CheckLab(path string, o Options) ([]Finding, error) {
+	src, o, err := readLab(path, o)
+	if err != nil {
+		return nil, err
+	}
+	return checkSource(src, o)
+}
+
+func checkSource(src source, o Options) ([]Finding, error) {
 	if err := checkModules(o.Modules); err != nil {
 		return nil, err
 	}
@@ -64,6 +77,7 @@ func Check(spec string, o Options) ([]Finding, error) {
 		},
 	}
 	if _, in.SyntaxErr = lua51.Compile(src.name, src.text); in.SyntaxErr == nil {
+		var err error
 		if in.Tree, err = lua51.Parse(src.name, src.text); err != nil {
 			return nil, err
 		}
@@ -94,6 +108,9 @@ func loadForCheck(src source, o Options) (check.Loaded, error) {
 			loaded.Mistakes = append(loaded.Mistakes, check.Mistake{Key: m.Key, Err: m.Err})
 		}
 		return loaded, nil
+	}
+	if err == nil && s.lab != nil {
+		return loadLabForCheck(src, o)
 	}
 	if err != nil {
 		return check.Loaded{}, err

@@ -12,8 +12,8 @@ import (
 	"testing/fstest"
 )
 
-// lab is a module beside the scripts below.
-const lab = `local M = {}
+// labModule is a module beside the scripts below.
+const labModule = `local M = {}
 function M.go(s) return serial.open("x") end
 function M.prep(ub) ub:dchp() end
 return M`
@@ -274,7 +274,7 @@ return b`: `2:1: what this command writes is never verified: call verify(job) af
 		`return { boot = "x", targets = { x = { uboot = "mmc" } } }`:                                       `targets.x.uboot cannot be used: target x: "mmc" is not the name of a medium in U-Boot`,
 		`return { method = "ubot" }`: `method must be "linux" or "uboot", not "ubot"`,
 	} {
-		fsys := fstest.MapFS{"x.lua": {Data: []byte(script)}, "lab.lua": {Data: []byte(lab)}}
+		fsys := fstest.MapFS{"x.lua": {Data: []byte(script)}, "lab.lua": {Data: []byte(labModule)}}
 		if got := findings(t, fsys, "x.lua"); !strings.Contains(got, want) {
 			t.Errorf("Check(%s)\n\t= %s\nwant\n\t%s", script, got, want)
 		}

@@ -3,6 +3,7 @@ package bindings
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/bindings/internal/modules"
 	"github.com/flashlua/flashlua/bindings/internal/policy"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
@@ -36,6 +37,9 @@ func newHost(src source, o Options) *host {
 		return "the kind of this error is unknown, so it is retried: raise errors.fatal(…) or errors.retryable(…) instead"
 	}
 	h.finder = newFinder(h.State, src)
+	if src.lab {
+		h.finder.tables = lua51.RecordTables(h.State)
+	}
 	h.reader = policy.Reader{State: h.State, Where: h.finder.where, Secrets: console.NewSecrets(), Secret: o.Secret}
 	h.output = modules.NewOutput(h.phase, o.Log, h.reader.Secrets)
 	extra := map[string]modules.Functions{}

@@ -8,7 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/flashlua/flashlua/bindings/internal/lua51"
+	"github.com/flashlua/flashlua/bindings/internal/labfile"
 	"github.com/flashlua/flashlua/bindings/internal/modules"
 	"github.com/flashlua/flashlua/bindings/internal/policy"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
@@ -57,7 +57,7 @@ func load(src source, o Options) (*Script, error) {
 	h.Watchdog.Loading = true
 	defer func() { h.Watchdog.Loading = false }()
 	c, err := h.finder.library.get("", func() (compiled, error) {
-		c, err := lua51.Compile(src.name, src.text)
+		c, err := h.finder.compile(src.name, src.text)
 		return compiled{file: src.name, text: string(src.text), Chunk: c}, err
 	})
 	if err != nil {
@@ -74,10 +74,22 @@ func load(src source, o Options) (*Script, error) {
 	}
 	switch v := result.(type) {
 	case *lua.LTable:
+		if src.lab && !labfile.IsLab(v) {
+			return nil, notALab(src.name, "returns a table without the key stations"+labfile.Misspelled(v))
+		}
+		if labfile.IsLab(v) {
+			return &Script{lab: h.lab(v, src), File: src.name, Text: src.text}, nil
+		}
 		return h.policy(ctx, v, src, modules.Choice{Variant: o.Variant, Set: o.Set})
 	case *lua.LFunction:
+		if src.lab {
+			return nil, notALab(src.name, "returns a function, a program")
+		}
 		name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
 		return &Script{Program: h.newProgram(name, v), File: src.name, Embedded: src.embedded, Text: src.text}, nil
+	}
+	if src.lab {
+		return nil, notALab(src.name, "returns "+vm.TypeWithArticle(result))
 	}
 	return nil, classify.WithHint(classify.New(classify.ScriptResult, "%s returns %s, not a table", src.name, vm.TypeWithArticle(result)),
 		"end the script with `return { name = …, targets = … }`, or a program with `return function(args) … end`")

@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/flashlua/flashlua/bindings/internal/labfile"
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/bindings/internal/modules"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
@@ -26,6 +27,17 @@ type finder struct {
 	loading []string
 	own     ownText
 	keys    map[string]map[string]int // lines of the keys of each file, as in lua51.Chunk
+	tables  *lua51.TablePlaces        // of a lab file; nil for another script
+
+	repeated []labfile.Repeated // keys of a lab file
+}
+
+// compile compiles the script or one of its modules.
+func (f *finder) compile(file string, text []byte) (lua51.Chunk, error) {
+	if f.tables != nil {
+		return lua51.CompileTables(file, text)
+	}
+	return lua51.Compile(file, text)
 }
 
 // stationDir returns the script's directory on the station, "" if it has none.
@@ -71,7 +83,7 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 			c.Fail("no module %q: %s declares types for editors, by ---@meta", name, file)
 		}
 		c.Watchdog().Work(lua51.StepsPerByte*len(text), 0)
-		chunk, err := lua51.Compile(file, text)
+		chunk, err := f.compile(file, text)
 		return compiled{file, string(text), chunk, embedded}, err
 	})
 	if err != nil {
@@ -99,21 +111,31 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 // record records the lines of a file's keys, and its text if it does not come with flashlua.
 func (f *finder) record(c compiled) {
 	f.keys[c.file] = c.Keys
+	for _, k := range c.Repeated {
+		f.repeated = append(f.repeated, labfile.Repeated{Key: k.Key, Place: fmt.Sprintf("%s:%d", c.file, k.Line), First: k.First})
+	}
 	if !c.embedded {
 		f.own = append(f.own, ownFile{c.file, c.text})
 	}
+}
+
+// key returns "file:line" of exactly that dotted key, and "" if no file has it. The script comes before its modules.
+func (f *finder) key(file, key string) string {
+	for _, name := range append([]string{file}, slices.Sorted(maps.Keys(f.keys))...) {
+		if line := f.keys[name][key]; line > 0 {
+			return fmt.Sprintf("%s:%d", name, line)
+		}
+	}
+	return ""
 }
 
 // where returns "file:line" of a dotted key, or the file alone if the line is not known. A key that file does not
 // have may be in a module. A table may have been given its place in the policy elsewhere: only the last parts of
 // the key are with it then.
 func (f *finder) where(file, key string) string {
-	files := append([]string{file}, slices.Sorted(maps.Keys(f.keys))...)
 	for found := true; found; _, key, found = strings.Cut(key, ".") {
-		for _, name := range files {
-			if line := f.keys[name][key]; line > 0 {
-				return fmt.Sprintf("%s:%d", name, line)
-			}
+		if at := f.key(file, key); at != "" {
+			return at
 		}
 	}
 	return file

@@ -24,6 +24,7 @@ type source struct {
 	name     string
 	text     []byte
 	embedded bool // it comes with flashlua
+	lab      bool // it must be a lab file
 
 	// Modules are files of fsys, or else of the station, below dir. If both are empty, only those that come with
 	// flashlua exist.

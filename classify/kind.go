@@ -15,6 +15,7 @@ const (
 	Usage               Kind = "usage"
 	Config              Kind = "config"
 	ConfigPolicy        Kind = "config.policy"
+	ConfigLab           Kind = "config.lab"
 	ConfigPlan          Kind = "config.plan"
 	ScriptSyntax        Kind = "script.syntax"
 	ScriptFault         Kind = "script.fault"
@@ -146,6 +147,7 @@ var table = map[Kind]entry{
 	Usage:        {Fatal, "the command line was wrong", "Read the hint; `flashlua help` shows each command with an example."},
 	Config:       {Fatal, "the configuration cannot work", "Read the causes: they name the setting."},
 	ConfigPolicy: {Fatal, "the board policy is not valid", "Fix the reported line; `flashlua check` finds more faults of this kind."},
+	ConfigLab:    {Fatal, "the lab file, or one of its stations, is not valid", "Fix the reported line; `flashlua lab check` lists every fault of a lab file."},
 	ConfigPlan:   {Fatal, "the plan cannot work", "The message says what does not fit; the hint says which limit to change."},
 
 	"script":       {Fatal, "the Lua code failed", "`flashlua check` finds most of these before a board is touched."},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/internal/serve"
+	"github.com/flashlua/flashlua/engine/internal/web"
 )
 
 // Image is an image on the station: decompressed, checked, and open for reading until its run ends. Safe for
@@ -56,6 +57,9 @@ func ParseDigest(text, path string) (string, error) { return image.ParseDigest(t
 
 // MaskAddress returns a web address without user, password and query. It returns other texts unchanged.
 func MaskAddress(text string) string { return image.Ref(text).String() }
+
+// RedactAddresses returns a text without the user and the password of each web address in it.
+func RedactAddresses(text string) string { return web.Redact(text) }
 
 // FileServer is an HTTP server of a program. Safe for concurrent use.
 type FileServer struct{ http *serve.HTTP }

@@ -34,7 +34,12 @@ func (env Env) check(c *cli.Context) error {
 		}
 		all = append(all, found...)
 	}
-	if c.Bool("json") {
+	return env.printFindings(all, c.Bool("json"))
+}
+
+// printFindings prints findings. It returns an error with exit code 2 if there are any.
+func (env Env) printFindings(all []bindings.Finding, asJSON bool) error {
+	if asJSON {
 		if err := printJSON(env.Stdout, all); err != nil {
 			return err
 		}

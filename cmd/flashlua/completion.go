@@ -85,6 +85,7 @@ func complete(app *cli.App, words []string) {
 		printNames(app.Writer, cmd.Subcommands)
 	case cmd.BashComplete != nil:
 		set := flag.NewFlagSet(cmd.Name, flag.ContinueOnError)
+		set.String("lab", flagValue(rest, "lab"), "")
 		set.Parse(append([]string{"--"}, args...))
 		cmd.BashComplete(cli.NewContext(app, set, nil))
 	}
@@ -123,6 +124,38 @@ func positionalArgs(cmd *cli.Command, words []string) (args []string, wantsValue
 		}
 	}
 	return args, wantsValue
+}
+
+// flagValue returns the value of a flag among words, "" if it is not there.
+func flagValue(words []string, name string) string {
+	for i, w := range words {
+		given, value, hasValue := strings.Cut(strings.TrimLeft(w, "-"), "=")
+		switch {
+		case !strings.HasPrefix(w, "-") || given != name:
+		case hasValue:
+			return value
+		case i+1 < len(words):
+			return words[i+1]
+		}
+	}
+	return ""
+}
+
+// completeScripts prints the names of the built-in boards and of the stations.
+func (env Env) completeScripts(c *cli.Context) {
+	completeBoards(c)
+	if c.NArg() == 0 {
+		env.completeStations(c)
+	}
+}
+
+// completeStations prints the names of the stations of the lab file that is found without flags.
+func (env Env) completeStations(c *cli.Context) {
+	if l, err := env.openLab(c, nil); err == nil && l != nil {
+		for _, name := range l.Inventory.Names() {
+			fmt.Fprintln(c.App.Writer, name)
+		}
+	}
 }
 
 // completeBoards prints the names of the built-in boards, which SCRIPT may be.

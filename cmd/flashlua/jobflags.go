@@ -15,6 +15,7 @@ import (
 func jobFlags(imageUsage string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "image", Usage: imageUsage},
+		labFlag(),
 		sha256Flag(),
 		maxSizeFlag(),
 		formatFlag(),

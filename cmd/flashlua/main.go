@@ -18,6 +18,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/lab"
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
@@ -31,6 +32,7 @@ type Env struct {
 	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop, signals have their default effect
 	Exit           func(code int)                                 // ends the process at once
 	Ports          func() []transport.PortInfo
+	Holder         func(s lab.Station) (h holding, held bool) // returns who uses a station; nil: that is not known
 }
 
 // memoryLimit is the memory in bytes from which the garbage collector works harder, so that garbage of scripts and
@@ -68,7 +70,7 @@ func (env Env) run() int {
 	}
 	args, err := reorderArgs(app, env.Args)
 	if err == nil {
-		err = app.Run(withScriptHelp(app, args))
+		err = app.Run(env.withScriptHelp(app, args))
 	}
 	switch err := err.(type) {
 	case nil:
@@ -94,7 +96,7 @@ func (env Env) app() *cli.App {
 		Name: "flashlua", Usage: "flash embedded boards from Lua policies, and verify what was written", HideVersion: true,
 		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
-			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.portsCommand(),
+			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.portsCommand(),
 			env.consoleCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {},

@@ -20,12 +20,16 @@ func scriptText() string {
 	return "SCRIPT is a Lua file or the name of a built-in board: " + strings.Join(bindings.Boards(), ", ") + ".\n\n"
 }
 
+// stationText describes the argument STATION.
+const stationText = "STATION is a board of the lab file, with its console, power and policy; flags replace what it has.\n\n"
+
 func (env Env) runCommand() *cli.Command {
 	return &cli.Command{
-		Name: "run", Usage: "flash a board, or run a program", ArgsUsage: "SCRIPT [-- ARGUMENT...]",
-		Description: scriptText() +
+		Name: "run", Usage: "flash a board, or run a program", ArgsUsage: "SCRIPT|STATION [-- ARGUMENT...]",
+		Description: scriptText() + stationText +
 			"  flashlua run boards/mine.lua --image disk.raw --port tcp:ser1:4001 --power none\n" +
-			"  flashlua run program.lua -- disk.raw tcp:ser1:4001\n\n" +
+			"  flashlua run program.lua -- disk.raw tcp:ser1:4001\n" +
+			"  flashlua run bench-7 --image disk.raw\n\n" +
 			"Exit codes: 0 verified, 1 a bug in flashlua, 2 nothing was touched, 3 fatal, 4 every attempt failed,\n" +
 			"5 total deadline, 6 verified but an output could not be written, 75 nothing was touched and a later\n" +
 			"try may work, 130 and 143 interrupted.",
@@ -34,7 +38,7 @@ func (env Env) runCommand() *cli.Command {
 			&cli.GenericFlag{Name: "allow-read", Value: &repeated{}, Usage: "allow a program to read a file, or the directory `DIR` and its content; may be repeated"},
 			&cli.GenericFlag{Name: "allow-write", Value: &repeated{}, Usage: "allow a program to read, write and create the file `PATH`, or a directory and its content; may be repeated"}),
 		OnUsageError: onUsageError,
-		BashComplete: completeBoards,
+		BashComplete: env.completeScripts,
 		Action:       env.runOrVerify,
 	}
 }
@@ -73,30 +77,46 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	if c.NArg() == 0 {
 		return nil, usageError("SCRIPT is required: flashlua %s SCRIPT", c.Command.Name)
 	}
-	set, err := parseSet(c.Generic("set").(*repeated))
+	level, err := levelOf(c)
 	if err != nil {
 		return nil, err
 	}
-	level, err := levelOf(c)
+	p := env.newPrinter(inv.clk, level)
+	defer p.end()
+	spec := c.Args().First()
+	station, err := until(inv, 0, func() (*chosen, error) { return env.stationOf(c, spec, p.note) })
+	if err != nil {
+		return nil, err
+	}
+	if station != nil {
+		if c.NArg() > 1 {
+			return nil, usageError("unexpected argument %q", engine.MaskAddress(c.Args().Get(1)))
+		}
+		given := c
+		if c, err = until(inv, 0, func() (*cli.Context, error) { return env.use(given, station) }); err != nil {
+			return nil, err
+		}
+		spec = station.Board
+		p.note(station.describe())
+	}
+	set, err := parseSet(c.Generic("set").(*repeated))
 	if err != nil {
 		return nil, err
 	}
 	if err := checkFlags(c); err != nil {
 		return nil, err
 	}
-	p := env.newPrinter(inv.clk, level)
-	defer p.end()
 	if err := checkVariant(c); err != nil {
 		return nil, err
 	}
 	o := bindings.Options{Set: set, Variant: c.String("variant"), Secret: env.readSecret, Log: p.note}
 	o.Allow = *c.Generic("allow-exec").(*repeated)
-	script, err := until(inv, 0, func() (*bindings.Script, error) { return bindings.Inspect(c.Args().First(), o) })
+	script, err := until(inv, 0, func() (*bindings.Script, error) { return bindings.Inspect(spec, o) })
 	if err != nil {
 		return nil, err
 	}
 	if c.Bool("dry-run") {
-		if err := checkPlan(c.Args().First(), o, p); err != nil {
+		if err := checkPlan(spec, o, p); err != nil {
 			return nil, err
 		}
 	}

@@ -22,9 +22,17 @@ func printRuns(w io.Writer, runs []*engine.Report) {
 		fmt.Fprintf(t, "%3d\t%s\t%s\t%s\t%7d\t%s\t%s\n", r.Run, inline(r.Board), inline(portOf(r)), r.Result, r.Attempt, r.Duration.Round(100*time.Millisecond), inline(r.Kind))
 	}
 	t.Flush()
-	for line := range strings.Lines(text.String()) {
-		io.WriteString(w, strings.TrimRight(line, " \n")+"\n")
+	writeTrimmed(w, text.String())
+}
+
+// writeTrimmed writes lines without the blanks at their ends.
+func writeTrimmed(w io.Writer, text string) error {
+	var trimmed strings.Builder
+	for line := range strings.Lines(text) {
+		trimmed.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
+	_, err := io.WriteString(w, trimmed.String())
+	return err
 }
 
 // portOf returns the console of a flash, or the medium of the station.

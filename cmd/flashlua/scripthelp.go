@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,7 +17,7 @@ import (
 // withScriptHelp returns the words of a command line, as reorderArgs returns them, for urfave/cli. If they ask for
 // help, it removes the arguments, which urfave/cli takes for topics, and adds the arguments of the policy in `run
 // SCRIPT --help` to the help of the command. A script that cannot be loaded adds nothing: help always prints.
-func withScriptHelp(app *cli.App, words []string) []string {
+func (env Env) withScriptHelp(app *cli.App, words []string) []string {
 	end := slices.Index(words, "--")
 	if end < 0 || !slices.ContainsFunc(words[:end], isHelp) {
 		return words
@@ -26,12 +27,24 @@ func withScriptHelp(app *cli.App, words []string) []string {
 		return words[:end]
 	}
 	if end+1 < len(words) && slices.ContainsFunc(cmd.Flags, func(f cli.Flag) bool { return f.Names()[0] == "arg" }) {
-		script, err := bindings.Inspect(words[end+1], bindings.Options{})
+		spec := words[end+1]
+		if s := env.stationForHelp(words[:end], spec); s != nil {
+			spec = s.Board
+		}
+		script, err := bindings.Inspect(spec, bindings.Options{})
 		if err == nil && script.Policy != nil && len(script.Policy.Args) > 0 {
 			cmd.Description += "\n\nArguments of " + inline(script.File) + ":\n\n" + argumentRows(script.Policy.Args)
 		}
 	}
 	return words[:end]
+}
+
+// stationForHelp returns the station that an argument names, nil if it names a script or is wrong.
+func (env Env) stationForHelp(flags []string, arg string) *chosen {
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	set.String("lab", flagValue(flags, "lab"), "")
+	s, _ := env.stationOf(cli.NewContext(nil, set, nil), arg, nil)
+	return s
 }
 
 func isHelp(word string) bool {

@@ -189,6 +189,10 @@ var claims = []claim{
 		runs: []proof{do("--allow-exec true", "power command:true;touch${IFS}ran", 2, grant), do("--allow-exec true~{};true", "power command:true~{};true", 0, ""), do("--allow-exec true", "power command:true~{};true", 2, grant)},
 	},
 	{says: "The operator's own `--port`, `--power` and `--output` need no flag.", by: []string{"outputs.txtar"}, runs: []proof{{"run runs.lua --image prog/in.raw --port sim:size=1", 3, "script.phase"}, {"run prog/board.lua --image prog/in.raw --port exec:false --power command:true~{} --dry-run", 0, "planned: "}}},
+	{says: "A [lab file](lab.md) is the operator's own: the commands of its ports, power drivers and outputs need no flag.", by: []string{"lab.txtar"}},
+	{says: "`flashlua run STATION` runs them; `flashlua lab` and `flashlua check` run none.", by: []string{"lab.txtar"}},
+	{says: "The lab file itself runs in the sandbox of the scripts, and touches nothing while it is loaded.", by: []string{"labfaults.txtar"}},
+	{says: "Name a station only in a folder whose `lab.lua` you trust.", not: advice},
 	{
 		says: "What is not allowed is refused with `script.grant`, and the hint names the flag.",
 		runs: []proof{do("", "read @out/x.raw", 2, "--allow-read "), do("", "write new", 2, "--allow-write "), do("", "open @unix:out/sock", 2, "--allow-write "), do("", "open exec:cat -", 2, "--allow-exec ")},

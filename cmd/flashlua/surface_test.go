@@ -187,7 +187,7 @@ func stubMembers(t *testing.T) map[string][]string {
 		if m := regexp.MustCompile(`^---@class flashlua\.(\w+)`).FindStringSubmatch(line); m != nil {
 			class = m[1]
 		}
-		if m := regexp.MustCompile(`^---@field (\w+)`).FindStringSubmatch(line); m != nil && class != "policy" && !strings.HasPrefix(class, "verdict") && !strings.HasSuffix(class, "_options") {
+		if m := regexp.MustCompile(`^---@field (\w+)`).FindStringSubmatch(line); m != nil && class != "policy" && class != "lab" && class != "station" && !strings.HasPrefix(class, "verdict") && !strings.HasSuffix(class, "_options") {
 			all[class] = append(all[class], m[1])
 		}
 		if m := regexp.MustCompile(`^function (\w+?)(?:_object)?:(\w+)`).FindStringSubmatch(line); m != nil {

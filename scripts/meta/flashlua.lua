@@ -259,6 +259,43 @@
 
 -- end of the policy keys
 
+---@class flashlua.lab the table that a lab file returns; docs/lab.md describes it
+---@field stations table<string, flashlua.station> boards by name, with what connects them
+---@field defaults? table<string, string|number|boolean> values of flags of `flashlua run STATION`
+
+-- begin of the station: UPDATE=1 go test -run TestStubHasEveryField ./bindings/internal/labfile writes it
+---@class flashlua.station a board of a lab, and what connects it
+---path of the policy, or the name of a board that comes with flashlua; required
+---@field board string
+---console, as `--port` takes it, see Ports
+---@field port? string
+---power driver, as `--power` takes it, see Power; a simulated board has none
+---@field power? string
+---place of a labgrid coordinator, which provides the console and the power, instead of `port`
+---@field labgrid? string
+---drivers of the policy's outputs, as `--output` takes them
+---@field outputs? table<string, string>
+---ports of the policy's other consoles, as `--console` takes them
+---@field consoles? table<string, string>
+---directory of the policy's boot files
+---@field files? string
+---medium to write
+---@field target? string
+---variant of the policy
+---@field variant? string
+---values of the policy's arguments; `env:NAME` and `file:PATH` are secrets
+---@field args? table<string, string|number|boolean>
+---policy keys, dotted, that replace the policy's own; the value of a password may be `env:NAME` or `file:PATH`
+---@field set? table<string, string|number|boolean>
+---the station is chosen by them
+---@field tags? string[]
+---text for people, which `run` prints
+---@field note? string
+---why the station must not be used: `run` and `verify` end with exit 2 and print it
+---@field off? string
+
+-- end of the station
+
 ---@class flashlua.job
 ---@field target? string name of the target in the policy; nil until the policy's target function has chosen it
 ---@field size integer size of the image in bytes

@@ -56,6 +56,8 @@ var Rules = map[string]string{
 	"wrong-method":      "the policy's method can write the default target",
 	"ram-overlap":       "files that are loaded together do not overlap in RAM",
 	"unused-file":       "a boot file that is loaded is used by the boot command",
+	"station":           "a station of a lab file has fields that exist, a board that loads, and what that board takes",
+	"shared-connection": "no two stations of a lab file have the same console or outlet",
 	"silenced":          "a rule is silenced with a reason, and only where it is broken",
 }
 
@@ -103,10 +105,11 @@ type Module struct {
 	Tree []ast.Stmt
 }
 
-// Mistake is a wrong key of a policy.
+// Mistake is a wrong key of a policy, or of a lab file.
 type Mistake struct {
-	Key string // dotted
-	Err error  // its text begins with the place
+	Key  string // dotted
+	Err  error  // its text begins with the place
+	Rule string // that it breaks; "" is load
 }
 
 // wrong reports whether a key, or one of its section, is wrong.
@@ -291,14 +294,25 @@ var position = lazyRegexp(`^(.*?):(\d+):?\s*`)
 
 // reportError adds a finding for an error whose text begins with its position.
 func (c *checker) reportError(rule string, err error) {
-	text, line := err.Error(), 1
+	text, _ := c.cutPosition(err)
+	word, _, _ := strings.Cut(text, " ")
+	c.reportErrorAt(rule, word[strings.LastIndexByte(word, '.')+1:], err)
+}
+
+// reportErrorAt is reportError for a finding at a word of the line.
+func (c *checker) reportErrorAt(rule, word string, err error) {
+	text, line := c.cutPosition(err)
+	c.report(line, word, rule, "%s", text)
+}
+
+// cutPosition returns the text of an error without its position in the script, and the line, 1 if it has none.
+func (c *checker) cutPosition(err error) (text string, line int) {
+	text, line = err.Error(), 1
 	if m := position().FindStringSubmatch(text); m != nil && m[1] == c.in.File {
 		line, _ = strconv.Atoi(m[2])
 		text = strings.TrimPrefix(text, m[0])
 	}
-	text = strings.TrimPrefix(text, c.in.File+": ")
-	word, _, _ := strings.Cut(text, " ")
-	c.report(line, word[strings.LastIndexByte(word, '.')+1:], rule, "%s", text)
+	return strings.TrimPrefix(text, c.in.File+": "), line
 }
 
 var word = lazyRegexp(`\w+`)

@@ -1,5 +1,7 @@
 package check
 
+import "strings"
+
 // module is a file that the script requires.
 type module struct {
 	Module
@@ -8,10 +10,10 @@ type module struct {
 	walked bool // in this walk
 }
 
-// require walks a module of the script's own, and returns what is known of its value. A module of flashlua has the
-// class of that name in the stub, if there is one.
+// require walks a module of the script's own, and returns what is known of its value. A library that
+// comes with flashlua has the class of its name, if there is one.
 func (c *checker) require(name string) value {
-	if readStub().classes[name] != nil {
+	if strings.HasPrefix(name, "lib.") && readStub().classes[name] != nil {
 		return object(name)
 	}
 	m, seen := c.modules[name]

@@ -77,7 +77,11 @@ func (c *checker) checkPolicy(loaded Loaded, err error) {
 // reportMistake adds a finding for a wrong key, unless its line has an undeclared name, which may be why.
 func (c *checker) reportMistake(m Mistake) {
 	before := len(c.file.found)
-	c.reportError("load", m.Err)
+	if m.Rule == "" {
+		c.reportError("load", m.Err)
+	} else {
+		c.reportErrorAt(m.Rule, m.Key[strings.LastIndexByte(m.Key, '.')+1:], m.Err)
+	}
 	if len(c.file.found) == before {
 		return
 	}

@@ -23,10 +23,14 @@ const StepsPerByte = 30
 type Chunk struct {
 	Proto *lua.FunctionProto
 	Keys  map[string]int // see collectKeys
+
+	Repeated []RepeatedKey // of CompileTables
 }
 
 // Compile compiles a script or a module. It is the only way to do so: name is the file's in messages.
-func Compile(name string, source []byte) (c Chunk, err error) {
+func Compile(name string, source []byte) (Chunk, error) { return compile(name, source, false) }
+
+func compile(name string, source []byte, recordTables bool) (c Chunk, err error) {
 	defer recoverSyntax(name, &err)
 	tree, err := Parse(name, source)
 	if err != nil {
@@ -34,7 +38,9 @@ func Compile(name string, source []byte) (c Chunk, err error) {
 	}
 	c.Keys = map[string]int{}
 	collectKeys(tree, c.Keys)
-	new(rewriter).block(tree)
+	r := &rewriter{file: name, recordTables: recordTables}
+	r.block(tree)
+	c.Repeated = r.repeated
 	resolveGotos(tree)
 	names := nameOperands(tree)
 	if c.Proto, err = lua.Compile(tree, name); err != nil {

@@ -25,7 +25,11 @@ import (
 //
 // The new variables have names that no script can spell. Line numbers stay the same.
 type rewriter struct {
-	functions int // the function expressions rewritten so far
+	file         string
+	recordTables bool // the code calls tableName with each table that it makes
+	functions    int  // the function expressions rewritten so far
+
+	repeated []RepeatedKey // in the tables that are recorded
 }
 
 func (r *rewriter) block(stmts []ast.Stmt) {
@@ -125,6 +129,9 @@ func (r *rewriter) expr(e ast.Expr) ast.Expr {
 			if f.Key != nil {
 				truncateToOne(f.Value)
 			}
+		}
+		if r.recordTables {
+			return r.recordedTable(x)
 		}
 	case *ast.FuncCallExpr:
 		if x.Func != nil {

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/lab"
+)
+
+// labCommands are the commands of flashlua lab.
+var labCommands = []string{"list", "show", "check"}
+
+func (env Env) labCommand() *cli.Command {
+	return &cli.Command{
+		Name: "lab", Usage: "list, show or check the stations of the lab", ArgsUsage: "[list | show STATION | check]",
+		Description: "The stations are in a lab file: --lab FILE, or else " + labPlacesText + ", the first one that exists.\n" +
+			"docs/lab.md describes it. check prints findings as flashlua check does, and exits with 2 if there are any.\n\n" +
+			"  flashlua lab\n" +
+			"  flashlua lab list --tag arm64 --json\n" +
+			"  flashlua lab show bench-7\n" +
+			"  flashlua lab check",
+		Flags: []cli.Flag{
+			labFlag(),
+			&cli.GenericFlag{Name: "tag", Value: &repeated{}, Usage: "with list: only stations with the tag `TAG`; may be repeated, then with all of them"},
+			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"},
+		},
+		OnUsageError: onUsageError,
+		BashComplete: func(c *cli.Context) {
+			switch {
+			case c.NArg() == 0:
+				fmt.Fprintln(c.App.Writer, strings.Join(labCommands, "\n"))
+			case c.NArg() == 1 && c.Args().First() == "show":
+				env.completeStations(c)
+			}
+		},
+		Action: env.lab,
+	}
+}
+
+func (env Env) lab(c *cli.Context) error {
+	command, tags := c.Args().First(), *c.Generic("tag").(*repeated)
+	arguments := map[string]int{"": 0, "list": 1, "show": 2, "check": 1}
+	want, known := arguments[command]
+	switch {
+	case !known:
+		return usageErrorFor("lab", "flashlua lab has no command %q%s", command, bindings.DidYouMean(command, labCommands))
+	case c.NArg() < want:
+		return usageErrorFor("lab", "STATION is required: flashlua lab show STATION")
+	case c.NArg() > want:
+		return usageErrorFor("lab", "unexpected argument %q", c.Args().Get(want))
+	case len(tags) > 0 && command != "" && command != "list":
+		return usageErrorFor("lab", "--tag is for flashlua lab list")
+	case command == "check":
+		return env.checkLab(c)
+	}
+	l, err := env.openLab(c, func(text string) { fmt.Fprintln(env.Stderr, escapeControl(text)) })
+	if err == nil && l == nil {
+		err = noLab()
+	}
+	if err != nil {
+		return err
+	}
+	if command == "show" {
+		return env.showStation(l, c.Args().Get(1), c.Bool("json"))
+	}
+	return env.listStations(l, tags, c.Bool("json"))
+}
+
+func (env Env) checkLab(c *cli.Context) error {
+	path, err := env.labPath(c)
+	if err == nil && path == "" {
+		err = noLab()
+	}
+	if err != nil {
+		return err
+	}
+	found, err := bindings.CheckLab(path, bindings.Options{})
+	if err != nil {
+		return err
+	}
+	if l, err := bindings.LoadLab(path, bindings.Options{}); err == nil {
+		found = slices.Concat(env.checkDefaults(l), found)
+	}
+	return env.printFindings(append([]bindings.Finding{}, found...), c.Bool("json"))
+}
+
+// stationLine is a station in JSON. Secrets of its settings are stars.
+type stationLine struct {
+	Station  string            `json:"station"`
+	Board    string            `json:"board"`
+	Port     string            `json:"port,omitempty"`
+	Power    string            `json:"power,omitempty"`
+	Labgrid  string            `json:"labgrid,omitempty"`
+	Outputs  map[string]string `json:"outputs,omitempty"`
+	Consoles map[string]string `json:"consoles,omitempty"`
+	Files    string            `json:"files,omitempty"`
+	Target   string            `json:"target,omitempty"`
+	Variant  string            `json:"variant,omitempty"`
+	Args     map[string]string `json:"args,omitempty"`
+	Set      map[string]string `json:"set,omitempty"`
+	Tags     []string          `json:"tags"`
+	Note     string            `json:"note,omitempty"`
+	Off      string            `json:"off,omitempty"`  // the reason
+	Held     *holding          `json:"held,omitempty"` // nil if the station is free, or not known
+	Place    string            `json:"place"`          // file:line
+}
+
+// holding is who uses a station.
+type holding struct {
+	By    string    `json:"by"`
+	Since time.Time `json:"since,omitzero"`
+	With  string    `json:"with,omitempty"` // the command
+}
+
+func (env Env) stationLine(l *bindings.Lab, s lab.Station) stationLine {
+	redacted := func(all map[string]string) map[string]string {
+		all = maps.Clone(all)
+		for name, v := range all {
+			if all[name] = engine.RedactAddresses(v); strings.HasSuffix(name, "password") && !isSecretRef(v) {
+				all[name] = "********"
+			}
+		}
+		return all
+	}
+	line := stationLine{
+		Station: s.Name, Board: s.Board, Port: engine.RedactAddresses(s.Port), Power: engine.RedactAddresses(s.Power), Labgrid: s.Labgrid,
+		Outputs: redacted(s.Outputs), Consoles: redacted(s.Consoles), Files: s.Files, Target: s.Target, Variant: s.Variant,
+		Args: redacted(s.Args), Set: redacted(s.Set), Tags: append([]string{}, s.Tags...), Note: s.Note, Off: s.Off, Place: l.Place(s.Name),
+	}
+	if env.Holder != nil {
+		if h, held := env.Holder(s); held {
+			line.Held = &h
+		}
+	}
+	return line
+}
+
+// state returns whether the station can be used, for people.
+func (s stationLine) state(known bool) string {
+	switch {
+	case s.Off != "":
+		return "off: " + s.Off
+	case s.Held != nil:
+		text := "held by " + s.Held.By
+		if !s.Held.Since.IsZero() {
+			text += " since " + s.Held.Since.Format("2006-01-02 15:04")
+		}
+		if s.Held.With != "" {
+			text += " with " + s.Held.With
+		}
+		return text
+	case known:
+		return "free"
+	}
+	return ""
+}
+
+func (env Env) listStations(l *bindings.Lab, tags []string, asJSON bool) error {
+	all := []stationLine{}
+	for _, s := range l.Inventory.Select(tags...) {
+		all = append(all, env.stationLine(l, s))
+	}
+	switch {
+	case asJSON:
+		return printJSON(env.Stdout, all)
+	case len(all) == 0 && len(tags) > 0:
+		return usageError("%s has no station with %s; its tags are %s", l.File, describeTags(tags), strings.Join(l.Inventory.Tags(), ", "))
+	}
+	if len(all) == 0 {
+		fmt.Fprintf(env.Stderr, "%s has no stations\n", inline(l.File))
+	}
+	if n := l.Faults(); n > 0 {
+		fmt.Fprintf(env.Stderr, "%s has faults, %d or more: flashlua lab check lists them\n", inline(l.File), n)
+	}
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "station\tboard\ttags\tstate\tnote")
+	for _, s := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", inline(s.Station), inline(s.Board), inline(strings.Join(s.Tags, ",")), inline(s.state(env.Holder != nil)), inline(s.Note))
+	}
+	w.Flush()
+	return stdoutError(writeTrimmed(env.Stdout, text.String()))
+}
+
+func describeTags(tags []string) string {
+	if len(tags) == 1 {
+		return "the tag " + tags[0]
+	}
+	return "all of the tags " + strings.Join(tags, ", ")
+}
+
+func (env Env) showStation(l *bindings.Lab, name string, asJSON bool) error {
+	s, ok := l.Inventory.Find(name)
+	if !ok {
+		return l.Unknown(name)
+	}
+	line := env.stationLine(l, s)
+	if asJSON {
+		return printJSON(env.Stdout, line)
+	}
+	return printStation(env.Stdout, line, env.Holder != nil)
+}
+
+// printStation prints a station, a field in a line.
+func printStation(out io.Writer, s stationLine, known bool) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s\t%s\n", inline(name), inline(value))
+		}
+	}
+	rows := func(field string, values map[string]string) {
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			row(field+"."+name, values[name])
+		}
+	}
+	row("station", s.Station+", "+s.Place)
+	row("state", s.state(known))
+	row("note", s.Note)
+	row("board", s.Board)
+	row("port", s.Port)
+	row("power", s.Power)
+	row("labgrid", s.Labgrid)
+	rows("outputs", s.Outputs)
+	rows("consoles", s.Consoles)
+	row("files", s.Files)
+	row("target", s.Target)
+	row("variant", s.Variant)
+	rows("args", s.Args)
+	rows("set", s.Set)
+	row("tags", strings.Join(s.Tags, ", "))
+	return stdoutError(w.Flush())
+}

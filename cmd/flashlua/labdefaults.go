@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/classify"
+)
+
+// defaultFlags are the flags of run and verify that may have a default in the lab file.
+var defaultFlags = []string{"max-size", "format", "no-bmap", "strict", "tftp-dir", "retries", "timeout", "no-check"}
+
+// checkDefaults returns a finding for each default of a lab file that is no flag of run, or has a wrong value.
+func (env Env) checkDefaults(l *bindings.Lab) (all []bindings.Finding) {
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	for _, f := range env.runCommand().Flags {
+		if slices.Contains(defaultFlags, f.Names()[0]) {
+			f.Apply(set) // fails only for a default of the flag that is wrong
+		}
+	}
+	defaults := l.Defaults()
+	for _, name := range slices.Sorted(maps.Keys(defaults)) {
+		wrong := func(format string, a ...any) { all = append(all, l.WrongDefault(name, fmt.Sprintf(format, a...))) }
+		if !slices.Contains(defaultFlags, name) {
+			near := bindings.DidYouMean(name, defaultFlags)
+			if near == "" {
+				near = "; known are " + strings.Join(defaultFlags, ", ")
+			}
+			wrong("defaults: the flag %q can have no default%s", name, near)
+		} else if err := set.Set(name, defaults[name]); err != nil {
+			wrong("defaults.%s: %q is no value of --%[1]s", name, defaults[name])
+		}
+	}
+	return all
+}
+
+// wrongDefaults returns the findings of checkDefaults as an error, nil if there are none.
+func (env Env) wrongDefaults(l *bindings.Lab) error {
+	var all []error
+	for _, f := range env.checkDefaults(l) {
+		all = append(all, classify.New(classify.ConfigLab, "%s:%d: %s", f.File, f.Line, f.Message))
+	}
+	return errors.Join(all...)
+}
+
+// useDefaults sets the flags that are not set to their defaults in a lab file.
+func useDefaults(c *cli.Context, l *bindings.Lab) error {
+	for name, value := range l.Defaults() {
+		known := slices.ContainsFunc(c.Command.Flags, func(f cli.Flag) bool { return f.Names()[0] == name }) // verify has no --no-check
+		if !known || c.IsSet(name) {
+			continue
+		}
+		if err := c.Set(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
