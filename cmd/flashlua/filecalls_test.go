@@ -35,6 +35,8 @@ var filePlaces = map[string]string{
 	"engine/internal/flash/blocktarget.go":         "the block device that an operator names",
 	"engine/internal/tempdir/tempdir.go":           "folders with names that it makes, of this user, without a lock",
 	"engine/internal/image/cache.go":               "the cache's own folder",
+	"engine/internal/image/handover.go":            "the cache's own folder",
+	"engine/internal/image/lockfile.go":            "locked files in the cache's own folder, names that it makes",
 	"engine/internal/image/unnamed_linux.go":       "a file without a name, in the cache's own folder",
 	"engine/input/input.go":                        "regular files that its callers name: lock files with names that transport makes",
 	"engine/internal/image/cachefolder.go":         "the cache's own folder, names that it makes",

@@ -208,6 +208,9 @@ func (c *Cache) evict(limit int64, now time.Time) (removed bool) {
 		if strings.HasSuffix(f.Name(), originSuffix) && now.Sub(st.ModTime()) > originAge {
 			c.remove(f.Name())
 		}
+		if strings.HasSuffix(f.Name(), lockSuffix) && now.Sub(st.ModTime()) > lockAge {
+			c.removeLock(f.Name())
+		}
 		if !isImage {
 			continue
 		}
@@ -249,8 +252,7 @@ func (s *opener) lookup(ctx context.Context, key string) (*Image, error) {
 		s.Observer.Note(fmt.Sprintf("what an earlier run unpacked to %s is damaged: unpacking it again", at+imageSuffix))
 		return nil, nil
 	}
-	now := s.Clock.Now()
-	os.Chtimes(at+entrySuffix, now, now) // the time of the last use
+	s.Cache.touch(key, s.Clock.Now())
 	s.Observer.Note("unpacked by an earlier run")
 	return im, nil
 }
@@ -264,7 +266,7 @@ func (s *opener) entry(ctx context.Context, key, at string, raw []byte) (*Image,
 	if e.withSeal().Seal != e.Seal || e.Packed != key {
 		return nil, errors.New("its record was changed, or is of another")
 	}
-	f, err := os.OpenFile(at+imageSuffix, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0) // O_NONBLOCK: opening a pipe must not wait for its writer
+	f, err := s.Cache.openEntry(key)
 	if err != nil {
 		return nil, err
 	}

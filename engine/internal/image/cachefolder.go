@@ -13,9 +13,9 @@ import (
 // imagesFolder is the directory in Cache.Dir that the cache owns. Its number changes with the format of the entries.
 const imagesFolder = "flashlua-images-1"
 
-// cacheFile matches the names that the cache creates: of entries, of origins, and of either while it is being
-// written.
-var cacheFile = regexp.MustCompile(`^[0-9A-Fa-f]{64}(\.img|\.json|\.from|(\.json|\.from)?-[A-Z2-7]{26}\.half)$`)
+// cacheFile matches the names that the cache creates: of entries, of origins, of either while it is being
+// written, and of locks.
+var cacheFile = regexp.MustCompile(`^[0-9A-Fa-f]{64}(\.img|\.json|\.from|\.lock|(\.json|\.from)?-[A-Z2-7]{26}\.half)$`)
 
 // images returns the path of the cache's directory.
 func (c *Cache) images() string { return filepath.Join(c.Dir, imagesFolder) }

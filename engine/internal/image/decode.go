@@ -21,7 +21,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// openPacked opens a compressed image: from the cache, by the digest of the compressed file, or by decoding it.
+// openPacked opens a compressed image.
 func (s *opener) openPacked(ctx context.Context, src source, p *format) (*Image, error) {
 	if p.decode == nil && p.decodeAt == nil {
 		return nil, classify.WithHint(classify.New(classify.ImageFormat, "the image %s is in %s format, which cannot be unpacked here", src.ref, p.name),
@@ -31,6 +31,13 @@ func (s *opener) openPacked(ctx context.Context, src source, p *format) (*Image,
 	if err := s.bounds.allowed(src.ref, " when unpacked", declared, false); err != nil {
 		return nil, err
 	}
+	return s.once(ctx, s.sourceKey(src), src.ref, "unpacks", func() (*Image, error) {
+		return s.openByDigest(ctx, src, p, declared)
+	})
+}
+
+// openByDigest opens a compressed image: from the cache, by the digest of the compressed file, or by decoding it.
+func (s *opener) openByDigest(ctx context.Context, src source, p *format, declared int64) (*Image, error) {
 	h, other := sha256.New(), s.digest.newHash()
 	_, err := io.Copy(io.MultiWriter(h, other), &reader{ctx, io.NewSectionReader(src, 0, src.size), s.work.add})
 	switch {
@@ -40,16 +47,20 @@ func (s *opener) openPacked(ctx context.Context, src source, p *format) (*Image,
 		return nil, classify.Wrap(err, classify.ImageRead, "cannot read the image %s", src.ref)
 	}
 	key := hex.EncodeToString(h.Sum(nil))
-	im, err := s.lookup(ctx, key)
-	if im == nil && err == nil {
-		im, err = s.decodeToFile(ctx, src, p, key, declared)
+	im, err := s.once(ctx, key, src.ref, "unpacks", func() (*Image, error) {
+		im, err := s.lookup(ctx, key)
+		if im == nil && err == nil {
+			im, err = s.decodeToFile(ctx, src, p, key, declared)
+		}
+		if err == nil {
+			im.ref, im.source, im.private = src.ref, key, true
+		}
+		return im, err
+	})
+	if err == nil {
+		im.sourceDigest = s.digest.of(other)
 	}
-	if err != nil {
-		return nil, err
-	}
-	im.ref, im.source, im.private = src.ref, key, true
-	im.sourceDigest = s.digest.of(other)
-	return im, nil
+	return im, err
 }
 
 // decodeToFile decodes the whole image into a scratch file, so that nothing of a damaged image is ever written to
@@ -76,6 +87,9 @@ func (s *opener) decodeToFile(ctx context.Context, src source, p *format, key st
 	}
 	if err == nil && sc.size == 0 {
 		err = classify.New(classify.ImageEmpty, "the image %s is empty when unpacked", src.ref)
+	}
+	if err == nil && src.isChanged() {
+		err = im.errChanged(nil) // key may be of another content
 	}
 	if err != nil {
 		staged.Close()

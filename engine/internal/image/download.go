@@ -42,17 +42,43 @@ func (s *opener) openWeb(ctx context.Context, ref Ref) (*Image, error) {
 			return im, err
 		}
 	}
+	if s.Format == FormatRaw || s.needsFile() { // of which the cache keeps nothing
+		return s.download(ctx, ref, from, &turn{opener: s})
+	}
+	t, err := s.take(ctx, addressKey(address), "downloads "+ref.String())
+	if err != nil {
+		return nil, err
+	}
+	defer t.release()
+	if t.found.has(s.digest) {
+		if im := t.image(ref); im != nil {
+			return im, nil
+		}
+	}
+	im, err := s.download(ctx, ref, from, t)
+	t.end(ctx, im, err)
+	return im, err
+}
+
+// download downloads an image and opens it, or opens the cached one if the server says that it is unchanged.
+func (s *opener) download(ctx context.Context, ref Ref, from web.Address, t *turn) (*Image, error) {
+	address := string(ref)
 	known := s.knownOrigin(address)
-	d, err := s.fetch(ctx, ref, from, known.ETag)
+	d, err := s.fetch(ctx, ref, from, known.ETag, t.endAlone)
 	if err != nil {
 		return nil, err
 	}
 	if d.notModified {
 		d.to.Close()
+		if t.found != nil && t.found.Entry == known.Key {
+			if im := t.image(ref); im != nil {
+				return im, nil
+			}
+		}
 		if im, err := s.lookupAs(ctx, ref, known.Key); im != nil || err != nil {
 			return im, err
 		}
-		if d, err = s.fetch(ctx, ref, from, ""); err != nil {
+		if d, err = s.fetch(ctx, ref, from, "", t.endAlone); err != nil {
 			return nil, err
 		}
 	}
@@ -77,9 +103,13 @@ func (s *opener) openWeb(ctx context.Context, ref Ref) (*Image, error) {
 	return im, nil
 }
 
-// knownOrigin returns what the cache has of an address. A digest that the cache does not know needs the file itself.
+// needsFile reports whether the image must have a digest that the cache does not know: it is computed from the
+// file itself.
+func (s *opener) needsFile() bool { return s.digest.kind != "" && s.digest.kind != "sha256" }
+
+// knownOrigin returns what the cache has of an address.
 func (s *opener) knownOrigin(address string) origin {
-	if s.Format == FormatRaw || s.digest.kind != "" && s.digest.kind != "sha256" {
+	if s.Format == FormatRaw || s.needsFile() {
 		return origin{}
 	}
 	return s.Cache.lookupOrigin(address)
@@ -99,13 +129,14 @@ func (s *opener) lookupAs(ctx context.Context, ref Ref, key string) (*Image, err
 
 // fetch downloads an image into a scratch file, unless its entity tag is still unless. An interrupted download is
 // continued if the server can identify the version of the image, and restarted otherwise. It uses the proxy of the
-// environment.
-func (s *opener) fetch(ctx context.Context, ref Ref, from web.Address, unless string) (*download, error) {
+// environment. It calls untagged if the server does not identify the version: another run cannot learn whether it
+// is the current one.
+func (s *opener) fetch(ctx context.Context, ref Ref, from web.Address, unless string, untagged func()) (*download, error) {
 	to, err := s.Cache.tempFile("download")
 	if err != nil {
 		return nil, err
 	}
-	d := &download{opener: s, from: from, to: to, proxy: http.ProxyFromEnvironment, ifNoneMatch: unless, room: s.bounds.room(to, ref, "")}
+	d := &download{opener: s, from: from, to: to, proxy: http.ProxyFromEnvironment, ifNoneMatch: unless, untagged: untagged, room: s.bounds.room(to, ref, "")}
 	if err := d.run(ctx); err != nil {
 		to.Close()
 		return nil, err
@@ -129,6 +160,7 @@ type download struct {
 
 	ifNoneMatch string // entity tag of the cached image, "" if there is none
 	notModified bool   // the cached image is current
+	untagged    func() // is called if the server sends no strong entity tag
 }
 
 // run tries until the image is complete or an error is final.
@@ -244,6 +276,8 @@ func (d *download) acceptResponse(resp *http.Response) error {
 		d.done, d.reported, d.total, d.etag = 0, 0, max(resp.ContentLength, 0), ""
 		if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // a weak tag begins with W/
 			d.etag = tag
+		} else if d.digest.kind == "" { // a digest identifies it, too
+			d.untagged()
 		}
 		if err := d.room.checkPacked(d.total, true); err != nil {
 			return err

@@ -297,7 +297,7 @@ func TestFetchToAFullDisk(t *testing.T) {
 	}
 	defer f.Close()
 	st := openerOf(t, s.fetcher())
-	d := &download{opener: st, from: parse(t, s.URL+"/x?s3cret"), to: f, proxy: http.ProxyURL(nil), room: st.bounds.room(f, Ref(s.URL), "")}
+	d := &download{opener: st, from: parse(t, s.URL+"/x?s3cret"), to: f, proxy: http.ProxyURL(nil), room: st.bounds.room(f, Ref(s.URL), ""), untagged: func() {}}
 	err = d.run(t.Context())
 	if f := classify.Facts(err); f.Kind != classify.ConfigPlan || f.Class != classify.Fatal || f.Hint != "set TMPDIR to a folder with room for the downloaded image" ||
 		!strings.HasPrefix(err.Error(), "the image "+s.URL+"/x?… cannot be downloaded to ") || len(s.asked) != 1 {
@@ -318,7 +318,7 @@ func TestFetchThroughAProxy(t *testing.T) {
 	}
 	defer f.Close()
 	st := openerOf(t, newSite(t).fetcher())
-	d := &download{opener: st, from: parse(t, "http://host/a?b=%zz"), to: f, proxy: http.ProxyURL(at), room: st.bounds.room(f, "", "")}
+	d := &download{opener: st, from: parse(t, "http://host/a?b=%zz"), to: f, proxy: http.ProxyURL(at), room: st.bounds.room(f, "", ""), untagged: func() {}}
 	if err := d.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

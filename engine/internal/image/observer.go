@@ -45,14 +45,23 @@ const slowAfter = 32 << 20
 
 // workMeter counts the bytes that were read or decoded. It is safe for concurrent use.
 type workMeter struct {
-	done atomic.Int64
-	slow func() // called once, after slowAfter bytes
+	done  atomic.Int64
+	slow  func() // called once, after slowAfter bytes
+	alive aliveSigns
 }
 
 // add counts n bytes.
 func (m *workMeter) add(n int) {
 	if now := m.done.Add(int64(n)); now >= slowAfter && now-int64(n) < slowAfter {
 		m.slow()
+	}
+	m.alive.show()
+}
+
+// markSlow counts as many bytes as take half a second.
+func (m *workMeter) markSlow() {
+	if !m.isSlow() {
+		m.add(slowAfter)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/internal/web"
@@ -18,7 +19,14 @@ type source struct {
 	ref     Ref
 	name    string // file name, whose extension names the format
 	size    int64  // bytes
-	private bool   // the file has no name: no other process can change it
+	mtime   time.Time
+	private bool // the file has no name: no other process can change it
+}
+
+// isChanged reports whether the file was written since it was opened.
+func (s source) isChanged() bool {
+	st, err := s.Stat()
+	return err != nil || st.Size() != s.size || !st.ModTime().Equal(s.mtime)
 }
 
 func (s *opener) open(ctx context.Context, from Ref) (*Image, error) {
@@ -122,7 +130,7 @@ func (s *opener) openFile(ctx context.Context, src source) (*Image, error) {
 	case st.Size() == 0:
 		return nil, classify.New(classify.ImageEmpty, "the image %s is empty", src.ref)
 	}
-	src.size = st.Size()
+	src.size, src.mtime = st.Size(), st.ModTime()
 	packed, err := s.formatOf(src)
 	if err != nil {
 		return nil, err

@@ -78,8 +78,8 @@ func refused(t *testing.T, what string, st Stager, from, text, hint string) {
 		t.Errorf("%s: %v of kind %s, hint %q; want %s: …%s…, hint …%s…", what, err, f.Kind, f.Hint, classify.ImageTooLarge, text, hint)
 	}
 	if st.Cache != nil {
-		if left, err := os.ReadDir(st.Cache.images()); len(left) > 0 {
-			t.Errorf("%s: files left in the cache = %v, %v; want none", what, left, err)
+		if images, others := inCache(t, st.Cache); len(images)+len(others) > 0 {
+			t.Errorf("%s: files left in the cache = %v, %v; want none", what, images, others)
 		}
 	}
 }

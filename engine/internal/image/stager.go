@@ -60,6 +60,7 @@ type opener struct {
 	digest digest // that the image must have; the zero value for any
 	work   *workMeter
 	bounds bounds
+	alone  bool // does not wait for other runs any more
 }
 
 // opener returns an opener for one image.
@@ -81,5 +82,6 @@ func (s Stager) opener() (*opener, error) {
 	if s.Format, err = ParseFormat(string(s.Format)); err != nil {
 		return nil, err
 	}
-	return &opener{s, want, &workMeter{slow: s.Observer.Slow}, bounds{s.MaxSize, s.Cache, s.Clock, s.space}}, nil
+	work := &workMeter{slow: s.Observer.Slow, alive: aliveSigns{clock: s.Clock}}
+	return &opener{Stager: s, digest: want, work: work, bounds: bounds{s.MaxSize, s.Cache, s.Clock, s.space}}, nil
 }
