@@ -16,6 +16,7 @@ const (
 	Config              Kind = "config"
 	ConfigPolicy        Kind = "config.policy"
 	ConfigPlan          Kind = "config.plan"
+	ConfigBusy          Kind = "config.busy"
 	ScriptSyntax        Kind = "script.syntax"
 	ScriptFault         Kind = "script.fault"
 	ScriptArgument      Kind = "script.argument"
@@ -138,6 +139,7 @@ var table = map[Kind]entry{
 	Usage:        {Fatal, "the command line was wrong", "Read the hint; `flashlua help` shows each command with an example."},
 	Config:       {Fatal, "the configuration cannot work", "Read the causes: they name the setting."},
 	ConfigPolicy: {Fatal, "the board policy is not valid", "Fix the reported line; `flashlua check` finds more faults of this kind."},
+	ConfigBusy:   {Fatal, "another process uses what the plan needs", "Start it again after that process has ended; the hint says how to do without."},
 	ConfigPlan:   {Fatal, "the plan cannot work", "The message says what does not fit; the hint says which limit to change."},
 
 	"script":       {Fatal, "the Lua code failed", "`flashlua check` finds most of these before a board is touched."},

@@ -15,7 +15,11 @@ func ListenError(err error, network, address string) error {
 	if err == nil {
 		return nil
 	}
-	e := classify.Wrap(err, classify.ConfigPlan, "cannot serve the board at %s, %s", network, address)
+	kind := classify.ConfigPlan
+	if errors.Is(err, syscall.EADDRINUSE) {
+		kind = classify.ConfigBusy
+	}
+	e := classify.Wrap(err, kind, "cannot serve the board at %s, %s", network, address)
 	_, text, _ := net.SplitHostPort(address)
 	port, _ := strconv.Atoi(text)
 	other := ""

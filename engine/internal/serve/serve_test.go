@@ -73,9 +73,9 @@ func TestListenError(t *testing.T) {
 			defer l.Close()
 			address = l.Addr().String()
 			_, err = net.Listen(network, address)
-			wantHint(t, ListenError(err, network, address), fmt.Sprintf("process %d (", os.Getpid()))
+			wantHint(t, ListenError(err, network, address), classify.ConfigBusy, fmt.Sprintf("process %d (", os.Getpid()))
 			_, err = net.Listen(network, "203.0.113.1:0")
-			wantHint(t, ListenError(err, network, "203.0.113.1:0"), "must be addresses of this machine")
+			wantHint(t, ListenError(err, network, "203.0.113.1:0"), classify.ConfigPlan, "must be addresses of this machine")
 			continue
 		}
 		c, err := net.ListenPacket(network, "127.0.0.1:0")
@@ -85,7 +85,7 @@ func TestListenError(t *testing.T) {
 		defer c.Close()
 		address = c.LocalAddr().String()
 		_, err = net.ListenPacket(network, address)
-		wantHint(t, ListenError(err, network, address), fmt.Sprintf("process %d (", os.Getpid()))
+		wantHint(t, ListenError(err, network, address), classify.ConfigBusy, fmt.Sprintf("process %d (", os.Getpid()))
 	}
 	if ListenError(nil, "udp", "127.0.0.1:69") != nil || !IsLocal(t.Context(), "127.0.0.2") || IsLocal(t.Context(), "203.0.113.1") {
 		t.Error("ListenError(nil) or IsLocal is wrong; want nil, and true for loopback only")
@@ -116,10 +116,10 @@ func TestLookingForTheStationEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func wantHint(t *testing.T, err error, hint string) {
+func wantHint(t *testing.T, err error, kind classify.Kind, hint string) {
 	t.Helper()
-	if f := classify.Facts(err); f.Kind != classify.ConfigPlan || !strings.Contains(f.Hint, hint) {
-		t.Errorf("%v of kind %s, hint %q; want %q", err, f.Kind, f.Hint, hint)
+	if f := classify.Facts(err); f.Kind != kind || !strings.Contains(f.Hint, hint) {
+		t.Errorf("%v of kind %s, hint %q; want %s, %q", err, f.Kind, f.Hint, kind, hint)
 	}
 }
 
@@ -129,7 +129,8 @@ func tftpServer(t *testing.T) (*TFTP, net.Addr) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewTFTP(conn, func() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") })
+	s := NewTFTP("", func() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") })
+	s.Serve(conn)
 	t.Cleanup(func() { s.Close() })
 	return s, conn.LocalAddr()
 }
@@ -341,11 +342,12 @@ func TestTFTPEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	sockets := make(chan net.PacketConn, 3)
-	s := NewTFTP(conn, func() (net.PacketConn, error) {
+	s := NewTFTP("", func() (net.PacketConn, error) {
 		c, err := net.ListenPacket("udp", "127.0.0.1:0")
 		sockets <- c
 		return c, err
 	})
+	s.Serve(conn)
 	defer s.Close()
 	s.Offer(Content{"shrunk", 2000, strings.NewReader("short")})
 	s.Offer(Text("file", strings.Repeat("x", 2000)))
@@ -383,7 +385,8 @@ func BenchmarkTFTP(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := NewTFTP(conn, func() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") })
+	s := NewTFTP("", func() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") })
+	s.Serve(conn)
 	defer s.Close()
 	s.Offer(Content{"file", size, bytes.NewReader(want)})
 	for b.Loop() {
