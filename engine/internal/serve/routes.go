@@ -30,13 +30,13 @@ type routes struct {
 	recent  map[string]string // tokens of the routes of the last requests without one, by the client's address and port
 }
 
-// set adds a route, or replaces that of the same token of the same user. Of another user it takes over neither the
-// token, which is an error, nor the board's address: the route has no address then, and a note says so.
-func (r *routes) set(x *route) (note string, err error) {
+// set adds a route in the place of old, nil for none. It does not take over the token of a third route, which is an
+// error, nor the board's address of another user's: the route has no address then, and a note says so.
+func (r *routes) set(x, old *route) (note string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old := r.byToken[x.token]; old != nil && old.user != x.user {
-		return "", fmt.Errorf("another user serves the token %s", x.token)
+	if r.byToken[x.token] != old {
+		return "", fmt.Errorf("another run has the token %s", x.token)
 	}
 	for _, other := range r.byToken {
 		if x.address != "" && other.address == x.address && other.user != x.user && x.user != 0 {

@@ -36,7 +36,7 @@ func TestRoutesPick(t *testing.T) {
 	} {
 		var r routes
 		for _, x := range c.routes {
-			if _, err := r.set(&x); err != nil {
+			if _, err := r.set(&x, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -52,9 +52,9 @@ func TestRoutesRepeat(t *testing.T) {
 	var r routes
 	client := &net.UDPAddr{IP: net.ParseIP("10.0.0.9"), Port: 1024}
 	first := &route{token: "AAAAAA", names: []string{"Image"}}
-	r.set(first)
+	r.set(first, nil)
 	r.pick("Image", client)
-	r.set(&route{token: "BBBBBB", names: []string{"Image"}})
+	r.set(&route{token: "BBBBBB", names: []string{"Image"}}, nil)
 	if got, refused := r.pick("Image", client); got != first {
 		t.Errorf("pick of a repeated request = %+v, %q; want the run of the first", got, refused)
 	}
@@ -64,19 +64,19 @@ func TestRoutesRepeat(t *testing.T) {
 	}
 }
 
-// TestRoutesOfUsers: no user takes over another user's token or address, except root, who may share an address.
+// TestRoutesOfUsers: no user takes over another run's token or address, except root, who may share an address.
 func TestRoutesOfUsers(t *testing.T) {
 	var r routes
-	r.set(&route{token: "AAAAAA", user: 1000, address: "10.0.0.2"})
-	if _, err := r.set(&route{token: "AAAAAA", user: 1001}); err == nil {
-		t.Error("set of another user's token = nil; want an error")
+	r.set(&route{token: "AAAAAA", user: 1000, address: "10.0.0.2"}, nil)
+	if _, err := r.set(&route{token: "AAAAAA", user: 1001}, nil); err == nil {
+		t.Error("set of another run's token = nil; want an error")
 	}
 	for _, c := range []struct {
 		user int
 		want string
 	}{{1001, ""}, {1000, "10.0.0.2"}, {0, "10.0.0.2"}} {
 		x := &route{token: "BBBBBB", user: c.user, address: "10.0.0.2"}
-		note, err := r.set(x)
+		note, err := r.set(x, nil)
 		if err != nil || x.address != c.want || (note == "") != (c.want != "") {
 			t.Errorf("set by user %d = address %q, note %q, %v; want address %q", c.user, x.address, note, err, c.want)
 		}

@@ -150,7 +150,7 @@ func (b *switchboard) connect(ctx context.Context, address string, taken error) 
 	if !process.hasPort(portOf(address)) {
 		return false, fmt.Errorf("%s listens for runs of flashlua, but does not serve the port: %w", process, taken)
 	}
-	m := &membership{board: b, conn: conn}
+	m := &membership{board: b, conn: conn, process: process}
 	if had, err = m.run(ctx); err == nil {
 		err = taken
 	}
@@ -191,7 +191,7 @@ func (b *switchboard) unuse() (last bool) {
 // add adds the route to a server of this process.
 func (b *switchboard) add(t *TFTP, note func(string)) error {
 	x := &route{token: t.token, user: os.Getuid(), names: t.names(), deliver: t.handle}
-	if _, err := b.routes.set(x); err != nil {
+	if _, err := b.routes.set(x, nil); err != nil {
 		return classify.Wrap(err, classify.Internal, "a run's files cannot be served")
 	}
 	b.mu.Lock()
@@ -240,7 +240,7 @@ func (b *switchboard) move(token, address string) {
 	}
 	x := *l.route
 	x.address = address
-	said, err := b.routes.set(&x)
+	said, err := b.routes.set(&x, l.route)
 	if err == nil {
 		l.route = &x
 	}

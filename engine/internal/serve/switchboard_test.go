@@ -393,7 +393,7 @@ func TestSwitchboardOtherUser(t *testing.T) {
 	var here switchboards
 	joined(t, &here, address, "AAAAAA")
 	here.all[address].move("AAAAAA", "192.0.2.1")
-	if got := startChild(t, address, "AAAAAA", other).line(); !strings.Contains(got, "another user serves the token AAAAAA") {
+	if got := startChild(t, address, "AAAAAA", other).line(); !strings.Contains(got, "another run has the token AAAAAA") {
 		t.Errorf("another user's process with our token printed %q; want a refusal", got)
 	}
 	c := startChild(t, address, "BBBBBB", other)

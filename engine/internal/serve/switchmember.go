@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"reflect"
 	"sync"
@@ -9,8 +10,9 @@ import (
 
 // membership is a connection to the process that owns the port.
 type membership struct {
-	board *switchboard
-	conn  net.Conn
+	board   *switchboard
+	conn    net.Conn
+	process peerProcess // the owner
 }
 
 // run registers the servers of this process with the owner, and delivers the requests that it forwards, until the
@@ -35,7 +37,7 @@ func (m *membership) run(ctx context.Context) (had bool, err error) {
 		case in.Hello && !had:
 			had = true
 			m.board.became(member)
-			m.board.log("has the requests at " + m.board.address + " forwarded by another process, and takes its place when it ends")
+			m.board.log(fmt.Sprintf("%s serves %s; this process takes its place when it ends", m.process, m.board.address))
 			writer.Go(func() { m.register(ctx) })
 		case in.Packet != nil:
 			m.deliver(in)

@@ -39,7 +39,7 @@ func (b *switchboard) own(ctx context.Context, conn net.PacketConn, control net.
 		p.running.Go(func() { p.accept(ctx, control) })
 	}
 	b.became(owner)
-	b.log("serves requests at " + conn.LocalAddr().String())
+	b.log("this process serves " + b.address)
 	buf := make([]byte, maxRequest)
 	for {
 		n, from, err := conn.ReadFrom(buf)
@@ -212,7 +212,7 @@ func (p *peer) register(m message) {
 		x.deliver = func(client net.Addr, packet []byte) {
 			p.send(message{Token: x.token, Client: client.String(), Packet: append([]byte(nil), packet...)})
 		}
-		answer.Note, err = p.board.routes.set(x)
+		answer.Note, err = p.board.routes.set(x, old)
 	}
 	if err != nil {
 		answer.Refused = err.Error()
