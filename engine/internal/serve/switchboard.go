@@ -29,6 +29,8 @@ type switchboard struct {
 	log     func(string)
 	routes  routes // to the servers of this process and, while it owns the port, of other processes
 
+	source string // the address of the last source of requests; only run uses it
+
 	cancel context.CancelFunc
 	done   chan struct{} // closed after the sockets are closed
 
@@ -72,7 +74,7 @@ const (
 func newSwitchboard(address string, group int, log func(string)) *switchboard {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &switchboard{
-		address: address, group: group, log: log, cancel: cancel, done: make(chan struct{}),
+		address: address, source: address, group: group, log: log, cancel: cancel, done: make(chan struct{}),
 		local: map[string]*localRoute{}, changed: make(chan struct{}),
 	}
 	go b.run(ctx)
@@ -83,7 +85,11 @@ func newSwitchboard(address string, group int, log func(string)) *switchboard {
 func (b *switchboard) run(ctx context.Context) {
 	defer close(b.done)
 	for try := 0; ctx.Err() == nil; try++ {
-		had, err := b.receive(ctx)
+		at := b.source // of processes that use other addresses, too
+		if try >= openTries/2 && try%2 == 1 {
+			at = b.address
+		}
+		had, err := b.receive(ctx, at)
 		if had {
 			try = 0
 		}
@@ -116,20 +122,21 @@ func (b *switchboard) changedLocked() {
 	b.changed = make(chan struct{})
 }
 
-// receive owns the port, or is connected to its owner, until that ends. had reports whether it was either.
-func (b *switchboard) receive(ctx context.Context) (had bool, err error) {
-	control, err := listenControl(ctx, b.address)
+// receive owns the port at an address, or is connected to its owner, until that ends. had reports whether it was either.
+func (b *switchboard) receive(ctx context.Context, at string) (had bool, err error) {
+	control, err := listenControl(ctx, at)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return b.connect(ctx, b.address, err)
+		return b.connect(ctx, at, err)
 	}
-	conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", b.address)
+	conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", at)
 	if err == nil {
+		b.source = at
 		return true, b.own(ctx, conn, control)
 	}
 	if control != nil {
 		control.Close()
 	}
-	if all := onAllAddresses(b.address); all != b.address { // on which another process may listen
+	if all := onAllAddresses(at); all != at { // on which another process may listen
 		return b.connect(ctx, all, err)
 	}
 	return false, err
@@ -153,6 +160,9 @@ func (b *switchboard) connect(ctx context.Context, address string, taken error) 
 	m := &membership{board: b, conn: conn, process: process}
 	if had, err = m.run(ctx); err == nil {
 		err = taken
+	}
+	if had {
+		b.source = address
 	}
 	return had, err
 }

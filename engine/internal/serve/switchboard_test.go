@@ -189,6 +189,23 @@ func TestSwitchboardAddresses(t *testing.T) {
 	}
 }
 
+// TestSwitchboardAddressesOwnerEnds ends the owner of the port at all addresses: of two others, one of which needs the
+// port only at one address, neither takes it from the other.
+func TestSwitchboardAddressesOwnerEnds(t *testing.T) {
+	needControl(t)
+	one := freePort(t, "127.0.0.1")
+	var a, b, c switchboards
+	_, leave := joined(t, &a, onAllAddresses(one), "AAAAAA")
+	_, leaveB := joined(t, &b, one, "BBBBBB")
+	defer leaveB()
+	_, leaveC := joined(t, &c, onAllAddresses(one), "CCCCCC")
+	defer leaveC()
+	leave()
+	fetchUntil(t, one, "BBBBBB")
+	fetchUntil(t, one, "CCCCCC")
+	fetchUntil(t, net.JoinHostPort("127.0.0.2", fmt.Sprint(portOf(one))), "CCCCCC")
+}
+
 // TestSwitchboardPortTaken finds the port taken by a program that does not share it.
 func TestSwitchboardPortTaken(t *testing.T) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
