@@ -118,23 +118,51 @@ func (b *bootFiles) open(allowed *grants, undo *cleanups) error {
 	return nil
 }
 
-// serve offers the open files by a TFTP server on host.
-func (b *bootFiles) serve(ctx context.Context, e *Engine, host string, undo *cleanups) error {
-	address := net.JoinHostPort(host, tftpPort)
-	conn, err := e.ListenUDP(ctx, "udp", address)
-	if err != nil {
-		err = serve.ListenError(err, "udp", address)
-		if hint := classify.Facts(err).Hint; hint != "" {
-			err = classify.WithHint(err, "%s, or set net.tftp_server = false: a U-Boot with wget, and GRUB, load by HTTP", hint)
+// maxTFTPName is the longest name that U-Boot requests.
+const maxTFTPName = 127
+
+// serve offers the open files by a TFTP server on host. Each can also be requested by its name after the token.
+func (b *bootFiles) serve(ctx context.Context, r *boardRun, host string) error {
+	listen := r.ListenUDP
+	if listen == nil {
+		listen = new(net.ListenConfig).ListenPacket
+	}
+	t := serve.NewTFTP(r.token, func() (net.PacketConn, error) { return listen(ctx, "udp", net.JoinHostPort(host, "0")) })
+	for name, file := range b.files {
+		content := serve.Content{Name: file.tftpName, Size: file.size, ReaderAt: file.content}
+		t.Offer(content)
+		if len(r.token+"/"+content.Name) > maxTFTPName {
+			content.Name = "f/" + name
+			t.Offer(content)
 		}
-		return err
+		file.tftpName = r.token + "/" + content.Name
+		b.files[name] = file
 	}
-	b.tftp = serve.NewTFTP(conn, func() (net.PacketConn, error) { return e.ListenUDP(ctx, "udp", net.JoinHostPort(host, "0")) })
-	undo.push("TFTP server", b.tftp.Close)
-	for _, file := range b.files {
-		b.tftp.Offer(serve.Content{Name: file.tftpName, Size: file.size, ReaderAt: file.content})
+	r.cleanups.push("TFTP server", t.Close)
+	address := net.JoinHostPort(host, tftpPort)
+	if r.ListenUDP != nil { // a network of this run's own
+		conn, err := listen(ctx, "udp", address)
+		if err != nil {
+			return hintAtHTTP(serve.ListenError(err, "udp", address))
+		}
+		t.Serve(conn)
+	} else {
+		leave, err := serve.Join(ctx, address, t, r.events.note)
+		if err != nil {
+			return hintAtHTTP(err)
+		}
+		r.cleanups.push("share of the TFTP port", leave)
 	}
+	b.tftp = t
 	return nil
+}
+
+// hintAtHTTP adds to an error of the TFTP server how to do without it.
+func hintAtHTTP(err error) error {
+	if hint := classify.Facts(err).Hint; hint != "" {
+		return classify.WithHint(err, "%s, or set net.tftp_server = false: a U-Boot with wget, and GRUB, load by HTTP", hint)
+	}
+	return err
 }
 
 // copyTo copies the files to a new directory in that of another TFTP server, until the run ends.

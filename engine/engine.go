@@ -33,7 +33,8 @@ type Engine struct {
 	OpenPort func(ctx context.Context, spec string, line transport.Line) (transport.Port, error)
 	// OpenPower may return a nil driver: a person switches the board then.
 	OpenPower func(spec string) (power.Driver, error)
-	// Listen and ListenUDP open the sockets of the HTTP and the TFTP server. Their contexts are for the opening.
+	// Listen and ListenUDP open the sockets of the HTTP and the TFTP server. Their contexts are for the opening. With a
+	// nil ListenUDP, runs of this process and of others share the port of TFTP's requests.
 	Listen    func(ctx context.Context, network, address string) (net.Listener, error)
 	ListenUDP func(ctx context.Context, network, address string) (net.PacketConn, error)
 	// SourceAddr returns the station's address as the board at address board sees it.
@@ -74,9 +75,6 @@ func (e *Engine) setDefaults() {
 	}
 	if e.Listen == nil {
 		e.Listen = new(net.ListenConfig).Listen
-	}
-	if e.ListenUDP == nil {
-		e.ListenUDP = new(net.ListenConfig).ListenPacket
 	}
 	if e.SourceAddr == nil {
 		e.SourceAddr = serve.SourceAddress

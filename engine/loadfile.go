@@ -51,6 +51,9 @@ func (s *Session) load(ctx context.Context, ub *uboot.UBoot, f load, server stri
 		retry := b.size() > 1 && l.Client != "" && l.Acked >= 0 && classify.Find(err, classify.NetTFTPMissing) == nil &&
 			classify.Find(err, classify.NetTFTP) != nil && !needsNewAttempt(err) && context.Cause(ctx) == nil
 		err = explainLoad(err, f.what, server, l)
+		if problem := b.tftp.Problem(); problem != nil && l.Client == "" {
+			err = classify.Wrap(err, "", "%s", problem)
+		}
 		if !retry {
 			return err
 		}

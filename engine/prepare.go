@@ -112,7 +112,7 @@ func (r *boardRun) startServers(ctx context.Context) error {
 	if configured := r.policy.Net.TFTP; configured != "" && serve.IsLocal(ctx, configured) {
 		host = configured
 	}
-	return r.files.serve(ctx, &r.Engine, host, &r.cleanups)
+	return r.files.serve(ctx, r, host)
 }
 
 // hasUBootTarget reports whether U-Boot can write a target.

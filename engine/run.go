@@ -126,11 +126,11 @@ type boardRun struct {
 	http     *serve.HTTP
 
 	resume flash.Resume // what U-Boot wrote
-	token  string       // before the names of pieces that U-Boot loads
+	token  string       // before the names of files that the board loads by TFTP
 	pieces int          // that were offered
 }
 
-// tokenLength is the number of letters, of five bits each, that U-Boot is typed before the name of a piece.
+// tokenLength is the number of letters, of five bits each, that U-Boot is typed before the name of a file.
 const tokenLength = 6
 
 func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {

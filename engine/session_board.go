@@ -43,12 +43,20 @@ func (s *Session) DHCP(ctx context.Context, ub *uboot.UBoot) (string, error) {
 		return "", err
 	}
 	if own := s.run.policy.Net.Address; own.IsValid() {
-		s.boardAddr = own.Addr().String()
+		s.setBoardAddr(own.Addr().String())
 		return s.boardAddr, ub.SetAddress(ctx, own, s.run.policy.Net.Gateway)
 	}
 	address, err := ub.DHCP(ctx)
-	s.boardAddr = address
+	s.setBoardAddr(address)
 	return address, err
+}
+
+// setBoardAddr records the address of the board, whose requests come to the TFTP server of this run; "" is unknown.
+func (s *Session) setBoardAddr(address string) {
+	s.boardAddr = address
+	if t := s.run.files.tftp; t != nil {
+		t.RestrictTo(address)
+	}
 }
 
 // Load is LoadBy by TFTP.
@@ -105,7 +113,7 @@ func (s *Session) findBoard(ctx context.Context, ub *uboot.UBoot, configured str
 	}
 	address, err := ub.Env(ctx, "ipaddr")
 	if at, parsed := netip.ParseAddr(address); err == nil && parsed == nil && !at.IsUnspecified() {
-		s.boardAddr = address
+		s.setBoardAddr(address)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"strings"
 	"sync/atomic"
 
 	"github.com/flashlua/flashlua/classify"
@@ -46,6 +47,9 @@ func (s *Session) Serve(ctx context.Context, name, board string) (ServedFile, er
 		return served, nil
 	}
 	served.TFTPPath = f.tftpName
+	if s.run.files.tftp != nil {
+		served.TFTPPath = strings.Replace(f.tftpName, "/", "-", 1) // barebox finds no file in a directory that it cannot open
+	}
 	served.TFTPServer, err = s.stationAddr(ctx, s.tftpAddress(), board)
 	return served, err
 }

@@ -31,8 +31,8 @@ var stationWays = map[LoadWay]flash.LoadWay{
 // fetch has U-Boot load a content from the station.
 func (s *Session) fetch(ctx context.Context, ub *uboot.UBoot, c serve.Content, address uint64, acked func(int64)) error {
 	s.run.pieces++
-	c.Name = fmt.Sprintf("%s/%d", s.run.token, s.run.pieces)
-	part := load{what: "a part of the image", name: c.Name, address: address, size: c.Size, acked: acked}
+	c.Name = fmt.Sprintf("p/%d", s.run.pieces) // no name of a boot file has a slash
+	part := load{what: "a part of the image", name: s.run.token + "/" + c.Name, address: address, size: c.Size, acked: acked}
 	switch s.write.load.way(s.run.policy.Net) {
 	case LoadBySerial:
 		return s.loadSerial(ctx, ub, part, c, s.write.load.Baud)

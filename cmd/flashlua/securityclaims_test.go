@@ -111,6 +111,13 @@ var claims = []claim{
 		runs: []proof{{"run public.lua --image prog/in.raw --port sim:size=1 -q", 0, ""}, {"run asks.lua --image prog/in.raw --port sim:size=1", 3, "script.phase"}},
 	},
 	{says: "Boot files are served by TFTP while the board is flashed.", by: []string{"tftp.txtar", "TestLoad"}},
+	{says: "The processes that share the TFTP port can belong to different users.", by: []string{"TestSwitchboardOtherUser"}},
+	{
+		says: "No process can serve another user's board: it cannot take over a token, and not the address of a board that another user flashes.",
+		by:   []string{"TestSwitchboardOtherUser", "TestRoutesOfUsers"},
+	},
+	{says: "A process that has the name of the port's socket, but not the port, is refused.", by: []string{"TestSwitchboardImpostor"}},
+	{says: "`flashlua tftp --group NAME` admits only the members of a group, root and its own user.", by: []string{"TestSwitchboardOtherUser"}},
 	{says: "A file that a policy passes to `s:serve` is also served by HTTP, at a path that cannot be guessed.", by: []string{"served.txtar"}},
 	{
 		says: "The operator names the image: no key of a policy does.",

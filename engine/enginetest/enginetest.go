@@ -27,7 +27,8 @@ func ServeHTTP(l net.Listener, r io.ReaderAt, size int64) (path string, stop fun
 
 // ServeTFTP serves a file on conn as the engine does. reply opens the sockets of transfers.
 func ServeTFTP(conn net.PacketConn, reply func() (net.PacketConn, error), name, content string) (stop func() error) {
-	t := serve.NewTFTP(conn, reply)
+	t := serve.NewTFTP("", reply)
+	t.Serve(conn)
 	t.Offer(serve.Text(name, content))
 	return t.Close
 }

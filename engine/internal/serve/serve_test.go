@@ -129,7 +129,8 @@ func tftpServer(t *testing.T) (*TFTP, net.Addr) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewTFTP(conn, func() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") })
+	s := NewTFTP("", func() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") })
+	s.Serve(conn)
 	t.Cleanup(func() { s.Close() })
 	return s, conn.LocalAddr()
 }
@@ -341,11 +342,12 @@ func TestTFTPEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	sockets := make(chan net.PacketConn, 3)
-	s := NewTFTP(conn, func() (net.PacketConn, error) {
+	s := NewTFTP("", func() (net.PacketConn, error) {
 		c, err := net.ListenPacket("udp", "127.0.0.1:0")
 		sockets <- c
 		return c, err
 	})
+	s.Serve(conn)
 	defer s.Close()
 	s.Offer(Content{"shrunk", 2000, strings.NewReader("short")})
 	s.Offer(Text("file", strings.Repeat("x", 2000)))
@@ -383,7 +385,8 @@ func BenchmarkTFTP(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := NewTFTP(conn, func() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") })
+	s := NewTFTP("", func() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") })
+	s.Serve(conn)
 	defer s.Close()
 	s.Offer(Content{"file", size, bytes.NewReader(want)})
 	for b.Loop() {

@@ -113,7 +113,7 @@ func (x *transfer) run(options string) {
 	for x.acked < x.last {
 		if x.sent == x.acked {
 			if err := x.sendFlight(); err != nil {
-				x.server.refuse(x.conn, x.to, errOther, "the file cannot be read any more")
+				sendError(x.conn, x.to, errOther, "the file cannot be read any more")
 				return
 			}
 			began = clock.Real{}.Now()
@@ -186,7 +186,7 @@ func (x *transfer) repeat() {
 
 // giveUp ends a transfer whose client loses blocks again and again: it may ask for a smaller window.
 func (x *transfer) giveUp() {
-	x.server.refuse(x.conn, x.to, errOther, "blocks are lost again and again: the window is too large")
+	sendError(x.conn, x.to, errOther, "blocks are lost again and again: the window is too large")
 	l := x.progress()
 	l.WindowTooLarge = true
 	x.server.note(l)

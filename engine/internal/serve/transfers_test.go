@@ -129,7 +129,8 @@ func (w *wire) sent(host string) (packets, bytes int) {
 func onWire(t *testing.T, test func(t *testing.T, w *wire, s *TFTP)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		s := NewTFTP(w.listen("10.0.0.1", 69), func() (net.PacketConn, error) { return w.listen("10.0.0.1", 0), nil })
+		s := NewTFTP("", func() (net.PacketConn, error) { return w.listen("10.0.0.1", 0), nil })
+		s.Serve(w.listen("10.0.0.1", 69))
 		defer s.Close()
 		s.Offer(Text("file", strings.Repeat("x", 10_000_000)))
 		test(t, w, s)

@@ -159,7 +159,8 @@ func (b *bench) offer(t *testing.T, size int) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := serve.NewTFTP(conn, func() (net.PacketConn, error) { return b.ListenPacket(t.Context(), "udp", "127.0.0.1:0") })
+	srv := serve.NewTFTP("", func() (net.PacketConn, error) { return b.ListenPacket(t.Context(), "udp", "127.0.0.1:0") })
+	srv.Serve(conn)
 	srv.Offer(serve.Content{Name: "file", Size: int64(size), ReaderAt: bytes.NewReader(pattern(size))})
 	return func() { srv.Close() }
 }

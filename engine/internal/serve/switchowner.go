@@ -1,0 +1,227 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+)
+
+const (
+	maxPeers     = 512 // connections of other processes
+	maxPeersUser = 256 // of one user
+	maxPeerQueue = 64  // messages to a process; more are dropped, and the clients repeat their requests
+	maxPeerRoute = 256 // routes of a connection
+)
+
+// own reads the requests that come to conn and forwards them, until ctx ends or conn fails. It closes both sockets.
+// control is nil where there are no control sockets.
+func (b *switchboard) own(ctx context.Context, conn net.PacketConn, control net.Listener) error {
+	p := &peers{board: b, count: map[int]int{}}
+	ctx, end := context.WithCancel(ctx)
+	stop := context.AfterFunc(ctx, func() {
+		conn.Close()
+		if control != nil {
+			control.Close()
+		}
+	})
+	defer func() {
+		end()
+		if stop() {
+			conn.Close()
+			if control != nil {
+				control.Close()
+			}
+		}
+		p.running.Wait()
+	}()
+	if control != nil {
+		p.running.Go(func() { p.accept(ctx, control) })
+	}
+	b.became(owner)
+	b.log("this process serves " + b.address)
+	buf := make([]byte, maxRequest)
+	for {
+		n, from, err := conn.ReadFrom(buf)
+		if err != nil {
+			return err
+		}
+		b.forward(conn, from, buf[:n])
+	}
+}
+
+// forward forwards a packet to the route that it is for, or answers it.
+func (b *switchboard) forward(conn net.PacketConn, from net.Addr, packet []byte) {
+	switch op := opOf(packet); op {
+	case opNone:
+	case opRead:
+		name := requestedName(packet)
+		x, refused := b.routes.pick(name, from)
+		if refused != "" {
+			b.log(fmt.Sprintf("refuses %s the file %q: %s", from, name, refused))
+			sendError(conn, from, errNotFound, refused)
+			return
+		}
+		b.log(fmt.Sprintf("forwards the request of %s for %q to the run %s", from, name, x.token))
+		x.deliver(from, packet)
+	default:
+		if code, text := refusal(op); text != "" {
+			sendError(conn, from, code, text)
+		}
+	}
+}
+
+// peers are the connections of other processes to an owner.
+type peers struct {
+	board   *switchboard
+	running sync.WaitGroup
+
+	mu    sync.Mutex  // guards count
+	count map[int]int // connections by user
+}
+
+// accept serves connections until the listener is closed.
+func (p *peers) accept(ctx context.Context, control net.Listener) {
+	for {
+		conn, err := control.Accept()
+		if err != nil {
+			return
+		}
+		process, err := peerOf(conn)
+		if err == nil {
+			err = p.admit(process)
+		}
+		if err != nil {
+			conn.Close()
+			continue
+		}
+		p.running.Go(func() {
+			defer p.leave(process)
+			newPeer(p.board, conn, process).serve(ctx)
+		})
+	}
+}
+
+// admit counts a connection of a process.
+func (p *peers) admit(process peerProcess) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := 0
+	for _, n := range p.count {
+		all += n
+	}
+	if all >= maxPeers || p.count[process.user] >= maxPeersUser {
+		return fmt.Errorf("too many connections")
+	}
+	p.count[process.user]++
+	return nil
+}
+
+func (p *peers) leave(process peerProcess) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count[process.user]--
+}
+
+// peer is another process, which registers routes to its servers. One goroutine at a time uses it.
+type peer struct {
+	board   *switchboard
+	conn    net.Conn
+	process peerProcess
+	out     chan message
+	routes  map[string]*route
+}
+
+func newPeer(b *switchboard, conn net.Conn, process peerProcess) *peer {
+	return &peer{board: b, conn: conn, process: process, out: make(chan message, maxPeerQueue), routes: map[string]*route{}}
+}
+
+// serve acts upon the messages of the process until it hangs up, sends what is none, or ctx ends.
+func (p *peer) serve(ctx context.Context) {
+	ctx, end := context.WithCancel(ctx)
+	defer context.AfterFunc(ctx, func() { p.conn.Close() })()
+	defer p.conn.Close()
+	var writer sync.WaitGroup
+	defer writer.Wait()
+	defer end()
+	writer.Go(func() { p.write(ctx) })
+	defer func() {
+		for _, x := range p.routes {
+			p.board.routes.remove(x)
+			p.board.log(fmt.Sprintf("the run %s of %s has ended", x.token, p.process))
+		}
+	}()
+	p.send(message{Hello: true})
+	buf := make([]byte, maxMessage)
+	for {
+		n, err := p.conn.Read(buf)
+		if err != nil {
+			return
+		}
+		m, err := decode(buf[:n])
+		if err != nil {
+			return
+		}
+		p.register(m)
+	}
+}
+
+// send queues a message, or drops it: a process that does not read must not block the owner.
+func (p *peer) send(m message) {
+	select {
+	case p.out <- m:
+	default:
+	}
+}
+
+// write writes the queued messages until ctx ends.
+func (p *peer) write(ctx context.Context) {
+	for {
+		select {
+		case m := <-p.out:
+			if _, err := p.conn.Write(m.encode()); err != nil {
+				p.conn.Close()
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// register adds, replaces or removes a route, and answers.
+func (p *peer) register(m message) {
+	old := p.routes[m.Token]
+	if m.Gone {
+		if old != nil {
+			p.board.routes.remove(old)
+			delete(p.routes, m.Token)
+			p.board.log(fmt.Sprintf("the run %s of %s has ended", m.Token, p.process))
+		}
+		return
+	}
+	x, err := m.route(p.process.user)
+	answer := message{Token: m.Token}
+	switch {
+	case err != nil:
+	case !p.process.mayRegister(p.board.group):
+		err = fmt.Errorf("%s is not in the group that --group names", p.process)
+	case old == nil && len(p.routes) >= maxPeerRoute:
+		err = fmt.Errorf("it has too many runs")
+	default:
+		x.deliver = func(client net.Addr, packet []byte) {
+			p.send(message{Token: x.token, Client: client.String(), Packet: append([]byte(nil), packet...)})
+		}
+		answer.Note, err = p.board.routes.set(x, old)
+	}
+	if err != nil {
+		answer.Refused = err.Error()
+		p.board.log(fmt.Sprintf("refuses the run %q of %s: %s", m.Token, p.process, answer.Refused))
+	} else {
+		p.routes[m.Token] = x
+		if old == nil {
+			p.board.log(fmt.Sprintf("serves the run %s of %s: %q", x.token, p.process, x.names))
+		}
+	}
+	p.send(answer)
+}
