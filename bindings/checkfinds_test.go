@@ -269,7 +269,7 @@ if job.verify_only then ub:run("x") end` + write: `5:25: the prompt ub is gone s
 return b`: `2:39: verify is refused in check: the flash wrote and verified the image before, and check only tests the new system (forbidden-call)`,
 		board + `function b.flash(s, job) s:uboot():run("virtio write 0 0 1") end
 return b`: `2:1: what this command writes is never verified: call verify(job) after it, or write(job) instead of it (unverified-write)`,
-		`return { method = "uboot", targets = { x = "/dev/vda" } }`:                                        `1:40: target x has no name in U-Boot, which writes it: the policy has method = "uboot": add uboot = "mmc 0"`,
+		`return { method = "uboot", targets = { x = "/dev/vda" } }`:                                        `1:40: target x has no name in U-Boot, which writes it: the policy has method = "uboot": add uboot = "virtio 0"`,
 		`return { boot = "x", default_target = "x", targets = { x = { uboot = "mmc 0" }, y = "/dev/y" } }`: `target x, mmc 0, is a medium of U-Boot, and a Linux in RAM writes it`,
 		`return { boot = "x", targets = { x = { uboot = "mmc" } } }`:                                       `targets.x.uboot cannot be used: target x: "mmc" is not the name of a medium in U-Boot`,
 		`return { method = "ubot" }`: `method must be "linux" or "uboot", not "ubot"`,
