@@ -53,7 +53,7 @@ func (e Engine) newRun(name string, mode Mode, o imageOptions) *run {
 		report:   Report{Run: e.source.number, Board: name, Simulated: e.Simulated},
 	}
 	r.staging = newStaging(r.stager(o), events)
-	r.staging.shared, r.staging.options = e.shared, o
+	r.staging.shared, r.staging.options = e.Images, o
 	r.decider = decider{clock: e.Clock, script: &r.script, events: events, rules: e.Rules}
 	return r
 }

@@ -906,7 +906,7 @@ function flash.run(board, job) end
 ---Flashes several boards at once. Each entry is a list of a board, the name of a built-in one or a file, and a job as
 ---that of `flash.run`. A flash that fails does not raise an error.
 ---@param flashes table[]
----@param options? { parallel?: integer, stop_after?: integer }
+---@param options? { parallel?: integer, canary?: integer, stop_after?: integer }
 ---@return table[] verdicts in the order of the entries
 ---@return integer failed how many are not verified
 function flash.all(flashes, options) end
