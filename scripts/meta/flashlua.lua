@@ -405,6 +405,9 @@ function sequence:step(name) end
 ---@field variant? string
 ---console port
 ---@field port? string
+---digest of the policy: of its script, the modules and data files that it reads when it is loaded, and the value
+---of each key but passwords
+---@field policy_sha256? string
 ---`path`, and `size` and `sha256` after the image was decompressed
 ---@field image flashlua.verdict_image
 ---the target
