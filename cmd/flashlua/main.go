@@ -28,8 +28,10 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(name string) string
 	Terminal       func(w io.Writer) (width int)                  // 0 if w is no terminal
+	Height         func(w io.Writer) (lines int)                  // of the terminal w, 0 if it is not known; nil is never
 	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop, signals have their default effect
 	Exit           func(code int)                                 // ends the process at once
+	Stations       stationSource                                  // of the lab; nil: there is none
 	Ports          func() []transport.PortInfo
 }
 
@@ -42,7 +44,7 @@ func main() {
 	os.Exit(Env{
 		Exit: os.Exit,
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Terminal: systemTerminal, Signals: systemSignals, Ports: transport.Ports,
+		Getenv: os.Getenv, Terminal: systemTerminal, Height: systemHeight, Signals: systemSignals, Ports: transport.Ports,
 	}.run())
 }
 

@@ -79,8 +79,16 @@ func (p *lane) current() activity {
 	}
 }
 
-// track updates the activities from an event. The caller holds mu.
+// track updates the activities from an event, and ends the progress bar of the step before. The caller holds mu.
 func (p *printer) track(e engine.Event) {
+	p.lane.track(e)
+	if p.status != nil && e.Type != engine.EventProgress && e.Type != engine.EventNote {
+		p.status.endBar()
+	}
+}
+
+// track updates the activities from an event.
+func (p *lane) track(e engine.Event) {
 	switch e.Type {
 	case engine.EventAttempt:
 		p.attempt, p.steps, p.pause, p.phase = e.Attempt, nil, nil, activity{fmt.Sprintf("attempt %d", e.Attempt), e.Time}
@@ -97,9 +105,6 @@ func (p *printer) track(e engine.Event) {
 			name = e.Step + " again"
 		}
 		p.pause = &activity{name, e.Time}
-	}
-	if p.status != nil && e.Type != engine.EventProgress && e.Type != engine.EventNote {
-		p.status.endBar()
 	}
 }
 

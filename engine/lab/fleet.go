@@ -77,7 +77,7 @@ func (f Fleet) Run(ctx context.Context, stations []Station, work func(ctx contex
 func guarded(ctx context.Context, i int, s Station, work func(context.Context, int, Station) *engine.Report) (rep *engine.Report) {
 	defer func() {
 		if v := recover(); v != nil {
-			rep = refused(s, classify.FromPanic(v))
+			rep = Refused(s, classify.FromPanic(v))
 			rep.Target.State = engine.Unknown // the board may have been touched
 		}
 	}()
@@ -95,15 +95,15 @@ func (f Fleet) skipError(why parallel.Reason) error {
 	return classify.New(classify.FlashSkipped, "the station was not started: the limit of failures is reached, %d of %d", why.Failed, f.StopAfter)
 }
 
-// refused returns the report of a station whose work could not begin.
-func refused(s Station, err error) *engine.Report {
+// Refused returns the report of a station whose work could not begin.
+func Refused(s Station, err error) *engine.Report {
 	rep := engine.RefusedReport(err)
 	rep.Board, rep.Port, rep.Target.Name = s.Board, engine.MaskAddress(s.Port), s.Target
 	return rep
 }
 
 func skipped(s Station, err error) *engine.Report {
-	rep := refused(s, err)
+	rep := Refused(s, err)
 	rep.Result = engine.ResultSkipped
 	return rep
 }

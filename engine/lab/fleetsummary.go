@@ -84,6 +84,12 @@ func Summarize(results []Result, started time.Time, took time.Duration) *Summary
 	return s
 }
 
+// Refuse records why no station was started.
+func (s *Summary) Refuse(err error) {
+	rep := engine.RefusedReport(err)
+	s.Result, s.Exit, s.Error, s.Kind, s.Hint = rep.Result, rep.Exit, rep.Error, rep.Kind, rep.Hint
+}
+
 // MarshalIndent returns the summary: indented JSON, and a newline.
 func (s *Summary) MarshalIndent() ([]byte, error) {
 	raw, err := json.MarshalIndent(s, "", "  ")
