@@ -15,10 +15,11 @@ import (
 const (
 	defaultHeight  = 24 // lines of a terminal that does not say
 	maxNameColumns = 24 // of a station in the table
+	tableBarWidth  = 12 // columns of a progress bar in the table
 )
 
-// liveTable is the last lines of a terminal, which are redrawn: the stations under way, and how many are in which state.
-// Lines that are written to it appear above. Safe for concurrent use.
+// liveTable is the last lines of a terminal, which are redrawn: the stations under way, and how many are in which
+// state. Lines that are written to it appear above. Safe for concurrent use.
 type liveTable struct {
 	w     io.Writer // must not block
 	clk   clock.Clock
@@ -87,6 +88,7 @@ func (t *liveTable) begin(i int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	row := &tableRow{lane: lane{phase: activity{"preparing", t.clk.Now()}}}
+	row.status.barWidth = tableBarWidth
 	row.status.width = func() int { width, _ := t.size(); return width }
 	t.rows[i] = row
 	t.queued--

@@ -18,7 +18,8 @@ type manyPrinter struct {
 	table *liveTable // nil where lines cannot be redrawn, and with --quiet
 }
 
-// newManyPrinter returns a printer on the standard error. The table is drawn until hurry is closed. The caller calls end.
+// newManyPrinter returns a printer on the standard error. The table is drawn until hurry is closed. The caller calls
+// end.
 func (env Env) newManyPrinter(clk clock.Clock, level level, names []string, hurry <-chan struct{}) *manyPrinter {
 	m := &manyPrinter{}
 	if level == quiet || !env.canRedraw(env.Stderr) {

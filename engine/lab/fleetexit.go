@@ -15,8 +15,8 @@ var exitOrder = []engine.ExitCode{
 	engine.ExitVerified,
 }
 
-// Exit returns the exit code of many stations: 0 if all are verified, else the worst one. A station that was not started
-// because others failed does not count, because the failures do.
+// Exit returns the exit code of many stations: 0 if all are verified, else the worst one. A station that was not
+// started because others failed does not count, because the failures do.
 func Exit(results []Result) engine.ExitCode {
 	worst := engine.ExitVerified
 	for _, r := range results {
