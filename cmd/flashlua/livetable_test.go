@@ -127,8 +127,8 @@ func TestLiveTable(t *testing.T) {
 	})
 }
 
-// TestLiveTableFits holds that the table fits every terminal: no line is as wide as it, and there are fewer lines than it
-// has.
+// TestLiveTableFits holds that the table fits every terminal: no line is as wide as it, and there are fewer lines
+// than it has.
 func TestLiveTableFits(t *testing.T) {
 	for _, size := range []struct{ width, height, rows int }{{80, 24, 21}, {80, 0, 21}, {40, 10, 7}, {12, 4, 1}, {80, 3, 0}, {80, 2, 0}, {80, 1, 0}, {1, 1, 0}} {
 		synctest.Test(t, func(t *testing.T) {
