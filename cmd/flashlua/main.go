@@ -39,6 +39,10 @@ type Env struct {
 // images does not fill the memory of the host.
 const memoryLimit = 256 << 20
 
+// stationMemory is the memory in bytes that each further station at a time adds to memoryLimit: less than it holds
+// would keep the garbage collector at work.
+const stationMemory = 6 << 20
+
 func main() {
 	debug.SetMemoryLimit(memoryLimit)
 	os.Exit(Env{

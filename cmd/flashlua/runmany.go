@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -92,6 +94,8 @@ func (m *manyRun) run() (results []lab.Result, err error) {
 	if results, err = m.plan(); err != nil {
 		return results, err
 	}
+	debug.SetMemoryLimit(memoryLimit + stationMemory*int64(min(len(m.stations), cmp.Or(m.fleet.Parallel, engine.DefaultParallel))))
+	defer debug.SetMemoryLimit(memoryLimit)
 	m.fleet.Ended = m.ended
 	if m.cli.Bool("resume") {
 		m.fleet.Earlier = m.earlier
