@@ -12,6 +12,12 @@ const maxDataFile = 4 << 20
 // Read returns the content of a data file in the script's folder or below it. On the station, symbolic links do not
 // lead out of the folder.
 func (f *finder) Read(name string) ([]byte, error) {
+	content, err := f.read(name)
+	f.hash(name, content)
+	return content, err
+}
+
+func (f *finder) read(name string) ([]byte, error) {
 	switch {
 	case !fs.ValidPath(name) || name == ".":
 		return nil, errors.New("a path is relative to the script's folder, and does not leave it")

@@ -117,5 +117,6 @@ func (h *host) policy(ctx context.Context, t *lua.LTable, src source, by modules
 	for _, x := range decoded.Settings {
 		s.Settings = append(s.Settings, Setting(x))
 	}
+	p.SHA256 = s.digest(h.finder.texts)
 	return s, nil
 }

@@ -2,7 +2,9 @@ package bindings
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
+	"hash"
 	"io/fs"
 	"maps"
 	"regexp"
@@ -26,6 +28,7 @@ type finder struct {
 	loaded  *lua.LTable // by name; in the registry, so that its size is measured
 	loading []string
 	own     ownText
+	texts   hash.Hash                 // of all files that were read, with their names
 	keys    map[string]map[string]int // lines of the keys of each file, as in lua51.Chunk
 	tables  *lua51.TablePlaces        // of a lab file; nil for another script
 
@@ -54,7 +57,7 @@ var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
 const loadedKey = "flashlua.loaded"
 
 func newFinder(s *vm.State, src source) *finder {
-	f := &finder{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), keys: map[string]map[string]int{}}
+	f := &finder{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), texts: sha256.New(), keys: map[string]map[string]int{}}
 	s.L.G.Registry.RawSetString(loadedKey, f.loaded)
 	return f
 }
@@ -108,8 +111,15 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 	return []lua.LValue{v}, nil
 }
 
-// record records the lines of a file's keys, and its text if it does not come with flashlua.
+// hash adds the text of a file to texts.
+func (f *finder) hash(name string, text []byte) {
+	fmt.Fprintf(f.texts, "%q %d\n", name, len(text))
+	f.texts.Write(text)
+}
+
+// record records the lines of a file's keys, and its text.
 func (f *finder) record(c compiled) {
+	f.hash(c.file, []byte(c.text))
 	f.keys[c.file] = c.Keys
 	for _, k := range c.Repeated {
 		f.repeated = append(f.repeated, labfile.Repeated{Key: k.Key, Place: fmt.Sprintf("%s:%d", c.file, k.Line), First: k.First})

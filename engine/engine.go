@@ -53,12 +53,13 @@ type Engine struct {
 	Rules []classify.NamedRule
 	// Cache keeps decompressed images. Nil keeps none.
 	Cache *Cache
+	// Images are open images, which runs share. Nil are none.
+	Images *SharedImages
 	// Stdin is the source of the image "-". Nil is none.
 	Stdin io.Reader
 
 	grants *grants          // of the program in which the run takes place; nil allows every file
 	known  *console.Secrets // of that program and of all boards that it flashes; nil outside of a program
-	shared sharedImages     // open images of that program; nil are none
 	source runName          // of the run in that program; the zero value outside of a program
 }
 

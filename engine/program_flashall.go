@@ -1,29 +1,21 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/internal/image"
+	"github.com/flashlua/flashlua/engine/internal/parallel"
 )
 
 // DefaultParallel is how many boards FlashAll flashes at a time if its options do not say.
 const DefaultParallel = 4
 
-// Flash is one flash of FlashAll. Policy and Job belong to it: the policy's functions are called while those of
-// other flashes are, too. Plain data: safe for concurrent use while nothing changes it.
-type Flash struct {
-	Run    *ProgramRun
-	Policy *Policy
-	Job    Job
-	Err    error // why there is no policy or job; nil if there is
-}
-
 // FlashAllOptions are the options of FlashAll. Plain data: safe for concurrent use while nothing changes it.
 type FlashAllOptions struct {
 	Parallel  int // flashes at a time; 0 is DefaultParallel
+	Canary    int // the first flashes, of which all must succeed before another one is started; 0 is none
 	StopAfter int // failures after which no further flash is started; 0 is no limit
 }
 
@@ -40,8 +32,8 @@ func (p *Program) FlashAll(ctx context.Context, all []Flash, o FlashAllOptions) 
 			f.Run.Describe(f.Policy.Name, f.Job.Port)
 		}
 	}
-	shared := sharedImages{}
-	defer shared.close()
+	shared := &SharedImages{}
+	defer shared.Close()
 	if err := p.planAll(ctx, all, shared); err != nil {
 		return nil, err
 	}
@@ -70,56 +62,37 @@ func (p *Program) recordAll(all []Flash, reports []*Report) {
 }
 
 // flashAll flashes the boards, whose plans can work.
-func (p *Program) flashAll(ctx context.Context, all []Flash, o FlashAllOptions, shared sharedImages) []*Report {
-	if o.Parallel == 0 {
-		o.Parallel = DefaultParallel
-	}
-	var (
-		reports = make([]*Report, len(all))
-		slots   = make(chan struct{}, min(o.Parallel, len(all)))
-		wg      sync.WaitGroup
-		mu      sync.Mutex // guards failed
-		failed  int
-	)
-	reason := func() string { // why no further flash is started, "" if there is no reason
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx).Error()
-		case o.StopAfter > 0 && failed >= o.StopAfter:
-			return plural(failed, "flash") + " failed, and stop_after is " + fmt.Sprint(o.StopAfter)
-		}
-		return ""
-	}
-	for i, f := range all {
-		slots <- struct{}{}
-		if why := reason(); why != "" {
-			reports[i] = p.skip(f, why)
-			<-slots
-			continue
-		}
-		wg.Go(func() {
-			defer func() { <-slots }()
+func (p *Program) flashAll(ctx context.Context, all []Flash, o FlashAllOptions, shared *SharedImages) []*Report {
+	reports := make([]*Report, len(all))
+	parallel.Run(ctx, len(all), parallel.Limits{AtOnce: cmp.Or(o.Parallel, DefaultParallel), Canary: o.Canary, StopAfter: o.StopAfter}, parallel.Work{
+		Do: func(i int) bool {
+			f := all[i]
 			e, done := p.parallelEngine(f.Run, shared)
 			defer done()
 			reports[i] = p.flash(ctx, f.Run, e, f.Policy, f.Job)
-			if reports[i].Err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				failed++
-			}
-		})
-	}
-	wg.Wait()
+			return reports[i].Err == nil
+		},
+		Skip: func(i int, why parallel.Reason) { reports[i] = p.skip(all[i], skipReason(why, o)) },
+	})
 	return reports
+}
+
+// skipReason describes why a flash is not started.
+func skipReason(why parallel.Reason, o FlashAllOptions) string {
+	switch {
+	case why.Cause != nil:
+		return why.Cause.Error()
+	case why.Canary:
+		return fmt.Sprintf("%d of the first %d failed, and canary is %[2]d", why.Failed, o.Canary)
+	}
+	return fmt.Sprintf("%s, and stop_after is %d", plural(why.Failed, "failure"), o.StopAfter)
 }
 
 // parallelEngine returns the environment of a flash that shares the program's with others: it has a transcript of
 // its own, whose lines name the flash. done must be called after the flash.
-func (p *Program) parallelEngine(x *ProgramRun, shared sharedImages) (e Engine, done func()) {
+func (p *Program) parallelEngine(x *ProgramRun, shared *SharedImages) (e Engine, done func()) {
 	e = p.run.Engine
-	e.shared = shared
+	e.Images = shared
 	if e.Console == nil {
 		return e, func() {}
 	}
@@ -143,20 +116,4 @@ func skippedReport(f Flash, why string) *Report {
 	rep.Result, rep.Mode, rep.Board, rep.Port = ResultSkipped, f.Job.Mode(), f.Policy.Name, f.Job.Port
 	rep.Target.Name, rep.Image.Path = f.Job.Target, MaskAddress(f.Job.Image)
 	return rep
-}
-
-// imageKey is what the content of a staged image depends on.
-type imageKey struct {
-	from    image.Ref
-	digest  string
-	options imageOptions
-}
-
-// sharedImages are open images of a program that its runs use, and do not close.
-type sharedImages map[imageKey]*image.Image
-
-func (s sharedImages) close() {
-	for _, im := range s {
-		im.Close()
-	}
 }

@@ -10,31 +10,18 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// planAll checks all that can be checked before a board is touched, of every flash, and opens the images. If a
-// plan cannot work, every flash is recorded: as refused, or as skipped because another one was refused. The error is
-// that of the first refused flash; those of the others are secondary.
-func (p *Program) planAll(ctx context.Context, all []Flash, shared sharedImages) error {
-	failed := checkApart(ctx, all)
-	for i, f := range all {
-		if failed[i] = cmp.Or(f.Err, failed[i]); failed[i] == nil {
-			failed[i] = recovered(func() error { return p.checkPlan(ctx, f) })
-		}
-	}
-	if !slices.ContainsFunc(failed, func(err error) bool { return err != nil }) {
-		for i, f := range all {
-			if failed[i] = p.shareImages(ctx, f, shared); failed[i] != nil {
-				break
-			}
-		}
-	}
+// planAll checks the plans of all flashes, and opens their images. If a plan cannot work, every flash is recorded: as
+// refused, or as skipped because another one was refused. The error is that of the first refused flash; those of the
+// others are secondary.
+func (p *Program) planAll(ctx context.Context, all []Flash, shared *SharedImages) error {
+	failed := p.run.PlanAll(ctx, all, shared)
 	var errs []error
 	for i, f := range all {
 		if failed[i] != nil {
-			errs = append(errs, classify.Wrap(failed[i], "", "entry %d, %s", i+1, f.Run.describe()))
+			errs = append(errs, classify.Wrap(failed[i], "", "%s, %s", f.name(i), f.Run.describe()))
 		}
 	}
 	if len(errs) == 0 {
@@ -66,8 +53,7 @@ func (x *ProgramRun) describe() string {
 
 // checkPlan checks one flash as a dry run does, but for the content of its images. It also asks the power driver
 // whether it can work.
-func (p *Program) checkPlan(ctx context.Context, f Flash) error {
-	e := p.run.Engine
+func (e Engine) checkPlan(ctx context.Context, f Flash) error {
 	if err := e.grants.canFlash(f.Policy, f.Job); err != nil {
 		return err
 	}
@@ -98,7 +84,7 @@ func checkApart(ctx context.Context, all []Flash) []error {
 	taken := connections{map[string]int{}, map[string]int{}}
 	for i, f := range all {
 		if f.Err == nil {
-			failed[i] = taken.take(ctx, i, f.Job)
+			failed[i] = taken.take(ctx, i, all)
 		}
 	}
 	return failed
@@ -108,7 +94,8 @@ func checkApart(ctx context.Context, all []Flash) []error {
 type connections struct{ consoles, drivers map[string]int }
 
 // take adds those of a flash. It returns an error if an earlier flash has one of them.
-func (c connections) take(ctx context.Context, i int, j Job) error {
+func (c connections) take(ctx context.Context, i int, all []Flash) error {
+	j := all[i].Job
 	for _, port := range append([]string{j.Port}, slices.Sorted(maps.Values(j.Consoles))...) {
 		id, err := consoleIdentity(ctx, port)
 		if err != nil {
@@ -118,8 +105,8 @@ func (c connections) take(ctx context.Context, i int, j Job) error {
 			continue
 		}
 		if first, ok := c.consoles[id]; ok && first != i {
-			return classify.WithHint(classify.New(classify.Usage, "it has the same console port as entry %d", first+1),
-				"name another port; to flash one board again, call flash.run after flash.all")
+			return classify.WithHint(classify.New(classify.Usage, "it has the same console port as %s", all[first].name(first)),
+				"name another port; to flash one board again, do it after all of these")
 		}
 		c.consoles[id] = i
 	}
@@ -128,7 +115,7 @@ func (c connections) take(ctx context.Context, i int, j Job) error {
 			continue
 		}
 		if first, ok := c.drivers[driver]; ok && first != i {
-			return classify.WithHint(classify.New(classify.Usage, "it has the same driver, of its power or of an output, as entry %d: switching one board would switch the other", first+1),
+			return classify.WithHint(classify.New(classify.Usage, "it has the same driver, of its power or of an output, as %s: switching one board would switch the other", all[first].name(first)),
 				"name the outlet or the line of the board in the driver of its power and of each output")
 		}
 		c.drivers[driver] = i
@@ -149,27 +136,4 @@ func consoleIdentity(ctx context.Context, port string) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-// shareImages opens the images of a flash that no earlier flash has.
-func (p *Program) shareImages(ctx context.Context, f Flash, shared sharedImages) error {
-	o := imageOptions{f.Job.MaxSize, f.Job.Format, f.Job.NoBlockMap}
-	for _, part := range f.Job.parts() {
-		key := imageKey{image.Ref(part.Image), part.SHA256, o}
-		if shared[key] != nil {
-			continue
-		}
-		if key.from.IsStdin() && slices.ContainsFunc(slices.Collect(maps.Keys(shared)), func(k imageKey) bool { return k.from.IsStdin() }) {
-			return classify.New(classify.Usage, "two images cannot come by the standard input")
-		}
-		im := &stagedImage{from: key.from, digest: key.digest}
-		s := newStaging(p.run.stager(o), p.run.events, im)
-		stop := s.start(ctx, 0)
-		if err := s.wait(ctx, s.done); err != nil {
-			stop()
-			return err
-		}
-		shared[key] = im.image()
-	}
-	return nil
 }

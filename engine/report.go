@@ -39,38 +39,40 @@ func (m Mode) success() Result {
 // Report is the result of a run. Its JSON form is the verdict.
 // Plain data: safe for concurrent use once the run has returned it.
 type Report struct {
-	Result     Result        `json:"result"`
-	Mode       Mode          `json:"mode"`
-	Exit       ExitCode      `json:"exit"`
-	Retry      bool          `json:"retry,omitempty"` // nothing was touched, and the same command may succeed later
-	Class      string        `json:"class,omitempty"` // retry or fatal
-	Rule       string        `json:"rule,omitempty"`  // that decided on the class
-	Kind       string        `json:"kind,omitempty"`
-	Error      string        `json:"error,omitempty"`
-	Chain      []string      `json:"chain,omitempty"` // outermost first
-	Hint       string        `json:"hint,omitempty"`
-	StopReason string        `json:"stopped,omitempty"` // why there was no further attempt, if not by class or count
-	Step       string        `json:"step,omitempty"`
-	Attempt    int           `json:"attempt"`             // the last one, 0 if none began; at most 1 of a program or of Write
-	Attempts   []*Attempt    `json:"attempts"`            // empty for a program and for Write
-	Secondary  []string      `json:"secondary,omitempty"` // other errors
-	Console    []string      `json:"console,omitempty"`   // the last lines
-	Detail     string        `json:"detail,omitempty"`
-	Warnings   []string      `json:"warnings,omitempty"` // what may be wrong, although the run goes on
-	Run        int           `json:"run,omitempty"`      // number of a flash in its program, from 1
-	Board      string        `json:"board"`
-	Args       Arguments     `json:"args,omitempty"`    // values of the policy's arguments, secrets masked
-	Variant    string        `json:"variant,omitempty"` // of the board
-	Port       string        `json:"port,omitempty"`    // console of the board
-	Image      ImageReport   `json:"image"`
-	Target     TargetReport  `json:"target"`
-	Parts      []PartReport  `json:"parts,omitempty"` // Image and Target are those of the first; Target.State is of all
-	Check      *CheckReport  `json:"check,omitempty"` // nil if the policy has none
-	Duration   time.Duration `json:"duration_ns"`
-	Simulated  bool          `json:"simulated"`
-	Lost       []Loss        `json:"lost,omitempty"`     // output that was not read in time
-	Runs       []*Report     `json:"runs,omitempty"`     // the flashes of a program, the last maxRuns of them
-	Returned   any           `json:"returned,omitempty"` // what a program returned, as encoding/json decodes it
+	Result     Result     `json:"result"`
+	Mode       Mode       `json:"mode"`
+	Exit       ExitCode   `json:"exit"`
+	Retry      bool       `json:"retry,omitempty"` // nothing was touched, and the same command may succeed later
+	Class      string     `json:"class,omitempty"` // retry or fatal
+	Rule       string     `json:"rule,omitempty"`  // that decided on the class
+	Kind       string     `json:"kind,omitempty"`
+	Error      string     `json:"error,omitempty"`
+	Chain      []string   `json:"chain,omitempty"` // outermost first
+	Hint       string     `json:"hint,omitempty"`
+	StopReason string     `json:"stopped,omitempty"` // why there was no further attempt, if not by class or count
+	Step       string     `json:"step,omitempty"`
+	Attempt    int        `json:"attempt"`             // the last one, 0 if none began; at most 1 of a program or of Write
+	Attempts   []*Attempt `json:"attempts"`            // empty for a program and for Write
+	Secondary  []string   `json:"secondary,omitempty"` // other errors
+	Console    []string   `json:"console,omitempty"`   // the last lines
+	Detail     string     `json:"detail,omitempty"`
+	Warnings   []string   `json:"warnings,omitempty"` // what may be wrong, although the run goes on
+	Run        int        `json:"run,omitempty"`      // number of a flash in its program, from 1
+	Board      string     `json:"board"`
+	Args       Arguments  `json:"args,omitempty"`    // values of the policy's arguments, secrets masked
+	Variant    string     `json:"variant,omitempty"` // of the board
+	Port       string     `json:"port,omitempty"`    // console of the board
+	// PolicySHA256 is Policy.SHA256. It is equal for equal policies.
+	PolicySHA256 string        `json:"policy_sha256,omitempty"`
+	Image        ImageReport   `json:"image"`
+	Target       TargetReport  `json:"target"`
+	Parts        []PartReport  `json:"parts,omitempty"` // Image and Target are those of the first; Target.State is of all
+	Check        *CheckReport  `json:"check,omitempty"` // nil if the policy has none
+	Duration     time.Duration `json:"duration_ns"`
+	Simulated    bool          `json:"simulated"`
+	Lost         []Loss        `json:"lost,omitempty"`     // output that was not read in time
+	Runs         []*Report     `json:"runs,omitempty"`     // the flashes of a program, the last maxRuns of them
+	Returned     any           `json:"returned,omitempty"` // what a program returned, as encoding/json decodes it
 
 	Err error `json:"-"` // nil after success
 }

@@ -53,7 +53,7 @@ func (e Engine) newRun(name string, mode Mode, o imageOptions) *run {
 		report:   Report{Run: e.source.number, Board: name, Simulated: e.Simulated},
 	}
 	r.staging = newStaging(r.stager(o), events)
-	r.staging.shared, r.staging.options = e.shared, o
+	r.staging.shared, r.staging.options = e.Images, o
 	r.decider = decider{clock: e.Clock, script: &r.script, events: events, rules: e.Rules}
 	return r
 }
@@ -143,7 +143,7 @@ func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
 	r.ledger.readOnly = j.VerifyOnly
 	r.report.Port = j.Port
 	r.report.Image.Path = image.Ref(j.Image).String()
-	r.report.Variant = p.Variant
+	r.report.Variant, r.report.PolicySHA256 = p.Variant, p.SHA256
 	r.report.Check = skippedCheck(p, j, mode)
 	r.power = powerControl{
 		driverControl: driverControl{name: "the power driver", clock: r.Clock, turns: newPowerTurns()},

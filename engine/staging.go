@@ -38,7 +38,7 @@ type staging struct {
 	events *emitter
 	images []*stagedImage // not changed after start
 
-	shared  sharedImages // that are open already
+	shared  *SharedImages // that are open already; nil are none
 	options imageOptions
 
 	slow        chan struct{} // closed when it takes longer than a moment, or is over
@@ -104,7 +104,7 @@ func (s *staging) start(ctx context.Context, reservedCPUs int) (stop func() erro
 
 func (s *staging) openAll(ctx context.Context, reservedCPUs int) error {
 	for _, im := range s.images {
-		if open := s.shared[imageKey{im.from, im.digest, s.options}]; open != nil {
+		if open := s.shared.find(imageKey{im.from, im.digest, s.options}); open != nil {
 			im.borrowed = true
 			im.opened.Store(open)
 			continue

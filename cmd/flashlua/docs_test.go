@@ -14,6 +14,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/lab"
 )
 
 const boardsDoc = "../../docs/boards.md"
@@ -152,10 +153,11 @@ func TestOutputsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	verdict, events, _ := strings.Cut(string(text), "## The events")
+	events, summary, _ := strings.Cut(events, "## The summary")
 	for _, x := range []struct {
 		of   any
 		part string
-	}{{engine.Report{}, verdict}, {engine.Attempt{}, verdict}, {engine.ImageReport{}, verdict}, {engine.TargetReport{}, verdict}, {engine.PartReport{}, verdict}, {engine.CheckReport{}, verdict}, {engine.Event{}, events}} {
+	}{{engine.Report{}, verdict}, {engine.Attempt{}, verdict}, {engine.ImageReport{}, verdict}, {engine.TargetReport{}, verdict}, {engine.PartReport{}, verdict}, {engine.CheckReport{}, verdict}, {engine.Event{}, events}, {lab.Summary{}, summary}, {lab.Counts{}, summary}, {lab.StationSummary{}, summary}} {
 		for field := range fields(x.of) {
 			if !strings.Contains(x.part, "`"+field+"`") {
 				t.Errorf("%s of %T is not documented", field, x.of)
@@ -187,6 +189,14 @@ func TestOutputsAreDocumented(t *testing.T) {
 	for _, row := range documentedRows(verdict) {
 		if !of[row] {
 			t.Errorf("%s is documented but is no field of the verdict", row)
+		}
+	}
+	of = fields(lab.Summary{})
+	maps.Copy(of, fields(lab.Counts{}))
+	maps.Copy(of, fields(lab.StationSummary{}))
+	for _, row := range documentedRows(summary) {
+		if !of[row] {
+			t.Errorf("%s is documented but is no field of the summary", row)
 		}
 	}
 	source, err := os.ReadFile("../../engine/event.go")

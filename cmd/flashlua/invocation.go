@@ -23,12 +23,17 @@ type invocation struct {
 func (env *Env) begin(clk clock.Clock) (inv *invocation, end func()) {
 	mark := func(lost engine.Loss) []byte { return fmt.Appendf(nil, "[flashlua: %s]\n", describeLoss(lost)) }
 	inv = &invocation{stdout: newSink("messages", env.Stdout, mark), stderr: newSink("messages", env.Stderr, mark)}
-	terminal := env.Terminal
-	env.Terminal = func(w io.Writer) int {
-		if s, ok := w.(*sink); ok {
-			w = s.w
+	ofSink := func(measure func(io.Writer) int) func(io.Writer) int {
+		return func(w io.Writer) int {
+			if s, ok := w.(*sink); ok {
+				w = s.w
+			}
+			return measure(w)
 		}
-		return terminal(w)
+	}
+	env.Terminal = ofSink(env.Terminal)
+	if env.Height != nil {
+		env.Height = ofSink(env.Height)
 	}
 	env.Stdout, env.Stderr = inv.stdout, inv.stderr
 	var stop func()

@@ -13,7 +13,7 @@ import (
 
 // jobFlags returns the flags of run and verify.
 func jobFlags(imageUsage string) []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "image", Usage: imageUsage},
 		labFlag(),
 		sha256Flag(),
@@ -43,7 +43,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "verdict", Usage: "write the verdict to `FILE`, as JSON"},
 		&cli.StringFlag{Name: "events", Usage: "write events to `FILE` while the run goes on, one JSON object per line"},
 		&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
-	}
+	}, manyFlags()...)
 }
 
 // programFlags are the flags that may be given to a program.

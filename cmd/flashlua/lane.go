@@ -31,6 +31,9 @@ func (p *printer) laneOf(e engine.Event) *lane {
 	if l.label = ""; e.Shared {
 		l.label = fmt.Sprintf("[%d %s] ", e.Run, inline(e.Board))
 	}
+	if 0 < e.Run && e.Run <= len(p.stations) {
+		l.label = p.stations[e.Run-1] + ": "
+	}
 	return l
 }
 

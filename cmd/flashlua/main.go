@@ -29,6 +29,7 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(name string) string
 	Terminal       func(w io.Writer) (width int)                  // 0 if w is no terminal
+	Height         func(w io.Writer) (lines int)                  // of the terminal w, 0 if it is not known; nil is never
 	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop, signals have their default effect
 	Exit           func(code int)                                 // ends the process at once
 	Ports          func() []transport.PortInfo
@@ -39,12 +40,16 @@ type Env struct {
 // images does not fill the memory of the host.
 const memoryLimit = 256 << 20
 
+// stationMemory is the memory in bytes that each further station at a time adds to memoryLimit: less than it holds
+// would keep the garbage collector at work.
+const stationMemory = 6 << 20
+
 func main() {
 	debug.SetMemoryLimit(memoryLimit)
 	os.Exit(Env{
 		Exit: os.Exit,
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Terminal: systemTerminal, Signals: systemSignals, Ports: transport.Ports,
+		Getenv: os.Getenv, Terminal: systemTerminal, Height: systemHeight, Signals: systemSignals, Ports: transport.Ports,
 	}.run())
 }
 

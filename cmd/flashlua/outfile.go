@@ -47,6 +47,7 @@ func checkNotInput(path string, others []string) error {
 
 // artefactPrefix matches the beginning of each artefact, by its flag.
 var artefactPrefix = map[string]*regexp.Regexp{
+	"summary":    regexp.MustCompile(`^\{\s*"result": "`),
 	"verdict":    regexp.MustCompile(`^\{\s*"result": "`),
 	"events":     regexp.MustCompile(`^\{"time":"`),
 	"transcript": regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?:[^\n]* )?[<>#] `), // with the name of the flash and of the console

@@ -33,12 +33,17 @@ type artefacts struct {
 	files      []io.Closer
 }
 
-// openArtefacts opens the files that the flags name. If one of them cannot be opened, the verdict can still be
-// written.
-func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
-	a.verdict = &verdict{}
+// openArtefacts opens the files that the flags name.
+func openArtefacts(c *cli.Context, clk clock.Clock) (artefacts, error) {
 	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
-	path := func(flag string) string { return artefactPath(c.String(flag), c.String("out"), flag) }
+	return openOutputs(c.String, inputs, clk)
+}
+
+// openOutputs opens the files that flags name: value returns the value of verdict, events, transcript and out. inputs
+// are files that must not be replaced. If one of the outputs cannot be opened, the verdict can still be written.
+func openOutputs(value func(flag string) string, inputs []string, clk clock.Clock) (a artefacts, err error) {
+	a.verdict = &verdict{}
+	path := func(flag string) string { return artefactPath(value(flag), value("out"), flag) }
 	others := func(flag string) []string {
 		all := slices.Clone(inputs)
 		for other := range artefactNames {
@@ -58,13 +63,13 @@ func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 		}
 		return err
 	}
-	named := c.String("verdict") != "" // it is written even if the directory of --out cannot be used
+	named := value("verdict") != "" // it is written even if the directory of --out cannot be used
 	if named {
 		if err := open(); err != nil {
 			return a, err
 		}
 	}
-	if dir := c.String("out"); dir != "" {
+	if dir := value("out"); dir != "" {
 		if err := prepareOutDir(dir, inputs); err != nil {
 			return a, classify.Wrap(err, classify.OutputOpen, "--out %s cannot be used", dir)
 		}
@@ -107,7 +112,10 @@ func prepareOutDir(dir string, inputs []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	flagOf := map[string]string{filepath.Join(dir, rotatedName(artefactNames["transcript"])): "transcript"}
+	flagOf := map[string]string{
+		filepath.Join(dir, rotatedName(artefactNames["transcript"])): "transcript",
+		filepath.Join(dir, summaryName):                              "summary",
+	}
 	for flag, name := range artefactNames {
 		flagOf[filepath.Join(dir, name)] = flag
 	}

@@ -36,6 +36,7 @@ type printer struct {
 	*lane                   // of the event that is printed, or of the last one
 	lanes     map[int]*lane // of the runs that have not ended, by their numbers; 0 is the command's own
 	status    *statusLine   // nil where lines cannot be redrawn
+	stations  []string      // names of the stations of the runs 1, 2, …; nil for the runs of a program
 }
 
 // newPrinter returns a printer on the standard error, which must not block. The caller calls end.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -79,8 +80,16 @@ func (p *lane) current() activity {
 	}
 }
 
-// track updates the activities from an event. The caller holds mu.
+// track updates the activities from an event, and ends the progress bar of the step before. The caller holds mu.
 func (p *printer) track(e engine.Event) {
+	p.lane.track(e)
+	if p.status != nil && e.Type != engine.EventProgress && e.Type != engine.EventNote {
+		p.status.endBar()
+	}
+}
+
+// track updates the activities from an event.
+func (p *lane) track(e engine.Event) {
 	switch e.Type {
 	case engine.EventAttempt:
 		p.attempt, p.steps, p.pause, p.phase = e.Attempt, nil, nil, activity{fmt.Sprintf("attempt %d", e.Attempt), e.Time}
@@ -97,9 +106,6 @@ func (p *printer) track(e engine.Event) {
 			name = e.Step + " again"
 		}
 		p.pause = &activity{name, e.Time}
-	}
-	if p.status != nil && e.Type != engine.EventProgress && e.Type != engine.EventNote {
-		p.status.endBar()
 	}
 }
 
@@ -135,24 +141,26 @@ const (
 	clearLine       = "\r\x1b[2K"            // erases the line of the cursor
 	redrawInterval  = 100 * time.Millisecond // minimum time between two drawings of a progress bar
 	refreshInterval = time.Second            // time between two drawings of a status line without a bar
+	defaultBarWidth = 24                     // columns of a progress bar
 )
 
 // statusLine is the last line of a terminal, which is redrawn: the progress bar of a transfer, or the current
 // activity and its duration. The library only formats the bar. The printer draws it, so that it never mixes with
 // another line.
 type statusLine struct {
-	width func() int
-	bar   *progressbar.ProgressBar // of the current transfer; nil if there is none
-	last  engine.Event             // of that transfer
-	drawn time.Time
-	shown bool
+	width    func() int
+	barWidth int                      // columns; 0 is defaultBarWidth
+	bar      *progressbar.ProgressBar // of the current transfer; nil if there is none
+	last     engine.Event             // of that transfer
+	drawn    time.Time
+	shown    bool
 }
 
 // progress sets the bar to the event. It creates a new bar for a new transfer.
 func (l *statusLine) progress(e engine.Event) {
 	if l.bar == nil || l.last.Step != e.Step || l.last.Total != e.Total || e.Done < l.last.Done {
 		l.bar = progressbar.NewOptions64(e.Total,
-			progressbar.OptionSetWriter(io.Discard), progressbar.OptionSetWidth(24), progressbar.OptionSetTheme(progressbar.ThemeASCII),
+			progressbar.OptionSetWriter(io.Discard), progressbar.OptionSetWidth(cmp.Or(l.barWidth, defaultBarWidth)), progressbar.OptionSetTheme(progressbar.ThemeASCII),
 			progressbar.OptionShowBytes(true), progressbar.OptionShowTotalBytes(true), progressbar.OptionUseIECUnits(true), progressbar.OptionShowCount(),
 			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false))
 		l.bar.StartWithoutRender()

@@ -9,8 +9,8 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
-// finish writes the verdict, prints the result and returns the exit code.
-func (env Env) finish(inv *invocation, report *engine.Report, out artefacts) error {
+// saveOutputs closes the outputs of a run and writes the verdict.
+func (env Env) saveOutputs(inv *invocation, report *engine.Report, out artefacts) {
 	inv.wait(out.transcript, out.events)
 	env.close(out.transcript, report)
 	env.close(out.events, report)
@@ -19,6 +19,11 @@ func (env Env) finish(inv *invocation, report *engine.Report, out artefacts) err
 		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err)) // without a summary: the run has its own
 		addOutputError(report, err)
 	}
+}
+
+// finish writes the verdict, prints the result and returns the exit code.
+func (env Env) finish(inv *invocation, report *engine.Report, out artefacts) error {
+	env.saveOutputs(inv, report, out)
 	if report.Err != nil {
 		env.printFailure(report)
 	}

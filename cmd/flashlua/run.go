@@ -52,7 +52,18 @@ func modeOf(command string, dry bool) engine.Mode {
 }
 
 // runOrVerify runs the commands run and verify.
-func (env Env) runOrVerify(c *cli.Context) error { return env.withOutputs(c, Env.runScript) }
+func (env Env) runOrVerify(c *cli.Context) error {
+	many, err := env.chooseStations(c, func(string) {}) // runScript prints what the lab file prints
+	if err != nil || many == nil {
+		return env.withOutputs(c, func(env Env, inv *invocation, c *cli.Context, out artefacts) (*engine.Report, error) {
+			if err != nil {
+				return nil, err
+			}
+			return env.runScript(inv, c, out)
+		})
+	}
+	return env.runMany(c, many.stations, many.jobOf)
+}
 
 // withOutputs opens the artefacts, calls do, and writes the verdict, also after an error.
 func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Context, artefacts) (*engine.Report, error)) error {
@@ -74,6 +85,9 @@ func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Contex
 
 // runScript runs the job that the flags describe. An error means that no job could be made of the flags.
 func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engine.Report, error) {
+	if name := isForMany(c); name != "" {
+		return nil, usageError("--%s is for several stations of a lab, and not for a script", name)
+	}
 	if c.NArg() == 0 {
 		return nil, usageError("SCRIPT is required: flashlua %s SCRIPT", c.Command.Name)
 	}
@@ -116,7 +130,7 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 		return nil, err
 	}
 	if c.Bool("dry-run") {
-		if err := checkPlan(spec, o, p); err != nil {
+		if err := checkPlan(spec, o, p.note); err != nil {
 			return nil, err
 		}
 	}
@@ -124,7 +138,7 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, out), Hurry: inv.signalContext.hurry, Events: func(e engine.Event) {
+	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, p.level, out), Hurry: inv.signalContext.hurry, Events: func(e engine.Event) {
 		p.event(e)
 		out.event(e)
 	}}
@@ -151,7 +165,7 @@ var planRules = []string{"deadlines", "not-a-medium", "ram-overlap"}
 
 // checkPlan checks the script of a dry run. It returns an error for the findings that end a run when their lines are
 // executed, and prints the others.
-func checkPlan(spec string, o bindings.Options, p *printer) error {
+func checkPlan(spec string, o bindings.Options, note func(string)) error {
 	o.Log = nil // the script has printed when it was loaded
 	found, err := bindings.Check(spec, o)
 	if err != nil {
@@ -162,7 +176,7 @@ func checkPlan(spec string, o bindings.Options, p *printer) error {
 		if f.Raises() {
 			all = append(all, classify.New(classify.ConfigPolicy, "%s", f))
 		} else if !slices.Contains(planRules, f.Rule) {
-			p.note(f.String())
+			note(f.String())
 		}
 	}
 	return errors.Join(all...)
@@ -202,9 +216,9 @@ func (env Env) runProgram(inv *invocation, c *cli.Context, e engine.Engine, scri
 
 // recorder returns the transcript that writes the console to the printer (with --verbose) and to the transcript
 // file, nil without either. The printer is first because it never fails.
-func recorder(p *printer, out artefacts) *console.Transcript {
+func recorder(p io.Writer, level level, out artefacts) *console.Transcript {
 	var sinks []io.Writer
-	if p.level == verbose {
+	if level == verbose {
 		sinks = append(sinks, p)
 	}
 	if out.transcript != nil {

@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -330,7 +332,9 @@ func fits(kind string, fired map[string]int) bool {
 	return false
 }
 
-// BenchmarkHundredBoards flashes 100 boards at once, 16 MiB each.
+// BenchmarkHundredBoards flashes 100 boards at once, 16 MiB each, with the memory limit of a run on 100 stations at a
+// time. So many boards keep this machine busier than a station should be: one may miss the moment to stop autoboot,
+// and take a second attempt.
 func BenchmarkHundredBoards(b *testing.B) {
 	const boards, size = 100, 16 << 20
 	image := filepath.Join(b.TempDir(), "x.raw")
@@ -339,6 +343,9 @@ func BenchmarkHundredBoards(b *testing.B) {
 	if err := os.WriteFile(image, content, 0o600); err != nil {
 		b.Fatal(err)
 	}
+	was := debug.SetMemoryLimit(memoryLimit + boards*stationMemory)
+	defer debug.SetMemoryLimit(was)
+	var attempts atomic.Int64
 	for b.Loop() {
 		var all sync.WaitGroup
 		for range boards {
@@ -355,9 +362,11 @@ func BenchmarkHundredBoards(b *testing.B) {
 					return
 				}
 				defer sim.Close()
-				if r := e.Run(b.Context(), p, engine.Job{Image: image}); r.Exit != 0 || len(r.Attempts) != 1 {
+				r := e.Run(b.Context(), p, engine.Job{Image: image})
+				if r.Exit != 0 {
 					b.Errorf("exit %d after %d attempts: %v", r.Exit, len(r.Attempts), r.Err)
 				}
+				attempts.Add(int64(len(r.Attempts)))
 			})
 		}
 		all.Wait()
@@ -371,5 +380,6 @@ func BenchmarkHundredBoards(b *testing.B) {
 	}
 	b.ReportMetric(float64(usage.Maxrss)/1024, "MB-resident")
 	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(attempts.Load())/float64(b.N), "attempts/100-boards")
 	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/100-boards")
 }

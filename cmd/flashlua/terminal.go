@@ -23,6 +23,16 @@ func systemTerminal(w io.Writer) int {
 	return 80
 }
 
+// systemHeight returns the height in lines of the terminal that w is, 0 if w is no terminal.
+func systemHeight(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	_, height, _ := term.GetSize(int(f.Fd()))
+	return height
+}
+
 // canRedraw reports whether a line on w can be overwritten: w is a terminal with cursor control and not a CI log,
 // which keeps every control character.
 func (env Env) canRedraw(w io.Writer) bool {

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/input"
 )
@@ -66,9 +65,12 @@ func unreadHint(err error) error {
 	return err
 }
 
+// marshaler is a verdict, or the summary of several.
+type marshaler interface{ MarshalIndent() ([]byte, error) }
+
 // write writes the verdict and renames the file. It waits at most drainTime for a FIFO without a reader or a file
 // system that stalls.
-func (v *verdict) write(clk clock.Clock, r *engine.Report) error {
+func (v *verdict) write(clk clock.Clock, r marshaler) error {
 	if v == nil || v.f == nil {
 		return nil
 	}

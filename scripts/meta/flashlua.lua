@@ -445,6 +445,9 @@ function sequence:step(name) end
 ---@field variant? string
 ---console port
 ---@field port? string
+---digest of the policy: of its script, the modules and data files that it reads when it is loaded, and the value
+---of each key but passwords
+---@field policy_sha256? string
 ---`path`, and `size` and `sha256` after the image was decompressed
 ---@field image flashlua.verdict_image
 ---the target
@@ -948,7 +951,7 @@ function flash.run(board, job) end
 ---Flashes several boards at once. Each entry is a list of a board, the name of a built-in one or a file, and a job as
 ---that of `flash.run`. A flash that fails does not raise an error.
 ---@param flashes table[]
----@param options? { parallel?: integer, stop_after?: integer }
+---@param options? { parallel?: integer, canary?: integer, stop_after?: integer }
 ---@return table[] verdicts in the order of the entries
 ---@return integer failed how many are not verified
 function flash.all(flashes, options) end

@@ -143,7 +143,7 @@ func cold(cmd *exec.Cmd) (remove func(), err error) {
 }
 
 // must ends the benchmark with an error.
-func must(b *testing.B, err error) {
+func must(b testing.TB, err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)

@@ -16,6 +16,7 @@ const maxFlashes = 1000
 
 type allOptions struct {
 	Parallel  int `lua:"parallel"`
+	Canary    int `lua:"canary"`
 	StopAfter int `lua:"stop_after"`
 }
 
@@ -32,7 +33,7 @@ func (m flashModule) flashAll(c *vm.Args) ([]lua.LValue, error) {
 	var o allOptions
 	luaoption.Read(c, flashAllOptions, &o)
 	options := luaoption.Table(c, 2)
-	for name, n := range map[string]int{"parallel": o.Parallel, "stop_after": o.StopAfter} {
+	for name, n := range map[string]int{"parallel": o.Parallel, "canary": o.Canary, "stop_after": o.StopAfter} {
 		if options.RawGetString(name) != lua.LNil && n < 1 {
 			c.Fail("option %s must be 1 or more, not %d", name, n)
 		}
@@ -44,7 +45,7 @@ func (m flashModule) flashAll(c *vm.Args) ([]lua.LValue, error) {
 		f.Policy, f.Err = m.job(c, p, f.Run, call, &f.Job)
 		all[i] = f
 	}
-	reports, err := p.FlashAll(c.Ctx, all, engine.FlashAllOptions{Parallel: o.Parallel, StopAfter: o.StopAfter})
+	reports, err := p.FlashAll(c.Ctx, all, engine.FlashAllOptions(o))
 	if err != nil {
 		return nil, err
 	}

@@ -116,13 +116,18 @@ func (w *ShellWriter) sampleMedium(ctx context.Context) (likely map[image.Kind]b
 	}
 	var l commandList
 	sampled := w.samples()
-	buf := make([]byte, image.MaxRange)
 	for _, r := range sampled {
-		if err := w.im.ReadRange(r, buf); err != nil {
+		err := image.WithBuffer(func(buf []byte) error {
+			if err := w.im.ReadRange(r, buf); err != nil {
+				return err
+			}
+			n := min(r.Len, image.BlockSize)
+			l.add("look", ddRun{r.Off, n, n}, fmt.Sprintf("%x", sha256.Sum256(buf[:n])))
+			return nil
+		})
+		if err != nil {
 			return nil, err
 		}
-		n := min(r.Len, image.BlockSize)
-		l.add("look", ddRun{r.Off, n, n}, fmt.Sprintf("%x", sha256.Sum256(buf[:n])))
 	}
 	blocks := min(max(w.rate()/probeBlock, 1), probeBlocks) // about what it reads in a second
 	if !w.Medium.Target.ClearForceRO {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/cpus"
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
@@ -120,9 +121,8 @@ func (w *ShellWriter) compare(ctx context.Context, groups []hashGroup) (bad rang
 	m := w.Medium
 	var l commandList
 	var sums strings.Builder
-	buf := make([]byte, image.MaxRange)
 	for _, g := range groups {
-		sum, err := w.groupDigest(g, buf)
+		sum, err := w.groupDigest(ctx, g)
 		if err != nil {
 			return nil, err
 		}
@@ -151,11 +151,17 @@ func (w *ShellWriter) compare(ctx context.Context, groups []hashGroup) (bad rang
 }
 
 // groupDigest returns the digest with which a group must read back.
-func (w *ShellWriter) groupDigest(g hashGroup, buf []byte) (string, error) {
+func (w *ShellWriter) groupDigest(ctx context.Context, g hashGroup) (sum string, err error) {
 	if sum, ok := w.digests.Load(g.ddRun); ok {
 		return sum.(string), nil
 	}
-	return g.digest(w.im, hashes[w.method.program](), buf)
+	err = cpus.Use(ctx, func() error {
+		return image.WithBuffer(func(buf []byte) (err error) {
+			sum, err = g.digest(w.im, hashes[w.method.program](), buf)
+			return err
+		})
+	})
+	return sum, err
 }
 
 // precomputeDigests computes, while the board writes, the digests that Verify will need. The returned function
@@ -165,12 +171,11 @@ func (w *ShellWriter) precomputeDigests(ctx context.Context) (end func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		buf := make([]byte, image.MaxRange)
 		for _, g := range ranges(w.im.Ranges()).groups(w.Medium, cmp.Or(w.groupSize, minGroup)) {
 			if ctx.Err() != nil || w.method.name == "back" {
 				return
 			}
-			sum, err := w.groupDigest(g, buf)
+			sum, err := w.groupDigest(ctx, g)
 			if err != nil {
 				return // compare meets the same error again
 			}

@@ -75,7 +75,17 @@ func (c countingReader) Read(p []byte) (int, error) {
 
 // compareStream compares groups with the stream r, which must contain all of them and nothing else.
 func (w *ShellWriter) compareStream(groups []hashGroup, r io.Reader) (bad ranges, err error) {
-	want, got := make([]byte, image.MaxRange), make([]byte, image.MaxRange)
+	err = image.WithBuffer(func(want []byte) error {
+		return image.WithBuffer(func(got []byte) (err error) {
+			bad, err = w.compareWith(groups, r, want, got)
+			return err
+		})
+	})
+	return bad, err
+}
+
+// compareWith is compareStream with two buffers of MaxRange bytes.
+func (w *ShellWriter) compareWith(groups []hashGroup, r io.Reader, want, got []byte) (bad ranges, err error) {
 	for _, g := range groups {
 		for _, part := range g.ranges {
 			if err := w.im.ReadRange(part, want); err != nil {

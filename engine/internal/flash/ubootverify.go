@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/internal/cpus"
 	"github.com/flashlua/flashlua/engine/internal/image"
 )
 
@@ -89,7 +90,11 @@ func (w *UBootWriter) differing(ctx context.Context, g hashGroup, parts ranges, 
 	}
 	want := make(chan digests, 1)
 	go func() {
-		sums, err := w.digests(parts)
+		var sums []string
+		err := image.WithBuffer(func(buf []byte) (err error) {
+			sums, err = w.digests(ctx, parts, buf)
+			return err
+		})
 		want <- digests{sums, err}
 	}()
 	var in []span
@@ -116,35 +121,47 @@ func (w *UBootWriter) differing(ctx context.Context, g hashGroup, parts ranges, 
 
 // digests returns the digests with which parts of the medium must read back, with zeros after the image's end.
 // ReadRange fails if the image has changed since its own digest was made.
-func (w *UBootWriter) digests(parts ranges) (sums []string, err error) {
-	all := w.im.Ranges()
-	buf := make([]byte, image.MaxRange)
+// buf has MaxRange bytes.
+func (w *UBootWriter) digests(ctx context.Context, parts ranges, buf []byte) (sums []string, err error) {
 	last := -1 // the range in buf
 	for _, p := range parts {
-		h := w.board.digest.new()
-		for at, end := p.Off, p.Off+p.Len; at < end; {
-			i, found := slices.BinarySearchFunc(all, at, func(r image.Range, off int64) int { return cmp.Compare(r.Off, off) })
-			if !found {
-				i--
-			}
-			r := all[i]
-			if at >= r.Off+r.Len { // after the image's end
-				h.Write(make([]byte, end-at))
-				break
-			}
-			if i != last {
-				if err := w.im.ReadRange(r, buf); err != nil {
-					return nil, err
-				}
-				last = i
-			}
-			to := min(end, r.Off+r.Len)
-			h.Write(buf[at-r.Off : to-r.Off])
-			at = to
+		err := cpus.Use(ctx, func() error {
+			sum, err := w.digest(p, buf, &last)
+			sums = append(sums, sum)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		sums = append(sums, hex.EncodeToString(h.Sum(nil)))
 	}
 	return sums, nil
+}
+
+// digest returns the digest of one part. last is the index of the range in buf.
+func (w *UBootWriter) digest(p image.Range, buf []byte, last *int) (string, error) {
+	all := w.im.Ranges()
+	h := w.board.digest.new()
+	for at, end := p.Off, p.Off+p.Len; at < end; {
+		i, found := slices.BinarySearchFunc(all, at, func(r image.Range, off int64) int { return cmp.Compare(r.Off, off) })
+		if !found {
+			i--
+		}
+		r := all[i]
+		if at >= r.Off+r.Len { // after the image's end
+			h.Write(make([]byte, end-at))
+			break
+		}
+		if i != *last {
+			if err := w.im.ReadRange(r, buf); err != nil {
+				return "", err
+			}
+			*last = i
+		}
+		to := min(end, r.Off+r.Len)
+		h.Write(buf[at-r.Off : to-r.Off])
+		at = to
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // read fills the check buffer with a word that no image has, and reads a part of the medium into it: a read that

@@ -61,6 +61,13 @@ type scanner struct {
 // pieces are buffers for reuse.
 var pieces = sync.Pool{New: func() any { return new([MaxRange]byte) }}
 
+// WithBuffer calls f with a buffer of MaxRange bytes, whose content is arbitrary and which f must not keep.
+func WithBuffer(f func(buf []byte) error) error {
+	buf := pieces.Get().(*[MaxRange]byte)
+	defer pieces.Put(buf)
+	return f(buf[:])
+}
+
 func newScanner(work func(int)) *scanner {
 	return &scanner{digest: sha256.New(), work: work, onRange: func(Range) {}, onSize: func(int64) {}, buf: pieces.Get().(*[MaxRange]byte)}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/flashlua/flashlua/engine/bounded"
@@ -133,7 +134,9 @@ func dd(p *process) int {
 	if code != 0 {
 		return code
 	}
-	r := &ddRun{ddArgs: c, p: p, in: in, out: out, buf: make([]byte, c.ibs)}
+	buf := blockBuffer(c.ibs)
+	defer blocks.Put(buf)
+	r := &ddRun{ddArgs: c, p: p, in: in, out: out, buf: *buf}
 	code = r.run()
 	if !c.quiet {
 		fmt.Fprintf(p.err, "%d+%d records in\n%d+%d records out\n", r.fullIn, r.partIn, r.fullOut, r.partOut)
@@ -201,6 +204,19 @@ func (p *process) ddSeek(c *ddArgs, in io.Reader, out io.Writer) int {
 		}
 	}
 	return 0
+}
+
+// blocks are buffers of dd, of any size.
+var blocks sync.Pool
+
+// blockBuffer returns a buffer of n bytes, whose content is arbitrary.
+func blockBuffer(n int) *[]byte {
+	if buf, ok := blocks.Get().(*[]byte); ok && cap(*buf) >= n {
+		*buf = (*buf)[:n]
+		return buf
+	}
+	buf := make([]byte, n)
+	return &buf
 }
 
 // ddRun is a running copy.

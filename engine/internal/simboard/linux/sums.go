@@ -2,6 +2,7 @@ package linux
 
 import (
 	"bufio"
+	"context"
 	"crypto/md5"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -12,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/therootcompany/xz"
+
+	"github.com/flashlua/flashlua/engine/internal/cpus"
 )
 
 // sum makes an applet that prints digests, or checks them with -c.
@@ -23,7 +26,7 @@ func sum(make func() hash.Hash) func(*process) int {
 		}
 		digest := func(r io.Reader) (string, error) {
 			h := make()
-			readErr, _ := transfer(p.ctx, h, r)
+			readErr, _ := transfer(p.ctx, hashWriter{p.ctx, h}, r)
 			return hex.EncodeToString(h.Sum(nil)), readErr
 		}
 		if o['c'] != "" {
@@ -37,6 +40,20 @@ func sum(make func() hash.Hash) func(*process) int {
 			return err
 		})
 	}
+}
+
+// hashWriter hashes what is written while a CPU is free.
+type hashWriter struct {
+	ctx context.Context
+	h   hash.Hash
+}
+
+func (w hashWriter) Write(b []byte) (n int, err error) {
+	err = cpus.Use(w.ctx, func() error {
+		n, err = w.h.Write(b)
+		return err
+	})
+	return n, err
 }
 
 func (p *process) checkSums(lists []string, digest func(io.Reader) (string, error), silent bool) int {
