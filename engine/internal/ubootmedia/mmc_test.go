@@ -89,3 +89,41 @@ func TestMMCUnprobed(t *testing.T) {
 		}
 	}
 }
+
+// flaky fails the first transfers as U-Boot does if a controller answers late.
+type flaky struct {
+	recorded
+	failures int
+}
+
+func (f *flaky) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
+	w := strings.Fields(cmd.Text)
+	if w[1] != "read" && w[1] != "write" {
+		return f.recorded.Exec(ctx, cmd)
+	}
+	done := map[string]string{"read": "read", "write": "written"}[w[1]]
+	if f.failures--; f.failures >= 0 {
+		return fail("MMC " + w[1] + ": dev # 0, block # 0, count 8 ... Timeout for status update: 00000001 00000001\n0 blocks " + done + ": ERROR"), nil
+	}
+	return out("MMC " + w[1] + ": dev # 0, block # 0, count 8 ... 8 blocks " + done + ": OK"), nil
+}
+
+// TestTransferRepeats reads and writes a card whose transfers fail now and then, or always.
+func TestTransferRepeats(t *testing.T) {
+	for failures, want := range map[int][2]classify.Kind{0: {}, 2: {}, 3: {classify.VerifyRead, classify.WriteFailed}} {
+		f := &flaky{recorded: recorded{answers: cards}}
+		m, err := Open(f, "mmc 0", Options{})
+		if err == nil {
+			_, err = m.Select(t.Context(), 0x1000)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, transfer := range []func(context.Context, uint64, int64, int64) error{m.Read, m.Write} {
+			f.failures = failures
+			if err := transfer(t.Context(), 0x2000, 0, 8*512); classify.Facts(err).Kind != want[i] {
+				t.Errorf("%s after %d failures = %v; want %q", [2]string{"Read", "Write"}[i], failures, err, want[i])
+			}
+		}
+	}
+}
