@@ -233,7 +233,7 @@ func TestUBootWriterMMCResumes(t *testing.T) {
 board.uboot = { ram = { 0x42000000, "16M" } } -- for pieces of less than the image
 board.limits = { jitter = 0 }`), 1)
 	if rep.Exit != 0 || rep.Attempt != 2 || rep.Target.Writer != "uboot" || !slices.ContainsFunc(right, func(s string) bool { return !strings.HasPrefix(s, "0 ") }) {
-		t.Errorf("run = exit %d in attempt %d, %v, written by %s, %q; want 0 in attempt 2, by uboot, and bytes that were right already", rep.Exit, rep.Attempt, rep.Err, rep.Target.Writer, right)
+		t.Errorf("run = exit %d in attempt %d, %v, written by %s, %q; want 0 in attempt 2, by uboot, and bytes that were right already\n%s", rep.Exit, rep.Attempt, rep.Err, rep.Target.Writer, right, strings.Join(rep.Console, "\n"))
 	}
 	got, err := os.ReadFile(Medium{Bus: "emmc"}.file(r.dir))
 	if err != nil || !bytes.Equal(got[userAt:][:len(r.want)], r.want) {

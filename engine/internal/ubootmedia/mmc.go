@@ -25,6 +25,30 @@ func openMMC(p Prompt, m []string, o Options) (Medium, error) {
 	return &mmc{block{Prompt: p, Options: o, iface: "mmc", dev: m[1], hw: hw}}, checkBlockOptions(m[0], o)
 }
 
+// maxTransfer are the bytes of one command. U-Boot's driver of SDHCI gives up on a transfer after 10 s, which a slow card
+// needs for some 32 MiB. Source: U-Boot, sdhci_transfer_data in drivers/mmc/sdhci.c.
+const maxTransfer = 8 << 20
+
+// Read implements Medium.
+func (c *mmc) Read(ctx context.Context, ram uint64, off, n int64) error {
+	return inParts(ctx, ram, off, n, c.block.Read)
+}
+
+// Write implements Medium.
+func (c *mmc) Write(ctx context.Context, ram uint64, off, n int64) error {
+	return inParts(ctx, ram, off, n, c.block.Write)
+}
+
+// inParts calls transfer for at most maxTransfer bytes at a time.
+func inParts(ctx context.Context, ram uint64, off, n int64, transfer func(ctx context.Context, ram uint64, off, n int64) error) error {
+	for done := int64(0); done < n; done += maxTransfer {
+		if err := transfer(ctx, ram+uint64(done), off+done, min(maxTransfer, n-done)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // noHardware matches what U-Boot prints of a hardware partition that is not there. Source: U-Boot, cmd/mmc.c.
 var noHardware = regexp.MustCompile(`switch to partitions #\d+, ERROR`)
 

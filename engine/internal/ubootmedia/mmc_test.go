@@ -2,7 +2,9 @@ package ubootmedia
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +88,72 @@ func TestMMCUnprobed(t *testing.T) {
 		}
 		if _, err := m.Select(t.Context(), 0x1000); err == nil && says != "" || err != nil && (says == "" || !strings.Contains(err.Error(), says)) {
 			t.Errorf("Select(%s) = %v; want %q", name, err, says)
+		}
+	}
+}
+
+// TestMMCParts reads and writes more than U-Boot may transfer in one command.
+func TestMMCParts(t *testing.T) {
+	r := &recorded{answers: maps.Clone(cards)}
+	r.answers["mmc read"] = out("") // the digest decides
+	for at, count := range map[string]string{"100000 8": "4000", "900000 4008": "4000", "1100000 8008": "1"} {
+		n, _ := parseHex(count)
+		r.answers["mmc write "+at+" "+count] = out(fmt.Sprintf("MMC write: dev # 0, block # 0, count %d ... %d blocks written: OK", n, n))
+	}
+	m, err := Open(r, "mmc 0", Options{Offset: 8 * 512})
+	if err == nil {
+		_, err = m.Select(t.Context(), 0x1000)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.log = nil
+	if err := m.Write(t.Context(), 0x100000, 0, 2*maxTransfer+512); err != nil {
+		t.Errorf("Write = %v; want nil", err)
+	}
+	if err := m.Read(t.Context(), 0x100000, 512, maxTransfer+1024); err != nil {
+		t.Errorf("Read = %v; want nil", err)
+	}
+	want := []string{"mmc write 100000 8 4000", "mmc write 900000 4008 4000", "mmc write 1100000 8008 1", "mmc read 100000 9 4000", "mmc read 900000 4009 2"}
+	if !slices.Equal(r.log, want) {
+		t.Errorf("commands = %q; want %q", r.log, want)
+	}
+}
+
+// flaky fails the first transfers as U-Boot does if a controller answers late.
+type flaky struct {
+	recorded
+	failures int
+}
+
+func (f *flaky) Exec(ctx context.Context, cmd console.Command) (console.Result, error) {
+	w := strings.Fields(cmd.Text)
+	if w[1] != "read" && w[1] != "write" {
+		return f.recorded.Exec(ctx, cmd)
+	}
+	done := map[string]string{"read": "read", "write": "written"}[w[1]]
+	if f.failures--; f.failures >= 0 {
+		return fail("MMC " + w[1] + ": dev # 0, block # 0, count 8 ... Timeout for status update: 00000001 00000001\n0 blocks " + done + ": ERROR"), nil
+	}
+	return out("MMC " + w[1] + ": dev # 0, block # 0, count 8 ... 8 blocks " + done + ": OK"), nil
+}
+
+// TestTransferRepeats reads and writes a card whose transfers fail now and then, or always.
+func TestTransferRepeats(t *testing.T) {
+	for failures, want := range map[int][2]classify.Kind{0: {}, 2: {}, 3: {classify.VerifyRead, classify.WriteFailed}} {
+		f := &flaky{recorded: recorded{answers: cards}}
+		m, err := Open(f, "mmc 0", Options{})
+		if err == nil {
+			_, err = m.Select(t.Context(), 0x1000)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, transfer := range []func(context.Context, uint64, int64, int64) error{m.Read, m.Write} {
+			f.failures = failures
+			if err := transfer(t.Context(), 0x2000, 0, 8*512); classify.Facts(err).Kind != want[i] {
+				t.Errorf("%s after %d failures = %v; want %q", [2]string{"Read", "Write"}[i], failures, err, want[i])
+			}
 		}
 	}
 }
