@@ -81,33 +81,43 @@ func (env Env) use(c *cli.Context, s *chosen) (*cli.Context, error) {
 	if err := errors.Join(s.lab.CheckStation(st), env.checkSecrets(s, st), env.wrongDefaults(s.lab)); err != nil {
 		return nil, err
 	}
-	if st.Labgrid != "" {
-		if err := usePlace(&st); err != nil {
-			return nil, err
-		}
-	}
 	x, err := copyContext(c, s.Name)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = setFields(x, st)
+	}
+	if err == nil {
+		err = useDefaults(x, s.lab)
+	}
+	return x, err
+}
+
+// setFields sets the flags to the fields of a station.
+func setFields(x *cli.Context, st lab.Station) error {
+	place := ""
+	if st.Labgrid != "" {
+		place = "labgrid:" + st.Labgrid
+	}
+	if place != "" && !hasFlag(x.Command, placeFlagName) {
+		return usageError("station %s is the place %s, which this flashlua cannot use: give the station a port and a power driver", st.Name, place)
 	}
 	for flag, value := range map[string]string{
-		"port": st.Port, "power": st.Power, "files": st.Files, "target": st.Target, "variant": st.Variant,
+		placeFlagName: place, "port": st.Port, "power": st.Power, "files": st.Files, "target": st.Target, "variant": st.Variant,
 	} {
 		if value == "" {
 			continue
 		}
 		if err := x.Set(flag, value); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for flag, values := range map[string]map[string]string{"arg": st.Args, "set": st.Set, "output": st.Outputs, "console": st.Consoles} {
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			if err := x.Set(flag, name+"="+values[name]); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return x, useDefaults(x, s.lab)
+	return nil
 }
 
 // copyContext returns a copy of a command line, with another argument.
@@ -144,10 +154,8 @@ func copyContext(c *cli.Context, argument string) (*cli.Context, error) {
 	return x, nil
 }
 
-// usePlace replaces the labgrid place of a station by its console and its power.
-var usePlace = func(s *lab.Station) error {
-	return usageError("station %s is the labgrid place %s, which this flashlua cannot use: give the station a port and a power driver", s.Name, s.Labgrid)
-}
+// placeFlagName is the flag that takes the place of a coordinator, which has the console and the power.
+const placeFlagName = "place"
 
 // withoutReplaced returns the station without what flags replace. With a simulated board instead of the real one,
 // nothing of the real one is switched or opened.
@@ -160,6 +168,9 @@ func (s *chosen) withoutReplaced(c *cli.Context) lab.Station {
 	}
 	if c.IsSet("port") {
 		st.Labgrid = ""
+	}
+	if c.IsSet(placeFlagName) {
+		st.Port, st.Power, st.Labgrid = "", "", ""
 	}
 	for flag, field := range map[string]*map[string]string{"arg": &st.Args, "set": &st.Set, "output": &st.Outputs, "console": &st.Consoles} {
 		*field = maps.Clone(*field)
