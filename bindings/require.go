@@ -26,8 +26,8 @@ type finder struct {
 	loaded  *lua.LTable // by name; in the registry, so that its size is measured
 	loading []string
 	own     ownText
-	keys    map[string]map[string]int // lines of the keys of each file, as in lua51.Chunk
-	tables  *lua51.TablePlaces        // of a lab file; nil for another script
+	keys    keyLines
+	tables  *lua51.TablePlaces // of a lab file; nil for another script
 
 	repeated []labfile.Repeated // keys of a lab file
 }
@@ -54,7 +54,7 @@ var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
 const loadedKey = "flashlua.loaded"
 
 func newFinder(s *vm.State, src source) *finder {
-	f := &finder{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), keys: map[string]map[string]int{}}
+	f := &finder{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), keys: keyLines{}}
 	s.L.G.Registry.RawSetString(loadedKey, f.loaded)
 	return f
 }
@@ -119,10 +119,13 @@ func (f *finder) record(c compiled) {
 	}
 }
 
+// keyLines are the lines of the keys of each file, as in lua51.Chunk.
+type keyLines map[string]map[string]int
+
 // key returns "file:line" of exactly that dotted key, and "" if no file has it. The script comes before its modules.
-func (f *finder) key(file, key string) string {
-	for _, name := range append([]string{file}, slices.Sorted(maps.Keys(f.keys))...) {
-		if line := f.keys[name][key]; line > 0 {
+func (all keyLines) key(file, key string) string {
+	for _, name := range append([]string{file}, slices.Sorted(maps.Keys(all))...) {
+		if line := all[name][key]; line > 0 {
 			return fmt.Sprintf("%s:%d", name, line)
 		}
 	}
@@ -134,7 +137,7 @@ func (f *finder) key(file, key string) string {
 // the key are with it then.
 func (f *finder) where(file, key string) string {
 	for found := true; found; _, key, found = strings.Cut(key, ".") {
-		if at := f.key(file, key); at != "" {
+		if at := f.keys.key(file, key); at != "" {
 			return at
 		}
 	}

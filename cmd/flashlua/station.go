@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -43,7 +44,7 @@ func (env Env) stationOf(c *cli.Context, arg string, print func(string)) (*chose
 	case l == nil && only:
 		return nil, noLab()
 	case l == nil:
-		return nil, nil
+		return nil, checkExists(arg)
 	}
 	s, found := l.Inventory.Find(name)
 	st, err := os.Stat(arg)
@@ -64,6 +65,16 @@ func (env Env) stationOf(c *cli.Context, arg string, print func(string)) (*chose
 	near := bindings.DidYouMean(arg, slices.Concat(l.Inventory.Names(), bindings.Boards()))
 	return nil, classify.WithHint(classify.New(classify.Usage, "there is no script, board or station %q%s", arg, near),
 		"flashlua lab lists the stations of %s, flashlua boards the boards that come with flashlua", l.File)
+}
+
+// checkExists returns an error for a name without a lab file that is no file either.
+func checkExists(arg string) error {
+	if _, err := os.Stat(arg); arg == "" || !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return classify.WithHint(classify.New(classify.Usage, "there is no script or board %q, and no lab file with stations", arg),
+		"name a file, or one of the boards %s%s; for a station name the lab file with --lab FILE or %s",
+		strings.Join(bindings.Boards(), ", "), bindings.DidYouMean(arg, bindings.Boards()), labVariable)
 }
 
 // isScript reports whether an argument can be a script alone.

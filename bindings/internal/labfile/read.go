@@ -106,6 +106,7 @@ func (r Reader) Read(t *lua.LTable) *Lab {
 	if v := t.RawGetString(defaultsKey); v != lua.LNil {
 		l.readDefaults(v)
 	}
+	l.reader.Made = nil // it keeps all tables
 	return l
 }
 
