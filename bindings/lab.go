@@ -71,7 +71,8 @@ func (h *host) lab(t *lua.LTable, src source) *labfile.Lab {
 	if h.finder.tables != nil {
 		made = h.finder.tables.Of
 	}
-	r := labfile.Reader{File: src.name, Dir: h.finder.stationDir(), Made: made, Repeated: h.finder.repeated, Key: func(key string) string { return h.finder.key(src.name, key) }}
+	keys := h.finder.keys // the lab outlives the state
+	r := labfile.Reader{File: src.name, Dir: h.finder.stationDir(), Made: made, Repeated: h.finder.repeated, Key: func(key string) string { return keys.key(src.name, key) }}
 	return r.Read(t)
 }
 

@@ -28,9 +28,9 @@ type finder struct {
 	loaded  *lua.LTable // by name; in the registry, so that its size is measured
 	loading []string
 	own     ownText
-	texts   hash.Hash                 // of all files that were read, with their names
-	keys    map[string]map[string]int // lines of the keys of each file, as in lua51.Chunk
-	tables  *lua51.TablePlaces        // of a lab file; nil for another script
+	texts   hash.Hash // of all files that were read, with their names
+	keys    keyLines
+	tables  *lua51.TablePlaces // of a lab file; nil for another script
 
 	repeated []labfile.Repeated // keys of a lab file
 }
@@ -57,7 +57,7 @@ var moduleName = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$`)
 const loadedKey = "flashlua.loaded"
 
 func newFinder(s *vm.State, src source) *finder {
-	f := &finder{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), texts: sha256.New(), keys: map[string]map[string]int{}}
+	f := &finder{state: s, fsys: src.fsys, dir: src.dir, library: cmp.Or(src.library, &library{}), loaded: s.L.NewTable(), texts: sha256.New(), keys: keyLines{}}
 	s.L.G.Registry.RawSetString(loadedKey, f.loaded)
 	return f
 }
@@ -129,10 +129,13 @@ func (f *finder) record(c compiled) {
 	}
 }
 
+// keyLines are the lines of the keys of each file, as in lua51.Chunk.
+type keyLines map[string]map[string]int
+
 // key returns "file:line" of exactly that dotted key, and "" if no file has it. The script comes before its modules.
-func (f *finder) key(file, key string) string {
-	for _, name := range append([]string{file}, slices.Sorted(maps.Keys(f.keys))...) {
-		if line := f.keys[name][key]; line > 0 {
+func (all keyLines) key(file, key string) string {
+	for _, name := range append([]string{file}, slices.Sorted(maps.Keys(all))...) {
+		if line := all[name][key]; line > 0 {
 			return fmt.Sprintf("%s:%d", name, line)
 		}
 	}
@@ -144,7 +147,7 @@ func (f *finder) key(file, key string) string {
 // the key are with it then.
 func (f *finder) where(file, key string) string {
 	for found := true; found; _, key, found = strings.Cut(key, ".") {
-		if at := f.key(file, key); at != "" {
+		if at := f.keys.key(file, key); at != "" {
 			return at
 		}
 	}

@@ -126,13 +126,13 @@ func (c connections) take(ctx context.Context, i int, all []Flash) error {
 // consoleIdentity returns a text that all names of one console have in common, "" for a simulated board that no
 // other run can use.
 func consoleIdentity(ctx context.Context, port string) (string, error) {
-	settings, simulated := simSettings(port)
+	settings, simulated := transport.Simulated(port)
 	if !simulated {
 		return transport.Identity(ctx, port)
 	}
 	for _, setting := range strings.Split(settings, ",") {
 		if dir, ok := strings.CutPrefix(setting, "dir="); ok {
-			return simScheme + realPath(dir), nil
+			return transport.SimulatedScheme + realPath(dir), nil
 		}
 	}
 	return "", nil

@@ -2,13 +2,10 @@ package engine
 
 import (
 	"os"
-	"strings"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/transport"
 )
-
-// simScheme is the prefix of the port of a simulated board. The board's settings follow it.
-const simScheme = "sim:"
 
 // Simulator replaces the hardware of e by a simulated board that fits p. For a dry run it only checks the
 // settings. The engine calls done after the run; done is not nil if err is nil. Concurrent runs call a Simulator
@@ -23,22 +20,15 @@ func RegisterSimulator(s Simulator) { simulator = s }
 
 // IsSimulated reports whether a console port is a simulated board: sim:SETTINGS, or sim.
 func IsSimulated(port string) bool {
-	_, ok := simSettings(port)
+	_, ok := transport.Simulated(port)
 	return ok
-}
-
-func simSettings(port string) (settings string, ok bool) {
-	if port+":" == simScheme {
-		return "", true
-	}
-	return strings.CutPrefix(port, simScheme)
 }
 
 // simulate replaces the hardware of e if the job's port asks for a simulated board. The caller calls done after
 // the run.
 func (e *Engine) simulate(p *Policy, j Job) (done func(), err error) {
 	none := func() {}
-	settings, ok := simSettings(j.Port)
+	settings, ok := transport.Simulated(j.Port)
 	if !ok || e.Simulated {
 		return none, nil
 	}

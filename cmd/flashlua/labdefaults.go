@@ -53,8 +53,7 @@ func (env Env) wrongDefaults(l *bindings.Lab) error {
 // useDefaults sets the flags that are not set to their defaults in a lab file.
 func useDefaults(c *cli.Context, l *bindings.Lab) error {
 	for name, value := range l.Defaults() {
-		known := slices.ContainsFunc(c.Command.Flags, func(f cli.Flag) bool { return f.Names()[0] == name }) // verify has no --no-check
-		if !known || c.IsSet(name) {
+		if !hasFlag(c.Command, name) || c.IsSet(name) { // verify has no --no-check
 			continue
 		}
 		if err := c.Set(name, value); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -43,7 +44,7 @@ func (env Env) stationOf(c *cli.Context, arg string, print func(string)) (*chose
 	case l == nil && only:
 		return nil, noLab()
 	case l == nil:
-		return nil, nil
+		return nil, checkExists(arg)
 	}
 	s, found := l.Inventory.Find(name)
 	st, err := os.Stat(arg)
@@ -66,6 +67,16 @@ func (env Env) stationOf(c *cli.Context, arg string, print func(string)) (*chose
 		"flashlua lab lists the stations of %s, flashlua boards the boards that come with flashlua", l.File)
 }
 
+// checkExists returns an error for a name without a lab file that is no file either.
+func checkExists(arg string) error {
+	if _, err := os.Stat(arg); arg == "" || !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return classify.WithHint(classify.New(classify.Usage, "there is no script or board %q, and no lab file with stations", arg),
+		"name a file, or one of the boards %s%s; for a station name the lab file with --lab FILE or %s",
+		strings.Join(bindings.Boards(), ", "), bindings.DidYouMean(arg, bindings.Boards()), labVariable)
+}
+
 // isScript reports whether an argument can be a script alone.
 func isScript(arg string) bool {
 	return strings.Contains(arg, "/") || strings.HasSuffix(arg, ".lua") || slices.Contains(bindings.Boards(), arg)
@@ -81,33 +92,43 @@ func (env Env) use(c *cli.Context, s *chosen) (*cli.Context, error) {
 	if err := errors.Join(s.lab.CheckStation(st), env.checkSecrets(s, st), env.wrongDefaults(s.lab)); err != nil {
 		return nil, err
 	}
-	if st.Labgrid != "" {
-		if err := usePlace(&st); err != nil {
-			return nil, err
-		}
-	}
 	x, err := copyContext(c, s.Name)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = setFields(x, st)
+	}
+	if err == nil {
+		err = useDefaults(x, s.lab)
+	}
+	return x, err
+}
+
+// setFields sets the flags to the fields of a station.
+func setFields(x *cli.Context, st lab.Station) error {
+	place := ""
+	if st.Labgrid != "" {
+		place = "labgrid:" + st.Labgrid
+	}
+	if place != "" && !hasFlag(x.Command, placeFlagName) {
+		return usageError("station %s is the place %s, which this flashlua cannot use: give the station a port and a power driver", st.Name, place)
 	}
 	for flag, value := range map[string]string{
-		"port": st.Port, "power": st.Power, "files": st.Files, "target": st.Target, "variant": st.Variant,
+		placeFlagName: place, "port": st.Port, "power": st.Power, "files": st.Files, "target": st.Target, "variant": st.Variant,
 	} {
 		if value == "" {
 			continue
 		}
 		if err := x.Set(flag, value); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for flag, values := range map[string]map[string]string{"arg": st.Args, "set": st.Set, "output": st.Outputs, "console": st.Consoles} {
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			if err := x.Set(flag, name+"="+values[name]); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return x, useDefaults(x, s.lab)
+	return nil
 }
 
 // copyContext returns a copy of a command line, with another argument.
@@ -144,10 +165,8 @@ func copyContext(c *cli.Context, argument string) (*cli.Context, error) {
 	return x, nil
 }
 
-// usePlace replaces the labgrid place of a station by its console and its power.
-var usePlace = func(s *lab.Station) error {
-	return usageError("station %s is the labgrid place %s, which this flashlua cannot use: give the station a port and a power driver", s.Name, s.Labgrid)
-}
+// placeFlagName is the flag that takes the place of a coordinator, which has the console and the power.
+const placeFlagName = "place"
 
 // withoutReplaced returns the station without what flags replace. With a simulated board instead of the real one,
 // nothing of the real one is switched or opened.
@@ -160,6 +179,9 @@ func (s *chosen) withoutReplaced(c *cli.Context) lab.Station {
 	}
 	if c.IsSet("port") {
 		st.Labgrid = ""
+	}
+	if c.IsSet(placeFlagName) {
+		st.Port, st.Power, st.Labgrid = "", "", ""
 	}
 	for flag, field := range map[string]*map[string]string{"arg": &st.Args, "set": &st.Set, "output": &st.Outputs, "console": &st.Consoles} {
 		*field = maps.Clone(*field)

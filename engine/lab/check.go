@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/transport"
 )
@@ -25,7 +24,7 @@ func (s Station) Check() (all []Problem) {
 	if s.Board == "" {
 		wrong("", "board is missing: the path of a policy, or the name of a board that comes with flashlua")
 	}
-	simulated := s.Port != "" && engine.IsSimulated(s.Port)
+	_, simulated := transport.Simulated(s.Port)
 	switch {
 	case s.Port != "" && s.Labgrid != "":
 		wrong("port", "port and labgrid exclude each other: the place has its own console")
@@ -56,8 +55,9 @@ func (s Station) Check() (all []Problem) {
 // check returns an error if the specification names no kind of port or driver.
 func (c connection) check() error {
 	var err error
+	_, simulated := transport.Simulated(c.spec)
 	switch {
-	case c.what == "place" || engine.IsSimulated(c.spec) && c.field == "port":
+	case c.what == "place" || simulated && c.field == "port":
 		return nil
 	case c.what == "console":
 		err = transport.Check(c.spec)

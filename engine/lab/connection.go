@@ -38,7 +38,11 @@ func (s Station) connections() []connection {
 		console("consoles."+name, s.Consoles[name])
 	}
 	if s.Labgrid != "" {
-		all = append(all, connection{"labgrid", "place", s.Labgrid, "labgrid " + s.Labgrid})
+		key := "place " + s.Labgrid
+		if strings.HasPrefix(s.Labgrid, "+") { // any place with these tags
+			key = ""
+		}
+		all = append(all, connection{"labgrid", "place", s.Labgrid, key})
 	}
 	outlet("power", s.Power)
 	for _, name := range slices.Sorted(maps.Keys(s.Outputs)) {

@@ -100,6 +100,7 @@ func TestCheck(t *testing.T) {
 		"same second":    {pair(func(a, b *Station) { b.Consoles = map[string]string{"mcu": a.Port} }), "consoles.mcu: consoles.mcu has the same console"},
 		"same outlet":    {pair(func(a, b *Station) { b.Outputs = map[string]string{"reset": a.Power} }), "outputs.reset: outputs.reset has the same outlet as power of station a"},
 		"same place":     {pair(func(a, b *Station) { a.Port, b.Port, a.Labgrid, b.Labgrid = "", "", "p", "p" }), "labgrid: labgrid has the same place"},
+		"same tags":      {pair(func(a, b *Station) { a.Port, b.Port, a.Labgrid, b.Labgrid = "", "", "+board=imx8", "+board=imx8" }), ""},
 		"no outlet":      {pair(func(a, b *Station) { a.Power, b.Power = "none", "none" }), ""},
 		"by hand":        {pair(func(a, b *Station) { a.Power, b.Power = "manual", "manual" }), ""},
 		"two simulated":  {pair(func(a, b *Station) { a.Port, b.Port, a.Power, b.Power = "sim:", "sim:", "", "" }), ""},

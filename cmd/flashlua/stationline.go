@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/lab"
+)
+
+// stationLine is a station in JSON. Secrets of its settings are stars.
+type stationLine struct {
+	Station  string            `json:"station"`
+	Board    string            `json:"board"`
+	Port     string            `json:"port,omitempty"`
+	Power    string            `json:"power,omitempty"`
+	Labgrid  string            `json:"labgrid,omitempty"`
+	Outputs  map[string]string `json:"outputs,omitempty"`
+	Consoles map[string]string `json:"consoles,omitempty"`
+	Files    string            `json:"files,omitempty"`
+	Target   string            `json:"target,omitempty"`
+	Variant  string            `json:"variant,omitempty"`
+	Args     map[string]string `json:"args,omitempty"`
+	Set      map[string]string `json:"set,omitempty"`
+	Tags     []string          `json:"tags"`
+	Note     string            `json:"note,omitempty"`
+	Off      string            `json:"off,omitempty"`  // the reason
+	Held     *holding          `json:"held,omitempty"` // nil if the station is free, or not known
+	Place    string            `json:"place"`          // file:line
+}
+
+// holding is who uses a station.
+type holding struct {
+	By    string    `json:"by"`
+	Since time.Time `json:"since,omitzero"`
+	With  string    `json:"with,omitempty"` // the command
+}
+
+func (env Env) stationLine(l *bindings.Lab, s lab.Station) stationLine {
+	redacted := func(all map[string]string) map[string]string {
+		all = maps.Clone(all)
+		for name, v := range all {
+			if all[name] = engine.RedactAddresses(v); strings.HasSuffix(name, "password") && !isSecretRef(v) {
+				all[name] = "********"
+			}
+		}
+		return all
+	}
+	line := stationLine{
+		Station: s.Name, Board: s.Board, Port: engine.RedactAddresses(s.Port), Power: engine.RedactAddresses(s.Power), Labgrid: s.Labgrid,
+		Outputs: redacted(s.Outputs), Consoles: redacted(s.Consoles), Files: s.Files, Target: s.Target, Variant: s.Variant,
+		Args: redacted(s.Args), Set: redacted(s.Set), Tags: append([]string{}, s.Tags...), Note: s.Note, Off: s.Off, Place: l.Place(s.Name),
+	}
+	if env.Holder != nil {
+		if h, held := env.Holder(s); held {
+			line.Held = &h
+		}
+	}
+	return line
+}
+
+// state returns whether the station can be used, for people.
+func (s stationLine) state(known bool) string {
+	switch {
+	case s.Off != "":
+		return "off: " + s.Off
+	case s.Held != nil:
+		text := "held by " + s.Held.By
+		if !s.Held.Since.IsZero() {
+			text += " since " + s.Held.Since.Format("2006-01-02 15:04")
+		}
+		if s.Held.With != "" {
+			text += " with " + s.Held.With
+		}
+		return text
+	case known:
+		return "free"
+	}
+	return ""
+}
+
+// printStation prints a station, a field in a line.
+func printStation(out io.Writer, s stationLine, known bool) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s\t%s\n", inline(name), inline(value))
+		}
+	}
+	rows := func(field string, values map[string]string) {
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			row(field+"."+name, values[name])
+		}
+	}
+	row("station", s.Station+", "+s.Place)
+	row("state", s.state(known))
+	row("note", s.Note)
+	row("board", s.Board)
+	row("port", s.Port)
+	row("power", s.Power)
+	row("labgrid", s.Labgrid)
+	rows("outputs", s.Outputs)
+	rows("consoles", s.Consoles)
+	row("files", s.Files)
+	row("target", s.Target)
+	row("variant", s.Variant)
+	rows("args", s.Args)
+	rows("set", s.Set)
+	row("tags", strings.Join(s.Tags, ", "))
+	return stdoutError(w.Flush())
+}
