@@ -30,12 +30,13 @@ type artefacts struct {
 	verdict    *verdict
 	events     *sink // nil without --events and --out
 	transcript *sink // nil without --transcript and --out
+	results    *resultLog
 	files      []io.Closer
 }
 
 // openArtefacts opens the files that the flags name. If one of them cannot be opened, the verdict can still be
 // written.
-func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
+func (env Env) openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 	a.verdict = &verdict{}
 	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
 	path := func(flag string) string { return artefactPath(c.String(flag), c.String("out"), flag) }
@@ -73,6 +74,9 @@ func openArtefacts(c *cli.Context, clk clock.Clock) (a artefacts, err error) {
 		if err := open(); err != nil {
 			return a, err
 		}
+	}
+	if a.results, err = env.openResults(c, clk); err != nil {
+		return a, err
 	}
 	if p := path("events"); p != "" {
 		f, err := create(p, others("events")...)
@@ -135,8 +139,9 @@ func (a artefacts) close() {
 	}
 }
 
-// event writes an event as a line of JSON.
+// event writes an event as a line of JSON, and keeps what the results need of it.
 func (a artefacts) event(e engine.Event) {
+	a.results.event(e)
 	if a.events != nil {
 		a.events.Write(eventLine(e))
 	}

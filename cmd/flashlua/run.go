@@ -53,7 +53,7 @@ func (env Env) runOrVerify(c *cli.Context) error { return env.withOutputs(c, Env
 func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Context, artefacts) (*engine.Report, error)) error {
 	inv, end := env.begin(clock.Real{})
 	defer end()
-	out, err := until(inv, drainTime, func() (artefacts, error) { return openArtefacts(c, inv.clk) })
+	out, err := until(inv, drainTime, func() (artefacts, error) { return env.openArtefacts(c, inv.clk) })
 	defer out.close()
 	var report *engine.Report
 	if err == nil {
