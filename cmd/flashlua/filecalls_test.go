@@ -47,6 +47,7 @@ var filePlaces = map[string]string{
 	"engine/power/manual.go":                       "the terminal",
 	"engine/internal/simboard/mediafile.go":        "media in the folder that an operator names, or Access allows",
 	"engine/internal/simboard/simboard.go":         "makes the folder of the media",
+	"engine/results/folder.go":                     "makes the folder that an operator names, and appends to files with names that it makes",
 	"engine/transport/serial.go":                   "the serial port",
 	"engine/transport/uucp_lock.go":                "the lock file LCK..NAME of a process that has ended, and temporary files of its own",
 	"engine/internal/flashtest/flashtest_linux.go": "a medium for tests",

@@ -43,11 +43,12 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "verdict", Usage: "write the verdict to `FILE`, as JSON"},
 		&cli.StringFlag{Name: "events", Usage: "write events to `FILE` while the run goes on, one JSON object per line"},
 		&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
+		resultsFlag(),
 	}, manyFlags()...)
 }
 
 // programFlags are the flags that may be given to a program.
-var programFlags = append([]string{"allow-exec", "timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript"}, onlyForPrograms...)
+var programFlags = append([]string{"allow-exec", "timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript", "results"}, onlyForPrograms...)
 
 // onlyForPrograms are the flags that a board's policy does not take.
 var onlyForPrograms = []string{"allow-read", "allow-write"}

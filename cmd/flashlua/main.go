@@ -102,7 +102,7 @@ func (env Env) app() *cli.App {
 		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
 			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.portsCommand(),
-			env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),
+			env.resultsCommand(), env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   onUsageError,

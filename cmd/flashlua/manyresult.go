@@ -20,9 +20,19 @@ func (m *manyRun) finishStation(i int, rep *engine.Report, out artefacts) {
 	env.saveOutputs(&own, rep, out)
 }
 
+// open opens the outputs of a station.
+func (m *manyRun) open(i int) (artefacts, error) {
+	out, err := m.out.open(i)
+	if err == nil {
+		out.results, err = m.env.openResults(m.cli, m.inv.clk)
+		out.results.setStation(m.stations[i].Name)
+	}
+	return out, err
+}
+
 // save writes the verdict of a station that was not started.
 func (m *manyRun) save(i int, rep *engine.Report) {
-	out, err := m.out.open(i)
+	out, err := m.open(i)
 	defer out.close()
 	if err != nil {
 		fmt.Fprintf(m.printer.lines(i), "%s\n", escapeControl(err.Error()))

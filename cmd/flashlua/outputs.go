@@ -30,13 +30,18 @@ type artefacts struct {
 	verdict    *verdict
 	events     *sink // nil without --events and --out
 	transcript *sink // nil without --transcript and --out
+	results    *resultLog
 	files      []io.Closer
 }
 
-// openArtefacts opens the files that the flags name.
-func openArtefacts(c *cli.Context, clk clock.Clock) (artefacts, error) {
+// openArtefacts opens the files that the flags name, and the results of the run.
+func (env Env) openArtefacts(c *cli.Context, clk clock.Clock) (artefacts, error) {
 	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
-	return openOutputs(c.String, inputs, clk)
+	a, err := openOutputs(c.String, inputs, clk)
+	if err == nil {
+		a.results, err = env.openResults(c, clk)
+	}
+	return a, err
 }
 
 // openOutputs opens the files that flags name: value returns the value of verdict, events, transcript and out. inputs
@@ -143,8 +148,9 @@ func (a artefacts) close() {
 	}
 }
 
-// event writes an event as a line of JSON.
+// event writes an event as a line of JSON, and keeps what the results need of it.
 func (a artefacts) event(e engine.Event) {
+	a.results.event(e)
 	if a.events != nil {
 		a.events.Write(eventLine(e))
 	}

@@ -15,6 +15,10 @@ func (env Env) saveOutputs(inv *invocation, report *engine.Report, out artefacts
 	env.close(out.transcript, report)
 	env.close(out.events, report)
 	report.Lost = appendLost(report.Lost, inv.stderr)
+	if err := out.results.append(inv.clk, report); err != nil {
+		fmt.Fprintf(env.Stderr, "%s\n", escapeControl(err.Error()))
+		report.Warnings = append(report.Warnings, err.Error())
+	}
 	if err := out.verdict.write(inv.clk, report); err != nil {
 		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err)) // without a summary: the run has its own
 		addOutputError(report, err)

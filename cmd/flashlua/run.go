@@ -69,7 +69,7 @@ func (env Env) runOrVerify(c *cli.Context) error {
 func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Context, artefacts) (*engine.Report, error)) error {
 	inv, end := env.begin(clock.Real{})
 	defer end()
-	out, err := until(inv, drainTime, func() (artefacts, error) { return openArtefacts(c, inv.clk) })
+	out, err := until(inv, drainTime, func() (artefacts, error) { return env.openArtefacts(c, inv.clk) })
 	defer out.close()
 	var report *engine.Report
 	if err == nil {
@@ -111,6 +111,7 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 			return nil, err
 		}
 		spec = station.Board
+		out.results.setStation(station.Name)
 		p.note(station.describe())
 	}
 	set, err := parseSet(c.Generic("set").(*repeated))

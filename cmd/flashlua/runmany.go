@@ -171,7 +171,7 @@ func (m *manyRun) load(i int, job *engine.Job) (*engine.Policy, error) {
 func (m *manyRun) runStation(ctx context.Context, i int, _ lab.Station) *engine.Report {
 	m.printer.begin(i)
 	f := m.flashes[i]
-	out, err := m.out.open(i)
+	out, err := m.open(i)
 	defer out.close()
 	var rep *engine.Report
 	if err != nil {

@@ -68,7 +68,7 @@ func newManyEnv(t *testing.T, l testLab) *manyEnv {
 	m.Env = Env{
 		Stdout: m.out, Stderr: m.err, Terminal: func(io.Writer) int { return 0 },
 		Signals: func() (<-chan os.Signal, func()) { return m.signals, func() {} },
-		Exit: func(code int) { t.Errorf("exit %d at once", code) },
+		Exit:    func(code int) { t.Errorf("exit %d at once", code) },
 	}
 	m.Getenv = func(name string) string {
 		if name == labVariable && l != nil {

@@ -24,6 +24,7 @@ func (env Env) writeCommand() *cli.Command {
 			&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only the result"},
 			&cli.StringFlag{Name: "verdict", Usage: "write the verdict to `FILE`, as JSON"},
 			&cli.StringFlag{Name: "events", Usage: "write events to `FILE` while the run goes on, one JSON object per line"},
+			resultsFlag(),
 		},
 		OnUsageError: onUsageError,
 		Action:       env.write,

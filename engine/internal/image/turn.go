@@ -86,6 +86,7 @@ func (s *opener) take(ctx context.Context, key, doing string) (*turn, error) {
 // begin begins the turn, whose lock is f.
 func (t *turn) begin(f *os.File, w *waiter) *turn {
 	t.lock = f
+	t.work.alive.add(f)
 	if o := readHandover(f); w.waited && o != nil && !o.At.Before(w.since) {
 		if o.Alone {
 			t.alone = true
@@ -95,10 +96,12 @@ func (t *turn) begin(f *os.File, w *waiter) *turn {
 		}
 		return t
 	}
-	writeHandover(f, &handover{Process: os.Getpid()})
-	t.work.alive.add(f)
+	t.announce()
 	return t
 }
+
+// announce writes for the runs that will wait for this one which process it is.
+func (t *turn) announce() { writeHandover(t.lock, &handover{Process: os.Getpid()}) }
 
 // sourceKey returns the key of the runs that open the same file with the same options, "" if there is none: if the
 // content of the file could change unnoticed, or if the digest of the file must be computed.
@@ -123,7 +126,9 @@ func (t *turn) image(ref Ref) *Image {
 		return nil
 	}
 	im := t.Cache.openUnchanged(t.found)
-	if im == nil {
+	if im == nil { // it was removed to make room
+		t.found = nil
+		t.announce()
 		return nil
 	}
 	im.ref = ref

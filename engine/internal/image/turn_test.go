@@ -475,3 +475,50 @@ func md5Of(p []byte) string {
 	io.Copy(h, bytes.NewReader(p))
 	return d.of(h).hex
 }
+
+// TestHandedOverImageIsGone holds that a run unpacks the image itself if the one that was handed over was removed
+// meanwhile, and that the next one waits for this run.
+func TestHandedOverImageIsGone(t *testing.T) {
+	c := &Cache{Dir: t.TempDir(), Limit: 1 << 30}
+	path := gzipped(t, content(1, 9<<20))
+	o, err := Stager{Cache: c}.opener()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := o.take(t.Context(), strings.Repeat("0", 64), "unpacks x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := Stager{Cache: c}.Open(t.Context(), Ref(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	waits, second := make(chan string, 1), make(chan *turn, 1)
+	go func() {
+		o, err := Stager{Cache: c, Observer: Observer{Note: func(text string) { waits <- text }}}.opener()
+		if err != nil {
+			t.Error(err)
+		}
+		next, err := o.take(t.Context(), strings.Repeat("0", 64), "unpacks x")
+		if err != nil {
+			t.Error(err)
+		}
+		second <- next
+	}()
+	<-waits
+	first.end(t.Context(), im, nil)
+	c.removeEntry(im.source)
+	first.release()
+	next := <-second
+	defer next.release()
+	if next.found == nil {
+		t.Fatal("found = nil; want what the first run left")
+	}
+	if got := next.image("x"); got != nil {
+		t.Errorf("image = %v; want nil", got)
+	}
+	if o := readHandover(next.lock); o == nil || o.Process != os.Getpid() || !o.At.IsZero() {
+		t.Errorf("the lock file has %+v; want that this process works", o)
+	}
+}
