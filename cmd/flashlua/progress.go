@@ -82,6 +82,11 @@ func (p *lane) current() activity {
 // track updates the activities from an event. The caller holds mu.
 func (p *printer) track(e engine.Event) {
 	switch e.Type {
+	case engine.EventHold:
+		p.phase = activity{"preparing", e.Time}
+		if e.Place > 0 {
+			p.phase.name = fmt.Sprintf("waiting in the queue, place %d", e.Place)
+		}
 	case engine.EventAttempt:
 		p.attempt, p.steps, p.pause, p.phase = e.Attempt, nil, nil, activity{fmt.Sprintf("attempt %d", e.Attempt), e.Time}
 		p.step = ""

@@ -104,7 +104,7 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, out), Hurry: inv.signalContext.hurry, Events: func(e engine.Event) {
+	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, out), Hurry: inv.signalContext.hurry, Hold: env.holdFor(c, p.clk), Events: func(e engine.Event) {
 		p.event(e)
 		out.event(e)
 	}}

@@ -418,6 +418,7 @@ function sequence:step(name) end
 ---@field check? flashlua.verdict_check
 ---duration of the run
 ---@field duration_ns integer
+---@field waited_ns? integer
 ---the board was simulated
 ---@field simulated boolean
 ---output that was not read in time
