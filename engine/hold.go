@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/lab"
 )
@@ -26,8 +29,8 @@ func (h held) end() {
 	}
 }
 
-// hold holds the station of the job, or its consoles, for a run. Before it waits for another job it checks the plan, so
-// that a plan that cannot work is reported at once.
+// hold holds the station of the job, or its consoles, for a run. If another job has them it checks the plan before it
+// waits: a plan that cannot work is reported at once, and not as what a later try can do.
 func (e Engine) hold(ctx context.Context, p *Policy, j Job, mode Mode) (held, error) {
 	if e.Hold == nil || j.DryRun {
 		return held{}, nil
@@ -43,25 +46,30 @@ func (e Engine) hold(ctx context.Context, p *Policy, j Job, mode Mode) (held, er
 	}
 	events := newEmitter(e.Clock, secrets, e.source, e.Events)
 	defer events.close(e.Hurry)
+	check := sync.OnceValue(func() error {
+		if mode == ModeConsole { // which has no image
+			return nil
+		}
+		return e.checkDry(ctx, p, j)
+	})
 	began, waits := e.Clock.Now(), false
 	release, err := e.Hold(ctx, names, lab.Request{Station: j.Station, Image: MaskAddress(j.parts()[0].Image), Notify: func(q lab.Queue) error {
-		first := !waits
-		if waits = true; first && mode != ModeConsole { // which has no image
-			if err := e.checkDry(ctx, p, j); err != nil {
-				return err
-			}
+		waits = true
+		if err := check(); err != nil {
+			return err
 		}
 		events.emit(Event{Type: EventHold, Place: q.Place, Text: q.String()})
 		return nil
 	}})
-	h := held{release: release}
-	if waits {
-		h.waited = e.Clock.Now().Sub(began)
+	if classify.Find(err, classify.StationHeld) != nil {
+		return held{}, cmp.Or(check(), err)
 	}
-	if waits && err == nil {
-		events.emit(Event{Type: EventHold, Text: fmt.Sprintf("it is free after %s", h.waited.Round(100*time.Millisecond))})
+	if !waits || err != nil {
+		return held{release: release}, err
 	}
-	return h, err
+	waited := e.Clock.Now().Sub(began)
+	events.emit(Event{Type: EventHold, Text: fmt.Sprintf("it is free after %s", waited.Round(100*time.Millisecond))})
+	return held{release, waited}, nil
 }
 
 // holdAndSimulate holds what the job uses, and replaces the hardware of e if it is simulated: the media of a simulated
