@@ -96,7 +96,7 @@ func (e Engine) checkDry(ctx context.Context, p *Policy, j Job) error {
 	if err != nil {
 		return err
 	}
-	return inOrder(ctx, append(r.planSteps(r.staging.checkExist), r.checkPortSpec))
+	return inOrder(ctx, r.planSteps(r.staging.checkExist))
 }
 
 // newDryRun returns a run that only checks the plan of a job. The caller calls done after it.
