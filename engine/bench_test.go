@@ -69,12 +69,12 @@ func (b *bench) run(t *testing.T) (*Report, time.Duration) {
 }
 
 // order is the grammar of events in the comment of Event, one letter for each type.
-var order = regexp.MustCompile(`^(l((a(s+|S+|r)*A)(r?a(s+|S+|r)*A)*(s(s+|S+|r)*S)?)?)?p*c*e$`)
+var order = regexp.MustCompile(`^h*(l((a(s+|S+|r)*A)(r?a(s+|S+|r)*A)*(s(s+|S+|r)*S)?)?)?p*c*e$`)
 
 func (b *bench) checkOrder(t *testing.T) {
 	t.Helper()
 	letter := map[EventType]string{
-		EventPlan: "l", EventAttempt: "a", EventAttemptEnd: "A", EventStep: "s", EventStepEnd: "S", EventRetry: "r",
+		EventHold: "h", EventPlan: "l", EventAttempt: "a", EventAttemptEnd: "A", EventStep: "s", EventStepEnd: "S", EventRetry: "r",
 		EventPower: "p", EventCleanup: "c", EventEnd: "e",
 	}
 	var word string

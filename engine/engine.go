@@ -49,6 +49,8 @@ type Engine struct {
 	Hurry <-chan struct{}
 	// Console records the console. It may be nil.
 	Console *console.Transcript
+	// Hold keeps other jobs off the station or the console of a run. Nil does not.
+	Hold HoldFunc
 	// Rules come before the built-in rules of classification. A policy's classify overrides both.
 	Rules []classify.NamedRule
 	// Cache keeps decompressed images. Nil keeps none.
@@ -87,10 +89,11 @@ func (e *Engine) setDefaults() {
 
 // Run flashes a board: it checks the plan and makes attempts until one is verified. The report is never nil.
 func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
-	done, err := e.simulate(p, j)
-	defer done()
 	ctx = withValues(ctx)
+	done, waited, err := e.holdAndSimulate(ctx, p, j, j.Mode())
+	defer done()
 	r := e.newBoardRun(p, j, j.Mode())
+	r.report.Waited = waited
 	var d classify.Decision
 	if err != nil {
 		d = r.decider.builtin(ctx, err)

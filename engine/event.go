@@ -4,7 +4,7 @@ import "time"
 
 // Event is one thing that happened in a run. Their order is fixed:
 //
-//	plan (attempt (step … step-end)* attempt-end [retry])* [step … step-end] power* cleanup* end
+//	hold* plan (attempt (step … step-end)* attempt-end [retry])* [step … step-end] power* cleanup* end
 //
 // where the step after the last attempt is the policy's check, and
 // that of Interactive is (step … step-end)* cleanup* end. Steps nest. Progress, output, note and unknown come at any
@@ -21,6 +21,7 @@ type Event struct {
 	Attempt int           `json:"attempt,omitempty"` // from 1
 	Step    string        `json:"step,omitempty"`
 	Output  string        `json:"output,omitempty"` // name of an output of the station
+	Place   int           `json:"place,omitempty"`  // in the queue for the station, from 1; 0 when it is held
 	Text    string        `json:"text,omitempty"`
 	Error   string        `json:"error,omitempty"`
 	Kind    string        `json:"kind,omitempty"`
@@ -37,6 +38,7 @@ type EventType string
 
 // The types of events.
 const (
+	EventHold       EventType = "hold"
 	EventPlan       EventType = "plan"
 	EventAttempt    EventType = "attempt"
 	EventAttemptEnd EventType = "attempt-end"

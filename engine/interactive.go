@@ -22,10 +22,11 @@ const (
 // board's power as it is, whatever the policy's power_after says. The report is never nil; its result is
 // ResultReached if use returned nil.
 func (e Engine) Interactive(ctx context.Context, p *Policy, j Job, to BoardState, use func(context.Context, *console.Console) error) *Report {
-	done, err := e.simulate(p, j)
-	defer done()
 	ctx = withValues(ctx)
+	done, waited, err := e.holdAndSimulate(ctx, p, j, ModeConsole)
+	defer done()
 	r := e.newBoardRun(p, j, ModeConsole)
+	r.report.Waited = waited
 	if err == nil {
 		err = recovered(func() error { return r.prepareInteractive(ctx, to) })
 	}

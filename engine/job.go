@@ -18,6 +18,7 @@ type Job struct {
 	MaxSize  int64             // bytes that an image may have, decompressed; 0 is no limit
 	Format   string            // of all image files, one of Formats; "" is "auto"
 	Parts    []Part            // partitions to write, in this order, instead of Image
+	Station  string            // name of the station in a lab, which the run holds; "" holds the consoles alone
 	Port     string            // console, as transport.Open takes it
 	Consoles map[string]string // ports of the policy's other consoles, by name
 	Power    string            // as power.Open takes it

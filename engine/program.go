@@ -31,6 +31,7 @@ type Program struct {
 	power   []*ProgramPower
 	open    []*console.Console
 	runs    programRuns
+	holds   programHolds
 }
 
 // RunProgram calls f with a Program. The report is never nil; its result is ResultDone if f returned nil and every
@@ -85,7 +86,14 @@ func (p *Program) Open(ctx context.Context, spec string, c Console) (*console.Co
 	if err := p.run.grants.canUse(spec); err != nil {
 		return nil, err
 	}
+	name, release, err := p.holdPort(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
 	con, err := p.run.openConsole(ctx, spec, c, p.run.secrets, func(port transport.Port) transport.Port { return typedPort{port, p.markTyped} })
+	if err != nil {
+		release()
+	}
 	if err != nil && strings.HasPrefix(spec, "sim:") { // an Engine.OpenPort of a Go program may know such a port
 		return nil, classify.WithHint(classify.New(classify.Usage, "%q is a simulated board, which only flash.run and flash.all start", spec),
 			"start one with `flashlua sim`, and open the port that it prints")
@@ -95,7 +103,13 @@ func (p *Program) Open(ctx context.Context, spec string, c Console) (*console.Co
 	}
 	p.markTouched()
 	p.open = append(slices.DeleteFunc(p.open, (*console.Console).Closed), con)
-	p.run.cleanups.push("console "+spec, con.Close)
+	p.run.cleanups.push("console "+spec, func() error {
+		defer release()
+		return con.Close()
+	})
+	if name != "" {
+		p.holds.add(portHold{name, con, release})
+	}
 	return con, nil
 }
 

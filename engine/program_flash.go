@@ -47,14 +47,7 @@ func (p *Program) Flash(ctx context.Context, x *ProgramRun, policy *Policy, j Jo
 
 // flash runs a policy in the environment e, and records nothing. Safe for concurrent use.
 func (p *Program) flash(ctx context.Context, x *ProgramRun, e Engine, policy *Policy, j Job) *Report {
-	e.source = x.name
-	done, err := e.simulate(policy, j)
-	if err != nil {
-		rep := RefusedReport(err)
-		rep.Mode, rep.Board, rep.Port = j.Mode(), policy.Name, j.Port
-		return rep
-	}
-	defer done()
+	e.source, e.Hold = x.name, p.holdOthers()
 	return e.Run(ctx, policy, j)
 }
 

@@ -57,17 +57,9 @@ func (e Engine) checkPlan(ctx context.Context, f Flash) error {
 	if err := e.grants.canFlash(f.Policy, f.Job); err != nil {
 		return err
 	}
-	e.Events = nil
-	dry := f.Job
-	dry.DryRun = true
-	done, err := e.simulate(f.Policy, dry)
-	if err != nil {
-		return err
-	}
+	r, done, err := e.newDryRun(f.Policy, f.Job)
 	defer done()
-	r := e.newBoardRun(f.Policy, dry, ModeDryRun)
-	defer r.cleanups.run(func(error) {})
-	if err := r.resolve(); err != nil {
+	if err != nil {
 		return err
 	}
 	steps := r.planSteps(r.staging.checkExist)

@@ -66,9 +66,10 @@ type Report struct {
 	PolicySHA256 string        `json:"policy_sha256,omitempty"`
 	Image        ImageReport   `json:"image"`
 	Target       TargetReport  `json:"target"`
-	Parts        []PartReport  `json:"parts,omitempty"` // Image and Target are those of the first; Target.State is of all
-	Check        *CheckReport  `json:"check,omitempty"` // nil if the policy has none
-	Duration     time.Duration `json:"duration_ns"`
+	Parts        []PartReport  `json:"parts,omitempty"`     // Image and Target are those of the first; Target.State is of all
+	Check        *CheckReport  `json:"check,omitempty"`     // nil if the policy has none
+	Duration     time.Duration `json:"duration_ns"`         // without the wait for the station
+	Waited       time.Duration `json:"waited_ns,omitempty"` // for the station
 	Simulated    bool          `json:"simulated"`
 	Lost         []Loss        `json:"lost,omitempty"`     // output that was not read in time
 	Runs         []*Report     `json:"runs,omitempty"`     // the flashes of a program, the last maxRuns of them

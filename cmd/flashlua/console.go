@@ -56,7 +56,7 @@ func (env Env) console(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	e := engine.Engine{Clock: inv.clk, Events: p.event, Hurry: inv.signalContext.hurry}
+	e := engine.Engine{Clock: inv.clk, Events: p.event, Hurry: inv.signalContext.hurry, Hold: env.holdFor(c, inv.clk)}
 	var transcript *sink
 	if path := c.String("transcript"); path != "" {
 		f, err := newRotatingFile(path, c.String("board"))

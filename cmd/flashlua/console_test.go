@@ -246,7 +246,7 @@ func TestConsoleIsLocked(t *testing.T) {
 			read(t, p.Master, "x")
 		}
 	}
-	second.ends(code, 75, "in use by process", "nothing was touched: transport.busy")
+	second.ends(code, 75, " is held by ", "nothing was touched: station.held")
 	io.WriteString(first.person, "\x1d")
 	first.ends(code, 0)
 }

@@ -35,6 +35,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.GenericFlag{Name: "arg", Value: &repeated{}, Usage: "argument of the policy, `NAME=VALUE`, as flashlua boards show lists them; may be repeated"},
 		&cli.GenericFlag{Name: "allow-exec", Value: &repeated{}, Usage: "allow the script to run the command `NAME` on this machine; may be repeated"},
 		&cli.IntFlag{Name: "retries", Usage: "number of attempts after the first, `N`", DefaultText: "the policy's"},
+		waitFlag(),
 		&cli.DurationFlag{Name: "timeout", Usage: "total deadline, `D` as in 30m", DefaultText: "the policy's"},
 		&cli.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "print the plan and touch nothing: no port, no power"},
 		&cli.BoolFlag{DisableDefaultText: true, Name: "verbose", Aliases: []string{"v"}, Usage: "print steps when they begin, and the output of the board"},
@@ -48,7 +49,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 }
 
 // programFlags are the flags that may be given to a program.
-var programFlags = append([]string{"allow-exec", "timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript", "results"}, onlyForPrograms...)
+var programFlags = append([]string{"allow-exec", "wait", "timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript", "results"}, onlyForPrograms...)
 
 // onlyForPrograms are the flags that a board's policy does not take.
 var onlyForPrograms = []string{"allow-read", "allow-write"}
@@ -58,6 +59,8 @@ func checkFlags(c *cli.Context) error {
 	switch {
 	case c.IsSet("timeout") && c.Duration("timeout") <= 0:
 		return usageError("--timeout must be more than 0")
+	case c.IsSet("wait") && c.Duration("wait") < 0:
+		return usageError("--wait must be 0 or more")
 	case c.IsSet("retries") && c.Int("retries") < 0:
 		return usageError("--retries must be 0 or more")
 	}

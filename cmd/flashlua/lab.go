@@ -109,7 +109,7 @@ func (env Env) listStations(l *bindings.Lab, tags []string, asJSON bool) error {
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "station\tboard\ttags\tstate\tnote")
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", inline(s.Station), inline(s.Board), inline(strings.Join(s.Tags, ",")), inline(s.state(env.Holder != nil)), inline(s.Note))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", inline(s.Station), inline(s.Board), inline(strings.Join(s.Tags, ",")), inline(s.state()), inline(s.Note))
 	}
 	w.Flush()
 	return stdoutError(writeTrimmed(env.Stdout, text.String()))
@@ -131,5 +131,5 @@ func (env Env) showStation(l *bindings.Lab, name string, asJSON bool) error {
 	if asJSON {
 		return printJSON(env.Stdout, line)
 	}
-	return printStation(env.Stdout, line, env.Holder != nil)
+	return printStation(env.Stdout, line)
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
-	"github.com/flashlua/flashlua/engine/lab"
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
@@ -33,7 +32,6 @@ type Env struct {
 	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop, signals have their default effect
 	Exit           func(code int)                                 // ends the process at once
 	Ports          func() []transport.PortInfo
-	Holder         func(s lab.Station) (h holding, held bool) // returns who uses a station; nil: that is not known
 }
 
 // memoryLimit is the memory in bytes from which the garbage collector works harder, so that garbage of scripts and
@@ -101,7 +99,7 @@ func (env Env) app() *cli.App {
 		Name: "flashlua", Usage: "flash embedded boards from Lua policies, and verify what was written", HideVersion: true,
 		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
-			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.portsCommand(),
+			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.holdCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.portsCommand(),
 			env.resultsCommand(), env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {},

@@ -77,5 +77,6 @@ func (x *choice) jobOf(s lab.Station) (stationJob, error) {
 	if err == nil {
 		err = x.env.readArguments(c, &j.job)
 	}
+	j.job.Station = s.Name
 	return j, err
 }

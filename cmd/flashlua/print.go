@@ -164,6 +164,8 @@ func (p *printer) event(e engine.Event) {
 			rule = ", by rule " + e.Rule
 		}
 		p.printf("  %s in %s%s\n", what, e.Wait, rule)
+	case engine.EventHold:
+		p.printf("%s\n", e.Text)
 	case engine.EventNote:
 		p.printText(e.Text)
 	case engine.EventPower:

@@ -91,6 +91,11 @@ func (p *printer) track(e engine.Event) {
 // track updates the activities from an event.
 func (p *lane) track(e engine.Event) {
 	switch e.Type {
+	case engine.EventHold:
+		p.phase = activity{"preparing", e.Time}
+		if e.Place > 0 {
+			p.phase.name = fmt.Sprintf("waiting in the queue, place %d", e.Place)
+		}
 	case engine.EventAttempt:
 		p.attempt, p.steps, p.pause, p.phase = e.Attempt, nil, nil, activity{fmt.Sprintf("attempt %d", e.Attempt), e.Time}
 		p.step = ""

@@ -139,15 +139,16 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, p.level, out), Hurry: inv.signalContext.hurry, Events: func(e engine.Event) {
+	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, p.level, out), Hurry: inv.signalContext.hurry, Hold: env.holdFor(c, p.clk), Events: func(e engine.Event) {
 		p.event(e)
 		out.event(e)
 	}}
-	do := env.runBoard
+	var report *engine.Report
 	if script.Program != nil {
-		do = env.runProgram
+		report, err = env.runProgram(inv, c, e, script)
+	} else {
+		report, err = env.runBoard(inv, c, e, script, station)
 	}
-	report, err := do(inv, c, e, script)
 	if err != nil {
 		return nil, err
 	}
@@ -183,8 +184,8 @@ func checkPlan(spec string, o bindings.Options, note func(string)) error {
 	return errors.Join(all...)
 }
 
-// runBoard flashes or verifies a board with its policy.
-func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script) (*engine.Report, error) {
+// runBoard flashes or verifies a board with its policy. station is nil if the command line names none.
+func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script, station *chosen) (*engine.Report, error) {
 	for _, name := range onlyForPrograms {
 		if c.IsSet(name) {
 			return nil, usageError("%s is a board's policy: --%s is for programs", script.File, name)
@@ -196,6 +197,9 @@ func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script
 	}
 	if err := env.readArguments(c, &job); err != nil {
 		return nil, err
+	}
+	if station != nil {
+		job.Station = station.Name
 	}
 	return e.Run(inv.Context, script.Policy, job), nil
 }

@@ -86,7 +86,7 @@ func (m *manyRun) run() (results []lab.Result, err error) {
 		names = append(names, inline(s.Name))
 	}
 	m.printer = m.env.newManyPrinter(m.inv.clk, level, names, m.inv.signalContext.hurry)
-	m.engine = engine.Engine{Clock: m.inv.clk, Cache: cache, Stdin: m.env.stdin(), Images: m.shared, Hurry: m.inv.signalContext.hurry}
+	m.engine = engine.Engine{Clock: m.inv.clk, Cache: cache, Stdin: m.env.stdin(), Images: m.shared, Hurry: m.inv.signalContext.hurry, Hold: m.env.holdFor(m.cli, m.inv.clk)}
 	if results, err = m.plan(); err != nil {
 		return results, err
 	}

@@ -49,6 +49,11 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("FLASHLUA_CACHE", filepath.Join(e.WorkDir, ".cache"))
+			locks := filepath.Join(e.WorkDir, ".locks")
+			if err := os.Mkdir(locks, 0o700); err != nil {
+				return err
+			}
+			e.Setenv("FLASHLUA_LOCKS", locks)
 			e.Setenv("GORACE", hurry)
 			e.Setenv("EXAMPLES", examples)
 			return notText(e.WorkDir)

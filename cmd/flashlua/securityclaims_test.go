@@ -184,7 +184,7 @@ var claims = []claim{
 	},
 	{
 		says: "It needs no flag for a serial port, a network address or an HTTP power driver.",
-		runs: []proof{do("", "open @tcp:127.0.0.1:1", 2, "transport.open"), do("", "open @serial:out/x.raw", 2, "out/x.raw is not a serial port"), do("", "power WEB/{}", 0, "")},
+		runs: []proof{do("", "open @tcp:127.0.0.1:1", 75, "transport.open.unavailable"), do("", "open @serial:out/x.raw", 2, "out/x.raw is not a serial port"), do("", "power WEB/{}", 0, "")},
 	},
 	{says: "A script can connect to a board in fastboot at any network address, with `host.fastboot`, without a flag.", by: []string{"TestFastboot"}},
 	{

@@ -77,6 +77,26 @@ func checkExists(arg string) error {
 		strings.Join(bindings.Boards(), ", "), bindings.DidYouMean(arg, bindings.Boards()), labVariable)
 }
 
+// findStation returns the station of a name.
+func (env Env) findStation(c *cli.Context, name string) (lab.Station, error) {
+	name, _ = strings.CutPrefix(name, stationPrefix)
+	l, err := env.openLab(c, func(string) {})
+	if err != nil {
+		return lab.Station{}, err
+	}
+	if l == nil {
+		return lab.Station{}, noLab()
+	}
+	s, found := l.Inventory.Find(name)
+	switch {
+	case found:
+		return s, nil
+	case l.Wrong(name) != nil:
+		return s, l.Wrong(name)
+	}
+	return s, l.Unknown(name)
+}
+
 // isScript reports whether an argument can be a script alone.
 func isScript(arg string) bool {
 	return strings.Contains(arg, "/") || strings.HasSuffix(arg, ".lua") || slices.Contains(bindings.Boards(), arg)

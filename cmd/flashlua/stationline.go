@@ -7,10 +7,11 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/hold"
 	"github.com/flashlua/flashlua/engine/lab"
 )
 
@@ -31,15 +32,8 @@ type stationLine struct {
 	Tags     []string          `json:"tags"`
 	Note     string            `json:"note,omitempty"`
 	Off      string            `json:"off,omitempty"`  // the reason
-	Held     *holding          `json:"held,omitempty"` // nil if the station is free, or not known
+	Held     *hold.Hold        `json:"held,omitempty"` // by a job on this machine; nil if the station is free
 	Place    string            `json:"place"`          // file:line
-}
-
-// holding is who uses a station.
-type holding struct {
-	By    string    `json:"by"`
-	Since time.Time `json:"since,omitzero"`
-	With  string    `json:"with,omitempty"` // the command
 }
 
 func (env Env) stationLine(l *bindings.Lab, s lab.Station) stationLine {
@@ -57,36 +51,25 @@ func (env Env) stationLine(l *bindings.Lab, s lab.Station) stationLine {
 		Outputs: redacted(s.Outputs), Consoles: redacted(s.Consoles), Files: s.Files, Target: s.Target, Variant: s.Variant,
 		Args: redacted(s.Args), Set: redacted(s.Set), Tags: append([]string{}, s.Tags...), Note: s.Note, Off: s.Off, Place: l.Place(s.Name),
 	}
-	if env.Holder != nil {
-		if h, held := env.Holder(s); held {
-			line.Held = &h
-		}
+	if h, held := env.locks(clock.Real{}).Holder(hold.StationName(s.Name)); held {
+		line.Held = &h
 	}
 	return line
 }
 
 // state returns whether the station can be used, for people.
-func (s stationLine) state(known bool) string {
+func (s stationLine) state() string {
 	switch {
 	case s.Off != "":
 		return "off: " + s.Off
 	case s.Held != nil:
-		text := "held by " + s.Held.By
-		if !s.Held.Since.IsZero() {
-			text += " since " + s.Held.Since.Format("2006-01-02 15:04")
-		}
-		if s.Held.With != "" {
-			text += " with " + s.Held.With
-		}
-		return text
-	case known:
-		return "free"
+		return "held by " + s.Held.String()
 	}
-	return ""
+	return "free"
 }
 
 // printStation prints a station, a field in a line.
-func printStation(out io.Writer, s stationLine, known bool) error {
+func printStation(out io.Writer, s stationLine) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
 		if value != "" {
@@ -99,7 +82,7 @@ func printStation(out io.Writer, s stationLine, known bool) error {
 		}
 	}
 	row("station", s.Station+", "+s.Place)
-	row("state", s.state(known))
+	row("state", s.state())
 	row("note", s.Note)
 	row("board", s.Board)
 	row("port", s.Port)

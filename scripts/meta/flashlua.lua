@@ -457,8 +457,10 @@ function sequence:step(name) end
 ---@field parts? flashlua.verdict_parts[]
 ---the policy's `check`, see below; only if the policy has one
 ---@field check? flashlua.verdict_check
----duration of the run
+---duration of the run, without `waited_ns`
 ---@field duration_ns integer
+---how long the run waited for a board that another job held
+---@field waited_ns? integer
 ---the board was simulated
 ---@field simulated boolean
 ---output that was not read in time
