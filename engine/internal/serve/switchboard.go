@@ -122,7 +122,8 @@ func (b *switchboard) changedLocked() {
 	b.changed = make(chan struct{})
 }
 
-// receive owns the port at an address, or is connected to its owner, until that ends. had reports whether it was either.
+// receive owns the port at an address, or is connected to its owner, until that ends. had reports whether it was
+// either.
 func (b *switchboard) receive(ctx context.Context, at string) (had bool, err error) {
 	control, err := listenControl(ctx, at)
 	if errors.Is(err, syscall.EADDRINUSE) {
