@@ -201,7 +201,8 @@ func (b *switchboard) unuse() (last bool) {
 
 // add adds the route to a server of this process.
 func (b *switchboard) add(t *TFTP, note func(string)) error {
-	x := &route{token: t.token, user: os.Getuid(), names: t.names(), deliver: t.handle}
+	names := t.names() // files of further names can be requested with the token
+	x := &route{token: t.token, user: os.Getuid(), names: names[:min(len(names), maxNames)], deliver: t.handle}
 	if _, err := b.routes.set(x, nil); err != nil {
 		return classify.Wrap(err, classify.Internal, "a run's files cannot be served")
 	}
