@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestServeBootFiles: the name by which a board requests a file begins with the token of the run, and is not longer than
-// U-Boot's names.
+// TestServeBootFiles: the name by which a board requests a file begins with the token of the run, and is not longer
+// than U-Boot's names.
 func TestServeBootFiles(t *testing.T) {
 	long := strings.Repeat("x", maxTFTPName-tokenLength)
 	r := Engine{ListenUDP: func(ctx context.Context, network, _ string) (net.PacketConn, error) {
