@@ -146,7 +146,8 @@ func TestTwoBoardsOfAProgram(t *testing.T) {
 	b.equal()
 }
 
-// TestTwoBoardsOfAGoProgram flashes two boards at once in this process. One of them also requests a file without a token.
+// TestTwoBoardsOfAGoProgram flashes two boards at once in this process. One of them also requests a file without a
+// token.
 func TestTwoBoardsOfAGoProgram(t *testing.T) {
 	a, b := twoRigs(t)
 	policies := map[*rig]string{a: a.Arch.policyFile(), b: b.variant(fmt.Sprintf(`

@@ -1,5 +1,6 @@
 // Package serve is the station's side of every transfer: an HTTP and a TFTP server that offer what a run needs and
-// nothing else. It owns the listening sockets and counts what it sent; it does not know what the bytes are.
+// nothing else, and the share of a TFTP port that processes have. It owns the listening sockets and counts what it
+// sent; it does not know what the bytes are.
 package serve
 
 import (

@@ -27,9 +27,9 @@ type message struct {
 }
 
 const (
-	maxMessage = 64 << 10 // bytes
-	maxNames   = 256      // of a route
-	maxName    = 255      // bytes
+	maxMessage = 128 << 10 // bytes; it holds the longest names, of six bytes for each of theirs
+	maxNames   = 64        // of a route
+	maxName    = 255       // bytes
 )
 
 // tokenForm matches a token.
