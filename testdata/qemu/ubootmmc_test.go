@@ -23,9 +23,9 @@ const (
 	userAt  = 2 * emmcBoot
 )
 
-// TestUBootWriterMMC has U-Boot write images of several sizes to an SD card and to the hardware partitions of an eMMC,
-// by offset and to GPT partitions, in one run. Outside, the files must hold the images, padded to sectors with zeros,
-// and everything else as it was.
+// TestUBootWriterMMC has U-Boot write images of several sizes to an SD card and to the hardware partitions of an
+// eMMC, by offset and to GPT partitions, in one run. Outside, the files must hold the images, padded to sectors
+// with zeros, and everything else as it was.
 func TestUBootWriterMMC(t *testing.T) {
 	const size = 64 << 20
 	r := ubootBoard{arch: MMC, media: []ubootMedium{{uboot: "mmc 0", bus: "emmc"}, {uboot: "mmc 1", bus: "sd"}}}.newRig(t, size)
@@ -210,8 +210,8 @@ func TestUBootWriterMMCLies(t *testing.T) {
 	}
 }
 
-// TestUBootWriterMMCResumes resets a board in the middle of a write of its eMMC. The next attempt finds right what the
-// first one wrote.
+// TestUBootWriterMMCResumes resets a board in the middle of a write of its eMMC. The next attempt finds right what
+// the first one wrote.
 func TestUBootWriterMMCResumes(t *testing.T) {
 	r := ubootBoard{arch: MMC, media: []ubootMedium{{uboot: "mmc 0", bus: "emmc"}}}.newRig(t, 64<<20)
 	r.want = bytes.Repeat([]byte{1, 2, 3, 4, 5, 6, 7, 0}, 3<<20)

@@ -52,8 +52,8 @@ type busCommands struct {
 	list string // shows the devices
 }
 
-// buses are the commands of all interfaces of block devices. mmc list probes the controllers, which some U-Boots have
-// not done: those on PCI are found after U-Boot's start looked for cards. mmc rescan looks for a card again.
+// buses are the commands of all interfaces of block devices. mmc list probes the controllers, which some U-Boots
+// have not done: those on PCI are found after U-Boot's start looked for cards. mmc rescan looks for a card again.
 var buses = map[string]busCommands{
 	"mmc":    {"mmc list; mmc rescan", "mmc list"},
 	"virtio": {"virtio scan", "virtio info"},
@@ -151,8 +151,8 @@ func (b *block) Write(ctx context.Context, ram uint64, off, n int64) error {
 // cmd/mmc.c.
 var transferredBlocks = regexp.MustCompile(`(-?\d+) blocks (?:read|written|write): (OK|ERROR)`)
 
-// transfer reads or writes. It repeats what failed: the output may be damaged, or a transfer on the medium's bus. A read
-// that is repeated may leave in RAM what the one before it read, which came from the medium, too.
+// transfer reads or writes. It repeats what failed: the output may be damaged, or a transfer on the medium's bus.
+// A read that is repeated may leave in RAM what the one before it read, which came from the medium, too.
 func (b *block) transfer(ctx context.Context, verb string, kind classify.Kind, ram uint64, off, n int64) error {
 	cmd := fmt.Sprintf("%s %s %x %x %x", b.iface, verb, ram, (b.first+off)/b.size, n/b.size)
 	var res console.Result

@@ -25,8 +25,8 @@ func openMMC(p Prompt, m []string, o Options) (Medium, error) {
 	return &mmc{block{Prompt: p, Options: o, iface: "mmc", dev: m[1], hw: hw}}, checkBlockOptions(m[0], o)
 }
 
-// maxTransfer are the bytes of one command. U-Boot's driver of SDHCI gives up on a transfer after 10 s, which a slow card
-// needs for some 32 MiB. Source: U-Boot, sdhci_transfer_data in drivers/mmc/sdhci.c.
+// maxTransfer are the bytes of one command. U-Boot's SDHCI driver ends a transfer after 10 s with an error; a slow
+// card needs longer for 32 MiB. Source: U-Boot, sdhci_transfer_data in drivers/mmc/sdhci.c.
 const maxTransfer = 8 << 20
 
 // Read implements Medium.
@@ -57,11 +57,12 @@ func (b *block) errNoHardware(output string) error {
 		"an SD card has none, and boot0 and boot1 of an eMMC are 1 and 2: `mmc dev %s; mmc info` at U-Boot's prompt shows which card it is", b.dev)
 }
 
-// area matches the write protection of an eMMC's boot partitions in the output of mmc info. Source: U-Boot, cmd/mmc.c.
+// area matches the write protection of an eMMC's boot partitions in the output of mmc info. Source: U-Boot,
+// cmd/mmc.c.
 var area = regexp.MustCompile(`(?m)^Boot area (\d) is (power on|permanently) protected`)
 
-// checkWritable implements writeChecker. It has U-Boot write no blocks: U-Boot looks at the card's switch before. The
-// write protection of an eMMC's boot partition is in one of its registers.
+// checkWritable implements writeChecker. It has U-Boot write no blocks: U-Boot looks at the card's switch before.
+// The write protection of an eMMC's boot partition is in one of its registers.
 func (c *mmc) checkWritable(ctx context.Context, ram uint64, off, _ int64) error {
 	res, err := c.Exec(ctx, console.Command{Text: fmt.Sprintf("mmc write %x %x 0", ram, (c.first+off)/c.size)})
 	switch {
