@@ -155,6 +155,15 @@ func (l Locks) Acquire(ctx context.Context, names []string, r Request) (*Lock, e
 	return lock, nil
 }
 
+// Hold is Acquire in the form of Engine.Hold.
+func (l Locks) Hold(ctx context.Context, names []string, r Request) (release func(), err error) {
+	lock, err := l.Acquire(ctx, names, r)
+	if err != nil {
+		return nil, err
+	}
+	return lock.Release, nil
+}
+
 // Holder returns the job that holds name, and whether there is one.
 func (l Locks) Holder(name string) (Hold, bool) {
 	rec, locked := readRecord(l.path(name))

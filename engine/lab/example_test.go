@@ -1,0 +1,31 @@
+package lab_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/lab"
+)
+
+// Two jobs on one machine do not use one board at the same time. Set Request.Wait in a function of your own to wait.
+func ExampleLocks_Hold() {
+	dir, err := os.MkdirTemp("", "locks") // in earnest lab.Folder(os.Getenv), which all jobs share
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	e := engine.Engine{Hold: lab.Locks{Dir: dir}.Hold}
+
+	ctx, bench := context.Background(), []string{lab.StationName("bench-7")}
+	release, err := e.Hold(ctx, bench, lab.Request{Command: "the first job"})
+	fmt.Println("first:", err)
+	_, err = e.Hold(ctx, bench, lab.Request{Command: "the second job"})
+	fmt.Println("second:", classify.Facts(err).Kind)
+	release()
+	// Output:
+	// first: <nil>
+	// second: station.held
+}
