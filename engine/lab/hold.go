@@ -135,7 +135,7 @@ func (l Locks) Acquire(ctx context.Context, names []string, r Request) (*Lock, e
 	}
 	a := &acquisition{Locks: l, request: r, until: l.Clock.Now().Add(r.Wait), within: splitSecrets(r.Within)}
 	a.record.Hold = Hold{
-		User: userName(), PID: os.Getpid(), Command: r.Command, Since: l.Clock.Now().UTC().Truncate(time.Second), Station: r.Station, Image: r.Image,
+		User: userName(), PID: os.Getpid(), Command: r.Command, Since: a.now(), Station: r.Station, Image: r.Image,
 	}
 	lock := &Lock{}
 	if r.Lend {
