@@ -52,11 +52,7 @@ func (env Env) locks(clk clock.Clock) hold.Locks {
 func (env Env) holdFor(c *cli.Context, clk clock.Clock) engine.HoldFunc {
 	return func(ctx context.Context, names []string, r hold.Request) (func(), error) {
 		r.Wait, r.Within, r.Command = c.Duration("wait"), env.Getenv(hold.Variable), describeCommand(c)
-		lock, err := env.locks(clk).Acquire(ctx, names, r)
-		if err != nil {
-			return nil, err
-		}
-		return lock.Release, nil
+		return env.locks(clk).Hold(ctx, names, r)
 	}
 }
 

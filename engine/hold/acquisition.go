@@ -62,6 +62,9 @@ func (a *acquisition) take(ctx context.Context, name string) (*lockFile, error) 
 	}
 }
 
+// now returns the time for a record.
+func (a *acquisition) now() time.Time { return a.Clock.Now().UTC().Truncate(time.Second) }
+
 // levelPath returns the lock file of a level.
 func (a *acquisition) levelPath(name string, level int) string {
 	if level == 0 {
@@ -89,6 +92,7 @@ func (a *acquisition) takeLevel(name string, level int) (*lockFile, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.record.Since = a.now()
 	if err = a.fileError(f.write(a.record), path); err == nil {
 		err = a.waitBelow(name, level)
 	}

@@ -137,7 +137,7 @@ func (l Locks) Acquire(ctx context.Context, names []string, r Request) (*Lock, e
 	}
 	a := &acquisition{Locks: l, request: r, until: l.Clock.Now().Add(r.Wait), within: splitSecrets(r.Within)}
 	a.record.Hold = Hold{
-		User: userName(), PID: os.Getpid(), Command: r.Command, Since: l.Clock.Now().UTC().Truncate(time.Second), Station: r.Station, Image: r.Image,
+		User: userName(), PID: os.Getpid(), Command: r.Command, Since: a.now(), Station: r.Station, Image: r.Image,
 	}
 	lock := &Lock{}
 	if r.Lend {
@@ -155,6 +155,15 @@ func (l Locks) Acquire(ctx context.Context, names []string, r Request) (*Lock, e
 		lock.files = append(lock.files, f)
 	}
 	return lock, nil
+}
+
+// Hold is Acquire in the form of Engine.Hold.
+func (l Locks) Hold(ctx context.Context, names []string, r Request) (release func(), err error) {
+	lock, err := l.Acquire(ctx, names, r)
+	if err != nil {
+		return nil, err
+	}
+	return lock.Release, nil
 }
 
 // Holder returns the job that holds name, and whether there is one.
