@@ -21,8 +21,8 @@ import (
 // fleetMemory is the memory limit of the command flashlua, in bytes.
 const fleetMemory = 256 << 20
 
-// fleetRig has simulated boards on sockets of this machine: each has the station at a loopback address of its own, because
-// TFTP has one port for each address.
+// fleetRig has simulated boards on sockets of this machine. Each has the station at a loopback address of its own,
+// because TFTP has one port for each address.
 type fleetRig struct {
 	dir, image string
 	size       int64
@@ -98,21 +98,25 @@ func (r *fleetRig) flashOne(ctx context.Context, f engine.Flash, shared *engine.
 	return e.Run(ctx, f.Policy, f.Job)
 }
 
+// firstAttempts returns an error unless every board is verified by its first attempt.
+func firstAttempts(results []lab.Result) error {
+	var errs []error
+	for _, x := range results {
+		if x.Verified() && x.Report.Attempt == 1 {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s is %s after attempt %d: %v", x.Station.Name, x.Report.Result, x.Report.Attempt, x.Report.Err))
+		for _, a := range x.Report.Attempts {
+			errs = append(errs, fmt.Errorf("%s: attempt %d: %s", x.Station.Name, a.Number, a.Error))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // TestFleet flashes 50 boards at once, eight at a time: every one is verified by its first attempt.
 func TestFleet(t *testing.T) {
 	r := newFleetRig(t, 16<<20)
-	n := 8
-	if s := os.Getenv("FLEETJ"); s != "" {
-		fmt.Sscan(s, &n)
-	}
-	results, err := r.flash(t.Context(), 50, n)
+	results, err := r.flash(t.Context(), 50, 8)
 	must(t, err)
-	for _, x := range results {
-		if !x.Verified() || x.Report.Attempt != 1 {
-			t.Errorf("%s: %s, attempt %d: %v", x.Station.Name, x.Report.Result, x.Report.Attempt, x.Report.Err)
-			for _, a := range x.Report.Attempts {
-				t.Logf("%s: attempt %d: %s %s", x.Station.Name, a.Number, a.Kind, a.Error)
-			}
-		}
-	}
+	must(t, firstAttempts(results))
 }
