@@ -18,7 +18,8 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// fleetMemory is the memory limit of the command flashlua, in bytes.
+// fleetMemory is the memory limit of the command flashlua, in bytes. The boards of a rig are in the same process, and
+// each may hold the image in its RAM, too.
 const fleetMemory = 256 << 20
 
 // fleetRig has simulated boards on sockets of this machine. Each has the station at a loopback address of its own,
@@ -46,7 +47,7 @@ func newFleetRig(b testing.TB, size int64) *fleetRig {
 			b.Fatal(err)
 		}
 	}
-	limit := debug.SetMemoryLimit(fleetMemory)
+	limit := debug.SetMemoryLimit(fleetMemory + fleetAtOnce*size)
 	b.Cleanup(func() { debug.SetMemoryLimit(limit) })
 	return r
 }
