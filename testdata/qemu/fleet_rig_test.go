@@ -59,12 +59,18 @@ const fleetPolicy = `return {
 	limits = { attempt = "10m", total = "30m" },
 }`
 
+// fleetAddress returns an address of the station for the board i, below 250. No rig of this or another process has it.
+func fleetAddress(i int) string {
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 128+pid>>8%64, pid%256, 1+i)
+}
+
 // flash flashes n boards, some at a time. It returns the reports.
 func (r *fleetRig) flash(ctx context.Context, n, parallel int) ([]lab.Result, error) {
 	stations := make([]lab.Station, n)
 	flashes := make([]engine.Flash, n)
 	for i := range n {
-		s := fmt.Sprintf("127.0.%d.%d", 1+i/200, 1+i%200)
+		s := fleetAddress(i)
 		stations[i] = lab.Station{Name: fmt.Sprint("board-", i)}
 		p, err := bindings.LoadText("fleet.lua", fleetPolicy, bindings.Options{Set: map[string]string{"net.listen": s, "net.http": s, "net.tftp": s}})
 		if err != nil {
