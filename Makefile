@@ -21,7 +21,7 @@ RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
 HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestLuaSuite|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands)$$
 HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/internal/flash ./engine/internal/image
 # The long benchmarks of bench-flash.
-RACES    = BenchmarkFlash|BenchmarkUBootFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards|BenchmarkCold
+RACES    = BenchmarkFlash|BenchmarkUBootFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards|BenchmarkCold|BenchmarkFleet
 
 .PHONY: help demo picture soak build test test-deps uboot-mmc qemu lint bench bench-flash clean
 help: ## show the targets
@@ -70,7 +70,7 @@ bench: ## benchmark the console, commands, start-up, Lua and classification
 	$(GO) test -run '^$$' -bench . -skip '$(RACES)' -benchtime 1x ./engine/console ./cmd/flashlua ./bindings ./testdata/qemu
 	$(GO) test -run '^$$' -bench . ./classify
 
-bench-flash: build test-deps ## compare flash with wget | xzcat | dd, write with dd and bmaptool, TFTP with tftpd-hpa, a flash by U-Boot with its commands by hand, 8 boards with 1, 10 cold runs with 1; FLASHLUA_ROUNDS=5
+bench-flash: build test-deps ## compare flash with wget | xzcat | dd, write with dd and bmaptool, TFTP with tftpd-hpa, a flash by U-Boot with its commands by hand, 8 boards with 1, 10 cold runs with 1, a fleet of 50 with one board; FLASHLUA_ROUNDS=5
 	$(GO) test -run '^$$' -bench '$(RACES)' -benchtime 1x -timeout 90m ./testdata/qemu
 
 picture: build ## draw docs/demo.svg for the README

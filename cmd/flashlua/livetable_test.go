@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,12 +23,16 @@ import (
 type tableScreen struct {
 	t             *testing.T
 	width, height int
-	lines         []string // the last one has the cursor
+
+	mu    sync.Mutex // guards lines
+	lines []string   // the last one has the cursor
 }
 
 var cursorUp = regexp.MustCompile(`^\x1b\[(\d+)A`)
 
 func (s *tableScreen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.lines) == 0 {
 		s.lines = []string{""}
 	}
@@ -59,6 +64,9 @@ func (s *tableScreen) Write(p []byte) (int, error) {
 
 // shows returns the last n lines.
 func (s *tableScreen) shows(n int) string {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return strings.Join(s.lines[max(len(s.lines)-n, 0):], "\n")
 }
 
@@ -89,6 +97,7 @@ func failedResult(i int) lab.Result {
 func TestLiveTable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, m := newTableScreen(t, 5, 80, 24, normal, nil)
+		time.Sleep(apart)
 		for i := range 3 {
 			m.begin(i)
 		}
@@ -107,7 +116,7 @@ func TestLiveTable(t *testing.T) {
 
 		m.result(verifiedResult(2))
 		m.event(1, engine.Event{Time: m.clk.Now(), Type: engine.EventRetry, Wait: time.Second, Step: "linux"})
-		time.Sleep(time.Second + apart)
+		time.Sleep(time.Second)
 		want := "bench-2: verified in 34s, attempt 1\nbench-1:   linux again in 1s\n" +
 			"bench-0 #1  write  50% [=====>......] (32/64 MiB, 16 MiB/s)  3s left\nbench-1 #2  linux again  1s\n" +
 			"2 queued, 2 running, 1 verified, 0 failed  3s"

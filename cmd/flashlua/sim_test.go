@@ -333,8 +333,9 @@ func fits(kind string, fired map[string]int) bool {
 }
 
 // BenchmarkHundredBoards flashes 100 boards at once, 16 MiB each, with the memory limit of a run on 100 stations at a
-// time. So many boards keep this machine busier than a station should be: one may miss the moment to stop autoboot,
-// and take a second attempt.
+// time. A board that reads its medium back from a file in its RAM holds the whole image there, which is 1.6 GB of all
+// boards together. So many boards keep this machine busier than a station should be: one may miss the moment to stop
+// autoboot, and take a second attempt.
 func BenchmarkHundredBoards(b *testing.B) {
 	const boards, size = 100, 16 << 20
 	image := filepath.Join(b.TempDir(), "x.raw")
@@ -375,7 +376,7 @@ func BenchmarkHundredBoards(b *testing.B) {
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		b.Fatal(err)
 	}
-	if usage.Maxrss > 1<<20 {
+	if usage.Maxrss > 2<<20 {
 		b.Errorf("%d KiB resident", usage.Maxrss)
 	}
 	b.ReportMetric(float64(usage.Maxrss)/1024, "MB-resident")

@@ -94,6 +94,7 @@ type Image interface {
 	Ranges() []image.Range
 	ReadRange(r image.Range, buf []byte) error
 	CheckUnchanged() error
+	RememberDigest(key any, compute func() (string, error)) (string, error)
 }
 
 // Receipt proves that a medium holds an image. Only a writer's Verify makes a valid one.

@@ -152,16 +152,24 @@ func (w *ShellWriter) compare(ctx context.Context, groups []hashGroup) (bad rang
 
 // groupDigest returns the digest with which a group must read back.
 func (w *ShellWriter) groupDigest(ctx context.Context, g hashGroup) (sum string, err error) {
-	if sum, ok := w.digests.Load(g.ddRun); ok {
-		return sum.(string), nil
-	}
-	err = cpus.Use(ctx, func() error {
-		return image.WithBuffer(func(buf []byte) (err error) {
-			sum, err = g.digest(w.im, hashes[w.method.program](), buf)
-			return err
+	key := groupKey{w.method.program, g.off, g.len, len(g.ranges)}
+	return w.im.RememberDigest(key, func() (sum string, err error) {
+		err = cpus.Use(ctx, func() error {
+			return image.WithBuffer(func(buf []byte) (err error) {
+				sum, err = g.digest(w.im, hashes[key.program](), buf)
+				return err
+			})
 		})
+		return sum, err
 	})
-	return sum, err
+}
+
+// groupKey determines the digest of a group: its ranges are that many adjacent ones of the image, from off on, and its
+// length is padded with zeros.
+type groupKey struct {
+	program  string
+	off, len int64
+	ranges   int
 }
 
 // precomputeDigests computes, while the board writes, the digests that Verify will need. The returned function
@@ -175,11 +183,9 @@ func (w *ShellWriter) precomputeDigests(ctx context.Context) (end func()) {
 			if ctx.Err() != nil || w.method.name == "back" {
 				return
 			}
-			sum, err := w.groupDigest(ctx, g)
-			if err != nil {
+			if _, err := w.groupDigest(ctx, g); err != nil {
 				return // compare meets the same error again
 			}
-			w.digests.Store(g.ddRun, sum)
 		}
 	}()
 	return func() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -27,8 +26,6 @@ type ShellWriter struct {
 	lastReply reply // to the last command that read
 	done      int64 // bytes of this write
 	total     int64
-
-	digests sync.Map // of groups, by ddRun
 }
 
 // NewWriter returns a writer of im to m. It neither reads nor writes the medium.

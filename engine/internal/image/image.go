@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
@@ -24,6 +25,20 @@ type Image struct {
 	f            *os.File
 	mtime        time.Time // of a raw file
 	private      bool      // no other process can change the file
+	digests      sync.Map  // of parts of the image, hex, by keys of RememberDigest
+}
+
+// RememberDigest returns the digest that key stands for. It calls compute unless a call did before: several boards that
+// are flashed with one image need the same digests. Safe for concurrent use.
+func (im *Image) RememberDigest(key any, compute func() (string, error)) (string, error) {
+	if sum, ok := im.digests.Load(key); ok {
+		return sum.(string), nil
+	}
+	sum, err := compute()
+	if err == nil {
+		im.digests.Store(key, sum)
+	}
+	return sum, err
 }
 
 // Open opens an image file without a cache.
