@@ -42,6 +42,10 @@ const (
 	ImageChanged        Kind = "image.changed"
 	ImageRead           Kind = "image.read"
 	ImageFetch          Kind = "image.fetch"
+	LabgridPlace        Kind = "labgrid.place"
+	LabgridHeld         Kind = "labgrid.held"
+	LabgridAway         Kind = "labgrid.away"
+	LabgridLost         Kind = "labgrid.lost"
 	TargetUnsafe        Kind = "target.unsafe"
 	TargetMissing       Kind = "target.missing"
 	FlashUnverified     Kind = "flash.unverified"
@@ -166,6 +170,12 @@ var table = map[Kind]entry{
 	ImageMismatch: {Fatal, "the image is not the one that was expected", "Compare the file with the expected digest: one of them belongs to another version."},
 	ImageRead:     {Fatal, "the image cannot be read", "Check the permissions of the file, and the disk of the station."},
 	ImageFetch:    {Retry, "the image cannot be downloaded", "Check the address and the station's network connection."},
+
+	"labgrid":    {Fatal, "the labgrid place cannot be used", "Read the message; `labgrid-client -p PLACE show` shows the place."},
+	LabgridPlace: {Fatal, "the labgrid place does not exist or does not fit", "The hint lists similar names, or says what the place lacks."},
+	LabgridHeld:  {Fatal, "the labgrid place is in use", "Try again later, or wait with `--wait 30m`; the message names the holder."},
+	LabgridAway:  {Fatal, "the labgrid coordinator or an exporter does not answer", "Check that it runs, and LG_COORDINATOR; nothing was touched, unless the message is about the release."},
+	LabgridLost:  {Fatal, "the labgrid place was released by someone else during the run", "Ask the new holder; the board was left as it is."},
 
 	"target":        {Fatal, "the target cannot be written", "Check targets in the policy against the board."},
 	TargetUnsafe:    {Fatal, "the target must not be overwritten", "Unmount it, choose another target, or use a larger medium."},

@@ -161,6 +161,9 @@ func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script
 	if err := env.readArguments(c, &job); err != nil {
 		return nil, err
 	}
+	if c.IsSet("place") {
+		return env.runAtPlace(inv, e, script.Policy, job, c.String("place"))
+	}
 	return e.Run(inv.Context, script.Policy, job), nil
 }
 

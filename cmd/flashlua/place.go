@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/lab/labgrid"
+	"github.com/flashlua/flashlua/engine/power"
+	"github.com/flashlua/flashlua/engine/transport"
+)
+
+// releaseTimeout bounds the release of a place. A coordinator waits for the exporter of each resource.
+const releaseTimeout = 15 * time.Second
+
+func placeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "place", Usage: "acquire `PLACE` of a labgrid coordinator for the run, labgrid:NAME or labgrid:+TAG=VALUE, instead of --port and --power"}
+}
+
+// checkAtPlace checks the port of a job at a place. Port and power of the place are used where the job has none.
+func checkAtPlace(j engine.Job) error {
+	switch {
+	case engine.IsSimulated(j.Port):
+		return usageError("--place and --port %s exclude each other: a simulated board is at no place", j.Port)
+	case j.Port != "":
+		return transport.Check(j.Port)
+	}
+	return nil
+}
+
+// placeClient returns the client of --place for a job. Its notes are events of the engine.
+func (env Env) placeClient(e engine.Engine, job engine.Job) (labgrid.Client, error) {
+	client, err := labgrid.FromEnv(env.Getenv)
+	client.Clock, client.Port, client.Power = e.Clock, job.Port == "", job.Power == ""
+	client.Note = func(text string) { e.Events(engine.Event{Time: e.Clock.Now(), Type: engine.EventNote, Text: text}) }
+	return client, err
+}
+
+// oneAtATime returns a subscriber that calls events from one goroutine at a time.
+func oneAtATime(events func(engine.Event)) func(engine.Event) {
+	var mu sync.Mutex
+	return func(e engine.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		events(e)
+	}
+}
+
+// runAtPlace acquires a place, runs the job there and releases the place. An error means that the place cannot be
+// used, and that nothing was touched.
+func (env Env) runAtPlace(inv *invocation, e engine.Engine, p *engine.Policy, job engine.Job, text string) (*engine.Report, error) {
+	e.Events = oneAtATime(e.Events)
+	request, err := labgrid.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	client, err := env.placeClient(e, job)
+	if err != nil {
+		return nil, err
+	}
+	if job.DryRun {
+		place, err := client.Look(inv.Context, request)
+		if err != nil {
+			return nil, err
+		}
+		return e.Run(inv.Context, p, atPlace(job, place)), nil
+	}
+	place, err := client.Acquire(inv.Context, request)
+	if err != nil {
+		return nil, err
+	}
+	report := runUntilLost(inv.Context, e, p, atPlace(job, place), place)
+	ctx, stop := clock.WithTimeout(context.WithoutCancel(inv.Context), e.Clock, releaseTimeout, context.DeadlineExceeded)
+	defer stop()
+	if err := place.Release(ctx); err != nil {
+		client.Note(err.Error())
+		report.Secondary = append(report.Secondary, err.Error())
+	}
+	return report, nil
+}
+
+// atPlace returns the job with the port and the power of the place, where it has none of its own.
+func atPlace(job engine.Job, place *labgrid.Place) engine.Job {
+	if job.Port == "" {
+		if job.Port = place.Port(); job.Port == "" { // in a dry run: it is opened when the place is acquired
+			job.Port = "labgrid:" + place.Name()
+		}
+	}
+	if job.Power == "" {
+		job.Power = place.PowerSpec()
+	}
+	return job
+}
+
+// runUntilLost runs the job. It cancels the run when someone else has released the place, and switches the board of
+// the place no longer then.
+func runUntilLost(ctx context.Context, e engine.Engine, p *engine.Policy, job engine.Job, place *labgrid.Place) *engine.Report {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-place.Lost():
+			cancel(place.Err())
+		case <-ctx.Done():
+		}
+	}()
+	if job.Power == place.PowerSpec() {
+		e.OpenPower = func(spec string) (power.Driver, error) {
+			d, err := power.Open(spec)
+			if err == nil && spec == job.Power {
+				d = place.Guard(d)
+			}
+			return d, err
+		}
+	}
+	return e.Run(ctx, p, job)
+}
