@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -85,14 +86,7 @@ func (env Env) runAtPlace(inv *invocation, e engine.Engine, p *engine.Policy, jo
 
 // atPlace returns the job with the port and the power of the place, where it has none of its own.
 func atPlace(job engine.Job, place *labgrid.Place) engine.Job {
-	if job.Port == "" {
-		if job.Port = place.Port(); job.Port == "" { // in a dry run: it is opened when the place is acquired
-			job.Port = "labgrid:" + place.Name()
-		}
-	}
-	if job.Power == "" {
-		job.Power = place.PowerSpec()
-	}
+	job.Port, job.Power = cmp.Or(job.Port, place.Port()), cmp.Or(job.Power, place.PowerSpec())
 	return job
 }
 

@@ -41,8 +41,8 @@ func interrupted(ctx context.Context, err error, r Request) error {
 	return err
 }
 
-// Look returns the place of a request as it is, and acquires nothing: a port that is opened for each acquisition has
-// no number yet. It is meant for a dry run. The errors are those of Acquire, but a place that others use is none.
+// Look returns the place of a request as it is, and acquires nothing: the console has port 0 if it is opened for each
+// acquisition. It is meant for a dry run. The errors are those of Acquire, but a place that others use is none.
 func (c Client) Look(ctx context.Context, r Request) (*Place, error) {
 	s, err := open(ctx, c.Clock, c.address(), c.identity())
 	if err != nil {

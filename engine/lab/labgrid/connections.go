@@ -1,6 +1,7 @@
 package labgrid
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -29,10 +30,11 @@ func (c Client) connections(s *session, p *place) (found connections, err error)
 		if err != nil {
 			return found, err
 		}
-		if found.port, err = c.portOf(p, serial); err != nil {
+		known := false
+		if found.port, known, err = c.portOf(p, serial); err != nil {
 			return found, err
 		}
-		if !serial.avail || found.port == "" {
+		if !serial.avail || !known {
 			found.pending = serial.path()
 		}
 	}
@@ -69,10 +71,9 @@ func pick(p *place, all []item, missing []match, purpose string, fits func(item)
 		return item{}, classify.WithHint(classify.New(classify.LabgridPlace, "the labgrid place %s has no resource for %s%s", p.name, flag, describeItems(all)),
 			"give %s, or add a resource to the place: labgrid-client -p %s add-match EXPORTER/GROUP/CLASS", flag, p.name)
 	}
-	for _, i := range found {
-		if i.name == purpose {
-			return i, nil
-		}
+	named := slices.DeleteFunc(slices.Clone(found), func(i item) bool { return i.name != purpose })
+	if len(named) == 1 {
+		return named[0], nil
 	}
 	return item{}, classify.WithHint(classify.New(classify.LabgridPlace, "the labgrid place %s has %d resources for %s%s", p.name, len(found), flag, describeItems(found)),
 		"give %s, or name one of them: labgrid-client -p %s add-named-match %s %s", flag, p.name, found[0].path(), purpose)
@@ -90,23 +91,22 @@ func describeItems(all []item) string {
 	return ": it has " + list(text)
 }
 
-// portOf returns the specification of a console, "" if its port is not known yet.
-func (c Client) portOf(p *place, i item) (string, error) {
+// portOf returns the specification of a console. It has the port 0 if the port is not known, because the exporter
+// opens one for each acquisition.
+func (c Client) portOf(p *place, i item) (spec string, known bool, err error) {
 	scheme := map[string]string{"": "rfc2217", "rfc2217": "rfc2217", "raw": "tcp"}[i.params["protocol"]]
 	host, port := hostPort(i.params["host"])
-	if port == "" {
-		port = i.params["port"]
-	}
+	port = cmp.Or(port, i.params["port"], "0")
 	switch {
 	case scheme == "":
-		return "", classify.WithHint(classify.New(classify.LabgridPlace, "the console %s of the labgrid place %s has the protocol %q", i.path(), p.name, i.params["protocol"]),
+		return "", false, classify.WithHint(classify.New(classify.LabgridPlace, "the console %s of the labgrid place %s has the protocol %q", i.path(), p.name, i.params["protocol"]),
 			"flashlua has rfc2217 and raw; give --port")
+	case host == "":
+		return "", false, classify.WithHint(classify.New(classify.LabgridPlace, "the console %s of the labgrid place %s has no host that can be used: %q", i.path(), p.name, i.params["host"]), "give --port")
 	case i.extra["proxy_required"] == "true":
-		return "exec:" + c.command(p) + " console " + quote(i.name), nil
-	case host == "" || port == "":
-		return "", nil
+		return "exec:" + c.command(p) + " console " + quote(i.name), true, nil
 	}
-	return scheme + ":" + net.JoinHostPort(host, port), nil
+	return scheme + ":" + net.JoinHostPort(host, port), port != "0", nil
 }
 
 // hostPort splits the host of a resource, which may have a scheme and a port. port is "" without one.
