@@ -36,7 +36,7 @@ func checkAtPlace(j engine.Job) error {
 // placeClient returns the client of --place for a job. Its notes are events of the engine.
 func (env Env) placeClient(e engine.Engine, job engine.Job) (labgrid.Client, error) {
 	client, err := labgrid.FromEnv(env.Getenv)
-	client.Clock, client.Port, client.Power = e.Clock, job.Port == "", job.Power == ""
+	client.Clock, client.NeedPort, client.NeedPower = e.Clock, job.Port == "", job.Power == ""
 	client.Note = func(text string) { e.Events(engine.Event{Time: e.Clock.Now(), Type: engine.EventNote, Text: text}) }
 	return client, err
 }
@@ -86,12 +86,12 @@ func (env Env) runAtPlace(inv *invocation, e engine.Engine, p *engine.Policy, jo
 
 // atPlace returns the job with the port and the power of the place, where it has none of its own.
 func atPlace(job engine.Job, place *labgrid.Place) engine.Job {
-	job.Port, job.Power = cmp.Or(job.Port, place.Port()), cmp.Or(job.Power, place.PowerSpec())
+	job.Port, job.Power = cmp.Or(job.Port, place.Port()), cmp.Or(job.Power, place.Power())
 	return job
 }
 
 // runUntilLost runs the job. It cancels the run when someone else has released the place, and switches the board of
-// the place no longer then.
+// the place no longer then. It opens the console where the place has it at the time.
 func runUntilLost(ctx context.Context, e engine.Engine, p *engine.Policy, job engine.Job, place *labgrid.Place) *engine.Report {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -102,7 +102,15 @@ func runUntilLost(ctx context.Context, e engine.Engine, p *engine.Policy, job en
 		case <-ctx.Done():
 		}
 	}()
-	if job.Power == place.PowerSpec() {
+	if job.Port == place.Port() {
+		e.OpenPort = func(ctx context.Context, spec string, line transport.Line) (transport.Port, error) {
+			if spec == job.Port {
+				spec = place.CurrentPort()
+			}
+			return transport.Open(ctx, spec, line)
+		}
+	}
+	if job.Power == place.Power() {
 		e.OpenPower = func(spec string) (power.Driver, error) {
 			d, err := power.Open(spec)
 			if err == nil && spec == job.Power {

@@ -124,7 +124,7 @@ func (u *User) Close() {
 // Acquire acquires a place.
 func (u *User) Acquire(place string) error { return u.c.call("AcquirePlace", text(nil, 1, place)) }
 
-// Release releases a place, whoever has it.
+// Release releases a place, also of another user.
 func (u *User) Release(place string) error { return u.c.call("ReleasePlace", text(nil, 1, place)) }
 
 // Allow allows a user, HOST/USER, to use a place of this user.

@@ -20,11 +20,16 @@ import (
 type realLab struct {
 	address               string
 	coordinator, exporter *process
+	startExporter         func(line func(string)) *process
 }
 
 func (l *realLab) Address() string  { return l.address }
 func (l *realLab) KillCoordinator() { l.coordinator.kill() }
 func (l *realLab) KillExporter()    { l.exporter.kill() }
+func (l *realLab) RestartExporter() { l.exporter = l.startExporter(nil) }
+
+// Restarter is a lab whose exporter can be started again.
+type Restarter interface{ RestartExporter() }
 
 // Require returns the directory of labgrid's sources, or leaves the test out.
 func Require(t *testing.T) string {
@@ -102,13 +107,16 @@ func StartReal(t *testing.T, all ...Resource) Lab {
 	}
 	added := make(chan struct{})
 	seen := 0
-	lab.exporter = start(t, dir, env, func(line string) {
+	lab.startExporter = func(line func(string)) *process {
+		return start(t, dir, env, line, "labgrid.remote.exporter", "-n", Exporter, "--hostname", "127.0.0.1", "exporter.yaml")
+	}
+	lab.exporter = lab.startExporter(func(line string) {
 		if strings.Contains(line, "queued update for resource") {
 			if seen++; seen == len(all) {
 				close(added)
 			}
 		}
-	}, "labgrid.remote.exporter", "-n", Exporter, "--hostname", "127.0.0.1", "exporter.yaml")
+	})
 	if len(all) == 0 {
 		return lab
 	}
@@ -204,7 +212,8 @@ func start(t *testing.T, dir string, env []string, line func(string), module str
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("%s:\n%s", module, p.output())
+			text := p.output()
+			t.Logf("the last output of %s:\n%s", module, text[max(0, len(text)-1500):])
 		}
 	})
 	return p

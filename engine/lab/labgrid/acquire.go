@@ -111,7 +111,7 @@ func (c Client) cleanupContext(ctx context.Context) (context.Context, context.Ca
 // claim keeps other processes of this machine off the place, and waits for them.
 func (c Client) claim(ctx context.Context, s *session, p *place) (*claim, error) {
 	end := c.Clock.Now().Add(c.Wait)
-	for told := false; ; told = true {
+	for noted := false; ; noted = true {
 		cl, holder, err := claimPlace(claimDir(), s.conn.address, c.identity(), p.name)
 		switch {
 		case err != nil || cl != nil:
@@ -119,7 +119,7 @@ func (c Client) claim(ctx context.Context, s *session, p *place) (*claim, error)
 		case !c.Clock.Now().Before(end):
 			return nil, classify.WithHint(classify.New(classify.LabgridHeld, "the labgrid place %s is in use on this machine by %s", p.name, holder),
 				"try again later, or wait with --wait 30m")
-		case !told:
+		case !noted:
 			c.note(fmt.Sprintf("waiting up to %s for the labgrid place %s, which is in use on this machine by %s", c.Wait, p.name, holder))
 		}
 		if err := c.Clock.Sleep(ctx, pollInterval); err != nil {

@@ -27,14 +27,14 @@ type Client struct {
 	Wait time.Duration
 	// Note is called with what happens, a sentence each. It may be nil.
 	Note func(text string)
-	// Power and Port say whether the place must have a resource for it.
-	Power, Port bool
+	// NeedPort and NeedPower say whether the place must have a resource for the console and for the power.
+	NeedPort, NeedPower bool
 }
 
 // FromEnv returns a client as labgrid-client is configured by the environment: LG_COORDINATOR, LG_HOSTNAME,
 // LG_USERNAME and LG_TOKEN. The error is of kind usage.
 func FromEnv(getenv func(string) string) (Client, error) {
-	c := Client{Address: getenv("LG_COORDINATOR"), Host: getenv("LG_HOSTNAME"), User: getenv("LG_USERNAME"), Token: getenv("LG_TOKEN"), Clock: clock.Real{}, Power: true, Port: true}
+	c := Client{Address: getenv("LG_COORDINATOR"), Host: getenv("LG_HOSTNAME"), User: getenv("LG_USERNAME"), Token: getenv("LG_TOKEN"), Clock: clock.Real{}, NeedPort: true, NeedPower: true}
 	switch {
 	case getenv("LG_PROXY") != "":
 		return c, classify.WithHint(classify.New(classify.Usage, "LG_PROXY is set, but flashlua does not reach a labgrid coordinator by a proxy"),

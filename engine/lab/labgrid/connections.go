@@ -25,7 +25,7 @@ const classSerial = "NetworkSerialPort"
 // if an exporter of the place is not connected.
 func (c Client) connections(s *session, p *place) (found connections, err error) {
 	all, missing := s.items(p)
-	if c.Port {
+	if c.NeedPort {
 		serial, err := pick(p, all, missing, "console", func(i item) bool { return i.class == classSerial })
 		if err != nil {
 			return found, err
@@ -38,7 +38,7 @@ func (c Client) connections(s *session, p *place) (found connections, err error)
 			found.pending = serial.path()
 		}
 	}
-	if c.Power {
+	if c.NeedPower {
 		source, err := pick(p, all, missing, "power", func(i item) bool { return slices.Contains(powerClasses, i.class) })
 		if err != nil {
 			return found, err
@@ -51,8 +51,8 @@ func (c Client) connections(s *session, p *place) (found connections, err error)
 	return found, nil
 }
 
-// pick returns the resource of a purpose, console or power. If there are several, it is the one that the place gives
-// that name.
+// pick returns the resource of a purpose, console or power. If there are several, it is the only one with that name
+// within the place.
 func pick(p *place, all []item, missing []match, purpose string, fits func(item) bool) (item, error) {
 	var found []item
 	for _, i := range all {

@@ -28,7 +28,7 @@ func board(group string) []lab.Resource {
 
 // testClient returns a client of a lab with the identity me.
 func testClient(l lab.Lab) Client {
-	return Client{Address: l.Address(), Host: "here", User: "me", Clock: clock.Real{}, Port: true, Power: true}
+	return Client{Address: l.Address(), Host: "here", User: "me", Clock: clock.Real{}, NeedPort: true, NeedPower: true}
 }
 
 // acquire acquires a place until the test ends.
@@ -96,8 +96,8 @@ func TestAcquireAndRelease(t *testing.T) {
 			if err != nil {
 				t.Fatalf("Acquire(%s): %v", text, err)
 			}
-			if p.Port() != "tcp:127.0.0.1:4001" || p.PowerSpec() != "http:GET http://pdu:16421/power/control/{on|off}?hostname=rack+1&port=3" || p.Name() != "bench-1" {
-				t.Errorf("Acquire(%s) = %s, port %s, power %s", text, p.Name(), p.Port(), p.PowerSpec())
+			if p.Port() != "tcp:127.0.0.1:4001" || p.Power() != "http:GET http://pdu:16421/power/control/{on|off}?hostname=rack+1&port=3" || p.Name() != "bench-1" {
+				t.Errorf("Acquire(%s) = %s, port %s, power %s", text, p.Name(), p.Port(), p.Power())
 			}
 			wantHolder(t, l, "bench-1", me)
 			if err := p.Release(t.Context()); err != nil {
@@ -353,6 +353,6 @@ func TestNoCoordinator(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	c := Client{Address: l.Addr().String(), Host: "here", User: "me", Clock: clock.Real{}, Port: true, Power: true}
+	c := Client{Address: l.Addr().String(), Host: "here", User: "me", Clock: clock.Real{}, NeedPort: true, NeedPower: true}
 	wantRefusal(t, c, "labgrid:bench-1", classify.LabgridAway, "cannot reach the labgrid coordinator", "LG_COORDINATOR")
 }

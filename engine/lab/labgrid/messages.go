@@ -30,7 +30,7 @@ type place struct {
 	aliases     []string
 	tags        map[string]string
 	matches     []match
-	acquired    string   // HOST/USER; "" is nobody
+	acquired    string   // HOST/USER; "" is none
 	resources   []string // paths of those that are acquired
 	allowed     []string // HOST/USER of others who may use it
 	changed     float64  // time of the last change, as the coordinator counts it

@@ -31,8 +31,19 @@ func (p *Place) Name() string { return p.name }
 // Port returns the console, as transport.Open takes it; "" if it has none.
 func (p *Place) Port() string { return p.port }
 
-// PowerSpec returns the power driver, as power.Open takes it; "" if it has none.
-func (p *Place) PowerSpec() string { return p.power }
+// CurrentPort returns where the console is now: an exporter that was restarted opens another port. It is Port if no
+// other one is known.
+func (p *Place) CurrentPort() string {
+	if now := p.session.place(p.name); now != nil && now.acquired == p.holder {
+		if found, err := p.client.connections(p.session, now); err == nil && found.pending == "" {
+			return found.port
+		}
+	}
+	return p.port
+}
+
+// Power returns the power driver, as power.Open takes it; "" if it has none.
+func (p *Place) Power() string { return p.power }
 
 // Lost is closed when someone else has released the place while it was in use, see Err. It stays open if the
 // coordinator goes away: the board is still connected, and what is written can be verified.

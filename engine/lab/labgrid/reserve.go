@@ -62,7 +62,7 @@ func one(reply []byte) (reservation, error) {
 // awaitReservation waits until the reservation has a place, and returns its name.
 func (c Client) awaitReservation(ctx context.Context, s *session, r reservation, candidates []*place) (name string, err error) {
 	end := c.Clock.Now().Add(c.Wait)
-	for told := false; ; told = true {
+	for noted := false; ; noted = true {
 		switch {
 		case r.place != "" && (r.state == reservationAllocated || r.state == reservationInUse):
 			return r.place, nil
@@ -70,7 +70,7 @@ func (c Client) awaitReservation(ctx context.Context, s *session, r reservation,
 			return "", classify.New(classify.LabgridHeld, "the labgrid coordinator at %s dropped the reservation %s", s.conn.address, r.token)
 		case !c.Clock.Now().Before(end):
 			return "", c.errInUse(s, r.tags, candidates)
-		case !told:
+		case !noted:
 			c.note(fmt.Sprintf("waiting up to %s for a labgrid place with %s: %s, %s", c.Wait, tagText(r.tags), describeHolders(s, candidates), c.position(ctx, s, r)))
 		}
 		if err := c.Clock.Sleep(ctx, pollInterval); err != nil {

@@ -223,7 +223,7 @@ func (s *session) allPlaces() []*place {
 // item is a resource with its name within a place.
 type item struct {
 	*resource
-	name string // that the place gives it, or its own
+	name string // within the place
 }
 
 // items returns the resources of the place: those that it acquired, or, if it is not acquired, those that it would
@@ -250,7 +250,7 @@ func (s *session) items(p *place) (all []item, missing []match) {
 	return all, missing
 }
 
-// matching returns the resources that match the place, whoever uses them.
+// matching returns the resources that match the place, in use or not.
 func (s *session) matching(p *place) []item {
 	free := *p
 	free.acquired = ""
