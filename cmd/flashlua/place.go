@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -75,13 +77,27 @@ func (env Env) runAtPlace(inv *invocation, e engine.Engine, p *engine.Policy, jo
 		return nil, err
 	}
 	report := runUntilLost(inv.Context, e, p, atPlace(job, place), place)
-	ctx, stop := clock.WithTimeout(context.WithoutCancel(inv.Context), e.Clock, releaseTimeout, context.DeadlineExceeded)
-	defer stop()
-	if err := place.Release(ctx); err != nil {
+	if err := inv.release(place, e.Clock); err != nil {
 		client.Note(err.Error())
 		report.Secondary = append(report.Secondary, err.Error())
 	}
 	return report, nil
+}
+
+// release releases a place. It returns an error as soon as the run must wait for nothing but its power driver.
+func (inv *invocation) release(place *labgrid.Place, clk clock.Clock) error {
+	ctx, stop := clock.WithTimeout(context.WithoutCancel(inv.Context), clk, releaseTimeout, fmt.Errorf("no end within %s", releaseTimeout))
+	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-inv.signalContext.hurry:
+			cancel(errors.New("interrupted twice"))
+		case <-ctx.Done():
+		}
+	}()
+	return place.Release(ctx)
 }
 
 // atPlace returns the job with the port and the power of the place, where it has none of its own.

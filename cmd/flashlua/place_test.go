@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	lab "github.com/flashlua/flashlua/testdata/labgrid"
@@ -214,6 +215,23 @@ func TestPlaceTakenInTheMiddle(t *testing.T) {
 		if holder := lab.Holder(t, l, "bench-1"); holder != "there/other" {
 			t.Errorf("holder = %q; want there/other", holder)
 		}
+	})
+}
+
+// TestInterruptedAtPlace holds that an interrupted run switches the board off and releases the place.
+func TestInterruptedAtPlace(t *testing.T) {
+	lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) {
+		dir := workDir(t)
+		b := startBenchBoard(t, "tcp:127.0.0.1:0", "size=1,silent=linux")
+		l := start(t, b.resources()...)
+		lab.AddPlaces(t, l, bench1)
+		cmd := atBench(t, l, dir, "run", "labgrid:bench-1")
+		out := inTheMiddle(t, cmd, "load  ", func() { cmd.Process.Signal(syscall.SIGINT) })
+		checkRun(t, cmd, out, 130, "interrupted by SIGINT")
+		if got := b.states(); got != "off on off" {
+			t.Errorf("states of the power = %q; want off on off", got)
+		}
+		wantFree(t, l)
 	})
 }
 

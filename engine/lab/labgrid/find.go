@@ -144,6 +144,24 @@ func (c Client) tagged(s *session, tags map[string]string) (found []*place, err 
 	return nil, classify.WithHint(classify.New(classify.LabgridPlace, "the labgrid coordinator at %s has no place with %s", s.conn.address, tagText(tags)), "%s", hint)
 }
 
+// leftover returns a place that a run of this user on this machine acquired before it was killed, nil if there is
+// none.
+func (c Client) leftover(s *session, candidates []*place) *place {
+	for _, p := range candidates {
+		if p.acquired != c.identity() {
+			continue
+		}
+		if cl, _, _ := claimPlace(claimDir(), s.conn.address, c.identity(), p.name); cl != nil {
+			note := cl.acquisition()
+			cl.release()
+			if note == acquisitionNote(p) {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
 // choose returns the place that a request means. release, if not nil, ends the reservation that was made for it.
 func (c Client) choose(ctx context.Context, s *session, r Request) (p *place, release func(context.Context), err error) {
 	switch {
@@ -156,7 +174,9 @@ func (c Client) choose(ctx context.Context, s *session, r Request) (p *place, re
 		if candidates, err = c.tagged(s, r.Tags); err != nil {
 			return nil, nil, err
 		}
-		return c.reserve(ctx, s, r.Tags, candidates)
+		if p = c.leftover(s, candidates); p == nil {
+			return c.reserve(ctx, s, r.Tags, candidates)
+		}
 	}
 	return p, nil, err
 }

@@ -175,16 +175,19 @@ func TestOursBefore(t *testing.T) {
 func TestKilledRun(t *testing.T) {
 	lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) {
 		l := start(t, board("a")...)
-		lab.AddPlaces(t, l, lab.Setup{Place: "bench-1", Matches: []string{lab.Exporter + "/a/*"}})
-		killed := acquire(t, testClient(l), "labgrid:bench-1")
-		wantRefusal(t, testClient(l), "labgrid:bench-1", classify.LabgridHeld, "in use on this machine by process")
-		killed.session.close()
-		killed.claim.release()
-		wantHolder(t, l, "bench-1", me)
-		if err := acquire(t, testClient(l), "labgrid:bench-1").Release(t.Context()); err != nil {
-			t.Error(err)
+		lab.AddPlaces(t, l, lab.Setup{Place: "bench-1", Matches: []string{lab.Exporter + "/a/*"}, Tags: map[string]string{"board": "sim"}})
+		for _, text := range []string{"labgrid:bench-1", "labgrid:+board=sim"} {
+			killed := acquire(t, testClient(l), text)
+			wantRefusal(t, testClient(l), "labgrid:bench-1", classify.LabgridHeld, "in use on this machine by process")
+			wantRefusal(t, testClient(l), "labgrid:+board=sim", classify.LabgridHeld, "bench-1 is held by "+me)
+			killed.session.close()
+			killed.claim.release()
+			wantHolder(t, l, "bench-1", me)
+			if err := acquire(t, testClient(l), text).Release(t.Context()); err != nil {
+				t.Error(err)
+			}
+			wantHolder(t, l, "bench-1", "")
 		}
-		wantHolder(t, l, "bench-1", "")
 	})
 }
 

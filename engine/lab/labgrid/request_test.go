@@ -88,3 +88,16 @@ func TestFnmatch(t *testing.T) {
 		}
 	}
 }
+
+// FuzzOutput holds that no message of a coordinator is more than an error.
+func FuzzOutput(f *testing.F) {
+	r := message(nil).message(resourcePath, message(nil).text(pathExporter, "e").text(pathGroup, "g").text(pathName, "n")).text(resourceClass, "C")
+	p := message(nil).text(placeName, "p").texts(placeTags, map[string]string{"a": "b"}).double(placeChanged, 1)
+	f.Add([]byte(message(nil).message(outSync, message(nil).number(syncID, 1)).
+		message(outUpdate, message(nil).message(updateResource, r)).message(outUpdate, message(nil).message(updatePlace, p))))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var d decoder
+		d.output(b)
+		d.reservations(b)
+	})
+}
