@@ -139,31 +139,31 @@ func wantFree(t *testing.T, l lab.Lab) {
 
 // TestFlashAtPlace flashes and verifies a board at a place of a coordinator.
 func TestFlashAtPlace(t *testing.T) {
-	for _, listen := range []string{"tcp:127.0.0.1:0", "pty"} {
-		t.Run(listen, func(t *testing.T) {
-			lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) {
-				if listen == "pty" && strings.HasSuffix(t.Name(), "fake") {
-					t.Skip("only a real exporter starts ser2net")
-				}
-				dir := workDir(t)
-				b := startBenchBoard(t, listen, "size=1")
-				l := start(t, b.resources()...)
-				lab.AddPlaces(t, l, bench1)
-				wantRun(t, atBench(t, l, dir, "run", "labgrid:bench-1", "--dry-run"), 0, "planned")
-				if got := b.states(); got != "" {
-					t.Errorf("states of the power after the dry run = %q; want none", got)
-				}
-				wantRun(t, atBench(t, l, dir, "run", "labgrid:bench-1"), 0, "acquired the labgrid place bench-1", "verified")
-				wantFree(t, l)
-				wantRun(t, atBench(t, l, dir, "verify", "labgrid:+board=sim"), 0, "verified")
-				wantFree(t, l)
-				if got := b.states(); got != "off on off off on off" {
-					t.Errorf("states of the power = %q; want off on off for each run", got)
-				}
-			})
-		})
+	lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) { flashAtPlace(t, start, "tcp:127.0.0.1:0") })
+	t.Run("ser2net", func(t *testing.T) { flashAtPlace(t, lab.StartReal, "pty") }) // only a real exporter starts it
+}
+
+// flashAtPlace flashes and verifies a board that has its console at listen.
+func flashAtPlace(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab, listen string) {
+	dir := workDir(t)
+	b := startBenchBoard(t, listen, "size=1")
+	l := start(t, b.resources()...)
+	lab.AddPlaces(t, l, bench1)
+	wantRun(t, atBench(t, l, dir, "run", "labgrid:bench-1", "--dry-run"), 0, "planned")
+	if got := b.states(); got != "" {
+		t.Errorf("states of the power after the dry run = %q; want none", got)
+	}
+	wantRun(t, atBench(t, l, dir, "run", "labgrid:bench-1"), 0, "acquired the labgrid place bench-1", "verified")
+	wantFree(t, l)
+	wantRun(t, atBench(t, l, dir, "verify", "labgrid:+board=sim"), 0, "verified")
+	wantFree(t, l)
+	if got := b.states(); got != "off on off off on off" {
+		t.Errorf("states of the power = %q; want off on off for each run", got)
 	}
 }
+
+// refusedNow is the exit code of a run that touched nothing because of the state of the lab.
+const refusedNow = 2
 
 // TestRefusedPlaces holds that a place that cannot be used ends the run before the board is touched.
 func TestRefusedPlaces(t *testing.T) {
@@ -182,9 +182,9 @@ func TestRefusedPlaces(t *testing.T) {
 		if err := lab.Connect(t, l, "there/other").Acquire("bench-1"); err != nil {
 			t.Fatal(err)
 		}
-		wantRun(t, atBench(t, l, dir, "run", "labgrid:bench-1"), 2, "held by there/other", "nothing was touched: labgrid.held")
+		wantRun(t, atBench(t, l, dir, "run", "labgrid:bench-1"), refusedNow, "held by there/other", "nothing was touched: labgrid.held")
 		l.KillCoordinator()
-		wantRun(t, atBench(t, l, dir, "run", "labgrid:bench-1"), 2, "cannot reach the labgrid coordinator", "nothing was touched: labgrid.away")
+		wantRun(t, atBench(t, l, dir, "run", "labgrid:bench-1"), refusedNow, "cannot reach the labgrid coordinator", "nothing was touched: labgrid.away")
 		if got := b.states(); got != "" {
 			t.Errorf("states of the power = %q; want none", got)
 		}

@@ -3,6 +3,7 @@ package labgrid
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -337,6 +338,30 @@ func TestLook(t *testing.T) {
 		}
 		wantHolder(t, l, "bench-1", "")
 	})
+}
+
+// TestSilentServer holds that the end of the context ends the wait for a server that accepts and never answers.
+func TestSilentServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		conn.Read(make([]byte, 1)) // the client has connected
+		cancel(classify.New(classify.RunInterrupted, "interrupted by SIGINT"))
+		io.Copy(io.Discard, conn)
+	}()
+	c := Client{Address: l.Addr().String(), Host: "here", User: "me", Clock: clock.Real{}, NeedPort: true, NeedPower: true}
+	if _, err := c.acquireText(ctx, "labgrid:bench-1"); classify.Find(err, classify.RunInterrupted) == nil {
+		t.Errorf("Acquire() = %v; want the cause of the end of its context", err)
+	}
 }
 
 // TestNoCoordinator holds that other servers are no coordinators, and that the error is of kind labgrid.away.
