@@ -139,7 +139,9 @@ func wantFree(t *testing.T, l lab.Lab) {
 
 // TestFlashAtPlace flashes and verifies a board at a place of a coordinator.
 func TestFlashAtPlace(t *testing.T) {
-	lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) { flashAtPlace(t, start, "tcp:127.0.0.1:0") })
+	lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) {
+		flashAtPlace(t, start, "tcp:127.0.0.1:0")
+	})
 	t.Run("ser2net", func(t *testing.T) { flashAtPlace(t, lab.StartReal, "pty") }) // only a real exporter starts it
 }
 
