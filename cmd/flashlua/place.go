@@ -13,7 +13,6 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/lab/labgrid"
-	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
@@ -76,7 +75,10 @@ func (env Env) runAtPlace(inv *invocation, e engine.Engine, p *engine.Policy, jo
 	if err != nil {
 		return nil, err
 	}
-	report := runUntilLost(inv.Context, e, p, atPlace(job, place), place)
+	ctx, stop := place.Context(inv.Context)
+	defer stop()
+	e.OpenPort, e.OpenPower = place.OpenPort, place.OpenPower
+	report := e.Run(ctx, p, atPlace(job, place))
 	if err := inv.release(place, e.Clock); err != nil {
 		client.Note(err.Error())
 		report.Secondary = append(report.Secondary, err.Error())
@@ -104,36 +106,4 @@ func (inv *invocation) release(place *labgrid.Place, clk clock.Clock) error {
 func atPlace(job engine.Job, place *labgrid.Place) engine.Job {
 	job.Port, job.Power = cmp.Or(job.Port, place.Port()), cmp.Or(job.Power, place.Power())
 	return job
-}
-
-// runUntilLost runs the job. It cancels the run when someone else has released the place, and switches the board of
-// the place no longer then. It opens the console where the place has it at the time.
-func runUntilLost(ctx context.Context, e engine.Engine, p *engine.Policy, job engine.Job, place *labgrid.Place) *engine.Report {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-place.Lost():
-			cancel(place.Err())
-		case <-ctx.Done():
-		}
-	}()
-	if job.Port == place.Port() {
-		e.OpenPort = func(ctx context.Context, spec string, line transport.Line) (transport.Port, error) {
-			if spec == job.Port {
-				spec = place.CurrentPort()
-			}
-			return transport.Open(ctx, spec, line)
-		}
-	}
-	if job.Power == place.Power() {
-		e.OpenPower = func(spec string) (power.Driver, error) {
-			d, err := power.Open(spec)
-			if err == nil && spec == job.Power {
-				d = place.Guard(d)
-			}
-			return d, err
-		}
-	}
-	return e.Run(ctx, p, job)
 }

@@ -254,7 +254,7 @@ func TestTaken(t *testing.T) {
 		l := start(t, board("a")...)
 		lab.AddPlaces(t, l, lab.Setup{Place: "bench-1", Matches: []string{lab.Exporter + "/a/*"}})
 		p := acquire(t, testClient(l), "labgrid:bench-1")
-		d := p.Guard(new(countingDriver))
+		d := &guarded{noDriver{}, p}
 		if err := d.Off(t.Context()); err != nil {
 			t.Errorf("Off() before the loss = %v", err)
 		}
@@ -262,7 +262,12 @@ func TestTaken(t *testing.T) {
 		if err := errors.Join(u.Release("bench-1"), u.Acquire("bench-1")); err != nil {
 			t.Fatal(err)
 		}
-		<-p.Lost()
+		ctx, stop := p.Context(t.Context())
+		defer stop()
+		<-ctx.Done()
+		if context.Cause(ctx) != p.Err() {
+			t.Errorf("the cause of the end of Context() = %v; want %v", context.Cause(ctx), p.Err())
+		}
 		if classify.Facts(p.Err()).Kind != classify.LabgridLost {
 			t.Errorf("Err() = %v; want kind labgrid.lost", p.Err())
 		}
@@ -276,11 +281,12 @@ func TestTaken(t *testing.T) {
 	})
 }
 
-type countingDriver struct{}
+// noDriver is a power driver that switches nothing.
+type noDriver struct{}
 
-func (*countingDriver) Check(context.Context) error { return nil }
-func (*countingDriver) On(context.Context) error    { return nil }
-func (*countingDriver) Off(context.Context) error   { return nil }
+func (noDriver) Check(context.Context) error { return nil }
+func (noDriver) On(context.Context) error    { return nil }
+func (noDriver) Off(context.Context) error   { return nil }
 
 // TestCoordinatorGoes holds that a place is not lost with its coordinator, and that the release says that it failed.
 func TestCoordinatorGoes(t *testing.T) {

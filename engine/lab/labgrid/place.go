@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine/power"
 )
 
 // Place is an acquired place. Its methods are safe for concurrent use.
@@ -31,25 +30,11 @@ func (p *Place) Name() string { return p.name }
 // Port returns the console, as transport.Open takes it; "" if it has none.
 func (p *Place) Port() string { return p.port }
 
-// CurrentPort returns where the console is now: an exporter that was restarted opens another port. It is Port if no
-// other one is known.
-func (p *Place) CurrentPort() string {
-	if now := p.session.place(p.name); now != nil && now.acquired == p.holder {
-		if found, err := p.client.connections(p.session, now); err == nil && found.pending == "" {
-			return found.port
-		}
-	}
-	return p.port
-}
-
 // Power returns the power driver, as power.Open takes it; "" if it has none.
 func (p *Place) Power() string { return p.power }
 
-// Lost is closed when someone else has released the place while it was in use, see Err. It stays open if the
-// coordinator goes away: the board is still connected, and what is written can be verified.
-func (p *Place) Lost() <-chan struct{} { return p.lost }
-
-// Err returns why the place was lost, nil while it is not.
+// Err returns why the place was lost, nil while it is not: someone else has released it while it was in use. It is not
+// lost if the coordinator goes away: the board is still connected, and what is written can be verified.
 func (p *Place) Err() error {
 	select {
 	case <-p.lost:
@@ -135,34 +120,4 @@ func (p *Place) giveBack(ctx context.Context) error {
 	}
 	p.release = false
 	return p.keepNote()
-}
-
-// Guard returns a driver that switches nothing once the place is lost: the board may be another user's then.
-func (p *Place) Guard(d power.Driver) power.Driver {
-	if d == nil {
-		return nil
-	}
-	return &guarded{d, p}
-}
-
-// guarded is the power driver of a place.
-type guarded struct {
-	driver power.Driver
-	place  *Place
-}
-
-func (g *guarded) Check(ctx context.Context) error { return g.driver.Check(ctx) }
-
-func (g *guarded) On(ctx context.Context) error {
-	if err := g.place.Err(); err != nil {
-		return err
-	}
-	return g.driver.On(ctx)
-}
-
-func (g *guarded) Off(ctx context.Context) error {
-	if err := g.place.Err(); err != nil {
-		return err
-	}
-	return g.driver.Off(ctx)
 }
