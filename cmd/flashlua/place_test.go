@@ -193,7 +193,8 @@ func TestRefusedPlaces(t *testing.T) {
 	})
 }
 
-// TestPlaceTakenInTheMiddle holds that the run ends when someone else takes the place, and does not switch the board.
+// TestPlaceTakenInTheMiddle holds that the run ends when someone else takes the place, and does not switch the
+// board.
 func TestPlaceTakenInTheMiddle(t *testing.T) {
 	lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) {
 		dir := workDir(t)
@@ -271,7 +272,8 @@ func TestExporterLostInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestExporterRestartsInTheMiddle holds that the console is opened at its new port when the exporter has come back.
+// TestExporterRestartsInTheMiddle holds that the console is opened at its new port when the exporter has come
+// back.
 func TestExporterRestartsInTheMiddle(t *testing.T) {
 	lab.Require(t)
 	dir := workDir(t)

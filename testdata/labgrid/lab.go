@@ -1,5 +1,5 @@
-// Package labgrid provides labs for tests: the real labgrid, and a coordinator that behaves as it. A test runs on both,
-// so that the second one cannot drift from the first.
+// Package labgrid provides labs for tests: the real labgrid, and a coordinator that behaves as it. A test runs on
+// both, so that the second one cannot drift from the first.
 //
 // It has its own description of the protocol, so that a wrong number in flashlua's does not pass.
 package labgrid

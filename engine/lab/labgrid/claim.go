@@ -18,8 +18,8 @@ import (
 
 // claim keeps other processes of this machine off a place. A coordinator does not distinguish two processes of one
 // user on one machine: the second one would use the place of the first, which releases it when it ends. The kernel
-// releases the lock of the file when the process ends. The file says which acquisition is the process's own, so that
-// the place of a process that was killed can be released by the next one.
+// releases the lock of the file when the process ends. The file says which acquisition is the process's own, so
+// that the place of a process that was killed can be released by the next one.
 type claim struct{ f *os.File }
 
 // maxClaim is how much of the file of a claim is read, in bytes.
@@ -34,8 +34,8 @@ func claimDir() string {
 	return "/tmp"
 }
 
-// claimPlace claims a place of a coordinator for a user. holder is the process that has it, and not empty if there is
-// one.
+// claimPlace claims a place of a coordinator for a user. holder is the process that has it, and not empty if there
+// is one.
 func claimPlace(dir, address, identity, name string) (c *claim, holder string, err error) {
 	sum := sha256.Sum256([]byte(strings.Join([]string{address, identity, name}, "\n")))
 	path := filepath.Join(dir, "flashlua-labgrid-"+hex.EncodeToString(sum[:8]))
@@ -76,5 +76,6 @@ func (c *claim) write(note string) error {
 // name.
 func (c *claim) release() { c.f.Close() }
 
-// acquisitionNote identifies one acquisition of a place: the coordinator changes the time when a place is acquired.
+// acquisitionNote identifies one acquisition of a place: the coordinator changes the time when a place is
+// acquired.
 func acquisitionNote(p *place) string { return fmt.Sprintf("acquired %.6f", p.changed) }

@@ -136,8 +136,8 @@ func (c *conn) roundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// call calls a method and returns its reply. The error is a status if the coordinator refused the call, otherwise of
-// kind labgrid.away.
+// call calls a method and returns its reply. The error is a status if the coordinator refused the call, otherwise
+// of kind labgrid.away.
 func (c *conn) call(ctx context.Context, method string, m message) ([]byte, error) {
 	ctx, stop := clock.WithTimeout(ctx, c.clock, callTimeout, fmt.Errorf("no answer to %s within %s", method, callTimeout))
 	defer stop()

@@ -51,8 +51,8 @@ func (c Client) connections(s *session, p *place) (found connections, err error)
 	return found, nil
 }
 
-// pick returns the resource of a purpose, console or power. If there are several, it is the only one with that name
-// within the place.
+// pick returns the resource of a purpose, console or power. If there are several, it is the only one with that
+// name within the place.
 func pick(p *place, all []item, missing []match, purpose string, fits func(item) bool) (item, error) {
 	var found []item
 	for _, i := range all {

@@ -65,8 +65,8 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// similar returns the names and aliases of places that contain name or are contained in it, without regard to case,
-// or have most of their letter pairs in common with it; the nearest first.
+// similar returns the names and aliases of places that contain name or are contained in it, without regard to
+// case, or have most of their letter pairs in common with it; the nearest first.
 func similar(name string, all []*place) []string {
 	rank := map[string]float64{}
 	for _, p := range all {

@@ -254,7 +254,7 @@ func TestTaken(t *testing.T) {
 		l := start(t, board("a")...)
 		lab.AddPlaces(t, l, lab.Setup{Place: "bench-1", Matches: []string{lab.Exporter + "/a/*"}})
 		p := acquire(t, testClient(l), "labgrid:bench-1")
-		d := &guarded{noDriver{}, p}
+		d := p.guard(noDriver{})
 		if err := d.Off(t.Context()); err != nil {
 			t.Errorf("Off() before the loss = %v", err)
 		}
@@ -288,7 +288,8 @@ func (noDriver) Check(context.Context) error { return nil }
 func (noDriver) On(context.Context) error    { return nil }
 func (noDriver) Off(context.Context) error   { return nil }
 
-// TestCoordinatorGoes holds that a place is not lost with its coordinator, and that the release says that it failed.
+// TestCoordinatorGoes holds that a place is not lost with its coordinator, and that the release says that it
+// failed.
 func TestCoordinatorGoes(t *testing.T) {
 	lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) {
 		l := start(t, board("a")...)

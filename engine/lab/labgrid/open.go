@@ -7,8 +7,8 @@ import (
 	"github.com/flashlua/flashlua/engine/transport"
 )
 
-// OpenPort is transport.Open, except for the console of the place: it is opened where the place has it now, because
-// an exporter that was restarted opens another port. It fits Engine.OpenPort.
+// OpenPort is transport.Open, except for the console of the place: it is opened where the place has it now,
+// because an exporter that was restarted opens another port. It fits Engine.OpenPort.
 func (p *Place) OpenPort(ctx context.Context, spec string, line transport.Line) (transport.Port, error) {
 	if spec == p.port {
 		spec = p.currentPort()
@@ -16,14 +16,24 @@ func (p *Place) OpenPort(ctx context.Context, spec string, line transport.Line) 
 	return transport.Open(ctx, spec, line)
 }
 
-// OpenPower is power.Open, except for the power driver of the place: it switches nothing once the place is lost,
-// because the board may be another user's then. It fits Engine.OpenPower.
+// OpenPower is power.Open for a driver that switches nothing once the place is lost, because the board may be
+// another user's then. A driver that asks a person to switch stays as it is. It fits Engine.OpenPower.
 func (p *Place) OpenPower(spec string) (power.Driver, error) {
 	d, err := power.Open(spec)
-	if err == nil && spec == p.power {
-		d = &guarded{d, p}
+	if d == nil || err != nil {
+		return nil, err
 	}
-	return d, err
+	return p.guard(d), nil
+}
+
+func (p *Place) guard(d power.Driver) power.Driver {
+	switch d.(type) {
+	case power.Slow, power.Nameable:
+		return d
+	case power.Instant:
+		return &guardedInstant{guarded{d, p}}
+	}
+	return &guarded{d, p}
 }
 
 // Context returns a context that is cancelled when the place is lost, with Err as its cause. The caller calls stop
@@ -50,7 +60,12 @@ func (p *Place) currentPort() string {
 	return p.port
 }
 
-// guarded is the power driver of a place.
+// guardedInstant is the power driver of a board at a place that needs no pause.
+type guardedInstant struct{ guarded }
+
+func (*guardedInstant) Instant() {}
+
+// guarded is the power driver of a board at a place.
 type guarded struct {
 	driver power.Driver
 	place  *Place

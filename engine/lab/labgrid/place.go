@@ -33,8 +33,8 @@ func (p *Place) Port() string { return p.port }
 // Power returns the power driver, as power.Open takes it; "" if it has none.
 func (p *Place) Power() string { return p.power }
 
-// Err returns why the place was lost, nil while it is not: someone else has released it while it was in use. It is not
-// lost if the coordinator goes away: the board is still connected, and what is written can be verified.
+// Err returns why the place was lost, nil while it is not: someone else has released it while it was in use. It is
+// not lost if the coordinator goes away: the board is still connected, and what is written can be verified.
 func (p *Place) Err() error {
 	select {
 	case <-p.lost:

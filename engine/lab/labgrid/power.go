@@ -79,8 +79,8 @@ func plainURL(spec string) string {
 	return spec
 }
 
-// powerModel is a power switch that one HTTP request switches, and whose answer has no more to say than its status.
-// Models whose answer has to be read, or that need a login or digests, are left to labgrid-client.
+// powerModel is a power switch that one HTTP request switches, and whose answer has no more to say than its
+// status. Models whose answer has to be read, or that need a login or digests, are left to labgrid-client.
 type powerModel struct {
 	method      string
 	path        string // after the host, with INDEX, BITS; for a model with a URL, after the URL

@@ -6,7 +6,8 @@ import (
 	"github.com/flashlua/flashlua/engine/power"
 )
 
-// TestPowerOf holds the requests for the outlet 3, or 0 where indexes begin there, against those of labgrid's drivers.
+// TestPowerOf holds the requests for the outlet 3, or 0 where indexes begin there, against those of labgrid's
+// drivers.
 func TestPowerOf(t *testing.T) {
 	const client = "command:labgrid-client -x lab:20408 -p bench-1 power {}"
 	for _, test := range []struct{ class, model, host, want string }{
@@ -44,8 +45,8 @@ func TestPowerOf(t *testing.T) {
 	}
 }
 
-// TestPowerOfProxy holds that power behind a proxy is left to labgrid-client, and that the resource is named if it is
-// one of several.
+// TestPowerOfProxy holds that power behind a proxy is left to labgrid-client, and that the resource is named if it
+// is one of several.
 func TestPowerOfProxy(t *testing.T) {
 	r := &resource{class: classPDUDaemon, params: map[string]string{"host": "pdu", "pdu": "rack", "index": "3"}, extra: map[string]string{"proxy_required": "true"}}
 	a, b := item{r, "power"}, item{r, "it's"}

@@ -10,8 +10,8 @@ import (
 	"github.com/flashlua/flashlua/classify"
 )
 
-// Request names a place: by its name or alias, by tags that it must have, or by a reservation that was made before.
-// One of its fields is set. Plain data: safe for concurrent use while nothing changes it.
+// Request names a place: by its name or alias, by tags that it must have, or by a reservation that was made
+// before. One of its fields is set. Plain data: safe for concurrent use while nothing changes it.
 type Request struct {
 	Name  string
 	Tags  map[string]string

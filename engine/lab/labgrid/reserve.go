@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// pollInterval is the pause between two looks at a reservation, or at a place that is in use on this machine. A
-	// coordinator drops a reservation that is not polled for 60 s.
+	// pollInterval is the pause between two looks at a reservation, or at a place that is in use on this machine.
+	// A coordinator drops a reservation that is not polled for 60 s.
 	pollInterval = time.Second
 	// cleanupTimeout bounds the clean-up of a reservation.
 	cleanupTimeout = 5 * time.Second
 )
 
-// reserve reserves one of the candidates, which have the tags, and waits until the coordinator has assigned it. The
-// coordinator serves reservations in order of their creation. release ends the reservation.
+// reserve reserves one of the candidates, which have the tags, and waits until the coordinator has assigned it.
+// The coordinator serves reservations in order of their creation. release ends the reservation.
 func (c Client) reserve(ctx context.Context, s *session, tags map[string]string, candidates []*place) (p *place, release func(context.Context), err error) {
 	filter := message(nil).texts(filterTags, tags)
 	entry := message(nil).text(entryKey, reservationGroup).message(entryValue, filter)

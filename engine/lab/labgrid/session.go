@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +15,8 @@ import (
 // syncTimeout bounds the time in which the coordinator sends all places and resources.
 const syncTimeout = 30 * time.Second
 
-// session is a client's stream: the coordinator knows the client while it is open, and reports places and resources
-// in it. Safe for concurrent use.
+// session is a client's stream: the coordinator knows the client while it is open, and reports places and
+// resources in it. Safe for concurrent use.
 type session struct {
 	conn *conn
 	end  context.CancelFunc // of the stream
@@ -200,77 +198,4 @@ func (s *session) await(ctx context.Context, done func() bool) error {
 			return errAway(s.conn.address, context.Cause(ctx))
 		}
 	}
-}
-
-// place returns the place of that name, nil if there is none.
-func (s *session) place(name string) *place {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.places[name]
-}
-
-// allPlaces returns all places, sorted by name.
-func (s *session) allPlaces() []*place {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all []*place
-	for _, name := range slices.Sorted(maps.Keys(s.places)) {
-		all = append(all, s.places[name])
-	}
-	return all
-}
-
-// item is a resource with its name within a place.
-type item struct {
-	*resource
-	name string // within the place
-}
-
-// items returns the resources of the place: those that it acquired, or, if it is not acquired, those that it would
-// acquire. missing are the patterns without a resource.
-func (s *session) items(p *place) (all []item, missing []match) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	used := map[match]bool{}
-	for _, key := range slices.Sorted(maps.Keys(s.resources)) {
-		r := s.resources[key]
-		for _, m := range p.matches {
-			used[m] = used[m] || m.matches(*r)
-		}
-		name, ok := p.nameOf(*r)
-		if ok && (p.acquired == "" || slices.Contains(p.resources, r.path())) {
-			all = append(all, item{r, name})
-		}
-	}
-	for _, m := range p.matches {
-		if !used[m] {
-			missing = append(missing, m)
-		}
-	}
-	return all, missing
-}
-
-// matching returns the resources that match the place, in use or not.
-func (s *session) matching(p *place) []item {
-	free := *p
-	free.acquired = ""
-	all, _ := s.items(&free)
-	return all
-}
-
-// change returns a channel that is closed at the next change.
-func (s *session) change() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.changed
-}
-
-// ended returns why the stream ended, nil while it is open.
-func (s *session) ended() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err == nil {
-		return nil
-	}
-	return errAway(s.conn.address, s.err)
 }

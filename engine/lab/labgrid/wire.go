@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// field is one field of a protobuf message. A message within a message, a text and a map entry have bytes; an integer
-// and a bool have number; a double has number as its bits.
+// field is one field of a protobuf message. A message within a message, a text and a map entry have bytes; an
+// integer and a bool have number; a double has number as its bits.
 type field struct {
 	id     protowire.Number
 	bytes  []byte
