@@ -3,6 +3,7 @@ package labgrid
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -234,7 +235,7 @@ func (p *fakePlace) encode() []byte {
 	for _, a := range p.allowed {
 		m = text(m, 8, a)
 	}
-	m = protowire.AppendFixed64(protowire.AppendTag(m, 10, protowire.Fixed64Type), uint64(p.changed))
+	m = protowire.AppendFixed64(protowire.AppendTag(m, 10, protowire.Fixed64Type), math.Float64bits(float64(p.changed)))
 	if p.reservation != "" {
 		m = text(m, 11, p.reservation)
 	}
@@ -291,6 +292,6 @@ func (r *fakeReservation) encode() []byte {
 		m = inner(m, 6, text(text(nil, 1, "main"), 2, r.place))
 	}
 	m = inner(m, 5, inner(text(nil, 1, "main"), 2, texts(nil, 1, r.tags)))
-	m = protowire.AppendFixed64(protowire.AppendTag(m, 7, protowire.Fixed64Type), uint64(r.created))
+	m = protowire.AppendFixed64(protowire.AppendTag(m, 7, protowire.Fixed64Type), math.Float64bits(float64(r.created)))
 	return number(m, 3, state)
 }

@@ -107,7 +107,7 @@ func (c Client) cleanupContext(ctx context.Context) (context.Context, context.Ca
 func (c Client) claim(ctx context.Context, s *session, p *place) (*claim, error) {
 	end := c.Clock.Now().Add(c.Wait)
 	for noted := false; ; noted = true {
-		cl, holder, err := claimPlace(claimDir(), s.conn.address, c.identity(), p.name)
+		cl, holder, err := claimPlace(claimDir(), s.conn.identity, c.identity(), p.name)
 		switch {
 		case err != nil || cl != nil:
 			return cl, err

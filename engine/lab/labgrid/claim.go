@@ -36,8 +36,8 @@ func claimDir() string {
 
 // claimPlace claims a place of a coordinator for a user. holder is the process that has it, and not empty if there
 // is one.
-func claimPlace(dir, address, identity, name string) (c *claim, holder string, err error) {
-	sum := sha256.Sum256([]byte(strings.Join([]string{address, identity, name}, "\n")))
+func claimPlace(dir, coordinator, identity, name string) (c *claim, holder string, err error) {
+	sum := sha256.Sum256([]byte(strings.Join([]string{coordinator, identity, name}, "\n")))
 	path := filepath.Join(dir, "flashlua-labgrid-"+hex.EncodeToString(sum[:8]))
 	// Another user's file in a sticky directory must not be opened with O_CREATE, see fs.protected_regular.
 	f, err := input.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)

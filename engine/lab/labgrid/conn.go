@@ -15,6 +15,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/transport"
 )
 
 const (
@@ -32,9 +33,10 @@ const (
 // conn is one connection to a coordinator. It never reconnects, because the coordinator knows a client by its
 // connection. Safe for concurrent use.
 type conn struct {
-	address string // HOST:PORT
-	clock   clock.Clock
-	http    *http.ClientConn
+	address  string // HOST:PORT
+	identity string // the same for all spellings of the address
+	clock    clock.Clock
+	http     *http.ClientConn
 }
 
 // connect connects to the coordinator at address.
@@ -54,7 +56,12 @@ func connect(ctx context.Context, clk clock.Clock, address string) (*conn, error
 		}
 		return nil, errAway(address, err)
 	}
-	return &conn{address: address, clock: clk, http: c}, nil
+	identity, err := transport.Identity(ctx, "tcp:"+address)
+	if err != nil {
+		c.Close()
+		return nil, errAway(address, err)
+	}
+	return &conn{address: address, identity: identity, clock: clk, http: c}, nil
 }
 
 func (c *conn) close() { c.http.Close() }

@@ -151,7 +151,7 @@ func (c Client) leftover(s *session, candidates []*place) *place {
 		if p.acquired != c.identity() {
 			continue
 		}
-		if cl, _, _ := claimPlace(claimDir(), s.conn.address, c.identity(), p.name); cl != nil {
+		if cl, _, _ := claimPlace(claimDir(), s.conn.identity, c.identity(), p.name); cl != nil {
 			note := cl.acquisition()
 			cl.release()
 			if note == acquisitionNote(p) {

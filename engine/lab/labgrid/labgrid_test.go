@@ -179,6 +179,9 @@ func TestKilledRun(t *testing.T) {
 		lab.AddPlaces(t, l, lab.Setup{Place: "bench-1", Matches: []string{lab.Exporter + "/a/*"}, Tags: map[string]string{"board": "sim"}})
 		for _, text := range []string{"labgrid:bench-1", "labgrid:+board=sim"} {
 			killed := acquire(t, testClient(l), text)
+			byName := testClient(l)
+			byName.Address = strings.Replace(byName.Address, "127.0.0.1", "localhost", 1)
+			wantRefusal(t, byName, "labgrid:bench-1", classify.LabgridHeld, "in use on this machine by process")
 			wantRefusal(t, testClient(l), "labgrid:bench-1", classify.LabgridHeld, "in use on this machine by process")
 			wantRefusal(t, testClient(l), "labgrid:+board=sim", classify.LabgridHeld, "bench-1 is held by "+me)
 			killed.session.close()
