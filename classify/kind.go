@@ -42,10 +42,6 @@ const (
 	ImageChanged        Kind = "image.changed"
 	ImageRead           Kind = "image.read"
 	ImageFetch          Kind = "image.fetch"
-	LabgridPlace        Kind = "labgrid.place"
-	LabgridHeld         Kind = "labgrid.held"
-	LabgridAway         Kind = "labgrid.away"
-	LabgridLost         Kind = "labgrid.lost"
 	TargetUnsafe        Kind = "target.unsafe"
 	TargetMissing       Kind = "target.missing"
 	FlashUnverified     Kind = "flash.unverified"
@@ -90,6 +86,10 @@ const (
 	UBootRAM            Kind = "uboot.ram"
 	LoadSerial          Kind = "load.serial"
 	LoadMedia           Kind = "load.media"
+	LabgridPlace        Kind = "labgrid.place"
+	LabgridHeld         Kind = "labgrid.held"
+	LabgridAway         Kind = "labgrid.away"
+	LabgridLost         Kind = "labgrid.lost"
 	ShellLogin          Kind = "shell.login"
 	ShellLoginDenied    Kind = "shell.login.denied"
 	ShellExit           Kind = "shell.exit"
@@ -171,12 +171,6 @@ var table = map[Kind]entry{
 	ImageRead:     {Fatal, "the image cannot be read", "Check the permissions of the file, and the disk of the station."},
 	ImageFetch:    {Retry, "the image cannot be downloaded", "Check the address and the station's network connection."},
 
-	"labgrid":    {Fatal, "the labgrid place cannot be used", "Read the message; `labgrid-client -p PLACE show` shows the place."},
-	LabgridPlace: {Fatal, "the labgrid place does not exist or does not fit", "The hint lists similar names, or says what the place lacks."},
-	LabgridHeld:  {Fatal, "the labgrid place is in use", "Try again later, or wait with `--wait 30m`; the message names the holder."},
-	LabgridAway:  {Fatal, "the labgrid coordinator or an exporter does not answer", "Check that it runs, and LG_COORDINATOR; nothing was touched, unless the message is about the release."},
-	LabgridLost:  {Fatal, "the labgrid place was released by someone else during the run", "Ask the new holder; the board was left as it is."},
-
 	"target":        {Fatal, "the target cannot be written", "Check targets in the policy against the board."},
 	TargetUnsafe:    {Fatal, "the target must not be overwritten", "Unmount it, choose another target, or use a larger medium."},
 	TargetMissing:   {Fatal, "the board does not have the target", "Compare targets in the policy with /sys/class/block in Linux, or with the devices that U-Boot lists."},
@@ -241,6 +235,12 @@ var table = map[Kind]entry{
 	ShellLoginDenied:    {Fatal, "the board refused the login", "Check linux.user and linux.password."},
 	ShellExit:           {Retry, "a shell command failed", "Run the command by hand: `flashlua console --at linux`."},
 	ShellSync:           {Retry, "the shell did not answer", "Check linux.prompt, and that nothing prints continuously."},
+
+	"labgrid":    {Fatal, "the labgrid place cannot be used", "Read the message; `labgrid-client -p PLACE show` shows the place."},
+	LabgridPlace: {Fatal, "the labgrid place does not exist or does not fit", "The hint lists similar names, or says what the place lacks."},
+	LabgridHeld:  {Fatal, "the labgrid place is in use", "Try again later, or wait with `--wait 30m`; the message names the holder."},
+	LabgridAway:  {Fatal, "the labgrid coordinator or an exporter does not answer", "Check that it runs, and LG_COORDINATOR; nothing was touched, unless the message is about the release."},
+	LabgridLost:  {Fatal, "the labgrid place was released by someone else during the run", "Ask the new holder; the board was left as it is."},
 
 	"net":          {Retry, "the network failed", "Check the cable, the switch and the address of the station."},
 	NetLink:        {Retry, "no network interface has a link", "Check the cable, and that this Linux has a driver for the network."},
