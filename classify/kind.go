@@ -95,6 +95,10 @@ const (
 	UBootRAM            Kind = "uboot.ram"
 	LoadSerial          Kind = "load.serial"
 	LoadMedia           Kind = "load.media"
+	LabgridPlace        Kind = "labgrid.place"
+	LabgridHeld         Kind = "labgrid.held"
+	LabgridAway         Kind = "labgrid.away"
+	LabgridLost         Kind = "labgrid.lost"
 	ShellLogin          Kind = "shell.login"
 	ShellLoginDenied    Kind = "shell.login.denied"
 	ShellExit           Kind = "shell.exit"
@@ -254,6 +258,12 @@ var table = map[Kind]entry{
 	ShellExit:           {Retry, "a shell command failed", "Run the command by hand: `flashlua console --at linux`."},
 	ShellSync:           {Retry, "the shell did not answer", "Check linux.prompt, and that nothing prints continuously."},
 
+	"labgrid":    {Fatal, "the labgrid place cannot be used", "Read the message; `labgrid-client -p PLACE show` shows the place."},
+	LabgridPlace: {Fatal, "the labgrid place does not exist or does not fit", "The hint lists similar names, or says what the place lacks."},
+	LabgridHeld:  {Fatal, "the labgrid place is in use", "Try again later, or wait with `--wait 30m`; the message names the holder."},
+	LabgridAway:  {Fatal, "the labgrid coordinator or an exporter does not answer", "Check that it runs, and LG_COORDINATOR; nothing was touched, unless the message is about the release."},
+	LabgridLost:  {Fatal, "the labgrid place was released by someone else during the run", "Ask the new holder; the board was left as it is."},
+
 	"net":          {Retry, "the network failed", "Check the cable, the switch and the address of the station."},
 	NetLink:        {Retry, "no network interface has a link", "Check the cable, and that this Linux has a driver for the network."},
 	NetDHCP:        {Retry, "DHCP failed", "Check cable and DHCP server, or set net.address, uboot.network or linux.network."},
@@ -278,7 +288,7 @@ var table = map[Kind]entry{
 // that ends by one of them before it touched anything can be repeated later.
 var temporary = map[Kind]bool{
 	ImageUnavailable: true, PowerUnavailable: true, StationHeld: true, StationPort: true,
-	TransportAway: true, TransportBusy: true,
+	TransportAway: true, TransportBusy: true, LabgridHeld: true, LabgridAway: true,
 }
 
 // Is reports whether k is family or a kind of that family: "net.dhcp" is a "net", "network" is not.

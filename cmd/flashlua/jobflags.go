@@ -24,6 +24,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.GenericFlag{Name: "part", Value: &repeated{}, Usage: "image for a partition of the target, `LABEL:FILE`, instead of --image; may be repeated"},
 		&cli.StringFlag{Name: "port", Usage: "console, `SPEC` is one of " + strings.Join(portExamples(), ", ")},
 		&cli.StringFlag{Name: "power", Usage: "power driver, `SPEC` is one of " + strings.Join(power.Examples(), ", ")},
+		placeFlag(),
 		&cli.GenericFlag{Name: "console", Value: &repeated{}, Usage: "another console of the policy, `NAME=PORT`; may be repeated"},
 		&cli.GenericFlag{Name: "output", Value: &repeated{}, Usage: "output of the policy, `NAME=SPEC`, where SPEC is a power driver that takes on and off; may be repeated"},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the medium", DefaultText: "the policy's"},
@@ -114,6 +115,10 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 		return j, usageError("--image and --part exclude each other: one is for the whole target, the other for partitions of it")
 	case len(j.Parts) > 0 && c.IsSet("sha256"):
 		return j, usageError("--sha256 needs --image: with --part there is more than one image")
+	case c.IsSet("place"): // which has console and power, see runAtPlace
+		if err := checkAtPlace(j); err != nil {
+			return j, err
+		}
 	case j.Port == "":
 		return j, classify.WithHint(classify.New(classify.Usage, "--port is required: the board's console"), "use one of %s", strings.Join(portExamples(), ", "))
 	case !engine.IsSimulated(j.Port) && transport.Check(j.Port) != nil:

@@ -30,11 +30,13 @@ func (env Env) chooseStations(c *cli.Context, print func(string)) (*choice, erro
 		}
 	}
 	l, err := env.openLab(c, print)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if l == nil {
+	case l == nil:
 		return nil, noLab()
+	case c.IsSet(placeFlagName):
+		return nil, usageError("--place is one board: set labgrid in each station of %s", l.File)
 	}
 	all := &choice{env: env, cli: c, lab: l}
 	for _, arg := range c.Args().Slice() {
@@ -77,6 +79,6 @@ func (x *choice) jobOf(s lab.Station) (stationJob, error) {
 	if err == nil {
 		err = x.env.readArguments(c, &j.job)
 	}
-	j.job.Station = s.Name
+	j.job.Station, j.place = s.Name, placeOf(c)
 	return j, err
 }

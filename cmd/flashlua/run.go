@@ -201,6 +201,9 @@ func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script
 	if station != nil {
 		job.Station = station.Name
 	}
+	if c.IsSet("place") {
+		return env.runAtPlace(inv, e, script.Policy, job, placeOf(c))
+	}
 	return e.Run(inv.Context, script.Policy, job), nil
 }
 

@@ -22,6 +22,7 @@ type stationJob struct {
 	script  string // path of a policy, or the name of a board that comes with flashlua
 	options bindings.Options
 	job     engine.Job
+	place   placeRequest // that the station is at
 }
 
 // manyRun is a run on several stations.
@@ -36,6 +37,7 @@ type manyRun struct {
 	fleet   lab.Fleet
 	printer *manyPrinter
 	flashes []engine.Flash // of the stations
+	places  []placeRequest // of the stations
 	shared  *engine.SharedImages
 	out     *manyOutputs
 }
@@ -102,7 +104,7 @@ func (m *manyRun) run() (results []lab.Result, err error) {
 // plan loads the policies, checks the plans of all stations and opens the images. If a plan cannot work, no station is
 // started.
 func (m *manyRun) plan() ([]lab.Result, error) {
-	m.flashes = make([]engine.Flash, len(m.stations))
+	m.flashes, m.places = make([]engine.Flash, len(m.stations)), make([]placeRequest, len(m.stations))
 	for i, s := range m.stations {
 		f := &m.flashes[i]
 		f.Name = "station " + inline(s.Name)
@@ -154,7 +156,12 @@ func (m *manyRun) load(i int, job *engine.Job) (*engine.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	*job = x.job
+	if *job = x.job; x.place.text != "" {
+		m.places[i] = x.place
+		if *job, err = m.env.lookAtPlace(m.inv.Context, m.engine, x.job, x.place); err != nil {
+			return nil, err
+		}
+	}
 	x.options.Log = func(text string) { m.printer.note(i, text) }
 	script, err := bindings.Inspect(x.script, x.options)
 	if err != nil {
@@ -184,13 +191,31 @@ func (m *manyRun) runStation(ctx context.Context, i int, _ lab.Station) *engine.
 			m.printer.event(i, e)
 			out.event(e)
 		}
-		rep = e.Run(ctx, f.Policy, f.Job)
+		if at := m.places[i]; at.text != "" && !f.Job.DryRun {
+			if rep, err = m.runAtPlace(ctx, i, e); err != nil {
+				rep = lab.Refused(m.stations[i], err)
+				rep.Mode = f.Job.Mode()
+			}
+		} else {
+			rep = e.Run(ctx, f.Policy, f.Job)
+		}
 		if e.Console != nil {
 			e.Console.Close() // the sink keeps the same error
 		}
 	}
 	m.finishStation(i, rep, out)
 	return rep
+}
+
+// runAtPlace runs a station at its place. The port and the power are those that the place has now, not those of the plan.
+func (m *manyRun) runAtPlace(ctx context.Context, i int, e engine.Engine) (*engine.Report, error) {
+	x, err := m.jobOf(m.stations[i])
+	if err != nil {
+		return nil, err
+	}
+	inv := *m.inv
+	inv.Context = ctx
+	return m.env.runAtPlace(&inv, e, m.flashes[i].Policy, x.job, m.places[i])
 }
 
 // earlier returns the report of a verified earlier run of the same flash, nil if the station must be flashed.
