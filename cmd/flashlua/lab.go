@@ -89,9 +89,11 @@ func (env Env) checkLab(c *cli.Context) error {
 }
 
 func (env Env) listStations(l *bindings.Lab, tags []string, asJSON bool) error {
-	all := []stationLine{}
+	all, last := []stationLine{}, env.lastResults()
 	for _, s := range l.Inventory.Select(tags...) {
-		all = append(all, env.stationLine(l, s))
+		line := env.stationLine(l, s)
+		line.Last = last[s.Name]
+		all = append(all, line)
 	}
 	switch {
 	case asJSON:
@@ -107,9 +109,15 @@ func (env Env) listStations(l *bindings.Lab, tags []string, asJSON bool) error {
 	}
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "station\tboard\ttags\tstate\tnote")
+	lastColumn := func(text string) string {
+		if last == nil { // there is no folder of results
+			return ""
+		}
+		return text + "\t"
+	}
+	fmt.Fprintln(w, "station\tboard\ttags\tstate\t"+lastColumn("last")+"note")
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", inline(s.Station), inline(s.Board), inline(strings.Join(s.Tags, ",")), inline(s.state()), inline(s.Note))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", inline(s.Station), inline(s.Board), inline(strings.Join(s.Tags, ",")), inline(s.state()), lastColumn(inline(s.Last.String())), inline(s.Note))
 	}
 	w.Flush()
 	return stdoutError(writeTrimmed(env.Stdout, text.String()))
@@ -128,6 +136,7 @@ func (env Env) showStation(l *bindings.Lab, name string, asJSON bool) error {
 		return l.Unknown(name)
 	}
 	line := env.stationLine(l, s)
+	line.Last = env.lastResults()[s.Name]
 	if asJSON {
 		return printJSON(env.Stdout, line)
 	}

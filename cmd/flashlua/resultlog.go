@@ -28,7 +28,7 @@ func (env Env) resultsDir(c *cli.Context) string {
 	if c.IsSet("results") {
 		return c.String("results")
 	}
-	return env.Getenv(resultsVariable)
+	return env.getenv(resultsVariable)
 }
 
 // resultLog appends the results of a run to a folder. A nil one appends nothing. It is safe for concurrent use.

@@ -33,6 +33,7 @@ type stationLine struct {
 	Note     string            `json:"note,omitempty"`
 	Off      string            `json:"off,omitempty"`  // the reason
 	Held     *hold.Hold        `json:"held,omitempty"` // by a job on this machine; nil if the station is free
+	Last     *lastResult       `json:"last,omitempty"` // nil if the folder of results has none
 	Place    string            `json:"place"`          // file:line
 }
 
@@ -83,6 +84,7 @@ func printStation(out io.Writer, s stationLine) error {
 	}
 	row("station", s.Station+", "+s.Place)
 	row("state", s.state())
+	row("last", s.Last.String())
 	row("note", s.Note)
 	row("board", s.Board)
 	row("port", s.Port)

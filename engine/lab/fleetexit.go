@@ -10,9 +10,7 @@ import (
 // code that is not listed.
 var exitOrder = []engine.ExitCode{
 	engine.ExitInternal, engine.ExitFatal, engine.ExitExhausted, engine.ExitDeadline, engine.ExitPlan,
-	75, // nothing was touched, and a later try may work
-	6,  // verified, but the outputs could not be written
-	engine.ExitVerified,
+	engine.ExitTempFail, engine.ExitOutput, engine.ExitVerified,
 }
 
 // Exit returns the exit code of many stations: 0 if all are verified, else the worst one. A station that was not
