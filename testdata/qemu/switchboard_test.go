@@ -152,7 +152,7 @@ func TestTwoBoardsOfAGoProgram(t *testing.T) {
 	a, b := twoRigs(t)
 	policies := map[*rig]string{a: a.Arch.policyFile(), b: b.variant(fmt.Sprintf(`
 local seq = require("lib.uboot_busybox").sequence()
-seq:before("load", { name = "own", run = function(s, job, at) at.uboot:run("tftpboot 2000000 %s:bzImage") end })
+seq:before("load", { name = "own", run = function(s, job, at) at.uboot:run("tftpboot 2000000 %s:bzImage", { timeout = "4m" }) end })
 board.flash = seq.flash`, b.tftp))}
 	var all sync.WaitGroup
 	for r, policy := range policies {
