@@ -143,7 +143,10 @@ func (m *manyRun) plan() ([]lab.Result, error) {
 			m.save(i, rep)
 		}
 	}
-	return results, classify.WithSecondary(errs[0], errs[1:]...)
+	// A later try of the same command may succeed only if no station has an error that stays.
+	first := max(0, slices.IndexFunc(errs, func(err error) bool { return !classify.Temporary(err) }))
+	others := slices.Delete(slices.Clone(errs), first, first+1)
+	return results, classify.WithSecondary(errs[first], others...)
 }
 
 // load loads the policy of a station, and sets its job.
