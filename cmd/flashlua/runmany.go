@@ -210,7 +210,8 @@ func (m *manyRun) runStation(ctx context.Context, i int, _ lab.Station) *engine.
 	return rep
 }
 
-// runAtPlace runs a station at its place. The port and the power are those that the place has now, not those of the plan.
+// runAtPlace runs a station at its place. The port and the power are those that the place has now, not those of the
+// plan.
 func (m *manyRun) runAtPlace(ctx context.Context, i int, e engine.Engine) (*engine.Report, error) {
 	x, err := m.jobOf(m.stations[i])
 	if err != nil {
