@@ -42,8 +42,8 @@ type stationLine struct {
 // maxResolve bounds how long a command that shows stations resolves the names of their console servers.
 const maxResolve = 2 * time.Second
 
-// holder returns the job that holds a station, or one of its consoles by --port, nil if there is none. If ctx has ended,
-// it looks only for a job that names the station.
+// holder returns the job that holds a station, or one of its consoles by --port, nil if there is none. If ctx has
+// ended, it looks only for a job that names the station.
 func (env Env) holder(ctx context.Context, s lab.Station) *hold.Hold {
 	names, err := engine.Job{Station: s.Name, Port: s.Port, Consoles: s.Consoles}.HoldNames(ctx)
 	if err != nil {
