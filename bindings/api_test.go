@@ -16,7 +16,7 @@ import (
 )
 
 // public are the packages for embedding programs.
-var public = []string{"bindings", "classify", "engine", "engine/hold", "engine/lab", "engine/simulate", "engine/transport", "engine/power"}
+var public = []string{"bindings", "classify", "engine", "engine/hold", "engine/lab", "engine/lab/labgrid", "engine/simulate", "engine/transport", "engine/power"}
 
 // TestAPI holds the public API to testdata/api.txt, so that every change of it is seen, and every name in it to
 // have a comment. UPDATE=1 writes the file.

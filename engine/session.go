@@ -26,6 +26,7 @@ type Session struct {
 	toBeSwitched  bool         // a person was asked to reset the board, and nothing has used it since
 	boardAddr     string       // the board's address in U-Boot
 	uboot         *uboot.UBoot // the last one
+	inRAM         ramLoads     // files that U-Boot loaded
 	shell         *shell.Shell // the last one
 	write         writeState
 	choice        targetChoice

@@ -88,9 +88,13 @@ func (s *Session) LoadBy(ctx context.Context, ub *uboot.UBoot, opt LoadOptions, 
 		return classify.MarkFatal(err)
 	}
 	for _, f := range files {
+		if err := s.inRAM.check(ub, f, least); err != nil {
+			return classify.MarkFatal(err)
+		}
 		if err := s.loadBy(ctx, ub, f, opt); err != nil {
 			return err
 		}
+		s.inRAM.add(ub, f)
 		ub.Define(f.name+"_addr", "0x"+strconv.FormatUint(f.Address, 16))
 		ub.Define(f.name+"_size", "0x"+strconv.FormatInt(f.size, 16))
 	}

@@ -45,7 +45,7 @@ var filePlaces = map[string]string{
 	"engine/internal/image/open.go":                "reads",
 	"engine/bootfiles.go":                          "a directory of its own in --tftp-dir, by O_EXCL",
 	"engine/uimage.go":                             "a temporary file of its own, whose name is removed at once",
-	"engine/lab/queue.go":                          "tickets, with names that it makes, without a lock or its own",
+	"engine/hold/queue.go":                         "tickets, with names that it makes, without a lock or its own",
 	"cmd/flashlua/terminalsignal.go":               "the terminal",
 	"engine/power/manual.go":                       "the terminal",
 	"engine/internal/simboard/mediafile.go":        "media in the folder that an operator names, or Access allows",

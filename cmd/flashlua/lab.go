@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 // labCommands are the commands of flashlua lab.
@@ -64,10 +66,12 @@ func (env Env) lab(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := clock.WithTimeout(context.Background(), clock.Real{}, maxResolve, context.DeadlineExceeded)
+	defer cancel()
 	if command == "show" {
-		return env.showStation(l, c.Args().Get(1), c.Bool("json"))
+		return env.showStation(ctx, l, c.Args().Get(1), c.Bool("json"))
 	}
-	return env.listStations(l, tags, c.Bool("json"))
+	return env.listStations(ctx, l, tags, c.Bool("json"))
 }
 
 func (env Env) checkLab(c *cli.Context) error {
@@ -88,10 +92,10 @@ func (env Env) checkLab(c *cli.Context) error {
 	return env.printFindings(append([]bindings.Finding{}, found...), c.Bool("json"))
 }
 
-func (env Env) listStations(l *bindings.Lab, tags []string, asJSON bool) error {
+func (env Env) listStations(ctx context.Context, l *bindings.Lab, tags []string, asJSON bool) error {
 	all, last := []stationLine{}, env.lastResults()
 	for _, s := range l.Inventory.Select(tags...) {
-		line := env.stationLine(l, s)
+		line := env.stationLine(ctx, l, s)
 		line.Last = last[s.Name]
 		all = append(all, line)
 	}
@@ -130,12 +134,12 @@ func describeTags(tags []string) string {
 	return "all of the tags " + strings.Join(tags, ", ")
 }
 
-func (env Env) showStation(l *bindings.Lab, name string, asJSON bool) error {
+func (env Env) showStation(ctx context.Context, l *bindings.Lab, name string, asJSON bool) error {
 	s, ok := l.Inventory.Find(name)
 	if !ok {
 		return l.Unknown(name)
 	}
-	line := env.stationLine(l, s)
+	line := env.stationLine(ctx, l, s)
 	line.Last = env.lastResults()[s.Name]
 	if asJSON {
 		return printJSON(env.Stdout, line)

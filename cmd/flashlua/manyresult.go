@@ -113,6 +113,8 @@ func describeSimulated(results []lab.Result) string {
 		return ""
 	case len(results):
 		return "; all boards were simulated"
+	case 1:
+		return "; 1 board was simulated"
 	}
 	return fmt.Sprintf("; %d boards were simulated", n)
 }

@@ -310,3 +310,34 @@ func TestPowerByLabgridClient(t *testing.T) {
 		t.Errorf("states of the power = %q (labgrid of %s); want off on off", got, source)
 	}
 }
+
+// TestStationsAtPlaces flashes a station that is at a place, by itself and beside another one.
+func TestStationsAtPlaces(t *testing.T) {
+	lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) {
+		dir := workDir(t)
+		b := startBenchBoard(t, "tcp:127.0.0.1:0", "size=1")
+		l := start(t, b.resources()...)
+		lab.AddPlaces(t, l, bench1)
+		stations := `return { defaults = { retries = 0 }, stations = {
+			a = { board = "sim", labgrid = "bench-1", set = { ["power.off_time"] = "1ms" } }, b = { board = "sim", port = "sim:" } } }`
+		if err := os.WriteFile(filepath.Join(dir, "lab.lua"), []byte(stations), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run := func(args ...string) *exec.Cmd {
+			cmd := atBench(t, l, dir, "", "")
+			cmd.Args = slices.Concat(cmd.Args[:1], args, []string{"--image", "x.raw"})
+			return cmd
+		}
+		wantRun(t, run("run", "a", "b", "--out", "out"), 0, "acquired the labgrid place bench-1", "verified: 2 of 2 stations")
+		wantFree(t, l)
+		wantRun(t, run("verify", "a"), 0, "acquired the labgrid place bench-1", "verified")
+		wantFree(t, l)
+		if got := b.states(); got != "off on off off on off" {
+			t.Errorf("states of the power = %q; want off on off for each run", got)
+		}
+		if err := lab.Connect(t, l, "there/other").Acquire("bench-1"); err != nil {
+			t.Fatal(err)
+		}
+		wantRun(t, run("run", "a", "b", "--out", "out"), refusedNow, "held by there/other", "1 of 2 stations verified")
+	})
+}

@@ -143,7 +143,10 @@ func (m *manyRun) plan() ([]lab.Result, error) {
 			m.save(i, rep)
 		}
 	}
-	return results, classify.WithSecondary(errs[0], errs[1:]...)
+	// A later try of the same command may succeed only if no station has an error that stays.
+	first := max(0, slices.IndexFunc(errs, func(err error) bool { return !classify.Temporary(err) }))
+	others := slices.Delete(slices.Clone(errs), first, first+1)
+	return results, classify.WithSecondary(errs[first], others...)
 }
 
 // load loads the policy of a station, and sets its job.
@@ -207,7 +210,8 @@ func (m *manyRun) runStation(ctx context.Context, i int, _ lab.Station) *engine.
 	return rep
 }
 
-// runAtPlace runs a station at its place. The port and the power are those that the place has now, not those of the plan.
+// runAtPlace runs a station at its place. The port and the power are those that the place has now, and not those of the
+// plan.
 func (m *manyRun) runAtPlace(ctx context.Context, i int, e engine.Engine) (*engine.Report, error) {
 	x, err := m.jobOf(m.stations[i])
 	if err != nil {

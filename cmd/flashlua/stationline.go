@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine"
@@ -37,7 +39,25 @@ type stationLine struct {
 	Place    string            `json:"place"`          // file:line
 }
 
-func (env Env) stationLine(l *bindings.Lab, s lab.Station) stationLine {
+// maxResolve bounds how long a command that shows stations resolves the names of their console servers.
+const maxResolve = 2 * time.Second
+
+// holder returns the job that holds a station, or one of its consoles by --port, nil if there is none. If ctx has
+// ended, it looks only for a job that names the station.
+func (env Env) holder(ctx context.Context, s lab.Station) *hold.Hold {
+	names, err := engine.Job{Station: s.Name, Port: s.Port, Consoles: s.Consoles}.HoldNames(ctx)
+	if err != nil {
+		names = []string{hold.StationName(s.Name)}
+	}
+	for _, name := range names {
+		if h, held := env.locks(clock.Real{}).Holder(name); held {
+			return &h
+		}
+	}
+	return nil
+}
+
+func (env Env) stationLine(ctx context.Context, l *bindings.Lab, s lab.Station) stationLine {
 	redacted := func(all map[string]string) map[string]string {
 		all = maps.Clone(all)
 		for name, v := range all {
@@ -47,15 +67,12 @@ func (env Env) stationLine(l *bindings.Lab, s lab.Station) stationLine {
 		}
 		return all
 	}
-	line := stationLine{
+	return stationLine{
 		Station: s.Name, Board: s.Board, Port: engine.RedactAddresses(s.Port), Power: engine.RedactAddresses(s.Power), Labgrid: s.Labgrid,
 		Outputs: redacted(s.Outputs), Consoles: redacted(s.Consoles), Files: s.Files, Target: s.Target, Variant: s.Variant,
 		Args: redacted(s.Args), Set: redacted(s.Set), Tags: append([]string{}, s.Tags...), Note: s.Note, Off: s.Off, Place: l.Place(s.Name),
+		Held: env.holder(ctx, s),
 	}
-	if h, held := env.locks(clock.Real{}).Holder(hold.StationName(s.Name)); held {
-		line.Held = &h
-	}
-	return line
 }
 
 // state returns whether the station can be used, for people.

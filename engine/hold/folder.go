@@ -29,6 +29,10 @@ func Folder(getenv func(string) string) string {
 
 // checkFolder returns an error if dir is no folder for locks.
 func checkFolder(dir string) error {
+	if !filepath.IsAbs(dir) { // jobs with different working directories would not see each other
+		return classify.WithHint(classify.New(classify.StationLock, "the folder of the locks, %q, is not an absolute path", dir),
+			"name it from / on in %s, the same for all users", FolderVariable)
+	}
 	st, err := os.Stat(dir)
 	switch {
 	case err != nil:

@@ -108,6 +108,17 @@ func TestFleetInterrupted(t *testing.T) {
 	}
 }
 
+// TestFleetCancelled holds that stations which are not started because the context ended, without a signal, are no
+// success.
+func TestFleetCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	results := Fleet{}.Run(ctx, make([]Station, 2), ends)
+	if got := Summarize(results, time.Time{}, 0); got.Exit != engine.ExitPlan || got.Result != engine.ResultFailed {
+		t.Errorf("Summarize after a cancelled context = %s, exit %d; want failed, 2", got.Result, got.Exit)
+	}
+}
+
 func TestExit(t *testing.T) {
 	skipped := Result{Report: &engine.Report{Result: engine.ResultSkipped, Exit: engine.ExitPlan}}
 	for _, tt := range []struct {
@@ -127,7 +138,10 @@ func TestExit(t *testing.T) {
 		{[]engine.ExitCode{1, 143, 99}, 143},
 		{[]engine.ExitCode{0, 130, 143}, 130},
 	} {
-		results := []Result{skipped}
+		var results []Result
+		if len(tt.codes) > 0 && tt.want != engine.ExitVerified { // then it is skipped because of the others
+			results = append(results, skipped)
+		}
 		for _, code := range tt.codes {
 			results = append(results, Result{Report: &engine.Report{Result: engine.ResultFailed, Exit: code}})
 		}

@@ -14,17 +14,21 @@ var exitOrder = []engine.ExitCode{
 }
 
 // Exit returns the exit code of many stations: 0 if all are verified, else the worst one. A station that was not
-// started because others failed does not count, because the failures do.
+// started counts only if no other failed: its reason is then not the failure of another one.
 func Exit(results []Result) engine.ExitCode {
-	worst := engine.ExitVerified
+	worst, skipped := engine.ExitVerified, engine.ExitVerified
 	for _, r := range results {
 		code := r.Report.Exit
+		of := &worst
 		if r.Report.Result == engine.ResultSkipped && code == engine.ExitPlan {
-			continue
+			of = &skipped
 		}
-		if badness(code) < badness(worst) {
-			worst = code
+		if badness(code) < badness(*of) {
+			*of = code
 		}
+	}
+	if worst == engine.ExitVerified {
+		return skipped
 	}
 	return worst
 }

@@ -11,11 +11,18 @@ import (
 type Inventory struct {
 	stations []Station      // in the order of compareNames
 	byName   map[string]int // index in stations
+	uses     map[string][]use
+}
+
+// use is a connection of a station that is not off.
+type use struct {
+	station Station
+	connection
 }
 
 // NewInventory returns an inventory. If several stations have the same name, it has the last one.
 func NewInventory(stations []Station) *Inventory {
-	in := &Inventory{byName: map[string]int{}}
+	in := &Inventory{byName: map[string]int{}, uses: map[string][]use{}}
 	for _, s := range stations {
 		if at, ok := in.byName[s.Name]; ok {
 			in.stations[at] = s
@@ -27,6 +34,12 @@ func NewInventory(stations []Station) *Inventory {
 	slices.SortFunc(in.stations, func(a, b Station) int { return compareNames(a.Name, b.Name) })
 	for i, s := range in.stations {
 		in.byName[s.Name] = i
+		if s.Off != "" {
+			continue
+		}
+		for _, c := range s.connections() {
+			in.uses[c.key] = append(in.uses[c.key], use{s, c})
+		}
 	}
 	return in
 }
@@ -97,15 +110,13 @@ func (in *Inventory) Check() []Problem {
 // CheckConsoles returns the consoles of a station that other stations have, too: a run would type to their boards. It
 // looks at s, not at the station of the inventory that has its name.
 func (in *Inventory) CheckConsoles(s Station) (all []Problem) {
-	for _, other := range in.stations {
-		if other.Name == s.Name || other.Off != "" {
+	for _, ours := range s.connections() {
+		if ours.key == "" || ours.what == outletText {
 			continue
 		}
-		for _, theirs := range other.connections() {
-			for _, ours := range s.connections() {
-				if ours.key != "" && ours.key == theirs.key && ours.what != outletText {
-					all = append(all, shared(s, ours, other, theirs))
-				}
+		for _, other := range in.uses[ours.key] {
+			if other.station.Name != s.Name {
+				all = append(all, shared(s, ours, other.station, other.connection))
 			}
 		}
 	}
@@ -137,10 +148,6 @@ func (in *Inventory) checkCase() (all []Problem) {
 // checkShared returns the stations with a console or an outlet of another station: a run would switch or type to the
 // wrong board. A station that is off may share everything with the one that replaces it.
 func (in *Inventory) checkShared() (all []Problem) {
-	type use struct {
-		station Station
-		connection
-	}
 	first := map[string]use{}
 	for _, s := range in.stations {
 		if s.Off != "" {

@@ -196,8 +196,8 @@ func TestBadInputLeavesThePowerAlone(t *testing.T) {
 		}
 		defer other.Close()
 		code, out, _ := r.flash(policyFile())
-		if code != 2 || !strings.Contains(out, "in use by") {
-			t.Errorf("flashlua = exit %d; want 2, a port in use\n%s", code, out)
+		if code != 75 || !strings.Contains(out, "in use by") {
+			t.Errorf("flashlua = exit %d; want 75, a port in use\n%s", code, out)
 		}
 		r.power("prelaunch")
 	})

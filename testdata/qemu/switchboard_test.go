@@ -13,24 +13,29 @@ import (
 	"testing"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/lab"
 	"github.com/flashlua/flashlua/testdata/built"
 )
 
-// twoRigs are boards of different architectures that load from the same TFTP address.
-func twoRigs(t *testing.T) (a, b *rig) {
-	a = ARM64.newRig(t, 300_001)
-	b = &rig{t: t, dir: t.TempDir(), tftp: a.tftp}
-	if err := X8664.Available(); err != nil {
-		t.Skipf("LEFT OUT: %v", err)
+// rigsOf are boards of different architectures that load from the same TFTP address. Each has an image of its own.
+func rigsOf(t *testing.T, archs ...Arch) []*rig {
+	first := archs[0].newRig(t, 300_001)
+	all := []*rig{first}
+	for i, arch := range archs[1:] {
+		if err := arch.Available(); err != nil {
+			t.Skipf("LEFT OUT: %v", err)
+		}
+		r := &rig{t: t, dir: t.TempDir(), tftp: first.tftp}
+		board, err := arch.Start(t.Context(), r.dir, usualDisk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Board = board
+		t.Cleanup(func() { board.Stop() })
+		r.randomImage(int64(i+4) * 100_001)
+		all = append(all, r)
 	}
-	board, err := X8664.Start(t.Context(), b.dir, usualDisk)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Board = board
-	t.Cleanup(func() { board.Stop() })
-	b.randomImage(400_001)
-	return a, b
+	return all
 }
 
 // flight is a flash in a process of its own.
@@ -100,7 +105,8 @@ func loads(e engine.Event) bool {
 // TestTwoProcessesAtOnce flashes two boards by two processes, which share port 69. The process that owns the port is
 // killed while the other one's board loads a file, and its board is flashed again at once, in a third process.
 func TestTwoProcessesAtOnce(t *testing.T) {
-	a, b := twoRigs(t)
+	rigs := rigsOf(t, ARM64, X8664)
+	a, b := rigs[0], rigs[1]
 	first := a.launch(1)
 	first.until(func(e engine.Event) bool { return e.Type == engine.EventAttempt })
 	second := b.launch(1)
@@ -116,8 +122,8 @@ func TestTwoProcessesAtOnce(t *testing.T) {
 
 // TestTwoBoardsOfAProgram flashes two boards at once by one process, while another one serves port 69.
 func TestTwoBoardsOfAProgram(t *testing.T) {
-	a, b := twoRigs(t)
-	port := exec.Command(built.Program(t), "tftp", "--listen", a.tftp)
+	rigs := rigsOf(t, ARM64, X8664)
+	port := exec.Command(built.Program(t), "tftp", "--listen", rigs[0].tftp)
 	log, err := port.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -132,30 +138,34 @@ func TestTwoBoardsOfAProgram(t *testing.T) {
 	}
 	go io.Copy(io.Discard, log)
 	var entries []string
-	for _, r := range []*rig{a, b} {
+	for _, r := range rigs {
 		entries = append(entries, fmt.Sprintf("{ %q, { image = %q, port = %q, power = %q, set = { [%q] = %q } } }",
 			r.Arch.policyFile(), r.image, r.Port, r.Power, "net.tftp", r.tftp))
 	}
-	script := a.write("all.lua", "return function() flash.all({ "+strings.Join(entries, ", ")+" }, { parallel = 2 }) end")
-	cmd := exec.Command(built.Program(t), "run", script, "--allow-read", "/", "--allow-write", "/tmp", "--out", filepath.Join(a.dir, "out"))
+	script := rigs[0].write("all.lua", "return function() flash.all({ "+strings.Join(entries, ", ")+" }, { parallel = 2 }) end")
+	cmd := exec.Command(built.Program(t), "run", script, "--allow-read", "/", "--allow-write", "/tmp", "--out", filepath.Join(rigs[0].dir, "out"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("flashlua run of two boards = %v; want nil\n%s", err, out)
 	}
-	a.equal()
-	b.equal()
+	for _, r := range rigs {
+		r.equal()
+	}
 }
 
-// TestTwoBoardsOfAGoProgram flashes two boards at once in this process. One of them also requests a file without a
+// TestThreeBoardsOfAGoProgram flashes three boards at once in this process. One of them also requests a file without a
 // token.
-func TestTwoBoardsOfAGoProgram(t *testing.T) {
-	a, b := twoRigs(t)
-	policies := map[*rig]string{a: a.Arch.policyFile(), b: b.variant(fmt.Sprintf(`
+func TestThreeBoardsOfAGoProgram(t *testing.T) {
+	rigs := rigsOf(t, ARM64, X8664, ARM)
+	var all sync.WaitGroup
+	for _, r := range rigs {
+		policy := r.Arch.policyFile()
+		if r.Arch == X8664 {
+			policy = r.variant(fmt.Sprintf(`
 local seq = require("lib.uboot_busybox").sequence()
 seq:before("load", { name = "own", run = function(s, job, at) at.uboot:run("tftpboot 2000000 %s:bzImage") end })
-board.flash = seq.flash`, b.tftp))}
-	var all sync.WaitGroup
-	for r, policy := range policies {
+board.flash = seq.flash`, r.tftp))
+		}
 		all.Go(func() {
 			if rep := r.run(engine.Engine{}, policy, 0); rep.Exit != 0 {
 				t.Errorf("run of %s = exit %d, %v; want 0", r.Arch.Name, rep.Exit, rep.Err)
@@ -163,6 +173,42 @@ board.flash = seq.flash`, b.tftp))}
 		})
 	}
 	all.Wait()
-	a.equal()
-	b.equal()
+	for _, r := range rigs {
+		r.equal()
+	}
+}
+
+// TestThreeStationsOfARun flashes three boards of a lab file at once by one command.
+func TestThreeStationsOfARun(t *testing.T) {
+	rigs := rigsOf(t, ARM64, X8664, ARM)
+	dir, out := rigs[0].dir, filepath.Join(rigs[0].dir, "out")
+	var stations []string
+	for _, r := range rigs {
+		r.image, r.want = rigs[0].image, rigs[0].want
+		stations = append(stations, fmt.Sprintf("[%q] = { board = %q, port = %q, power = %q, set = { [%q] = %q } }",
+			r.Arch.Name, r.Arch.policyFile(), r.Port, r.Power, "net.tftp", r.tftp))
+	}
+	inventory := rigs[0].write("lab.lua", "return { stations = { "+strings.Join(stations, ", ")+" } }")
+	cmd := exec.Command(built.Program(t), "run", ARM64.Name, X8664.Name, ARM.Name, "--lab", inventory, "--image", rigs[0].image, "--out", out)
+	cmd.Env = append(os.Environ(), "FLASHLUA_CACHE="+filepath.Join(dir, "cache"))
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("flashlua run of three stations = %v; want nil\n%s", err, text)
+	}
+	var all lab.Summary
+	raw, err := os.ReadFile(filepath.Join(out, "summary.json"))
+	if err != nil || json.Unmarshal(raw, &all) != nil || all.Exit != 0 || all.Counts != (lab.Counts{Stations: 3, Verified: 3}) {
+		t.Fatalf("summary.json = %s, %v; want exit 0 and 3 verified stations", raw, err)
+	}
+	for i, r := range rigs {
+		s := all.Stations[i]
+		if s.Station != r.Arch.Name || s.Result != engine.ResultVerified || s.Attempts != 1 {
+			t.Errorf("station %d of summary.json = %+v; want %s verified at the first attempt", i, s, r.Arch.Name)
+		}
+		raw, err := os.ReadFile(filepath.Join(out, s.Station, "verdict.json"))
+		var v engine.Report
+		if err != nil || json.Unmarshal(raw, &v) != nil || v.Target.State != engine.Verified || v.Attempt != 1 {
+			t.Errorf("verdict of %s = %s, %v; want verified at the first attempt", s.Station, raw, err)
+		}
+		r.equal()
+	}
 }
