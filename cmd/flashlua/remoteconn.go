@@ -141,7 +141,7 @@ func (c *remoteConn) close() int {
 	io.Copy(io.Discard, c.stdout)
 	var failed *exec.ExitError
 	err := c.cmd.Wait()
-	if err == nil {
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return 0
 	}
 	if errors.As(err, &failed) && failed.ExitCode() >= 0 {

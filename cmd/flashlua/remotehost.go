@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/flashlua/flashlua/classify"
 )
@@ -53,7 +54,9 @@ func (h remoteHost) command(p remoteProgram) (*exec.Cmd, error) {
 		args = append(args, "-p", h.port)
 	}
 	// Not CommandContext: the end of the run's context must not end the connection.
-	return exec.CommandContext(context.Background(), "/bin/sh", append(args, "--", h.name, "sh -c '"+script+"'")...), nil
+	cmd := exec.CommandContext(context.Background(), "/bin/sh", append(args, "--", h.name, "sh -c '"+script+"'")...)
+	cmd.WaitDelay = sshEnd
+	return cmd, nil
 }
 
 // goSystems are the values of GOOS by those of uname -s, and goMachines those of GOARCH by those of uname -m.
@@ -82,8 +85,8 @@ func (h remoteHost) checkSystem(system, machine string) error {
 // passingFailures match what ssh prints if a later try may work.
 var passingFailures = regexp.MustCompile(`(?i)connection (?:refused|timed out|reset|closed)|operation timed out|no route to host|network is unreachable|temporary failure in name resolution|kex_exchange_identification`)
 
-// connectError returns the error of a connection that did not come about. code is the exit code of ssh, and said what it
-// printed.
+// connectError returns the error of a connection that did not come about. code is the exit code of ssh, and said what
+// it printed.
 func (h remoteHost) connectError(code int, said string) error {
 	last := cmp.Or(lastLine(said), "it printed nothing")
 	if code != sshFailed {
@@ -102,6 +105,9 @@ func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.TrimSpace(lines[len(lines)-1])
 }
+
+// sshEnd is how long a process that ssh leaves behind, as with ControlPersist, may keep the standard error open.
+const sshEnd = 2 * time.Second
 
 // sshFailed is the exit code of ssh if the connection failed.
 const sshFailed = 255

@@ -116,9 +116,11 @@ func (env Env) remoteRequestOf(c *cli.Context, s loadedScript, job engine.Job) (
 		if !c.IsSet(flag) || flag == "file" || slices.Contains(keptHere, flag) {
 			continue
 		}
-		values := []string{fmt.Sprint(c.Value(flag))}
-		if _, ok := f.(*cli.GenericFlag); ok {
+		var values []string
+		if _, ok := f.(*cli.GenericFlag); ok { // for which Value panics
 			values = *c.Generic(flag).(*repeated)
+		} else {
+			values = []string{fmt.Sprint(c.Value(flag))}
 		}
 		for _, v := range values {
 			r.Args = append(r.Args, "--"+flag+"="+env.remoteValue(&r, flag, v, job, files.Images))

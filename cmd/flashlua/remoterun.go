@@ -13,7 +13,8 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 )
 
-// remoteRunName is the command that a flashlua of another host starts. It is not for people: it reads and writes frames.
+// remoteRunName is the command that a flashlua of another host starts. It is not for people: it reads and writes
+// frames.
 const remoteRunName = "remote-run"
 
 // remoteSilence is how long the other host may be silent. It sends a ping every pingTime.
@@ -22,8 +23,8 @@ const (
 	pingTime      = 5 * time.Second
 )
 
-// remoteRun runs a command line for a flashlua of another host: it reads frames from the standard input and writes frames
-// to the standard output. The loss of the connection ends the run as SIGHUP does. cache is the folder for files.
+// remoteRun runs a command line for a flashlua of another host: it reads frames from the standard input and writes
+// frames to the standard output. The loss of the connection ends the run as SIGHUP does. cache is the folder for files.
 func (env Env) remoteRun(cache remoteCache) int {
 	clk := clock.Real{}
 	signals, stop := env.Signals()
