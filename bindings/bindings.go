@@ -97,6 +97,7 @@ type Script struct {
 	File      string         // its path or name; boards/NAME.lua for one that comes with flashlua
 	Embedded  bool           // it comes with flashlua
 	Text      []byte
+	Files     []string        // its modules and data files that loading read, relative to its folder
 	Settings  []Setting       // every policy key with the value that will be used, in the order of docs/boards.md
 	Overrides map[string]bool // for flash, target, check, classify and backoff: whether the script has its own
 

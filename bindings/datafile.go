@@ -14,6 +14,9 @@ const maxDataFile = 4 << 20
 func (f *finder) Read(name string) ([]byte, error) {
 	content, err := f.read(name)
 	f.hash(name, content)
+	if err == nil {
+		f.files = append(f.files, name)
+	}
 	return content, err
 }
 

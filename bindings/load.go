@@ -113,7 +113,7 @@ func (h *host) policy(ctx context.Context, t *lua.LTable, src source, by modules
 		return nil, err
 	}
 	p := decoded.Policy
-	s := &Script{Policy: p, File: src.name, Embedded: src.embedded, Text: src.text, Overrides: decoded.Own, hooks: hooksOf(t)}
+	s := &Script{Policy: p, File: src.name, Embedded: src.embedded, Text: src.text, Files: h.finder.files, Overrides: decoded.Own, hooks: hooksOf(t)}
 	for _, x := range decoded.Settings {
 		s.Settings = append(s.Settings, Setting(x))
 	}

@@ -29,6 +29,7 @@ type finder struct {
 	loading []string
 	own     ownText
 	texts   hash.Hash // of all files that were read, with their names
+	files   []string  // modules and data files of the script, relative to dir
 	keys    keyLines
 	tables  *lua51.TablePlaces // of a lab file; nil for another script
 
@@ -93,6 +94,9 @@ func (f *finder) require(c *vm.Args) ([]lua.LValue, error) {
 		return nil, err
 	}
 	f.record(found)
+	if !found.embedded {
+		f.files = append(f.files, found.file)
+	}
 	f.loading = append(f.loading, name)
 	defer func() { f.loading = f.loading[:len(f.loading)-1] }()
 	arguments := []lua.LValue{lua.LString(name)}

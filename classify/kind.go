@@ -99,6 +99,10 @@ const (
 	LabgridHeld         Kind = "labgrid.held"
 	LabgridAway         Kind = "labgrid.away"
 	LabgridLost         Kind = "labgrid.lost"
+	RemoteConnect       Kind = "remote.connect"
+	RemoteUnavailable   Kind = "remote.connect.unavailable"
+	RemoteStart         Kind = "remote.start"
+	RemoteLost          Kind = "remote.lost"
 	ShellLogin          Kind = "shell.login"
 	ShellLoginDenied    Kind = "shell.login.denied"
 	ShellExit           Kind = "shell.exit"
@@ -264,6 +268,12 @@ var table = map[Kind]entry{
 	LabgridAway:  {Fatal, "the labgrid coordinator or an exporter does not answer", "Check that it runs, and LG_COORDINATOR; nothing was touched, unless the message is about the release."},
 	LabgridLost:  {Fatal, "the labgrid place was released by someone else during the run", "Ask the new holder; the board was left as it is."},
 
+	"remote":          {Fatal, "the run on another host failed", "Read the message; nothing was touched, unless the connection was lost."},
+	RemoteConnect:     {Fatal, "ssh cannot connect to the host of --on", "Connect by hand with `ssh HOST true`: what helps there helps here."},
+	RemoteUnavailable: {Retry, "the host of --on is not available now", "Try again later; check that the host runs, and the network to it."},
+	RemoteStart:       {Fatal, "flashlua cannot be started on the host of --on", "Make ~/.cache/flashlua there writable, or name a flashlua for its architecture with `--on-binary`."},
+	RemoteLost:        {Fatal, "the connection to the host of --on was lost during the run", "The run there ends by itself and sets the power; then verify the medium, or flash again."},
+
 	"net":          {Retry, "the network failed", "Check the cable, the switch and the address of the station."},
 	NetLink:        {Retry, "no network interface has a link", "Check the cable, and that this Linux has a driver for the network."},
 	NetDHCP:        {Retry, "DHCP failed", "Check cable and DHCP server, or set net.address, uboot.network or linux.network."},
@@ -288,7 +298,7 @@ var table = map[Kind]entry{
 // that ends by one of them before it touched anything can be repeated later.
 var temporary = map[Kind]bool{
 	ImageUnavailable: true, PowerUnavailable: true, StationHeld: true, StationPort: true,
-	TransportAway: true, TransportBusy: true, LabgridHeld: true, LabgridAway: true,
+	RemoteUnavailable: true, TransportAway: true, TransportBusy: true, LabgridHeld: true, LabgridAway: true,
 }
 
 // Is reports whether k is family or a kind of that family: "net.dhcp" is a "net", "network" is not.

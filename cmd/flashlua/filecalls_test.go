@@ -26,6 +26,7 @@ var fileCalls = map[string][]string{
 var filePlaces = map[string]string{
 	"cmd/flashlua/outputs.go":                      "--out: only artefacts, which checkArtefact knows by their content",
 	"cmd/flashlua/manyoutputs.go":                  "directories in that of --out, by the names of stations; reads",
+	"cmd/flashlua/remotecache.go":                  "the cache's folder of a host of --on, names that it makes",
 	"cmd/flashlua/demo.go":                         "a temporary folder of its own",
 	"cmd/flashlua/stub.go":                         "files that begin with the stub's mark; .luarc.json, to which it adds",
 	"cmd/flashlua/new.go":                          "makes a file that is not there, by O_EXCL",

@@ -46,7 +46,7 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "events", Usage: "write events to `FILE` while the run goes on, one JSON object per line"},
 		&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
 		resultsFlag(),
-	}, manyFlags()...)
+	}, append(onFlags(), manyFlags()...)...)
 }
 
 // programFlags are the flags that may be given to a program.

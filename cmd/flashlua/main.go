@@ -32,6 +32,8 @@ type Env struct {
 	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop, signals have their default effect
 	Exit           func(code int)                                 // ends the process at once
 	Ports          func() []transport.PortInfo
+
+	remote *remoteRunner // of the host that asked for the run; nil is none
 }
 
 // memoryLimit is the memory in bytes from which the garbage collector works harder, so that garbage of scripts and
@@ -66,6 +68,9 @@ func (exitCode) Error() string { return "" }
 
 // run runs one command line and returns the exit code.
 func (env Env) run() int {
+	if len(env.Args) == 3 && env.Args[1] == remoteRunName {
+		return env.remoteRun(remoteCache(env.Args[2]))
+	}
 	app := env.app()
 	if words, asked := completionWords(env.Args); asked {
 		complete(app, words)

@@ -35,6 +35,8 @@ func (env Env) chooseStations(c *cli.Context, print func(string)) (*choice, erro
 		return nil, err
 	case l == nil:
 		return nil, noLab()
+	case c.IsSet("on"):
+		return nil, usageError("--on is for one station: run flashlua for each of them")
 	case c.IsSet(placeFlagName):
 		return nil, usageError("--place is one board: set labgrid in each station of %s", l.File)
 	}

@@ -36,6 +36,9 @@ type artefacts struct {
 
 // openArtefacts opens the files that the flags name, and the results of the run.
 func (env Env) openArtefacts(c *cli.Context, clk clock.Clock) (artefacts, error) {
+	if env.remote != nil {
+		return env.remote.artefacts(clk)
+	}
 	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
 	a, err := openOutputs(c.String, inputs, clk)
 	if err == nil {

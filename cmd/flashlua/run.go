@@ -53,7 +53,13 @@ func modeOf(command string, dry bool) engine.Mode {
 
 // runOrVerify runs the commands run and verify.
 func (env Env) runOrVerify(c *cli.Context) error {
+	if c.IsSet("on-binary") && !c.IsSet("on") {
+		return usageError("--on-binary is for --on")
+	}
 	many, err := env.chooseStations(c, func(string) {}) // runScript prints what the lab file prints
+	if err == nil && c.IsSet("on") && many == nil {
+		return env.runOn(c)
+	}
 	if err != nil || many == nil {
 		return env.withOutputs(c, func(env Env, inv *invocation, c *cli.Context, out artefacts) (*engine.Report, error) {
 			if err != nil {
@@ -76,62 +82,34 @@ func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Contex
 		report, err = do(env, inv, c, out)
 	}
 	if err != nil {
-		report = engine.RefusedReport(err)
-		report.Image.Path, report.Mode = engine.MaskAddress(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
-		out.event(engine.Event{Time: inv.clk.Now(), Type: engine.EventEnd, Text: string(report.Result), Error: report.Error, Kind: report.Kind, Rule: report.Rule})
+		report = refusal(c, inv.clk, out, err)
 	}
 	return env.finish(inv, report, out)
 }
 
+// refusal returns the report of a run that could not begin because of err, and writes its event.
+func refusal(c *cli.Context, clk clock.Clock, out artefacts, err error) *engine.Report {
+	report := engine.RefusedReport(err)
+	report.Image.Path, report.Mode = engine.MaskAddress(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
+	out.event(engine.Event{Time: clk.Now(), Type: engine.EventEnd, Text: string(report.Result), Error: report.Error, Kind: report.Kind, Rule: report.Rule})
+	return report
+}
+
 // runScript runs the job that the flags describe. An error means that no job could be made of the flags.
 func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engine.Report, error) {
-	if name := isForMany(c); name != "" {
-		return nil, usageError("--%s is for several stations of a lab, and not for a script", name)
-	}
-	if c.NArg() == 0 {
-		return nil, usageError("SCRIPT is required: flashlua %s SCRIPT", c.Command.Name)
-	}
 	level, err := levelOf(c)
 	if err != nil {
 		return nil, err
 	}
 	p := env.newPrinter(inv.clk, level)
 	defer p.end()
-	spec := c.Args().First()
-	station, err := until(inv, 0, func() (*chosen, error) { return env.stationOf(c, spec, p.note) })
+	s, err := env.loadScript(inv, c, out, p.note, p.note)
 	if err != nil {
 		return nil, err
 	}
-	if station != nil {
-		if c.NArg() > 1 {
-			return nil, usageError("unexpected argument %q", engine.MaskAddress(c.Args().Get(1)))
-		}
-		given := c
-		if c, err = until(inv, 0, func() (*cli.Context, error) { return env.use(given, station) }); err != nil {
-			return nil, err
-		}
-		spec = station.Board
-		out.results.setStation(station.Name)
-		p.note(station.describe())
-	}
-	set, err := parseSet(c.Generic("set").(*repeated))
-	if err != nil {
-		return nil, err
-	}
-	if err := checkFlags(c); err != nil {
-		return nil, err
-	}
-	if err := checkVariant(c); err != nil {
-		return nil, err
-	}
-	o := bindings.Options{Set: set, Variant: c.String("variant"), Secret: env.readSecret, Log: p.note}
-	o.Allow = *c.Generic("allow-exec").(*repeated)
-	script, err := until(inv, 0, func() (*bindings.Script, error) { return bindings.Inspect(spec, o) })
-	if err != nil {
-		return nil, err
-	}
+	c, script, station := s.cli, s.script, s.station
 	if c.Bool("dry-run") {
-		if err := checkPlan(spec, o, p.note); err != nil {
+		if err := checkPlan(s.spec, s.options, p.note); err != nil {
 			return nil, err
 		}
 	}
@@ -160,6 +138,46 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 		e.Console.Close() // the sink keeps the same error
 	}
 	return report, nil
+}
+
+// loadScript loads the script that the command line, or its station, names. note is called with what flashlua says, and
+// print with what the script and the lab file print.
+func (env Env) loadScript(inv *invocation, c *cli.Context, out artefacts, note, print func(string)) (s loadedScript, err error) {
+	if name := isForMany(c); name != "" {
+		return s, usageError("--%s is for several stations of a lab, and not for a script", name)
+	}
+	if c.NArg() == 0 {
+		return s, usageError("SCRIPT is required: flashlua %s SCRIPT", c.Command.Name)
+	}
+	s.cli, s.spec = c, c.Args().First()
+	if s.station, err = until(inv, 0, func() (*chosen, error) { return env.stationOf(c, s.spec, note) }); err != nil {
+		return s, err
+	}
+	if s.station != nil {
+		if c.NArg() > 1 {
+			return s, usageError("unexpected argument %q", engine.MaskAddress(c.Args().Get(1)))
+		}
+		if s.cli, err = until(inv, 0, func() (*cli.Context, error) { return env.use(c, s.station) }); err != nil {
+			return s, err
+		}
+		s.spec = s.station.Board
+		out.results.setStation(s.station.Name)
+		note(s.station.describe())
+	}
+	set, err := parseSet(s.cli.Generic("set").(*repeated))
+	if err != nil {
+		return s, err
+	}
+	if err := checkFlags(s.cli); err != nil {
+		return s, err
+	}
+	if err := checkVariant(s.cli); err != nil {
+		return s, err
+	}
+	s.options = bindings.Options{Set: set, Variant: s.cli.String("variant"), Secret: env.readSecret, Log: print}
+	s.options.Allow = *s.cli.Generic("allow-exec").(*repeated)
+	s.script, err = until(inv, 0, func() (*bindings.Script, error) { return bindings.Inspect(s.spec, s.options) })
+	return s, err
 }
 
 // planRules are the rules of flashlua check that the plan of a run is held to, too.
@@ -200,6 +218,9 @@ func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script
 	}
 	if station != nil {
 		job.Station = station.Name
+	}
+	if env.remote != nil {
+		job.Station = env.remote.request.Station
 	}
 	if c.IsSet("place") {
 		return env.runAtPlace(inv, e, script.Policy, job, placeOf(c))

@@ -24,6 +24,11 @@ func isSecretRef(value string) bool {
 // readSecret returns the secret that a value of the command line names, env:NAME or file:PATH, without the line end
 // of the file. It returns any other value unchanged.
 func (env Env) readSecret(value string) (string, error) {
+	if env.remote != nil {
+		if secret, ok := env.remote.request.Secrets[value]; ok {
+			return secret, nil
+		}
+	}
 	scheme, from, _ := strings.Cut(value, ":")
 	if !isSecretRef(value) {
 		return value, nil

@@ -68,6 +68,9 @@ type signalContext struct {
 
 // withSignals starts to handle signals. The caller calls stop when the command has nothing left to clean up.
 func (env Env) withSignals(clk clock.Clock) (w signalContext, stop func()) {
+	if env.remote != nil {
+		return signalContext{env.remote.ctx, env.remote.hurry}, func() {}
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	hurry, done, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	i := &interrupts{
