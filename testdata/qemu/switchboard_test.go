@@ -163,7 +163,7 @@ func TestThreeBoardsOfAGoProgram(t *testing.T) {
 		if r.Arch == X8664 {
 			policy = r.variant(fmt.Sprintf(`
 local seq = require("lib.uboot_busybox").sequence()
-seq:before("load", { name = "own", run = function(s, job, at) at.uboot:run("tftpboot 2000000 %s:bzImage") end })
+seq:before("load", { name = "own", run = function(s, job, at) at.uboot:run("tftpboot 2000000 %s:bzImage", { timeout = "4m" }) end })
 board.flash = seq.flash`, r.tftp))
 		}
 		all.Go(func() {
