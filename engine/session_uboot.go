@@ -14,15 +14,15 @@ import (
 func (s *Session) newUBootFlasher(ub *uboot.UBoot) *flash.UBootFlasher {
 	return &flash.UBootFlasher{
 		Prompt: ub, Line: ub.Line, RAM: flash.RAM(s.run.policy.UBoot.RAM), Clock: s.run.Clock, Progress: s.run.events.progress, Resume: &s.run.resume,
-		Way: func() flash.LoadWay { return stationWays[s.write.load.way(s.run.policy.Net)] },
+		Way: func() flash.LoadWay { return flasherWays[s.write.load.way(s.run.policy.Net)] },
 		Fetch: func(ctx context.Context, c serve.Content, address uint64, acked func(int64)) error {
 			return s.fetch(ctx, ub, c, address, acked)
 		},
 	}
 }
 
-// stationWays are what the flasher needs to know of each of StationWays.
-var stationWays = map[LoadWay]flash.LoadWay{
+// flasherWays are what the flasher needs to know of each of StationWays.
+var flasherWays = map[LoadWay]flash.LoadWay{
 	LoadByTFTP:   {Command: "tftpboot", Kind: classify.NetTFTP},
 	LoadByHTTP:   {Command: "wget", Kind: classify.NetHTTP},
 	LoadBySerial: {Command: "loady", Kind: classify.LoadSerial},

@@ -135,9 +135,9 @@ func describeTags(tags []string) string {
 }
 
 func (env Env) showStation(ctx context.Context, l *bindings.Lab, name string, asJSON bool) error {
-	s, ok := l.Inventory.Find(name)
-	if !ok {
-		return l.Unknown(name)
+	s, err := stationNamed(l, name)
+	if err != nil {
+		return err
 	}
 	line := env.stationLine(ctx, l, s)
 	line.Last = env.lastResults()[s.Name]

@@ -15,8 +15,8 @@ func manyFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.GenericFlag{Name: "tag", Value: &repeated{}, Usage: "choose the stations that have the tag `T`; may be repeated: those that have all"},
 		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "stations at a time, `N`", DefaultText: strconv.Itoa(engine.DefaultParallel)},
-		&cli.IntFlag{Name: "canary", Usage: "start the first `N` stations alone, and the others only if all of these are verified"},
-		&cli.IntFlag{Name: "stop-after", Usage: "start no further station after `N` failures"},
+		&cli.IntFlag{Name: "canary", Usage: "start the first `N` stations alone, and the others only if all of these are verified", DefaultText: "all at once"},
+		&cli.IntFlag{Name: "stop-after", Usage: "start no further station after `N` failures", DefaultText: "no limit"},
 		&cli.BoolFlag{DisableDefaultText: true, Name: "resume", Usage: "skip stations that are verified according to the directory of --out"},
 	}
 }

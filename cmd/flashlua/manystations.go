@@ -16,20 +16,23 @@ type choice struct {
 	cli      *cli.Context
 	lab      *bindings.Lab
 	stations []lab.Station
+	said     []string // by the lab file
 }
 
 // chooseStations returns the stations that the arguments and --tag choose, nil if they choose one script, or one
 // station without a flag for several. A station that is off is not chosen by its tags.
-func (env Env) chooseStations(c *cli.Context, print func(string)) (*choice, error) {
+func (env Env) chooseStations(c *cli.Context) (*choice, error) {
+	all := &choice{env: env, cli: c}
+	silent := func(string) {} // the file is read again, here or for one script
 	if !c.IsSet("tag") {
 		if c.NArg() == 0 || c.NArg() == 1 && isForMany(c) == "" {
 			return nil, nil
 		}
-		if first, err := env.stationOf(c, c.Args().First(), print); err != nil || first == nil {
+		if first, err := env.stationOf(c, c.Args().First(), silent); err != nil || first == nil {
 			return nil, err
 		}
 	}
-	l, err := env.openLab(c, print)
+	l, err := env.openLab(c, func(text string) { all.said = append(all.said, text) })
 	switch {
 	case err != nil:
 		return nil, err
@@ -40,9 +43,9 @@ func (env Env) chooseStations(c *cli.Context, print func(string)) (*choice, erro
 	case c.IsSet(placeFlagName):
 		return nil, usageError("--place is one board: set labgrid in each station of %s", l.File)
 	}
-	all := &choice{env: env, cli: c, lab: l}
+	all.lab = l
 	for _, arg := range c.Args().Slice() {
-		s, err := env.stationOf(c, arg, print)
+		s, err := stationIn(l, arg)
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/flashlua/flashlua/testdata/built"
 	lab "github.com/flashlua/flashlua/testdata/labgrid"
 )
 
@@ -104,32 +104,6 @@ func checkRun(t *testing.T, cmd *exec.Cmd, out string, exit int, words ...string
 	}
 }
 
-// inTheMiddle starts a command, calls act when it prints a line that contains word, and returns its output.
-func inTheMiddle(t *testing.T, cmd *exec.Cmd, word string, act func()) string {
-	t.Helper()
-	stderr, err := cmd.StderrPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out strings.Builder
-	acted := false
-	for lines := bufio.NewScanner(stderr); lines.Scan(); {
-		fmt.Fprintln(&out, lines.Text())
-		if !acted && strings.Contains(lines.Text(), word) {
-			acted = true
-			act()
-		}
-	}
-	cmd.Wait()
-	if !acted {
-		t.Errorf("%q prints\n%s\nwant it to contain %q", cmd.Args, out.String(), word)
-	}
-	return out.String()
-}
-
 func wantFree(t *testing.T, l lab.Lab) {
 	t.Helper()
 	if holder := lab.Holder(t, l, bench1.Place); holder != "" {
@@ -203,7 +177,7 @@ func TestPlaceTakenInTheMiddle(t *testing.T) {
 		lab.AddPlaces(t, l, bench1)
 		u := lab.Connect(t, l, "there/other")
 		cmd := atBench(t, l, dir, "run", "labgrid:bench-1")
-		out := inTheMiddle(t, cmd, "load  ", func() {
+		out := built.Follow(t, cmd, "load  ", func() {
 			if err := u.Release("bench-1"); err != nil {
 				t.Error(err)
 			}
@@ -229,7 +203,7 @@ func TestInterruptedAtPlace(t *testing.T) {
 		l := start(t, b.resources()...)
 		lab.AddPlaces(t, l, bench1)
 		cmd := atBench(t, l, dir, "run", "labgrid:bench-1")
-		out := inTheMiddle(t, cmd, "load  ", func() { cmd.Process.Signal(syscall.SIGINT) })
+		out := built.Follow(t, cmd, "load  ", func() { cmd.Process.Signal(syscall.SIGINT) })
 		checkRun(t, cmd, out, 130, "interrupted by SIGINT")
 		if got := b.states(); got != "off on off" {
 			t.Errorf("states of the power = %q; want off on off", got)
@@ -246,7 +220,7 @@ func TestCoordinatorLostInTheMiddle(t *testing.T) {
 		l := start(t, b.resources()...)
 		lab.AddPlaces(t, l, bench1)
 		cmd := atBench(t, l, dir, "run", "labgrid:bench-1")
-		out := inTheMiddle(t, cmd, "uboot  ", l.KillCoordinator)
+		out := built.Follow(t, cmd, "uboot  ", l.KillCoordinator)
 		checkRun(t, cmd, out, 0, "goes on without the coordinator", "could not be released")
 		verdict, err := os.ReadFile(filepath.Join(dir, "verdict.json"))
 		if err != nil || !strings.Contains(string(verdict), "could not be released") {
@@ -264,7 +238,7 @@ func TestExporterLostInTheMiddle(t *testing.T) {
 	l := lab.StartReal(t, b.resources()...)
 	lab.AddPlaces(t, l, bench1)
 	cmd := atBench(t, l, dir, "run", "labgrid:bench-1", "--set", "console.reopen=1s", "--retries", "1")
-	out := inTheMiddle(t, cmd, "uboot  ", l.KillExporter)
+	out := built.Follow(t, cmd, "uboot  ", l.KillExporter)
 	checkRun(t, cmd, out, 4, "transport.")
 	wantFree(t, l)
 	if got := b.states(); !strings.HasSuffix(got, "off") {
@@ -281,7 +255,7 @@ func TestExporterRestartsInTheMiddle(t *testing.T) {
 	l := lab.StartReal(t, b.resources()...)
 	lab.AddPlaces(t, l, bench1)
 	cmd := atBench(t, l, dir, "run", "labgrid:bench-1", "--set", "console.reopen=2m", "--set", "limits.attempt=4m")
-	out := inTheMiddle(t, cmd, "uboot  ", func() {
+	out := built.Follow(t, cmd, "uboot  ", func() {
 		l.KillExporter()
 		l.(lab.Restarter).RestartExporter()
 	})

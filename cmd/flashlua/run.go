@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ func (env Env) runOrVerify(c *cli.Context) error {
 	if c.IsSet("on-binary") && !c.IsSet("on") {
 		return usageError("--on-binary is for --on")
 	}
-	many, err := env.chooseStations(c, func(string) {}) // runScript prints what the lab file prints
+	many, err := env.chooseStations(c)
 	if err == nil && c.IsSet("on") && many == nil {
 		return env.runOn(c)
 	}
@@ -67,6 +68,11 @@ func (env Env) runOrVerify(c *cli.Context) error {
 			}
 			return env.runScript(inv, c, out)
 		})
+	}
+	if !c.Bool("quiet") {
+		for _, text := range many.said {
+			fmt.Fprintln(env.Stderr, escapeControl(text))
+		}
 	}
 	return env.runMany(c, many.stations, many.jobOf)
 }

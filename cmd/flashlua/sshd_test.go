@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 // startSSHD starts OpenSSH's server for this user, and returns a directory with a program ssh that connects to it for
@@ -96,7 +97,7 @@ func TestOnAnotherHost(t *testing.T) {
 	}
 	b := startBenchBoard(t, "tcp:127.0.0.1:0", "size=64")
 	cmd := run("sim", "--port", b.port, "--power", b.pdu+"/{}", "--set", "power.off_time=1ms")
-	out := inTheMiddle(t, cmd, "  linux", func() { cmd.Process.Signal(syscall.SIGINT) })
+	out := built.Follow(t, cmd, "  linux", func() { cmd.Process.Signal(syscall.SIGINT) })
 	if code := cmd.ProcessState.ExitCode(); code != 130 || b.states() != "off on off" {
 		t.Errorf("after an interrupt: exit %d, states of the power %q; want 130, off on off\n%s", code, b.states(), out)
 	}

@@ -33,7 +33,7 @@ func (s *chosen) place() string { return s.lab.Place(s.Name) }
 // stationOf returns the station that an argument names, nil if it names a script. A path, and the name of a board that
 // comes with flashlua, are scripts.
 func (env Env) stationOf(c *cli.Context, arg string, print func(string)) (*chosen, error) {
-	name, only := strings.CutPrefix(arg, stationPrefix)
+	only := strings.HasPrefix(arg, stationPrefix)
 	if !only && isScript(arg) {
 		return nil, nil
 	}
@@ -46,21 +46,28 @@ func (env Env) stationOf(c *cli.Context, arg string, print func(string)) (*chose
 	case l == nil:
 		return nil, checkExists(arg)
 	}
-	s, found := l.Inventory.Find(name)
+	return stationIn(l, arg)
+}
+
+// stationIn is stationOf for an open lab.
+func stationIn(l *bindings.Lab, arg string) (*chosen, error) {
+	name, only := strings.CutPrefix(arg, stationPrefix)
+	if !only && isScript(arg) {
+		return nil, nil
+	}
+	s, wrong := stationNamed(l, name)
 	st, err := os.Stat(arg)
 	isFile := err == nil && !st.IsDir() && !only // a directory of that name may be that of --out
 	switch {
-	case found && isFile:
+	case wrong == nil && isFile:
 		return nil, classify.WithHint(classify.New(classify.Usage, "%s is a file, and a station (%s)", name, l.Place(name)),
 			"write ./%s for the file, or %s%[1]s for the station", name, stationPrefix)
-	case found:
+	case wrong == nil:
 		return &chosen{s, l}, nil
 	case isFile:
 		return nil, nil
-	case only:
-		return nil, l.Unknown(name)
-	case l.Wrong(name) != nil:
-		return nil, l.Wrong(name)
+	case only || l.Wrong(name) != nil:
+		return nil, wrong
 	}
 	near := bindings.DidYouMean(arg, slices.Concat(l.Inventory.Names(), bindings.Boards()))
 	return nil, classify.WithHint(classify.New(classify.Usage, "there is no script, board or station %q%s", arg, near),
@@ -81,12 +88,17 @@ func checkExists(arg string) error {
 func (env Env) findStation(c *cli.Context, name string) (lab.Station, error) {
 	name, _ = strings.CutPrefix(name, stationPrefix)
 	l, err := env.openLab(c, func(string) {})
+	if err == nil && l == nil {
+		err = noLab()
+	}
 	if err != nil {
 		return lab.Station{}, err
 	}
-	if l == nil {
-		return lab.Station{}, noLab()
-	}
+	return stationNamed(l, name)
+}
+
+// stationNamed returns the station of a lab, or why there is none of that name.
+func stationNamed(l *bindings.Lab, name string) (lab.Station, error) {
 	s, found := l.Inventory.Find(name)
 	switch {
 	case found:

@@ -1,6 +1,6 @@
 // Package built builds the program for tests as make build does, without the race detector.
 //
-// It owns nothing but the build.
+// It owns the build, and what tests of several packages do with its result.
 package built
 
 import (

@@ -1,7 +1,6 @@
 package qemu
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 // packed repeats the rig's image n times, as an .xz file of n streams.
@@ -48,32 +48,6 @@ func TestDamagedImageEndsTheRunWhileTheBoardBoots(t *testing.T) {
 	r.power("paused")
 }
 
-// lineOf runs cmd, calls f when it prints text, and returns all that it printed.
-func lineOf(t *testing.T, cmd *exec.Cmd, text string, f func()) string {
-	t.Helper()
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var all strings.Builder
-	found := false
-	for lines := bufio.NewScanner(stderr); lines.Scan(); {
-		fmt.Fprintln(&all, lines.Text())
-		if !found && strings.Contains(lines.Text(), text) {
-			found = true
-			f()
-		}
-	}
-	cmd.Wait()
-	if !found {
-		t.Errorf("the output lacks %q; want it in\n%s", text, &all)
-	}
-	return all.String()
-}
-
 // TestSignalWhileTheImageArrives sends an image that does not end.
 func TestSignalWhileTheImageArrives(t *testing.T) {
 	r := newRig(t, 1)
@@ -85,7 +59,7 @@ func TestSignalWhileTheImageArrives(t *testing.T) {
 	}
 	defer image.Close()
 	go io.CopyN(image, zeros{}, 64<<20)
-	out := lineOf(t, cmd, "uboot", func() { cmd.Process.Signal(syscall.SIGINT) })
+	out := built.Follow(t, cmd, "uboot", func() { cmd.Process.Signal(syscall.SIGINT) })
 	v := r.verdict()
 	if code := cmd.ProcessState.ExitCode(); code != 130 || v.Exit != 130 || v.Kind != string(classify.RunInterrupted) || v.Target.State != engine.Untouched || r.digest() != before {
 		t.Errorf("flashlua = exit %d, verdict %+v; want 130, run.interrupted, untouched\n%s", code, v, out)
@@ -118,7 +92,7 @@ func TestKilledAnywhereAndRunAgain(t *testing.T) {
 	r.packed(5)
 	for _, at := range []string{"uboot      begins", "  write       ", "verify     begins"} {
 		cmd := r.command(policyFile(), "--verbose")
-		lineOf(t, cmd, at, func() { cmd.Process.Kill() })
+		built.Follow(t, cmd, at, func() { cmd.Process.Kill() })
 	}
 	code, out, v := r.flash(policyFile())
 	if code != 0 || v.Result != engine.ResultVerified || len(failures(v.Attempts)) > 0 || !strings.Contains(out, "unpacked by an earlier run") {
