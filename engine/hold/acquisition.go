@@ -38,20 +38,18 @@ type acquisition struct {
 	until   time.Time
 	within  []string // secrets of the holds around this job
 
-	ctx  context.Context // of take
-	last Queue           // of which Notify knows
+	last Queue // of which Notify knows
 }
 
 // take holds a name. Within a hold of the name it takes the lock below that: the file of level 1 below the hold, of
 // level 2 below a hold that is within it.
 func (a *acquisition) take(ctx context.Context, name string) (*lockFile, error) {
-	a.ctx = ctx
 	for {
 		level := 0
 		for level < maxNested && a.isLent(name, level) {
 			level++
 		}
-		f, err := a.takeLevel(name, level)
+		f, err := a.takeLevel(ctx, name, level)
 		if err != nil {
 			return nil, err
 		}
@@ -81,20 +79,20 @@ func (a *acquisition) isLent(name string, level int) bool {
 
 // takeLevel waits in the queue of a level and takes its lock. Then it waits for the locks below it: a process may have
 // outlived the hold that it was started in.
-func (a *acquisition) takeLevel(name string, level int) (*lockFile, error) {
+func (a *acquisition) takeLevel(ctx context.Context, name string, level int) (*lockFile, error) {
 	path := a.levelPath(name, level)
-	t, err := a.enter(name, path)
+	t, err := a.enter(ctx, name, path)
 	if err != nil {
 		return nil, err
 	}
 	defer t.leave()
-	f, err := a.first(name, path, t)
+	f, err := a.first(ctx, name, path, t)
 	if err != nil {
 		return nil, err
 	}
 	a.record.Since = a.now()
 	if err = a.fileError(f.write(a.record), path); err == nil {
-		err = a.waitBelow(name, level)
+		err = a.waitBelow(ctx, name, level)
 	}
 	if err != nil {
 		f.truncate()
@@ -105,30 +103,30 @@ func (a *acquisition) takeLevel(name string, level int) (*lockFile, error) {
 }
 
 // first waits until the ticket is the first and the lock is free, and takes it.
-func (a *acquisition) first(name, path string, t *ticket) (*lockFile, error) {
+func (a *acquisition) first(ctx context.Context, name, path string, t *ticket) (*lockFile, error) {
 	for {
 		ahead := t.ahead()
 		if ahead == 0 {
-			if f, err := a.tryLock(path); f != nil || err != nil {
+			if f, err := a.tryLock(ctx, path); f != nil || err != nil {
 				return f, err
 			}
 		}
 		holder, _ := readRecord(path)
-		if err := a.pause(Queue{describe(name), ahead + 1, holder.Hold}); err != nil {
+		if err := a.pause(ctx, Queue{describe(name), ahead + 1, holder.Hold}); err != nil {
 			return nil, err
 		}
 	}
 }
 
 // waitBelow waits until no process has a lock of a deeper level.
-func (a *acquisition) waitBelow(name string, level int) error {
+func (a *acquisition) waitBelow(ctx context.Context, name string, level int) error {
 	for n := level + 1; n <= maxNested; n++ {
 		for {
 			holder, locked := readRecord(a.levelPath(name, n))
 			if !locked {
 				break
 			}
-			if err := a.pause(Queue{describe(name), 1, holder.Hold}); err != nil {
+			if err := a.pause(ctx, Queue{describe(name), 1, holder.Hold}); err != nil {
 				return err
 			}
 		}
@@ -138,8 +136,8 @@ func (a *acquisition) waitBelow(name string, level int) error {
 
 // pause reports where the job waits, and waits a moment. It returns an error if the time to wait is over, if Notify
 // returns one, or if the context ends.
-func (a *acquisition) pause(q Queue) error {
-	if cause := context.Cause(a.ctx); cause != nil {
+func (a *acquisition) pause(ctx context.Context, q Queue) error {
+	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
 	left := a.until.Sub(a.Clock.Now())
@@ -155,5 +153,5 @@ func (a *acquisition) pause(q Queue) error {
 		}
 	}
 	a.last = q
-	return a.Clock.Sleep(a.ctx, min(pollInterval, left))
+	return a.Clock.Sleep(ctx, min(pollInterval, left))
 }

@@ -1,6 +1,7 @@
 package hold
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -70,10 +71,10 @@ func (a *acquisition) fileError(err error, path string) error {
 var errHardLink = errors.New("it is a hard link to another file")
 
 // tryLock locks the file at path. It returns nil if another process has the lock.
-func (a *acquisition) tryLock(path string) (*lockFile, error) {
+func (a *acquisition) tryLock(ctx context.Context, path string) (*lockFile, error) {
 	for n := range maxProbes {
 		f, err := openLockFile(path, true)
-		if errors.Is(err, os.ErrPermission) && n < maxProbes/10 && a.Clock.Sleep(a.ctx, probeInterval) == nil {
+		if errors.Is(err, os.ErrPermission) && n < maxProbes/10 && a.Clock.Sleep(ctx, probeInterval) == nil {
 			continue // another user has just created it, and not set its mode yet
 		}
 		if err != nil {
@@ -91,7 +92,7 @@ func (a *acquisition) tryLock(path string) (*lockFile, error) {
 		if !locked && !probed {
 			return nil, nil
 		}
-		a.Clock.Sleep(a.ctx, probeInterval) // a cancelled context ends the caller's loop
+		a.Clock.Sleep(ctx, probeInterval) // a cancelled context ends the caller's loop
 	}
 	return nil, nil
 }

@@ -30,8 +30,8 @@ const maxTicket = 1 << 30
 
 // enter takes the next ticket of the queue of a lock. The lock file of the queue keeps two processes from taking the
 // same number; it is held for a moment only.
-func (a *acquisition) enter(name, path string) (*ticket, error) {
-	door, err := a.openDoor(name, path+".queue")
+func (a *acquisition) enter(ctx context.Context, name, path string) (*ticket, error) {
+	door, err := a.openDoor(ctx, name, path+".queue")
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (a *acquisition) enter(name, path string) (*ticket, error) {
 			err = t.write(record{Hold: a.record.Hold})
 		}
 		if err = a.fileError(err, p); err == nil && !locked {
-			err = a.Clock.Sleep(a.ctx, probeInterval)
+			err = a.Clock.Sleep(ctx, probeInterval)
 		}
 		if err != nil {
 			t.leave()
@@ -72,19 +72,19 @@ func (a *acquisition) enter(name, path string) (*ticket, error) {
 }
 
 // openDoor locks the file of a queue.
-func (a *acquisition) openDoor(name, path string) (*lockFile, error) {
+func (a *acquisition) openDoor(ctx context.Context, name, path string) (*lockFile, error) {
 	for n := 0; ; n++ {
-		f, err := a.tryLock(path)
+		f, err := a.tryLock(ctx, path)
 		if f != nil || err != nil {
 			return f, err
 		}
-		if cause := context.Cause(a.ctx); cause != nil {
+		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
 		}
 		if n >= maxProbes && !a.Clock.Now().Before(a.until) {
 			return nil, errHeld(Queue{Name: "the queue of " + describe(name)}, a.request.Wait)
 		}
-		if err := a.Clock.Sleep(a.ctx, probeInterval); err != nil {
+		if err := a.Clock.Sleep(ctx, probeInterval); err != nil {
 			return nil, err
 		}
 	}
