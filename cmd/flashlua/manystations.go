@@ -16,7 +16,7 @@ type choice struct {
 	cli      *cli.Context
 	lab      *bindings.Lab
 	stations []lab.Station
-	said     []string // by the lab file
+	printed  []string // by the lab file
 }
 
 // chooseStations returns the stations that the arguments and --tag choose, nil if they choose one script, or one
@@ -32,7 +32,7 @@ func (env Env) chooseStations(c *cli.Context) (*choice, error) {
 			return nil, err
 		}
 	}
-	l, err := env.openLab(c, func(text string) { all.said = append(all.said, text) })
+	l, err := env.openLab(c, func(text string) { all.printed = append(all.printed, text) })
 	switch {
 	case err != nil:
 		return nil, err

@@ -70,7 +70,7 @@ func (env Env) runOrVerify(c *cli.Context) error {
 		})
 	}
 	if !c.Bool("quiet") {
-		for _, text := range many.said {
+		for _, text := range many.printed {
 			fmt.Fprintln(env.Stderr, escapeControl(text))
 		}
 	}

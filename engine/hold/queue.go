@@ -31,11 +31,11 @@ const maxTicket = 1 << 30
 // enter takes the next ticket of the queue of a lock. The lock file of the queue keeps two processes from taking the
 // same number; it is held for a moment only.
 func (a *acquisition) enter(ctx context.Context, name, path string) (*ticket, error) {
-	door, err := a.openDoor(ctx, name, path+".queue")
+	queueLock, err := a.lockQueue(ctx, name, path+".queue")
 	if err != nil {
 		return nil, err
 	}
-	defer door.Close()
+	defer queueLock.Close()
 	number := 0
 	for _, n := range ticketNumbers(path) {
 		number = max(number, n)
@@ -71,8 +71,8 @@ func (a *acquisition) enter(ctx context.Context, name, path string) (*ticket, er
 	return nil, a.fileError(errors.New("the file of the place in the queue is locked by another process"), p)
 }
 
-// openDoor locks the file of a queue.
-func (a *acquisition) openDoor(ctx context.Context, name, path string) (*lockFile, error) {
+// lockQueue locks the file of a queue.
+func (a *acquisition) lockQueue(ctx context.Context, name, path string) (*lockFile, error) {
 	for n := 0; ; n++ {
 		f, err := a.tryLock(ctx, path)
 		if f != nil || err != nil {
