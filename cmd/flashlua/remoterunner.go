@@ -158,7 +158,7 @@ func (r *remoteRunner) openStdin() error {
 	return nil
 }
 
-// artefacts returns the outputs that the other host wants. The verdict is always one.
+// artefacts returns the outputs that the request names. The verdict is always one.
 func (r *remoteRunner) artefacts(clk clock.Clock) (a artefacts, err error) {
 	a.verdict = &verdict{}
 	if r.verdictIn, r.verdictOut, err = os.Pipe(); err != nil {

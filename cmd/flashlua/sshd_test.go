@@ -28,7 +28,7 @@ func startSSHD(t *testing.T) (bin string) {
 		t.Skipf("LEFT OUT: OpenSSH's server: %v", err)
 	}
 	if os.Geteuid() == 0 {
-		os.MkdirAll("/run/sshd", 0o755) // which Debian's server wants
+		os.MkdirAll("/run/sshd", 0o755) // which Debian's server needs
 	}
 	dir := t.TempDir()
 	for _, key := range []string{"host", "user"} {

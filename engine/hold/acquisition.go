@@ -38,7 +38,7 @@ type acquisition struct {
 	until   time.Time
 	within  []string // secrets of the holds around this job
 
-	last Queue // of which Notify knows
+	last Queue // that Notify got
 }
 
 // take holds a name. Within a hold of the name it takes the lock below that: the file of level 1 below the hold, of

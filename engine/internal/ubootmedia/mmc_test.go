@@ -63,7 +63,7 @@ func TestMMC(t *testing.T) {
 	}
 }
 
-// unprobed is a U-Boot that knows of no card before mmc list.
+// unprobed is a U-Boot that has no card before mmc list.
 type unprobed struct {
 	recorded
 	probed bool
