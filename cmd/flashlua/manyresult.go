@@ -37,7 +37,7 @@ func (m *manyRun) save(i int, rep *engine.Report) {
 	if err != nil {
 		fmt.Fprintf(m.printer.lines(i), "%s\n", escapeControl(err.Error()))
 	}
-	out.event(engine.Event{Time: m.inv.clk.Now(), Type: engine.EventEnd, Text: string(rep.Result), Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
+	out.event(rep.EndEvent(m.inv.clk.Now()))
 	m.finishStation(i, rep, out)
 }
 

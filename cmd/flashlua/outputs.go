@@ -31,6 +31,7 @@ type artefacts struct {
 	events     *sink // nil without --events and --out
 	transcript *sink // nil without --transcript and --out
 	results    *resultLog
+	runID      string // of the run, which its outputs have
 	files      []io.Closer
 }
 
@@ -50,7 +51,7 @@ func (env Env) openArtefacts(c *cli.Context, clk clock.Clock) (artefacts, error)
 // openOutputs opens the files that flags name: value returns the value of verdict, events, transcript and out. inputs
 // are files that must not be replaced. If one of the outputs cannot be opened, the verdict can still be written.
 func openOutputs(value func(flag string) string, inputs []string, clk clock.Clock) (a artefacts, err error) {
-	a.verdict = &verdict{}
+	a.verdict, a.runID = &verdict{}, engine.NewRunID()
 	path := func(flag string) string { return artefactPath(value(flag), value("out"), flag) }
 	others := func(flag string) []string {
 		all := slices.Clone(inputs)
@@ -92,7 +93,7 @@ func openOutputs(value func(flag string) string, inputs []string, clk clock.Cloc
 		if err != nil {
 			return a, failed("events", err)
 		}
-		a.events, a.files = newSink("events", f, eventsMark(clk)), append(a.files, f)
+		a.events, a.files = newSink("events", f, eventsMark(clk, a.runID)), append(a.files, f)
 	}
 	if p := path("transcript"); p != "" {
 		f, err := newRotatingFile(p, others("transcript")...)
@@ -153,6 +154,7 @@ func (a artefacts) close() {
 
 // event writes an event as a line of JSON, and keeps what the results need of it.
 func (a artefacts) event(e engine.Event) {
+	e.RunID = a.runID
 	a.results.event(e)
 	if a.events != nil {
 		a.events.Write(eventLine(e))
@@ -165,9 +167,9 @@ func eventLine(e engine.Event) []byte {
 }
 
 // eventsMark returns the mark for lost events: an event of type note.
-func eventsMark(clk clock.Clock) func(engine.Loss) []byte {
+func eventsMark(clk clock.Clock, runID string) func(engine.Loss) []byte {
 	return func(lost engine.Loss) []byte {
-		return eventLine(engine.Event{Time: clk.Now(), Type: engine.EventNote, Text: describeLoss(lost)})
+		return eventLine(engine.Event{Time: clk.Now(), Type: engine.EventNote, RunID: runID, Text: describeLoss(lost)})
 	}
 }
 
@@ -211,6 +213,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	if named["out"] != "" && prepareOutDir(named["out"], inputs) != nil {
 		return
 	}
+	r.EndAt(clock.Real{}.Now())
 	if v, err := newVerdict(artefactPath(named["verdict"], named["out"], "verdict"), inputs...); err == nil {
 		r.Mode = modeOf(cmd.Name, false)
 		v.write(clock.Real{}, r) // the error of the command line is the one to show

@@ -20,7 +20,8 @@ const remoteProtocol = 1
 // remoteRequest says what to run on another host.
 type remoteRequest struct {
 	Protocol       int
-	Args           []string          // command line after the program's name
+	Args           []string // command line after the program's name
+	RunID          string
 	Station        string            // of the lab; "" is none
 	Env            map[string]string // variables
 	Secrets        map[string]string // by the values env:NAME and file:PATH of the command line that name them

@@ -97,7 +97,7 @@ func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Contex
 func refusal(c *cli.Context, clk clock.Clock, out artefacts, err error) *engine.Report {
 	report := engine.RefusedReport(err)
 	report.Image.Path, report.Mode = engine.MaskAddress(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
-	out.event(engine.Event{Time: clk.Now(), Type: engine.EventEnd, Text: string(report.Result), Error: report.Error, Kind: report.Kind, Rule: report.Rule})
+	out.event(report.EndEvent(clk.Now()))
 	return report
 }
 
@@ -123,7 +123,7 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, p.level, out), Hurry: inv.signalContext.hurry, Hold: env.holdFor(c, p.clk), Events: func(e engine.Event) {
+	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), RunID: out.runID, Console: recorder(p, p.level, out), Hurry: inv.signalContext.hurry, Hold: env.holdFor(c, p.clk), Events: func(e engine.Event) {
 		p.event(e)
 		out.event(e)
 	}}

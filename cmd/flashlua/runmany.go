@@ -189,7 +189,7 @@ func (m *manyRun) runStation(ctx context.Context, i int, _ lab.Station) *engine.
 		rep.Mode = f.Job.Mode()
 	} else {
 		e := m.engine
-		e.Console = recorder(m.printer.console(i), m.printer.level, out)
+		e.RunID, e.Console = out.runID, recorder(m.printer.console(i), m.printer.level, out)
 		e.Events = func(e engine.Event) {
 			m.printer.event(i, e)
 			out.event(e)
