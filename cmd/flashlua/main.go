@@ -6,7 +6,9 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
 	"runtime/debug"
@@ -100,7 +102,7 @@ func (env Env) reportRefusal(app *cli.App, err error) int {
 }
 
 func (env Env) app() *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name: "flashlua", Usage: "flash embedded boards from Lua policies, and verify what was written", HideVersion: true,
 		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
@@ -121,6 +123,11 @@ func (env Env) app() *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
+	for _, cmd := range app.Commands {
+		action := cmd.Action
+		cmd.Before, cmd.Action = env.useVariables, func(c *cli.Context) error { return nameOrigins(c, action(c)) }
+	}
+	return app
 }
 
 func (env Env) printFailure(r *engine.Report) { printFailure(env.Stderr, env.colors(env.Stderr), r) }
@@ -131,15 +138,33 @@ var badValue = regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:fla
 func onUsageError(c *cli.Context, err error, _ bool) error {
 	if m := badValue.FindStringSubmatch(err.Error()); m != nil && c != nil && c.Command != nil {
 		for _, f := range c.Command.Flags {
-			if _, ok := f.(*cli.DurationFlag); ok && slices.Contains(f.Names(), m[2]) {
-				return usageError(`--%s must be a duration with its unit, "90s" or "5m", not %q`, m[2], m[1])
-			}
-			if _, ok := f.(*cli.IntFlag); ok && slices.Contains(f.Names(), m[2]) {
-				return usageError("--%s must be a whole number, not %q", m[2], m[1])
+			if text := wrongValue(f, m[1]); text != "" && slices.Contains(f.Names(), m[2]) {
+				return usageError("--%s %s", m[2], text)
 			}
 		}
 	}
+	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown && c != nil {
+		takes := map[string]bool{}
+		for _, cmd := range c.App.Commands {
+			maps.Copy(takes, valueFlags(cmd))
+		}
+		if _, known := takes[name]; known {
+			return usageError("the flag --%s stands before the command: write it after", name)
+		}
+		return usageError("flashlua has no flag --%s%s", name, flagLike(name, takes))
+	}
 	return usageError("%s", strings.TrimSuffix(err.Error(), ": parse error"))
+}
+
+// wrongValue returns what is wrong with a value that a flag cannot parse, "" for a flag that takes every text.
+func wrongValue(f cli.Flag, value string) string {
+	switch f.(type) {
+	case *cli.DurationFlag:
+		return fmt.Sprintf(`must be a duration with its unit, "90s" or "5m", not %q`, value)
+	case *cli.IntFlag:
+		return fmt.Sprintf("must be a whole number, not %q", value)
+	}
+	return ""
 }
 
 func usageError(format string, args ...any) error {
