@@ -57,8 +57,8 @@ func (env Env) wrongDefaults(l *bindings.Lab) error {
 	return errors.Join(all...)
 }
 
-// useLabDefaults is useDefaults for the lab file of the station that the command line names, if it names one. Its errors
-// are those of use, which reads the file again.
+// useLabDefaults is useDefaults for the lab file of the station that the command line names, if it names one. It
+// ignores errors: use, which reads the file again, returns them.
 func (env Env) useLabDefaults(c *cli.Context) {
 	if c.NArg() == 0 {
 		return

@@ -29,6 +29,7 @@ type Env struct {
 	Stdin          *os.File
 	Stdout, Stderr io.Writer
 	Getenv         func(name string) string
+	Environ        func() []string                                // the variables, NAME=VALUE; nil is none
 	Terminal       func(w io.Writer) (width int)                  // 0 if w is no terminal
 	Height         func(w io.Writer) (lines int)                  // of the terminal w, 0 if it is not known; nil is never
 	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop, signals have their default effect
@@ -51,7 +52,7 @@ func main() {
 	os.Exit(Env{
 		Exit: os.Exit,
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Terminal: systemTerminal, Height: systemHeight, Signals: systemSignals, Ports: transport.Ports,
+		Getenv: os.Getenv, Environ: os.Environ, Terminal: systemTerminal, Height: systemHeight, Signals: systemSignals, Ports: transport.Ports,
 	}.run())
 }
 
@@ -106,7 +107,7 @@ func (env Env) app() *cli.App {
 		Name: "flashlua", Usage: "flash embedded boards from Lua policies, and verify what was written", HideVersion: true,
 		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
-			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.holdCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.portsCommand(),
+			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.holdCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.envCommand(), env.portsCommand(),
 			env.resultsCommand(), env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {},

@@ -24,8 +24,14 @@ import (
 // variablePrefix begins the names of flashlua's variables.
 const variablePrefix = "FLASHLUA_"
 
+// The variables of the cache of images, see engine.CacheFromEnv.
+const (
+	cacheVariable     = "FLASHLUA_CACHE"
+	cacheSizeVariable = "FLASHLUA_CACHE_SIZE"
+)
+
 // otherVariables are the variables of flashlua that belong to no flag.
-var otherVariables = []string{"FLASHLUA_CACHE", "FLASHLUA_CACHE_SIZE", hold.FolderVariable, hold.Variable}
+var otherVariables = []string{cacheVariable, cacheSizeVariable, hold.FolderVariable, hold.Variable}
 
 // withoutVariable has the reasons why a flag of all commands, or "COMMAND FLAG", has no variable.
 var withoutVariable = map[string]string{
@@ -86,7 +92,7 @@ type origins map[string]string
 
 type originsKey struct{}
 
-// withOrigins gives a command line origins of its own.
+// withOrigins sets the origins of a command line.
 func withOrigins(c *cli.Context, o origins) {
 	c.Context = context.WithValue(c.Context, originsKey{}, o)
 }
@@ -127,10 +133,6 @@ func setDefault(c *cli.Context, f cli.Flag, value, origin string) error {
 	if value == "" || c.IsSet(flag) && !isPair || isExcluded(c, flag, origin) {
 		return nil
 	}
-	values := []string{value}
-	if _, ok := f.(*cli.GenericFlag); ok {
-		values = slices.DeleteFunc(strings.Split(value, "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
-	}
 	var set []string
 	if isPair {
 		if p, ok := c.Generic(flag).(*repeated); ok {
@@ -140,7 +142,7 @@ func setDefault(c *cli.Context, f cli.Flag, value, origin string) error {
 			}
 		}
 	}
-	for _, v := range values {
+	for _, v := range valuesOf(f, value) {
 		key := flag
 		if isPair {
 			name, _, _ := strings.Cut(v, "=")
@@ -155,6 +157,14 @@ func setDefault(c *cli.Context, f cli.Flag, value, origin string) error {
 		o[key] = origin
 	}
 	return nil
+}
+
+// valuesOf returns the values of a variable: each line that is not blank for a flag that may be repeated.
+func valuesOf(f cli.Flag, value string) []string {
+	if _, isRepeated := f.(*cli.GenericFlag); !isRepeated {
+		return []string{value}
+	}
+	return slices.DeleteFunc(strings.Split(value, "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
 }
 
 // truths are the values of a variable for a flag without a value.
@@ -185,8 +195,8 @@ func isOn(c *cli.Context, flag string) bool {
 	return !isBool || c.Bool(flag)
 }
 
-// isExcluded reports whether another flag of its group replaces a default with an origin: one of the command line, or of
-// a source that is asked before.
+// isExcluded reports whether another flag of its group replaces a default with an origin: one that is set by the command
+// line or by another source.
 func isExcluded(c *cli.Context, flag, origin string) bool {
 	for _, group := range exclusive {
 		if !slices.Contains(group, flag) {
@@ -309,26 +319,29 @@ func nameOrigins(c *cli.Context, err error) error {
 	return classify.Wrap(err, "", "%s cannot be used", strings.Join(names, " and "))
 }
 
-// unknownVariables returns the variables of an environment that begin as flashlua's do and that it does not have, with
-// the name that may be meant.
-func unknownVariables(app *cli.App, environ []string) (all []string, meant map[string]string) {
-	known := slices.Clone(otherVariables)
+// unknownVariables returns the variables of an environment that begin as flashlua's do and that it does not have, in
+// order.
+func unknownVariables(app *cli.App, environ []string) (all []unknownVariable) {
+	known, reasons := slices.Clone(otherVariables), map[string]string{}
 	for _, cmd := range app.Commands {
 		for _, f := range variableFlags(cmd) {
-			if name := variableOf(f.Names()[0]); !slices.Contains(known, name) {
-				known = append(known, name)
-			}
+			known = append(known, variableOf(f.Names()[0]))
+		}
+		for _, f := range cmd.Flags {
+			reasons[variableOf(f.Names()[0])] = withoutVariable[f.Names()[0]]
 		}
 	}
-	meant = map[string]string{}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		if !strings.HasPrefix(name, variablePrefix) || value == "" || slices.Contains(known, name) {
 			continue
 		}
-		all = append(all, name)
-		meant[name] = bindings.DidYouMean(name, known)
+		u := unknownVariable{Variable: name, Why: reasons[name]}
+		if u.Why == "" {
+			u.Meant = strings.TrimSuffix(strings.TrimPrefix(bindings.DidYouMean(name, known), "; did you mean "), "?")
+		}
+		all = append(all, u)
 	}
-	slices.Sort(all)
-	return all, meant
+	slices.SortFunc(all, func(a, b unknownVariable) int { return strings.Compare(a.Variable, b.Variable) })
+	return all
 }

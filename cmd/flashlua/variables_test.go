@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,4 +80,23 @@ func setByVariable(t *testing.T, command, flag, takes string) (set bool) {
 		t.Errorf("flashlua %s with %s=%s: %v", command, variableOf(flag), value, err)
 	}
 	return set
+}
+
+// TestDefaultsAreFlags holds that each of defaultFlags is a flag of run that has a variable, and is in docs/lab.md.
+func TestDefaultsAreFlags(t *testing.T) {
+	text, err := os.ReadFile("../../docs/lab.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n`defaults` has")
+	section, _, _ = strings.Cut(section, ".")
+	run := (Env{}).app().Command("run")
+	for _, name := range defaultFlags {
+		if !slices.ContainsFunc(variableFlags(run), func(f cli.Flag) bool { return f.Names()[0] == name }) {
+			t.Errorf("defaultFlags has %q, which is no flag of run with a variable", name)
+		}
+		if !strings.Contains(section, "`"+name+"`") {
+			t.Errorf("docs/lab.md lacks the default %q", name)
+		}
+	}
 }
