@@ -105,7 +105,7 @@ func (env Env) reportRefusal(app *cli.App, err error) int {
 func (env Env) app() *cli.App {
 	app := &cli.App{
 		Name: "flashlua", Usage: "flash embedded boards from Lua policies, and verify what was written", HideVersion: true,
-		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
+		Writer: helpWriter{env.Stdout, env.Terminal}, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
 			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.holdCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.envCommand(), env.portsCommand(),
 			env.resultsCommand(), env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),

@@ -195,8 +195,8 @@ func isOn(c *cli.Context, flag string) bool {
 	return !isBool || c.Bool(flag)
 }
 
-// isExcluded reports whether another flag of its group replaces a default with an origin: one that is set by the command
-// line or by another source.
+// isExcluded reports whether another flag of its group, which the command line or another source set, replaces a
+// default with an origin.
 func isExcluded(c *cli.Context, flag, origin string) bool {
 	for _, group := range exclusive {
 		if !slices.Contains(group, flag) {
