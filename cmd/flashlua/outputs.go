@@ -207,6 +207,11 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 		}
 		named[name] = value
 	}
+	for _, flag := range []string{"verdict", "out"} {
+		if _, given := named[flag]; !given {
+			named[flag] = env.getenv(variableOf(flag))
+		}
+	}
 	if !hasFlag(cmd, "out") {
 		delete(named, "out")
 	}

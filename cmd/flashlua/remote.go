@@ -59,6 +59,9 @@ func (env Env) startOn(inv *invocation, c *cli.Context, out artefacts) (*remoteC
 	if err != nil {
 		return nil, err
 	}
+	for _, text := range env.describeVariables(s.cli, s.stationName(), s.takes) {
+		p.note(text)
+	}
 	if s.script.Program != nil {
 		return nil, usageError("%s is a program: --on is for a board's policy", s.script.File)
 	}

@@ -50,6 +50,7 @@ func (env Env) runMany(c *cli.Context, stations []lab.Station, jobOf func(lab.St
 	defer m.shared.Close()
 	started := inv.clk.Now()
 	results, err := m.run()
+	err = nameOrigins(c, err)
 	if m.printer != nil {
 		m.printer.end()
 	}

@@ -58,6 +58,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("GORACE", hurry)
 			e.Setenv("EXAMPLES", examples)
 			e.Defer(func() { checkOutputs(t, e.WorkDir) })
+			e.Setenv("ARG_LINES", "count=2\n\ntext=a, b c\n")
 			return notText(e.WorkDir)
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "", // replaces the golden parts by the output
