@@ -184,7 +184,7 @@ func (r *Report) WriteGitLab(w io.Writer) error {
 			f := finding(v)
 			f.File, f.Message = cmp.Or(f.File, board), owner+": "+f.Message
 			if hint := hintOf(v); hint != "" {
-				f.Message += "; hint: " + hint
+				f.Message += "; hint: " + strings.ReplaceAll(hint, "\n", " ")
 			}
 			entries = append(entries, qualityOf(f, severity, owner, seen))
 		}

@@ -25,6 +25,9 @@ var (
 	pageScript string
 )
 
+// retryClass is the class of a failure after which another attempt was possible. After the last attempt it says nothing.
+const retryClass = "retry"
+
 // The page, as its template sees it.
 type (
 	pageView struct {
@@ -205,9 +208,9 @@ func resultOf(v *engine.Report) resultView {
 	if r.Outcome == Succeeded {
 		r.Word = string(v.Result)
 	} else if r.Outcome != Planned {
-		r.Kind, r.Message, r.Hint, r.Causes = inline(kindOf(v)), messageOf(v), hintOf(v), causes(v)
+		r.Kind, r.Message, r.Hint, r.Causes = kindOf(v), messageOf(v), hintOf(v), causes(v)
 		r.Step, r.Stopped, r.Detail = inline(v.Step), inline(v.StopReason), visible(v.Detail)
-		if v.Class != "" {
+		if v.Class != "" && v.Class != retryClass {
 			r.Rule = inline(v.Class + " by rule " + v.Rule)
 		}
 		r.Console = strings.Join(inlines(v.Console), "\n")
@@ -231,7 +234,7 @@ func (r *run) facts() []factView {
 	all := factsOf(&r.verdict.Report)
 	add := func(name, value string) {
 		if value != "" {
-			all = append(all, factView{name, inline(value)})
+			all = append(all, factView{inline(name), inline(value)})
 		}
 	}
 	if at := r.started(); !at.IsZero() {
@@ -251,7 +254,7 @@ func (r *run) facts() []factView {
 func factsOf(v *engine.Report) (all []factView) {
 	add := func(name, value string) {
 		if value != "" {
-			all = append(all, factView{name, inline(value)})
+			all = append(all, factView{inline(name), inline(value)})
 		}
 	}
 	add("board", strings.TrimSpace(v.Board+" "+v.Variant))
@@ -310,7 +313,7 @@ func (t *timeline) view(prefix string, v *engine.Report) timelineView {
 		} else if !a.ended {
 			one.Error = "it has no end: the run was killed"
 		}
-		if f := a.failure; f.Class != "" {
+		if f := a.failure; f.Class != "" && (a.wait > 0 || f.Class != retryClass) {
 			one.Decision = inline(f.Class + " by rule " + f.Rule)
 		}
 		if a.wait > 0 {
@@ -332,7 +335,7 @@ func (t *timeline) view(prefix string, v *engine.Report) timelineView {
 				continue
 			}
 			one := attemptView{Title: fmt.Sprintf("attempt %d", a.Number), Time: inSeconds(a.Duration), Error: inline(a.Error), Kind: inline(a.Kind), Failed: a.Error != "", Wait: inline(a.Wait)}
-			if a.Class != "" {
+			if a.Class != "" && (a.Wait != "" || a.Class != retryClass) {
 				one.Decision = inline(a.Class + " by rule " + a.Rule)
 			}
 			view.Attempts = append(view.Attempts, one)

@@ -95,7 +95,7 @@ func markdownFailure(b *strings.Builder, title string, v *engine.Report) {
 		}
 		return
 	}
-	fmt.Fprintf(b, "\n#### %s: `%s`\n\n**%s**\n", markdown(title), strings.ReplaceAll(inline(kindOf(v)), "`", "'"), markdown(messageOf(v)))
+	fmt.Fprintf(b, "\n#### %s: `%s`\n\n**%s**\n", markdown(title), strings.ReplaceAll(kindOf(v), "`", "'"), markdown(messageOf(v)))
 	if v != nil {
 		for i, cause := range causes(v) {
 			if i == 0 {

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
@@ -17,13 +18,15 @@ import (
 // Report is what is known of runs. Its methods change nothing: safe for concurrent use.
 type Report struct {
 	runs    []*run
-	remarks []string // what is missing or damaged, of no run alone
+	remarks []string       // what is missing or damaged, of no run alone
 	refused *engine.Report // why a command on several stations chose none
 }
 
 // run is what one run left.
 type run struct {
-	name        string // of its station, or of its directory; "" is none
+	name        string // of its station in a summary; "" is none
+	dir         string // "" is none
+	label       string // added to its name, which another run has, too
 	verdict     *verdict
 	noVerdict   string // why there is none
 	resumed     bool   // the verdict is that of an earlier run
@@ -89,6 +92,12 @@ func (r *run) title() string {
 	name := r.name
 	if v := r.verdict; v != nil {
 		name = cmp.Or(name, string(v.Station), v.Board)
+	}
+	if name == "" && r.dir != "" {
+		name = filepath.Base(r.dir)
+	}
+	if r.label != "" {
+		name += " (" + r.label + ")"
 	}
 	return inline(cmp.Or(name, "run"))
 }

@@ -64,8 +64,11 @@ func inlines(all []string) []string {
 	return lines
 }
 
-// inSeconds returns a duration as text, "12.3 s" or "4m 05s".
+// inSeconds returns a duration as text, "84 ms", "12.3 s" or "4m 05s".
 func inSeconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
 	if d < time.Minute {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}

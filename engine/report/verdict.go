@@ -101,9 +101,9 @@ func kindOf(v *engine.Report) string {
 	case v == nil:
 		return "no-verdict"
 	case v.Kind != "":
-		return v.Kind
+		return inline(v.Kind)
 	case v.Check != nil && v.Check.Kind != "":
-		return v.Check.Kind
+		return inline(v.Check.Kind)
 	}
 	return "unknown"
 }
