@@ -95,7 +95,7 @@ func markdownFailure(b *strings.Builder, title string, v *engine.Report) {
 		}
 		return
 	}
-	fmt.Fprintf(b, "\n#### %s: `%s`\n\n**%s**\n", markdown(title), strings.ReplaceAll(kindOf(v), "`", "'"), markdown(messageOf(v)))
+	fmt.Fprintf(b, "\n#### %s: <code>%s</code>\n\n**%s**\n", markdown(title), markdown(kindOf(v)), markdown(messageOf(v)))
 	if v != nil {
 		for i, cause := range causes(v) {
 			if i == 0 {
@@ -138,10 +138,10 @@ func markdown(text string) string {
 	return b.String()
 }
 
-// literal escapes a line in an element pre. A blank line would end the element for a reader of markdown.
+// literal escapes a line in an element pre. Some readers of markdown end the element at a blank line.
 func literal(line string) string {
 	if strings.TrimSpace(line) == "" {
 		return "&nbsp;"
 	}
-	return html.EscapeString(line)
+	return strings.ReplaceAll(html.EscapeString(line), "@", "&#64;")
 }

@@ -50,10 +50,11 @@ func isPlain(text string) bool {
 	return true
 }
 
+// lineBreaks escapes what would start another line or column.
+var lineBreaks = strings.NewReplacer("\n", `\n`, "\t", `\t`)
+
 // inline is visible for a text within a line.
-func inline(text string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(visible(text))
-}
+func inline(text string) string { return lineBreaks.Replace(visible(text)) }
 
 // inlines returns the texts, each within a line and of a length that can be shown.
 func inlines(all []string) []string {
