@@ -25,7 +25,7 @@ var (
 	pageScript string
 )
 
-// retryClass is the class of a failure after which another attempt was possible. After the last attempt it says nothing.
+// retryClass is the class of a failure after which another attempt is possible. It is not shown after the last one.
 const retryClass = "retry"
 
 // The page, as its template sees it.

@@ -128,7 +128,8 @@ func at(ms int) time.Time {
 	return time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC).Add(time.Duration(ms) * time.Millisecond)
 }
 
-// TestConsoleOfSteps holds that each line of the console is in the step that had begun last, of the flash that it names.
+// TestConsoleOfSteps holds that each line of the console is in the step that was the last to begin before it, of the
+// flash that the line names.
 func TestConsoleOfSteps(t *testing.T) {
 	event := func(ms int, kind engine.EventType, run, attempt int, step string) string {
 		raw := fmt.Sprintf(`{"time":%q,"type":%q,"run":%d,"attempt":%d,"step":%q}`, at(ms).Add(900*time.Microsecond).Format(time.RFC3339Nano), kind, run, attempt, step)
@@ -430,7 +431,7 @@ func TestFingerprints(t *testing.T) {
 	}
 }
 
-// TestPathsOfOneStation holds that runs of one name are told apart.
+// TestPathsOfOneStation holds that runs with the same name have different titles.
 func TestPathsOfOneStation(t *testing.T) {
 	text := `{"result":"verified","exit":0,"board":"b","station":"bench","target":{"state":"verified"}}`
 	dir := directory(t, map[string]string{"one/verdict.json": text, "two/verdict.json": text})
