@@ -29,7 +29,7 @@ var flagGroups = []helpGroup{
 	{"Board", []string{"port", "power", "place", "console", "output", "target", "variant", "files", "file", "tftp-dir", "set", "arg"}},
 	{"Run", []string{"dry-run", "no-check", "retries", "timeout", "wait", "on", "on-binary"}},
 	{"Stations", []string{"lab", "tag", "jobs", "canary", "stop-after", "resume"}},
-	{"Outputs", []string{"verbose", "quiet", "out", "verdict", "events", "transcript", "results", "junit", "summary"}},
+	{"Outputs", []string{"verbose", "quiet", "out", "verdict", "events", "transcript", "junit", "summary", "results"}},
 	{"Permissions", []string{"allow-exec", "allow-read", "allow-write"}},
 }
 

@@ -32,6 +32,7 @@ type artefacts struct {
 	transcript *sink // nil without --transcript and --out
 	results    *resultLog
 	runID      string // of the run, which its outputs have
+	reports    reportOutputs
 	files      []io.Closer
 }
 
@@ -42,6 +43,8 @@ func (env Env) openArtefacts(c *cli.Context, clk clock.Clock) (artefacts, error)
 	}
 	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
 	a, err := openOutputs(c.String, inputs, clk)
+	reports, failed := openReports(c.String, inputs)
+	a.reports, err = reports, cmp.Or(err, failed)
 	if err == nil {
 		a.results, err = env.openResults(c, clk)
 	}
@@ -182,8 +185,11 @@ func transcriptMark(clk clock.Clock) func(engine.Loss) []byte {
 	}
 }
 
+// refusalOutputs are the flags of the outputs that a command line that cannot be parsed leaves, too.
+var refusalOutputs = []string{"verdict", "out", "junit", "summary"}
+
 // writeRefusal writes the verdict of a command line that could not be parsed, so that the verdict of an earlier
-// run is not mistaken for this one's. It finds the flags --verdict and --out without urfave/cli.
+// run is not mistaken for this one's. It finds the flags of the outputs without urfave/cli.
 func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	cmd, words := (*cli.Command)(nil), env.Args[min(2, len(env.Args)):]
 	if len(words) > 0 {
@@ -197,7 +203,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	named, inputs := map[string]string{}, []string(nil)
 	for i := 0; i < len(words); i++ {
 		name, value, ok := strings.Cut(strings.TrimLeft(words[i], "-"), "=")
-		if words[i] == name || name != "verdict" && name != "out" {
+		if words[i] == name || !slices.Contains(refusalOutputs, name) {
 			inputs = append(inputs, words[i], value)
 			continue
 		}
@@ -207,20 +213,23 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 		}
 		named[name] = value
 	}
-	for _, flag := range []string{"verdict", "out"} {
+	for _, flag := range refusalOutputs {
 		if _, given := named[flag]; !given {
 			named[flag] = env.getenv(variableOf(flag))
 		}
+		if !hasFlag(cmd, flag) {
+			delete(named, flag)
+		}
 	}
-	if !hasFlag(cmd, "out") {
-		delete(named, "out")
+	r.Mode = modeOf(cmd.Name, false)
+	r.EndAt(clock.Real{}.Now())
+	if reports, err := openReports(func(flag string) string { return named[flag] }, inputs); err == nil {
+		reports.writeOne(clock.Real{}, r)
 	}
 	if named["out"] != "" && prepareOutDir(named["out"], inputs) != nil {
 		return
 	}
-	r.EndAt(clock.Real{}.Now())
 	if v, err := newVerdict(artefactPath(named["verdict"], named["out"], "verdict"), inputs...); err == nil {
-		r.Mode = modeOf(cmd.Name, false)
 		v.write(clock.Real{}, r) // the error of the command line is the one to show
 	}
 }

@@ -75,7 +75,7 @@ func (env Env) remoteVariables() map[string]string {
 }
 
 // keptHere are the flags that mean nothing on the other host.
-var keptHere = []string{"on", "on-binary", "lab", "out", "verdict", "events", "transcript", "results"}
+var keptHere = []string{"on", "on-binary", "lab", "out", "verdict", "events", "transcript", "results", "junit", "summary"}
 
 // notSent are the flags that the other host does not get: keptHere, and those that only variables and defaults can set,
 // because the run of one board does not take them.

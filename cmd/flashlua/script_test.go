@@ -57,7 +57,8 @@ func TestScript(t *testing.T) {
 			e.Setenv("FLASHLUA_LOCKS", locks)
 			e.Setenv("GORACE", hurry)
 			e.Setenv("EXAMPLES", examples)
-			e.Defer(func() { checkOutputs(t, e.WorkDir) })
+			given := verdictsIn(t, e.WorkDir)
+			e.Defer(func() { checkOutputs(t, e.WorkDir, given) })
 			e.Setenv("ARG_LINES", "count=2\n\ntext=a, b c\n")
 			return notText(e.WorkDir)
 		},

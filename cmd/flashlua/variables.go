@@ -43,6 +43,7 @@ var withoutVariable = map[string]string{
 	"sim listen":     "the flag of flashlua tftp is another one",
 	"sim power":      "the flag of flashlua run is another one",
 	"sim set":        "the flag of flashlua run is another one",
+	"check format":   "the flag of flashlua run is another one",
 	"report format":  "the flag of flashlua run is another one",
 	"sim variant":    "the variable is for the policy of a run",
 	"boards variant": "the variable is for the policy of a run",
@@ -78,7 +79,7 @@ func (env Env) withoutVariables() Env {
 
 // exclusive are flags of which a command takes one: a variable, or a default of the lab file, does not apply beside
 // another one of its group that is given.
-var exclusive = [][]string{{"image", "part"}, {"verbose", "quiet"}, {"json", "html", "metrics"}, {"json", "source"}}
+var exclusive = [][]string{{"image", "part"}, {"verbose", "quiet"}, {"json", "html", "metrics"}, {"json", "source"}, {"json", "format"}}
 
 // boardFlags are the flags that say which board it is. Their variables are those of one board.
 var boardFlags = []string{"port", "place", "power", "console", "output"}
