@@ -12,8 +12,8 @@ import (
 )
 
 // The elements of JUnit XML, in the order of Jenkins's schema jenkins-junit.xsd. GitLab reads of a case its name,
-// classname, time, and the text of failure, error, skipped and system-out; Jenkins and the actions of GitHub also read
-// attributes and properties. So the text has all that the attributes have.
+// classname, time, and the text of failure, error, skipped and system-out; Jenkins and the actions of GitHub also
+// read attributes and properties. So the text has all that the attributes have.
 type (
 	junitSuites struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -61,8 +61,8 @@ type (
 	}
 )
 
-// WriteJUnit writes JUnit XML: a suite for each run, in which a case is a board, or each flash of a program and the
-// program.
+// WriteJUnit writes JUnit XML: a suite for each run, in which a case is a board, or each flash of a program and
+// the program.
 func (r *Report) WriteJUnit(w io.Writer) error {
 	all := junitSuites{Name: "flashlua"}
 	var took time.Duration

@@ -1,7 +1,8 @@
 // Package report renders what runs left: pages, and the texts that CI systems read.
 //
-// It owns the reading of artefacts that may be incomplete or damaged, what counts as a success in a report, and the
-// formats. Text of boards, scripts and servers is hostile to it. It does not know the command line, and no board.
+// It owns the reading of artefacts that may be incomplete or damaged, what counts as a success in a report, and
+// the formats. Text of boards, scripts and servers is hostile to it. It does not know the command line, and no
+// board.
 package report
 
 import (
@@ -56,7 +57,8 @@ func New(verdicts []*engine.Report, names []string) (*Report, error) {
 	return r, nil
 }
 
-// NewFleet returns a report of a command on many stations that has just ended. refused is why it started none, or nil.
+// NewFleet returns a report of a command on many stations that has just ended. refused is why it started none, or
+// nil.
 func NewFleet(results []lab.Result, refused error) (*Report, error) {
 	var verdicts []*engine.Report
 	var names []string
@@ -83,9 +85,6 @@ func (r *run) report() *engine.Report {
 	}
 	return &r.verdict.Report
 }
-
-// outcome returns the outcome of the run.
-func (r *run) outcome() Outcome { return outcomeOf(r.report()) }
 
 // title names the run.
 func (r *run) title() string {
