@@ -118,8 +118,8 @@ func gitHubResult(b *strings.Builder, title string, v *engine.Report) {
 // attempts returns "attempt N".
 func attempts(n int) string { return fmt.Sprintf("attempt %d", n) }
 
-// gitHubGroup writes lines in a group. No command in them is executed: the runner stops until it reads the token, which
-// is a digest of the lines, so that the lines cannot contain it.
+// gitHubGroup writes lines in a group. No command in them is executed: the runner stops until it reads the token,
+// which is a digest of the lines, so that the lines cannot contain it.
 func gitHubGroup(b *strings.Builder, title string, lines []string) {
 	text := strings.Join(lines, "\n")
 	token := fmt.Sprintf("flashlua-%x", sha256.Sum256([]byte(text)))
@@ -155,8 +155,9 @@ type (
 	}
 )
 
-// qualityOf returns an entry of a report. seen counts the entries with the same fingerprint, which must differ. The
-// line is no part of the fingerprint: an older finding would be a new one after each line that is inserted before it.
+// qualityOf returns an entry of a report. seen counts the entries with the same fingerprint, which must differ.
+// The line is no part of the fingerprint: an older finding would be a new one after each line that is inserted
+// before it.
 func qualityOf(f Finding, severity, owner string, seen map[string]int) quality {
 	path := filepath.ToSlash(filepath.Clean(inline(f.File)))
 	key := strings.Join([]string{owner, path, f.Rule, f.Message}, "\x00")
@@ -174,8 +175,8 @@ func WriteGitLabFindings(w io.Writer, all []Finding) error {
 	return writeQuality(w, entries)
 }
 
-// WriteGitLab writes failures and warnings as a report of GitLab's Code Quality. Its entries need a file: the script
-// that the failure names, otherwise the script of the board.
+// WriteGitLab writes failures and warnings as a report of GitLab's Code Quality. Its entries need a file: the
+// script that the failure names, otherwise the script of the board.
 func (r *Report) WriteGitLab(w io.Writer) error {
 	entries, seen := []quality{}, map[string]int{}
 	add := func(owner, board string, v *engine.Report) {

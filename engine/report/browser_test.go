@@ -123,7 +123,8 @@ func (b *browser) eval(expression string) any {
 	return answer.Result.Value
 }
 
-// longRun writes the artefacts of a run with many attempts, whose console has size bytes, and returns their directory.
+// longRun writes the artefacts of a run with many attempts, whose console has size bytes, and returns their
+// directory.
 func longRun(t *testing.T, attempts, size int) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -25,7 +25,8 @@ var (
 	pageScript string
 )
 
-// retryClass is the class of a failure after which another attempt is possible. It is not shown after the last one.
+// retryClass is the class of a failure after which another attempt is possible. It is not shown after the last
+// one.
 const retryClass = "retry"
 
 // The page, as its template sees it.
@@ -94,8 +95,8 @@ type (
 	}
 )
 
-// WriteHTML writes a page that needs no other file. Without JavaScript it has everything but the search, and of a long
-// console only the last lines of each step.
+// WriteHTML writes a page that needs no other file. Without JavaScript it has everything but the search, and of a
+// long console only the last lines of each step.
 func (r *Report) WriteHTML(w io.Writer) error {
 	sum := sha256.Sum256([]byte(pageScript))
 	view := pageView{Title: "flashlua report", Style: page.Style(), Remarks: inlines(r.remarks)}
@@ -133,8 +134,8 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	return writeChunks(w, c.all)
 }
 
-// writeChunks writes the end of the page: an element for each chunk, which no browser executes, and the script. A chunk
-// in base64 cannot end its element.
+// writeChunks writes the end of the page: an element for each chunk, which no browser executes, and the script. A
+// chunk in base64 cannot end its element.
 func writeChunks(w io.Writer, all [][]byte) error {
 	for i, chunk := range all {
 		if _, err := fmt.Fprintf(w, "<script type=\"text/plain\" id=\"chunk-%d\">", i); err != nil {
@@ -243,10 +244,10 @@ func (r *run) facts() []factView {
 	add("station", string(r.verdict.Station))
 	add("place", string(r.verdict.Place))
 	add("power", string(r.verdict.Power))
-	add("host", string(r.verdict.Host))
+	add("host", r.verdict.Host)
 	add("script", r.verdict.Script.Path)
-	add("flashlua", strings.TrimSpace(string(r.verdict.Version)+" "+string(r.verdict.Commit)))
-	add("run id", string(r.verdict.RunID))
+	add("flashlua", strings.TrimSpace(r.verdict.Version+" "+r.verdict.Commit))
+	add("run id", r.verdict.RunID)
 	return all
 }
 

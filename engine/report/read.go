@@ -37,8 +37,8 @@ const (
 // ErrNoArtefacts is the error of a path that has nothing of a run.
 var ErrNoArtefacts = errors.New("it has no verdict.json, events.jsonl, transcript.log or summary.json")
 
-// Read reads the artefacts of runs. A path is a verdict or a summary, or the directory of a run or of several stations.
-// What is missing or damaged is in the report.
+// Read reads the artefacts of runs. A path is a verdict or a summary, or the directory of a run or of several
+// stations. What is missing or damaged is in the report.
 func Read(paths ...string) (*Report, error) {
 	r := &Report{}
 	for _, path := range paths {
@@ -56,8 +56,8 @@ func Read(paths ...string) (*Report, error) {
 	return r, nil
 }
 
-// distinguish adds their directories to the names of runs that several have: boards without a station, or one station
-// again and again.
+// distinguish adds their directories to the names of runs that several have: boards without a station, or one
+// station again and again.
 func (r *Report) distinguish() {
 	count := map[string]int{}
 	for _, x := range r.runs {
@@ -271,8 +271,8 @@ func (d *damage) remarks() []string {
 	return d.named
 }
 
-// readLine returns a line without its end, cut at limit bytes. whole reports whether it had an end. The error io.EOF
-// comes with the last line.
+// readLine returns a line without its end, cut at limit bytes. whole reports whether it had an end. The error
+// io.EOF comes with the last line.
 func readLine(r *bufio.Reader, limit int) (line []byte, whole bool, err error) {
 	for {
 		part, err := r.ReadSlice('\n')

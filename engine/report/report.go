@@ -1,7 +1,8 @@
 // Package report renders what runs left: pages, and the texts that CI systems read.
 //
-// It owns the reading of artefacts that may be incomplete or damaged, what counts as a success in a report, and the
-// formats. Text of boards, scripts and servers is hostile to it. It does not know the command line, and no board.
+// It owns the reading of artefacts that may be incomplete or damaged, what counts as a success in a report, and
+// the formats. Text of boards, scripts and servers is hostile to it. It does not know the command line, and no
+// board.
 package report
 
 import (
@@ -53,7 +54,7 @@ func NewFleet(results []lab.Result, refused error) *Report {
 func (r *run) title() string {
 	name := r.name
 	if v := r.verdict; v != nil {
-		name = cmp.Or(name, string(v.Station), v.Board)
+		name = cmp.Or(name, v.Station, v.Board)
 	}
 	if name == "" && r.dir != "" {
 		name = filepath.Base(r.dir)
@@ -96,7 +97,7 @@ func (r *run) flashes() (all []*engine.Report) {
 // started returns when the run began, the zero time if that is not known.
 func (r *run) started() time.Time {
 	if r.verdict != nil {
-		if t, err := time.Parse(time.RFC3339Nano, string(r.verdict.Started)); err == nil {
+		if t, err := time.Parse(time.RFC3339Nano, r.verdict.Started); err == nil {
 			return t.UTC()
 		}
 	}

@@ -129,8 +129,8 @@ func at(ms int) time.Time {
 	return time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC).Add(time.Duration(ms) * time.Millisecond)
 }
 
-// TestConsoleOfSteps holds that each line of the console is in the step that was the last to begin before it, of the
-// flash that the line names.
+// TestConsoleOfSteps holds that each line of the console is in the step that was the last to begin before it, of
+// the flash that the line names.
 func TestConsoleOfSteps(t *testing.T) {
 	event := func(ms int, kind engine.EventType, run, attempt int, step string) string {
 		raw := fmt.Sprintf(`{"time":%q,"type":%q,"run":%d,"attempt":%d,"step":%q}`, at(ms).Add(900*time.Microsecond).Format(time.RFC3339Nano), kind, run, attempt, step)
@@ -276,7 +276,8 @@ func hostileRun(t *testing.T) string {
 	return directory(t, map[string]string{verdictName: string(raw), eventsName: events.String(), transcriptName: console})
 }
 
-// TestHostileText holds that no text of a board is markup in a page, in XML or in markdown, or a command of GitHub.
+// TestHostileText holds that no text of a board is markup in a page, in XML or in markdown, or a command of
+// GitHub.
 func TestHostileText(t *testing.T) {
 	r, err := Read(hostileRun(t))
 	if err != nil {
@@ -372,8 +373,8 @@ func TestJUnitSchema(t *testing.T) {
 	}
 }
 
-// TestLongConsole holds that a long console is compressed in parts, that its last lines are readable without them, and
-// that of a console beyond the limit the last part is shown.
+// TestLongConsole holds that a long console is compressed in parts, that its last lines are readable without them,
+// and that of a console beyond the limit the last part is shown.
 func TestLongConsole(t *testing.T) {
 	var console bytes.Buffer
 	for i := range 20000 {

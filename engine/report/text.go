@@ -13,9 +13,9 @@ import (
 // maxLine is how many bytes of a line of the console are shown.
 const maxLine = 16 << 10
 
-// visible makes what a board or a script wrote harmless: bytes that are no UTF-8, control characters and characters
-// that change the order of others become visible escapes. Line ends and tabs stay. What it returns has only
-// characters that XML permits.
+// visible makes what a board or a script wrote harmless: bytes that are no UTF-8, control characters and
+// characters that change the order of others become visible escapes. Line ends and tabs stay. What it returns has
+// only characters that XML permits.
 func visible(text string) string {
 	if isPlain(text) {
 		return text
