@@ -192,7 +192,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	}
 	_, stop := env.withSignals(clock.Real{})
 	defer stop()
-	named, inputs := map[string]string{}, []string(nil)
+	named, inputs := env.variablesOf("verdict", "out"), []string(nil)
 	for i := 0; i < len(words); i++ {
 		name, value, ok := strings.Cut(strings.TrimLeft(words[i], "-"), "=")
 		if words[i] == name || name != "verdict" && name != "out" {
@@ -204,11 +204,6 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 			value = words[i]
 		}
 		named[name] = value
-	}
-	for _, flag := range []string{"verdict", "out"} {
-		if _, given := named[flag]; !given {
-			named[flag] = env.getenv(variableOf(flag))
-		}
 	}
 	if !hasFlag(cmd, "out") {
 		delete(named, "out")

@@ -59,6 +59,17 @@ func variableFlags(cmd *cli.Command) (all []cli.Flag) {
 	return all
 }
 
+// variablesOf returns the values of flags that the environment has, by the flag.
+func (env Env) variablesOf(flags ...string) map[string]string {
+	values := map[string]string{}
+	for _, flag := range flags {
+		if value := env.getenv(variableOf(flag)); value != "" {
+			values[flag] = value
+		}
+	}
+	return values
+}
+
 // withoutVariables returns an environment in which no flag has a variable.
 func (env Env) withoutVariables() Env {
 	own := env.Getenv
