@@ -44,7 +44,7 @@ func usageErrorFor(command, format string, args ...any) error {
 func (env Env) boards(c *cli.Context) error {
 	args := c.Args().Slice()
 	switch {
-	case len(args) == 0 && c.Bool("source"):
+	case len(args) == 0 && isGiven(c, "source"):
 		return usageErrorFor("boards", "--source needs a board: flashlua boards show SCRIPT --source")
 	case len(args) == 0 && isGiven(c, "variant"):
 		return usageErrorFor("boards", "--variant needs a board: flashlua boards show SCRIPT --variant NAME")

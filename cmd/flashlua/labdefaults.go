@@ -24,6 +24,9 @@ var defaultFlags = []string{
 // defaultPaths are those of defaultFlags that are paths, relative to the folder of the lab file.
 var defaultPaths = []string{"results", "tftp-dir"}
 
+// defaultsPrefix begins the name of a default in the lab file.
+const defaultsPrefix = "defaults."
+
 // checkDefaults returns a finding for each default of a lab file that is no flag of run, or has a wrong value.
 func (env Env) checkDefaults(l *bindings.Lab) (all []bindings.Finding) {
 	set := flag.NewFlagSet("", flag.ContinueOnError)
@@ -79,7 +82,7 @@ func useDefaults(c *cli.Context, l *bindings.Lab) error {
 			value = filepath.Join(filepath.Dir(l.File), value)
 		}
 		place := l.WrongDefault(name, "")
-		if err := setDefault(c, c.Command.Flags[i], value, fmt.Sprintf("%s:%d: defaults.%s", place.File, place.Line, name)); err != nil {
+		if err := setDefault(c, c.Command.Flags[i], value, fmt.Sprintf("%s:%d: %s%s", place.File, place.Line, defaultsPrefix, name)); err != nil {
 			return err
 		}
 	}

@@ -200,7 +200,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	}
 	_, stop := env.withSignals(clock.Real{})
 	defer stop()
-	named, inputs := map[string]string{}, []string(nil)
+	named, inputs := env.variablesOf(refusalOutputs...), []string(nil)
 	for i := 0; i < len(words); i++ {
 		name, value, ok := strings.Cut(strings.TrimLeft(words[i], "-"), "=")
 		if words[i] == name || !slices.Contains(refusalOutputs, name) {
@@ -213,14 +213,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 		}
 		named[name] = value
 	}
-	for _, flag := range refusalOutputs {
-		if _, given := named[flag]; !given {
-			named[flag] = env.getenv(variableOf(flag))
-		}
-		if !hasFlag(cmd, flag) {
-			delete(named, flag)
-		}
-	}
+	maps.DeleteFunc(named, func(flag, _ string) bool { return !hasFlag(cmd, flag) })
 	r.Mode = modeOf(cmd.Name, false)
 	r.EndAt(clock.Real{}.Now())
 	if reports, err := openReports(func(flag string) string { return named[flag] }, inputs); err == nil {

@@ -241,9 +241,9 @@ func (r *run) facts() []factView {
 	if at := r.started(); !at.IsZero() {
 		add("started", at.Format("2006-01-02 15:04:05 UTC"))
 	}
-	add("station", string(r.verdict.Station))
-	add("place", string(r.verdict.Place))
-	add("power", string(r.verdict.Power))
+	add("station", r.verdict.Station)
+	add("place", r.verdict.Place)
+	add("power", r.verdict.Power)
 	add("host", r.verdict.Host)
 	add("script", r.verdict.Script.Path)
 	add("flashlua", strings.TrimSpace(r.verdict.Version+" "+r.verdict.Commit))
