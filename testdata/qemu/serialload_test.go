@@ -156,8 +156,8 @@ func TestSerialLoad(t *testing.T) {
 
 // TestSerialLoadFails checks that U-Boot is at its prompt, and the port at its speed, after loads that did not succeed.
 func TestSerialLoadFails(t *testing.T) {
+	t.Parallel() // before the board starts: U-Boot at its prompt takes a whole CPU
 	ub, line, _ := serialBoard(t, X8664, 1000000)
-	t.Parallel()
 	content := bytes.Repeat([]byte("flashlua"), 100000)
 	prompt := func(after string) {
 		if out, err := ub.Run(t.Context(), console.Command{Text: "echo it works"}); out != "it works" || err != nil {
@@ -199,8 +199,8 @@ func TestSerialLoadFails(t *testing.T) {
 
 // TestSerialLoadFaults loads over a line that spoils blocks, and from a board that resets itself in the middle.
 func TestSerialLoadFaults(t *testing.T) {
-	ub, line, b := serialBoard(t, X8664, 0)
 	t.Parallel()
+	ub, line, b := serialBoard(t, X8664, 0)
 	content := make([]byte, 50_000)
 	rand.NewChaCha8([32]byte{}).Read(content)
 	line.noise = 20
