@@ -17,10 +17,10 @@ BOARDS   = arm64 arm riscv64 x86-64 x86
 # Many tests mostly wait, for boards among other things, so that more of them than CPUs run at once.
 # The timeout of a package ends a hang. go vet has run before, and finds more.
 LIMITS   = -timeout 1h -parallel 4 -vet=off
-# The race detector needs a C compiler.
+# The race detector needs a C compiler. GORACE ends its sleep of a second at the end of each test program.
 RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
 # Tests that decode or compile much in one goroutine run without the race detector, which makes them five times slower.
-HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestLuaSuite|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands)$$
+HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestLuaSuite|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands|TestStepsAreTheScripts|TestPolicyRefusals)$$
 HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/internal/flash ./engine/internal/image
 # The long benchmarks of bench-flash.
 RACES    = BenchmarkFlash|BenchmarkUBootFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards|BenchmarkCold|BenchmarkFleet
@@ -39,7 +39,7 @@ test: build test-deps ## install test dependencies and run all tests, with the Q
 	$(PLAIN) $(GO) vet $(PACKAGES)
 	@[ "$$(id -u)" = 0 ] || echo "LEFT OUT: every test on a QEMU board, TFTP's port 69 needs root" >&2
 	@mkdir -p build # print the skipped tests, and the whole log if a test fails
-	@{ $(GO) test $(RACE) -v $(LIMITS) -skip '$(HEAVY)' $(PACKAGES) && $(PLAIN) $(GO) test -v $(LIMITS) -run '$(HEAVY)' $(HEAVY_IN); } >build/test.log 2>&1; status=$$?; \
+	@{ GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test $(RACE) -v $(LIMITS) -skip '$(HEAVY)' $(PACKAGES) && $(PLAIN) $(GO) test -v $(LIMITS) -run '$(HEAVY)' $(HEAVY_IN); } >build/test.log 2>&1; status=$$?; \
 		[ $$status = 0 ] || grep -aEv '^(=== |PASS$$| *--- PASS)' build/test.log; \
 		grep -aE '^(ok|FAIL)|--- (FAIL|SKIP)|LEFT OUT' build/test.log; exit $$status
 
