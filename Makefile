@@ -8,17 +8,19 @@ STATIC   = $(GO) run $(STATICCHECK)
 DARWIN   = env GOOS=darwin GOARCH=arm64 CGO_ENABLED=0
 # The package with the longest tests is first.
 PACKAGES = ./testdata/qemu ./... ./testdata/applets ./testdata/built ./testdata/gpt
-# Without urfave/cli's generator of manual pages: its tables take a tenth of the start-up time.
-LEAN     = -tags urfave_cli_no_docs
+# What runs without the race detector is compiled in one way, so that Go's cache holds each package once for build, vet,
+# staticcheck and tests. The tag leaves urfave/cli's generator of manual pages out: its tables take a tenth of the
+# start-up time.
+PLAIN    = env CGO_ENABLED=0 GOFLAGS="$$($(GO) env GOFLAGS) -trimpath -tags=urfave_cli_no_docs"
 # Boards that run in QEMU.
 BOARDS   = arm64 arm riscv64 x86-64 x86
 # Many tests mostly wait, for boards among other things, so that more of them than CPUs run at once.
-# The timeout of a package ends a hang.
-LIMITS   = -timeout 1h -parallel 4
-# The race detector needs a C compiler.
+# The timeout of a package ends a hang. go vet has run before, and finds more.
+LIMITS   = -timeout 1h -parallel 4 -vet=off
+# The race detector needs a C compiler. GORACE ends its sleep of a second at the end of each test program.
 RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
 # Tests that decode or compile much in one goroutine run without the race detector, which makes them five times slower.
-HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestLuaSuite|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands)$$
+HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestLuaSuite|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands|TestStepsAreTheScripts|TestPolicyRefusals)$$
 HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/internal/flash ./engine/internal/image
 # The long benchmarks of bench-flash.
 RACES    = BenchmarkFlash|BenchmarkUBootFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards|BenchmarkCold|BenchmarkFleet
@@ -31,13 +33,13 @@ demo: build ## flash a simulated board with two faults
 	bin/flashlua demo
 
 build: ## build bin/flashlua, one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath $(LEAN) -o bin/flashlua ./cmd/flashlua
+	$(PLAIN) $(GO) build -o bin/flashlua ./cmd/flashlua
 
 test: build test-deps ## install test dependencies and run all tests, with the QEMU boards
-	$(GO) vet $(PACKAGES)
+	$(PLAIN) $(GO) vet $(PACKAGES)
 	@[ "$$(id -u)" = 0 ] || echo "LEFT OUT: every test on a QEMU board, TFTP's port 69 needs root" >&2
 	@mkdir -p build # print the skipped tests, and the whole log if a test fails
-	@{ $(GO) test $(RACE) -v $(LIMITS) -skip '$(HEAVY)' $(PACKAGES) && $(GO) test -trimpath $(LEAN) -v $(LIMITS) -run '$(HEAVY)' $(HEAVY_IN); } >build/test.log 2>&1; status=$$?; \
+	@{ GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test $(RACE) -v $(LIMITS) -skip '$(HEAVY)' $(PACKAGES) && $(PLAIN) $(GO) test -v $(LIMITS) -run '$(HEAVY)' $(HEAVY_IN); } >build/test.log 2>&1; status=$$?; \
 		[ $$status = 0 ] || grep -aEv '^(=== |PASS$$| *--- PASS)' build/test.log; \
 		grep -aE '^(ok|FAIL)|--- (FAIL|SKIP)|LEFT OUT' build/test.log; exit $$status
 
@@ -60,11 +62,11 @@ qemu: build test-deps ## run the QEMU board interactively until Ctrl-C; ARCH=x86
 
 # The code builds on macOS, its tests need Linux: so staticcheck with -tests=false checks it instead of go vet.
 lint: ## run vet, staticcheck and gofumpt, and build for macOS
-	$(GO) vet $(PACKAGES)
-	$(STATIC) $(PACKAGES)
-	$(DARWIN) $(GO) build ./...
-	$(GO) run -exec "$(DARWIN)" $(STATICCHECK) -tests=false ./...
-	@out=$$($(GOFUMPT) -l .); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
+	$(PLAIN) $(GO) vet $(PACKAGES)
+	$(PLAIN) $(STATIC) $(PACKAGES)
+	$(PLAIN) $(DARWIN) $(GO) build ./...
+	$(PLAIN) $(GO) run -exec "$(DARWIN)" $(STATICCHECK) -tests=false ./...
+	@out=$$($(PLAIN) $(GOFUMPT) -l .); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 
 bench: ## benchmark the console, commands, start-up, Lua and classification
 	$(GO) test -run '^$$' -bench . -skip '$(RACES)' -benchtime 1x ./engine/console ./cmd/flashlua ./bindings ./testdata/qemu

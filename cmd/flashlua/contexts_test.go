@@ -27,6 +27,17 @@ var endless = []struct{ call, instead string }{
 	{`os\.WriteFile`, "a file that is new, O_EXCL"},
 }
 
+// endlessCalls match the calls of endless. They are compiled once: the test looks at every name of the source.
+var endlessCalls = func() (all []*regexp.Regexp) {
+	for _, e := range endless {
+		all = append(all, regexp.MustCompile(`^(`+e.call+`)$`))
+	}
+	return all
+}()
+
+// opensAtOnce matches the flags with which os.OpenFile does not wait.
+var opensAtOnce = regexp.MustCompile(`O_(NONBLOCK|EXCL|DIRECTORY)\b`)
+
 // endlessMethods are such methods, by name.
 var endlessMethods = []string{"Dial", "DialTimeout"}
 
@@ -68,8 +79,8 @@ func contextFree(tree *ast.File) (all []found) {
 				if p, imported = names[x.Name]; imported {
 					call := p + "." + n.Sel.Name
 					starts = starts || strings.HasPrefix(call, "os/exec.Command")
-					for _, e := range endless {
-						if regexp.MustCompile(`^(` + e.call + `)$`).MatchString(call) {
+					for i, e := range endless {
+						if endlessCalls[i].MatchString(call) {
 							all = append(all, found{call, "use " + e.instead})
 						}
 					}
@@ -88,16 +99,17 @@ func contextFree(tree *ast.File) (all []found) {
 			if x == nil {
 				return true
 			}
-			switch call, arg := names[x.Name]+"."+sel.Sel.Name, text(n.Args[1]); {
-			case sel.Sel.Name == "Flock" && !strings.Contains(arg, "LOCK_NB"):
+			switch call := names[x.Name] + "." + sel.Sel.Name; {
+			case sel.Sel.Name == "Flock" && !strings.Contains(text(n.Args[1]), "LOCK_NB"):
 				all = append(all, found{call, "it waits for the lock: add LOCK_NB"})
-			case call == "os.OpenFile" && !regexp.MustCompile(`O_(NONBLOCK|EXCL|DIRECTORY)\b`).MatchString(arg):
+			case call == "os.OpenFile" && !opensAtOnce.MatchString(text(n.Args[1])):
 				all = append(all, found{call, "it waits for the other end of a FIFO: add O_NONBLOCK, or use engine/input"})
 			}
 		}
 		return true
 	})
-	if body := text(tree); starts {
+	if starts {
+		body := text(tree)
 		for _, field := range []string{"WaitDelay", "Setpgid"} {
 			if !strings.Contains(body, field) {
 				all = append(all, found{"os/exec.CommandContext", "set " + field + ": what the command starts may outlive it, and a Ctrl-C is not for it"})

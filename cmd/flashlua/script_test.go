@@ -4,10 +4,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/flashlua/flashlua/testdata/built"
 )
 
 // hurry is the GORACE setting without the race detector's sleep of a second at the end of each process. The tests
@@ -38,9 +41,14 @@ func notText(dir string) error {
 	})
 }
 
+// raced are the scripts whose commands flash, wait and print at the same time: the race detector watches them. The
+// others run the program of make build, which starts in a tenth of the CPU time.
+var raced = []string{"flashall", "labmany", "outputs", "remote", "serve", "sim", "waiting"}
+
 // TestScript runs the command lines of testdata/script, and compares their output. The verdicts and the events that
 // they write are held to the published schemas.
 func TestScript(t *testing.T) {
+	plain := filepath.Dir(built.Program(t))
 	examples, err := filepath.Abs("../../scripts/examples")
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +57,9 @@ func TestScript(t *testing.T) {
 		Dir:                 "../../testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
+			if !slices.Contains(raced, strings.TrimPrefix(filepath.Base(e.WorkDir), "script-")) {
+				e.Setenv("PATH", plain+string(filepath.ListSeparator)+e.Getenv("PATH"))
+			}
 			e.Setenv("FLASHLUA_CACHE", filepath.Join(e.WorkDir, ".cache"))
 			locks := filepath.Join(e.WorkDir, ".locks")
 			if err := os.Mkdir(locks, 0o700); err != nil {

@@ -38,7 +38,7 @@ func newFleetRig(b testing.TB, size int64) *fleetRig {
 	r := &fleetRig{dir: b.TempDir(), size: size}
 	r.image = filepath.Join(r.dir, "disk.img")
 	random := rand.NewChaCha8([32]byte{})
-	content, kernel := make([]byte, size), make([]byte, 4<<20)
+	content, kernel := make([]byte, size), make([]byte, min(4<<20, size/4))
 	random.Read(content)
 	random.Read(kernel)
 	copy(kernel[56:], "ARM\x64")
@@ -122,7 +122,7 @@ func firstAttempts(results []lab.Result) error {
 
 // TestFleet flashes 50 boards at once, eight at a time: every one is verified by its first attempt.
 func TestFleet(t *testing.T) {
-	r := newFleetRig(t, 16<<20)
+	r := newFleetRig(t, 4<<20)
 	results, err := r.flash(t.Context(), 50, 8)
 	must(t, err)
 	must(t, firstAttempts(results))

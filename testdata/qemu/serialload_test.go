@@ -129,12 +129,12 @@ func TestSerialLoad(t *testing.T) {
 		t.Run(a.Name, func(t *testing.T) {
 			t.Parallel()
 			ub, line, _ := serialBoard(t, a, 0)
-			content := make([]byte, 100_000)
+			content := make([]byte, 20_000)
 			rand.NewChaCha8([32]byte{}).Read(content)
 			for i := range 3000 {
 				content[i] = 0x1a // padding of the protocol
 			}
-			for _, size := range []int{1, 128, 129, 897, 1024, 1025, 3000, 100_000} {
+			for _, size := range []int{1, 128, 129, 897, 1024, 1025, 3000, 20_000} {
 				var last int64
 				opt := uboot.SerialOptions{Name: "u-boot.bin"}
 				if size%2 == 1 && a.Name != ARM64.Name { // whose UART takes no other speed: U-Boot is silent after it
@@ -156,8 +156,8 @@ func TestSerialLoad(t *testing.T) {
 
 // TestSerialLoadFails checks that U-Boot is at its prompt, and the port at its speed, after loads that did not succeed.
 func TestSerialLoadFails(t *testing.T) {
+	t.Parallel() // before the board starts: U-Boot at its prompt takes a whole CPU
 	ub, line, _ := serialBoard(t, X8664, 1000000)
-	t.Parallel()
 	content := bytes.Repeat([]byte("flashlua"), 100000)
 	prompt := func(after string) {
 		if out, err := ub.Run(t.Context(), console.Command{Text: "echo it works"}); out != "it works" || err != nil {
@@ -199,8 +199,8 @@ func TestSerialLoadFails(t *testing.T) {
 
 // TestSerialLoadFaults loads over a line that spoils blocks, and from a board that resets itself in the middle.
 func TestSerialLoadFaults(t *testing.T) {
-	ub, line, b := serialBoard(t, X8664, 0)
 	t.Parallel()
+	ub, line, b := serialBoard(t, X8664, 0)
 	content := make([]byte, 50_000)
 	rand.NewChaCha8([32]byte{}).Read(content)
 	line.noise = 20
