@@ -206,7 +206,7 @@ var table = map[Kind]entry{
 
 	"output":    {Fatal, "an output file cannot be written", "Check the path and the space on its disk."},
 	OutputOpen:  {Fatal, "an output file cannot be opened", "Check the path and its permissions: nothing was touched."},
-	OutputWrite: {Fatal, "the verdict, the events or the transcript could not be written", "Check the disk of the file in the message, and read the result on the standard output."},
+	OutputWrite: {Fatal, "an output of the run, such as the verdict, could not be written", "Check the disk of the file in the message, and read the result on the standard output."},
 
 	Power:            {Retry, "board power could not be switched", "Run the power driver's command by hand."},
 	PowerConnect:     {Retry, "the power controller cannot be reached", "Check the address of the power controller and the network to it."},
