@@ -2,10 +2,14 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"maps"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/flashlua/flashlua/bindings"
+	"github.com/flashlua/flashlua/engine/report"
 )
 
 func (env Env) checkCommand() *cli.Command {
@@ -15,7 +19,10 @@ func (env Env) checkCommand() *cli.Command {
 			"comment on the line or on the line before it:\n\n" +
 			"  -- check: allow RULE because REASON\n\n" +
 			"  flashlua check boards/*.lua",
-		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"}},
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "format", Usage: "`F` is text, json, github for annotations, or gitlab for a Code Quality report", DefaultText: "text"},
+			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON, as --format json"},
+		},
 		OnUsageError: onUsageError,
 		BashComplete: completeBoards,
 		Action:       env.check,
@@ -26,6 +33,10 @@ func (env Env) check(c *cli.Context) error {
 	if c.NArg() == 0 {
 		return usageErrorFor("check", "SCRIPT is required: flashlua check SCRIPT...")
 	}
+	format, err := findingsFormat(c)
+	if err != nil {
+		return err
+	}
 	all := []bindings.Finding{}
 	for _, spec := range c.Args().Slice() {
 		found, err := bindings.Check(spec, bindings.Options{})
@@ -34,21 +45,56 @@ func (env Env) check(c *cli.Context) error {
 		}
 		all = append(all, found...)
 	}
-	return env.printFindings(all, c.Bool("json"))
+	return env.printFindings(all, format)
 }
 
-// printFindings prints findings. It returns an error with exit code 2 if there are any.
-func (env Env) printFindings(all []bindings.Finding, asJSON bool) error {
-	if asJSON {
-		if err := printJSON(env.Stdout, all); err != nil {
-			return err
-		}
-	} else {
+// findingsFormats are the formats of findings.
+var findingsFormats = map[string]func(w io.Writer, all []bindings.Finding) error{
+	"text": func(w io.Writer, all []bindings.Finding) error {
 		for _, f := range all {
-			if _, err := fmt.Fprintln(env.Stdout, escapeControl(f.String())); err != nil {
+			if _, err := fmt.Fprintln(w, escapeControl(f.String())); err != nil {
 				return stdoutError(err)
 			}
 		}
+		return nil
+	},
+	"json": func(w io.Writer, all []bindings.Finding) error { return printJSON(w, all) },
+	"github": func(w io.Writer, all []bindings.Finding) error {
+		return stdoutError(report.WriteGitHubFindings(w, reportFindings(all)))
+	},
+	"gitlab": func(w io.Writer, all []bindings.Finding) error {
+		return stdoutError(report.WriteGitLabFindings(w, reportFindings(all)))
+	},
+}
+
+// findingsFormat returns the format that --format or --json names.
+func findingsFormat(c *cli.Context) (string, error) {
+	format := c.String("format")
+	switch {
+	case !c.IsSet("format") && c.Bool("json"):
+		return "json", nil
+	case !c.IsSet("format"):
+		return "text", nil
+	case c.Bool("json") && format != "json":
+		return "", usageErrorFor("check", "--json and --format %s exclude each other", format)
+	case findingsFormats[format] == nil:
+		return "", unknownFormat("check", format, slices.Sorted(maps.Keys(findingsFormats)))
+	}
+	return format, nil
+}
+
+// reportFindings returns findings as a report has them.
+func reportFindings(all []bindings.Finding) (found []report.Finding) {
+	for _, f := range all {
+		found = append(found, report.Finding(f))
+	}
+	return found
+}
+
+// printFindings prints findings. It returns an error with exit code 2 if there are any.
+func (env Env) printFindings(all []bindings.Finding, format string) error {
+	if err := findingsFormats[format](env.Stdout, all); err != nil {
+		return err
 	}
 	if len(all) > 0 {
 		return exitCode(2)

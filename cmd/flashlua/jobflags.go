@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -46,11 +47,11 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.StringFlag{Name: "events", Usage: "write events to `FILE` while the run goes on, one JSON object per line"},
 		&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
 		resultsFlag(),
-	}, append(onFlags(), manyFlags()...)...)
+	}, slices.Concat(reportFlags(), onFlags(), manyFlags())...)
 }
 
 // programFlags are the flags that may be given to a program.
-var programFlags = append([]string{"allow-exec", "wait", "timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript", "results"}, onlyForPrograms...)
+var programFlags = append([]string{"allow-exec", "wait", "timeout", "verbose", "v", "quiet", "q", "out", "verdict", "events", "transcript", "results", "junit", "summary"}, onlyForPrograms...)
 
 // onlyForPrograms are the flags that a board's policy does not take.
 var onlyForPrograms = []string{"allow-read", "allow-write"}

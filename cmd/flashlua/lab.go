@@ -89,7 +89,11 @@ func (env Env) checkLab(c *cli.Context) error {
 	if l, err := bindings.LoadLab(path, bindings.Options{}); err == nil {
 		found = slices.Concat(env.checkDefaults(l), found)
 	}
-	return env.printFindings(append([]bindings.Finding{}, found...), c.Bool("json"))
+	format := "text"
+	if c.Bool("json") {
+		format = "json"
+	}
+	return env.printFindings(append([]bindings.Finding{}, found...), format)
 }
 
 func (env Env) listStations(ctx context.Context, l *bindings.Lab, tags []string, asJSON bool) error {

@@ -45,7 +45,7 @@ var imports = map[string][]string{
 // layers are listed from the top down. A package may import its own layer and lower ones.
 var layers = []string{
 	"cmd/", "bindings", "bindings/internal/check", "bindings/internal/modules", "bindings/internal/policy", "bindings/internal/labfile",
-	"bindings/internal/luaoption", "bindings/internal/lua51", "bindings/internal/vm", "bindings/", "engine/enginetest", "engine/simulate", "engine/lab", "engine", "engine/", "classify",
+	"bindings/internal/luaoption", "bindings/internal/lua51", "bindings/internal/vm", "bindings/", "engine/enginetest", "engine/simulate", "engine/report", "engine/lab", "engine", "engine/", "classify",
 }
 
 func layer(pkg string) int {

@@ -105,7 +105,7 @@ func (env Env) app() *cli.App {
 		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
 			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.holdCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.portsCommand(),
-			env.resultsCommand(), env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),
+			env.resultsCommand(), env.reportCommand(), env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   onUsageError,

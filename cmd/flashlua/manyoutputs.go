@@ -31,6 +31,7 @@ type manyOutputs struct {
 	inputs  []string // files that must not be replaced
 	dirs    []string // of the stations; nil without --out
 	summary *verdict // the file of the summary
+	reports reportOutputs
 }
 
 // isDirName reports whether a name can be that of a directory in another one.
@@ -44,6 +45,10 @@ func isDirName(name string) bool {
 func openManyOutputs(c *cli.Context, stations []lab.Station, clk clock.Clock) (*manyOutputs, error) {
 	m := &manyOutputs{clk: clk, inputs: []string{c.String("image"), c.String("sha256")}}
 	dir := c.String("out")
+	var err error
+	if m.reports, err = openReports(c.String, m.inputs); err != nil {
+		return m, err
+	}
 	failed := func(dir string, err error) error {
 		return classify.Wrap(err, classify.Usage, "--out %s cannot be used", dir)
 	}

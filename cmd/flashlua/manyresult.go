@@ -9,6 +9,7 @@ import (
 
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/lab"
+	"github.com/flashlua/flashlua/engine/report"
 )
 
 // finishStation closes the outputs of a station and writes its verdict.
@@ -53,6 +54,12 @@ func (m *manyRun) ended(r lab.Result) {
 // finish writes the summary, prints the result and returns the exit code. refused is why no station was started.
 func (m *manyRun) finish(s *lab.Summary, results []lab.Result, refused error) error {
 	env := m.env
+	if err := m.out.reports.write(m.inv.clk, func() (*report.Report, error) { return report.NewFleet(results, refused) }); err != nil {
+		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err))
+		if s.Exit == engine.ExitVerified {
+			s.Exit = engine.ExitOutput
+		}
+	}
 	if err := m.out.summary.write(m.inv.clk, s); err != nil {
 		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err))
 		if s.Exit == engine.ExitVerified {

@@ -31,6 +31,7 @@ type artefacts struct {
 	events     *sink // nil without --events and --out
 	transcript *sink // nil without --transcript and --out
 	results    *resultLog
+	reports    reportOutputs
 	files      []io.Closer
 }
 
@@ -41,6 +42,8 @@ func (env Env) openArtefacts(c *cli.Context, clk clock.Clock) (artefacts, error)
 	}
 	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
 	a, err := openOutputs(c.String, inputs, clk)
+	reports, failed := openReports(c.String, inputs)
+	a.reports, err = reports, cmp.Or(err, failed)
 	if err == nil {
 		a.results, err = env.openResults(c, clk)
 	}
@@ -181,7 +184,7 @@ func transcriptMark(clk clock.Clock) func(engine.Loss) []byte {
 }
 
 // writeRefusal writes the verdict of a command line that could not be parsed, so that the verdict of an earlier
-// run is not mistaken for this one's. It finds the flags --verdict and --out without urfave/cli.
+// run is not mistaken for this one's. It finds the flags of the outputs without urfave/cli.
 func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	cmd, words := (*cli.Command)(nil), env.Args[min(2, len(env.Args)):]
 	if len(words) > 0 {
@@ -195,7 +198,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	named, inputs := map[string]string{}, []string(nil)
 	for i := 0; i < len(words); i++ {
 		name, value, ok := strings.Cut(strings.TrimLeft(words[i], "-"), "=")
-		if words[i] == name || name != "verdict" && name != "out" {
+		if words[i] == name || !slices.Contains([]string{"verdict", "out", "junit", "summary"}, name) {
 			inputs = append(inputs, words[i], value)
 			continue
 		}
@@ -205,14 +208,19 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 		}
 		named[name] = value
 	}
-	if !hasFlag(cmd, "out") {
-		delete(named, "out")
+	for name := range named {
+		if !hasFlag(cmd, name) {
+			delete(named, name)
+		}
+	}
+	r.Mode = modeOf(cmd.Name, false)
+	if reports, err := openReports(func(flag string) string { return named[flag] }, inputs); err == nil {
+		reports.writeOne(clock.Real{}, r)
 	}
 	if named["out"] != "" && prepareOutDir(named["out"], inputs) != nil {
 		return
 	}
 	if v, err := newVerdict(artefactPath(named["verdict"], named["out"], "verdict"), inputs...); err == nil {
-		r.Mode = modeOf(cmd.Name, false)
 		v.write(clock.Real{}, r) // the error of the command line is the one to show
 	}
 }

@@ -74,7 +74,7 @@ func (env Env) remoteVariables() map[string]string {
 }
 
 // keptHere are the flags that mean nothing on the other host.
-var keptHere = []string{"on", "on-binary", "lab", "out", "verdict", "events", "transcript", "results"}
+var keptHere = []string{"on", "on-binary", "lab", "out", "verdict", "events", "transcript", "results", "junit", "summary"}
 
 // remoteRequestOf returns the request for a job. It reads the secrets.
 func (env Env) remoteRequestOf(c *cli.Context, s loadedScript, job engine.Job) (remoteRequest, error) {

@@ -19,6 +19,10 @@ func (env Env) saveOutputs(inv *invocation, report *engine.Report, out artefacts
 		fmt.Fprintf(env.Stderr, "%s\n", escapeControl(err.Error()))
 		report.Warnings = append(report.Warnings, err.Error())
 	}
+	if err := out.reports.writeOne(inv.clk, report); err != nil {
+		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err))
+		addOutputError(report, err)
+	}
 	if err := out.verdict.write(inv.clk, report); err != nil {
 		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err)) // without a summary: the run has its own
 		addOutputError(report, err)

@@ -78,16 +78,22 @@ func (v *verdict) write(clk clock.Clock, r marshaler) error {
 	if err != nil {
 		return err
 	}
+	err = inTime(clk, func() error { return v.put(text) })
+	return classify.Wrap(err, classify.OutputWrite, "the verdict could not be written")
+}
+
+// inTime calls put, and waits at most drainTime for it.
+func inTime(clk clock.Clock, put func() error) error {
 	done := make(chan error, 1)
 	late, stop := clock.After(clk, drainTime)
 	defer stop()
-	go func() { done <- v.put(text) }()
+	go func() { done <- put() }()
 	select {
-	case err = <-done:
+	case err := <-done:
+		return err
 	case <-late:
-		err = classify.New(classify.OutputWrite, "timed out after %s", drainTime)
+		return classify.New(classify.OutputWrite, "timed out after %s", drainTime)
 	}
-	return classify.Wrap(err, classify.OutputWrite, "the verdict could not be written")
 }
 
 func (v *verdict) put(text []byte) error {

@@ -1,0 +1,282 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/input"
+	"github.com/flashlua/flashlua/engine/lab"
+)
+
+// Names of the artefacts in the directory of a run.
+const (
+	verdictName    = "verdict.json"
+	eventsName     = "events.jsonl"
+	transcriptName = "transcript.log"
+	summaryName    = "summary.json"
+)
+
+const (
+	// maxVerdict is how many bytes a verdict or a summary may have.
+	maxVerdict = 16 << 20
+	// maxEventLine is how many bytes of a line of the events are read.
+	maxEventLine = 1 << 20
+	// maxDamage is how many damaged lines of a file are named.
+	maxDamage = 5
+)
+
+// ErrNoArtefacts is the error of a path that has nothing of a run.
+var ErrNoArtefacts = errors.New("it has no verdict.json, events.jsonl, transcript.log or summary.json")
+
+// Read reads the artefacts of runs. A path is a verdict or a summary, or the directory of a run or of several stations.
+// What is missing or damaged is in the report.
+func Read(paths ...string) (*Report, error) {
+	r := &Report{}
+	for _, path := range paths {
+		st, err := os.Stat(path)
+		if err == nil && st.IsDir() {
+			err = r.readDir(path, len(paths) > 1)
+		} else if err == nil {
+			err = r.readFile(path, len(paths) > 1)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s cannot be read: %w", path, withoutPath(err))
+		}
+	}
+	return r, nil
+}
+
+// withoutPath returns the error without the path that a caller names.
+func withoutPath(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// readFile reads a verdict or a summary.
+func (r *Report) readFile(path string, several bool) error {
+	raw, err := input.Read(path, maxVerdict)
+	if err != nil {
+		return err
+	}
+	var s struct{ Counts *lab.Counts }
+	if json.Unmarshal(raw, &s) == nil && s.Counts != nil {
+		return r.readStations(filepath.Dir(path), raw)
+	}
+	v, err := parseVerdict(raw)
+	if v == nil {
+		return fmt.Errorf("it is no verdict: %w", err)
+	}
+	one := &run{verdict: v, remarks: []string{"there are no events and no console: the report has only the verdict"}}
+	if several {
+		one.name = filepath.Base(filepath.Dir(path))
+	}
+	if err != nil {
+		one.remarks = append(one.remarks, fmt.Sprintf("%s is damaged: %v", path, err))
+	}
+	r.runs = append(r.runs, one)
+	return nil
+}
+
+// readDir reads the directory of a run or of several stations.
+func (r *Report) readDir(dir string, several bool) error {
+	raw, err := input.Read(filepath.Join(dir, summaryName), maxVerdict)
+	switch {
+	case err == nil:
+		return r.readStations(dir, raw)
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: %w", summaryName, withoutPath(err))
+	case hasRun(dir):
+		name := ""
+		if several {
+			name = filepath.Base(filepath.Clean(dir))
+		}
+		r.runs = append(r.runs, readRun(dir, name))
+		return nil
+	}
+	stations, err := stationDirs(dir)
+	if err != nil {
+		return err
+	}
+	if len(stations) == 0 {
+		return ErrNoArtefacts
+	}
+	r.remarks = append(r.remarks, fmt.Sprintf("%s has no %s: the command on several stations was killed, and stations that it did not start are missing", dir, summaryName))
+	r.runs = append(r.runs, &run{name: filepath.Base(filepath.Clean(dir)), noVerdict: "there is no " + summaryName})
+	for _, name := range stations {
+		r.runs = append(r.runs, readRun(filepath.Join(dir, name), name))
+	}
+	return nil
+}
+
+// hasRun reports whether a directory has an artefact of a run.
+func hasRun(dir string) bool {
+	for _, name := range []string{verdictName, eventsName, transcriptName} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// stationDirs returns the names of the directories in dir that have artefacts.
+func stationDirs(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.IsDir() && hasRun(filepath.Join(dir, e.Name())) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// readStations reads the summary of several stations, and the directory of each.
+func (r *Report) readStations(dir string, raw []byte) error {
+	var s lab.Summary
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return fmt.Errorf("%s is damaged: %w", summaryName, err)
+	}
+	if s.Error != "" && len(s.Stations) == 0 { // otherwise they say it
+		r.refused = &engine.Report{Result: s.Result, Exit: s.Exit, Error: s.Error, Kind: s.Kind, Hint: s.Hint}
+	}
+	for _, station := range s.Stations {
+		if !filepath.IsLocal(station.Station) || strings.ContainsAny(station.Station, `/\`) {
+			r.remarks = append(r.remarks, fmt.Sprintf("%s: %q is no name of a station", filepath.Join(dir, summaryName), station.Station))
+			continue
+		}
+		one := readRun(filepath.Join(dir, station.Station), station.Station)
+		one.resumed = station.Resumed
+		r.runs = append(r.runs, one)
+	}
+	return nil
+}
+
+// readRun reads the directory of a run.
+func readRun(dir, name string) *run {
+	r := &run{name: name}
+	r.readVerdict(filepath.Join(dir, verdictName))
+	r.readEvents(filepath.Join(dir, eventsName))
+	for _, name := range []string{transcriptName + ".1", transcriptName} {
+		path := filepath.Join(dir, name)
+		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+			r.transcripts = append(r.transcripts, path)
+		}
+	}
+	if len(r.transcripts) == 0 {
+		r.remark("%s is missing: the console is not shown", filepath.Join(dir, transcriptName))
+	}
+	return r
+}
+
+func (r *run) remark(format string, args ...any) {
+	r.remarks = append(r.remarks, fmt.Sprintf(format, args...))
+}
+
+func (r *run) readVerdict(path string) {
+	raw, err := input.Read(path, maxVerdict)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.noVerdict = path + " is missing"
+		return
+	}
+	if err == nil {
+		r.verdict, err = parseVerdict(raw)
+	}
+	if r.verdict == nil {
+		r.noVerdict = fmt.Sprintf("%s is damaged: %v", path, withoutPath(err))
+	} else if err != nil {
+		r.remark("%s is damaged: %v", path, err)
+	}
+}
+
+func (r *run) readEvents(path string) {
+	f, err := input.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.remark("%s is missing: the report has no timeline and no rates", path)
+		return
+	}
+	if err == nil {
+		defer f.Close()
+		err = r.addEvents(f, path)
+	}
+	if err != nil {
+		r.remark("%s cannot be read to its end: %v", path, withoutPath(err))
+	}
+}
+
+// addEvents adds the events of a file. Lines that are no events are left out.
+func (r *run) addEvents(in io.Reader, path string) error {
+	damage := damage{path: path, what: "event"}
+	in2 := bufio.NewReader(in)
+	for n := 1; ; n++ {
+		line, whole, err := readLine(in2, maxEventLine)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		var e engine.Event
+		if len(bytes.TrimSpace(line)) == 0 {
+		} else if json.Unmarshal(line, &e) == nil && e.Type != "" && !e.Time.IsZero() {
+			r.events = append(r.events, e)
+		} else {
+			damage.add(n, whole)
+		}
+		if err == io.EOF {
+			r.remarks = append(r.remarks, damage.remarks()...)
+			return nil
+		}
+	}
+}
+
+// damage counts the damaged lines of a file.
+type damage struct {
+	path, what string
+	named      []string
+	count      int
+}
+
+// add adds a line. whole is false for one without an end.
+func (d *damage) add(n int, whole bool) {
+	if d.count++; len(d.named) >= maxDamage {
+		return
+	}
+	why := "the line is no " + d.what
+	if !whole {
+		why = "the last line is incomplete: the run was killed while it was written, or the disk was full"
+	}
+	d.named = append(d.named, fmt.Sprintf("%s:%d: %s", d.path, n, why))
+}
+
+func (d *damage) remarks() []string {
+	if d.count > len(d.named) {
+		return append(d.named, fmt.Sprintf("%s: %d more lines are damaged", d.path, d.count-len(d.named)))
+	}
+	return d.named
+}
+
+// readLine returns a line without its end, cut at limit bytes. whole reports whether it had an end. The error io.EOF
+// comes with the last line.
+func readLine(r *bufio.Reader, limit int) (line []byte, whole bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if whole = err == nil; whole {
+			part = part[:len(part)-1]
+		}
+		if line == nil && err != bufio.ErrBufferFull {
+			return part[:min(len(part), limit)], whole, err
+		}
+		line = append(line, part[:min(len(part), limit-len(line))]...)
+		if err != bufio.ErrBufferFull {
+			return line, whole, err
+		}
+	}
+}
