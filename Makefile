@@ -73,7 +73,7 @@ bench: ## benchmark the console, commands, start-up, Lua and classification
 bench-flash: build test-deps ## compare flash with wget | xzcat | dd, write with dd and bmaptool, TFTP with tftpd-hpa, a flash by U-Boot with its commands by hand, 8 boards with 1, 10 cold runs with 1, a fleet of 50 with one board; FLASHLUA_ROUNDS=5
 	$(GO) test -run '^$$' -bench '$(RACES)' -benchtime 1x -timeout 90m ./testdata/qemu
 
-picture: build ## draw docs/demo.svg for the README
+picture: build ## draw the pictures of the documents, docs/*.svg
 	GO=$(GO) docs/picture.sh
 
 site: ## build the site of the documents in build/site, with mkdocs
