@@ -14,13 +14,13 @@ from=build/site-src
 rm -rf $from
 mkdir -p $from/docs $from/scripts/examples
 cp README.md CONTRIBUTING.md $from
-cp docs/*.md docs/*.svg docs/*.service $from/docs
+cp docs/*.md docs/*.svg docs/*.css docs/*.service $from/docs
 cp scripts/examples/*.lua $from/scripts/examples
 status=0
 out=$(mkdocs build --quiet --strict --config-file docs/mkdocs.yml 2>&1) || status=$?
 case $out in
 *"Unrecognised theme"*) missing "mkdocs's theme material" ;;
 esac
-# What mkdocs's own libraries deserve is not said about the pages.
+# Without an error, the output is warnings about mkdocs's own code.
 [ $status = 0 ] || echo "$out" >&2
 exit $status
