@@ -95,7 +95,7 @@ end`
 // TestClosedIsRead holds that a closed table is read as any other.
 func TestClosedIsRead(t *testing.T) {
 	for lua, want := range map[string]string{
-		`local k = {} for name in pairs(V) do k[#k + 1] = name end return table.concat(k, " ")`:                       "result mode exit attempt attempts run board port policy_sha256 image target duration_ns simulated",
+		`local k = {} for name in pairs(V) do k[#k + 1] = name end return table.concat(k, " ")`:                       "result mode exit attempt attempts schema run_id version host started ended run board port power script policy_sha256 image target duration_ns simulated",
 		`return #V.attempts, V.attempts[1].attempt, V.attempts[2], V.kind`:                                            "1 1 nil nil",
 		`local n = 0 for i, a in ipairs(V.attempts) do n = n + i * a.attempt end return n`:                            "1",
 		`return json.decode(json.encode(V)).target.state, json.decode(json.encode(V.attempts))[1].attempt`:            "verified 1",

@@ -86,7 +86,7 @@ func load(src source, o Options) (*Script, error) {
 			return nil, notALab(src.name, "returns a function, a program")
 		}
 		name := strings.TrimSuffix(filepath.Base(src.name), ".lua")
-		return &Script{Program: h.newProgram(name, v), File: src.name, Embedded: src.embedded, Text: src.text}, nil
+		return &Script{Program: h.newProgram(name, v, src), File: src.name, Embedded: src.embedded, Text: src.text}, nil
 	}
 	if src.lab {
 		return nil, notALab(src.name, "returns "+vm.TypeWithArticle(result))
@@ -117,6 +117,7 @@ func (h *host) policy(ctx context.Context, t *lua.LTable, src source, by modules
 	for _, x := range decoded.Settings {
 		s.Settings = append(s.Settings, Setting(x))
 	}
+	p.Script = src.script()
 	p.SHA256 = s.digest(h.finder.texts)
 	return s, nil
 }

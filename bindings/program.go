@@ -18,16 +18,17 @@ import (
 // Program is a script that returns a function, which opens consoles, images and power drivers itself. Safe for
 // concurrent use: each Run has a Lua state of its own.
 type Program struct {
-	Name  string
-	dir   string // directory of the script on the station; "" if it is not a file there
-	start func(ctx context.Context, run *engine.Program, args []string) error
+	Name   string
+	script engine.Script
+	dir    string // directory of the script on the station; "" if it is not a file there
+	start  func(ctx context.Context, run *engine.Program, args []string) error
 }
 
 // Run runs the program with its arguments, and returns the report of the run, never nil. In addition to what the
 // job's Access allows, the program may read the directory of the script, and the files and directories that the
 // arguments name.
 func (p *Program) Run(ctx context.Context, e engine.Engine, j engine.ProgramJob, args ...string) *engine.Report {
-	j.Name = p.Name
+	j.Name, j.Script, j.Args = p.Name, p.script, args
 	j.Access.Read = slices.Concat(j.Access.Read, p.dirs(), named(args))
 	return e.RunProgram(ctx, j, func(ctx context.Context, run *engine.Program) error { return p.start(ctx, run, args) })
 }
@@ -41,8 +42,8 @@ func (p *Program) dirs() []string {
 }
 
 // newProgram makes a program of a script's function in this state.
-func (h *host) newProgram(name string, f *lua.LFunction) *Program {
-	return &Program{name, h.finder.stationDir(), func(ctx context.Context, run *engine.Program, args []string) error {
+func (h *host) newProgram(name string, f *lua.LFunction, src source) *Program {
+	return &Program{name, src.script(), h.finder.stationDir(), func(ctx context.Context, run *engine.Program, args []string) error {
 		defer h.phase.RunProgram(run)()
 		results, err := h.Call(ctx, f, modules.Arguments(h.State, args))
 		if err != nil || len(results) == 0 || results[0] == lua.LNil {

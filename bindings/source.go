@@ -2,6 +2,7 @@ package bindings
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
 	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/scripts"
 )
@@ -33,6 +35,11 @@ type source struct {
 
 	library *library // what was compiled already; nil is nothing
 	again   bool     // a state of it was loaded before
+}
+
+// script returns what a report says of the source.
+func (s source) script() engine.Script {
+	return engine.Script{Path: s.name, SHA256: fmt.Sprintf("%x", sha256.Sum256(s.text))}
 }
 
 // readSource reads a script that comes with flashlua, or a file: of o.FS, or else of the station.

@@ -39,13 +39,15 @@ func inspect(src source, o Options) (*Script, error) {
 		shared.Policy = all.policy(*first.Policy)
 	}
 	if first.Program != nil {
-		shared.Program = &Program{first.Program.Name, first.Program.dir, func(ctx context.Context, run *engine.Program, args []string) error {
+		program := *first.Program
+		program.start = func(ctx context.Context, run *engine.Program, args []string) error {
 			own, err := all.of(ctx)
 			if err != nil {
 				return err
 			}
 			return own.Program.start(ctx, run, args)
-		}}
+		}
+		shared.Program = &program
 	}
 	return &shared, nil
 }

@@ -42,7 +42,7 @@ func TestLongTexts(t *testing.T) {
 
 func TestLongEvents(t *testing.T) {
 	var got []Event
-	events := newEmitter(clock.Real{}, console.NewSecrets(), runName{}, func(e Event) { got = append(got, e) })
+	events := newEmitter(clock.Real{}, console.NewSecrets(), "", runName{}, func(e Event) { got = append(got, e) })
 	long := strings.Repeat("x", 10<<20)
 	events.emit(Event{Type: EventNote, Text: long})
 	events.emit(Event{Type: EventStepEnd, Step: long, Error: long, Kind: long})

@@ -20,7 +20,8 @@ type emitter struct {
 	clock   clock.Clock
 	secrets *console.Secrets
 	sub     *subscriber // nil: the run has none
-	source  runName     // of a run within a program
+	runID   string
+	source  runName // of a run within a program
 	attempt atomic.Int64
 
 	mu           sync.Mutex // guards what follows, and is held while an event is sent
@@ -34,8 +35,8 @@ type progressMark struct {
 }
 
 // newEmitter returns an emitter that calls subscriber with every event; subscriber may be nil.
-func newEmitter(clk clock.Clock, secrets *console.Secrets, source runName, subscriber func(Event)) *emitter {
-	e := &emitter{clock: clk, secrets: secrets, source: source, lastProgress: map[string]progressMark{}}
+func newEmitter(clk clock.Clock, secrets *console.Secrets, runID string, source runName, subscriber func(Event)) *emitter {
+	e := &emitter{clock: clk, secrets: secrets, runID: runID, source: source, lastProgress: map[string]progressMark{}}
 	if subscriber != nil {
 		e.sub = newSubscriber(clk, subscriber)
 	}
@@ -55,7 +56,7 @@ func (e *emitter) emit(event Event) {
 func (e *emitter) sendLocked(event Event) {
 	event.Text, event.Error, event.Step = masked(e.secrets, event.Text), masked(e.secrets, event.Error), masked(e.secrets, event.Step)
 	event.clip()
-	event.Time = e.clock.Now()
+	event.Time, event.RunID = e.clock.Now(), e.runID
 	if e.source.number > 0 {
 		e.source.name(&event)
 	}

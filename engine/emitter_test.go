@@ -16,7 +16,7 @@ import (
 func TestProgressIsReportedAtIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got []string
-		events := newEmitter(clock.Real{}, console.NewSecrets(), runName{}, func(e Event) { got = append(got, fmt.Sprint(e.Step, " ", e.Done)) })
+		events := newEmitter(clock.Real{}, console.NewSecrets(), "", runName{}, func(e Event) { got = append(got, fmt.Sprint(e.Step, " ", e.Done)) })
 		for done := int64(1); done <= 1000; done++ {
 			events.progress("write", done, 1000)
 			events.progress("unpack", done, 0)

@@ -27,7 +27,7 @@ import (
 // tests replace fields.
 //
 // Safe for concurrent use once its fields are set: concurrent runs may share an Engine, and call its functions
-// concurrently. Console and Stdin are for one run.
+// concurrently. RunID, Console and Stdin are for one run.
 type Engine struct {
 	Clock    clock.Clock
 	OpenPort func(ctx context.Context, spec string, line transport.Line) (transport.Port, error)
@@ -47,6 +47,8 @@ type Engine struct {
 	Events func(Event)
 	// Hurry is closed when a run that ends must wait for nothing but its power driver. Nil is never.
 	Hurry <-chan struct{}
+	// RunID is the name of one run in its report, events and transcript. "" is a name at random.
+	RunID string
 	// Console records the console. It may be nil.
 	Console *console.Transcript
 	// Hold keeps other jobs off the station or the console of a run. Nil does not.
@@ -87,8 +89,23 @@ func (e *Engine) setDefaults() {
 	}
 }
 
+// begin sets what a run has that is not part of another one: its defaults and its RunID, which begins the transcript.
+func (e *Engine) begin() {
+	e.setDefaults()
+	if e.source.number > 0 { // the program has begun
+		return
+	}
+	if e.RunID == "" {
+		e.RunID = NewRunID()
+	}
+	if e.Console != nil {
+		e.Console.Note(e.Clock.Now(), "run "+e.RunID)
+	}
+}
+
 // Run flashes a board: it checks the plan and makes attempts until one is verified. The report is never nil.
 func (e Engine) Run(ctx context.Context, p *Policy, j Job) *Report {
+	e.begin()
 	ctx = withValues(ctx)
 	done, waited, err := e.holdAndSimulate(ctx, p, j, j.Mode())
 	defer done()

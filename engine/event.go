@@ -31,6 +31,7 @@ type Event struct {
 	Took    time.Duration `json:"duration_ns,omitempty"` // of a step or attempt
 	Done    int64         `json:"done,omitempty"`        // bytes
 	Total   int64         `json:"total,omitempty"`       // bytes, 0 if not known
+	RunID   string        `json:"run_id"`                // as in the report
 }
 
 // EventType is the type of an event. Its values are constants: safe for concurrent use.

@@ -17,7 +17,7 @@ const (
 	ExitFatal     ExitCode = 3 // another attempt cannot help, or the final power state could not be set
 	ExitExhausted ExitCode = 4 // every attempt failed
 	ExitDeadline  ExitCode = 5 // the total deadline passed
-	ExitOutput    ExitCode = 6 // success, but the verdict, the events or the transcript could not be written
+	ExitOutput    ExitCode = 6 // success, but the verdict, the events, the transcript or the reports could not be written
 	// ExitTempFail means that nothing was touched, and that the same command may succeed later. It is EX_TEMPFAIL of
 	// sysexits.h.
 	ExitTempFail ExitCode = 75

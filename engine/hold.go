@@ -44,7 +44,7 @@ func (e Engine) hold(ctx context.Context, p *Policy, j Job, mode Mode) (held, er
 	if secrets == nil {
 		secrets = console.NewSecrets()
 	}
-	events := newEmitter(e.Clock, secrets, e.source, e.Events)
+	events := newEmitter(e.Clock, secrets, e.RunID, e.source, e.Events)
 	defer events.close(e.Hurry)
 	check := sync.OnceValue(func() error {
 		if mode == ModeConsole { // which has no image

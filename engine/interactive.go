@@ -22,6 +22,7 @@ const (
 // board's power as it is, whatever the policy's power_after says. The report is never nil; its result is
 // ResultReached if use returned nil.
 func (e Engine) Interactive(ctx context.Context, p *Policy, j Job, to BoardState, use func(context.Context, *console.Console) error) *Report {
+	e.begin()
 	ctx = withValues(ctx)
 	done, waited, err := e.holdAndSimulate(ctx, p, j, ModeConsole)
 	defer done()

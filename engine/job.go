@@ -19,6 +19,7 @@ type Job struct {
 	Format   string            // of all image files, one of Formats; "" is "auto"
 	Parts    []Part            // partitions to write, in this order, instead of Image
 	Station  string            // name of the station in a lab, which the run holds; "" holds the consoles alone
+	Place    string            // of a coordinator, for the report: what it has is Port and Power; "" is none
 	Port     string            // console, as transport.Open takes it
 	Consoles map[string]string // ports of the policy's other consoles, by name
 	Power    string            // as power.Open takes it

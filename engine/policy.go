@@ -25,6 +25,7 @@ type Policy struct {
 	Variant       string   // the variant of the board that it describes; "" is none
 	Variants      []string // that its script has, sorted
 	Description   string   // one line, for people
+	Script        Script   // that describes it; the zero value if it is none
 	SHA256        string   // of its script and of every setting but secrets, hex; "" is not known
 	Tested        string   // where it was tested, "QEMU, every commit"; "" is nowhere
 	Dir           string   // base of relative file names

@@ -148,7 +148,9 @@ func TestInteractiveNeedsAConsole(t *testing.T) {
 		b := newBench(t, nil)
 		b.policy.Transition = func(ctx context.Context, s *Session, _ BoardState) error { return s.PowerCycle(ctx) }
 		b.OpenPort = func(context.Context, string, transport.Line) (transport.Port, error) {
-			return &server{&net.TCPConn{}, busy, nil}, nil
+			board, conn := net.Pipe() // which stays open: a port that ends at once is lost before Connected is called
+			t.Cleanup(func() { board.Close() })
+			return &server{conn, busy, nil}, nil
 		}
 		r := b.Interactive(t.Context(), b.policy, Job{}, to, func(context.Context, *console.Console) error { return nil })
 		if r.Exit != exit || len(b.switched) > 0 {

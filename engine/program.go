@@ -18,6 +18,8 @@ import (
 // ProgramJob is what the operator asks of a program. Plain data: safe for concurrent use while nothing changes it.
 type ProgramJob struct {
 	Name    string
+	Script  Script
+	Args    []string      // for the report
 	Timeout time.Duration // 0 is DefaultTotal
 	Access  Access        // files of the station that the program may use; the zero value allows none
 }
@@ -38,9 +40,11 @@ type Program struct {
 // medium that f flashed is verified. f must end with its context.
 func (e Engine) RunProgram(ctx context.Context, j ProgramJob, f func(context.Context, *Program) error) *Report {
 	e.grants = j.Access.resolve()
+	e.begin()
 	r := e.newRun(j.Name, ModeProgram, imageOptions{})
 	r.script.nested = make(chan struct{}, 1)
 	r.known = r.secrets
+	r.report.Script, r.report.Argv = j.Script, slices.Clone(j.Args)
 	p := &Program{run: r, turns: newPowerTurns()}
 	ctx = withValues(ctx)
 	d := p.execute(ctx, j.Timeout, f)

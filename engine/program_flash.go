@@ -23,6 +23,8 @@ func (p *Program) refuse(x *ProgramRun, last flashResult, rep *Report) {
 // addRun adds the report of a flash to those of the program.
 func (p *Program) addRun(x *ProgramRun, rep *Report) {
 	rep.Run, rep.Port = x.name.number, cmp.Or(rep.Port, x.name.port)
+	rep.RunID = p.run.RunID
+	rep.EndAt(p.run.Clock.Now())
 	rep.mask(p.run.secrets)
 	p.runs.add(rep)
 	if rep.Attempt > 0 {

@@ -104,7 +104,7 @@ func (p *Program) parallelEngine(x *ProgramRun, shared *SharedImages) (e Engine,
 // skip returns the report of a flash that is not started, and emits its end.
 func (p *Program) skip(f Flash, why string) *Report {
 	rep := skippedReport(f, why)
-	e := Event{Type: EventEnd, Text: string(rep.Result), Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule}
+	e := rep.EndEvent(p.run.Clock.Now())
 	f.Run.name.name(&e)
 	p.run.events.emit(e)
 	return rep

@@ -57,11 +57,23 @@ type Report struct {
 	Console    []string   `json:"console,omitempty"`   // the last lines
 	Detail     string     `json:"detail,omitempty"`
 	Warnings   []string   `json:"warnings,omitempty"` // what may be wrong, although the run goes on
+	Schema     int        `json:"schema"`             // SchemaVersion
+	RunID      string     `json:"run_id"`             // random; events and transcript have it, and the flashes of a program
+	Version    string     `json:"version"`            // of flashlua
+	Commit     string     `json:"commit,omitempty"`   // of the source of flashlua
+	Host       string     `json:"host,omitempty"`     // that ran flashlua
+	Started    string     `json:"started,omitempty"`  // RFC 3339, after the wait for the station
+	Ended      string     `json:"ended,omitempty"`    // RFC 3339
 	Run        int        `json:"run,omitempty"`      // number of a flash in its program, from 1
 	Board      string     `json:"board"`
 	Args       Arguments  `json:"args,omitempty"`    // values of the policy's arguments, secrets masked
 	Variant    string     `json:"variant,omitempty"` // of the board
+	Station    string     `json:"station,omitempty"` // of the lab
+	Place      string     `json:"place,omitempty"`   // of a coordinator, which has the console and the power
 	Port       string     `json:"port,omitempty"`    // console of the board
+	Power      string     `json:"power,omitempty"`   // power driver
+	Script     Script     `json:"script,omitzero"`   // policy or program
+	Argv       []string   `json:"argv,omitempty"`    // arguments of a program
 	// PolicySHA256 is Policy.SHA256. It is equal for equal policies.
 	PolicySHA256 string        `json:"policy_sha256,omitempty"`
 	Image        ImageReport   `json:"image"`
@@ -202,10 +214,10 @@ func masked(secrets *console.Secrets, text string) string { return web.Redact(se
 
 // mask hides the secrets in all texts, which may come from a script, the board or the command line.
 func (r *Report) mask(secrets *console.Secrets) {
-	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.StopReason, &r.Step, &r.Port} {
+	for _, text := range []*string{&r.Error, &r.Hint, &r.Detail, &r.StopReason, &r.Step, &r.Port, &r.Power, &r.Place} {
 		*text = masked(secrets, *text)
 	}
-	for _, list := range [][]string{r.Chain, r.Secondary, r.Console, r.Warnings} {
+	for _, list := range [][]string{r.Chain, r.Secondary, r.Console, r.Warnings, r.Argv} {
 		for i := range list {
 			list[i] = masked(secrets, list[i])
 		}
@@ -220,6 +232,7 @@ func (r *Report) mask(secrets *console.Secrets) {
 // RefusedReport returns the report of a run that could not begin because of err.
 func RefusedReport(err error) *Report {
 	r := &Report{Target: TargetReport{State: Untouched}}
+	r.identify(NewRunID())
 	r.complete((&classify.Classifier{}).Decide(nil, err), nil, nil, nil)
 	return r
 }

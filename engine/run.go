@@ -9,6 +9,7 @@ import (
 	"github.com/flashlua/flashlua/engine/internal/flash"
 	"github.com/flashlua/flashlua/engine/internal/image"
 	"github.com/flashlua/flashlua/engine/internal/serve"
+	"github.com/flashlua/flashlua/engine/power"
 )
 
 // run is what all runs have: that of a board, of a program, and of a medium of the station.
@@ -41,7 +42,7 @@ func (e Engine) newRun(name string, mode Mode, o imageOptions) *run {
 	if e.Console != nil {
 		e.Console.Hide(secrets)
 	}
-	events := newEmitter(e.Clock, secrets, e.source, e.Events)
+	events := newEmitter(e.Clock, secrets, e.RunID, e.source, e.Events)
 	if events.sub != nil {
 		e.Events = events.sub.deliver // of runs within this one
 	}
@@ -52,6 +53,8 @@ func (e Engine) newRun(name string, mode Mode, o imageOptions) *run {
 		script:   scriptCaller{clock: e.Clock, hurry: e.Hurry},
 		report:   Report{Run: e.source.number, Board: name, Simulated: e.Simulated},
 	}
+	r.report.identify(e.RunID)
+	r.report.Started = timeOf(r.started)
 	r.staging = newStaging(r.stager(o), events)
 	r.staging.shared, r.staging.options = e.Images, o
 	r.decider = decider{clock: e.Clock, script: &r.script, events: events, rules: e.Rules}
@@ -92,10 +95,12 @@ func (r *run) finish(d classify.Decision) *Report {
 		r.events.emit(Event{Type: EventCleanup, Error: err.Error()})
 	})
 	rep := &r.report
-	rep.Mode, rep.Attempt, rep.Duration = r.mode, r.events.lastAttempt(), r.Clock.Now().Sub(r.started)
+	ended := r.Clock.Now()
+	rep.Mode, rep.Attempt, rep.Duration = r.mode, r.events.lastAttempt(), ended.Sub(r.started)
+	rep.EndAt(ended)
 	rep.setMedia(&r.ledger)
 	rep.complete(d, r.powerError, r.secondary, r.secrets)
-	r.events.emit(Event{Type: EventEnd, Text: string(rep.Result), Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
+	r.events.emit(rep.EndEvent(ended))
 	lost, failed := r.events.close(r.Hurry)
 	if failed != nil {
 		rep.Secondary = append(rep.Secondary, failed.Error())
@@ -141,7 +146,7 @@ func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
 	}
 	r.decider.policy = p
 	r.ledger.readOnly = j.VerifyOnly
-	r.report.Port = j.Port
+	r.report.Station, r.report.Place, r.report.Port, r.report.Power, r.report.Script = j.Station, j.Place, j.Port, power.Mask(j.Power), p.Script
 	r.report.Image.Path = image.Ref(j.Image).String()
 	r.report.Variant, r.report.PolicySHA256 = p.Variant, p.SHA256
 	r.report.Check = skippedCheck(p, j, mode)

@@ -31,6 +31,12 @@ func CacheFromEnv(getenv func(string) string) (*Cache, error) {
 	return &Cache{c}, nil
 }
 
+// Dir returns the directory of the cache.
+func (c *Cache) Dir() string { return c.images.Dir }
+
+// Limit returns the size in bytes that the cache may have.
+func (c *Cache) Limit() int64 { return c.images.Limit }
+
 func (c *Cache) inner() *image.Cache {
 	if c == nil {
 		return nil

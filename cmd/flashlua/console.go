@@ -97,6 +97,9 @@ func (env Env) console(c *cli.Context) error {
 func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 	j := engine.Job{Port: c.String("port"), Power: c.String("power"), FilesDir: c.String("files")}
 	to := engine.BoardState(c.String("at"))
+	if !c.IsSet("at") && !isGiven(c, "power") { // FLASHLUA_POWER is for runs
+		j.Power = "none"
+	}
 	var err error
 	if j.Files, err = filesOf(c); err != nil {
 		return j, to, err
@@ -110,11 +113,11 @@ func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 		err = usageErrorFor("console", "--at must be uboot or linux, not %q", string(to))
 	case c.IsSet("at") && !c.IsSet("board"):
 		err = usageErrorFor("console", "--at needs --board: the policy describes how to get there")
-	case c.IsSet("power") && !c.IsSet("at"):
+	case isGiven(c, "power") && !c.IsSet("at"):
 		err = usageErrorFor("console", "--power needs --at: without it the power is not switched")
-	case c.IsSet("file") && to != engine.BoardLinux:
+	case isGiven(c, "file") && to != engine.BoardLinux:
 		err = usageErrorFor("console", "--file needs --at linux: boot files are loaded only then")
-	case c.IsSet("files") && to != engine.BoardLinux:
+	case isGiven(c, "files") && to != engine.BoardLinux:
 		err = usageErrorFor("console", "--files needs --at linux: boot files are loaded only then")
 	}
 	return j, to, err
@@ -129,11 +132,12 @@ func (env Env) loadBoard(c *cli.Context, p *printer) (*engine.Policy, error) {
 	switch err := checkVariant(c); {
 	case err != nil:
 		return nil, err
-	case c.IsSet("variant") && !c.IsSet("board"):
+	case isGiven(c, "variant") && !c.IsSet("board"):
 		return nil, usageErrorFor("console", "--variant needs --board: it is a variant of a policy")
 	}
-	o := bindings.Options{Set: set, Variant: c.String("variant"), Secret: env.readSecret, Log: p.note}
+	o := bindings.Options{Set: set, Secret: env.readSecret, Log: p.note}
 	if c.IsSet("board") {
+		o.Variant = c.String("variant")
 		return bindings.Load(c.String("board"), o)
 	}
 	return bindings.DefaultPolicy(o)

@@ -46,6 +46,7 @@ func (env Env) demo(c *cli.Context) error {
 	}
 	args := []string{"flashlua", "run", "sim", "--image", image, "--port", "sim:dhcp=1,block=1,seed=1"}
 	fmt.Fprintf(env.Stderr, "A simulated board: DHCP fails once, and its medium stores one byte wrong once.\n\n$ %s\n", strings.Join(args, " "))
+	env = env.withoutVariables()
 	env.Args = args
 	inv.stderr.flush(inv.clk)
 	if code := env.run(); code != 0 {

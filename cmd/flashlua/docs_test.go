@@ -208,7 +208,14 @@ func TestOutputsAreDocumented(t *testing.T) {
 	for _, c := range regexp.MustCompile(`(?m)^\tEvent\w+ +EventType += "(.*)"$`).FindAllStringSubmatch(string(source), -1) {
 		types[c[1]] = true
 	}
-	for _, row := range documentedRows(events) {
+	ofTypes, ofFields, _ := strings.Cut(events, "| field |")
+	of = fields(engine.Event{})
+	for _, row := range documentedRows(ofFields) {
+		if !of[row] {
+			t.Errorf("%s is documented but is no field of an event", row)
+		}
+	}
+	for _, row := range documentedRows(ofTypes) {
 		if !types[row] {
 			t.Errorf("%s is documented but is no event", row)
 		}

@@ -99,7 +99,7 @@ func (env Env) holdArguments(c *cli.Context) (station string, command []string, 
 		return "", nil, usageErrorFor("hold", "--wait must be 0 or more")
 	case len(before) > 1:
 		return "", nil, usageErrorFor("hold", "unexpected argument %q", before[1])
-	case len(before) == 1 && port != "":
+	case len(before) == 1 && isGiven(c, "port"):
 		return "", nil, usageErrorFor("hold", "a station and --port exclude each other: a station has its port")
 	case len(before) == 1:
 		return before[0], command, nil

@@ -148,7 +148,7 @@ func partsOf(c *cli.Context) (parts []engine.Part, err error) {
 	for _, text := range *c.Generic("part").(*repeated) {
 		label, file, ok := strings.Cut(text, ":")
 		switch {
-		case !ok || label == "" || file == "":
+		case !ok || label == "" || file == "", strings.HasPrefix(file, "//"): // an address without a label
 			return nil, usageError("--part %s: write LABEL:FILE, as in --part rootfs:rootfs.img", engine.MaskAddress(text))
 		case seen[label]:
 			return nil, usageError("--part %s: label given twice", label)
@@ -207,7 +207,10 @@ func parsePairs(flag, key string, given *repeated) (map[string]string, error) {
 	pairs := map[string]string{}
 	for _, p := range *given {
 		k, v, ok := strings.Cut(p, "=")
-		if _, twice := pairs[k]; !ok || k == "" || twice {
+		if !ok { // it may be a line of a password that has several
+			return nil, usageError("a value of %s has no =: write %[1]s %s=VALUE", flag, key)
+		}
+		if _, twice := pairs[k]; k == "" || twice {
 			return nil, usageError("%s %s: write %s=VALUE, each %s once", flag, k, key, strings.ToLower(key)) // the value may be a password
 		}
 		pairs[k] = v

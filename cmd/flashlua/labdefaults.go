@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,7 +16,13 @@ import (
 )
 
 // defaultFlags are the flags of run and verify that may have a default in the lab file.
-var defaultFlags = []string{"max-size", "format", "no-bmap", "strict", "tftp-dir", "retries", "timeout", "no-check"}
+var defaultFlags = []string{
+	"allow-exec", "canary", "format", "jobs", "max-size", "no-bmap", "no-check", "quiet", "results", "retries", "stop-after", "strict", "tftp-dir",
+	"timeout", "verbose", "wait",
+}
+
+// defaultPaths are those of defaultFlags that are paths, relative to the folder of the lab file.
+var defaultPaths = []string{"results", "tftp-dir"}
 
 // checkDefaults returns a finding for each default of a lab file that is no flag of run, or has a wrong value.
 func (env Env) checkDefaults(l *bindings.Lab) (all []bindings.Finding) {
@@ -50,13 +57,29 @@ func (env Env) wrongDefaults(l *bindings.Lab) error {
 	return errors.Join(all...)
 }
 
+// useLabDefaults is useDefaults for the lab file of the station that the command line names, if it names one. It
+// ignores errors: use, which reads the file again, returns them.
+func (env Env) useLabDefaults(c *cli.Context) {
+	if c.NArg() == 0 {
+		return
+	}
+	if s, err := env.stationOf(c, c.Args().First(), func(string) {}); err == nil && s != nil {
+		useDefaults(c, s.lab)
+	}
+}
+
 // useDefaults sets the flags that are not set to their defaults in a lab file.
 func useDefaults(c *cli.Context, l *bindings.Lab) error {
 	for name, value := range l.Defaults() {
-		if !hasFlag(c.Command, name) || c.IsSet(name) { // verify has no --no-check
+		i := slices.IndexFunc(c.Command.Flags, func(f cli.Flag) bool { return f.Names()[0] == name })
+		if i < 0 { // verify has no --no-check
 			continue
 		}
-		if err := c.Set(name, value); err != nil {
+		if slices.Contains(defaultPaths, name) && !filepath.IsAbs(value) {
+			value = filepath.Join(filepath.Dir(l.File), value)
+		}
+		place := l.WrongDefault(name, "")
+		if err := setDefault(c, c.Command.Flags[i], value, fmt.Sprintf("%s:%d: defaults.%s", place.File, place.Line, name)); err != nil {
 			return err
 		}
 	}

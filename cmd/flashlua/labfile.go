@@ -58,7 +58,7 @@ func (env Env) openLab(c *cli.Context, print func(string)) (*bindings.Lab, error
 		return nil, err
 	}
 	l, err := bindings.LoadLab(path, bindings.Options{Log: print})
-	if err != nil && !c.IsSet("lab") && path == env.getenv(labVariable) {
+	if err != nil && !isGiven(c, "lab") && path == env.getenv(labVariable) {
 		hint := cmp.Or(classify.Facts(err).Hint, "the environment variable "+labVariable+" names it")
 		return nil, classify.WithHint(err, "%s", hint)
 	}

@@ -6,7 +6,9 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
 	"runtime/debug"
@@ -27,6 +29,7 @@ type Env struct {
 	Stdin          *os.File
 	Stdout, Stderr io.Writer
 	Getenv         func(name string) string
+	Environ        func() []string                                // the variables, NAME=VALUE; nil is none
 	Terminal       func(w io.Writer) (width int)                  // 0 if w is no terminal
 	Height         func(w io.Writer) (lines int)                  // of the terminal w, 0 if it is not known; nil is never
 	Signals        func() (arrived <-chan os.Signal, stop func()) // after stop, signals have their default effect
@@ -49,7 +52,7 @@ func main() {
 	os.Exit(Env{
 		Exit: os.Exit,
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Terminal: systemTerminal, Height: systemHeight, Signals: systemSignals, Ports: transport.Ports,
+		Getenv: os.Getenv, Environ: os.Environ, Terminal: systemTerminal, Height: systemHeight, Signals: systemSignals, Ports: transport.Ports,
 	}.run())
 }
 
@@ -100,11 +103,11 @@ func (env Env) reportRefusal(app *cli.App, err error) int {
 }
 
 func (env Env) app() *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name: "flashlua", Usage: "flash embedded boards from Lua policies, and verify what was written", HideVersion: true,
-		Writer: env.Stdout, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
+		Writer: helpWriter{env.Stdout, env.Terminal}, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
-			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.holdCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.portsCommand(),
+			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.holdCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.envCommand(), env.portsCommand(),
 			env.resultsCommand(), env.reportCommand(), env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {},
@@ -121,6 +124,11 @@ func (env Env) app() *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
+	for _, cmd := range app.Commands {
+		action := cmd.Action
+		cmd.Before, cmd.Action = env.useVariables, func(c *cli.Context) error { return nameOrigins(c, action(c)) }
+	}
+	return app
 }
 
 func (env Env) printFailure(r *engine.Report) { printFailure(env.Stderr, env.colors(env.Stderr), r) }
@@ -131,15 +139,33 @@ var badValue = regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:fla
 func onUsageError(c *cli.Context, err error, _ bool) error {
 	if m := badValue.FindStringSubmatch(err.Error()); m != nil && c != nil && c.Command != nil {
 		for _, f := range c.Command.Flags {
-			if _, ok := f.(*cli.DurationFlag); ok && slices.Contains(f.Names(), m[2]) {
-				return usageError(`--%s must be a duration with its unit, "90s" or "5m", not %q`, m[2], m[1])
-			}
-			if _, ok := f.(*cli.IntFlag); ok && slices.Contains(f.Names(), m[2]) {
-				return usageError("--%s must be a whole number, not %q", m[2], m[1])
+			if text := wrongValue(f, m[1]); text != "" && slices.Contains(f.Names(), m[2]) {
+				return usageError("--%s %s", m[2], text)
 			}
 		}
 	}
+	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown && c != nil {
+		takes := map[string]bool{}
+		for _, cmd := range c.App.Commands {
+			maps.Copy(takes, valueFlags(cmd))
+		}
+		if _, known := takes[name]; known {
+			return usageError("the flag --%s stands before the command: write it after", name)
+		}
+		return usageError("flashlua has no flag --%s%s", name, flagLike(name, takes))
+	}
 	return usageError("%s", strings.TrimSuffix(err.Error(), ": parse error"))
+}
+
+// wrongValue returns what is wrong with a value that a flag cannot parse, "" for a flag that takes every text.
+func wrongValue(f cli.Flag, value string) string {
+	switch f.(type) {
+	case *cli.DurationFlag:
+		return fmt.Sprintf(`must be a duration with its unit, "90s" or "5m", not %q`, value)
+	case *cli.IntFlag:
+		return fmt.Sprintf("must be a whole number, not %q", value)
+	}
+	return ""
 }
 
 func usageError(format string, args ...any) error {

@@ -30,7 +30,7 @@ var onlyForOne = []string{"verdict", "events", "transcript"}
 // isForMany returns a flag for several stations that was given, "" if there is none.
 func isForMany(c *cli.Context) string {
 	for _, name := range onlyForMany {
-		if c.IsSet(name) {
+		if isGiven(c, name) {
 			return name
 		}
 	}
@@ -45,11 +45,11 @@ func fleetOf(c *cli.Context) (f lab.Fleet, err error) {
 		}
 	}
 	for _, name := range slices.Concat(onlyForOne, onlyForPrograms) {
-		if !c.IsSet(name) {
-			continue
-		}
-		if slices.Contains(onlyForOne, name) {
+		if c.IsSet(name) && slices.Contains(onlyForOne, name) { // an output that is not written must not be missed
 			return f, usageError("--%s is one file, and there are several stations: use --out DIR, which has a directory for each", name)
+		}
+		if !isGiven(c, name) {
+			continue
 		}
 		return f, usageError("--%s is for programs, and stations are boards", name)
 	}

@@ -81,7 +81,7 @@ func openManyOutputs(c *cli.Context, stations []lab.Station, clk clock.Clock) (*
 // open opens the outputs of a station. It removes those of an earlier run.
 func (m *manyOutputs) open(i int) (artefacts, error) {
 	if m.dirs == nil {
-		return artefacts{}, nil
+		return artefacts{runID: engine.NewRunID()}, nil
 	}
 	return openOutputs(func(flag string) string {
 		if flag == "out" {

@@ -38,7 +38,7 @@ func (m *manyRun) save(i int, rep *engine.Report) {
 	if err != nil {
 		fmt.Fprintf(m.printer.lines(i), "%s\n", escapeControl(err.Error()))
 	}
-	out.event(engine.Event{Time: m.inv.clk.Now(), Type: engine.EventEnd, Text: string(rep.Result), Error: rep.Error, Kind: rep.Kind, Rule: rep.Rule})
+	out.event(rep.EndEvent(m.inv.clk.Now()))
 	m.finishStation(i, rep, out)
 }
 
@@ -54,7 +54,7 @@ func (m *manyRun) ended(r lab.Result) {
 // finish writes the summary, prints the result and returns the exit code. refused is why no station was started.
 func (m *manyRun) finish(s *lab.Summary, results []lab.Result, refused error) error {
 	env := m.env
-	if err := m.out.reports.write(m.inv.clk, func() (*report.Report, error) { return report.NewFleet(results, refused) }); err != nil {
+	if err := m.out.reports.write(m.inv.clk, report.NewFleet(results, refused)); err != nil {
 		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err))
 		if s.Exit == engine.ExitVerified {
 			s.Exit = engine.ExitOutput

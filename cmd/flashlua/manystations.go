@@ -40,10 +40,11 @@ func (env Env) chooseStations(c *cli.Context) (*choice, error) {
 		return nil, noLab()
 	case c.IsSet("on"):
 		return nil, usageError("--on is for one station: run flashlua for each of them")
-	case c.IsSet(placeFlagName):
+	case isGiven(c, placeFlagName):
 		return nil, usageError("--place is one board: set labgrid in each station of %s", l.File)
 	}
 	all.lab = l
+	useDefaults(c, l) // for the flags of the whole run; use returns the error, for each station
 	for _, arg := range c.Args().Slice() {
 		s, err := stationIn(l, arg)
 		if err != nil {
@@ -69,8 +70,13 @@ func (env Env) chooseStations(c *cli.Context) (*choice, error) {
 }
 
 // jobOf returns what the command does with a station.
-func (x *choice) jobOf(s lab.Station) (stationJob, error) {
+func (x *choice) jobOf(s lab.Station) (_ stationJob, err error) {
 	c, err := x.env.use(x.cli, &chosen{s, x.lab})
+	defer func() {
+		if c != nil {
+			err = nameOrigins(c, err)
+		}
+	}()
 	if err != nil {
 		return stationJob{}, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -88,8 +89,9 @@ type rotatingFile struct {
 	*os.File
 	path    string
 	limit   int64
-	size    int64 // negative: not a regular file
-	rotated bool  // NAME.1 is of this run
+	size    int64  // negative: not a regular file
+	head    []byte // the first line, which names the run: it begins each file
+	rotated bool   // NAME.1 is of this run
 }
 
 func newRotatingFile(path string, others ...string) (*rotatingFile, error) {
@@ -129,7 +131,15 @@ func (r *rotatingFile) Write(line []byte) (int, error) {
 			return 0, err
 		}
 		r.Close()
-		r.File, r.size = f, 0
+		r.File = f
+		n, err := f.Write(r.head)
+		if r.size = int64(n); err != nil {
+			return 0, err
+		}
+	}
+	if r.head == nil {
+		head, _, _ := bytes.Cut(line, []byte("\n"))
+		r.head = append(bytes.Clone(head), '\n')
 	}
 	n, err := r.File.Write(line)
 	if r.size >= 0 {

@@ -48,6 +48,7 @@ func TestForeignKnowsArtefacts(t *testing.T) {
 	}
 }
 
+// TestATranscriptIsRotated holds that each part of a transcript begins with its first line, which names the run.
 func TestATranscriptIsRotated(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "t.log")
 	r, err := newRotatingFile(path)
@@ -61,7 +62,7 @@ func TestATranscriptIsRotated(t *testing.T) {
 		}
 	}
 	r.Close()
-	for p, want := range map[string]string{path: "four\n", rotatedName(path): "a line that is longer than all\n"} {
+	for p, want := range map[string]string{path: "one\nfour\n", rotatedName(path): "one\na line that is longer than all\n"} {
 		if got, err := os.ReadFile(p); string(got) != want {
 			t.Errorf("%s: %q, %v; want %q", p, got, err, want)
 		}

@@ -31,6 +31,7 @@ type artefacts struct {
 	events     *sink // nil without --events and --out
 	transcript *sink // nil without --transcript and --out
 	results    *resultLog
+	runID      string // of the run, which its outputs have
 	reports    reportOutputs
 	files      []io.Closer
 }
@@ -53,7 +54,7 @@ func (env Env) openArtefacts(c *cli.Context, clk clock.Clock) (artefacts, error)
 // openOutputs opens the files that flags name: value returns the value of verdict, events, transcript and out. inputs
 // are files that must not be replaced. If one of the outputs cannot be opened, the verdict can still be written.
 func openOutputs(value func(flag string) string, inputs []string, clk clock.Clock) (a artefacts, err error) {
-	a.verdict = &verdict{}
+	a.verdict, a.runID = &verdict{}, engine.NewRunID()
 	path := func(flag string) string { return artefactPath(value(flag), value("out"), flag) }
 	others := func(flag string) []string {
 		all := slices.Clone(inputs)
@@ -95,7 +96,7 @@ func openOutputs(value func(flag string) string, inputs []string, clk clock.Cloc
 		if err != nil {
 			return a, failed("events", err)
 		}
-		a.events, a.files = newSink("events", f, eventsMark(clk)), append(a.files, f)
+		a.events, a.files = newSink("events", f, eventsMark(clk, a.runID)), append(a.files, f)
 	}
 	if p := path("transcript"); p != "" {
 		f, err := newRotatingFile(p, others("transcript")...)
@@ -156,6 +157,7 @@ func (a artefacts) close() {
 
 // event writes an event as a line of JSON, and keeps what the results need of it.
 func (a artefacts) event(e engine.Event) {
+	e.RunID = a.runID
 	a.results.event(e)
 	if a.events != nil {
 		a.events.Write(eventLine(e))
@@ -168,9 +170,9 @@ func eventLine(e engine.Event) []byte {
 }
 
 // eventsMark returns the mark for lost events: an event of type note.
-func eventsMark(clk clock.Clock) func(engine.Loss) []byte {
+func eventsMark(clk clock.Clock, runID string) func(engine.Loss) []byte {
 	return func(lost engine.Loss) []byte {
-		return eventLine(engine.Event{Time: clk.Now(), Type: engine.EventNote, Text: describeLoss(lost)})
+		return eventLine(engine.Event{Time: clk.Now(), Type: engine.EventNote, RunID: runID, Text: describeLoss(lost)})
 	}
 }
 
@@ -182,6 +184,9 @@ func transcriptMark(clk clock.Clock) func(engine.Loss) []byte {
 		return b.Bytes()
 	}
 }
+
+// refusalOutputs are the flags of the outputs that a command line that cannot be parsed leaves, too.
+var refusalOutputs = []string{"verdict", "out", "junit", "summary"}
 
 // writeRefusal writes the verdict of a command line that could not be parsed, so that the verdict of an earlier
 // run is not mistaken for this one's. It finds the flags of the outputs without urfave/cli.
@@ -198,7 +203,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	named, inputs := map[string]string{}, []string(nil)
 	for i := 0; i < len(words); i++ {
 		name, value, ok := strings.Cut(strings.TrimLeft(words[i], "-"), "=")
-		if words[i] == name || !slices.Contains([]string{"verdict", "out", "junit", "summary"}, name) {
+		if words[i] == name || !slices.Contains(refusalOutputs, name) {
 			inputs = append(inputs, words[i], value)
 			continue
 		}
@@ -208,12 +213,16 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 		}
 		named[name] = value
 	}
-	for name := range named {
-		if !hasFlag(cmd, name) {
-			delete(named, name)
+	for _, flag := range refusalOutputs {
+		if _, given := named[flag]; !given {
+			named[flag] = env.getenv(variableOf(flag))
+		}
+		if !hasFlag(cmd, flag) {
+			delete(named, flag)
 		}
 	}
 	r.Mode = modeOf(cmd.Name, false)
+	r.EndAt(clock.Real{}.Now())
 	if reports, err := openReports(func(flag string) string { return named[flag] }, inputs); err == nil {
 		reports.writeOne(clock.Real{}, r)
 	}

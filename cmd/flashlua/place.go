@@ -130,6 +130,7 @@ func (inv *invocation) release(place *labgrid.Place, clk clock.Clock) error {
 
 // atPlace returns the job with the port and the power of the place, where it has none of its own.
 func atPlace(job engine.Job, place *labgrid.Place) engine.Job {
+	job.Place = place.Name()
 	job.Port, job.Power = cmp.Or(job.Port, place.Port()), cmp.Or(job.Power, place.Power())
 	return job
 }

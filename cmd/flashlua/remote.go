@@ -59,6 +59,9 @@ func (env Env) startOn(inv *invocation, c *cli.Context, out artefacts) (*remoteC
 	if err != nil {
 		return nil, err
 	}
+	for _, text := range env.describeVariables(s.cli, s.stationName(), s.takes) {
+		p.note(text)
+	}
 	if s.script.Program != nil {
 		return nil, usageError("%s is a program: --on is for a board's policy", s.script.File)
 	}
@@ -76,6 +79,7 @@ func (env Env) startOn(inv *invocation, c *cli.Context, out artefacts) (*remoteC
 	if err != nil {
 		return nil, err
 	}
+	request.RunID = out.runID
 	request.Events, request.Transcript = true, out.transcript != nil
 	request.Stdout, request.Stderr = env.sizeOf(env.Stdout), env.sizeOf(env.Stderr)
 	r := &remoteClient{env: env, out: out, script: s.script.File, mode: modeOf(c.Command.Name, job.DryRun), image: engine.MaskAddress(job.Image)}

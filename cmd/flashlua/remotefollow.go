@@ -92,7 +92,7 @@ func (r *remoteClient) lost() *engine.Report {
 	report.Mode, report.Board, report.Image.Path = r.mode, r.script, r.image
 	report.Attempt, report.Target.State, report.Exit = max(r.attempt, 1), engine.Unknown, engine.ExitFatal
 	report.Retry = false
-	r.out.event(engine.Event{Time: clock.Real{}.Now(), Type: engine.EventEnd, Text: string(report.Result), Error: report.Error, Kind: report.Kind, Rule: report.Rule})
+	r.out.event(report.EndEvent(clock.Real{}.Now()))
 	return report
 }
 

@@ -20,7 +20,8 @@ const remoteProtocol = 1
 // remoteRequest says what to run on another host.
 type remoteRequest struct {
 	Protocol       int
-	Args           []string          // command line after the program's name
+	Args           []string // command line after the program's name
+	RunID          string
 	Station        string            // of the lab; "" is none
 	Env            map[string]string // variables
 	Secrets        map[string]string // by the values env:NAME and file:PATH of the command line that name them
@@ -76,6 +77,10 @@ func (env Env) remoteVariables() map[string]string {
 // keptHere are the flags that mean nothing on the other host.
 var keptHere = []string{"on", "on-binary", "lab", "out", "verdict", "events", "transcript", "results", "junit", "summary"}
 
+// notSent are the flags that the other host does not get: keptHere, and those that only variables and defaults can set,
+// because the run of one board does not take them.
+var notSent = slices.Concat(keptHere, onlyForMany, onlyForPrograms)
+
 // remoteRequestOf returns the request for a job. It reads the secrets.
 func (env Env) remoteRequestOf(c *cli.Context, s loadedScript, job engine.Job) (remoteRequest, error) {
 	r := remoteRequest{Protocol: remoteProtocol, Station: job.Station, Env: env.remoteVariables(), Secrets: map[string]string{}, Stdin: job.Image == "-"}
@@ -113,7 +118,7 @@ func (env Env) remoteRequestOf(c *cli.Context, s loadedScript, job engine.Job) (
 	}
 	for _, f := range c.Command.Flags {
 		flag := f.Names()[0]
-		if !c.IsSet(flag) || flag == "file" || slices.Contains(keptHere, flag) {
+		if !c.IsSet(flag) || flag == "file" || slices.Contains(notSent, flag) {
 			continue
 		}
 		var values []string
@@ -187,4 +192,20 @@ type loadedScript struct {
 	station *chosen // nil is none
 	script  *bindings.Script
 	options bindings.Options
+}
+
+// stationName returns the name of the station, "" without one.
+func (s loadedScript) stationName() string {
+	if s.station == nil {
+		return ""
+	}
+	return "station " + s.station.Name
+}
+
+// takes reports whether the script takes a flag.
+func (s loadedScript) takes(flag string) bool {
+	if s.script.Program != nil {
+		return slices.Contains(programFlags, flag)
+	}
+	return !slices.Contains(onlyForPrograms, flag) && !slices.Contains(onlyForMany, flag)
 }

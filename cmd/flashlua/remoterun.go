@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
@@ -139,7 +138,7 @@ func (r *fileReader) Read(p []byte) (int, error) {
 
 // env returns the environment of the command line.
 func (r *remoteRunner) env(env Env) Env {
-	own := env.Getenv
+	own := env.withoutVariables().Getenv // the request has the values that the environment of the other host gave
 	env.Args = append([]string{"flashlua"}, r.request.Args...)
 	env.Stdin = r.stdin
 	env.Stdout = &frameOutput{r.out, frameStdout, r.request.Stdout}
@@ -148,9 +147,6 @@ func (r *remoteRunner) env(env Env) Env {
 	env.Getenv = func(name string) string {
 		if value, ok := r.request.Env[name]; ok {
 			return value
-		}
-		if strings.HasPrefix(name, "FLASHLUA_LAB") || name == resultsVariable { // both belong to the other host
-			return ""
 		}
 		return own(name)
 	}

@@ -160,7 +160,7 @@ func (r *remoteRunner) openStdin() error {
 
 // artefacts returns the outputs that the request names. The verdict is always one.
 func (r *remoteRunner) artefacts(clk clock.Clock) (a artefacts, err error) {
-	a.verdict = &verdict{}
+	a.verdict, a.runID = &verdict{}, r.request.RunID
 	if r.verdictIn, r.verdictOut, err = os.Pipe(); err != nil {
 		return a, err
 	}
@@ -173,7 +173,7 @@ func (r *remoteRunner) artefacts(clk clock.Clock) (a artefacts, err error) {
 		}
 	}()
 	if r.request.Events {
-		a.events = newSink("events", &frameOutput{frames: r.out, kind: frameEvent}, eventsMark(clk))
+		a.events = newSink("events", &frameOutput{frames: r.out, kind: frameEvent}, eventsMark(clk, a.runID))
 	}
 	if r.request.Transcript {
 		a.transcript = newSink("transcript", &frameOutput{frames: r.out, kind: frameTranscript}, transcriptMark(clk))

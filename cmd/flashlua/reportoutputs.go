@@ -58,17 +58,13 @@ func openToAppend(path string, others []string) (*os.File, error) {
 }
 
 // write writes the reports of r, if there are any.
-func (o reportOutputs) write(clk clock.Clock, r func() (*report.Report, error)) error {
+func (o reportOutputs) write(clk clock.Clock, r *report.Report) error {
 	if o.junit == nil && o.summary == nil {
 		return nil
 	}
 	defer o.close()
-	all, err := r()
-	if err != nil {
-		return classify.Wrap(err, classify.OutputWrite, "the reports could not be written")
-	}
 	var junit, summary bytes.Buffer
-	if err := errors.Join(all.WriteJUnit(&junit), all.WriteMarkdown(&summary)); err != nil {
+	if err := errors.Join(r.WriteJUnit(&junit), r.WriteMarkdown(&summary)); err != nil {
 		return classify.Wrap(err, classify.OutputWrite, "the reports could not be written")
 	}
 	var errs []error
@@ -97,7 +93,7 @@ func (o reportOutputs) close() {
 	}
 }
 
-// writeReports writes the reports of one run.
+// writeOne writes the reports of one run.
 func (o reportOutputs) writeOne(clk clock.Clock, r *engine.Report) error {
-	return o.write(clk, func() (*report.Report, error) { return report.New([]*engine.Report{r}, nil) })
+	return o.write(clk, report.New(r))
 }

@@ -15,6 +15,8 @@ func (env Env) saveOutputs(inv *invocation, report *engine.Report, out artefacts
 	env.close(out.transcript, report)
 	env.close(out.events, report)
 	report.Lost = appendLost(report.Lost, inv.stderr)
+	report.RunID = out.runID
+	report.EndAt(inv.clk.Now())
 	if err := out.results.append(inv.clk, report); err != nil {
 		fmt.Fprintf(env.Stderr, "%s\n", escapeControl(err.Error()))
 		report.Warnings = append(report.Warnings, err.Error())

@@ -150,6 +150,7 @@ func (l *resultLog) recordLocked(r *engine.Report) results.Record {
 	if run := l.runs[r.Run]; run != nil {
 		record.Steps, record.Failures = run.record.Steps, slices.Clone(run.record.Failures)
 	}
+	record.RunID = r.RunID
 	record.Board, record.Variant, record.Port, record.Mode = r.Board, r.Variant, r.Port, string(r.Mode)
 	record.Result, record.Exit, record.Kind, record.Step = string(r.Result), int(r.Exit), r.Kind, r.Step
 	record.Attempts, record.Duration, record.Simulated = r.Attempt, r.Duration, r.Simulated

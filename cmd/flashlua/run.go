@@ -54,10 +54,13 @@ func modeOf(command string, dry bool) engine.Mode {
 
 // runOrVerify runs the commands run and verify.
 func (env Env) runOrVerify(c *cli.Context) error {
-	if c.IsSet("on-binary") && !c.IsSet("on") {
+	if isGiven(c, "on-binary") && !c.IsSet("on") {
 		return usageError("--on-binary is for --on")
 	}
 	many, err := env.chooseStations(c)
+	if err == nil && many == nil {
+		env.useLabDefaults(c)
+	}
 	if err == nil && c.IsSet("on") && many == nil {
 		return env.runOn(c)
 	}
@@ -71,6 +74,9 @@ func (env Env) runOrVerify(c *cli.Context) error {
 	}
 	if !c.Bool("quiet") {
 		for _, text := range many.printed {
+			fmt.Fprintln(env.Stderr, escapeControl(text))
+		}
+		for _, text := range env.describeVariables(c, "each station", func(string) bool { return true }) {
 			fmt.Fprintln(env.Stderr, escapeControl(text))
 		}
 	}
@@ -95,9 +101,9 @@ func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Contex
 
 // refusal returns the report of a run that could not begin because of err, and writes its event.
 func refusal(c *cli.Context, clk clock.Clock, out artefacts, err error) *engine.Report {
-	report := engine.RefusedReport(err)
+	report := engine.RefusedReport(nameOrigins(c, err))
 	report.Image.Path, report.Mode = engine.MaskAddress(c.String("image")), modeOf(c.Command.Name, c.Bool("dry-run"))
-	out.event(engine.Event{Time: clk.Now(), Type: engine.EventEnd, Text: string(report.Result), Error: report.Error, Kind: report.Kind, Rule: report.Rule})
+	out.event(report.EndEvent(clk.Now()))
 	return report
 }
 
@@ -114,6 +120,9 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 		return nil, err
 	}
 	c, script, station := s.cli, s.script, s.station
+	for _, text := range env.describeVariables(c, s.stationName(), s.takes) {
+		p.note(text)
+	}
 	if c.Bool("dry-run") {
 		if err := checkPlan(s.spec, s.options, p.note); err != nil {
 			return nil, err
@@ -123,7 +132,7 @@ func (env Env) runScript(inv *invocation, c *cli.Context, out artefacts) (*engin
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Console: recorder(p, p.level, out), Hurry: inv.signalContext.hurry, Hold: env.holdFor(c, p.clk), Events: func(e engine.Event) {
+	e := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), RunID: out.runID, Console: recorder(p, p.level, out), Hurry: inv.signalContext.hurry, Hold: env.holdFor(c, p.clk), Events: func(e engine.Event) {
 		p.event(e)
 		out.event(e)
 	}}
@@ -211,7 +220,7 @@ func checkPlan(spec string, o bindings.Options, note func(string)) error {
 // runBoard flashes or verifies a board with its policy. station is nil if the command line names none.
 func (env Env) runBoard(inv *invocation, c *cli.Context, e engine.Engine, script *bindings.Script, station *chosen) (*engine.Report, error) {
 	for _, name := range onlyForPrograms {
-		if c.IsSet(name) {
+		if isGiven(c, name) {
 			return nil, usageError("%s is a board's policy: --%s is for programs", script.File, name)
 		}
 	}
@@ -240,7 +249,7 @@ func (env Env) runProgram(inv *invocation, c *cli.Context, e engine.Engine, scri
 		return nil, usageError("%s is a program: use flashlua run", script.File)
 	}
 	for _, name := range c.FlagNames() {
-		if !slices.Contains(programFlags, name) && c.IsSet(name) {
+		if !slices.Contains(programFlags, name) && isGiven(c, name) {
 			return nil, usageError("%s is a program: --%s is for boards, a program takes its arguments after --", script.File, name)
 		}
 	}

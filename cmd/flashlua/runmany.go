@@ -50,6 +50,7 @@ func (env Env) runMany(c *cli.Context, stations []lab.Station, jobOf func(lab.St
 	defer m.shared.Close()
 	started := inv.clk.Now()
 	results, err := m.run()
+	err = nameOrigins(c, err)
 	if m.printer != nil {
 		m.printer.end()
 	}
@@ -189,7 +190,7 @@ func (m *manyRun) runStation(ctx context.Context, i int, _ lab.Station) *engine.
 		rep.Mode = f.Job.Mode()
 	} else {
 		e := m.engine
-		e.Console = recorder(m.printer.console(i), m.printer.level, out)
+		e.RunID, e.Console = out.runID, recorder(m.printer.console(i), m.printer.level, out)
 		e.Events = func(e engine.Event) {
 			m.printer.event(i, e)
 			out.event(e)

@@ -38,7 +38,8 @@ func notText(dir string) error {
 	})
 }
 
-// TestScript runs the command lines of testdata/script and compares their output.
+// TestScript runs the command lines of testdata/script, and compares their output. The verdicts and the events that
+// they write are held to the published schemas.
 func TestScript(t *testing.T) {
 	examples, err := filepath.Abs("../../scripts/examples")
 	if err != nil {
@@ -56,6 +57,9 @@ func TestScript(t *testing.T) {
 			e.Setenv("FLASHLUA_LOCKS", locks)
 			e.Setenv("GORACE", hurry)
 			e.Setenv("EXAMPLES", examples)
+			given := verdictsIn(t, e.WorkDir)
+			e.Defer(func() { checkOutputs(t, e.WorkDir, given) })
+			e.Setenv("ARG_LINES", "count=2\n\ntext=a, b c\n")
 			return notText(e.WorkDir)
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "", // replaces the golden parts by the output

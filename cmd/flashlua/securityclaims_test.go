@@ -287,4 +287,13 @@ var claims = []claim{
 	{says: "`flashlua console` shows the board's output on the terminal unmasked.", not: noLimit},
 	{says: "Users and passwords in web addresses are masked in events, errors and the verdict.", by: []string{"TestAPasswordIsNotShown", "TestRedact", "secrets.txtar"}},
 	{says: "`--set` keeps a secret out of the policy, but other users of the station can see the command line.", not: advice},
+	{
+		says: "A user and a password in the address of `--image`, `--part` or `--power` stay off the command line if the value is in the flag's [variable](cli.md#variables), such as `FLASHLUA_POWER`.",
+		by:   []string{"TestEveryFlagHasAVariable", "variables.txtar"},
+	},
+	{says: "The commands that flashlua starts inherit the environment.", not: noLimit},
+	{
+		says: "`flashlua env` masks users and passwords in web addresses, and the values of names that end with `password`, `secret`, `token` or `key`.",
+		by:   []string{"env.txtar"},
+	},
 }

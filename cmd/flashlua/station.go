@@ -126,7 +126,10 @@ func (env Env) use(c *cli.Context, s *chosen) (*cli.Context, error) {
 	}
 	x, err := copyContext(c, s.Name)
 	if err == nil {
-		err = setFields(x, st)
+		err = setFields(x, st, s.place())
+	}
+	if err == nil {
+		err = env.applyVariables(x, func(flag string) bool { return slices.Contains(boardFlags, flag) })
 	}
 	if err == nil {
 		err = useDefaults(x, s.lab)
@@ -134,8 +137,8 @@ func (env Env) use(c *cli.Context, s *chosen) (*cli.Context, error) {
 	return x, err
 }
 
-// setFields sets the flags to the fields of a station.
-func setFields(x *cli.Context, st lab.Station) error {
+// setFields sets the flags to the fields of a station, which is written at origin.
+func setFields(x *cli.Context, st lab.Station, origin string) error {
 	place := ""
 	if st.Labgrid != "" {
 		place = "labgrid:" + st.Labgrid
@@ -152,18 +155,20 @@ func setFields(x *cli.Context, st lab.Station) error {
 		if err := x.Set(flag, value); err != nil {
 			return err
 		}
+		originsOf(x)[flag] = origin
 	}
 	for flag, values := range map[string]map[string]string{"arg": st.Args, "set": st.Set, "output": st.Outputs, "console": st.Consoles} {
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			if err := x.Set(flag, name+"="+values[name]); err != nil {
 				return err
 			}
+			originsOf(x)[flag+" "+name] = origin
 		}
 	}
 	return nil
 }
 
-// copyContext returns a copy of a command line, with another argument.
+// copyContext returns a copy of a command line, with another argument and without what is not from the command line.
 func copyContext(c *cli.Context, argument string) (*cli.Context, error) {
 	set := flag.NewFlagSet(c.Command.Name, flag.ContinueOnError)
 	for _, f := range c.Command.Flags {
@@ -177,13 +182,16 @@ func copyContext(c *cli.Context, argument string) (*cli.Context, error) {
 	set.Parse([]string{"--", argument})
 	x := cli.NewContext(c.App, set, nil)
 	x.Context, x.Command = c.Context, c.Command
+	withOrigins(x, origins{})
 	for _, f := range c.Command.Flags {
 		name := f.Names()[0]
-		if !c.IsSet(name) {
+		if !isGiven(c, name) {
 			continue
 		}
 		var values []string
-		if _, ok := f.(*cli.GenericFlag); ok {
+		if slices.Contains(pairFlags, name) {
+			values = givenPairs(c, name)
+		} else if _, ok := f.(*cli.GenericFlag); ok {
 			values = *c.Generic(name).(*repeated)
 		} else {
 			values = []string{fmt.Sprint(c.Value(name))}
@@ -205,24 +213,24 @@ const placeFlagName = "place"
 func (s *chosen) withoutReplaced(c *cli.Context) lab.Station {
 	st := s.Station
 	for flag, field := range map[string]*string{"port": &st.Port, "power": &st.Power, "files": &st.Files, "target": &st.Target, "variant": &st.Variant} {
-		if c.IsSet(flag) {
+		if isGiven(c, flag) {
 			*field = ""
 		}
 	}
-	if c.IsSet("port") {
+	if isGiven(c, "port") {
 		st.Labgrid = ""
 	}
-	if c.IsSet(placeFlagName) {
+	if isGiven(c, placeFlagName) {
 		st.Port, st.Power, st.Labgrid = "", "", ""
 	}
 	for flag, field := range map[string]*map[string]string{"arg": &st.Args, "set": &st.Set, "output": &st.Outputs, "console": &st.Consoles} {
 		*field = maps.Clone(*field)
-		for _, pair := range *c.Generic(flag).(*repeated) {
+		for _, pair := range givenPairs(c, flag) {
 			name, _, _ := strings.Cut(pair, "=")
 			delete(*field, name)
 		}
 	}
-	if c.IsSet("port") && engine.IsSimulated(c.String("port")) {
+	if isGiven(c, "port") && engine.IsSimulated(c.String("port")) {
 		st.Power, st.Outputs, st.Consoles = "", nil, nil
 	}
 	return st

@@ -64,7 +64,10 @@ func (env Env) writeLocal(inv *invocation, c *cli.Context, out artefacts) (_ *en
 		return nil, err
 	}
 	p := env.newPrinter(inv.clk, level)
-	report := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), Hurry: inv.signalContext.hurry, Events: func(e engine.Event) {
+	for _, text := range env.describeVariables(c, "", func(string) bool { return true }) {
+		p.note(text)
+	}
+	report := engine.Engine{Clock: p.clk, Cache: cache, Stdin: env.stdin(), RunID: out.runID, Hurry: inv.signalContext.hurry, Events: func(e engine.Event) {
 		p.event(e)
 		out.event(e)
 	}}.Write(inv.Context, job)

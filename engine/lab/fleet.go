@@ -7,6 +7,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/internal/parallel"
+	"github.com/flashlua/flashlua/engine/power"
 )
 
 // Fleet runs one kind of work on many stations, several at a time. The zero value is ready to use. Plain data: safe for
@@ -98,6 +99,7 @@ func (f Fleet) skipError(why parallel.Reason) error {
 // Refused returns the report of a station whose work could not begin.
 func Refused(s Station, err error) *engine.Report {
 	rep := engine.RefusedReport(err)
+	rep.Station, rep.Power = s.Name, power.Mask(s.Power)
 	rep.Board, rep.Port, rep.Target.Name = s.Board, engine.MaskAddress(s.Port), s.Target
 	return rep
 }

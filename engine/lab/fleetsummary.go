@@ -33,6 +33,7 @@ type Counts struct {
 // StationSummary is one station of a summary. Plain data: safe for concurrent use while nothing changes it.
 type StationSummary struct {
 	Station  string          `json:"station"`
+	RunID    string          `json:"run_id"` // of its verdict
 	Board    string          `json:"board"`
 	Port     string          `json:"port,omitempty"`
 	Result   engine.Result   `json:"result"`
@@ -77,7 +78,7 @@ func Summarize(results []Result, started time.Time, took time.Duration) *Summary
 	for _, r := range results {
 		rep := r.Report
 		s.Stations = append(s.Stations, StationSummary{
-			Station: r.Station.Name, Board: rep.Board, Port: rep.Port, Result: rep.Result, Resumed: r.Resumed, Exit: rep.Exit,
+			Station: r.Station.Name, RunID: rep.RunID, Board: rep.Board, Port: rep.Port, Result: rep.Result, Resumed: r.Resumed, Exit: rep.Exit,
 			Kind: rep.Kind, Error: rep.Error, State: rep.Target.State, SHA256: rep.Image.SHA256, Attempts: rep.Attempt, Duration: rep.Duration,
 		})
 	}

@@ -59,8 +59,8 @@ func command(name, title string, f Finding, text string) string {
 	return "::" + name + strings.Join(properties, ",") + "::" + text + "\n"
 }
 
-// WriteGitHub writes workflow commands of GitHub: an error for each failure, a notice for each success, warnings, and the
-// last console lines of a failure in a group.
+// WriteGitHub writes workflow commands of GitHub: an error for each failure, a notice for each success, warnings,
+// and the last console lines of a failure in a group.
 func (r *Report) WriteGitHub(w io.Writer) error {
 	var b strings.Builder
 	if v := r.refused; v != nil {
@@ -70,7 +70,7 @@ func (r *Report) WriteGitHub(w io.Writer) error {
 		for _, f := range x.flashes() {
 			gitHubResult(&b, fmt.Sprintf("%s, flash %d: %s", x.title(), f.Run, f.Board), f)
 		}
-		gitHubResult(&b, x.title(), x.report())
+		gitHubResult(&b, x.title(), x.verdict)
 	}
 	for _, text := range r.allRemarks() {
 		b.WriteString(command("warning", "flashlua: incomplete artefacts", Finding{}, text))
@@ -118,8 +118,8 @@ func gitHubResult(b *strings.Builder, title string, v *engine.Report) {
 // attempts returns "attempt N".
 func attempts(n int) string { return fmt.Sprintf("attempt %d", n) }
 
-// gitHubGroup writes lines in a group. No command in them is executed: the runner stops until it reads the token, which
-// is a digest of the lines, so that the lines cannot contain it.
+// gitHubGroup writes lines in a group. No command in them is executed: the runner stops until it reads the token,
+// which is a digest of the lines, so that the lines cannot contain it.
 func gitHubGroup(b *strings.Builder, title string, lines []string) {
 	text := strings.Join(lines, "\n")
 	token := fmt.Sprintf("flashlua-%x", sha256.Sum256([]byte(text)))
@@ -155,8 +155,9 @@ type (
 	}
 )
 
-// qualityOf returns an entry of a report. seen counts the entries with the same fingerprint, which must differ. The
-// line is no part of the fingerprint: an older finding would be a new one after each line that is inserted before it.
+// qualityOf returns an entry of a report. seen counts the entries with the same fingerprint, which must differ.
+// The line is no part of the fingerprint: an older finding would be a new one after each line that is inserted
+// before it.
 func qualityOf(f Finding, severity, owner string, seen map[string]int) quality {
 	path := filepath.ToSlash(filepath.Clean(inline(f.File)))
 	key := strings.Join([]string{owner, path, f.Rule, f.Message}, "\x00")
@@ -174,8 +175,8 @@ func WriteGitLabFindings(w io.Writer, all []Finding) error {
 	return writeQuality(w, entries)
 }
 
-// WriteGitLab writes failures and warnings as a report of GitLab's Code Quality. Its entries need a file: the script
-// that the failure names, otherwise the script of the board.
+// WriteGitLab writes failures and warnings as a report of GitLab's Code Quality. Its entries need a file: the
+// script that the failure names, otherwise the script of the board.
 func (r *Report) WriteGitLab(w io.Writer) error {
 	entries, seen := []quality{}, map[string]int{}
 	add := func(owner, board string, v *engine.Report) {
@@ -184,7 +185,7 @@ func (r *Report) WriteGitLab(w io.Writer) error {
 			f := finding(v)
 			f.File, f.Message = cmp.Or(f.File, board), owner+": "+f.Message
 			if hint := hintOf(v); hint != "" {
-				f.Message += "; hint: " + hint
+				f.Message += "; hint: " + strings.ReplaceAll(hint, "\n", " ")
 			}
 			entries = append(entries, qualityOf(f, severity, owner, seen))
 		}
@@ -198,7 +199,7 @@ func (r *Report) WriteGitLab(w io.Writer) error {
 		add("flashlua", "lab.lua", v)
 	}
 	for _, x := range r.runs {
-		add(x.title(), x.script(), x.report())
+		add(x.title(), x.script(), x.verdict)
 		for _, f := range x.flashes() {
 			add(fmt.Sprintf("%s, flash %d", x.title(), f.Run), cmp.Or(f.Board, x.script()), f)
 		}

@@ -167,8 +167,8 @@ func (l line) shown() string {
 	return l.at.Format("15:04:05.000") + " " + inline(l.name) + string(l.mark) + " " + inline(l.text)
 }
 
-// readConsole calls add for each line of the transcripts, in their order. ok is false for a line without a time. budget
-// is how many bytes are read at most: of more, the last ones.
+// readConsole calls add for each line of the transcripts, in their order. ok is false for a line without a time.
+// budget is how many bytes are read at most: of more, the last ones.
 func (r *run) readConsole(budget int64, add func(l line, raw string, ok bool) error) error {
 	var sizes []int64
 	total := int64(0)
@@ -227,8 +227,8 @@ func (r *run) readTranscript(path string, from int64, add func(l line, raw strin
 	}
 }
 
-// consoles puts the lines of a run's console into the sections of the steps of its timelines, by the numbers of their
-// flashes. A line that names no flash belongs to the flash at its time, if there is only one.
+// consoles puts the lines of a run's console into the sections of the steps of its timelines, by the numbers of
+// their flashes. A line that names no flash belongs to the flash at its time, if there is only one.
 func (r *run) consoles(c *chunks, budget int64, lines map[int]*timeline, owners map[int][]owner) error {
 	var last *step
 	spans := spansOf(lines)

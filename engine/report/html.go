@@ -25,6 +25,10 @@ var (
 	pageScript string
 )
 
+// retryClass is the class of a failure after which another attempt is possible. It is not shown after the last
+// one.
+const retryClass = "retry"
+
 // The page, as its template sees it.
 type (
 	pageView struct {
@@ -91,8 +95,8 @@ type (
 	}
 )
 
-// WriteHTML writes a page that needs no other file. Without JavaScript it has everything but the search, and of a long
-// console only the last lines of each step.
+// WriteHTML writes a page that needs no other file. Without JavaScript it has everything but the search, and of a
+// long console only the last lines of each step.
 func (r *Report) WriteHTML(w io.Writer) error {
 	sum := sha256.Sum256([]byte(pageScript))
 	view := pageView{Title: "flashlua report", Style: page.Style(), Remarks: inlines(r.remarks)}
@@ -130,8 +134,8 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	return writeChunks(w, c.all)
 }
 
-// writeChunks writes the end of the page: an element for each chunk, which no browser executes, and the script. A chunk
-// in base64 cannot end its element.
+// writeChunks writes the end of the page: an element for each chunk, which no browser executes, and the script. A
+// chunk in base64 cannot end its element.
 func writeChunks(w io.Writer, all [][]byte) error {
 	for i, chunk := range all {
 		if _, err := fmt.Fprintf(w, "<script type=\"text/plain\" id=\"chunk-%d\">", i); err != nil {
@@ -165,7 +169,7 @@ func (r *run) view(id string, c *chunks, budget int64) (runView, error) {
 	if err := r.consoles(c, budget, lines, owners); err != nil {
 		return runView{}, err
 	}
-	v := runView{ID: id, Title: r.title(), Result: resultOf(r.report()), Facts: r.facts(), Timeline: lines[0].view("", r.report()), Remarks: inlines(r.remarks)}
+	v := runView{ID: id, Title: r.title(), Result: resultOf(r.verdict), Facts: r.facts(), Timeline: lines[0].view("", r.verdict), Remarks: inlines(r.remarks)}
 	v.Result.Resumed = r.resumed
 	if r.verdict == nil {
 		v.Remarks = append([]string{inline(r.noVerdict)}, v.Remarks...)
@@ -205,9 +209,9 @@ func resultOf(v *engine.Report) resultView {
 	if r.Outcome == Succeeded {
 		r.Word = string(v.Result)
 	} else if r.Outcome != Planned {
-		r.Kind, r.Message, r.Hint, r.Causes = inline(kindOf(v)), messageOf(v), hintOf(v), causes(v)
+		r.Kind, r.Message, r.Hint, r.Causes = kindOf(v), messageOf(v), hintOf(v), causes(v)
 		r.Step, r.Stopped, r.Detail = inline(v.Step), inline(v.StopReason), visible(v.Detail)
-		if v.Class != "" {
+		if v.Class != "" && v.Class != retryClass {
 			r.Rule = inline(v.Class + " by rule " + v.Rule)
 		}
 		r.Console = strings.Join(inlines(v.Console), "\n")
@@ -228,10 +232,10 @@ func (r *run) facts() []factView {
 	if r.verdict == nil {
 		return nil
 	}
-	all := factsOf(&r.verdict.Report)
+	all := factsOf(r.verdict)
 	add := func(name, value string) {
 		if value != "" {
-			all = append(all, factView{name, inline(value)})
+			all = append(all, factView{inline(name), inline(value)})
 		}
 	}
 	if at := r.started(); !at.IsZero() {
@@ -240,10 +244,10 @@ func (r *run) facts() []factView {
 	add("station", string(r.verdict.Station))
 	add("place", string(r.verdict.Place))
 	add("power", string(r.verdict.Power))
-	add("host", string(r.verdict.Host))
-	add("script", r.verdict.Script.path)
-	add("flashlua", strings.TrimSpace(string(r.verdict.Version)+" "+string(r.verdict.Commit)))
-	add("run id", string(r.verdict.RunID))
+	add("host", r.verdict.Host)
+	add("script", r.verdict.Script.Path)
+	add("flashlua", strings.TrimSpace(r.verdict.Version+" "+r.verdict.Commit))
+	add("run id", r.verdict.RunID)
 	return all
 }
 
@@ -251,7 +255,7 @@ func (r *run) facts() []factView {
 func factsOf(v *engine.Report) (all []factView) {
 	add := func(name, value string) {
 		if value != "" {
-			all = append(all, factView{name, inline(value)})
+			all = append(all, factView{inline(name), inline(value)})
 		}
 	}
 	add("board", strings.TrimSpace(v.Board+" "+v.Variant))
@@ -310,7 +314,7 @@ func (t *timeline) view(prefix string, v *engine.Report) timelineView {
 		} else if !a.ended {
 			one.Error = "it has no end: the run was killed"
 		}
-		if f := a.failure; f.Class != "" {
+		if f := a.failure; f.Class != "" && (a.wait > 0 || f.Class != retryClass) {
 			one.Decision = inline(f.Class + " by rule " + f.Rule)
 		}
 		if a.wait > 0 {
@@ -332,7 +336,7 @@ func (t *timeline) view(prefix string, v *engine.Report) timelineView {
 				continue
 			}
 			one := attemptView{Title: fmt.Sprintf("attempt %d", a.Number), Time: inSeconds(a.Duration), Error: inline(a.Error), Kind: inline(a.Kind), Failed: a.Error != "", Wait: inline(a.Wait)}
-			if a.Class != "" {
+			if a.Class != "" && (a.Wait != "" || a.Class != retryClass) {
 				one.Decision = inline(a.Class + " by rule " + a.Rule)
 			}
 			view.Attempts = append(view.Attempts, one)

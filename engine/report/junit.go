@@ -12,8 +12,8 @@ import (
 )
 
 // The elements of JUnit XML, in the order of Jenkins's schema jenkins-junit.xsd. GitLab reads of a case its name,
-// classname, time, and the text of failure, error, skipped and system-out; Jenkins and the actions of GitHub also read
-// attributes and properties. So the text has all that the attributes have.
+// classname, time, and the text of failure, error, skipped and system-out; Jenkins and the actions of GitHub also
+// read attributes and properties. So the text has all that the attributes have.
 type (
 	junitSuites struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -57,12 +57,12 @@ type (
 	junitFailure struct {
 		Type    string `xml:"type,attr"`
 		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
+		Text    string `xml:",cdata"`
 	}
 )
 
-// WriteJUnit writes JUnit XML: a suite for each run, in which a case is a board, or each flash of a program and the
-// program.
+// WriteJUnit writes JUnit XML: a suite for each run, in which a case is a board, or each flash of a program and
+// the program.
 func (r *Report) WriteJUnit(w io.Writer) error {
 	all := junitSuites{Name: "flashlua"}
 	var took time.Duration
@@ -105,7 +105,7 @@ func (r *run) suite() junitSuite {
 		s.Timestamp = at.Format("2006-01-02T15:04:05")
 	}
 	class := "flashlua." + r.mode()
-	v := r.report()
+	v := r.verdict
 	for _, f := range r.flashes() {
 		s.Cases = append(s.Cases, caseOf(fmt.Sprintf("%d %s", f.Run, inline(f.Board)), class+"."+r.title(), f))
 	}
@@ -115,7 +115,7 @@ func (r *run) suite() junitSuite {
 		s.Cases[0].Error.Text += r.noVerdict + "\n"
 		return s
 	}
-	s.took, s.Hostname = v.Duration, inline(string(r.verdict.Host))
+	s.took, s.Hostname = v.Duration, inline(r.verdict.Host)
 	s.Properties = r.properties()
 	return s
 }
@@ -172,11 +172,11 @@ func (r *run) properties() *junitProperties {
 			add(prefix+"simulated", "true")
 		}
 	}
-	add("version", string(r.verdict.Version))
-	add("commit", string(r.verdict.Commit))
-	add("run_id", string(r.verdict.RunID))
+	add("version", r.verdict.Version)
+	add("commit", r.verdict.Commit)
+	add("run_id", r.verdict.RunID)
 	add("result", string(r.verdict.Result))
-	of("", &r.verdict.Report)
+	of("", r.verdict)
 	for _, f := range r.flashes() {
 		prefix := strconv.Itoa(f.Run) + "."
 		add(prefix+"result", string(f.Result))

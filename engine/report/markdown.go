@@ -17,7 +17,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 		fmt.Fprintf(&b, "| %s | no station was started | | | | |\n", badge(outcomeOf(v), v))
 	}
 	for _, x := range r.runs {
-		markdownRow(&b, x.title(), x.report(), x.resumed)
+		markdownRow(&b, x.title(), x.verdict, x.resumed)
 		for _, f := range x.flashes() {
 			markdownRow(&b, fmt.Sprintf("%s, flash %d: %s", x.title(), f.Run, inline(f.Board)), f, false)
 		}
@@ -26,7 +26,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 		markdownFailure(&b, "no station was started", v)
 	}
 	for _, x := range r.runs {
-		markdownFailure(&b, x.title(), x.report())
+		markdownFailure(&b, x.title(), x.verdict)
 		for _, f := range x.flashes() {
 			if outcomeOf(f) != Skipped {
 				markdownFailure(&b, fmt.Sprintf("%s, flash %d", x.title(), f.Run), f)
@@ -95,7 +95,7 @@ func markdownFailure(b *strings.Builder, title string, v *engine.Report) {
 		}
 		return
 	}
-	fmt.Fprintf(b, "\n#### %s: `%s`\n\n**%s**\n", markdown(title), strings.ReplaceAll(inline(kindOf(v)), "`", "'"), markdown(messageOf(v)))
+	fmt.Fprintf(b, "\n#### %s: <code>%s</code>\n\n**%s**\n", markdown(title), markdown(kindOf(v)), markdown(messageOf(v)))
 	if v != nil {
 		for i, cause := range causes(v) {
 			if i == 0 {
@@ -138,10 +138,10 @@ func markdown(text string) string {
 	return b.String()
 }
 
-// literal escapes a line in an element pre. A blank line would end the element for a reader of markdown.
+// literal escapes a line in an element pre. Some readers of markdown end the element at a blank line.
 func literal(line string) string {
 	if strings.TrimSpace(line) == "" {
 		return "&nbsp;"
 	}
-	return html.EscapeString(line)
+	return strings.ReplaceAll(html.EscapeString(line), "@", "&#64;")
 }

@@ -3,9 +3,15 @@
 const lineHeight = 18, mostHits = 200;
 const consoles = [...document.querySelectorAll("details.console")];
 
+function decode(base64) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
+  const coded = atob(base64), bytes = new Uint8Array(coded.length);
+  for (let i = 0; i < coded.length; i++) bytes[i] = coded.charCodeAt(i);
+  return bytes;
+}
+
 async function textOf(chunk) {
-  const coded = atob(document.getElementById("chunk-" + chunk).textContent);
-  const bytes = Uint8Array.from(coded, (c) => c.charCodeAt(0));
+  const bytes = decode(document.getElementById("chunk-" + chunk).textContent);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Response(stream).text();
 }
@@ -88,10 +94,12 @@ async function search(words) {
     for (const [part, read] of parts.entries()) {
       const text = await read();
       if (mine !== round) return;
-      if (!text.toLowerCase().includes(want)) continue;
-      for (const [n, line] of text.split("\n").entries()) {
-        if (!line.toLowerCase().includes(want) || ++hits > mostHits) continue;
-        const item = document.createElement("li"), link = document.createElement("button"), where = document.createElement("span");
+      const lower = text.toLowerCase();
+      if (!lower.includes(want)) continue;
+      const lines = text.split("\n");
+      for (const [n, key] of lower.split("\n").entries()) {
+        if (!key.includes(want) || ++hits > mostHits) continue;
+        const line = lines[n], item = document.createElement("li"), link = document.createElement("button"), where = document.createElement("span");
         link.type = "button";
         link.textContent = line.length > 300 ? line.slice(0, 300) + " …" : line;
         link.addEventListener("click", () => show(box, part, n));

@@ -16,9 +16,8 @@ const (
 
 // plot is the progress of a step: the bytes done, and their rate.
 type plot struct {
-	Label string
-	Text  string // in place of the drawing
-	SVG   template.HTML
+	Text string // in place of the drawing
+	SVG  template.HTML
 }
 
 // plotOf draws the progress of a step. Without two points of time there is nothing to draw.

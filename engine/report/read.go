@@ -37,22 +37,37 @@ const (
 // ErrNoArtefacts is the error of a path that has nothing of a run.
 var ErrNoArtefacts = errors.New("it has no verdict.json, events.jsonl, transcript.log or summary.json")
 
-// Read reads the artefacts of runs. A path is a verdict or a summary, or the directory of a run or of several stations.
-// What is missing or damaged is in the report.
+// Read reads the artefacts of runs. A path is a verdict or a summary, or the directory of a run or of several
+// stations. What is missing or damaged is in the report.
 func Read(paths ...string) (*Report, error) {
 	r := &Report{}
 	for _, path := range paths {
 		st, err := os.Stat(path)
 		if err == nil && st.IsDir() {
-			err = r.readDir(path, len(paths) > 1)
+			err = r.readDir(path)
 		} else if err == nil {
-			err = r.readFile(path, len(paths) > 1)
+			err = r.readFile(path)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s cannot be read: %w", path, withoutPath(err))
 		}
 	}
+	r.distinguish()
 	return r, nil
+}
+
+// distinguish adds their directories to the names of runs that several have: boards without a station, or one
+// station again and again.
+func (r *Report) distinguish() {
+	count := map[string]int{}
+	for _, x := range r.runs {
+		count[x.title()]++
+	}
+	for _, x := range r.runs {
+		if count[x.title()] > 1 {
+			x.label = x.dir
+		}
+	}
 }
 
 // withoutPath returns the error without the path that a caller names.
@@ -65,7 +80,7 @@ func withoutPath(err error) error {
 }
 
 // readFile reads a verdict or a summary.
-func (r *Report) readFile(path string, several bool) error {
+func (r *Report) readFile(path string) error {
 	raw, err := input.Read(path, maxVerdict)
 	if err != nil {
 		return err
@@ -78,10 +93,7 @@ func (r *Report) readFile(path string, several bool) error {
 	if v == nil {
 		return fmt.Errorf("it is no verdict: %w", err)
 	}
-	one := &run{verdict: v, remarks: []string{"there are no events and no console: the report has only the verdict"}}
-	if several {
-		one.name = filepath.Base(filepath.Dir(path))
-	}
+	one := &run{dir: path, verdict: v, remarks: []string{"there are no events and no console: the report has only the verdict"}}
 	if err != nil {
 		one.remarks = append(one.remarks, fmt.Sprintf("%s is damaged: %v", path, err))
 	}
@@ -90,7 +102,7 @@ func (r *Report) readFile(path string, several bool) error {
 }
 
 // readDir reads the directory of a run or of several stations.
-func (r *Report) readDir(dir string, several bool) error {
+func (r *Report) readDir(dir string) error {
 	raw, err := input.Read(filepath.Join(dir, summaryName), maxVerdict)
 	switch {
 	case err == nil:
@@ -98,11 +110,7 @@ func (r *Report) readDir(dir string, several bool) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: %w", summaryName, withoutPath(err))
 	case hasRun(dir):
-		name := ""
-		if several {
-			name = filepath.Base(filepath.Clean(dir))
-		}
-		r.runs = append(r.runs, readRun(dir, name))
+		r.runs = append(r.runs, readRun(dir, ""))
 		return nil
 	}
 	stations, err := stationDirs(dir)
@@ -164,7 +172,7 @@ func (r *Report) readStations(dir string, raw []byte) error {
 
 // readRun reads the directory of a run.
 func readRun(dir, name string) *run {
-	r := &run{name: name}
+	r := &run{name: name, dir: filepath.Clean(dir)}
 	r.readVerdict(filepath.Join(dir, verdictName))
 	r.readEvents(filepath.Join(dir, eventsName))
 	for _, name := range []string{transcriptName + ".1", transcriptName} {
@@ -263,8 +271,8 @@ func (d *damage) remarks() []string {
 	return d.named
 }
 
-// readLine returns a line without its end, cut at limit bytes. whole reports whether it had an end. The error io.EOF
-// comes with the last line.
+// readLine returns a line without its end, cut at limit bytes. whole reports whether it had an end. The error
+// io.EOF comes with the last line.
 func readLine(r *bufio.Reader, limit int) (line []byte, whole bool, err error) {
 	for {
 		part, err := r.ReadSlice('\n')

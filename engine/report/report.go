@@ -1,13 +1,14 @@
 // Package report renders what runs left: pages, and the texts that CI systems read.
 //
-// It owns the reading of artefacts that may be incomplete or damaged, what counts as a success in a report, and the
-// formats. Text of boards, scripts and servers is hostile to it. It does not know the command line, and no board.
+// It owns the reading of artefacts that may be incomplete or damaged, what counts as a success in a report, and
+// the formats. Text of boards, scripts and servers is hostile to it. It does not know the command line, and no
+// board.
 package report
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
@@ -17,78 +18,49 @@ import (
 // Report is what is known of runs. Its methods change nothing: safe for concurrent use.
 type Report struct {
 	runs    []*run
-	remarks []string // what is missing or damaged, of no run alone
+	remarks []string       // what is missing or damaged, of no run alone
 	refused *engine.Report // why a command on several stations chose none
 }
 
 // run is what one run left.
 type run struct {
-	name        string // of its station, or of its directory; "" is none
-	verdict     *verdict
-	noVerdict   string // why there is none
-	resumed     bool   // the verdict is that of an earlier run
+	name        string         // of its station in a summary; "" is none
+	dir         string         // "" is none
+	label       string         // added to its name, which another run has, too
+	verdict     *engine.Report // nil if there is none
+	noVerdict   string         // why there is none
+	resumed     bool           // the verdict is that of an earlier run
 	events      []engine.Event
 	transcripts []string // paths of the parts, the oldest first
 	remarks     []string // what is missing or damaged
 }
 
-// New returns a report of runs that have just ended, by their verdicts. names are those of the stations, or nil.
-func New(verdicts []*engine.Report, names []string) (*Report, error) {
-	r := &Report{}
-	for i, v := range verdicts {
-		raw, err := json.Marshal(v)
-		if err != nil {
-			return nil, err
-		}
-		parsed, err := parseVerdict(raw)
-		if err != nil {
-			return nil, err
-		}
-		one := &run{verdict: parsed}
-		if names != nil {
-			one.name = names[i]
-		}
-		r.runs = append(r.runs, one)
-	}
-	return r, nil
-}
+// New returns a report of a run that has just ended, by its verdict.
+func New(verdict *engine.Report) *Report { return &Report{runs: []*run{{verdict: verdict}}} }
 
 // NewFleet returns a report of a command on many stations that has just ended. refused is why it started none, or nil.
-func NewFleet(results []lab.Result, refused error) (*Report, error) {
-	var verdicts []*engine.Report
-	var names []string
+func NewFleet(results []lab.Result, refused error) *Report {
+	r := &Report{}
 	for _, x := range results {
-		verdicts, names = append(verdicts, x.Report), append(names, x.Station.Name)
-	}
-	r, err := New(verdicts, names)
-	if err != nil {
-		return nil, err
-	}
-	for i, x := range results {
-		r.runs[i].resumed = x.Resumed
+		r.runs = append(r.runs, &run{name: x.Station.Name, verdict: x.Report, resumed: x.Resumed})
 	}
 	if refused != nil && len(results) == 0 { // otherwise the stations say it
 		r.refused = engine.RefusedReport(refused)
 	}
-	return r, nil
+	return r
 }
-
-// report returns the verdict as a report, nil if there is none.
-func (r *run) report() *engine.Report {
-	if r.verdict == nil {
-		return nil
-	}
-	return &r.verdict.Report
-}
-
-// outcome returns the outcome of the run.
-func (r *run) outcome() Outcome { return outcomeOf(r.report()) }
 
 // title names the run.
 func (r *run) title() string {
 	name := r.name
 	if v := r.verdict; v != nil {
-		name = cmp.Or(name, string(v.Station), v.Board)
+		name = cmp.Or(name, v.Station, v.Board)
+	}
+	if name == "" && r.dir != "" {
+		name = filepath.Base(r.dir)
+	}
+	if r.label != "" {
+		name += " (" + r.label + ")"
 	}
 	return inline(cmp.Or(name, "run"))
 }
@@ -98,7 +70,7 @@ func (r *run) script() string {
 	if r.verdict == nil {
 		return r.title()
 	}
-	return inline(cmp.Or(r.verdict.Script.path, r.verdict.Board, r.title()))
+	return inline(cmp.Or(r.verdict.Script.Path, r.verdict.Board, r.title()))
 }
 
 // mode returns the mode of the run, also of one without a verdict.
@@ -125,7 +97,7 @@ func (r *run) flashes() (all []*engine.Report) {
 // started returns when the run began, the zero time if that is not known.
 func (r *run) started() time.Time {
 	if r.verdict != nil {
-		if t, err := time.Parse(time.RFC3339Nano, string(r.verdict.Started)); err == nil {
+		if t, err := time.Parse(time.RFC3339Nano, r.verdict.Started); err == nil {
 			return t.UTC()
 		}
 	}

@@ -13,9 +13,9 @@ import (
 // maxLine is how many bytes of a line of the console are shown.
 const maxLine = 16 << 10
 
-// visible makes what a board or a script wrote harmless: bytes that are no UTF-8, control characters and characters
-// that change the order of others become visible escapes. Line ends and tabs stay. What it returns has only
-// characters that XML permits.
+// visible makes what a board or a script wrote harmless: bytes that are no UTF-8, control characters and
+// characters that change the order of others become visible escapes. Line ends and tabs stay. What it returns has
+// only characters that XML permits.
 func visible(text string) string {
 	if isPlain(text) {
 		return text
@@ -50,10 +50,11 @@ func isPlain(text string) bool {
 	return true
 }
 
+// lineBreaks escapes what would start another line or column.
+var lineBreaks = strings.NewReplacer("\n", `\n`, "\t", `\t`)
+
 // inline is visible for a text within a line.
-func inline(text string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(visible(text))
-}
+func inline(text string) string { return lineBreaks.Replace(visible(text)) }
 
 // inlines returns the texts, each within a line and of a length that can be shown.
 func inlines(all []string) []string {
@@ -64,8 +65,11 @@ func inlines(all []string) []string {
 	return lines
 }
 
-// inSeconds returns a duration as text, "12.3 s" or "4m 05s".
+// inSeconds returns a duration as text, "84 ms", "12.3 s" or "4m 05s".
 func inSeconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
 	if d < time.Minute {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}

@@ -43,47 +43,9 @@ func outcomeOf(v *engine.Report) Outcome {
 	return Failed
 }
 
-// verdict is a verdict with the fields that not every version of flashlua writes.
-type verdict struct {
-	engine.Report
-	RunID   lenient `json:"run_id"`
-	Version lenient `json:"version"`
-	Commit  lenient `json:"commit"`
-	Host    lenient `json:"host"`
-	Started lenient `json:"started"`
-	Station lenient `json:"station"`
-	Place   lenient `json:"place"`
-	Power   lenient `json:"power"`
-	Script  script  `json:"script"`
-}
-
-// script is the script of a run. JSON of another type is no script.
-type script struct{ path string }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (s *script) UnmarshalJSON(raw []byte) error {
-	var fields struct{ Path lenient }
-	if json.Unmarshal(raw, &fields) == nil {
-		s.path = string(fields.Path)
-	}
-	return nil
-}
-
-// lenient is a text. JSON of another type is no text.
-type lenient string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (l *lenient) UnmarshalJSON(raw []byte) error {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		*l = lenient(s)
-	}
-	return nil
-}
-
 // parseVerdict reads a verdict. A verdict with a field of another type is damaged, and has the other fields.
-func parseVerdict(raw []byte) (v *verdict, damage error) {
-	v = &verdict{}
+func parseVerdict(raw []byte) (v *engine.Report, damage error) {
+	v = &engine.Report{}
 	err := json.Unmarshal(raw, v)
 	var badType *json.UnmarshalTypeError
 	switch {
@@ -101,9 +63,9 @@ func kindOf(v *engine.Report) string {
 	case v == nil:
 		return "no-verdict"
 	case v.Kind != "":
-		return v.Kind
+		return inline(v.Kind)
 	case v.Check != nil && v.Check.Kind != "":
-		return v.Check.Kind
+		return inline(v.Check.Kind)
 	}
 	return "unknown"
 }

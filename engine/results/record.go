@@ -14,6 +14,7 @@ import (
 type Record struct {
 	Time      time.Time                `json:"time"`              // when the run ended
 	Host      string                   `json:"host,omitempty"`    // the machine that ran flashlua
+	RunID     string                   `json:"run_id,omitempty"`  // as in the verdict
 	Station   string                   `json:"station,omitempty"` // of the inventory; "" if the run named none
 	Board     string                   `json:"board"`             // policy or program
 	Variant   string                   `json:"variant,omitempty"` // of the board

@@ -435,6 +435,21 @@ function sequence:step(name) end
 ---@field detail? string
 ---what may be wrong although the run goes on: a partition table for sectors of another size
 ---@field warnings? string[]
+---version of this format: 1. A version adds fields, and changes or removes none
+---@field schema integer
+---26 letters and digits at random that name the run, also in each event, in the transcript and in the results. The
+---flashes of a program have the program's
+---@field run_id string
+---version of flashlua, and the commit that it was built from, if that is known
+---@field version string
+---version of flashlua, and the commit that it was built from, if that is known
+---@field commit? string
+---machine that ran flashlua
+---@field host? string
+---when the run began, after `waited_ns`, and when it ended
+---@field started? string
+---when the run began, after `waited_ns`, and when it ended
+---@field ended? string
 ---number of a flash in its program, from 1; only in `runs`, and in what `flash.run` returns
 ---@field run? integer
 ---name of the policy, or of the program
@@ -443,8 +458,19 @@ function sequence:step(name) end
 ---@field args? any
 ---variant of the policy that was chosen; left out if none was
 ---@field variant? string
+---name of the station
+---@field station? string
+---place of a coordinator that the run had
+---@field place? string
 ---console port
 ---@field port? string
+---power driver; of a command only the name, of an address neither password nor query
+---@field power? string
+---script of the policy or the program: `path`, and `sha256` of its text. A board that comes with flashlua is
+---`boards/NAME.lua`
+---@field script? flashlua.verdict_script
+---of a program: its arguments
+---@field argv? string[]
 ---digest of the policy: of its script, the modules and data files that it reads when it is loaded, and the value
 ---of each key but passwords
 ---@field policy_sha256? string
@@ -479,6 +505,10 @@ function sequence:step(name) end
 ---@field step? string
 ---@field duration_ns integer
 ---@field wait? string
+
+---@class flashlua.verdict_script the field `script` of a verdict
+---@field path string
+---@field sha256 string
 
 ---@class flashlua.verdict_image the field `image` of a verdict
 ---@field path string

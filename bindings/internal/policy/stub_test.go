@@ -295,7 +295,7 @@ func TestStubHasTheVerdict(t *testing.T) {
 				}
 				return names[table]
 			})
-			if options == "omitempty" {
+			if strings.HasPrefix(options, "omit") {
 				f.name += "?"
 			}
 			c.fields = append(c.fields, f)
