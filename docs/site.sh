@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the site build/site from README.md and docs/. Run by `make site`. A broken link is an error.
+# Builds the site build/site from the documents. Run by `make site`. A broken link is an error.
 #
 # Exit codes: 0 it is built, 3 mkdocs or its theme is missing.
 set -eu
@@ -13,8 +13,8 @@ command -v mkdocs >/dev/null || missing mkdocs
 from=build/site-src
 rm -rf $from
 mkdir -p $from/docs $from/scripts/examples
-cp README.md CONTRIBUTING.md $from
-cp docs/*.md docs/*.svg docs/*.css docs/*.service $from/docs
+cp ./*.md LICENSE $from
+cp docs/*.md docs/*.svg docs/*.css docs/*.json docs/*.service $from/docs
 cp scripts/examples/*.lua $from/scripts/examples
 status=0
 out=$(mkdocs build --quiet --strict --config-file docs/mkdocs.yml 2>&1) || status=$?
