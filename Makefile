@@ -20,8 +20,8 @@ LIMITS   = -timeout 1h -parallel 4 -vet=off
 # The race detector needs a C compiler. GORACE ends its sleep of a second at the end of each test program.
 RACE     = $(if $(shell command -v gcc cc 2>/dev/null),-race)
 # Tests that decode or compile much in one goroutine run without the race detector, which makes them five times slower.
-HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestLuaSuite|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands|TestStepsAreTheScripts|TestPolicyRefusals)$$
-HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/internal/flash ./engine/internal/image
+HEAVY    = ^(TestMaxSize|TestHalfOfTheDisk|TestEveryBit|TestEveryBitOfXZBlocks|TestBmapEveryBit|TestManyRanges|FuzzRanges|FuzzOpen|TestEveryFormatLocally|TestEveryFormatByABoard|TestHugeImage|TestSmallerThanItSays|TestLosesWhatIsFar|TestDifferential|TestLuaSuite|TestSyntaxLimits|TestLimitsEndEverything|TestInstructionsCountTheirOperands|TestStepsAreTheScripts|TestPolicyRefusals|TestWritersOfMuch|TestUBootSendsPacked|TestUBootAlias|TestZerosAfterTheEnd|TestPoisonedCache|TestSizesOfPrograms)$$
+HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/internal/flash ./engine/internal/image ./engine/internal/simboard
 # The long benchmarks of bench-flash.
 RACES    = BenchmarkFlash|BenchmarkUBootFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards|BenchmarkCold|BenchmarkFleet
 
