@@ -102,6 +102,8 @@ func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 		return j, to, err
 	}
 	switch {
+	case c.String("transcript") == standardOutput:
+		err = usageErrorFor("console", "--transcript - is not possible: the standard output is the console")
 	case c.NArg() > 0:
 		err = usageErrorFor("console", "unexpected argument %q", c.Args().First())
 	case j.Port == "":

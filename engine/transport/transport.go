@@ -59,7 +59,8 @@ func Examples() []string {
 	return all
 }
 
-// Check returns an error if spec names no kind of port. It opens nothing. A device's path without a scheme is a serial port.
+// Check returns an error if spec names no kind of port. It opens nothing. The path of a device without a scheme is a
+// serial port.
 func Check(spec string) error {
 	name, address, _ := strings.Cut(WithScheme(spec), ":")
 	if _, known := schemes[name]; known && address != "" {
