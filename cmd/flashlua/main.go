@@ -74,8 +74,7 @@ func (env Env) run() int {
 	env.Args = versionAsCommand(env.Args)
 	app := env.app()
 	if words, asked := completionWords(env.Args); asked {
-		complete(app, words)
-		return 0
+		return env.complete(app, words)
 	}
 	args, err := reorderArgs(app, env.Args)
 	if err == nil {
