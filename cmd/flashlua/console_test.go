@@ -139,7 +139,7 @@ func TestConsoleOnATerminal(t *testing.T) {
 	read(t, board, "\x03\x1a\x04")
 	io.WriteString(board, "a\x1b[6nb\xff")
 	io.WriteString(d.person, "last\x1dnot sent")
-	d.ends(code, 0, "console on "+d.env.Args[3]+"; Ctrl-] quits\n", "\nconsole closed\n")
+	d.ends(code, 0, "console on "+d.env.Args[3]+"; Ctrl-] quits, Ctrl-^ ? lists the keys\n", "\nconsole closed\n")
 	if rest, _ := io.ReadAll(board); string(rest) != "last" {
 		t.Errorf("sent to the board after the quit key: %q; want nothing", rest)
 	}
