@@ -11,8 +11,8 @@ import (
 
 	"github.com/flashlua/flashlua/bindings/internal/check"
 	"github.com/flashlua/flashlua/bindings/internal/policy"
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/lab"
 )

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/scripts"

@@ -152,7 +152,7 @@ func unknownArgument(p *Policy, name string) error {
 		return classify.WithHint(classify.New(classify.Usage, "board %s has no argument %q: it takes none", p.Name, name),
 			`a policy declares its arguments: args = { name = { type = "string" } }`)
 	}
-	return classify.New(classify.Usage, "board %s has no argument %q: it has %s", p.Name, name, strings.Join(slices.Sorted(maps.Keys(p.Args)), ", "))
+	return classify.New(classify.Usage, "board %s has no argument %q: it has %s", p.Name, name, knownNames(name, slices.Sorted(maps.Keys(p.Args))))
 }
 
 func (r *boardRun) resolveArguments(context.Context) (err error) {

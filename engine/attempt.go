@@ -40,7 +40,7 @@ func (r *boardRun) attemptLoop(ctx context.Context) classify.Decision {
 	var last error
 	for n := 0; ; n++ {
 		d, a := r.attempt(ctx, n, last)
-		if d.Err == nil || d.Class == classify.Fatal || n >= *r.limits.Retries {
+		if d.Err == nil || d.Class == classify.Fatal || r.isLast(n) {
 			return d
 		}
 		last = d.Err
@@ -63,6 +63,9 @@ func (r *boardRun) attemptLoop(ctx context.Context) classify.Decision {
 	}
 }
 
+// isLast reports whether no retry is left after the n-th attempt, n counted from 0.
+func (r *boardRun) isLast(n int) bool { return n >= *r.limits.Retries }
+
 // attempt makes the n-th attempt, n counted from 0, and records it. last is the error of the attempt before.
 func (r *boardRun) attempt(ctx context.Context, n int, last error) (classify.Decision, *Attempt) {
 	r.events.beginAttempt(n + 1)
@@ -77,7 +80,7 @@ func (r *boardRun) attempt(ctx context.Context, n int, last error) (classify.Dec
 	}
 	d := r.decider.decide(ctx, classify.WithTarget(classify.WithAttempt(err, n+1, r.history.errors()...), string(r.ledger.state())))
 	a := r.report.addAttempt(n+1, took, d)
-	r.events.emit(Event{Type: EventAttemptEnd, Took: took, Error: d.Err.Error(), Kind: a.Kind, Class: a.Class, Rule: a.Rule, Step: a.Step})
+	r.events.emit(Event{Type: EventAttemptEnd, Took: took, Error: d.Err.Error(), Kind: a.Kind, Class: a.Class, Rule: a.Rule, Step: a.Step, Last: d.Class == classify.Retry && r.isLast(n)})
 	return d, a
 }
 

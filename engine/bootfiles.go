@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/internal/serve"
 	"github.com/flashlua/flashlua/engine/internal/tempdir"
@@ -97,7 +98,7 @@ func (b *bootFiles) list(p *Policy, names []string) (all []bootFile, err error) 
 	for _, name := range names {
 		f, ok := b.files[name]
 		if !ok {
-			return nil, classify.New(classify.ConfigPolicy, "board %s has no file %q", p.Name, name)
+			return nil, classify.New(classify.ConfigPolicy, "board %s has no file %q%s", p.Name, name, suggest.Nearest(name, slices.Collect(maps.Keys(p.Files))))
 		}
 		all = append(all, f)
 	}

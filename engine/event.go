@@ -27,6 +27,7 @@ type Event struct {
 	Kind    string        `json:"kind,omitempty"`
 	Class   string        `json:"class,omitempty"`       // retry or fatal
 	Rule    string        `json:"rule,omitempty"`        // that decided on the class
+	Last    bool          `json:"last,omitempty"`        // no attempt follows, although the class is retry
 	Wait    time.Duration `json:"wait_ns,omitempty"`     // before the next attempt
 	Took    time.Duration `json:"duration_ns,omitempty"` // of a step or attempt
 	Done    int64         `json:"done,omitempty"`        // bytes

@@ -5,10 +5,10 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/transport"
 )
 
 // Job is what the operator asks of a board's run. Plain data: safe for concurrent use while nothing changes it.
@@ -92,7 +92,7 @@ func (j Job) checkFiles(p *Policy) error {
 		if len(known) == 0 {
 			return classify.New(classify.Usage, "board %s has no files, and so no file %q to replace", p.Name, name)
 		}
-		return classify.WithHint(classify.New(classify.Usage, "board %s has no file %q to replace", p.Name, name), "it has %s", strings.Join(known, ", "))
+		return classify.WithHint(classify.New(classify.Usage, "board %s has no file %q to replace", p.Name, name), "it has %s", knownNames(name, known))
 	}
 	return nil
 }
@@ -119,6 +119,16 @@ func (j Job) Mode() Mode {
 		return ModeVerify
 	}
 	return ModeFlash
+}
+
+// withSchemes returns the job with the scheme of each port that is the bare path of a device.
+func (j Job) withSchemes() Job {
+	j.Port = transport.WithScheme(j.Port)
+	j.Consoles = maps.Clone(j.Consoles)
+	for name, spec := range j.Consoles {
+		j.Consoles[name] = transport.WithScheme(spec)
+	}
+	return j
 }
 
 // Connections returns all ports and drivers of the job, as the operator named them.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 	"github.com/flashlua/flashlua/engine/power"
 )
 
@@ -103,7 +104,12 @@ func unknownConnection(what, name, board string, known []string) error {
 		return classify.WithHint(classify.New(classify.Usage, "board %s has no %s %q: it has none", board, what, name),
 			"a policy declares them: %ss = { %s = {} }", what, name)
 	}
-	return classify.New(classify.Usage, "board %s has no %s %q: it has %s", board, what, name, strings.Join(known, ", "))
+	return classify.New(classify.Usage, "board %s has no %s %q: it has %s", board, what, name, knownNames(name, known))
+}
+
+// knownNames returns all names, and the one that a mistyped one was meant to be.
+func knownNames(mistyped string, known []string) string {
+	return strings.Join(known, ", ") + suggest.Nearest(mistyped, known)
 }
 
 // missingConnection is the error of an output or a console that is not connected.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 	"github.com/flashlua/flashlua/engine/console"
 	"github.com/flashlua/flashlua/engine/shell"
 	"github.com/flashlua/flashlua/engine/transport"
@@ -125,7 +127,7 @@ func (p *Policy) target(name string) (Target, error) {
 	case name == "":
 		return t, classify.WithHint(classify.New(classify.Usage, "board %s has more than one target", p.Name), "name one with --target: %s", strings.Join(known, ", "))
 	case !ok:
-		return t, classify.WithHint(classify.New(classify.Usage, "board %s has no target %q", p.Name, name), "it has %s%s", strings.Join(known, ", "), p.targetAt(name))
+		return t, classify.WithHint(classify.New(classify.Usage, "board %s has no target %q", p.Name, name), "it has %s%s", strings.Join(known, ", "), cmp.Or(p.targetAt(name), suggest.Nearest(name, known)))
 	}
 	return t, nil
 }

@@ -139,6 +139,7 @@ type boardRun struct {
 const tokenLength = 6
 
 func (e Engine) newBoardRun(p *Policy, j Job, mode Mode) *boardRun {
+	j = j.withSchemes()
 	r := &boardRun{run: e.newRun(p.Name, mode, imageOptions{j.MaxSize, j.Format, j.NoBlockMap}), policy: p, job: j, token: rand.Text()[:tokenLength]}
 	r.secrets.Add(p.UBoot.Password, p.Linux.Password)
 	for _, name := range j.SecretArgs {

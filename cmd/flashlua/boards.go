@@ -51,7 +51,7 @@ func (env Env) boards(c *cli.Context) error {
 	case len(args) == 0:
 		return env.listBoards(c.Bool("json"))
 	case args[0] != "show":
-		return usageErrorFor("boards", "flashlua boards has no command %q, only show", args[0])
+		return usageErrorFor("boards", "flashlua boards has no command %q, only show%s", args[0], bindings.DidYouMean(args[0], []string{"show"}))
 	case len(args) == 1:
 		return usageErrorFor("boards", "SCRIPT is required: flashlua boards show SCRIPT")
 	case len(args) > 2:

@@ -58,29 +58,47 @@ func completionWords(args []string) ([]string, bool) {
 	return args[1:last], true
 }
 
-// complete prints the possible words at the cursor, one per line. urfave/cli's own completion does not serve: it
-// parses flags only up to the first argument. BashComplete of a command prints its possible arguments.
-func complete(app *cli.App, words []string) {
+// noFiles is the exit code of a completion at a place where no file is meant.
+const noFiles = 1
+
+// complete prints the possible words at the cursor, one per line, and returns noFiles or 0. urfave/cli's own completion
+// does not serve: it parses flags only up to the first argument. BashComplete of a command prints its possible arguments.
+func (env Env) complete(app *cli.App, words []string) int {
 	done, cur := words[:len(words)-1], words[len(words)-1]
 	if len(done) == 0 {
 		printNames(app.Writer, app.Commands)
-		return
+		return noFiles
 	}
 	cmd := app.Command(done[0])
 	if cmd == nil {
-		return
+		return 0
 	}
 	rest := done[1:]
 	for len(rest) > 0 && subcommand(cmd, rest[0]) != nil {
 		cmd, rest = subcommand(cmd, rest[0]), rest[1:]
 	}
 	args, wantsValue := positionalArgs(cmd, rest)
+	values := func(name, cur, before string) int {
+		all, known := completedLine{env, rest, args}.values(name, cur)
+		for _, v := range all {
+			fmt.Fprintln(app.Writer, before+v)
+		}
+		if known {
+			return noFiles
+		}
+		return 0
+	}
+	given, value, hasValue := strings.Cut(cur, "=")
 	switch {
-	case wantsValue: // the shell completes file names; other values are unknown
+	case wantsValue:
+		return values(strings.TrimLeft(rest[len(rest)-1], "-"), cur, "")
+	case strings.HasPrefix(cur, "-") && hasValue:
+		return values(strings.TrimLeft(given, "-"), value, given+"=")
 	case strings.HasPrefix(cur, "-"):
 		for _, f := range append(cmd.Flags, cli.HelpFlag) {
 			fmt.Fprintln(app.Writer, "--"+f.Names()[0])
 		}
+		return noFiles
 	case len(cmd.Subcommands) > 0 && len(args) == 0:
 		printNames(app.Writer, cmd.Subcommands)
 	case cmd.BashComplete != nil:
@@ -89,6 +107,7 @@ func complete(app *cli.App, words []string) {
 		set.Parse(append([]string{"--"}, args...))
 		cmd.BashComplete(cli.NewContext(app, set, nil))
 	}
+	return 0
 }
 
 func printNames(w io.Writer, commands []*cli.Command) {

@@ -18,7 +18,7 @@ import (
 func (env Env) consoleCommand() *cli.Command {
 	return &cli.Command{
 		Name: "console", Usage: "connect the terminal to a board's console",
-		Description: "Ctrl-] quits. --at first brings the board to the U-Boot prompt, or to a shell of the Linux that the policy boots, and\n" +
+		Description: "Ctrl-] quits, and Ctrl-^ ? lists the other keys. --at first brings the board to the U-Boot prompt, or to a shell of the Linux that the policy boots, and\n" +
 			"leaves the power on. Without a terminal, the standard input is sent line by line, and the console closes when the\n" +
 			"board has been silent for a second after the last line.\n\n" +
 			"  flashlua console --port serial:/dev/ttyUSB0 --set console.baud=9600\n" +
@@ -36,6 +36,7 @@ func (env Env) consoleCommand() *cli.Command {
 			&cli.GenericFlag{Name: "file", Value: &repeated{}, Usage: "with --at linux: use another file for one of the boot files, `NAME=PATH`; may be repeated"},
 			&cli.GenericFlag{Name: "set", Value: &repeated{}, Usage: "override a policy key, `KEY=VALUE`; may be repeated"},
 			&cli.StringFlag{Name: "transcript", Usage: "record the output of the board in `FILE`"},
+			&cli.BoolFlag{DisableDefaultText: true, Name: "log-input", Usage: "with --transcript: record also what is typed, with the passwords in it"},
 		},
 		OnUsageError: onUsageError,
 		Action:       env.console,
@@ -69,7 +70,7 @@ func (env Env) console(c *cli.Context) error {
 	}
 	report := e.Interactive(inv.Context, policy, job, to, func(ctx context.Context, con *console.Console) error {
 		p.end()
-		return env.interact(ctx, inv, con, job.Port, to != engine.BoardAsIs)
+		return env.interact(ctx, inv, con, interactOptions{job.Port, to != engine.BoardAsIs, c.Bool("log-input")})
 	})
 	if e.Console != nil {
 		e.Console.Close() // the sink keeps the same error
@@ -105,6 +106,10 @@ func consoleJob(c *cli.Context) (engine.Job, engine.BoardState, error) {
 		return j, to, err
 	}
 	switch {
+	case c.String("transcript") == standardOutput:
+		err = usageErrorFor("console", "--transcript - is not possible: the standard output is the console")
+	case c.Bool("log-input") && !c.IsSet("transcript"):
+		err = usageErrorFor("console", "--log-input needs --transcript: what is typed is recorded there")
 	case c.NArg() > 0:
 		err = usageErrorFor("console", "unexpected argument %q", c.Args().First())
 	case j.Port == "":

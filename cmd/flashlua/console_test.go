@@ -139,7 +139,7 @@ func TestConsoleOnATerminal(t *testing.T) {
 	read(t, board, "\x03\x1a\x04")
 	io.WriteString(board, "a\x1b[6nb\xff")
 	io.WriteString(d.person, "last\x1dnot sent")
-	d.ends(code, 0, "console on "+d.env.Args[3]+"; Ctrl-] quits\n", "\nconsole closed\n")
+	d.ends(code, 0, "console on "+d.env.Args[3]+"; Ctrl-] quits, Ctrl-^ ? lists the keys\n", "\nconsole closed\n")
 	if rest, _ := io.ReadAll(board); string(rest) != "last" {
 		t.Errorf("sent to the board after the quit key: %q; want nothing", rest)
 	}
@@ -254,16 +254,16 @@ func TestConsoleIsLocked(t *testing.T) {
 func TestPortsAreListed(t *testing.T) {
 	ports := []transport.PortInfo{
 		{Name: "/dev/ttyS0", Device: "/dev/ttyS0"},
-		{Name: "/dev/serial/by-id/usb-FTDI-port0", Device: "/dev/ttyUSB0", USB: "0403:6001", Serial: "A6", Manufacturer: "FTDI", Product: "FT232R", Holder: "process 42 (tio)"},
+		{Name: "/dev/serial/by-id/usb-FTDI-port0", Device: "/dev/ttyUSB0", Driver: "ftdi_sio", USB: "0403:6001", Serial: "A6", Manufacturer: "FTDI", Product: "FT232R", Holder: "process 42 (tio)"},
 	}
 	for _, tt := range []struct {
 		ports []transport.PortInfo
 		args  []string
 		want  string
 	}{
-		{ports, nil, "serial:/dev/ttyS0\nserial:/dev/serial/by-id/usb-FTDI-port0\n  device   /dev/ttyUSB0\n  usb      0403:6001\n" +
+		{ports, nil, "serial:/dev/ttyS0\nserial:/dev/serial/by-id/usb-FTDI-port0\n  device   /dev/ttyUSB0\n  driver   ftdi_sio\n  usb      0403:6001\n" +
 			"  serial   A6\n  maker    FTDI\n  product  FT232R\n  used by  process 42 (tio)\n"},
-		{ports[:1], []string{"--json"}, "[\n  {\n    \"name\": \"/dev/ttyS0\",\n    \"device\": \"/dev/ttyS0\"\n  }\n]\n"},
+		{ports[:1], []string{"--json"}, "[\n  {\n    \"port\": \"serial:/dev/ttyS0\",\n    \"name\": \"/dev/ttyS0\",\n    \"device\": \"/dev/ttyS0\"\n  }\n]\n"},
 		{nil, nil, "no serial port on this machine\n"},
 		{[]transport.PortInfo{}, []string{"--json"}, "[]\n"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 )
 
@@ -18,8 +19,12 @@ func printFailure(w io.Writer, p colors, r *engine.Report) {
 	if r.Hint != "" {
 		block(w, "Hint", r.Hint)
 	}
-	for _, s := range r.Secondary {
-		block(w, "Also", s)
+	for i, s := range r.Secondary {
+		label := "Also"
+		if len(r.Secondary) > 1 {
+			label = fmt.Sprintf("Also %d", i+1)
+		}
+		block(w, label, s)
 	}
 	if len(r.Console) > 0 {
 		block(w, "Console", strings.Join(r.Console, "\n"))
@@ -72,7 +77,10 @@ func summary(r *engine.Report) string {
 	}
 	verdict := byRule(r.Class, r.Rule)
 	if r.Exit == engine.ExitExhausted {
-		verdict = "all attempts, the last: " + verdict
+		verdict = "no attempt left"
+		if r.Rule != string(classify.RuleRetry) {
+			verdict += ", rule " + inline(r.Rule)
+		}
 	}
 	s := fmt.Sprintf("%s: %s", r.Result, verdict)
 	if r.Kind != "" {

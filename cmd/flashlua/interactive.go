@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	quitKey = 0x1d // Ctrl-], as in telnet
-
 	// When the standard input is no terminal, the next line is sent when the board has been silent for lineQuiet,
 	// or after lineLimit: U-Boot loses input while it runs a command. The console closes lastQuiet after the last
 	// line's answer.
@@ -28,14 +26,25 @@ const (
 	consoleSize = 16 << 20 // bytes of board output that may wait for the standard output
 )
 
+// interactOptions are how a console is connected to a terminal.
+type interactOptions struct {
+	port     string // for the greeting
+	fresh    bool   // the board is at a prompt that was printed earlier
+	logInput bool   // record in the transcript what is typed
+}
+
 // interact connects the local terminal, or the standard streams if there is no terminal, to a board's console
 // until the user quits, the console is lost or ctx ends. It restores the terminal in every case.
-func (env Env) interact(ctx context.Context, inv *invocation, con *console.Console, port string, fresh bool) error {
+func (env Env) interact(ctx context.Context, inv *invocation, con *console.Console, o interactOptions) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	in := func() error { return forwardLines(ctx, con, env.Stdin) }
+	send := con.SendRaw
+	if o.logInput {
+		send = con.SendTyped
+	}
+	in := func() error { return forwardLines(ctx, con, send, env.Stdin) }
 	if fd := int(env.Stdin.Fd()); term.IsTerminal(fd) {
-		fmt.Fprintf(env.Stderr, "console on %s; Ctrl-] quits\n", port)
+		fmt.Fprintf(env.Stderr, "console on %s; Ctrl-] quits, Ctrl-^ ? lists the keys\n", o.port)
 		inv.stderr.flush(inv.clk) // in raw mode the line end would not return the cursor
 		was, err := term.MakeRaw(fd)
 		if err != nil {
@@ -45,10 +54,17 @@ func (env Env) interact(ctx context.Context, inv *invocation, con *console.Conso
 			term.Restore(fd, was)
 			fmt.Fprintln(env.Stderr, "\nconsole closed")
 		}()
-		in = func() error { return forwardKeys(ctx, con, env.Stdin, fresh) }
+		in = func() error {
+			return forwardKeys(ctx, env.Stdin, o.fresh, keyActions{send: send, sendBreak: con.Break, say: env.sayRaw})
+		}
 	}
 	out := newSink("console", inv.stdout.w, func(lost engine.Loss) []byte {
-		return fmt.Appendf(nil, "\r\n[flashlua: %d bytes dropped, the output is too slow]\r\n", lost.Bytes)
+		text := fmt.Sprintf("\r\n[flashlua: %d bytes dropped, the output is too slow]\r\n", lost.Bytes)
+		if env.Terminal(env.Stdout) > 0 {
+			return []byte(text)
+		}
+		io.WriteString(env.Stderr, text) // a file or a pipe has what the board printed, and nothing else
+		return nil
 	})
 	out.size = consoleSize
 	defer con.Subscribe(func(p []byte) { out.Write(p) })()
@@ -85,32 +101,14 @@ func recoverPanic(f func() error) (err error) {
 	return f()
 }
 
-// forwardKeys sends the keys from in to the board until the quit key. With fresh, the board is at a prompt that
-// was printed earlier; Ctrl-C makes it print the prompt again. Enter would make U-Boot repeat its last command.
-func forwardKeys(ctx context.Context, con *console.Console, in io.Reader, fresh bool) error {
-	if fresh {
-		if err := con.SendRaw(ctx, []byte{0x03}); err != nil {
-			return err
-		}
-	}
-	buf := make([]byte, 4<<10)
-	for {
-		n, rerr := in.Read(buf)
-		typed, _, quit := bytes.Cut(buf[:n], []byte{quitKey})
-		if err := con.SendRaw(ctx, typed); err != nil || quit || rerr != nil {
-			return err // a closed terminal quits too
-		}
-	}
-}
-
 // forwardLines sends the lines from in to the board. After each line, and at the end, it waits until the board is
 // silent.
-func forwardLines(ctx context.Context, con *console.Console, in io.Reader) error {
+func forwardLines(ctx context.Context, con *console.Console, send func(context.Context, []byte) error, in io.Reader) error {
 	buf := make([]byte, 4<<10)
 	for {
 		n, rerr := in.Read(buf)
 		for line := range bytes.Lines(buf[:n]) {
-			if err := con.SendRaw(ctx, line); err != nil {
+			if err := send(ctx, line); err != nil {
 				return err
 			}
 			if bytes.HasSuffix(line, []byte("\n")) {

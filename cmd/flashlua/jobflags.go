@@ -43,9 +43,9 @@ func jobFlags(imageUsage string) []cli.Flag {
 		&cli.BoolFlag{DisableDefaultText: true, Name: "verbose", Aliases: []string{"v"}, Usage: "print steps when they begin, and the output of the board"},
 		&cli.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print only the result"},
 		&cli.StringFlag{Name: "out", Usage: "write verdict.json, events.jsonl and transcript.log to `DIR`, replacing those of an earlier run"},
-		&cli.StringFlag{Name: "verdict", Usage: "write the verdict to `FILE`, as JSON"},
-		&cli.StringFlag{Name: "events", Usage: "write events to `FILE` while the run goes on, one JSON object per line"},
-		&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`"},
+		&cli.StringFlag{Name: "verdict", Usage: "write the verdict to `FILE`, or - for standard output, as JSON"},
+		&cli.StringFlag{Name: "events", Usage: "write events to `FILE`, or -, while the run goes on, one JSON object per line"},
+		&cli.StringFlag{Name: "transcript", Usage: "record the console in `FILE`, or -"},
 		resultsFlag(),
 	}, slices.Concat(reportFlags(), onFlags(), manyFlags())...)
 }

@@ -32,13 +32,13 @@ var owners = map[string][]string{
 var imports = map[string][]string{
 	"classify": nil,
 	"bindings/internal/luaoption": {
-		"bindings/internal/option", "bindings/internal/suggest", "bindings/internal/vm", "classify", "engine/console",
+		"bindings/internal/option", "classify/suggest", "bindings/internal/vm", "classify", "engine/console",
 	},
 	"bindings/internal/policy": {
-		"bindings/internal/luaoption", "bindings/internal/option", "bindings/internal/suggest", "bindings/internal/vm",
+		"bindings/internal/luaoption", "bindings/internal/option", "classify/suggest", "bindings/internal/vm",
 		"classify", "engine", "engine/console", "engine/shell", "engine/transport", "engine/uboot",
 	},
-	"bindings/internal/vm":    {"bindings/internal/suggest", "classify", "engine/clock"},
+	"bindings/internal/vm":    {"classify/suggest", "classify", "engine/clock"},
 	"bindings/internal/lua51": {"bindings/internal/luatree", "bindings/internal/vm", "classify"},
 }
 

@@ -74,10 +74,10 @@ func (env Env) run() int {
 	if len(env.Args) == 3 && env.Args[1] == remoteRunName {
 		return env.remoteRun(remoteCache(env.Args[2]))
 	}
+	env.Args = versionAsCommand(env.Args)
 	app := env.app()
 	if words, asked := completionWords(env.Args); asked {
-		complete(app, words)
-		return 0
+		return env.complete(app, words)
 	}
 	args, err := reorderArgs(app, env.Args)
 	if err == nil {
@@ -89,7 +89,7 @@ func (env Env) run() int {
 	case exitCode:
 		return int(err)
 	case cli.ExitCoder: // only urfave/cli's help command returns one
-		return env.reportRefusal(app, usageError("%s", err))
+		return env.reportRefusal(app, unknownTopic(app, env.Args, err))
 	}
 	return env.reportRefusal(app, err)
 }
@@ -110,16 +110,12 @@ func (env Env) app() *cli.App {
 			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.holdCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.envCommand(), env.portsCommand(),
 			env.resultsCommand(), env.reportCommand(), env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),
 		},
+		Flags:          []cli.Flag{versionFlag()},
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   onUsageError,
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
-				var known []string
-				for _, cmd := range c.App.Commands {
-					known = append(known, cmd.Name)
-				}
-				name := c.Args().First()
-				return usageError("unknown command %q%s", name, bindings.DidYouMean(name, known))
+				return unknownCommand(c.App, c.Args().First())
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -129,6 +125,22 @@ func (env Env) app() *cli.App {
 		cmd.Before, cmd.Action = env.useVariables, func(c *cli.Context) error { return nameOrigins(c, action(c)) }
 	}
 	return app
+}
+
+func unknownCommand(app *cli.App, name string) error {
+	var known []string
+	for _, cmd := range app.Commands {
+		known = append(known, cmd.Name)
+	}
+	return usageError("unknown command %q%s", name, bindings.DidYouMean(name, known))
+}
+
+// unknownTopic returns the error of the command help for a word that is no command.
+func unknownTopic(app *cli.App, args []string, err error) error {
+	if topic := args[len(args)-1]; len(args) == 3 && app.Command(topic) == nil {
+		return unknownCommand(app, topic)
+	}
+	return usageError("%s", err)
 }
 
 func (env Env) printFailure(r *engine.Report) { printFailure(env.Stderr, env.colors(env.Stderr), r) }

@@ -88,7 +88,7 @@ func (m *manyOutputs) open(i int) (artefacts, error) {
 			return m.dirs[i]
 		}
 		return ""
-	}, m.inputs, m.clk)
+	}, m.inputs, nil, m.clk)
 }
 
 // readVerdict returns the verdict of the earlier run of a station, nil if there is none.

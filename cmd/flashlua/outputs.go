@@ -24,6 +24,9 @@ import (
 // artefactNames are the names of a run's files in the directory of --out, by the flag that names the file itself.
 var artefactNames = map[string]string{"verdict": "verdict.json", "events": "events.jsonl", "transcript": "transcript.log"}
 
+// standardOutput is the value of a flag that names the standard output instead of a file.
+const standardOutput = "-"
+
 // artefacts are the files that a run writes. They are opened before the run, so that a wrong path is an error at
 // once.
 type artefacts struct {
@@ -34,6 +37,7 @@ type artefacts struct {
 	runID      string // of the run, which its outputs have
 	reports    reportOutputs
 	files      []io.Closer
+	onStdout   bool // one of them is the standard output, where nothing else may be printed
 }
 
 // openArtefacts opens the files that the flags name, and the results of the run.
@@ -42,7 +46,11 @@ func (env Env) openArtefacts(c *cli.Context, clk clock.Clock) (artefacts, error)
 		return env.remote.artefacts(clk)
 	}
 	inputs := append(c.Args().Slice(), c.String("image"), c.String("sha256"), c.String("to"))
-	a, err := openOutputs(c.String, inputs, clk)
+	stdout := env.Stdout
+	if s, ok := stdout.(*sink); ok {
+		stdout = s.w // the output gets a sink of its own
+	}
+	a, err := openOutputs(c.String, inputs, stdout, clk)
 	reports, failed := openReports(c.String, inputs)
 	a.reports, err = reports, cmp.Or(err, failed)
 	if err == nil {
@@ -53,13 +61,23 @@ func (env Env) openArtefacts(c *cli.Context, clk clock.Clock) (artefacts, error)
 
 // openOutputs opens the files that flags name: value returns the value of verdict, events, transcript and out. inputs
 // are files that must not be replaced. If one of the outputs cannot be opened, the verdict can still be written.
-func openOutputs(value func(flag string) string, inputs []string, clk clock.Clock) (a artefacts, err error) {
+func openOutputs(value func(flag string) string, inputs []string, stdout io.Writer, clk clock.Clock) (a artefacts, err error) {
 	a.verdict, a.runID = &verdict{}, engine.NewRunID()
 	path := func(flag string) string { return artefactPath(value(flag), value("out"), flag) }
+	var onStdout []string
+	for _, flag := range slices.Sorted(maps.Keys(artefactNames)) {
+		if path(flag) == standardOutput {
+			onStdout = append(onStdout, "--"+flag)
+		}
+	}
+	a.onStdout = len(onStdout) > 0
+	if len(onStdout) > 1 {
+		return a, usageError("%s cannot both be the standard output", strings.Join(onStdout, " and "))
+	}
 	others := func(flag string) []string {
-		all := slices.Clone(inputs)
+		all := slices.DeleteFunc(slices.Clone(inputs), isStream)
 		for other := range artefactNames {
-			if other != flag {
+			if other != flag && !isStream(path(other)) {
 				all = append(all, path(other))
 			}
 		}
@@ -69,6 +87,10 @@ func openOutputs(value func(flag string) string, inputs []string, clk clock.Cloc
 		return unreadHint(classify.Wrap(err, classify.OutputOpen, "--%s %s cannot be written", flag, path(flag)))
 	}
 	open := func() error {
+		if path("verdict") == standardOutput {
+			a.verdict.stdout = stdout
+			return nil
+		}
 		v, err := newVerdict(path("verdict"), others("verdict")...)
 		if err == nil {
 			a.verdict = v
@@ -91,14 +113,18 @@ func openOutputs(value func(flag string) string, inputs []string, clk clock.Cloc
 			return a, err
 		}
 	}
-	if p := path("events"); p != "" {
+	if p := path("events"); p == standardOutput {
+		a.events = newSink("events", stdout, eventsMark(clk, a.runID))
+	} else if p != "" {
 		f, err := create(p, others("events")...)
 		if err != nil {
 			return a, failed("events", err)
 		}
 		a.events, a.files = newSink("events", f, eventsMark(clk, a.runID)), append(a.files, f)
 	}
-	if p := path("transcript"); p != "" {
+	if p := path("transcript"); p == standardOutput {
+		a.transcript = newSink("transcript", stdout, transcriptMark(clk))
+	} else if p != "" {
 		f, err := newRotatingFile(p, others("transcript")...)
 		if err != nil {
 			return a, failed("transcript", err)
@@ -107,6 +133,9 @@ func openOutputs(value func(flag string) string, inputs []string, clk clock.Cloc
 	}
 	return a, nil
 }
+
+// isStream reports whether a path names a standard stream, not a file.
+func isStream(path string) bool { return path == standardOutput }
 
 // artefactPath returns the path of an artefact: the file that its own flag names, else its file in the directory
 // of --out. "" is no file.
@@ -222,7 +251,11 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	if named["out"] != "" && prepareOutDir(named["out"], inputs) != nil {
 		return
 	}
-	if v, err := newVerdict(artefactPath(named["verdict"], named["out"], "verdict"), inputs...); err == nil {
+	if named["verdict"] == standardOutput {
+		(&verdict{stdout: env.Stdout}).write(clock.Real{}, r)
+		return
+	}
+	if v, err := newVerdict(artefactPath(named["verdict"], named["out"], "verdict"), slices.DeleteFunc(inputs, isStream)...); err == nil {
 		v.write(clock.Real{}, r) // the error of the command line is the one to show
 	}
 }

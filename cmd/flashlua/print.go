@@ -150,7 +150,11 @@ func (p *printer) event(e engine.Event) {
 		p.printf("  %s%-10s %7s  %s\n", strings.Repeat("  ", len(p.steps)), e.Step, seconds(e.Took), state)
 	case engine.EventAttemptEnd:
 		if e.Error != "" {
-			p.printf("  %s: %s\n", byRule(e.Class, e.Rule), e.Error)
+			decision := byRule(e.Class, e.Rule)
+			if e.Last {
+				decision = "no attempt left"
+			}
+			p.printf("  %s: %s\n", decision, e.Error)
 		}
 	case engine.EventProgress:
 		p.progress(e)

@@ -26,6 +26,7 @@ func (env Env) runOn(c *cli.Context) error {
 	defer end()
 	out, err := until(inv, drainTime, func() (artefacts, error) { return env.openArtefacts(c, inv.clk) })
 	defer out.close()
+	env = env.apart(out)
 	if err == nil {
 		var r *remoteClient
 		if r, err = env.startOn(inv, c, out); err == nil {

@@ -31,9 +31,17 @@ type reportOutputs struct {
 
 // openReports opens the files of --junit and --summary, before the run. inputs are files that must not be changed.
 func openReports(value func(flag string) string, inputs []string) (o reportOutputs, err error) {
-	others := slices.Clone(inputs)
+	for _, name := range []string{"junit", "summary"} {
+		if value(name) == standardOutput {
+			return o, classify.WithHint(classify.New(classify.Usage, "--%s -: a report of a run needs a file", name),
+				"use --out DIR, and then flashlua report DIR, which prints it")
+		}
+	}
+	others := slices.DeleteFunc(slices.Clone(inputs), isStream)
 	for name := range artefactNames {
-		others = append(others, artefactPath(value(name), value("out"), name))
+		if path := artefactPath(value(name), value("out"), name); !isStream(path) {
+			others = append(others, path)
+		}
 	}
 	if path := value("junit"); path != "" {
 		if o.junit, err = openVerdict(path, append(others, value("summary"))); err != nil {

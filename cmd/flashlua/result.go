@@ -9,6 +9,15 @@ import (
 	"github.com/flashlua/flashlua/engine"
 )
 
+// apart returns env with the standard error as its standard output if one of the outputs is the standard output: the
+// line that reports success must not be part of it.
+func (env Env) apart(out artefacts) Env {
+	if out.onStdout {
+		env.Stdout = env.Stderr
+	}
+	return env
+}
+
 // saveOutputs closes the outputs of a run and writes the verdict.
 func (env Env) saveOutputs(inv *invocation, report *engine.Report, out artefacts) {
 	inv.wait(out.transcript, out.events)

@@ -89,6 +89,7 @@ func (env Env) withOutputs(c *cli.Context, do func(Env, *invocation, *cli.Contex
 	defer end()
 	out, err := until(inv, drainTime, func() (artefacts, error) { return env.openArtefacts(c, inv.clk) })
 	defer out.close()
+	env = env.apart(out)
 	var report *engine.Report
 	if err == nil {
 		report, err = do(env, inv, c, out)

@@ -64,7 +64,8 @@ func (env Env) stub(c *cli.Context) error {
 // stubFiles returns the files of the stub, by their paths with slashes: the types, and the scripts that require
 // finds.
 func stubFiles() map[string][]byte {
-	mark := stubMark + version() + "; `flashlua stub --install` replaces it.\n"
+	v := readBuildFacts().Version
+	mark := stubMark + v + "; `flashlua stub --install` replaces it.\n"
 	files := map[string][]byte{"flashlua.lua": []byte(mark + scripts.Stub)}
 	fs.WalkDir(scripts.FS, ".", func(path string, d fs.DirEntry, err error) error {
 		if text, err := fs.ReadFile(scripts.FS, path); err == nil {

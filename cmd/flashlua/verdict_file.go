@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,8 +21,9 @@ import (
 // once. A regular file is written under a temporary name in the same directory and renamed when it is complete; a
 // device or a FIFO is written directly.
 type verdict struct {
-	path string // to rename f to; "" if f is written directly
-	f    *os.File
+	path   string // to rename f to; "" if f is written directly
+	f      *os.File
+	stdout io.Writer // instead of f; it is not closed
 }
 
 func newVerdict(path string, others ...string) (*verdict, error) {
@@ -54,7 +56,7 @@ func openVerdict(path string, others []string) (*verdict, error) {
 		return nil, err
 	}
 	f, err := newVerdictTemp(filepath.Dir(path))
-	return &verdict{path, f}, err
+	return &verdict{path: path, f: f}, err
 }
 
 // unreadHint adds a hint to the error of a FIFO without a reader.
@@ -71,7 +73,7 @@ type marshaler interface{ MarshalIndent() ([]byte, error) }
 // write writes the verdict and renames the file. It waits at most drainTime for a FIFO without a reader or a file
 // system that stalls.
 func (v *verdict) write(clk clock.Clock, r marshaler) error {
-	if v == nil || v.f == nil {
+	if v == nil || v.f == nil && v.stdout == nil {
 		return nil
 	}
 	text, err := r.MarshalIndent()
@@ -97,6 +99,10 @@ func inTime(clk clock.Clock, put func() error) error {
 }
 
 func (v *verdict) put(text []byte) error {
+	if v.stdout != nil {
+		_, err := v.stdout.Write(text)
+		return err
+	}
 	_, err := v.f.Write(text)
 	if v.path != "" {
 		defer os.Remove(v.f.Name())

@@ -54,7 +54,7 @@ func (s Station) connections() []connection {
 // consoleKey returns the same text for specifications that lead to the same console as far as they show it: the
 // schemes of a console server differ in what they type, and a device has several names.
 func consoleKey(spec string) string {
-	scheme, address, _ := strings.Cut(spec, ":")
+	scheme, address, _ := strings.Cut(transport.WithScheme(spec), ":")
 	switch {
 	case transport.Check(spec) != nil: // a simulated board, or none
 		return ""

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // Driver switches one board. Every call ends with its context. Check returns whether the controller can be
@@ -73,8 +74,22 @@ func Open(spec string) (Driver, error) {
 		if address != "" {
 			spec = name + ":…" // a mistyped URL may hold a password
 		}
-		return nil, classify.WithHint(classify.New(classify.Usage, "%q is not a power driver", spec),
+		return nil, classify.WithHint(classify.New(classify.Usage, "%q is not a power driver%s", spec, nearest(name, known)),
 			"a power driver is one of %s", strings.Join(Examples(), ", "))
 	}
 	return s.open(address)
+}
+
+// nearest returns the kind of driver that a mistyped name was meant to be, for an error.
+func nearest(name string, known bool) string {
+	if known {
+		return ""
+	}
+	starts := map[string]string{"none": "none"} // what a specification begins with, by the driver's name
+	for name, s := range schemes {
+		if starts[name] = name; s.example != name {
+			starts[name] += ":"
+		}
+	}
+	return suggest.DidYouMean(starts[suggest.Closest(name, slices.Sorted(maps.Keys(starts)))])
 }

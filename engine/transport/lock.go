@@ -39,7 +39,7 @@ func lockDir() string {
 // Identity returns a text that all specifications of one port have in common, as far as that can be known: links
 // of device files are followed, and names of hosts are resolved. It opens nothing.
 func Identity(ctx context.Context, spec string) (string, error) {
-	scheme, address, _ := strings.Cut(spec, ":")
+	scheme, address, _ := strings.Cut(WithScheme(spec), ":")
 	return canonical(ctx, scheme, address)
 }
 

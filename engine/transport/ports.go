@@ -16,9 +16,10 @@ import (
 
 // PortInfo is a serial port of the station. It is plain data: safe for concurrent use while nothing changes it.
 type PortInfo struct {
-	Name         string `json:"name"`          // the best name to open it with
-	Device       string `json:"device"`        // the kernel's present name
-	USB          string `json:"usb,omitempty"` // vendor:product, hexadecimal; this and the next three are the adapter's descriptors
+	Name         string `json:"name"`             // the best name to open it with
+	Device       string `json:"device"`           // the kernel's present name
+	Driver       string `json:"driver,omitempty"` // of the kernel
+	USB          string `json:"usb,omitempty"`    // vendor:product, hexadecimal; this and the next three are the adapter's descriptors
 	Serial       string `json:"serial,omitempty"`
 	Manufacturer string `json:"manufacturer,omitempty"`
 	Product      string `json:"product,omitempty"`
@@ -45,7 +46,7 @@ func (m machine) ports() []PortInfo {
 			continue // an 8250 that is not there
 		}
 		device := "/dev/" + filepath.Base(tty)
-		p := PortInfo{Name: device, Device: device, Holder: m.holder(device)}
+		p := PortInfo{Name: device, Device: device, Driver: driverName(driver), Holder: m.holder(device)}
 		if name := byID[device]; name != "" {
 			p.Name = name
 		}
@@ -56,6 +57,15 @@ func (m machine) ports() []PortInfo {
 		ports = append(ports, p)
 	}
 	return ports
+}
+
+// driverName returns the name of the driver to which a link of sysfs points, "" if it is no link.
+func driverName(link string) string {
+	to, err := os.Readlink(link)
+	if err != nil {
+		return ""
+	}
+	return filepath.Base(to)
 }
 
 // stableName returns the name of a device that survives a replug, or path if it has none.

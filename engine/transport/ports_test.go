@@ -50,7 +50,8 @@ func TestPorts(t *testing.T) {
 		adapter + "/serial":                           "A6008isP",
 		adapter + "/manufacturer":                     "FTDI",
 		adapter + "/product":                          "FT232R USB UART",
-		adapter + "/1-2:1.0/ttyUSB0/driver/":          "",
+		adapter + "/1-2:1.0/ttyUSB0/driver":           "->/sys/bus/usb-serial/drivers/ftdi_sio",
+		"/sys/bus/usb-serial/drivers/ftdi_sio/":       "",
 		"/sys/class/tty/ttyUSB0/device":               "->../../../devices/pci/usb1/1-2/1-2:1.0/ttyUSB0",
 		"/dev/ttyUSB0":                                "",
 		"/dev/serial/by-id/usb-FTDI_FT232R-if00-port": "->../../ttyUSB0",
@@ -77,7 +78,7 @@ func TestPorts(t *testing.T) {
 	want := []PortInfo{
 		{Name: "/dev/ttyS0", Device: "/dev/ttyS0"},
 		{
-			Name: "/dev/serial/by-id/usb-FTDI_FT232R-if00-port", Device: "/dev/ttyUSB0", USB: "0403:6001",
+			Name: "/dev/serial/by-id/usb-FTDI_FT232R-if00-port", Device: "/dev/ttyUSB0", Driver: "ftdi_sio", USB: "0403:6001",
 			Serial: "A6008isP", Manufacturer: "FTDI", Product: "FT232R USB UART", Holder: "process 42 (picocom)",
 		},
 		{Name: "/dev/ttyUSB1", Device: "/dev/ttyUSB1", USB: "1a86:7523", Holder: "process 43 (minicom)"},

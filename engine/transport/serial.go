@@ -22,6 +22,7 @@ func init() {
 // StableName returns the specification with which the port that spec names is found again after its adapter was
 // unplugged and has another number. It must be called while the port exists.
 func StableName(spec string) string {
+	spec = WithScheme(spec)
 	if path, is := strings.CutPrefix(spec, "serial:"); is {
 		return "serial:" + thisMachine.stableName(path)
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 	"github.com/flashlua/flashlua/engine/internal/unavailable"
 )
 
@@ -58,13 +59,14 @@ func Examples() []string {
 	return all
 }
 
-// Check returns an error if spec names no kind of port. It opens nothing.
+// Check returns an error if spec names no kind of port. It opens nothing. The path of a device without a scheme is a
+// serial port.
 func Check(spec string) error {
-	name, address, _ := strings.Cut(spec, ":")
+	name, address, _ := strings.Cut(WithScheme(spec), ":")
 	if _, known := schemes[name]; known && address != "" {
 		return nil
 	}
-	return classify.WithHint(classify.New(classify.Usage, "%q is not a console port", spec),
+	return classify.WithHint(classify.New(classify.Usage, "%q is not a console port%s", spec, suggest.DidYouMean(meantPort(spec))),
 		"a port is one of %s", strings.Join(Examples(), ", "))
 }
 
@@ -74,6 +76,7 @@ func Open(ctx context.Context, spec string, line Line) (Port, error) {
 	if err := Check(spec); err != nil {
 		return nil, err
 	}
+	spec = WithScheme(spec)
 	name, address, _ := strings.Cut(spec, ":")
 	s := schemes[name]
 	at, err := canonical(ctx, name, address)

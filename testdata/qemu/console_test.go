@@ -89,7 +89,7 @@ func TestConsoleAtLinux(t *testing.T) {
 func TestConsoleDoesNotGetThere(t *testing.T) {
 	r := newRig(t, 1)
 	out, err := r.consoleCommand("uboot", "--set", "uboot.prompt=J7 => ", "--set", "uboot.timeout=6s").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "all attempts, the last: retry, uboot.autoboot, step uboot, attempt 1, target untouched (exit 4)\nthe board's power is left as it is\n") {
+	if err == nil || !strings.Contains(string(out), "no attempt left, uboot.autoboot, step uboot, attempt 1, target untouched (exit 4)\nthe board's power is left as it is\n") {
 		t.Errorf("flashlua console = %v; want an error at U-Boot, exit 4, the power left\n%s", err, out)
 	}
 	r.power("running")

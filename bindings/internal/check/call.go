@@ -6,8 +6,8 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // stringOf returns the value of a string constant.

@@ -16,8 +16,8 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 	"github.com/flashlua/flashlua/engine"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // checkOptions checks the table of options of a call of a known function.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // suppressionComment is `-- check: allow RULE, RULE because REASON`. It holds for its own line and for the one

@@ -6,7 +6,7 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // block checks statements in a scope of their own.

@@ -13,8 +13,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/option"
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // Read reads the options of a call into to, in the order of their declaration, and raises script.argument

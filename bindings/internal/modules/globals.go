@@ -7,8 +7,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/flashlua/flashlua/bindings/internal/lua51"
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/bindings/internal/vm"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // Globals are the global names of a Lua state. Reading or writing another name is an error. A module of flashlua

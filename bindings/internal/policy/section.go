@@ -13,8 +13,8 @@ import (
 
 	"github.com/flashlua/flashlua/bindings/internal/luaoption"
 	"github.com/flashlua/flashlua/bindings/internal/option"
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // fail records that a key is wrong. The caller goes on with the key's default.

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 	"github.com/flashlua/flashlua/engine"
 )
 

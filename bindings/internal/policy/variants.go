@@ -7,8 +7,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/flashlua/flashlua/bindings/internal/suggest"
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // variantName matches the name of a variant.

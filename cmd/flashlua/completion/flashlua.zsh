@@ -1,11 +1,17 @@
 #compdef flashlua
 # zsh completion for flashlua: source <(flashlua completion zsh)
 _flashlua() {
-	local -a words_now
-	words_now=(${(f)"$(${words[1,CURRENT-1]} "${words[CURRENT]}" --generate-bash-completion 2>/dev/null)"})
-	compadd -a words_now
-	# Complete file names after the command's name, but not names of flags.
-	if (( CURRENT > 2 )) && [[ ${words[CURRENT]} != -* ]]; then
+	local -a found begun
+	local files
+	found=(${(f)"$(${words[1,CURRENT-1]} "${words[CURRENT]}" --generate-bash-completion 2>/dev/null)"})
+	files=$?
+	# What ends in : or = is followed by more.
+	begun=(${(M)found:#*[:=]})
+	found=(${found:#*[:=]})
+	compadd -S '' -a begun
+	compadd -a found
+	if (( files == 0 )); then
+		compset -P '*='
 		_files
 	fi
 }

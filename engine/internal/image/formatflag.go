@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // Format says in which format an image file is. Its values are constants.
@@ -31,7 +32,7 @@ func ParseFormat(text string) (Format, error) {
 			return Format(text), nil
 		}
 	}
-	return "", classify.WithHint(classify.New(classify.Usage, "the format %q is not known", text), "use one of %s", strings.Join(FormatValues(), ", "))
+	return "", classify.WithHint(classify.New(classify.Usage, "the format %q is not known%s", text, suggest.Nearest(text, FormatValues())), "use one of %s", strings.Join(FormatValues(), ", "))
 }
 
 // check returns an error if the format found in a file, nil for raw, is another than f.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/classify/suggest"
 )
 
 // Setting is one setting of a simulated board, NAME=VALUE.
@@ -59,7 +60,7 @@ var Settings = []Setting{
 	{"shell", "NAME", "has a U-Boot whose shell is hush, simple (without $?), or bare (also without echo)", func(s *settings, _, value string) error {
 		names := []string{ShellHush, ShellSimple, ShellBare}
 		if s.cfg.Shell = value; !slices.Contains(names, value) {
-			return fmt.Errorf("%q is not one of %s", value, strings.Join(names, ", "))
+			return notOneOf(value, names)
 		}
 		return nil
 	}},
@@ -102,7 +103,7 @@ var Settings = []Setting{
 	{"sd", "NAME", "has disks sda, sdb, … that are scsi, usb or sata in U-Boot; scsi by default", func(s *settings, _, value string) error {
 		names := []string{"scsi", "usb", "sata"}
 		if s.cfg.SD = value; !slices.Contains(names, value) {
-			return fmt.Errorf("%q is not one of %s", value, strings.Join(names, ", "))
+			return notOneOf(value, names)
 		}
 		return nil
 	}},
@@ -161,7 +162,7 @@ func Parse(text string, cfg *Config) error {
 	cfg.Faults = &Faults{Count: map[string]int{}, Stage: map[string]StageTrigger{}, Rate: map[DirectedFault]float64{}}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		name, value, _ := strings.Cut(word, "=")
-		err := fmt.Errorf("there is no %q", name)
+		err := fmt.Errorf("there is no %q%s", name, suggest.Nearest(name, settingNames()))
 		if i := slices.IndexFunc(Settings, func(s Setting) bool { return s.Name == name }); i >= 0 {
 			err = Settings[i].set(&settings{cfg.Faults, cfg}, name, value)
 		}
@@ -171,6 +172,13 @@ func Parse(text string, cfg *Config) error {
 		}
 	}
 	return nil
+}
+
+func settingNames() (names []string) {
+	for _, s := range Settings {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 func count(s *settings, name, value string) error {
@@ -202,6 +210,11 @@ func between(value string, low, high int) (int, error) {
 	return n, nil
 }
 
+// notOneOf is the error of a value that is none of the known ones.
+func notOneOf(value string, known []string) error {
+	return fmt.Errorf("%q is not one of %s%s", value, strings.Join(known, ", "), suggest.Nearest(value, known))
+}
+
 func stage(s *settings, name, value string) error { return stageOf(stages, s, name, value) }
 
 // stageOfLinux is a stage at which a kernel runs and can print.
@@ -212,7 +225,7 @@ func stageOfLinux(s *settings, name, value string) error {
 func stageOf(stages []string, s *settings, name, value string) error {
 	at, nth, given := strings.Cut(value, ":")
 	if !slices.Contains(stages, at) {
-		return fmt.Errorf("%q is not one of %s", at, strings.Join(stages, ", "))
+		return notOneOf(at, stages)
 	}
 	m := StageTrigger{at, 1}
 	if given {

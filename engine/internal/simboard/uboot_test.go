@@ -235,7 +235,7 @@ func TestParse(t *testing.T) {
 		"lost=2":       "2 is not from 0 to 1",
 		"noise=NaN":    "NaN is not from 0 to 1",
 		"size=0":       "0 is not from 1 to 65536",
-		"dchp=1":       `there is no "dchp"`,
+		"dchp=1":       `there is no "dchp"; did you mean dhcp?`,
 		"torn=no":      `"no" is neither 1 nor 0`,
 		"seed=-1":      `"-1" is not a number from 0 up`,
 		"size=x":       `"x" is not a number`,

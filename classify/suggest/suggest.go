@@ -12,8 +12,8 @@ import (
 // Name returns "; did you mean NAME?" with the known name nearest to word, or "; known are …" with all of them
 // if none is near. It is appended to an error about word.
 func Name(word string, known []string) string {
-	if best := nearest(word, known); best != "" {
-		return didYouMean(best)
+	if best := Closest(word, known); best != "" {
+		return DidYouMean(best)
 	}
 	sorted := slices.Sorted(slices.Values(known))
 	return "; known are " + strings.Join(slices.Compact(sorted), ", ")
@@ -21,16 +21,19 @@ func Name(word string, known []string) string {
 
 // Nearest is Name, but returns "" if no known name is near.
 func Nearest(word string, known []string) string {
-	if best := nearest(word, known); best != "" {
-		return didYouMean(best)
-	}
-	return ""
+	return DidYouMean(Closest(word, known))
 }
 
-func didYouMean(name string) string { return fmt.Sprintf("; did you mean %s?", name) }
+// DidYouMean returns "; did you mean NAME?", and "" for "".
+func DidYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %s?", name)
+}
 
-// nearest returns the known name with the smallest distance to word, or "" if all are too far.
-func nearest(word string, known []string) string {
+// Closest returns the known name with the smallest distance to word, or "" if all are too far.
+func Closest(word string, known []string) string {
 	best, limit := "", (len(word)+1)/3+1
 	for _, k := range known {
 		d := Distance(word, k)
