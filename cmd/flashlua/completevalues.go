@@ -13,6 +13,7 @@ import (
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/engine/power"
 	"github.com/flashlua/flashlua/engine/simulate"
 	"github.com/flashlua/flashlua/engine/transport"
@@ -166,7 +167,7 @@ func (l completedLine) script(orNone bool) *bindings.Script {
 
 // sshHosts returns the hosts that the configuration of ssh in home names, as --on takes them.
 func sshHosts(home string) (all []string) {
-	f, err := os.Open(filepath.Join(home, ".ssh", "config"))
+	f, err := input.OpenFile(filepath.Join(home, ".ssh", "config"), os.O_RDONLY, 0)
 	if err != nil || home == "" {
 		return nil
 	}

@@ -62,7 +62,8 @@ func completionWords(args []string) ([]string, bool) {
 const noFiles = 1
 
 // complete prints the possible words at the cursor, one per line, and returns noFiles or 0. urfave/cli's own completion
-// does not serve: it parses flags only up to the first argument. BashComplete of a command prints its possible arguments.
+// does not serve: it parses flags only up to the first argument. BashComplete of a command prints its possible
+// arguments.
 func (env Env) complete(app *cli.App, words []string) int {
 	done, cur := words[:len(words)-1], words[len(words)-1]
 	if len(done) == 0 {
