@@ -55,7 +55,7 @@ for target in ${ARCHS:-$all}; do
 	notices "$work/$name/flashlua" >"$work/$name/NOTICES"
 	cp -r LICENSE README.md CHANGELOG.md "$work/flashlua.1" cmd/flashlua/completion "$work/$name/"
 	archive "$name" "$dist/$name.tar.gz"
-	"$tools/cyclonedx-gomod" bin -json -noserial -output "$dist/$name.cdx.json" "$work/$name/flashlua"
+	"$tools/cyclonedx-gomod" bin -json -noserial -notimestamp -version "$version" -output "$dist/$name.cdx.json" "$work/$name/flashlua"
 	[ "$os" = linux ] || continue
 	{ echo "flashlua is under the Apache License 2.0:"; echo; cat LICENSE; echo; cat "$work/$name/NOTICES"; } >"$work/copyright"
 	sed -e "s,@ARCH@,${arch/%arm/arm6},; s,@VERSION@,$version,; s,@WORK@,$work,; s,@BIN@,$work/$name/flashlua," .release/nfpm.yaml >"$work/nfpm.yaml"
