@@ -5,6 +5,8 @@ GO      ?= go
 GOFUMPT  = $(GO) run mvdan.cc/gofumpt@v0.9.2
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 STATIC   = $(GO) run $(STATICCHECK)
+# A copy of the database of vulnerabilities can replace it.
+VULNDB   ?= https://vuln.go.dev
 DARWIN   = env GOOS=darwin GOARCH=arm64 CGO_ENABLED=0
 # The package with the longest tests is first.
 PACKAGES = ./testdata/qemu ./... ./testdata/applets ./testdata/built ./testdata/gpt
@@ -25,7 +27,7 @@ HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/
 # The long benchmarks of bench-flash.
 RACES    = BenchmarkFlash|BenchmarkUBootFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards|BenchmarkCold|BenchmarkFleet
 
-.PHONY: help demo picture site soak build test test-deps uboot-mmc qemu lint bench bench-flash clean
+.PHONY: help demo picture site soak build test test-deps uboot-mmc qemu lint bench bench-flash release release-check image clean
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -61,12 +63,14 @@ qemu: build test-deps ## run the QEMU board interactively until Ctrl-C; ARCH=x86
 	@testdata/qemu/run.sh $(or $(ARCH),arm64)
 
 # The code builds on macOS, its tests need Linux: so staticcheck with -tests=false checks it instead of go vet.
-lint: ## run vet, staticcheck and gofumpt, and build for macOS
+lint: ## run vet, staticcheck, gofumpt and, if its database can be reached, govulncheck, and build for macOS
 	$(PLAIN) $(GO) vet $(PACKAGES)
 	$(PLAIN) $(STATIC) $(PACKAGES)
 	$(PLAIN) $(DARWIN) $(GO) build ./...
 	$(PLAIN) $(GO) run -exec "$(DARWIN)" $(STATICCHECK) -tests=false ./...
 	@out=$$($(PLAIN) $(GOFUMPT) -l .); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
+	@if curl -fsSo /dev/null -m 10 "$(VULNDB)/index/db.json" 2>/dev/null; then $(PLAIN) $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db "$(VULNDB)" ./...; \
+		else echo "LEFT OUT: govulncheck, its database $(VULNDB) cannot be reached" >&2; fi
 
 bench: ## benchmark the console, commands, start-up, Lua and classification
 	$(GO) test -run '^$$' -bench . -skip '$(RACES)' -benchtime 1x ./engine/console ./cmd/flashlua ./bindings ./testdata/qemu
@@ -89,5 +93,18 @@ soak: ## flash N=1000 simulated boards with random faults, end half as many runs
 	for f in console/FuzzFraming console/FuzzMask console/FuzzQuoting internal/image/FuzzBmap internal/image/FuzzRanges internal/simboard/FuzzShell; do $(GO) test -run '^$$' -fuzz $${f##*/} -fuzztime 2m ./engine/$${f%/*} || exit; done
 	for f in classify/FuzzTree bindings/FuzzBridge bindings/FuzzPolicy; do $(GO) test -run '^$$' -fuzz $${f##*/} -fuzztime 2m ./$${f%/*} || exit; done
 
+release: ## build archives, deb and rpm packages, SBOMs and checksums in dist/; ARCHS=linux/amd64 builds fewer
+	GO=$(GO) .release/release.sh
+
+release-check: ## build a release of linux/amd64 twice, in other circumstances, and compare the digests
+	.release/check.sh
+
+image: build ## build the container image flashlua with BUILDER=podman
+	install -D -m 755 bin/flashlua build/image/usr/bin/flashlua
+	install -D -m 644 LICENSE build/image/usr/share/doc/flashlua/LICENSE
+	install -d -m 1777 build/image/tmp
+	install -D -m 644 /etc/ssl/certs/ca-certificates.crt build/image/etc/ssl/certs/ca-certificates.crt
+	$(or $(BUILDER),podman) build -t flashlua .
+
 clean: ## remove build outputs
-	rm -rf bin build
+	rm -rf bin build dist
