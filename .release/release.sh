@@ -50,7 +50,7 @@ for target in ${ARCHS:-$all}; do
 	name=flashlua_${version}_${os}_${arch}
 	mkdir "$work/$name"
 	# Version 6 runs on every ARM with a floating-point unit, the first Raspberry Pi included.
-	GOOS=$os GOARCH=$arch GOARM=6 CGO_ENABLED=0 $go build -trimpath -tags urfave_cli_no_docs -ldflags '-s -w' \
+	GOOS=$os GOARCH=$arch GOARM=6 CGO_ENABLED=0 $go build -buildvcs=true -trimpath -tags urfave_cli_no_docs -ldflags '-s -w' \
 		-o "$work/$name/flashlua" ./cmd/flashlua
 	notices "$work/$name/flashlua" >"$work/$name/NOTICES"
 	cp -r LICENSE README.md CHANGELOG.md "$work/flashlua.1" cmd/flashlua/completion "$work/$name/"

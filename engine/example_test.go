@@ -168,7 +168,7 @@ func ExampleReport() {
 	// Output:
 	// failed usage untouched
 	// board sim has no target "disc"
-	// it has disk, emmc
+	// it has disk, emmc; did you mean disk?
 	// true
 }
 

@@ -82,6 +82,9 @@ func prepare(t *testing.T, dir, text string) {
 			files[m[1]] = block[2]
 		}
 	}
+	if err := os.Mkdir(filepath.Join(dir, ".locks"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for name, content := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -120,7 +123,8 @@ func runBlock(t *testing.T, dir, bin, block string) (ran int) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		c := exec.CommandContext(ctx, "bash", "-c", cmd+"\n[ $? = "+want+" ]")
-		c.Dir, c.Env = dir, append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CI=true")
+		c.Dir, c.Env = dir, append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CI=true",
+			"FLASHLUA_LOCKS="+filepath.Join(dir, ".locks")) // the stations of the documents have the same names
 		out, err := c.CombinedOutput()
 		cancel()
 		if err != nil {

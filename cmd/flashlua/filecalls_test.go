@@ -31,6 +31,7 @@ var filePlaces = map[string]string{
 	"cmd/flashlua/stub.go":                         "files that begin with the stub's mark; .luarc.json, to which it adds",
 	"cmd/flashlua/new.go":                          "makes a file that is not there, by O_EXCL",
 	"cmd/flashlua/verdict_file.go":                 "the verdict's temporary file, and unlocked ones of killed runs",
+	"cmd/flashlua/reportoutputs.go":                "a file that --summary names and that is no input, to which it appends; the temporary file of --junit",
 	"cmd/flashlua/outfile.go":                      "a file that a flag names and that is no input; FILE.1 only if it is a transcript",
 	"engine/access.go":                             "what an operator names, or Access allows",
 	"engine/internal/flash/blockdevice.go":         "the file that an operator names, or Access allows",
