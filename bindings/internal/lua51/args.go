@@ -43,8 +43,11 @@ func indexArg(c *vm.Args, i int, what string, otherwise, n int) int {
 	return at
 }
 
-// toInt truncates a number to an integer. Where C leaves the result undefined, it is the nearest integer.
-func toInt(f float64) int {
+// toInt truncates a number to an integer, the nearest one that int has.
+func toInt(f float64) int { return int(max(math.MinInt, min(math.MaxInt, toInt64(f)))) }
+
+// toInt64 truncates a number to an integer. Where C leaves the result undefined, it is the nearest integer.
+func toInt64(f float64) int64 {
 	switch {
 	case f != f:
 		return math.MinInt64
@@ -53,7 +56,7 @@ func toInt(f float64) int {
 	case f <= math.MinInt64:
 		return math.MinInt64
 	}
-	return int(f)
+	return int64(f)
 }
 
 // intArg returns argument i, a number truncated to an integer; a missing one is otherwise.

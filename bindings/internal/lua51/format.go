@@ -73,11 +73,11 @@ func formatOne(c *vm.Args, i int, spec string, verb byte) string {
 	case 'c':
 		return fmt.Sprintf("%"+strings.ReplaceAll(spec, "0", "")+"s", string([]byte{byte(toInt(numberArg(c, i, "character")))}))
 	case 'd', 'i':
-		return formatInt(spec, 'd', toInt(numberArg(c, i, "number")))
+		return formatInt(spec, 'd', toInt64(numberArg(c, i, "number")))
 	case 'u':
-		return formatInt(strings.ReplaceAll(strings.ReplaceAll(spec, "+", ""), " ", ""), 'd', uint64(toInt(numberArg(c, i, "number"))))
+		return formatInt(strings.ReplaceAll(strings.ReplaceAll(spec, "+", ""), " ", ""), 'd', uint64(toInt64(numberArg(c, i, "number"))))
 	case 'o', 'x', 'X':
-		return formatInt(strings.ReplaceAll(strings.ReplaceAll(spec, "+", ""), " ", ""), verb, uint64(toInt(numberArg(c, i, "number"))))
+		return formatInt(strings.ReplaceAll(strings.ReplaceAll(spec, "+", ""), " ", ""), verb, uint64(toInt64(numberArg(c, i, "number"))))
 	case 'q':
 		return quoted(Text(c, i, "string"))
 	case 's':

@@ -224,7 +224,7 @@ func (n *namer) expr(e ast.Expr) {
 // note records the names of an expression.
 func (n *namer) note(e ast.Expr, names operandNames) {
 	n.names = append(n.names, names)
-	e.SetLine(e.Line() | len(n.names)<<namesShift)
+	e.SetLine(int(int64(e.Line()) | int64(len(n.names))<<namesShift))
 }
 
 // nameOf returns the name of the value of an expression as Lua's messages have it, "" if it has none.
@@ -260,9 +260,9 @@ func (n *namer) variable(name string) string {
 
 // moveNames moves the names of the operands of instruction pc from its line number into the function.
 func moveNames(p *lua.FunctionProto, pc int, names []operandNames) {
-	line := p.DbgSourcePositions[pc]
-	i := line >> namesShift
-	p.DbgSourcePositions[pc] = line & (1<<namesShift - 1)
+	line := int64(p.DbgSourcePositions[pc])
+	i := int(line >> namesShift)
+	p.DbgSourcePositions[pc] = int(line & (1<<namesShift - 1))
 	if i == 0 || i > len(names) {
 		return
 	}
