@@ -25,9 +25,9 @@ HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/
 # The long benchmarks of bench-flash.
 RACES    = BenchmarkFlash|BenchmarkUBootFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards|BenchmarkCold|BenchmarkFleet
 
-.PHONY: help demo picture site soak build test test-deps uboot-mmc qemu lint bench bench-flash clean
+.PHONY: help demo picture site soak build test test-deps uboot-mmc qemu lint bench bench-flash release release-check clean
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## flash a simulated board with two faults
 	bin/flashlua demo
@@ -89,5 +89,11 @@ soak: ## flash N=1000 simulated boards with random faults, end half as many runs
 	for f in console/FuzzFraming console/FuzzMask console/FuzzQuoting internal/image/FuzzBmap internal/image/FuzzRanges internal/simboard/FuzzShell; do $(GO) test -run '^$$' -fuzz $${f##*/} -fuzztime 2m ./engine/$${f%/*} || exit; done
 	for f in classify/FuzzTree bindings/FuzzBridge bindings/FuzzPolicy; do $(GO) test -run '^$$' -fuzz $${f##*/} -fuzztime 2m ./$${f%/*} || exit; done
 
+release: ## build archives, packages, notices, SBOM and digests in dist; docs/release.md
+	GO=$(GO) .release/build.sh
+
+release-check: ## build a package twice, in different folders, and compare and check it
+	GO=$(GO) .release/check.sh
+
 clean: ## remove build outputs
-	rm -rf bin build
+	rm -rf bin build dist
