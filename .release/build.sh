@@ -21,14 +21,13 @@ if [ -n "$(git status --porcelain)" ]; then
 fi
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
-MTIME=$(git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)
 # A tag v1.2.3-rc1 is the version 1.2.3~rc1, and 4 commits later 1.2.3~rc1+4.COMMIT.
 if tag=$(git describe --tags --abbrev=12 --match 'v[0-9]*' 2>/dev/null); then
 	VERSION=$(echo "${tag#v}" | sed -E 's/-([0-9]+)-g([0-9a-f]{12})$/+\1.\2/; s/-/~/g')
 else
 	VERSION=0.0.0~git$(git log -1 --date=format-local:%Y%m%d --format=%cd).$(git rev-parse --short=12 HEAD)
 fi
-export MTIME VERSION
+export VERSION
 
 rm -rf "$dist"
 mkdir -p "$dist"
@@ -70,12 +69,13 @@ for target; do
 	export TREE ARCH
 	rm -rf "$TREE"
 	cp -R "$work/$name" "$TREE"
+	cp .release/60-flashlua.rules .release/copyright "$TREE"
 	gzip -9n "$TREE/flashlua.1"
 	gzip -9nc CHANGELOG.md >"$TREE/changelog.gz"
 	sed '/^#   sudo/d; /^#$/d; s|/usr/local/bin/|/usr/bin/|' docs/flashlua-tftp.service >"$TREE/flashlua-tftp.service"
 	stamp "$TREE"
 	for format in deb rpm; do
-		"$go" run "$nfpm" package --config .release/nfpm.yaml --packager $format --target "$dist" >/dev/null
+		"$go" run "$nfpm" package --config .release/nfpm.yaml --packager $format --target "$dist" >"$work/nfpm.log" || { cat "$work/nfpm.log" >&2; exit 1; }
 	done
 done
 
