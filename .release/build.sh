@@ -28,6 +28,7 @@ else
 	VERSION=0.0.0~git$(git log -1 --date=format-local:%Y%m%d --format=%cd).$(git rev-parse --short=12 HEAD)
 fi
 export VERSION
+maintainer=$(sed -n 's/^maintainer: //p' .release/nfpm.yaml)
 
 rm -rf "$dist"
 mkdir -p "$dist"
@@ -46,6 +47,10 @@ stamp() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
 common=$work/common
 mkdir -p "$common/completions"
 compile "$("$go" env GOHOSTOS)/$("$go" env GOHOSTARCH)" "$work/flashlua"
+"$work/flashlua" version --json | grep -q "$(git rev-parse HEAD)" || {
+	echo "$0: Go does not find the commit of a git worktree or of an export: build in a clone" >&2
+	exit 1
+}
 "$work/flashlua" manual >"$common/flashlua.1"
 "$work/flashlua" completion bash >"$common/completions/flashlua.bash"
 "$work/flashlua" completion zsh >"$common/completions/_flashlua"
@@ -71,6 +76,13 @@ for target; do
 	cp -R "$work/$name" "$TREE"
 	cp .release/60-flashlua.rules .release/copyright "$TREE"
 	gzip -9n "$TREE/flashlua.1"
+	gzip -9n >"$TREE/changelog.Debian.gz" <<END
+flashlua ($VERSION-1) unstable; urgency=medium
+
+  * The changes are in changelog.gz.
+
+ -- $maintainer  $(git log -1 --date=rfc-local --format=%cd)
+END
 	gzip -9nc CHANGELOG.md >"$TREE/changelog.gz"
 	sed '/^#   sudo/d; /^#$/d; s|/usr/local/bin/|/usr/bin/|' docs/flashlua-tftp.service >"$TREE/flashlua-tftp.service"
 	stamp "$TREE"
