@@ -40,8 +40,12 @@ compile() {
 	GOOS=${1%/*} GOARCH=${1#*/} GOARM=7 "$go" build -buildvcs=true -trimpath -tags urfave_cli_no_docs -ldflags "-s -w" -o "$2" ./cmd/flashlua
 }
 
-# stamp gives all files and folders of a folder the time of the commit.
-stamp() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
+# stamp gives all files and folders of a folder the time of the commit, and the rights that everybody shall have: the
+# umask of git clone may have been another one.
+stamp() {
+	chmod -R u=rwX,go=rX "$1"
+	find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+}
 
 # What all platforms have in common is made by the program itself.
 common=$work/common
