@@ -48,7 +48,7 @@ func manual(app *cli.App) string {
 	if !build.Date.IsZero() {
 		date = build.Date.UTC().Format(time.DateOnly)
 	}
-	p.macro("TH", "FLASHLUA", "1", date, "flashlua "+build.Version, "flashlua")
+	p.macro("TH", "FLASHLUA", "1", date, "flashlua", "flashlua")
 	p.macro("SH", "NAME")
 	p.line(app.Name + " - " + app.Usage)
 	p.macro("SH", "SYNOPSIS")
@@ -75,6 +75,8 @@ func manual(app *cli.App) string {
 	for _, e := range exitMeanings {
 		p.rows([][2]string{{e.codes, e.meaning}})
 	}
+	p.macro("SH", "VERSION") // a pseudo-version is too long for the foot of the page
+	p.line("This page describes flashlua " + build.Version + ".")
 	p.macro("SH", "SEE ALSO")
 	p.line("https://" + engine.ModulePath + "/tree/main/docs has the documents.")
 	return p.String()

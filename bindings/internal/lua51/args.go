@@ -47,11 +47,11 @@ func indexArg(c *vm.Args, i int, what string, otherwise, n int) int {
 func toInt(f float64) int {
 	switch {
 	case f != f:
-		return math.MinInt64
-	case f >= math.MaxInt64:
-		return math.MaxInt64
-	case f <= math.MinInt64:
-		return math.MinInt64
+		return math.MinInt
+	case f >= math.MaxInt:
+		return math.MaxInt
+	case f <= math.MinInt:
+		return math.MinInt
 	}
 	return int(f)
 }

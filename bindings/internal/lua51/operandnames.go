@@ -262,7 +262,7 @@ func (n *namer) variable(name string) string {
 func moveNames(p *lua.FunctionProto, pc int, names []operandNames) {
 	line := p.DbgSourcePositions[pc]
 	i := line >> namesShift
-	p.DbgSourcePositions[pc] = line & (1<<namesShift - 1)
+	p.DbgSourcePositions[pc] = line - i<<namesShift
 	if i == 0 || i > len(names) {
 		return
 	}
