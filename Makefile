@@ -27,9 +27,9 @@ HEAVY_IN = ./bindings/internal/vm ./bindings/internal/lua51 ./bindings ./engine/
 # The long benchmarks of bench-flash.
 RACES    = BenchmarkFlash|BenchmarkUBootFlash|BenchmarkLocal|BenchmarkTFTP|BenchmarkBoards|BenchmarkCold|BenchmarkFleet
 
-.PHONY: help demo picture site soak build test test-deps uboot-mmc qemu lint bench bench-flash release release-check image clean
+.PHONY: help demo picture site soak build test test-deps uboot-mmc qemu lint bench bench-flash release release-check clean
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## flash a simulated board with two faults
 	bin/flashlua demo
@@ -93,18 +93,11 @@ soak: ## flash N=1000 simulated boards with random faults, end half as many runs
 	for f in console/FuzzFraming console/FuzzMask console/FuzzQuoting internal/image/FuzzBmap internal/image/FuzzRanges internal/simboard/FuzzShell; do $(GO) test -run '^$$' -fuzz $${f##*/} -fuzztime 2m ./engine/$${f%/*} || exit; done
 	for f in classify/FuzzTree bindings/FuzzBridge bindings/FuzzPolicy; do $(GO) test -run '^$$' -fuzz $${f##*/} -fuzztime 2m ./$${f%/*} || exit; done
 
-release: ## build archives, deb and rpm packages, SBOMs and checksums in dist/; ARCHS=linux/amd64 builds fewer
-	GO=$(GO) .release/release.sh
+release: ## build archives, packages, notices, SBOM and digests in dist; docs/release.md
+	GO=$(GO) .release/build.sh
 
-release-check: ## build a release of linux/amd64 twice, in other circumstances, and compare the digests
-	.release/check.sh
-
-image: build ## build the container image flashlua with BUILDER=podman
-	install -D -m 755 bin/flashlua build/image/usr/bin/flashlua
-	install -D -m 644 LICENSE build/image/usr/share/doc/flashlua/LICENSE
-	install -d -m 1777 build/image/tmp
-	install -D -m 644 /etc/ssl/certs/ca-certificates.crt build/image/etc/ssl/certs/ca-certificates.crt
-	$(or $(BUILDER),podman) build -t flashlua .
+release-check: ## build a package twice, in different folders, and compare and check it
+	GO=$(GO) .release/check.sh
 
 clean: ## remove build outputs
 	rm -rf bin build dist

@@ -1,10 +1,12 @@
 #!/bin/sh
+# Runs before the removal: as "remove" of dpkg, or with 0 of rpm. An upgrade leaves the service on.
 set -e
-# dpkg says "remove", rpm says 0 when no other version stays.
 case ${1:-} in
-remove | 0)
-	if [ -d /run/systemd/system ]; then
-		systemctl disable --now flashlua-tftp.service || true
-	fi
-	;;
+remove | 0) ;;
+*) exit 0 ;;
 esac
+if [ -d /run/systemd/system ]; then
+	systemctl disable --now --quiet flashlua-tftp.service || true
+else
+	rm -f /etc/systemd/system/multi-user.target.wants/flashlua-tftp.service
+fi

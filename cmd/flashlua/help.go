@@ -41,7 +41,7 @@ var commandGroups = []helpGroup{
 	{"Flash", []string{"run", "verify", "write", "demo"}},
 	{"Boards and labs", []string{"console", "ports", "boards", "lab", "hold", "tftp", "results", "report"}},
 	{"Scripts", []string{"new", "check", "explain", "sim", "stub"}},
-	{"flashlua itself", []string{"env", "version", "completion", "help"}},
+	{"flashlua itself", []string{"env", "version", "completion", "manual", "help"}},
 }
 
 // requiredFlags are the flags that a command needs, with the condition.
@@ -193,9 +193,15 @@ func column(all [][2]string, indent int) (n int) {
 	return n
 }
 
-func (p *helpText) commands(all []*cli.Command) {
+// rowGroup is a group of rows of two columns: names and what they do.
+type rowGroup struct {
+	title string
+	rows  [][2]string
+}
+
+// groupCommands returns the rows of commands in the order of commandGroups.
+func groupCommands(all []*cli.Command) (groups []rowGroup) {
 	rows := map[string][][2]string{}
-	var every [][2]string
 	for _, cmd := range all {
 		title := commandGroups[len(commandGroups)-1].title
 		if i := slices.IndexFunc(commandGroups, func(g helpGroup) bool { return slices.Contains(g.names, cmd.Name) }); i >= 0 {
@@ -206,46 +212,69 @@ func (p *helpText) commands(all []*cli.Command) {
 			usage = "print this help, or that of a command"
 		}
 		rows[title] = append(rows[title], [2]string{cmd.Name, usage})
-		every = append(every, [2]string{cmd.Name})
 	}
 	for _, g := range commandGroups {
 		if len(rows[g.title]) > 0 {
-			fmt.Fprintf(&p.text, "\n%s%s\n", strings.Repeat(" ", helpIndent), g.title)
-			p.rows(rows[g.title], helpIndent+2, column(every, helpIndent+2))
+			groups = append(groups, rowGroup{g.title, rows[g.title]})
 		}
+	}
+	return groups
+}
+
+// groupFlags returns the rows of the flags of a command, "" for those of the app, in the order of flagGroups. The last
+// group has no title: it has the flags that are in no group, or all of a command with few flags.
+func groupFlags(command string, all []cli.Flag) (groups []rowGroup) {
+	rows := map[string][][2]string{}
+	for _, f := range all {
+		title := ""
+		if i := slices.IndexFunc(flagGroups, func(g helpGroup) bool { return slices.Contains(g.names, f.Names()[0]) }); i >= 0 && len(all) >= minGrouped {
+			title = flagGroups[i].title
+		}
+		rows[title] = append(rows[title], flagRow(command, f))
+	}
+	for _, g := range flagGroups {
+		if len(rows[g.title]) > 0 {
+			groups = append(groups, rowGroup{g.title, sortedRows(rows[g.title], g.names)})
+		}
+	}
+	return append(groups, rowGroup{"", rows[""]})
+}
+
+func (p *helpText) commands(all []*cli.Command) {
+	groups := groupCommands(all)
+	var every [][2]string
+	for _, g := range groups {
+		every = append(every, g.rows...)
+	}
+	for _, g := range groups {
+		fmt.Fprintf(&p.text, "\n%s%s\n", strings.Repeat(" ", helpIndent), g.title)
+		p.rows(g.rows, helpIndent+2, column(every, helpIndent+2))
 	}
 }
 
 // flags prints the flags of a command, "" for those of the app.
 func (p *helpText) flags(command string, all []cli.Flag) {
-	grouped := len(all) >= minGrouped
+	groups := groupFlags(command, all)
 	indent := helpIndent
-	if grouped {
+	if len(all) >= minGrouped {
 		indent += 2
 	}
-	rows := map[string][][2]string{}
 	var every [][2]string
-	hasVariable := false
-	for _, f := range all {
-		row, name := flagRow(command, f), f.Names()[0]
-		title := ""
-		if i := slices.IndexFunc(flagGroups, func(g helpGroup) bool { return slices.Contains(g.names, name) }); i >= 0 && grouped {
-			title = flagGroups[i].title
-		}
-		rows[title] = append(rows[title], row)
-		every = append(every, row)
-		hasVariable = hasVariable || name != "help" && withoutVariable[name] == "" && withoutVariable[command+" "+name] == ""
+	for _, g := range groups {
+		every = append(every, g.rows...)
 	}
-	for _, g := range flagGroups {
-		if len(rows[g.title]) > 0 {
+	for _, g := range groups {
+		if g.title != "" {
 			fmt.Fprintf(&p.text, "\n%s%s\n", strings.Repeat(" ", helpIndent), g.title)
-			p.rows(sortedRows(rows[g.title], g.names), indent, column(every, indent))
+		} else if len(all) >= minGrouped {
+			p.text.WriteString("\n")
 		}
+		p.rows(g.rows, indent, column(every, indent))
 	}
-	if grouped {
-		p.text.WriteString("\n")
-	}
-	p.rows(rows[""], indent, column(every, indent))
+	hasVariable := slices.ContainsFunc(all, func(f cli.Flag) bool {
+		name := f.Names()[0]
+		return name != "help" && withoutVariable[name] == "" && withoutVariable[command+" "+name] == ""
+	})
 	if command != "" && hasVariable {
 		p.text.WriteString("\n")
 		p.wrapped("", 0, "A variable of the environment can set a flag: FLASHLUA_NAME is --name. flashlua env shows which of them apply.")

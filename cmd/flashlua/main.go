@@ -108,7 +108,7 @@ func (env Env) app() *cli.App {
 		Writer: helpWriter{env.Stdout, env.Terminal}, ErrWriter: env.Stderr, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
 			env.runCommand(), env.verifyCommand(), env.writeCommand(), env.holdCommand(), env.demoCommand(), env.simCommand(), env.boardsCommand(), env.labCommand(), env.envCommand(), env.portsCommand(),
-			env.resultsCommand(), env.reportCommand(), env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(),
+			env.resultsCommand(), env.reportCommand(), env.consoleCommand(), env.tftpCommand(), env.checkCommand(), env.explainCommand(), env.newCommand(), env.stubCommand(), env.versionCommand(), env.completionCommand(), env.manualCommand(),
 		},
 		Flags:          []cli.Flag{versionFlag()},
 		ExitErrHandler: func(*cli.Context, error) {},
