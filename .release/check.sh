@@ -21,6 +21,7 @@ if ! cmp "$work/a/flashlua/dist/SHA256SUMS" "$work/the second/clone/dist/SHA256S
 fi
 dist=$work/a/flashlua/dist
 (cd "$dist" && sha256sum --quiet -c SHA256SUMS)
+cat "$dist/SHA256SUMS"
 
 if command -v dpkg-deb >/dev/null; then
 	dpkg-deb -c "$dist"/*.deb | awk '{ print $1, $6 }' | grep -v '/$' >"$work/files"
