@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 )
 
@@ -38,7 +37,7 @@ func run(check string, programs []string) error {
 		return errors.New("name a program")
 	}
 	if check == "" {
-		return print(programs[0])
+		return printNotices(programs[0])
 	}
 	notices, err := os.ReadFile(check)
 	if err != nil {
@@ -58,13 +57,17 @@ func run(check string, programs []string) error {
 	return nil
 }
 
-func print(program string) error {
+func printNotices(program string) error {
 	info, err := buildinfo.ReadFile(program)
 	if err != nil {
 		return err
 	}
 	fmt.Println("flashlua contains parts of these modules, with these licences.")
-	if err := printModule("Go", info.GoVersion, runtime.GOROOT()); err != nil { //nolint:staticcheck // go run sets it
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return fmt.Errorf("go env GOROOT: %w", err)
+	}
+	if err := printModule("Go", info.GoVersion, strings.TrimSpace(string(goroot))); err != nil {
 		return err
 	}
 	for _, m := range info.Deps {
