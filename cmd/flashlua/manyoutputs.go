@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -45,21 +47,27 @@ func isDirName(name string) bool {
 func openManyOutputs(c *cli.Context, stations []lab.Station, clk clock.Clock) (*manyOutputs, error) {
 	m := &manyOutputs{clk: clk, inputs: []string{c.String("image"), c.String("sha256")}}
 	dir := c.String("out")
-	var err error
-	if m.reports, err = openReports(c.String, m.inputs); err != nil {
-		return m, err
-	}
 	failed := func(dir string, err error) error {
 		return classify.Wrap(err, classify.Usage, "--out %s cannot be used", dir)
 	}
+	others := slices.Clone(m.inputs) // of the reports
+	var err error
 	if dir != "" {
-		err := prepareOutDir(dir, m.inputs)
-		if err == nil {
+		if err = prepareOutDir(dir, m.inputs); err == nil {
 			m.summary, err = openVerdict(filepath.Join(dir, summaryName), m.inputs)
 		}
 		if err != nil {
-			return m, failed(dir, err)
+			err = failed(dir, err)
 		}
+		for _, s := range stations {
+			for flag := range artefactNames {
+				others = append(others, filepath.Join(dir, s.Name, artefactNames[flag]))
+			}
+		}
+	}
+	reports, unopened := openReports(c.String, others)
+	if m.reports, err = reports, cmp.Or(err, unopened); err != nil {
+		return m, err
 	}
 	if err := checkStations(stations); err != nil || dir == "" {
 		return m, err

@@ -36,7 +36,7 @@ func checkNotInput(path string, others []string) error {
 		if other == "" {
 			continue
 		}
-		if in, ierr := os.Stat(other); err == nil && ierr == nil && in.Mode().IsRegular() && os.SameFile(st, in) || filepath.Clean(path) == filepath.Clean(other) {
+		if in, ierr := os.Stat(other); err == nil && ierr == nil && in.Mode().IsRegular() && os.SameFile(st, in) || realPath(path) == realPath(other) {
 			return fmt.Errorf("it is the same file as %s", other)
 		}
 	}
@@ -44,6 +44,18 @@ func checkNotInput(path string, others []string) error {
 		return fmt.Errorf("it is a Lua script, which is never overwritten")
 	}
 	return nil
+}
+
+// realPath returns the absolute path of a file that may not exist yet, without the symbolic links of its directory.
+func realPath(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, filepath.Base(path))
 }
 
 // artefactPrefix matches the beginning of each artefact, by its flag.

@@ -245,10 +245,14 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	maps.DeleteFunc(named, func(flag, _ string) bool { return !hasFlag(cmd, flag) })
 	r.Mode = modeOf(cmd.Name, false)
 	r.EndAt(clock.Real{}.Now())
+	var unusable error
+	if named["out"] != "" {
+		unusable = prepareOutDir(named["out"], inputs)
+	}
 	if reports, err := openReports(func(flag string) string { return named[flag] }, inputs); err == nil {
 		reports.writeOne(clock.Real{}, r)
 	}
-	if named["out"] != "" && prepareOutDir(named["out"], inputs) != nil {
+	if unusable != nil {
 		return
 	}
 	if named["verdict"] == standardOutput {

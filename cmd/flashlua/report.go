@@ -61,17 +61,17 @@ func (env Env) report(c *cli.Context) error {
 		return classify.WithHint(classify.Wrap(err, classify.Usage, "there is nothing to report"),
 			"name the directory that a run had for --out, or a verdict")
 	}
-	if !c.IsSet("to") {
+	if to := c.String("to"); to == "" || to == standardOutput {
 		return stdoutError(write(r, env.Stdout))
 	}
-	v, err := openVerdict(c.String("to"), c.Args().Slice())
+	v, err := openVerdict(c.String("to"), append(r.Files(), c.Args().Slice()...))
 	if err == nil {
 		var text bytes.Buffer
 		if err = write(r, &text); err == nil {
 			err = v.put(text.Bytes())
 		}
 	}
-	return classify.Wrap(err, classify.Usage, "--to %s cannot be written", c.String("to"))
+	return unreadHint(classify.Wrap(err, classify.Usage, "--to %s cannot be written", c.String("to")))
 }
 
 // unknownFormat returns the error of a value of --format.

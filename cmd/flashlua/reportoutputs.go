@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -43,9 +44,12 @@ func openReports(value func(flag string) string, inputs []string) (o reportOutpu
 			others = append(others, path)
 		}
 	}
+	if dir := value("out"); dir != "" {
+		others = append(others, filepath.Join(dir, rotatedName(artefactNames["transcript"])), filepath.Join(dir, summaryName))
+	}
 	if path := value("junit"); path != "" {
 		if o.junit, err = openVerdict(path, append(others, value("summary"))); err != nil {
-			return o, unreadHint(classify.Wrap(err, classify.OutputOpen, "--junit %s cannot be written", path))
+			return reportOutputs{}, unreadHint(classify.Wrap(err, classify.OutputOpen, "--junit %s cannot be written", path))
 		}
 	}
 	if path := value("summary"); path != "" {
@@ -99,6 +103,19 @@ func (o reportOutputs) close() {
 	if o.summary != nil {
 		o.summary.Close()
 	}
+}
+
+// again writes the reports of a run once more, into regular files: that another output failed was not known before.
+func (o reportOutputs) again(clk clock.Clock, r *engine.Report) {
+	if o.junit != nil && o.junit.path != "" {
+		o.junit, _ = openVerdict(o.junit.path, nil)
+	} else {
+		o.junit = nil
+	}
+	if o.summary != nil {
+		o.summary, _ = openToAppend(o.summary.Name(), nil)
+	}
+	o.writeOne(clk, r) // what cannot be written has been said
 }
 
 // writeOne writes the reports of one run.

@@ -30,6 +30,7 @@ func (env Env) saveOutputs(inv *invocation, report *engine.Report, out artefacts
 		fmt.Fprintf(env.Stderr, "%s\n", escapeControl(err.Error()))
 		report.Warnings = append(report.Warnings, err.Error())
 	}
+	before := report.Exit
 	if err := out.reports.writeOne(inv.clk, report); err != nil {
 		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err))
 		addOutputError(report, err)
@@ -37,6 +38,9 @@ func (env Env) saveOutputs(inv *invocation, report *engine.Report, out artefacts
 	if err := out.verdict.write(inv.clk, report); err != nil {
 		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err)) // without a summary: the run has its own
 		addOutputError(report, err)
+	}
+	if report.Exit != before {
+		out.reports.again(inv.clk, report)
 	}
 }
 

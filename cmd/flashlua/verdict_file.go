@@ -107,6 +107,9 @@ func (v *verdict) put(text []byte) error {
 	if v.path != "" {
 		defer os.Remove(v.f.Name())
 		err = errors.Join(err, v.f.Chmod(0o644))
+		if lock, e := unix.FcntlInt(v.f.Fd(), unix.F_DUPFD_CLOEXEC, 0); e == nil { // it is kept until the file has its name
+			defer unix.Close(lock)
+		}
 	}
 	err = errors.Join(err, v.f.Close())
 	if err == nil && v.path != "" {

@@ -42,8 +42,12 @@ func openBrowser(t *testing.T) *browser {
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
+	profile, err := os.MkdirTemp("", "flashlua-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(t.Context(), path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe", "about:blank")
+		"--disable-component-update", "--disable-sync", "--user-data-dir="+profile, "--remote-debugging-pipe", "about:blank")
 	cmd.ExtraFiles = []*os.File{in, out}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -56,6 +60,7 @@ func openBrowser(t *testing.T) *browser {
 		cmd.Wait()
 		to.Close()
 		from.Close()
+		os.RemoveAll(profile) // its helpers may end later and still write to it, so that it may fail
 	})
 	var target struct{ TargetID string }
 	b.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)

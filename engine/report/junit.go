@@ -112,7 +112,7 @@ func (r *run) suite() junitSuite {
 	c := caseOf(r.title(), class, v)
 	s.Cases = append(s.Cases, c)
 	if v == nil {
-		s.Cases[0].Error.Text += r.noVerdict + "\n"
+		s.Cases[0].Error.Text += inline(r.noVerdict) + "\n"
 		return s
 	}
 	s.took, s.Hostname = v.Duration, inline(r.verdict.Host)

@@ -40,24 +40,29 @@ func plotOf(events []engine.Event) *plot {
 	var at []float64
 	previous := first
 	top := 0.0
+	span := rateSpan(took)
 	for i, e := range events {
-		if i%thin != 0 && i != len(events)-1 {
-			continue
-		}
 		x := e.Time.Sub(first.Time).Seconds() / took.Seconds() * plotWidth
-		done = append(done, fmt.Sprintf("%.1f,%.1f", x, plotHeight-float64(max(0, e.Done))/float64(total)*plotHeight))
-		if d := e.Time.Sub(previous.Time).Seconds(); d > 0 && e.Done >= previous.Done {
-			rate := float64(e.Done-previous.Done) / d
+		if i%thin == 0 || i == len(events)-1 {
+			done = append(done, fmt.Sprintf("%.1f,%.1f", x, plotHeight-float64(max(0, e.Done))/float64(total)*plotHeight))
+		}
+		d := e.Time.Sub(previous.Time)
+		switch {
+		case e.Done < previous.Done: // it began again
+			previous = e
+		case d >= span:
+			rate := float64(e.Done-previous.Done) / d.Seconds()
 			rates, at = append(rates, rate), append(at, x)
 			top = max(top, rate)
+			previous = e
 		}
-		previous = e
-	}
-	var rate []string
-	for i := range rates {
-		rate = append(rate, fmt.Sprintf("%.1f,%.1f", at[i], plotHeight-rates[i]/max(top, 1)*plotHeight*0.94))
 	}
 	mean := float64(last.Done-first.Done) / took.Seconds()
+	top = max(top, mean)
+	var rate []string
+	for i := range rates {
+		rate = append(rate, fmt.Sprintf("%.1f,%.1f", at[i], plotHeight-rates[i]/top*plotHeight*0.94))
+	}
 	p := &plot{Text: fmt.Sprintf("%s of %s in %s: %s/s on average, at most %s/s", inBytes(float64(last.Done)), inBytes(float64(total)), inSeconds(took), inBytes(mean), inBytes(top))}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="plot" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img"><title>%s</title>`, plotWidth, plotHeight, template.HTMLEscapeString(p.Text))
@@ -65,6 +70,12 @@ func plotOf(events []engine.Event) *plot {
 	fmt.Fprintf(&b, `<polyline class="rate" points="%s"/></svg>`, strings.Join(rate, " "))
 	p.SVG = template.HTML(b.String()) // numbers and escaped text
 	return p
+}
+
+// rateSpan returns the shortest time over which a rate is taken. Over a shorter one it is that of a buffer: the first
+// samples of a transfer are microseconds apart.
+func rateSpan(took time.Duration) time.Duration {
+	return max(took/maxPoints, min(took/4, 200*time.Millisecond))
 }
 
 // overview draws the attempts of a timeline and their steps, one below the other.

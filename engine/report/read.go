@@ -103,6 +103,7 @@ func (r *Report) readFile(path string) error {
 
 // readDir reads the directory of a run or of several stations.
 func (r *Report) readDir(dir string) error {
+	r.files = append(r.files, filepath.Join(dir, summaryName))
 	raw, err := input.Read(filepath.Join(dir, summaryName), maxVerdict)
 	switch {
 	case err == nil:
@@ -110,7 +111,7 @@ func (r *Report) readDir(dir string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: %w", summaryName, withoutPath(err))
 	case hasRun(dir):
-		r.runs = append(r.runs, readRun(dir, ""))
+		r.addRun(dir, "")
 		return nil
 	}
 	stations, err := stationDirs(dir)
@@ -123,7 +124,7 @@ func (r *Report) readDir(dir string) error {
 	r.remarks = append(r.remarks, fmt.Sprintf("%s has no %s: the command on several stations was killed, and stations that it did not start are missing", dir, summaryName))
 	r.runs = append(r.runs, &run{name: filepath.Base(filepath.Clean(dir)), noVerdict: "there is no " + summaryName})
 	for _, name := range stations {
-		r.runs = append(r.runs, readRun(filepath.Join(dir, name), name))
+		r.addRun(filepath.Join(dir, name), name)
 	}
 	return nil
 }
@@ -163,11 +164,23 @@ func (r *Report) readStations(dir string, raw []byte) error {
 			r.remarks = append(r.remarks, fmt.Sprintf("%s: %q is no name of a station", filepath.Join(dir, summaryName), station.Station))
 			continue
 		}
-		one := readRun(filepath.Join(dir, station.Station), station.Station)
-		one.resumed = station.Resumed
-		r.runs = append(r.runs, one)
+		one := r.addRun(filepath.Join(dir, station.Station), station.Station)
+		if one.resumed = station.Resumed; differ(one.verdict, station.RunID) {
+			r.remarks = append(r.remarks, fmt.Sprintf("%s has the run %s, and the summary the run %s: the report has the former",
+				filepath.Join(one.dir, verdictName), one.verdict.RunID, station.RunID))
+		}
 	}
 	return nil
+}
+
+// addRun adds the run whose directory it reads.
+func (r *Report) addRun(dir, name string) *run {
+	for _, file := range []string{verdictName, eventsName, transcriptName, transcriptName + ".1"} {
+		r.files = append(r.files, filepath.Join(dir, file))
+	}
+	one := readRun(dir, name)
+	r.runs = append(r.runs, one)
+	return one
 }
 
 // readRun reads the directory of a run.
@@ -184,6 +197,7 @@ func readRun(dir, name string) *run {
 	if len(r.transcripts) == 0 {
 		r.remark("%s is missing: the console is not shown", filepath.Join(dir, transcriptName))
 	}
+	r.onlyOneRun()
 	return r
 }
 

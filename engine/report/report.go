@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
@@ -19,6 +20,7 @@ import (
 type Report struct {
 	runs    []*run
 	remarks []string       // what is missing or damaged, of no run alone
+	files   []string       // that it reads, or would read if they were there
 	refused *engine.Report // why a command on several stations chose none
 }
 
@@ -49,6 +51,9 @@ func NewFleet(results []lab.Result, refused error) *Report {
 	}
 	return r
 }
+
+// Files returns the paths of the artefacts, which a report must not replace: also those of artefacts that are missing.
+func (r *Report) Files() []string { return slices.Clone(r.files) }
 
 // title names the run.
 func (r *run) title() string {
