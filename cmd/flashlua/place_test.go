@@ -317,8 +317,8 @@ func TestStationsAtPlaces(t *testing.T) {
 	})
 }
 
-// TestCompletePlaces holds that the values of --place are completed from the coordinator that the environment names, and
-// that the completion is silent without one, and ends if none answers.
+// TestCompletePlaces holds that the values of --place are completed from the coordinator that the environment
+// names, and that the completion is silent without one, and ends if none answers.
 func TestCompletePlaces(t *testing.T) {
 	lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) {
 		l := start(t)
