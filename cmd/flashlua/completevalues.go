@@ -45,6 +45,8 @@ func (l completedLine) values(name, cur string) (all []string, known bool) {
 		return engine.Formats(), true
 	case "at":
 		return []string{string(engine.BoardUBoot), string(engine.BoardLinux)}, true
+	case placeFlagName:
+		return l.env.places(), true
 	case "on":
 		return sshHosts(l.env.getenv("HOME")), true
 	case "tag":

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/flashlua/flashlua/engine/clock"
 )
 
 func TestForwardKeys(t *testing.T) {
@@ -28,6 +30,7 @@ func TestForwardKeys(t *testing.T) {
 			for _, in := range []interface{ Read([]byte) (int, error) }{strings.NewReader(tt.typed), &byteReader{text: tt.typed}} {
 				var sent, said strings.Builder
 				err := forwardKeys(t.Context(), in, false, keyActions{
+					clk:  clock.Real{},
 					send: func(_ context.Context, p []byte) error { sent.Write(p); return nil },
 					sendBreak: func(context.Context) error {
 						if tt.noBreak {
@@ -43,6 +46,39 @@ func TestForwardKeys(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestQuitFromABoardThatTakesNothing holds that the quit key ends a console whose board does not take what was typed.
+func TestQuitFromABoardThatTakesNothing(t *testing.T) {
+	clk := &clock.Virtual{}
+	in, typing := io.Pipe()
+	var said strings.Builder
+	sending, ended := make(chan bool), make(chan error, 1)
+	go func() {
+		ended <- forwardKeys(t.Context(), in, false, keyActions{
+			clk: clk,
+			send: func(ctx context.Context, p []byte) error {
+				close(sending)
+				<-ctx.Done()
+				return ctx.Err()
+			},
+			say: func(text string) { said.WriteString(text) },
+		})
+	}()
+	io.WriteString(typing, "a")
+	<-sending
+	io.WriteString(typing, "b\x1d")
+	for {
+		select {
+		case err := <-ended:
+			if want := "the last keys were not sent"; err != nil || !strings.Contains(said.String(), want) {
+				t.Errorf("forwardKeys = %v, said %q; want nil, %q", err, &said, want)
+			}
+			return
+		default:
+			clk.Sleep(t.Context(), quitGrace)
+		}
 	}
 }
 

@@ -129,6 +129,11 @@ func (p *helpText) heading(title, text string) {
 			p.text.WriteString(strings.TrimRight(strings.Repeat(" ", helpIndent)+line, " ") + "\n")
 			continue
 		}
+		if p.width-helpIndent-utf8.RuneCountInString(line[:gap]) < min(minHelpText, utf8.RuneCountInString(line[gap:])) {
+			p.text.WriteString(strings.Repeat(" ", helpIndent) + strings.TrimRight(line[:gap], " ") + "\n")
+			p.wrapped(strings.Repeat(" ", helpIndent+indent+2), helpIndent+indent+2, line[gap:])
+			continue
+		}
 		p.wrapped(strings.Repeat(" ", helpIndent)+line[:gap], helpIndent+utf8.RuneCountInString(line[:gap]), line[gap:])
 	}
 	flush()

@@ -64,3 +64,13 @@ func TestHelpHasNames(t *testing.T) {
 		}
 	}
 }
+
+// TestHelpOfNarrowTerminals holds that a row whose first column leaves too little room has its text below it.
+func TestHelpOfNarrowTerminals(t *testing.T) {
+	p := helpText{width: 40}
+	p.heading("ROWS", "  --arg boot_partition=STRING  the partition from which the board boots")
+	want := "ROWS:\n     --arg boot_partition=STRING\n       the partition from which the\n       board boots\n"
+	if got := p.text.String(); got != want {
+		t.Errorf("heading =\n%s\nwant\n%s", got, want)
+	}
+}

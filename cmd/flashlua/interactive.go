@@ -55,7 +55,7 @@ func (env Env) interact(ctx context.Context, inv *invocation, con *console.Conso
 			fmt.Fprintln(env.Stderr, "\nconsole closed")
 		}()
 		in = func() error {
-			return forwardKeys(ctx, env.Stdin, o.fresh, keyActions{send: send, sendBreak: con.Break, say: env.sayRaw})
+			return forwardKeys(ctx, env.Stdin, o.fresh, keyActions{clk: inv.clk, send: send, sendBreak: con.Break, say: env.sayRaw})
 		}
 	}
 	out := newSink("console", inv.stdout.w, func(lost engine.Loss) []byte {

@@ -31,6 +31,33 @@ type placeRequest struct {
 
 func placeOf(c *cli.Context) placeRequest { return placeRequest{c.String("place"), c.Duration("wait")} }
 
+// completionTime bounds the time for which a completion waits for a coordinator.
+const completionTime = time.Second
+
+// places returns what --place takes at the coordinator that the environment names, nil if it names none or none
+// answers. A place that does not fit in a line is left out.
+func (env Env) places() (all []string) {
+	if env.getenv("LG_COORDINATOR") == "" { // the default is a coordinator that may not exist
+		return nil
+	}
+	client, err := labgrid.FromEnv(env.getenv)
+	if err != nil {
+		return nil
+	}
+	ctx, stop := clock.WithTimeout(context.Background(), client.Clock, completionTime, context.DeadlineExceeded)
+	defer stop()
+	requests, err := client.List(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, r := range requests {
+		if text := r.String(); text == inline(text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
 // checkAtPlace checks the port of a job at a place. Port and power of the place are used where the job has none.
 func checkAtPlace(j engine.Job) error {
 	switch {

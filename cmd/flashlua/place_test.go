@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -313,5 +314,37 @@ func TestStationsAtPlaces(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantRun(t, run("run", "a", "b", "--out", "out"), refusedNow, "held by there/other", "1 of 2 stations verified")
+	})
+}
+
+// TestCompletePlaces holds that the values of --place are completed from the coordinator that the environment
+// names, and that the completion is silent without one, and ends if none answers.
+func TestCompletePlaces(t *testing.T) {
+	lab.On(t, func(t *testing.T, start func(*testing.T, ...lab.Resource) lab.Lab) {
+		l := start(t)
+		lab.AddPlaces(t, l, bench1, lab.Setup{Place: "bench-2", Tags: map[string]string{"board": "sim", "arch": "arm64"}})
+		silent, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+		for address, want := range map[string]string{
+			l.Address():               "labgrid:bench-1\nlabgrid:bench-2\nlabgrid:+arch=arm64\nlabgrid:+board=sim\n",
+			silent.Addr().String():    "",
+			"127.0.0.1:1":             "",
+			"":                        "",
+			"no address\x00 at all:x": "",
+		} {
+			var stdout, stderr strings.Builder
+			env := Env{
+				Args: []string{"flashlua", "run", "sim", "--place", "", "--generate-bash-completion"}, Stdout: &stdout, Stderr: &stderr,
+				Getenv: func(name string) string {
+					return map[string]string{"LG_COORDINATOR": address, "LG_USERNAME": "me"}[name]
+				},
+			}
+			if code := env.run(); code != noFiles || stdout.String() != want || stderr.String() != "" {
+				t.Errorf("completion of --place with LG_COORDINATOR=%q = %d, %q, %q; want %d, %q", address, code, &stdout, &stderr, noFiles, want)
+			}
+		}
 	})
 }

@@ -71,6 +71,7 @@ func TestScript(t *testing.T) {
 			given := verdictsIn(t, e.WorkDir)
 			e.Defer(func() { checkOutputs(t, e.WorkDir, given) })
 			e.Setenv("ARG_LINES", "count=2\n\ntext=a, b c\n")
+			e.Setenv("PASSWORD_LINES", "wifi_psk=hunter2\nhunter3\n")
 			return notText(e.WorkDir)
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "", // replaces the golden parts by the output

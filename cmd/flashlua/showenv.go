@@ -226,7 +226,9 @@ func variableSettings(x *cli.Context, s *chosen, cmd *cli.Command, f cli.Flag, v
 		one := made
 		one.Value = maskValue(flag, v)
 		name, _, _ := strings.Cut(v, "=")
-		if origin := originsOf(x)[flag+" "+name]; isPair && origin != "" || !isPair && x.IsSet(flag) {
+		if isPair && !strings.Contains(v, "=") {
+			one.Why, one.Wrong = "a value has no =", true
+		} else if origin := originsOf(x)[flag+" "+name]; isPair && origin != "" || !isPair && x.IsSet(flag) {
 			one.Why = "the station has its own"
 		} else if err := setDefault(x, f, v, made.Where); err != nil {
 			one.Why, one.Wrong = err.Error(), true
@@ -277,7 +279,7 @@ func textOf(x *cli.Context, flag string) string {
 }
 
 // secretName matches the names whose values are likely secrets.
-var secretName = regexp.MustCompile(`(?i)(password|passwd|secret|token|key)$`)
+var secretName = regexp.MustCompile(`(?i)(password|passwd|passphrase|psk|secret|token|key|credentials?)$`)
 
 // maskValue returns the value of a flag without secrets.
 func maskValue(flag, value string) string {
@@ -288,7 +290,10 @@ func maskValue(flag, value string) string {
 		label, address, _ := strings.Cut(value, ":")
 		return label + ":" + engine.MaskAddress(address)
 	case slices.Contains(pairFlags, flag):
-		if name, v, ok := strings.Cut(value, "="); ok && secretName.MatchString(name) && !isSecretRef(v) {
+		switch name, v, ok := strings.Cut(value, "="); {
+		case !ok: // it may be a line of a password that has several
+			return "********"
+		case secretName.MatchString(name) && !isSecretRef(v):
 			return name + "=********"
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/hold"
+	"github.com/flashlua/flashlua/engine/transport"
 )
 
 // Each flag has a variable of the environment. urfave/cli's own EnvVars do not serve: they read the environment of the
@@ -35,6 +36,7 @@ var withoutVariable = map[string]string{
 	"tag":            "it chooses the boards that are written",
 	"to":             "it names the medium that is overwritten",
 	"force":          "it permits the write to a medium in use, which must be meant each time",
+	"log-input":      "a forgotten variable would record passwords",
 	"sim listen":     "the flag of flashlua tftp is another one",
 	"sim power":      "the flag of flashlua run is another one",
 	"sim set":        "the flag of flashlua run is another one",
@@ -121,7 +123,7 @@ func (env Env) ofAnotherBoard(c *cli.Context) []string {
 		case flag == "place", engine.IsSimulated(given):
 			isOther = true
 		case port != "":
-			isOther = port != given
+			isOther = transport.WithScheme(port) != transport.WithScheme(given)
 		}
 		if isOther {
 			return boardFlags

@@ -15,18 +15,29 @@ _flashlua() {
 		fi
 	done
 	local cur=${words[-1]}
+	# flashlua gets the words before the cursor without their quotes, as the shell would give them.
+	for ((i = 0; i < ${#words[@]} - 1; i++)); do
+		case ${words[i]} in
+		\'*\') words[i]=${words[i]//\'/} ;;
+		\"*\") words[i]=${words[i]//\"/} ;;
+		\~/*) words[i]=$HOME/${words[i]:2} ;;&
+		*) words[i]=${words[i]//\\/} ;;
+		esac
+	done
 	found=$("${words[@]}" --generate-bash-completion 2>/dev/null)
 	files=$?
 	# What stands before the last break stays on the line.
 	done=${cur%"${cur##*["$COMP_WORDBREAKS"]}"}
 	COMPREPLY=()
-	for word in $found; do
-		[[ $word == "$cur"* ]] || continue
+	while read -r word; do
+		[[ -n $word && $word == "$cur"* ]] || continue
 		COMPREPLY+=("${word#"$done"}")
 		[[ $word == *[:=] ]] && compopt -o nospace 2>/dev/null
-	done
+	done <<<"$found"
 	if ((files == 0)); then
-		COMPREPLY+=($(compgen -f -- "${cur#"$done"}"))
+		while read -r word; do
+			[[ -n $word ]] && COMPREPLY+=("$word")
+		done < <(compgen -f -- "${cur#"$done"}")
 		compopt -o filenames 2>/dev/null
 	fi
 }

@@ -3,7 +3,8 @@
 _flashlua() {
 	local -a found begun
 	local files
-	found=(${(f)"$(${words[1,CURRENT-1]} "${words[CURRENT]}" --generate-bash-completion 2>/dev/null)"})
+	# flashlua gets the words before the cursor without their quotes, as the shell would give them.
+	found=(${(f)"$(${${(Q)words[1,CURRENT-1]}/#\~\//$HOME/} "${words[CURRENT]}" --generate-bash-completion 2>/dev/null)"})
 	files=$?
 	# What ends in : or = is followed by more.
 	begun=(${(M)found:#*[:=]})
