@@ -28,6 +28,7 @@ func TestArtefactsOfSeveralRuns(t *testing.T) {
 		"events of a later run":     {event("C", "13:00:00"), "", "", Killed, "verdict.json is of the run B, and ", "badge success"},
 		"transcript of a later run": {"", transcript("C", "13:00:00"), "", Killed, "transcript.log of the later run C, which has no verdict", "badge success"},
 		"both of a later run":       {event("C", "13:00:00"), transcript("C", "13:00:00"), "", Killed, "events.jsonl of the later run C", "badge success"},
+		"empty events":              {"empty", "", "", Killed, "events.jsonl is empty: a run later than that of ", "badge success"},
 		"of an earlier run":         {event("A", "11:00:00"), transcript("A", "11:00:00"), "", Succeeded, "events.jsonl is of the earlier run A, not of B: it is left out", "note of A"},
 		"an older part":             {event("B", "12:00:01"), transcript("B", "12:00:00"), transcript("A", "11:00:00"), Succeeded, "transcript.log.1 is of the run A, not of B", "run A\n"},
 		"appended":                  {event("A", "11:00:00") + event("B", "12:00:01"), "", "", Succeeded, "has events of several runs: only those of the last one, B", "note of A"},
@@ -36,7 +37,7 @@ func TestArtefactsOfSeveralRuns(t *testing.T) {
 			files := map[string]string{verdictName: verdict}
 			for path, text := range map[string]string{eventsName: tt.events, transcriptName: tt.transcript, transcriptName + ".1": tt.older} {
 				if text != "" {
-					files[path] = text
+					files[path] = strings.TrimPrefix(text, "empty")
 				}
 			}
 			r, err := Read(directory(t, files))
