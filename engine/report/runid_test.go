@@ -68,6 +68,23 @@ func TestSummaryOfAnotherRun(t *testing.T) {
 	}
 }
 
+// TestVerdictWithoutExit holds that a verdict whose exit code cannot be read is no success.
+func TestVerdictWithoutExit(t *testing.T) {
+	for name, text := range map[string]string{
+		"none": `{"result": "verified", "target": {"state": "verified"}}`,
+		"text": `{"result": "verified", "exit": "4", "target": {"state": "verified"}}`,
+		"null": `{"result": "done", "exit": null, "target": {"state": "verified"}}`,
+	} {
+		r, err := Read(directory(t, map[string]string{verdictName: text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := outcomeOf(r.runs[0].verdict); got != Killed {
+			t.Errorf("%s: outcome = %s; want %s", name, got, Killed)
+		}
+	}
+}
+
 // TestHostileDirectory holds that the name of a directory is no markup, also of a run without a verdict.
 func TestHostileDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a\x1b[31m\n]]>\xff")
