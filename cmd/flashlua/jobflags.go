@@ -125,7 +125,7 @@ func jobOf(c *cli.Context) (engine.Job, error) {
 	case !engine.IsSimulated(j.Port) && transport.Check(j.Port) != nil:
 		return j, transport.Check(j.Port)
 	case engine.IsSimulated(j.Port) && j.Power != "":
-		return j, usageError("--power %s: a simulated board has its own power", j.Power)
+		return j, usageError("--power %s: a simulated board has its own power", power.Mask(j.Power))
 	case !engine.IsSimulated(j.Port) && j.Power == "":
 		return j, classify.WithHint(classify.New(classify.Usage, "--power is required: the power driver"),
 			"use one of %s; with none you reset the board by hand", strings.Join(power.Examples(), ", "))

@@ -46,8 +46,14 @@ func checkNotInput(path string, others []string) error {
 	return nil
 }
 
-// realPath returns the absolute path of a file that may not exist yet, without the symbolic links of its directory.
+// realPath returns the absolute path of a file that may not exist yet, also of one to which a symbolic link leads,
+// without the symbolic links of its directory.
 func realPath(path string) string {
+	if to, err := os.Readlink(path); err == nil {
+		if path = filepath.Join(filepath.Dir(path), to); filepath.IsAbs(to) {
+			path = to
+		}
+	}
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
 	}

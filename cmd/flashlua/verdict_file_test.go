@@ -57,3 +57,32 @@ func TestOnlyWhatAKilledRunLeftIsRemoved(t *testing.T) {
 		t.Errorf("files = %q, %v; want %q", got, err, kept)
 	}
 }
+
+// TestVerdictKeepsItsLock holds that a verdict is not taken for that of a killed run before it has its name.
+func TestVerdictKeepsItsLock(t *testing.T) {
+	dir := t.TempDir()
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				removeStaleVerdicts(dir)
+			}
+		}
+	}()
+	for range 100 {
+		v, err := openVerdict(filepath.Join(dir, "verdict.json"), nil)
+		if err == nil {
+			err = v.put([]byte("{}"))
+		}
+		if err != nil {
+			t.Errorf("put() = %v; want no error", err)
+			break
+		}
+	}
+	close(stop)
+	<-done
+}

@@ -230,6 +230,9 @@ func (r *run) readEvents(path string) {
 	if err == nil {
 		defer f.Close()
 		err = r.addEvents(f, path)
+		if st, failed := f.Stat(); failed == nil && st.Mode().IsRegular() {
+			r.noEvents = st.Size() == 0
+		}
 	}
 	if err != nil {
 		r.remark("%s cannot be read to its end: %v", path, withoutPath(err))

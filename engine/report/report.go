@@ -33,6 +33,7 @@ type run struct {
 	noVerdict   string         // why there is none
 	resumed     bool           // the verdict is that of an earlier run
 	events      []engine.Event
+	noEvents    bool     // their file is empty: it is opened before the run, whose end is an event
 	transcripts []string // paths of the parts, the oldest first
 	remarks     []string // what is missing or damaged
 }

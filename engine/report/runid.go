@@ -30,6 +30,10 @@ func (r *run) onlyOneRun() {
 			r.remark("%s has events of several runs: only those of the last one, %s, are shown", filepath.Join(r.dir, eventsName), last)
 		}
 	}
+	if r.noEvents && outcomeOf(r.verdict) == Succeeded {
+		r.noVerdict = fmt.Sprintf("%s is empty: a run later than that of %s was killed when it began", filepath.Join(r.dir, eventsName), filepath.Join(r.dir, verdictName))
+		r.verdict = nil
+	}
 	if len(r.events) > 0 && differ(r.verdict, r.events[0].RunID) {
 		r.otherRun(eventsName, r.events[0].RunID, r.events[0].Time)
 	}

@@ -28,6 +28,7 @@ func TestArtefactsOfSeveralRuns(t *testing.T) {
 		"events of a later run":     {event("C", "13:00:00"), "", "", Killed, "verdict.json is of the run B, and ", "badge success"},
 		"transcript of a later run": {"", transcript("C", "13:00:00"), "", Killed, "transcript.log of the later run C, which has no verdict", "badge success"},
 		"both of a later run":       {event("C", "13:00:00"), transcript("C", "13:00:00"), "", Killed, "events.jsonl of the later run C", "badge success"},
+		"empty events":              {"empty", "", "", Killed, "events.jsonl is empty: a run later than that of ", "badge success"},
 		"of an earlier run":         {event("A", "11:00:00"), transcript("A", "11:00:00"), "", Succeeded, "events.jsonl is of the earlier run A, not of B: it is left out", "note of A"},
 		"an older part":             {event("B", "12:00:01"), transcript("B", "12:00:00"), transcript("A", "11:00:00"), Succeeded, "transcript.log.1 is of the run A, not of B", "run A\n"},
 		"appended":                  {event("A", "11:00:00") + event("B", "12:00:01"), "", "", Succeeded, "has events of several runs: only those of the last one, B", "note of A"},
@@ -36,7 +37,7 @@ func TestArtefactsOfSeveralRuns(t *testing.T) {
 			files := map[string]string{verdictName: verdict}
 			for path, text := range map[string]string{eventsName: tt.events, transcriptName: tt.transcript, transcriptName + ".1": tt.older} {
 				if text != "" {
-					files[path] = text
+					files[path] = strings.TrimPrefix(text, "empty")
 				}
 			}
 			r, err := Read(directory(t, files))
@@ -64,6 +65,23 @@ func TestSummaryOfAnotherRun(t *testing.T) {
 	}
 	if got, want := render(t, r, "github"), "has the run B, and the summary the run A"; !strings.Contains(got, want) {
 		t.Errorf("github = %s; want %q", got, want)
+	}
+}
+
+// TestVerdictWithoutExit holds that a verdict whose exit code cannot be read is no success.
+func TestVerdictWithoutExit(t *testing.T) {
+	for name, text := range map[string]string{
+		"none": `{"result": "verified", "target": {"state": "verified"}}`,
+		"text": `{"result": "verified", "exit": "4", "target": {"state": "verified"}}`,
+		"null": `{"result": "done", "exit": null, "target": {"state": "verified"}}`,
+	} {
+		r, err := Read(directory(t, map[string]string{verdictName: text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := outcomeOf(r.runs[0].verdict); got != Killed {
+			t.Errorf("%s: outcome = %s; want %s", name, got, Killed)
+		}
 	}
 }
 

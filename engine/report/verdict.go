@@ -43,7 +43,8 @@ func outcomeOf(v *engine.Report) Outcome {
 	return Failed
 }
 
-// parseVerdict reads a verdict. A verdict with a field of another type is damaged, and has the other fields.
+// parseVerdict reads a verdict. A verdict with a field of another type is damaged, and has the other fields, but not
+// without an exit code: 0 is a success.
 func parseVerdict(raw []byte) (v *engine.Report, damage error) {
 	v = &engine.Report{}
 	err := json.Unmarshal(raw, v)
@@ -53,6 +54,10 @@ func parseVerdict(raw []byte) (v *engine.Report, damage error) {
 		return nil, err
 	case v.Result == "":
 		return nil, errors.New("it has no result")
+	}
+	var code struct{ Exit *int }
+	if json.Unmarshal(raw, &code) != nil || code.Exit == nil {
+		return nil, errors.New("it has no exit code")
 	}
 	return v, err
 }
