@@ -30,6 +30,7 @@ type manyOutputs struct {
 	clk     clock.Clock
 	inputs  []string // files that must not be replaced
 	dirs    []string // of the stations; nil without --out
+	lock    *os.File // of the directory of --out
 	summary *verdict // the file of the summary
 	reports reportOutputs
 }
@@ -53,8 +54,8 @@ func openManyOutputs(c *cli.Context, stations []lab.Station, clk clock.Clock) (*
 		return classify.Wrap(err, classify.Usage, "--out %s cannot be used", dir)
 	}
 	if dir != "" {
-		err := prepareOutDir(dir, m.inputs)
-		if err == nil {
+		var err error
+		if m.lock, err = claimOutDir(dir, m.inputs); err == nil {
 			m.summary, err = openVerdict(filepath.Join(dir, summaryName), m.inputs)
 		}
 		if err != nil {

@@ -104,8 +104,12 @@ func openOutputs(value func(flag string) string, inputs []string, stdout io.Writ
 		}
 	}
 	if dir := value("out"); dir != "" {
-		if err := prepareOutDir(dir, inputs); err != nil {
+		lock, err := claimOutDir(dir, inputs)
+		if err != nil {
 			return a, classify.Wrap(err, classify.OutputOpen, "--out %s cannot be used", dir)
+		}
+		if lock != nil {
+			a.files = append(a.files, lock)
 		}
 	}
 	if !named {
@@ -248,8 +252,12 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	if reports, err := openReports(func(flag string) string { return named[flag] }, inputs); err == nil {
 		reports.writeOne(clock.Real{}, r)
 	}
-	if named["out"] != "" && prepareOutDir(named["out"], inputs) != nil {
-		return
+	if named["out"] != "" {
+		lock, err := claimOutDir(named["out"], inputs)
+		if err != nil {
+			return
+		}
+		defer lock.Close() // nil is allowed
 	}
 	if named["verdict"] == standardOutput {
 		(&verdict{stdout: env.Stdout}).write(clock.Real{}, r)
