@@ -15,7 +15,7 @@ func claimOutDir(dir string, inputs []string) (lock *os.File, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	lock, err = os.Open(dir)
+	lock, err = os.OpenFile(dir, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	switch {
 	case err != nil: // it can be used, and not be read
 		lock = nil
