@@ -25,6 +25,7 @@ var fileCalls = map[string][]string{
 // filePlaces are the source files that call one of them, and why each cannot damage files that are not flashlua's.
 var filePlaces = map[string]string{
 	"cmd/flashlua/outputs.go":                      "--out: only artefacts, which checkArtefact knows by their content",
+	"cmd/flashlua/outlock.go":                      "makes the directory of --out",
 	"cmd/flashlua/manyoutputs.go":                  "directories in that of --out, by the names of stations; reads",
 	"cmd/flashlua/remotecache.go":                  "the cache's folder of a host of --on, names that it makes",
 	"cmd/flashlua/demo.go":                         "a temporary folder of its own",

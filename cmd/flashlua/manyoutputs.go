@@ -32,6 +32,7 @@ type manyOutputs struct {
 	clk     clock.Clock
 	inputs  []string // files that must not be replaced
 	dirs    []string // of the stations; nil without --out
+	lock    *os.File // of the directory of --out
 	summary *verdict // the file of the summary
 	reports reportOutputs
 }
@@ -53,7 +54,7 @@ func openManyOutputs(c *cli.Context, stations []lab.Station, clk clock.Clock) (*
 	others := slices.Clone(m.inputs) // of the reports
 	var err error
 	if dir != "" {
-		if err = prepareOutDir(dir, m.inputs); err == nil {
+		if m.lock, err = claimOutDir(dir, m.inputs); err == nil {
 			m.summary, err = openVerdict(filepath.Join(dir, summaryName), m.inputs)
 		}
 		if err != nil {

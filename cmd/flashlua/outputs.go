@@ -104,8 +104,12 @@ func openOutputs(value func(flag string) string, inputs []string, stdout io.Writ
 		}
 	}
 	if dir := value("out"); dir != "" {
-		if err := prepareOutDir(dir, inputs); err != nil {
+		lock, err := claimOutDir(dir, inputs)
+		if err != nil {
 			return a, classify.Wrap(err, classify.OutputOpen, "--out %s cannot be used", dir)
+		}
+		if lock != nil {
+			a.files = append(a.files, lock)
 		}
 	}
 	if !named {
@@ -247,7 +251,9 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	r.EndAt(clock.Real{}.Now())
 	var unusable error
 	if named["out"] != "" {
-		unusable = prepareOutDir(named["out"], inputs)
+		var lock *os.File
+		lock, unusable = claimOutDir(named["out"], inputs)
+		defer lock.Close() // nil is allowed
 	}
 	if reports, err := openReports(func(flag string) string { return named[flag] }, inputs); err == nil {
 		reports.writeOne(clock.Real{}, r)

@@ -100,3 +100,55 @@ func TestDefaultsAreFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestWhichValueApplies holds that the command line replaces the variable, and that the default of the lab file, for
+// each kind of flag; of pairs it replaces the value of the name alone.
+func TestWhichValueApplies(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const lab = `return {
+	defaults = { timeout = "3m", retries = 3, strict = true, ["allow-exec"] = "c", format = "xz" },
+	stations = { bench = { board = "board.lua", port = "sim:", args = { a = 3, b = 3 }, set = { ["console.baud"] = 3 } } },
+}`
+	const board = `local board = require("boards.sim")
+local number = { type = "number" }
+board.args = { a = number, b = number, c = number }
+return board`
+	for name, text := range map[string]string{"lab.lua": lab, "board.lua": board} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct{ flag, line, variable, all, noLine, onlyLab string }{
+		{"timeout", "1m", "2m", "1m0s", "2m0s", "3m0s"},
+		{"retries", "1", "2", "1", "2", "3"},
+		{"strict", "true", "no", "true", "false", "true"},
+		{"strict", "false", "yes", "false", "true", "true"},
+		{"format", "raw", "gzip", "raw", "gzip", "xz"},
+		{"allow-exec", "a", "b\nb2", "a", "b b2", "c"},
+		{"arg", "a=1", "a=2\nc=2", "a=1 b=3 c=2", "a=3 b=3 c=2", "a=3 b=3"},
+		{"set", "name=1", "name=2\nconsole.baud=2", "name=1 console.baud=3", "console.baud=3 name=2", "console.baud=3"},
+		{"port", "sim:size=1", "sim:size=2", "sim:size=1", "sim:", "sim:"},
+		{"target", "a", "b", "a", "b", ""},
+	} {
+		for _, from := range []struct{ line, variable, want string }{
+			{"--" + tt.flag + "=" + tt.line, tt.variable, tt.all},
+			{"", tt.variable, tt.noLine},
+			{"", "", tt.onlyLab},
+		} {
+			env := Env{Getenv: func(name string) string { return map[string]string{variableOf(tt.flag): from.variable}[name] }}
+			app, got := env.app(), ""
+			app.Command("run").Action = func(c *cli.Context) error {
+				s, err := env.stationOf(c, "bench", nil)
+				if err == nil {
+					c, err = env.use(c, s)
+				}
+				got = textOf(c, tt.flag)
+				return err
+			}
+			args := []string{"flashlua", "run", from.line, "--", "bench"}
+			if err := app.Run(slices.DeleteFunc(args, func(arg string) bool { return arg == "" })); err != nil || got != from.want {
+				t.Errorf("%q with %s=%q: --%s = %q, %v; want %q", args, variableOf(tt.flag), from.variable, tt.flag, got, err, from.want)
+			}
+		}
+	}
+}
