@@ -26,11 +26,16 @@ type verdict struct {
 	stdout io.Writer // instead of f; it is not closed
 }
 
+// newVerdict opens the file of a run's verdict. It removes the verdict of an earlier run: without it, a run that is
+// killed would leave the result of another one.
 func newVerdict(path string, others ...string) (*verdict, error) {
 	if path == "" {
 		return &verdict{}, nil
 	}
 	v, err := openVerdict(path, others)
+	if err == nil && v.path != "" && checkArtefact(v.path, "verdict") == nil {
+		os.Remove(v.path) // it is replaced at the end if that fails
+	}
 	return v, unreadHint(classify.Wrap(err, classify.OutputOpen, "--verdict %s cannot be written", path))
 }
 
