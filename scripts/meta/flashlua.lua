@@ -464,7 +464,8 @@ function sequence:step(name) end
 ---@field place? string
 ---console port
 ---@field port? string
----power driver; of a command only the name, of an address neither password nor query
+---power driver; of a command only the name (the error of a command that fails has all its words), of an address
+---neither password nor query
 ---@field power? string
 ---script of the policy or the program: `path`, and `sha256` of its text. A board that comes with flashlua is
 ---`boards/NAME.lua`
