@@ -32,7 +32,7 @@ type manyOutputs struct {
 	clk     clock.Clock
 	inputs  []string // files that must not be replaced
 	dirs    []string // of the stations; nil without --out
-	lock    *os.File // of the directory of --out
+	lock    *os.File // of the directory of --out; nil is none
 	summary *verdict // the file of the summary
 	reports reportOutputs
 }
@@ -86,6 +86,9 @@ func openManyOutputs(c *cli.Context, stations []lab.Station, clk clock.Clock) (*
 	}
 	return m, nil
 }
+
+// close lets other runs use the directory.
+func (m *manyOutputs) close() { m.lock.Close() } // nil is allowed
 
 // open opens the outputs of a station. It removes those of an earlier run.
 func (m *manyOutputs) open(i int) (artefacts, error) {

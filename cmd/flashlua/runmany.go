@@ -48,6 +48,7 @@ func (env Env) runMany(c *cli.Context, stations []lab.Station, jobOf func(lab.St
 	defer end()
 	m := &manyRun{env: env, inv: inv, cli: c, stations: stations, jobOf: jobOf, shared: &engine.SharedImages{}, out: &manyOutputs{}}
 	defer m.shared.Close()
+	defer func() { m.out.close() }()
 	started := inv.clk.Now()
 	results, err := m.run()
 	err = nameOrigins(c, err)
