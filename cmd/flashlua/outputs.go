@@ -252,8 +252,9 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 	var unusable error
 	if named["out"] != "" {
 		var lock *os.File
-		lock, unusable = claimOutDir(named["out"], inputs)
-		defer lock.Close() // nil is allowed
+		if lock, unusable = claimOutDir(named["out"], inputs); unusable == nil {
+			defer lock.Close() // nil is allowed
+		}
 	}
 	if reports, err := openReports(func(flag string) string { return named[flag] }, inputs); err == nil {
 		reports.writeOne(clock.Real{}, r)
