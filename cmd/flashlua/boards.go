@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
@@ -17,6 +18,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 func (env Env) boardsCommand() *cli.Command {
@@ -72,7 +74,7 @@ func (env Env) boards(c *cli.Context) error {
 	case c.Bool("source"):
 		text := s.Text
 		if env.Terminal(env.Stdout) > 0 { // to a file or a pipe the script is written unchanged
-			text = []byte(escapeControl(string(text)))
+			text = []byte(visible.Text(string(text)))
 		}
 		_, err = env.Stdout.Write(text)
 		return stdoutError(err)
@@ -103,7 +105,7 @@ func (env Env) listBoards(asJSON bool) error {
 	}
 	w := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 	for _, b := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", inline(b.Name), inline(b.Description), inline(tested(b.Tested)))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Line(b.Name), visible.Line(b.Description), visible.Line(tested(b.Tested)))
 	}
 	return stdoutError(w.Flush())
 }
@@ -145,7 +147,7 @@ func bootFilesDir(p *engine.Policy) string {
 
 func printBoard(out io.Writer, s *bindings.Script) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", inline(name), inline(value)) }
+	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", visible.Line(name), visible.Line(value)) }
 	from := s.File
 	if s.Embedded {
 		from += ", built-in"
@@ -206,18 +208,17 @@ func printJSON(w io.Writer, v any) error {
 	return stdoutError(err)
 }
 
-// escapeJSON escapes the control characters that encoding/json leaves and a terminal would interpret. In JSON they
-// occur only within strings.
+// escapeJSON escapes the characters that encoding/json leaves and a terminal would interpret. In JSON they occur only
+// within strings.
 func escapeJSON(text []byte) []byte {
-	if !bytes.ContainsFunc(text, isControl) {
-		return text
-	}
 	var out []byte
 	for _, r := range string(text) {
-		if isControl(r) {
-			out = fmt.Appendf(out, `\u%04x`, r)
-		} else {
+		if visible.Is(r) {
 			out = utf8.AppendRune(out, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
 		}
 	}
 	return out

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine/report"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 func (env Env) checkCommand() *cli.Command {
@@ -52,7 +53,7 @@ func (env Env) check(c *cli.Context) error {
 var findingsFormats = map[string]func(w io.Writer, all []bindings.Finding) error{
 	"text": func(w io.Writer, all []bindings.Finding) error {
 		for _, f := range all {
-			if _, err := fmt.Fprintln(w, escapeControl(f.String())); err != nil {
+			if _, err := fmt.Fprintln(w, visible.Text(f.String())); err != nil {
 				return stdoutError(err)
 			}
 		}

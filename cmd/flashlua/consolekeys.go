@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 const (
@@ -137,7 +138,7 @@ func (do keyActions) menu(ctx context.Context, key byte) {
 	if key != 'b' {
 		do.say(keysHelp)
 	} else if err := do.sendBreak(ctx); err != nil {
-		do.say("\n[flashlua: " + escapeControl(err.Error()) + "]\n")
+		do.say("\n[flashlua: " + visible.Text(err.Error()) + "]\n")
 	} else {
 		do.say("\n[flashlua: BREAK sent]\n")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // printFailure renders the error of a report: what failed, why, what to do, and the rule that classified it. No
@@ -52,7 +53,7 @@ func printChain(w io.Writer, p colors, r *engine.Report) {
 
 // block prints a label and a text. It indents the second and further lines of the text.
 func block(w io.Writer, label, text string) {
-	fmt.Fprintf(w, "%s: %s\n", label, strings.ReplaceAll(strings.TrimSpace(escapeControl(text)), "\n", "\n  | "))
+	fmt.Fprintf(w, "%s: %s\n", label, strings.ReplaceAll(strings.TrimSpace(visible.Text(text)), "\n", "\n  | "))
 }
 
 // byRule returns a class and the rule that decided it. Rules that are called like their class are left out.
@@ -73,21 +74,21 @@ func summary(r *engine.Report) string {
 		if r.Retry {
 			what += "; a later try may work"
 		}
-		return fmt.Sprintf("nothing was touched: %s (exit %d)", inline(what), r.Exit)
+		return fmt.Sprintf("nothing was touched: %s (exit %d)", visible.Line(what), r.Exit)
 	}
 	verdict := byRule(r.Class, r.Rule)
 	if r.Exit == engine.ExitExhausted {
 		verdict = "no attempt left"
 		if r.Rule != string(classify.RuleRetry) {
-			verdict += ", rule " + inline(r.Rule)
+			verdict += ", rule " + visible.Line(r.Rule)
 		}
 	}
 	s := fmt.Sprintf("%s: %s", r.Result, verdict)
 	if r.Kind != "" {
-		s += ", " + inline(r.Kind)
+		s += ", " + visible.Line(r.Kind)
 	}
 	if r.Step != "" {
-		s += ", step " + inline(r.Step)
+		s += ", step " + visible.Line(r.Step)
 	}
 	s += fmt.Sprintf(", attempt %d, target %s", r.Attempt, r.Target.State)
 	if r.Mode == engine.ModeVerify {

@@ -18,6 +18,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/hold"
 	"github.com/flashlua/flashlua/engine/transport"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 func (env Env) holdCommand() *cli.Command {
@@ -138,7 +139,7 @@ func (env Env) acquireFor(c *cli.Context, clk clock.Clock, station string, signa
 		lock, err = env.locks(clk).Acquire(ctx, names, hold.Request{
 			Command: "flashlua hold", Station: job.Station, Wait: c.Duration("wait"), Within: env.Getenv(hold.Variable), Lend: true,
 			Notify: func(q hold.Queue) error {
-				_, err := fmt.Fprintln(env.Stderr, escapeControl(q.String()))
+				_, err := fmt.Fprintln(env.Stderr, visible.Text(q.String()))
 				return err
 			},
 		})

@@ -9,6 +9,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // invocation is a running command that works on a board. Signals cancel its context, and no output can block it.
@@ -88,7 +89,7 @@ func (env Env) close(s *sink, report *engine.Report) {
 		if s.name == "events" {
 			are = "are"
 		}
-		fmt.Fprintf(env.Stderr, "the %s %s incomplete: %s\n", s.name, are, escapeControl(err.Error()))
+		fmt.Fprintf(env.Stderr, "the %s %s incomplete: %s\n", s.name, are, visible.Text(err.Error()))
 	}
 	report.Lost = appendLost(report.Lost, s)
 	if _, err := s.state(); err != nil {

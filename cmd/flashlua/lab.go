@@ -11,6 +11,7 @@ import (
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // labCommands are the commands of flashlua lab.
@@ -59,7 +60,7 @@ func (env Env) lab(c *cli.Context) error {
 	case command == "check":
 		return env.checkLab(c)
 	}
-	l, err := env.openLab(c, func(text string) { fmt.Fprintln(env.Stderr, escapeControl(text)) })
+	l, err := env.openLab(c, func(text string) { fmt.Fprintln(env.Stderr, visible.Text(text)) })
 	if err == nil && l == nil {
 		err = noLab()
 	}
@@ -110,10 +111,10 @@ func (env Env) listStations(ctx context.Context, l *bindings.Lab, tags []string,
 		return usageError("%s has no station with %s; its tags are %s", l.File, describeTags(tags), strings.Join(l.Inventory.Tags(), ", "))
 	}
 	if len(all) == 0 {
-		fmt.Fprintf(env.Stderr, "%s has no stations\n", inline(l.File))
+		fmt.Fprintf(env.Stderr, "%s has no stations\n", visible.Line(l.File))
 	}
 	if n := l.Faults(); n > 0 {
-		fmt.Fprintf(env.Stderr, "%s has faults, %d or more: flashlua lab check lists them\n", inline(l.File), n)
+		fmt.Fprintf(env.Stderr, "%s has faults, %d or more: flashlua lab check lists them\n", visible.Line(l.File), n)
 	}
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -125,7 +126,7 @@ func (env Env) listStations(ctx context.Context, l *bindings.Lab, tags []string,
 	}
 	fmt.Fprintln(w, "station\tboard\ttags\tstate\t"+lastColumn("last")+"note")
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", inline(s.Station), inline(s.Board), inline(strings.Join(s.Tags, ",")), inline(s.state()), lastColumn(inline(s.Last.String())), inline(s.Note))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", visible.Line(s.Station), visible.Line(s.Board), visible.Line(strings.Join(s.Tags, ",")), visible.Line(s.state()), lastColumn(visible.Line(s.Last.String())), visible.Line(s.Note))
 	}
 	w.Flush()
 	return stdoutError(writeTrimmed(env.Stdout, text.String()))

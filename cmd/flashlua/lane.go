@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // lane is what is known of one run from its events. The printer's lock guards it.
@@ -29,7 +30,7 @@ func (p *printer) laneOf(e engine.Event) *lane {
 		p.lanes[e.Run] = l
 	}
 	if l.label = ""; e.Shared {
-		l.label = fmt.Sprintf("[%d %s] ", e.Run, inline(e.Board))
+		l.label = fmt.Sprintf("[%d %s] ", e.Run, visible.Line(e.Board))
 	}
 	if 0 < e.Run && e.Run <= len(p.stations) {
 		l.label = p.stations[e.Run-1] + ": "

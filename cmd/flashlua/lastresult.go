@@ -6,6 +6,7 @@ import (
 
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/results"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // lastAge is how far back the last result of a station is searched.
@@ -42,7 +43,7 @@ func (env Env) lastResults() map[string]*lastResult {
 		remarks = append(remarks, fmt.Sprintf("the results in %s cannot be read: %v", dir, err))
 	}
 	for _, remark := range remarks {
-		fmt.Fprintln(env.Stderr, escapeControl(remark))
+		fmt.Fprintln(env.Stderr, visible.Text(remark))
 	}
 	last := map[string]*lastResult{}
 	for _, r := range all {

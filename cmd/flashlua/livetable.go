@@ -10,6 +10,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/lab"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 const (
@@ -119,7 +120,7 @@ func (t *liveTable) event(i int, e engine.Event) {
 	if row == nil {
 		return
 	}
-	e.Step = inline(e.Step)
+	e.Step = visible.Line(e.Step)
 	switch e.Type {
 	case engine.EventProgress:
 		row.status.progress(e)

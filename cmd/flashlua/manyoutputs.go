@@ -18,13 +18,11 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/engine/lab"
+	"github.com/flashlua/flashlua/engine/report"
 )
 
-const (
-	summaryName = "summary.json"
-	// maxVerdict is how many bytes a verdict may have that is read.
-	maxVerdict = 16 << 20
-)
+// maxVerdict is how many bytes a verdict may have that is read.
+const maxVerdict = 16 << 20
 
 // manyOutputs are the files of a run on several stations: a directory for each station, and the summary. The zero value
 // has none.
@@ -39,7 +37,7 @@ type manyOutputs struct {
 
 // isDirName reports whether a name can be that of a directory in another one.
 func isDirName(name string) bool {
-	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00") && name != summaryName
+	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00") && name != report.SummaryName
 }
 
 // openManyOutputs creates the directory of --out and those of the stations. It removes the outputs of an earlier run,
@@ -55,7 +53,7 @@ func openManyOutputs(c *cli.Context, stations []lab.Station, clk clock.Clock) (*
 	var err error
 	if dir != "" {
 		if m.lock, err = claimOutDir(dir, m.inputs); err == nil {
-			m.summary, err = openVerdict(filepath.Join(dir, summaryName), m.inputs)
+			m.summary, err = openVerdict(filepath.Join(dir, report.SummaryName), m.inputs)
 		}
 		if err != nil {
 			err = failed(dir, err)

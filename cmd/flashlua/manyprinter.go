@@ -8,6 +8,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/lab"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // manyPrinter prints what several stations do: as lines with the name of the station in front, and on a terminal as a
@@ -126,7 +127,7 @@ func (m *manyPrinter) result(r lab.Result) {
 	switch took := rep.Duration.Round(100 * time.Millisecond); {
 	case rep.Result == engine.ResultSkipped:
 		if m.level > quiet {
-			m.printf("%s\n", inline(rep.Error))
+			m.printf("%s\n", visible.Line(rep.Error))
 		}
 	case !r.Verified():
 		var text strings.Builder

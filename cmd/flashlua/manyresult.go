@@ -10,6 +10,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/lab"
 	"github.com/flashlua/flashlua/engine/report"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // finishStation closes the outputs of a station and writes its verdict.
@@ -36,7 +37,7 @@ func (m *manyRun) save(i int, rep *engine.Report) {
 	out, err := m.open(i)
 	defer out.close()
 	if err != nil {
-		fmt.Fprintf(m.printer.lines(i), "%s\n", escapeControl(err.Error()))
+		fmt.Fprintf(m.printer.lines(i), "%s\n", visible.Text(err.Error()))
 	}
 	out.event(rep.EndEvent(m.inv.clk.Now()))
 	m.finishStation(i, rep, out)
@@ -54,7 +55,8 @@ func (m *manyRun) ended(r lab.Result) {
 // finish writes the summary, prints the result and returns the exit code. refused is why no station was started.
 func (m *manyRun) finish(s *lab.Summary, results []lab.Result, refused error) error {
 	env := m.env
-	if err := m.out.reports.write(m.inv.clk, report.NewFleet(results, refused)); err != nil {
+	before := s.Exit
+	if err := m.out.reports.write(m.inv.clk, report.NewFleet(results, s)); err != nil {
 		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err))
 		if s.Exit == engine.ExitVerified {
 			s.Exit = engine.ExitOutput
@@ -65,6 +67,9 @@ func (m *manyRun) finish(s *lab.Summary, results []lab.Result, refused error) er
 		if s.Exit == engine.ExitVerified {
 			s.Exit = engine.ExitOutput // a missing summary is no success
 		}
+	}
+	if s.Exit != before {
+		m.out.reports.again(m.inv.clk, report.NewFleet(results, s))
 	}
 	switch {
 	case refused != nil:
@@ -137,7 +142,7 @@ func printStations(w io.Writer, results []lab.Result) {
 		if r.Resumed {
 			result = "resumed"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%7d\t%s\t%s\n", inline(r.Station.Name), inline(rep.Board), inline(rep.Port), result, rep.Attempt, rep.Duration.Round(100*time.Millisecond), inline(rep.Kind))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%7d\t%s\t%s\n", visible.Line(r.Station.Name), visible.Line(rep.Board), visible.Line(rep.Port), result, rep.Attempt, rep.Duration.Round(100*time.Millisecond), visible.Line(rep.Kind))
 	}
 	t.Flush()
 	for line := range strings.Lines(text.String()) {

@@ -8,6 +8,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/lab"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // choice is the stations that a command line chooses, and the lab that has them.
@@ -51,14 +52,14 @@ func (env Env) chooseStations(c *cli.Context) (*choice, error) {
 			return nil, err
 		}
 		if s == nil {
-			return nil, usageError("%s is a script, and several can only be run one after the other: name stations of %s alone", inline(arg), l.File)
+			return nil, usageError("%s is a script, and several can only be run one after the other: name stations of %s alone", visible.Line(arg), l.File)
 		}
 		all.stations = append(all.stations, s.Station)
 	}
 	if tags := *c.Generic("tag").(*repeated); len(tags) > 0 {
 		found := slices.DeleteFunc(l.Inventory.Select(tags...), func(s lab.Station) bool { return s.Off != "" })
 		if len(found) == 0 {
-			return nil, classify.WithHint(classify.New(classify.Usage, "no station in use has the tags %s", inline(tags.String())), "flashlua lab list shows the tags of each")
+			return nil, classify.WithHint(classify.New(classify.Usage, "no station in use has the tags %s", visible.Line(tags.String())), "flashlua lab list shows the tags of each")
 		}
 		for _, s := range found {
 			if !slices.ContainsFunc(all.stations, func(x lab.Station) bool { return x.Name == s.Name }) {

@@ -19,10 +19,11 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/report"
 )
 
 // artefactNames are the names of a run's files in the directory of --out, by the flag that names the file itself.
-var artefactNames = map[string]string{"verdict": "verdict.json", "events": "events.jsonl", "transcript": "transcript.log"}
+var artefactNames = map[string]string{"verdict": report.VerdictName, "events": report.EventsName, "transcript": report.TranscriptName}
 
 // standardOutput is the value of a flag that names the standard output instead of a file.
 const standardOutput = "-"
@@ -159,7 +160,7 @@ func prepareOutDir(dir string, inputs []string) error {
 	}
 	flagOf := map[string]string{
 		filepath.Join(dir, rotatedName(artefactNames["transcript"])): "transcript",
-		filepath.Join(dir, summaryName):                              "summary",
+		filepath.Join(dir, report.SummaryName):                       "summary",
 	}
 	for flag, name := range artefactNames {
 		flagOf[filepath.Join(dir, name)] = flag
@@ -257,7 +258,7 @@ func (env Env) writeRefusal(app *cli.App, r *engine.Report) {
 		}
 	}
 	if reports, err := openReports(func(flag string) string { return named[flag] }, inputs); err == nil {
-		reports.writeOne(clock.Real{}, r)
+		reports.write(clock.Real{}, report.New(r))
 	}
 	if unusable != nil {
 		return

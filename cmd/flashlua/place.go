@@ -14,6 +14,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/lab/labgrid"
 	"github.com/flashlua/flashlua/engine/transport"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // releaseTimeout bounds the release of a place. A coordinator waits for the exporter of each resource.
@@ -51,7 +52,7 @@ func (env Env) places() (all []string) {
 		return nil
 	}
 	for _, r := range requests {
-		if text := r.String(); text == inline(text) {
+		if text := r.String(); text == visible.Line(text) {
 			all = append(all, text)
 		}
 	}

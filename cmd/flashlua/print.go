@@ -10,6 +10,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // level is how much is printed.
@@ -108,7 +109,7 @@ func (p *printer) note(text string) {
 }
 
 func (p *printer) printText(text string) {
-	p.printf("  %s\n", strings.ReplaceAll(escapeControl(text), "\n", "\n  "))
+	p.printf("  %s\n", strings.ReplaceAll(visible.Text(text), "\n", "\n  "))
 }
 
 // Write implements io.Writer for a transcript: it prints a line without its time.
@@ -127,7 +128,7 @@ func (p *printer) event(e engine.Event) {
 	if p.level == quiet {
 		return
 	}
-	e.Text, e.Error, e.Step = escapeControl(e.Text), strings.ReplaceAll(escapeControl(e.Error), "\n", "\n  | "), inline(e.Step)
+	e.Text, e.Error, e.Step = visible.Text(e.Text), strings.ReplaceAll(visible.Text(e.Error), "\n", "\n  | "), visible.Line(e.Step)
 	p.lane = p.laneOf(e)
 	p.track(e)
 	defer p.endLane(e)
@@ -175,7 +176,7 @@ func (p *printer) event(e engine.Event) {
 	case engine.EventPower:
 		p.printf("power %s%s\n", e.Text, p.red(failure(e.Error)))
 	case engine.EventOutput:
-		p.printf("  output %s %s%s\n", inline(e.Output), e.Text, p.red(failure(e.Error)))
+		p.printf("  output %s %s%s\n", visible.Line(e.Output), e.Text, p.red(failure(e.Error)))
 	case engine.EventCleanup:
 		p.printf("%s\n", e.Error)
 	}

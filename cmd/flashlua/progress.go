@@ -11,6 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // heartbeatInterval is the silence after which a "still waiting" line is printed where no status line can be
@@ -42,7 +43,7 @@ func (p *printer) tick() {
 		p.write("", true)
 	} else if now := p.clk.Now(); now.Sub(p.lastPrint) >= heartbeatInterval {
 		a := p.current()
-		p.write(fmt.Sprintf("  %s: still waiting after %s (%s%s in all)\n", escapeControl(a.name), roundToSeconds(now.Sub(a.since)), p.attemptText(), roundToSeconds(now.Sub(p.started))), true)
+		p.write(fmt.Sprintf("  %s: still waiting after %s (%s%s in all)\n", visible.Text(a.name), roundToSeconds(now.Sub(a.since)), p.attemptText(), roundToSeconds(now.Sub(p.started))), true)
 	}
 	p.stop = p.clk.AfterFunc(p.untilTick(), p.tick)
 }
@@ -188,7 +189,7 @@ func (l *statusLine) text(now activity, at time.Time) string {
 	case l.bar != nil && l.last.Total <= 0:
 		text = "  " + l.last.Step + "  " + mebibytes(l.last.Done)
 	}
-	return truncate(escapeControl(text), l.width()-1)
+	return truncate(visible.Text(text), l.width()-1)
 }
 
 // timeLeft returns the remaining time of the transfer at its average rate, "" if it is too early to estimate.

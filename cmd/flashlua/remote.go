@@ -11,6 +11,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 func onFlags() []cli.Flag {
@@ -153,7 +154,7 @@ func (r *remoteClient) sendRequest(request remoteRequest, p *printer) error {
 		case frameRunning:
 			return nil
 		case frameRefused:
-			return classify.WithHint(classify.New(classify.RemoteStart, "flashlua on %s cannot run: %s", r.conn.host, inline(string(payload))),
+			return classify.WithHint(classify.New(classify.RemoteStart, "flashlua on %s cannot run: %s", r.conn.host, visible.Line(string(payload))),
 				"~/.cache/flashlua there must be writable, with space for the image")
 		case frameMissing:
 			var missing []int

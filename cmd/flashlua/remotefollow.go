@@ -9,6 +9,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // follow passes on the outputs of the run there until it ends, and returns its report. Signals here go there. If the
@@ -84,7 +85,7 @@ func (r *remoteClient) pass(kind frameKind, payload []byte) {
 func (r *remoteClient) lost() *engine.Report {
 	said := ""
 	if text := r.conn.stderr.String(); text != "" {
-		said = ": " + inline(lastLine(text))
+		said = ": " + visible.Line(lastLine(text))
 	}
 	err := classify.WithHint(classify.New(classify.RemoteLost, "the connection to %s was lost during the run%s", r.conn.host, said),
 		"the run there ends by itself and sets the power; then read the medium with flashlua verify --on ssh:%s, or flash again", r.conn.host)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/classify"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // remoteHost is the host of --on.
@@ -76,7 +77,7 @@ func (h remoteHost) checkSystem(system, machine string) error {
 		return nil
 	}
 	if strings.HasPrefix(there, "/") || strings.HasSuffix(there, "/") {
-		there = inline(system + " " + machine)
+		there = visible.Line(system + " " + machine)
 	}
 	return classify.WithHint(classify.New(classify.RemoteStart, "%s is %s, and this flashlua is built for %s", h, there, here),
 		"name a flashlua of the same version for %s with --on-binary FILE", there)
@@ -90,14 +91,14 @@ var passingFailures = regexp.MustCompile(`(?i)connection (?:refused|timed out|re
 func (h remoteHost) connectError(code int, said string) error {
 	last := cmp.Or(lastLine(said), "it printed nothing")
 	if code != sshFailed {
-		return classify.WithHint(classify.New(classify.RemoteStart, "flashlua cannot be started on %s (exit code %d): %s", h, code, inline(last)),
+		return classify.WithHint(classify.New(classify.RemoteStart, "flashlua cannot be started on %s (exit code %d): %s", h, code, visible.Line(last)),
 			"~/.cache/flashlua there must be writable, and on a file system that can execute programs")
 	}
 	kind := classify.RemoteConnect
 	if passingFailures.MatchString(last) {
 		kind = classify.RemoteUnavailable
 	}
-	return classify.WithHint(classify.New(kind, "ssh cannot connect to %s: %s", h, inline(last)), "check with: ssh %s true", h)
+	return classify.WithHint(classify.New(kind, "ssh cannot connect to %s: %s", h, visible.Line(last)), "check with: ssh %s true", h)
 }
 
 // lastLine returns the last line of a text.

@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flashlua/flashlua/classify"
-	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/report"
 )
@@ -45,7 +44,7 @@ func openReports(value func(flag string) string, inputs []string) (o reportOutpu
 		}
 	}
 	if dir := value("out"); dir != "" {
-		others = append(others, filepath.Join(dir, rotatedName(artefactNames["transcript"])), filepath.Join(dir, summaryName))
+		others = append(others, filepath.Join(dir, rotatedName(artefactNames["transcript"])), filepath.Join(dir, report.SummaryName))
 	}
 	if path := value("junit"); path != "" {
 		if o.junit, err = openVerdict(path, append(others, value("summary"))); err != nil {
@@ -106,7 +105,7 @@ func (o reportOutputs) close() {
 }
 
 // again writes the reports of a run once more, into regular files: that another output failed was not known before.
-func (o reportOutputs) again(clk clock.Clock, r *engine.Report) {
+func (o reportOutputs) again(clk clock.Clock, r *report.Report) {
 	if o.junit != nil && o.junit.path != "" {
 		o.junit, _ = openVerdict(o.junit.path, nil)
 	} else {
@@ -115,10 +114,5 @@ func (o reportOutputs) again(clk clock.Clock, r *engine.Report) {
 	if o.summary != nil {
 		o.summary, _ = openToAppend(o.summary.Name(), nil)
 	}
-	o.writeOne(clk, r) // what cannot be written has been said
-}
-
-// writeOne writes the reports of one run.
-func (o reportOutputs) writeOne(clk clock.Clock, r *engine.Report) error {
-	return o.write(clk, report.New(r))
+	o.write(clk, r) // what cannot be written has been said
 }

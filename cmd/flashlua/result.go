@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/report"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // apart returns env with the standard error as its standard output if one of the outputs is the standard output: the
@@ -18,29 +20,29 @@ func (env Env) apart(out artefacts) Env {
 	return env
 }
 
-// saveOutputs closes the outputs of a run and writes the verdict.
-func (env Env) saveOutputs(inv *invocation, report *engine.Report, out artefacts) {
+// saveOutputs closes the outputs of a run and writes the reports and the verdict.
+func (env Env) saveOutputs(inv *invocation, rep *engine.Report, out artefacts) {
 	inv.wait(out.transcript, out.events)
-	env.close(out.transcript, report)
-	env.close(out.events, report)
-	report.Lost = appendLost(report.Lost, inv.stderr)
-	report.RunID = out.runID
-	report.EndAt(inv.clk.Now())
-	if err := out.results.append(inv.clk, report); err != nil {
-		fmt.Fprintf(env.Stderr, "%s\n", escapeControl(err.Error()))
-		report.Warnings = append(report.Warnings, err.Error())
+	env.close(out.transcript, rep)
+	env.close(out.events, rep)
+	rep.Lost = appendLost(rep.Lost, inv.stderr)
+	rep.RunID = out.runID
+	rep.EndAt(inv.clk.Now())
+	if err := out.results.append(inv.clk, rep); err != nil {
+		fmt.Fprintf(env.Stderr, "%s\n", visible.Text(err.Error()))
+		rep.Warnings = append(rep.Warnings, err.Error())
 	}
-	before := report.Exit
-	if err := out.reports.writeOne(inv.clk, report); err != nil {
+	before := rep.Exit
+	if err := out.reports.write(inv.clk, report.New(rep)); err != nil {
 		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err))
-		addOutputError(report, err)
+		addOutputError(rep, err)
 	}
-	if err := out.verdict.write(inv.clk, report); err != nil {
+	if err := out.verdict.write(inv.clk, rep); err != nil {
 		printChain(env.Stderr, env.colors(env.Stderr), engine.RefusedReport(err)) // without a summary: the run has its own
-		addOutputError(report, err)
+		addOutputError(rep, err)
 	}
-	if report.Exit != before {
-		out.reports.again(inv.clk, report)
+	if rep.Exit != before {
+		out.reports.again(inv.clk, report.New(rep))
 	}
 }
 
@@ -77,9 +79,9 @@ func (env Env) printSuccess(r *engine.Report) {
 		if r.Simulated {
 			rest = "; the board was simulated"
 		}
-		fmt.Fprintf(env.Stdout, "%s %s in %s%s\n", env.colors(env.Stdout).green("done:"), inline(r.Board), r.Duration.Round(100*time.Millisecond), rest)
+		fmt.Fprintf(env.Stdout, "%s %s in %s%s\n", env.colors(env.Stdout).green("done:"), visible.Line(r.Board), r.Duration.Round(100*time.Millisecond), rest)
 	case engine.ResultPlanned:
-		fmt.Fprintf(env.Stdout, "planned: %s of %s; nothing was touched\n", describeTargets(r), inline(r.Board))
+		fmt.Fprintf(env.Stdout, "planned: %s of %s; nothing was touched\n", describeTargets(r), visible.Line(r.Board))
 	case engine.ResultVerified:
 		rest := ""
 		if r.Mode == engine.ModeVerify {
@@ -92,10 +94,10 @@ func (env Env) printSuccess(r *engine.Report) {
 			rest += "; the board was simulated"
 		}
 		if r.Mode == engine.ModeWrite {
-			fmt.Fprintf(env.Stdout, "%s %s on %s in %s\n", env.colors(env.Stdout).green("verified:"), inline(r.Image.Path), inline(r.Target.Device), r.Duration.Round(100*time.Millisecond))
+			fmt.Fprintf(env.Stdout, "%s %s on %s in %s\n", env.colors(env.Stdout).green("verified:"), visible.Line(r.Image.Path), visible.Line(r.Target.Device), r.Duration.Round(100*time.Millisecond))
 			return
 		}
-		fmt.Fprintf(env.Stdout, "%s %s of %s in %s, attempt %d%s\n", env.colors(env.Stdout).green("verified:"), describeTargets(r), inline(r.Board), r.Duration.Round(100*time.Millisecond), r.Attempt, rest)
+		fmt.Fprintf(env.Stdout, "%s %s of %s in %s, attempt %d%s\n", env.colors(env.Stdout).green("verified:"), describeTargets(r), visible.Line(r.Board), r.Duration.Round(100*time.Millisecond), r.Attempt, rest)
 	}
 }
 
@@ -110,9 +112,9 @@ func describeTargets(r *engine.Report) string {
 			name += ")"
 		}
 		if name == "" {
-			return inline(image) + " on a target that the policy chooses,"
+			return visible.Line(image) + " on a target that the policy chooses,"
 		}
-		return inline(image) + " on " + inline(name)
+		return visible.Line(image) + " on " + visible.Line(name)
 	}
 	if len(r.Parts) == 0 {
 		return on(r.Image.Path, r.Target.Name, r.Target)

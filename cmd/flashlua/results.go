@@ -15,6 +15,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/results"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 func (env Env) resultsCommand() *cli.Command {
@@ -59,7 +60,7 @@ func (env Env) showResults(c *cli.Context, clk clock.Clock) error {
 	s := results.Summarise(all, now.Add(-window), now)
 	s.Warnings = remarks
 	for _, remark := range remarks {
-		fmt.Fprintln(env.Stderr, escapeControl(remark))
+		fmt.Fprintln(env.Stderr, visible.Text(remark))
 	}
 	switch {
 	case c.IsSet("metrics"):
@@ -138,8 +139,8 @@ func printResults(out io.Writer, s *results.Summary) error {
 		for _, step := range g.Steps[:min(len(g.Steps), 3)] {
 			steps = append(steps, step.Step+" "+inSeconds(step.Median))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\t%s\n", inline(g.Station), inline(g.Board), g.State, g.Runs, share, g.Retried, median,
-			inline(orDash(kinds)), inline(orDash(steps)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\t%s\n", visible.Line(g.Station), visible.Line(g.Board), g.State, g.Runs, share, g.Retried, median,
+			visible.Line(orDash(kinds)), visible.Line(orDash(steps)))
 	}
 	return stdoutError(w.Flush())
 }

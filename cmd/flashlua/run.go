@@ -14,6 +14,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/console"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // scriptText describes the argument SCRIPT.
@@ -74,10 +75,10 @@ func (env Env) runOrVerify(c *cli.Context) error {
 	}
 	if !c.Bool("quiet") {
 		for _, text := range many.printed {
-			fmt.Fprintln(env.Stderr, escapeControl(text))
+			fmt.Fprintln(env.Stderr, visible.Text(text))
 		}
 		for _, text := range env.describeVariables(c, "each station", func(string) bool { return true }) {
-			fmt.Fprintln(env.Stderr, escapeControl(text))
+			fmt.Fprintln(env.Stderr, visible.Text(text))
 		}
 	}
 	return env.runMany(c, many.stations, many.jobOf)

@@ -15,6 +15,7 @@ import (
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/lab"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // stationJob is what a run does with one station.
@@ -87,7 +88,7 @@ func (m *manyRun) run() (results []lab.Result, err error) {
 	}
 	var names []string
 	for _, s := range m.stations {
-		names = append(names, inline(s.Name))
+		names = append(names, visible.Line(s.Name))
 	}
 	m.printer = m.env.newManyPrinter(m.inv.clk, level, names, m.inv.signalContext.hurry)
 	m.engine = engine.Engine{Clock: m.inv.clk, Cache: cache, Stdin: m.env.stdin(), Images: m.shared, Hurry: m.inv.signalContext.hurry, Hold: m.env.holdFor(m.cli, m.inv.clk)}
@@ -109,7 +110,7 @@ func (m *manyRun) plan() ([]lab.Result, error) {
 	m.flashes, m.places = make([]engine.Flash, len(m.stations)), make([]placeRequest, len(m.stations))
 	for i, s := range m.stations {
 		f := &m.flashes[i]
-		f.Name = "station " + inline(s.Name)
+		f.Name = "station " + visible.Line(s.Name)
 		f.Policy, f.Err = until(m.inv, 0, func() (*engine.Policy, error) { return m.load(i, &f.Job) })
 		if m.inv.Err() != nil {
 			return nil, context.Cause(m.inv)
@@ -123,7 +124,7 @@ func (m *manyRun) plan() ([]lab.Result, error) {
 	var errs []error
 	for i, err := range failed {
 		if err != nil {
-			errs = append(errs, classify.Wrap(err, "", "station %s", inline(m.stations[i].Name)))
+			errs = append(errs, classify.Wrap(err, "", "station %s", visible.Line(m.stations[i].Name)))
 		}
 	}
 	if len(errs) == 0 {
@@ -248,7 +249,7 @@ func checkStations(stations []lab.Station) error {
 	for _, s := range stations {
 		switch {
 		case seen[s.Name]:
-			errs = append(errs, usageError("station %s is chosen twice", inline(s.Name)))
+			errs = append(errs, usageError("station %s is chosen twice", visible.Line(s.Name)))
 		case !isDirName(s.Name):
 			errs = append(errs, usageError("the name of station %q is no name of a directory, and --out has one for each station", s.Name))
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // printRuns prints a table of the flashes of a program that had several.
@@ -19,7 +20,7 @@ func printRuns(w io.Writer, runs []*engine.Report) {
 	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "run\tboard\tport\tresult\tattempt\ttime\terror")
 	for _, r := range runs {
-		fmt.Fprintf(t, "%3d\t%s\t%s\t%s\t%7d\t%s\t%s\n", r.Run, inline(r.Board), inline(portOf(r)), r.Result, r.Attempt, r.Duration.Round(100*time.Millisecond), inline(r.Kind))
+		fmt.Fprintf(t, "%3d\t%s\t%s\t%s\t%7d\t%s\t%s\n", r.Run, visible.Line(r.Board), visible.Line(portOf(r)), r.Result, r.Attempt, r.Duration.Round(100*time.Millisecond), visible.Line(r.Kind))
 	}
 	t.Flush()
 	writeTrimmed(w, text.String())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // withScriptHelp returns the words of a command line, as reorderArgs returns them, for urfave/cli. If they ask for
@@ -33,7 +34,7 @@ func (env Env) withScriptHelp(app *cli.App, words []string) []string {
 		}
 		script, err := bindings.Inspect(spec, bindings.Options{})
 		if err == nil && script.Policy != nil && len(script.Policy.Args) > 0 {
-			cmd.Description += "\n\nArguments of " + inline(script.File) + ":\n\n" + argumentRows(script.Policy.Args)
+			cmd.Description += "\n\nArguments of " + visible.Line(script.File) + ":\n\n" + argumentRows(script.Policy.Args)
 		}
 	}
 	return words[:end]
@@ -69,7 +70,7 @@ func argumentRows(args map[string]engine.Argument) string {
 		}
 		help := strings.Join(slices.DeleteFunc([]string{a.Help, strings.Join(facts, "; ")}, func(s string) bool { return s == "" }), "; ")
 		if help != "" {
-			help = "\t" + inline(help)
+			help = "\t" + visible.Line(help)
 		}
 		fmt.Fprintf(w, "  --arg %s=%s%s\n", name, strings.ToUpper(string(a.Type)), help)
 	}

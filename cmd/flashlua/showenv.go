@@ -15,6 +15,7 @@ import (
 	"github.com/flashlua/flashlua/bindings"
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/hold"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 func (env Env) envCommand() *cli.Command {
@@ -315,10 +316,10 @@ func printEnvironment(out io.Writer, e environment) error {
 		case s.Why != "":
 			from += ", not used: " + s.Why
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", inline(s.Name), inline(s.Value), inline(from))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Line(s.Name), visible.Line(s.Value), visible.Line(from))
 	}
 	for _, u := range e.Unknown {
-		fmt.Fprintf(w, "%s\t\t%s\n", inline(u.Variable), inline(u.describe()))
+		fmt.Fprintf(w, "%s\t\t%s\n", visible.Line(u.Variable), visible.Line(u.describe()))
 	}
 	w.Flush()
 	return stdoutError(writeTrimmed(out, text.String()))

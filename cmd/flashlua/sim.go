@@ -15,6 +15,7 @@ import (
 	"github.com/flashlua/flashlua/classify"
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/simulate"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 func (env Env) simCommand() *cli.Command {
@@ -77,7 +78,7 @@ func (env Env) sim(c *cli.Context) error {
 	}
 	go http.Serve(l, powerSwitch{b})
 	defer l.Close()
-	fmt.Fprintf(env.Stdout, "a simulated board %s, off, until Ctrl-C:\n  flashlua run %s --image FILE --port %s --power 'http://%s/{}'\n", inline(p.Name), inline(script), port, l.Addr())
+	fmt.Fprintf(env.Stdout, "a simulated board %s, off, until Ctrl-C:\n  flashlua run %s --image FILE --port %s --power 'http://%s/{}'\n", visible.Line(p.Name), visible.Line(script), port, l.Addr())
 	for _, file := range b.Files() {
 		fmt.Fprintf(env.Stdout, "  medium: %s\n", file)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/flashlua/flashlua/engine/clock"
 	"github.com/flashlua/flashlua/engine/hold"
 	"github.com/flashlua/flashlua/engine/lab"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // stationLine is a station in JSON. Secrets of its settings are stars.
@@ -91,7 +92,7 @@ func printStation(out io.Writer, s stationLine) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(w, "%s\t%s\n", inline(name), inline(value))
+			fmt.Fprintf(w, "%s\t%s\n", visible.Line(name), visible.Line(value))
 		}
 	}
 	rows := func(field string, values map[string]string) {

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -55,33 +51,3 @@ func (p colors) paint(code, text string) string {
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
-
-// escapeControl escapes control characters and invalid UTF-8, because text of a board or a script must not control
-// the terminal. Line ends and tabs stay.
-func escapeControl(text string) string {
-	if utf8.ValidString(text) && !strings.ContainsFunc(text, isControl) {
-		return text
-	}
-	var b strings.Builder
-	for text != "" {
-		r, n := utf8.DecodeRuneInString(text)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, text[0])
-		case isControl(r):
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			b.WriteRune(r)
-		}
-		text = text[n:]
-	}
-	return b.String()
-}
-
-// inline is escapeControl for text within a line. It also escapes line ends and tabs, which would start another
-// line or column.
-func inline(text string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(escapeControl(text))
-}
-
-func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }

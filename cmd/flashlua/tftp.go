@@ -7,6 +7,7 @@ import (
 
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/clock"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 func (env Env) tftpCommand() *cli.Command {
@@ -34,7 +35,7 @@ func (env Env) tftp(c *cli.Context) error {
 	inv, end := env.begin(clock.Real{})
 	defer end()
 	port := engine.TFTPPort{Listen: c.String("listen"), Group: c.String("group"), Log: func(line string) {
-		fmt.Fprintln(env.Stdout, inline(line))
+		fmt.Fprintln(env.Stdout, visible.Line(line))
 	}}
 	err := port.Serve(inv)
 	if inv.Err() != nil {

@@ -3,6 +3,7 @@
 package bounded
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -61,6 +62,24 @@ func (b *reader) Read(p []byte) (int, error) {
 		return n - 1, errTooLong
 	}
 	return n, err
+}
+
+// Line returns the next line of r without its end, cut at limit bytes. whole reports whether it has an end; the error
+// io.EOF comes with the last line. The line is valid until the next read.
+func Line(r *bufio.Reader, limit int) (line []byte, whole bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if whole = err == nil; whole {
+			part = part[:len(part)-1]
+		}
+		if line == nil && err != bufio.ErrBufferFull {
+			return part[:min(len(part), limit)], whole, err
+		}
+		line = append(line, part[:min(len(part), limit-len(line))]...)
+		if err != bufio.ErrBufferFull {
+			return line, whole, err
+		}
+	}
 }
 
 // Text returns s if it has at most limit bytes, otherwise its beginning and its end, with the number of bytes left

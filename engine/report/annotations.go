@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // Finding is a mistake in a script. Plain data: safe for concurrent use while nothing changes it.
@@ -48,11 +49,11 @@ func command(name, title string, f Finding, text string) string {
 			properties = append(properties, name+"="+strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(value))
 		}
 	}
-	add("file", inline(f.File))
+	add("file", visible.Line(f.File))
 	add("line", strconv.Itoa(f.Line))
 	add("col", strconv.Itoa(f.Column))
-	add("title", inline(title))
-	text = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(strings.TrimSuffix(visible(text), "\n"))
+	add("title", visible.Line(title))
+	text = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(strings.TrimSuffix(visible.Text(text), "\n"))
 	if len(properties) > 0 {
 		name += " "
 	}
@@ -63,7 +64,7 @@ func command(name, title string, f Finding, text string) string {
 // and the last console lines of a failure in a group.
 func (r *Report) WriteGitHub(w io.Writer) error {
 	var b strings.Builder
-	if v := r.refused; v != nil {
+	if v := r.command; v != nil {
 		gitHubResult(&b, "stations", v)
 	}
 	for _, x := range r.runs {
@@ -82,7 +83,7 @@ func (r *Report) WriteGitHub(w io.Writer) error {
 func gitHubResult(b *strings.Builder, title string, v *engine.Report) {
 	switch outcomeOf(v) {
 	case Succeeded:
-		text := fmt.Sprintf("%s on %s in %s, %s", inline(v.Image.Path), targetText(v), inSeconds(v.Duration), attempts(v.Attempt))
+		text := fmt.Sprintf("%s on %s in %s, %s", visible.Line(v.Image.Path), targetText(v), inSeconds(v.Duration), attempts(v.Attempt))
 		if v.Mode == engine.ModeProgram {
 			text = "the program ended in " + inSeconds(v.Duration)
 		}
@@ -123,7 +124,7 @@ func attempts(n int) string { return fmt.Sprintf("attempt %d", n) }
 func gitHubGroup(b *strings.Builder, title string, lines []string) {
 	text := strings.Join(lines, "\n")
 	token := fmt.Sprintf("flashlua-%x", sha256.Sum256([]byte(text)))
-	b.WriteString(command("group", "", Finding{}, inline(title)))
+	b.WriteString(command("group", "", Finding{}, visible.Line(title)))
 	fmt.Fprintf(b, "::stop-commands::%s\n%s\n::%s::\n::endgroup::\n", token, text, token)
 }
 
@@ -159,11 +160,11 @@ type (
 // The line is no part of the fingerprint: an older finding would be a new one after each line that is inserted
 // before it.
 func qualityOf(f Finding, severity, owner string, seen map[string]int) quality {
-	path := filepath.ToSlash(filepath.Clean(inline(f.File)))
+	path := filepath.ToSlash(filepath.Clean(visible.Line(f.File)))
 	key := strings.Join([]string{owner, path, f.Rule, f.Message}, "\x00")
 	seen[key]++
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", key, seen[key]))
-	return quality{inline(f.Message), inline(f.Rule), fmt.Sprintf("%x", sum[:20]), severity, qualityLocation{path, qualityLines{max(1, f.Line)}}}
+	return quality{visible.Line(f.Message), visible.Line(f.Rule), fmt.Sprintf("%x", sum[:20]), severity, qualityLocation{path, qualityLines{max(1, f.Line)}}}
 }
 
 // WriteGitLabFindings writes findings as a report of GitLab's Code Quality.
@@ -195,7 +196,7 @@ func (r *Report) WriteGitLab(w io.Writer) error {
 			}
 		}
 	}
-	if v := r.refused; v != nil {
+	if v := r.command; v != nil {
 		add("flashlua", "lab.lua", v)
 	}
 	for _, x := range r.runs {

@@ -180,7 +180,7 @@ func longRun(t *testing.T, attempts, size int) string {
 	v.Attempt = attempts
 	raw, err := v.MarshalIndent()
 	write := func(name, text string) error { return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600) }
-	if err := errors.Join(err, write(verdictName, string(raw)), write(eventsName, events.String()), write(transcriptName, transcript.String())); err != nil {
+	if err := errors.Join(err, write(VerdictName, string(raw)), write(EventsName, events.String()), write(TranscriptName, transcript.String())); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -15,7 +15,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flashlua/flashlua/engine/bounded"
 	"github.com/flashlua/flashlua/engine/input"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 const (
@@ -164,7 +166,7 @@ func flashOf(name string) int {
 
 // shown returns a line as the page shows it: without the date.
 func (l line) shown() string {
-	return l.at.Format("15:04:05.000") + " " + inline(l.name) + string(l.mark) + " " + inline(l.text)
+	return l.at.Format("15:04:05.000") + " " + visible.Line(l.name) + string(l.mark) + " " + visible.Line(l.text)
 }
 
 // readConsole calls add for each line of the transcripts, in their order. ok is false for a line without a time.
@@ -206,7 +208,7 @@ func (r *run) readTranscript(path string, from int64, add func(l line, raw strin
 	}
 	in, damage := bufio.NewReaderSize(f, 64<<10), damage{path: path, what: "line of a transcript"}
 	for n := 1; ; n++ {
-		raw, whole, err := readLine(in, maxLine)
+		raw, whole, err := bounded.Line(in, maxLine)
 		if err != nil && err != io.EOF {
 			r.remark("%s cannot be read to its end: %v", path, withoutPath(err))
 			return nil
@@ -244,7 +246,7 @@ func (r *run) consoles(c *chunks, budget int64, lines map[int]*timeline, owners 
 			if last == nil {
 				last = lines[0].around
 			}
-			return put(last, "             ? "+inline(raw))
+			return put(last, "             ? "+visible.Line(raw))
 		}
 		number := flashOf(l.name)
 		if number == 0 {

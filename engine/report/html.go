@@ -16,6 +16,7 @@ import (
 
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/internal/page"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 var (
@@ -32,12 +33,13 @@ const retryClass = "retry"
 // The page, as its template sees it.
 type (
 	pageView struct {
-		Title   string
-		Style   template.CSS
-		Policy  string // of the content
-		Remarks []string
-		Refused *resultView
-		Runs    []runView
+		Title        string
+		Style        template.CSS
+		Policy       string // of the content
+		Remarks      []string
+		Command      *resultView
+		CommandTitle string
+		Runs         []runView
 	}
 	runView struct {
 		ID       string
@@ -101,9 +103,9 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	sum := sha256.Sum256([]byte(pageScript))
 	view := pageView{Title: "flashlua report", Style: page.Style(), Remarks: inlines(r.remarks)}
 	view.Policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-	if r.refused != nil {
-		refused := resultOf(r.refused)
-		view.Refused = &refused
+	if r.command != nil {
+		failure := resultOf(r.command)
+		view.Command, view.CommandTitle = &failure, r.commandTitle()
 	}
 	c := &chunks{}
 	budget := int64(maxConsoleSize / max(1, len(r.runs)))
@@ -117,7 +119,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		v.Open = len(r.runs) == 1 || len(r.runs) <= 8 && v.Result.Outcome != Succeeded
 		view.Runs = append(view.Runs, v)
 	}
-	if len(r.runs) == 1 && r.refused == nil {
+	if len(r.runs) == 1 && r.command == nil {
 		view.Title = view.Runs[0].Title + ": " + view.Runs[0].Result.Word
 	}
 	t, err := template.New("page").Funcs(template.FuncMap{"join": joinInts}).Parse(pageText) // not at the start of every command
@@ -172,7 +174,7 @@ func (r *run) view(id string, c *chunks, budget int64) (runView, error) {
 	v := runView{ID: id, Title: r.title(), Result: resultOf(r.verdict), Facts: r.facts(), Timeline: lines[0].view("", r.verdict), Remarks: inlines(r.remarks)}
 	v.Result.Resumed = r.resumed
 	if r.verdict == nil {
-		v.Remarks = append([]string{inline(r.noVerdict)}, v.Remarks...)
+		v.Remarks = append([]string{visible.Line(r.noVerdict)}, v.Remarks...)
 	}
 	verdicts := map[int]*engine.Report{}
 	for _, f := range r.flashes() {
@@ -188,7 +190,7 @@ func (r *run) view(id string, c *chunks, budget int64) (runView, error) {
 		}
 		one := runView{ID: fmt.Sprintf("%s-%d", id, n), Title: fmt.Sprintf("flash %d", n), Result: resultOf(f), Timeline: t.view(fmt.Sprintf("flash %d, ", n), f)}
 		if f != nil {
-			one.Title += ": " + inline(f.Board)
+			one.Title += ": " + visible.Line(f.Board)
 			one.Facts = factsOf(f)
 		} else if r.verdict != nil {
 			one.Result = resultView{Outcome: Skipped, Word: "not in the verdict"} // which has the last flashes only
@@ -210,19 +212,19 @@ func resultOf(v *engine.Report) resultView {
 		r.Word = string(v.Result)
 	} else if r.Outcome != Planned {
 		r.Kind, r.Message, r.Hint, r.Causes = kindOf(v), messageOf(v), hintOf(v), causes(v)
-		r.Step, r.Stopped, r.Detail = inline(v.Step), inline(v.StopReason), visible(v.Detail)
+		r.Step, r.Stopped, r.Detail = visible.Line(v.Step), visible.Line(v.StopReason), visible.Text(v.Detail)
 		if v.Class != "" && v.Class != retryClass {
-			r.Rule = inline(v.Class + " by rule " + v.Rule)
+			r.Rule = visible.Line(v.Class + " by rule " + v.Rule)
 		}
 		r.Console = strings.Join(inlines(v.Console), "\n")
 	} else {
 		r.Message = messageOf(v)
 	}
-	r.Exit, r.State, r.Target = fmt.Sprint(int(v.Exit)), inline(string(v.Target.State)), targetText(v)
+	r.Exit, r.State, r.Target = fmt.Sprint(int(v.Exit)), visible.Line(string(v.Target.State)), targetText(v)
 	r.Attempts, r.Time = fmt.Sprint(v.Attempt), inSeconds(v.Duration)
 	r.Also, r.Warnings = inlines(v.Secondary), inlines(v.Warnings)
 	for _, l := range v.Lost {
-		r.Warnings = append(r.Warnings, inline(fmt.Sprintf("output that was not read in time is missing: %d lines of %s", l.Lines, l.Output)))
+		r.Warnings = append(r.Warnings, visible.Line(fmt.Sprintf("output that was not read in time is missing: %d lines of %s", l.Lines, l.Output)))
 	}
 	return r
 }
@@ -235,7 +237,7 @@ func (r *run) facts() []factView {
 	all := factsOf(r.verdict)
 	add := func(name, value string) {
 		if value != "" {
-			all = append(all, factView{inline(name), inline(value)})
+			all = append(all, factView{visible.Line(name), visible.Line(value)})
 		}
 	}
 	if at := r.started(); !at.IsZero() {
@@ -255,7 +257,7 @@ func (r *run) facts() []factView {
 func factsOf(v *engine.Report) (all []factView) {
 	add := func(name, value string) {
 		if value != "" {
-			all = append(all, factView{inline(name), inline(value)})
+			all = append(all, factView{visible.Line(name), visible.Line(value)})
 		}
 	}
 	add("board", strings.TrimSpace(v.Board+" "+v.Variant))
@@ -303,9 +305,9 @@ func factsOf(v *engine.Report) (all []factView) {
 
 // view returns what the page shows of a timeline. v is its verdict, which has the attempts if there are no events.
 func (t *timeline) view(prefix string, v *engine.Report) timelineView {
-	view := timelineView{Plan: visible(t.plan), Overview: t.overview(), Around: t.around.view(prefix, time.Time{}, 0)}
+	view := timelineView{Plan: visible.Text(t.plan), Overview: t.overview(), Around: t.around.view(prefix, time.Time{}, 0)}
 	for i, a := range t.attempts {
-		one := attemptView{Title: a.title(), Time: inSeconds(a.end.Sub(a.begin)), Error: inline(a.failure.Error), Kind: inline(a.failure.Kind), Failed: a.failed()}
+		one := attemptView{Title: a.title(), Time: inSeconds(a.end.Sub(a.begin)), Error: visible.Line(a.failure.Error), Kind: visible.Line(a.failure.Kind), Failed: a.failed()}
 		if a.number == 0 {
 			one.Title, one.Failed = "after the attempts", false
 			for _, s := range a.steps {
@@ -315,7 +317,7 @@ func (t *timeline) view(prefix string, v *engine.Report) timelineView {
 			one.Error = "it has no end: the run was killed"
 		}
 		if f := a.failure; f.Class != "" && (a.wait > 0 || f.Class != retryClass) {
-			one.Decision = inline(f.Class + " by rule " + f.Rule)
+			one.Decision = visible.Line(f.Class + " by rule " + f.Rule)
 		}
 		if a.wait > 0 {
 			one.Wait = inSeconds(a.wait)
@@ -335,9 +337,9 @@ func (t *timeline) view(prefix string, v *engine.Report) timelineView {
 			if a == nil {
 				continue
 			}
-			one := attemptView{Title: fmt.Sprintf("attempt %d", a.Number), Time: inSeconds(a.Duration), Error: inline(a.Error), Kind: inline(a.Kind), Failed: a.Error != "", Wait: inline(a.Wait)}
+			one := attemptView{Title: fmt.Sprintf("attempt %d", a.Number), Time: inSeconds(a.Duration), Error: visible.Line(a.Error), Kind: visible.Line(a.Kind), Failed: a.Error != "", Wait: visible.Line(a.Wait)}
 			if a.Class != "" && (a.Wait != "" || a.Class != retryClass) {
-				one.Decision = inline(a.Class + " by rule " + a.Rule)
+				one.Decision = visible.Line(a.Class + " by rule " + a.Rule)
 			}
 			view.Attempts = append(view.Attempts, one)
 		}
@@ -347,7 +349,7 @@ func (t *timeline) view(prefix string, v *engine.Report) timelineView {
 
 // view returns what the page shows of a step of an attempt.
 func (s *step) view(where string, begin time.Time, attempt time.Duration) stepView {
-	v := stepView{Name: inline(s.name), Error: inline(s.err), Kind: inline(s.kind), Retry: s.retry, Depth: min(s.depth, 4), Plot: plotOf(s.progress), Console: s.console}
+	v := stepView{Name: visible.Line(s.name), Error: visible.Line(s.err), Kind: visible.Line(s.kind), Retry: s.retry, Depth: min(s.depth, 4), Plot: plotOf(s.progress), Console: s.console}
 	v.Where = where + v.Name
 	if attempt > 0 {
 		v.Time, v.Failed = inSeconds(s.end.Sub(s.begin)), s.failed()
@@ -366,18 +368,18 @@ func (s *step) view(where string, begin time.Time, attempt time.Duration) stepVi
 
 // noteText describes an event that is no step.
 func noteText(e engine.Event) string {
-	text := visible(e.Text)
+	text := visible.Text(e.Text)
 	switch e.Type {
 	case engine.EventNote:
 	case engine.EventUnknown:
-		text = "unknown error: " + visible(e.Error)
+		text = "unknown error: " + visible.Text(e.Error)
 	case engine.EventOutput:
-		text = "output " + inline(e.Output) + " " + text
+		text = "output " + visible.Line(e.Output) + " " + text
 	default:
 		text = strings.TrimSpace(string(e.Type) + " " + text)
 	}
 	if e.Error != "" && e.Type != engine.EventUnknown {
-		text += ": " + visible(e.Error)
+		text += ": " + visible.Text(e.Error)
 	}
 	return e.Time.UTC().Format("15:04:05.000 ") + text
 }

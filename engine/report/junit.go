@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // The elements of JUnit XML, in the order of Jenkins's schema jenkins-junit.xsd. GitLab reads of a case its name,
@@ -83,7 +84,7 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 		all.Tests, all.Failures, all.Errors, took = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors, took+s.took
 		all.Suites = append(all.Suites, s)
 	}
-	if v := r.refused; v != nil {
+	if v := r.command; v != nil {
 		add(junitSuite{Name: "flashlua", Cases: []junitCase{caseOf("stations", "flashlua.run", v)}})
 	}
 	for _, x := range r.runs {
@@ -107,15 +108,15 @@ func (r *run) suite() junitSuite {
 	class := "flashlua." + r.mode()
 	v := r.verdict
 	for _, f := range r.flashes() {
-		s.Cases = append(s.Cases, caseOf(fmt.Sprintf("%d %s", f.Run, inline(f.Board)), class+"."+r.title(), f))
+		s.Cases = append(s.Cases, caseOf(fmt.Sprintf("%d %s", f.Run, visible.Line(f.Board)), class+"."+r.title(), f))
 	}
 	c := caseOf(r.title(), class, v)
 	s.Cases = append(s.Cases, c)
 	if v == nil {
-		s.Cases[0].Error.Text += inline(r.noVerdict) + "\n"
+		s.Cases[0].Error.Text += visible.Line(r.noVerdict) + "\n"
 		return s
 	}
-	s.took, s.Hostname = v.Duration, inline(r.verdict.Host)
+	s.took, s.Hostname = v.Duration, visible.Line(r.verdict.Host)
 	s.Properties = r.properties()
 	return s
 }
@@ -153,7 +154,7 @@ func (r *run) properties() *junitProperties {
 	p := &junitProperties{}
 	add := func(name, value string) {
 		if value != "" {
-			p.All = append(p.All, junitProperty{name, inline(value)})
+			p.All = append(p.All, junitProperty{name, visible.Line(value)})
 		}
 	}
 	of := func(prefix string, v *engine.Report) {

@@ -7,23 +7,24 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // WriteMarkdown writes a table of the runs, and the cause, the hint and the last console lines of each failure.
 func (r *Report) WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("### flashlua\n\n| result | board | target | state | attempts | time |\n|---|---|---|---|---:|---:|\n")
-	if v := r.refused; v != nil {
-		fmt.Fprintf(&b, "| %s | no station was started | | | | |\n", badge(outcomeOf(v), v))
+	if v := r.command; v != nil {
+		fmt.Fprintf(&b, "| %s | %s | | | | |\n", badge(outcomeOf(v), v), r.commandTitle())
 	}
 	for _, x := range r.runs {
 		markdownRow(&b, x.title(), x.verdict, x.resumed)
 		for _, f := range x.flashes() {
-			markdownRow(&b, fmt.Sprintf("%s, flash %d: %s", x.title(), f.Run, inline(f.Board)), f, false)
+			markdownRow(&b, fmt.Sprintf("%s, flash %d: %s", x.title(), f.Run, visible.Line(f.Board)), f, false)
 		}
 	}
-	if v := r.refused; v != nil {
-		markdownFailure(&b, "no station was started", v)
+	if v := r.command; v != nil {
+		markdownFailure(&b, r.commandTitle(), v)
 	}
 	for _, x := range r.runs {
 		markdownFailure(&b, x.title(), x.verdict)
@@ -45,7 +46,7 @@ func (r *Report) allRemarks() []string {
 	all := append([]string(nil), inlines(r.remarks)...)
 	for _, x := range r.runs {
 		if x.noVerdict != "" {
-			all = append(all, inline(x.noVerdict))
+			all = append(all, visible.Line(x.noVerdict))
 		}
 	}
 	return all
@@ -64,7 +65,7 @@ func badge(o Outcome, v *engine.Report) string {
 	case Refused:
 		mark = "⛔"
 	}
-	text := mark + " **" + markdown(inline(name)) + "**"
+	text := mark + " **" + markdown(visible.Line(name)) + "**"
 	if v != nil && v.Exit != engine.ExitVerified && o != Skipped {
 		text += fmt.Sprintf(" (exit %d)", v.Exit)
 	}
@@ -83,7 +84,7 @@ func markdownRow(b *strings.Builder, title string, v *engine.Report, resumed boo
 	if v.Simulated {
 		title += " (simulated)"
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %s |\n", result, markdown(title), markdown(targetText(v)), markdown(inline(string(v.Target.State))), v.Attempt, inSeconds(v.Duration))
+	fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %s |\n", result, markdown(title), markdown(targetText(v)), markdown(visible.Line(string(v.Target.State))), v.Attempt, inSeconds(v.Duration))
 }
 
 // markdownFailure writes the cause of a failure, and the warnings of a success.

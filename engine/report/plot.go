@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 const (
@@ -107,7 +108,7 @@ func (t *timeline) overview() template.HTML {
 			if s.failed() {
 				class = "step bad"
 			}
-			bar(class, y+2, row-4, s.begin, s.end, inline(s.name)+", "+inSeconds(s.end.Sub(s.begin)))
+			bar(class, y+2, row-4, s.begin, s.end, visible.Line(s.name)+", "+inSeconds(s.end.Sub(s.begin)))
 		}
 	}
 	b.WriteString("</svg>")

@@ -13,16 +13,17 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/bounded"
 	"github.com/flashlua/flashlua/engine/input"
 	"github.com/flashlua/flashlua/engine/lab"
 )
 
-// Names of the artefacts in the directory of a run.
+// Names of the artefacts in the directory of a run, and of the summary in that of several stations.
 const (
-	verdictName    = "verdict.json"
-	eventsName     = "events.jsonl"
-	transcriptName = "transcript.log"
-	summaryName    = "summary.json"
+	VerdictName    = "verdict.json"
+	EventsName     = "events.jsonl"
+	TranscriptName = "transcript.log"
+	SummaryName    = "summary.json"
 )
 
 const (
@@ -103,13 +104,13 @@ func (r *Report) readFile(path string) error {
 
 // readDir reads the directory of a run or of several stations.
 func (r *Report) readDir(dir string) error {
-	r.files = append(r.files, filepath.Join(dir, summaryName))
-	raw, err := input.Read(filepath.Join(dir, summaryName), maxVerdict)
+	r.files = append(r.files, filepath.Join(dir, SummaryName))
+	raw, err := input.Read(filepath.Join(dir, SummaryName), maxVerdict)
 	switch {
 	case err == nil:
 		return r.readStations(dir, raw)
 	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s: %w", summaryName, withoutPath(err))
+		return fmt.Errorf("%s: %w", SummaryName, withoutPath(err))
 	case hasRun(dir):
 		r.addRun(dir, "")
 		return nil
@@ -121,8 +122,8 @@ func (r *Report) readDir(dir string) error {
 	if len(stations) == 0 {
 		return ErrNoArtefacts
 	}
-	r.remarks = append(r.remarks, fmt.Sprintf("%s has no %s: the command on several stations was killed, and stations that it did not start are missing", dir, summaryName))
-	r.runs = append(r.runs, &run{name: filepath.Base(filepath.Clean(dir)), noVerdict: "there is no " + summaryName})
+	r.remarks = append(r.remarks, fmt.Sprintf("%s has no %s: the command on several stations was killed, and stations that it did not start are missing", dir, SummaryName))
+	r.runs = append(r.runs, &run{name: filepath.Base(filepath.Clean(dir)), noVerdict: "there is no " + SummaryName})
 	for _, name := range stations {
 		r.addRun(filepath.Join(dir, name), name)
 	}
@@ -131,7 +132,7 @@ func (r *Report) readDir(dir string) error {
 
 // hasRun reports whether a directory has an artefact of a run.
 func hasRun(dir string) bool {
-	for _, name := range []string{verdictName, eventsName, transcriptName} {
+	for _, name := range []string{VerdictName, EventsName, TranscriptName} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 			return true
 		}
@@ -154,28 +155,27 @@ func stationDirs(dir string) (names []string, err error) {
 func (r *Report) readStations(dir string, raw []byte) error {
 	var s lab.Summary
 	if err := json.Unmarshal(raw, &s); err != nil {
-		return fmt.Errorf("%s is damaged: %w", summaryName, err)
+		return fmt.Errorf("%s is damaged: %w", SummaryName, err)
 	}
-	if s.Error != "" && len(s.Stations) == 0 { // otherwise they say it
-		r.refused = &engine.Report{Result: s.Result, Exit: s.Exit, Error: s.Error, Kind: s.Kind, Hint: s.Hint}
-	}
+	earlier := len(r.runs)
 	for _, station := range s.Stations {
 		if !filepath.IsLocal(station.Station) || strings.ContainsAny(station.Station, `/\`) {
-			r.remarks = append(r.remarks, fmt.Sprintf("%s: %q is no name of a station", filepath.Join(dir, summaryName), station.Station))
+			r.remarks = append(r.remarks, fmt.Sprintf("%s: %q is no name of a station", filepath.Join(dir, SummaryName), station.Station))
 			continue
 		}
 		one := r.addRun(filepath.Join(dir, station.Station), station.Station)
 		if one.resumed = station.Resumed; differ(one.verdict, station.RunID) {
 			r.remarks = append(r.remarks, fmt.Sprintf("%s has the run %s, and the summary the run %s: the report has the former",
-				filepath.Join(one.dir, verdictName), one.verdict.RunID, station.RunID))
+				filepath.Join(one.dir, VerdictName), one.verdict.RunID, station.RunID))
 		}
 	}
+	r.addCommand(&s, r.runs[earlier:])
 	return nil
 }
 
 // addRun adds the run whose directory it reads.
 func (r *Report) addRun(dir, name string) *run {
-	for _, file := range []string{verdictName, eventsName, transcriptName, transcriptName + ".1"} {
+	for _, file := range []string{VerdictName, EventsName, TranscriptName, TranscriptName + ".1"} {
 		r.files = append(r.files, filepath.Join(dir, file))
 	}
 	one := readRun(dir, name)
@@ -186,16 +186,16 @@ func (r *Report) addRun(dir, name string) *run {
 // readRun reads the directory of a run.
 func readRun(dir, name string) *run {
 	r := &run{name: name, dir: filepath.Clean(dir)}
-	r.readVerdict(filepath.Join(dir, verdictName))
-	r.readEvents(filepath.Join(dir, eventsName))
-	for _, name := range []string{transcriptName + ".1", transcriptName} {
+	r.readVerdict(filepath.Join(dir, VerdictName))
+	r.readEvents(filepath.Join(dir, EventsName))
+	for _, name := range []string{TranscriptName + ".1", TranscriptName} {
 		path := filepath.Join(dir, name)
 		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
 			r.transcripts = append(r.transcripts, path)
 		}
 	}
 	if len(r.transcripts) == 0 {
-		r.remark("%s is missing: the console is not shown", filepath.Join(dir, transcriptName))
+		r.remark("%s is missing: the console is not shown", filepath.Join(dir, TranscriptName))
 	}
 	r.onlyOneRun()
 	return r
@@ -242,9 +242,9 @@ func (r *run) readEvents(path string) {
 // addEvents adds the events of a file. Lines that are no events are left out.
 func (r *run) addEvents(in io.Reader, path string) error {
 	damage := damage{path: path, what: "event"}
-	in2 := bufio.NewReader(in)
+	lines := bufio.NewReader(in)
 	for n := 1; ; n++ {
-		line, whole, err := readLine(in2, maxEventLine)
+		line, whole, err := bounded.Line(lines, maxEventLine)
 		if err != nil && err != io.EOF {
 			return err
 		}
@@ -286,22 +286,4 @@ func (d *damage) remarks() []string {
 		return append(d.named, fmt.Sprintf("%s: %d more lines are damaged", d.path, d.count-len(d.named)))
 	}
 	return d.named
-}
-
-// readLine returns a line without its end, cut at limit bytes. whole reports whether it had an end. The error
-// io.EOF comes with the last line.
-func readLine(r *bufio.Reader, limit int) (line []byte, whole bool, err error) {
-	for {
-		part, err := r.ReadSlice('\n')
-		if whole = err == nil; whole {
-			part = part[:len(part)-1]
-		}
-		if line == nil && err != bufio.ErrBufferFull {
-			return part[:min(len(part), limit)], whole, err
-		}
-		line = append(line, part[:min(len(part), limit-len(line))]...)
-		if err != bufio.ErrBufferFull {
-			return line, whole, err
-		}
-	}
 }

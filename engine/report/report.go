@@ -14,6 +14,7 @@ import (
 
 	"github.com/flashlua/flashlua/engine"
 	"github.com/flashlua/flashlua/engine/lab"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // Report is what is known of runs. Its methods change nothing: safe for concurrent use.
@@ -21,7 +22,7 @@ type Report struct {
 	runs    []*run
 	remarks []string       // what is missing or damaged, of no run alone
 	files   []string       // that it reads, or would read if they were there
-	refused *engine.Report // why a command on several stations chose none
+	command *engine.Report // failure of a command on several stations that none of them has; nil is none
 }
 
 // run is what one run left.
@@ -41,16 +42,38 @@ type run struct {
 // New returns a report of a run that has just ended, by its verdict.
 func New(verdict *engine.Report) *Report { return &Report{runs: []*run{{verdict: verdict}}} }
 
-// NewFleet returns a report of a command on many stations that has just ended. refused is why it started none, or nil.
-func NewFleet(results []lab.Result, refused error) *Report {
+// NewFleet returns a report of a command on many stations that has just ended, by their results and its summary.
+func NewFleet(results []lab.Result, s *lab.Summary) *Report {
 	r := &Report{}
 	for _, x := range results {
 		r.runs = append(r.runs, &run{name: x.Station.Name, verdict: x.Report, resumed: x.Resumed})
 	}
-	if refused != nil && len(results) == 0 { // otherwise the stations say it
-		r.refused = engine.RefusedReport(refused)
-	}
+	r.addCommand(s, r.runs)
 	return r
+}
+
+// addCommand adds the failure of a command on several stations, unless one of its runs has it.
+func (r *Report) addCommand(s *lab.Summary, runs []*run) {
+	failed := func(x *run) bool { o := outcomeOf(x.verdict); return o != Succeeded && o != Planned }
+	switch {
+	case s.Exit == engine.ExitVerified || slices.ContainsFunc(runs, failed):
+	case s.Error != "":
+		r.command = &engine.Report{Result: s.Result, Exit: s.Exit, Error: s.Error, Kind: s.Kind, Hint: s.Hint}
+	default:
+		r.command = &engine.Report{
+			Result: engine.ResultFailed, Exit: s.Exit,
+			Error: fmt.Sprintf("the command on the stations ended with exit code %d, and none of them failed", s.Exit),
+			Hint:  "an output could not be written, or a signal ended the command: its messages say which",
+		}
+	}
+}
+
+// commandTitle names the command on several stations.
+func (r *Report) commandTitle() string {
+	if len(r.runs) == 0 {
+		return "no station was started"
+	}
+	return "all stations"
 }
 
 // Files returns the paths of the artefacts, which a report must not replace: also those of artefacts that are missing.
@@ -68,7 +91,7 @@ func (r *run) title() string {
 	if r.label != "" {
 		name += " (" + r.label + ")"
 	}
-	return inline(cmp.Or(name, "run"))
+	return visible.Line(cmp.Or(name, "run"))
 }
 
 // script returns the path of the run's script, or what names it otherwise.
@@ -76,7 +99,7 @@ func (r *run) script() string {
 	if r.verdict == nil {
 		return r.title()
 	}
-	return inline(cmp.Or(r.verdict.Script.Path, r.verdict.Board, r.title()))
+	return visible.Line(cmp.Or(r.verdict.Script.Path, r.verdict.Board, r.title()))
 }
 
 // mode returns the mode of the run, also of one without a verdict.
@@ -84,7 +107,7 @@ func (r *run) mode() string {
 	if r.verdict == nil {
 		return "run"
 	}
-	return inline(cmp.Or(string(r.verdict.Mode), "run"))
+	return visible.Line(cmp.Or(string(r.verdict.Mode), "run"))
 }
 
 // flashes returns the flashes of a program.
@@ -117,19 +140,19 @@ func (r *run) started() time.Time {
 func attemptText(a *engine.Attempt) string {
 	text := fmt.Sprintf("attempt %d", a.Number)
 	if a.Error != "" {
-		text += " failed: " + inline(a.Error)
+		text += " failed: " + visible.Line(a.Error)
 	}
 	if a.Kind != "" {
-		text += " (" + inline(a.Kind) + ")"
+		text += " (" + visible.Line(a.Kind) + ")"
 	}
 	return text
 }
 
 // targetText names the image and the target.
 func targetText(v *engine.Report) string {
-	name := inline(v.Target.Name)
+	name := visible.Line(v.Target.Name)
 	if v.Target.Device != "" {
-		name += " (" + inline(v.Target.Device) + ")"
+		name += " (" + visible.Line(v.Target.Device) + ")"
 	}
 	return name
 }

@@ -83,22 +83,6 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-func TestVisible(t *testing.T) {
-	for text, want := range map[string]string{
-		"plain <text>\t\n":       "plain <text>\t\n",
-		"\x1b[31mred\x07\x00":    `\x1b[31mred\x07\x00`,
-		"caf\xe9 café":           `caf\xe9 café`,
-		"\u202egpj.exe\u200b":    `\u202egpj.exe\u200b`,
-		"\ufffe\uffff\U000e0001": `\ufffe\uffff\U000e0001`,
-		"c1 \u0085 del \x7f":     `c1 \x85 del \x7f`,
-		"\ufffd is a character":  "\ufffd is a character",
-	} {
-		if got := visible(text); got != want {
-			t.Errorf("visible(%q) = %q; want %q", text, got, want)
-		}
-	}
-}
-
 func TestParseLine(t *testing.T) {
 	for raw, want := range map[string]string{
 		"2026-11-29T12:00:00.250Z < text":               "12:00:00.250 < text",
@@ -165,7 +149,7 @@ func TestConsoleOfSteps(t *testing.T) {
 		},
 		{"no events", "", line(1, "< one") + "two\n", []string{"before, between and after the attempts: one two"}},
 	} {
-		r, err := Read(directory(t, map[string]string{eventsName: tt.events, transcriptName: tt.console}))
+		r, err := Read(directory(t, map[string]string{EventsName: tt.events, TranscriptName: tt.console}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -216,23 +200,23 @@ func TestDamage(t *testing.T) {
 		want  string // a remark
 		ok    bool   // the run is a success
 	}{
-		{"whole", map[string]string{verdictName: good, eventsName: event, transcriptName: line}, "", true},
-		{"no events", map[string]string{verdictName: good, transcriptName: line}, "events.jsonl is missing: the report has no timeline and no rates", true},
-		{"no transcript", map[string]string{verdictName: good, eventsName: event}, "transcript.log is missing: the console is not shown", true},
-		{"no verdict", map[string]string{eventsName: event, transcriptName: line}, "verdict.json is missing", false},
-		{"empty verdict", map[string]string{verdictName: ""}, "verdict.json is damaged: unexpected end of JSON input", false},
-		{"half a verdict", map[string]string{verdictName: good[:30]}, "verdict.json is damaged", false},
-		{"a verdict without a result", map[string]string{verdictName: "{}"}, "verdict.json is damaged: it has no result", false},
-		{"a list", map[string]string{verdictName: "[]"}, "verdict.json is damaged", false},
-		{"a wrong type", map[string]string{verdictName: strings.Replace(good, `"exit":0`, `"exit":"0"`, 1)}, "verdict.json is damaged: it has no exit code", false},
-		{"no state", map[string]string{verdictName: `{"result":"verified","exit":0}`}, "", false},
-		{"fields of other types", map[string]string{verdictName: strings.Replace(good, "{", `{"variant":{"name":"x"},"stopped":5,"check":"x","warnings":null,`, 1)}, "", true},
-		{"half an event", map[string]string{verdictName: good, eventsName: event + event[:20]}, "events.jsonl:2: the last line is incomplete", true},
-		{"no event", map[string]string{verdictName: good, eventsName: "x\n{}\n" + event}, "events.jsonl:2: the line is no event", true},
-		{"many bad events", map[string]string{verdictName: good, eventsName: strings.Repeat("x\n", 9)}, "events.jsonl: 4 more lines are damaged", true},
-		{"half a line", map[string]string{verdictName: good, transcriptName: line + line[:20]}, "transcript.log:2: the last line is incomplete", true},
-		{"a long line", map[string]string{verdictName: good, transcriptName: line + strings.Repeat("x", 1<<20)}, "transcript.log:2: the last line is incomplete", true},
-		{"a bad line of the older part", map[string]string{verdictName: good, transcriptName + ".1": "x\n", transcriptName: line}, "transcript.log.1:1: the line is no line of a transcript", true},
+		{"whole", map[string]string{VerdictName: good, EventsName: event, TranscriptName: line}, "", true},
+		{"no events", map[string]string{VerdictName: good, TranscriptName: line}, "events.jsonl is missing: the report has no timeline and no rates", true},
+		{"no transcript", map[string]string{VerdictName: good, EventsName: event}, "transcript.log is missing: the console is not shown", true},
+		{"no verdict", map[string]string{EventsName: event, TranscriptName: line}, "verdict.json is missing", false},
+		{"empty verdict", map[string]string{VerdictName: ""}, "verdict.json is damaged: unexpected end of JSON input", false},
+		{"half a verdict", map[string]string{VerdictName: good[:30]}, "verdict.json is damaged", false},
+		{"a verdict without a result", map[string]string{VerdictName: "{}"}, "verdict.json is damaged: it has no result", false},
+		{"a list", map[string]string{VerdictName: "[]"}, "verdict.json is damaged", false},
+		{"a wrong type", map[string]string{VerdictName: strings.Replace(good, `"exit":0`, `"exit":"0"`, 1)}, "verdict.json is damaged: it has no exit code", false},
+		{"no state", map[string]string{VerdictName: `{"result":"verified","exit":0}`}, "", false},
+		{"fields of other types", map[string]string{VerdictName: strings.Replace(good, "{", `{"variant":{"name":"x"},"stopped":5,"check":"x","warnings":null,`, 1)}, "", true},
+		{"half an event", map[string]string{VerdictName: good, EventsName: event + event[:20]}, "events.jsonl:2: the last line is incomplete", true},
+		{"no event", map[string]string{VerdictName: good, EventsName: "x\n{}\n" + event}, "events.jsonl:2: the line is no event", true},
+		{"many bad events", map[string]string{VerdictName: good, EventsName: strings.Repeat("x\n", 9)}, "events.jsonl: 4 more lines are damaged", true},
+		{"half a line", map[string]string{VerdictName: good, TranscriptName: line + line[:20]}, "transcript.log:2: the last line is incomplete", true},
+		{"a long line", map[string]string{VerdictName: good, TranscriptName: line + strings.Repeat("x", 1<<20)}, "transcript.log:2: the last line is incomplete", true},
+		{"a bad line of the older part", map[string]string{VerdictName: good, TranscriptName + ".1": "x\n", TranscriptName: line}, "transcript.log.1:1: the line is no line of a transcript", true},
 	} {
 		r, err := Read(directory(t, tt.files))
 		if err != nil {
@@ -273,7 +257,7 @@ func hostileRun(t *testing.T) string {
 			at(i*100).Format(time.RFC3339Nano), kind, strings.ToValidUTF8(strings.NewReplacer("\x1b", "", "\x00", "").Replace(hostile), ""))
 	}
 	console := at(150).Format(stamp) + " < " + hostile + "\n" + strings.Repeat(at(250).Format(stamp)+" [1 <b>] < "+strings.ReplaceAll(hostile, "\n", "")+"\n", 3000)
-	return directory(t, map[string]string{verdictName: string(raw), eventsName: events.String(), transcriptName: console})
+	return directory(t, map[string]string{VerdictName: string(raw), EventsName: events.String(), TranscriptName: console})
 }
 
 // TestHostileText holds that no text of a board is markup in a page, in XML or in markdown, or a command of
@@ -360,11 +344,11 @@ func TestJUnitSchema(t *testing.T) {
 	for _, v := range []*engine.Report{verified, refused, skipped, program, {Result: engine.ResultPlanned}} {
 		made = append(made, lab.Result{Report: v})
 	}
-	read, err := Read(hostileRun(t), directory(t, map[string]string{eventsName: ""}))
+	read, err := Read(hostileRun(t), directory(t, map[string]string{EventsName: ""}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, r := range map[string]*Report{"made": NewFleet(made, nil), "one": New(verified), "no station": NewFleet(nil, errors.New("no station")), "read": read, "empty": {}} {
+	for name, r := range map[string]*Report{"made": NewFleet(made, lab.Summarize(made, time.Time{}, 0)), "one": New(verified), "no station": NewFleet(nil, &lab.Summary{Exit: 2, Error: "no station"}), "read": read, "empty": {}} {
 		cmd := exec.Command(xmllint, "--nonet", "--noout", "--schema", schema, "-")
 		cmd.Stdin = strings.NewReader(render(t, r, "junit"))
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -380,7 +364,7 @@ func TestLongConsole(t *testing.T) {
 	for i := range 20000 {
 		fmt.Fprintf(&console, "%s < line %d of the console\n", at(i).Format(stamp), i)
 	}
-	r, err := Read(directory(t, map[string]string{transcriptName + ".1": console.String(), transcriptName: console.String()}))
+	r, err := Read(directory(t, map[string]string{TranscriptName + ".1": console.String(), TranscriptName: console.String()}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -439,5 +423,63 @@ func TestPathsOfOneStation(t *testing.T) {
 	}
 	if got, want := r.runs[1].title(), "bench ("+dir+"/two)"; got != want {
 		t.Errorf("title of the second run: %s; want %s", got, want)
+	}
+}
+
+// TestCommandOfStations holds that a command on several stations that failed is no success in a report, although
+// each of its stations succeeded, and that a failure of a station is reported once.
+func TestCommandOfStations(t *testing.T) {
+	station := func(name string, exit engine.ExitCode) lab.Result {
+		rep := &engine.Report{Result: engine.ResultVerified, Board: name, Exit: exit, Target: engine.TargetReport{State: engine.Verified}, Attempts: []*engine.Attempt{}}
+		return lab.Result{Station: lab.Station{Name: name}, Report: rep}
+	}
+	good := []lab.Result{station("a", 0), station("b", 0)}
+	bad := []lab.Result{station("a", 0), station("b", 6)}
+	for _, tt := range []struct {
+		name     string
+		stations []lab.Result
+		exit     engine.ExitCode
+		failed   string // what does not count as a success
+	}{
+		{"all verified", good, 0, ""},
+		{"summary not written", good, engine.ExitOutput, "all stations"},
+		{"interrupted after the last one", good, engine.ExitSignal + 2, "all stations"},
+		{"one failed", bad, engine.ExitOutput, "b"},
+		{"no station", nil, engine.ExitPlan, "no station was started"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			summary := lab.Summarize(tt.stations, time.Time{}, 0)
+			if summary.Exit = tt.exit; len(tt.stations) == 0 {
+				summary.Error = "no station has the tag"
+			}
+			dir := t.TempDir()
+			write := func(name string, v interface{ MarshalIndent() ([]byte, error) }) {
+				text, err := v.MarshalIndent()
+				path := filepath.Join(dir, name)
+				if err := errors.Join(err, os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text, 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(SummaryName, summary)
+			for _, x := range tt.stations {
+				write(filepath.Join(x.Station.Name, VerdictName), x.Report)
+			}
+			read, err := Read(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, r := range map[string]*Report{"NewFleet": NewFleet(tt.stations, summary), "Read": read} {
+				junit, markdown := render(t, r, "junit"), render(t, r, "markdown")
+				if bad := strings.Count(junit, "<failure") + strings.Count(junit, "<error"); bad != min(1, len(tt.failed)) {
+					t.Errorf("%s: JUnit has %d failures; want %d:\n%s", name, bad, min(1, len(tt.failed)), junit)
+				}
+				if tt.failed != "" && !strings.Contains(markdown, "#### "+tt.failed) {
+					t.Errorf("%s: markdown = %s; want the failure of %s", name, markdown, tt.failed)
+				}
+				if page := render(t, r, "html"); tt.failed != "" && !strings.Contains(page, tt.failed) {
+					t.Errorf("%s: the page lacks %q", name, tt.failed)
+				}
+			}
+		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/bounded"
 	"github.com/flashlua/flashlua/engine/input"
 )
 
@@ -27,26 +28,26 @@ func (r *run) onlyOneRun() {
 		last := r.events[n-1].RunID
 		r.events = slices.DeleteFunc(r.events, func(e engine.Event) bool { return e.RunID != last })
 		if len(r.events) < n {
-			r.remark("%s has events of several runs: only those of the last one, %s, are shown", filepath.Join(r.dir, eventsName), last)
+			r.remark("%s has events of several runs: only those of the last one, %s, are shown", filepath.Join(r.dir, EventsName), last)
 		}
 	}
 	if r.noEvents && outcomeOf(r.verdict) == Succeeded {
-		r.noVerdict = fmt.Sprintf("%s is empty: a run later than that of %s was killed when it began", filepath.Join(r.dir, eventsName), filepath.Join(r.dir, verdictName))
+		r.noVerdict = fmt.Sprintf("%s is empty: a run later than that of %s was killed when it began", filepath.Join(r.dir, EventsName), filepath.Join(r.dir, VerdictName))
 		r.verdict = nil
 	}
 	if len(r.events) > 0 && differ(r.verdict, r.events[0].RunID) {
-		r.otherRun(eventsName, r.events[0].RunID, r.events[0].Time)
+		r.otherRun(EventsName, r.events[0].RunID, r.events[0].Time)
 	}
 	var same []string
 	for _, path := range r.transcripts {
 		id, at := transcriptRun(path)
 		switch {
 		case r.verdict == nil && len(r.events) > 0 && r.events[0].RunID != "" && id != "" && r.events[0].RunID != id:
-			r.remark("%s is of the run %s, and %s of the run %s: the former is left out", path, id, eventsName, r.events[0].RunID)
-		case differ(r.verdict, id) && filepath.Base(path) != transcriptName:
+			r.remark("%s is of the run %s, and %s of the run %s: the former is left out", path, id, EventsName, r.events[0].RunID)
+		case differ(r.verdict, id) && filepath.Base(path) != TranscriptName:
 			r.remark("%s is of the run %s, not of %s: it is left out", path, id, r.verdict.RunID)
 		case differ(r.verdict, id):
-			if r.otherRun(transcriptName, id, at); r.verdict == nil {
+			if r.otherRun(TranscriptName, id, at); r.verdict == nil {
 				same = append(same, path)
 			}
 		default:
@@ -58,10 +59,10 @@ func (r *run) onlyOneRun() {
 
 // otherRun records that an artefact is of another run than the verdict, and began at a time.
 func (r *run) otherRun(name, id string, at time.Time) {
-	path, verdict := filepath.Join(r.dir, name), filepath.Join(r.dir, verdictName)
+	path, verdict := filepath.Join(r.dir, name), filepath.Join(r.dir, VerdictName)
 	if started, err := time.Parse(time.RFC3339Nano, r.verdict.Started); err == nil && at.Before(started) {
 		r.remark("%s is of the earlier run %s, not of %s: it is left out", path, id, r.verdict.RunID)
-		if name == eventsName {
+		if name == EventsName {
 			r.events = nil
 		}
 		return
@@ -77,7 +78,7 @@ func transcriptRun(path string) (id string, at time.Time) {
 		return "", at
 	}
 	defer f.Close()
-	raw, _, _ := readLine(bufio.NewReader(f), maxLine)
+	raw, _, _ := bounded.Line(bufio.NewReader(f), maxLine)
 	l, ok := parseLine(string(raw))
 	id, marked := strings.CutPrefix(l.text, runMark)
 	if !ok || !marked || l.mark != '#' {

@@ -34,8 +34,8 @@ func TestArtefactsOfSeveralRuns(t *testing.T) {
 		"appended":                  {event("A", "11:00:00") + event("B", "12:00:01"), "", "", Succeeded, "has events of several runs: only those of the last one, B", "note of A"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := map[string]string{verdictName: verdict}
-			for path, text := range map[string]string{eventsName: tt.events, transcriptName: tt.transcript, transcriptName + ".1": tt.older} {
+			files := map[string]string{VerdictName: verdict}
+			for path, text := range map[string]string{EventsName: tt.events, TranscriptName: tt.transcript, TranscriptName + ".1": tt.older} {
 				if text != "" {
 					files[path] = strings.TrimPrefix(text, "empty")
 				}
@@ -57,8 +57,8 @@ func TestArtefactsOfSeveralRuns(t *testing.T) {
 // TestSummaryOfAnotherRun holds that a report says if the directory of a station has another run than the summary.
 func TestSummaryOfAnotherRun(t *testing.T) {
 	r, err := Read(directory(t, map[string]string{
-		summaryName:        `{"result": "failed", "exit": 4, "counts": {"stations": 1}, "stations": [{"station": "a", "run_id": "A", "exit": 4}]}`,
-		"a/" + verdictName: `{"result": "verified", "exit": 0, "run_id": "B", "board": "sim", "target": {"state": "verified"}}`,
+		SummaryName:        `{"result": "failed", "exit": 4, "counts": {"stations": 1}, "stations": [{"station": "a", "run_id": "A", "exit": 4}]}`,
+		"a/" + VerdictName: `{"result": "verified", "exit": 0, "run_id": "B", "board": "sim", "target": {"state": "verified"}}`,
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestVerdictWithoutExit(t *testing.T) {
 		"text": `{"result": "verified", "exit": "4", "target": {"state": "verified"}}`,
 		"null": `{"result": "done", "exit": null, "target": {"state": "verified"}}`,
 	} {
-		r, err := Read(directory(t, map[string]string{verdictName: text}))
+		r, err := Read(directory(t, map[string]string{VerdictName: text}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestHostileDirectory(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, transcriptName), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, TranscriptName), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r, err := Read(dir)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/flashlua/flashlua/engine"
+	"github.com/flashlua/flashlua/engine/visible"
 )
 
 // Outcome is what a report says of a run or of a flash. Its values are constants: safe for concurrent use.
@@ -68,9 +69,9 @@ func kindOf(v *engine.Report) string {
 	case v == nil:
 		return "no-verdict"
 	case v.Kind != "":
-		return inline(v.Kind)
+		return visible.Line(v.Kind)
 	case v.Check != nil && v.Check.Kind != "":
-		return inline(v.Check.Kind)
+		return visible.Line(v.Check.Kind)
 	}
 	return "unknown"
 }
@@ -86,20 +87,20 @@ func messageOf(v *engine.Report) string {
 	case v == nil:
 		return noVerdict
 	case v.Error != "":
-		return inline(v.Error)
+		return visible.Line(v.Error)
 	case v.Result == engine.ResultPlanned:
 		return "planned by a dry run: nothing was written"
 	case v.Result == engine.ResultVerified && v.Exit == engine.ExitVerified:
-		return "the verdict says verified, and the state of its target is " + inline(string(v.Target.State))
+		return "the verdict says verified, and the state of its target is " + visible.Line(string(v.Target.State))
 	}
-	return "the result is " + inline(string(v.Result))
+	return "the result is " + visible.Line(string(v.Result))
 }
 
 func hintOf(v *engine.Report) string {
 	if v == nil {
 		return noVerdictHint
 	}
-	return visible(v.Hint)
+	return visible.Text(v.Hint)
 }
 
 // describeFailure returns a failure as text: its chain, its hint, earlier attempts and the last console lines.
@@ -120,9 +121,9 @@ func describeFailure(v *engine.Report) string {
 	}
 	line("Hint: ", hintOf(v))
 	line("Kind: ", kindOf(v))
-	line("Step: ", inline(v.Step))
-	line("Target: ", inline(string(v.Target.State)))
-	line("No further attempt: ", inline(v.StopReason))
+	line("Step: ", visible.Line(v.Step))
+	line("Target: ", visible.Line(string(v.Target.State)))
+	line("No further attempt: ", visible.Line(v.StopReason))
 	for _, text := range inlines(v.Secondary) {
 		line("Also: ", text)
 	}

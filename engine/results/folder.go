@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/flashlua/flashlua/engine/bounded"
 	"github.com/flashlua/flashlua/engine/input"
 )
 
@@ -103,7 +104,7 @@ func (d Folder) Read(since time.Time) (all []Record, remarks []string, err error
 func readLines(f io.Reader, path string, since time.Time) (all []Record, remarks []string, err error) {
 	r := bufio.NewReader(f)
 	for n := 1; ; n++ {
-		line, whole, err := readLine(r)
+		line, whole, err := bounded.Line(r, maxLine)
 		if err != nil && err != io.EOF {
 			return nil, nil, err
 		}
@@ -120,17 +121,6 @@ func readLines(f io.Reader, path string, since time.Time) (all []Record, remarks
 		}
 		if err == io.EOF {
 			return all, remarks, nil
-		}
-	}
-}
-
-// readLine returns a line, cut at maxLine bytes. whole reports whether it ends with a newline.
-func readLine(r *bufio.Reader) (line []byte, whole bool, err error) {
-	for {
-		part, err := r.ReadSlice('\n')
-		line = append(line, part[:min(len(part), maxLine-len(line))]...)
-		if err != bufio.ErrBufferFull {
-			return line, err == nil, err
 		}
 	}
 }
